@@ -1,0 +1,81 @@
+"""Every error that a user can meet, and the exit code that each stands for.
+
+LLMBatchError
+├── UsageError            2   bad option, task file or input
+├── RunStopped            4   a guard stopped the run: credentials, quota, model, or failures without end
+│   ├── ComeBackLater     7   the server asks for a longer wait than we may take
+│   └── StorageFailed     8   our own files cannot be written any more
+└── FolderBusy            6   another process works on the run folder
+
+Raised where the knowledge is; shown in one place, the command line's `main`.
+"""
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What the process's exit status tells a script."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    ROWS_FAILED = 3
+    GUARD = 4
+    BUDGET = 5
+    BUSY = 6
+    LATER = 7
+    STORAGE = 8
+    SIGINT = 130
+    SIGTERM = 143
+
+
+class LLMBatchError(Exception):
+    """Root of all errors that are told in a line or two, without a traceback.
+
+    `hint` says what to do next; it is shown on a line of its own.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(LLMBatchError):
+    """The command, the task file or the input cannot be used as given."""
+
+    exit_code = ExitCode.USAGE
+
+
+class RunStopped(LLMBatchError):  # noqa: N818 - a stop is what happened, not a fault of ours
+    """A guard ended the run: every further request would fail alike."""
+
+    exit_code = ExitCode.GUARD
+
+
+class ComeBackLater(RunStopped):
+    """The server asks for a longer wait than the run may take.
+
+    `wait_s` is that wait in seconds, where the server named one.
+    """
+
+    exit_code = ExitCode.LATER
+
+    def __init__(self, message: str, *, wait_s: float | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.wait_s = wait_s
+
+
+class StorageFailed(RunStopped):
+    """A file of the run folder cannot be written: disk full or an I/O error."""
+
+    exit_code = ExitCode.STORAGE
+
+
+class FolderBusy(LLMBatchError):  # noqa: N818 - the folder is busy, nothing is in error
+    """Another live process holds the run folder."""
+
+    exit_code = ExitCode.BUSY

@@ -1,0 +1,49 @@
+"""A row of input as it travels: read once, never changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+RowId = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row stands: the input's name as the user gave it, and its first line (1-based)."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One document to label.
+
+    `index` counts all rows of all inputs from 0, rejected ones included, so that a bad row never shifts
+    the rows behind it. `id` keeps its JSON type: `1` and `"1"` differ. `fields` is the whole row as it was
+    read, the text and the id among them.
+    """
+
+    index: int
+    id: RowId
+    text: str
+    place: Place
+    fields: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that cannot be read as a document. It is told, kept with its raw bytes, and never sent.
+
+    `kind` is one of a closed set (`bad_json`, `bad_encoding`, `bad_columns`, `bad_csv`, `not_an_object`,
+    `missing_text`, `text_not_a_string`, `empty_text`, `missing_id`, `bad_id`, `too_large`); `message` is for people.
+    """
+
+    index: int
+    place: Place
+    kind: str
+    message: str
+    raw: bytes = field(repr=False)

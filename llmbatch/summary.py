@@ -1,0 +1,102 @@
+"""What a run came to, as frozen data: counted by the pipeline, shown by the screen, printed by `--json`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """Where the input's rows are. Every row is in exactly one of ok, review, failed, rejected, undone.
+
+    `failed` rows were asked about and have no label; `rejected` rows could not be read and were never sent
+    (both are in `failed.jsonl`); `undone` rows still wait, after a run that ended early.
+    """
+
+    total: int = 0
+    ok: int = 0
+    review: int = 0
+    failed: int = 0
+    rejected: int = 0
+    undone: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Tokens and money of all requests of a run folder, earlier sessions included.
+
+    `cost_nusd` is in nano-dollars (1e-9 USD), None where the model's price is unknown. `possibly_billed_nusd` bounds
+    what requests with an unknown outcome (time-outs, kills) may have cost on top.
+    """
+
+    requests: int = 0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_nusd: int | None = 0
+    possibly_billed_nusd: int = 0
+    possibly_billed_requests: int = 0
+
+    @property
+    def cached_share(self) -> float:
+        """Share of the input tokens that the provider served from its prompt cache, 0..1."""
+        return self.cached_input_tokens / self.input_tokens if self.input_tokens else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What this invocation did, as opposed to the whole folder."""
+
+    answered: int = 0
+    """Rows that got a final outcome now."""
+    reused: int = 0
+    """Of them, rows with the same text as another, answered without a request."""
+    skipped: int = 0
+    """Rows that an earlier session had already finished."""
+    requests: int = 0
+    elapsed_s: float = 0.0
+    cost_nusd: int | None = 0
+
+    @property
+    def rows_per_s(self) -> float:
+        """Rows with a final outcome per second of this session."""
+        return self.answered / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One run folder at the end of a session."""
+
+    folder: str
+    state: str
+    """`finished`, `interrupted`, `stopped` (by a guard) or `running`."""
+    exit_code: int
+    reason: str | None
+    """Why it stopped or what went wrong, in a sentence; None where all is well."""
+    model: str
+    answered_by: Mapping[str, int]
+    """Rows by the model name that the answers carried."""
+    endpoint: str
+    offline: bool
+    task: str
+    prompt: str
+    """The prompt's fingerprint."""
+    prefix_tokens: int
+    rows: RowCounts = RowCounts()
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """Rows by label (ok and review), in the task's order, labels without rows included."""
+    spent: Spent = Spent()
+    session: Session = Session()
+    retries: Mapping[str, int] = field(default_factory=dict)
+    """Retries by reason, as `rate_limit`, `timeout`, `server_error`."""
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Failed and rejected rows by kind, as `too_long`, `invalid`, `bad_json`."""
+    parse: Mapping[str, int] = field(default_factory=dict)
+    """Answers by how they could be read: `clean`, `repaired`, and the kinds that could not."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The views by name: results, review, failed, sample, ledger."""
+    notes: tuple[str, ...] = ()
+    """What else a person should know, each in a sentence."""
+    next_commands: tuple[str, ...] = ()
+    """Commands that go on from here."""

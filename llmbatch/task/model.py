@@ -1,0 +1,99 @@
+"""The task: labels, examples and instructions, as data."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(max_length=200, strict=True, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+Text = Annotated[str, StringConstraints(min_length=1, strict=True)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Label(_Part):
+    """One answer that counts. `aliases` are other spellings of it; nothing else is taken for it."""
+
+    name: Name
+    description: Annotated[str, Field(strict=True)] = ""
+    aliases: tuple[Name, ...] = ()
+
+
+class Example(_Part):
+    """A document with the answer that is right for it. `confidence` lies in 0..1."""
+
+    text: Text
+    label: Name
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.95
+    reasoning: str | None = None
+
+
+class ModelDefaults(_Part):
+    """What the task's author wants asked of which model; the command line's options win over it."""
+
+    name: str | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    reasoning_effort: str | None = None
+    review_below: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class Task(_Part):
+    """A classification task, as its TOML file states it.
+
+    Labels and aliases are distinct even without regard to case and surrounding space, so that a spelling
+    can stand for one label only.
+    """
+
+    name: Name
+    instructions: str = ""
+    labels: Annotated[tuple[Label, ...], Field(min_length=2)]
+    examples: tuple[Example, ...] = ()
+    model: ModelDefaults = ModelDefaults()
+
+    @model_validator(mode="after")
+    def _spellings_are_distinct(self) -> Self:
+        owners: dict[str, str] = {}
+        for label in self.labels:
+            for spelling in {folded(s) for s in (label.name, *label.aliases)}:
+                if not spelling:
+                    raise ValueError(f"label {label.name!r} has a blank spelling")
+                owner = owners.setdefault(spelling, label.name)
+                if owner != label.name or sum(folded(other.name) == spelling for other in self.labels) > 1:
+                    raise ValueError(f"{spelling!r} stands for two labels: {owner!r} and {label.name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _examples_use_the_labels(self) -> Self:
+        names = set(self.label_names)
+        for number, example in enumerate(self.examples, start=1):
+            if example.label not in names:
+                raise ValueError(f"example {number} has the label {example.label!r}, which the task does not list")
+        return self
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The labels' names, in the file's order."""
+        return tuple(label.name for label in self.labels)
+
+    def answer_schema(self, *, reasoning: bool) -> dict[str, Any]:
+        """JSON schema of one answer, in the subset that strict structured outputs take.
+
+        Args:
+            reasoning: also ask for a short rationale, before the label so that it can inform it.
+        """
+        properties: dict[str, Any] = {"reasoning": {"type": "string"}} if reasoning else {}
+        properties["category"] = {"type": "string", "enum": list(self.label_names)}
+        properties["confidence"] = {"type": "number", "minimum": 0, "maximum": 1}
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+
+
+def folded(spelling: str) -> str:
+    """A label's spelling without its case and surrounding space: what two spellings may differ in."""
+    return spelling.strip().casefold()

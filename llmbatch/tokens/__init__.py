@@ -1,0 +1,5 @@
+"""Token counts as the provider makes them, with the tables on board: no download, no network."""
+
+from llmbatch.tokens.o200k import count_tokens
+
+__all__ = ["count_tokens"]
