@@ -1,3 +1,25 @@
-"""Label documents with an LLM, in bulk and unattended."""
+"""Label documents with an LLM, in bulk and unattended.
+
+from llmbatch import classify
+
+run = classify(["The invoice is overdue.", "The API returns 500."], offline=True)
+for result in run:
+    print(result.id, result.category, result.confidence)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llmbatch.api import Result, Run, classify
 
 __version__ = "0.1.0"
+__all__ = ["Result", "Run", "__version__", "classify"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the API when it is first asked for, so that the command line starts without it."""
+    if name in ("classify", "Run", "Result"):
+        from llmbatch import api  # noqa: PLC0415 - the point of it
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,7 @@
 LLMBatchError
 ├── UsageError            2   bad option, task file or input
 ├── RunStopped            4   a guard stopped the run: credentials, quota, model, or failures without end
+│   ├── Interrupted     130   SIGINT; 143 for SIGTERM
 │   ├── ComeBackLater     7   the server asks for a longer wait than we may take
 │   └── StorageFailed     8   our own files cannot be written any more
 └── FolderBusy            6   another process works on the run folder
@@ -11,7 +12,6 @@ Raised where the knowledge is; shown in one place, the command line's `main`.
 """
 
 from enum import IntEnum
-from typing import ClassVar
 
 
 class ExitCode(IntEnum):
@@ -36,7 +36,7 @@ class LLMBatchError(Exception):
     `hint` says what to do next; it is shown on a line of its own.
     """
 
-    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+    exit_code: ExitCode = ExitCode.BUG
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -55,6 +55,11 @@ class RunStopped(LLMBatchError):  # noqa: N818 - a stop is what happened, not a 
 
     exit_code = ExitCode.GUARD
 
+    def __init__(self, message: str, *, hint: str | None = None, exit_code: ExitCode | None = None) -> None:
+        super().__init__(message, hint=hint)
+        if exit_code is not None:
+            self.exit_code = exit_code
+
 
 class ComeBackLater(RunStopped):
     """The server asks for a longer wait than the run may take.
@@ -69,13 +74,19 @@ class ComeBackLater(RunStopped):
         self.wait_s = wait_s
 
 
+class Interrupted(RunStopped):
+    """SIGINT or SIGTERM: the run ended in order."""
+
+    exit_code = ExitCode.SIGINT
+
+
 class StorageFailed(RunStopped):
     """A file of the run folder cannot be written: disk full or an I/O error."""
 
     exit_code = ExitCode.STORAGE
 
 
-class FolderBusy(LLMBatchError):  # noqa: N818 - the folder is busy, nothing is in error
+class FolderBusy(LLMBatchError):  # noqa: N818 - not a fault
     """Another live process holds the run folder."""
 
     exit_code = ExitCode.BUSY

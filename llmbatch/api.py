@@ -1,0 +1,190 @@
+"""The Python API: the same engine as the command line's, for notebooks and scripts."""
+
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from llmbatch.caller.retry import RetryPolicy
+from llmbatch.errors import ExitCode, RunStopped, UsageError
+from llmbatch.files import replacing
+from llmbatch.jsonlines import dump_line
+from llmbatch.pipeline.options import RunOptions, Sending, Tolerance
+from llmbatch.pipeline.plan import ModelChoice
+from llmbatch.pipeline.run import classify_run
+from llmbatch.screen.quiet import QuietScreen
+from llmbatch.summary import Summary
+
+Document = str | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row's outcome. `status` is `ok`, `review` or `failed`; a failed row has `error` and no category."""
+
+    row: int | None
+    id: Any
+    status: str
+    category: str | None
+    confidence: float | None
+    error: Mapping[str, Any] | None
+    record: Mapping[str, Any]
+    """The row as it stands in the run folder's file, carried fields included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run: its summary, and its rows as they are read from its folder."""
+
+    folder: Path
+    summary: Summary
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row has a label (some may wait in review)."""
+        return self.summary.exit_code == 0
+
+    def __iter__(self) -> Iterator[Result]:
+        """All rows: results first, then review, then failed, each in input order."""
+        for status, name in (("ok", "results"), ("review", "review"), ("failed", "failed")):
+            for record in self._records(name):
+                error = record.get("llmbatch_error") or record.get("error") if status == "failed" else None
+                row = error.get("row") if error else record.get("row")
+                yield Result(
+                    row=row,
+                    id=record.get("id"),
+                    status=status,
+                    category=record.get("category") if error is None else None,
+                    confidence=record.get("confidence") if error is None else None,
+                    error=error,
+                    record=record,
+                )
+
+    def labels(self) -> dict[Any, str]:
+        """Label by id, of the rows that have one; with ids that stand twice, the later row's."""
+        return {result.id: result.category for result in self if result.category is not None}
+
+    def _records(self, name: str) -> Iterator[dict[str, Any]]:
+        path = self.folder / f"{name}.jsonl"
+        if path.exists():
+            with path.open("rb") as file:
+                yield from map(orjson.loads, file)
+
+
+def classify(
+    documents: str | Path | Iterable[Document],
+    *,
+    task: str | Path | None = None,
+    model: str | None = None,
+    out: str | Path | None = None,
+    offline: bool = False,
+    base_url: str | None = None,
+    review_below: float | None = None,
+    reasoning: bool = False,
+    concurrency: int = 32,
+    timeout_s: float = 30.0,
+    retries: RetryPolicy | None = None,
+    id_field: str | None = None,
+    text_fields: Iterable[str] = (),
+    max_failed: int = 0,
+) -> Run:
+    """Label documents; the same as `llmbatch classify`, resuming included.
+
+    Args:
+        documents: a path or a glob of files; or texts; or mappings with a text field, and an `id` if you like.
+        task: a task file, or the name of a packaged one; None for the default task.
+        model: the model to ask; None for the task's, then the default one.
+        out: the run folder. For files it defaults to INPUT.llmbatch; documents in memory go to a temporary
+            folder unless you name one, and only a named one can be resumed.
+        offline: ask the built-in offline endpoint: no key, no network, no model.
+        base_url: an OpenAI-compatible endpoint; the environment's, then OpenAI's by default.
+        review_below: confidence (0..1) under which a row goes to people; 0.5 by default.
+        reasoning: ask for a short rationale too.
+        concurrency: requests under way at once.
+        timeout_s: seconds that one whole request may take.
+        retries: how patient to be; `RetryPolicy()` by default.
+        id_field: the field that names a row; detected by default.
+        text_fields: the fields that make up the text; detected by default.
+        max_failed: failed rows tolerated before `Run.ok` is false.
+
+    Returns:
+        The run. Failed rows are in it, not raised.
+
+    Raises:
+        UsageError: the input, the task or an option cannot be used; nothing was sent.
+        FolderBusy: another process works on the run folder.
+        RunStopped: a guard ended the run: credentials, quota, unknown model. What was answered is kept.
+    """
+    folder = None if out is None else Path(out)
+    if isinstance(documents, str | Path):
+        inputs = (str(documents),)
+    else:
+        folder = folder or Path(tempfile.mkdtemp(prefix="llmbatch-"))
+        inputs = (str(_written(documents, folder)),)
+    options = RunOptions(
+        inputs=inputs,
+        out=folder,
+        task=None if task is None else str(task),
+        choice=ModelChoice(model=model, reasoning=reasoning),
+        sending=Sending(
+            base_url=base_url,
+            offline=offline,
+            concurrency=concurrency,
+            timeout_s=timeout_s,
+            policy=retries or RetryPolicy(),
+        ),
+        id_field=id_field,
+        text_fields=tuple(text_fields),
+        review_below=review_below,
+        max_failed=Tolerance(count=max_failed),
+        command="llmbatch.classify(...) with the same arguments",
+    )
+    summary = _in_a_thread_of_its_own(options)
+    if summary.state == "stopped":
+        raise RunStopped(
+            summary.reason or "the run was stopped",
+            hint=f"what was answered is kept in {summary.folder}",
+            exit_code=ExitCode(summary.exit_code),
+        )
+    return Run(Path(summary.folder), summary)
+
+
+def _written(documents: Iterable[Document], folder: Path) -> Path:
+    """Documents in memory become an input file in the run folder, so that the run can go on from there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "input.jsonl"
+    with replacing(path) as file:
+        for number, document in enumerate(documents):
+            if isinstance(document, str):
+                row: dict[str, Any] = {"id": number, "text": document.encode("utf-8", "replace").decode()}
+            elif isinstance(document, Mapping):
+                row = dict(document)
+            else:
+                raise UsageError(f"document {number} is {type(document).__name__}: give a text or a mapping")
+            try:
+                file.write(dump_line(row))
+            except (TypeError, ValueError) as error:
+                raise UsageError(f"document {number} cannot be written as JSON: {error}") from None
+    return path
+
+
+def _in_a_thread_of_its_own(options: RunOptions) -> Summary:
+    """A notebook's loop is running already, and ours cannot run inside it."""
+    outcome: list[Summary | BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(classify_run(options, QuietScreen()))
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+            outcome.append(error)
+
+    thread = threading.Thread(target=run, name="llmbatch-run")
+    thread.start()
+    thread.join()
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]

@@ -1,0 +1,134 @@
+"""The SDK's client: one per run, its own retries and redirects off, a deadline around each whole request."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from llmbatch.caller.completion import Completion, NotACompletionError, decode_completion
+from llmbatch.caller.failures import RequestFailedError, judge_exception, judge_not_a_completion
+from llmbatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+_DEFAULT_BASE_URL = "https://api.openai.com/v1"
+_AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com")
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go. `api_version` is set for Azure OpenAI's deployment URLs only."""
+
+    base_url: str
+    api_key: str
+    api_version: str | None = None
+    on_loopback: bool = False
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.base_url!r})"
+
+
+def resolve_endpoint(base_url: str | None, api_version: str | None, *, model: str) -> Endpoint:
+    """The endpoint from the options and, as the SDK has it, the environment.
+
+    Reads OPENAI_BASE_URL, OPENAI_API_KEY, and for Azure AZURE_OPENAI_API_KEY, AZURE_OPENAI_ENDPOINT and
+    OPENAI_API_VERSION. A server on loopback needs no key.
+
+    Raises:
+        UsageError: no key, or a key or URL that could never be sent. The key's value is never shown.
+    """
+    url = base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("AZURE_OPENAI_ENDPOINT") or _DEFAULT_BASE_URL
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
+        raise UsageError("the base URL is not one", hint="give it as https://HOST/v1 by --base-url or OPENAI_BASE_URL")
+    host = parts.hostname
+    on_loopback = host == "localhost" or host.startswith("127.") or host == "::1"
+    is_azure_host = host.endswith(_AZURE_HOSTS) and "/openai/v1" not in parts.path
+    version = api_version or (os.environ.get("OPENAI_API_VERSION") if is_azure_host else None)
+    if is_azure_host and version is None:
+        raise UsageError(
+            f"{host} is an Azure OpenAI resource, which needs an API version",
+            hint="give --api-version (or OPENAI_API_VERSION), or the newer URL that ends in /openai/v1/",
+        )
+    key = _api_key(azure=version is not None or host.endswith(_AZURE_HOSTS))
+    if key is None and not on_loopback:
+        raise UsageError(
+            f"no API key for {host} (model {model})",
+            hint="set OPENAI_API_KEY, or try it without one: llmbatch classify ... --offline",
+        )
+    return Endpoint(url.rstrip("/"), key or "none-needed", version, on_loopback)
+
+
+def _api_key(*, azure: bool) -> str | None:
+    names = ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY") if azure else ("OPENAI_API_KEY",)
+    name = next((name for name in names if os.environ.get(name, "").strip()), None)
+    if name is None:
+        return None
+    key = os.environ[name].strip()
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        # Sent as a header it would fail as a connection error that looks worth retrying and shows the key.
+        raise UsageError(
+            f"{name} holds characters that no HTTP header can carry",
+            hint=f"set {name} again, without line breaks",
+        )
+    return key
+
+
+class Caller:
+    """Sends request bodies and gives back decoded answers."""
+
+    def __init__(self, endpoint: Endpoint, *, model: str, timeout_s: float, connections: int) -> None:
+        self._client = _open_client(endpoint, timeout_s, connections)
+        self._path = "/chat/completions"
+        if endpoint.api_version is not None:
+            self._path = f"/deployments/{quote(model, safe='')}{self._path}"
+        self._timeout_s = timeout_s
+
+    async def send(self, body: bytes) -> Completion:
+        """Send one request and decode its answer.
+
+        Raises:
+            RequestFailedError: with what became of it, judged.
+        """
+        import httpx2  # noqa: PLC0415 - loaded with the SDK by then
+
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                response = await self._client.post(
+                    self._path, cast_to=httpx2.Response, content=body, options={"headers": _JSON}
+                )
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            raise RequestFailedError(judge_exception(error)) from error
+        try:
+            return decode_completion(response.content, response.headers.get("x-request-id"))
+        except NotACompletionError as error:
+            raise RequestFailedError(judge_not_a_completion(str(error))) from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+
+def _open_client(endpoint: Endpoint, timeout_s: float, connections: int) -> "AsyncOpenAI":
+    import httpx2  # noqa: PLC0415 - 1 s together with the SDK
+    from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient  # noqa: PLC0415
+
+    limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+    # A redirect would post the document and the key to another host. A proxy has no business on loopback.
+    http_client = DefaultAioHttpClient(
+        follow_redirects=False, limits=limits, timeout=timeout_s, trust_env=not endpoint.on_loopback
+    )
+    common: dict[str, Any] = {
+        "api_key": endpoint.api_key,
+        "max_retries": 0,
+        "timeout": timeout_s,
+        "http_client": http_client,
+    }
+    if endpoint.api_version is not None:
+        return AsyncAzureOpenAI(azure_endpoint=endpoint.base_url, api_version=endpoint.api_version, **common)
+    return AsyncOpenAI(base_url=endpoint.base_url, **common)

@@ -1,0 +1,105 @@
+"""An answer's body, decoded once: what OpenAI and the compatible servers send as a chat completion."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from llmbatch.prices import Usage
+
+
+class NotACompletionError(ValueError):
+    """The endpoint said 200, but what it sent is no chat completion (a login page, a null, no choices)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer, before it is judged. Absent or null fields are None."""
+
+    content: str | None
+    refusal: str | None
+    finish_reason: str | None
+    has_tool_calls: bool
+    model: str | None
+    usage: Usage | None
+    """None where the endpoint reports none, or figures that cannot be."""
+    service_tier: str | None
+    system_fingerprint: str | None
+    request_id: str | None = None
+
+
+def decode_completion(body: bytes, request_id: str | None = None) -> Completion:
+    """Decode the body of a 200 answer.
+
+    Raises:
+        NotACompletionError: with what was found instead, in a few words.
+    """
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise NotACompletionError(_not_json(body)) from None
+    if not isinstance(data, dict):
+        raise NotACompletionError(f"JSON {type(data).__name__} instead of an object")
+    choices = data.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        raise NotACompletionError("no choices in it")
+    choice = choices[0]
+    message = choice.get("message")
+    if message is None and choice.get("finish_reason") == "content_filter":
+        message = {}  # Azure leaves it out where its filter held the answer back
+    if not isinstance(message, dict):
+        raise NotACompletionError("no message in its first choice")
+    return Completion(
+        content=_text(message.get("content")),
+        refusal=_string(message.get("refusal")),
+        finish_reason=_string(choice.get("finish_reason")),
+        has_tool_calls=bool(message.get("tool_calls") or message.get("function_call")),
+        model=_string(data.get("model")),
+        usage=decode_usage(data.get("usage")),
+        service_tier=_string(data.get("service_tier")),
+        system_fingerprint=_string(data.get("system_fingerprint")),
+        request_id=request_id or _string(data.get("id")),
+    )
+
+
+def decode_usage(usage: Any) -> Usage | None:
+    """Token counts of an answer, or None where they are missing or implausible (negative, cached > input)."""
+    if not isinstance(usage, dict):
+        return None
+    prompt = usage.get("prompt_tokens_details")
+    completion = usage.get("completion_tokens_details")
+    prompt = prompt if isinstance(prompt, dict) else {}
+    completion = completion if isinstance(completion, dict) else {}
+    # DeepSeek reports cache hits beside the totals instead of among the details.
+    cached = prompt.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or 0
+    counts: tuple[Any, ...] = (
+        usage.get("prompt_tokens"),
+        cached,
+        prompt.get("cache_write_tokens") or 0,
+        usage.get("completion_tokens"),
+        completion.get("reasoning_tokens") or 0,
+    )
+    if not all(isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in counts):
+        return None
+    decoded = Usage(*counts)
+    if decoded.input_tokens == 0 or decoded.cached_input_tokens + decoded.cache_write_tokens > decoded.input_tokens:
+        return None
+    return decoded
+
+
+def _text(content: Any) -> str | None:
+    if isinstance(content, list):  # some makers answer in parts
+        parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        return "".join(part for part in parts if isinstance(part, str)) or None
+    return _string(content)
+
+
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _not_json(body: bytes) -> str:
+    start = body.lstrip()[:15].lower()
+    if not start:
+        return "an empty body"
+    return "an HTML page" if start.startswith((b"<!doctype", b"<html")) else "a body that is not JSON"

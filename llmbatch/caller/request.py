@@ -1,0 +1,80 @@
+"""A request's body as bytes. The prefix is encoded once per shape, not once per row."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from llmbatch.caller.profile import OutputMode, RequestShape
+from llmbatch.task.prefix import build_document
+
+# A document that stands for all: what follows it in the body is found by splitting there.
+_PLACEHOLDER = "\x00document\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What every request of a plan asks: the model, the stable prefix, and the schema of the answer."""
+
+    model: str
+    prefix: str
+    schema: dict[str, Any]
+
+    @property
+    def cache_key(self) -> str:
+        """Names the prefix to the provider, so that requests with the same one meet on the same cache."""
+        return "llmbatch-" + hashlib.blake2b(self.prefix.encode(), digest_size=8).hexdigest()
+
+
+class RequestEncoder:
+    """Turns documents into request bodies of one question."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._frames: dict[RequestShape, tuple[bytes, bytes]] = {}
+
+    def encode(self, text: str, shape: RequestShape) -> bytes:
+        """The JSON body that asks about `text`. Lone surrogates become U+FFFD, since JSON cannot carry them."""
+        frame = self._frames.get(shape)
+        if frame is None:
+            frame = self._frames[shape] = self._frame(shape)
+        document = build_document(text)
+        try:
+            content = orjson.dumps(document)
+        except orjson.JSONEncodeError:
+            content = orjson.dumps(document.encode("utf-8", "replace").decode())
+        return b"".join((frame[0], content, frame[1]))
+
+    def _frame(self, shape: RequestShape) -> tuple[bytes, bytes]:
+        head, _, tail = orjson.dumps(request_body(self._question, shape, _PLACEHOLDER)).partition(
+            orjson.dumps(_PLACEHOLDER)
+        )
+        return head, tail
+
+
+def request_body(question: Question, shape: RequestShape, content: str) -> dict[str, Any]:
+    """The request as JSON data: the prefix first and alone, then `content` as the last message."""
+    body: dict[str, Any] = {
+        "model": question.model,
+        "messages": [
+            {"role": "system", "content": question.prefix},
+            {"role": "user", "content": content},
+        ],
+        shape.limit_parameter: shape.max_output_tokens,
+    }
+    match shape.output:
+        case OutputMode.JSON_SCHEMA:
+            schema = {"name": "answer", "strict": True, "schema": question.schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        case OutputMode.JSON_OBJECT:
+            body["response_format"] = {"type": "json_object"}
+        case OutputMode.TEXT:
+            pass
+    if shape.temperature is not None:
+        body["temperature"] = shape.temperature
+    if shape.reasoning_effort is not None:
+        body["reasoning_effort"] = shape.reasoning_effort
+    if shape.cache_key:
+        body["prompt_cache_key"] = question.cache_key
+    return body

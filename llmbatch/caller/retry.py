@@ -1,0 +1,143 @@
+"""When a request is repeated, how often, and after what wait: tenacity's parts, told by the failure table."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+from tenacity.stop import stop_base
+from tenacity.wait import wait_base
+
+from llmbatch.caller.failures import Action, Failure, RequestFailedError
+
+_REPEATED = frozenset({Action.RETRY, Action.THROTTLE, Action.REASK, Action.ADAPT})
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How patient a run is. Waits are in seconds."""
+
+    attempts: int = 4
+    """Sends of a row that may fail; throttled ones are not counted, since the server did not take them."""
+    wait_min_s: float = 5.0
+    wait_max_s: float = 120.0
+    max_wait_s: float = 600.0
+    """A server that asks for a longer wait ends the run instead."""
+    reasks: int = 1
+    """How often a row is asked again after an answer that was of no use."""
+    throttled: int = 30
+    """Refusals by rate limit that one row bears."""
+
+
+@dataclass(slots=True)
+class Attempts:
+    """What one row has been through. The one mutable thing that its attempts share."""
+
+    sends: int = 0
+    counted: int = 0
+    throttled: int = 0
+    reasks: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    def note(self, failure: Failure) -> None:
+        """Count a failed send by its kind."""
+        self.failures.append(failure)
+        match failure.action:
+            case Action.THROTTLE:
+                self.throttled += 1
+            case Action.ADAPT:
+                pass
+            case Action.REASK:
+                self.reasks += 1
+                self.counted += 1
+            case _:
+                self.counted += 1
+
+
+def retrying(
+    policy: RetryPolicy,
+    *,
+    sleep: Callable[[float], Awaitable[None]],
+    before_sleep: Callable[[Failure, float], None],
+    random: Random,
+) -> AsyncRetrying:
+    """tenacity's loop for one row; call it with a coroutine function whose first argument is the row's `Attempts`.
+
+    Args:
+        policy: how patient to be.
+        sleep: waits that many seconds.
+        before_sleep: told of each failure that is repeated, with the seconds until then.
+        random: the source of jitter.
+
+    The last failure is raised as it came.
+    """
+
+    def note_sleep(state: RetryCallState) -> None:
+        before_sleep(_failure(state), state.upcoming_sleep)
+
+    return AsyncRetrying(
+        retry=retry_if_exception(_is_repeated),
+        stop=_StopByFailure(policy),
+        wait=_WaitByFailure(policy, random),
+        sleep=sleep,
+        before_sleep=note_sleep,
+        reraise=True,
+    )
+
+
+class _StopByFailure(stop_base):
+    def __init__(self, policy: RetryPolicy) -> None:
+        self._policy = policy
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        policy, failure, attempts = self._policy, _failure(retry_state), _attempts(retry_state)
+        if failure.sends is not None and attempts.sends >= failure.sends:
+            return True
+        match failure.action:
+            case Action.THROTTLE:
+                return attempts.throttled > policy.throttled
+            case Action.REASK:
+                return attempts.reasks > policy.reasks or attempts.counted >= policy.attempts
+            case Action.ADAPT:
+                return False
+            case _:
+                return attempts.counted >= policy.attempts
+
+
+class _WaitByFailure(wait_base):
+    """The server's own wait where it names one, else a random wait that widens twofold from try to try."""
+
+    def __init__(self, policy: RetryPolicy, random: Random) -> None:
+        self._policy = policy
+        self._random = random
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        failure, attempts = _failure(retry_state), _attempts(retry_state)
+        if failure.action in (Action.REASK, Action.ADAPT):
+            return 0.0
+        if failure.wait_s is not None:
+            # A little more than asked, so that those who were refused together do not come back together.
+            return failure.wait_s * self._random.uniform(1.0, 1.1)
+        return self._backoff(attempts)
+
+    def _backoff(self, attempts: Attempts) -> float:
+        policy = self._policy
+        tries = max(attempts.counted + attempts.throttled, 1)
+        widest = min(policy.wait_min_s * 2.0 ** min(tries, 30), policy.wait_max_s)
+        return self._random.uniform(min(policy.wait_min_s, policy.wait_max_s), widest)
+
+
+def _is_repeated(error: BaseException) -> bool:
+    return isinstance(error, RequestFailedError) and error.failure.action in _REPEATED
+
+
+def _failure(state: RetryCallState) -> Failure:
+    error = state.outcome.exception() if state.outcome is not None else None
+    assert isinstance(error, RequestFailedError)  # noqa: S101 - only such errors are repeated
+    return error.failure
+
+
+def _attempts(state: RetryCallState) -> Attempts:
+    attempts = state.args[0]
+    assert isinstance(attempts, Attempts)  # noqa: S101 - the contract of `retrying`
+    return attempts

@@ -1,0 +1,55 @@
+"""How long a server asks to wait, out of its headers. What cannot be read counts as absent."""
+
+import email.utils
+import math
+import re
+import time
+from collections.abc import Mapping
+
+_DURATION = re.compile(
+    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?"
+)
+_UNITS_S = (86400.0, 3600.0, 60.0, 1.0, 0.001)
+
+
+def server_wait_s(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
+    """Seconds to wait by `retry-after-ms`, then `retry-after` (seconds or an HTTP date), or None.
+
+    Args:
+        headers: the answer's, looked up in lower case.
+        now: Unix time that an HTTP date counts from; the clock's by default.
+
+    Negative, infinite and unreadable values count as absent; a date that has passed is no wait.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is not None or value is None:
+        return seconds
+    try:
+        date = email.utils.parsedate_to_datetime(value)
+        return max(date.timestamp() - (time.time() if now is None else now), 0.0)
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
+
+
+def parse_duration_s(value: str | None) -> float | None:
+    """Seconds of a duration as `x-ratelimit-reset-*` gives it (`6m0s`, `12ms`, `1s`), or None."""
+    if not value:
+        return None
+    match = _DURATION.fullmatch(value.strip())
+    if match is None or not any(match.groups()):
+        return _number(value)
+    return sum(float(part) * unit for part, unit in zip(match.groups(), _UNITS_S, strict=True) if part)
+
+
+def _number(value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None

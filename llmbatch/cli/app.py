@@ -1,0 +1,57 @@
+"""The program: its commands, and the one place where errors are shown."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import llmbatch
+from llmbatch.cli import classify, export, prompt, retry, show, simulate
+from llmbatch.errors import ExitCode, LLMBatchError
+
+app = typer.Typer(
+    name="llmbatch",
+    help="Label documents with an LLM, in bulk and unattended.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("classify")(classify.classify)
+app.command("retry")(retry.retry)
+app.command("show")(show.show)
+app.command("export")(export.export)
+app.add_typer(prompt.app, name="prompt")
+app.command("simulate")(simulate.simulate)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"llmbatch {llmbatch.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave."),
+    ] = False,
+) -> None:
+    """Label documents with an LLM, in bulk and unattended."""
+
+
+def main() -> None:
+    """Run the program. An error of ours is told in a line or two; a traceback always means a bug."""
+    try:
+        app()
+    except LLMBatchError as error:
+        from llmbatch.screen import show_error
+
+        show_error(error.message, error.hint)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`). Nothing more can be printed, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)

@@ -1,0 +1,33 @@
+"""`llmbatch export`: write a run's views again."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmbatch.cli import options as shared
+
+
+class Format(StrEnum):
+    """What the views are written as."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+def export(
+    run: shared.RunPath,
+    format: Annotated[Format, typer.Option("--format", "-f", help="What to write.")] = Format.jsonl,  # noqa: A002
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write into.", show_default="RUN")] = None,
+    quiet: shared.Quiet = False,
+) -> None:
+    """Write results, review, failed and sample again, from the ledger and the input."""
+    from llmbatch.pipeline.run import export_run
+    from llmbatch.screen import make_screen
+
+    with make_screen(quiet=quiet) as screen:
+        summary = export_run(run, out=out, csv=format is Format.csv, screen=screen)
+    for name, path in summary.files.items():
+        if name != "ledger":
+            typer.echo(path)

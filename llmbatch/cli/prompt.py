@@ -1,0 +1,78 @@
+"""`llmbatch prompt`: start a task file, lint it, see exactly what is sent."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmbatch.cli import options as shared
+
+app = typer.Typer(no_args_is_help=True, help="Task files: start one, check it, see what is sent.")
+
+_TaskFile = Annotated[
+    str | None,
+    typer.Argument(metavar="TASK", help="Task file, or the name of a packaged one.", show_default="default"),
+]
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.", show_default=False)],
+    label: Annotated[list[str] | None, typer.Option("--label", "-l", help="A label. Repeatable.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The task's name.", show_default="the file's")] = None,
+) -> None:
+    """Write a task file to fill in."""
+    from llmbatch.errors import UsageError
+    from llmbatch.task.template import task_template
+
+    labels = label or ["first_label", "second_label", "other"]
+    text = task_template(name or path.stem, labels)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already; it was left as it is", hint="name another file") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
+    typer.echo(f"{path} written: fill it in, then check it with: llmbatch prompt check {path}", err=True)
+
+
+@app.command()
+def check(task: _TaskFile = None, model: shared.Model = None) -> None:
+    """Lint a task file. Leaves with 2 if it has errors; warnings and notes are told."""
+    from llmbatch.errors import ExitCode
+    from llmbatch.neutral import neutral
+    from llmbatch.task.check import check_task
+    from llmbatch.task.load import load_task
+
+    loaded = load_task(task)
+    findings = check_task(loaded.task, model=model)
+    for finding in findings:
+        typer.echo(neutral(f"{finding.level}: {finding.message} [{finding.code}]"))
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(ExitCode.USAGE)
+
+
+@app.command()
+def render(
+    task: _TaskFile = None,
+    text: Annotated[
+        str, typer.Option("--text", "-t", help="The document to show it with.")
+    ] = "The document goes here.",
+    model: shared.Model = None,
+    reasoning: Annotated[bool, typer.Option("--reasoning", help="As with classify --reasoning.")] = False,
+    prefix: Annotated[bool, typer.Option("--prefix", help="Only the stable prefix, as plain text.")] = False,
+) -> None:
+    """Print exactly what is sent for a document: the request's JSON body."""
+    from llmbatch.caller.request import RequestEncoder
+    from llmbatch.pipeline.plan import ModelChoice, make_plan
+    from llmbatch.task.load import load_task
+
+    plan = make_plan(load_task(task), ModelChoice(model=model, reasoning=reasoning), offline=False)
+    if prefix:
+        sys.stdout.write(plan.question.prefix)
+    else:
+        body = RequestEncoder(plan.question).encode(text, plan.shape)
+        sys.stdout.write(body.decode() + "\n")
+    typer.echo(f"prefix: {plan.prefix_tokens:,} tokens, prompt {plan.prompt}, model {plan.question.model}", err=True)

@@ -1,0 +1,45 @@
+"""`llmbatch show`: a run folder's summary; and how every command presents one."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from llmbatch.cli import options as shared
+
+if TYPE_CHECKING:
+    from llmbatch.summary import Summary
+
+
+def show(run: shared.RunPath, json: shared.Json = False) -> None:
+    """Summarise a run folder as it stands, also while a run is under way."""
+    from llmbatch.pipeline.run import show_run
+    from llmbatch.screen import render_summary, stdout_console
+
+    summary = show_run(run)
+    if json:
+        print_json(summary)
+    else:
+        render_summary(summary, stdout_console())
+
+
+def present(summary: "Summary", *, json: bool, quiet: bool) -> None:
+    """Show a session's summary, as JSON on stdout or for people on stderr, and leave with its exit code."""
+    from llmbatch.screen import render_summary, show_error, stderr_console
+
+    if json:
+        print_json(summary)
+    if not quiet:
+        render_summary(summary, stderr_console())
+    elif summary.exit_code and summary.reason:
+        show_error(summary.reason, None)
+    raise typer.Exit(summary.exit_code)
+
+
+def print_json(summary: "Summary") -> None:
+    """Print a summary as one JSON object on stdout."""
+    from llmbatch.jsonlines import dump_line
+    from llmbatch.summary import summary_json
+
+    sys.stdout.write(dump_line(summary_json(summary)).decode())
+    sys.stdout.flush()

@@ -1,0 +1,142 @@
+"""One line of the ledger: what became of a row, what it took, and what it cost."""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import orjson
+
+from llmbatch.jsonlines import dump_line
+from llmbatch.money import to_nusd, to_usd
+from llmbatch.prices import Usage
+from llmbatch.rows import RowId
+
+OK, REVIEW, FAILED = "ok", "review", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """One attempt that was not the last: why it was repeated, and after how long."""
+
+    error: str
+    status: int | None
+    code: str | None
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """Why a row failed. `kind` is the failure's name; `message` is redacted."""
+
+    kind: str
+    code: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """A row's final outcome, once for each time that it was worked on. Field names as docs/formats.md gives them."""
+
+    row: int
+    id: RowId
+    key: str
+    status: str
+    prompt: str
+    model: str
+    started_at: str
+    category: str | None = None
+    confidence: float | None = None
+    reasoning: str | None = None
+    arm: str = "control"
+    response_model: str | None = None
+    request_id: str | None = None
+    finish_reason: str | None = None
+    attempts: int = 0
+    retries: tuple[Retry, ...] = ()
+    parse: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    cost_nusd: int | None = 0
+    """All billed attempts, nano-dollars; None where the price is unknown."""
+    possibly_billed_nusd: int = 0
+    """Upper bound of what attempts with an unknown outcome may have cost on top."""
+    possibly_billed_attempts: int = 0
+    latency_s: float = 0.0
+    source: str = "api"
+    flags: tuple[str, ...] = ()
+    answer: str | None = None
+    """The raw answer, where it could not be read as it stood."""
+    error: RowError | None = None
+
+    def to_bytes(self) -> bytes:
+        """The line as it stands in the file, newline included."""
+        data: dict[str, Any] = {
+            "row": self.row,
+            "id": self.id,
+            "key": self.key,
+            "status": self.status,
+            "category": self.category,
+            "confidence": self.confidence,
+            "reasoning": self.reasoning,
+            "arm": self.arm,
+            "prompt": self.prompt,
+            "model": self.model,
+            "response_model": self.response_model,
+            "request_id": self.request_id,
+            "finish_reason": self.finish_reason,
+            "attempts": self.attempts,
+            "retries": [asdict(retry) for retry in self.retries],
+            "parse": self.parse,
+            "input_tokens": self.usage.input_tokens,
+            "cached_input_tokens": self.usage.cached_input_tokens,
+            "cache_write_tokens": self.usage.cache_write_tokens,
+            "output_tokens": self.usage.output_tokens,
+            "reasoning_tokens": self.usage.reasoning_tokens,
+            "cost_usd": None if self.cost_nusd is None else to_usd(self.cost_nusd),
+            "possibly_billed_usd": to_usd(self.possibly_billed_nusd),
+            "possibly_billed_attempts": self.possibly_billed_attempts,
+            "latency_s": round(self.latency_s, 6),
+            "started_at": self.started_at,
+            "source": self.source,
+            "flags": self.flags,
+            "answer": self.answer,
+            "error": None if self.error is None else asdict(self.error),
+        }
+        return dump_line(data)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> "LedgerLine":
+        """Read a line back.
+
+        Raises:
+            ValueError: it is not a line of a ledger; the message says why.
+        """
+        data = orjson.loads(raw)
+        if not isinstance(data, dict):
+            raise ValueError("not an object")  # noqa: TRY004 - to its reader a line is good or bad
+        missing = _REQUIRED - data.keys()
+        if missing:
+            raise ValueError(f"no {', '.join(sorted(missing))} in it")
+        if data["status"] not in (OK, REVIEW, FAILED) or not _is_key(data["key"]):
+            raise ValueError("its status or key is not one")
+        known: dict[str, Any] = {name: data[name] for name in _PLAIN if name in data}
+        error, cost = data.get("error"), data.get("cost_usd")
+        return cls(
+            **known,
+            retries=tuple(Retry(**retry) for retry in data.get("retries", ())),
+            usage=Usage(*(data.get(f.name, 0) for f in fields(Usage))),
+            cost_nusd=None if cost is None else to_nusd(cost),
+            possibly_billed_nusd=to_nusd(data.get("possibly_billed_usd", 0)),
+            flags=tuple(data.get("flags", ())),
+            error=None if error is None else RowError(**error),
+        )
+
+
+_COMPOSED = {"retries", "usage", "cost_nusd", "possibly_billed_nusd", "flags", "error"}
+_PLAIN = tuple(f.name for f in fields(LedgerLine) if f.name not in _COMPOSED)
+_REQUIRED = {"row", "id", "key", "status", "prompt", "model", "started_at"}
+_KEY_DIGITS = 32
+
+
+def _is_key(key: object) -> bool:
+    if not isinstance(key, str) or len(key) != _KEY_DIGITS:
+        return False
+    return all(c in "0123456789abcdef" for c in key)

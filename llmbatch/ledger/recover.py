@@ -1,0 +1,105 @@
+"""Opening a ledger after whatever happened to it.
+
+1. A torn tail (no newline at its end, half a character, a block of NULs) is the only damage that a crash can do:
+   it is moved aside to `ledger.torn-N` and cut off, and told.
+2. A bad line anywhere else means that something else wrote there. It is refused with its place, since rows that
+   were paid for may be lost, unless the user asks for `--salvage`, which moves bad lines aside and keeps the rest.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from llmbatch.errors import UsageError
+from llmbatch.files import open_private
+from llmbatch.ledger.line import LedgerLine
+
+_BLOCK = 1 << 16
+
+
+def cut_torn_tail(path: Path) -> Path | None:
+    """Cut what follows the last newline. Returns the file that it was moved to, or None where nothing was torn."""
+    if not path.exists():
+        return None
+    with path.open("r+b") as ledger:
+        size = ledger.seek(0, os.SEEK_END)
+        end = _end_of_last_line(path)
+        if end == size:
+            return None
+        ledger.seek(end)
+        aside = _free_name(path.with_name("ledger.torn"))
+        with open_private(aside) as torn:
+            torn.write(ledger.read())
+        ledger.truncate(end)
+        os.fsync(ledger.fileno())
+    return aside
+
+
+def read_lines(path: Path, *, salvage: Callable[[int, bytes], None] | None = None) -> Iterator[tuple[int, LedgerLine]]:
+    """Each line with its offset in bytes, in the file's order.
+
+    Args:
+        path: the ledger. What follows its last newline is not read.
+        salvage: called with the line number and bytes of each bad line, instead of raising.
+
+    Raises:
+        UsageError: a line is not one of a ledger's, with its number and why.
+    """
+    if not path.exists():
+        return
+    offset = 0
+    with path.open("rb") as ledger:
+        for number, raw in enumerate(ledger, start=1):
+            if not raw.endswith(b"\n"):
+                return  # another process is writing it, or it is a torn tail that was not cut yet
+            try:
+                line = LedgerLine.from_bytes(raw)
+            except (ValueError, TypeError) as error:
+                if salvage is None:
+                    raise UsageError(
+                        f"{path}: line {number} is damaged ({error}); nothing was sent",
+                        hint="--salvage moves damaged lines aside and keeps the rest; their rows are sent again",
+                    ) from None
+                salvage(number, raw)
+            else:
+                yield offset, line
+            offset += len(raw)
+
+
+def salvage(path: Path) -> int:
+    """Move every bad line to `ledger.salvaged-N`, keep the others in order. Returns how many were moved."""
+    bad: list[bytes] = []
+    good = path.with_name("ledger.salvaging")
+    with open_private(good) as kept:
+        for _, line in read_lines(path, salvage=lambda _, raw: bad.append(raw)):
+            kept.write(line.to_bytes())
+        kept.flush()
+        os.fsync(kept.fileno())
+    if bad:
+        with open_private(_free_name(path.with_name("ledger.salvaged"))) as aside:
+            aside.writelines(bad)
+        good.replace(path)
+    else:
+        good.unlink()
+    return len(bad)
+
+
+def _end_of_last_line(path: Path) -> int:
+    """The offset behind the last newline, found from the end."""
+    with path.open("rb") as file:
+        position = file.seek(0, os.SEEK_END)
+        while position > 0:
+            start = max(position - _BLOCK, 0)
+            file.seek(start)
+            newline = file.read(position - start).rfind(b"\n")
+            if newline != -1:
+                return start + newline + 1
+            position = start
+    return 0
+
+
+def _free_name(base: Path) -> Path:
+    number = 1
+    while (path := base.with_name(f"{base.name}-{number}")).exists():
+        number += 1
+    return path

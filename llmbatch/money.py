@@ -1,0 +1,13 @@
+"""Money as whole nano-dollars (1e-9 USD): sums stay exact, caps stay hard."""
+
+NANO = 1_000_000_000
+
+
+def to_usd(nusd: int) -> float:
+    """US dollars of an amount in nano-dollars, as files carry it."""
+    return nusd / NANO
+
+
+def to_nusd(usd: float) -> int:
+    """Nano-dollars of an amount that `to_usd` wrote; exact up to nine million dollars."""
+    return round(usd * NANO)

@@ -1,0 +1,185 @@
+"""Which rows are asked, how many at once, and how the run comes to its end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, replace
+
+from llmbatch.errors import LLMBatchError, UsageError
+from llmbatch.ledger.line import LedgerLine
+from llmbatch.ledger.log import Ledger
+from llmbatch.pipeline.asker import Asker
+from llmbatch.pipeline.feed import Item
+from llmbatch.pipeline.pace import Stop
+from llmbatch.pipeline.tally import SessionTally
+from llmbatch.prices import Usage
+from llmbatch.rows import Rejection, Row
+
+_FRESH_AHEAD = 4  # rows that may wait for a retry, for each that may be in flight, before reading pauses
+_PROBES = 3  # rows sent one by one while nothing has succeeded yet
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How a run works through its rows."""
+
+    concurrency: int
+    strict: bool = False
+    grace_s: float = 20.0
+    """How long requests under way may take to finish once the run stops."""
+
+
+class Engine:
+    """Works through rows: skips what is done, asks the rest, appends each outcome to the ledger.
+
+    Rows with the same text are asked once: those that come while the first is under way follow it, later ones
+    take its line.
+    """
+
+    def __init__(
+        self,
+        *,
+        asker: Asker,
+        ledger: Ledger,
+        stop: Stop,
+        tally: SessionTally,
+        key: Callable[[str], str],
+        is_wanted: Callable[[str], bool],
+        settings: EngineSettings,
+    ) -> None:
+        self._asker = asker
+        self._ledger = ledger
+        self._began_at = ledger.size
+        self._stop = stop
+        self._tally = tally
+        self._key = key
+        self._is_wanted = is_wanted
+        self._settings = settings
+        self._room = asyncio.Semaphore(settings.concurrency * _FRESH_AHEAD)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._followers: dict[str, list[Row]] = {}
+
+    async def run(self, rows: AsyncIterator[Item]) -> None:
+        """Work through `rows` until they end or the run's stop is set; then no request is under way any more."""
+        reading = asyncio.create_task(self._take(rows))
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                reading.cancel()
+            try:
+                await reading
+            except asyncio.CancelledError:
+                pass
+            except Exception as error:  # noqa: BLE001 - ends the run in order; a bug is raised at its end
+                self._stop.set(error)
+            await self._finish()
+        finally:
+            stopping.cancel()
+
+    async def _take(self, rows: AsyncIterator[Item]) -> None:
+        probes = 0
+        async for item in rows:
+            if isinstance(item, Rejection):
+                self._reject(item)
+                continue
+            key = self._key(item.text)
+            if key in self._followers:
+                await self._room.acquire()
+                self._follow(item, key)
+            elif self._ledger.was_written_since(key, self._began_at):
+                self._reuse(item, self._ledger.latest(key))
+            elif not self._is_wanted(key):
+                self._tally.skipped += 1
+            else:
+                await self._room.acquire()
+                task = self._start(item, key)
+                if not self._asker.successes and probes < _PROBES:
+                    probes += 1
+                    await asyncio.wait({task})
+
+    def _follow(self, row: Row, key: str) -> None:
+        if key in self._followers:
+            self._followers[key].append(row)
+        else:  # it was answered while this row waited for room
+            self._room.release()
+            self._reuse(row, self._ledger.latest(key))
+
+    def _start(self, row: Row, key: str) -> "asyncio.Task[None]":
+        self._followers[key] = []
+        task = asyncio.create_task(self._work(row, key))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _work(self, row: Row, key: str) -> None:
+        line: LedgerLine | None = None
+        try:
+            line = await self._asker.ask(row, key)
+            if line is not None:
+                self._append(line)
+        except Exception as error:  # noqa: BLE001 - a task's error must not vanish with it
+            self._stop.set(error)
+        finally:
+            followers = self._followers.pop(key)
+            for _ in range(len(followers) + 1):
+                self._room.release()
+        for follower in followers:
+            self._reuse(follower, line)
+
+    def _reuse(self, row: Row, line: LedgerLine | None) -> None:
+        """Give a row the outcome of another with the same text; where there is none, it stays undone."""
+        if line is None or self._stop.is_set:
+            return
+        try:
+            self._append(_reused(line, row))
+        except LLMBatchError as error:
+            self._stop.set(error)
+
+    def _append(self, line: LedgerLine) -> None:
+        self._ledger.append(line)
+        self._tally.add(line)
+
+    def _reject(self, rejection: Rejection) -> None:
+        if self._settings.strict:
+            raise UsageError(
+                f"{rejection.place}: {rejection.message}",
+                hint="without --strict such rows go to failed.jsonl",
+            )
+        self._tally.rejected += 1
+
+    async def _finish(self) -> None:
+        """Let the requests under way end; once the run stops, only for so long."""
+        await self._until_idle_or(self._stop.wait())
+        try:
+            async with asyncio.timeout(self._settings.grace_s):
+                await self._until_idle_or(self._stop.wait_hurried())
+        except TimeoutError:
+            pass
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _until_idle_or(self, event: Coroutine[None, None, None]) -> None:
+        waiting = asyncio.create_task(event)
+        try:
+            while self._tasks and not waiting.done():
+                await asyncio.wait({*self._tasks, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+
+
+def _reused(line: LedgerLine, row: Row) -> LedgerLine:
+    return replace(
+        line,
+        row=row.index,
+        id=row.id,
+        source="reused",
+        attempts=0,
+        retries=(),
+        usage=Usage(),
+        cost_nusd=0,
+        possibly_billed_nusd=0,
+        possibly_billed_attempts=0,
+        latency_s=0.0,
+        answer=None,
+    )

@@ -1,0 +1,142 @@
+"""The run folder: which file is what, and `run.json`, the run's plan and state."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import llmbatch
+from llmbatch.errors import UsageError
+from llmbatch.files import replacing
+from llmbatch.jsonlines import dump_line
+from llmbatch.pipeline.plan import ModelChoice
+from llmbatch.task.model import Task
+from llmbatch.views import Sample
+
+STDIN = "-"
+
+
+class RunFolder:
+    """The paths in a run folder. Making one touches nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_json = path / "run.json"
+        self.ledger = path / "ledger.jsonl"
+        self.sent_log = path / "sent.log"
+        self.stdin_spool = path / "stdin"
+
+    @classmethod
+    def for_inputs(cls, names: tuple[str, ...], out: Path | None) -> "RunFolder":
+        """The folder that the user names, else the first input's name without its suffixes + `.llmbatch`."""
+        if out is not None:
+            return cls(out)
+        if names[0] == STDIN:
+            return cls(Path("stdin.llmbatch"))
+        first = Path(names[0])
+        stem = first.name
+        for suffix in (".gz", ".jsonl", ".ndjson", ".csv", ".tsv"):
+            stem = stem.removesuffix(suffix)
+        return cls(first.with_name((stem.strip("*?[]") or "run") + ".llmbatch"))
+
+    def create(self) -> None:
+        """Make the folder, private to the user.
+
+        Raises:
+            UsageError: it cannot be made or written.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"{self.path}: cannot make the run folder ({error.strerror})",
+                hint="name another one with --out",
+            ) from None
+
+
+class Reading(BaseModel):
+    """How the input is read, as options give it. `inputs` are absolute, or `-`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    inputs: tuple[str, ...]
+    id_field: str | None = None
+    text_fields: tuple[str, ...] = ()
+    input_format: str | None = None
+
+
+class PossiblyBilled(BaseModel):
+    """Requests of one killed session whose outcome is unknown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    requests: int
+    at_most_nusd: int
+
+
+class RunRecord(BaseModel):
+    """`run.json`: what it takes to go on with a run, and how it stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = 1
+    llmbatch: str = llmbatch.__version__
+    created_at: str
+    updated_at: str
+    state: str = "running"
+    exit_code: int | None = None
+    reason: str | None = None
+    reading: Reading
+    task: Task
+    task_source: str
+    choice: ModelChoice
+    offline: bool
+    endpoint: str
+    fingerprint: str
+    prompt: str
+    model: str
+    prefix_tokens: int
+    review_below: float
+    keep: tuple[str, ...] | None = None
+    sample: Sample = Sample()
+    possibly_billed: dict[str, PossiblyBilled] = {}
+    """By the killed session's start."""
+    totals: dict[str, Any] | None = None
+
+    def updated(self, **changes: Any) -> Self:
+        """A copy with changes and the present time."""
+        return self.model_copy(update={**changes, "updated_at": now_text()})
+
+    def save(self, folder: RunFolder) -> None:
+        """Write it into the folder, whole or not at all."""
+        with replacing(folder.run_json) as file:
+            file.write(dump_line(self.model_dump(mode="json")))
+
+
+def load_record(folder: RunFolder) -> RunRecord:
+    """The record of a run folder.
+
+    Raises:
+        UsageError: this is no run folder, or its record cannot be read.
+    """
+    try:
+        return RunRecord.model_validate_json(folder.run_json.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(
+            f"{folder.path} is not a run folder (it has no run.json)",
+            hint="name the folder that classify told: INPUT.llmbatch",
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{folder.run_json}: cannot be read ({error.strerror})") from None
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        raise UsageError(
+            f"{folder.run_json}: {'.'.join(map(str, problem['loc'])) or 'content'}: {problem['msg']}",
+            hint="the ledger holds the results; run the original classify command again to mend the record",
+        ) from None
+
+
+def now_text() -> str:
+    """The present time in UTC, RFC 3339."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

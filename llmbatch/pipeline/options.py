@@ -1,0 +1,97 @@
+"""What the user may say about a run, as one frozen object that is passed whole."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from llmbatch.caller.retry import RetryPolicy
+from llmbatch.errors import UsageError
+from llmbatch.pipeline.plan import ModelChoice
+from llmbatch.prices import Price
+from llmbatch.views import Sample
+
+DEFAULT_CONCURRENCY = 32
+DEFAULT_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How many rows may fail without the exit code telling so: a count, or a share of all rows (0..1)."""
+
+    count: int = 0
+    share: float = 0.0
+
+    def allows(self, failed: int, total: int) -> bool:
+        """Whether that many failed rows are tolerated."""
+        return failed <= max(self.count, self.share * total)
+
+
+def parse_tolerance(text: str) -> Tolerance:
+    """A tolerance as the user writes it: `10` or `1%`.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        if text.strip().endswith("%"):
+            share = float(text.strip()[:-1]) / 100
+            if 0 <= share <= 1:
+                return Tolerance(share=share)
+        elif (count := int(text)) >= 0:
+            return Tolerance(count=count)
+    except ValueError:
+        pass
+    raise UsageError(
+        f"--max-failed {text!r} is neither a count nor a share", hint="say --max-failed 10 or --max-failed 1%"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How requests are sent: where to, how many at once, how patiently."""
+
+    base_url: str | None = None
+    api_version: str | None = None
+    offline: bool = False
+    offline_arguments: tuple[str, ...] = ()
+    """Options of `llmbatch simulate` for the offline endpoint, as `--fault`."""
+    concurrency: int = DEFAULT_CONCURRENCY
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    policy: RetryPolicy = RetryPolicy()
+    grace_s: float = 20.0
+    price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """A run from its first byte to its last. None leaves a choice to the task file or the default."""
+
+    inputs: tuple[str, ...]
+    out: Path | None = None
+    task: str | None = None
+    choice: ModelChoice = ModelChoice()
+    sending: Sending = field(default_factory=Sending)
+    id_field: str | None = None
+    text_fields: tuple[str, ...] = ()
+    input_format: str | None = None
+    keep: tuple[str, ...] | None = None
+    strict: bool = False
+    review_below: float | None = None
+    sample: Sample = Sample()
+    max_failed: Tolerance = Tolerance()
+    salvage: bool = False
+    command: str = "llmbatch classify ..."
+    """The command that goes on with this run, as the summary tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryOptions:
+    """Which rows of a run folder are asked again, and how."""
+
+    only: frozenset[str] = frozenset()
+    """Kinds of failure; empty for all."""
+    review: bool = False
+    """The rows in review instead of the failed ones."""
+    model: str | None = None
+    sending: Sending = field(default_factory=Sending)
+    max_failed: Tolerance = Tolerance()
+    salvage: bool = False

@@ -1,0 +1,107 @@
+"""What a run asks, and the keys by which its rows are known."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from llmbatch.caller.profile import RequestShape, initial_shape
+from llmbatch.caller.request import Question
+from llmbatch.task.load import LoadedTask
+from llmbatch.task.model import Task
+from llmbatch.task.prefix import build_prefix
+from llmbatch.tokens import count_tokens
+
+DEFAULT_MODEL = "gpt-6-luna"
+DEFAULT_REVIEW_BELOW = 0.5
+
+_ANSWER_MARGIN = 1.5  # models space and round as they like; a run-away answer is still cut short
+_REASONING_TOKENS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """What is asked of which model. None leaves it to the task file, then to what is known of the model."""
+
+    model: str | None = None
+    temperature: float | None = None
+    reasoning_effort: str | None = None
+    max_output_tokens: int | None = None
+    reasoning: bool = False
+    """Also ask for a short rationale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A task put to a model: the stable part of every request, and the run's identity."""
+
+    task: Task
+    task_source: str
+    question: Question
+    shape: RequestShape
+    prompt: str
+    """Fingerprint of the prompt: prefix and schema."""
+    fingerprint: str
+    """Fingerprint of all that an answer depends on: prompt, model, parameters."""
+    prefix_tokens: int
+    offline: bool
+    choice: ModelChoice
+
+    def key(self, text: str) -> str:
+        """The row's key: what was asked, its text and the plan. Rows with the same text share it."""
+        digest = hashlib.blake2b(self.fingerprint.encode(), digest_size=16)
+        digest.update(text.encode("utf-8", "replace"))
+        return digest.hexdigest()
+
+
+def make_plan(loaded: LoadedTask, choice: ModelChoice, *, offline: bool) -> Plan:
+    """The plan of a task and a model.
+
+    Args:
+        loaded: the task file.
+        choice: the user's wishes; the task file's fill the gaps.
+        offline: answers of the offline endpoint are never taken for a model's, so their keys differ.
+    """
+    task = loaded.task
+    model = choice.model or task.model.name or DEFAULT_MODEL
+    prefix = build_prefix(task, reasoning=choice.reasoning)
+    schema = task.answer_schema(reasoning=choice.reasoning)
+    shape = initial_shape(
+        model,
+        answer_tokens=choice.max_output_tokens or task.model.max_output_tokens or _answer_ceiling(task, choice),
+        temperature=choice.temperature if choice.temperature is not None else task.model.temperature,
+        reasoning_effort=choice.reasoning_effort or task.model.reasoning_effort,
+    )
+    prompt = _hash({"prefix": prefix, "schema": schema}, 6)
+    asked = {
+        "prompt": prompt,
+        "model": model,
+        "temperature": shape.temperature,
+        "reasoning_effort": shape.reasoning_effort,
+        "max_output_tokens": shape.max_output_tokens,
+        "offline": offline,
+    }
+    return Plan(
+        task=task,
+        task_source=loaded.source,
+        question=Question(model, prefix, schema),
+        shape=shape,
+        prompt=prompt,
+        fingerprint=_hash(asked, 16),
+        prefix_tokens=count_tokens(prefix),
+        offline=offline,
+        choice=choice,
+    )
+
+
+def _answer_ceiling(task: Task, choice: ModelChoice) -> int:
+    """Tokens of the longest answer that the task allows, with a margin: the ceiling that stops run-away answers."""
+    longest = max(
+        count_tokens(orjson.dumps({"category": name, "confidence": 0.123}).decode()) for name in task.label_names
+    )
+    return int(longest * _ANSWER_MARGIN) + 8 + (_REASONING_TOKENS if choice.reasoning else 0)
+
+
+def _hash(data: dict[str, Any], size: int) -> str:
+    return hashlib.blake2b(orjson.dumps(data), digest_size=size).hexdigest()

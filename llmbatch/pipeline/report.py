@@ -1,0 +1,126 @@
+"""From counts to the summary: totals, the exit code, and what to do next."""
+
+import shlex
+from dataclasses import dataclass, replace
+
+from llmbatch.errors import ExitCode, Interrupted, LLMBatchError
+from llmbatch.pipeline.folder import RunFolder, RunRecord
+from llmbatch.pipeline.options import Tolerance
+from llmbatch.pipeline.tally import Expenses, SessionTally
+from llmbatch.summary import RowCounts, Session, Spent, Summary
+from llmbatch.views import ViewCounts
+
+_NO_VIEWS = ViewCounts(RowCounts(), {}, {}, {}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a session ended. `reason` is None where all rows were gone through."""
+
+    reason: LLMBatchError | None
+    tally: SessionTally
+    elapsed_s: float
+    max_failed: Tolerance
+    command: str
+
+
+def summarise(
+    folder: RunFolder,
+    record: RunRecord,
+    counts: ViewCounts | None,
+    expenses: Expenses,
+    ending: Ending | None = None,
+) -> Summary:
+    """The summary of a run folder.
+
+    Args:
+        folder: where it stands.
+        record: its plan and state.
+        counts: what its views hold; None where they could not be made.
+        expenses: of all its ledger lines.
+        ending: of the session that has just ended; None where the folder is only looked at.
+    """
+    counts = counts or _NO_VIEWS
+    spent = _with_killed_sessions(expenses.spent(), record)
+    return Summary(
+        folder=str(folder.path),
+        state=record.state if ending is None else _state(ending.reason),
+        exit_code=(record.exit_code or 0) if ending is None else _exit_code(counts.rows, ending),
+        reason=record.reason if ending is None else (ending.reason.message if ending.reason else None),
+        model=record.model,
+        answered_by=dict(counts.answered_by),
+        endpoint=record.endpoint,
+        offline=record.offline,
+        task=record.task.name,
+        prompt=record.prompt,
+        prefix_tokens=record.prefix_tokens,
+        rows=counts.rows,
+        labels={name: counts.labels.get(name, 0) for name in record.task.label_names},
+        spent=spent,
+        session=_session(ending),
+        retries=dict(expenses.retries.most_common()),
+        failures=dict(counts.failures),
+        parse=dict(expenses.parse.most_common()),
+        files={name: str(path) for name, path in counts.files.items()} | {"ledger": str(folder.ledger)},
+        notes=tuple(_notes(record, counts, spent)),
+        next_commands=tuple(_next_commands(folder, counts.rows, ending)),
+    )
+
+
+def _state(reason: LLMBatchError | None) -> str:
+    if reason is None:
+        return "finished"
+    return "interrupted" if isinstance(reason, Interrupted) else "stopped"
+
+
+def _exit_code(rows: RowCounts, ending: Ending) -> int:
+    if ending.reason is not None:
+        return int(ending.reason.exit_code)
+    unlabelled = rows.failed + rows.rejected
+    if rows.undone or not ending.max_failed.allows(unlabelled, rows.total):
+        return int(ExitCode.ROWS_FAILED)
+    return int(ExitCode.OK)
+
+
+def _with_killed_sessions(spent: Spent, record: RunRecord) -> Spent:
+    killed = record.possibly_billed.values()
+    return replace(
+        spent,
+        possibly_billed_nusd=spent.possibly_billed_nusd + sum(session.at_most_nusd for session in killed),
+        possibly_billed_requests=spent.possibly_billed_requests + sum(session.requests for session in killed),
+    )
+
+
+def _session(ending: Ending | None) -> Session:
+    if ending is None:
+        return Session()
+    tally = ending.tally
+    return Session(
+        answered=tally.answered,
+        reused=tally.reused,
+        skipped=tally.skipped,
+        requests=tally.expenses.requests,
+        elapsed_s=ending.elapsed_s,
+        cost_nusd=tally.expenses.cost_nusd,
+    )
+
+
+def _notes(record: RunRecord, counts: ViewCounts, spent: Spent) -> list[str]:
+    notes = []
+    if spent.cost_nusd is None:
+        notes.append(
+            f"The price of {record.model} is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million."
+        )
+    others = [name for name in counts.answered_by if name != record.model and not name.startswith(f"{record.model}-")]
+    if others:
+        notes.append(f"Some answers came from another model than asked for: {', '.join(sorted(others))}.")
+    return notes
+
+
+def _next_commands(folder: RunFolder, rows: RowCounts, ending: Ending | None) -> list[str]:
+    commands = []
+    if rows.undone and ending is not None and ending.reason is not None:
+        commands.append(ending.command)
+    if rows.failed:
+        commands.append(f"llmbatch retry {shlex.quote(str(folder.path))}")
+    return commands

@@ -1,0 +1,185 @@
+"""A run folder from the outside: classify into it, retry its rows, export and show it."""
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from llmbatch.caller.client import Endpoint, resolve_endpoint
+from llmbatch.errors import UsageError
+from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.ledger.lock import locked
+from llmbatch.ledger.log import Ledger
+from llmbatch.pipeline.folder import STDIN, Reading, RunFolder, RunRecord, load_record, now_text
+from llmbatch.pipeline.input import RunInput
+from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
+from llmbatch.pipeline.plan import DEFAULT_REVIEW_BELOW, Plan, make_plan
+from llmbatch.pipeline.report import summarise
+from llmbatch.pipeline.session import Session, SessionPlan
+from llmbatch.pipeline.tally import Expenses
+from llmbatch.progress import Screen
+from llmbatch.summary import Summary
+from llmbatch.task.load import LoadedTask, load_task
+from llmbatch.views import ViewOptions, count_views, make_views
+
+
+def classify_run(options: RunOptions, screen: Screen) -> Summary:
+    """Label the input's rows; in a folder that stands, go on where it stood.
+
+    Raises:
+        UsageError: the input, the task or an option cannot be used; nothing was sent.
+        FolderBusy: another process works on the folder.
+    """
+    loaded = load_task(options.task)
+    plan = make_plan(loaded, options.choice, offline=options.sending.offline)
+    endpoint = _endpoint(options.sending, plan)
+    folder = RunFolder.for_inputs(options.inputs, options.out)
+    reading = Reading(
+        inputs=tuple(name if name == STDIN else str(Path(name).absolute()) for name in options.inputs),
+        id_field=options.id_field,
+        text_fields=options.text_fields,
+        input_format=options.input_format,
+    )
+    source = RunInput.first_read(options.inputs, reading, folder)
+    folder.create()
+    with locked(folder.path):
+        session_plan = SessionPlan(
+            record=_new_record(folder, reading, plan, options, endpoint),
+            plan=plan,
+            asked=plan,
+            endpoint=endpoint,
+            sending=options.sending,
+            wanted=lambda ledger: lambda key: not ledger.is_done(key),
+            strict=options.strict,
+            max_failed=options.max_failed,
+            salvage=options.salvage,
+            command=options.command,
+        )
+        return Session(folder, source, session_plan, screen).run()
+
+
+def retry_run(path: Path, options: RetryOptions, screen: Screen) -> Summary:
+    """Ask again about a run folder's failed rows, or those in review, and nothing else.
+
+    The outcome counts for the run's own plan also where another model is asked.
+
+    Raises:
+        UsageError: no run folder, or its input cannot be read any more.
+        FolderBusy: another process works on the folder.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    sending = replace(options.sending, offline=record.offline or options.sending.offline)
+    plan = _recorded_plan(record)
+    asked = plan
+    if options.model is not None:
+        choice = replace(record.choice, model=options.model)
+        asked = make_plan(_recorded_task(record), choice, offline=sending.offline)
+    endpoint = _endpoint(sending, asked)
+    source = RunInput.again(record.reading, folder)
+    with locked(folder.path):
+        session_plan = SessionPlan(
+            record=record.updated(state="running"),
+            plan=plan,
+            asked=asked,
+            endpoint=endpoint,
+            sending=sending,
+            wanted=lambda ledger: lambda key: _is_to_be_retried(ledger.latest(key), options, record.review_below),
+            max_failed=options.max_failed,
+            salvage=options.salvage,
+            command=f"llmbatch retry {shlex.quote(str(path))}",
+        )
+        return Session(folder, source, session_plan, screen).run()
+
+
+def export_run(path: Path, *, out: Path | None, csv: bool, screen: Screen) -> Summary:
+    """Write a run's views again, as JSON lines or CSV, into its folder or another one.
+
+    Raises:
+        UsageError: no run folder, or its input cannot be read any more.
+        FolderBusy: another process works on the folder.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    target = RunFolder(out or path)
+    target.create()
+    plan, source, expenses = _recorded_plan(record), RunInput.again(record.reading, folder), Expenses()
+    with locked(folder.path):
+        ledger, torn = Ledger.open(folder.ledger, on_line=lambda _, line: expenses.add(line))
+        if torn is not None:
+            screen.warn(f"the ledger's last line was torn; it was moved to {torn.name}")
+        options = ViewOptions(record.review_below, record.keep, record.sample, csv=csv)
+        counts = make_views(target.path, source.read_again, key=plan.key, ledger=ledger, options=options)
+        ledger.close()
+    return summarise(folder, record, counts, expenses)
+
+
+def show_run(path: Path) -> Summary:
+    """A run folder as it stands, also while another process works on it; nothing is written.
+
+    Raises:
+        UsageError: no run folder, or its input cannot be read any more.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    plan, source, expenses = _recorded_plan(record), RunInput.again(record.reading, folder), Expenses()
+    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, line: expenses.add(line))
+    options = ViewOptions(record.review_below, record.keep)
+    counts = count_views(source.read_again, key=plan.key, ledger=ledger, options=options)
+    return summarise(folder, record, counts, expenses)
+
+
+def _new_record(
+    folder: RunFolder, reading: Reading, plan: Plan, options: RunOptions, endpoint: Endpoint | None
+) -> RunRecord:
+    """The record of this run; what a folder that stands knows of killed sessions is kept."""
+    standing = load_record(folder) if folder.run_json.exists() else None
+    review_below = options.review_below if options.review_below is not None else plan.task.model.review_below
+    return RunRecord(
+        created_at=standing.created_at if standing else now_text(),
+        updated_at=now_text(),
+        reading=reading,
+        task=plan.task,
+        task_source=plan.task_source,
+        choice=plan.choice,
+        offline=plan.offline,
+        endpoint="offline" if endpoint is None else endpoint.base_url,
+        fingerprint=plan.fingerprint,
+        prompt=plan.prompt,
+        model=plan.question.model,
+        prefix_tokens=plan.prefix_tokens,
+        review_below=DEFAULT_REVIEW_BELOW if review_below is None else review_below,
+        keep=options.keep,
+        sample=options.sample,
+        possibly_billed=standing.possibly_billed if standing else {},
+    )
+
+
+def _recorded_plan(record: RunRecord) -> Plan:
+    plan = make_plan(_recorded_task(record), record.choice, offline=record.offline)
+    if plan.fingerprint != record.fingerprint:
+        raise UsageError(
+            f"this llmbatch asks differently than {record.llmbatch}, which made the run",
+            hint="run the original classify command again; its rows are asked anew",
+        )
+    return plan
+
+
+def _recorded_task(record: RunRecord) -> LoadedTask:
+    return LoadedTask(record.task, record.task_source, record.prompt)
+
+
+def _is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review_below: float) -> bool:
+    if line is None:
+        return False
+    if options.review:
+        return line.status != FAILED and line.confidence is not None and line.confidence < review_below
+    if line.status != FAILED:
+        return False
+    return not options.only or (line.error is not None and line.error.kind in options.only)
+
+
+def _endpoint(sending: Sending, plan: Plan) -> Endpoint | None:
+    """Where to send, or None for the offline endpoint. Checked before anything is touched."""
+    if sending.offline:
+        return None
+    return resolve_endpoint(sending.base_url, sending.api_version, model=plan.question.model)

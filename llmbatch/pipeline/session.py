@@ -1,0 +1,293 @@
+"""One session on a run folder, under its lock: open the ledger, run the engine, make the views, sum up."""
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from random import Random
+
+from llmbatch.caller.client import Caller, Endpoint
+from llmbatch.errors import ExitCode, Interrupted, LLMBatchError, StorageFailed
+from llmbatch.ledger.line import LedgerLine
+from llmbatch.ledger.log import Ledger
+from llmbatch.ledger.recover import cut_torn_tail, salvage
+from llmbatch.ledger.sent import SentLog
+from llmbatch.pipeline.asker import Asker
+from llmbatch.pipeline.engine import Engine, EngineSettings
+from llmbatch.pipeline.feed import feed
+from llmbatch.pipeline.folder import PossiblyBilled, RunFolder, RunRecord, now_text
+from llmbatch.pipeline.input import RunInput
+from llmbatch.pipeline.offline import offline_endpoint
+from llmbatch.pipeline.options import Sending, Tolerance
+from llmbatch.pipeline.pace import Pace, Stop
+from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.report import Ending, summarise
+from llmbatch.pipeline.tally import Expenses, SessionTally
+from llmbatch.prices import PriceBook
+from llmbatch.progress import Progress, Screen
+from llmbatch.readers import FieldChoice
+from llmbatch.redact import Redactor
+from llmbatch.screen.summary import summary_json
+from llmbatch.summary import Summary
+from llmbatch.views import ViewCounts, ViewOptions, make_views
+
+_SYNC_EVERY_S = 1.0
+_SHOW_EVERY_S = 0.25
+_READ_AHEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """What a session is to do. `asked` differs from `plan` where a retry asks another model for the run's rows."""
+
+    record: RunRecord
+    plan: Plan
+    asked: Plan
+    endpoint: Endpoint | None
+    """None for the offline endpoint, which the session starts."""
+    sending: Sending
+    wanted: Callable[[Ledger], Callable[[str], bool]]
+    """Given the ledger, tells which keys are to be asked."""
+    command: str
+    """The command that goes on."""
+    strict: bool = False
+    max_failed: Tolerance = Tolerance()
+    salvage: bool = False
+
+
+class Session:
+    """Runs once. The caller holds the folder's lock."""
+
+    def __init__(self, folder: RunFolder, source: RunInput, plan: SessionPlan, screen: Screen) -> None:
+        self._folder = folder
+        self._source = source
+        self._plan = plan
+        self._screen = screen
+        self._record = plan.record
+        self._expenses = Expenses()
+        self._tally = SessionTally()
+        self._sent = SentLog(folder.sent_log)
+        self._began = time.perf_counter()
+        self._total: int | None = None
+
+    def run(self) -> Summary:
+        """Do what the plan says and sum up. A guard's stop or a signal is in the summary, not raised.
+
+        Raises:
+            UsageError: the ledger is damaged.
+            Exception: a bug, after everything was brought to its end in order.
+        """
+        ledger = self._open_ledger()
+        try:
+            reason = self._ask(ledger)
+            counts = self._make_views(ledger)
+        finally:
+            ledger.close()
+        if reason is not None and not isinstance(reason, LLMBatchError):
+            raise reason
+        self._sent.close(settled=not isinstance(reason, StorageFailed))
+        return self._sum_up(counts, reason)
+
+    def _open_ledger(self) -> Ledger:
+        if self._plan.salvage:
+            cut_torn_tail(self._folder.ledger)
+            if moved := salvage(self._folder.ledger):
+                self._screen.warn(f"{moved} damaged ledger lines were moved aside; their rows are sent again")
+        left = self._sent.leftovers()
+        settled: set[str] = set()
+
+        def note(offset: int, line: LedgerLine) -> None:
+            self._expenses.add(line)
+            if left is not None and offset >= left.ledger_offset:
+                settled.add(line.key)
+
+        ledger, torn = Ledger.open(self._folder.ledger, on_line=note)
+        if torn is not None:
+            self._screen.warn(f"the ledger's last line was torn by a crash; it was moved to {torn.name}")
+        if left is not None and (lost := left.unsettled(settled)):
+            billed = PossiblyBilled(requests=len(lost), at_most_nusd=sum(sent.reserved_nusd for sent in lost))
+            self._record = self._record.updated(
+                possibly_billed={**self._record.possibly_billed, left.started_at: billed}
+            )
+            self._screen.warn(
+                f"{len(lost)} requests were under way when the last session was killed: "
+                "they may have been billed, and their rows are sent again"
+            )
+        self._record.save(self._folder)
+        self._sent.begin(ledger.size, f"{now_text()} {time.time_ns()}")
+        return ledger
+
+    def _ask(self, ledger: Ledger) -> Exception | None:
+        with ExitStack() as stack:
+            endpoint = self._plan.endpoint
+            if endpoint is None:
+                url = stack.enter_context(offline_endpoint(self._plan.sending.offline_arguments))
+                endpoint = Endpoint(url, "offline", on_loopback=True)
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                return runner.run(self._work(ledger, endpoint))
+
+    async def _work(self, ledger: Ledger, endpoint: Endpoint) -> Exception | None:
+        stop, random, sending = Stop(), Random(), self._plan.sending  # noqa: S311 - jitter, not secrets
+        pace = Pace(sending.concurrency, stop, random=random, clock=time.monotonic)
+        caller = Caller(
+            endpoint,
+            model=self._plan.asked.question.model,
+            timeout_s=sending.timeout_s,
+            connections=sending.concurrency,
+        )
+        asker = Asker(
+            plan=self._plan.asked,
+            caller=caller,
+            pace=pace,
+            stop=stop,
+            sent=self._sent,
+            prices=PriceBook(None if endpoint.on_loopback else endpoint.base_url, sending.price),
+            policy=sending.policy,
+            review_below=self._record.review_below,
+            redact=Redactor((endpoint.api_key,)),
+            random=random,
+            tell=self._screen.warn,
+        )
+        engine = Engine(
+            asker=asker,
+            ledger=ledger,
+            stop=stop,
+            tally=self._tally,
+            key=self._plan.plan.key,
+            is_wanted=self._plan.wanted(ledger),
+            settings=EngineSettings(sending.concurrency, strict=self._plan.strict, grace_s=sending.grace_s),
+        )
+        background = [
+            asyncio.create_task(self._sync(ledger, stop)),
+            asyncio.create_task(self._show(asker, pace)),
+            asyncio.create_task(self._count_rows()),
+        ]
+        try:
+            with _signals_stop(stop, self._screen):
+                batch = 1 if self._source.is_stream else _READ_AHEAD
+                await engine.run(feed(self._source.rows(self._tell_fields), batch=batch))
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await caller.close()
+            self._show_once(asker, pace)
+        return stop.reason
+
+    async def _sync(self, ledger: Ledger, stop: Stop) -> None:
+        """Bring finished rows to the disk in groups, off the loop."""
+        while True:
+            await asyncio.sleep(_SYNC_EVERY_S)
+            try:
+                await asyncio.to_thread(ledger.sync)
+            except StorageFailed as error:
+                stop.set(error)
+                return
+
+    async def _show(self, asker: Asker, pace: Pace) -> None:
+        while True:
+            self._show_once(asker, pace)
+            await asyncio.sleep(_SHOW_EVERY_S)
+
+    async def _count_rows(self) -> None:
+        self._total = await asyncio.to_thread(self._source.count)
+
+    def _show_once(self, asker: Asker, pace: Pace) -> None:
+        tally, expenses = self._tally, self._tally.expenses
+        self._screen.update(
+            Progress(
+                total=self._total,
+                done=tally.skipped + tally.answered + tally.rejected,
+                skipped=tally.skipped,
+                failed=tally.failed + tally.rejected,
+                review=tally.review,
+                retries=asker.retries.total(),
+                in_flight=pace.in_flight,
+                waiting=asker.waiting,
+                held_s=pace.held_s,
+                input_tokens=expenses.usage.input_tokens,
+                cached_input_tokens=expenses.usage.cached_input_tokens,
+                cost_nusd=expenses.cost_nusd,
+                elapsed_s=time.perf_counter() - self._began,
+            )
+        )
+
+    def _tell_fields(self, choice: FieldChoice) -> None:
+        if choice.detected:
+            names = "+".join(choice.text_fields)
+            identity = f"id from {choice.id_field!r}" if choice.id_field else "row numbers for ids"
+            self._screen.say(f"{choice.file}: text from {names!r}, {identity}")
+
+    def _make_views(self, ledger: Ledger) -> ViewCounts | None:
+        """The views, or None where they cannot be made now: what was answered is safe in the ledger."""
+        options = ViewOptions(self._record.review_below, self._record.keep, self._record.sample)
+        try:
+            return make_views(
+                self._folder.path,
+                self._source.read_again,
+                key=self._plan.plan.key,
+                ledger=ledger,
+                options=options,
+            )
+        except (OSError, LLMBatchError) as error:
+            self._screen.warn(
+                f"results could not be written ({error}); the ledger is whole: llmbatch export makes them"
+            )
+            return None
+
+    def _sum_up(self, counts: ViewCounts | None, reason: LLMBatchError | None) -> Summary:
+        self._expenses.merge(self._tally.expenses)
+        ending = Ending(
+            reason=reason,
+            tally=self._tally,
+            elapsed_s=time.perf_counter() - self._began,
+            max_failed=self._plan.max_failed,
+            command=self._plan.command,
+        )
+        summary = summarise(self._folder, self._record, counts, self._expenses, ending)
+        record = self._record.updated(
+            state=summary.state,
+            exit_code=summary.exit_code,
+            reason=summary.reason,
+            totals=summary_json(summary),
+        )
+        record.save(self._folder)
+        return summary
+
+
+@contextmanager
+def _signals_stop(stop: Stop, screen: Screen) -> Iterator[None]:
+    """SIGINT and SIGTERM stop the run in order; a second one gives up what is under way as well."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # a notebook's own signals stay its own
+        return
+    loop = asyncio.get_running_loop()
+
+    def on_signal(name: str, exit_code: ExitCode) -> None:
+        if stop.is_set:
+            stop.hurry()
+            return
+        screen.warn(f"{name}: finishing the requests under way; once more gives them up")
+        stop.set(Interrupted(f"interrupted by {name}", exit_code=exit_code))
+
+    handled = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM}
+    for number, exit_code in handled.items():
+        loop.add_signal_handler(number, on_signal, number.name, exit_code)
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed (the extra `uvloop`)."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

@@ -1,0 +1,88 @@
+"""What stands in each view for one row."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from llmbatch.ledger.line import LedgerLine, RowError
+from llmbatch.rows import Rejection, Row
+
+OWN_COLUMNS = ("row", "id", "category", "confidence", "reasoning", "text")
+
+
+def result_record(row: Row, line: LedgerLine, carried: Mapping[str, Any]) -> dict[str, Any]:
+    """A finished row: its label, then the fields carried through from the input."""
+    return _labelled(row, line) | _beside(carried)
+
+
+def review_record(row: Row, line: LedgerLine, carried: Mapping[str, Any]) -> dict[str, Any]:
+    """A row for a person's eyes: as a result, with its text."""
+    return _labelled(row, line) | {"text": row.text} | _beside(carried)
+
+
+def failed_record(row: Row, error: RowError) -> dict[str, Any]:
+    """A failed row as it was read, ready to be an input again, with its error."""
+    return _with_error(row.fields, _error(error.kind, error.code, error.message, row))
+
+
+def rejected_record(rejection: Rejection) -> dict[str, Any]:
+    """A row that could not be read: its raw content, with the reason. Bytes that are no UTF-8 go as Base64."""
+    error = _error(rejection.kind, None, rejection.message, rejection)
+    try:
+        return {"raw": rejection.raw.decode("utf-8"), "error": error}
+    except UnicodeDecodeError:
+        return {"raw_base64": base64.b64encode(rejection.raw).decode("ascii"), "error": error}
+
+
+def carried_fields(row: Row, *, keep: tuple[str, ...] | None, text_fields: tuple[str, ...]) -> dict[str, Any]:
+    """The input's fields that go along into results.
+
+    Args:
+        row: the row.
+        keep: the fields to carry; None for all but the text and the id.
+        text_fields: the fields that the text was made of.
+    """
+    if keep is not None:
+        return {name: row.fields[name] for name in keep if name in row.fields}
+    dropped = {*text_fields} | ({"id"} if row.fields.get("id") == row.id else set())
+    return {
+        name: value
+        for name, value in row.fields.items()
+        if name not in dropped and not (name == "error" and _is_error(value))
+    }
+
+
+def column(field: str) -> str:
+    """A carried field's name in a view, out of the way of the view's own: no answer is ever overwritten."""
+    return f"input_{field}" if field in OWN_COLUMNS else field
+
+
+def _labelled(row: Row, line: LedgerLine) -> dict[str, Any]:
+    record = {"row": row.index, "id": row.id, "category": line.category, "confidence": line.confidence}
+    return record if line.reasoning is None else record | {"reasoning": line.reasoning}
+
+
+def _beside(carried: Mapping[str, Any]) -> dict[str, Any]:
+    return {column(name): value for name, value in carried.items()}
+
+
+def _error(kind: str, code: str | None, message: str, where: Row | Rejection) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "code": code,
+        "message": message,
+        "row": where.index,
+        "file": where.place.file,
+        "line": where.place.line,
+    }
+
+
+def _with_error(fields: Mapping[str, Any], error: dict[str, Any]) -> dict[str, Any]:
+    if "error" not in fields or _is_error(fields["error"]):
+        return {**fields, "error": error}
+    return {**fields, "llmbatch_error": error}
+
+
+def _is_error(value: Any) -> bool:
+    """Whether a field is the error of an earlier run, in a failed row that is an input again."""
+    return isinstance(value, dict) and value.keys() == {"kind", "code", "message", "row", "file", "line"}

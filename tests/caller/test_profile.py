@@ -1,0 +1,63 @@
+"""Each model is asked in its own way, and an endpoint that refuses a parameter is asked in another."""
+
+import pytest
+
+from llmbatch.caller.profile import OutputMode, RequestShape, adapted, initial_shape
+
+
+@pytest.mark.parametrize(
+    ("model", "limit", "effort", "temperature"),
+    [
+        ("gpt-6-luna", "max_completion_tokens", "none", None),
+        ("openai/gpt-6-luna", "max_completion_tokens", "none", None),
+        ("gpt-5.4-mini", "max_completion_tokens", "none", None),
+        ("gpt-5-nano", "max_completion_tokens", "minimal", None),
+        ("gpt-5-chat-latest", "max_completion_tokens", None, None),
+        ("o4-mini", "max_completion_tokens", "low", None),
+        ("gpt-4o-mini", "max_completion_tokens", None, 0.0),
+        ("gpt-4.1", "max_completion_tokens", None, 0.0),
+        ("gpt-4-turbo", "max_tokens", None, 0.0),
+        ("llama-3.3-70b", "max_tokens", None, 0.0),
+    ],
+)
+def test_a_models_own_parameters(model: str, limit: str, effort: str | None, temperature: float | None) -> None:
+    shape = initial_shape(model, answer_tokens=30)
+    assert (limit, effort, temperature) == (shape.limit_parameter, shape.reasoning_effort, shape.temperature)
+
+
+def test_a_model_that_cannot_but_think_gets_room_for_it() -> None:
+    assert initial_shape("gpt-6-luna", answer_tokens=30).max_output_tokens == 30
+    assert initial_shape("o4-mini", answer_tokens=30).max_output_tokens > 1000
+
+
+def test_the_users_wishes_win() -> None:
+    shape = initial_shape("gpt-6-luna", answer_tokens=30, temperature=0.3, reasoning_effort="high")
+    assert (0.3, "high") == (shape.temperature, shape.reasoning_effort)
+
+
+def test_structured_output_falls_back_step_by_step() -> None:
+    shape: RequestShape | None = RequestShape()
+    seen = []
+    while shape is not None:
+        seen.append(shape.output)
+        shape = adapted(shape, "response_format", "not supported")
+    assert seen == [OutputMode.JSON_SCHEMA, OutputMode.JSON_OBJECT, OutputMode.TEXT]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "message", "changed"),
+    [
+        ("max_tokens", "Use 'max_completion_tokens' instead.", {"limit_parameter": "max_completion_tokens"}),
+        ("", "unsupported: temperature", {"temperature": None}),
+        ("prompt_cache_key", "", {"cache_key": False}),
+        ("reasoning_effort", "", {"reasoning_effort": "minimal"}),
+    ],
+)
+def test_a_refused_parameter_has_its_fallback(parameter: str, message: str, changed: dict[str, object]) -> None:
+    shape = adapted(RequestShape(reasoning_effort="none", cache_key=True), parameter, message)
+    assert shape is not None
+    assert {name: getattr(shape, name) for name in changed} == changed
+
+
+def test_an_unknown_parameter_has_none() -> None:
+    assert adapted(RequestShape(), "logit_bias", "unsupported") is None

@@ -1,0 +1,46 @@
+"""The prefix is the same bytes for every row, and a document is carried exactly."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmbatch.caller.profile import OutputMode, RequestShape, initial_shape
+from llmbatch.caller.request import Question, RequestEncoder, request_body
+from llmbatch.task.model import Label, Task
+from llmbatch.task.prefix import build_document, build_prefix
+
+TASK = Task(name="t", labels=(Label(name="a"), Label(name="b")))
+QUESTION = Question("gpt-6-luna", build_prefix(TASK), TASK.answer_schema(reasoning=False))
+SHAPE = initial_shape("gpt-6-luna", answer_tokens=30)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_a_body_is_what_encoding_it_whole_gives(text: str) -> None:
+    body = RequestEncoder(QUESTION).encode(text, SHAPE)
+    assert orjson.loads(body) == request_body(QUESTION, SHAPE, build_document(text))
+
+
+@given(st.text(), st.text())
+def test_everything_before_the_document_is_the_same_for_every_row(one: str, other: str) -> None:
+    encoder = RequestEncoder(QUESTION)
+    first, second = encoder.encode(one, SHAPE), encoder.encode(other, SHAPE)
+    head = first.index(b'"role":"user"')
+    assert first[:head] == second[:head]
+
+
+def test_a_lone_surrogate_is_replaced() -> None:
+    body = orjson.loads(RequestEncoder(QUESTION).encode("a\ud800b", SHAPE))
+    assert "a?b" in body["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("output", OutputMode)
+def test_the_output_mode_decides_the_response_format(output: OutputMode) -> None:
+    body = request_body(QUESTION, RequestShape(output=output), "x")
+    assert body.get("response_format", {"type": "text"})["type"] == output
+
+
+def test_an_output_limit_is_always_set_under_one_name() -> None:
+    body = request_body(QUESTION, SHAPE, "x")
+    assert body["max_completion_tokens"] == 30
+    assert "max_tokens" not in body

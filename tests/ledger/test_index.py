@@ -1,0 +1,27 @@
+"""The index answers as a dict would, in a fraction of its memory."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmbatch.ledger.index import KeyIndex
+
+keys = st.integers(0, 2**64 - 1) | st.integers(0, 50) | st.integers(0, 50).map(lambda n: n << 32)
+
+
+@given(st.lists(st.tuples(keys, st.integers(0, 2**62))), st.lists(keys))
+def test_it_answers_as_a_dict_would(pairs: list[tuple[int, int]], others: list[int]) -> None:
+    index, reference = KeyIndex(), dict[int, int]()
+    for key, value in pairs:
+        index[key] = value
+        reference[key] = value
+    assert len(index) == len(reference)
+    for key in [*reference, *others]:
+        assert index.get(key) == reference.get(key)
+
+
+def test_it_grows_past_its_first_size() -> None:
+    index = KeyIndex()
+    for n in range(10_000):
+        index[n * 7919] = n
+    assert [index.get(n * 7919) for n in range(10_000)] == list(range(10_000))
+    assert len(index) == 10_000

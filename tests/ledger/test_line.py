@@ -1,0 +1,56 @@
+"""A line reads back as what was written."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llmbatch.ledger.line import FAILED, LedgerLine, Retry, RowError
+from llmbatch.prices import Usage
+
+texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    row_id=texts | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False),
+    message=texts,
+    cost=st.none() | st.integers(0, 10**15),
+    tokens=st.integers(0, 10**9),
+)
+def test_every_line_reads_back_as_it_was_written(
+    make_line: Callable[..., LedgerLine],
+    row_id: str | float,
+    message: str,
+    cost: int | None,
+    tokens: int,
+) -> None:
+    line = make_line(
+        3,
+        id=row_id,
+        status=FAILED,
+        cost_nusd=cost,
+        usage=Usage(tokens, 1, 2, 3, 4),
+        retries=(Retry("timeout", None, None, 5.25),),
+        flags=("usage_missing",),
+        answer=message,
+        error=RowError("invalid", None, message),
+    )
+    raw = line.to_bytes()
+    assert raw.count(b"\n") == 1
+    assert LedgerLine.from_bytes(raw) == line
+
+
+def test_one_and_the_string_one_stay_two_ids(make_line: Callable[..., LedgerLine]) -> None:
+    assert LedgerLine.from_bytes(make_line(id=1).to_bytes()).id == 1
+    assert LedgerLine.from_bytes(make_line(id="1").to_bytes()).id == "1"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"\n", b"{}", b"[]", b"null", b"\x00\x00", b'{"row":1}', b'{"row":1,"id":1,"key":"x","status":"ok","prompt":"","model":"","started_at":""}'],
+)  # fmt: skip
+def test_what_is_no_line_is_refused(raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        LedgerLine.from_bytes(raw)

@@ -1,0 +1,49 @@
+"""One process per run folder."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from llmbatch.errors import ExitCode, FolderBusy
+from llmbatch.ledger.lock import locked
+
+HOLD = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from llmbatch.ledger.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def holder(folder: Path) -> "subprocess.Popen[str]":
+    root = str(Path(__file__).parents[2])
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder), root],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+    with holder(tmp_path) as process:
+        with pytest.raises(FolderBusy, match=f"process {process.pid}") as caught, locked(tmp_path):
+            pass
+        assert caught.value.exit_code is ExitCode.BUSY
+        process.communicate()
+
+
+def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path) -> None:
+    with holder(tmp_path) as process:
+        process.kill()
+        process.wait()
+        with locked(tmp_path):
+            pass
