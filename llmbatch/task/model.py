@@ -25,7 +25,7 @@ class Example(_Part):
 
     text: Text
     label: Name
-    confidence: Annotated[float, Field(ge=0, le=1)] = 0.95
+    confidence: Annotated[float, Field(ge=0, le=1, strict=True)] = 0.95
     reasoning: str | None = None
 
 
@@ -33,10 +33,10 @@ class ModelDefaults(_Part):
     """What the task's author wants asked of which model; the command line's options win over it."""
 
     name: str | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2, strict=True)] | None = None
+    max_output_tokens: Annotated[int, Field(ge=1, strict=True)] | None = None
     reasoning_effort: str | None = None
-    review_below: Annotated[float, Field(ge=0, le=1)] | None = None
+    review_below: Annotated[float, Field(ge=0, le=1, strict=True)] | None = None
 
 
 class Task(_Part):
@@ -54,14 +54,16 @@ class Task(_Part):
 
     @model_validator(mode="after")
     def _spellings_are_distinct(self) -> Self:
-        owners: dict[str, str] = {}
-        for label in self.labels:
-            for spelling in {folded(s) for s in (label.name, *label.aliases)}:
-                if not spelling:
-                    raise ValueError(f"label {label.name!r} has a blank spelling")
-                owner = owners.setdefault(spelling, label.name)
-                if owner != label.name or sum(folded(other.name) == spelling for other in self.labels) > 1:
-                    raise ValueError(f"{spelling!r} stands for two labels: {owner!r} and {label.name!r}")
+        owners: dict[str, int] = {}
+        for number, label in enumerate(self.labels):
+            if label.name != label.name.strip():
+                raise ValueError(f"label {label.name!r} has space around its name")
+            for spelling in (label.name, *label.aliases):
+                owner = owners.setdefault(folded(spelling), number)
+                if owner != number:
+                    raise ValueError(
+                        f"{spelling!r} stands for two labels: {self.labels[owner].name!r} and {label.name!r}"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -1,0 +1,238 @@
+"""The lint of a task: what will cost money or quality, told before anything is sent.
+
+A task that loads is valid; here is judged whether it is good. Each check is a small function from the task
+to its findings, listed in the order in which they are told.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+from llmbatch.task.model import Task, folded
+from llmbatch.task.prefix import CACHE_FLOOR_TOKENS, build_prefix
+from llmbatch.tokens import count_tokens
+
+Level = Literal["error", "warning", "note"]
+
+# OpenAI, "Structured model outputs": 1,000 enum values in a schema; past 250, their text is limited too.
+_ENUM_VALUES_MAX = 1000
+_ENUM_VALUES_UNMEASURED = 250
+_ENUM_CHARACTERS_MAX = 15_000
+
+_MANY_LABELS = 100
+_LONG_LABEL_TOKENS = 12
+_ALIKE = 0.8
+"""Share of common character triples from which two descriptions say nearly the same."""
+_UNBALANCED = 3
+"""How many times the examples of the rarest label the commonest may have."""
+_YES_OR_NO = 2
+"""Of so many labels, each takes what the other does not."""
+_LISTED = 5
+
+_CATCH_ALL = re.compile(
+    r"others?|none|none of .*|misc(?:ellaneous)?|unknown|unclear|general|(?:.* )?else|n/?a|not applicable"
+)
+_PLACEHOLDER = re.compile(r"\{\{[^{}\n]{1,60}\}\}|\$?\{[A-Za-z_][\w.]*\}|\{\}|<%[^%\n]{1,60}%>")
+_DATE = re.compile(r"\b20\d\d-\d\d(?:-\d\d)?\b|\btoday is\b|\bcurrent date\b", re.IGNORECASE)
+_OTHER_FORMAT = re.compile(
+    r"\b(?:answer|respond|reply|return|output|write)\b[^.\n]{0,40}?"
+    r"\b(?:json|xml|yaml|csv|markdown|bullets?|a list|a table|one word|a single word|in words|only the label|"
+    r"just the label|label only|code block)\b",
+    re.IGNORECASE,
+)
+_MARKUP = re.compile(r"</?document>|^# (?:Rules|Task|Labels|Examples|Answer)$", re.MULTILINE)
+_COUNTED_EXACTLY = re.compile(r"(?:ft:)?(?:gpt-4o|gpt-4\.1|gpt-4\.5|gpt-[5-9]|chatgpt-4o|o\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the lint has to say. `code` names its kind, for scripts; `message` is for people.
+
+    An `error` cannot be meant so; a `warning` costs money or quality; a `note` is good to know.
+    """
+
+    level: Level
+    code: str
+    message: str
+
+
+def check_task(task: Task, *, model: str | None) -> tuple[Finding, ...]:
+    """All findings about a task: errors first, then warnings, then notes.
+
+    Args:
+        task: a task that has loaded.
+        model: the model it is meant for; None for the one that the task names. Token counts are exact for
+            OpenAI's models since GPT-4o, and say so where the model is another one.
+    """
+    findings = [finding for check in _CHECKS for finding in check(task)]
+    findings.extend(_check_size(task, model or task.model.name))
+    order: Sequence[Level] = ("error", "warning", "note")
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.level)))
+
+
+def _check_repeats(task: Task) -> Iterator[Finding]:
+    numbers: dict[str, list[int]] = {}
+    for number, example in enumerate(task.examples, start=1):
+        numbers.setdefault(" ".join(example.text.split()).casefold(), []).append(number)
+    for same in (same for same in numbers.values() if len(same) > 1):
+        labels = dict.fromkeys(task.examples[number - 1].label for number in same)
+        which = f"examples {', '.join(map(str, same))} have the same text"
+        if len(labels) > 1:
+            yield Finding("error", "contradicting-examples", f"{which} and different labels: {_listed(labels)}")
+        else:
+            yield Finding("warning", "repeated-example", which)
+
+
+def _check_label_count(task: Task) -> Iterator[Finding]:
+    count, characters = len(task.labels), sum(map(len, task.label_names))
+    if count > _ENUM_VALUES_MAX:
+        yield Finding(
+            "error", "schema-limit", f"{count:,} labels: structured outputs take at most {_ENUM_VALUES_MAX:,}"
+        )
+    elif count > _ENUM_VALUES_UNMEASURED and characters > _ENUM_CHARACTERS_MAX:
+        yield Finding(
+            "error",
+            "schema-limit",
+            f"the labels' names hold {characters:,} characters: structured outputs take at most "
+            f"{_ENUM_CHARACTERS_MAX:,} where there are more than {_ENUM_VALUES_UNMEASURED} labels",
+        )
+    if count > _MANY_LABELS:
+        yield Finding(
+            "warning",
+            "many-labels",
+            f"{count:,} labels: models confuse many; label in two steps, first the group, then the member",
+        )
+
+
+def _check_descriptions(task: Task) -> Iterator[Finding]:
+    if bare := [label.name for label in task.labels if not label.description.strip()]:
+        yield Finding("warning", "no-description", f"labels without a description: {_listed(bare)}")
+    triples = {label.name: _triples(label.description) for label in task.labels if label.description.strip()}
+    for (one, of_one), (other, of_other) in combinations(triples.items(), 2):
+        if len(of_one & of_other) >= _ALIKE * len(of_one | of_other):
+            yield Finding(
+                "warning",
+                "alike-descriptions",
+                f"the descriptions of `{one}` and `{other}` say nearly the same: say where their border is",
+            )
+
+
+def _check_examples(task: Task) -> Iterator[Finding]:
+    counts = Counter(example.label for example in task.examples)
+    if not counts:
+        yield Finding("note", "no-examples", "no examples: two to four a label, border cases among them, help most")
+        return
+    if bare := [name for name in task.label_names if name not in counts]:
+        yield Finding("warning", "no-example", f"labels without an example, while others have one: {_listed(bare)}")
+    (common, most), (rare, fewest) = counts.most_common()[0], counts.most_common()[-1]
+    if most > _UNBALANCED * fewest:
+        yield Finding(
+            "warning",
+            "unbalanced-examples",
+            f"`{common}` has {most} examples, `{rare}` only {fewest}: models lean to what they see most",
+        )
+
+
+def _check_long_labels(task: Task) -> Iterator[Finding]:
+    if long := [name for name in task.label_names if count_tokens(name) > _LONG_LABEL_TOKENS]:
+        yield Finding(
+            "warning",
+            "long-label",
+            f"names of more than {_LONG_LABEL_TOKENS} tokens, paid again in every answer: {_listed(long)}; "
+            "keep the name short, the description may be long",
+        )
+
+
+def _check_instructions(task: Task) -> Iterator[Finding]:
+    texts = (task.instructions, *(label.description for label in task.labels))
+    if placeholders := _found(_PLACEHOLDER, texts):
+        yield Finding(
+            "warning",
+            "placeholder",
+            f"{_listed(placeholders)}: nothing is substituted, the text is sent as it stands",
+        )
+    if dates := _found(_DATE, (task.instructions,)):
+        yield Finding(
+            "warning",
+            "dated-instructions",
+            f"the instructions hold {_listed(dates)}: nothing is substituted; "
+            "and whenever they are edited, all rows count as not yet labelled",
+        )
+    if formats := _found(_OTHER_FORMAT, (task.instructions,)):
+        yield Finding(
+            "note",
+            "other-format",
+            f"the instructions speak of the answer's form ({_listed(formats)}): that is fixed already",
+        )
+
+
+def _check_markup(task: Task) -> Iterator[Finding]:
+    texts = (task.instructions, *(example.text for example in task.examples))
+    if marks := _found(_MARKUP, texts):
+        yield Finding(
+            "warning",
+            "prompt-markup",
+            f"{_listed(marks)} in the instructions or an example: the prompt marks its own parts with it",
+        )
+
+
+def _check_catch_all(task: Task) -> Iterator[Finding]:
+    spellings = (folded(spelling) for label in task.labels for spelling in (label.name, *label.aliases))
+    if len(task.labels) > _YES_OR_NO and not any(map(_CATCH_ALL.fullmatch, spellings)):
+        yield Finding(
+            "note",
+            "no-catch-all",
+            "no label for what fits none of them, such as `other`: such a document gets a label all the same",
+        )
+
+
+_CHECKS: tuple[Callable[[Task], Iterable[Finding]], ...] = (
+    _check_repeats,
+    _check_label_count,
+    _check_descriptions,
+    _check_examples,
+    _check_long_labels,
+    _check_instructions,
+    _check_markup,
+    _check_catch_all,
+)
+
+
+def _check_size(task: Task, model: str | None) -> Iterator[Finding]:
+    without_examples = task.model_copy(update={"examples": ()})
+    without_labels = without_examples.model_copy(update={"labels": ()})
+    total, unshown, rest = (count_tokens(build_prefix(t)) for t in (task, without_examples, without_labels))
+    if total < CACHE_FLOOR_TOKENS:
+        yield Finding(
+            "warning",
+            "short-prefix",
+            f"the prefix has {total:,} tokens, {CACHE_FLOOR_TOKENS - total:,} short of the "
+            f"{CACHE_FLOOR_TOKENS:,} from which on the provider caches it: every row pays for it in full. "
+            "Describe the borders between labels, or add examples",
+        )
+    message = (
+        f"the prefix has {total:,} tokens: {(unshown - rest) / total:.0%} labels, "
+        f"{(total - unshown) / total:.0%} examples, {rest / total:.0%} rules and instructions"
+    )
+    if model is not None and not _COUNTED_EXACTLY.match(model.rpartition("/")[2]):
+        message += f" (counted as for OpenAI's models since GPT-4o; {model} may count otherwise)"
+    yield Finding("note", "prefix-size", message)
+
+
+def _found(pattern: re.Pattern[str], texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(match.group() for text in texts for match in pattern.finditer(text)))
+
+
+def _triples(text: str) -> frozenset[str]:
+    """All runs of three characters: a likeness that needs no words, so that it holds for any script."""
+    plain = f" {' '.join(text.casefold().split())} "
+    return frozenset(plain[start : start + 3] for start in range(len(plain) - 2))
+
+
+def _listed(names: Iterable[str]) -> str:
+    shown = [f"`{name}`" for name in names]
+    more = f" and {len(shown) - _LISTED} more" if len(shown) > _LISTED else ""
+    return ", ".join(shown[:_LISTED]) + more

@@ -1,0 +1,130 @@
+"""The program as its users run it: a process of its own, against the offline endpoint, on real files."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[2]
+SAMPLE = REPOSITORY / "sample_data" / "docs.jsonl"
+PROGRAM = [sys.executable, "-m", "llmbatch"]
+QUICK = {"LLMBATCH_RETRY_WAIT_MIN": "0.001", "LLMBATCH_RETRY_WAIT_MAX": "0.01", "LLMBATCH_GRACE": "5"}
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The surroundings without what this machine's user has set for the tools themselves."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "AZURE_", "LLMBATCH_", "COLUMNS"))}
+    return {**kept, **QUICK, "NO_COLOR": "1", **more}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        data: dict[str, Any] = json.loads(self.out)
+        return data
+
+
+@dataclass(frozen=True)
+class Program:
+    """Runs llmbatch in a folder of its own."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str | Path, stdin: bytes | None = None, **env: str) -> Done:
+        done = subprocess.run(
+            [*PROGRAM, *map(str, arguments)],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            cwd=self.folder,
+            env=environment(**{**self.env, **env}),
+            timeout=100,
+        )
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *arguments: str | Path, **env: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [*PROGRAM, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env=environment(**{**self.env, **env}),
+        )
+
+
+class Endpoint:
+    """A running offline endpoint."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        with urllib.request.urlopen(self.url.removesuffix("/v1") + "/_stats", timeout=10) as answer:
+            stats: dict[str, Any] = json.load(answer)
+            return stats
+
+    @property
+    def requests(self) -> int:
+        count: int = self.stats["requests"]
+        return count
+
+
+def write_rows(path: Path, rows: list[Any]) -> Path:
+    """A JSONL file of these rows; bytes are written as they are."""
+    lines = [row if isinstance(row, bytes) else json.dumps(row, ensure_ascii=False).encode() for row in rows]
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    return path
+
+
+def documents(count: int) -> list[dict[str, Any]]:
+    """Rows with texts of their own."""
+    subjects = ["The server crashed with a stack trace", "Revenue and profit rose", "The contract's liability clause"]
+    return [{"id": f"d-{n}", "text": f"{subjects[n % 3]} in case {n}."} for n in range(count)]
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSONL file; none where it is not there."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def views(run: Path) -> dict[str, list[dict[str, Any]]]:
+    """What stands in each view of a run folder."""
+    return {name: read_rows(run / f"{name}.jsonl") for name in ("results", "review", "failed", "sample")}
+
+
+def accounted(run: Path) -> list[int]:
+    """The row numbers in results, review and failed, sorted: each input row must be there once."""
+    found = views(run)
+    labelled = [row["row"] for name in ("results", "review") for row in found[name]]
+    return sorted(labelled + [row["error"]["row"] for row in found["failed"]])
+
+
+def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+    """Wait for an event that a process brings about; fails where the process ends first."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def ledger_lines(run: Path) -> int:
+    path = run / "ledger.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0

@@ -1,0 +1,168 @@
+"""Killed, interrupted, out of disk: nothing finished is lost, nothing is paid twice in silence."""
+
+import resource
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import (
+    PROGRAM,
+    Program,
+    accounted,
+    documents,
+    environment,
+    ledger_lines,
+    read_rows,
+    views,
+    wait_until,
+    write_rows,
+)
+
+COUNT = 120
+
+
+@pytest.fixture
+def run(llmbatch: Program) -> Path:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(COUNT))
+    return llmbatch.folder / "docs.llmbatch"
+
+
+@pytest.mark.parametrize("finished", [1, 25, 60])
+def test_after_a_kill_no_finished_row_is_sent_again(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path, finished: int
+) -> None:
+    server = endpoint("--latency", "0.02")
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4", "--json")
+    process = llmbatch.start(*command)
+    wait_until(lambda: ledger_lines(run) >= finished, process)
+    process.kill()
+    process.communicate()
+    kept = ledger_lines(run)
+    in_flight = server.requests - kept
+    done = llmbatch(*command)
+    assert done.code == 0, done.err
+    assert accounted(run) == list(range(COUNT))
+    assert server.requests == COUNT + in_flight, "only what was under way is sent again"
+    assert done.json["usage"]["possibly_billed_requests"] == in_flight
+    if in_flight:
+        assert f"{in_flight} requests were under way" in done.err
+    keys = [line["key"] for line in read_rows(run / "ledger.jsonl")]
+    assert len(keys) == len(set(keys)) == COUNT
+
+
+def test_after_a_kill_export_makes_the_views(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
+    process = llmbatch.start("classify", "docs.jsonl", "--base-url", endpoint("--latency", "0.02").url)
+    wait_until(lambda: ledger_lines(run) >= 10, process)
+    process.kill()
+    process.communicate()
+    with (run / "ledger.jsonl").open("ab") as ledger:
+        ledger.write(b'{"row": 3, "id"')
+    whole = ledger_lines(run)
+    done = llmbatch("export", "docs.llmbatch")
+    assert (done.code, len(accounted(run))) == (0, whole)
+    assert "torn" in done.err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_in_order(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path, number: signal.Signals, code: int
+) -> None:
+    server = endpoint("--latency", "0.05")
+    process = llmbatch.start("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4", "--json")
+    wait_until(lambda: ledger_lines(run) >= 8, process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "llmbatch classify docs.jsonl" in out
+    assert len(accounted(run)) == server.requests, "requests under way were waited for"
+    assert not (run / "sent.log").exists()
+    assert llmbatch("classify", "docs.jsonl", "--base-url", server.url).code == 0
+    assert server.requests == COUNT
+
+
+def test_a_second_signal_gives_up_what_is_under_way(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
+    server = endpoint("--fault", "timeout@9+")
+    process = llmbatch.start("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4", "--grace", "60")
+    wait_until(lambda: server.requests >= 12, process)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while "once more" not in (line := process.stderr.readline()):
+        assert line, "the first signal was not told"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    given_up = [line for line in read_rows(run / "ledger.jsonl") if line["status"] == "failed"]
+    assert [line["error"]["kind"] for line in given_up] == ["interrupted"] * 4
+    assert all(line["possibly_billed_attempts"] == 1 for line in given_up)
+
+
+def test_a_second_process_on_the_folder_is_refused(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
+    server = endpoint("--latency", "0.1")
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "2")
+    process = llmbatch.start(*command)
+    wait_until(lambda: ledger_lines(run) >= 1, process)
+    second = llmbatch(*command)
+    assert second.code == 6
+    assert str(process.pid) in second.err
+    assert llmbatch("show", "docs.llmbatch", "--json").json["rows"]["total"] == COUNT, "looking on is allowed"
+    process.kill()
+    process.communicate()
+
+
+def test_a_full_disk_stops_the_run_and_keeps_what_is_whole(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path
+) -> None:
+    """A limit on file sizes stands in for a full disk: the kernel refuses writes in the same way."""
+    server = endpoint()
+    process = subprocess.run(
+        [*PROGRAM, "classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4"],
+        capture_output=True,
+        cwd=llmbatch.folder,
+        env=environment(),
+        timeout=60,
+        preexec_fn=_small_files,
+    )
+    err = process.stderr.decode()
+    assert process.returncode == 8, err
+    assert "cannot write" in err
+    assert "Traceback" not in err
+    kept = ledger_lines(run)
+    assert 0 < kept < COUNT
+    assert (run / "ledger.jsonl").read_bytes().endswith(b"\n")
+    assert llmbatch("classify", "docs.jsonl", "--base-url", server.url).code == 0
+    assert accounted(run) == list(range(COUNT))
+
+
+def _small_files() -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+def test_a_damaged_ledger_is_refused_and_salvaged_on_demand(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path
+) -> None:
+    server = endpoint()
+    llmbatch("classify", "docs.jsonl", "--base-url", server.url)
+    lines = (run / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    lines[7] = b"\x00garbage\n"
+    (run / "ledger.jsonl").write_bytes(b"".join(lines))
+    refused = llmbatch("classify", "docs.jsonl", "--base-url", server.url)
+    assert refused.code == 2
+    assert "line 8" in refused.err
+    assert llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--salvage").code == 0
+    assert server.requests == COUNT + 1
+    assert len(views(run)["failed"]) == 0
+    assert accounted(run) == list(range(COUNT))
+
+
+def test_a_killed_run_takes_its_offline_endpoint_along(llmbatch: Program, run: Path) -> None:
+    process = llmbatch.start("classify", "docs.jsonl", "--offline", "--fault", "timeout@20+")
+    wait_until(lambda: ledger_lines(run) >= 5, process)
+    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.kill()
+    process.communicate()
+    while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split()[2]:
+        pass

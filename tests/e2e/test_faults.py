@@ -1,0 +1,236 @@
+"""What an endpoint can do wrong, and what becomes of the rows and the money."""
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Program, accounted, documents, read_rows, views, write_rows
+
+DEFAULT_LABELS = {"technical", "business", "legal", "marketing", "other"}
+
+
+def classify(llmbatch: Program, url: str, *more: str, count: int = 30) -> Any:
+    if not (llmbatch.folder / "docs.jsonl").exists():
+        write_rows(llmbatch.folder / "docs.jsonl", documents(count))
+    return llmbatch("classify", "docs.jsonl", "--base-url", url, "--json", *more)
+
+
+def test_mixed_faults_lose_no_row_and_a_second_run_mends_the_rest(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    done = classify(llmbatch, endpoint("--fault", "mixed=10%").url, "--timeout", "0.5", count=300)
+    assert done.code in (0, 3), done.err
+    run = llmbatch.folder / "docs.llmbatch"
+    assert accounted(run) == list(range(300))
+    assert done.json["retries"]
+    assert classify(llmbatch, endpoint().url).code == 0
+    assert accounted(run) == list(range(300))
+    assert not views(run)["failed"]
+    assert {row["category"] for row in views(run)["results"]} <= DEFAULT_LABELS
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "code"),
+    [
+        ("quota@1+", "quota", 4),
+        ("auth@1+", "credentials", 4),
+        ("forbidden@1+", "credentials", 4),
+        ("model_not_found@1+", "model_not_found", 4),
+        ("redirect@1+", "redirect", 4),
+        ("not_json@1+", "not_a_completion", 4),
+        ("rate_limit[retry_after=86400]@1+", "longer than --max-wait", 7),
+    ],
+)
+def test_what_all_rows_would_share_stops_the_run_after_one_request(
+    llmbatch: Program, endpoint: StartEndpoint, fault: str, kind: str, code: int
+) -> None:
+    server = endpoint("--fault", fault)
+    done = classify(llmbatch, server.url)
+    assert (done.code, server.requests) == (code, 1), done.err
+    assert kind in done.json["reason"]
+    assert done.json["rows"]["undone"] == 30
+    assert done.json["next_commands"][0].startswith("llmbatch classify docs.jsonl")
+    assert "Traceback" not in done.err
+
+
+def test_an_exhausted_quota_midway_keeps_what_was_answered(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    done = classify(llmbatch, endpoint("--fault", "quota@11+").url, "--concurrency", "4")
+    assert (done.code, done.json["rows"]["failed"]) == (4, 0)
+    assert done.json["rows"]["ok"] + done.json["rows"]["review"] == 10
+    server = endpoint()
+    assert classify(llmbatch, server.url).code == 0
+    assert server.requests == 20
+
+
+def test_a_document_that_is_too_long_is_sent_once(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint("--fault", "context_length@5")
+    done = classify(llmbatch, server.url)
+    assert (done.code, server.requests, done.json["failures"]) == (3, 30, {"too_long": 1})
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("invented@5-6", "invalid"),
+        ("bad_confidence@5-6", "invalid"),
+        ("no_confidence@5-6", "invalid"),
+        ("two_answers@5-6", "invalid"),
+        ("duplicate_key@5-6", "invalid"),
+        ("broken_json@5-6", "invalid"),
+        ("truncated@5-6", "truncated"),
+        ("empty@5-6", "empty"),
+        ("null_content@5-6", "empty"),
+        ("refusal@5", "refusal"),
+        ("filtered@5", "filtered"),
+        ("content_policy@5", "filtered"),
+    ],
+)
+def test_an_answer_of_no_use_is_never_a_result(
+    llmbatch: Program, endpoint: StartEndpoint, fault: str, kind: str
+) -> None:
+    done = classify(llmbatch, endpoint("--fault", fault).url, "--concurrency", "1", count=8)
+    assert (done.code, done.json["failures"]) == (3, {kind: 1}), done.err
+    failed_line = next(
+        line for line in read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl") if line["status"] == "failed"
+    )
+    assert failed_line["category"] is None
+    if kind != "filtered" or fault.startswith("filtered"):
+        assert failed_line["cost_usd"] > 0, "it was billed, and yet failed"
+
+
+@pytest.mark.parametrize("fault", ["wrapped@5", "miscased@5"])
+def test_a_repairable_answer_is_taken_and_counted(llmbatch: Program, endpoint: StartEndpoint, fault: str) -> None:
+    done = classify(llmbatch, endpoint("--fault", fault).url, count=8)
+    assert (done.code, done.json["parse"]) == (0, {"clean": 7, "repaired": 1})
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "rate_limit[retry_after=0.01]@5",
+        "rate_limit_bare@5",
+        "rate_limit_html@5",
+        "server_error@5",
+        "bad_gateway@5",
+        "overloaded@5",
+        "reset@5",
+        "cut@5",
+        "conflict@5",
+        "request_timeout@5",
+        "invented@5",
+        "empty@5",
+        "truncated@5",
+        "not_json@5",
+    ],
+)
+def test_what_can_succeed_is_asked_again(llmbatch: Program, endpoint: StartEndpoint, fault: str) -> None:
+    server = endpoint("--fault", fault)
+    done = classify(llmbatch, server.url, count=8)
+    assert (done.code, server.requests) == (0, 9), done.err
+    assert sum(done.json["retries"].values()) == 1
+
+
+@pytest.mark.parametrize("fault", ["timeout@3", "drip@3"])
+def test_a_request_that_does_not_end_is_given_up_at_its_deadline(
+    llmbatch: Program, endpoint: StartEndpoint, fault: str
+) -> None:
+    done = classify(llmbatch, endpoint("--fault", fault).url, "--timeout", "0.4", count=6)
+    assert (done.code, done.json["retries"]) == (0, {"timeout": 1})
+    assert done.json["usage"]["possibly_billed_requests"] == 1
+
+
+def test_an_endpoint_that_is_not_there_fails_the_rows_after_their_attempts(llmbatch: Program) -> None:
+    done = classify(llmbatch, "http://127.0.0.1:9/v1", count=3)
+    assert (done.code, done.json["failures"]) == (3, {"connection": 3})
+    assert done.json["usage"]["cost_usd"] == 0
+    assert done.json["usage"]["possibly_billed_requests"] == 0, "nothing left, so nothing can have been billed"
+
+
+def test_a_rate_limit_uses_up_no_attempt(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint("--fault", "rate_limit[retry_after=0.001]@2-13")
+    done = classify(llmbatch, server.url, "--attempts", "1", count=4)
+    assert (done.code, done.json["retries"]) == (0, {"rate_limit": 12})
+
+
+@pytest.mark.parametrize(
+    ("refused", "requests"),
+    [(("json_schema",), 2), (("json_schema", "json_object"), 3), (("prompt_cache_key",), 2), (("reasoning_effort",), 4)],
+)
+def test_an_endpoint_that_refuses_a_parameter_is_asked_in_another_way_once_a_run(
+    llmbatch: Program, endpoint: StartEndpoint, refused: tuple[str, ...], requests: int
+) -> None:
+    server = endpoint(*(part for name in refused for part in ("--refuse", name)))
+    done = classify(llmbatch, server.url, count=10)
+    assert (done.code, server.requests) == (0, 9 + requests), done.err
+    assert "refuses a parameter" in done.err
+
+
+def test_an_older_model_is_asked_with_its_own_parameters(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint()
+    done = classify(llmbatch, server.url, "--model", "gpt-4o-mini", count=4)
+    assert (done.code, server.requests) == (0, 4)
+
+
+def test_azure_is_asked_by_deployment(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint("--api-key", "azure-secret")
+    write_rows(llmbatch.folder / "docs.jsonl", documents(3))
+    done = llmbatch(
+        "classify",
+        "docs.jsonl",
+        "--base-url",
+        server.url.removesuffix("/v1"),
+        "--api-version",
+        "2024-10-21",
+        "--model",
+        "my-gpt",
+        AZURE_OPENAI_API_KEY="azure-secret",
+    )
+    assert (done.code, server.requests) == (0, 3), done.err
+
+
+def test_no_secret_is_written_or_shown_where_the_server_echoes_it(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint("--api-key", "the-right-one")
+    write_rows(llmbatch.folder / "docs.jsonl", documents(2))
+    key = "sk-proj-veryverysecretindeed1234567890"
+    done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--json", OPENAI_API_KEY=key)
+    assert done.code == 4
+    written = b"".join(path.read_bytes() for path in (llmbatch.folder / "docs.llmbatch").iterdir()).decode()
+    for text in (done.out, done.err, written):
+        assert key not in text
+        assert key[-4:] not in text
+
+
+def test_a_key_with_a_line_break_is_refused_before_anything_is_sent(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint()
+    write_rows(llmbatch.folder / "docs.jsonl", documents(2))
+    done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, OPENAI_API_KEY="sk-abc\ndef")
+    assert (done.code, server.requests) == (2, 0)
+    assert "sk-abc" not in done.err
+
+
+def test_missing_usage_is_flagged_and_counts_as_possibly_billed(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    done = classify(llmbatch, endpoint("--fault", "no_usage@2").url, count=3)
+    assert (done.code, done.json["usage"]["possibly_billed_requests"]) == (0, 1)
+    flags = [line["flags"] for line in read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")]
+    assert sorted(flags) == [[], [], ["usage_missing"]]
+
+
+def test_answers_by_another_model_are_told(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    done = classify(llmbatch, endpoint("--fault", "other_model@2").url, count=3)
+    assert "another model" in " ".join(done.json["notes"])
+
+
+def test_totals_are_the_sums_of_the_ledgers_lines(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    done = classify(llmbatch, endpoint("--fault", "mixed=20%").url, "--timeout", "0.5", count=60)
+    lines = read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
+    usage = done.json["usage"]
+    assert usage["requests"] == sum(line["attempts"] for line in lines)
+    for name in ("input_tokens", "cached_input_tokens", "output_tokens"):
+        assert usage[name] == sum(line[name] for line in lines)
+    assert usage["cost_usd"] == pytest.approx(sum(line["cost_usd"] for line in lines), abs=1e-9)
+
+
+def test_an_unknown_price_is_told_and_never_zero(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    done = classify(llmbatch, endpoint().url, "--model", "my-own-model", count=2)
+    assert (done.code, done.json["usage"]["cost_usd"]) == (0, None)
+    assert "price" in " ".join(done.json["notes"])
+    assert "unknown" in done.err

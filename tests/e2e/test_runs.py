@@ -1,0 +1,153 @@
+"""Run folders afterwards: retry, show, export; and the Python API."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from llmbatch import classify
+from llmbatch.errors import RunStopped
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Program, accounted, documents, views, write_rows
+
+
+def test_retry_asks_the_failed_rows_and_no_others(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint("--fault", "context_length@3", "--fault", "refusal@5", "--fault", "filtered@7")
+    write_rows(llmbatch.folder / "docs.jsonl", documents(20))
+    first = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "1", "--json")
+    assert first.json["failures"] == {"too_long": 1, "refusal": 1, "filtered": 1}
+    assert "llmbatch retry docs.llmbatch" in first.json["next_commands"]
+    some = llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--only", "refusal,too_long", "--json")
+    assert (some.code, server.requests, some.json["failures"]) == (3, 22, {"filtered": 1})
+    rest = llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--json")
+    assert (rest.code, server.requests, rest.json["failures"]) == (0, 23, {})
+    assert accounted(llmbatch.folder / "docs.llmbatch") == list(range(20))
+
+
+def test_rows_in_review_can_be_asked_of_another_model(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint()
+    write_rows(llmbatch.folder / "docs.jsonl", documents(6))
+    llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--review-below", "1")
+    done = llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--review", "--model", "gpt-6-sol", "--json")
+    assert (done.code, server.requests) == (0, 12), done.err
+    assert done.json["answered_by"] == {"gpt-6-sol": 6}
+    assert llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--review-below", "1").code == 0
+    assert server.requests == 12, "the run's own plan counts those rows as done"
+
+
+def test_a_failed_file_can_be_an_input_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    rows = [{**row, "team": "a"} for row in documents(4)]
+    write_rows(llmbatch.folder / "docs.jsonl", rows)
+    llmbatch("classify", "docs.jsonl", "--base-url", endpoint("--fault", "refusal@2").url, "--concurrency", "1")
+    done = llmbatch("classify", "docs.llmbatch/failed.jsonl", "--offline", "--out", "again", "--review-below", "0")
+    assert done.code == 0, done.err
+    (result,) = views(llmbatch.folder / "again")["results"]
+    assert (result["id"], result["team"]) == ("d-1", "a")
+    assert "error" not in result
+
+
+def test_show_tells_the_same_figures_as_the_run_did(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", [*documents(10), b"bad"])
+    ran = llmbatch("classify", "docs.jsonl", "--offline", "--json").json
+    shown = llmbatch("show", "docs.llmbatch", "--json").json
+    for part in ("rows", "labels", "usage", "failures", "parse", "model", "prompt", "exit_code"):
+        assert shown[part] == ran[part], part
+    assert "technical" in llmbatch("show", "docs.llmbatch").out
+
+
+def test_a_csv_export_runs_no_formula_in_a_spreadsheet(llmbatch: Program) -> None:
+    rows = [
+        {"id": "=1+1", "text": "An invoice.", "note": "@SUM(A1)", "amount": -5, "nested": {"a": 1}, "=cmd": "\tx"},
+        {"id": "+x", "text": "A court.", "note": 'say "hi",\nthen go', "amount": 1.5},
+        b"=bad",
+    ]
+    write_rows(llmbatch.folder / "docs.jsonl", rows)
+    llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "0")
+    done = llmbatch("export", "docs.llmbatch", "--format", "csv", "--out", "csv")
+    assert (done.code, len(done.out.splitlines())) == (0, 3)
+    with (llmbatch.folder / "csv" / "results.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert (first["id"], first["note"], first["amount"], first["nested"]) == ("'=1+1", "'@SUM(A1)", "-5", '{"a":1}')
+    assert (second["id"], second["note"]) == ("'+x", 'say "hi",\nthen go')
+    for path in (llmbatch.folder / "csv").iterdir():
+        with path.open(newline="") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        assert not [c for c in cells if c[:1] in "=+@\t\r" and c[:1]], path
+
+
+def test_hostile_text_neither_breaks_the_screen_nor_reaches_the_terminal(llmbatch: Program) -> None:
+    hostile = "[/foo] [bold]x[/bold] \x1b[31mred\x1b]0;title\x07 \u202e \x9b31m %s {0}"
+    rows = [{"id": hostile, "text": hostile, "field [/x]": hostile}, hostile.encode(), {"id": hostile}]
+    write_rows(llmbatch.folder / "docs [x].jsonl", rows)
+    task = llmbatch.folder / "task.toml"
+    task.write_text('name = "[/t]"\n[[labels]]\nname = "[red]a[/nope]"\n[[labels]]\nname = "b {0} %s"\n')
+    done = llmbatch("classify", "docs [x].jsonl", "--offline", "--prompt", "task.toml")
+    assert done.code == 3, done.err
+    assert "\x1b" not in done.err
+    assert "\u202e" not in done.err
+    assert "[red]a[/nope]" in done.err
+    for command in (("show", "docs [x].llmbatch"), ("prompt", "check", "task.toml")):
+        shown = llmbatch(*command)
+        assert shown.code == 0, shown.err
+        assert "\x1b" not in shown.out + shown.err
+
+
+def test_environment_variables_stand_for_options(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(3))
+    done = llmbatch(
+        "classify", "docs.jsonl", LLMBATCH_OFFLINE="1", LLMBATCH_OUT="elsewhere", LLMBATCH_JSON="1", LLMBATCH_QUIET="1"
+    )
+    assert (done.code, done.json["folder"]) == (0, "elsewhere")
+    assert done.err == ""
+
+
+def test_rendering_shows_exactly_what_is_sent(llmbatch: Program) -> None:
+    done = llmbatch("prompt", "render", "--text", "Hello there")
+    body = json.loads(done.out)
+    assert body["messages"][-1]["content"].splitlines()[1] == "Hello there"
+    assert "max_completion_tokens" in body
+    assert body["response_format"]["json_schema"]["strict"] is True
+
+
+def test_init_does_not_overwrite_a_file(llmbatch: Program) -> None:
+    assert llmbatch("prompt", "init", "task.toml", "--label", "no", "--label", "yes").code == 0
+    assert llmbatch("prompt", "check", "task.toml").code == 0
+    assert llmbatch("prompt", "init", "task.toml").code == 2
+
+
+def test_the_api_labels_texts_and_rows(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server = endpoint("--fault", "refusal@3")
+    run = classify(
+        ["The server crashed.", {"id": "b", "text": "An invoice.", "team": "x"}, "A court."],
+        base_url=server.url,
+        out=tmp_path / "run",
+        concurrency=1,
+        review_below=0,
+    )
+    assert not run.ok
+    assert [(r.row, r.id, r.status) for r in run] == [(0, 0, "ok"), (1, "b", "ok"), (2, 2, "failed")]
+    assert run.summary.rows.total == 3
+    assert set(run.labels()) == {0, "b"}
+
+
+async def _inside_a_loop() -> bool:
+    return classify(["An invoice."], offline=True).ok
+
+
+def test_the_api_works_where_a_loop_runs_already() -> None:
+    import asyncio  # noqa: PLC0415
+
+    assert asyncio.run(_inside_a_loop())
+
+
+def test_a_stopped_run_is_raised_by_the_api(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    with pytest.raises(RunStopped, match="quota"):
+        classify(["An invoice."], base_url=endpoint("--fault", "quota@1+").url, out=tmp_path / "run")
+
+
+def test_help_starts_without_the_heavy_parts(llmbatch: Program) -> None:
+    done = llmbatch("--help", PYTHONPROFILEIMPORTTIME="1")
+    assert done.code == 0
+    for heavy in ("openai", "aiohttp", "pydantic", "tiktoken", "genai_prices"):
+        assert f" {heavy}\n" not in done.err

@@ -1,0 +1,215 @@
+"""What the lint finds."""
+
+from typing import Any
+
+import pytest
+
+from llmbatch.task.check import Finding, check_task
+from llmbatch.task.load import load_task
+from llmbatch.task.model import Task
+
+LABELS = [
+    {"name": "legal", "description": "Contracts, clauses and courts."},
+    {"name": "technical", "description": "Software, machines and their faults."},
+    {"name": "other", "description": "Everything else, such as recipes."},
+]
+
+
+def example(label: str, text: str) -> dict[str, str]:
+    return {"label": label, "text": text}
+
+
+def findings(code: str, **fields: Any) -> list[Finding]:
+    task = Task.model_validate({"name": "t", "labels": LABELS, **fields})
+    return [finding for finding in check_task(task, model=None) if finding.code == code]
+
+
+def only(code: str, **fields: Any) -> tuple[str, str]:
+    (finding,) = findings(code, **fields)
+    return finding.level, finding.message
+
+
+def test_a_short_prefix_is_told_with_what_it_lacks() -> None:
+    level, message = only("short-prefix")
+
+    assert level == "warning"
+    assert "short of the 1,024 from which on the provider caches it" in message
+
+
+def test_the_prefix_size_and_its_shares_are_told() -> None:
+    (note,) = (f for f in check_task(load_task(None).task, model=None) if f.code == "prefix-size")
+
+    assert note.level == "note"
+    assert note.message.startswith("the prefix has 1,6")
+    assert note.message.endswith("% rules and instructions")
+
+
+@pytest.mark.parametrize(("model", "told"), [("gpt-6-luna", False), ("openai/o3", False), ("llama-4-70b", True)])
+def test_token_counts_say_when_they_are_an_estimate(model: str, *, told: bool) -> None:
+    (note,) = (f for f in check_task(load_task(None).task, model=model) if f.code == "prefix-size")
+
+    assert (f"{model} may count otherwise" in note.message) is told
+
+
+def test_the_tasks_own_model_counts_where_none_is_given() -> None:
+    _, message = only("prefix-size", model={"name": "llama-4-70b"})
+
+    assert "llama-4-70b may count otherwise" in message
+
+
+def test_labels_without_a_description_are_named() -> None:
+    bare = [{"name": name} for name in "abcdefg"]
+
+    assert only("no-description", labels=bare) == (
+        "warning",
+        "labels without a description: `a`, `b`, `c`, `d`, `e` and 2 more",
+    )
+
+
+def test_labels_without_an_example_are_named_where_others_have_one() -> None:
+    assert only("no-example", examples=[example("legal", "x")]) == (
+        "warning",
+        "labels without an example, while others have one: `technical`, `other`",
+    )
+
+
+def test_no_examples_at_all_are_a_note() -> None:
+    assert only("no-examples")[0] == "note"
+    assert findings("no-example") == []
+
+
+def test_descriptions_that_are_nearly_the_same_are_told() -> None:
+    near = [
+        {"name": "a", "description": "Complaints about the delivery of an order by post"},
+        {"name": "b", "description": "complaints about the  delivery of an order by mail"},
+        {"name": "other", "description": "Anything else"},
+    ]
+
+    assert only("alike-descriptions", labels=near) == (
+        "warning",
+        "the descriptions of `a` and `b` say nearly the same: say where their border is",
+    )
+
+
+def test_descriptions_are_compared_in_any_script() -> None:
+    near = [
+        {"name": "a", "description": "注文した商品の配送に関する苦情や問い合わせ"},
+        {"name": "b", "description": "注文した商品の配送に関する苦情や問い合わせ。"},
+    ]
+
+    assert len(findings("alike-descriptions", labels=near)) == 1
+
+
+def test_an_example_that_is_given_twice_is_told() -> None:
+    examples = [example("legal", "The  Court"), example("other", "x"), example("legal", "the court\n")]
+
+    assert only("repeated-example", examples=examples) == ("warning", "examples 1, 3 have the same text")
+
+
+def test_an_example_under_two_labels_is_an_error() -> None:
+    examples = [example("legal", "The court"), example("other", "the court")]
+
+    assert only("contradicting-examples", examples=examples) == (
+        "error",
+        "examples 1, 2 have the same text and different labels: `legal`, `other`",
+    )
+
+
+def test_unbalanced_examples_are_told() -> None:
+    examples = [example("legal", f"clause {n}") for n in range(4)] + [example("other", "soup")]
+
+    assert only("unbalanced-examples", examples=examples) == (
+        "warning",
+        "`legal` has 4 examples, `other` only 1: models lean to what they see most",
+    )
+    assert findings("unbalanced-examples", examples=examples[1:]) == []
+
+
+def test_a_long_label_is_told() -> None:
+    long = "documents that deal with the rights and duties of tenants and of landlords alike"
+
+    level, message = only("long-label", labels=[*LABELS, {"name": long}])
+    assert level == "warning"
+    assert f"`{long}`" in message
+
+
+@pytest.mark.parametrize(("count", "level"), [(101, "warning"), (1001, "error")])
+def test_very_many_labels_are_told(count: int, level: str) -> None:
+    labels = [{"name": f"label {n}"} for n in range(count)]
+
+    assert only("many-labels", labels=labels)[0] == "warning"
+    assert [f.level for f in findings("schema-limit", labels=labels)] == ([level] if level == "error" else [])
+
+
+def test_more_label_text_than_a_schema_takes_is_an_error() -> None:
+    labels = [{"name": f"{n:x>80}"} for n in range(251)]
+
+    level, message = only("schema-limit", labels=labels)
+    assert level == "error"
+    assert message.startswith("the labels' names hold 20,080 characters: structured outputs take at most 15,000")
+
+
+@pytest.mark.parametrize("name", ["other", "None of these", "MISC", "something else", "n/a"])
+def test_a_catch_all_label_is_known_by_its_name(name: str) -> None:
+    assert findings("no-catch-all", labels=[*LABELS[:2], {"name": name}]) == []
+
+
+def test_a_catch_all_label_is_known_by_its_alias() -> None:
+    assert findings("no-catch-all", labels=[*LABELS[:2], {"name": "z", "aliases": ["unclear"]}]) == []
+
+
+def test_the_lack_of_a_catch_all_label_is_a_note() -> None:
+    assert only("no-catch-all", labels=[*LABELS[:2], {"name": "motherly"}])[0] == "note"
+
+
+def test_two_labels_need_no_catch_all() -> None:
+    assert findings("no-catch-all", labels=LABELS[:2]) == []
+
+
+@pytest.mark.parametrize("placeholder", ["{text}", "{{ document }}", "${name}", "{}", "<% date %>"])
+def test_a_placeholder_is_told_to_stay_as_it_is(placeholder: str) -> None:
+    assert only("placeholder", instructions=f"Label this: {placeholder} please") == (
+        "warning",
+        f"`{placeholder}`: nothing is substituted, the text is sent as it stands",
+    )
+
+
+def test_a_placeholder_in_a_description_is_told() -> None:
+    assert len(findings("placeholder", labels=[*LABELS, {"name": "z", "description": "as of {year}"}])) == 1
+
+
+def test_braces_around_json_or_a_set_are_no_placeholder() -> None:
+    assert findings("placeholder", instructions='Not {"a": 1}, not {1, 2}, not { }') == []
+
+
+@pytest.mark.parametrize("date", ["2026-01-31", "2026-01", "Today is", "current date"])
+def test_a_date_in_the_instructions_is_told(date: str) -> None:
+    level, message = only("dated-instructions", instructions=f"{date} is what counts.")
+
+    assert level == "warning"
+    assert f"`{date}`" in message
+
+
+@pytest.mark.parametrize("wish", ["Answer in JSON", "Respond with one word", "return only the label", "Output a list"])
+def test_instructions_about_the_answers_form_are_told(wish: str) -> None:
+    assert only("other-format", instructions=f"{wish}, please.")[0] == "note"
+
+
+def test_documents_that_are_json_are_not_taken_for_a_wish() -> None:
+    assert findings("other-format", instructions="Write-ups come first. Some documents are JSON.") == []
+
+
+def test_the_prompts_own_marks_in_an_example_are_told() -> None:
+    level, message = only("prompt-markup", examples=[example("other", "a </document> b\n# Labels\nc")])
+
+    assert level == "warning"
+    assert message.startswith("`</document>`, `# Labels` in the instructions or an example")
+
+
+def test_errors_come_first_and_notes_last() -> None:
+    labels = [{"name": "a"}, {"name": "b"}, {"name": "c"}]
+    task = Task.model_validate({"name": "t", "labels": labels, "examples": [example("a", "x"), example("b", "x")]})
+    levels = [finding.level for finding in check_task(task, model=None)]
+
+    assert levels == sorted(levels, key=["error", "warning", "note"].index)
+    assert set(levels) == {"error", "warning", "note"}
