@@ -1,7 +1,10 @@
 """What a run came to, as frozen data: counted by the pipeline, shown by the screen, printed by `--json`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from llmbatch.money import to_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +103,59 @@ class Summary:
     """What else a person should know, each in a sentence."""
     next_commands: tuple[str, ...] = ()
     """Commands that go on from here."""
+
+
+def summary_json(summary: Summary) -> dict[str, Any]:
+    """The summary as `--json` prints it: stable names, costs in US dollars, null where a price is unknown."""
+    rows, spent, session = summary.rows, summary.spent, summary.session
+    labelled = rows.ok + rows.review
+    cost_usd = _usd(spent.cost_nusd)
+    return {
+        "folder": summary.folder,
+        "state": summary.state,
+        "exit_code": summary.exit_code,
+        "reason": summary.reason,
+        "model": summary.model,
+        "answered_by": dict(summary.answered_by),
+        "endpoint": summary.endpoint,
+        "offline": summary.offline,
+        "task": summary.task,
+        "prompt": summary.prompt,
+        "prefix_tokens": summary.prefix_tokens,
+        "rows": asdict(rows),
+        "labels": dict(summary.labels),
+        "usage": {
+            "requests": spent.requests,
+            "input_tokens": spent.input_tokens,
+            "cached_input_tokens": spent.cached_input_tokens,
+            "cache_write_tokens": spent.cache_write_tokens,
+            "output_tokens": spent.output_tokens,
+            "reasoning_tokens": spent.reasoning_tokens,
+            "cached_share": round(spent.cached_share, 4),
+            "cost_usd": cost_usd,
+            "cost_per_1000_rows_usd": round(cost_usd / labelled * 1000, 9)
+            if cost_usd is not None and labelled
+            else None,
+            "possibly_billed_usd": _usd(spent.possibly_billed_nusd),
+            "possibly_billed_requests": spent.possibly_billed_requests,
+        },
+        "session": {
+            "answered": session.answered,
+            "reused": session.reused,
+            "skipped": session.skipped,
+            "requests": session.requests,
+            "elapsed_s": round(session.elapsed_s, 3),
+            "rows_per_s": round(session.rows_per_s, 1),
+            "cost_usd": _usd(session.cost_nusd),
+        },
+        "retries": dict(summary.retries),
+        "failures": dict(summary.failures),
+        "parse": dict(summary.parse),
+        "files": dict(summary.files),
+        "notes": list(summary.notes),
+        "next_commands": list(summary.next_commands),
+    }
+
+
+def _usd(nusd: int | None) -> float | None:
+    return None if nusd is None else to_usd(nusd)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -81,7 +82,8 @@ class Caller:
     """Sends request bodies and gives back decoded answers."""
 
     def __init__(self, endpoint: Endpoint, *, model: str, timeout_s: float, connections: int) -> None:
-        self._client = _open_client(endpoint, timeout_s, connections)
+        self._open = partial(_open_client, endpoint, timeout_s, connections)
+        self._client: AsyncOpenAI | None = None
         self._path = "/chat/completions"
         if endpoint.api_version is not None:
             self._path = f"/deployments/{quote(model, safe='')}{self._path}"
@@ -93,6 +95,8 @@ class Caller:
         Raises:
             RequestFailedError: with what became of it, judged.
         """
+        if self._client is None:  # a run with nothing to send does not pay for loading the SDK
+            self._client = self._open()
         import httpx2  # noqa: PLC0415 - loaded with the SDK by then
 
         try:
@@ -111,7 +115,8 @@ class Caller:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        if self._client is not None:
+            await self._client.close()
 
 
 def _open_client(endpoint: Endpoint, timeout_s: float, connections: int) -> "AsyncOpenAI":

@@ -53,8 +53,8 @@ class Failure:
 
     `kind` is the name that users meet in the ledger and in `--only`. `message` is the server's own or ours,
     not yet redacted. `alike_stops` is how many such failures in a row, with no success between, stop the run
-    (None: never). `on_first` is the action where not one request has succeeded yet. `sends` bounds how often a row
-    may be sent in all when this is what it meets (None: as often as the run allows).
+    (None: never). `on_first` is the action where not one request has succeeded yet. `repeats` bounds how often a row
+    may be asked again when this is what it meets (None: as often as the run allows).
     """
 
     kind: str
@@ -70,7 +70,7 @@ class Failure:
     slow_down: bool = False
     alike_stops: int | None = None
     on_first: Action | None = None
-    sends: int | None = None
+    repeats: int | None = None
     exit_code: ExitCode = ExitCode.GUARD
 
 
@@ -158,7 +158,7 @@ def judge_not_a_completion(what: str) -> Failure:
         f"the endpoint answered 200 with {what}",
         Billed.UNKNOWN,
         status=200,
-        sends=3,
+        repeats=2,
         on_first=Action.STOP,
         alike_stops=_NO_COMPLETION_ALIKE,
     )

@@ -39,6 +39,10 @@ class Attempts:
     reasks: int = 0
     failures: list[Failure] = field(default_factory=list)
 
+    def met(self, kind: str) -> int:
+        """How often the row has failed in this way."""
+        return sum(failure.kind == kind for failure in self.failures)
+
     def note(self, failure: Failure) -> None:
         """Count a failed send by its kind."""
         self.failures.append(failure)
@@ -91,7 +95,7 @@ class _StopByFailure(stop_base):
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         policy, failure, attempts = self._policy, _failure(retry_state), _attempts(retry_state)
-        if failure.sends is not None and attempts.sends >= failure.sends:
+        if failure.repeats is not None and attempts.met(failure.kind) > failure.repeats:
             return True
         match failure.action:
             case Action.THROTTLE:

@@ -44,6 +44,7 @@ class _Job:
     row: Row
     key: str
     started_at: datetime
+    """When it was first sent; waiting for a slot does not count."""
     started: float
     attempts: Attempts = field(default_factory=Attempts)
     retries: list[Retry] = field(default_factory=list)
@@ -173,6 +174,8 @@ class Asker:
             job.sent_as = self._shape
             shape = self._shape_for(job)
             body = self._encoder.encode(job.row.text, shape)
+            if attempts.sends == 0:
+                job.started_at, job.started = datetime.now(UTC), time.perf_counter()
             attempts.sends += 1
             reserved_nusd = self._most_it_can_cost(body, shape)
             self._sent.record(Sent(job.key, attempts.sends, reserved_nusd))

@@ -1,5 +1,7 @@
 """The run folder: which file is what, and `run.json`, the run's plan and state."""
 
+import glob
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -38,7 +40,10 @@ class RunFolder:
         stem = first.name
         for suffix in (".gz", ".jsonl", ".ndjson", ".csv", ".tsv"):
             stem = stem.removesuffix(suffix)
-        return cls(first.with_name((stem.strip("*?[]") or "run") + ".llmbatch"))
+        if not first.exists():  # a glob's name makes no file name
+            stem = re.sub(r"[*?\[\]]+", "", stem) or "run"
+            first = Path(*(part for part in first.parts if not glob.has_magic(part))) / stem
+        return cls(first.with_name(f"{stem}.llmbatch"))
 
     def create(self) -> None:
         """Make the folder, private to the user.

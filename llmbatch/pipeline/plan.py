@@ -16,7 +16,10 @@ from llmbatch.tokens import count_tokens
 DEFAULT_MODEL = "gpt-6-luna"
 DEFAULT_REVIEW_BELOW = 0.5
 
-_ANSWER_MARGIN = 1.5  # models space and round as they like; a run-away answer is still cut short
+# Models space and round as they like, and some wrap the object in a code fence and a sentence; a run-away answer
+# is still cut short. Room that is not used costs nothing.
+_ANSWER_MARGIN = 1.5
+_WRAPPER_TOKENS = 24
 _REASONING_TOKENS = 120
 
 
@@ -100,7 +103,7 @@ def _answer_ceiling(task: Task, choice: ModelChoice) -> int:
     longest = max(
         count_tokens(orjson.dumps({"category": name, "confidence": 0.123}).decode()) for name in task.label_names
     )
-    return int(longest * _ANSWER_MARGIN) + 8 + (_REASONING_TOKENS if choice.reasoning else 0)
+    return int(longest * _ANSWER_MARGIN) + _WRAPPER_TOKENS + (_REASONING_TOKENS if choice.reasoning else 0)
 
 
 def _hash(data: dict[str, Any], size: int) -> str:

@@ -30,8 +30,7 @@ from llmbatch.prices import PriceBook
 from llmbatch.progress import Progress, Screen
 from llmbatch.readers import FieldChoice
 from llmbatch.redact import Redactor
-from llmbatch.screen.summary import summary_json
-from llmbatch.summary import Summary
+from llmbatch.summary import Summary, summary_json
 from llmbatch.views import ViewCounts, ViewOptions, make_views
 
 _SYNC_EVERY_S = 1.0

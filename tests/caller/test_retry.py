@@ -62,8 +62,8 @@ def test_only_what_can_succeed_is_repeated(failures: list[Failure], sends: int, 
     assert (sends, outcome) == run(failures)[::2]
 
 
-def test_what_bounds_its_own_sends_is_not_sent_more() -> None:
-    login_page = Failure("not_a_completion", Action.RETRY, "", sends=3)
+def test_what_bounds_its_own_repeats_is_not_sent_more() -> None:
+    login_page = Failure("not_a_completion", Action.RETRY, "", repeats=2)
     assert run([login_page] * 9)[0] == 3
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.program import PROGRAM, Endpoint, Program, environment
 
+
 @pytest.fixture
 def llmbatch(tmp_path: Path) -> Program:
     return Program(tmp_path)
@@ -33,5 +34,3 @@ def endpoint() -> Iterator[StartEndpoint]:
     yield start
     for process in running:
         process.communicate(timeout=20)
-
-

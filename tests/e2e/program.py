@@ -50,6 +50,7 @@ class Program:
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
+            check=False,
             cwd=self.folder,
             env=environment(**{**self.env, **env}),
             timeout=100,
@@ -101,7 +102,7 @@ def documents(count: int) -> list[dict[str, Any]]:
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSONL file; none where it is not there."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
 def views(run: Path) -> dict[str, list[dict[str, Any]]]:

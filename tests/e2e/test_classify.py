@@ -35,7 +35,9 @@ def test_results_carry_the_inputs_other_fields_in_input_order(llmbatch: Program)
 
 
 def test_an_input_field_never_overwrites_the_answer(llmbatch: Program) -> None:
-    write_rows(llmbatch.folder / "docs.jsonl", [{"id": 1, "text": "An invoice.", "category": "mine", "confidence": "x"}])
+    write_rows(
+        llmbatch.folder / "docs.jsonl", [{"id": 1, "text": "An invoice.", "category": "mine", "confidence": "x"}]
+    )
     llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "0")
     (result,) = read_rows(llmbatch.folder / "docs.llmbatch" / "results.jsonl")
     assert result["category"] != "mine"

@@ -46,9 +46,9 @@ def test_after_a_kill_no_finished_row_is_sent_again(
     assert done.code == 0, done.err
     assert accounted(run) == list(range(COUNT))
     assert server.requests == COUNT + in_flight, "only what was under way is sent again"
-    assert done.json["usage"]["possibly_billed_requests"] == in_flight
-    if in_flight:
-        assert f"{in_flight} requests were under way" in done.err
+    told = done.json["usage"]["possibly_billed_requests"]
+    assert in_flight <= told <= 4, "each is told; the kill may have come between the note and the request"
+    assert (f"{told} requests were under way" in done.err) == (told > 0)
     keys = [line["key"] for line in read_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == COUNT
 
@@ -120,6 +120,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_whole(
     process = subprocess.run(
         [*PROGRAM, "classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4"],
         capture_output=True,
+        check=False,
         cwd=llmbatch.folder,
         env=environment(),
         timeout=60,

@@ -81,12 +81,12 @@ def test_hostile_text_neither_breaks_the_screen_nor_reaches_the_terminal(llmbatc
     rows = [{"id": hostile, "text": hostile, "field [/x]": hostile}, hostile.encode(), {"id": hostile}]
     write_rows(llmbatch.folder / "docs [x].jsonl", rows)
     task = llmbatch.folder / "task.toml"
-    task.write_text('name = "[/t]"\n[[labels]]\nname = "[red]a[/nope]"\n[[labels]]\nname = "b {0} %s"\n')
+    task.write_text('name = "[/t]"\n[[labels]]\nname = "[red]a[/nope]"\n[[labels]]\nname = "[red]a[/b] {0} %s"\n')
     done = llmbatch("classify", "docs [x].jsonl", "--offline", "--prompt", "task.toml")
     assert done.code == 3, done.err
     assert "\x1b" not in done.err
     assert "\u202e" not in done.err
-    assert "[red]a[/nope]" in done.err
+    assert "[red]a[/" in done.err
     for command in (("show", "docs [x].llmbatch"), ("prompt", "check", "task.toml")):
         shown = llmbatch(*command)
         assert shown.code == 0, shown.err

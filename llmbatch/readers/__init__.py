@@ -1,0 +1,22 @@
+"""Reading documents: files, folders, globs and standard input become rows, lazily and one at a time.
+
+A row's way: inputs (which files) -> stream (bytes, unpacked) -> lines -> jsonl or separated (fields) -> fields
+(which of them are the id and the text) -> `Row` or `Rejection`. Nothing here knows of models, prompts or runs;
+the pipeline and the command line import from here, never the other way round.
+"""
+
+from llmbatch.readers.fields import FieldChoice
+from llmbatch.readers.inputs import Input, from_spool, resolve_inputs, spooled
+from llmbatch.readers.options import ReaderOptions
+from llmbatch.readers.reading import count_rows, read_rows
+
+__all__ = [
+    "FieldChoice",
+    "Input",
+    "ReaderOptions",
+    "count_rows",
+    "from_spool",
+    "read_rows",
+    "resolve_inputs",
+    "spooled",
+]

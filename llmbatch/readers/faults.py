@@ -1,0 +1,43 @@
+"""What can be wrong with one row, and with the stream that rows come from."""
+
+from dataclasses import dataclass, field
+
+RAW_EXCERPT_BYTES = 1024
+"""How much is kept of a row that is too large, or cut off by damage."""
+
+BAD_GZIP = "bad_gzip"
+UNREADABLE = "unreadable"
+TORN = "torn"
+"""Not a row's fault: a copy of standard input that stopped in the middle. What is cut off there is not told."""
+
+
+class BadRow(ValueError):  # noqa: N818 - one row is bad, nothing failed
+    """This row cannot be read; the rows behind it can. `kind` is a rejection's kind."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class BrokenStream(Exception):  # noqa: N818 - a state of the stream, told as a rejection and never shown as an error
+    """No byte can be read from here on: damaged gzip data or an I/O error."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Stands in for a line that could not be had. `raw` is its beginning."""
+
+    kind: str
+    message: str
+    raw: bytes = field(repr=False)
+
+    @property
+    def ends_stream(self) -> bool:
+        """Whether nothing comes behind it."""
+        return self.kind in {BAD_GZIP, UNREADABLE, TORN}

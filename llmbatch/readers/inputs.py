@@ -1,0 +1,196 @@
+"""Which files are read: names, folders, globs and standard input become `Input`s."""
+
+import glob
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from llmbatch.errors import UsageError
+from llmbatch.readers.options import ReaderOptions
+
+STDIN = "-"
+FORMATS = {"jsonl": "jsonl", "ndjson": "jsonl", "csv": "csv", "tsv": "tsv"}
+"""What may be asked for, and the format that it stands for."""
+
+_KNOWN = ".jsonl, .ndjson, .csv and .tsv, each also with .gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One source of rows, which can be read any number of times; standard input only once.
+
+    `name` is as the user gave it; `path` is None for standard input; `format` is `jsonl`, `csv` or `tsv`, or None
+    where it shows only when the first bytes come; `size` is in bytes, None where unknown. While standard input is
+    read, its bytes are copied to `spool`.
+    """
+
+    name: str
+    path: Path | None
+    format: str | None
+    size: int | None
+    spool: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """The name as people and files see it: always valid Unicode, `<stdin>` for standard input."""
+        return "<stdin>" if self.name == STDIN else os.fsencode(self.name).decode("utf-8", "replace")
+
+
+def resolve_inputs(names: Sequence[str], options: ReaderOptions) -> tuple[Input, ...]:
+    """The inputs that the user's names stand for, in their order.
+
+    Args:
+        names: files, folders (all files in them with a known suffix, sorted), glob patterns (sorted; a file that
+            has the pattern for its name wins), or `-`.
+        options: its `input_format` makes files with any suffix readable.
+
+    Raises:
+        UsageError: a name stands for nothing, a file cannot be read or has an unknown suffix, or comes twice.
+    """
+    wanted = _wanted_format(options)
+    inputs = tuple(item for name in names for item in _resolve(name, wanted))
+    _refuse_twice(inputs)
+    return inputs
+
+
+def spooled(item: Input, spool: Path) -> Input:
+    """Standard input that is copied while it is read, so that `from_spool` can read it again.
+
+    Args:
+        item: the input of `-`.
+        spool: where the copy goes, private to the user. Until the input has ended it has `.part` behind its name, so
+            that `spool` itself exists only when it is whole.
+    """
+    return replace(item, spool=spool)
+
+
+def from_spool(spool: Path, options: ReaderOptions) -> Input:
+    """The copy that a `spooled` input has left, or will have left by the time that it is read.
+
+    Of a copy that stopped in the middle, the rows that are whole are read; without a copy there are no rows.
+
+    Raises:
+        UsageError: `options.input_format` is unknown.
+    """
+    return Input(name=STDIN, path=spool, format=_wanted_format(options), size=None, spool=spool)
+
+
+def part_of(spool: Path) -> Path:
+    """Where the copy of standard input grows until it is whole."""
+    return spool.with_name(f"{spool.name}.part")
+
+
+def _wanted_format(options: ReaderOptions) -> str | None:
+    if options.input_format is None:
+        return None
+    try:
+        return FORMATS[options.input_format.lower()]
+    except KeyError:
+        raise UsageError(
+            f"--input-format {options.input_format!r} is unknown", hint=f"say one of {', '.join(FORMATS)}"
+        ) from None
+
+
+def _resolve(name: str, wanted: str | None) -> Iterator[Input]:
+    if name == STDIN:
+        yield Input(name=STDIN, path=None, format=wanted, size=None)
+        return
+    mode = _mode(name)
+    if mode is None:
+        yield from _globbed(name, wanted)
+    elif stat.S_ISDIR(mode):
+        yield from _in_folder(name, wanted)
+    else:
+        yield _file(name, wanted)
+
+
+def _mode(name: str) -> int | None:
+    """The type bits of what the name stands for, None where there is no such thing."""
+    if not name:  # which would be the current folder
+        return None
+    try:
+        return Path(name).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"{name}: cannot be read ({error.strerror})") from None
+
+
+def _globbed(name: str, wanted: str | None) -> Iterator[Input]:
+    if not glob.has_magic(name):
+        raise UsageError(f"{name or repr(name)}: no such file", hint="check the name, or say - to read standard input")
+    found = sorted(
+        path
+        for path in glob.glob(name, recursive=True)  # noqa: PTH207 - keeps the name as the user wrote it
+        if Path(path).is_file() and not any(_is_run_folder(parent) for parent in Path(path).parents)
+    )
+    files = [path for path in found if wanted or _format_of(path)]
+    if not files:
+        raise UsageError(f"{name}: the pattern matches no input file", hint=f"inputs end in {_KNOWN}")
+    yield from (_file(path, wanted) for path in files)
+
+
+def _in_folder(name: str, wanted: str | None) -> Iterator[Input]:
+    files = sorted(path for path in _walk(name) if _format_of(path))
+    if not files:
+        raise UsageError(f"{name}: the folder holds no input file", hint=f"inputs end in {_KNOWN}")
+    yield from (_file(path, wanted) for path in files)
+
+
+def _walk(name: str) -> Iterator[str]:
+    """All files below a folder but hidden ones and those of run folders, which are our own output."""
+    for folder, below, files in os.walk(name):
+        below[:] = [sub for sub in below if not sub.startswith(".") and not _is_run_folder(Path(folder, sub))]
+        for file in files:
+            if not file.startswith(".") and Path(folder, file).is_file():
+                yield str(Path(folder, file))
+
+
+def _is_run_folder(path: Path) -> bool:
+    return path.suffix == ".llmbatch" or ((path / "run.json").is_file() and (path / "ledger.jsonl").is_file())
+
+
+def _file(name: str, wanted: str | None) -> Input:
+    path = Path(name)
+    file_format = wanted or _format_of(name)
+    if file_format is None:
+        raise UsageError(f"{name}: unknown kind of file; known are {_KNOWN}", hint=_suffix_hint(path))
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UsageError(
+                f"{name}: not a regular file, so it cannot be read a second time for the results",
+                hint="pipe it into standard input and say - as the input",
+            )
+        path.open("rb").close()
+    except OSError as error:
+        raise UsageError(f"{name}: cannot be read ({error.strerror})") from None
+    return Input(name=name, path=path, format=file_format, size=status.st_size)
+
+
+def _format_of(name: str) -> str | None:
+    suffix = Path(name.lower().removesuffix(".gz")).suffix
+    return FORMATS.get(suffix.removeprefix("."))
+
+
+def _suffix_hint(path: Path) -> str:
+    if path.suffix.lower() == ".json":
+        return "one object a line: say --input-format jsonl; one array: make lines of it with jq -c '.[]'"
+    return "say --input-format jsonl, csv or tsv"
+
+
+def _refuse_twice(inputs: Sequence[Input]) -> None:
+    seen: dict[object, Input] = {}
+    for item in inputs:
+        identity = STDIN if item.path is None else _identity(item.path)
+        first = seen.setdefault(identity, item)
+        if first is not item:
+            same = "" if first.name == item.name else f" (it is the same file as {first.name})"
+            raise UsageError(f"{item.name}: given twice{same}", hint="its rows would be labelled and paid twice")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino

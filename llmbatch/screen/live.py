@@ -1,0 +1,111 @@
+"""Progress on a terminal: a bar that stays in place, messages above it."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from llmbatch.neutral import neutral
+from llmbatch.progress import Progress
+from llmbatch.screen.figures import Rate, dollars, duration, percent
+
+_BAR_WIDTH = 24
+
+
+class LiveScreen:
+    """Two lines: how far and how fast; what it costs and what went wrong."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._display = _Display()
+        self._live = Live(self._display, console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def update(self, progress: Progress) -> None:
+        """Show the run's present state."""
+        self._display.update(progress)
+
+    def say(self, message: str) -> None:
+        """Print a message above the bar."""
+        self._console.print(Text(neutral(message), style="dim"))
+
+    def warn(self, message: str) -> None:
+        """Print a warning above the bar."""
+        self._console.print(Text.assemble(("warning: ", "bold yellow"), neutral(message)))
+
+
+class _Display:
+    """Renders the latest progress in the width that there is, the least important figures dropped first."""
+
+    def __init__(self) -> None:
+        self._progress = Progress()
+        self._rate = Rate()
+
+    def update(self, progress: Progress) -> None:
+        self._rate.add(progress)
+        self._progress = progress
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self._first_line()
+        yield _fitting(self._figures(), options.max_width)
+
+    def _first_line(self) -> Table:
+        progress, rate = self._progress, self._rate
+        line = Table.grid(padding=(0, 1))
+        if progress.total:
+            line.add_row(
+                ProgressBar(total=progress.total, completed=progress.done, width=_BAR_WIDTH),
+                Text(f"{progress.done:,}/{progress.total:,}", style="bold"),
+                Text(percent(progress.done, progress.total)),
+                Text(f"{rate.per_s:,.1f} rows/s", style="cyan"),
+                Text(self._time_left(), style="cyan"),
+            )
+        else:
+            rows = Text(f"{progress.done:,} rows", style="bold")
+            line.add_row(rows, Text(f"{rate.per_s:,.1f} rows/s", style="cyan"), Text(duration(progress.elapsed_s)))
+        return line
+
+    def _time_left(self) -> str:
+        eta_s = self._rate.eta_s(self._progress)
+        return "" if eta_s is None else f"{duration(eta_s)} left"
+
+    def _figures(self) -> list[Text]:
+        """The second line's figures, the most important first."""
+        progress = self._progress
+        figures = [Text(f"cost {dollars(progress.cost_nusd)}", style="green")]
+        if progress.held_s:
+            figures.append(Text(f"the server asks to wait {duration(progress.held_s)}", style="bold yellow"))
+        figures += [
+            Text(f"failed {progress.failed:,}", style="bold red" if progress.failed else "dim"),
+            Text(f"review {progress.review:,}", style="magenta" if progress.review else "dim"),
+            Text(f"retries {progress.retries:,}", style="yellow" if progress.retries else "dim"),
+        ]
+        if progress.input_tokens:
+            figures.append(Text(f"cached {percent(progress.cached_input_tokens, progress.input_tokens)}"))
+        figures.append(Text(f"in flight {progress.in_flight:,}", style="dim"))
+        if progress.waiting:
+            figures.append(Text(f"waiting {progress.waiting:,}", style="dim"))
+        return figures
+
+
+def _fitting(figures: list[Text], width: int) -> Text:
+    line = Text(no_wrap=True, overflow="ellipsis")
+    for figure in figures:
+        gap = "  " if line else ""
+        if line and len(line) + len(gap) + len(figure) > width:
+            break
+        line.append(gap)
+        line.append_text(figure)
+    return line

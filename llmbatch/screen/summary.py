@@ -1,0 +1,164 @@
+"""The summary that a person reads after a run: what came of it, what it cost, what to do next."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from llmbatch.neutral import neutral
+from llmbatch.screen.figures import dollars, duration, percent
+from llmbatch.summary import Spent, Summary
+
+_MOST_LABELS = 20
+_BAR_WIDTH = 24
+_NAME_WIDTH = 40
+
+
+def render_summary(summary: Summary, console: Console) -> None:
+    """Print a summary; sections without content are left out."""
+    console.print(Group(*_sections(summary)))
+
+
+def _sections(summary: Summary) -> Iterator[RenderableType]:
+    yield Text()
+    yield _headline(summary)
+    if summary.reason:
+        yield Text(f"  {neutral(summary.reason, limit=600)}", style="red")
+    yield _indented(_rows(summary))
+    if any(summary.labels.values()):
+        yield _indented(_labels(summary.labels))
+    yield _indented(_figures(summary))
+    for note in summary.notes:
+        yield Text(f"  {neutral(note, limit=600)}", style="yellow")
+    yield _indented(_places(summary))
+
+
+def _headline(summary: Summary) -> Text:
+    style = {"finished": "bold green", "interrupted": "bold yellow", "stopped": "bold red"}.get(summary.state, "bold")
+    session = summary.session
+    line = Text.assemble((summary.state.capitalize(), style), f"  {neutral(summary.folder)}")
+    if session.answered or session.skipped:
+        told = [f"{session.answered:,} rows in {duration(session.elapsed_s)} ({session.rows_per_s:,.1f}/s)"]
+        if session.reused:
+            told.append(f"{session.reused:,} of them like another, asked once")
+        if session.skipped:
+            told.append(f"{session.skipped:,} done before")
+        line.append("  " + ", ".join(told), style="dim")
+    return line
+
+
+def _rows(summary: Summary) -> Table:
+    rows = summary.rows
+    table = _grid()
+    kinds = (
+        ("labelled", rows.ok, "green", ""),
+        ("review", rows.review, "magenta", "confidence too low: for a person"),
+        ("failed", rows.failed, "red", _counted(summary.failures) if rows.failed or rows.rejected else ""),
+        ("unreadable", rows.rejected, "red", "" if rows.failed else _counted(summary.failures)),
+        ("undone", rows.undone, "yellow", "not asked yet"),
+    )
+    for name, count, style, remark in kinds:
+        if count or name == "labelled":
+            share = Text(percent(count, rows.total), style="dim")
+            table.add_row(Text(name, style=style), f"{count:,}", share, Text(remark, style="dim"))
+    return table
+
+
+def _labels(labels: Mapping[str, int]) -> Table:
+    table = _grid()
+    ranked = sorted(labels.items(), key=lambda item: -item[1])
+    shown = [(name, count) for name, count in ranked if count][:_MOST_LABELS]
+    total, most = sum(labels.values()), shown[0][1]
+    for name, count in shown:
+        bar = Text("█" * max(round(_BAR_WIDTH * count / most), 1), style="blue")
+        table.add_row(
+            Text(neutral(name, limit=_NAME_WIDTH)), f"{count:,}", Text(percent(count, total), style="dim"), bar
+        )
+    hidden = [count for name, count in ranked if (name, count) not in shown]
+    if hidden:
+        rest = f"{len(hidden)} more labels" if any(hidden) else f"{len(hidden)} labels without rows"
+        table.add_row(Text(rest, style="dim"), f"{sum(hidden):,}" if any(hidden) else "", "", "")
+    return table
+
+
+def _figures(summary: Summary) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in _figure_lines(summary):
+        table.add_row(name, Text(value))
+    return table
+
+
+def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    spent = summary.spent
+    yield "cost", _cost(summary)
+    if spent.possibly_billed_requests:
+        most, unanswered = dollars(spent.possibly_billed_nusd), f"{spent.possibly_billed_requests:,}"
+        yield "", f"at most {most} more: {unanswered} requests whose outcome is unknown may have been billed"
+    if spent.requests:
+        yield "tokens", _tokens(spent)
+    yield "model", f"{neutral(summary.model)}, task {neutral(summary.task)}, prefix of {summary.prefix_tokens:,} tokens"
+    if summary.retries:
+        yield "retries", _counted(summary.retries)
+    answers, clean = sum(summary.parse.values()), summary.parse.get("clean", 0)
+    if answers > clean:
+        others = {kind: count for kind, count in summary.parse.items() if kind != "clean"}
+        yield "answers", f"{percent(clean, answers)} clean, {_counted(others)}"
+
+
+def _tokens(spent: Spent) -> str:
+    cached = percent(spent.cached_input_tokens, spent.input_tokens)
+    thinking = f", {spent.reasoning_tokens:,} of it thinking" if spent.reasoning_tokens else ""
+    given = f"{spent.input_tokens:,} in ({cached} cached), {spent.output_tokens:,} out{thinking}"
+    return f"{given}; {spent.requests:,} requests"
+
+
+def _cost(summary: Summary) -> str:
+    spent, rows = summary.spent, summary.rows
+    if spent.cost_nusd is None:
+        return "unknown"
+    labelled = rows.ok + rows.review
+    per_thousand = f" ({dollars(round(spent.cost_nusd * 1000 / labelled))} per 1,000 rows)" if labelled else ""
+    offline = (
+        f": what {neutral(summary.model)} would have cost; the offline endpoint is free" if summary.offline else ""
+    )
+    return f"{dollars(spent.cost_nusd)}{per_thousand}{offline}"
+
+
+def _places(summary: Summary) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, path in summary.files.items():
+        if name in ("results", "sample") or _count_in(summary, name):
+            table.add_row(name, Text(neutral(path)))
+    for number, command in enumerate(summary.next_commands):
+        table.add_row("next" if number == 0 else "or", Text(neutral(command), style="cyan"))
+    return table
+
+
+def _count_in(summary: Summary, view: str) -> int:
+    rows = summary.rows
+    return {"review": rows.review, "failed": rows.failed + rows.rejected, "ledger": 1}.get(view, 0)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    """`rate_limit 12, timeout 3`, the most frequent first."""
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    return ", ".join(f"{neutral(name)} {count:,}" for name, count in ranked)
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(overflow="fold", max_width=_NAME_WIDTH)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _indented(table: Table) -> RenderableType:
+    return Padding(table, (1, 0, 0, 2), expand=False)

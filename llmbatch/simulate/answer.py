@@ -1,0 +1,46 @@
+"""What the endpoint says about a document, before it becomes a completion."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A label in the form that the request asked for.
+
+    `fields` is the answer's JSON object in the schema's order; `label_key` names the label in it, and
+    `confidence_key` the confidence, where one was asked for. `labels` are all that may be chosen.
+    """
+
+    fields: Mapping[str, Any]
+    label_key: str
+    confidence_key: str | None
+    labels: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The label that was chosen."""
+        return str(self.fields[self.label_key])
+
+    def replaced(self, key: str, value: Any) -> dict[str, Any]:
+        """The fields with another value for one of them, in the same order."""
+        return {**self.fields, key: value}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One completion's words. Either `content` or `refusal` is None, as OpenAI has it."""
+
+    model: str
+    content: str | None
+    refusal: str | None = None
+    finish_reason: str = "stop"
+    with_usage: bool = True
+
+
+def as_json(fields: Mapping[str, Any]) -> str:
+    """Compact JSON, as models answer under a schema."""
+    return orjson.dumps(fields).decode()

@@ -1,0 +1,46 @@
+"""Every kind of fault, in three groups, with the parameters that it takes. docs/simulate.md is the users' list.
+
+A request meets at most one fault of each group: an answer can be delayed and wrapped, and an error can drip.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from llmbatch.simulate.answer_faults import ANSWER_FAULTS
+from llmbatch.simulate.error_faults import ERROR_FAULTS
+from llmbatch.simulate.wire_faults import WIRE_FAULTS
+
+GROUPS: tuple[Mapping[str, object], ...] = (ERROR_FAULTS, WIRE_FAULTS, ANSWER_FAULTS)
+
+KINDS: tuple[str, ...] = tuple(kind for group in GROUPS for kind in group)
+
+MIXED = "mixed"
+"""The kind that stands for one of `MIXED_KINDS`, drawn anew each time."""
+
+# What a healthy pipeline gets over without a person: no stop of the whole run, and nothing that takes long.
+MIXED_KINDS: tuple[str, ...] = (
+    "rate_limit",
+    "rate_limit_bare",
+    "server_error",
+    "bad_gateway",
+    "overloaded",
+    "request_timeout",
+    "conflict",
+    "reset",
+    "cut",
+    *ANSWER_FAULTS,
+)
+
+_RETRY_AFTER = {"retry_after": 1.0}
+
+DEFAULTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "rate_limit": _RETRY_AFTER,
+        "timeout": {"seconds": 600.0},
+        "delay": {"seconds": 1.0},
+        "slow": {"seconds": 10.0},
+        "drip": {"seconds": 60.0},
+        MIXED: _RETRY_AFTER,
+    }
+)
+"""Parameters of the kinds that take any, with what they are where a spec leaves them out; all in seconds."""

@@ -1,0 +1,230 @@
+"""The endpoint without its wire: from a request's bytes to what is sent back."""
+
+import math
+import secrets
+import time
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import count
+from statistics import NormalDist
+from typing import Any
+
+import orjson
+
+from llmbatch.simulate.answer import Answer, as_json
+from llmbatch.simulate.answer_faults import ANSWER_FAULTS
+from llmbatch.simulate.draw import question_digest, struck, uniform
+from llmbatch.simulate.error_faults import ERROR_FAULTS, rate_limited, too_large, unknown_model, wrong_key
+from llmbatch.simulate.fault import Fault
+from llmbatch.simulate.limits import Exceeded, Limits, as_duration
+from llmbatch.simulate.prompt import ANSWER_OVERHEAD, MESSAGE_OVERHEAD, answer_form, read_prompt
+from llmbatch.simulate.prompt_cache import CacheUse, PromptCache
+from llmbatch.simulate.reading import unfenced
+from llmbatch.simulate.reply import Delivery, RefusedError, Reply
+from llmbatch.simulate.request import ChatRequest, read_request
+from llmbatch.simulate.settings import SimulatorSettings
+from llmbatch.simulate.stats import Stats
+from llmbatch.simulate.wire_faults import WIRE_FAULTS
+from llmbatch.tokens import count_tokens
+
+_PROMPTS = 64
+"""Prompts whose analysis is kept."""
+
+_AT_ONCE = Delivery()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A reply, how to send it, and what the cache will hold once it is sent."""
+
+    reply: Reply
+    delivery: Delivery = _AT_ONCE
+    cache_use: CacheUse | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks, as the request's path and headers say it."""
+
+    key: str | None
+    deployment: str | None = None
+    """The Azure deployment in the path; None for OpenAI's paths."""
+
+
+class Chat:
+    """Answers chat-completion requests. Keeps what a provider would keep: limits, the prompt cache, counts."""
+
+    def __init__(self, settings: SimulatorSettings, *, clock: Callable[[], float]) -> None:
+        self.stats = Stats()
+        self._settings = settings
+        self._read_prompt = lru_cache(maxsize=_PROMPTS)(read_prompt)
+        self._cache = PromptCache(ttl_s=settings.cache_ttl_s, clock=clock)
+        self._limits = Limits(settings.rpm, settings.tpm, clock=clock)
+        self._ids = count(1)
+        self._instance = secrets.token_hex(7)  # ids differ from start to start, as a provider's do
+
+    def answer(self, raw: bytes, client: Client, number: int) -> Outcome:
+        """Answer a request's body; `number` says which request it is, from 1."""
+        try:
+            self.check_key(client)
+            request = read_request(raw, deployment=client.deployment, refuse=self._settings.refuse)
+            self.check_model(request.model, azure=request.azure)
+            return self._complete(request, number)
+        except RefusedError as error:
+            return Outcome(error.reply)
+
+    def check_key(self, client: Client) -> None:
+        """Let only the right key pass.
+
+        Raises:
+            RefusedError: with 401.
+        """
+        if self._settings.api_key is not None and client.key != self._settings.api_key:
+            raise RefusedError(wrong_key(client.key, azure=client.deployment is not None))
+
+    def check_model(self, model: str, *, azure: bool = False) -> None:
+        """Let only known models pass.
+
+        Raises:
+            RefusedError: with 404.
+        """
+        if self._settings.models is not None and model not in self._settings.models:
+            raise RefusedError(unknown_model(model, azure=azure))
+
+    def answered(self, outcome: Outcome) -> None:
+        """An outcome goes out: what it wrote to the cache can be used from now on."""
+        self.stats.statuses[outcome.reply.status] += 1
+        if outcome.cache_use is not None:
+            self._cache.write(outcome.cache_use)
+
+    def _complete(self, request: ChatRequest, number: int) -> Outcome:
+        prompt = self._read_prompt(request.leading, answer_form(request))
+        prompt_tokens = prompt.tokens + MESSAGE_OVERHEAD + count_tokens(request.last[1]) + ANSWER_OVERHEAD
+        headers = self._pass_limits(request, prompt_tokens)
+        document = unfenced(request.last[1])
+        question = question_digest(request.model, document)
+        times_asked = self.stats.ask(question)
+        faults = self._struck(number, question, times_asked)
+        delivery = self._delivery(faults, f"{question}/{times_asked}")
+        for fault in faults:
+            if (error_fault := ERROR_FAULTS.get(fault.kind)) is not None:
+                reply = error_fault(request, fault.parameters)
+                return Outcome(
+                    Reply(reply.status, reply.body, {**headers, **reply.headers}, reply.content_type), delivery
+                )
+        verdict = prompt.verdict(document)
+        answer = Answer(request.model, as_json(verdict.fields))
+        for fault in faults:
+            if (answer_fault := ANSWER_FAULTS.get(fault.kind)) is not None:
+                answer = answer_fault(answer, verdict)
+        answer, answer_tokens = _within(answer, request.max_tokens)
+        cache_use = self._cache.look_up((request.model, prompt), prompt.tokens)
+        self._count(prompt_tokens, cache_use.cached_tokens, answer_tokens)
+        body = self._completion(answer, _usage(prompt_tokens, answer_tokens, cache_use))
+        return Outcome(Reply(200, body, headers), delivery, cache_use)
+
+    def _pass_limits(self, request: ChatRequest, prompt_tokens: int) -> dict[str, str]:
+        # OpenAI counts the output limit as used in full, whatever the answer's length.
+        tokens = prompt_tokens + (request.max_tokens or 0)
+        exceeded = self._limits.take(tokens)
+        headers = self._limits.headers(tokens)
+        if exceeded is None:
+            return headers
+        reply = _limit_reply(request.model, exceeded)
+        raise RefusedError(Reply(reply.status, reply.body, {**headers, **reply.headers}))
+
+    def _struck(self, number: int, question: str, times_asked: int) -> list[Fault]:
+        if not self._settings.faults:
+            return []
+        faults = struck(
+            self._settings.faults,
+            seed=self._settings.seed,
+            number=number,
+            question=question,
+            times_asked=times_asked,
+        )
+        self.stats.faults.update(fault.kind for fault in faults)
+        return faults
+
+    def _delivery(self, faults: list[Fault], draw: str) -> Delivery:
+        latency_s = _latency_s(self._settings, draw)
+        for fault in faults:
+            if (wire_fault := WIRE_FAULTS.get(fault.kind)) is not None:
+                delivery = wire_fault(fault.parameters)
+                return Delivery(delivery.manner, delivery.wait_s + latency_s, delivery.spread_s)
+        return Delivery(wait_s=latency_s) if latency_s else _AT_ONCE
+
+    def _count(self, prompt_tokens: int, cached_tokens: int, completion_tokens: int) -> None:
+        self.stats.prompt_tokens += prompt_tokens
+        self.stats.cached_tokens += cached_tokens
+        self.stats.completion_tokens += completion_tokens
+
+    def _completion(self, answer: Answer, usage: dict[str, Any]) -> bytes:
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": answer.content,
+            "refusal": answer.refusal,
+            "annotations": [],
+        }
+        completion = {
+            "id": f"chatcmpl-{self._instance}{next(self._ids):015x}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": answer.model,
+            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish_reason}],
+            "service_tier": "default",
+            "system_fingerprint": "fp_offline",
+        }
+        return orjson.dumps(completion | {"usage": usage} if answer.with_usage else completion)
+
+
+def _limit_reply(model: str, exceeded: Exceeded) -> Reply:
+    if exceeded.wait_s is None:
+        return too_large(model, exceeded.limit, exceeded.requested)
+    short = {"requests": "RPM", "tokens": "TPM"}[exceeded.kind]
+    message = (
+        f"Rate limit reached for {model} in organization org-offline on {exceeded.kind} per min ({short}): "
+        f"Limit {exceeded.limit}, Used {exceeded.used}, Requested {exceeded.requested}. "
+        f"Please try again in {as_duration(exceeded.wait_s)}."
+    )
+    return rate_limited(message, exceeded.kind, exceeded.wait_s)
+
+
+def _latency_s(settings: SimulatorSettings, draw: str) -> float:
+    """Log-normal with the mean that was asked for."""
+    if not settings.latency_s:
+        return 0.0
+    share = min(max(uniform(f"{settings.seed}/latency/{draw}"), 1e-9), 1 - 1e-9)
+    deviation = settings.jitter * NormalDist().inv_cdf(share)
+    return settings.latency_s * math.exp(deviation - settings.jitter**2 / 2)
+
+
+def _within(answer: Answer, max_tokens: int | None) -> tuple[Answer, int]:
+    """The answer as far as the output limit lets it come, and its tokens."""
+    text = answer.content or answer.refusal or ""
+    tokens = count_tokens(text)
+    if max_tokens is None or tokens <= max_tokens or not answer.content:
+        return answer, tokens
+    end = bisect_right(range(len(text)), max_tokens, key=lambda length: count_tokens(text[:length])) - 1
+    return replace(answer, content=text[:end], finish_reason="length"), max_tokens
+
+
+def _usage(prompt_tokens: int, completion_tokens: int, cache_use: CacheUse) -> dict[str, Any]:
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens_details": {
+            "cached_tokens": cache_use.cached_tokens,
+            "cache_write_tokens": cache_use.write_tokens,
+            "audio_tokens": 0,
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }

@@ -1,0 +1,45 @@
+"""Which faults strike a request: by its number, or by a draw that depends on what is asked and not on when.
+
+A draw hashes the seed, the fault, the question and how often it was asked. So a run meets the same faults under any
+concurrency and in any order, and a retry draws anew.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import blake2b
+
+from llmbatch.simulate.catalogue import GROUPS, MIXED, MIXED_KINDS
+from llmbatch.simulate.fault import Fault
+
+
+def question_digest(model: str, document: str) -> str:
+    """Names a question in draws and statistics: 16 hex digits of the model and the document, unfenced."""
+    return blake2b(f"{model}\0{document}".encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def struck(faults: Sequence[Fault], *, seed: int, number: int, question: str, times_asked: int) -> list[Fault]:
+    """The faults that strike a request: of each group the first that does.
+
+    Args:
+        faults: in order of precedence.
+        seed: of all draws.
+        number: which request this is, from 1.
+        question: its digest.
+        times_asked: how often the question was asked, from 1.
+    """
+    struck_by_group: dict[int, Fault] = {}
+    for fault in faults:
+        draw = f"{seed}/{fault.name}/{question}/{times_asked}"
+        if any(number in span for span in fault.schedule) or uniform(draw) < fault.probability:
+            kind = MIXED_KINDS[int(uniform(f"{draw}/kind") * len(MIXED_KINDS))] if fault.kind == MIXED else fault.kind
+            struck_by_group.setdefault(_group(kind), replace(fault, kind=kind))
+    return list(struck_by_group.values())
+
+
+def uniform(text: str) -> float:
+    """A number in [0, 1) that stands for `text`, the same in every process."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) / 2**64
+
+
+def _group(kind: str) -> int:
+    return next(number for number, group in enumerate(GROUPS) if kind in group)

@@ -1,0 +1,122 @@
+"""A fault to inject, and the words in which it is asked for: `rate_limit=5%`, `quota@100+`, `delay[seconds=5]@3,7`."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NoReturn
+
+from llmbatch.errors import UsageError
+from llmbatch.simulate.catalogue import DEFAULTS, KINDS, MIXED
+
+_SPEC = re.compile(r"(?P<kind>[a-z_]+)(?:\[(?P<parameters>[^\]]*)\])?(?P<sign>[=@])(?P<when>.+)", re.DOTALL)
+_SPAN = re.compile(r"(\d{1,15})(?:-(\d{1,15})|(\+))?")
+_HINT = "write it as KIND=5%, KIND@3, KIND@3,7, KIND@10-20 or KIND@100+, parameters as KIND[name=value]=5%"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Requests by their number, from 1: `first` to `last`, both included; no end where `last` is None."""
+
+    first: int
+    last: int | None
+
+    def __contains__(self, number: int) -> bool:
+        return self.first <= number and (self.last is None or number <= self.last)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong, and when: with a probability at every request, or at the requests of a schedule."""
+
+    kind: str
+    probability: float = 0.0
+    schedule: tuple[Span, ...] = ()
+    parameters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Given ones and defaults together."""
+
+    @property
+    def name(self) -> str:
+        """The kind with its parameters: what draws this fault apart from others of its kind."""
+        return self.kind + "".join(f"[{name}={value:g}]" for name, value in sorted(self.parameters.items()))
+
+
+def parse_fault(spec: str) -> Fault:
+    """Read a fault as it is written on the command line.
+
+    Args:
+        spec: `KIND=P` with P in 0..1 or in percent, or `KIND@REQUESTS` with numbers from 1, ranges (`10-20`,
+            `100+`) and commas; parameters in brackets after the kind.
+
+    Raises:
+        UsageError: it cannot be read, or there is no such kind or parameter.
+    """
+    match = _SPEC.fullmatch(spec.strip())
+    if match is None:
+        _refuse(spec, "it is not a fault")
+    kind = match["kind"]
+    if kind != MIXED and kind not in KINDS:
+        raise UsageError(f"fault {spec!r}: there is no kind {kind!r}", hint=f"kinds: {', '.join((*KINDS, MIXED))}")
+    parameters = MappingProxyType(_parameters(spec, kind, match["parameters"]))
+    if match["sign"] == "=":
+        return Fault(kind, probability=_probability(spec, match["when"]), parameters=parameters)
+    return Fault(kind, schedule=_schedule(spec, match["when"]), parameters=parameters)
+
+
+def _parameters(spec: str, kind: str, text: str | None) -> dict[str, float]:
+    known = DEFAULTS.get(kind, {})
+    parameters = dict(known)
+    for part in (text or "").split(",") if text is not None else ():
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name not in known:
+            allowed = f"it takes {', '.join(known)}" if known else "it takes none"
+            _refuse(spec, f"{kind} has no parameter {name!r}; {allowed}")
+        parameters[name] = _seconds(spec, value)
+    return parameters
+
+
+def _seconds(spec: str, text: str) -> float:
+    number = _number(spec, text)
+    if number < 0:
+        _refuse(spec, f"{text!r} is negative")
+    return number
+
+
+def _probability(spec: str, text: str) -> float:
+    text = text.strip()
+    share = _number(spec, text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if not 0 <= share <= 1:
+        _refuse(spec, f"{text!r} is no probability: give 0 to 1, or 0% to 100%")
+    return share
+
+
+def _schedule(spec: str, text: str) -> tuple[Span, ...]:
+    return tuple(_span(spec, part.strip()) for part in text.split(","))
+
+
+def _span(spec: str, text: str) -> Span:
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        _refuse(spec, f"{text!r} names no requests")
+    first = int(match[1])
+    last = None if match[3] else int(match[2] or first)
+    if first < 1:
+        _refuse(spec, "requests count from 1")
+    if last is not None and last < first:
+        _refuse(spec, f"{text!r} ends before it begins")
+    return Span(first, last)
+
+
+def _number(spec: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        _refuse(spec, f"{text!r} is not a number")
+    if not math.isfinite(number):
+        _refuse(spec, f"{text!r} is not a number")
+    return number
+
+
+def _refuse(spec: str, why: str) -> NoReturn:
+    raise UsageError(f"fault {spec!r}: {why}", hint=_HINT)

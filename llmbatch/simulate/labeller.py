@@ -1,0 +1,77 @@
+"""Picks the label whose text has most in common with a document: tf-idf and cosines, no model.
+
+Good enough that a pipeline's answers look like answers (labels that mostly fit, confidences that mean something),
+deterministic, and quick: what a label weighs for each feature is worked out once a prompt, and kept by feature, so that
+a document touches only the labels that it has something in common with.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from llmbatch.simulate.features import features
+from llmbatch.simulate.reading import LabelText
+
+# How often a label's name and description count beside one example each. Measured on banking77 and AG News.
+_NAME_WEIGHT, _DESCRIPTION_WEIGHT = 2, 3
+
+# Sharpness of the softmax that makes confidences of scores: it grows with the labels, of which each takes a share of
+# the probability. Measured likewise: from 4 labels to 77, the mean confidence and the accuracy differ by less than 0.1.
+_SHARPNESS, _SHARPNESS_PER_LABEL = 1.0, 1.65
+_HIGHEST_CONFIDENCE = 0.99
+
+_Features = Mapping[str, float]
+_Vector = Mapping[str, float]
+
+
+class Labeller:
+    """Labels documents by one prompt."""
+
+    def __init__(self, labels: Sequence[LabelText]) -> None:
+        self.names = tuple(label.name for label in labels)
+        self._sharpness = _SHARPNESS + _SHARPNESS_PER_LABEL * math.log(len(labels))
+        texts = [[features(text) for text in _texts(label)] for label in labels]
+        self._significance = _significance(texts)
+        self._by_feature = self._index([self._profile(of_label) for of_label in texts])
+
+    def label(self, document: str) -> tuple[str, float]:
+        """The label that fits best, and a confidence in 0..0.99. The first label wins where none stands out."""
+        scores = [0.0] * len(self.names)
+        for feature in features(document):
+            for label, share in self._by_feature.get(feature, ()):
+                scores[label] += share
+        best = max(scores)
+        sharpness = self._sharpness / (best or 1.0)  # what counts is by how much the others fall short of the best
+        others = sum(math.exp(sharpness * (score - best)) for score in scores)
+        return self.names[scores.index(best)], min(round(1 / others, 2), _HIGHEST_CONFIDENCE)
+
+    def _profile(self, texts: Sequence[_Features]) -> _Vector:
+        """One vector of length 1 for a label. The root keeps an often repeated feature from drowning the others."""
+        total: defaultdict[str, float] = defaultdict(float)
+        for text in texts:
+            for feature, share in _normalised({name: self._significance[name] for name in text}).items():
+                total[feature] += share
+        return _normalised({feature: math.sqrt(share) for feature, share in total.items()})
+
+    def _index(self, profiles: Sequence[_Vector]) -> dict[str, list[tuple[int, float]]]:
+        index: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
+        for label, profile in enumerate(profiles):
+            for feature, share in profile.items():
+                index[feature].append((label, share * self._significance[feature]))
+        return dict(index)
+
+
+def _texts(label: LabelText) -> list[str]:
+    return [label.name] * _NAME_WEIGHT + [label.description] * _DESCRIPTION_WEIGHT + list(label.examples)
+
+
+def _significance(texts: Sequence[Sequence[_Features]]) -> dict[str, float]:
+    """What each feature tells about the label: the weight of its sort, times its rarity among the labels."""
+    spread = Counter(feature for of_label in texts for feature in set().union(*of_label))
+    weights = {feature: weight for of_label in texts for text in of_label for feature, weight in text.items()}
+    return {feature: weights[feature] * math.log((len(texts) + 1) / count) for feature, count in spread.items()}
+
+
+def _normalised(vector: _Vector) -> _Vector:
+    length = math.sqrt(sum(value * value for value in vector.values())) or 1.0
+    return {feature: value / length for feature, value in vector.items()}

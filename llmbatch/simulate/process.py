@@ -1,0 +1,72 @@
+"""The offline endpoint as a process of its own: serves until it is told to end."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from llmbatch.simulate.server import Simulator, check_loopback
+from llmbatch.simulate.settings import SimulatorSettings
+
+
+def serve(
+    settings: SimulatorSettings,
+    host: str,
+    port: int,
+    *,
+    announce: Callable[[str], None],
+    until_stdin_closes: bool,
+) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        settings: how the endpoint behaves.
+        host: a loopback address.
+        port: 0 for a free one.
+        announce: is told the base URL once requests can come.
+        until_stdin_closes: also end when standard input reaches its end, as it does when the process that holds its
+            other end is killed, and leave SIGINT to that process.
+
+    Raises:
+        UsageError: the address is not loopback's, or cannot be listened on.
+    """
+    check_loopback(host)
+    if until_stdin_closes:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(_serve(settings, host, port, announce, until_stdin_closes=until_stdin_closes))
+
+
+async def _serve(
+    settings: SimulatorSettings,
+    host: str,
+    port: int,
+    announce: Callable[[str], None],
+    *,
+    until_stdin_closes: bool,
+) -> None:
+    loop, end = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, end.set)
+    if until_stdin_closes:
+        _when_stdin_closes(lambda: loop.call_soon_threadsafe(end.set))
+    else:
+        loop.add_signal_handler(signal.SIGINT, end.set)
+    simulator = Simulator(settings)
+    announce(await simulator.start(host, port))
+    await end.wait()
+    await simulator.stop()
+
+
+def _when_stdin_closes(tell: Callable[[], object]) -> None:
+    """Call `tell` from a thread when standard input ends, whatever sort of file it is."""
+
+    def wait() -> None:
+        with suppress(OSError, ValueError):  # closed already, or not readable
+            while os.read(sys.stdin.fileno(), 4096):
+                pass
+        with suppress(RuntimeError):  # the loop has ended first
+            tell()
+
+    threading.Thread(target=wait, name="wait-for-stdin", daemon=True).start()

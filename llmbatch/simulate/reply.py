@@ -1,0 +1,84 @@
+"""What the offline endpoint sends back, and how: plain data, before any byte of HTTP."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+class Manner(Enum):
+    """How a reply goes over the wire."""
+
+    WHOLE = "whole"
+    HANG = "hang"
+    """Not one byte, until the client goes away."""
+    RESET = "reset"
+    """Not one byte: the connection is reset."""
+    CUT = "cut"
+    """Half the body that was announced, then the connection ends."""
+    DRIP = "drip"
+    """Byte by byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How and when a reply is sent.
+
+    `wait_s` passes before the first byte; `spread_s` is what a drip takes in all, or a hang at most.
+    """
+
+    manner: Manner = Manner.WHOLE
+    wait_s: float = 0.0
+    spread_s: float = 0.0
+
+    @property
+    def arrives(self) -> bool:
+        """Whether the client gets to see a status."""
+        return self.manner not in (Manner.HANG, Manner.RESET)
+
+
+class RefusedError(Exception):
+    """The request is answered with an error."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+def error_reply(
+    status: int,
+    message: str,
+    *,
+    kind: str = "invalid_request_error",
+    param: str | None = None,
+    code: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """An error in OpenAI's shape. `kind` is its `type`."""
+    error = {"message": message, "type": kind, "param": param, "code": code}
+    return Reply(status, orjson.dumps({"error": error}), headers or {})
+
+
+def html_reply(status: int, title: str, text: str) -> Reply:
+    """A page as proxies and login portals send it."""
+    page = (
+        f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>\n"
+    )
+    return Reply(status, page.encode(), content_type="text/html")
+
+
+def retry_headers(wait_s: float) -> dict[str, str]:
+    """How long to wait, as OpenAI says it: in milliseconds, and in seconds; both whole, rounded up."""
+    return {"retry-after-ms": str(math.ceil(wait_s * 1000)), "retry-after": str(math.ceil(wait_s))}

@@ -1,0 +1,182 @@
+"""From a body to a request, or the 400 that OpenAI would answer."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import orjson
+
+from llmbatch.simulate.reply import RefusedError, error_reply
+
+Message = tuple[str, str]
+"""A role and a text."""
+
+# Reasoning models, by the name after a router's prefix (openai/...).
+_REASONING = re.compile(r"o[134]|gpt-[56]")
+_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_FORMATS = frozenset({"text", "json_object", "json_schema"})
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What is asked. `leading` are the messages before the last one: what a provider can cache."""
+
+    model: str
+    leading: tuple[Message, ...]
+    last: Message
+    schema: Mapping[str, Any] | None
+    """The answer's JSON schema, where one is asked for."""
+    max_tokens: int | None
+    """The most tokens that the answer may have."""
+    azure: bool
+
+
+def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) -> ChatRequest:
+    """Read and check a request's body.
+
+    Args:
+        raw: the body.
+        deployment: the Azure deployment in the path; it stands in for the body's model.
+        refuse: parameters, and types of response format, that this endpoint does not take.
+
+    Raises:
+        RefusedError: with OpenAI's answer to what is wrong.
+    """
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        _refuse("We could not parse the JSON body of your request. The API expects a JSON payload.")
+    if not isinstance(body, dict):
+        _refuse("The JSON body of your request is not an object.")
+    model = deployment if deployment is not None else body.get("model")
+    if not isinstance(model, str) or not model:
+        _refuse("you must provide a model parameter")
+    messages = _messages(body.get("messages"))
+    _check_answer_form(body)
+    _check_refused(body, refuse)
+    max_tokens = _max_tokens(body)
+    if _REASONING.match(model.rsplit("/", 1)[-1].lower()):
+        _check_reasoning_model(body)
+    return ChatRequest(
+        model=model,
+        leading=tuple(messages[:-1]),
+        last=messages[-1],
+        schema=_schema(body.get("response_format"), messages, refuse),
+        max_tokens=max_tokens,
+        azure=deployment is not None,
+    )
+
+
+def _messages(messages: Any) -> list[Message]:
+    if messages is None:
+        _refuse("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
+    if not isinstance(messages, list):
+        _refuse("Invalid type for 'messages': expected an array of objects.", "messages", "invalid_type")
+    if not messages:
+        message = (
+            "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead."
+        )
+        _refuse(message, "messages", "empty_array")
+    return [_message(number, message) for number, message in enumerate(messages)]
+
+
+def _message(number: int, message: Any) -> Message:
+    where = f"messages[{number}]"
+    if not isinstance(message, dict):
+        _refuse(f"Invalid type for '{where}': expected an object.", where, "invalid_type")
+    role, content = message.get("role"), message.get("content")
+    if role not in _ROLES:
+        expected = ", ".join(f"'{name}'" for name in sorted(_ROLES))
+        _refuse(f"Invalid value: {role!r}. Supported values are: {expected}.", f"{where}.role", "invalid_value")
+    if isinstance(content, str):
+        return role, content
+    if not isinstance(content, list):
+        text = f"Invalid type for '{where}.content': expected one of a string or array of objects."
+        _refuse(text, f"{where}.content", "invalid_type")
+    return role, "".join(_part(where, part) for part in content)
+
+
+def _part(where: str, part: Any) -> str:
+    if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
+        text = f"Invalid '{where}'. The offline endpoint takes content blocks of type text only."
+        _refuse(text, where, "invalid_value")
+    return str(part["text"])
+
+
+def _check_answer_form(body: Mapping[str, Any]) -> None:
+    """Refuse what would need an answer of another form, rather than answer in the wrong one."""
+    if body.get("stream"):
+        _refuse("The offline endpoint does not stream.", "stream", "unsupported_value")
+    if body.get("n") not in (None, 1):
+        _refuse("The offline endpoint gives one choice.", "n", "unsupported_value")
+
+
+def _check_refused(body: Mapping[str, Any], refuse: frozenset[str]) -> None:
+    for name in sorted(refuse & body.keys()):
+        message = f"Unsupported parameter: '{name}' is not supported with this model."
+        _refuse(message, name, "unsupported_parameter")
+
+
+def _max_tokens(body: Mapping[str, Any]) -> int | None:
+    given = {name: body[name] for name in ("max_tokens", "max_completion_tokens") if body.get(name) is not None}
+    if len(given) > 1:
+        _refuse("Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.", "max_tokens")
+    for name, value in given.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            _refuse(f"Invalid type for '{name}': expected an integer.", name, "invalid_type")
+        if value < 1:
+            message = f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead."
+            _refuse(message, name, "integer_below_min_value")
+        return value
+    return None
+
+
+def _check_reasoning_model(body: Mapping[str, Any]) -> None:
+    if body.get("max_tokens") is not None:
+        message = (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+        )
+        _refuse(message, "max_tokens", "unsupported_parameter")
+    if (temperature := body.get("temperature")) not in (None, 1):
+        message = (
+            f"Unsupported value: 'temperature' does not support {temperature} with this model. "
+            "Only the default (1) value is supported."
+        )
+        _refuse(message, "temperature", "unsupported_value")
+
+
+def _schema(form: Any, messages: list[Message], refuse: frozenset[str]) -> Mapping[str, Any] | None:
+    if form is None:
+        return None
+    kind = form.get("type") if isinstance(form, dict) else None
+    if kind not in _FORMATS:
+        message = f"Invalid value: {kind!r}. Supported values are: 'text', 'json_object' and 'json_schema'."
+        _refuse(message, "response_format.type", "invalid_value")
+    if kind in refuse:
+        _refuse(
+            f"Invalid parameter: 'response_format' of type '{kind}' is not supported with this model.",
+            "response_format",
+        )
+    if kind == "json_object" and not any("json" in text.lower() for _, text in messages):
+        message = (
+            "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
+        )
+        _refuse(message, "messages")
+    return _named_schema(form) if kind == "json_schema" else None
+
+
+def _named_schema(form: Mapping[str, Any]) -> Mapping[str, Any]:
+    named = form.get("json_schema")
+    if not isinstance(named, dict) or not isinstance(named.get("name"), str):
+        where = "response_format.json_schema.name" if isinstance(named, dict) else "response_format.json_schema"
+        _refuse(f"Missing required parameter: '{where}'.", where, "missing_required_parameter")
+    schema = named.get("schema")
+    if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
+        message = f"Invalid schema for response_format '{named['name']}': schema must be an object with properties."
+        _refuse(message, "response_format", "invalid_json_schema")
+    return schema
+
+
+def _refuse(message: str, param: str | None = None, code: str | None = None) -> NoReturn:
+    raise RefusedError(error_reply(400, message, param=param, code=code))

@@ -1,0 +1,219 @@
+"""The offline endpoint: a real HTTP server on loopback."""
+
+import asyncio
+import ipaddress
+import re
+import secrets
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING
+
+import orjson
+from aiohttp import web
+
+from llmbatch.errors import UsageError
+from llmbatch.simulate.chat import Chat, Client, Outcome
+from llmbatch.simulate.delivery import Sleep, deliver
+from llmbatch.simulate.reply import RefusedError, Reply, error_reply
+from llmbatch.simulate.settings import SimulatorSettings
+from llmbatch.tokens import count_tokens
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.http_parser import RawRequestMessage
+    from aiohttp.streams import StreamReader
+    from aiohttp.web_protocol import RequestHandler
+
+    from llmbatch.simulate.stats import Stats
+
+_COMPLETIONS = frozenset({"/v1/chat/completions", "/chat/completions", "/openai/v1/chat/completions"})
+_DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)/chat/completions")
+_MODELS = re.compile(r"(?:/openai)?(?:/v1)?/models(?:/(.+))?")
+
+_LARGEST_BODY = 64 * 1024 * 1024
+_CONNECTIONS_WAITING = 4096  # a run may open thousands at once
+_SHUTDOWN_S = 0.1  # requests that hang on purpose would hang for minutes
+
+
+class Simulator:
+    """The offline endpoint. Start it, point an SDK at its URL, look at `stats`, stop it.
+
+    Args:
+        settings: how it behaves.
+        clock: seconds that limits and the cache's time to live count in.
+        sleep: waits for a latency or a delay.
+    """
+
+    def __init__(
+        self,
+        settings: SimulatorSettings = SimulatorSettings(),  # noqa: B008 - frozen
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._sleep = sleep
+        self._chat = Chat(settings, clock=clock)
+        self._request_ids = count(1)
+        self._instance = secrets.token_hex(8)
+        self._runner: web.ServerRunner | None = None
+
+    @property
+    def stats(self) -> "Stats":
+        """What it has seen since its start or its last reset."""
+        return self._chat.stats
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen on a loopback address; port 0 takes a free one.
+
+        Returns:
+            The base URL for an SDK, as `http://127.0.0.1:PORT/v1`.
+
+        Raises:
+            UsageError: the address is not loopback's, or cannot be listened on.
+        """
+        check_loopback(host)
+        count_tokens("")  # the table's loading must not delay the first answer
+        server = web.Server(self._handle, request_factory=_request, handler_cancellation=True, access_log=None)
+        self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port, backlog=_CONNECTIONS_WAITING).start()
+        except OSError as error:
+            await self.stop()
+            raise UsageError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from None
+        address = self._runner.addresses[0]
+        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+        return f"http://{shown}:{address[1]}/v1"
+
+    async def stop(self) -> None:
+        """Close all connections and stop listening. Requests under way are dropped."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def reset(self) -> None:
+        """Forget everything seen so far: counts, request numbers, limits, the prompt cache."""
+        self._chat = Chat(self._settings, clock=self._clock)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        client = _client(request)
+        if client is None:
+            return await self._send(request, Outcome(self._side_answer(request)), self._clock())
+        if request.method != "POST":
+            return await self._send(request, Outcome(_wrong_method(request)), self._clock())
+        return await self._complete(request, client)
+
+    async def _complete(self, request: web.BaseRequest, client: Client) -> web.StreamResponse:
+        began, chat = self._clock(), self._chat
+        number = chat.stats.enter()
+        try:
+            outcome = chat.answer(await _body(request), client, number)
+            if outcome.delivery.wait_s:
+                await self._sleep(outcome.delivery.wait_s)
+            if outcome.delivery.arrives:
+                chat.answered(outcome)
+            return await self._send(request, outcome, began)
+        finally:
+            chat.stats.leave()
+
+    async def _send(self, request: web.BaseRequest, outcome: Outcome, began: float) -> web.StreamResponse:
+        reply = outcome.reply
+        headers = {
+            **reply.headers,
+            "x-request-id": f"req_{self._instance}{next(self._request_ids):016x}",
+            "openai-processing-ms": str(round((self._clock() - began) * 1000)),
+            "openai-version": "2020-10-01",
+        }
+        dressed = Reply(reply.status, reply.body, headers, reply.content_type)
+        return await deliver(request, dressed, outcome.delivery, self._sleep)
+
+    def _side_answer(self, request: web.BaseRequest) -> Reply:
+        """Everything but completions: models, and the endpoint's own statistics."""
+        match request.method, request.path:
+            case "GET", "/_stats":
+                with_questions = "questions" in request.query
+                return Reply(200, orjson.dumps(self.stats.as_json(with_questions=with_questions)))
+            case "POST", "/_reset":
+                self.reset()
+                return Reply(200, b"{}")
+            case "GET", path if (match := _MODELS.fullmatch(path)) is not None:
+                return self._models(match[1], _key(request))
+            case _, "/_stats" | "/_reset" | "/v1/models" | "/models":
+                return _wrong_method(request)
+            case method, path:
+                return error_reply(404, f"Invalid URL ({method} {path})")
+
+    def _models(self, name: str | None, key: str | None) -> Reply:
+        try:
+            self._chat.check_key(Client(key))
+            if name is not None:
+                self._chat.check_model(name)
+                return Reply(200, orjson.dumps(_model(name)))
+        except RefusedError as error:
+            return error.reply
+        models = [_model(served) for served in self._settings.models or ()]
+        return Reply(200, orjson.dumps({"object": "list", "data": models}))
+
+
+def check_loopback(host: str) -> None:
+    """Let no document leave this machine, and nobody else in.
+
+    Raises:
+        UsageError: `host` is not a loopback address.
+    """
+    if host == "localhost":
+        return
+    try:
+        if ipaddress.ip_address(host).is_loopback:
+            return
+    except ValueError:
+        pass
+    raise UsageError(
+        f"{host!r} is not a loopback address", hint="the offline endpoint serves this machine only: 127.0.0.1"
+    )
+
+
+def _request(
+    message: "RawRequestMessage",
+    payload: "StreamReader",
+    protocol: "RequestHandler",
+    writer: "AbstractStreamWriter",
+    task: "asyncio.Task[None]",
+) -> web.BaseRequest:
+    """As aiohttp makes its requests, but for the largest body."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LARGEST_BODY)
+
+
+def _client(request: web.BaseRequest) -> Client | None:
+    """Who asks for a completion; None where the path is another one."""
+    if request.path in _COMPLETIONS:
+        return Client(_key(request))
+    match = _DEPLOYMENT.fullmatch(request.path)
+    return None if match is None else Client(_key(request), deployment=match[1])
+
+
+def _key(request: web.BaseRequest) -> str | None:
+    bearer = request.headers.get("Authorization", "")
+    return request.headers.get("api-key") or bearer.removeprefix("Bearer ").strip() or None
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    try:
+        return await request.read()
+    except web.RequestPayloadError:
+        return b""  # broken chunks or compression: answered like any body that is not JSON
+
+
+def _model(name: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "offline"}
+
+
+def _wrong_method(request: web.BaseRequest) -> Reply:
+    message = (
+        f"Not allowed to {request.method} on {request.path}. (HINT: Perhaps you meant to use a different HTTP method?)"
+    )
+    return error_reply(405, message, code="method_not_supported")

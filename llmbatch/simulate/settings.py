@@ -1,0 +1,30 @@
+"""What an offline endpoint is told to be like."""
+
+from dataclasses import dataclass
+
+from llmbatch.simulate.fault import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings:
+    """How the offline endpoint behaves. With the defaults it answers at once, everything, to everyone."""
+
+    seed: int = 0
+    """Other seeds draw other faults and other latencies."""
+    latency_s: float = 0.0
+    """Seconds that an answer takes on average."""
+    jitter: float = 0.25
+    """Spread of the latency: the standard deviation of its logarithm, so that it has the long tail of real ones."""
+    faults: tuple[Fault, ...] = ()
+    rpm: int | None = None
+    """Requests a minute, enforced; None reports a generous limit and enforces none."""
+    tpm: int | None = None
+    """Tokens a minute (prompt and output limit together), enforced; None as for `rpm`."""
+    api_key: str | None = None
+    """The only key that is taken; None takes any, and none."""
+    models: tuple[str, ...] | None = None
+    """The only models (or Azure deployments) that exist; None serves every name."""
+    refuse: frozenset[str] = frozenset()
+    """Parameters that are answered with 400, and `json_schema` or `json_object` as a response format's type."""
+    cache_ttl_s: float = 300.0
+    """Seconds for which a prompt's prefix stays cached after its last use."""

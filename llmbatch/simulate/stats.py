@@ -1,0 +1,62 @@
+"""What an endpoint has seen so far, for tests to look at."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+# Questions that are remembered one by one. A retry comes soon, so that the oldest can be forgotten.
+_QUESTIONS = 250_000
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counts since the start or the last reset."""
+
+    requests: int = 0
+    """Requests for a completion, refused ones included."""
+    statuses: Counter[int] = field(default_factory=Counter)
+    """Answers by HTTP status; requests that never got one are not among them."""
+    faults: Counter[str] = field(default_factory=Counter)
+    """Injected faults by kind."""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    in_flight: int = 0
+    most_in_flight: int = 0
+    questions: dict[str, int] = field(default_factory=dict)
+    """How often each question was taken up, by its digest (`question_digest`), of the last 250,000."""
+
+    def ask(self, question: str) -> int:
+        """Count that a question is taken up, and say how often it has been, this time included."""
+        times = self.questions.pop(question, 0) + 1
+        self.questions[question] = times
+        if len(self.questions) > _QUESTIONS:
+            del self.questions[next(iter(self.questions))]
+        return times
+
+    def enter(self) -> int:
+        """A request for a completion came. Returns its number, from 1."""
+        self.requests += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        return self.requests
+
+    def leave(self) -> None:
+        """It is over, answered or not."""
+        self.in_flight -= 1
+
+    def as_json(self, *, with_questions: bool) -> dict[str, Any]:
+        """The counts as JSON data; every question by itself only where asked for, since they are many."""
+        data: dict[str, Any] = {
+            "requests": self.requests,
+            "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
+            "faults": dict(sorted(self.faults.items())),
+            "prompt_tokens": self.prompt_tokens,
+            "cached_tokens": self.cached_tokens,
+            "completion_tokens": self.completion_tokens,
+            "in_flight": self.in_flight,
+            "most_in_flight": self.most_in_flight,
+            "distinct_questions": len(self.questions),
+            "most_asked": max(self.questions.values(), default=0),
+        }
+        return data | {"questions": self.questions} if with_questions else data
