@@ -89,17 +89,16 @@ def speed_table(folder: Path, url: str, rows: int, rounds: int) -> list[str]:
             costs.append(measured(command))
     start = measured(classify(empty, url, folder / "empty"))
     lines = ["| program | rows/s | CPU per row | peak memory |", "| --- | --- | --- | --- |"]
-    lines += [
-        f"| {name} | {rows / median(c.wall_s for c in costs):,.0f} | {median(c.cpu_s for c in costs) / rows * 1e6:,.0f} µs"
-        f" | {median(c.peak_mb for c in costs):.0f} MB |"
-        for name, costs in programs.items()
-    ]
+    for name, costs in programs.items():
+        speed, cpu = rows / median(c.wall_s for c in costs), median(c.cpu_s for c in costs) / rows
+        peak = median(c.peak_mb for c in costs)
+        lines.append(f"| {name} | {speed:,.0f} | {cpu * 1e6:,.0f} µs | {peak:.0f} MB |")
     walls = {name: median(c.wall_s for c in costs) for name, costs in programs.items()}
     ratio = walls["plain SDK loop (httpx)"] / walls["llmbatch, whole program"]
     return [
         *lines,
         "",
-        f"{rows:,} rows, {CONCURRENCY} at once, medians of {rounds} rounds; start-up is in it (llmbatch: {start.wall_s:.1f} s).",
+        f"{rows:,} rows, {CONCURRENCY} at once, medians of {rounds} rounds, start-up ({start.wall_s:.1f} s) included.",
         f"llmbatch is {ratio:.2f} times as fast as the plain SDK loop.",
     ]
 

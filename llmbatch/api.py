@@ -16,6 +16,7 @@ from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.options import RunOptions, Sending, Tolerance
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
+from llmbatch.readers import ReaderOptions
 from llmbatch.screen.quiet import QuietScreen
 from llmbatch.summary import Summary
 
@@ -137,8 +138,7 @@ def classify(
             timeout_s=timeout_s,
             policy=retries or RetryPolicy(),
         ),
-        id_field=id_field,
-        text_fields=tuple(text_fields),
+        reading=ReaderOptions(id_field, tuple(text_fields)),
         review_below=review_below,
         max_failed=Tolerance(count=max_failed),
         command="llmbatch.classify(...) with the same arguments",

@@ -39,7 +39,8 @@ class Rejection:
     """A row that cannot be read as a document. It is told, kept with its raw bytes, and never sent.
 
     `kind` is one of a closed set (`bad_json`, `bad_encoding`, `bad_columns`, `bad_csv`, `not_an_object`,
-    `missing_text`, `text_not_a_string`, `empty_text`, `missing_id`, `bad_id`, `too_large`); `message` is for people.
+    `missing_text`, `text_not_a_string`, `empty_text`, `missing_id`, `bad_id`, `too_large`, `bad_gzip`,
+    `unreadable`); `message` is for people.
     """
 
     index: int

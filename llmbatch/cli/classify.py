@@ -131,6 +131,7 @@ def classify(
     from llmbatch.pipeline.options import RunOptions, parse_tolerance
     from llmbatch.pipeline.plan import ModelChoice
     from llmbatch.pipeline.run import classify_run
+    from llmbatch.readers import ReaderOptions
     from llmbatch.screen import make_screen
     from llmbatch.views import parse_sample
 
@@ -154,9 +155,7 @@ def classify(
             grace_s=grace,
             price=price,
         ),
-        id_field=id_field,
-        text_fields=_names(text_field) or (),
-        input_format=input_format,
+        reading=ReaderOptions(id_field, _names(text_field) or (), input_format),
         keep=_names(keep),
         strict=strict,
         review_below=review_below,

@@ -13,6 +13,8 @@ from llmbatch.errors import UsageError
 from llmbatch.files import replacing
 from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.plan import ModelChoice
+from llmbatch.readers import ReaderOptions
+from llmbatch.readers.inputs import part_of
 from llmbatch.task.model import Task
 from llmbatch.views import Sample
 
@@ -45,6 +47,11 @@ class RunFolder:
             first = Path(*(part for part in first.parts if not glob.has_magic(part))) / stem
         return cls(first.with_name(f"{stem}.llmbatch"))
 
+    @property
+    def has_stdin_copy(self) -> bool:
+        """Whether standard input was copied here, at least in part."""
+        return self.stdin_spool.exists() or part_of(self.stdin_spool).exists()
+
     def create(self) -> None:
         """Make the folder, private to the user.
 
@@ -58,17 +65,6 @@ class RunFolder:
                 f"{self.path}: cannot make the run folder ({error.strerror})",
                 hint="name another one with --out",
             ) from None
-
-
-class Reading(BaseModel):
-    """How the input is read, as options give it. `inputs` are absolute, or `-`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    inputs: tuple[str, ...]
-    id_field: str | None = None
-    text_fields: tuple[str, ...] = ()
-    input_format: str | None = None
 
 
 class PossiblyBilled(BaseModel):
@@ -92,7 +88,9 @@ class RunRecord(BaseModel):
     state: str = "running"
     exit_code: int | None = None
     reason: str | None = None
-    reading: Reading
+    inputs: tuple[str, ...]
+    """Files by absolute path, or `-`."""
+    reader: ReaderOptions
     task: Task
     task_source: str
     choice: ModelChoice

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from llmbatch.errors import UsageError
-from llmbatch.pipeline.folder import STDIN, Reading, RunFolder
+from llmbatch.pipeline.folder import STDIN, RunFolder
 from llmbatch.readers import (
     FieldChoice,
     Input,
@@ -26,36 +26,31 @@ class RunInput:
         self._options = options
 
     @classmethod
-    def first_read(cls, names: tuple[str, ...], reading: Reading, folder: RunFolder) -> "RunInput":
+    def first_read(cls, names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> "RunInput":
         """The inputs as the user names them.
 
         Raises:
             UsageError: one of them cannot be read.
         """
-        options = _reader_options(reading)
         inputs = resolve_inputs(names, options)
         first = tuple(spooled(item, folder.stdin_spool) if item.path is None else item for item in inputs)
         again = tuple(from_spool(folder.stdin_spool, options) if item.path is None else item for item in inputs)
         return cls(first, again, options)
 
     @classmethod
-    def again(cls, reading: Reading, folder: RunFolder) -> "RunInput":
-        """The inputs of a run that was started earlier.
+    def again(cls, names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> "RunInput":
+        """The inputs of a run that was started earlier: the same files in the same order.
 
         Raises:
             UsageError: one of them is gone.
         """
-        options = _reader_options(reading)
-        files = tuple(name for name in reading.inputs if name != STDIN)
-        inputs = resolve_inputs(files, options) if files else ()
-        if STDIN in reading.inputs:
-            if not folder.stdin_spool.exists():
-                raise UsageError(
-                    f"{folder.stdin_spool}: the copy of the standard input is gone",
-                    hint="pipe it into classify again",
-                )
-            inputs += (from_spool(folder.stdin_spool, options),)
+        inputs = tuple(_reopened(name, options, folder) for name in names)
         return cls(inputs, inputs, options)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files by absolute path, folders and globs resolved; `-` for standard input."""
+        return tuple(STDIN if item.path is None else str(item.path.absolute()) for item in self._first)
 
     @property
     def is_stream(self) -> bool:
@@ -75,5 +70,11 @@ class RunInput:
         return count_rows(self._first, self._options)
 
 
-def _reader_options(reading: Reading) -> ReaderOptions:
-    return ReaderOptions(id_field=reading.id_field, text_fields=reading.text_fields, input_format=reading.input_format)
+def _reopened(name: str, options: ReaderOptions, folder: RunFolder) -> Input:
+    if name != STDIN:
+        return resolve_inputs((name,), options)[0]
+    if not folder.has_stdin_copy:
+        raise UsageError(
+            f"{folder.stdin_spool}: the copy of the standard input is gone", hint="pipe it into classify again"
+        )
+    return from_spool(folder.stdin_spool, options)

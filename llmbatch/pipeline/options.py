@@ -7,6 +7,7 @@ from llmbatch.caller.retry import RetryPolicy
 from llmbatch.errors import UsageError
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.prices import Price
+from llmbatch.readers import ReaderOptions
 from llmbatch.views import Sample
 
 DEFAULT_CONCURRENCY = 32
@@ -70,9 +71,7 @@ class RunOptions:
     task: str | None = None
     choice: ModelChoice = ModelChoice()
     sending: Sending = field(default_factory=Sending)
-    id_field: str | None = None
-    text_fields: tuple[str, ...] = ()
-    input_format: str | None = None
+    reading: ReaderOptions = ReaderOptions()
     keep: tuple[str, ...] | None = None
     strict: bool = False
     review_below: float | None = None

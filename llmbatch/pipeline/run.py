@@ -9,7 +9,7 @@ from llmbatch.errors import UsageError
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.lock import locked
 from llmbatch.ledger.log import Ledger
-from llmbatch.pipeline.folder import STDIN, Reading, RunFolder, RunRecord, load_record, now_text
+from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, now_text
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
 from llmbatch.pipeline.plan import DEFAULT_REVIEW_BELOW, Plan, make_plan
@@ -33,17 +33,11 @@ def classify_run(options: RunOptions, screen: Screen) -> Summary:
     plan = make_plan(loaded, options.choice, offline=options.sending.offline)
     endpoint = _endpoint(options.sending, plan)
     folder = RunFolder.for_inputs(options.inputs, options.out)
-    reading = Reading(
-        inputs=tuple(name if name == STDIN else str(Path(name).absolute()) for name in options.inputs),
-        id_field=options.id_field,
-        text_fields=options.text_fields,
-        input_format=options.input_format,
-    )
-    source = RunInput.first_read(options.inputs, reading, folder)
+    source = RunInput.first_read(options.inputs, options.reading, folder)
     folder.create()
     with locked(folder.path):
         session_plan = SessionPlan(
-            record=_new_record(folder, reading, plan, options, endpoint),
+            record=_new_record(folder, source, plan, options, endpoint),
             plan=plan,
             asked=plan,
             endpoint=endpoint,
@@ -75,7 +69,7 @@ def retry_run(path: Path, options: RetryOptions, screen: Screen) -> Summary:
         choice = replace(record.choice, model=options.model)
         asked = make_plan(_recorded_task(record), choice, offline=sending.offline)
     endpoint = _endpoint(sending, asked)
-    source = RunInput.again(record.reading, folder)
+    source = RunInput.again(record.inputs, record.reader, folder)
     with locked(folder.path):
         session_plan = SessionPlan(
             record=record.updated(state="running"),
@@ -102,7 +96,7 @@ def export_run(path: Path, *, out: Path | None, csv: bool, screen: Screen) -> Su
     record = load_record(folder)
     target = RunFolder(out or path)
     target.create()
-    plan, source, expenses = _recorded_plan(record), RunInput.again(record.reading, folder), Expenses()
+    plan, source, expenses = _recorded_plan(record), RunInput.again(record.inputs, record.reader, folder), Expenses()
     with locked(folder.path):
         ledger, torn = Ledger.open(folder.ledger, on_line=lambda _, line: expenses.add(line))
         if torn is not None:
@@ -121,7 +115,7 @@ def show_run(path: Path) -> Summary:
     """
     folder = RunFolder(path)
     record = load_record(folder)
-    plan, source, expenses = _recorded_plan(record), RunInput.again(record.reading, folder), Expenses()
+    plan, source, expenses = _recorded_plan(record), RunInput.again(record.inputs, record.reader, folder), Expenses()
     ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, line: expenses.add(line))
     options = ViewOptions(record.review_below, record.keep)
     counts = count_views(source.read_again, key=plan.key, ledger=ledger, options=options)
@@ -129,7 +123,7 @@ def show_run(path: Path) -> Summary:
 
 
 def _new_record(
-    folder: RunFolder, reading: Reading, plan: Plan, options: RunOptions, endpoint: Endpoint | None
+    folder: RunFolder, source: RunInput, plan: Plan, options: RunOptions, endpoint: Endpoint | None
 ) -> RunRecord:
     """The record of this run; what a folder that stands knows of killed sessions is kept."""
     standing = load_record(folder) if folder.run_json.exists() else None
@@ -137,7 +131,8 @@ def _new_record(
     return RunRecord(
         created_at=standing.created_at if standing else now_text(),
         updated_at=now_text(),
-        reading=reading,
+        inputs=source.names,
+        reader=options.reading,
         task=plan.task,
         task_source=plan.task_source,
         choice=plan.choice,

@@ -60,9 +60,9 @@ def answer_form(request: ChatRequest) -> AnswerForm:
     label_key = next((key for key in (_LABEL, *properties) if _enum(properties.get(key))), None)
     if label_key is None:
         _refuse("the answer's schema has no property with an enum of labels")
-    numbers = [key for key in properties if key != label_key and _type(properties[key]) == "number"]
-    for key in properties:
-        if key != label_key and key not in numbers[:1] and _type(properties[key]) != "string":
+    numbers = [key for key, value in properties.items() if key != label_key and _type(value) == "number"]
+    for key, value in properties.items():
+        if key != label_key and key not in numbers[:1] and _type(value) != "string":
             _refuse(f"the answer's schema asks for {key!r}, which is neither label, confidence nor text")
     return AnswerForm(
         keys=tuple(properties),

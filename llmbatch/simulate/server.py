@@ -76,7 +76,13 @@ class Simulator:
         """
         check_loopback(host)
         count_tokens("")  # the table's loading must not delay the first answer
-        server = web.Server(self._handle, request_factory=_request, handler_cancellation=True, access_log=None)
+        server = web.Server(
+            self._handle,
+            request_factory=_request,
+            handler_cancellation=True,
+            access_log=None,
+            lingering_time=0,  # aiohttp would read on in a body that is broken, and log a traceback
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         try:

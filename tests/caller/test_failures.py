@@ -51,7 +51,12 @@ TABLE = [
     (429, "<html>slow down</html>", "rate_limit", Action.THROTTLE),
     (429, '"too many"', "rate_limit", Action.THROTTLE),
     (429, {"error": {"code": 429, "message": "Provider returned error"}}, "rate_limit", Action.THROTTLE),
-    (429, openai_error("Request too large for m: Limit 30000, Requested 48211", "rate_limit_exceeded"), "too_long", Action.FAIL),
+    (
+        429,
+        openai_error("Request too large for m: Limit 30000, Requested 48211", "rate_limit_exceeded"),
+        "too_long",
+        Action.FAIL,
+    ),
     (503, openai_error("The engine is currently overloaded", kind="server_error"), "overloaded", Action.RETRY),
     (498, openai_error("flex capacity"), "overloaded", Action.THROTTLE),
     (500, openai_error(kind="server_error"), "server_error", Action.RETRY),
@@ -68,14 +73,19 @@ TABLE = [
     (400, {"message": "This model's maximum context length is 4096 tokens"}, "too_long", Action.FAIL),
     (413, "payload too large", "too_long", Action.FAIL),
     (400, openai_error(code="content_policy_violation"), "filtered", Action.FAIL),
-    (400, {"error": {"code": "content_filter", "message": "x", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}, "filtered", Action.FAIL),
+    (
+        400,
+        {"error": {"code": "content_filter", "message": "x", "innererror": {"code": "ResponsibleAIPolicyViolation"}}},
+        "filtered",
+        Action.FAIL,
+    ),
     (400, openai_error(code="unsupported_parameter", param="max_tokens"), "bad_parameter", Action.ADAPT),
     (400, openai_error("Invalid 'response_format'", param="response_format"), "bad_parameter", Action.ADAPT),
     (422, {"detail": "extra inputs are not permitted: response_format"}, "bad_parameter", Action.ADAPT),
     (400, openai_error("something is odd"), "bad_request", Action.FAIL),
     (418, openai_error("teapot"), "bad_request", Action.FAIL),
     (307, "", "redirect", Action.STOP),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "action"), TABLE)

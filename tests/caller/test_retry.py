@@ -1,7 +1,6 @@
 """When a request is repeated, and after what wait. Nothing sleeps: waits are only noted."""
 
 import asyncio
-from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -21,7 +20,7 @@ REFUSED = Failure("bad_parameter", Action.ADAPT, "")
 def run(failures: list[Failure], policy: RetryPolicy | None = None, seed: int = 0) -> tuple[int, list[float], str]:
     """(sends, waits, outcome) of a row that meets these failures and then succeeds."""
     waits: list[float] = []
-    coming: Iterator[Failure] = iter(failures)
+    coming = iter(failures)
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)

@@ -34,8 +34,18 @@ def test_each_form_of_a_wait(headers: dict[str, str], wait_s: float | None) -> N
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("6m0s", 360.0), ("12ms", 0.012), ("1s", 1.0), ("1h2m3.5s", 3723.5), ("2", 2.0), ("", None), (None, None), ("-1s", None), ("x", None)],
-)  # fmt: skip
+    [
+        ("6m0s", 360.0),
+        ("12ms", 0.012),
+        ("1s", 1.0),
+        ("1h2m3.5s", 3723.5),
+        ("2", 2.0),
+        ("", None),
+        (None, None),
+        ("-1s", None),
+        ("x", None),
+    ],
+)
 def test_each_form_of_a_duration(text: str | None, seconds: float | None) -> None:
     assert parse_duration_s(text) == seconds
 

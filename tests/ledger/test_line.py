@@ -49,8 +49,17 @@ def test_one_and_the_string_one_stay_two_ids(make_line: Callable[..., LedgerLine
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"\n", b"{}", b"[]", b"null", b"\x00\x00", b'{"row":1}', b'{"row":1,"id":1,"key":"x","status":"ok","prompt":"","model":"","started_at":""}'],
-)  # fmt: skip
+    [
+        b"",
+        b"\n",
+        b"{}",
+        b"[]",
+        b"null",
+        b"\x00\x00",
+        b'{"row":1}',
+        b'{"row":1,"id":1,"key":"x","status":"ok","prompt":"","model":"","started_at":""}',
+    ],
+)
 def test_what_is_no_line_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         LedgerLine.from_bytes(raw)

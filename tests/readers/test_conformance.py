@@ -1,0 +1,85 @@
+"""Other people's collections of awkward files: see the SOURCE.md in each folder below data/."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmbatch.readers.jsonl import parse_json
+from llmbatch.rows import Row
+
+DATA = Path(__file__).parent / "data"
+SPECTRUM = sorted((DATA / "csv_spectrum" / "csvs").glob("*.csv"))
+JSON_TEXTS = sorted((DATA / "json_test_suite").glob("*.json"))
+NAUGHTY: list[str] = json.loads((DATA / "naughty_strings" / "blns.json").read_bytes())
+WHOLLY_QUOTED = re.compile(r'".*"').fullmatch
+
+
+def expected_of(path: Path) -> list[dict[str, str]]:
+    if path.stem == "location_coordinates":
+        (row,) = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
+        return [row]
+    rows: list[dict[str, str]] = json.loads((DATA / "csv_spectrum" / "json" / f"{path.stem}.json").read_bytes())
+    return rows
+
+
+@pytest.mark.parametrize("path", SPECTRUM, ids=lambda path: path.stem)
+def test_csv_spectrum_reads_as_it_should(read: Any, path: Path) -> None:
+    content = path.read_bytes()
+    if path.stem.endswith("_crlf"):
+        content = content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    columns = tuple(expected_of(path)[0])
+    rows = read(content, "in.csv", text_fields=columns)
+    assert [dict(row.fields) for row in rows] == expected_of(path)
+
+
+@pytest.mark.parametrize("path", JSON_TEXTS, ids=lambda path: path.stem)
+def test_json_test_suite_is_parsed_as_it_should_be(path: Path) -> None:
+    try:
+        parse_json(path.read_bytes())
+    except ValueError:
+        accepted = False
+    else:
+        accepted = True
+    must_be = {"y": True, "n": False}.get(path.name[0], accepted)
+    assert accepted == must_be
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in JSON_TEXTS if b"\n" not in path.read_bytes()], ids=lambda path: path.stem
+)
+def test_json_test_suite_as_a_field_does_what_it_does_alone(read: Any, path: Path) -> None:
+    content = path.read_bytes()
+    before, item, after = read(b'{"text": "a"}\n{"id": 1, "text": "x", "extra": ' + content + b'}\n{"text": "b"}\n')
+    assert (before.text, after.text, after.index) == ("a", "b", 2)
+    if path.name.startswith("y_"):
+        assert isinstance(item, Row)
+        assert item.fields["extra"] == json.loads(content)
+    elif path.name.startswith("n_"):
+        assert not isinstance(item, Row)
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "in.csv"])
+def test_naughty_strings_come_through(read: Any, name: str) -> None:
+    texts = [text for text in NAUGHTY if text.strip()]
+    if name == "in.jsonl":
+        content = "".join(json.dumps({"id": text, "text": text}, ensure_ascii=False) + "\n" for text in texts)
+    else:
+        written = io.StringIO()
+        csv.writer(written).writerows([("id", "text"), *((text, text) for text in texts)])
+        content = written.getvalue()
+    assert [(row.id, row.text) for row in read(content, name)] == [(text, text) for text in texts]
+
+
+def test_naughty_strings_come_through_tsv_unquoted(read: Any) -> None:
+    texts = [text for text in NAUGHTY if text.strip() and not {"\t", "\n"} & set(text) and not WHOLLY_QUOTED(text)]
+    rows = read("id\ttext\tend\n" + "".join(f"{n}\t{text}\t.\n" for n, text in enumerate(texts)), "in.tsv")
+    assert [row.text for row in rows] == texts
+
+
+def test_the_collections_are_there() -> None:
+    assert (len(SPECTRUM), len(JSON_TEXTS), len(NAUGHTY)) == (12, 316, 515)

@@ -1,0 +1,189 @@
+import csv
+import gzip
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmbatch.errors import UsageError
+from llmbatch.readers import ReaderOptions, count_rows, resolve_inputs
+from llmbatch.rows import Rejection, Row
+
+
+def told(rows: list[Row | Rejection]) -> list[Any]:
+    """A row as its text, a rejection as its kind and line."""
+    return [row.text if isinstance(row, Row) else (row.kind, row.place.line) for row in rows]
+
+
+def test_a_record_becomes_a_row(read: Any) -> None:
+    (row,) = read("id,text,lang\n1,Hello,en\n", "in.csv")
+    assert (row.index, row.id, row.text, row.place.line) == (0, "1", "Hello", 2)
+    assert row.fields == {"id": "1", "text": "Hello", "lang": "en"}
+
+
+@pytest.mark.parametrize("content", ["", "\n\r\n", "id,text", "id,text\n", "id,text\r\n\r\n"])
+def test_a_file_without_records_has_no_rows(read: Any, content: str) -> None:
+    assert read(content, "in.csv") == []
+
+
+def test_a_quoted_newline_stays_in_its_cell(read: Any) -> None:
+    rows = read('id,text\n1,"a\nb\r\n\n""c"""\n2,d\n', "in.csv")
+    assert [(row.text, row.place.line, row.index) for row in rows] == [('a\nb\r\n\n"c"', 2, 0), ("d", 6, 1)]
+
+
+def test_a_quoted_delimiter_stays_in_its_cell(read: Any) -> None:
+    assert told(read('text,n\n"a,b",1\n', "in.csv")) == ["a,b"]
+
+
+def test_carriage_returns_before_newlines_are_no_text(read: Any) -> None:
+    rows = read('id,text\r\n1,a\r\n2,"b"\r\n3,c', "in.csv")
+    assert told(rows) == ["a", "b", "c"]
+    assert dict(rows[1].fields) == {"id": "2", "text": "b"}
+
+
+def test_a_quote_inside_an_unquoted_cell_is_text(read: Any) -> None:
+    assert told(read('id,text\n1,ab"c\n2,5" disk"\n', "in.csv")) == ['ab"c', '5" disk"']
+
+
+def test_empty_lines_are_no_rows(read: Any) -> None:
+    rows = read("\nid,text\n\n1,a\n\r\n2,b\n\n", "in.csv")
+    assert [(row.index, row.place.line) for row in rows] == [(0, 4), (1, 6)]
+
+
+def test_a_header_may_be_quoted_and_go_over_lines(read: Any) -> None:
+    (row,) = read('"id","the\ntext, long"\n1,a\n', "in.csv", text_fields=("the\ntext, long",))
+    assert (row.text, row.place.line) == ("a", 3)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_another_delimiter_shows_in_the_header(read: Any, delimiter: str) -> None:
+    header = delimiter.join(["id", '"text, long"', "text"])
+    assert told(read(f"{header}\n1{delimiter}a,b{delimiter}c,d\n", "in.csv")) == ["c,d"]
+
+
+def test_a_comma_in_the_header_settles_the_delimiter(read: Any) -> None:
+    assert told(read("id,text;more,text\n1,a;b,c;d\n", "in.csv")) == ["c;d"]
+
+
+@pytest.mark.parametrize(
+    ("record", "kind", "message"),
+    [
+        (b"1,a,x", "bad_columns", "has 3 cells, the header has 2"),
+        (b"1", "bad_columns", "has 1 cell, the header has 2"),
+        (b'"1","a","x"', "bad_columns", "has 3 cells, the header has 2"),
+        (b"1,caf\xe9", "bad_encoding", "is not UTF-8 (byte 0xe9)"),
+        (b'1,"caf\xe9"', "bad_encoding", "is not UTF-8 (byte 0xe9)"),
+        (b"1,", "empty_text", "the text in the field 'text' is empty"),
+        (b'1," "', "empty_text", "the text in the field 'text' is empty"),
+        (b'1,"ab"c', "bad_csv", "text follows the closing quote at column 6"),
+        (b'"1" ,ab', "bad_csv", "text follows the closing quote at column 3"),
+        (b'1,"ab', "bad_csv", "quote opened at column 3 is never closed"),
+        (b'1,"ab""', "bad_csv", "quote opened at column 3 is never closed"),
+    ],
+)
+def test_a_bad_record_is_rejected_with_its_bytes_and_shifts_no_other(
+    read: Any, record: bytes, kind: str, message: str
+) -> None:
+    first, bad, last = read(b"id,text\r\na,A\r\n" + record + b"\r\nc,C\r\n", "in.csv")
+    assert (first.text, last.index, last.id, last.text, last.place.line) == ("A", 2, "c", "C", 4)
+    assert isinstance(bad, Rejection)
+    assert (bad.kind, bad.message, bad.index, bad.place.line) == (kind, message, 1, 3)
+    assert bad.raw.removesuffix(b"\r") == record
+
+
+def test_an_unclosed_quote_takes_no_other_row_with_it(read: Any) -> None:
+    rows = read('id,text\n1,"a\n2,b\n3,"c, d"\n4,"e\nf"\n5,g\n', "in.csv")
+    assert told(rows) == [("bad_csv", 2), "b", "c, d", "e\nf", "g"]
+    assert [row.index for row in rows] == [0, 1, 2, 3, 4]
+
+
+def test_an_unclosed_quote_in_the_last_row_takes_no_other_row_with_it(read: Any) -> None:
+    assert told(read('id,text\n1,a\n2,"b\n3,c\n', "in.csv")) == ["a", ("bad_csv", 3), "c"]
+
+
+def test_an_unclosed_quote_is_given_up_at_the_limit(read: Any) -> None:
+    rows = read('id,text\n1,"a\n' + "2,b\n" * 100 + '3,"c"\n', "in.csv", max_row_bytes=200)
+    assert told(rows) == [("bad_csv", 2), *["b"] * 100, "c"]
+
+
+def test_of_a_record_whose_second_quote_is_unclosed_the_lines_so_far_are_given_up(read: Any) -> None:
+    rows = read('id,text,more\n"1\n1","a","b\n2,c,d\n', "in.csv")
+    assert told(rows) == [("bad_csv", 2), "c"]
+    assert rows[0].message == "quote opened at column 8 of the record's line 2 is never closed"
+    assert rows[0].raw == b'"1\n1","a","b'
+
+
+def test_a_line_over_the_limit_ends_an_unclosed_quote(read: Any) -> None:
+    rows = read('id,text\n1,"a\n2,' + "b" * 200 + "\n3,c\n", "in.csv", max_row_bytes=100)
+    assert told(rows) == [("bad_csv", 2), ("too_large", 3), "c"]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ('{},"stray', "bad_csv"),
+        ('{},x""y', None),
+        ('{}",ab"c,"', "bad"),
+        ('{},"', None),
+        ('"{}', "bad"),
+        ('{},"a""', "bad_csv"),
+    ],
+)
+def test_stray_quotes_in_every_line_cost_no_quadratic_time(read: Any, line: str, kind: str | None) -> None:
+    content = "id,text\n" + "".join(line.format(number) + "\n" for number in range(20_000))
+    started = time.process_time()
+    rows = read(content, "in.csv")
+    assert time.process_time() - started < 5, "a fraction of a second is usual"
+    assert [row.index for row in rows] == list(range(len(rows)))
+    if kind == "bad_csv":
+        assert [row.place.line for row in rows] == list(range(2, 20_002))
+        assert {row.kind for row in rows} == {"bad_csv"}
+
+
+def test_a_cell_may_be_longer_than_the_csv_module_allows(read: Any) -> None:
+    text = "word, " * 100_000
+    assert told(read(f'id,text\n1,"{text}"\n2,{"y" * 300_000}\n', "in.csv")) == [text, "y" * 300_000]
+    assert csv.field_size_limit() == 131_072
+
+
+def test_nul_is_text(read: Any) -> None:
+    assert told(read("id,text\n1,a\0b\n", "in.csv")) == ["a\0b"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(read: Any) -> None:
+    (row,) = read(b"\xef\xbb\xbfid,text\n1,\xef\xbb\xbfa\n", "in.csv")
+    assert (row.id, row.text) == ("1", "\ufeffa")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"id,text,id\n1,a,2\n", "columns of the same name: 'id'"),
+        (b"id,text,,\n1,a,,\n", "more than one column without a name"),
+        (b"id,t\xe9xt\n1,a\n", "the header is not UTF-8"),
+        (b'id,"text\n1,a\n', "the header quote opened at column 4 is never closed"),
+        (b"id,text" + b"x" * 3000 + b"\n1,a\n", "the header is longer than 2,000 bytes"),
+    ],
+)
+def test_a_header_that_cannot_be_used_is_refused(read: Any, content: bytes, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read(content, "in.csv", max_row_bytes=2000)
+
+
+def test_one_column_may_lack_a_name(read: Any) -> None:
+    (row,) = read(",text\n0,a\n", "in.csv")
+    assert row.fields == {"": "0", "text": "a"}
+
+
+def test_damage_within_an_open_quote_is_told_once(read: Any) -> None:
+    packed = gzip.compress(b'id,text\n1,a\n2,"b\n' + bytes(range(32, 127)) * 3 + b'"\n')
+    rows = read(packed[:-30], "in.csv.gz")
+    assert told(rows) == ["a", ("bad_gzip", 3)]
+    assert rows[1].raw.startswith(b'2,"b')
+
+
+def test_counting_finds_what_reading_gives(read: Any, tmp_path: Path) -> None:
+    rows = read(b'id,text\n\n1,a\n2,"b\n3,c\n\r\n4\n5,\xff\n6,"d\ne"\n7,' + b"f" * 99, "in.csv", max_row_bytes=50)
+    options = ReaderOptions(max_row_bytes=50)
+    assert count_rows(resolve_inputs([str(tmp_path / "in.csv")], options), options) == len(rows) == 7

@@ -1,0 +1,158 @@
+import gzip
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from llmbatch.readers import ReaderOptions, count_rows, from_spool, read_rows, resolve_inputs, spooled
+from llmbatch.rows import Rejection
+
+READER = """
+import sys
+from pathlib import Path
+from llmbatch.readers import ReaderOptions, read_rows, resolve_inputs, spooled
+options = ReaderOptions(input_format=sys.argv[2] or None)
+(item,) = resolve_inputs(["-"], options)
+def tell(choice):
+    print(choice.text_fields, flush=True)
+for row in read_rows([spooled(item, Path(sys.argv[1]))], options, on_fields=tell):
+    print(row.index, row.place, getattr(row, "text", None) or row.kind, flush=True)
+"""
+
+
+@contextmanager
+def reader(spool: Path, input_format: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """A process that tells the rows of its standard input, as soon as they come."""
+    with subprocess.Popen(
+        [sys.executable, "-c", READER, str(spool), input_format], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        yield process
+        process.kill()
+
+
+def told(content: bytes, spool: Path, input_format: str = "") -> list[str]:
+    with reader(spool, input_format) as process:
+        out, _ = process.communicate(content)
+        assert process.returncode == 0
+        return out.decode().splitlines()
+
+
+def copied(spool: Path, input_format: str | None = None) -> list[str]:
+    """The rows of the copy, told in the same way."""
+    options = ReaderOptions(input_format=input_format)
+    return [
+        f"{row.index} {row.place} {row.kind if isinstance(row, Rejection) else row.text}"
+        for row in read_rows([from_spool(spool, options)], options)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        (b'{"text": "a"}\n', ["a"]),
+        (b'\n  {"text": "a"}', ["a"]),
+        (b'\xef\xbb\xbf{"text": "a"}\n', ["a"]),
+        (b"id,text\n1,a\n", ["a"]),
+        (b"text\na\n", ["a"]),
+        (b"id\ttext, too\ttext\n1\tb\ta\n", ["a"]),
+        (gzip.compress(b'{"text": "a"}\n'), ["a"]),
+        (gzip.compress(b"id,text\n1,a\n"), ["a"]),
+        (b"[1]\n", ["not_an_object"]),
+    ],
+)
+def test_the_first_bytes_tell_the_format_and_the_copy_gives_the_same_rows(
+    tmp_path: Path, content: bytes, texts: list[str]
+) -> None:
+    spool = tmp_path / "stdin"
+    rows = [line for line in told(content, spool) if not line.startswith("(")]
+    assert [row.split()[-1] for row in rows] == texts
+    assert all("<stdin>:" in row for row in rows)
+    assert copied(spool) == rows
+    assert spool.read_bytes() == content
+
+
+def test_a_format_that_was_asked_for_is_not_sniffed(tmp_path: Path) -> None:
+    spool = tmp_path / "stdin"
+    assert told(b"{x},text\n1,a\n", spool, "csv") == ["('text',)", "0 <stdin>:2 a"]
+    assert copied(spool, "csv") == ["0 <stdin>:2 a"]
+
+
+def test_empty_input_has_no_rows(tmp_path: Path) -> None:
+    assert told(b"", tmp_path / "stdin") == []
+    assert copied(tmp_path / "stdin") == []
+
+
+def test_the_copy_is_private(tmp_path: Path) -> None:
+    told(b'{"text": "a"}\n', tmp_path / "stdin")
+    assert stat.S_IMODE((tmp_path / "stdin").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("start", [b"", b"id,text\n", b"id\ttext\n"])
+def test_a_row_is_given_as_soon_as_it_is_written(tmp_path: Path, start: bytes) -> None:
+    with reader(tmp_path / "stdin") as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(start)
+        for number in range(3):
+            line = b'{"text": "a"}\n' if not start else b"1" + start[2:3] + b"a\n"
+            process.stdin.write(line)
+            process.stdin.flush()
+            if number == 0:
+                assert process.stdout.readline() == b"('text',)\n"
+            assert process.stdout.readline().startswith(b"%d " % number)
+
+
+@pytest.mark.parametrize(
+    ("content", "whole"),
+    [
+        (b'{"text": "a"}\n{"text": "b', ["0 <stdin>:1 a"]),
+        (b'text\na\n"b\nc', ["0 <stdin>:2 a"]),
+        (b"text\na\nb", ["0 <stdin>:2 a"]),
+        (b"text\na\nb,c", ["0 <stdin>:2 a"]),
+        (b"te", []),
+        (gzip.compress(b"text\na\n")[:-3], ["0 <stdin>:2 a"]),
+    ],
+)
+def test_of_a_copy_that_stopped_in_the_middle_the_whole_rows_are_read(
+    tmp_path: Path, content: bytes, whole: list[str]
+) -> None:
+    spool = tmp_path / "stdin"
+    with reader(spool) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(content)
+        process.stdin.flush()
+        part = tmp_path / "stdin.part"
+        while not part.exists() or part.read_bytes() != content:
+            assert process.poll() is None
+    assert not spool.exists(), "a copy that is not whole does not look as if it were"
+    assert copied(spool, "jsonl" if content.startswith(b"{") else "csv") == whole
+
+
+def test_a_new_copy_takes_the_place_of_an_old_one(tmp_path: Path) -> None:
+    told(b'{"text": "old"}\n{"text": "old"}\n', tmp_path / "stdin")
+    told(b'{"text": "new"}\n', tmp_path / "stdin")
+    assert copied(tmp_path / "stdin") == ["0 <stdin>:1 new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["stdin"]
+
+
+def test_without_a_copy_there_are_no_rows(tmp_path: Path) -> None:
+    assert copied(tmp_path / "stdin") == []
+
+
+def test_standard_input_is_counted_only_from_its_copy(tmp_path: Path) -> None:
+    options = ReaderOptions()
+    spool = tmp_path / "stdin"
+    told(b'{"text": "a"}\n{"text": "b"}\n', spool)
+    assert count_rows([spooled(item, spool) for item in resolve_inputs(["-"], options)], options) is None
+    assert count_rows([from_spool(spool, options)], options) == 2
+
+
+def test_a_copy_that_cannot_be_written_stops_the_reading(tmp_path: Path) -> None:
+    with reader(tmp_path / "gone" / "stdin") as process:
+        process.communicate(b'{"text": "a"}\n')
+        assert process.returncode == 1

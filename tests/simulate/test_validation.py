@@ -1,0 +1,116 @@
+from typing import Any
+
+import openai
+import pytest
+
+from llmbatch.simulate.reply import RefusedError
+from llmbatch.simulate.request import read_request
+from tests.simulate.endpoint import Endpoint, on_endpoint
+
+OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
+
+
+def refusal(refuse: frozenset[str] = frozenset(), **changes: Any) -> openai.BadRequestError:
+    async def scenario(endpoint: Endpoint) -> openai.BadRequestError:
+        with pytest.raises(openai.BadRequestError) as caught:
+            await endpoint.ask(**changes)
+        return caught.value
+
+    return on_endpoint(scenario, refuse=refuse)
+
+
+@pytest.mark.parametrize(
+    ("changes", "param", "code", "words"),
+    [
+        ({"messages": []}, "messages", "empty_array", "empty array"),
+        ({"messages": [{"role": "boss", "content": "x"}]}, "messages[0].role", "invalid_value", "'boss'"),
+        ({"messages": [{"role": "user", "content": 7}]}, "messages[0].content", "invalid_type", "content"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0]", "invalid_value", "text"),
+        ({"max_tokens": 9, "max_completion_tokens": 9}, "max_tokens", None, "at the same time"),
+        ({"max_tokens": 0}, "max_tokens", "integer_below_min_value", ">= 1"),
+        ({"model": "o3-mini", "max_tokens": 9}, "max_tokens", "unsupported_parameter", "Use 'max_completion_tokens'"),
+        ({"model": "openai/gpt-6-luna", "max_tokens": 9}, "max_tokens", "unsupported_parameter", "max_tokens"),
+        ({"model": "gpt-5-mini", "temperature": 0}, "temperature", "unsupported_value", "Only the default (1)"),
+        ({"stream": True}, "stream", "unsupported_value", "does not stream"),
+        ({"n": 2}, "n", "unsupported_value", "one choice"),
+        ({"response_format": {"type": "xml"}}, "response_format.type", "invalid_value", "'xml'"),
+        (
+            {"response_format": {"type": "json_object"}, "messages": [{"role": "user", "content": "hi"}]},
+            "messages",
+            None,
+            "must contain the word 'json'",
+        ),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": OBJECT}}},
+            "response_format.json_schema.name",
+            "missing_required_parameter",
+            "name",
+        ),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}},
+            "response_format",
+            "invalid_json_schema",
+            "properties",
+        ),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": OBJECT}}},
+            "messages",
+            "no_labels",
+            "enum",
+        ),
+        (
+            {"response_format": None, "messages": [{"role": "user", "content": "hi"}]},
+            "messages",
+            "no_labels",
+            "# Labels",
+        ),
+    ],
+)
+def test_a_bad_request_is_refused_as_openai_would(
+    changes: dict[str, Any], param: str, code: str | None, words: str
+) -> None:
+    error = refusal(**changes)
+    assert (error.param, error.code, error.type) == (param, code, "invalid_request_error")
+    assert words in error.message
+
+
+def test_a_schema_that_asks_for_more_than_a_label_is_refused() -> None:
+    properties = {"category": {"type": "string", "enum": ["a", "b"]}, "spans": {"type": "array"}}
+    schema = {"type": "object", "properties": properties}
+    error = refusal(response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": schema}})
+    assert "'spans'" in error.message
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'{"model": "\xff"}', b'{"messages": []}', b'{"model": 3}'])
+def test_a_body_that_is_no_request_is_refused(raw: bytes) -> None:
+    with pytest.raises(RefusedError) as caught:
+        read_request(raw, deployment=None, refuse=frozenset())
+    assert caught.value.reply.status == 400
+
+
+def test_missing_messages_are_named() -> None:
+    with pytest.raises(RefusedError) as caught:
+        read_request(b'{"model": "gpt-4o"}', deployment=None, refuse=frozenset())
+    assert b"Missing required parameter: 'messages'." in caught.value.reply.body
+
+
+def test_parameters_on_the_refused_list_are_refused() -> None:
+    error = refusal(frozenset({"temperature"}), temperature=0)
+    assert (error.param, error.code) == ("temperature", "unsupported_parameter")
+
+
+def test_response_formats_on_the_refused_list_are_refused_and_others_taken() -> None:
+    error = refusal(frozenset({"json_schema"}))
+    assert (error.param, error.code) == ("response_format", None)
+    assert "of type 'json_schema' is not supported" in error.message
+    on_endpoint(
+        lambda endpoint: endpoint.ask(response_format={"type": "json_object"}), refuse=frozenset({"json_schema"})
+    )
+
+
+def test_reasoning_models_take_their_own_parameters() -> None:
+    on_endpoint(
+        lambda endpoint: endpoint.ask(
+            model="gpt-6-luna", max_completion_tokens=64, temperature=1, reasoning_effort="none"
+        )
+    )
