@@ -40,7 +40,7 @@ def test_the_prefix_size_and_its_shares_are_told() -> None:
     (note,) = (f for f in check_task(load_task(None).task, model=None) if f.code == "prefix-size")
 
     assert note.level == "note"
-    assert note.message.startswith("the prefix has 1,6")
+    assert note.message.startswith("the prefix has 1,")
     assert note.message.endswith("% rules and instructions")
 
 
