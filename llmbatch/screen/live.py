@@ -14,6 +14,7 @@ from llmbatch.progress import Progress
 from llmbatch.screen.figures import Rate, dollars, duration, percent
 
 _BAR_WIDTH = 24
+_WIDTH_FOR_A_BAR = 60
 
 
 class LiveScreen:
@@ -58,24 +59,27 @@ class _Display:
         self._progress = progress
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield self._first_line()
-        yield _fitting(self._figures(), options.max_width)
-
-    def _first_line(self) -> Table:
-        progress, rate = self._progress, self._rate
-        line = Table.grid(padding=(0, 1))
-        if progress.total:
-            line.add_row(
-                ProgressBar(total=progress.total, completed=progress.done, width=_BAR_WIDTH),
-                Text(f"{progress.done:,}/{progress.total:,}", style="bold"),
-                Text(percent(progress.done, progress.total)),
-                Text(f"{rate.per_s:,.1f} rows/s", style="cyan"),
-                Text(self._time_left(), style="cyan"),
-            )
+        width, progress = options.max_width, self._progress
+        if progress.total and width >= _WIDTH_FOR_A_BAR:
+            line = Table.grid(padding=(0, 1))
+            bar = ProgressBar(total=progress.total, completed=progress.done, width=_BAR_WIDTH)
+            line.add_row(bar, _fitting(self._speed(), width - _BAR_WIDTH - 1))
+            yield line
         else:
-            rows = Text(f"{progress.done:,} rows", style="bold")
-            line.add_row(rows, Text(f"{rate.per_s:,.1f} rows/s", style="cyan"), Text(duration(progress.elapsed_s)))
-        return line
+            yield _fitting(self._speed(), width)
+        yield _fitting(self._figures(), width)
+
+    def _speed(self) -> list[Text]:
+        """The first line's figures, the most important first."""
+        progress, rate = self._progress, Text(f"{self._rate.per_s:,.1f} rows/s", style="cyan")
+        if not progress.total:
+            return [Text(f"{progress.done:,} rows", style="bold"), rate, Text(duration(progress.elapsed_s))]
+        return [
+            Text(f"{progress.done:,}/{progress.total:,}", style="bold"),
+            Text(percent(progress.done, progress.total)),
+            rate,
+            Text(self._time_left(), style="cyan"),
+        ]
 
     def _time_left(self) -> str:
         eta_s = self._rate.eta_s(self._progress)

@@ -18,7 +18,11 @@ _NAME_WIDTH = 40
 
 def render_summary(summary: Summary, console: Console) -> None:
     """Print a summary; sections without content are left out."""
-    console.print(Group(*_sections(summary)))
+    with console.capture() as captured:
+        console.print(Group(*_sections(summary)))
+    for line in captured.get().splitlines():
+        console.file.write(f"{line.rstrip()}\n")  # tables pad to their width, which is noise in a log
+    console.file.flush()
 
 
 def _sections(summary: Summary) -> Iterator[RenderableType]:
@@ -96,8 +100,9 @@ def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     spent = summary.spent
     yield "cost", _cost(summary)
     if spent.possibly_billed_requests:
-        most, unanswered = dollars(spent.possibly_billed_nusd), f"{spent.possibly_billed_requests:,}"
-        yield "", f"at most {most} more: {unanswered} requests whose outcome is unknown may have been billed"
+        known = "" if spent.cost_nusd is None else f"at most {dollars(spent.possibly_billed_nusd)} more: "
+        unanswered = f"{spent.possibly_billed_requests:,} requests whose outcome is unknown"
+        yield "", f"{known}{unanswered} may have been billed"
     if spent.requests:
         yield "tokens", _tokens(spent)
     yield "model", f"{neutral(summary.model)}, task {neutral(summary.task)}, prefix of {summary.prefix_tokens:,} tokens"
