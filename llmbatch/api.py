@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from llmbatch import defaults
 from llmbatch.caller.retry import RetryPolicy
 from llmbatch.errors import ExitCode, RunStopped, UsageError
 from llmbatch.files import replacing
@@ -17,7 +18,7 @@ from llmbatch.pipeline.options import RunOptions, Sending, Tolerance
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
 from llmbatch.readers import ReaderOptions
-from llmbatch.screen.quiet import QuietScreen
+from llmbatch.screen.log import LogScreen
 from llmbatch.summary import Summary
 
 Document = str | Mapping[str, Any]
@@ -86,8 +87,8 @@ def classify(
     base_url: str | None = None,
     review_below: float | None = None,
     reasoning: bool = False,
-    concurrency: int = 32,
-    timeout_s: float = 30.0,
+    concurrency: int = defaults.CONCURRENCY,
+    timeout_s: float = defaults.TIMEOUT_S,
     retries: RetryPolicy | None = None,
     id_field: str | None = None,
     text_fields: Iterable[str] = (),
@@ -178,7 +179,7 @@ def _in_a_thread_of_its_own(options: RunOptions) -> Summary:
 
     def run() -> None:
         try:
-            outcome.append(classify_run(options, QuietScreen()))
+            outcome.append(classify_run(options, LogScreen()))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
             outcome.append(error)
 

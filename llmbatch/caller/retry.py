@@ -8,6 +8,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
+from llmbatch import defaults
 from llmbatch.caller.failures import Action, Failure, RequestFailedError
 
 _REPEATED = frozenset({Action.RETRY, Action.THROTTLE, Action.REASK, Action.ADAPT})
@@ -17,13 +18,13 @@ _REPEATED = frozenset({Action.RETRY, Action.THROTTLE, Action.REASK, Action.ADAPT
 class RetryPolicy:
     """How patient a run is. Waits are in seconds."""
 
-    attempts: int = 4
+    attempts: int = defaults.ATTEMPTS
     """Sends of a row that may fail; throttled ones are not counted, since the server did not take them."""
-    wait_min_s: float = 5.0
-    wait_max_s: float = 120.0
-    max_wait_s: float = 600.0
+    wait_min_s: float = defaults.RETRY_WAIT_MIN_S
+    wait_max_s: float = defaults.RETRY_WAIT_MAX_S
+    max_wait_s: float = defaults.MAX_WAIT_S
     """A server that asks for a longer wait ends the run instead."""
-    reasks: int = 1
+    reasks: int = defaults.REASKS
     """How often a row is asked again after an answer that was of no use."""
     throttled: int = 30
     """Refusals by rate limit that one row bears."""

@@ -8,6 +8,7 @@ import typer
 
 import llmbatch
 from llmbatch.cli import classify, export, prompt, retry, show, simulate
+from llmbatch.cli.options import ENVIRONMENT
 from llmbatch.errors import ExitCode, LLMBatchError
 
 app = typer.Typer(
@@ -18,8 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("classify")(classify.classify)
-app.command("retry")(retry.retry)
+app.command("classify", epilog=ENVIRONMENT)(classify.classify)
+app.command("retry", epilog=ENVIRONMENT)(retry.retry)
 app.command("show")(show.show)
 app.command("export")(export.export)
 app.add_typer(prompt.app, name="prompt")
@@ -51,6 +52,9 @@ def main() -> None:
 
         show_error(error.message, error.hint)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was answered is kept, and the same command goes on\n")
+        sys.exit(ExitCode.SIGINT)
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`). Nothing more can be printed, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,125 +2,47 @@
 
 import shlex
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from llmbatch import defaults
 from llmbatch.cli import options as shared
+from llmbatch.cli import sending
 
 _INPUT_HELP = "Documents: .jsonl, .ndjson, .csv, .tsv, each also .gz; folders, quoted globs, or - for standard input."
 
 
 def classify(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help=_INPUT_HELP, show_default=False)],
-    prompt: Annotated[
-        str | None,
-        typer.Option(
-            "--prompt",
-            "-p",
-            envvar="LLMBATCH_PROMPT",
-            help="Task file, or the name of a packaged one.",
-            show_default="default",
-        ),
-    ] = None,
+    id_field: shared.IdField = None,
+    text_field: shared.TextField = None,
+    input_format: shared.InputFormat = None,
+    strict: shared.Strict = False,
+    prompt: shared.Prompt = None,
     model: shared.Model = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", envvar="LLMBATCH_OUT", help="Run folder.", show_default="INPUT.llmbatch"),
-    ] = None,
-    id_field: Annotated[
-        str | None, typer.Option("--id-field", envvar="LLMBATCH_ID_FIELD", help="Field that names a row.")
-    ] = None,
-    text_field: Annotated[
-        str | None,
-        typer.Option(
-            "--text-field",
-            envvar="LLMBATCH_TEXT_FIELD",
-            help="Field with the text; several are joined: title,body.",
-        ),
-    ] = None,
-    keep: Annotated[
-        str | None,
-        typer.Option(
-            "--keep",
-            envvar="LLMBATCH_KEEP",
-            help="Input fields carried into the results: a,b.",
-            show_default="all but the text",
-        ),
-    ] = None,
-    input_format: Annotated[
-        str | None,
-        typer.Option(
-            "--input-format",
-            envvar="LLMBATCH_INPUT_FORMAT",
-            help="jsonl, csv or tsv, whatever the name says.",
-        ),
-    ] = None,
-    strict: Annotated[
-        bool,
-        typer.Option("--strict", envvar="LLMBATCH_STRICT", help="End at the first row that cannot be read."),
-    ] = False,
-    review_below: Annotated[
-        float | None,
-        typer.Option(
-            "--review-below",
-            min=0,
-            max=1,
-            envvar="LLMBATCH_REVIEW_BELOW",
-            help="Confidence under which a row goes to people.",
-            show_default="0.5",
-        ),
-    ] = None,
-    sample: Annotated[
-        str,
-        typer.Option(
-            "--sample",
-            metavar="P%|N",
-            envvar="LLMBATCH_SAMPLE",
-            help="Random sample of finished rows for a person.",
-        ),
-    ] = "0%",
-    seed: Annotated[int, typer.Option("--seed", envvar="LLMBATCH_SEED", help="Draws another sample.")] = 0,
-    reasoning: Annotated[
-        bool, typer.Option("--reasoning", envvar="LLMBATCH_REASONING", help="Ask for a short rationale too.")
-    ] = False,
-    temperature: Annotated[
-        float | None,
-        typer.Option("--temperature", min=0, max=2, envvar="LLMBATCH_TEMPERATURE", help="Where the model takes one."),
-    ] = None,
-    reasoning_effort: Annotated[
-        str | None,
-        typer.Option(
-            "--reasoning-effort",
-            envvar="LLMBATCH_REASONING_EFFORT",
-            help="For reasoning models.",
-            show_default="the lowest",
-        ),
-    ] = None,
-    max_output_tokens: Annotated[
-        int | None,
-        typer.Option(
-            "--max-output-tokens",
-            min=1,
-            envvar="LLMBATCH_MAX_OUTPUT_TOKENS",
-            help="Ceiling of an answer.",
-            show_default="by the longest label",
-        ),
-    ] = None,
-    base_url: shared.BaseUrl = None,
-    api_version: shared.ApiVersion = None,
-    offline: shared.Offline = False,
-    fault: shared.Fault = None,
-    concurrency: shared.Concurrency = 32,
-    attempts: shared.Attempts = 4,
-    timeout: shared.Timeout = 30.0,
-    retry_wait_min: shared.RetryWaitMin = 5.0,
-    retry_wait_max: shared.RetryWaitMax = 120.0,
-    max_wait: shared.MaxWait = 600.0,
-    reask: shared.Reask = 1,
-    grace: shared.Grace = 20.0,
-    price: shared.Price = None,
+    out: shared.Out = None,
+    keep: shared.Keep = None,
+    review_below: shared.ReviewBelow = None,
+    sample: shared.SampleSize = "0%",
+    seed: shared.Seed = 0,
+    reasoning: shared.Reasoning = False,
+    temperature: shared.Temperature = None,
+    reasoning_effort: shared.ReasoningEffort = None,
+    max_output_tokens: shared.MaxOutputTokens = None,
+    base_url: sending.BaseUrl = None,
+    api_version: sending.ApiVersion = None,
+    offline: sending.Offline = False,
+    fault: sending.Fault = None,
+    concurrency: sending.Concurrency = defaults.CONCURRENCY,
+    attempts: sending.Attempts = defaults.ATTEMPTS,
+    timeout: sending.Timeout = defaults.TIMEOUT_S,
+    retry_wait_min: sending.RetryWaitMin = defaults.RETRY_WAIT_MIN_S,
+    retry_wait_max: sending.RetryWaitMax = defaults.RETRY_WAIT_MAX_S,
+    max_wait: sending.MaxWait = defaults.MAX_WAIT_S,
+    reask: sending.Reask = defaults.REASKS,
+    grace: sending.Grace = defaults.GRACE_S,
+    price: sending.Price = None,
     max_failed: shared.MaxFailed = "0",
     salvage: shared.Salvage = False,
     json: shared.Json = False,
@@ -140,7 +62,7 @@ def classify(
         out=out,
         task=prompt,
         choice=ModelChoice(model, temperature, reasoning_effort, max_output_tokens, reasoning),
-        sending=shared.sending_options(
+        sending=sending.sending_options(
             base_url=base_url,
             api_version=api_version,
             offline=offline,

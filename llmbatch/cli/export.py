@@ -18,8 +18,20 @@ class Format(StrEnum):
 
 def export(
     run: shared.RunPath,
-    format: Annotated[Format, typer.Option("--format", "-f", help="What to write.")] = Format.jsonl,  # noqa: A002
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write into.", show_default="RUN")] = None,
+    format: Annotated[  # noqa: A002 - the option's own name
+        Format, typer.Option("--format", "-f", envvar="LLMBATCH_FORMAT", show_envvar=False, help="What to write.")
+    ] = Format.jsonl,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            envvar="LLMBATCH_EXPORT_OUT",
+            show_envvar=False,
+            help="Folder to write into.",
+            show_default="RUN",
+        ),
+    ] = None,
     quiet: shared.Quiet = False,
 ) -> None:
     """Write results, review, failed and sample again, from the ledger and the input."""

@@ -1,105 +1,183 @@
-"""Options that several commands share, each with its environment variable, and how they become the pipeline's."""
+"""The options of the commands that run, each with its environment variable and its place in the help."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from llmbatch.pipeline.options import Sending
+from llmbatch import defaults
+
+INPUT, TASK, RESULTS, SENDING, SCREEN = "Input", "Task and model", "Results", "Sending", "Screen"
+ROWS = "Which rows"
+"""Panels of the help."""
+
+ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder: INPUT.llmbatch.", show_default=False)]
 
-Model = Annotated[
-    str | None,
-    typer.Option("--model", "-m", envvar="LLMBATCH_MODEL", help="Model to ask. Default: the task's, else gpt-6-luna."),
-]
-BaseUrl = Annotated[
+IdField = Annotated[
     str | None,
     typer.Option(
-        "--base-url",
-        envvar=["LLMBATCH_BASE_URL", "OPENAI_BASE_URL"],
-        help="An OpenAI-compatible endpoint, as https://HOST/v1.",
-        show_default="OpenAI's",
+        "--id-field",
+        envvar="LLMBATCH_ID_FIELD",
+        show_envvar=False,
+        rich_help_panel=INPUT,
+        help="Field that names a row.",
     ),
 ]
-ApiVersion = Annotated[
+TextField = Annotated[
     str | None,
     typer.Option(
-        "--api-version",
-        envvar="LLMBATCH_API_VERSION",
-        help="Azure OpenAI: ask by deployment, with this API version.",
+        "--text-field",
+        envvar="LLMBATCH_TEXT_FIELD",
+        show_envvar=False,
+        rich_help_panel=INPUT,
+        help="Field with the text; several are joined: title,body.",
     ),
 ]
-Offline = Annotated[
+InputFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--input-format",
+        envvar="LLMBATCH_INPUT_FORMAT",
+        show_envvar=False,
+        rich_help_panel=INPUT,
+        help="jsonl, csv or tsv, whatever the name says.",
+    ),
+]
+Strict = Annotated[
     bool,
     typer.Option(
-        "--offline",
-        envvar="LLMBATCH_OFFLINE",
-        help="Ask the built-in offline endpoint: no key, no network, no model.",
+        "--strict",
+        envvar="LLMBATCH_STRICT",
+        show_envvar=False,
+        rich_help_panel=INPUT,
+        help="End at the first row that cannot be read.",
     ),
 ]
-Fault = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--fault",
-        metavar="SPEC",
-        help="With --offline: a fault of the endpoint, as rate_limit=5%. Repeatable.",
-    ),
-]
-Concurrency = Annotated[
-    int,
-    typer.Option("--concurrency", "-c", min=1, envvar="LLMBATCH_CONCURRENCY", help="Requests under way at once."),
-]
-Attempts = Annotated[
-    int, typer.Option("--attempts", min=1, envvar="LLMBATCH_ATTEMPTS", help="Sends of a row before it fails.")
-]
-Timeout = Annotated[
-    float,
-    typer.Option("--timeout", min=0.001, envvar="LLMBATCH_TIMEOUT", help="Seconds that one whole request may take."),
-]
-RetryWaitMin = Annotated[
-    float,
-    typer.Option("--retry-wait-min", min=0, envvar="LLMBATCH_RETRY_WAIT_MIN", help="Shortest back-off, seconds."),
-]
-RetryWaitMax = Annotated[
-    float,
-    typer.Option("--retry-wait-max", min=0, envvar="LLMBATCH_RETRY_WAIT_MAX", help="Longest back-off, seconds."),
-]
-MaxWait = Annotated[
-    float,
-    typer.Option(
-        "--max-wait",
-        min=0,
-        envvar="LLMBATCH_MAX_WAIT",
-        help="Longest wait that a server may ask for, seconds; a longer one ends the run with exit code 7.",
-    ),
-]
-Reask = Annotated[
-    int,
-    typer.Option(
-        "--reask",
-        min=0,
-        envvar="LLMBATCH_REASK",
-        help="How often to ask again after an answer that was of no use.",
-    ),
-]
-Grace = Annotated[
-    float,
-    typer.Option(
-        "--grace",
-        min=0,
-        envvar="LLMBATCH_GRACE",
-        help="Seconds that requests under way may take once the run is stopped.",
-    ),
-]
-Price = Annotated[
+Prompt = Annotated[
     str | None,
     typer.Option(
-        "--price",
-        metavar="IN,CACHED,OUT",
-        envvar="LLMBATCH_PRICE",
-        help="USD per million tokens, for models whose price is not known.",
+        "--prompt",
+        "-p",
+        envvar="LLMBATCH_PROMPT",
+        show_envvar=False,
+        rich_help_panel=TASK,
+        help="Task file, or the name of a packaged one.",
+        show_default="default",
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        envvar="LLMBATCH_MODEL",
+        show_envvar=False,
+        rich_help_panel=TASK,
+        help=f"Model to ask. Default: the task's, else {defaults.MODEL}.",
+    ),
+]
+Reasoning = Annotated[
+    bool,
+    typer.Option(
+        "--reasoning",
+        envvar="LLMBATCH_REASONING",
+        show_envvar=False,
+        rich_help_panel=TASK,
+        help="Ask for a short rationale too.",
+    ),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        "--temperature",
+        min=0,
+        max=2,
+        envvar="LLMBATCH_TEMPERATURE",
+        show_envvar=False,
+        rich_help_panel=TASK,
+        help="Where the model takes one.",
+    ),
+]
+ReasoningEffort = Annotated[
+    str | None,
+    typer.Option(
+        "--reasoning-effort",
+        envvar="LLMBATCH_REASONING_EFFORT",
+        show_envvar=False,
+        rich_help_panel=TASK,
+        help="For reasoning models.",
+        show_default="the lowest",
+    ),
+]
+MaxOutputTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--max-output-tokens",
+        min=1,
+        envvar="LLMBATCH_MAX_OUTPUT_TOKENS",
+        show_envvar=False,
+        rich_help_panel=TASK,
+        help="Ceiling of an answer.",
+        show_default="by the longest label",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        envvar="LLMBATCH_OUT",
+        show_envvar=False,
+        rich_help_panel=RESULTS,
+        help="Run folder.",
+        show_default="INPUT.llmbatch",
+    ),
+]
+Keep = Annotated[
+    str | None,
+    typer.Option(
+        "--keep",
+        envvar="LLMBATCH_KEEP",
+        show_envvar=False,
+        rich_help_panel=RESULTS,
+        help="Input fields carried into the results: a,b.",
+        show_default="all but the text",
+    ),
+]
+ReviewBelow = Annotated[
+    float | None,
+    typer.Option(
+        "--review-below",
+        min=0,
+        max=1,
+        envvar="LLMBATCH_REVIEW_BELOW",
+        show_envvar=False,
+        rich_help_panel=RESULTS,
+        help="Confidence under which a row goes to people.",
+        show_default=str(defaults.REVIEW_BELOW),
+    ),
+]
+SampleSize = Annotated[
+    str,
+    typer.Option(
+        "--sample",
+        metavar="P%|N",
+        envvar="LLMBATCH_SAMPLE",
+        show_envvar=False,
+        rich_help_panel=RESULTS,
+        help="Random sample of finished rows for a person.",
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        envvar="LLMBATCH_SEED",
+        show_envvar=False,
+        rich_help_panel=RESULTS,
+        help="Draws another sample.",
     ),
 ]
 MaxFailed = Annotated[
@@ -108,63 +186,39 @@ MaxFailed = Annotated[
         "--max-failed",
         metavar="N|P%",
         envvar="LLMBATCH_MAX_FAILED",
+        show_envvar=False,
+        rich_help_panel=RESULTS,
         help="Failed rows tolerated before the exit code is 3.",
     ),
 ]
 Salvage = Annotated[
-    bool, typer.Option("--salvage", help="Move damaged lines of the ledger aside and go on with the rest.")
+    bool,
+    typer.Option(
+        "--salvage",
+        envvar="LLMBATCH_SALVAGE",
+        show_envvar=False,
+        rich_help_panel=RESULTS,
+        help="Move damaged lines of the ledger aside and go on with the rest.",
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", envvar="LLMBATCH_JSON", help="Print the summary as one JSON object.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="LLMBATCH_QUIET", help="Say nothing but errors.")]
-
-
-def sending_options(
-    *,
-    base_url: str | None,
-    api_version: str | None,
-    offline: bool,
-    faults: list[str] | None,
-    concurrency: int,
-    attempts: int,
-    timeout_s: float,
-    retry_wait_min_s: float,
-    retry_wait_max_s: float,
-    max_wait_s: float,
-    reask: int,
-    grace_s: float,
-    price: str | None,
-) -> "Sending":
-    """The shared options as the pipeline takes them.
-
-    Raises:
-        UsageError: they do not go together.
-    """
-    from llmbatch.caller.retry import RetryPolicy
-    from llmbatch.errors import UsageError
-    from llmbatch.pipeline.options import Sending
-    from llmbatch.prices import parse_price
-    from llmbatch.simulate import parse_fault
-
-    if faults and not offline:
-        raise UsageError("--fault needs --offline", hint="real endpoints have faults of their own")
-    if retry_wait_min_s > retry_wait_max_s:
-        raise UsageError(f"--retry-wait-min {retry_wait_min_s:g} is more than --retry-wait-max {retry_wait_max_s:g}")
-    for fault in faults or ():
-        parse_fault(fault)
-    return Sending(
-        base_url=base_url,
-        api_version=api_version,
-        offline=offline,
-        offline_arguments=tuple(part for fault in faults or () for part in ("--fault", fault)),
-        concurrency=concurrency,
-        timeout_s=timeout_s,
-        policy=RetryPolicy(
-            attempts=attempts,
-            wait_min_s=retry_wait_min_s,
-            wait_max_s=retry_wait_max_s,
-            max_wait_s=max_wait_s,
-            reasks=reask,
-        ),
-        grace_s=grace_s,
-        price=None if price is None else parse_price(price),
-    )
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        envvar="LLMBATCH_JSON",
+        show_envvar=False,
+        rich_help_panel=SCREEN,
+        help="Print the summary as one JSON object.",
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        envvar="LLMBATCH_QUIET",
+        show_envvar=False,
+        rich_help_panel=SCREEN,
+        help="Say nothing but errors.",
+    ),
+]

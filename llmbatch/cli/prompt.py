@@ -19,8 +19,20 @@ _TaskFile = Annotated[
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.", show_default=False)],
-    label: Annotated[list[str] | None, typer.Option("--label", "-l", help="A label. Repeatable.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="The task's name.", show_default="the file's")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", "-l", envvar="LLMBATCH_PROMPT_LABEL", show_envvar=False, help="A label. Repeatable."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            envvar="LLMBATCH_PROMPT_NAME",
+            show_envvar=False,
+            help="The task's name.",
+            show_default="the file's",
+        ),
+    ] = None,
 ) -> None:
     """Write a task file to fill in."""
     from llmbatch.errors import UsageError
@@ -58,11 +70,27 @@ def check(task: _TaskFile = None, model: shared.Model = None) -> None:
 def render(
     task: _TaskFile = None,
     text: Annotated[
-        str, typer.Option("--text", "-t", help="The document to show it with.")
+        str,
+        typer.Option(
+            "--text", "-t", envvar="LLMBATCH_PROMPT_TEXT", show_envvar=False, help="The document to show it with."
+        ),
     ] = "The document goes here.",
     model: shared.Model = None,
-    reasoning: Annotated[bool, typer.Option("--reasoning", help="As with classify --reasoning.")] = False,
-    prefix: Annotated[bool, typer.Option("--prefix", help="Only the stable prefix, as plain text.")] = False,
+    reasoning: Annotated[
+        bool,
+        typer.Option(
+            "--reasoning", envvar="LLMBATCH_REASONING", show_envvar=False, help="As with classify --reasoning."
+        ),
+    ] = False,
+    prefix: Annotated[
+        bool,
+        typer.Option(
+            "--prefix",
+            envvar="LLMBATCH_PROMPT_PREFIX",
+            show_envvar=False,
+            help="Only the stable prefix, as plain text.",
+        ),
+    ] = False,
 ) -> None:
     """Print exactly what is sent for a document: the request's JSON body."""
     from llmbatch.caller.request import RequestEncoder

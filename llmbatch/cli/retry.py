@@ -4,34 +4,59 @@ from typing import Annotated
 
 import typer
 
+from llmbatch import defaults
 from llmbatch.cli import options as shared
+from llmbatch.cli import sending
 
 
 def retry(
     run: shared.RunPath,
     only: Annotated[
         str | None,
-        typer.Option("--only", metavar="KIND,...", help="Only rows that failed so: timeout,rate_limit."),
+        typer.Option(
+            "--only",
+            envvar="LLMBATCH_ONLY",
+            show_envvar=False,
+            rich_help_panel=shared.ROWS,
+            metavar="KIND,...",
+            help="Only rows that failed so: timeout,rate_limit.",
+        ),
     ] = None,
     review: Annotated[
-        bool, typer.Option("--review", help="The rows in review instead, say with a stronger --model.")
+        bool,
+        typer.Option(
+            "--review",
+            envvar="LLMBATCH_REVIEW",
+            show_envvar=False,
+            rich_help_panel=shared.ROWS,
+            help="The rows in review instead, say with a stronger --model.",
+        ),
     ] = False,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Ask this model about them.", show_default="the run's")
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            envvar="LLMBATCH_RETRY_MODEL",
+            show_envvar=False,
+            rich_help_panel=shared.TASK,
+            help="Ask this model about them.",
+            show_default="the run's",
+        ),
     ] = None,
-    base_url: shared.BaseUrl = None,
-    api_version: shared.ApiVersion = None,
-    offline: shared.Offline = False,
-    fault: shared.Fault = None,
-    concurrency: shared.Concurrency = 32,
-    attempts: shared.Attempts = 4,
-    timeout: shared.Timeout = 30.0,
-    retry_wait_min: shared.RetryWaitMin = 5.0,
-    retry_wait_max: shared.RetryWaitMax = 120.0,
-    max_wait: shared.MaxWait = 600.0,
-    reask: shared.Reask = 1,
-    grace: shared.Grace = 20.0,
-    price: shared.Price = None,
+    base_url: sending.BaseUrl = None,
+    api_version: sending.ApiVersion = None,
+    offline: sending.Offline = False,
+    fault: sending.Fault = None,
+    concurrency: sending.Concurrency = defaults.CONCURRENCY,
+    attempts: sending.Attempts = defaults.ATTEMPTS,
+    timeout: sending.Timeout = defaults.TIMEOUT_S,
+    retry_wait_min: sending.RetryWaitMin = defaults.RETRY_WAIT_MIN_S,
+    retry_wait_max: sending.RetryWaitMax = defaults.RETRY_WAIT_MAX_S,
+    max_wait: sending.MaxWait = defaults.MAX_WAIT_S,
+    reask: sending.Reask = defaults.REASKS,
+    grace: sending.Grace = defaults.GRACE_S,
+    price: sending.Price = None,
     max_failed: shared.MaxFailed = "0",
     salvage: shared.Salvage = False,
     json: shared.Json = False,
@@ -47,7 +72,7 @@ def retry(
         only=frozenset(kind.strip() for kind in (only or "").split(",") if kind.strip()),
         review=review,
         model=model,
-        sending=shared.sending_options(
+        sending=sending.sending_options(
             base_url=base_url,
             api_version=api_version,
             offline=offline,

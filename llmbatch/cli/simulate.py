@@ -4,23 +4,75 @@ from typing import Annotated
 
 import typer
 
+from llmbatch import defaults
+
 
 def simulate(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on loopback; 0 for a free one.")] = 8399,
-    host: Annotated[str, typer.Option("--host", help="Loopback address.")] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port",
+            envvar="LLMBATCH_SIMULATE_PORT",
+            show_envvar=False,
+            min=0,
+            max=65535,
+            help="Port on loopback; 0 for a free one.",
+        ),
+    ] = defaults.SIMULATE_PORT,
+    host: Annotated[
+        str, typer.Option("--host", envvar="LLMBATCH_SIMULATE_HOST", show_envvar=False, help="Loopback address.")
+    ] = "127.0.0.1",
     fault: Annotated[
         list[str] | None,
-        typer.Option("--fault", metavar="SPEC", help="A fault, as rate_limit=5% or quota@100+. Repeatable."),
+        typer.Option(
+            "--fault",
+            envvar="LLMBATCH_SIMULATE_FAULT",
+            show_envvar=False,
+            metavar="SPEC",
+            help="A fault, as rate_limit=5% or quota@100+. Repeatable.",
+        ),
     ] = None,
-    latency: Annotated[float, typer.Option("--latency", min=0, help="Seconds that an answer takes on average.")] = 0.0,
-    rpm: Annotated[int | None, typer.Option("--rpm", min=1, help="Requests a minute, enforced.")] = None,
-    tpm: Annotated[int | None, typer.Option("--tpm", min=1, help="Tokens a minute, enforced.")] = None,
-    api_key: Annotated[str | None, typer.Option("--api-key", help="Refuse every other key.")] = None,
+    latency: Annotated[
+        float,
+        typer.Option(
+            "--latency",
+            envvar="LLMBATCH_SIMULATE_LATENCY",
+            show_envvar=False,
+            min=0,
+            help="Seconds that an answer takes on average.",
+        ),
+    ] = 0.0,
+    rpm: Annotated[
+        int | None,
+        typer.Option(
+            "--rpm", envvar="LLMBATCH_SIMULATE_RPM", show_envvar=False, min=1, help="Requests a minute, enforced."
+        ),
+    ] = None,
+    tpm: Annotated[
+        int | None,
+        typer.Option(
+            "--tpm", envvar="LLMBATCH_SIMULATE_TPM", show_envvar=False, min=1, help="Tokens a minute, enforced."
+        ),
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            "--api-key", envvar="LLMBATCH_SIMULATE_API_KEY", show_envvar=False, help="Refuse every other key."
+        ),
+    ] = None,
     refuse: Annotated[
         list[str] | None,
-        typer.Option("--refuse", metavar="PARAMETER", help="A parameter to refuse, as json_schema. Repeatable."),
+        typer.Option(
+            "--refuse",
+            envvar="LLMBATCH_SIMULATE_REFUSE",
+            show_envvar=False,
+            metavar="PARAMETER",
+            help="A parameter to refuse, as json_schema. Repeatable.",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Draws other faults.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", envvar="LLMBATCH_SIMULATE_SEED", show_envvar=False, help="Draws other faults.")
+    ] = 0,
     until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
 ) -> None:
     """Serve OpenAI's chat-completions protocol on loopback: no model, no key, faults on demand."""

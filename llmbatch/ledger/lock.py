@@ -10,6 +10,15 @@ from pathlib import Path
 from llmbatch.errors import FolderBusy
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether a live process works on the folder."""
+    try:
+        with locked(folder):
+            return False
+    except FolderBusy:
+        return True
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder's lock.

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import NoReturn
 
@@ -35,6 +35,8 @@ from llmbatch.rows import Row
 
 _MORE_ROOM = 4  # times the output ceiling, when an answer was cut
 _LONGEST_KEPT_ANSWER = 2_000
+_PAUSE_S = 1.0  # for everyone, when a server refuses by its rate and names no wait
+_LONGEST_WAIT_S = 10 * 365 * 86400.0  # a server can name any number; a date cannot hold it
 
 
 @dataclass(slots=True)
@@ -134,6 +136,8 @@ class Asker:
         def note(failure: Failure, wait_s: float) -> None:
             self.retries[failure.kind] += 1
             job.retries.append(Retry(failure.kind, failure.status, failure.code, round(wait_s, 3)))
+            if failure.action is Action.THROTTLE and failure.wait_s is None:
+                self._pace.hold(min(wait_s, _PAUSE_S))
 
         loop = retrying(self._policy, sleep=self._sleep, before_sleep=note, random=self._random)
         answer: Answer = await loop(self._attempt, job.attempts, job)
@@ -295,10 +299,11 @@ class Asker:
                 "the endpoint refuses every request by its rate limit",
                 hint="run the same command again later",
             )
+        then = datetime.now(UTC) + timedelta(seconds=min(wait_s, _LONGEST_WAIT_S))
         raise ComeBackLater(
             f"the endpoint asks to wait {wait_s:,.0f} s, longer than --max-wait {self._policy.max_wait_s:,.0f}",
             wait_s=wait_s,
-            hint="run the same command again then",
+            hint=f"run the same command again after {then:%Y-%m-%dT%H:%M:%SZ}",
         )
 
     def _failed(self, job: _Job, failure: Failure) -> LedgerLine:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, replace
 
+from llmbatch import defaults
 from llmbatch.errors import LLMBatchError, UsageError
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
@@ -24,7 +25,7 @@ class EngineSettings:
 
     concurrency: int
     strict: bool = False
-    grace_s: float = 20.0
+    grace_s: float = defaults.GRACE_S
     """How long requests under way may take to finish once the run stops."""
 
 

@@ -3,15 +3,13 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from llmbatch import defaults
 from llmbatch.caller.retry import RetryPolicy
 from llmbatch.errors import UsageError
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.prices import Price
 from llmbatch.readers import ReaderOptions
 from llmbatch.views import Sample
-
-DEFAULT_CONCURRENCY = 32
-DEFAULT_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +53,10 @@ class Sending:
     offline: bool = False
     offline_arguments: tuple[str, ...] = ()
     """Options of `llmbatch simulate` for the offline endpoint, as `--fault`."""
-    concurrency: int = DEFAULT_CONCURRENCY
-    timeout_s: float = DEFAULT_TIMEOUT_S
+    concurrency: int = defaults.CONCURRENCY
+    timeout_s: float = defaults.TIMEOUT_S
     policy: RetryPolicy = RetryPolicy()
-    grace_s: float = 20.0
+    grace_s: float = defaults.GRACE_S
     price: Price | None = None
 
 

@@ -6,15 +6,13 @@ from typing import Any
 
 import orjson
 
+from llmbatch import defaults
 from llmbatch.caller.profile import RequestShape, initial_shape
 from llmbatch.caller.request import Question
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
 from llmbatch.tokens import count_tokens
-
-DEFAULT_MODEL = "gpt-6-luna"
-DEFAULT_REVIEW_BELOW = 0.5
 
 # Models space and round as they like, and some wrap the object in a code fence and a sentence; a run-away answer
 # is still cut short. Room that is not used costs nothing.
@@ -67,7 +65,7 @@ def make_plan(loaded: LoadedTask, choice: ModelChoice, *, offline: bool) -> Plan
         offline: answers of the offline endpoint are never taken for a model's, so their keys differ.
     """
     task = loaded.task
-    model = choice.model or task.model.name or DEFAULT_MODEL
+    model = choice.model or task.model.name or defaults.MODEL
     prefix = build_prefix(task, reasoning=choice.reasoning)
     schema = task.answer_schema(reasoning=choice.reasoning)
     shape = initial_shape(

@@ -62,7 +62,7 @@ def summarise(
         failures=dict(counts.failures),
         parse=dict(expenses.parse.most_common()),
         files={name: str(path) for name, path in counts.files.items()} | {"ledger": str(folder.ledger)},
-        notes=tuple(_notes(record, counts, spent)),
+        notes=tuple(_notes(record, counts, spent, ending)),
         next_commands=tuple(_next_commands(folder, counts.rows, ending)),
     )
 
@@ -105,8 +105,10 @@ def _session(ending: Ending | None) -> Session:
     )
 
 
-def _notes(record: RunRecord, counts: ViewCounts, spent: Spent) -> list[str]:
+def _notes(record: RunRecord, counts: ViewCounts, spent: Spent, ending: Ending | None) -> list[str]:
     notes = []
+    if ending is not None and ending.reason is not None and ending.reason.hint:
+        notes.append(f"To do: {ending.reason.hint}.")
     if spent.cost_nusd is None:
         notes.append(
             f"The price of {record.model} is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million."

@@ -1,25 +1,28 @@
 """A run folder from the outside: classify into it, retry its rows, export and show it."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from llmbatch import defaults
 from llmbatch.caller.client import Endpoint, resolve_endpoint
 from llmbatch.errors import UsageError
 from llmbatch.ledger.line import FAILED, LedgerLine
-from llmbatch.ledger.lock import locked
+from llmbatch.ledger.lock import is_locked, locked
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, now_text
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
-from llmbatch.pipeline.plan import DEFAULT_REVIEW_BELOW, Plan, make_plan
+from llmbatch.pipeline.plan import Plan, make_plan
 from llmbatch.pipeline.report import summarise
 from llmbatch.pipeline.session import Session, SessionPlan
 from llmbatch.pipeline.tally import Expenses
 from llmbatch.progress import Screen
-from llmbatch.summary import Summary
+from llmbatch.summary import RowCounts, Summary
 from llmbatch.task.load import LoadedTask, load_task
-from llmbatch.views import ViewOptions, count_views, make_views
+from llmbatch.views import ViewCounts, ViewOptions, count_views, make_views
 
 
 def classify_run(options: RunOptions, screen: Screen) -> Summary:
@@ -110,16 +113,31 @@ def export_run(path: Path, *, out: Path | None, csv: bool, screen: Screen) -> Su
 def show_run(path: Path) -> Summary:
     """A run folder as it stands, also while another process works on it; nothing is written.
 
+    Where the input is gone, the rows are told as the last session counted them.
+
     Raises:
-        UsageError: no run folder, or its input cannot be read any more.
+        UsageError: no run folder, or its ledger is damaged.
     """
     folder = RunFolder(path)
     record = load_record(folder)
-    plan, source, expenses = _recorded_plan(record), RunInput.again(record.inputs, record.reader, folder), Expenses()
+    if record.state == "running" and not is_locked(folder.path):
+        record = record.model_copy(update={"state": "killed"})
+    expenses = Expenses()
     ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, line: expenses.add(line))
-    options = ViewOptions(record.review_below, record.keep)
-    counts = count_views(source.read_again, key=plan.key, ledger=ledger, options=options)
+    try:
+        source = RunInput.again(record.inputs, record.reader, folder)
+        options = ViewOptions(record.review_below, record.keep)
+        counts = count_views(source.read_again, key=_recorded_plan(record).key, ledger=ledger, options=options)
+    except UsageError as error:
+        if record.totals is None:
+            raise
+        note = f"As the last session counted: {error.message}."
+        return replace(summarise(folder, record, _counted_last(record.totals), expenses), notes=(note,))
     return summarise(folder, record, counts, expenses)
+
+
+def _counted_last(totals: Mapping[str, Any]) -> ViewCounts:
+    return ViewCounts(RowCounts(**totals["rows"]), totals["labels"], totals["failures"], totals["answered_by"], {})
 
 
 def _new_record(
@@ -142,7 +160,7 @@ def _new_record(
         prompt=plan.prompt,
         model=plan.question.model,
         prefix_tokens=plan.prefix_tokens,
-        review_below=DEFAULT_REVIEW_BELOW if review_below is None else review_below,
+        review_below=defaults.REVIEW_BELOW if review_below is None else review_below,
         keep=options.keep,
         sample=options.sample,
         possibly_billed=standing.possibly_billed if standing else {},

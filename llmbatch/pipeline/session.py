@@ -82,7 +82,11 @@ class Session:
         ledger = self._open_ledger()
         try:
             reason = self._ask(ledger)
-            counts = self._make_views(ledger)
+            counts = None
+            try:
+                counts = self._make_views(ledger)
+            except LLMBatchError as error:
+                reason = reason or error
         finally:
             ledger.close()
         if reason is not None and not isinstance(reason, LLMBatchError):
@@ -220,22 +224,23 @@ class Session:
             identity = f"id from {choice.id_field!r}" if choice.id_field else "row numbers for ids"
             self._screen.say(f"{choice.file}: text from {names!r}, {identity}")
 
-    def _make_views(self, ledger: Ledger) -> ViewCounts | None:
-        """The views, or None where they cannot be made now: what was answered is safe in the ledger."""
+    def _make_views(self, ledger: Ledger) -> ViewCounts:
+        """Make the views.
+
+        Raises:
+            StorageFailed: they cannot be written now; what was answered is safe in the ledger.
+            UsageError: the input cannot be read any more.
+        """
         options = ViewOptions(self._record.review_below, self._record.keep, self._record.sample)
         try:
             return make_views(
-                self._folder.path,
-                self._source.read_again,
-                key=self._plan.plan.key,
-                ledger=ledger,
-                options=options,
+                self._folder.path, self._source.read_again, key=self._plan.plan.key, ledger=ledger, options=options
             )
-        except (OSError, LLMBatchError) as error:
-            self._screen.warn(
-                f"results could not be written ({error}); the ledger is whole: llmbatch export makes them"
-            )
-            return None
+        except OSError as error:
+            raise StorageFailed(
+                f"{error.filename or self._folder.path}: cannot write results ({error.strerror}); the ledger is whole",
+                hint=f"make room, then: llmbatch export {self._folder.path}",
+            ) from error
 
     def _sum_up(self, counts: ViewCounts | None, reason: LLMBatchError | None) -> Summary:
         self._expenses.merge(self._tally.expenses)

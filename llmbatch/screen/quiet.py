@@ -7,7 +7,7 @@ from llmbatch.progress import Progress
 
 
 class QuietScreen:
-    """For `--quiet`, and for the Python API."""
+    """For `--quiet`."""
 
     def __enter__(self) -> Self:
         return self

@@ -159,6 +159,38 @@ def test_a_damaged_ledger_is_refused_and_salvaged_on_demand(
     assert accounted(run) == list(range(COUNT))
 
 
+def test_views_that_cannot_be_written_are_told_and_made_later(llmbatch: Program, run: Path) -> None:
+    run.mkdir()
+    (run / ".results.jsonl.new").mkdir()
+    done = llmbatch("classify", "docs.jsonl", "--offline", "--json")
+    assert done.code == 8
+    assert "cannot write results" in done.json["reason"]
+    assert ledger_lines(run) == COUNT
+    (run / ".results.jsonl.new").rmdir()
+    assert llmbatch("export", "docs.llmbatch").code == 0
+    assert accounted(run) == list(range(COUNT))
+
+
+def test_standard_input_that_goes_on_for_ever_can_be_interrupted(llmbatch: Program) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, "classify", "-", "--offline", "--out", "run"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=llmbatch.folder,
+        env=environment(),
+    )
+    assert process.stdin is not None
+    process.stdin.write(b'{"id": 1, "text": "An invoice."}\n')
+    process.stdin.flush()
+    while ledger_lines(llmbatch.folder / "run") < 1:
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    process.communicate()
+    assert accounted(llmbatch.folder / "run") == [0]
+
+
 def test_a_killed_run_takes_its_offline_endpoint_along(llmbatch: Program, run: Path) -> None:
     process = llmbatch.start("classify", "docs.jsonl", "--offline", "--fault", "timeout@20+")
     wait_until(lambda: ledger_lines(run) >= 5, process)

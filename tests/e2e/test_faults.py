@@ -49,6 +49,7 @@ def test_what_all_rows_would_share_stops_the_run_after_one_request(
     assert kind in done.json["reason"]
     assert done.json["rows"]["undone"] >= 29
     assert done.json["next_commands"][0].startswith("llmbatch classify docs.jsonl")
+    assert done.json["notes"][0].startswith("To do: "), "what to do about it is told"
     assert "Traceback" not in done.err
 
 
@@ -207,6 +208,13 @@ def test_a_key_with_a_line_break_is_refused_before_anything_is_sent(llmbatch: Pr
     done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, OPENAI_API_KEY="sk-abc\ndef")
     assert (done.code, server.requests) == (2, 0)
     assert "sk-abc" not in done.err
+
+
+def test_a_base_url_with_a_password_is_refused_and_not_shown(llmbatch: Program) -> None:
+    done = classify(llmbatch, "https://me:hunter2@host.example/v1")
+    assert done.code == 2
+    assert "hunter2" not in done.err
+    assert not (llmbatch.folder / "docs.llmbatch").exists()
 
 
 def test_missing_usage_is_flagged_and_counts_as_possibly_billed(llmbatch: Program, endpoint: StartEndpoint) -> None:

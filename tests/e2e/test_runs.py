@@ -2,11 +2,16 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer._click import Command
+from typer.core import TyperGroup, TyperOption
+from typer.main import get_command
 
 from llmbatch import classify
+from llmbatch.cli.app import app
 from llmbatch.errors import RunStopped
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, accounted, documents, views, write_rows
@@ -151,3 +156,32 @@ def test_help_starts_without_the_heavy_parts(llmbatch: Program) -> None:
     assert done.code == 0
     for heavy in ("openai", "aiohttp", "pydantic", "tiktoken", "genai_prices"):
         assert f" {heavy}\n" not in done.err
+
+
+def test_show_knows_a_run_that_was_killed_and_one_whose_input_is_gone(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(4))
+    ran = llmbatch("classify", "docs.jsonl", "--offline", "--json").json
+    record = llmbatch.folder / "docs.llmbatch" / "run.json"
+    record.write_text(record.read_text().replace('"state":"finished"', '"state":"running"'))
+    assert llmbatch("show", "docs.llmbatch", "--json").json["state"] == "killed"
+    (llmbatch.folder / "docs.jsonl").unlink()
+    shown = llmbatch("show", "docs.llmbatch", "--json").json
+    assert shown["rows"] == ran["rows"]
+    assert "As the last session counted" in shown["notes"][0]
+
+
+def test_every_option_has_an_environment_variable() -> None:
+    missing = [
+        f"{command.name} {parameter.opts}"
+        for command in every_command(get_command(app))
+        for parameter in command.params
+        if isinstance(parameter, TyperOption) and not parameter.hidden and not parameter.envvar
+    ]
+    assert [option for option in missing if "--help" not in option and "--version" not in option] == []
+
+
+def every_command(command: Command) -> Iterator[Command]:
+    yield command
+    if isinstance(command, TyperGroup):
+        for inner in command.commands.values():
+            yield from every_command(inner)

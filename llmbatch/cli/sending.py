@@ -1,0 +1,205 @@
+"""The options that say how requests are sent, and how they become the pipeline's."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmbatch.cli.options import SENDING
+
+if TYPE_CHECKING:
+    from llmbatch.pipeline.options import Sending
+
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        envvar=["LLMBATCH_BASE_URL", "OPENAI_BASE_URL"],
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="An OpenAI-compatible endpoint, as https://HOST/v1.",
+        show_default="OpenAI's",
+    ),
+]
+ApiVersion = Annotated[
+    str | None,
+    typer.Option(
+        "--api-version",
+        envvar="LLMBATCH_API_VERSION",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Azure OpenAI: ask by deployment, with this API version.",
+    ),
+]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        envvar="LLMBATCH_OFFLINE",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Ask the built-in offline endpoint: no key, no network, no model.",
+    ),
+]
+Fault = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault",
+        metavar="SPEC",
+        envvar="LLMBATCH_FAULT",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="With --offline: a fault of the endpoint, as rate_limit=5%. Repeatable.",
+    ),
+]
+Concurrency = Annotated[
+    int,
+    typer.Option(
+        "--concurrency",
+        "-c",
+        min=1,
+        envvar="LLMBATCH_CONCURRENCY",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Requests under way at once.",
+    ),
+]
+Attempts = Annotated[
+    int,
+    typer.Option(
+        "--attempts",
+        min=1,
+        envvar="LLMBATCH_ATTEMPTS",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Sends of a row before it fails.",
+    ),
+]
+Timeout = Annotated[
+    float,
+    typer.Option(
+        "--timeout",
+        min=0.001,
+        envvar="LLMBATCH_TIMEOUT",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Seconds that one whole request may take.",
+    ),
+]
+RetryWaitMin = Annotated[
+    float,
+    typer.Option(
+        "--retry-wait-min",
+        min=0,
+        envvar="LLMBATCH_RETRY_WAIT_MIN",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Shortest back-off, seconds.",
+    ),
+]
+RetryWaitMax = Annotated[
+    float,
+    typer.Option(
+        "--retry-wait-max",
+        min=0,
+        envvar="LLMBATCH_RETRY_WAIT_MAX",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Longest back-off, seconds.",
+    ),
+]
+MaxWait = Annotated[
+    float,
+    typer.Option(
+        "--max-wait",
+        min=0,
+        envvar="LLMBATCH_MAX_WAIT",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Longest wait that a server may ask for, seconds; a longer one ends the run with exit code 7.",
+    ),
+]
+Reask = Annotated[
+    int,
+    typer.Option(
+        "--reask",
+        min=0,
+        envvar="LLMBATCH_REASK",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="How often to ask again after an answer that was of no use.",
+    ),
+]
+Grace = Annotated[
+    float,
+    typer.Option(
+        "--grace",
+        min=0,
+        envvar="LLMBATCH_GRACE",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Seconds that requests under way may take once the run is stopped.",
+    ),
+]
+Price = Annotated[
+    str | None,
+    typer.Option(
+        "--price",
+        metavar="IN,CACHED,OUT",
+        envvar="LLMBATCH_PRICE",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="USD per million tokens, for models whose price is not known.",
+    ),
+]
+
+
+def sending_options(
+    *,
+    base_url: str | None,
+    api_version: str | None,
+    offline: bool,
+    faults: list[str] | None,
+    concurrency: int,
+    attempts: int,
+    timeout_s: float,
+    retry_wait_min_s: float,
+    retry_wait_max_s: float,
+    max_wait_s: float,
+    reask: int,
+    grace_s: float,
+    price: str | None,
+) -> "Sending":
+    """The shared options as the pipeline takes them.
+
+    Raises:
+        UsageError: they do not go together.
+    """
+    from llmbatch.caller.retry import RetryPolicy
+    from llmbatch.errors import UsageError
+    from llmbatch.pipeline.options import Sending
+    from llmbatch.prices import parse_price
+    from llmbatch.simulate import parse_fault
+
+    if faults and not offline:
+        raise UsageError("--fault needs --offline", hint="real endpoints have faults of their own")
+    if retry_wait_min_s > retry_wait_max_s:
+        raise UsageError(f"--retry-wait-min {retry_wait_min_s:g} is more than --retry-wait-max {retry_wait_max_s:g}")
+    for fault in faults or ():
+        parse_fault(fault)
+    return Sending(
+        base_url=base_url,
+        api_version=api_version,
+        offline=offline,
+        offline_arguments=tuple(part for fault in faults or () for part in ("--fault", fault)),
+        concurrency=concurrency,
+        timeout_s=timeout_s,
+        policy=RetryPolicy(
+            attempts=attempts,
+            wait_min_s=retry_wait_min_s,
+            wait_max_s=retry_wait_max_s,
+            max_wait_s=max_wait_s,
+            reasks=reask,
+        ),
+        grace_s=grace_s,
+        price=None if price is None else parse_price(price),
+    )

@@ -1,0 +1,14 @@
+"""Defaults that the command line shows and the pipeline uses: each stands here once, and importing them is cheap."""
+
+MODEL = "gpt-6-luna"
+"""A current small model that the SDK lists and the price data knows."""
+REVIEW_BELOW = 0.5
+CONCURRENCY = 32
+ATTEMPTS = 4
+TIMEOUT_S = 30.0
+RETRY_WAIT_MIN_S = 5.0
+RETRY_WAIT_MAX_S = 120.0
+MAX_WAIT_S = 600.0
+REASKS = 1
+GRACE_S = 20.0
+SIMULATE_PORT = 8399
