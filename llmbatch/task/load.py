@@ -5,8 +5,8 @@ import re
 import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.abc import Traversable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from pydantic import ValidationError
