@@ -95,6 +95,7 @@ class Asker:
         self._tell = tell
         self._encoder = RequestEncoder(plan.question)
         self._parser = AnswerParser(plan.task)
+        self._prefix_bytes = len(plan.question.prefix.encode())
         self._shape = plan.shape
         self._alike: tuple[str, int] = ("", 0)
         self.successes = 0
@@ -218,8 +219,7 @@ class Asker:
         price = self._prices.price(self._plan.question.model)
         if price is None:
             return 0
-        prefix_bytes = len(self._plan.question.prefix.encode())
-        document_tokens = max(len(body) - prefix_bytes, 0)
+        document_tokens = max(len(body) - self._prefix_bytes, 0)
         return price.cost_nusd(
             Usage(input_tokens=self._plan.prefix_tokens + document_tokens, output_tokens=shape.max_output_tokens)
         )
