@@ -1,5 +1,6 @@
 """The program: its commands, and the one place where errors are shown."""
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -45,6 +46,9 @@ def _program(
 
 def main() -> None:
     """Run the program. An error of ours is told in a line or two; a traceback always means a bug."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows no UTF-8 is no reason to fail
     try:
         app()
     except LLMBatchError as error:

@@ -2,6 +2,9 @@
 
 import glob
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -52,19 +55,26 @@ class RunFolder:
         """Whether standard input was copied here, at least in part."""
         return self.stdin_spool.exists() or part_of(self.stdin_spool).exists()
 
-    def create(self) -> None:
-        """Make the folder, private to the user.
+    @contextmanager
+    def created(self) -> Iterator[None]:
+        """The folder, private to the user; made where there is none, and gone again where a UsageError ends the block.
 
         Raises:
-            UsageError: it cannot be made or written.
+            UsageError: it cannot be made.
         """
+        fresh = not self.path.exists()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(
-                f"{self.path}: cannot make the run folder ({error.strerror})",
-                hint="name another one with --out",
+                f"{self.path}: cannot make the run folder ({error.strerror})", hint="name another one with --out"
             ) from None
+        try:
+            yield
+        except UsageError:
+            if fresh:
+                shutil.rmtree(self.path)
+            raise
 
 
 class PossiblyBilled(BaseModel):

@@ -37,8 +37,7 @@ def classify_run(options: RunOptions, screen: Screen) -> Summary:
     endpoint = _endpoint(options.sending, plan)
     folder = RunFolder.for_inputs(options.inputs, options.out)
     source = RunInput.first_read(options.inputs, options.reading, folder)
-    folder.create()
-    with locked(folder.path):
+    with folder.created(), locked(folder.path):
         session_plan = SessionPlan(
             record=_new_record(folder, source, plan, options, endpoint),
             plan=plan,
@@ -98,9 +97,8 @@ def export_run(path: Path, *, out: Path | None, csv: bool, screen: Screen) -> Su
     folder = RunFolder(path)
     record = load_record(folder)
     target = RunFolder(out or path)
-    target.create()
     plan, source, expenses = _recorded_plan(record), RunInput.again(record.inputs, record.reader, folder), Expenses()
-    with locked(folder.path):
+    with target.created(), locked(folder.path):
         ledger, torn = Ledger.open(folder.ledger, on_line=lambda _, line: expenses.add(line))
         if torn is not None:
             screen.warn(f"the ledger's last line was torn; it was moved to {torn.name}")

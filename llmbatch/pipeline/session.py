@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 from llmbatch.caller.client import Caller, Endpoint
-from llmbatch.errors import ExitCode, Interrupted, LLMBatchError, StorageFailed
+from llmbatch.errors import ExitCode, Interrupted, LLMBatchError, StorageFailed, UsageError
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.recover import cut_torn_tail, salvage
@@ -76,7 +76,7 @@ class Session:
         """Do what the plan says and sum up. A guard's stop or a signal is in the summary, not raised.
 
         Raises:
-            UsageError: the ledger is damaged.
+            UsageError: the ledger is damaged, or the input cannot be read from its first row on.
             Exception: a bug, after everything was brought to its end in order.
         """
         ledger = self._open_ledger()
@@ -92,7 +92,10 @@ class Session:
         if reason is not None and not isinstance(reason, LLMBatchError):
             raise reason
         self._sent.close(settled=not isinstance(reason, StorageFailed))
-        return self._sum_up(counts, reason)
+        summary = self._sum_up(counts, reason)
+        if isinstance(reason, UsageError) and not (self._tally.answered or self._tally.skipped):
+            raise reason  # nothing came of it: a mistake to be told, not a run to be summed up
+        return summary
 
     def _open_ledger(self) -> Ledger:
         if self._plan.salvage:

@@ -19,20 +19,20 @@ _NAME_WIDTH = 40
 def render_summary(summary: Summary, console: Console) -> None:
     """Print a summary; sections without content are left out."""
     with console.capture() as captured:
-        console.print(Group(*_sections(summary)))
+        console.print(Group(*_sections(summary, bar="#" if console.options.ascii_only else "█")))
     for line in captured.get().splitlines():
         console.file.write(f"{line.rstrip()}\n")  # tables pad to their width, which is noise in a log
     console.file.flush()
 
 
-def _sections(summary: Summary) -> Iterator[RenderableType]:
+def _sections(summary: Summary, *, bar: str) -> Iterator[RenderableType]:
     yield Text()
     yield _headline(summary)
     if summary.reason:
         yield Text(f"  {neutral(summary.reason, limit=600)}", style="red")
     yield _indented(_rows(summary))
     if any(summary.labels.values()):
-        yield _indented(_labels(summary.labels))
+        yield _indented(_labels(summary.labels, bar))
     yield _indented(_figures(summary))
     for note in summary.notes:
         yield Text(f"  {neutral(note, limit=600)}", style="yellow")
@@ -55,30 +55,34 @@ def _headline(summary: Summary) -> Text:
 
 def _rows(summary: Summary) -> Table:
     rows = summary.rows
-    table = _grid()
     kinds = (
         ("labelled", rows.ok, "green", ""),
         ("review", rows.review, "magenta", "confidence too low: for a person"),
-        ("failed", rows.failed, "red", _counted(summary.failures) if rows.failed or rows.rejected else ""),
+        ("failed", rows.failed, "red", _counted(summary.failures) if rows.failed else ""),
         ("unreadable", rows.rejected, "red", "" if rows.failed else _counted(summary.failures)),
         ("undone", rows.undone, "yellow", "not asked yet"),
     )
-    for name, count, style, remark in kinds:
-        if count or name == "labelled":
-            share = Text(percent(count, rows.total), style="dim")
-            table.add_row(Text(name, style=style), f"{count:,}", share, Text(remark, style="dim"))
+    shown = [kind for kind in kinds if kind[1] or kind[0] == "labelled"]
+    remarked = any(remark for *_, remark in shown)  # rich cuts a column short to make room for an empty one
+    table = _grid(with_remarks=remarked)
+    for name, count, style, remark in shown:
+        cells = [Text(name, style=style), Text(f"{count:,}"), Text(percent(count, rows.total), style="dim")]
+        table.add_row(*cells, *([Text(remark, style="dim")] if remarked else []))
     return table
 
 
-def _labels(labels: Mapping[str, int]) -> Table:
+def _labels(labels: Mapping[str, int], bar: str) -> Table:
     table = _grid()
     ranked = sorted(labels.items(), key=lambda item: -item[1])
     shown = [(name, count) for name, count in ranked if count][:_MOST_LABELS]
     total, most = sum(labels.values()), shown[0][1]
     for name, count in shown:
-        bar = Text("█" * max(round(_BAR_WIDTH * count / most), 1), style="blue")
+        length = max(round(_BAR_WIDTH * count / most), 1)
         table.add_row(
-            Text(neutral(name, limit=_NAME_WIDTH)), f"{count:,}", Text(percent(count, total), style="dim"), bar
+            Text(neutral(name, limit=_NAME_WIDTH)),
+            f"{count:,}",
+            Text(percent(count, total), style="dim"),
+            Text(bar * length, style="blue"),
         )
     hidden = [count for name, count in ranked if (name, count) not in shown]
     if hidden:
@@ -156,12 +160,13 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{neutral(name)} {count:,}" for name, count in ranked)
 
 
-def _grid() -> Table:
+def _grid(*, with_remarks: bool = True) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(overflow="fold", max_width=_NAME_WIDTH)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold")
+    if with_remarks:
+        table.add_column(overflow="fold")
     return table
 
 

@@ -221,6 +221,8 @@ def test_run_folders_are_private(llmbatch: Program) -> None:
         (["classify", "docs.jsonl", "--offline", "--fault", "fire=5%"], "fire"),
         (["classify", "docs.jsonl", "--offline", "--text-field", "nope", "--strict"], "nope"),
         (["classify", "docs.jsonl", "--base-url", "ftp://x"], "base URL"),
+        (["classify", "twice.csv", "--offline"], "same name"),
+        (["classify", "utf16.csv", "--offline"], "UTF-16"),
         (["classify", "docs.jsonl", "--offline", "--price", "1"], "amounts"),
         (["retry", "nowhere"], "run folder"),
         (["show", "nowhere"], "run folder"),
@@ -232,11 +234,14 @@ def test_a_users_mistake_is_told_in_a_line_and_leaves_with_two(
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(1))
     (llmbatch.folder / "docs.txt").touch()
+    (llmbatch.folder / "twice.csv").write_text("id,text,text\n1,a,b\n")
+    (llmbatch.folder / "utf16.csv").write_text("id,text\n1,a\n", encoding="utf-16")
     done = llmbatch(*arguments)
     assert done.code == 2, done.err
     assert said in done.err
     assert "Traceback" not in done.err
     assert done.out == ""
+    assert not list(llmbatch.folder.glob("*.llmbatch")), "a run that never began leaves no folder"
 
 
 def test_a_relative_run_can_be_shown_from_its_path(llmbatch: Program, tmp_path: Path) -> None:

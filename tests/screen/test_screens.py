@@ -91,6 +91,20 @@ def test_a_flawless_run_is_told_on_one_screen() -> None:
     assert rendered(summary()).count("\n") <= 24
 
 
+def test_one_labelled_row_is_told_whole() -> None:
+    shown = rendered(summary(rows=RowCounts(total=1, ok=1), labels={"a": 1}))
+    assert "labelled  1  100%" in shown
+
+
+def test_an_ascii_terminal_gets_ascii_bars() -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="ascii", errors="backslashreplace")
+    render_summary(summary(), Console(file=stream, width=80, markup=False, color_system=None))
+    stream.flush()
+    assert b"####" in written.getvalue()
+    assert b"\\u" not in written.getvalue()
+
+
 def test_an_unknown_price_is_never_zero() -> None:
     shown = rendered(TROUBLED)
     assert "unknown" in shown
