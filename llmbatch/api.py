@@ -87,7 +87,7 @@ def classify(
     base_url: str | None = None,
     review_below: float | None = None,
     reasoning: bool = False,
-    concurrency: int = defaults.CONCURRENCY,
+    concurrency: int | None = None,
     timeout_s: float = defaults.TIMEOUT_S,
     retries: RetryPolicy | None = None,
     id_field: str | None = None,
@@ -106,7 +106,7 @@ def classify(
         base_url: an OpenAI-compatible endpoint; the environment's, then OpenAI's by default.
         review_below: confidence (0..1) under which a row goes to people; 0.5 by default.
         reasoning: ask for a short rationale too.
-        concurrency: requests under way at once.
+        concurrency: requests under way at once; None finds the level that the endpoint keeps up with.
         timeout_s: seconds that one whole request may take.
         retries: how patient to be; `RetryPolicy()` by default.
         id_field: the field that names a row; detected by default.

@@ -3,7 +3,7 @@
 MODEL = "gpt-6-luna"
 """A current small model that the SDK lists and the price data knows."""
 REVIEW_BELOW = 0.5
-CONCURRENCY = 32
+CONCURRENCY = "auto"
 ATTEMPTS = 4
 TIMEOUT_S = 30.0
 RETRY_WAIT_MIN_S = 5.0
@@ -12,3 +12,7 @@ MAX_WAIT_S = 600.0
 REASKS = 1
 GRACE_S = 20.0
 SIMULATE_PORT = 8399
+STOP_AT_FAILURES = 50
+"""Percent of the latest rows."""
+STOP_AT_INVALID = 20
+"""Percent of the latest rows."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -83,13 +84,23 @@ def _api_key(*, azure: bool) -> str | None:
 class Caller:
     """Sends request bodies and gives back decoded answers."""
 
-    def __init__(self, endpoint: Endpoint, *, model: str, timeout_s: float, connections: int) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        model: str,
+        timeout_s: float,
+        connections: int,
+        on_headers: Callable[[Mapping[str, str]], None],
+    ) -> None:
+        """`on_headers` is told the headers of every answer, refusals among them."""
         self._open = partial(_open_client, endpoint, timeout_s, connections)
         self._client: AsyncOpenAI | None = None
         self._path = "/chat/completions"
         if endpoint.api_version is not None:
             self._path = f"/deployments/{quote(model, safe='')}{self._path}"
         self._timeout_s = timeout_s
+        self._on_headers = on_headers
 
     async def send(self, body: bytes) -> Completion:
         """Send one request and decode its answer.
@@ -109,7 +120,10 @@ class Caller:
         except asyncio.CancelledError:
             raise
         except Exception as error:
+            if isinstance(refusal := getattr(error, "response", None), httpx2.Response):
+                self._on_headers(refusal.headers)
             raise RequestFailedError(judge_exception(error)) from error
+        self._on_headers(response.headers)
         try:
             return decode_completion(response.content, response.headers.get("x-request-id"))
         except NotACompletionError as error:

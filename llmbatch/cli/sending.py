@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmbatch import defaults
 from llmbatch.cli.options import SENDING
 
 if TYPE_CHECKING:
@@ -52,15 +53,39 @@ Fault = Annotated[
     ),
 ]
 Concurrency = Annotated[
-    int,
+    str,
     typer.Option(
         "--concurrency",
         "-c",
-        min=1,
+        metavar="N|auto",
         envvar="LLMBATCH_CONCURRENCY",
         show_envvar=False,
         rich_help_panel=SENDING,
-        help="Requests under way at once.",
+        help="Requests under way at once; auto finds the level that the endpoint keeps up with.",
+    ),
+]
+Rpm = Annotated[
+    float | None,
+    typer.Option(
+        "--rpm",
+        min=0.001,
+        envvar="LLMBATCH_RPM",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Requests a minute.",
+        show_default="what the endpoint states",
+    ),
+]
+Tpm = Annotated[
+    float | None,
+    typer.Option(
+        "--tpm",
+        min=0.001,
+        envvar="LLMBATCH_TPM",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Tokens a minute.",
+        show_default="what the endpoint states",
     ),
 ]
 Attempts = Annotated[
@@ -129,6 +154,28 @@ Reask = Annotated[
         help="How often to ask again after an answer that was of no use.",
     ),
 ]
+StopAtFailures = Annotated[
+    str,
+    typer.Option(
+        "--stop-at-failures",
+        metavar="P%",
+        envvar="LLMBATCH_STOP_AT_FAILURES",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Share of the latest 200 rows (of 50 at least) that may fail before the run stops.",
+    ),
+]
+StopAtInvalid = Annotated[
+    str,
+    typer.Option(
+        "--stop-at-invalid",
+        metavar="P%",
+        envvar="LLMBATCH_STOP_AT_INVALID",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="The same for answers of no use, those that were asked again among them.",
+    ),
+]
 Grace = Annotated[
     float,
     typer.Option(
@@ -159,13 +206,17 @@ def sending_options(
     api_version: str | None,
     offline: bool,
     faults: list[str] | None,
-    concurrency: int,
+    concurrency: str,
+    rpm: float | None,
+    tpm: float | None,
     attempts: int,
     timeout_s: float,
     retry_wait_min_s: float,
     retry_wait_max_s: float,
     max_wait_s: float,
     reask: int,
+    stop_at_failures: str,
+    stop_at_invalid: str,
     grace_s: float,
     price: str | None,
 ) -> "Sending":
@@ -174,8 +225,10 @@ def sending_options(
     Raises:
         UsageError: they do not go together.
     """
+    from llmbatch.caller.limits import RateLimits
     from llmbatch.caller.retry import RetryPolicy
     from llmbatch.errors import UsageError
+    from llmbatch.pipeline.guard import GuardSettings, parse_share
     from llmbatch.pipeline.options import Sending
     from llmbatch.prices import parse_price
     from llmbatch.simulate import parse_fault
@@ -191,7 +244,8 @@ def sending_options(
         api_version=api_version,
         offline=offline,
         offline_arguments=tuple(part for fault in faults or () for part in ("--fault", fault)),
-        concurrency=concurrency,
+        concurrency=_parsed_concurrency(concurrency),
+        limits=RateLimits(None if rpm is None else rpm / 60, None if tpm is None else tpm / 60),
         timeout_s=timeout_s,
         policy=RetryPolicy(
             attempts=attempts,
@@ -200,6 +254,19 @@ def sending_options(
             max_wait_s=max_wait_s,
             reasks=reask,
         ),
+        guard=GuardSettings(
+            parse_share(stop_at_failures, "--stop-at-failures"), parse_share(stop_at_invalid, "--stop-at-invalid")
+        ),
         grace_s=grace_s,
         price=None if price is None else parse_price(price),
     )
+
+
+def _parsed_concurrency(text: str) -> int | None:
+    from llmbatch.errors import UsageError
+
+    if text == defaults.CONCURRENCY:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise UsageError(f"--concurrency {text!r} is neither a number from 1 up nor auto")
+    return int(text)

@@ -27,8 +27,10 @@ from llmbatch.errors import ComeBackLater, LLMBatchError, RunStopped
 from llmbatch.ledger.line import FAILED, OK, REVIEW, LedgerLine, Retry, RowError
 from llmbatch.ledger.sent import Sent, SentLog
 from llmbatch.parser import Answer, AnswerParser, InvalidAnswerError
-from llmbatch.pipeline.pace import GivenUpError, Pace, Stop
+from llmbatch.pipeline.pace import Pace
 from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.rates import TokenEstimate
+from llmbatch.pipeline.stop import GivenUpError, Stop
 from llmbatch.prices import PriceBook, Usage
 from llmbatch.redact import Redactor
 from llmbatch.rows import Row
@@ -95,6 +97,7 @@ class Asker:
         self._tell = tell
         self._encoder = RequestEncoder(plan.question)
         self._parser = AnswerParser(plan.task)
+        self._tokens = TokenEstimate(plan.prefix_tokens)
         self._prefix_bytes = len(plan.question.prefix.encode())
         self._shape = plan.shape
         self._alike: tuple[str, int] = ("", 0)
@@ -175,7 +178,8 @@ class Asker:
             self.waiting -= 1
 
     async def _send(self, attempts: Attempts, job: _Job) -> Completion:
-        async with self._pace.slot():
+        document_bytes = len(job.row.text)
+        async with self._pace.slot(self._tokens.of(document_bytes, self._shape.max_output_tokens)):
             job.sent_as = self._shape
             shape = self._shape_for(job)
             body = self._encoder.encode(job.row.text, shape)
@@ -184,10 +188,11 @@ class Asker:
             attempts.sends += 1
             reserved_nusd = self._most_it_can_cost(body, shape)
             self._sent.record(Sent(job.key, attempts.sends, reserved_nusd))
-            known = False
+            known, left_at = False, time.perf_counter()
             try:
                 completion = await self._caller.send(body)
                 known = True
+                self._pace.succeeded(time.perf_counter() - left_at)
             except RequestFailedError as error:
                 known = error.failure.billed is not Billed.UNKNOWN
                 raise
@@ -208,6 +213,7 @@ class Asker:
             job.possibly_billed_nusd += reserved_nusd
             return
         job.usage += completion.usage
+        self._tokens.learn(len(job.row.text), completion.usage.input_tokens)
         price = self._prices.price(answered, asked=asked, service_tier=completion.service_tier)
         if price is None or job.cost_nusd is None:
             job.cost_nusd = None
@@ -235,6 +241,8 @@ class Asker:
         Raises:
             RunStopped: it stops the run.
         """
+        if failure.slow_down:
+            self._pace.congested()
         if self.successes == 0 and failure.on_first is Action.STOP and failure.action is not Action.ADAPT:
             self._halt(failure)
         match failure.action:

@@ -10,7 +10,8 @@ from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.asker import Asker
 from llmbatch.pipeline.feed import Item
-from llmbatch.pipeline.pace import Stop
+from llmbatch.pipeline.guard import Guard
+from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
 from llmbatch.prices import Usage
 from llmbatch.rows import Rejection, Row
@@ -23,7 +24,7 @@ _PROBES = 3  # rows sent one by one while nothing has succeeded yet
 class EngineSettings:
     """How a run works through its rows."""
 
-    concurrency: int
+    most_in_flight: int
     strict: bool = False
     grace_s: float = defaults.GRACE_S
     """How long requests under way may take to finish once the run stops."""
@@ -45,6 +46,7 @@ class Engine:
         tally: SessionTally,
         key: Callable[[str], str],
         is_wanted: Callable[[str], bool],
+        guard: Guard,
         settings: EngineSettings,
     ) -> None:
         self._asker = asker
@@ -54,8 +56,9 @@ class Engine:
         self._tally = tally
         self._key = key
         self._is_wanted = is_wanted
+        self._guard = guard
         self._settings = settings
-        self._room = asyncio.Semaphore(settings.concurrency * _FRESH_AHEAD)
+        self._room = asyncio.Semaphore(settings.most_in_flight * _FRESH_AHEAD)
         self._tasks: set[asyncio.Task[None]] = set()
         self._followers: dict[str, list[Row]] = {}
 
@@ -118,6 +121,8 @@ class Engine:
             line = await self._asker.ask(row, key)
             if line is not None:
                 self._append(line)
+                if not self._stop.is_set and (reason := self._guard.watch(line)) is not None:
+                    self._stop.set(reason)
         except Exception as error:  # noqa: BLE001 - a task's error must not vanish with it
             self._stop.set(error)
         finally:

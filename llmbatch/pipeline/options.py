@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from llmbatch import defaults
+from llmbatch.caller.limits import RateLimits
 from llmbatch.caller.retry import RetryPolicy
 from llmbatch.errors import UsageError
+from llmbatch.pipeline.guard import GuardSettings
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.prices import Price
 from llmbatch.readers import ReaderOptions
@@ -53,9 +55,13 @@ class Sending:
     offline: bool = False
     offline_arguments: tuple[str, ...] = ()
     """Options of `llmbatch simulate` for the offline endpoint, as `--fault`."""
-    concurrency: int = defaults.CONCURRENCY
+    concurrency: int | None = None
+    """Requests under way at once; None finds the level that the endpoint keeps up with."""
+    limits: RateLimits = RateLimits()
+    """The user's own, per second; None leaves them to what the endpoint states."""
     timeout_s: float = defaults.TIMEOUT_S
     policy: RetryPolicy = RetryPolicy()
+    guard: GuardSettings = GuardSettings()
     grace_s: float = defaults.GRACE_S
     price: Price | None = None
 

@@ -16,15 +16,19 @@ from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.recover import cut_torn_tail, salvage
 from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.asker import Asker
+from llmbatch.pipeline.concurrency import Concurrency
 from llmbatch.pipeline.engine import Engine, EngineSettings
 from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import PossiblyBilled, RunFolder, RunRecord, now_text
+from llmbatch.pipeline.guard import Guard
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.offline import offline_endpoint
 from llmbatch.pipeline.options import Sending, Tolerance
-from llmbatch.pipeline.pace import Pace, Stop
+from llmbatch.pipeline.pace import Pace
 from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.rates import Rates
 from llmbatch.pipeline.report import Ending, summarise
+from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import Expenses, SessionTally
 from llmbatch.prices import PriceBook
 from llmbatch.progress import Progress, Screen
@@ -137,12 +141,14 @@ class Session:
 
     async def _work(self, ledger: Ledger, endpoint: Endpoint) -> Exception | None:
         stop, random, sending = Stop(), Random(), self._plan.sending  # noqa: S311 - jitter, not secrets
-        pace = Pace(sending.concurrency, stop, random=random, clock=time.monotonic)
+        concurrency = Concurrency(sending.concurrency)
+        pace = Pace(concurrency, Rates(sending.limits), stop, random=random, clock=time.monotonic)
         caller = Caller(
             endpoint,
             model=self._plan.asked.question.model,
             timeout_s=sending.timeout_s,
-            connections=sending.concurrency,
+            connections=concurrency.most,
+            on_headers=pace.learn,
         )
         asker = Asker(
             plan=self._plan.asked,
@@ -164,7 +170,8 @@ class Session:
             tally=self._tally,
             key=self._plan.plan.key,
             is_wanted=self._plan.wanted(ledger),
-            settings=EngineSettings(sending.concurrency, strict=self._plan.strict, grace_s=sending.grace_s),
+            guard=Guard(sending.guard),
+            settings=EngineSettings(concurrency.most, strict=self._plan.strict, grace_s=sending.grace_s),
         )
         background = [
             asyncio.create_task(self._sync(ledger, stop)),

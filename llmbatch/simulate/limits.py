@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 # What is reported, and not enforced, where no limit was set.
-_REPORTED_RPM, _REPORTED_TPM = 10_000, 10_000_000
+_REPORTED_RPM, _REPORTED_TPM = 600_000, 10_000_000_000
 
 _ROUNDING = 1e-6
 """What floats may lose: whoever waited for exactly the time that was named must pass."""

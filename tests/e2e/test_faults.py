@@ -244,3 +244,14 @@ def test_an_unknown_price_is_told_and_never_zero(llmbatch: Program, endpoint: St
     assert (done.code, done.json["usage"]["cost_usd"]) == (0, None)
     assert "price" in " ".join(done.json["notes"])
     assert "unknown" in done.err
+
+
+def test_a_run_whose_answers_are_of_no_use_stops_itself(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint("--fault", "invented=40%")
+    done = classify(llmbatch, server.url, "--concurrency", "4", count=300)
+    assert done.code == 4
+    assert "--stop-at-invalid 20%" in done.json["reason"]
+    assert server.requests < 150
+    assert done.json["rows"]["undone"] > 200
+    on = classify(llmbatch, server.url, "--stop-at-invalid", "100%", "--stop-at-failures", "100%")
+    assert on.json["rows"]["undone"] == 0

@@ -62,9 +62,9 @@ def test_headers_name_the_request_and_generous_limits() -> None:
     assert answer.request_id.startswith("req_")
     assert answer.headers["openai-version"] == "2020-10-01"
     assert int(answer.headers["openai-processing-ms"]) >= 0
-    assert answer.headers["x-ratelimit-limit-requests"] == "10000"
-    assert answer.headers["x-ratelimit-remaining-requests"] == "9999"
-    assert answer.headers["x-ratelimit-limit-tokens"] == "10000000"
+    assert answer.headers["x-ratelimit-limit-requests"] == "600000"
+    assert answer.headers["x-ratelimit-remaining-requests"] == "599999"
+    assert answer.headers["x-ratelimit-limit-tokens"] == "10000000000"
 
 
 def test_tokens_are_counted_as_the_provider_counts_them() -> None:

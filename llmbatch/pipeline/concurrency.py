@@ -1,0 +1,89 @@
+"""How many requests may be under way at once: a number of the user's, or the level that the endpoint keeps up with."""
+
+import asyncio
+import math
+from collections import deque
+
+_START = 8
+_MOST = 512
+_CUT = 0.7
+"""What a sign of congestion leaves (additive increase, multiplicative decrease; 0.7 to 0.9 are well-tried)."""
+_SLOW = 4.0
+"""Times the fastest answer's latency from which on more at once only makes all wait longer."""
+
+
+class Concurrency:
+    """The limit, found by growing while answers come as fast as before and cutting at refusals and time-outs.
+
+    Until the first sign of congestion it doubles with every round trip, from then on it grows by one. It grows only
+    while at least half of it is in use, and is cut at most once in a round trip, since all requests of one trip
+    meet the same congestion.
+    """
+
+    def __init__(self, fixed: int | None = None) -> None:
+        self._fixed = fixed
+        self._limit = float(fixed or _START)
+        self._probing = True
+        self._fastest_s = math.inf
+        self._typical_s = 0.0
+        self._cut_at = -math.inf
+
+    @property
+    def limit(self) -> int:
+        """Requests that may be under way now."""
+        return int(self._limit)
+
+    @property
+    def most(self) -> int:
+        """Requests that may ever be under way."""
+        return self._fixed or _MOST
+
+    def succeeded(self, in_flight: int, latency_s: float) -> None:
+        """An answer came after so long, while so many were under way."""
+        self._fastest_s = min(self._fastest_s, latency_s)
+        self._typical_s += (latency_s - self._typical_s) / 8
+        if self._fixed is not None or in_flight * 2 < self._limit:
+            return
+        if latency_s > _SLOW * self._fastest_s:
+            self._probing = False
+            return
+        self._limit = min(self._limit + (1.0 if self._probing else 1.0 / self._limit), _MOST)
+
+    def congested(self, now: float) -> None:
+        """A request was refused for its rate, or was not answered in time, at `now` (seconds of any clock)."""
+        self._probing = False
+        if self._fixed is None and now - self._cut_at >= self._typical_s:
+            self._cut_at = now
+            self._limit = max(self._limit * _CUT, 1.0)
+
+
+class Slots:
+    """Places for requests under way, as many as the limit allows at the moment, given in the order of asking."""
+
+    def __init__(self, concurrency: Concurrency) -> None:
+        self._concurrency = concurrency
+        self._taken = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def acquire(self) -> None:
+        """Take a place, waiting for one where there is none."""
+        if self._taken < self._concurrency.limit and not self._waiting:
+            self._taken += 1
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.release()  # it was given in the same instant
+            raise
+
+    def release(self) -> None:
+        """Give a place back."""
+        self._taken -= 1
+        while self._waiting and self._taken < self._concurrency.limit:
+            place = self._waiting.popleft()
+            if not place.done():
+                self._taken += 1
+                place.set_result(None)

@@ -1,0 +1,52 @@
+"""The run's one brake."""
+
+import asyncio
+
+
+class GivenUpError(Exception):
+    """The run is stopping: what has not left yet stays unsent."""
+
+
+class Stop:
+    """The run's one brake. The first reason counts."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self.reason: Exception | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the run is stopping."""
+        return self._event.is_set()
+
+    def set(self, reason: Exception) -> None:
+        """Stop sending, for this reason: an LLMBatchError, or what only a bug can raise."""
+        if self.reason is None:
+            self.reason = reason
+        self._event.set()
+
+    def hurry(self) -> None:
+        """Give up what is under way as well."""
+        self._hurry.set()
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether even the requests under way are given up."""
+        return self._hurry.is_set()
+
+    async def wait(self) -> None:
+        """Until the run stops."""
+        await self._event.wait()
+
+    async def wait_hurried(self) -> None:
+        """Until the requests under way are given up."""
+        await self._hurry.wait()
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep, or raise GivenUpError as soon as the run stops."""
+        try:
+            await asyncio.wait_for(self._event.wait(), seconds)
+        except TimeoutError:
+            return
+        raise GivenUpError

@@ -1,0 +1,35 @@
+"""Against an endpoint that enforces its limits, told nothing: all rows, and next to no refusals."""
+
+import pytest
+
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Program, documents, write_rows
+
+
+@pytest.mark.parametrize("limit", [("--rpm", "3000"), ("--tpm", "4000000")])
+def test_a_stated_limit_is_kept_without_being_told(
+    llmbatch: Program, endpoint: StartEndpoint, limit: tuple[str, str]
+) -> None:
+    server = endpoint(*limit, "--latency", "0.1")
+    write_rows(llmbatch.folder / "docs.jsonl", documents(150))
+    done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--json")
+    assert (done.code, done.json["rows"]["total"]) == (0, 150)
+    refused = server.stats["statuses"].get("429", 0)
+    assert refused <= 0.01 * server.requests
+
+
+def test_the_users_own_limit_is_kept(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint("--rpm", "1200")
+    write_rows(llmbatch.folder / "docs.jsonl", documents(30))
+    done = llmbatch(
+        "classify", "docs.jsonl", "--base-url", server.url, "--rpm", "1200", "--concurrency", "64", "--json"
+    )
+    assert (done.code, done.json["retries"]) == (0, {})
+
+
+def test_concurrency_is_a_number_or_auto(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(1))
+    for wrong in ("0", "-3", "many", "1.5"):
+        done = llmbatch("classify", "docs.jsonl", "--offline", "--concurrency", wrong)
+        assert done.code == 2
+        assert "auto" in done.err
