@@ -14,6 +14,7 @@ from llmbatch.caller.retry import RetryPolicy
 from llmbatch.errors import ExitCode, RunStopped, UsageError
 from llmbatch.files import replacing
 from llmbatch.jsonlines import dump_line
+from llmbatch.money import to_nusd
 from llmbatch.pipeline.options import RunOptions, Sending, Tolerance
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
@@ -93,6 +94,7 @@ def classify(
     id_field: str | None = None,
     text_fields: Iterable[str] = (),
     max_failed: int = 0,
+    max_cost_usd: float | None = None,
 ) -> Run:
     """Label documents; the same as `llmbatch classify`, resuming included.
 
@@ -112,6 +114,7 @@ def classify(
         id_field: the field that names a row; detected by default.
         text_fields: the fields that make up the text; detected by default.
         max_failed: failed rows tolerated before `Run.ok` is false.
+        max_cost_usd: what the run may cost in all, a hard limit; None for none.
 
     Returns:
         The run. Failed rows are in it, not raised.
@@ -119,7 +122,7 @@ def classify(
     Raises:
         UsageError: the input, the task or an option cannot be used; nothing was sent.
         FolderBusy: another process works on the run folder.
-        RunStopped: a guard ended the run: credentials, quota, unknown model. What was answered is kept.
+        RunStopped: a guard or the limit ended the run: credentials, quota, cost. What was answered is kept.
     """
     folder = None if out is None else Path(out)
     if isinstance(documents, str | Path):
@@ -138,6 +141,7 @@ def classify(
             concurrency=concurrency,
             timeout_s=timeout_s,
             policy=retries or RetryPolicy(),
+            max_cost_nusd=None if max_cost_usd is None else to_nusd(max_cost_usd),
         ),
         reading=ReaderOptions(id_field, tuple(text_fields)),
         review_below=review_below,

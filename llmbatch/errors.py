@@ -3,6 +3,7 @@
 LLMBatchError
 ├── UsageError            2   bad option, task file or input
 ├── RunStopped            4   a guard stopped the run: credentials, quota, model, or failures without end
+│   ├── BudgetReached     5
 │   ├── Interrupted     130   SIGINT; 143 for SIGTERM
 │   ├── ComeBackLater     7   the server asks for a longer wait than we may take
 │   └── StorageFailed     8   our own files cannot be written any more
@@ -78,6 +79,12 @@ class Interrupted(RunStopped):
     """SIGINT or SIGTERM: the run ended in order."""
 
     exit_code = ExitCode.SIGINT
+
+
+class BudgetReached(RunStopped):
+    """The next request could cost more than is left of the spending limit."""
+
+    exit_code = ExitCode.BUDGET
 
 
 class StorageFailed(RunStopped):

@@ -187,6 +187,18 @@ Grace = Annotated[
         help="Seconds that requests under way may take once the run is stopped.",
     ),
 ]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost",
+        metavar="USD",
+        min=0,
+        envvar="LLMBATCH_MAX_COST",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="What the run may cost in all, its earlier sessions included: a hard limit, exit code 5.",
+    ),
+]
 Price = Annotated[
     str | None,
     typer.Option(
@@ -219,6 +231,7 @@ def sending_options(
     stop_at_invalid: str,
     grace_s: float,
     price: str | None,
+    max_cost_usd: float | None,
 ) -> "Sending":
     """The shared options as the pipeline takes them.
 
@@ -228,6 +241,7 @@ def sending_options(
     from llmbatch.caller.limits import RateLimits
     from llmbatch.caller.retry import RetryPolicy
     from llmbatch.errors import UsageError
+    from llmbatch.money import to_nusd
     from llmbatch.pipeline.guard import GuardSettings, parse_share
     from llmbatch.pipeline.options import Sending
     from llmbatch.prices import parse_price
@@ -259,6 +273,7 @@ def sending_options(
         ),
         grace_s=grace_s,
         price=None if price is None else parse_price(price),
+        max_cost_nusd=None if max_cost_usd is None else to_nusd(max_cost_usd),
     )
 
 

@@ -27,6 +27,7 @@ from llmbatch.errors import ComeBackLater, LLMBatchError, RunStopped
 from llmbatch.ledger.line import FAILED, OK, REVIEW, LedgerLine, Retry, RowError
 from llmbatch.ledger.sent import Sent, SentLog
 from llmbatch.parser import Answer, AnswerParser, InvalidAnswerError
+from llmbatch.pipeline.budget import Budget
 from llmbatch.pipeline.pace import Pace
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.rates import TokenEstimate
@@ -61,6 +62,10 @@ class _Job:
     sent_as: RequestShape | None = None
     flags: set[str] = field(default_factory=set)
 
+    def may_be_billed(self, at_most_nusd: int) -> None:
+        self.possibly_billed_attempts += 1
+        self.possibly_billed_nusd += at_most_nusd
+
     @property
     def may_have_cost(self) -> bool:
         return self.completion is not None or self.possibly_billed_attempts > 0
@@ -75,6 +80,7 @@ class Asker:
         plan: Plan,
         caller: Caller,
         pace: Pace,
+        budget: Budget,
         stop: Stop,
         sent: SentLog,
         prices: PriceBook,
@@ -87,6 +93,7 @@ class Asker:
         self._plan = plan
         self._caller = caller
         self._pace = pace
+        self._budget = budget
         self._stop = stop
         self._sent = sent
         self._prices = prices
@@ -185,50 +192,59 @@ class Asker:
             body = self._encoder.encode(job.row.text, shape)
             if attempts.sends == 0:
                 job.started_at, job.started = datetime.now(UTC), time.perf_counter()
-            attempts.sends += 1
             reserved_nusd = self._most_it_can_cost(body, shape)
-            self._sent.record(Sent(job.key, attempts.sends, reserved_nusd))
-            known, left_at = False, time.perf_counter()
+            await self._budget.reserve(reserved_nusd)
+            spent_nusd = reserved_nusd  # unless it becomes known, also where the task is cancelled on its way
             try:
+                if self._stop.is_set:
+                    spent_nusd = 0
+                    raise GivenUpError
+                attempts.sends += 1
+                self._sent.record(Sent(job.key, attempts.sends, reserved_nusd))
+                left_at = time.perf_counter()
                 completion = await self._caller.send(body)
-                known = True
                 self._pace.succeeded(time.perf_counter() - left_at)
+                spent_nusd = self._charge(job, completion, reserved_nusd)
             except RequestFailedError as error:
-                known = error.failure.billed is not Billed.UNKNOWN
+                if error.failure.billed is Billed.UNKNOWN:
+                    job.may_be_billed(reserved_nusd)
+                else:
+                    spent_nusd = 0
+                raise
+            except asyncio.CancelledError:
+                job.may_be_billed(reserved_nusd)
                 raise
             finally:
-                if not known:  # also where the task is cancelled: the request may be worked on all the same
-                    job.possibly_billed_attempts += 1
-                    job.possibly_billed_nusd += reserved_nusd
-        self._charge(job, completion, reserved_nusd)
+                self._budget.settle(reserved_nusd, spent_nusd)
         return completion
 
-    def _charge(self, job: _Job, completion: Completion, reserved_nusd: int) -> None:
+    def _charge(self, job: _Job, completion: Completion, reserved_nusd: int) -> int:
+        """Put an answer on the row's bill. Returns what it counts for against the budget, nano-dollars."""
         job.completion = completion
-        asked = self._plan.question.model
-        answered = completion.model or asked
         if completion.usage is None:
             job.flags.add("usage_missing")
-            job.possibly_billed_attempts += 1
-            job.possibly_billed_nusd += reserved_nusd
-            return
+            job.may_be_billed(reserved_nusd)
+            return reserved_nusd
+        asked = self._plan.question.model
         job.usage += completion.usage
         self._tokens.learn(len(job.row.text), completion.usage.input_tokens)
-        price = self._prices.price(answered, asked=asked, service_tier=completion.service_tier)
-        if price is None or job.cost_nusd is None:
+        price = self._prices.price(completion.model or asked, asked=asked, service_tier=completion.service_tier)
+        if price is None:
             job.cost_nusd = None
-        else:
-            job.cost_nusd += price.cost_nusd(completion.usage)
+            return 0
+        cost_nusd = price.cost_nusd(completion.usage)
+        if job.cost_nusd is not None:
+            job.cost_nusd += cost_nusd
+        return cost_nusd
 
     def _most_it_can_cost(self, body: bytes, shape: RequestShape) -> int:
         """Upper bound in nano-dollars: no text has more tokens than bytes, and the prefix's are counted."""
         price = self._prices.price(self._plan.question.model)
         if price is None:
             return 0
-        document_tokens = max(len(body) - self._prefix_bytes, 0)
-        return price.cost_nusd(
-            Usage(input_tokens=self._plan.prefix_tokens + document_tokens, output_tokens=shape.max_output_tokens)
-        )
+        tokens = self._plan.prefix_tokens + max(len(body) - self._prefix_bytes, 0)
+        plain = Usage(input_tokens=tokens, output_tokens=shape.max_output_tokens)
+        return max(price.cost_nusd(plain), price.cost_nusd(replace(plain, cache_write_tokens=tokens)))
 
     def _shape_for(self, job: _Job) -> RequestShape:
         if not job.more_room:

@@ -64,6 +64,8 @@ class Sending:
     guard: GuardSettings = GuardSettings()
     grace_s: float = defaults.GRACE_S
     price: Price | None = None
+    max_cost_nusd: int | None = None
+    """What the run may cost in all its sessions, nano-dollars; None for no limit."""
 
 
 @dataclass(frozen=True, slots=True)

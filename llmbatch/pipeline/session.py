@@ -16,6 +16,7 @@ from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.recover import cut_torn_tail, salvage
 from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.asker import Asker
+from llmbatch.pipeline.budget import Budget
 from llmbatch.pipeline.concurrency import Concurrency
 from llmbatch.pipeline.engine import Engine, EngineSettings
 from llmbatch.pipeline.feed import feed
@@ -141,11 +142,18 @@ class Session:
 
     async def _work(self, ledger: Ledger, endpoint: Endpoint) -> Exception | None:
         stop, random, sending = Stop(), Random(), self._plan.sending  # noqa: S311 - jitter, not secrets
+        prices = PriceBook(None if endpoint.on_loopback else endpoint.base_url, sending.price)
+        model = self._plan.asked.question.model
+        if sending.max_cost_nusd is not None and prices.price(model) is None:
+            return UsageError(
+                f"--max-cost cannot hold: the price of {model} is not known",
+                hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
+            )
         concurrency = Concurrency(sending.concurrency)
         pace = Pace(concurrency, Rates(sending.limits), stop, random=random, clock=time.monotonic)
         caller = Caller(
             endpoint,
-            model=self._plan.asked.question.model,
+            model=model,
             timeout_s=sending.timeout_s,
             connections=concurrency.most,
             on_headers=pace.learn,
@@ -154,9 +162,10 @@ class Session:
             plan=self._plan.asked,
             caller=caller,
             pace=pace,
+            budget=Budget(sending.max_cost_nusd, self._spent_before()),
             stop=stop,
             sent=self._sent,
-            prices=PriceBook(None if endpoint.on_loopback else endpoint.base_url, sending.price),
+            prices=prices,
             policy=sending.policy,
             review_below=self._record.review_below,
             redact=Redactor((endpoint.api_key,)),
@@ -189,6 +198,11 @@ class Session:
             await caller.close()
             self._show_once(asker, pace)
         return stop.reason
+
+    def _spent_before(self) -> int:
+        """What earlier sessions cost and may have cost, nano-dollars."""
+        killed = sum(session.at_most_nusd for session in self._record.possibly_billed.values())
+        return (self._expenses.cost_nusd or 0) + self._expenses.possibly_billed_nusd + killed
 
     async def _sync(self, ledger: Ledger, stop: Stop) -> None:
         """Bring finished rows to the disk in groups, off the loop."""
