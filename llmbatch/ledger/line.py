@@ -1,5 +1,6 @@
 """One line of the ledger: what became of a row, what it took, and what it cost."""
 
+import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -118,6 +119,8 @@ class LedgerLine:
         if data["status"] not in (OK, REVIEW, FAILED) or not _is_key(data["key"]):
             raise ValueError("its status or key is not one")
         known: dict[str, Any] = {name: data[name] for name in _PLAIN if name in data}
+        if isinstance(data["id"], float) and abs(data["id"]) >= _BEYOND_64_BITS:
+            known["id"] = json.loads(raw)["id"]  # it may be an integer, which the quick decoder made a float of
         error, cost = data.get("error"), data.get("cost_usd")
         return cls(
             **known,
@@ -134,6 +137,7 @@ _COMPOSED = {"retries", "usage", "cost_nusd", "possibly_billed_nusd", "flags", "
 _PLAIN = tuple(f.name for f in fields(LedgerLine) if f.name not in _COMPOSED)
 _REQUIRED = {"row", "id", "key", "status", "prompt", "model", "started_at"}
 _KEY_DIGITS = 32
+_BEYOND_64_BITS = 2.0**63
 
 
 def _is_key(key: object) -> bool:
