@@ -127,11 +127,10 @@ def test_bad_rows_are_told_with_their_place_and_shift_nothing(llmbatch: Program)
     assert "raw_base64" in failed[4]
 
 
-def test_tolerated_failures_leave_with_zero(llmbatch: Program) -> None:
+def test_tolerated_failures_leave_with_zero(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    command = ("classify", "docs.jsonl", "--base-url", endpoint().url, "--max-failed")
     write_rows(llmbatch.folder / "docs.jsonl", [*documents(9), b"bad"])
-    assert llmbatch("classify", "docs.jsonl", "--offline", "--max-failed", "1").code == 0
-    assert llmbatch("classify", "docs.jsonl", "--offline", "--max-failed", "10%").code == 0
-    assert llmbatch("classify", "docs.jsonl", "--offline", "--max-failed", "9%").code == 3
+    assert [llmbatch(*command, tolerated).code for tolerated in ("1", "10%", "9%")] == [0, 0, 3]
 
 
 def test_strict_ends_at_the_first_bad_row(llmbatch: Program) -> None:
@@ -177,15 +176,18 @@ def test_several_inputs_and_folders(llmbatch: Program) -> None:
     assert accounted(llmbatch.folder / "run") == [0, 1, 2, 3]
 
 
-def test_the_random_sample_is_the_same_at_every_run_and_grows_with_its_share(llmbatch: Program) -> None:
+def test_the_random_sample_is_the_same_at_every_run_and_grows_with_its_share(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    command = ("classify", "docs.jsonl", "--base-url", endpoint().url, "--sample")
     write_rows(llmbatch.folder / "docs.jsonl", documents(200))
     samples = []
     for share in ("10%", "10%", "30%"):
-        llmbatch("classify", "docs.jsonl", "--offline", "--sample", share)
+        llmbatch(*command, share)
         samples.append({row["row"] for row in views(llmbatch.folder / "docs.llmbatch")["sample"]})
     assert samples[0] == samples[1] < samples[2]
     assert 5 <= len(samples[0]) <= 40
-    llmbatch("classify", "docs.jsonl", "--offline", "--sample", "7")
+    llmbatch(*command, "7")
     assert len(views(llmbatch.folder / "docs.llmbatch")["sample"]) == 7
 
 

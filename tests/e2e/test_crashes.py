@@ -30,7 +30,7 @@ def run(llmbatch: Program) -> Path:
     return llmbatch.folder / "docs.llmbatch"
 
 
-@pytest.mark.parametrize("finished", [1, 25, 60])
+@pytest.mark.parametrize("finished", [1, 60])
 def test_after_a_kill_no_finished_row_is_sent_again(
     llmbatch: Program, endpoint: StartEndpoint, run: Path, finished: int
 ) -> None:
