@@ -48,6 +48,10 @@ def resolve_endpoint(base_url: str | None, api_version: str | None, *, model: st
         raise UsageError("the base URL is not one", hint="give it as https://HOST/v1 by --base-url or OPENAI_BASE_URL")
     if parts.username is not None or parts.password is not None:
         raise UsageError("the base URL holds a user name or password", hint="give the key in OPENAI_API_KEY instead")
+    if parts.query or parts.fragment:
+        raise UsageError(
+            "the base URL holds a ? or #", hint="give it up to its path; --api-version has an option of its own"
+        )
     host = parts.hostname
     on_loopback = host == "localhost" or host.startswith("127.") or host == "::1"
     is_azure_host = host.endswith(_AZURE_HOSTS) and "/openai/v1" not in parts.path

@@ -209,8 +209,9 @@ def test_a_key_with_a_line_break_is_refused_before_anything_is_sent(llmbatch: Pr
     assert "sk-abc" not in done.err
 
 
-def test_a_base_url_with_a_password_is_refused_and_not_shown(llmbatch: Program) -> None:
-    done = classify(llmbatch, "https://me:hunter2@host.example/v1")
+@pytest.mark.parametrize("url", ["https://me:hunter2@host.example/v1", "https://host.example/v1?key=hunter2"])
+def test_a_base_url_with_a_secret_is_refused_and_not_shown(llmbatch: Program, url: str) -> None:
+    done = classify(llmbatch, url)
     assert done.code == 2
     assert "hunter2" not in done.err
     assert not (llmbatch.folder / "docs.llmbatch").exists()
