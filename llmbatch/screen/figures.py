@@ -26,6 +26,11 @@ def _decimals(usd: float) -> int:
     return decimals
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 row`, `1,200 rows`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def duration(seconds: float) -> str:
     """A time span: `0.4s`, `12s`, `3m05s`, `2h07m`."""
     if seconds < 10:  # noqa: PLR2004 - below ten seconds, tenths say something

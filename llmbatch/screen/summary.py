@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmbatch.neutral import neutral
-from llmbatch.screen.figures import dollars, duration, percent
+from llmbatch.screen.figures import counted, dollars, duration, percent
 from llmbatch.summary import Spent, Summary
 
 _MOST_LABELS = 20
@@ -44,7 +44,7 @@ def _headline(summary: Summary) -> Text:
     session = summary.session
     line = Text.assemble((summary.state.capitalize(), style), f"  {neutral(summary.folder)}")
     if session.answered or session.skipped:
-        told = [f"{session.answered:,} rows in {duration(session.elapsed_s)} ({session.rows_per_s:,.1f}/s)"]
+        told = [f"{counted(session.answered, 'row')} in {duration(session.elapsed_s)} ({session.rows_per_s:,.1f}/s)"]
         if session.reused:
             told.append(f"{session.reused:,} of them like another, asked once")
         if session.skipped:
@@ -105,8 +105,8 @@ def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "cost", _cost(summary)
     if spent.possibly_billed_requests:
         known = "" if spent.cost_nusd is None else f"at most {dollars(spent.possibly_billed_nusd)} more: "
-        unanswered = f"{spent.possibly_billed_requests:,} requests whose outcome is unknown"
-        yield "", f"{known}{unanswered} may have been billed"
+        unanswered = counted(spent.possibly_billed_requests, "request")
+        yield "", f"{known}{unanswered} with an unknown outcome may have been billed"
     if spent.requests:
         yield "tokens", _tokens(spent)
     yield "model", f"{neutral(summary.model)}, task {neutral(summary.task)}, prefix of {summary.prefix_tokens:,} tokens"
@@ -122,7 +122,7 @@ def _tokens(spent: Spent) -> str:
     cached = percent(spent.cached_input_tokens, spent.input_tokens)
     thinking = f", {spent.reasoning_tokens:,} of it thinking" if spent.reasoning_tokens else ""
     given = f"{spent.input_tokens:,} in ({cached} cached), {spent.output_tokens:,} out{thinking}"
-    return f"{given}; {spent.requests:,} requests"
+    return f"{given}; {counted(spent.requests, 'request')}"
 
 
 def _cost(summary: Summary) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from llmbatch.progress import Progress
-from llmbatch.screen.figures import Rate, dollars, duration, percent
+from llmbatch.screen.figures import Rate, counted, dollars, duration, percent
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,10 @@ from llmbatch.screen.figures import Rate, dollars, duration, percent
 )
 def test_an_amount_shows_the_digits_that_matter(nusd: int | None, shown: str) -> None:
     assert dollars(nusd) == shown
+
+
+def test_one_is_not_many() -> None:
+    assert [counted(n, "row") for n in (0, 1, 1200)] == ["0 rows", "1 row", "1,200 rows"]
 
 
 @pytest.mark.parametrize(
