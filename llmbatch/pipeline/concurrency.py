@@ -8,8 +8,10 @@ _START = 8
 _MOST = 512
 _CUT = 0.7
 """What a sign of congestion leaves (additive increase, multiplicative decrease; 0.7 to 0.9 are well-tried)."""
-_SLOW = 4.0
-"""Times the fastest answer's latency from which on more at once only makes all wait longer."""
+_SLOW = 3.0
+"""Times the calmest typical latency from which on more at once only makes all wait longer."""
+_SMOOTHING = 8
+"""Answers that a typical latency spans: models answer unevenly, and one slow answer is no congestion."""
 
 
 class Concurrency:
@@ -24,8 +26,9 @@ class Concurrency:
         self._fixed = fixed
         self._limit = float(fixed or _START)
         self._probing = True
-        self._fastest_s = math.inf
+        self._answers = 0
         self._typical_s = 0.0
+        self._calmest_s = math.inf
         self._cut_at = -math.inf
 
     @property
@@ -40,11 +43,13 @@ class Concurrency:
 
     def succeeded(self, in_flight: int, latency_s: float) -> None:
         """An answer came after so long, while so many were under way."""
-        self._fastest_s = min(self._fastest_s, latency_s)
-        self._typical_s += (latency_s - self._typical_s) / 8
+        self._answers += 1
+        self._typical_s += (latency_s - self._typical_s) / min(self._answers, _SMOOTHING)
+        if self._answers >= _SMOOTHING:
+            self._calmest_s = min(self._calmest_s, self._typical_s)
         if self._fixed is not None or in_flight * 2 < self._limit:
             return
-        if latency_s > _SLOW * self._fastest_s:
+        if self._typical_s > _SLOW * self._calmest_s:
             self._probing = False
             return
         self._limit = min(self._limit + (1.0 if self._probing else 1.0 / self._limit), _MOST)

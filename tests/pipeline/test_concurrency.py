@@ -46,11 +46,19 @@ def test_it_does_not_grow_while_half_of_it_is_idle() -> None:
 
 def test_it_does_not_grow_when_answers_only_get_slower() -> None:
     level = Concurrency()
-    level.succeeded(8, 0.01)
+    for _ in range(20):
+        level.succeeded(level.limit, 0.01)
     before = level.limit
     for _ in range(1000):
         level.succeeded(level.limit, 0.5)
     assert level.limit == before
+
+
+def test_one_slow_answer_among_many_does_not_end_the_doubling() -> None:
+    level = Concurrency()
+    for n in range(100):
+        level.succeeded(level.limit, 3.0 if n % 20 == 19 else 0.5)
+    assert level.limit == 108
 
 
 @given(st.lists(st.sampled_from(["success", "congestion"])), st.integers(1, 100))
