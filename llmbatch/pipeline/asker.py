@@ -27,12 +27,12 @@ from llmbatch.errors import ComeBackLater, LLMBatchError, RunStopped
 from llmbatch.ledger.line import FAILED, OK, REVIEW, LedgerLine, Retry, RowError
 from llmbatch.ledger.sent import Sent, SentLog
 from llmbatch.parser import Answer, AnswerParser, InvalidAnswerError
+from llmbatch.pipeline.bill import Bill, Biller
 from llmbatch.pipeline.budget import Budget
 from llmbatch.pipeline.pace import Pace
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.rates import TokenEstimate
 from llmbatch.pipeline.stop import GivenUpError, Stop
-from llmbatch.prices import PriceBook, Usage
 from llmbatch.redact import Redactor
 from llmbatch.rows import Row
 
@@ -53,22 +53,14 @@ class _Job:
     started: float
     attempts: Attempts = field(default_factory=Attempts)
     retries: list[Retry] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
-    cost_nusd: int | None = 0
-    possibly_billed_nusd: int = 0
-    possibly_billed_attempts: int = 0
+    bill: Bill = field(default_factory=Bill)
     completion: Completion | None = None
     more_room: bool = False
     sent_as: RequestShape | None = None
-    flags: set[str] = field(default_factory=set)
-
-    def may_be_billed(self, at_most_nusd: int) -> None:
-        self.possibly_billed_attempts += 1
-        self.possibly_billed_nusd += at_most_nusd
 
     @property
     def may_have_cost(self) -> bool:
-        return self.completion is not None or self.possibly_billed_attempts > 0
+        return self.completion is not None or self.bill.possibly_billed_attempts > 0
 
 
 class Asker:
@@ -83,7 +75,7 @@ class Asker:
         budget: Budget,
         stop: Stop,
         sent: SentLog,
-        prices: PriceBook,
+        biller: Biller,
         policy: RetryPolicy,
         review_below: float,
         redact: Redactor,
@@ -96,7 +88,7 @@ class Asker:
         self._budget = budget
         self._stop = stop
         self._sent = sent
-        self._prices = prices
+        self._biller = biller
         self._policy = policy
         self._review_below = review_below
         self._redact = redact
@@ -105,7 +97,6 @@ class Asker:
         self._encoder = RequestEncoder(plan.question)
         self._parser = AnswerParser(plan.task)
         self._tokens = TokenEstimate(plan.prefix_tokens)
-        self._prefix_bytes = len(plan.question.prefix.encode())
         self._shape = plan.shape
         self._alike: tuple[str, int] = ("", 0)
         self.successes = 0
@@ -185,14 +176,14 @@ class Asker:
             self.waiting -= 1
 
     async def _send(self, attempts: Attempts, job: _Job) -> Completion:
-        document_bytes = len(job.row.text)
-        async with self._pace.slot(self._tokens.of(document_bytes, self._shape.max_output_tokens)):
+        characters = len(job.row.text)
+        async with self._pace.slot(self._tokens.of(characters, self._shape.max_output_tokens)):
             job.sent_as = self._shape
             shape = self._shape_for(job)
             body = self._encoder.encode(job.row.text, shape)
             if attempts.sends == 0:
                 job.started_at, job.started = datetime.now(UTC), time.perf_counter()
-            reserved_nusd = self._most_it_can_cost(body, shape)
+            reserved_nusd = self._biller.most_nusd(body, shape)
             await self._budget.reserve(reserved_nusd)
             spent_nusd = reserved_nusd  # unless it becomes known, also where the task is cancelled on its way
             try:
@@ -204,47 +195,22 @@ class Asker:
                 left_at = time.perf_counter()
                 completion = await self._caller.send(body)
                 self._pace.succeeded(time.perf_counter() - left_at)
-                spent_nusd = self._charge(job, completion, reserved_nusd)
+                job.completion = completion
+                spent_nusd = self._biller.charge(job.bill, completion, reserved_nusd)
+                if completion.usage is not None:
+                    self._tokens.learn(characters, completion.usage.input_tokens)
             except RequestFailedError as error:
                 if error.failure.billed is Billed.UNKNOWN:
-                    job.may_be_billed(reserved_nusd)
+                    job.bill.may_be_billed(reserved_nusd)
                 else:
                     spent_nusd = 0
                 raise
             except asyncio.CancelledError:
-                job.may_be_billed(reserved_nusd)
+                job.bill.may_be_billed(reserved_nusd)
                 raise
             finally:
                 self._budget.settle(reserved_nusd, spent_nusd)
         return completion
-
-    def _charge(self, job: _Job, completion: Completion, reserved_nusd: int) -> int:
-        """Put an answer on the row's bill. Returns what it counts for against the budget, nano-dollars."""
-        job.completion = completion
-        if completion.usage is None:
-            job.flags.add("usage_missing")
-            job.may_be_billed(reserved_nusd)
-            return reserved_nusd
-        asked = self._plan.question.model
-        job.usage += completion.usage
-        self._tokens.learn(len(job.row.text), completion.usage.input_tokens)
-        price = self._prices.price(completion.model or asked, asked=asked, service_tier=completion.service_tier)
-        if price is None:
-            job.cost_nusd = None
-            return 0
-        cost_nusd = price.cost_nusd(completion.usage)
-        if job.cost_nusd is not None:
-            job.cost_nusd += cost_nusd
-        return cost_nusd
-
-    def _most_it_can_cost(self, body: bytes, shape: RequestShape) -> int:
-        """Upper bound in nano-dollars: no text has more tokens than bytes, and the prefix's are counted."""
-        price = self._prices.price(self._plan.question.model)
-        if price is None:
-            return 0
-        tokens = self._plan.prefix_tokens + max(len(body) - self._prefix_bytes, 0)
-        plain = Usage(input_tokens=tokens, output_tokens=shape.max_output_tokens)
-        return max(price.cost_nusd(plain), price.cost_nusd(replace(plain, cache_write_tokens=tokens)))
 
     def _shape_for(self, job: _Job) -> RequestShape:
         if not job.more_room:
@@ -362,12 +328,12 @@ class Asker:
             attempts=job.attempts.sends,
             retries=tuple(job.retries),
             parse=parse,
-            usage=job.usage,
-            cost_nusd=job.cost_nusd,
-            possibly_billed_nusd=job.possibly_billed_nusd,
-            possibly_billed_attempts=job.possibly_billed_attempts,
+            usage=job.bill.usage,
+            cost_nusd=job.bill.cost_nusd,
+            possibly_billed_nusd=job.bill.possibly_billed_nusd,
+            possibly_billed_attempts=job.bill.possibly_billed_attempts,
             latency_s=time.perf_counter() - job.started,
-            flags=tuple(sorted(job.flags)),
+            flags=("usage_missing",) if job.bill.usage_missing else (),
         )
 
     def _kept(self, completion: Completion | None) -> str | None:

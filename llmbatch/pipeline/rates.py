@@ -8,7 +8,7 @@ _SHARE = 0.99
 """Of a stated limit, what is used: clocks differ a little."""
 _BURST_S = 0.1
 """How far behind schedule requests may catch up: a limit with less slack than that is not known."""
-_FIRST_TOKENS_PER_BYTE = 0.3
+_FIRST_TOKENS_PER_CHARACTER = 0.3
 _LEARNING = 0.05
 
 
@@ -51,21 +51,21 @@ class Rates:
 
 
 class TokenEstimate:
-    """Tokens of a request before it is sent, from its bytes; learns from the answers how many a byte comes to."""
+    """Tokens of a request before it is sent, from its length; learns from the answers how many a character comes to."""
 
     def __init__(self, prefix_tokens: int) -> None:
         self._prefix_tokens = prefix_tokens
-        self._per_byte = _FIRST_TOKENS_PER_BYTE
+        self._per_character = _FIRST_TOKENS_PER_CHARACTER
 
-    def of(self, document_bytes: int, max_output_tokens: int) -> float:
+    def of(self, characters: int, max_output_tokens: int) -> float:
         """What a limit on tokens counts: the prompt, and the output limit as if it were used."""
-        return self._prefix_tokens + document_bytes * self._per_byte + max_output_tokens
+        return self._prefix_tokens + characters * self._per_character + max_output_tokens
 
-    def learn(self, document_bytes: int, input_tokens: int) -> None:
+    def learn(self, characters: int, input_tokens: int) -> None:
         """Take note of what a request came to."""
-        if document_bytes > 0:
-            seen = max(input_tokens - self._prefix_tokens, 0) / document_bytes
-            self._per_byte += _LEARNING * (seen - self._per_byte)
+        if characters > 0:
+            seen = max(input_tokens - self._prefix_tokens, 0) / characters
+            self._per_character += _LEARNING * (seen - self._per_character)
 
 
 def _used(limit_per_s: float | None) -> float | None:

@@ -16,6 +16,7 @@ from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.recover import cut_torn_tail, salvage
 from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.asker import Asker
+from llmbatch.pipeline.bill import Biller
 from llmbatch.pipeline.budget import Budget
 from llmbatch.pipeline.concurrency import Concurrency
 from llmbatch.pipeline.engine import Engine, EngineSettings
@@ -165,7 +166,7 @@ class Session:
             budget=Budget(sending.max_cost_nusd, self._spent_before()),
             stop=stop,
             sent=self._sent,
-            prices=prices,
+            biller=Biller(self._plan.asked, prices),
             policy=sending.policy,
             review_below=self._record.review_below,
             redact=Redactor((endpoint.api_key,)),

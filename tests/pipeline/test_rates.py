@@ -48,8 +48,8 @@ def test_the_users_limit_wins_over_the_endpoints() -> None:
     assert left[2][0] - left[1][0] == pytest.approx(1 / 0.99)
 
 
-def test_the_estimate_learns_what_a_byte_comes_to() -> None:
+def test_the_estimate_learns_what_a_character_comes_to() -> None:
     estimate = TokenEstimate(prefix_tokens=1000)
     for _ in range(300):
-        estimate.learn(document_bytes=400, input_tokens=1200)
+        estimate.learn(characters=400, input_tokens=1200)
     assert estimate.of(400, 30) == pytest.approx(1230, abs=1)
