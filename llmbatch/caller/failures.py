@@ -68,6 +68,10 @@ class Failure:
     wait_s: float | None = None
     """What the server asks to wait, seconds; None where it names nothing readable."""
     slow_down: bool = False
+    may_be_outage: bool = False
+    """Not this row's fault: many of these with no answer between them mean that nobody is served."""
+    patience: float = 1.0
+    """How many times the usual back-off this row waits."""
     alike_stops: int | None = None
     on_first: Action | None = None
     repeats: int | None = None
@@ -75,12 +79,11 @@ class Failure:
 
 
 class RequestFailedError(Exception):
-    """A request that came to nothing. `completion` is the answer, where one came and was of no use."""
+    """A request that came to nothing, or whose answer was of no use."""
 
-    def __init__(self, failure: Failure, completion: "Completion | None" = None) -> None:
+    def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
-        self.completion = completion
 
 
 _BILLING_CODES = frozenset(
@@ -106,6 +109,7 @@ _MODEL_CODES = frozenset({"model_not_found", "deploymentnotfound", "model_not_su
 
 _ALIKE = 5  # failures of one kind in a row, with nothing succeeding between, that stop the run
 _NO_COMPLETION_ALIKE = 10
+_NO_CAPACITY_PATIENCE = 4.0
 
 
 def judge_exception(error: BaseException) -> Failure:
@@ -122,7 +126,7 @@ def judge_exception(error: BaseException) -> Failure:
     if isinstance(error, APIConnectionError) or _is_transport_error(error):
         return _judge_connection(error)
     if isinstance(error, TimeoutError):
-        return Failure("timeout", Action.RETRY, "no whole answer in time", Billed.UNKNOWN, slow_down=True)
+        return _timed_out("no whole answer in time")
     if isinstance(error, UnicodeError):
         return Failure("unencodable", Action.FAIL, "the text cannot be sent as UTF-8")
     return Failure(
@@ -202,6 +206,8 @@ def _by_meaning(status: int, code: str, kind: str, message: str, parameter: str)
         return Failure("credentials", Action.STOP, message)
     if status == HTTPStatus.TOO_MANY_REQUESTS and "request too large" in text:
         return Failure("too_long", Action.FAIL, message)
+    if status == HTTPStatus.TOO_MANY_REQUESTS and "resource_unavailable" in codes:
+        return _no_capacity(message)
     if status not in (400, 404, 413, 422):
         return None
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or codes & _TOO_LONG_CODES or "maximum context length" in text:
@@ -219,23 +225,23 @@ def _by_meaning(status: int, code: str, kind: str, message: str, parameter: str)
             on_first=Action.STOP,
             alike_stops=_ALIKE,
         )
-    return Failure("bad_request", Action.FAIL, message, alike_stops=_ALIKE)
+    return Failure("bad_request", Action.FAIL, message, Billed.UNKNOWN, alike_stops=_ALIKE)
 
 
 def _by_status(status: int, message: str) -> Failure:
     match status:
         case 429:
-            return Failure("rate_limit", Action.THROTTLE, message, slow_down=True)
+            return Failure("rate_limit", Action.THROTTLE, message, slow_down=True, may_be_outage=True)
         case 498:
-            return Failure("overloaded", Action.THROTTLE, message, slow_down=True)
+            return _no_capacity(message)
         case 503:
-            return Failure("overloaded", Action.RETRY, message, slow_down=True)
+            return Failure("overloaded", Action.RETRY, message, slow_down=True, may_be_outage=True)
         case 408:
-            return Failure("timeout", Action.RETRY, message, Billed.UNKNOWN, slow_down=True)
+            return _timed_out(message)
         case 409:
             return Failure("conflict", Action.RETRY, message, Billed.UNKNOWN)
         case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return Failure("server_error", Action.RETRY, message, Billed.UNKNOWN)
+            return Failure("server_error", Action.RETRY, message, Billed.UNKNOWN, may_be_outage=True)
         case _ if 300 <= status < 400:  # noqa: PLR2004 - HTTP's redirects
             return Failure(
                 "redirect",
@@ -244,6 +250,17 @@ def _by_status(status: int, message: str) -> Failure:
             )
         case _:
             return Failure("bad_request", Action.FAIL, message, Billed.UNKNOWN, alike_stops=_ALIKE)
+
+
+def _timed_out(message: str) -> Failure:
+    return Failure("timeout", Action.RETRY, message, Billed.UNKNOWN, slow_down=True, may_be_outage=True)
+
+
+def _no_capacity(message: str) -> Failure:
+    """A tier without guarantees has nothing free at the moment; others may be served, so nobody else waits."""
+    return Failure(
+        "overloaded", Action.THROTTLE, message, slow_down=True, may_be_outage=True, patience=_NO_CAPACITY_PATIENCE
+    )
 
 
 def _as_the_server_says(failure: Failure, should_retry: str | None) -> Failure:
@@ -274,10 +291,11 @@ def _judge_connection(error: BaseException) -> Failure:
     if any(isinstance(e, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError) for e in chain):
         return Failure("bad_url", Action.STOP, "the endpoint's URL cannot be used", exit_code=ExitCode.USAGE)
     if any(isinstance(e, aiohttp.ClientConnectorError) for e in chain):
-        return Failure("connection", Action.RETRY, detail)
+        return Failure("connection", Action.RETRY, detail, may_be_outage=True)
     if any(isinstance(e, TimeoutError) for e in chain):
-        return Failure("timeout", Action.RETRY, detail, Billed.UNKNOWN, slow_down=True)
-    return Failure("connection", Action.RETRY, f"the connection was lost ({detail})", Billed.UNKNOWN)
+        return _timed_out(detail)
+    lost = f"the connection was lost ({detail})"
+    return Failure("connection", Action.RETRY, lost, Billed.UNKNOWN, may_be_outage=True)
 
 
 def _is_transport_error(error: BaseException) -> bool:

@@ -44,9 +44,11 @@ class Attempts:
         """How often the row has failed in this way."""
         return sum(failure.kind == kind for failure in self.failures)
 
-    def note(self, failure: Failure) -> None:
-        """Count a failed send by its kind."""
+    def note(self, failure: Failure, *, in_outage: bool = False) -> None:
+        """Count a failed send by its kind. In an outage it says nothing of the row, and uses up no attempt."""
         self.failures.append(failure)
+        if in_outage and failure.may_be_outage:
+            return
         match failure.action:
             case Action.THROTTLE:
                 self.throttled += 1
@@ -123,7 +125,7 @@ class _WaitByFailure(wait_base):
         if failure.wait_s is not None:
             # A little more than asked, so that those who were refused together do not come back together.
             return failure.wait_s * self._random.uniform(1.0, 1.1)
-        return self._backoff(attempts)
+        return self._backoff(attempts) * failure.patience
 
     def _backoff(self, attempts: Attempts) -> float:
         policy = self._policy

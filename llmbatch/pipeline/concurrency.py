@@ -3,6 +3,8 @@
 import asyncio
 import math
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 _START = 8
 _MOST = 512
@@ -54,6 +56,11 @@ class Concurrency:
             return
         self._limit = min(self._limit + (1.0 if self._probing else 1.0 / self._limit), _MOST)
 
+    def restart(self) -> None:
+        """Start out as at the beginning: after an outage, what was found before it says little."""
+        self._limit = float(self._fixed or _START)
+        self._probing = True
+
     def congested(self, now: float) -> None:
         """A request was refused for its rate, or was not answered in time, at `now` (seconds of any clock)."""
         self._probing = False
@@ -70,8 +77,17 @@ class Slots:
         self._taken = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Hold a place, waiting for one where there is none."""
+        await self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
+
     async def acquire(self) -> None:
-        """Take a place, waiting for one where there is none."""
+        """Take a place; `release` gives it back."""
         if self._taken < self._concurrency.limit and not self._waiting:
             self._taken += 1
             return

@@ -97,7 +97,7 @@ class Engine:
             else:
                 await self._room.acquire()
                 task = self._start(item, key)
-                if not self._asker.successes and probes < _PROBES:
+                if not self._asker.labelled and probes < _PROBES:
                     probes += 1
                     await asyncio.wait({task})
 

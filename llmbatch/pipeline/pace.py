@@ -1,11 +1,13 @@
-"""When a request may leave: a slot among those under way, no wait that a server asked for, and the rates kept."""
+"""When a request may leave: no outage, a slot among those under way, no wait by a server's word, the rates kept."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from random import Random
 
+from llmbatch.caller.failures import Action, Failure
 from llmbatch.caller.limits import stated_limits
 from llmbatch.pipeline.concurrency import Concurrency, Slots
+from llmbatch.pipeline.outage import Outage
 from llmbatch.pipeline.rates import Rates
 from llmbatch.pipeline.stop import GivenUpError, Stop
 
@@ -13,14 +15,22 @@ _LEARN_FIRST, _LEARN_EVERY = 16, 32
 
 
 class Pace:
-    """What all requests of a run share on their way out."""
+    """What all requests of a run share on their way out, and what their outcomes teach."""
 
     def __init__(
-        self, concurrency: Concurrency, rates: Rates, stop: Stop, *, random: Random, clock: Callable[[], float]
+        self,
+        concurrency: Concurrency,
+        rates: Rates,
+        outage: Outage,
+        stop: Stop,
+        *,
+        random: Random,
+        clock: Callable[[], float],
     ) -> None:
         self._concurrency = concurrency
         self._slots = Slots(concurrency)
         self._rates = rates
+        self._outage = outage
         self._stop = stop
         self._random = random
         self._clock = clock
@@ -30,13 +40,13 @@ class Pace:
 
     @property
     def held_s(self) -> float:
-        """Seconds until requests may leave again; 0 where they may now."""
+        """Seconds until requests may leave again, by a server's word; 0 where they may now."""
         return max(self._held_until - self._clock(), 0.0)
 
     @property
-    def limit(self) -> int:
-        """Requests that may be under way now."""
-        return self._concurrency.limit
+    def outage_s(self) -> float:
+        """Seconds that an outage has lasted; 0 where there is none."""
+        return self._outage.lasts_s
 
     def hold(self, seconds: float) -> None:
         """Nobody sends for so long: a server's wait is a floor for all rows, not only for the one that met it."""
@@ -48,13 +58,25 @@ class Pace:
         if self._answers <= _LEARN_FIRST or self._answers % _LEARN_EVERY == 0:
             self._rates.learn(stated_limits(headers))
 
-    def congested(self) -> None:
-        """Fewer at once: the endpoint refuses, or does not answer in time."""
-        self._concurrency.congested(self._clock())
-
-    def succeeded(self, latency_s: float) -> None:
-        """The endpoint keeps up."""
+    def answered(self, latency_s: float) -> bool:
+        """The endpoint keeps up. True where this answer ends an outage: then requests start out as at the beginning."""
         self._concurrency.succeeded(self.in_flight, latency_s)
+        is_back = self._outage.answered()
+        if is_back:
+            self._concurrency.restart()
+        return is_back
+
+    def failed(self, failure: Failure) -> None:
+        """A request failed: fewer at once, a wait for everyone, or an outage, as the failure says.
+
+        Raises:
+            ComeBackLater: an outage has lasted too long.
+        """
+        if failure.slow_down:
+            self._concurrency.congested(self._clock())
+        if failure.wait_s is not None and failure.action in (Action.THROTTLE, Action.RETRY):
+            self.hold(failure.wait_s)
+        self._outage.failed(failure)
 
     @asynccontextmanager
     async def slot(self, tokens: float) -> AsyncIterator[None]:
@@ -63,16 +85,17 @@ class Pace:
         Raises:
             GivenUpError: the run stopped before the request left.
         """
-        await self._slots.acquire()
-        try:
-            await self._until_allowed(tokens)
-            self.in_flight += 1
-            try:
-                yield
-            finally:
-                self.in_flight -= 1
-        finally:
-            self._slots.release()
+        while True:
+            async with self._outage.passage() as is_probe, self._slots.place():
+                await self._until_allowed(tokens)
+                if self._outage.is_on and not is_probe:
+                    continue  # it began while this request waited
+                self.in_flight += 1
+                try:
+                    yield
+                finally:
+                    self.in_flight -= 1
+                return
 
     async def _until_allowed(self, tokens: float) -> None:
         while (held_s := self.held_s) > 0:

@@ -15,10 +15,12 @@ from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.recover import cut_torn_tail, salvage
 from llmbatch.ledger.sent import SentLog
+from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.asker import Asker
 from llmbatch.pipeline.bill import Biller
 from llmbatch.pipeline.budget import Budget
 from llmbatch.pipeline.concurrency import Concurrency
+from llmbatch.pipeline.consequences import Consequences
 from llmbatch.pipeline.engine import Engine, EngineSettings
 from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import PossiblyBilled, RunFolder, RunRecord, now_text
@@ -26,10 +28,13 @@ from llmbatch.pipeline.guard import Guard
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.offline import offline_endpoint
 from llmbatch.pipeline.options import Sending, Tolerance
+from llmbatch.pipeline.outage import Outage
 from llmbatch.pipeline.pace import Pace
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.rates import Rates
 from llmbatch.pipeline.report import Ending, summarise
+from llmbatch.pipeline.retry_budget import RetryBudget
+from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import Expenses, SessionTally
 from llmbatch.prices import PriceBook
@@ -143,6 +148,7 @@ class Session:
 
     async def _work(self, ledger: Ledger, endpoint: Endpoint) -> Exception | None:
         stop, random, sending = Stop(), Random(), self._plan.sending  # noqa: S311 - jitter, not secrets
+        clock, tell = time.monotonic, self._screen.warn
         prices = PriceBook(None if endpoint.on_loopback else endpoint.base_url, sending.price)
         model = self._plan.asked.question.model
         if sending.max_cost_nusd is not None and prices.price(model) is None:
@@ -151,7 +157,11 @@ class Session:
                 hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
             )
         concurrency = Concurrency(sending.concurrency)
-        pace = Pace(concurrency, Rates(sending.limits), stop, random=random, clock=time.monotonic)
+        outage = Outage(stop, longest_s=sending.policy.max_wait_s, random=random, clock=clock, tell=tell)
+        pace = Pace(concurrency, Rates(sending.limits), outage, stop, random=random, clock=clock)
+        redact = Redactor((endpoint.api_key,))
+        adaptation = Adaptation(self._plan.asked.shape, redact=redact, tell=tell)
+        retry_budget = RetryBudget(stop, clock=clock)
         caller = Caller(
             endpoint,
             model=model,
@@ -159,19 +169,27 @@ class Session:
             connections=concurrency.most,
             on_headers=pace.learn,
         )
-        asker = Asker(
+        sender = Sender(
             plan=self._plan.asked,
             caller=caller,
             pace=pace,
+            adaptation=adaptation,
+            retry_budget=retry_budget,
             budget=Budget(sending.max_cost_nusd, self._spent_before()),
-            stop=stop,
             sent=self._sent,
             biller=Biller(self._plan.asked, prices),
+            stop=stop,
+        )
+        asker = Asker(
+            plan=self._plan.asked,
+            sender=sender,
+            consequences=Consequences(pace, adaptation, sending.policy, redact),
+            retry_budget=retry_budget,
+            stop=stop,
             policy=sending.policy,
             review_below=self._record.review_below,
-            redact=Redactor((endpoint.api_key,)),
+            redact=redact,
             random=random,
-            tell=self._screen.warn,
         )
         engine = Engine(
             asker=asker,

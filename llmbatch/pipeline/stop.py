@@ -43,10 +43,18 @@ class Stop:
         """Until the requests under way are given up."""
         await self._hurry.wait()
 
-    async def sleep(self, seconds: float) -> None:
-        """Sleep, or raise GivenUpError as soon as the run stops."""
+    async def sleep(self, seconds: float, *, or_until: asyncio.Event | None = None) -> None:
+        """Sleep for so long, or until an event.
+
+        Raises:
+            GivenUpError: the run stopped meanwhile.
+        """
+        events = (self._event,) if or_until is None else (self._event, or_until)
+        waiting = {asyncio.ensure_future(event.wait()) for event in events}
         try:
-            await asyncio.wait_for(self._event.wait(), seconds)
-        except TimeoutError:
-            return
-        raise GivenUpError
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        if self._event.is_set():
+            raise GivenUpError

@@ -82,6 +82,8 @@ TABLE = [
     (400, openai_error(code="unsupported_parameter", param="max_tokens"), "bad_parameter", Action.ADAPT),
     (400, openai_error("Invalid 'response_format'", param="response_format"), "bad_parameter", Action.ADAPT),
     (422, {"detail": "extra inputs are not permitted: response_format"}, "bad_parameter", Action.ADAPT),
+    (429, openai_error("no capacity", code="resource_unavailable"), "overloaded", Action.THROTTLE),
+    (498, openai_error("no capacity"), "overloaded", Action.THROTTLE),
     (400, openai_error("something is odd"), "bad_request", Action.FAIL),
     (418, openai_error("teapot"), "bad_request", Action.FAIL),
     (307, "", "redirect", Action.STOP),
@@ -95,12 +97,12 @@ def test_each_status_and_code_has_its_action(status: int, body: Any, kind: str, 
     assert failure.status == status
 
 
-@pytest.mark.parametrize("status", [500, 502, 504, 408, 409])
+@pytest.mark.parametrize("status", [500, 502, 504, 408, 409, 400, 418])
 def test_a_request_that_may_have_been_worked_on_stays_charged(status: int) -> None:
     assert judged(status, openai_error()).billed is Billed.UNKNOWN
 
 
-@pytest.mark.parametrize("status", [429, 401, 404, 400])
+@pytest.mark.parametrize("status", [429, 401, 404, 413])
 def test_a_refused_request_costs_nothing(status: int) -> None:
     assert judged(status, openai_error()).billed is Billed.NO
 

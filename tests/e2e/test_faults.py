@@ -107,12 +107,12 @@ PASSING = {
     "rate_limit_html": "rate_limit",
     "server_error": "server_error",
     "bad_gateway": "server_error",
+    "invented": "invalid",
     "overloaded": "overloaded",
     "reset": "connection",
     "cut": "connection",
     "conflict": "conflict",
     "request_timeout": "timeout",
-    "invented": "invalid",
     "empty": "empty",
     "truncated": "truncated",
     "not_json": "not_a_completion",
@@ -135,9 +135,10 @@ def test_a_request_that_does_not_end_is_given_up_at_its_deadline(llmbatch: Progr
     assert done.json["usage"]["possibly_billed_requests"] == 2
 
 
-def test_an_endpoint_that_is_not_there_fails_the_rows_after_their_attempts(llmbatch: Program) -> None:
+def test_an_endpoint_that_is_not_there_ends_the_run_after_the_first_rows_attempts(llmbatch: Program) -> None:
     done = classify(llmbatch, "http://127.0.0.1:9/v1", count=3)
-    assert (done.code, done.json["failures"]) == (3, {"connection": 3})
+    assert (done.code, done.json["rows"]["undone"]) == (7, 3)
+    assert "serves nobody (connection)" in done.json["reason"]
     assert done.json["usage"]["cost_usd"] == 0
     assert done.json["usage"]["possibly_billed_requests"] == 0, "nothing left, so nothing can have been billed"
 

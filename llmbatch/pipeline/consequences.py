@@ -1,0 +1,118 @@
+"""What a failure means beyond its row: the pace, another request form, or the end of the run."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+
+from llmbatch.caller.failures import Action, Failure
+from llmbatch.caller.retry import RetryPolicy
+from llmbatch.errors import ComeBackLater, RunStopped
+from llmbatch.pipeline.adaptation import Adaptation
+from llmbatch.pipeline.job import Job
+from llmbatch.pipeline.pace import Pace
+from llmbatch.redact import Redactor
+
+_PAUSE_S = 1.0
+_LONGEST_WAIT_S = 10 * 365 * 86400.0  # a server can name any number; a date cannot hold it
+
+
+class Consequences:
+    """Acts on failures for the whole run. Counts what it has seen, since the first rows and runs alike weigh more."""
+
+    def __init__(self, pace: Pace, adaptation: Adaptation, policy: RetryPolicy, redact: Redactor) -> None:
+        self._pace = pace
+        self._adaptation = adaptation
+        self._policy = policy
+        self._redact = redact
+        self._alike: tuple[str, int] = ("", 0)
+        self.labelled = 0
+        """Rows that got a label in this session."""
+
+    def row_labelled(self) -> None:
+        """A row got its label: whatever failed before, not all rows fail alike."""
+        self.labelled += 1
+        self._alike = ("", 0)
+
+    def attempt_failed(self, failure: Failure, job: Job) -> Failure:
+        """Do what the failure of an attempt asks of the whole run, and count it.
+
+        Returns:
+            The failure as it now stands for the row.
+
+        Raises:
+            RunStopped: it stops the run.
+        """
+        in_outage = self._pace.outage_s > 0
+        if not self.labelled and failure.on_first is Action.STOP and failure.action is not Action.ADAPT:
+            self._halt(failure)
+        if failure.wait_s is not None and failure.wait_s > self._policy.max_wait_s:
+            self._halt_until(failure.wait_s)
+        if failure.action is Action.STOP:
+            self._halt(failure)
+        self._pace.failed(failure)
+        if failure.action is Action.ADAPT:
+            failure = self._adapted(failure, job)
+        elif failure.action is Action.REASK and failure.kind == "truncated":
+            job.more_room = True
+        self._count_alike(failure)
+        job.attempts.note(failure, in_outage=in_outage)
+        return failure
+
+    def will_be_repeated(self, failure: Failure, wait_s: float) -> None:
+        """An attempt will be repeated after so long. A refusal that names no wait holds everyone, for a moment."""
+        if failure.action is Action.THROTTLE and failure.wait_s is None:
+            self._pace.hold(min(wait_s, _PAUSE_S))
+
+    def row_failed(self, failure: Failure) -> None:
+        """A row has used up its attempts.
+
+        Raises:
+            RunStopped: nothing has been answered yet, and it is the endpoint that fails: so would every other row.
+        """
+        if failure.may_be_outage and not self.labelled:
+            raise ComeBackLater(
+                f"the endpoint serves nobody ({failure.kind}): {self._redact(failure.message)}",
+                hint="check --base-url, or run the same command again later",
+            )
+
+    def _adapted(self, failure: Failure, job: Job) -> Failure:
+        if self._adaptation.adapt(failure, job.sent_as):
+            return failure
+        if not self.labelled:
+            self._halt(failure)
+        return replace(failure, action=Action.FAIL)
+
+    def _count_alike(self, failure: Failure) -> None:
+        if failure.alike_stops is None:
+            return
+        kind, count = self._alike
+        self._alike = (failure.kind, count + 1 if kind == failure.kind else 1)
+        if self._alike[1] >= failure.alike_stops and failure.action is not Action.ADAPT:
+            self._halt(failure, f"{self._alike[1]} requests in a row failed alike: ")
+
+    def _halt(self, failure: Failure, why: str = "") -> NoReturn:
+        status = f" (HTTP {failure.status})" if failure.status else ""
+        raise RunStopped(
+            f"{why}{failure.kind}{status}: {self._redact(failure.message)}",
+            hint=_HINTS.get(failure.kind),
+            exit_code=failure.exit_code,
+        )
+
+    def _halt_until(self, wait_s: float) -> NoReturn:
+        then = datetime.now(UTC) + timedelta(seconds=min(wait_s, _LONGEST_WAIT_S))
+        raise ComeBackLater(
+            f"the endpoint asks to wait {wait_s:,.0f} s, longer than --max-wait {self._policy.max_wait_s:,.0f}",
+            wait_s=wait_s,
+            hint=f"run the same command again after {then:%Y-%m-%dT%H:%M:%SZ}",
+        )
+
+
+_HINTS = {
+    "quota": "top up the account or raise its limit, then run the same command again: finished rows are kept",
+    "credentials": "check OPENAI_API_KEY (and the project's permissions), then run the same command again",
+    "model_not_found": "check --model and --base-url: the endpoint does not serve this model to you",
+    "bad_parameter": "the endpoint takes none of the request forms that llmbatch knows; check --model and --base-url",
+    "not_a_completion": "check --base-url: it should end in /v1 and not lead to a login page or a proxy",
+    "redirect": "give the final address as --base-url",
+    "tls": "check the certificate, or the SSL_CERT_FILE that names your own authority",
+}

@@ -1,0 +1,95 @@
+"""A row under way, and the ledger line that it ends as."""
+
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from llmbatch.caller.completion import Completion
+from llmbatch.caller.failures import Billed, Failure
+from llmbatch.caller.profile import RequestShape
+from llmbatch.caller.retry import Attempts
+from llmbatch.ledger.line import FAILED, OK, REVIEW, LedgerLine, Retry, RowError
+from llmbatch.parser import Answer
+from llmbatch.pipeline.bill import Bill
+from llmbatch.pipeline.plan import Plan
+from llmbatch.redact import Redactor
+from llmbatch.rows import Row
+
+_LONGEST_KEPT_ANSWER = 2_000
+
+
+@dataclass(slots=True)
+class Job:
+    """What a row's attempts have come to so far. Only its own task touches it."""
+
+    row: Row
+    key: str
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When it was first sent; waiting for a slot does not count."""
+    started: float = field(default_factory=time.perf_counter)
+    attempts: Attempts = field(default_factory=Attempts)
+    retries: list[Retry] = field(default_factory=list)
+    bill: Bill = field(default_factory=Bill)
+    completion: Completion | None = None
+    more_room: bool = False
+    """Its answer was cut: the next one may be longer."""
+    sent_as: RequestShape | None = None
+    """The shape that the plan's requests had when it was last sent."""
+
+    @property
+    def may_have_cost(self) -> bool:
+        """Whether it was answered, or may have been billed without an answer."""
+        return self.completion is not None or self.bill.possibly_billed_attempts > 0
+
+
+def answered_line(job: Job, plan: Plan, answer: Answer, *, review_below: float) -> LedgerLine:
+    """The line of a row that has a label."""
+    return replace(
+        _line(job, plan, REVIEW if answer.confidence < review_below else OK),
+        category=answer.category,
+        confidence=answer.confidence,
+        reasoning=answer.reasoning,
+        parse="repaired" if answer.repaired else "clean",
+        answer=_kept(job.completion) if answer.repaired else None,
+    )
+
+
+def failed_line(job: Job, plan: Plan, failure: Failure, *, redact: Redactor) -> LedgerLine:
+    """The line of a row that has none. An answer that was paid for is kept, so that reading it again costs nothing."""
+    line = _line(job, plan, FAILED)
+    was_answered = failure.billed is Billed.YES
+    return replace(
+        line,
+        error=RowError(failure.kind, failure.code, redact(failure.message)),
+        request_id=failure.request_id or line.request_id,
+        parse=failure.kind if was_answered else None,
+        answer=_kept(job.completion) if was_answered else None,
+    )
+
+
+def _line(job: Job, plan: Plan, status: str) -> LedgerLine:
+    completion = job.completion
+    return LedgerLine(
+        row=job.row.index,
+        id=job.row.id,
+        key=job.key,
+        status=status,
+        prompt=plan.prompt,
+        model=plan.question.model,
+        started_at=f"{job.started_at:%Y-%m-%dT%H:%M:%S.%f}Z",
+        response_model=completion.model if completion else None,
+        request_id=completion.request_id if completion else None,
+        finish_reason=completion.finish_reason if completion else None,
+        attempts=job.attempts.sends,
+        retries=tuple(job.retries),
+        usage=job.bill.usage,
+        cost_nusd=job.bill.cost_nusd,
+        possibly_billed_nusd=job.bill.possibly_billed_nusd,
+        possibly_billed_attempts=job.bill.possibly_billed_attempts,
+        latency_s=time.perf_counter() - job.started,
+        flags=("usage_missing",) if job.bill.usage_missing else (),
+    )
+
+
+def _kept(completion: Completion | None) -> str | None:
+    return None if completion is None or completion.content is None else completion.content[:_LONGEST_KEPT_ANSWER]

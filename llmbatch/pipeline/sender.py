@@ -1,0 +1,113 @@
+"""One attempt: a slot, the money set aside, the send written down, the answer put on the row's bill."""
+
+import asyncio
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from llmbatch.caller.client import Caller
+from llmbatch.caller.completion import Completion
+from llmbatch.caller.failures import Billed, RequestFailedError
+from llmbatch.caller.profile import RequestShape
+from llmbatch.caller.request import RequestEncoder
+from llmbatch.ledger.sent import Sent, SentLog
+from llmbatch.pipeline.adaptation import Adaptation
+from llmbatch.pipeline.bill import Biller
+from llmbatch.pipeline.budget import Budget
+from llmbatch.pipeline.job import Job
+from llmbatch.pipeline.pace import Pace
+from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.rates import TokenEstimate
+from llmbatch.pipeline.retry_budget import RetryBudget
+from llmbatch.pipeline.stop import GivenUpError, Stop
+
+_MORE_ROOM = 4  # times the output ceiling, when an answer was cut
+
+
+class Sender:
+    """Sends rows' requests, one attempt at a time."""
+
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        caller: Caller,
+        pace: Pace,
+        adaptation: Adaptation,
+        retry_budget: RetryBudget,
+        budget: Budget,
+        sent: SentLog,
+        biller: Biller,
+        stop: Stop,
+    ) -> None:
+        self._caller = caller
+        self._pace = pace
+        self._adaptation = adaptation
+        self._retry_budget = retry_budget
+        self._budget = budget
+        self._sent = sent
+        self._biller = biller
+        self._stop = stop
+        self._encoder = RequestEncoder(plan.question)
+        self._tokens = TokenEstimate(plan.prefix_tokens)
+
+    async def send(self, job: Job, *, paid: float) -> Completion:
+        """Send the row's request as soon as it may leave.
+
+        Args:
+            job: the row; its bill is kept here.
+            paid: what the retry budget charged for this attempt.
+
+        Raises:
+            RequestFailedError: with what became of it, judged.
+            GivenUpError: the run stopped before it left.
+            BudgetReached: it could cost more than is left.
+            StorageFailed: that it leaves could not be written down.
+        """
+        characters = len(job.row.text)
+        async with self._pace.slot(self._tokens.of(characters, self._adaptation.shape.max_output_tokens)):
+            job.sent_as = self._adaptation.shape
+            shape = _with_more_room(job.sent_as) if job.more_room else job.sent_as
+            body = self._encoder.encode(job.row.text, shape)
+            if job.attempts.sends == 0:
+                job.started_at, job.started = datetime.now(UTC), time.perf_counter()
+            completion = await self._within_budget(job, body, self._biller.most_nusd(body, shape), paid)
+        if completion.usage is not None:
+            self._tokens.learn(characters, completion.usage.input_tokens)
+        return completion
+
+    async def _within_budget(self, job: Job, body: bytes, reserved_nusd: int, paid: float) -> Completion:
+        await self._budget.reserve(reserved_nusd)
+        spent_nusd = reserved_nusd  # unless it becomes known, also where the task is cancelled on its way
+        try:
+            if self._stop.is_set:
+                spent_nusd = 0
+                raise GivenUpError
+            job.attempts.sends += 1
+            self._sent.record(Sent(job.key, job.attempts.sends, reserved_nusd))
+            job.completion = await self._answered(body, paid)
+            spent_nusd = self._biller.charge(job.bill, job.completion, reserved_nusd)
+        except RequestFailedError as error:
+            if error.failure.billed is Billed.UNKNOWN:
+                job.bill.may_be_billed(reserved_nusd)
+            else:
+                spent_nusd = 0
+            raise
+        except asyncio.CancelledError:
+            job.bill.may_be_billed(reserved_nusd)
+            raise
+        finally:
+            self._budget.settle(reserved_nusd, spent_nusd)
+        return job.completion
+
+    async def _answered(self, body: bytes, paid: float) -> Completion:
+        left_at = time.perf_counter()
+        completion = await self._caller.send(body)
+        self._retry_budget.succeeded(paid)
+        if self._pace.answered(time.perf_counter() - left_at):
+            self._retry_budget.refill()
+        return completion
+
+
+def _with_more_room(shape: RequestShape) -> RequestShape:
+    return replace(shape, max_output_tokens=shape.max_output_tokens * _MORE_ROOM)
