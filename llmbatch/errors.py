@@ -43,6 +43,8 @@ class LLMBatchError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.is_told = False
+        """Whether the user has been told in another way already."""
 
 
 class UsageError(LLMBatchError):

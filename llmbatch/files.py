@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 _PRIVATE = 0o600
 
@@ -12,6 +12,11 @@ _PRIVATE = 0o600
 def open_private(path: Path) -> BinaryIO:
     """Open a file for writing anew, readable by its user only."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE), "wb")
+
+
+def append_private(path: Path) -> TextIO:
+    """Open a text file to append lines to; where it is made, it is readable by its user only."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _PRIVATE), "a", encoding="utf-8")
 
 
 @contextmanager

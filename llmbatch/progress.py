@@ -1,7 +1,9 @@
-"""What the screen is told while a run is under way: one frozen snapshot at a time."""
+"""What observers are told while a run is under way: one frozen snapshot at a time."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from llmbatch.money import to_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,14 @@ class Progress:
     review: int = 0
     retries: int = 0
     in_flight: int = 0
+    limit: int = 0
+    """Requests that may be under way at present."""
     waiting: int = 0
     """Rows that wait for their next attempt."""
     held_s: float = 0.0
     """Seconds for which the server holds everyone back; 0 where it does not."""
+    outage_s: float = 0.0
+    """Seconds that an outage has lasted; 0 where there is none."""
     input_tokens: int = 0
     cached_input_tokens: int = 0
     cost_nusd: int | None = 0
@@ -29,14 +35,28 @@ class Progress:
     elapsed_s: float = 0.0
 
 
-class Screen(Protocol):
-    """Where a run shows itself: a live display, dated lines, or nowhere."""
+def progress_json(progress: Progress) -> dict[str, Any]:
+    """A snapshot as logs carry it: stable names, money in US dollars."""
+    data = asdict(progress)
+    nusd = data.pop("cost_nusd")
+    return data | {
+        "held_s": round(progress.held_s, 3),
+        "outage_s": round(progress.outage_s, 3),
+        "elapsed_s": round(progress.elapsed_s, 3),
+        "cost_usd": None if nusd is None else to_usd(nusd),
+    }
 
-    def update(self, progress: Progress) -> None:
-        """Show the run's present state; called a few times a second."""
 
-    def say(self, message: str) -> None:
-        """Tell one thing that happened, in a sentence of plain text."""
+class Heartbeat:
+    """Says when a log is due another line: after the first second, then every so often."""
 
-    def warn(self, message: str) -> None:
-        """Tell one thing that went wrong, in a sentence of plain text."""
+    def __init__(self, every_s: float = 10.0) -> None:
+        self._every_s = every_s
+        self._next_s = 1.0
+
+    def is_due(self, progress: Progress) -> bool:
+        """Whether to write this snapshot; asked once for each."""
+        if progress.elapsed_s < self._next_s:
+            return False
+        self._next_s = progress.elapsed_s + self._every_s
+        return True

@@ -54,7 +54,8 @@ def main() -> None:
     except LLMBatchError as error:
         from llmbatch.screen import show_error
 
-        show_error(error.message, error.hint)
+        if not error.is_told:
+            show_error(error.message, error.hint)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was answered is kept, and the same command goes on\n")

@@ -8,7 +8,8 @@ import typer
 
 from llmbatch import defaults
 from llmbatch.cli import options as shared
-from llmbatch.cli import sending
+from llmbatch.cli import sending, watching
+from llmbatch.events import LogFormat
 
 _INPUT_HELP = "Documents: .jsonl, .ndjson, .csv, .tsv, each also .gz; folders, quoted globs, or - for standard input."
 
@@ -52,6 +53,8 @@ def classify(
     salvage: shared.Salvage = False,
     json: shared.Json = False,
     quiet: shared.Quiet = False,
+    log_format: watching.LogFormat = LogFormat.text,
+    log_file: watching.LogFile = None,
 ) -> None:
     """Label documents. Run it again to go on where it stood and to retry what failed."""
     from llmbatch.cli.show import present
@@ -59,7 +62,7 @@ def classify(
     from llmbatch.pipeline.plan import ModelChoice
     from llmbatch.pipeline.run import classify_run
     from llmbatch.readers import ReaderOptions
-    from llmbatch.screen import make_screen
+    from llmbatch.telemetry.watch import WatchOptions, watch
     from llmbatch.views import parse_sample
 
     options = RunOptions(
@@ -96,9 +99,10 @@ def classify(
         salvage=salvage,
         command=shlex.join(["llmbatch", *sys.argv[1:]]),
     )
-    with make_screen(quiet=quiet) as screen:
-        summary = classify_run(options, screen)
-    present(summary, json=json, quiet=quiet)
+    watching_options = WatchOptions(quiet, log_format, log_file)
+    with watch(watching_options) as observer:
+        summary = classify_run(options, observer)
+    present(summary, json=json, watching=watching_options)
 
 
 def _names(value: str | None) -> tuple[str, ...] | None:

@@ -38,8 +38,8 @@ def export(
     from llmbatch.pipeline.run import export_run
     from llmbatch.screen import make_screen
 
-    with make_screen(quiet=quiet) as screen:
-        summary = export_run(run, out=out, csv=format is Format.csv, screen=screen)
+    with make_screen(quiet=quiet) as observer:
+        summary = export_run(run, out=out, csv=format is Format.csv, observer=observer)
     for name, path in summary.files.items():
         if name != "ledger":
             typer.echo(path)

@@ -6,7 +6,8 @@ import typer
 
 from llmbatch import defaults
 from llmbatch.cli import options as shared
-from llmbatch.cli import sending
+from llmbatch.cli import sending, watching
+from llmbatch.events import LogFormat
 
 
 def retry(
@@ -66,12 +67,14 @@ def retry(
     salvage: shared.Salvage = False,
     json: shared.Json = False,
     quiet: shared.Quiet = False,
+    log_format: watching.LogFormat = LogFormat.text,
+    log_file: watching.LogFile = None,
 ) -> None:
     """Ask again about a run folder's failed rows, and nothing else."""
     from llmbatch.cli.show import present
     from llmbatch.pipeline.options import RetryOptions, parse_tolerance
     from llmbatch.pipeline.run import retry_run
-    from llmbatch.screen import make_screen
+    from llmbatch.telemetry.watch import WatchOptions, watch
 
     options = RetryOptions(
         only=frozenset(kind.strip() for kind in (only or "").split(",") if kind.strip()),
@@ -100,6 +103,7 @@ def retry(
         max_failed=parse_tolerance(max_failed),
         salvage=salvage,
     )
-    with make_screen(quiet=quiet) as screen:
-        summary = retry_run(run, options, screen)
-    present(summary, json=json, quiet=quiet)
+    watching_options = WatchOptions(quiet, log_format, log_file)
+    with watch(watching_options) as observer:
+        summary = retry_run(run, options, observer)
+    present(summary, json=json, watching=watching_options)

@@ -9,6 +9,7 @@ from llmbatch.cli import options as shared
 
 if TYPE_CHECKING:
     from llmbatch.summary import Summary
+    from llmbatch.telemetry.watch import WatchOptions
 
 
 def show(run: shared.RunPath, json: shared.Json = False) -> None:
@@ -23,16 +24,18 @@ def show(run: shared.RunPath, json: shared.Json = False) -> None:
         render_summary(summary, stdout_console())
 
 
-def present(summary: "Summary", *, json: bool, quiet: bool) -> None:
+def present(summary: "Summary", *, json: bool, watching: "WatchOptions") -> None:
     """Show a session's summary, as JSON on stdout or for people on stderr, and leave with its exit code."""
+    from llmbatch.events import LogFormat
     from llmbatch.screen import render_summary, show_error, stderr_console
 
     if json:
         print_json(summary)
-    if not quiet:
-        render_summary(summary, stderr_console())
-    elif summary.exit_code and summary.reason:
-        show_error(summary.reason, None)
+    if watching.log_format is LogFormat.text:
+        if not watching.quiet:
+            render_summary(summary, stderr_console())
+        elif summary.exit_code and summary.reason:
+            show_error(summary.reason, None)
     raise typer.Exit(summary.exit_code)
 
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 from llmbatch.caller.failures import Failure
 from llmbatch.caller.profile import RequestShape, adapted
+from llmbatch.events import Event, RequestAdapted
 from llmbatch.redact import Redactor
 
 
 class Adaptation:
     """The present shape. All rows share it, so that a refused parameter costs one request and not one a row."""
 
-    def __init__(self, initial: RequestShape, *, redact: Redactor, tell: Callable[[str], None]) -> None:
+    def __init__(self, initial: RequestShape, *, redact: Redactor, tell: Callable[[Event], None]) -> None:
         self.shape = initial
         self._initial = initial
         self._redact = redact
@@ -29,7 +30,7 @@ class Adaptation:
         if shape is None or self._goes_in_circles(shape):
             return False
         what = _difference(self.shape, shape)
-        self._tell(f"the endpoint refuses a parameter ({self._redact(failure.message)}): going on with {what}")
+        self._tell(RequestAdapted(self._redact(failure.message), what))
         self.shape = shape
         return True
 

@@ -47,6 +47,7 @@ class Engine:
         key: Callable[[str], str],
         is_wanted: Callable[[str], bool],
         guard: Guard,
+        on_row: Callable[[LedgerLine], None],
         settings: EngineSettings,
     ) -> None:
         self._asker = asker
@@ -57,6 +58,7 @@ class Engine:
         self._key = key
         self._is_wanted = is_wanted
         self._guard = guard
+        self._on_row = on_row
         self._settings = settings
         self._room = asyncio.Semaphore(settings.most_in_flight * _FRESH_AHEAD)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -144,6 +146,7 @@ class Engine:
     def _append(self, line: LedgerLine) -> None:
         self._ledger.append(line)
         self._tally.add(line)
+        self._on_row(line)
 
     def _reject(self, rejection: Rejection) -> None:
         if self._settings.strict:

@@ -2,6 +2,7 @@
 
 import glob
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import llmbatch
 from llmbatch.errors import UsageError
@@ -86,6 +87,11 @@ class PossiblyBilled(BaseModel):
     at_most_nusd: int
 
 
+def new_run_id() -> str:
+    """A name for a run that no other run has."""
+    return secrets.token_hex(8)
+
+
 class RunRecord(BaseModel):
     """`run.json`: what it takes to go on with a run, and how it stands."""
 
@@ -93,6 +99,8 @@ class RunRecord(BaseModel):
 
     format: int = 1
     llmbatch: str = llmbatch.__version__
+    run_id: str = Field(default_factory=new_run_id)
+    """The folder's, the same in all its sessions."""
     created_at: str
     updated_at: str
     state: str = "running"

@@ -8,6 +8,7 @@ from random import Random
 
 from llmbatch.caller.failures import Action, Failure
 from llmbatch.errors import ComeBackLater
+from llmbatch.events import Event, OutageBegan, OutageOver
 from llmbatch.pipeline.stop import Stop
 
 _IN_A_ROW = 8
@@ -22,7 +23,7 @@ class Outage:
     """Watches for outages. While one is on, `passage` lets one request through at a time, more and more rarely."""
 
     def __init__(
-        self, stop: Stop, *, longest_s: float, random: Random, clock: Callable[[], float], tell: Callable[[str], None]
+        self, stop: Stop, *, longest_s: float, random: Random, clock: Callable[[], float], tell: Callable[[Event], None]
     ) -> None:
         """`longest_s`: an outage that lasts longer ends the run (`--max-wait`)."""
         self._stop = stop
@@ -46,12 +47,13 @@ class Outage:
 
     def answered(self) -> bool:
         """The endpoint answered. True where that ends an outage."""
+        lasted_s = self.lasts_s
         self._in_a_row, self._began_at = 0, math.inf
         if not self.is_on:
             return False
         self.is_on = False
         self._over.set()
-        self._tell("the endpoint answers again")
+        self._tell(OutageOver(round(lasted_s, 1)))
         return True
 
     def failed(self, failure: Failure) -> None:
@@ -114,8 +116,4 @@ class Outage:
         self.is_on = True
         self._over.clear()
         self._probe_after_s = _FIRST_PROBE_S
-        status = f", HTTP {failure.status}" if failure.status else ""
-        self._tell(
-            f"the endpoint serves nobody ({failure.kind}{status}): all rows wait while one at a time asks again, "
-            f"for up to {self._longest_s:,.0f} s (--max-wait)"
-        )
+        self._tell(OutageBegan(failure.kind, failure.status, self._longest_s))

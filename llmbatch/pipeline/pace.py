@@ -48,6 +48,11 @@ class Pace:
         """Seconds that an outage has lasted; 0 where there is none."""
         return self._outage.lasts_s
 
+    @property
+    def limit(self) -> int:
+        """Requests that may be under way now."""
+        return self._concurrency.limit
+
     def hold(self, seconds: float) -> None:
         """Nobody sends for so long: a server's wait is a floor for all rows, not only for the one that met it."""
         self._held_until = max(self._held_until, self._clock() + seconds)

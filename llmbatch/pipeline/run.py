@@ -9,23 +9,24 @@ from typing import Any
 from llmbatch import defaults
 from llmbatch.caller.client import Endpoint, resolve_endpoint
 from llmbatch.errors import UsageError
+from llmbatch.events import LedgerTorn
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.lock import is_locked, locked
 from llmbatch.ledger.log import Ledger
-from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, now_text
+from llmbatch.observer import Observer
+from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, new_run_id, now_text
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
 from llmbatch.pipeline.plan import Plan, make_plan
 from llmbatch.pipeline.report import summarise
 from llmbatch.pipeline.session import Session, SessionPlan
 from llmbatch.pipeline.tally import Expenses
-from llmbatch.progress import Screen
 from llmbatch.summary import RowCounts, Summary
 from llmbatch.task.load import LoadedTask, load_task
 from llmbatch.views import ViewCounts, ViewOptions, count_views, make_views
 
 
-def classify_run(options: RunOptions, screen: Screen) -> Summary:
+def classify_run(options: RunOptions, observer: Observer) -> Summary:
     """Label the input's rows; in a folder that stands, go on where it stood.
 
     Raises:
@@ -50,10 +51,10 @@ def classify_run(options: RunOptions, screen: Screen) -> Summary:
             salvage=options.salvage,
             command=options.command,
         )
-        return Session(folder, source, session_plan, screen).run()
+        return Session(folder, source, session_plan, observer).run()
 
 
-def retry_run(path: Path, options: RetryOptions, screen: Screen) -> Summary:
+def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
     """Ask again about a run folder's failed rows, or those in review, and nothing else.
 
     The outcome counts for the run's own plan also where another model is asked.
@@ -84,10 +85,10 @@ def retry_run(path: Path, options: RetryOptions, screen: Screen) -> Summary:
             salvage=options.salvage,
             command=f"llmbatch retry {shlex.quote(str(path))}",
         )
-        return Session(folder, source, session_plan, screen).run()
+        return Session(folder, source, session_plan, observer).run()
 
 
-def export_run(path: Path, *, out: Path | None, csv: bool, screen: Screen) -> Summary:
+def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -> Summary:
     """Write a run's views again, as JSON lines or CSV, into its folder or another one.
 
     Raises:
@@ -101,7 +102,7 @@ def export_run(path: Path, *, out: Path | None, csv: bool, screen: Screen) -> Su
     with target.created(), locked(folder.path):
         ledger, torn = Ledger.open(folder.ledger, on_line=lambda _, line: expenses.add(line))
         if torn is not None:
-            screen.warn(f"the ledger's last line was torn; it was moved to {torn.name}")
+            observer.tell(LedgerTorn(torn.name))
         options = ViewOptions(record.review_below, record.keep, record.sample, csv=csv)
         counts = make_views(target.path, source.read_again, key=plan.key, ledger=ledger, options=options)
         ledger.close()
@@ -145,6 +146,7 @@ def _new_record(
     standing = load_record(folder) if folder.run_json.exists() else None
     review_below = options.review_below if options.review_below is not None else plan.task.model.review_below
     return RunRecord(
+        run_id=standing.run_id if standing else new_run_id(),
         created_at=standing.created_at if standing else now_text(),
         updated_at=now_text(),
         inputs=source.names,

@@ -11,10 +11,12 @@ from random import Random
 
 from llmbatch.caller.client import Caller, Endpoint
 from llmbatch.errors import ExitCode, Interrupted, LLMBatchError, StorageFailed, UsageError
+from llmbatch.events import FieldsChosen, LedgerSalvaged, LedgerTorn, PossiblyBilledFound, RunStopping, SignalReceived
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.recover import cut_torn_tail, salvage
 from llmbatch.ledger.sent import SentLog
+from llmbatch.observer import Observer, RunStarted
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.asker import Asker
 from llmbatch.pipeline.bill import Biller
@@ -38,7 +40,7 @@ from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import Expenses, SessionTally
 from llmbatch.prices import PriceBook
-from llmbatch.progress import Progress, Screen
+from llmbatch.progress import Progress
 from llmbatch.readers import FieldChoice
 from llmbatch.redact import Redactor
 from llmbatch.summary import Summary, summary_json
@@ -71,11 +73,11 @@ class SessionPlan:
 class Session:
     """Runs once. The caller holds the folder's lock."""
 
-    def __init__(self, folder: RunFolder, source: RunInput, plan: SessionPlan, screen: Screen) -> None:
+    def __init__(self, folder: RunFolder, source: RunInput, plan: SessionPlan, observer: Observer) -> None:
         self._folder = folder
         self._source = source
         self._plan = plan
-        self._screen = screen
+        self._observer = observer
         self._record = plan.record
         self._expenses = Expenses()
         self._tally = SessionTally()
@@ -90,6 +92,7 @@ class Session:
             UsageError: the ledger is damaged, or the input cannot be read from its first row on.
             Exception: a bug, after everything was brought to its end in order.
         """
+        self._observer.started(self._introduction())
         ledger = self._open_ledger()
         try:
             reason = self._ask(ledger)
@@ -108,11 +111,24 @@ class Session:
             raise reason  # nothing came of it: a mistake to be told, not a run to be summed up
         return summary
 
+    def _introduction(self) -> RunStarted:
+        record = self._record
+        return RunStarted(
+            run_id=record.run_id,
+            folder=str(self._folder.path),
+            model=self._plan.asked.question.model,
+            task=record.task.name,
+            prompt=record.prompt,
+            endpoint=record.endpoint,
+            offline=record.offline,
+            llmbatch=record.llmbatch,
+        )
+
     def _open_ledger(self) -> Ledger:
         if self._plan.salvage:
             cut_torn_tail(self._folder.ledger)
             if moved := salvage(self._folder.ledger):
-                self._screen.warn(f"{moved} damaged ledger lines were moved aside; their rows are sent again")
+                self._observer.tell(LedgerSalvaged(moved))
         left = self._sent.leftovers()
         settled: set[str] = set()
 
@@ -123,16 +139,13 @@ class Session:
 
         ledger, torn = Ledger.open(self._folder.ledger, on_line=note)
         if torn is not None:
-            self._screen.warn(f"the ledger's last line was torn by a crash; it was moved to {torn.name}")
+            self._observer.tell(LedgerTorn(torn.name))
         if left is not None and (lost := left.unsettled(settled)):
             billed = PossiblyBilled(requests=len(lost), at_most_nusd=sum(sent.reserved_nusd for sent in lost))
             self._record = self._record.updated(
                 possibly_billed={**self._record.possibly_billed, left.started_at: billed}
             )
-            self._screen.warn(
-                f"{len(lost)} requests were under way when the last session was killed: "
-                "they may have been billed, and their rows are sent again"
-            )
+            self._observer.tell(PossiblyBilledFound(billed.requests, billed.at_most_nusd))
         self._record.save(self._folder)
         self._sent.begin(ledger.size, f"{now_text()} {time.time_ns()}")
         return ledger
@@ -148,7 +161,7 @@ class Session:
 
     async def _work(self, ledger: Ledger, endpoint: Endpoint) -> Exception | None:
         stop, random, sending = Stop(), Random(), self._plan.sending  # noqa: S311 - jitter, not secrets
-        clock, tell = time.monotonic, self._screen.warn
+        clock, tell = time.monotonic, self._observer.tell
         prices = PriceBook(None if endpoint.on_loopback else endpoint.base_url, sending.price)
         model = self._plan.asked.question.model
         if sending.max_cost_nusd is not None and prices.price(model) is None:
@@ -199,15 +212,17 @@ class Session:
             key=self._plan.plan.key,
             is_wanted=self._plan.wanted(ledger),
             guard=Guard(sending.guard),
+            on_row=self._observer.row,
             settings=EngineSettings(concurrency.most, strict=self._plan.strict, grace_s=sending.grace_s),
         )
         background = [
             asyncio.create_task(self._sync(ledger, stop)),
             asyncio.create_task(self._show(asker, pace)),
             asyncio.create_task(self._count_rows()),
+            asyncio.create_task(self._tell_stop(stop)),
         ]
         try:
-            with _signals_stop(stop, self._screen):
+            with _signals_stop(stop, self._observer):
                 batch = 1 if self._source.is_stream else _READ_AHEAD
                 await engine.run(feed(self._source.rows(self._tell_fields), batch=batch))
         finally:
@@ -238,12 +253,17 @@ class Session:
             self._show_once(asker, pace)
             await asyncio.sleep(_SHOW_EVERY_S)
 
+    async def _tell_stop(self, stop: Stop) -> None:
+        await stop.wait()
+        if isinstance(stop.reason, LLMBatchError) and not isinstance(stop.reason, Interrupted):
+            self._observer.tell(RunStopping(stop.reason.message, int(stop.reason.exit_code)))
+
     async def _count_rows(self) -> None:
         self._total = await asyncio.to_thread(self._source.count)
 
     def _show_once(self, asker: Asker, pace: Pace) -> None:
         tally, expenses = self._tally, self._tally.expenses
-        self._screen.update(
+        self._observer.update(
             Progress(
                 total=self._total,
                 done=tally.skipped + tally.answered + tally.rejected,
@@ -252,8 +272,10 @@ class Session:
                 review=tally.review,
                 retries=asker.retries.total(),
                 in_flight=pace.in_flight,
+                limit=pace.limit,
                 waiting=asker.waiting,
                 held_s=pace.held_s,
+                outage_s=pace.outage_s,
                 input_tokens=expenses.usage.input_tokens,
                 cached_input_tokens=expenses.usage.cached_input_tokens,
                 cost_nusd=expenses.cost_nusd,
@@ -263,9 +285,7 @@ class Session:
 
     def _tell_fields(self, choice: FieldChoice) -> None:
         if choice.detected:
-            names = "+".join(choice.text_fields)
-            identity = f"id from {choice.id_field!r}" if choice.id_field else "row numbers for ids"
-            self._screen.say(f"{choice.file}: text from {names!r}, {identity}")
+            self._observer.tell(FieldsChosen(choice.file, choice.text_fields, choice.id_field))
 
     def _make_views(self, ledger: Ledger) -> ViewCounts:
         """Make the views.
@@ -302,11 +322,12 @@ class Session:
             totals=summary_json(summary),
         )
         record.save(self._folder)
+        self._observer.ended(summary)
         return summary
 
 
 @contextmanager
-def _signals_stop(stop: Stop, screen: Screen) -> Iterator[None]:
+def _signals_stop(stop: Stop, observer: Observer) -> Iterator[None]:
     """SIGINT and SIGTERM stop the run in order; a second one gives up what is under way as well."""
     if threading.current_thread() is not threading.main_thread():
         yield  # a notebook's own signals stay its own
@@ -317,7 +338,7 @@ def _signals_stop(stop: Stop, screen: Screen) -> Iterator[None]:
         if stop.is_set:
             stop.hurry()
             return
-        screen.warn(f"{name}: finishing the requests under way; once more gives them up")
+        observer.tell(SignalReceived(name))
         stop.set(Interrupted(f"interrupted by {name}", exit_code=exit_code))
 
     handled = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM}

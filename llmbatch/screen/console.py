@@ -1,22 +1,20 @@
 """Which screen a run gets, and the consoles behind it."""
 
 import sys
-from contextlib import AbstractContextManager
 
 from rich.console import Console
 
-from llmbatch.progress import Screen
+from llmbatch.observer import Observer
 from llmbatch.screen.lines import LineScreen
 from llmbatch.screen.live import LiveScreen
-from llmbatch.screen.quiet import QuietScreen
 
 _PLAIN_WIDTH = 100
 
 
-def make_screen(*, quiet: bool) -> AbstractContextManager[Screen]:
+def make_screen(*, quiet: bool) -> Observer:
     """A live display on a terminal's stderr, dated lines otherwise, nothing where `quiet`."""
     if quiet:
-        return QuietScreen()
+        return Observer()
     console = stderr_console()
     if console.is_terminal and not console.is_dumb_terminal:
         return LiveScreen(console)

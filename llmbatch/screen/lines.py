@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
+from llmbatch.events import Event, Level
 from llmbatch.neutral import neutral
-from llmbatch.progress import Progress
+from llmbatch.observer import Observer
+from llmbatch.progress import Heartbeat, Progress
 from llmbatch.screen.figures import Rate, dollars, duration, percent
 
 
@@ -14,20 +16,16 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class LineScreen:
+class LineScreen(Observer):
     """Writes to a log, a CI console or a file. The first line comes after a second, the last one at the end."""
 
     def __init__(self, stream: TextIO, *, every_s: float = 10.0, clock: Callable[[], datetime] = _now) -> None:
         self._stream = stream
-        self._every_s = every_s
         self._clock = clock
         self._rate = Rate()
-        self._next_s = 1.0
+        self._heartbeat = Heartbeat(every_s)
         self._last: Progress | None = None
         self._shown: Progress | None = None
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -39,17 +37,13 @@ class LineScreen:
         """Write a line when one is due."""
         self._rate.add(progress)
         self._last = progress
-        if progress.elapsed_s >= self._next_s:
-            self._next_s = progress.elapsed_s + self._every_s
+        if self._heartbeat.is_due(progress):
             self._show(progress)
 
-    def say(self, message: str) -> None:
-        """Write a message, dated."""
-        self._write(neutral(message))
-
-    def warn(self, message: str) -> None:
-        """Write a warning, dated."""
-        self._write(f"warning: {neutral(message)}")
+    def tell(self, event: Event) -> None:
+        """Write what happened, dated."""
+        level = "" if event.level is Level.INFO else f"{event.level}: "
+        self._write(f"{level}{neutral(event.message)}")
 
     def _show(self, progress: Progress) -> None:
         self._shown = progress

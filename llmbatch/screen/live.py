@@ -9,7 +9,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from llmbatch.events import Event, Level
 from llmbatch.neutral import neutral
+from llmbatch.observer import Observer
 from llmbatch.progress import Progress
 from llmbatch.screen.figures import Rate, dollars, duration, percent
 
@@ -17,7 +19,7 @@ _BAR_WIDTH = 24
 _WIDTH_FOR_A_BAR = 60
 
 
-class LiveScreen:
+class LiveScreen(Observer):
     """Two lines: how far and how fast; what it costs and what went wrong."""
 
     def __init__(self, console: Console) -> None:
@@ -38,13 +40,13 @@ class LiveScreen:
         """Show the run's present state."""
         self._display.update(progress)
 
-    def say(self, message: str) -> None:
-        """Print a message above the bar."""
-        self._console.print(Text(neutral(message), style="dim"))
-
-    def warn(self, message: str) -> None:
-        """Print a warning above the bar."""
-        self._console.print(Text.assemble(("warning: ", "bold yellow"), neutral(message)))
+    def tell(self, event: Event) -> None:
+        """Print what happened above the bar."""
+        if event.level is Level.INFO:
+            self._console.print(Text(neutral(event.message), style="dim"))
+        else:
+            style = "bold red" if event.level is Level.ERROR else "bold yellow"
+            self._console.print(Text.assemble((f"{event.level}: ", style), neutral(event.message)))
 
 
 class _Display:

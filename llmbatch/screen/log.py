@@ -1,19 +1,17 @@
-"""The screen of scripts and notebooks: messages go to the `llmbatch` logger, progress nowhere."""
+"""The screen of scripts and notebooks: what happens goes to the `llmbatch` logger, progress nowhere."""
 
 import logging
 
-from llmbatch.screen.quiet import QuietScreen
+from llmbatch.events import Event, Level
+from llmbatch.observer import Observer
 
 _logger = logging.getLogger("llmbatch")
+_LEVELS = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
 
 
-class LogScreen(QuietScreen):
-    """For the Python API."""
+class LogScreen(Observer):
+    """For the Python API. A record's `event` is the event's name."""
 
-    def say(self, message: str) -> None:
-        """Log a message."""
-        _logger.info("%s", message)
-
-    def warn(self, message: str) -> None:
-        """Log a warning."""
-        _logger.warning("%s", message)
+    def tell(self, event: Event) -> None:
+        """Log what happened."""
+        _logger.log(_LEVELS[event.level], "%s", event.message, extra={"event": event.name})

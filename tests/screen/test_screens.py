@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
+from llmbatch.events import FieldsChosen, LedgerTorn
 from llmbatch.progress import Progress
 from llmbatch.screen.lines import LineScreen
 from llmbatch.screen.live import LiveScreen
@@ -121,13 +122,13 @@ def test_hostile_text_breaks_no_summary_and_sends_no_escape(label: str, reason: 
     assert "\x1b" not in rendered(shown)
 
 
-def lines_of(*progress: Progress, say: str | None = None) -> list[str]:
+def lines_of(*progress: Progress, torn: str | None = None) -> list[str]:
     stream = io.StringIO()
     with LineScreen(stream, clock=lambda: NOON) as screen:
         for state in progress:
             screen.update(state)
-        if say is not None:
-            screen.warn(say)
+        if torn is not None:
+            screen.tell(LedgerTorn(torn))
     return stream.getvalue().splitlines()
 
 
@@ -145,8 +146,9 @@ def test_a_short_run_writes_no_line() -> None:
 
 
 def test_a_warning_is_one_harmless_line() -> None:
-    (line,) = lines_of(say="bad\n\x1b[31m")
-    assert line == "2026-11-24T12:00:00Z warning: bad \ufffd[31m"
+    (line,) = lines_of(torn="bad\n\x1b[31m")
+    assert line.startswith("2026-11-24T12:00:00Z warning: ")
+    assert line.endswith("moved to bad \ufffd[31m")
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
@@ -155,7 +157,7 @@ def test_the_live_display_fits_its_terminal(width: int) -> None:
     console = Console(file=stream, width=width, force_terminal=True, color_system=None, markup=False)
     with LiveScreen(console) as screen:
         screen.update(UNDER_WAY)
-        screen.say("[/foo] \x1b[31m")
+        screen.tell(FieldsChosen("[/foo] \x1b[31m", ("text",), None))
     with console.capture() as captured:
         console.print(screen._display)
     shown = captured.get().splitlines()

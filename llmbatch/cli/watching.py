@@ -1,0 +1,30 @@
+"""The options that say who watches a run: logs and telemetry."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmbatch.cli.options import SCREEN
+from llmbatch.events import LogFormat as Format
+
+LogFormat = Annotated[
+    Format,
+    typer.Option(
+        "--log-format",
+        envvar="LLMBATCH_LOG_FORMAT",
+        show_envvar=False,
+        rich_help_panel=SCREEN,
+        help="json: events on standard error, one JSON object a line, in place of the display and the summary.",
+    ),
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        envvar="LLMBATCH_LOG_FILE",
+        show_envvar=False,
+        rich_help_panel=SCREEN,
+        help="Append the log to this file too; as JSON where its name ends in .jsonl.",
+    ),
+]

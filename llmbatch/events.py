@@ -1,0 +1,205 @@
+"""What can happen to a run: each event has a stable name for machines and a sentence for people.
+
+A part that has something to tell makes one of these and gives it to the run's observer; how it is shown is the
+observers' business. A new kind of event is a class here and a line in docs/observability.md.
+"""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from llmbatch.money import to_usd
+
+
+class Level(StrEnum):
+    """How much an event matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """For whom events are written: people or machines."""
+
+    text = "text"
+    json = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. The dataclass's fields are what machines get; names and fields are kept stable."""
+
+    name: ClassVar[str]
+    level: ClassVar[Level] = Level.INFO
+
+    @property
+    def message(self) -> str:
+        """A sentence of plain text."""
+        raise NotImplementedError
+
+    def fields(self) -> dict[str, Any]:
+        """The event's own fields as JSON values, money in US dollars."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsChosen(Event):
+    """The text and id fields of an input were found by their usual names."""
+
+    name = "input.fields"
+    file: str
+    text_fields: tuple[str, ...]
+    id_field: str | None
+
+    @property
+    def message(self) -> str:
+        """Which fields."""
+        identity = f"id from {self.id_field!r}" if self.id_field else "row numbers for ids"
+        return f"{self.file}: text from {'+'.join(self.text_fields)!r}, {identity}"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSalvaged(Event):
+    """Damaged lines were moved out of the ledger, as `--salvage` asked."""
+
+    name = "ledger.salvaged"
+    level = Level.WARNING
+    lines: int
+
+    @property
+    def message(self) -> str:
+        """How many."""
+        return f"{self.lines} damaged ledger lines were moved aside; their rows are sent again"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTorn(Event):
+    """The ledger's last line was not whole."""
+
+    name = "ledger.torn"
+    level = Level.WARNING
+    moved_to: str
+
+    @property
+    def message(self) -> str:
+        """Where it went."""
+        return f"the ledger's last line was torn by a crash; it was moved to {self.moved_to}"
+
+
+@dataclass(frozen=True, slots=True)
+class PossiblyBilledFound(Event):
+    """A killed session had requests under way, whose outcome nobody knows."""
+
+    name = "requests.possibly_billed"
+    level = Level.WARNING
+    requests: int
+    at_most_nusd: int
+
+    @property
+    def message(self) -> str:
+        """How many."""
+        return (
+            f"{self.requests} requests were under way when the last session was killed: "
+            "they may have been billed, and their rows are sent again"
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        return {"requests": self.requests, "at_most_usd": to_usd(self.at_most_nusd)}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAdapted(Event):
+    """The endpoint refuses a parameter; the run goes on in another known form."""
+
+    name = "request.adapted"
+    level = Level.WARNING
+    refusal: str
+    """What the endpoint said, redacted."""
+    going_on_with: str
+
+    @property
+    def message(self) -> str:
+        """What was refused, and what is asked instead."""
+        return f"the endpoint refuses a parameter ({self.refusal}): going on with {self.going_on_with}"
+
+
+@dataclass(frozen=True, slots=True)
+class OutageBegan(Event):
+    """The endpoint answers nobody any more."""
+
+    name = "outage.began"
+    level = Level.WARNING
+    kind: str
+    """The failure's."""
+    status: int | None
+    longest_s: float
+    """How long the run waits for its end (`--max-wait`)."""
+
+    @property
+    def message(self) -> str:
+        """How it shows, and what is done."""
+        status = f", HTTP {self.status}" if self.status else ""
+        return (
+            f"the endpoint serves nobody ({self.kind}{status}): all rows wait while one at a time asks again, "
+            f"for up to {self.longest_s:,.0f} s (--max-wait)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OutageOver(Event):
+    """The endpoint answers again."""
+
+    name = "outage.over"
+    level = Level.WARNING
+    lasted_s: float
+
+    @property
+    def message(self) -> str:
+        """That it is over."""
+        return f"the endpoint answers again, after {self.lasted_s:,.1f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReceived(Event):
+    """SIGINT or SIGTERM: the run ends in order."""
+
+    name = "run.signal"
+    level = Level.WARNING
+    signal: str
+
+    @property
+    def message(self) -> str:
+        """What happens now."""
+        return f"{self.signal}: finishing the requests under way; once more gives them up"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopping(Event):
+    """A guard, a limit, the server or a failure ended the run; what is under way may still come in."""
+
+    name = "run.stopping"
+    level = Level.WARNING
+    reason: str
+    exit_code: int
+
+    @property
+    def message(self) -> str:
+        """Why."""
+        return f"stopping once the requests under way are answered: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ObserverFailed(Event):
+    """Something that watches the run (a log file, an exporter) is out of order; the run itself is not."""
+
+    name = "observer.failed"
+    level = Level.WARNING
+    observer: str
+    error: str
+
+    @property
+    def message(self) -> str:
+        """Which one, and why."""
+        return f"{self.observer}: {self.error}; the run goes on without it"

@@ -1,0 +1,38 @@
+"""The run's log for people, in a file: the lines of a plain screen, and how each session began and ended."""
+
+from types import TracebackType
+
+from llmbatch.errors import LLMBatchError
+from llmbatch.neutral import neutral
+from llmbatch.observer import RunStarted
+from llmbatch.screen.figures import counted, dollars, duration
+from llmbatch.screen.lines import LineScreen
+from llmbatch.summary import Summary
+
+
+class LogFile(LineScreen):
+    """Stands beside another screen, so it also tells what that one's user sees otherwise: the summary, an error."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Tell what ended the run before it could be summed up, and close the file."""
+        if isinstance(error, LLMBatchError):
+            self._write(f"error: {neutral(error.message)}")
+        self._stream.close()
+
+    def started(self, run: RunStarted) -> None:
+        """Tell which run it is."""
+        self._write(neutral(f"run {run.run_id} in {run.folder}: asking {run.model}, task {run.task}"))
+
+    def ended(self, summary: Summary) -> None:
+        """Tell what came of it."""
+        rows, session = summary.rows, summary.session
+        reason = f": {summary.reason}" if summary.reason else ""
+        self._write(
+            neutral(
+                f"{summary.state}, exit code {summary.exit_code}{reason}; {counted(rows.total, 'row')}: "
+                f"{rows.ok:,} labelled, {rows.review:,} in review, {rows.failed + rows.rejected:,} failed, "
+                f"{rows.undone:,} undone; cost {dollars(summary.spent.cost_nusd)}; {duration(session.elapsed_s)}"
+            )
+        )

@@ -1,0 +1,86 @@
+"""The log for machines: one object a line, stable names, the run's id in each."""
+
+import io
+import json
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmbatch import events
+from llmbatch.errors import UsageError
+from llmbatch.events import Event, FieldsChosen, LedgerTorn, Level, PossiblyBilledFound
+from llmbatch.observer import RunStarted
+from llmbatch.progress import Progress
+from llmbatch.telemetry.jsonlog import JsonLog, JsonScreen
+from tests.e2e.program import REPOSITORY
+
+NOON = datetime(2026, 11, 24, 12, 0, 0, 250_000, tzinfo=UTC)
+RUN = RunStarted("5eed", "docs.llmbatch", "gpt-6-luna", "default", "3a60", "https://h/v1", offline=False, llmbatch="1")
+KINDS: list[type[Event]] = [
+    kind for kind in vars(events).values() if isinstance(kind, type) and Event in kind.__bases__
+]
+DOCUMENTED = (REPOSITORY / "docs" / "observability.md").read_text()
+
+
+def logged(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_says_when_what_and_in_which_run() -> None:
+    stream = io.StringIO()
+    log = JsonLog(stream, clock=lambda: NOON)
+    log.started(RUN)
+    log.tell(PossiblyBilledFound(3, 1_500_000))
+    _, line = logged(stream)
+    assert list(line)[:5] == ["time", "level", "event", "run", "message"]
+    assert line["time"] == "2026-11-24T12:00:00.250Z"
+    assert (line["level"], line["event"], line["run"]) == ("warning", "requests.possibly_billed", "5eed")
+    assert (line["requests"], line["at_most_usd"]) == (3, 0.0015)
+
+
+def test_progress_comes_after_a_second_and_then_every_ten() -> None:
+    stream = io.StringIO()
+    log = JsonLog(stream)
+    for n in range(61):
+        log.update(Progress(total=100, done=n, cost_nusd=2_000_000, elapsed_s=n / 2))
+    assert [line["done"] for line in logged(stream)] == [2, 22, 42]
+    assert logged(stream)[0]["cost_usd"] == 0.002
+
+
+def test_a_quiet_log_keeps_errors_only() -> None:
+    stream = io.StringIO()
+    log = JsonScreen(stream, least=Level.ERROR)
+    log.started(RUN)
+    log.tell(LedgerTorn("x"))
+    error = UsageError("no such file", hint="name one")
+    log.__exit__(UsageError, error, None)
+    (line,) = logged(stream)
+    assert (line["event"], line["hint"], line["exit_code"]) == ("run.error", "name one", 2)
+    assert error.is_told
+
+
+@settings(max_examples=40)
+@given(st.text())
+def test_hostile_text_stays_one_line_that_no_terminal_obeys(text: str) -> None:
+    stream = io.StringIO()
+    JsonLog(stream).tell(FieldsChosen(text, (text,), text))
+    (line,) = stream.getvalue().splitlines()
+    assert line.isascii()
+    assert "\x1b" not in line
+    assert json.loads(line)["file"] == text
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
+def test_every_event_is_documented_with_its_fields(kind: type[Event]) -> None:
+    (row,) = [line for line in DOCUMENTED.splitlines() if line.startswith(f"| `{kind.name}` ")]
+    for field in fields(kind):
+        assert f"`{field.name.replace('nusd', 'usd')}`" in row, field.name
+
+
+def test_no_two_events_share_a_name() -> None:
+    names = [kind.name for kind in KINDS]
+    assert len(names) == len(set(names))

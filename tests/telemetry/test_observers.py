@@ -1,0 +1,53 @@
+"""One hook type for all who watch, and none of them can harm the run."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from llmbatch.events import Event, LedgerTorn, ObserverFailed
+from llmbatch.ledger.line import LedgerLine
+from llmbatch.observer import Observer, Observers
+from llmbatch.telemetry.jsonlog import JsonLog
+
+LINE = LedgerLine(0, "a", "0" * 32, "ok", "p", "m", "2026-11-24T12:00:00.000000Z")
+
+
+class Attentive(Observer):
+    def __init__(self) -> None:
+        self.rows: list[LedgerLine] = []
+        self.events: list[Event] = []
+
+    def row(self, line: LedgerLine) -> None:
+        self.rows.append(line)
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+
+
+class Broken(Observer):
+    def row(self, line: LedgerLine) -> None:  # noqa: ARG002
+        raise OSError(28, "No space left on device")
+
+
+def test_an_observer_that_fails_is_left_out_and_the_others_are_told() -> None:
+    attentive = Attentive()
+    observers = Observers([Broken(), attentive])
+    observers.row(LINE)
+    observers.row(LINE)
+    assert attentive.rows == [LINE, LINE]
+    assert attentive.events == [ObserverFailed("Broken", "OSError: [Errno 28] No space left on device")]
+
+
+def test_a_full_disk_under_the_log_does_not_end_the_run() -> None:
+    attentive = Attentive()
+    full = io.TextIOWrapper(Path("/dev/full").open("wb", buffering=0), write_through=True)  # noqa: SIM115
+    with Observers([JsonLog(full), attentive]) as observers:
+        observers.tell(LedgerTorn("x"))
+        observers.tell(LedgerTorn("y"))
+    assert [event.name for event in attentive.events] == ["observer.failed", "ledger.torn", "ledger.torn"]
+
+
+@pytest.mark.parametrize("watching", [[], [JsonLog(io.StringIO())]])
+def test_rows_cost_nothing_where_nobody_looks_at_them(watching: list[Observer]) -> None:
+    assert Observers(watching)._on_row == []
