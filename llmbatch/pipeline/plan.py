@@ -12,7 +12,7 @@ from llmbatch.caller.request import Question
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
-from llmbatch.tokens import count_tokens
+from llmbatch.tokens import kept_counts
 
 # Models space and round as they like, and some wrap the object in a code fence and a sentence; a run-away answer
 # is still cut short. Room that is not used costs nothing.
@@ -68,9 +68,11 @@ def make_plan(loaded: LoadedTask, choice: ModelChoice, *, offline: bool) -> Plan
     model = choice.model or task.model.name or defaults.MODEL
     prefix = build_prefix(task, reasoning=choice.reasoning)
     schema = task.answer_schema(reasoning=choice.reasoning)
+    prefix_tokens, answer_tokens = _counted(prefix, task)
+    ceiling = _answer_ceiling(answer_tokens, reasoning=choice.reasoning)
     shape = initial_shape(
         model,
-        answer_tokens=choice.max_output_tokens or task.model.max_output_tokens or _answer_ceiling(task, choice),
+        answer_tokens=choice.max_output_tokens or task.model.max_output_tokens or ceiling,
         temperature=choice.temperature if choice.temperature is not None else task.model.temperature,
         reasoning_effort=choice.reasoning_effort or task.model.reasoning_effort,
     )
@@ -90,18 +92,22 @@ def make_plan(loaded: LoadedTask, choice: ModelChoice, *, offline: bool) -> Plan
         shape=shape,
         prompt=prompt,
         fingerprint=_hash(asked, 16),
-        prefix_tokens=count_tokens(prefix),
+        prefix_tokens=prefix_tokens,
         offline=offline,
         choice=choice,
     )
 
 
-def _answer_ceiling(task: Task, choice: ModelChoice) -> int:
-    """Tokens of the longest answer that the task allows, with a margin: the ceiling that stops run-away answers."""
-    longest = max(
-        count_tokens(orjson.dumps({"category": name, "confidence": 0.123}).decode()) for name in task.label_names
-    )
-    return int(longest * _ANSWER_MARGIN) + _WRAPPER_TOKENS + (_REASONING_TOKENS if choice.reasoning else 0)
+def _counted(prefix: str, task: Task) -> tuple[int, int]:
+    """Tokens of the prefix, and of the longest answer that the task allows."""
+    answers = [orjson.dumps({"category": name, "confidence": 0.123}).decode() for name in task.label_names]
+    prefix_tokens, *answer_tokens = kept_counts([prefix, *answers])
+    return prefix_tokens, max(answer_tokens)
+
+
+def _answer_ceiling(longest: int, *, reasoning: bool) -> int:
+    """The longest answer with a margin, in tokens: the ceiling that stops run-away answers."""
+    return int(longest * _ANSWER_MARGIN) + _WRAPPER_TOKENS + (_REASONING_TOKENS if reasoning else 0)
 
 
 def _hash(data: dict[str, Any], size: int) -> str:

@@ -1,21 +1,26 @@
 """The o200k_base encoding: the provider's own tokenizer library, with its table shipped beside this file.
 
-tiktoken downloads its tables at first use, which fails on a machine without network. The table here is
-the published one, compressed; its SHA-256 is the one that tiktoken itself expects, and is checked at loading.
+tiktoken downloads its tables at first use, which fails on a machine without network. The table here is the published
+one in a form that loads ten times as fast: the length of each token in its rank's order, one byte each, then the
+tokens themselves, compressed. What it unpacks to is checked by its SHA-256.
 """
 
-import base64
 import hashlib
-import lzma
+import zlib
 from functools import cache
 from importlib.resources import files
+from struct import unpack_from
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
 
-# tiktoken_ext/openai_public.py, o200k_base(): the table's hash, the splitting pattern, the special tokens.
-_TABLE_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
+TABLE_SHA256 = "440741350e7cfa1c0f4869ce742d1b043550adbda5187adcac9e787edac6fba9"
+"""Of the unpacked table. It changes whenever counts could."""
+
+_RANKS = 199_998
+
+# tiktoken_ext/openai_public.py, o200k_base(): the splitting pattern, the special tokens.
 _PATTERN = "|".join(  # noqa: FLY002 - one alternative a line, as the source has it
     (
         r"""[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?""",
@@ -34,19 +39,28 @@ def count_tokens(text: str) -> int:
     """Number of tokens of `text` in o200k_base, the encoding of OpenAI's models since GPT-4o.
 
     A special token's spelling in the text counts as plain text, which is how the API treats documents. Lone
-    surrogates count as the replacement character. The first call loads the table (about 0.3 s, 80 MB).
+    surrogates count as the replacement character. The first call loads the table (0.3 s, 80 MB).
     """
     return len(_encoding().encode_ordinary(text))
+
+
+def ranks() -> dict[bytes, int]:
+    """The table: each token's bytes and its rank.
+
+    Raises:
+        RuntimeError: the file is damaged.
+    """
+    table = zlib.decompress(files(__package__).joinpath("o200k_base.bin.z").read_bytes())
+    digest = hashlib.sha256(table).hexdigest()
+    if digest != TABLE_SHA256:
+        raise RuntimeError(f"the token table is damaged: SHA-256 {digest}, expected {TABLE_SHA256}")
+    fields = [f"{size}s" for size in range(256)]
+    tokens = unpack_from("".join(map(fields.__getitem__, table[:_RANKS])), table, _RANKS)
+    return dict(zip(tokens, range(_RANKS), strict=True))
 
 
 @cache
 def _encoding() -> "Encoding":
     from tiktoken import Encoding  # noqa: PLC0415 - heavy, and not every command counts tokens
 
-    table = lzma.decompress(files(__package__).joinpath("o200k_base.tiktoken.xz").read_bytes())
-    digest = hashlib.sha256(table).hexdigest()
-    if digest != _TABLE_SHA256:
-        raise RuntimeError(f"the token table is damaged: SHA-256 {digest}, expected {_TABLE_SHA256}")
-    pairs = (line.split() for line in table.splitlines())
-    ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
-    return Encoding("o200k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens=_SPECIAL_TOKENS)
+    return Encoding("o200k_base", pat_str=_PATTERN, mergeable_ranks=ranks(), special_tokens=_SPECIAL_TOKENS)

@@ -1,0 +1,45 @@
+"""Counts that are kept between runs are right whatever became of the folder that they are kept in."""
+
+from pathlib import Path
+
+import pytest
+
+from llmbatch.tokens import count_tokens, kept_counts
+from llmbatch.tokens.kept import _read
+
+TEXTS = ["Label this document.", "", "<|endoftext|>", "Grüße, 世界", "lone \ud800 surrogate"]
+COUNTS = [count_tokens(text) for text in TEXTS]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "llmbatch" / "token-counts"
+
+
+def test_kept_counts_are_those_of_the_tokenizer(folder: Path) -> None:
+    assert kept_counts(TEXTS) == COUNTS
+    (file,) = folder.iterdir()
+    assert kept_counts(TEXTS) == COUNTS
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_count_that_is_damaged_is_made_anew(folder: Path) -> None:
+    kept_counts(TEXTS)
+    (file,) = folder.iterdir()
+    file.write_bytes(b"[1]")
+    assert kept_counts(TEXTS) == COUNTS
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0\0\0", b"[1,", b'["1"]', b"{}", b"[-1]", b"[true]", b"[1.5]"])
+def test_what_is_no_list_of_counts_is_not_taken_for_one(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "kept").write_bytes(damage)
+    assert _read(tmp_path / "kept") is None
+
+
+def test_a_folder_that_cannot_be_made_keeps_nothing_and_counts_all_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    assert kept_counts(TEXTS[:1]) == COUNTS[:1]
+    assert not folder.exists()
