@@ -119,7 +119,7 @@ def judge_exception(error: BaseException) -> Failure:
         error: from the SDK, the transport below it, or our own deadline (`TimeoutError`). What is not known is
             this row's failure, told as `unexpected`, and five alike end the run.
     """
-    from openai import APIConnectionError, APIStatusError  # noqa: PLC0415 - 1 s, and loaded by then
+    from openai import APIConnectionError, APIStatusError  # noqa: PLC0415 - heavy, and loaded by then
 
     if isinstance(error, APIStatusError):
         return judge_response(error)

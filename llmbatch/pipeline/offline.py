@@ -2,18 +2,19 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from llmbatch.errors import LLMBatchError
 
 
 @contextmanager
-def offline_endpoint(arguments: tuple[str, ...] = ()) -> Iterator[str]:
+def offline_endpoint(arguments: tuple[str, ...], *, meanwhile: Callable[[], None]) -> Iterator[str]:
     """Start the offline endpoint on a free loopback port; it ends with this process, also when that is killed.
 
     Args:
         arguments: further options of `llmbatch simulate`, as `--fault`.
+        meanwhile: called while it starts, which takes most of a second.
 
     Yields:
         Its base URL.
@@ -38,6 +39,7 @@ def offline_endpoint(arguments: tuple[str, ...] = ()) -> Iterator[str]:
     assert process.stdin is not None  # noqa: S101 - as asked for above
     assert process.stdout is not None  # noqa: S101
     try:
+        meanwhile()
         url = process.stdout.readline().strip()
         if not url.startswith("http://"):
             raise LLMBatchError("the offline endpoint did not start")

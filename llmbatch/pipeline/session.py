@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 from llmbatch.caller.client import Caller, Endpoint
+from llmbatch.caller.sdk import load_sdk
 from llmbatch.errors import ExitCode, Interrupted, LLMBatchError, StorageFailed, UsageError
 from llmbatch.events import FieldsChosen, LedgerSalvaged, LedgerTorn, PossiblyBilledFound, RunStopping, SignalReceived
 from llmbatch.ledger.line import LedgerLine
@@ -154,7 +155,8 @@ class Session:
         with ExitStack() as stack:
             endpoint = self._plan.endpoint
             if endpoint is None:
-                url = stack.enter_context(offline_endpoint(self._plan.sending.offline_arguments))
+                arguments = self._plan.sending.offline_arguments
+                url = stack.enter_context(offline_endpoint(arguments, meanwhile=load_sdk))
                 endpoint = Endpoint(url, "offline", on_loopback=True)
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 return runner.run(self._work(ledger, endpoint))

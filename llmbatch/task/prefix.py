@@ -5,9 +5,12 @@ its own, before anything that varies. Providers cache prefixes of 1,024 tokens a
 (OpenAI, "Prompt caching"), so that a task past that floor pays the cached price from its second row on.
 """
 
+from typing import TYPE_CHECKING
+
 import orjson
 
-from llmbatch.task.model import Example, Task
+if TYPE_CHECKING:  # the simulator knows the prompt's form by this module, and starts quicker without pydantic
+    from llmbatch.task.model import Example, Task
 
 CACHE_FLOOR_TOKENS = 1024
 
@@ -37,7 +40,7 @@ _CONTRACT_FIELDS = {
 _DOCUMENT_OPEN, _DOCUMENT_CLOSE = "<document>", "</document>"
 
 
-def build_prefix(task: Task, *, reasoning: bool = False) -> str:
+def build_prefix(task: "Task", *, reasoning: bool = False) -> str:
     """The system message of every request: role, rules, labels, examples, output contract.
 
     Args:
@@ -59,7 +62,7 @@ def build_document(text: str) -> str:
     return f"{_DOCUMENT_OPEN}\n{text}\n{_DOCUMENT_CLOSE}"
 
 
-def _labels_section(task: Task) -> str:
+def _labels_section(task: "Task") -> str:
     lines = [
         f"- {label.name}: {' '.join(label.description.split())}" if label.description.strip() else f"- {label.name}"
         for label in task.labels
@@ -67,12 +70,12 @@ def _labels_section(task: Task) -> str:
     return "# Labels\n" + "\n".join(lines) + "\n"
 
 
-def _examples_section(examples: tuple[Example, ...], *, reasoning: bool) -> str:
+def _examples_section(examples: "tuple[Example, ...]", *, reasoning: bool) -> str:
     blocks = [f"{build_document(example.text)}\n{_answer(example, reasoning=reasoning)}\n" for example in examples]
     return "# Examples\n" + "\n".join(blocks)
 
 
-def _answer(example: Example, *, reasoning: bool) -> str:
+def _answer(example: "Example", *, reasoning: bool) -> str:
     answer: dict[str, object] = {"category": example.label, "confidence": example.confidence}
     if reasoning:
         answer = {"reasoning": example.reasoning or "It fits the label's description.", **answer}

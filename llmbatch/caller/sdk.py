@@ -1,0 +1,65 @@
+"""Loading the OpenAI SDK without the answer types that it loads for everybody.
+
+`import openai` imports some 460 modules of request and answer types, half of its second and a fifth of its memory. The
+requests here are ready-made bytes and their answers are decoded elsewhere, so none of them is ever asked for. While the
+SDK is imported, the packages below `openai.types` are therefore put off: each stands there, and is imported as ever
+when the first name in it is looked up. Whoever uses the SDK beside llmbatch sees no difference.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+_PUT_OFF = "openai.types"
+
+
+def load_sdk() -> None:
+    """Import `openai`, its types put off. Does nothing where it is loaded already."""
+    if "openai" in sys.modules:
+        return
+    with _types_put_off():
+        import openai  # noqa: F401, PLC0415 - the point of it
+
+
+@contextmanager
+def _types_put_off() -> Iterator[None]:
+    finder = _Finder()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _Finder(MetaPathFinder):
+    """Finds the packages to be put off; all other modules are left to those who find them otherwise."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != _PUT_OFF and not fullname.startswith(f"{_PUT_OFF}."):
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is None or spec.loader is None or spec.submodule_search_locations is None:
+            return spec
+        spec.loader = _OnDemand(spec.loader)
+        return spec
+
+
+class _OnDemand(Loader):
+    """Runs a package's own code when a name is looked up that is not there yet (PEP 562)."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def exec_module(self, module: ModuleType) -> None:
+        def load(name: str) -> Any:
+            module.__dict__.pop("__getattr__", None)
+            self._loader.exec_module(module)
+            return getattr(module, name)
+
+        module.__dict__["__getattr__"] = load
