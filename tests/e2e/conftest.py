@@ -1,12 +1,18 @@
 """A program in a folder of its own, and endpoints to point it at."""
 
-import subprocess
-from collections.abc import Callable, Iterator
+import argparse
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
-from tests.e2e.program import PROGRAM, Endpoint, Program, environment
+from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault
+from tests.e2e.program import Endpoint, Program
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -18,19 +24,53 @@ StartEndpoint = Callable[..., Endpoint]
 
 
 @pytest.fixture
-def endpoint() -> Iterator[StartEndpoint]:
-    """Starts offline endpoints: `endpoint("--fault", "quota@1")`."""
-    running: list[subprocess.Popen[str]] = []
+def endpoint(endpoints: "_Endpoints") -> Iterator[StartEndpoint]:
+    """Starts offline endpoints by the options of `llmbatch simulate`: `endpoint("--fault", "quota@1")`."""
+    running: list[Simulator] = []
 
     def start(*arguments: str) -> Endpoint:
-        command = [*PROGRAM, "simulate", "--port", "0", "--until-stdin-closes", *arguments]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(), start_new_session=True
-        )
-        running.append(process)
-        assert process.stdout is not None
-        return Endpoint(process.stdout.readline().strip())
+        simulator = Simulator(_settings(arguments))
+        url = endpoints.run(simulator.start())
+        running.append(simulator)
+        return Endpoint(url)
 
     yield start
-    for process in running:
-        process.communicate(timeout=20)
+    for simulator in running:
+        endpoints.run(simulator.stop())
+
+
+@pytest.fixture(scope="session")
+def endpoints() -> "Iterator[_Endpoints]":
+    """The real server on real sockets; in a thread, since its start as a process would be half of a test's time."""
+    running = _Endpoints()
+    yield running
+    running.close()
+
+
+class _Endpoints:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="endpoints")
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=20)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def _settings(arguments: tuple[str, ...]) -> SimulatorSettings:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fault", action="append", default=[], type=parse_fault)
+    parser.add_argument("--refuse", action="append", default=[])
+    parser.add_argument("--latency", dest="latency_s", type=float, default=0.0)
+    for name, convert in {"rpm": int, "tpm": int, "api-key": str, "seed": int}.items():
+        parser.add_argument(f"--{name}", type=convert)
+    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
+    faults, refuse = tuple(given.pop("fault")), frozenset(given.pop("refuse"))
+    return SimulatorSettings(faults=faults, refuse=refuse, **given)
