@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import llmbatch
-from llmbatch.cli import classify, export, prompt, retry, show, simulate
+from llmbatch.cli import classify, export, prompt, report, retry, show, simulate
 from llmbatch.cli.options import ENVIRONMENT
 from llmbatch.errors import ExitCode, LLMBatchError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command("classify", epilog=ENVIRONMENT)(classify.classify)
 app.command("retry", epilog=ENVIRONMENT)(retry.retry)
 app.command("show")(show.show)
+app.command("report")(report.report)
 app.command("export")(export.export)
 app.add_typer(prompt.app, name="prompt")
 app.command("simulate")(simulate.simulate)

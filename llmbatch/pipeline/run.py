@@ -66,7 +66,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
     folder = RunFolder(path)
     record = load_record(folder)
     sending = replace(options.sending, offline=record.offline or options.sending.offline)
-    plan = _recorded_plan(record)
+    plan = recorded_plan(record)
     asked = plan
     if options.model is not None:
         choice = replace(record.choice, model=options.model)
@@ -98,7 +98,7 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -
     folder = RunFolder(path)
     record = load_record(folder)
     target = RunFolder(out or path)
-    plan, source, expenses = _recorded_plan(record), RunInput.again(record.inputs, record.reader, folder), Expenses()
+    plan, source, expenses = recorded_plan(record), RunInput.again(record.inputs, record.reader, folder), Expenses()
     with target.created(), locked(folder.path):
         ledger, torn = Ledger.open(folder.ledger, on_line=lambda _, line: expenses.add(line))
         if torn is not None:
@@ -126,7 +126,7 @@ def show_run(path: Path) -> Summary:
     try:
         source = RunInput.again(record.inputs, record.reader, folder)
         options = ViewOptions(record.review_below, record.keep)
-        counts = count_views(source.read_again, key=_recorded_plan(record).key, ledger=ledger, options=options)
+        counts = count_views(source.read_again, key=recorded_plan(record).key, ledger=ledger, options=options)
     except UsageError as error:
         if record.totals is None:
             raise
@@ -167,7 +167,12 @@ def _new_record(
     )
 
 
-def _recorded_plan(record: RunRecord) -> Plan:
+def recorded_plan(record: RunRecord) -> Plan:
+    """The plan of a run that was started earlier.
+
+    Raises:
+        UsageError: this version would ask in another way.
+    """
     plan = make_plan(_recorded_task(record), record.choice, offline=record.offline)
     if plan.fingerprint != record.fingerprint:
         raise UsageError(

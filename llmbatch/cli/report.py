@@ -1,0 +1,31 @@
+"""`llmbatch report`: a run as a page for people."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmbatch.cli import options as shared
+
+
+def report(
+    run: shared.RunPath,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            envvar="LLMBATCH_REPORT_OUT",
+            show_envvar=False,
+            help="File to write.",
+            show_default="RUN/report.html",
+        ),
+    ] = None,
+) -> None:
+    """Write one HTML file that shows a run: charts, and the rows to look at. It works offline and fetches nothing."""
+    from llmbatch.extras import extra
+
+    with extra("report", needed_by="llmbatch report"):
+        from llmbatch.pipeline.page import report_run
+
+    typer.echo(report_run(run, out))

@@ -1,0 +1,81 @@
+"""The rows that a person should look at, bounded: some of each kind of failure, and the least certain answers."""
+
+import heapq
+from collections import Counter
+from dataclasses import asdict, dataclass
+
+from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.neutral import neutral
+from llmbatch.rows import Rejection, Row
+
+MOST_OF_A_KIND = 100
+MOST_IN_REVIEW = 500
+_EXCERPT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row to look at. Its texts are plain data, cut to what a list can show."""
+
+    row: int
+    id: str
+    kind: str
+    """`review`, or the failure's name."""
+    label: str | None
+    confidence: float | None
+    message: str | None
+    text: str
+
+
+class Attention:
+    """Collects rows and counts those that it leaves out."""
+
+    def __init__(self, review_below: float) -> None:
+        self._review_below = review_below
+        self._failed: list[Case] = []
+        self._uncertain: list[tuple[float, int, Case]] = []
+        self.counts: Counter[str] = Counter()
+        """All rows to look at by kind, those left out among them."""
+
+    def reject(self, rejection: Rejection) -> None:
+        """A row that could not be read."""
+        text = rejection.raw.decode("utf-8", "replace")
+        self._add(
+            Case(rejection.index, str(rejection.place), rejection.kind, None, None, rejection.message, _excerpt(text))
+        )
+
+    def look_at(self, row: Row, line: LedgerLine) -> None:
+        """A row with its outcome, whatever that is."""
+        name = neutral(str(row.id), limit=80)
+        if line.status == FAILED:
+            kind, message = (line.error.kind, line.error.message) if line.error else ("failed", None)
+            self._add(Case(row.index, name, kind, None, None, message, _excerpt(row.text)))
+        elif line.confidence is not None and line.confidence < self._review_below:
+            self.counts["review"] += 1
+            if len(self._uncertain) == MOST_IN_REVIEW and -self._uncertain[0][0] <= line.confidence:
+                return
+            case = Case(row.index, name, "review", line.category, line.confidence, line.reasoning, _excerpt(row.text))
+            entry = (-line.confidence, -row.index, case)
+            if len(self._uncertain) < MOST_IN_REVIEW:
+                heapq.heappush(self._uncertain, entry)
+            else:
+                heapq.heapreplace(self._uncertain, entry)
+
+    def cases(self) -> list[dict[str, object]]:
+        """The failed rows in input order, then those in review, the least certain first."""
+        uncertain = [case for *_, case in sorted(self._uncertain, key=lambda entry: entry[:2], reverse=True)]
+        return [asdict(case) for case in (*self._failed, *uncertain)]
+
+    def left_out(self) -> dict[str, int]:
+        """How many rows of each kind are not among the cases."""
+        most = {kind: MOST_IN_REVIEW if kind == "review" else MOST_OF_A_KIND for kind in self.counts}
+        return {kind: count - most[kind] for kind, count in self.counts.items() if count > most[kind]}
+
+    def _add(self, case: Case) -> None:
+        self.counts[case.kind] += 1
+        if self.counts[case.kind] <= MOST_OF_A_KIND:
+            self._failed.append(case)
+
+
+def _excerpt(text: str) -> str:
+    return neutral(text, limit=_EXCERPT)

@@ -1,0 +1,107 @@
+"""What the page shows in figures, gathered line by line and row by row, in memory that does not grow with the run."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.report.buckets import Buckets
+from llmbatch.report.latency import Latencies
+
+CONFIDENCE_BINS = 20
+_SEGMENTS = 32
+
+
+@dataclass(slots=True)
+class Moment:
+    """What was finished in one span of time."""
+
+    rows: int = 0
+    failed: int = 0
+    retries: int = 0
+    cost_nusd: int = 0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+
+    def merge(self, other: "Moment") -> None:
+        """Add another span's figures."""
+        self.rows += other.rows
+        self.failed += other.failed
+        self.retries += other.retries
+        self.cost_nusd += other.cost_nusd
+        self.input_tokens += other.input_tokens
+        self.cached_input_tokens += other.cached_input_tokens
+        self.output_tokens += other.output_tokens
+
+
+@dataclass(slots=True)
+class Segment:
+    """The labels of one stretch of the input."""
+
+    labels: Counter[str] = field(default_factory=Counter)
+
+    def merge(self, other: "Segment") -> None:
+        """Add another stretch's labels."""
+        self.labels += other.labels
+
+
+@dataclass(slots=True)
+class Arm:
+    """Rows that were asked in one way, where several are compared."""
+
+    labels: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+    review: int = 0
+    confidence_sum: float = 0.0
+    cost_nusd: int = 0
+
+    @property
+    def labelled(self) -> int:
+        """Rows with a label."""
+        return self.labels.total()
+
+    @property
+    def confidence(self) -> float | None:
+        """Mean confidence of the rows with a label."""
+        return self.confidence_sum / self.labelled if self.labelled else None
+
+
+class Story:
+    """A run's figures beyond its summary."""
+
+    def __init__(self, review_below: float) -> None:
+        self.review_below = review_below
+        self.moments = Buckets(Moment)
+        self.latencies = Latencies()
+        self.confidences = [0] * CONFIDENCE_BINS
+        self.segments = Buckets(Segment, most=_SEGMENTS)
+        self.arms: dict[str, Arm] = {}
+
+    def add_line(self, line: LedgerLine) -> None:
+        """Count a ledger line: each time that a row was worked on."""
+        if line.source == "reused":
+            return
+        self.latencies.add(line.latency_s)
+        moment = self.moments.at(datetime.fromisoformat(line.started_at).timestamp() + line.latency_s)
+        moment.rows += 1
+        moment.failed += line.status == FAILED
+        moment.retries += len(line.retries)
+        moment.cost_nusd += line.cost_nusd or 0
+        moment.input_tokens += line.usage.input_tokens
+        moment.cached_input_tokens += line.usage.cached_input_tokens
+        moment.output_tokens += line.usage.output_tokens
+
+    def add_row(self, index: int, line: LedgerLine) -> None:
+        """Count a row of the input by its latest outcome."""
+        arm = self.arms.setdefault(line.arm, Arm())
+        arm.cost_nusd += line.cost_nusd or 0
+        if line.status == FAILED or line.category is None:
+            arm.failed += 1
+            return
+        arm.labels[line.category] += 1
+        self.segments.at(index).labels[line.category] += 1
+        if line.confidence is not None:
+            arm.confidence_sum += line.confidence
+            arm.review += line.confidence < self.review_below
+            self.confidences[min(int(line.confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)] += 1

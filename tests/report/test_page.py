@@ -1,0 +1,96 @@
+"""The page: one file that fetches nothing and obeys no text."""
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from llmbatch.ledger.line import RowError
+from llmbatch.report.attention import Attention
+from llmbatch.report.page import embedded_json, render
+from llmbatch.report.story import Story
+from tests.report.test_story import line, row
+from tests.screen.test_screens import TROUBLED, summary
+
+HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\u2028\x1b[31m'\"&{{ 7*7 }}"
+
+
+class Page(HTMLParser):
+    """What a browser would make of it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.contents: dict[str, list[str]] = {"script": [], "style": []}
+        self._inside: str | None = None
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
+        self._inside = None
+
+    def handle_data(self, data: str) -> None:
+        if self._inside in self.contents:
+            self.contents[self._inside].append(data)
+
+    def content(self, attribute: str) -> str:
+        return next(a["content"] or "" for tag, a in self.tags if tag == "meta" and attribute in a.values())
+
+
+def page(text: str) -> str:
+    """A page on which every text is this one."""
+    story, attention = Story(0.5), Attention(0.5)
+    for n in range(8):
+        told = line(n, category=text, confidence=0.3, arm=f"{text}{n % 2}")
+        story.add_line(told)
+        story.add_row(n, told)
+        attention.look_at(row(n), told)
+    attention.look_at(row(9), line(9, status="failed", error=RowError(text, None, text)))
+    shown: dict[str, Any] = {"folder": text, "reason": text, "model": text, "task": text, "notes": (text,)}
+    counts = {"labels": {text: 3}, "failures": {text: 1}, "retries": {text: 2}, "parse": {text: 1}}
+    return render(summary=summary(**shown, **counts), story=story, attention=attention, run_id=text, at=text)
+
+
+@given(st.text(min_size=1))
+@example(HOSTILE)
+@settings(max_examples=5, deadline=None)
+def test_no_text_becomes_markup_or_ends_a_script(text: str) -> None:
+    plain, hostile = Page(page("plain")), Page(page(text))
+    assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in plain.tags]
+    assert [set(attributes) for _, attributes in hostile.tags] == [set(a) for _, a in plain.tags]
+    assert hostile.contents["script"][1] == plain.contents["script"][1]
+
+
+@settings(max_examples=40)
+@given(st.recursive(st.text() | st.just(HOSTILE), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_embedded_data_comes_out_as_it_went_in(data: Any) -> None:
+    embedded = embedded_json(data)
+    assert not set("<>&\u2028\u2029") & set(embedded)
+    assert json.loads(embedded) == data
+
+
+def test_the_policy_allows_this_page_s_own_style_and_script_and_nothing_else() -> None:
+    html = page("x")
+    shown = Page(html)
+    policy = shown.content("Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; ")
+    for kind, content in (("style", shown.contents["style"][0]), ("script", shown.contents["script"][1])):
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+    assert not [a for _, a in shown.tags if {"src", "href", "style", "onclick"} & set(a)]
+    assert not re.findall(r"https?://(?!api\.openai\.com)", html)
+    assert "unsafe" not in policy
+
+
+def test_a_page_without_any_row_is_whole() -> None:
+    html = render(summary=TROUBLED, story=Story(0.5), attention=Attention(0.5), run_id="r", at="now")
+    assert "every row that was asked about has a label" in html
+    assert "3,446" in html, "rows that were not asked yet are told"
