@@ -1,11 +1,12 @@
 """The Python API: the same engine as the command line's, for notebooks and scripts."""
 
+import json
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -19,6 +20,7 @@ from llmbatch.pipeline.options import RunOptions, Sending, Tolerance
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
 from llmbatch.readers import ReaderOptions
+from llmbatch.rows import Truncation
 from llmbatch.screen.log import LogScreen
 from llmbatch.summary import Summary
 
@@ -95,6 +97,8 @@ def classify(
     text_fields: Iterable[str] = (),
     max_failed: int = 0,
     max_cost_usd: float | None = None,
+    max_doc_tokens: int | None = None,
+    truncate: Literal["head", "head-tail"] | None = None,
 ) -> Run:
     """Label documents; the same as `llmbatch classify`, resuming included.
 
@@ -115,6 +119,8 @@ def classify(
         text_fields: the fields that make up the text; detected by default.
         max_failed: failed rows tolerated before `Run.ok` is false.
         max_cost_usd: what the run may cost in all, a hard limit; None for none.
+        max_doc_tokens: tokens that a document may have; None leaves it to the model's window.
+        truncate: how longer documents are cut; None lets them fail unsent.
 
     Returns:
         The run. Failed rows are in it, not raised.
@@ -134,7 +140,12 @@ def classify(
         inputs=inputs,
         out=folder,
         task=None if task is None else str(task),
-        choice=ModelChoice(model=model, reasoning=reasoning),
+        choice=ModelChoice(
+            model=model,
+            reasoning=reasoning,
+            max_doc_tokens=max_doc_tokens,
+            truncate=None if truncate is None else Truncation(truncate),
+        ),
         sending=Sending(
             base_url=base_url,
             offline=offline,
@@ -165,16 +176,24 @@ def _written(documents: Iterable[Document], folder: Path) -> Path:
     with replacing(path) as file:
         for number, document in enumerate(documents):
             if isinstance(document, str):
-                row: dict[str, Any] = {"id": number, "text": document.encode("utf-8", "replace").decode()}
+                row: dict[str, Any] = {"id": number, "text": document}
             elif isinstance(document, Mapping):
                 row = dict(document)
             else:
                 raise UsageError(f"document {number} is {type(document).__name__}: give a text or a mapping")
             try:
-                file.write(dump_line(row))
+                file.write(_line(row))
             except (TypeError, ValueError) as error:
                 raise UsageError(f"document {number} cannot be written as JSON: {error}") from None
     return path
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    """Lone surrogates as escapes, since UTF-8 cannot carry them; the reader replaces and flags them."""
+    try:
+        return dump_line(row)
+    except UnicodeEncodeError:
+        return json.dumps(row, allow_nan=False).encode() + b"\n"
 
 
 def _in_a_thread_of_its_own(options: RunOptions) -> Summary:

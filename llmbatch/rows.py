@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 RowId = str | int | float | bool
@@ -32,6 +33,8 @@ class Row:
     text: str
     place: Place
     fields: Mapping[str, Any] = field(repr=False)
+    flags: tuple[str, ...] = ()
+    """What was done to it on its way, as the ledger tells it: `surrogates_replaced`, `truncated`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,10 @@ class Rejection:
     kind: str
     message: str
     raw: bytes = field(repr=False)
+
+
+class Truncation(StrEnum):
+    """How a document that is too long is cut."""
+
+    HEAD = "head"
+    HEAD_TAIL = "head-tail"

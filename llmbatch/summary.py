@@ -95,6 +95,8 @@ class Summary:
     """Retries by reason, as `rate_limit`, `timeout`, `server_error`."""
     failures: Mapping[str, int] = field(default_factory=dict)
     """Failed and rejected rows by kind, as `too_long`, `invalid`, `bad_json`."""
+    flags: Mapping[str, int] = field(default_factory=dict)
+    """Rows by what is particular about them: `truncated`, `surrogates_replaced`, `usage_missing`."""
     parse: Mapping[str, int] = field(default_factory=dict)
     """Answers by how they could be read: `clean`, `repaired`, and the kinds that could not."""
     files: Mapping[str, str] = field(default_factory=dict)
@@ -150,6 +152,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         },
         "retries": dict(summary.retries),
         "failures": dict(summary.failures),
+        "flags": dict(summary.flags),
         "parse": dict(summary.parse),
         "files": dict(summary.files),
         "notes": list(summary.notes),

@@ -31,6 +31,8 @@ def classify(
     temperature: shared.Temperature = None,
     reasoning_effort: shared.ReasoningEffort = None,
     max_output_tokens: shared.MaxOutputTokens = None,
+    max_doc_tokens: shared.MaxDocTokens = None,
+    truncate: shared.Truncate = None,
     base_url: sending.BaseUrl = None,
     api_version: sending.ApiVersion = None,
     offline: sending.Offline = False,
@@ -69,7 +71,9 @@ def classify(
         inputs=tuple(inputs),
         out=out,
         task=prompt,
-        choice=ModelChoice(model, temperature, reasoning_effort, max_output_tokens, reasoning),
+        choice=ModelChoice(
+            model, temperature, reasoning_effort, max_output_tokens, reasoning, max_doc_tokens, truncate
+        ),
         sending=sending.sending_options(
             base_url=base_url,
             api_version=api_version,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from llmbatch import defaults
+from llmbatch.rows import Truncation
 
 INPUT, TASK, RESULTS, SENDING, SCREEN = "Input", "Task and model", "Results", "Sending", "Screen"
 ROWS = "Which rows"
@@ -121,6 +122,28 @@ MaxOutputTokens = Annotated[
         rich_help_panel=TASK,
         help="Ceiling of an answer.",
         show_default="by the longest label",
+    ),
+]
+MaxDocTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--max-doc-tokens",
+        min=16,
+        envvar="LLMBATCH_MAX_DOC_TOKENS",
+        show_envvar=False,
+        rich_help_panel=TASK,
+        help="Tokens that a document may have; longer ones fail unsent, or are cut by --truncate.",
+        show_default="no limit",
+    ),
+]
+Truncate = Annotated[
+    Truncation | None,
+    typer.Option(
+        "--truncate",
+        envvar="LLMBATCH_TRUNCATE",
+        show_envvar=False,
+        rich_help_panel=TASK,
+        help="Cut documents that are too long: keep the head, or head and tail in equal parts.",
     ),
 ]
 Out = Annotated[

@@ -45,6 +45,8 @@ def retry(
             show_default="the run's",
         ),
     ] = None,
+    max_doc_tokens: shared.MaxDocTokens = None,
+    truncate: shared.Truncate = None,
     base_url: sending.BaseUrl = None,
     api_version: sending.ApiVersion = None,
     offline: sending.Offline = False,
@@ -80,6 +82,8 @@ def retry(
         only=frozenset(kind.strip() for kind in (only or "").split(",") if kind.strip()),
         review=review,
         model=model,
+        max_doc_tokens=max_doc_tokens,
+        truncate=truncate,
         sending=sending.sending_options(
             base_url=base_url,
             api_version=api_version,

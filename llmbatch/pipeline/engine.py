@@ -9,8 +9,8 @@ from llmbatch.errors import LLMBatchError, UsageError
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.asker import Asker
-from llmbatch.pipeline.feed import Item
 from llmbatch.pipeline.guard import Guard
+from llmbatch.pipeline.intake import Document, Item
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
 from llmbatch.prices import Usage
@@ -44,7 +44,6 @@ class Engine:
         ledger: Ledger,
         stop: Stop,
         tally: SessionTally,
-        key: Callable[[str], str],
         is_wanted: Callable[[str], bool],
         guard: Guard,
         on_row: Callable[[LedgerLine], None],
@@ -55,14 +54,13 @@ class Engine:
         self._began_at = ledger.size
         self._stop = stop
         self._tally = tally
-        self._key = key
         self._is_wanted = is_wanted
         self._guard = guard
         self._on_row = on_row
         self._settings = settings
         self._room = asyncio.Semaphore(settings.most_in_flight * _FRESH_AHEAD)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._followers: dict[str, list[Row]] = {}
+        self._followers: dict[str, list[Document]] = {}
 
     async def run(self, rows: AsyncIterator[Item]) -> None:
         """Work through `rows` until they end or the run's stop is set; then no request is under way any more."""
@@ -88,39 +86,41 @@ class Engine:
             if isinstance(item, Rejection):
                 self._reject(item)
                 continue
-            key = self._key(item.text)
+            key = item.key
             if key in self._followers:
                 await self._room.acquire()
-                self._follow(item, key)
+                self._follow(item)
             elif self._ledger.was_written_since(key, self._began_at):
                 self._reuse(item, self._ledger.latest(key))
             elif not self._is_wanted(key):
                 self._tally.skipped += 1
+            elif item.outcome is not None:
+                self._append(item.outcome)
             else:
                 await self._room.acquire()
-                task = self._start(item, key)
+                task = self._start(item)
                 if not self._asker.labelled and probes < _PROBES:
                     probes += 1
                     await asyncio.wait({task})
 
-    def _follow(self, row: Row, key: str) -> None:
-        if key in self._followers:
-            self._followers[key].append(row)
+    def _follow(self, document: Document) -> None:
+        if document.key in self._followers:
+            self._followers[document.key].append(document)
         else:  # it was answered while this row waited for room
             self._room.release()
-            self._reuse(row, self._ledger.latest(key))
+            self._reuse(document, self._ledger.latest(document.key))
 
-    def _start(self, row: Row, key: str) -> "asyncio.Task[None]":
-        self._followers[key] = []
-        task = asyncio.create_task(self._work(row, key))
+    def _start(self, document: Document) -> "asyncio.Task[None]":
+        self._followers[document.key] = []
+        task = asyncio.create_task(self._work(document))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _work(self, row: Row, key: str) -> None:
+    async def _work(self, document: Document) -> None:
         line: LedgerLine | None = None
         try:
-            line = await self._asker.ask(row, key)
+            line = await self._asker.ask(document.row, document.key)
             if line is not None:
                 self._append(line)
                 if not self._stop.is_set and (reason := self._guard.watch(line)) is not None:
@@ -128,18 +128,18 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - a task's error must not vanish with it
             self._stop.set(error)
         finally:
-            followers = self._followers.pop(key)
+            followers = self._followers.pop(document.key)
             for _ in range(len(followers) + 1):
                 self._room.release()
         for follower in followers:
             self._reuse(follower, line)
 
-    def _reuse(self, row: Row, line: LedgerLine | None) -> None:
+    def _reuse(self, document: Document, line: LedgerLine | None) -> None:
         """Give a row the outcome of another with the same text; where there is none, it stays undone."""
         if line is None or self._stop.is_set:
             return
         try:
-            self._append(_reused(line, row))
+            self._append(_reused(line, document.row))
         except LLMBatchError as error:
             self._stop.set(error)
 
@@ -190,5 +190,6 @@ def _reused(line: LedgerLine, row: Row) -> LedgerLine:
         possibly_billed_nusd=0,
         possibly_billed_attempts=0,
         latency_s=0.0,
+        flags=row.flags,
         answer=None,
     )

@@ -5,9 +5,8 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 
-from llmbatch.rows import Rejection, Row
+from llmbatch.pipeline.intake import Item
 
-Item = Row | Rejection
 _Message = list[Item] | BaseException | None
 
 

@@ -67,6 +67,11 @@ def failed_line(job: Job, plan: Plan, failure: Failure, *, redact: Redactor) -> 
     )
 
 
+def unsent_line(row: Row, key: str, plan: Plan, kind: str, message: str) -> LedgerLine:
+    """The line of a row that failed before anything was sent: it cost nothing."""
+    return replace(_line(Job(row, key), plan, FAILED), latency_s=0.0, error=RowError(kind, None, message))
+
+
 def _line(job: Job, plan: Plan, status: str) -> LedgerLine:
     completion = job.completion
     return LedgerLine(
@@ -87,7 +92,7 @@ def _line(job: Job, plan: Plan, status: str) -> LedgerLine:
         possibly_billed_nusd=job.bill.possibly_billed_nusd,
         possibly_billed_attempts=job.bill.possibly_billed_attempts,
         latency_s=time.perf_counter() - job.started,
-        flags=("usage_missing",) if job.bill.usage_missing else (),
+        flags=(*job.row.flags, "usage_missing") if job.bill.usage_missing else job.row.flags,
     )
 
 

@@ -1,6 +1,6 @@
 """What the user may say about a run, as one frozen object that is passed whole."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from llmbatch import defaults
@@ -11,6 +11,7 @@ from llmbatch.pipeline.guard import GuardSettings
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.prices import Price
 from llmbatch.readers import ReaderOptions
+from llmbatch.rows import Truncation
 from llmbatch.views import Sample
 
 
@@ -97,6 +98,18 @@ class RetryOptions:
     review: bool = False
     """The rows in review instead of the failed ones."""
     model: str | None = None
+    """Another model to ask; None asks the run's. So with the two that follow."""
+    max_doc_tokens: int | None = None
+    truncate: Truncation | None = None
     sending: Sending = field(default_factory=Sending)
     max_failed: Tolerance = Tolerance()
     salvage: bool = False
+
+    def applied_to(self, choice: ModelChoice) -> ModelChoice:
+        """What is asked this time, where it differs from what the run asked."""
+        return replace(
+            choice,
+            model=self.model or choice.model,
+            max_doc_tokens=self.max_doc_tokens or choice.max_doc_tokens,
+            truncate=self.truncate or choice.truncate,
+        )

@@ -9,6 +9,8 @@ import orjson
 from llmbatch import defaults
 from llmbatch.caller.profile import RequestShape, initial_shape
 from llmbatch.caller.request import Question
+from llmbatch.pipeline.limit import DocumentLimit
+from llmbatch.rows import Truncation
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
@@ -31,6 +33,10 @@ class ModelChoice:
     max_output_tokens: int | None = None
     reasoning: bool = False
     """Also ask for a short rationale."""
+    max_doc_tokens: int | None = None
+    """Tokens that a document may have; None leaves it to the model's window."""
+    truncate: Truncation | None = None
+    """How a longer document is cut; None lets it fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +54,16 @@ class Plan:
     prefix_tokens: int
     offline: bool
     choice: ModelChoice
+    limit: DocumentLimit = DocumentLimit()
 
     def key(self, text: str) -> str:
-        """The row's key: what was asked, its text and the plan. Rows with the same text share it."""
+        """The key of a row with this text. Of a text that is too long, only what is asked about counts."""
+        return self.key_of(self.limit.asked(text))
+
+    def key_of(self, asked: str) -> str:
+        """The key of what is asked: the text as it is sent, and the plan. Rows with the same one share it."""
         digest = hashlib.blake2b(self.fingerprint.encode(), digest_size=16)
-        digest.update(text.encode("utf-8", "replace"))
+        digest.update(asked.encode("utf-8", "replace"))
         return digest.hexdigest()
 
 
@@ -95,7 +106,14 @@ def make_plan(loaded: LoadedTask, choice: ModelChoice, *, offline: bool) -> Plan
         prefix_tokens=prefix_tokens,
         offline=offline,
         choice=choice,
+        limit=_document_limit(choice),
     )
+
+
+def _document_limit(choice: ModelChoice) -> DocumentLimit:
+    if choice.max_doc_tokens is not None:
+        return DocumentLimit(choice.max_doc_tokens, choice.truncate, "that --max-doc-tokens allows")
+    return DocumentLimit(cut=choice.truncate)
 
 
 def _counted(prefix: str, task: Task) -> tuple[int, int]:

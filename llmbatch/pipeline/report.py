@@ -60,6 +60,7 @@ def summarise(
         session=_session(ending),
         retries=dict(expenses.retries.most_common()),
         failures=dict(counts.failures),
+        flags=dict(counts.flags),
         parse=dict(expenses.parse.most_common()),
         files={name: str(path) for name, path in counts.files.items()} | {"ledger": str(folder.ledger)},
         notes=tuple(_notes(record, counts, spent, ending)),

@@ -67,9 +67,8 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
     record = load_record(folder)
     sending = replace(options.sending, offline=record.offline or options.sending.offline)
     plan = recorded_plan(record)
-    asked = plan
-    if options.model is not None:
-        choice = replace(record.choice, model=options.model)
+    asked, choice = plan, options.applied_to(record.choice)
+    if choice != record.choice:
         asked = make_plan(_recorded_task(record), choice, offline=sending.offline)
     endpoint = _endpoint(sending, asked)
     source = RunInput.again(record.inputs, record.reader, folder)
@@ -136,7 +135,8 @@ def show_run(path: Path) -> Summary:
 
 
 def _counted_last(totals: Mapping[str, Any]) -> ViewCounts:
-    return ViewCounts(RowCounts(**totals["rows"]), totals["labels"], totals["failures"], totals["answered_by"], {})
+    labels, failures, answered_by = totals["labels"], totals["failures"], totals["answered_by"]
+    return ViewCounts(RowCounts(**totals["rows"]), labels, failures, answered_by, {}, totals["flags"])
 
 
 def _new_record(

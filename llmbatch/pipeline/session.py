@@ -29,6 +29,7 @@ from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import PossiblyBilled, RunFolder, RunRecord, now_text
 from llmbatch.pipeline.guard import Guard
 from llmbatch.pipeline.input import RunInput
+from llmbatch.pipeline.intake import prepared
 from llmbatch.pipeline.offline import offline_endpoint
 from llmbatch.pipeline.options import Sending, Tolerance
 from llmbatch.pipeline.outage import Outage
@@ -211,7 +212,6 @@ class Session:
             ledger=ledger,
             stop=stop,
             tally=self._tally,
-            key=self._plan.plan.key,
             is_wanted=self._plan.wanted(ledger),
             guard=Guard(sending.guard),
             on_row=self._observer.row,
@@ -226,7 +226,8 @@ class Session:
         try:
             with _signals_stop(stop, self._observer):
                 batch = 1 if self._source.is_stream else _READ_AHEAD
-                await engine.run(feed(self._source.rows(self._tell_fields), batch=batch))
+                rows = prepared(self._source.rows(self._tell_fields), self._plan.plan, self._plan.asked)
+                await engine.run(feed(rows, batch=batch))
         finally:
             for task in background:
                 task.cancel()

@@ -96,11 +96,13 @@ class RowMaker:
         self._blank_is_missing = choice.delimiter is not None
         self._texts = choice.text_fields
 
-    def make(self, index: int, line: int, raw: bytes, fields: Mapping[str, Any]) -> Row | Rejection:
+    def make(
+        self, index: int, line: int, raw: bytes, fields: Mapping[str, Any], flags: tuple[str, ...] = ()
+    ) -> Row | Rejection:
         """The row, or its rejection where its id or its text cannot be used."""
         place = Place(self._file, line)
         try:
-            return Row(index, self._id(fields, index), self._text(fields), place, fields)
+            return Row(index, self._id(fields, index), self._text(fields), place, fields, flags)
         except BadRow as bad:
             return Rejection(index, place, bad.kind, bad.message, raw)
 

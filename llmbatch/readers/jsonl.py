@@ -1,8 +1,9 @@
 """JSON Lines: one object a line, read strictly and exactly."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -21,8 +22,14 @@ _DIGITS_AS_ZEROS = bytes(ord("0") if byte in b"0123456789" else ord(" ") for byt
 _MAY_EXCEED_64_BITS = b"0" * 19
 """So many digits in a row, once digits are zeros: six times as fast to find as with a regular expression."""
 
-_Parsed = tuple[int, int, bytes, dict[str, Any]]
-"""A row's index, line, raw bytes and fields."""
+SURROGATES_REPLACED = "surrogates_replaced"
+"""Flag of a row with halves of characters in it, which no UTF-8 can carry: each has become U+FFFD."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_Parsed = tuple[int, int, bytes, dict[str, Any], tuple[str, ...]]
+"""A row's index, line, raw bytes, fields and flags."""
+_FIELDS: Final = 3
 
 
 def read_jsonl(
@@ -120,16 +127,42 @@ def _parsed(
                 continue
             raw = line.removesuffix(b"\r")
             try:
-                yield index, number, raw, _parse_object(raw)
+                yield index, number, raw, *_parse_object(raw)
             except BadRow as bad:
                 yield Rejection(index, Place(file, number), bad.kind, bad.message, raw)
 
 
-def _parse_object(raw: bytes) -> dict[str, Any]:
-    value = parse_json(raw)
+def _parse_object(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields, and the flags of what was done to them."""
+    flags: tuple[str, ...] = ()
+    try:
+        value = parse_json(raw)
+    except BadRow:
+        value = _without_surrogates(raw)
+        if value is None:
+            raise
+        flags = (SURROGATES_REPLACED,)
     if isinstance(value, dict):
-        return value
+        return value, flags
     raise BadRow("not_an_object", "is JSON, but not an object with fields")
+
+
+def _without_surrogates(raw: bytes) -> Any:
+    """What `raw` holds with its lone surrogates replaced, where they are all that is wrong with it; else None.
+
+    Whoever cuts a text by UTF-16 units writes them: half an emoji at the end of a preview.
+    """
+    if b"\\u" not in raw:
+        return None
+    try:
+        value = json.loads(raw.decode(), parse_constant=_refuse_constant)
+        return parse_json(_LONE_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)).encode())
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _made(waiting: list[_Parsed | Rejection], maker: RowMaker) -> Iterator[Row | Rejection]:
@@ -140,7 +173,7 @@ def _made(waiting: list[_Parsed | Rejection], maker: RowMaker) -> Iterator[Row |
 def _choice_at_last(waiting: list[_Parsed | Rejection], file: str, options: ReaderOptions) -> FieldChoice | None:
     """The choice that the row read last allows, or that must be made now since enough rows wait."""
     last = waiting[-1]
-    choice = None if isinstance(last, Rejection) else choose_by_row(file, last[-1], options)
+    choice = None if isinstance(last, Rejection) else choose_by_row(file, last[_FIELDS], options)
     if choice is None and len(waiting) >= LOOKED_AT:
         return _choice_by_name(waiting, file, options)
     return choice
@@ -148,7 +181,7 @@ def _choice_at_last(waiting: list[_Parsed | Rejection], file: str, options: Read
 
 def _choice_by_name(waiting: list[_Parsed | Rejection], file: str, options: ReaderOptions) -> FieldChoice:
     """The choice by all rows that wait: by fields that hold what they should if there are any, else by names alone."""
-    rows = [item[-1] for item in waiting if not isinstance(item, Rejection)]
+    rows = [item[_FIELDS] for item in waiting if not isinstance(item, Rejection)]
     names = list(dict.fromkeys(name for fields in rows for name in fields))
     choice = choose_by_name(
         file, dict.fromkeys(name for fields in rows for name in usable(fields)), options

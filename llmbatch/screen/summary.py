@@ -110,6 +110,8 @@ def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     if spent.requests:
         yield "tokens", _tokens(spent)
     yield "model", f"{neutral(summary.model)}, task {neutral(summary.task)}, prefix of {summary.prefix_tokens:,} tokens"
+    if summary.flags:
+        yield "flagged", _counted(summary.flags)
     if summary.retries:
         yield "retries", _counted(summary.retries)
     answers, clean = sum(summary.parse.values()), summary.parse.get("clean", 0)

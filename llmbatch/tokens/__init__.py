@@ -1,6 +1,7 @@
 """Token counts as the provider makes them, with the tables on board: no download, no network."""
 
+from llmbatch.tokens.cut import head, head_tail
 from llmbatch.tokens.kept import kept_counts
 from llmbatch.tokens.o200k import count_tokens
 
-__all__ = ["count_tokens", "kept_counts"]
+__all__ = ["count_tokens", "head", "head_tail", "kept_counts"]

@@ -51,6 +51,8 @@ class ViewCounts:
     failures: Mapping[str, int]
     answered_by: Mapping[str, int]
     files: Mapping[str, Path]
+    flags: Mapping[str, int] = field(default_factory=dict)
+    """Rows by what is particular about them, as `truncated`."""
 
 
 @dataclass(slots=True)
@@ -64,10 +66,11 @@ class _Counts:
     labels: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     answered_by: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
 
     def frozen(self, files: Mapping[str, Path]) -> ViewCounts:
         rows = RowCounts(self.total, self.ok, self.review, self.failed, self.rejected, self.undone)
-        return ViewCounts(rows, self.labels, self.failures, self.answered_by, files)
+        return ViewCounts(rows, self.labels, self.failures, self.answered_by, files, self.flags)
 
 
 def make_views(
@@ -125,6 +128,7 @@ def _records(
             yield FAILED_VIEW, rejected_record(item)
             continue
         line = ledger.latest(key(item.text))
+        counts.flags.update(() if line is None else line.flags)
         if line is None:
             counts.undone += 1
         elif line.status == FAILED and line.error is not None:

@@ -39,7 +39,8 @@ def test_only_a_newline_ends_a_line(read: Any, separator: str) -> None:
         (b"{'text': 'a'}", "bad_json"),
         (b'{"text": "a", "x": NaN}', "bad_json"),
         (b'{"text": "a", "x": Infinity}', "bad_json"),
-        (b'{"text": "\\ud800"}', "bad_json"),
+        (b'{"text": "\\ud800", "x": NaN}', "bad_json"),
+        (b'{"text": "\xff\\ud800"}', "bad_encoding"),
         (b'{"text": "a"} {"text": "b"}', "bad_json"),
         (b"\x0c", "bad_json"),
         (b'{"text": "caf\xe9"}', "bad_encoding"),
@@ -61,6 +62,16 @@ def test_a_bad_row_is_rejected_with_its_bytes_and_shifts_no_other(read: Any, lin
     assert (first.index, last.index, last.place.line, last.text) == (0, 2, 3, "C")
     assert isinstance(bad, Rejection)
     assert (bad.kind, bad.index, bad.place.line, bad.raw) == (kind, 1, 2, line)
+
+
+def test_half_a_surrogate_pair_is_replaced_and_flagged(read: Any) -> None:
+    cut, whole = read(
+        b'{"id": 123456789012345678901234567890, "text": "Great \\ud83d", "x": ["\\udc00"]}\n'
+        b'{"text": "\\ud83d\\ude00"}\n'
+    )
+    assert (cut.text, cut.fields["x"], cut.flags) == ("Great \ufffd", ["\ufffd"], ("surrogates_replaced",))
+    assert cut.id == 123456789012345678901234567890
+    assert (whole.text, whole.flags) == ("😀", ())
 
 
 def test_a_complaint_names_the_column_and_does_not_echo_the_content(read: Any) -> None:
