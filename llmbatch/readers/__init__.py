@@ -9,13 +9,16 @@ from llmbatch.readers.fields import FieldChoice
 from llmbatch.readers.inputs import Input, from_spool, resolve_inputs, spooled
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.reading import count_rows, read_rows
+from llmbatch.readers.records import Record, read_records
 
 __all__ = [
     "FieldChoice",
     "Input",
     "ReaderOptions",
+    "Record",
     "count_rows",
     "from_spool",
+    "read_records",
     "read_rows",
     "resolve_inputs",
     "spooled",

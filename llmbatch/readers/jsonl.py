@@ -27,7 +27,7 @@ SURROGATES_REPLACED = "surrogates_replaced"
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
-_Parsed = tuple[int, int, bytes, dict[str, Any], tuple[str, ...]]
+Parsed = tuple[int, int, bytes, dict[str, Any], tuple[str, ...]]
 """A row's index, line, raw bytes, fields and flags."""
 _FIELDS: Final = 3
 
@@ -52,8 +52,8 @@ def read_jsonl(
         UsageError: the text field is to be detected, and the first rows have none.
     """
     maker: RowMaker | None = None
-    waiting: list[_Parsed | Rejection] = []
-    for item in _parsed(chunks, file, options, indices):
+    waiting: list[Parsed | Rejection] = []
+    for item in parsed_objects(chunks, file, options, indices):
         if maker is not None:
             yield item if isinstance(item, Rejection) else maker.make(*item)
         elif isinstance(item, Rejection) and not waiting:
@@ -75,6 +75,27 @@ def read_jsonl(
 def count_jsonl(chunks: Iterator[bytes], options: ReaderOptions) -> int:
     """How many rows `read_jsonl` gives, without parsing them."""
     return sum(1 for block in line_blocks(chunks, options.max_row_bytes) for line in block if _is_row(line))
+
+
+def parsed_objects(
+    chunks: Iterator[bytes], file: str, options: ReaderOptions, indices: Iterator[int]
+) -> Iterator[Parsed | Rejection]:
+    """The objects of a stream, whatever is in them; the arguments are those of `read_jsonl`."""
+    number = 0
+    for block in line_blocks(chunks, options.max_row_bytes):
+        for line in block:
+            number += 1
+            if not _is_row(line):
+                continue
+            index = next(indices)
+            if isinstance(line, Fault):
+                yield Rejection(index, Place(file, number), line.kind, line.message, line.raw)
+                continue
+            raw = line.removesuffix(b"\r")
+            try:
+                yield index, number, raw, *_parse_object(raw)
+            except BadRow as bad:
+                yield Rejection(index, Place(file, number), bad.kind, bad.message, raw)
 
 
 def parse_json(raw: bytes) -> Any:
@@ -112,26 +133,6 @@ def _is_row(line: bytes | Fault) -> bool:
     return bool(line.strip(_BLANK)) if isinstance(line, bytes) else line.kind != TORN
 
 
-def _parsed(
-    chunks: Iterator[bytes], file: str, options: ReaderOptions, indices: Iterator[int]
-) -> Iterator[_Parsed | Rejection]:
-    number = 0
-    for block in line_blocks(chunks, options.max_row_bytes):
-        for line in block:
-            number += 1
-            if not _is_row(line):
-                continue
-            index = next(indices)
-            if isinstance(line, Fault):
-                yield Rejection(index, Place(file, number), line.kind, line.message, line.raw)
-                continue
-            raw = line.removesuffix(b"\r")
-            try:
-                yield index, number, raw, *_parse_object(raw)
-            except BadRow as bad:
-                yield Rejection(index, Place(file, number), bad.kind, bad.message, raw)
-
-
 def _parse_object(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The fields, and the flags of what was done to them."""
     flags: tuple[str, ...] = ()
@@ -165,12 +166,12 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _made(waiting: list[_Parsed | Rejection], maker: RowMaker) -> Iterator[Row | Rejection]:
+def _made(waiting: list[Parsed | Rejection], maker: RowMaker) -> Iterator[Row | Rejection]:
     for item in waiting:
         yield item if isinstance(item, Rejection) else maker.make(*item)
 
 
-def _choice_at_last(waiting: list[_Parsed | Rejection], file: str, options: ReaderOptions) -> FieldChoice | None:
+def _choice_at_last(waiting: list[Parsed | Rejection], file: str, options: ReaderOptions) -> FieldChoice | None:
     """The choice that the row read last allows, or that must be made now since enough rows wait."""
     last = waiting[-1]
     choice = None if isinstance(last, Rejection) else choose_by_row(file, last[_FIELDS], options)
@@ -179,7 +180,7 @@ def _choice_at_last(waiting: list[_Parsed | Rejection], file: str, options: Read
     return choice
 
 
-def _choice_by_name(waiting: list[_Parsed | Rejection], file: str, options: ReaderOptions) -> FieldChoice:
+def _choice_by_name(waiting: list[Parsed | Rejection], file: str, options: ReaderOptions) -> FieldChoice:
     """The choice by all rows that wait: by fields that hold what they should if there are any, else by names alone."""
     rows = [item[_FIELDS] for item in waiting if not isinstance(item, Rejection)]
     names = list(dict.fromkeys(name for fields in rows for name in fields))

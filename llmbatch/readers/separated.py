@@ -40,7 +40,7 @@ def read_separated(
     Raises:
         UsageError: the header cannot be used, or has not the columns wanted.
     """
-    table = _Table(chunks, file_format, options.max_row_bytes)
+    table = Table(chunks, file_format, options.max_row_bytes)
     try:
         header = table.header(file)
     except BrokenStream as broken:
@@ -62,7 +62,7 @@ def read_separated(
 
 def count_separated(chunks: Iterator[bytes], file: str, file_format: str, options: ReaderOptions) -> int:
     """How many rows `read_separated` gives; its arguments and its errors are the same."""
-    table = _Table(chunks, file_format, options.max_row_bytes)
+    table = Table(chunks, file_format, options.max_row_bytes)
     try:
         header = table.header(file)
     except BrokenStream as broken:
@@ -70,8 +70,8 @@ def count_separated(chunks: Iterator[bytes], file: str, file_format: str, option
     return sum(1 for _ in table.records(len(header))) if header else 0
 
 
-class _Table:
-    """The records of a stream, the header first."""
+class Table:
+    """The records of a stream, the header first, whatever is in them."""
 
     def __init__(self, chunks: Iterator[bytes], file_format: str, limit: int) -> None:
         self._lines = Lines(chunks, limit)

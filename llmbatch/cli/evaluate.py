@@ -1,0 +1,61 @@
+"""`llmbatch evaluate`: are a run's labels right?"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmbatch.cli import gold as golden
+from llmbatch.cli import options as shared
+
+
+def evaluate(
+    run: shared.RunPath,
+    gold: golden.GoldFile,
+    gold_id_field: golden.GoldIdField = None,
+    label_field: golden.LabelField = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            "--precision",
+            metavar="P%",
+            envvar="LLMBATCH_PRECISION",
+            show_envvar=False,
+            rich_help_panel=shared.RESULTS,
+            help="Wanted of the rows that nobody looks at; a --review-below for it is recommended.",
+        ),
+    ] = "98%",
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            envvar="LLMBATCH_PLOT",
+            show_envvar=False,
+            rich_help_panel=shared.RESULTS,
+            help="Also draw confusion, reliability and thresholds: .png, .svg or .pdf.",
+        ),
+    ] = None,
+    json: shared.Json = False,
+) -> None:
+    """Measure a run's labels against gold ones: accuracy, confusions, calibration, and the review threshold to take."""
+    from llmbatch.evaluate.evaluation import evaluation_json
+    from llmbatch.evaluate.gold import GoldOptions
+    from llmbatch.evaluate.plot import check_plot, save_plot
+    from llmbatch.evaluate.thresholds import parse_precision
+    from llmbatch.jsonlines import dump_line
+    from llmbatch.pipeline.evaluation import evaluate_run
+    from llmbatch.screen import stdout_console
+    from llmbatch.screen.evaluation import render_evaluation
+
+    wanted = parse_precision(precision)
+    if plot is not None:
+        check_plot(plot)
+    evaluation = evaluate_run(run, GoldOptions(gold, gold_id_field, label_field), wanted=wanted)
+    if plot is not None:
+        save_plot(evaluation, plot)
+    if json:
+        sys.stdout.write(dump_line(evaluation_json(evaluation)).decode())
+    else:
+        render_evaluation(evaluation, stdout_console(), plot=plot)

@@ -1,0 +1,50 @@
+"""Rows that have a gold label, each beside the model's answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from llmbatch.evaluate.gold import Gold
+from llmbatch.rows import RowId
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One row of the run with its gold label. `answer` and the confidences are None where the row has no label."""
+
+    row: int
+    id: RowId | None
+    gold: str
+    answer: str | None
+    confidence: float | None
+    """As the run uses it: calibrated where there is a calibration."""
+    confidence_raw: float | None
+    """As the model gave it."""
+    text: str = field(default="", repr=False)
+    """The document's beginning; only where the answer is wrong."""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the answer is the gold label."""
+        return self.answer == self.gold
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A run put beside its gold labels."""
+
+    gold: Gold
+    pairs: tuple[Pair, ...]
+    run_rows: int
+    """All rows of the run's input."""
+    run_confidences: Sequence[float] = field(repr=False)
+    """Of all labelled rows, those without gold included."""
+    same_id_rows: int
+    """Rows of the run that share their id, and so their gold label, with an earlier one."""
+    unmatched: tuple[str, ...]
+    """The first few ids of gold rows that the run does not have."""
+    unmatched_count: int
+
+    @property
+    def labelled(self) -> list[Pair]:
+        """The pairs that have an answer."""
+        return [pair for pair in self.pairs if pair.answer is not None]

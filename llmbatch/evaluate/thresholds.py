@@ -1,0 +1,178 @@
+"""At which `--review-below` are the labels that nobody looks at right often enough?
+
+A threshold is recommended only where its precision is shown, not where it merely came out so on these gold rows. The
+best of many thresholds looks better than it is, so they are tested in sequence, from strict to loose, each by an exact
+binomial bound; a sequence ends at its first failure, which keeps the chance of any wrong recommendation at 5% however
+many are tried (fixed-sequence testing from several starts: Angelopoulos et al., "Learn then Test", 2021, section 4).
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmbatch.errors import UsageError
+
+_RISK = 0.05
+"""Chance that a recommended threshold is not as precise as wanted."""
+_STARTS = 5
+_CANDIDATES = 20
+_GRID = 1000
+"""Thresholds are multiples of a thousandth, so that what is shown is what was computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdRow:
+    """One threshold: rows at or above it pass, those under it go to people."""
+
+    threshold: float
+    passed: int
+    """Gold rows that pass."""
+    right: int
+    precision: float
+    at_least: float
+    """Lower bound of the precision (Clopper-Pearson), at the level that the sequence of tests needs."""
+    to_people: int
+    """Labelled rows of the whole run under the threshold."""
+    to_people_share: float
+    shown: bool
+    """Whether the precision wanted is shown here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The table, and the threshold to take."""
+
+    wanted: float
+    level: float
+    """Of each lower bound; together they leave `1 - 0.05`."""
+    rows: tuple[ThresholdRow, ...]
+    """From the loosest to the strictest."""
+    recommended: ThresholdRow | None
+    """The loosest at which the wanted precision is shown."""
+    least_gold_rows: int
+    """Gold rows above a threshold that would be needed even if none were wrong."""
+    remark: str | None
+    """Why none is recommended, in a sentence."""
+
+
+def parse_precision(text: str) -> float:
+    """A wanted precision as the user writes it: `98%` or `0.98`.
+
+    Raises:
+        UsageError: it is neither, or nothing that rows could show.
+    """
+    try:
+        value = float(text.strip().removesuffix("%")) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise UsageError(
+            f"--precision {text!r} is not a share under 100%",
+            hint="say --precision 98%; that nothing is ever wrong cannot be shown by any number of rows",
+        )
+    return value
+
+
+def thresholds(
+    confidences: Sequence[float], right: Sequence[bool], run_confidences: Sequence[float], *, wanted: float
+) -> Thresholds:
+    """The precision of what passes, for up to twenty thresholds.
+
+    Args:
+        confidences: of the gold rows that have a label.
+        right: whether each of their labels is right.
+        run_confidences: of all labelled rows of the run.
+        wanted: the precision wanted, under 1.
+    """
+    candidates = _candidates(confidences)
+    starts = sorted({round(n * (len(candidates) - 1) / (_STARTS - 1)) for n in range(_STARTS)}) if candidates else []
+    level = 1 - _RISK / max(len(starts), 1)
+    run = sorted(run_confidences)
+    judged = sorted(zip(confidences, right, strict=True), reverse=True)
+    strict_first = [_row(threshold, judged, run, level) for threshold in candidates]
+    shown = _shown([row.at_least >= wanted for row in strict_first], starts)
+    rows = tuple(
+        ThresholdRow(row.threshold, row.passed, row.right, row.precision, row.at_least, row.to_people,
+                     row.to_people_share, n in shown)
+        for n, row in reversed(list(enumerate(strict_first)))
+    )  # fmt: skip
+    recommended = next((row for row in rows if row.shown), None)
+    least = math.ceil(math.log(1 - level) / math.log(wanted))
+    remark = None if recommended else _remark(rows, wanted, level, least)
+    return Thresholds(wanted, level, rows, recommended, least, remark)
+
+
+def _candidates(confidences: Sequence[float]) -> list[float]:
+    """Thresholds to look at, the strictest first: all that differ, or those that split the rows evenly.
+
+    The loosest lets all rows pass. Which these are hangs on the confidences alone, not on which rows are right.
+    """
+    if not confidences:
+        return []
+    steps = sorted((math.ceil(round(value * _GRID, 6)) for value in confidences), reverse=True)
+    chosen = set(steps)
+    if len(chosen) > _CANDIDATES:
+        chosen = {steps[math.ceil(len(steps) * part / _CANDIDATES) - 1] for part in range(1, _CANDIDATES)}
+    chosen = (chosen - {steps[-1]}) | {math.floor(round(min(confidences) * _GRID, 6))}
+    return [step / _GRID for step in sorted(chosen, reverse=True)]
+
+
+def _row(threshold: float, judged: Sequence[tuple[float, bool]], run: Sequence[float], level: float) -> ThresholdRow:
+    passed = [was_right for confidence, was_right in judged if confidence >= threshold]
+    right, under = sum(passed), bisect_left(run, threshold)
+    return ThresholdRow(
+        threshold=threshold,
+        passed=len(passed),
+        right=right,
+        precision=right / len(passed) if passed else 0.0,
+        at_least=_at_least(right, len(passed), level),
+        to_people=under,
+        to_people_share=under / len(run) if run else 0.0,
+        shown=False,
+    )
+
+
+def _at_least(right: int, passed: int, level: float) -> float:
+    """The exact one-sided lower bound (Clopper and Pearson, 1934)."""
+    from scipy.stats import beta  # noqa: PLC0415 - an extra, and slow to import
+
+    return float(beta.ppf(1 - level, right, passed - right + 1)) if right else 0.0
+
+
+def _shown(passes: Sequence[bool], starts: Sequence[int]) -> set[int]:
+    """The tests passed in a sequence that began at one of `starts` and has not failed since."""
+    shown: set[int] = set()
+    for start in starts:
+        for n in range(start, len(passes)):
+            if not passes[n]:
+                break
+            shown.add(n)
+    return shown
+
+
+def _remark(rows: Sequence[ThresholdRow], wanted: float, level: float, least: int) -> str:
+    total = max((row.passed for row in rows), default=0)
+    if total < least:
+        return f"{total:,} gold rows cannot show it: it takes {least:,} that pass without one error; label more rows"
+    hopeful = [row for row in rows if row.precision > wanted]
+    if not hopeful:
+        best = max(rows, key=lambda row: row.precision)
+        return (
+            f"no threshold comes to it: the best is {best.precision:.1%} at {best.threshold:g}; "
+            "mend the task's descriptions, calibrate, or ask a stronger model"
+        )
+    best = max(hopeful, key=lambda row: row.at_least)
+    needed = min(_passing_rows_needed(row, wanted, level) * total / row.passed for row in hopeful)
+    return (
+        f"likely but not shown: {best.precision:.1%} at {best.threshold:g}, at least {best.at_least:.1%}; "
+        f"about {max(math.ceil(needed), total + 1):,} gold rows might show it"
+    )
+
+
+def _passing_rows_needed(row: ThresholdRow, wanted: float, level: float) -> int:
+    """Passing rows that would put the lower bound at the wanted precision, if the precision stays as it is."""
+    enough = row.passed
+    while _at_least(round(enough * row.precision), enough, level) < wanted:
+        enough += max(enough // 8, 1)
+    return enough

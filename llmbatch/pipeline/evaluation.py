@@ -1,0 +1,141 @@
+"""A run folder put beside gold labels: read as it stands, nothing written."""
+
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.errors import UsageError
+from llmbatch.evaluate.evaluation import Evaluation, Subject, evaluate
+from llmbatch.evaluate.extra import require_eval_extra
+from llmbatch.evaluate.gold import Gold, GoldOptions, read_gold
+from llmbatch.evaluate.pairs import Judged, Pair
+from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.ledger.log import Ledger
+from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
+from llmbatch.pipeline.input import RunInput
+from llmbatch.pipeline.run import recorded_plan
+from llmbatch.readers import FieldChoice
+from llmbatch.rows import Rejection, Row
+
+_EXCERPT = 300
+_TOLD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRun:
+    """A run folder's record, and its rows with their gold labels."""
+
+    record: RunRecord
+    judged: Judged
+
+
+def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float) -> Evaluation:
+    """Evaluate a run folder.
+
+    Args:
+        path: the folder.
+        gold: where the gold labels are.
+        wanted: precision that is wanted of the rows that pass review.
+
+    Raises:
+        UsageError: no run folder, its input is gone, or no gold row fits it.
+    """
+    require_eval_extra("evaluate")
+    run = judge_run(path, gold)
+    record = run.record
+    subject = Subject(
+        folder=str(path),
+        task=record.task.name,
+        labels=record.task.label_names,
+        model=record.model,
+        prompt=record.prompt,
+        offline=record.offline,
+        review_below=record.review_below,
+        rows=run.judged.run_rows,
+    )
+    return evaluate(run.judged, subject, wanted=wanted)
+
+
+def judge_run(path: Path, options: GoldOptions) -> JudgedRun:
+    """Join a run's outcomes with gold labels.
+
+    Raises:
+        UsageError: no run folder, its input is gone, or no gold row fits it.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    gold = read_gold(options, record.task)
+    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None)
+    source = RunInput.again(record.inputs, record.reader, folder)
+    plan, join = recorded_plan(record), _Join(gold)
+    for item in source.read_again(join.note_fields):
+        join.add(item, None if isinstance(item, Rejection) else ledger.latest(plan.key(item.text)))
+    ledger.close()
+    return JudgedRun(record, join.judged())
+
+
+class _Join:
+    """Goes through the run's rows and picks those that have a gold label."""
+
+    def __init__(self, gold: Gold) -> None:
+        self._gold = gold
+        self._cell_files: set[str] = set()
+        self._pairs: list[Pair] = []
+        self._confidences = array("d")
+        self._found: set[object] = set()
+        self._same_id = 0
+        self._rows = 0
+
+    def note_fields(self, choice: FieldChoice) -> None:
+        """A file of cells gives ids without a JSON type."""
+        if choice.delimiter is not None:
+            self._cell_files.add(choice.file)
+
+    def add(self, item: Row | Rejection, line: LedgerLine | None) -> None:
+        self._rows += 1
+        labelled = line if line is not None and line.status != FAILED else None
+        if labelled is not None and labelled.confidence is not None:
+            self._confidences.append(labelled.confidence)
+        row_id = item.id if isinstance(item, Row) else None
+        key = self._gold.key_for(item.index, row_id, typed=item.place.file not in self._cell_files)
+        if key is None:
+            return
+        self._same_id += key in self._found
+        self._found.add(key)
+        label, answer = self._gold.labels[key], labelled.category if labelled else None
+        wrong = isinstance(item, Row) and answer is not None and answer != label
+        self._pairs.append(
+            Pair(
+                row=item.index,
+                id=row_id,
+                gold=label,
+                answer=answer,
+                confidence=labelled.confidence if labelled else None,
+                confidence_raw=labelled.confidence if labelled else None,
+                text=item.text[:_EXCERPT] if wrong and isinstance(item, Row) else "",
+            )
+        )
+
+    def judged(self) -> Judged:
+        """What was found.
+
+        Raises:
+            UsageError: no gold row is a row of the run.
+        """
+        gold = self._gold
+        if not self._pairs:
+            ids = ", ".join(repr(key[1]) for key in list(gold.labels)[:3])
+            raise UsageError(
+                f"{gold.file}: none of its rows is in the run",
+                hint=f"rows are found by id; gold ids are like {ids}; --id-field names the field",
+            )
+        missing = [repr(key[1]) for key in gold.labels if key not in self._found]
+        return Judged(
+            gold=gold,
+            pairs=tuple(self._pairs),
+            run_rows=self._rows,
+            run_confidences=self._confidences,
+            same_id_rows=self._same_id,
+            unmatched=tuple(missing[:_TOLD]),
+            unmatched_count=len(missing),
+        )
