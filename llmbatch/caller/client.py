@@ -63,6 +63,7 @@ def resolve_endpoint(base_url: str | None, api_version: str | None, *, model: st
             hint="give --api-version (or OPENAI_API_VERSION), or the newer URL that ends in /openai/v1/",
         )
     key = _api_key(azure=version is not None or host.endswith(_AZURE_HOSTS))
+    _check_header_variables()
     if key is None and not on_loopback:
         raise UsageError(
             f"no API key for {host} (model {model})",
@@ -84,6 +85,14 @@ def _api_key(*, azure: bool) -> str | None:
             hint=f"set {name} again, without line breaks",
         )
     return key
+
+
+def _check_header_variables() -> None:
+    """The SDK sends these along; a line break in one would fail like a lost connection, over and over."""
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        value = os.environ.get(name, "")
+        if not (value.isascii() and value.isprintable()):
+            raise UsageError(f"{name} holds characters that no HTTP header can carry", hint=f"set {name} again, or not")
 
 
 class Caller:
@@ -122,17 +131,16 @@ class Caller:
                 response = await self._client.post(
                     self._path, cast_to=httpx2.Response, content=body, options={"headers": _JSON}
                 )
+            self._on_headers(response.headers)
+            return decode_completion(response.content, response.headers.get("x-request-id"))
         except asyncio.CancelledError:
             raise
+        except NotACompletionError as error:
+            raise RequestFailedError(judge_not_a_completion(str(error))) from error
         except Exception as error:
             if isinstance(refusal := getattr(error, "response", None), httpx2.Response):
                 self._on_headers(refusal.headers)
             raise RequestFailedError(judge_exception(error)) from error
-        self._on_headers(response.headers)
-        try:
-            return decode_completion(response.content, response.headers.get("x-request-id"))
-        except NotACompletionError as error:
-            raise RequestFailedError(judge_not_a_completion(str(error))) from error
 
     async def close(self) -> None:
         """Close the connections."""
@@ -145,16 +153,23 @@ def _open_client(endpoint: Endpoint, timeout_s: float, connections: int) -> "Asy
     import httpx2  # noqa: PLC0415 - 0.4 s together with the SDK
     from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient  # noqa: PLC0415
 
+    from llmbatch.caller.bounds import UNPACKED, bound_answer  # noqa: PLC0415 - loads httpx2
+
     limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
     # A redirect would post the document and the key to another host. A proxy has no business on loopback.
     http_client = DefaultAioHttpClient(
-        follow_redirects=False, limits=limits, timeout=timeout_s, trust_env=not endpoint.on_loopback
+        follow_redirects=False,
+        limits=limits,
+        timeout=timeout_s,
+        trust_env=not endpoint.on_loopback,
+        event_hooks={"response": [bound_answer]},
     )
     common: dict[str, Any] = {
         "api_key": endpoint.api_key,
         "max_retries": 0,
         "timeout": timeout_s,
         "http_client": http_client,
+        "default_headers": UNPACKED,
     }
     if endpoint.api_version is not None:
         return AsyncAzureOpenAI(azure_endpoint=endpoint.base_url, api_version=endpoint.api_version, **common)

@@ -143,6 +143,17 @@ MaxWait = Annotated[
         help="Longest wait that a server may ask for, seconds; a longer one ends the run with exit code 7.",
     ),
 ]
+Deadline = Annotated[
+    str | None,
+    typer.Option(
+        "--deadline",
+        metavar="6h|HH:MM",
+        envvar="LLMBATCH_DEADLINE",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Send nothing more after so long, or from a time of day on: exit code 7, and the same command goes on.",
+    ),
+]
 Reask = Annotated[
     int,
     typer.Option(
@@ -226,6 +237,7 @@ def sending_options(
     retry_wait_min_s: float,
     retry_wait_max_s: float,
     max_wait_s: float,
+    deadline: str | None,
     reask: int,
     stop_at_failures: str,
     stop_at_invalid: str,
@@ -238,12 +250,14 @@ def sending_options(
     Raises:
         UsageError: they do not go together.
     """
+    from datetime import datetime
+
     from llmbatch.caller.limits import RateLimits
     from llmbatch.caller.retry import RetryPolicy
     from llmbatch.errors import UsageError
     from llmbatch.money import to_nusd
     from llmbatch.pipeline.guard import GuardSettings, parse_share
-    from llmbatch.pipeline.options import Sending
+    from llmbatch.pipeline.options import Sending, parse_deadline
     from llmbatch.prices import parse_price
     from llmbatch.simulate import parse_fault
 
@@ -272,6 +286,7 @@ def sending_options(
             parse_share(stop_at_failures, "--stop-at-failures"), parse_share(stop_at_invalid, "--stop-at-invalid")
         ),
         grace_s=grace_s,
+        deadline_s=None if deadline is None else parse_deadline(deadline, now=datetime.now().astimezone()),
         price=None if price is None else parse_price(price),
         max_cost_nusd=None if max_cost_usd is None else to_nusd(max_cost_usd),
     )

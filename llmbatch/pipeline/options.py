@@ -1,6 +1,8 @@
 """What the user may say about a run, as one frozen object that is passed whole."""
 
+import re
 from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from llmbatch import defaults
@@ -47,6 +49,28 @@ def parse_tolerance(text: str) -> Tolerance:
     )
 
 
+def parse_deadline(text: str, *, now: datetime) -> float:
+    """Seconds from `now` to a deadline as the user writes it: `90s`, `30m`, `6h`, `2h30m`, or a time of day, `06:30`.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    match = _SPAN.fullmatch(text.strip().lower())
+    if match is not None and any(match.groups()):
+        return sum(int(part or 0) * unit_s for part, unit_s in zip(match.groups(), (3600, 60, 1), strict=True))
+    try:
+        then = datetime.combine(now, time.fromisoformat(text.strip()), tzinfo=now.tzinfo)
+    except ValueError:
+        raise UsageError(
+            f"--deadline {text!r} is neither a time span nor a time of day",
+            hint="say --deadline 6h, --deadline 2h30m or --deadline 06:30",
+        ) from None
+    return ((then if then > now else then + timedelta(days=1)) - now).total_seconds()
+
+
+_SPAN = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
+
+
 @dataclass(frozen=True, slots=True)
 class Sending:
     """How requests are sent: where to, how many at once, how patiently."""
@@ -64,6 +88,8 @@ class Sending:
     policy: RetryPolicy = RetryPolicy()
     guard: GuardSettings = GuardSettings()
     grace_s: float = defaults.GRACE_S
+    deadline_s: float | None = None
+    """Seconds after which nothing more is sent; None for no deadline."""
     price: Price | None = None
     max_cost_nusd: int | None = None
     """What the run may cost in all its sessions, nano-dollars; None for no limit."""

@@ -15,7 +15,7 @@ _IN_A_ROW = 8
 """Failures with no answer between them that make an outage: at even odds of failing, one run of 256 looks like it."""
 _REFUSED_FOR_S = 5.0
 """Refusals by rate come in bursts; only when nobody has passed for so long are they an outage."""
-_FIRST_PROBE_S, _PROBE_EVERY_S = 1.0, 30.0
+_FIRST_PROBE_S, _PROBE_EVERY_S, _LAST_PROBE_S = 1.0, 30.0, 0.1
 """Probes start quickly, since most outages are short, and settle at one in 30 s (with jitter)."""
 
 
@@ -82,7 +82,8 @@ class Outage:
                 f"({failure.kind})",
                 hint="run the same command again later: finished rows are kept",
             )
-        self._probe_at = now + self._probe_after_s * self._random.uniform(0.5, 1.0)
+        probe_at = now + self._probe_after_s * self._random.uniform(0.75, 1.25)
+        self._probe_at = min(probe_at, self._began_at + self._longest_s + _LAST_PROBE_S)
 
     @asynccontextmanager
     async def passage(self) -> AsyncIterator[bool]:

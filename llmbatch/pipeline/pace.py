@@ -1,8 +1,8 @@
 """When a request may leave: no outage, a slot among those under way, no wait by a server's word, the rates kept."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from random import Random
 
 from llmbatch.caller.failures import Action, Failure
 from llmbatch.caller.limits import stated_limits
@@ -24,7 +24,6 @@ class Pace:
         outage: Outage,
         stop: Stop,
         *,
-        random: Random,
         clock: Callable[[], float],
     ) -> None:
         self._concurrency = concurrency
@@ -32,8 +31,8 @@ class Pace:
         self._rates = rates
         self._outage = outage
         self._stop = stop
-        self._random = random
         self._clock = clock
+        self._turn = asyncio.Lock()
         self._held_until = 0.0
         self._answers = 0
         self.in_flight = 0
@@ -71,6 +70,10 @@ class Pace:
             self._concurrency.restart()
         return is_back
 
+    def took(self, *, estimated: float, tokens: float) -> None:
+        """A request for which so many tokens were estimated took this many by the endpoint's count."""
+        self._rates.correct(tokens - estimated)
+
     def failed(self, failure: Failure) -> None:
         """A request failed: fewer at once, a wait for everyone, or an outage, as the failure says.
 
@@ -103,10 +106,9 @@ class Pace:
                 return
 
     async def _until_allowed(self, tokens: float) -> None:
-        while (held_s := self.held_s) > 0:
-            # Spread the return, or all slots would hit the server in the same instant.
-            await self._stop.sleep(held_s + self._random.uniform(0, min(held_s, 1.0) / 10))
-        if (wait_s := self._rates.reserve(self._clock(), tokens)) > 0:
-            await self._stop.sleep(wait_s)
-        if self._stop.is_set:
-            raise GivenUpError
+        async with self._turn:  # one by one, so that what is learnt meanwhile counts for all who wait
+            while (wait_s := max(self.held_s, self._rates.wait_s(self._clock()))) > 0:
+                await self._stop.sleep(wait_s)
+            if self._stop.is_set:
+                raise GivenUpError
+            self._rates.take(self._clock(), tokens)

@@ -1,5 +1,6 @@
 """Requests and tokens a second: when the next request may leave, by the limits that are known."""
 
+import math
 from dataclasses import dataclass
 
 from llmbatch.caller.limits import RateLimits
@@ -7,9 +8,12 @@ from llmbatch.caller.limits import RateLimits
 _SHARE = 0.99
 """Of a stated limit, what is used: clocks differ a little."""
 _BURST_S = 0.1
-"""How far behind schedule requests may catch up: a limit with less slack than that is not known."""
-_FIRST_TOKENS_PER_CHARACTER = 0.3
+"""How far behind schedule requests may catch up."""
+_BUCKET_S = 1.0
+"""What endpoints let gather at least, in seconds of their rate: one request that takes as much leaves no slack."""
 _LEARNING = 0.05
+_CAUTION = 2.0
+"""How many times its usual error is added to an estimate."""
 
 
 @dataclass(slots=True)
@@ -17,14 +21,20 @@ class _Meter:
     """Spaces requests evenly (the generic cell rate algorithm, ITU-T I.371)."""
 
     per_s: float | None = None
-    next_at: float = 0.0
+    last_at: float = -math.inf
+    owed: float = 0.0
+    """What the last request took, and what turned out later to have been taken on top."""
 
     def due_at(self, now: float) -> float:
-        return now if self.per_s is None else max(self.next_at, now - _BURST_S)
+        """When the next request is due. The last one counts, also where the rate became known only after it."""
+        if self.per_s is None:
+            return now
+        spacing_s = self.owed / self.per_s
+        slack_s = min(_BURST_S, max(_BUCKET_S - spacing_s, 0.0))
+        return max(self.last_at + spacing_s, now - slack_s)
 
-    def take(self, due_at: float, amount: float) -> None:
-        if self.per_s is not None:
-            self.next_at = due_at + amount / self.per_s
+    def take(self, now: float, amount: float) -> None:
+        self.last_at, self.owed = self.due_at(now), amount
 
 
 class Rates:
@@ -42,30 +52,58 @@ class Rates:
         if self._stated.tokens_per_s is None and limits.tokens_per_s is not None:
             self._tokens.per_s = _used(limits.tokens_per_s)
 
-    def reserve(self, now: float, tokens: float) -> float:
-        """Schedule a request of so many tokens. Returns the seconds until it may leave."""
-        due_at = max(self._requests.due_at(now), self._tokens.due_at(now))
-        self._requests.take(due_at, 1)
-        self._tokens.take(due_at, tokens)
-        return max(due_at - now, 0.0)
+    def wait_s(self, now: float) -> float:
+        """Seconds until the next request may leave."""
+        return max(self._requests.due_at(now) - now, self._tokens.due_at(now) - now, 0.0)
+
+    def take(self, now: float, tokens: float) -> None:
+        """A request of so many tokens leaves now."""
+        self._requests.take(now, 1)
+        self._tokens.take(now, tokens)
+
+    def correct(self, tokens: float) -> None:
+        """A request that left took so many tokens more than was thought, or less where negative."""
+        self._tokens.owed += tokens
 
 
 class TokenEstimate:
-    """Tokens of a request before it is sent, from its length; learns from the answers how many a character comes to."""
+    """Tokens of a request before it is sent, from its length; learns from the answers what a character comes to.
+
+    A line through the latest answers (least squares, the older the lighter): what comes on top of each document, as
+    its fence, weighs much in short ones and little in long ones. Rather too much than too little: what was not used
+    comes back with the answer, and what is missing is a refusal.
+    """
 
     def __init__(self, prefix_tokens: int) -> None:
         self._prefix_tokens = prefix_tokens
-        self._per_character = _FIRST_TOKENS_PER_CHARACTER
+        # Means over the answers of characters, tokens, characters squared and their product; two made-up answers
+        # (ordinary English, a document of 2,000 characters and an empty one) until real ones outweigh them.
+        self._characters, self._tokens, self._squares, self._products = 1000.0, 300.0, 2e6, 5.8e5
+        self._answers = 2
+        self._error = 0.2
+        """Root mean square of how far off the estimates were, as a share of them."""
 
     def of(self, characters: int, max_output_tokens: int) -> float:
         """What a limit on tokens counts: the prompt, and the output limit as if it were used."""
-        return self._prefix_tokens + characters * self._per_character + max_output_tokens
+        likely = self._document_tokens(characters)
+        return self._prefix_tokens + likely * (1 + _CAUTION * self._error) + max_output_tokens
 
     def learn(self, characters: int, input_tokens: int) -> None:
         """Take note of what a request came to."""
-        if characters > 0:
-            seen = max(input_tokens - self._prefix_tokens, 0) / characters
-            self._per_character += _LEARNING * (seen - self._per_character)
+        tokens = max(input_tokens - self._prefix_tokens, 0)
+        likely = max(self._document_tokens(characters), 1.0)
+        self._answers += 1
+        share = max(1 / self._answers, _LEARNING)
+        self._error = math.sqrt((1 - share) * self._error**2 + share * (tokens / likely - 1) ** 2)
+        self._characters += share * (characters - self._characters)
+        self._tokens += share * (tokens - self._tokens)
+        self._squares += share * (characters * characters - self._squares)
+        self._products += share * (characters * tokens - self._products)
+
+    def _document_tokens(self, characters: int) -> float:
+        spread = self._squares - self._characters**2
+        per_character = (self._products - self._characters * self._tokens) / spread if spread >= 1 else 0.0
+        return max(self._tokens + per_character * (characters - self._characters), 0.0)
 
 
 def _used(limit_per_s: float | None) -> float | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -39,6 +40,7 @@ class Sender:
         sent: SentLog,
         biller: Biller,
         stop: Stop,
+        clock: Callable[[], float],
     ) -> None:
         self._caller = caller
         self._pace = pace
@@ -48,6 +50,7 @@ class Sender:
         self._sent = sent
         self._biller = biller
         self._stop = stop
+        self._clock = clock
         self._encoder = RequestEncoder(plan.question)
         self._tokens = TokenEstimate(plan.prefix_tokens)
 
@@ -65,7 +68,8 @@ class Sender:
             StorageFailed: that it leaves could not be written down.
         """
         characters = len(job.row.text)
-        async with self._pace.slot(self._tokens.of(characters, self._adaptation.shape.max_output_tokens)):
+        estimated = self._tokens.of(characters, self._adaptation.shape.max_output_tokens)
+        async with self._pace.slot(estimated):
             job.sent_as = self._adaptation.shape
             shape = _with_more_room(job.sent_as) if job.more_room else job.sent_as
             body = self._encoder.encode(job.row.text, shape)
@@ -74,6 +78,7 @@ class Sender:
             completion = await self._within_budget(job, body, self._biller.most_nusd(body, shape), paid)
         if completion.usage is not None:
             self._tokens.learn(characters, completion.usage.input_tokens)
+            self._pace.took(estimated=estimated, tokens=completion.usage.input_tokens + shape.max_output_tokens)
         return completion
 
     async def _within_budget(self, job: Job, body: bytes, reserved_nusd: int, paid: float) -> Completion:
@@ -101,10 +106,10 @@ class Sender:
         return job.completion
 
     async def _answered(self, body: bytes, paid: float) -> Completion:
-        left_at = time.perf_counter()
+        left_at = self._clock()
         completion = await self._caller.send(body)
         self._retry_budget.succeeded(paid)
-        if self._pace.answered(time.perf_counter() - left_at):
+        if self._pace.answered(self._clock() - left_at):
             self._retry_budget.refill()
         return completion
 

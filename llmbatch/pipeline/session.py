@@ -9,42 +9,30 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from random import Random
 
-from llmbatch.caller.client import Caller, Endpoint
+from llmbatch.caller.client import Endpoint
 from llmbatch.caller.sdk import load_sdk
-from llmbatch.errors import ExitCode, Interrupted, LLMBatchError, StorageFailed, UsageError
+from llmbatch.errors import ComeBackLater, ExitCode, Interrupted, LLMBatchError, StorageFailed, UsageError
 from llmbatch.events import FieldsChosen, LedgerSalvaged, LedgerTorn, PossiblyBilledFound, RunStopping, SignalReceived
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.recover import cut_torn_tail, salvage
 from llmbatch.ledger.sent import SentLog
 from llmbatch.observer import Observer, RunStarted
-from llmbatch.pipeline.adaptation import Adaptation
-from llmbatch.pipeline.asker import Asker
-from llmbatch.pipeline.bill import Biller
+from llmbatch.pipeline.assembly import Assembly, Surroundings, assemble
 from llmbatch.pipeline.budget import Budget
-from llmbatch.pipeline.concurrency import Concurrency
-from llmbatch.pipeline.consequences import Consequences
-from llmbatch.pipeline.engine import Engine, EngineSettings
 from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import PossiblyBilled, RunFolder, RunRecord, now_text
-from llmbatch.pipeline.guard import Guard
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.intake import prepared
 from llmbatch.pipeline.offline import offline_endpoint
 from llmbatch.pipeline.options import Sending, Tolerance
-from llmbatch.pipeline.outage import Outage
-from llmbatch.pipeline.pace import Pace
 from llmbatch.pipeline.plan import Plan
-from llmbatch.pipeline.rates import Rates
 from llmbatch.pipeline.report import Ending, summarise
-from llmbatch.pipeline.retry_budget import RetryBudget
-from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import Expenses, SessionTally
 from llmbatch.prices import PriceBook
 from llmbatch.progress import Progress
 from llmbatch.readers import FieldChoice
-from llmbatch.redact import Redactor
 from llmbatch.summary import Summary, summary_json
 from llmbatch.views import ViewCounts, ViewOptions, make_views
 
@@ -163,8 +151,7 @@ class Session:
                 return runner.run(self._work(ledger, endpoint))
 
     async def _work(self, ledger: Ledger, endpoint: Endpoint) -> Exception | None:
-        stop, random, sending = Stop(), Random(), self._plan.sending  # noqa: S311 - jitter, not secrets
-        clock, tell = time.monotonic, self._observer.tell
+        stop, sending = Stop(), self._plan.sending
         prices = PriceBook(None if endpoint.on_loopback else endpoint.base_url, sending.price)
         model = self._plan.asked.question.model
         if sending.max_cost_nusd is not None and prices.price(model) is None:
@@ -172,68 +159,44 @@ class Session:
                 f"--max-cost cannot hold: the price of {model} is not known",
                 hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
             )
-        concurrency = Concurrency(sending.concurrency)
-        outage = Outage(stop, longest_s=sending.policy.max_wait_s, random=random, clock=clock, tell=tell)
-        pace = Pace(concurrency, Rates(sending.limits), outage, stop, random=random, clock=clock)
-        redact = Redactor((endpoint.api_key,))
-        adaptation = Adaptation(self._plan.asked.shape, redact=redact, tell=tell)
-        retry_budget = RetryBudget(stop, clock=clock)
-        caller = Caller(
+        parts = assemble(
+            self._plan.asked,
             endpoint,
-            model=model,
-            timeout_s=sending.timeout_s,
-            connections=concurrency.most,
-            on_headers=pace.learn,
-        )
-        sender = Sender(
-            plan=self._plan.asked,
-            caller=caller,
-            pace=pace,
-            adaptation=adaptation,
-            retry_budget=retry_budget,
-            budget=Budget(sending.max_cost_nusd, self._spent_before()),
-            sent=self._sent,
-            biller=Biller(self._plan.asked, prices),
-            stop=stop,
-        )
-        asker = Asker(
-            plan=self._plan.asked,
-            sender=sender,
-            consequences=Consequences(pace, adaptation, sending.policy, redact),
-            retry_budget=retry_budget,
-            stop=stop,
-            policy=sending.policy,
-            review_below=self._record.review_below,
-            redact=redact,
-            random=random,
-        )
-        engine = Engine(
-            asker=asker,
-            ledger=ledger,
-            stop=stop,
-            tally=self._tally,
+            sending,
+            Surroundings(
+                ledger=ledger,
+                sent=self._sent,
+                tally=self._tally,
+                stop=stop,
+                prices=prices,
+                budget=Budget(sending.max_cost_nusd, self._spent_before()),
+                tell=self._observer.tell,
+                on_row=self._observer.row,
+                random=Random(),  # noqa: S311 - jitter, not secrets
+                clock=time.monotonic,
+            ),
             is_wanted=self._plan.wanted(ledger),
-            guard=Guard(sending.guard),
-            on_row=self._observer.row,
-            settings=EngineSettings(concurrency.most, strict=self._plan.strict, grace_s=sending.grace_s),
+            review_below=self._record.review_below,
+            strict=self._plan.strict,
         )
         background = [
             asyncio.create_task(self._sync(ledger, stop)),
-            asyncio.create_task(self._show(asker, pace)),
+            asyncio.create_task(self._show(parts)),
             asyncio.create_task(self._count_rows()),
             asyncio.create_task(self._tell_stop(stop)),
+            asyncio.create_task(self._keep_deadline(stop)),
         ]
         try:
             with _signals_stop(stop, self._observer):
                 batch = 1 if self._source.is_stream else _READ_AHEAD
                 rows = prepared(self._source.rows(self._tell_fields), self._plan.plan, self._plan.asked)
-                await engine.run(feed(rows, batch=batch))
+                await parts.engine.run(feed(rows, batch=batch))
         finally:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
-            await caller.close()
-            self._show_once(asker, pace)
+            await parts.caller.close()
+            self._show_once(parts)
         return stop.reason
 
     def _spent_before(self) -> int:
@@ -251,9 +214,9 @@ class Session:
                 stop.set(error)
                 return
 
-    async def _show(self, asker: Asker, pace: Pace) -> None:
+    async def _show(self, parts: Assembly) -> None:
         while True:
-            self._show_once(asker, pace)
+            self._show_once(parts)
             await asyncio.sleep(_SHOW_EVERY_S)
 
     async def _tell_stop(self, stop: Stop) -> None:
@@ -261,10 +224,17 @@ class Session:
         if isinstance(stop.reason, LLMBatchError) and not isinstance(stop.reason, Interrupted):
             self._observer.tell(RunStopping(stop.reason.message, int(stop.reason.exit_code)))
 
+    async def _keep_deadline(self, stop: Stop) -> None:
+        if (deadline_s := self._plan.sending.deadline_s) is not None:
+            await asyncio.sleep(deadline_s)
+            stop.set(
+                ComeBackLater("the --deadline has passed", hint="run the same command again: it goes on where it stood")
+            )
+
     async def _count_rows(self) -> None:
         self._total = await asyncio.to_thread(self._source.count)
 
-    def _show_once(self, asker: Asker, pace: Pace) -> None:
+    def _show_once(self, parts: Assembly) -> None:
         tally, expenses = self._tally, self._tally.expenses
         self._observer.update(
             Progress(
@@ -273,12 +243,12 @@ class Session:
                 skipped=tally.skipped,
                 failed=tally.failed + tally.rejected,
                 review=tally.review,
-                retries=asker.retries.total(),
-                in_flight=pace.in_flight,
-                limit=pace.limit,
-                waiting=asker.waiting,
-                held_s=pace.held_s,
-                outage_s=pace.outage_s,
+                retries=parts.asker.retries.total(),
+                in_flight=parts.pace.in_flight,
+                limit=parts.pace.limit,
+                waiting=parts.asker.waiting,
+                held_s=parts.pace.held_s,
+                outage_s=parts.pace.outage_s,
                 input_tokens=expenses.usage.input_tokens,
                 cached_input_tokens=expenses.usage.cached_input_tokens,
                 cost_nusd=expenses.cost_nusd,

@@ -2,6 +2,9 @@
 
 import asyncio
 
+_TICK_S = 0.001
+"""The shortest sleep: a wait that rounding left over must not become a busy loop."""
+
 
 class GivenUpError(Exception):
     """The run is stopping: what has not left yet stays unsent."""
@@ -52,7 +55,7 @@ class Stop:
         events = (self._event,) if or_until is None else (self._event, or_until)
         waiting = {asyncio.ensure_future(event.wait()) for event in events}
         try:
-            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting, timeout=max(seconds, _TICK_S), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in waiting:
                 task.cancel()

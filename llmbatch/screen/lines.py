@@ -67,5 +67,6 @@ def _parts(progress: Progress, rate: Rate) -> list[str]:
         f"review {progress.review:,}",
         f"retries {progress.retries:,}",
         "" if not progress.waiting else f"waiting {progress.waiting:,}",
+        "" if not progress.outage_s else f"(no answers for {duration(progress.outage_s)})",
         "" if not progress.held_s else f"(the server asks to wait {duration(progress.held_s)})",
     ]

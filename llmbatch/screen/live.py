@@ -91,6 +91,8 @@ class _Display:
         """The second line's figures, the most important first."""
         progress = self._progress
         figures = [Text(f"cost {dollars(progress.cost_nusd)}", style="green")]
+        if progress.outage_s:
+            figures.append(Text(f"no answers for {duration(progress.outage_s)}", style="bold yellow"))
         if progress.held_s:
             figures.append(Text(f"the server asks to wait {duration(progress.held_s)}", style="bold yellow"))
         figures += [

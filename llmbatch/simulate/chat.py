@@ -59,11 +59,17 @@ class Chat:
     def __init__(self, settings: SimulatorSettings, *, clock: Callable[[], float]) -> None:
         self.stats = Stats()
         self._settings = settings
+        self._clock = clock
+        self._began = clock()
         self._read_prompt = lru_cache(maxsize=_PROMPTS)(read_prompt)
         self._cache = PromptCache(ttl_s=settings.cache_ttl_s, clock=clock)
         self._limits = Limits(settings.rpm, settings.tpm, clock=clock)
         self._ids = count(1)
         self._instance = secrets.token_hex(7)  # ids differ from start to start, as a provider's do
+
+    def enter(self) -> int:
+        """A request comes in. Returns its number, from 1."""
+        return self.stats.enter(self._elapsed_s)
 
     def answer(self, raw: bytes, client: Client, number: int) -> Outcome:
         """Answer a request's body; `number` says which request it is, from 1."""
@@ -99,6 +105,10 @@ class Chat:
         if outcome.cache_use is not None:
             self._cache.write(outcome.cache_use)
 
+    @property
+    def _elapsed_s(self) -> float:
+        return self._clock() - self._began
+
     def _complete(self, request: ChatRequest, number: int) -> Outcome:
         prompt = self._read_prompt(request.leading, answer_form(request))
         prompt_tokens = prompt.tokens + MESSAGE_OVERHEAD + count_tokens(request.last[1]) + ANSWER_OVERHEAD
@@ -132,6 +142,7 @@ class Chat:
         headers = self._limits.headers(tokens)
         if exceeded is None:
             return headers
+        self.stats.refused_by_second[int(self._elapsed_s)] += 1
         reply = _limit_reply(request.model, exceeded)
         raise RefusedError(Reply(reply.status, reply.body, {**headers, **reply.headers}))
 
@@ -142,6 +153,7 @@ class Chat:
             self._settings.faults,
             seed=self._settings.seed,
             number=number,
+            elapsed_s=self._elapsed_s,
             question=question,
             times_asked=times_asked,
         )

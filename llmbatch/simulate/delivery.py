@@ -3,7 +3,10 @@
 import asyncio
 import socket
 import struct
+import zlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import cache
 
 from aiohttp import web
 
@@ -11,6 +14,11 @@ from llmbatch.simulate.reply import Delivery, Manner, Reply
 
 Sleep = Callable[[float], Awaitable[None]]
 
+_WHITE_SPACE = b" " * 65536
+_PACKED = {"Content-Encoding": "gzip"}
+_GZIP = 16 + zlib.MAX_WBITS
+_BOMB_MIB = 256
+_ZEROS = b"\0" * 1024 * 1024
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -34,6 +42,10 @@ async def deliver(request: web.BaseRequest, reply: Reply, delivery: Delivery, sl
             return await _cut(request, reply)
         case Manner.DRIP:
             return await _drip(request, reply, delivery.spread_s, sleep)
+        case Manner.ENDLESS:
+            return await _endless(request, reply)
+        case Manner.BOMB:
+            return _response(replace(reply, body=_packed_zeros(), headers={**reply.headers, **_PACKED}))
 
 
 def _response(reply: Reply) -> web.Response:
@@ -56,10 +68,23 @@ async def _drip(request: web.BaseRequest, reply: Reply, spread_s: float, sleep: 
     return response
 
 
-async def _start(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+async def _endless(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+    response = await _start(request, reply, announce_length=False)
+    while True:  # until the client goes away, which ends this task
+        await response.write(_WHITE_SPACE)
+
+
+@cache
+def _packed_zeros() -> bytes:
+    packer = zlib.compressobj(9, wbits=_GZIP)
+    return b"".join(packer.compress(_ZEROS) for _ in range(_BOMB_MIB)) + packer.flush()
+
+
+async def _start(request: web.BaseRequest, reply: Reply, *, announce_length: bool = True) -> web.StreamResponse:
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
     response.content_type = reply.content_type
-    response.content_length = len(reply.body)
+    if announce_length:
+        response.content_length = len(reply.body)
     await response.prepare(request)
     return response
 

@@ -17,20 +17,23 @@ def question_digest(model: str, document: str) -> str:
     return blake2b(f"{model}\0{document}".encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
-def struck(faults: Sequence[Fault], *, seed: int, number: int, question: str, times_asked: int) -> list[Fault]:
+def struck(
+    faults: Sequence[Fault], *, seed: int, number: int, elapsed_s: float, question: str, times_asked: int
+) -> list[Fault]:
     """The faults that strike a request: of each group the first that does.
 
     Args:
         faults: in order of precedence.
         seed: of all draws.
         number: which request this is, from 1.
+        elapsed_s: seconds since the endpoint's start.
         question: its digest.
         times_asked: how often the question was asked, from 1.
     """
     struck_by_group: dict[int, Fault] = {}
     for fault in faults:
         draw = f"{seed}/{fault.name}/{question}/{times_asked}"
-        if any(number in span for span in fault.schedule) or uniform(draw) < fault.probability:
+        if fault.is_due(number, elapsed_s) or uniform(draw) < fault.probability:
             kind = MIXED_KINDS[int(uniform(f"{draw}/kind") * len(MIXED_KINDS))] if fault.kind == MIXED else fault.kind
             struck_by_group.setdefault(_group(kind), replace(fault, kind=kind))
     return list(struck_by_group.values())

@@ -1,4 +1,4 @@
-"""A fault to inject, and the words in which it is asked for: `rate_limit=5%`, `quota@100+`, `delay[seconds=5]@3,7`."""
+"""A fault to inject, and the words in which it is asked for: `rate_limit=5%`, `quota@100+`, `overloaded@60s-120s`."""
 
 import math
 import re
@@ -12,7 +12,11 @@ from llmbatch.simulate.catalogue import DEFAULTS, KINDS, MIXED
 
 _SPEC = re.compile(r"(?P<kind>[a-z_]+)(?:\[(?P<parameters>[^\]]*)\])?(?P<sign>[=@])(?P<when>.+)", re.DOTALL)
 _SPAN = re.compile(r"(\d{1,15})(?:-(\d{1,15})|(\+))?")
-_HINT = "write it as KIND=5%, KIND@3, KIND@3,7, KIND@10-20 or KIND@100+, parameters as KIND[name=value]=5%"
+_PERIOD = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)s(?:-(\d{1,15}(?:\.\d{1,9})?)s|\+)")
+_HINT = (
+    "write it as KIND=5%, KIND@3, KIND@3,7, KIND@10-20, KIND@100+, or by time as KIND@60s-120s or KIND@60s+; "
+    "parameters as KIND[name=value]=5%"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,23 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Period:
+    """Seconds since the endpoint's start, `until_s` not included; no end where it is None."""
+
+    from_s: float
+    until_s: float | None
+
+    def __contains__(self, elapsed_s: float) -> bool:
+        return self.from_s <= elapsed_s and (self.until_s is None or elapsed_s < self.until_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong, and when: with a probability at every request, or at the requests of a schedule."""
+    """What goes wrong, and when: with a probability at every request, or at the requests or times of a schedule."""
 
     kind: str
     probability: float = 0.0
-    schedule: tuple[Span, ...] = ()
+    schedule: tuple[Span | Period, ...] = ()
     parameters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Given ones and defaults together."""
 
@@ -41,13 +56,17 @@ class Fault:
         """The kind with its parameters: what draws this fault apart from others of its kind."""
         return self.kind + "".join(f"[{name}={value:g}]" for name, value in sorted(self.parameters.items()))
 
+    def is_due(self, number: int, elapsed_s: float) -> bool:
+        """Whether the schedule names a request: by its number, from 1, or by when it came."""
+        return any(number in span if isinstance(span, Span) else elapsed_s in span for span in self.schedule)
+
 
 def parse_fault(spec: str) -> Fault:
     """Read a fault as it is written on the command line.
 
     Args:
-        spec: `KIND=P` with P in 0..1 or in percent, or `KIND@REQUESTS` with numbers from 1, ranges (`10-20`,
-            `100+`) and commas; parameters in brackets after the kind.
+        spec: `KIND=P` with P in 0..1 or in percent, or `KIND@WHEN` with requests from 1, ranges (`10-20`, `100+`),
+            times since the start (`60s-120s`, `60s+`) and commas; parameters in brackets after the kind.
 
     Raises:
         UsageError: it cannot be read, or there is no such kind or parameter.
@@ -91,8 +110,16 @@ def _probability(spec: str, text: str) -> float:
     return share
 
 
-def _schedule(spec: str, text: str) -> tuple[Span, ...]:
-    return tuple(_span(spec, part.strip()) for part in text.split(","))
+def _schedule(spec: str, text: str) -> tuple[Span | Period, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    return tuple(_period(spec, match) if (match := _PERIOD.fullmatch(part)) else _span(spec, part) for part in parts)
+
+
+def _period(spec: str, match: re.Match[str]) -> Period:
+    from_s, until_s = float(match[1]), None if match[2] is None else float(match[2])
+    if until_s is not None and until_s <= from_s:
+        _refuse(spec, f"{match[0]!r} ends before it begins")
+    return Period(from_s, until_s)
 
 
 def _span(spec: str, text: str) -> Span:

@@ -30,6 +30,10 @@ class Manner(Enum):
     """Half the body that was announced, then the connection ends."""
     DRIP = "drip"
     """Byte by byte."""
+    ENDLESS = "endless"
+    """White space without end in front of the body."""
+    BOMB = "bomb"
+    """A little that unpacks to a lot, although nobody asked for it packed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class Simulator:
 
     async def _complete(self, request: web.BaseRequest, client: Client) -> web.StreamResponse:
         began, chat = self._clock(), self._chat
-        number = chat.stats.enter()
+        number = chat.enter()
         try:
             outcome = chat.answer(await _body(request), client, number)
             if outcome.delivery.wait_s:
@@ -142,12 +142,14 @@ class Simulator:
             case "GET", "/_stats":
                 with_questions = "questions" in request.query
                 return Reply(200, orjson.dumps(self.stats.as_json(with_questions=with_questions)))
+            case "GET", "/_stats/timeline":
+                return Reply(200, orjson.dumps(self.stats.timeline_json()))
             case "POST", "/_reset":
                 self.reset()
                 return Reply(200, b"{}")
             case "GET", path if (match := _MODELS.fullmatch(path)) is not None:
                 return self._models(match[1], _key(request))
-            case _, "/_stats" | "/_reset" | "/v1/models" | "/models":
+            case _, "/_stats" | "/_stats/timeline" | "/_reset" | "/v1/models" | "/models":
                 return _wrong_method(request)
             case method, path:
                 return error_reply(404, f"Invalid URL ({method} {path})")

@@ -16,6 +16,10 @@ class Stats:
     """Requests for a completion, refused ones included."""
     statuses: Counter[int] = field(default_factory=Counter)
     """Answers by HTTP status; requests that never got one are not among them."""
+    by_second: Counter[int] = field(default_factory=Counter)
+    """Requests by the second in which they came, counted from the start: how evenly, and how hard."""
+    refused_by_second: Counter[int] = field(default_factory=Counter)
+    """Of them, those that were refused by a limit."""
     faults: Counter[str] = field(default_factory=Counter)
     """Injected faults by kind."""
     prompt_tokens: int = 0
@@ -34,9 +38,10 @@ class Stats:
             del self.questions[next(iter(self.questions))]
         return times
 
-    def enter(self) -> int:
-        """A request for a completion came. Returns its number, from 1."""
+    def enter(self, elapsed_s: float) -> int:
+        """A request for a completion came, so long after the start. Returns its number, from 1."""
         self.requests += 1
+        self.by_second[int(elapsed_s)] += 1
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         return self.requests
@@ -60,3 +65,10 @@ class Stats:
             "most_asked": max(self.questions.values(), default=0),
         }
         return data | {"questions": self.questions} if with_questions else data
+
+    def timeline_json(self) -> list[dict[str, int]]:
+        """Requests second by second, those without any left out."""
+        return [
+            {"second": second, "requests": count, "refused": self.refused_by_second[second]}
+            for second, count in sorted(self.by_second.items())
+        ]

@@ -27,6 +27,14 @@ def _cut(_: Mapping[str, float]) -> Delivery:
     return Delivery(Manner.CUT)
 
 
+def _endless(_: Mapping[str, float]) -> Delivery:
+    return Delivery(Manner.ENDLESS)
+
+
+def _bomb(_: Mapping[str, float]) -> Delivery:
+    return Delivery(Manner.BOMB)
+
+
 WIRE_FAULTS: dict[str, WireFault] = {
     "delay": _delay,
     "slow": _delay,
@@ -34,4 +42,6 @@ WIRE_FAULTS: dict[str, WireFault] = {
     "drip": _drip,
     "reset": _reset,
     "cut": _cut,
+    "endless": _endless,
+    "bomb": _bomb,
 }

@@ -116,6 +116,8 @@ PASSING = {
     "empty": "empty",
     "truncated": "truncated",
     "not_json": "not_a_completion",
+    "endless": "not_a_completion",
+    "bomb": "not_a_completion",
 }
 
 
@@ -141,6 +143,13 @@ def test_an_endpoint_that_is_not_there_ends_the_run_after_the_first_rows_attempt
     assert "serves nobody (connection)" in done.json["reason"]
     assert done.json["usage"]["cost_usd"] == 0
     assert done.json["usage"]["possibly_billed_requests"] == 0, "nothing left, so nothing can have been billed"
+
+
+def test_a_deadline_ends_the_run_in_order(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint("--fault", "timeout@3+")
+    done = classify(llmbatch, server.url, "--deadline", "3s", "--grace", "0.1", count=6)
+    assert (done.code, done.json["reason"]) == (7, "the --deadline has passed")
+    assert done.json["next_commands"]
 
 
 def test_a_rate_limit_uses_up_no_attempt(llmbatch: Program, endpoint: StartEndpoint) -> None:

@@ -11,11 +11,14 @@ arrivals = st.lists(st.tuples(st.floats(0, 0.5), st.floats(1, 500)), min_size=1,
 
 
 def departures(rates: Rates, coming: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """(time, tokens) at which each request may leave; each comes some time after the one before."""
-    now, left = 100.0, []
+    """(time, tokens) at which each request leaves; each comes some time after the one before, and waits its turn."""
+    coming_at, now, left = 100.0, 100.0, []
     for gap_s, tokens in coming:
-        now += gap_s
-        left.append((now + rates.reserve(now, tokens), tokens))
+        coming_at += gap_s
+        now = max(now, coming_at)
+        now += rates.wait_s(now)
+        rates.take(now, tokens)
+        left.append((now, tokens))
     return left
 
 
@@ -41,6 +44,23 @@ def test_without_a_limit_nothing_waits() -> None:
     assert [at for at, _ in departures(Rates(), [(0.0, 1e9)] * 5)] == [100.0] * 5
 
 
+def test_a_rate_that_becomes_known_counts_what_left_before() -> None:
+    rates = Rates()
+    rates.take(100.0, 1.0)
+    rates.learn(RateLimits(requests_per_s=1))
+    assert rates.wait_s(100.3) == pytest.approx(1 / 0.99 - 0.3)
+
+
+def test_what_was_taken_on_top_is_waited_for_and_what_was_not_used_comes_back() -> None:
+    rates = Rates(RateLimits(tokens_per_s=1000))
+    rates.take(100.0, 1980)
+    as_thought = rates.wait_s(100.0)
+    rates.correct(+99)
+    assert rates.wait_s(100.0) - as_thought == pytest.approx(0.1)
+    rates.correct(-594)
+    assert rates.wait_s(100.0) - as_thought == pytest.approx(-0.5)
+
+
 def test_the_users_limit_wins_over_the_endpoints() -> None:
     rates = Rates(RateLimits(requests_per_s=1))
     rates.learn(RateLimits(requests_per_s=1000, tokens_per_s=50))
@@ -48,8 +68,10 @@ def test_the_users_limit_wins_over_the_endpoints() -> None:
     assert left[2][0] - left[1][0] == pytest.approx(1 / 0.99)
 
 
-def test_the_estimate_learns_what_a_character_comes_to() -> None:
+@given(st.lists(st.integers(0, 20_000), min_size=60, max_size=200))
+def test_the_estimate_learns_what_a_character_comes_to(lengths: list[int]) -> None:
     estimate = TokenEstimate(prefix_tokens=1000)
-    for _ in range(300):
-        estimate.learn(characters=400, input_tokens=1200)
-    assert estimate.of(400, 30) == pytest.approx(1230, abs=1)
+    for characters in lengths * 3:
+        estimate.learn(characters, input_tokens=1012 + characters // 4)
+    for characters in lengths:
+        assert 0.98 * (characters / 4) <= estimate.of(characters, 0) - 1000 <= 1.3 * (characters / 4) + 40

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from llmbatch.errors import UsageError
 from llmbatch.simulate import Fault, parse_fault
 from llmbatch.simulate.catalogue import DEFAULTS, KINDS
-from llmbatch.simulate.fault import Span
+from llmbatch.simulate.fault import Period, Span
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,11 @@ def test_a_probability_is_a_share_or_a_percentage(spec: str, probability: float)
         ("quota@10-20", (Span(10, 20),)),
         ("quota@100+", (Span(100, None),)),
         ("quota@1, 4-5, 9+", (Span(1, 1), Span(4, 5), Span(9, None))),
+        ("quota@60s-120s", (Period(60, 120),)),
+        ("quota@3, 0.5s-2.25s, 90s+", (Span(3, 3), Period(0.5, 2.25), Period(90, None))),
     ],
 )
-def test_a_schedule_names_requests_and_ranges(spec: str, spans: tuple[Span, ...]) -> None:
+def test_a_schedule_names_requests_ranges_and_times(spec: str, spans: tuple[Span | Period, ...]) -> None:
     assert parse_fault(spec).schedule == spans
 
 
@@ -61,6 +63,8 @@ def test_parameters_stand_in_brackets_and_have_defaults() -> None:
         ("reset=nan", "not a number"),
         ("reset@0", "count from 1"),
         ("reset@5-3", "ends before it begins"),
+        ("reset@5s-5s", "ends before it begins"),
+        ("reset@5s", "names no requests"),
         ("reset@x", "names no requests"),
         ("reset@1,", "names no requests"),
         ("resett=5%", "no kind 'resett'"),

@@ -270,7 +270,9 @@ def strikes(*specs: str, count: int = 2000) -> Counter[str]:
     return Counter(
         fault.kind
         for number in range(1, count + 1)
-        for fault in struck(faults, seed=0, number=number, question=question_digest("m", str(number)), times_asked=1)
+        for fault in struck(
+            faults, seed=0, number=number, question=question_digest("m", str(number)), elapsed_s=0, times_asked=1
+        )
     )
 
 
@@ -300,6 +302,6 @@ def test_of_each_group_the_first_that_strikes_counts() -> None:
 def test_a_higher_probability_strikes_the_same_requests_and_more() -> None:
     def numbers(spec: str) -> set[int]:
         fault = parse_fault(spec)
-        return {n for n in range(500) if struck([fault], seed=0, number=n, question=str(n), times_asked=1)}
+        return {n for n in range(500) if struck([fault], seed=0, number=n, question=str(n), elapsed_s=0, times_asked=1)}
 
     assert numbers("reset=5%") < numbers("reset=10%")

@@ -1,0 +1,142 @@
+"""A run in simulated time: the real pipeline, SDK and endpoint, with HTTP on one loop whose clock jumps when idle."""
+
+import asyncio
+import selectors
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from llmbatch.caller.client import Endpoint
+from llmbatch.caller.retry import RetryPolicy
+from llmbatch.events import Event
+from llmbatch.ledger.line import LedgerLine
+from llmbatch.ledger.log import Ledger
+from llmbatch.ledger.sent import SentLog
+from llmbatch.pipeline.assembly import Surroundings, assemble
+from llmbatch.pipeline.budget import Budget
+from llmbatch.pipeline.intake import Document
+from llmbatch.pipeline.options import Sending
+from llmbatch.pipeline.plan import ModelChoice, make_plan
+from llmbatch.pipeline.stop import Stop
+from llmbatch.pipeline.tally import SessionTally
+from llmbatch.prices import PriceBook
+from llmbatch.rows import Place, Row
+from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault
+from llmbatch.task.load import load_task
+
+PLAN = make_plan(load_task(None), ModelChoice(), offline=False)
+
+
+class _ImpatientSelector(selectors.DefaultSelector):
+    """Never waits: what is not ready now comes later in simulated time."""
+
+    def __init__(self, pass_time: Callable[[float], None]) -> None:
+        super().__init__()
+        self._pass_time = pass_time
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready and timeout is None:
+            return super().select(None)
+        if not ready and timeout:
+            self._pass_time(timeout)
+        return ready
+
+
+class SimulatedTimeLoop(asyncio.SelectorEventLoop):
+    """A loop for everything that happens in one thread: its clock stands still while there is anything to do."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        super().__init__(_ImpatientSelector(self._pass))
+
+    def time(self) -> float:
+        return self._now
+
+    def run_in_executor(self, _: Any, func: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]
+        """At once, in this thread: nobody can say how long another one takes in simulated time."""
+        future = self.create_future()
+        future.set_result(func(*args))
+        return future
+
+    def _pass(self, seconds: float) -> None:
+        self._now += seconds
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    reason: Exception | None
+    lines: list[LedgerLine]
+    by_second: dict[int, int]
+    """Requests by the second in which they reached the endpoint."""
+    statuses: dict[int, int]
+    prompt_tokens: int
+    ended_s: float
+    told: list[Event] = field(default_factory=list)
+
+    @property
+    def outcomes(self) -> set[str]:
+        return {line.status for line in self.lines}
+
+    def requests_between(self, from_s: int, until_s: int) -> int:
+        return sum(count for second, count in self.by_second.items() if from_s <= second < until_s)
+
+
+def documents(count: int) -> list[str]:
+    """Texts of their own."""
+    return [f"The server crashed with a stack trace in case {n}." for n in range(count)]
+
+
+def run_simulated(folder: Path, texts: list[str], *faults: str, max_wait_s: float = 600.0, **settings: Any) -> Outcome:
+    """Run rows with these texts against an endpoint with these faults and settings; takes no time to speak of."""
+    told = SimulatorSettings(faults=tuple(map(parse_fault, faults)), **settings)
+    with asyncio.Runner(loop_factory=SimulatedTimeLoop) as runner:
+        return runner.run(_run(folder, texts, told, RetryPolicy(max_wait_s=max_wait_s)))
+
+
+async def _run(folder: Path, texts: list[str], settings: SimulatorSettings, policy: RetryPolicy) -> Outcome:
+    clock, told, lines = asyncio.get_running_loop().time, list[Event](), list[LedgerLine]()
+    simulator = Simulator(settings, clock=clock)
+    endpoint = Endpoint(await simulator.start(), "none", on_loopback=True)
+    ledger, _ = Ledger.open(folder / "ledger.jsonl", on_line=lambda *_: None)
+    sent = SentLog(folder / "sent.log")
+    sent.begin(0, "now")
+    stop = Stop()
+    parts = assemble(
+        PLAN,
+        endpoint,
+        Sending(policy=policy),
+        Surroundings(
+            ledger=ledger,
+            sent=sent,
+            tally=SessionTally(),
+            stop=stop,
+            prices=PriceBook(None),
+            budget=Budget(None, 0),
+            tell=told.append,
+            on_row=lambda _: None,
+            random=Random(7),
+            clock=clock,
+        ),
+        is_wanted=lambda key: not ledger.is_done(key),
+        review_below=0.5,
+        strict=False,
+    )
+    await parts.engine.run(_rows(texts))
+    ended_s, stats = clock(), simulator.stats
+    await parts.caller.close()
+    await simulator.stop()
+    sent.close(settled=True)
+    ledger.close()
+    Ledger.open(folder / "ledger.jsonl", on_line=lambda _, line: lines.append(line))[0].close()
+    return Outcome(stop.reason, lines, dict(stats.by_second), dict(stats.statuses), stats.prompt_tokens, ended_s, told)
+
+
+async def _rows(texts: list[str]) -> AsyncIterator[Document]:
+    rows = [Row(number, number, text, Place("texts", number + 1), {}) for number, text in enumerate(texts)]
+    for row in rows:
+        yield Document(row, PLAN.key(row.text))
