@@ -1,15 +1,20 @@
 """The program as its users run it: a process of its own, against the offline endpoint, on real files."""
 
+import atexit
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from tests.e2e.forked import Forked
 
 REPOSITORY = Path(__file__).parents[2]
 SAMPLE = REPOSITORY / "sample_data" / "docs.jsonl"
@@ -45,19 +50,21 @@ class Program:
     env: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: str | Path, stdin: bytes | None = None, **env: str) -> Done:
-        done = subprocess.run(
-            [*PROGRAM, *map(str, arguments)],
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            check=False,
-            cwd=self.folder,
-            env=environment(**{**self.env, **env}),
-            timeout=100,
-        )
-        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+        """Run a command to its end."""
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            given.write(stdin or b"")
+            given.seek(0)
+            code = _forked().run(
+                [str(argument) for argument in arguments],
+                cwd=self.folder,
+                env=environment(**{**self.env, **env}),
+                files=(given.fileno(), out.fileno(), err.fileno()),
+                timeout_s=100,
+            )
+            return Done(code, _written(out), _written(err))
 
     def start(self, *arguments: str | Path, **env: str) -> "subprocess.Popen[str]":
+        """Start a command as a shell does."""
         return subprocess.Popen(
             [*PROGRAM, *map(str, arguments)],
             stdin=subprocess.DEVNULL,
@@ -67,6 +74,18 @@ class Program:
             cwd=self.folder,
             env=environment(**{**self.env, **env}),
         )
+
+
+@cache
+def _forked() -> Forked:
+    running = Forked(Path(tempfile.mkdtemp()), environment())
+    atexit.register(running.close)
+    return running
+
+
+def _written(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 class Endpoint:

@@ -25,20 +25,20 @@ def test_the_sample_documents_are_classified(llmbatch: Program) -> None:
     assert all(row["text"] for row in found["review"] + found["sample"])
 
 
-def test_results_carry_the_inputs_other_fields_in_input_order(llmbatch: Program) -> None:
+def test_results_carry_the_inputs_other_fields_in_input_order(llmbatch: Program, endpoint: StartEndpoint) -> None:
     rows = [{"id": n, "text": f"Invoice {n} is overdue.", "team": f"t{n}", "nested": {"a": [n]}} for n in range(20)]
     write_rows(llmbatch.folder / "docs.jsonl", rows)
-    assert llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "0").code == 0
+    assert llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--review-below", "0").code == 0
     results = read_rows(llmbatch.folder / "docs.llmbatch" / "results.jsonl")
     assert [(r["id"], r["team"], r["nested"]) for r in results] == [(r["id"], r["team"], r["nested"]) for r in rows]
     assert not any("text" in result for result in results)
 
 
-def test_an_input_field_never_overwrites_the_answer(llmbatch: Program) -> None:
+def test_an_input_field_never_overwrites_the_answer(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(
         llmbatch.folder / "docs.jsonl", [{"id": 1, "text": "An invoice.", "category": "mine", "confidence": "x"}]
     )
-    llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "0")
+    llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--review-below", "0")
     (result,) = read_rows(llmbatch.folder / "docs.llmbatch" / "results.jsonl")
     assert result["category"] != "mine"
     assert (result["input_category"], result["input_confidence"]) == ("mine", "x")
@@ -103,7 +103,7 @@ def test_rows_with_the_same_text_are_asked_once_and_stay_separate(llmbatch: Prog
     assert sum(line["cost_usd"] > 0 for line in ledger) == 1
 
 
-def test_bad_rows_are_told_with_their_place_and_shift_nothing(llmbatch: Program) -> None:
+def test_bad_rows_are_told_with_their_place_and_shift_nothing(llmbatch: Program, endpoint: StartEndpoint) -> None:
     rows = [
         {"id": "a", "text": "An invoice."},
         b'{"id": "b", "text": ',
@@ -116,7 +116,7 @@ def test_bad_rows_are_told_with_their_place_and_shift_nothing(llmbatch: Program)
         {"id": "h", "text": "A court."},
     ]
     write_rows(llmbatch.folder / "docs.jsonl", rows)
-    done = llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "0", "--json")
+    done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--review-below", "0", "--json")
     assert done.code == 3
     assert (done.json["rows"]["ok"], done.json["rows"]["rejected"]) == (2, 7)
     run = llmbatch.folder / "docs.llmbatch"
@@ -133,22 +133,31 @@ def test_tolerated_failures_leave_with_zero(llmbatch: Program, endpoint: StartEn
     assert [llmbatch(*command, tolerated).code for tolerated in ("1", "10%", "9%")] == [0, 0, 3]
 
 
-def test_strict_ends_at_the_first_bad_row(llmbatch: Program) -> None:
+def test_strict_ends_at_the_first_bad_row(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", [*documents(2), b"bad", *documents(2)])
-    done = llmbatch("classify", "docs.jsonl", "--offline", "--strict")
+    done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--strict")
     assert done.code == 2
     assert "docs.jsonl:3" in done.err
     assert "Traceback" not in done.err
 
 
-def test_csv_with_joined_fields_and_gzip(llmbatch: Program) -> None:
+def test_csv_with_joined_fields_and_gzip(llmbatch: Program, endpoint: StartEndpoint) -> None:
     with gzip.open(llmbatch.folder / "docs.csv.gz", "wt", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(["key", "title", "body", "lang"])
         writer.writerow(["1", "Invoice", 'overdue,\r\n"now"', "en"])
         writer.writerow(["2", "Gericht", "Klage\u2028eingereicht", "de"])
     done = llmbatch(
-        "classify", "docs.csv.gz", "--offline", "--id-field", "key", "--text-field", "title,body", "--review-below", "1"
+        "classify",
+        "docs.csv.gz",
+        "--base-url",
+        endpoint().url,
+        "--id-field",
+        "key",
+        "--text-field",
+        "title,body",
+        "--review-below",
+        "1",
     )
     assert done.code == 0, done.err
     review = read_rows(llmbatch.folder / "docs.llmbatch" / "review.jsonl")
@@ -166,13 +175,13 @@ def test_standard_input_is_read_and_can_be_retried(llmbatch: Program, endpoint: 
     assert server.requests == 7
 
 
-def test_several_inputs_and_folders(llmbatch: Program) -> None:
+def test_several_inputs_and_folders(llmbatch: Program, endpoint: StartEndpoint) -> None:
     folder = llmbatch.folder / "in"
     folder.mkdir()
     write_rows(folder / "a.jsonl", documents(2))
     (folder / "b.tsv").write_text('id\ttext\n1\t"Quoted" start\n')
     write_rows(llmbatch.folder / "c.ndjson", [{"text": "No id here."}])
-    assert llmbatch("classify", "in", "c.ndjson", "--offline", "--out", "run").code == 0
+    assert llmbatch("classify", "in", "c.ndjson", "--base-url", endpoint().url, "--out", "run").code == 0
     assert accounted(llmbatch.folder / "run") == [0, 1, 2, 3]
 
 
@@ -191,21 +200,23 @@ def test_the_random_sample_is_the_same_at_every_run_and_grows_with_its_share(
     assert len(views(llmbatch.folder / "docs.llmbatch")["sample"]) == 7
 
 
-def test_a_rationale_is_there_where_it_is_asked_for(llmbatch: Program) -> None:
+def test_a_rationale_is_there_where_it_is_asked_for(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(2))
-    assert llmbatch("classify", "docs.jsonl", "--offline", "--reasoning", "--review-below", "0").code == 0
+    assert (
+        llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--reasoning", "--review-below", "0").code == 0
+    )
     assert all(row["reasoning"] for row in views(llmbatch.folder / "docs.llmbatch")["results"])
 
 
-def test_an_empty_input_is_no_error(llmbatch: Program) -> None:
+def test_an_empty_input_is_no_error(llmbatch: Program, endpoint: StartEndpoint) -> None:
     (llmbatch.folder / "docs.jsonl").touch()
-    done = llmbatch("classify", "docs.jsonl", "--offline", "--json")
+    done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--json")
     assert (done.code, done.json["rows"]["total"]) == (0, 0)
 
 
-def test_run_folders_are_private(llmbatch: Program) -> None:
+def test_run_folders_are_private(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(2))
-    llmbatch("classify", "docs.jsonl", "--offline")
+    llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url)
     run = llmbatch.folder / "docs.llmbatch"
     assert run.stat().st_mode & 0o077 == 0
     assert all(path.stat().st_mode & 0o077 == 0 for path in run.iterdir())
@@ -246,8 +257,8 @@ def test_a_users_mistake_is_told_in_a_line_and_leaves_with_two(
     assert not list(llmbatch.folder.glob("*.llmbatch")), "a run that never began leaves no folder"
 
 
-def test_a_relative_run_can_be_shown_from_its_path(llmbatch: Program, tmp_path: Path) -> None:
+def test_a_relative_run_can_be_shown_from_its_path(llmbatch: Program, tmp_path: Path, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
-    llmbatch("classify", "docs.jsonl", "--offline")
+    llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url)
     other = Program(tmp_path / "docs.llmbatch")
     assert other("show", ".", "--json").json["rows"]["total"] == 3

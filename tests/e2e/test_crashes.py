@@ -159,10 +159,12 @@ def test_a_damaged_ledger_is_refused_and_salvaged_on_demand(
     assert accounted(run) == list(range(COUNT))
 
 
-def test_views_that_cannot_be_written_are_told_and_made_later(llmbatch: Program, run: Path) -> None:
+def test_views_that_cannot_be_written_are_told_and_made_later(
+    llmbatch: Program, run: Path, endpoint: StartEndpoint
+) -> None:
     run.mkdir()
     (run / ".results.jsonl.new").mkdir()
-    done = llmbatch("classify", "docs.jsonl", "--offline", "--json")
+    done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--json")
     assert done.code == 8
     assert "cannot write results" in done.json["reason"]
     assert ledger_lines(run) == COUNT
@@ -177,14 +179,14 @@ def test_standard_input_that_goes_on_for_ever_can_be_interrupted(llmbatch: Progr
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        text=True,
         cwd=llmbatch.folder,
         env=environment(),
     )
     assert process.stdin is not None
-    process.stdin.write(b'{"id": 1, "text": "An invoice."}\n')
+    process.stdin.write('{"id": 1, "text": "An invoice."}\n')
     process.stdin.flush()
-    while ledger_lines(llmbatch.folder / "run") < 1:
-        assert process.poll() is None
+    wait_until(lambda: ledger_lines(llmbatch.folder / "run") == 1, process)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130
     process.communicate()

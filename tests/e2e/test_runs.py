@@ -45,30 +45,32 @@ def test_a_failed_file_can_be_an_input_again(llmbatch: Program, endpoint: StartE
     rows = [{**row, "team": "a"} for row in documents(4)]
     write_rows(llmbatch.folder / "docs.jsonl", rows)
     llmbatch("classify", "docs.jsonl", "--base-url", endpoint("--fault", "refusal@2").url, "--concurrency", "1")
-    done = llmbatch("classify", "docs.llmbatch/failed.jsonl", "--offline", "--out", "again", "--review-below", "0")
+    done = llmbatch(
+        "classify", "docs.llmbatch/failed.jsonl", "--base-url", endpoint().url, "--out", "again", "--review-below", "0"
+    )
     assert done.code == 0, done.err
     (result,) = views(llmbatch.folder / "again")["results"]
     assert (result["id"], result["team"]) == ("d-1", "a")
     assert "error" not in result
 
 
-def test_show_tells_the_same_figures_as_the_run_did(llmbatch: Program) -> None:
+def test_show_tells_the_same_figures_as_the_run_did(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", [*documents(10), b"bad"])
-    ran = llmbatch("classify", "docs.jsonl", "--offline", "--json").json
+    ran = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--json").json
     shown = llmbatch("show", "docs.llmbatch", "--json").json
     for part in ("rows", "labels", "usage", "failures", "parse", "model", "prompt", "exit_code"):
         assert shown[part] == ran[part], part
     assert "technical" in llmbatch("show", "docs.llmbatch").out
 
 
-def test_a_csv_export_runs_no_formula_in_a_spreadsheet(llmbatch: Program) -> None:
+def test_a_csv_export_runs_no_formula_in_a_spreadsheet(llmbatch: Program, endpoint: StartEndpoint) -> None:
     rows = [
         {"id": "=1+1", "text": "An invoice.", "note": "@SUM(A1)", "amount": -5, "nested": {"a": 1}, "=cmd": "\tx"},
         {"id": "+x", "text": "A court.", "note": 'say "hi",\nthen go', "amount": 1.5},
         b"=bad",
     ]
     write_rows(llmbatch.folder / "docs.jsonl", rows)
-    llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "0")
+    llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--review-below", "0")
     done = llmbatch("export", "docs.llmbatch", "--format", "csv", "--out", "csv")
     assert (done.code, len(done.out.splitlines())) == (0, 3)
     with (llmbatch.folder / "csv" / "results.csv").open(newline="") as file:
@@ -81,13 +83,15 @@ def test_a_csv_export_runs_no_formula_in_a_spreadsheet(llmbatch: Program) -> Non
         assert not [c for c in cells if c[:1] in "=+@\t\r" and c[:1]], path
 
 
-def test_hostile_text_neither_breaks_the_screen_nor_reaches_the_terminal(llmbatch: Program) -> None:
+def test_hostile_text_neither_breaks_the_screen_nor_reaches_the_terminal(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
     hostile = "[/foo] [bold]x[/bold] \x1b[31mred\x1b]0;title\x07 \u202e \x9b31m %s {0}"
     rows = [{"id": hostile, "text": hostile, "field [/x]": hostile}, hostile.encode(), {"id": hostile}]
     write_rows(llmbatch.folder / "docs [x].jsonl", rows)
     task = llmbatch.folder / "task.toml"
     task.write_text('name = "[/t]"\n[[labels]]\nname = "[red]a[/nope]"\n[[labels]]\nname = "[red]a[/b] {0} %s"\n')
-    done = llmbatch("classify", "docs [x].jsonl", "--offline", "--prompt", "task.toml")
+    done = llmbatch("classify", "docs [x].jsonl", "--base-url", endpoint().url, "--prompt", "task.toml")
     assert done.code == 3, done.err
     assert "\x1b" not in done.err
     assert "\u202e" not in done.err
@@ -158,9 +162,11 @@ def test_help_starts_without_the_heavy_parts(llmbatch: Program) -> None:
         assert f" {heavy}\n" not in done.err
 
 
-def test_show_knows_a_run_that_was_killed_and_one_whose_input_is_gone(llmbatch: Program) -> None:
+def test_show_knows_a_run_that_was_killed_and_one_whose_input_is_gone(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(4))
-    ran = llmbatch("classify", "docs.jsonl", "--offline", "--json").json
+    ran = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--json").json
     record = llmbatch.folder / "docs.llmbatch" / "run.json"
     record.write_text(record.read_text().replace('"state":"finished"', '"state":"running"'))
     assert llmbatch("show", "docs.llmbatch", "--json").json["state"] == "killed"

@@ -1,0 +1,106 @@
+"""llmbatch as processes that start at once: forked from one that has imported all that a run needs.
+
+Each command is a process of its own with the real command line in it, from `main()` to the interpreter's end; what it
+saves is a second of imports. A few tests still start the program as a shell does, so that a missing import shows.
+
+    python -m tests.e2e.forked SOCKET
+"""
+
+import gc
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_LONGEST_REQUEST = 1 << 20
+
+
+class Forked:
+    """The client's side: starts the process to fork from, and runs commands."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._path = folder / "forked"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.forked", str(self._path)],
+            stdout=subprocess.PIPE,
+            env=environment,
+            cwd=Path(__file__).parents[2],
+        )
+        assert self._process.stdout is not None
+        self._process.stdout.readline()  # it listens
+
+    def run(
+        self, arguments: list[str], *, cwd: Path, env: dict[str, str], files: tuple[int, int, int], timeout_s: float
+    ) -> int:
+        """Run a command to its end. Returns its exit code, negative where a signal ended it.
+
+        Args:
+            arguments: of `llmbatch`.
+            cwd: the folder that it runs in.
+            env: its whole environment.
+            files: its standard input, output and error.
+            timeout_s: raises TimeoutError when it takes longer.
+        """
+        request = json.dumps({"arguments": arguments, "cwd": str(cwd), "env": env}).encode()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+            connection.settimeout(timeout_s)
+            connection.connect(str(self._path))
+            socket.send_fds(connection, [request], files)
+            return int(connection.recv(100))
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def _become_the_program(path: str) -> None:
+    """Serve requests, each in a fork. Returns in the forks alone, with everything as the program finds it."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listening.bind(path)
+    listening.listen()
+    os.write(1, b"listens\n")
+    while True:
+        connection, _ = listening.accept()
+        raw, files, _, _ = socket.recv_fds(connection, _LONGEST_REQUEST, 3)
+        child = os.fork()
+        if child == 0:
+            listening.close()
+            connection.close()
+            _dress(json.loads(raw), files)
+            return
+        for file in files:
+            os.close(file)
+        _, status = os.waitpid(child, 0)
+        connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+        connection.close()
+
+
+def _dress(request: dict[str, Any], files: list[int]) -> None:
+    for standard, file in enumerate(files):
+        os.dup2(file, standard)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    sys.argv[1:] = request["arguments"]
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+if __name__ == "__main__":
+    import llmbatch.pipeline.run
+    import llmbatch.screen.live  # noqa: F401
+    from llmbatch.caller.sdk import load_sdk
+    from llmbatch.cli import main
+    from llmbatch.prices import find_price
+
+    load_sdk()
+    find_price("gpt-6-luna")
+    gc.freeze()
+    _become_the_program(sys.argv[1])
+    main()
