@@ -41,3 +41,8 @@ def csv_safe(cell: str) -> str:
     if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
         return f"'{cell}"
     return cell
+
+
+def csv_meant(cell: str) -> str:
+    """What `csv_safe` was given, of what it made."""
+    return cell[1:] if cell[:1] == "'" and csv_safe(cell[1:]) == cell else cell

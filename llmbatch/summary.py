@@ -12,7 +12,8 @@ class RowCounts:
     """Where the input's rows are. Every row is in exactly one of ok, review, failed, rejected, undone.
 
     `failed` rows were asked about and have no label; `rejected` rows could not be read and were never sent
-    (both are in `failed.jsonl`); `undone` rows still wait, after a run that ended early.
+    (both are in `failed.jsonl`); `undone` rows still wait, after a run that ended early. Of the ok rows, people gave
+    `reviewed` their label.
     """
 
     total: int = 0
@@ -21,6 +22,7 @@ class RowCounts:
     failed: int = 0
     rejected: int = 0
     undone: int = 0
+    reviewed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import llmbatch
-from llmbatch.cli import classify, evaluate, export, prompt, report, retry, show, simulate
+from llmbatch.cli import classify, evaluate, export, prompt, report, retry, review, show, simulate
 from llmbatch.cli.options import ENVIRONMENT
 from llmbatch.errors import ExitCode, LLMBatchError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command("classify", epilog=ENVIRONMENT)(classify.classify)
 app.command("retry", epilog=ENVIRONMENT)(retry.retry)
 app.command("evaluate")(evaluate.evaluate)
+app.add_typer(review.app, name="review")
 app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("export")(export.export)

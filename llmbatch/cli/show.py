@@ -1,7 +1,8 @@
 """`llmbatch show`: a run folder's summary; and how every command presents one."""
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -16,10 +17,11 @@ def show(run: shared.RunPath, json: shared.Json = False) -> None:
     """Summarise a run folder as it stands, also while a run is under way."""
     from llmbatch.pipeline.run import show_run
     from llmbatch.screen import render_summary, stdout_console
+    from llmbatch.summary import summary_json
 
     summary = show_run(run)
     if json:
-        print_json(summary)
+        print_json(summary_json(summary))
     else:
         render_summary(summary, stdout_console())
 
@@ -28,9 +30,10 @@ def present(summary: "Summary", *, json: bool, watching: "WatchOptions") -> None
     """Show a session's summary, as JSON on stdout or for people on stderr, and leave with its exit code."""
     from llmbatch.events import LogFormat
     from llmbatch.screen import render_summary, show_error, stderr_console
+    from llmbatch.summary import summary_json
 
     if json:
-        print_json(summary)
+        print_json(summary_json(summary))
     if watching.log_format is LogFormat.text:
         if not watching.quiet:
             render_summary(summary, stderr_console())
@@ -39,10 +42,9 @@ def present(summary: "Summary", *, json: bool, watching: "WatchOptions") -> None
     raise typer.Exit(summary.exit_code)
 
 
-def print_json(summary: "Summary") -> None:
-    """Print a summary as one JSON object on stdout."""
+def print_json(data: Mapping[str, Any]) -> None:
+    """Print one JSON object on stdout."""
     from llmbatch.jsonlines import dump_line
-    from llmbatch.summary import summary_json
 
-    sys.stdout.write(dump_line(summary_json(summary)).decode())
+    sys.stdout.write(dump_line(data).decode())
     sys.stdout.flush()

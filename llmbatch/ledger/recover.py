@@ -18,7 +18,7 @@ _BLOCK = 1 << 16
 
 
 def cut_torn_tail(path: Path) -> Path | None:
-    """Cut what follows the last newline. Returns the file that it was moved to, or None where nothing was torn."""
+    """Cut what follows the last newline. Returns the file that it was moved to (`ledger.torn-N`), or None."""
     if not path.exists():
         return None
     with path.open("r+b") as ledger:
@@ -27,7 +27,7 @@ def cut_torn_tail(path: Path) -> Path | None:
         if end == size:
             return None
         ledger.seek(end)
-        aside = _free_name(path.with_name("ledger.torn"))
+        aside = _free_name(path.with_suffix(".torn"))
         with open_private(aside) as torn:
             torn.write(ledger.read())
         ledger.truncate(end)

@@ -32,6 +32,7 @@ class RunFolder:
         self.path = path
         self.run_json = path / "run.json"
         self.ledger = path / "ledger.jsonl"
+        self.decisions = path / "decisions.jsonl"
         self.sent_log = path / "sent.log"
         self.stdin_spool = path / "stdin"
 

@@ -117,6 +117,10 @@ def _notes(record: RunRecord, counts: ViewCounts, spent: Spent, ending: Ending |
     others = [name for name in counts.answered_by if name != record.model and not name.startswith(f"{record.model}-")]
     if others:
         notes.append(f"Some answers came from another model than asked for: {', '.join(sorted(others))}.")
+    if counts.stale_decisions:
+        notes.append(
+            f"{counts.stale_decisions:,} of people's decisions do not hold: the text or the prompt has changed since."
+        )
     return notes
 
 

@@ -1,13 +1,15 @@
 """A run folder from the outside: classify into it, retry its rows, export and show it."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from llmbatch import defaults
 from llmbatch.caller.client import Endpoint, resolve_endpoint
+from llmbatch.decisions import DecisionLog
 from llmbatch.errors import UsageError
 from llmbatch.events import LedgerTorn
 from llmbatch.ledger.line import FAILED, LedgerLine
@@ -38,14 +40,14 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
     endpoint = _endpoint(options.sending, plan)
     folder = RunFolder.for_inputs(options.inputs, options.out)
     source = RunInput.first_read(options.inputs, options.reading, folder)
-    with folder.created(), locked(folder.path):
+    with folder.created(), locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
         session_plan = SessionPlan(
             record=_new_record(folder, source, plan, options, endpoint),
             plan=plan,
             asked=plan,
             endpoint=endpoint,
             sending=options.sending,
-            wanted=lambda ledger: lambda key: not ledger.is_done(key),
+            wanted=lambda ledger: lambda key: not ledger.is_done(key) and not decisions.settles(key),
             strict=options.strict,
             max_failed=options.max_failed,
             salvage=options.salvage,
@@ -72,14 +74,20 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
         asked = make_plan(_recorded_task(record), choice, offline=sending.offline)
     endpoint = _endpoint(sending, asked)
     source = RunInput.again(record.inputs, record.reader, folder)
-    with locked(folder.path):
+    with locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
+
+        def wanted(ledger: Ledger) -> Callable[[str], bool]:
+            return lambda key: (
+                _is_to_be_retried(ledger.latest(key), options, record.review_below) and not decisions.settles(key)
+            )
+
         session_plan = SessionPlan(
             record=record.updated(state="running"),
             plan=plan,
             asked=asked,
             endpoint=endpoint,
             sending=sending,
-            wanted=lambda ledger: lambda key: _is_to_be_retried(ledger.latest(key), options, record.review_below),
+            wanted=wanted,
             max_failed=options.max_failed,
             salvage=options.salvage,
             command=f"llmbatch retry {shlex.quote(str(path))}",
@@ -103,7 +111,10 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -
         if torn is not None:
             observer.tell(LedgerTorn(torn.name))
         options = ViewOptions(record.review_below, record.keep, record.sample, csv=csv)
-        counts = make_views(target.path, source.read_again, key=plan.key, ledger=ledger, options=options)
+        with closing(DecisionLog(folder.decisions)) as decisions:
+            counts = make_views(
+                target.path, source.read_again, key=plan.key, ledger=ledger, decisions=decisions, options=options
+            )
         ledger.close()
     return summarise(folder, record, counts, expenses)
 
@@ -125,7 +136,9 @@ def show_run(path: Path) -> Summary:
     try:
         source = RunInput.again(record.inputs, record.reader, folder)
         options = ViewOptions(record.review_below, record.keep)
-        counts = count_views(source.read_again, key=recorded_plan(record).key, ledger=ledger, options=options)
+        plan = recorded_plan(record)
+        with closing(DecisionLog(folder.decisions)) as decisions:
+            counts = count_views(source.read_again, key=plan.key, ledger=ledger, decisions=decisions, options=options)
     except UsageError as error:
         if record.totals is None:
             raise

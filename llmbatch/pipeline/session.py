@@ -5,12 +5,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from random import Random
 
 from llmbatch.caller.client import Endpoint
 from llmbatch.caller.sdk import load_sdk
+from llmbatch.decisions import DecisionLog
 from llmbatch.errors import ComeBackLater, ExitCode, Interrupted, LLMBatchError, StorageFailed, UsageError
 from llmbatch.events import FieldsChosen, LedgerSalvaged, LedgerTorn, PossiblyBilledFound, RunStopping, SignalReceived
 from llmbatch.ledger.line import LedgerLine
@@ -269,9 +270,15 @@ class Session:
         """
         options = ViewOptions(self._record.review_below, self._record.keep, self._record.sample)
         try:
-            return make_views(
-                self._folder.path, self._source.read_again, key=self._plan.plan.key, ledger=ledger, options=options
-            )
+            with closing(DecisionLog(self._folder.decisions)) as decisions:
+                return make_views(
+                    self._folder.path,
+                    self._source.read_again,
+                    key=self._plan.plan.key,
+                    ledger=ledger,
+                    decisions=decisions,
+                    options=options,
+                )
         except OSError as error:
             raise StorageFailed(
                 f"{error.filename or self._folder.path}: cannot write results ({error.strerror}); the ledger is whole",

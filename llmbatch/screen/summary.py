@@ -56,7 +56,7 @@ def _headline(summary: Summary) -> Text:
 def _rows(summary: Summary) -> Table:
     rows = summary.rows
     kinds = (
-        ("labelled", rows.ok, "green", ""),
+        ("labelled", rows.ok, "green", f"{rows.reviewed:,} of them by people" if rows.reviewed else ""),
         ("review", rows.review, "magenta", "confidence too low: for a person"),
         ("failed", rows.failed, "red", _counted(summary.failures) if rows.failed else ""),
         ("unreadable", rows.rejected, "red", "" if rows.failed else _counted(summary.failures)),

@@ -1,10 +1,11 @@
-"""Results, review, failed and sample: files made from the ledger and the input, never written to otherwise.
+"""Results, review, failed and sample: files made from ledger, input and decisions, never written to otherwise.
 
 Each is written beside the old one and renamed into place, so that no reader sees half a file and no two files
 disagree.
 """
 
-from llmbatch.views.make import ViewCounts, ViewOptions, count_views, make_views
+from llmbatch.views.counts import ViewCounts
+from llmbatch.views.make import ViewOptions, count_views, make_views
 from llmbatch.views.sample import Sample, parse_sample
 
 __all__ = ["Sample", "ViewCounts", "ViewOptions", "count_views", "make_views", "parse_sample"]

@@ -1,19 +1,20 @@
 """Making the views of a run: one pass over the input, in its order, each row looked up in the ledger."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llmbatch.decisions import DecisionLog
 from llmbatch.files import replacing
-from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row
-from llmbatch.summary import RowCounts
+from llmbatch.views.counts import Tally, ViewCounts
+from llmbatch.views.outcome import FAILED_VIEW, RESULTS, REVIEW, UNDONE, Outcome, outcome
 from llmbatch.views.records import (
+    DECISION_COLUMNS,
     OWN_COLUMNS,
     carried_fields,
     column,
@@ -25,7 +26,7 @@ from llmbatch.views.records import (
 from llmbatch.views.sample import Draw, Sample
 from llmbatch.views.writers import CsvWriter, JsonlWriter, RecordWriter
 
-RESULTS, REVIEW, FAILED_VIEW, SAMPLE = "results", "review", "failed", "sample"
+SAMPLE = "sample"
 
 Read = Callable[[Callable[[FieldChoice], None]], Iterator[Row | Rejection]]
 """Reads the input from its start; told where to report the fields that it chose."""
@@ -42,39 +43,14 @@ class ViewOptions:
     csv: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ViewCounts:
-    """What the views came to, over all rows of the input."""
-
-    rows: RowCounts
-    labels: Mapping[str, int]
-    failures: Mapping[str, int]
-    answered_by: Mapping[str, int]
-    files: Mapping[str, Path]
-    flags: Mapping[str, int] = field(default_factory=dict)
-    """Rows by what is particular about them, as `truncated`."""
-
-
-@dataclass(slots=True)
-class _Counts:
-    total: int = 0
-    ok: int = 0
-    review: int = 0
-    failed: int = 0
-    rejected: int = 0
-    undone: int = 0
-    labels: Counter[str] = field(default_factory=Counter)
-    failures: Counter[str] = field(default_factory=Counter)
-    answered_by: Counter[str] = field(default_factory=Counter)
-    flags: Counter[str] = field(default_factory=Counter)
-
-    def frozen(self, files: Mapping[str, Path]) -> ViewCounts:
-        rows = RowCounts(self.total, self.ok, self.review, self.failed, self.rejected, self.undone)
-        return ViewCounts(rows, self.labels, self.failures, self.answered_by, files, self.flags)
-
-
 def make_views(
-    folder: Path, read: Read, *, key: Callable[[str], str], ledger: Ledger, options: ViewOptions
+    folder: Path,
+    read: Read,
+    *,
+    key: Callable[[str], str],
+    ledger: Ledger,
+    decisions: DecisionLog,
+    options: ViewOptions,
 ) -> ViewCounts:
     """Write the views of a run into `folder`, replacing those that stand there.
 
@@ -83,6 +59,7 @@ def make_views(
         read: reads the input.
         key: a text's key by the run's plan.
         ledger: the run's outcomes.
+        decisions: what people decided.
         options: what to write.
 
     A row is in exactly one of results, review and failed, or undone; the sample copies finished rows.
@@ -94,64 +71,55 @@ def make_views(
     else:
         (folder / f"{SAMPLE}.{suffix}").unlink(missing_ok=True)
     draw = Draw(options.sample, _finished(read, key, ledger))
-    counts = _Counts()
+    tally = Tally()
     with ExitStack() as stack:
-        writers = _open_writers(stack, files, read, options)
-        for name, record in _records(read, key, ledger, options, draw, counts):
-            writers[name].write(record)
-    return counts.frozen(files)
+        writers = _open_writers(stack, files, read, options, decided=len(decisions) > 0)
+        for item, carried in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
+            if isinstance(item, Rejection):
+                tally.reject(item)
+                writers[FAILED_VIEW].write(rejected_record(item))
+                continue
+            tally.add(item)
+            if item.view != UNDONE:
+                writers[item.view].write(_record(item, carried))
+            if item.is_answered and draw.takes(item.row):
+                writers[SAMPLE].write(review_record(item, carried))
+    return tally.frozen(files, decisions)
 
 
-def count_views(read: Read, *, key: Callable[[str], str], ledger: Ledger, options: ViewOptions) -> ViewCounts:
+def count_views(
+    read: Read, *, key: Callable[[str], str], ledger: Ledger, decisions: DecisionLog, options: ViewOptions
+) -> ViewCounts:
     """What the views of a run would hold, without writing them; the arguments are those of `make_views`."""
-    counts = _Counts()
-    for _ in _records(read, key, ledger, options, Draw(Sample(), ()), counts):
-        pass
-    return counts.frozen({})
+    tally = Tally()
+    for item, _ in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
+        if isinstance(item, Rejection):
+            tally.reject(item)
+        else:
+            tally.add(item)
+    return tally.frozen({}, decisions)
 
 
-def _records(
-    read: Read,
-    key: Callable[[str], str],
-    ledger: Ledger,
-    options: ViewOptions,
-    draw: Draw,
-    counts: _Counts,
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(view, record) of each row, counted on the way."""
+def outcomes(
+    read: Read, *, key: Callable[[str], str], ledger: Ledger, decisions: DecisionLog, options: ViewOptions
+) -> Iterator[tuple[Outcome | Rejection, Mapping[str, Any]]]:
+    """Each row in its input's order: where it stands, and the input's fields that go along with it."""
     texts: dict[str, tuple[str, ...]] = {}
     for item in read(lambda choice: texts.__setitem__(choice.file, choice.text_fields)):
-        counts.total += 1
         if isinstance(item, Rejection):
-            counts.rejected += 1
-            counts.failures[item.kind] += 1
-            yield FAILED_VIEW, rejected_record(item)
+            yield item, {}
             continue
-        line = ledger.latest(key(item.text))
-        counts.flags.update(() if line is None else line.flags)
-        if line is None:
-            counts.undone += 1
-        elif line.status == FAILED and line.error is not None:
-            counts.failed += 1
-            counts.failures[line.error.kind] += 1
-            yield FAILED_VIEW, failed_record(item, line.error)
-        else:
-            carried = carried_fields(item, keep=options.keep, text_fields=texts.get(item.place.file, ()))
-            yield _finished_record(item, line, carried, options, counts)
-            if draw.takes(item):
-                yield SAMPLE, review_record(item, line, carried)
+        text_fields = texts.get(item.place.file, ())
+        yield (
+            outcome(item, key(item.text), ledger=ledger, decisions=decisions, review_below=options.review_below),
+            carried_fields(item, keep=options.keep, text_fields=text_fields),
+        )
 
 
-def _finished_record(
-    row: Row, line: LedgerLine, carried: Mapping[str, Any], options: ViewOptions, counts: _Counts
-) -> tuple[str, dict[str, Any]]:
-    counts.labels[line.category or ""] += 1
-    counts.answered_by[line.response_model or line.model] += 1
-    if line.confidence is not None and line.confidence < options.review_below:
-        counts.review += 1
-        return REVIEW, review_record(row, line, carried)
-    counts.ok += 1
-    return RESULTS, result_record(row, line, carried)
+def _record(item: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
+    if item.view == FAILED_VIEW and item.line is not None and item.line.error is not None:
+        return failed_record(item.row, item.line.error)
+    return review_record(item, carried) if item.view == REVIEW else result_record(item, carried)
 
 
 def _finished(read: Read, key: Callable[[str], str], ledger: Ledger) -> Iterator[Row]:
@@ -159,16 +127,17 @@ def _finished(read: Read, key: Callable[[str], str], ledger: Ledger) -> Iterator
 
 
 def _open_writers(
-    stack: ExitStack, files: Mapping[str, Path], read: Read, options: ViewOptions
+    stack: ExitStack, files: Mapping[str, Path], read: Read, options: ViewOptions, *, decided: bool
 ) -> dict[str, RecordWriter]:
     opened = {name: stack.enter_context(replacing(path)) for name, path in files.items()}
     if not options.csv:
         return {name: JsonlWriter(file) for name, file in opened.items()}
     carried, everything = _columns(read, options)
+    own = [name for name in OWN_COLUMNS if decided or name not in DECISION_COLUMNS]
     columns = {
-        RESULTS: [*(name for name in OWN_COLUMNS if name != "text"), *carried],
-        REVIEW: [*OWN_COLUMNS, *carried],
-        SAMPLE: [*OWN_COLUMNS, *carried],
+        RESULTS: [*(name for name in own if name != "text"), *carried],
+        REVIEW: [*own, *carried],
+        SAMPLE: [*own, *carried],
         FAILED_VIEW: [*everything, "raw", "raw_base64", "error"],
     }
     writers: dict[str, RecordWriter] = {}

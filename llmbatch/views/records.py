@@ -2,22 +2,35 @@
 
 import base64
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from llmbatch.ledger.line import LedgerLine, RowError
+from llmbatch.ledger.line import RowError
 from llmbatch.rows import Rejection, Row
+from llmbatch.views.outcome import Outcome
 
-OWN_COLUMNS = ("row", "id", "category", "confidence", "reasoning", "text")
+DECISION_COLUMNS = (
+    "decided_by",
+    "reviewer",
+    "decided_at",
+    "review_note",
+    "model_category",
+    "model_confidence",
+    "conflict",
+)
+"""Columns of rows about which people said something."""
+HUMAN = "human"
+OWN_COLUMNS = ("row", "id", "category", "confidence", "reasoning", *DECISION_COLUMNS, "text")
 
 
-def result_record(row: Row, line: LedgerLine, carried: Mapping[str, Any]) -> dict[str, Any]:
+def result_record(outcome: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
     """A finished row: its label, then the fields carried through from the input."""
-    return _labelled(row, line) | _beside(carried)
+    return _labelled(outcome) | _beside(carried)
 
 
-def review_record(row: Row, line: LedgerLine, carried: Mapping[str, Any]) -> dict[str, Any]:
+def review_record(outcome: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
     """A row for a person's eyes: as a result, with its text."""
-    return _labelled(row, line) | {"text": row.text} | _beside(carried)
+    return _labelled(outcome) | {"text": outcome.row.text} | _beside(carried)
 
 
 def failed_record(row: Row, error: RowError) -> dict[str, Any]:
@@ -57,9 +70,23 @@ def column(field: str) -> str:
     return f"input_{field}" if field in OWN_COLUMNS else field
 
 
-def _labelled(row: Row, line: LedgerLine) -> dict[str, Any]:
-    record = {"row": row.index, "id": row.id, "category": line.category, "confidence": line.confidence}
-    return record if line.reasoning is None else record | {"reasoning": line.reasoning}
+def _labelled(outcome: Outcome) -> dict[str, Any]:
+    row, line, decision = outcome.row, outcome.line, outcome.decision
+    confidence = None if line is None else line.confidence
+    record: dict[str, Any] = {"row": row.index, "id": row.id, "category": outcome.category, "confidence": confidence}
+    if line is not None and line.reasoning is not None:
+        record["reasoning"] = line.reasoning
+    if decision is None:
+        return record
+    if outcome.human is not None:  # a person states no confidence; the model's stays with the model's answer
+        record |= {"confidence": None, "decided_by": HUMAN}
+        record |= {"reviewer": decision.reviewer, "decided_at": decision.decided_at}
+        record |= {"model_category": None if line is None else line.category, "model_confidence": confidence}
+    elif decision.is_conflict:
+        record["conflict"] = [asdict(standing) for standing in decision.standings]
+    if decision.note is not None:
+        record["review_note"] = decision.note
+    return record
 
 
 def _beside(carried: Mapping[str, Any]) -> dict[str, Any]:

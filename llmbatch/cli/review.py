@@ -1,0 +1,163 @@
+"""`llmbatch review`: people look at a run's rows, in the terminal or in a spreadsheet."""
+
+import getpass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmbatch.cli import options as shared
+from llmbatch.cli.show import print_json
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user often has no name
+        return "somebody"
+
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Look at a run's doubtful rows. What you decide flows into the results.",
+)
+
+Reviewer = Annotated[
+    str,
+    typer.Option(
+        "--reviewer",
+        envvar="LLMBATCH_REVIEWER",
+        show_envvar=False,
+        help="Whose decisions they are.",
+        default_factory=_user,
+        show_default="the user's name",
+    ),
+]
+OfSample = Annotated[
+    bool,
+    typer.Option(
+        "--sample", envvar="LLMBATCH_REVIEW_SAMPLE", show_envvar=False, help="The random sample, not the doubtful rows."
+    ),
+]
+OfAll = Annotated[
+    bool,
+    typer.Option("--all", envvar="LLMBATCH_REVIEW_ALL", show_envvar=False, help="All rows, not the doubtful ones."),
+]
+OfLabel = Annotated[
+    str | None,
+    typer.Option(
+        "--label", "-l", envvar="LLMBATCH_REVIEW_LABEL", show_envvar=False, help="Only rows that the model labelled so."
+    ),
+]
+
+
+class Format(StrEnum):
+    """What is written."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+@app.command("export")
+def export(
+    run: shared.RunPath,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            envvar="LLMBATCH_REVIEW_OUT",
+            show_envvar=False,
+            help="File to write.",
+            show_default="standard output",
+        ),
+    ] = None,
+    format: Annotated[  # noqa: A002 - the option's own name
+        Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            envvar="LLMBATCH_REVIEW_FORMAT",
+            show_envvar=False,
+            help="What to write.",
+            show_default="by the file's suffix, else csv",
+        ),
+    ] = None,
+    decided: Annotated[
+        bool,
+        typer.Option(
+            "--decided",
+            envvar="LLMBATCH_REVIEW_DECIDED",
+            show_envvar=False,
+            help="What people decided, as gold labels (id, label) for: llmbatch evaluate RUN --gold FILE.",
+        ),
+    ] = False,
+    sample: OfSample = False,
+    all: OfAll = False,  # noqa: A002
+    label: OfLabel = None,
+) -> None:
+    """Write the rows that wait for a person, to be decided in a spreadsheet."""
+    from llmbatch.review.export import export_gold, export_to_decide, target
+    from llmbatch.review.opened import opened
+    from llmbatch.review.queue import Choice
+
+    form = (format or (Format.jsonl if out is not None and ".jsonl" in out.suffixes else Format.csv)).value
+    with opened(run) as review, target(out) as file:
+        if decided:
+            count = export_gold(review, file, csv=form == "csv")
+        else:
+            count = export_to_decide(review, Choice(sample, all, label), file, csv=form == "csv")
+    typer.echo(f"{count:,} rows" + (f" in {out}" if out is not None else ""), err=True)
+
+
+@app.command("import")
+def import_(
+    run: shared.RunPath,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What review export wrote, filled in.", show_default=False)
+    ],
+    reviewer: Reviewer,
+    skip_refused: Annotated[
+        bool,
+        typer.Option(
+            "--skip-refused",
+            envvar="LLMBATCH_REVIEW_SKIP_REFUSED",
+            show_envvar=False,
+            help="Take the good lines though others are refused.",
+        ),
+    ] = False,
+) -> None:
+    """Take decisions over from a file: all of them, or none where a line is refused."""
+    from llmbatch.errors import ExitCode
+    from llmbatch.pipeline.folder import now_text
+    from llmbatch.review.importing import import_decisions
+    from llmbatch.review.opened import opened
+    from llmbatch.review.status import bring_into_views
+    from llmbatch.review.told import imported_lines
+
+    with opened(run) as review:
+        imported = import_decisions(review, file, reviewer=reviewer, decided_at=now_text(), skip_refused=skip_refused)
+    for line in imported_lines(imported):
+        typer.echo(line, err=True)
+    if not imported.saved:
+        typer.echo("mend these lines, or take the others with --skip-refused", err=True)
+        raise typer.Exit(ExitCode.USAGE)
+    if imported.taken and not bring_into_views(run):
+        typer.echo("a run is under way on the folder: its results will have them when it ends", err=True)
+
+
+@app.command("status")
+def status(run: shared.RunPath, json: shared.Json = False) -> None:
+    """Tell what waits, who decided what, and the error rate found in the random sample."""
+    from llmbatch.review.opened import opened
+    from llmbatch.review.status import review_status, status_json
+    from llmbatch.review.told import render_review
+    from llmbatch.screen import stdout_console
+
+    with opened(run) as review:
+        found = review_status(review)
+    if json:
+        print_json(status_json(found))
+    else:
+        render_review(found, stdout_console())

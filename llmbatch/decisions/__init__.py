@@ -1,0 +1,11 @@
+"""What people decided about rows: a log of its own in the run folder, append-only as the ledger is.
+
+Any number of reviewers may work on one folder, and a run may be under way on it. Knows keys and labels; of views,
+screens and runs it knows nothing.
+"""
+
+from llmbatch.decisions.line import Decision, Standing, text_digest
+from llmbatch.decisions.log import DecisionLog
+from llmbatch.decisions.rules import as_it_stood, decided, noted
+
+__all__ = ["Decision", "DecisionLog", "Standing", "as_it_stood", "decided", "noted", "text_digest"]

@@ -1,0 +1,101 @@
+"""One line of the log of decisions: where a row stands by what people said of it, and who said it."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from llmbatch.jsonlines import dump_line
+from llmbatch.rows import RowId
+
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Another person's decision, which differs and was not known when the line was written."""
+
+    category: str
+    reviewer: str
+    decided_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A row's standing by its key; the latest line of a key counts. Field names as docs/formats.md gives them."""
+
+    key: _Digest
+    """The row's key in the ledger: rows with the same text share it, and with it the decision."""
+    text: _Digest
+    """Digest of the text alone, by which a decision is found again after the prompt has changed."""
+    row: int
+    id: RowId
+    category: str | None
+    """The label; None where the row is undecided (again), say with a note only."""
+    reviewer: str
+    decided_at: str
+    """UTC, RFC 3339."""
+    note: str | None = None
+    reason: str | None = None
+    """Why a person looked: `low_confidence`, `failed`, `sample`, `conflict`, `chosen`, `import`."""
+    model_category: str | None = None
+    """What the model had answered by then; None where the row failed."""
+    model_confidence: float | None = None
+    against: tuple[Standing, ...] = ()
+    """Others' decisions that differ: a conflict, until somebody who knows them all decides."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it counts as the row's label."""
+        return self.category is not None and not self.against
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether people differ."""
+        return bool(self.against)
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """All decisions that stand: one, or those that differ."""
+        if self.category is None:
+            return self.against
+        return (Standing(self.category, self.reviewer, self.decided_at), *self.against)
+
+    @property
+    def short_key(self) -> int:
+        """The key's first 64 bits, by which flat indexes know it."""
+        return short(self.key)
+
+    def to_bytes(self) -> bytes:
+        """The line as it stands in the file, newline included."""
+        return dump_line(asdict(self))
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> "Decision":
+        """Read a line back.
+
+        Raises:
+            ValueError: it is not a line of this log; the message says why.
+        """
+        try:
+            return _DECISIONS.validate_json(raw)
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, problem["loc"]))
+            raise ValueError(f"{where}: {problem['msg']}" if where else problem["msg"]) from None
+
+
+_DECISIONS = TypeAdapter(Decision)
+_SHORT = 16
+"""Hexadecimal digits."""
+
+
+def short(digest: str) -> int:
+    """A digest's first 64 bits."""
+    return int(digest[:_SHORT], 16)
+
+
+def text_digest(text: str) -> str:
+    """A text's digest, which hangs on nothing but the text."""
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()

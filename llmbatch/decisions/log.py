@@ -1,0 +1,161 @@
+"""The log of decisions: many readers and writers, one file, nobody overwrites anybody.
+
+1. A decision is one write at the file's end, synced before the writer is told that it is saved.
+2. Writers take turns under the kernel's lock on the file (`flock`), for the milliseconds of a write; a killed one
+   leaves no lock behind. With its turn a writer first reads what the others wrote.
+3. A torn tail is the only damage that a crash can do. Readers stop before it; the next writer moves it aside to
+   `decisions.torn-N`.
+
+Memory is 32 bytes a decided row, as the ledger's index is flat.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from llmbatch.decisions.line import Decision, short
+from llmbatch.errors import StorageFailed, UsageError
+from llmbatch.ledger.index import KeyIndex
+from llmbatch.ledger.recover import cut_torn_tail
+
+_LIKELY_LINE = 1024
+
+
+class DecisionLog:
+    """People's decisions on one run folder."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what stands in `path`. Where there is no such file nobody has decided anything, and none is made.
+
+        Raises:
+            UsageError: a line in the file is damaged.
+        """
+        self.path = path
+        self._fd: int | None = None
+        self._size = 0
+        self._lines = 0
+        self._by_key = KeyIndex()
+        self._by_text = KeyIndex()
+        self._labelled = 0
+        self._news: list[Decision] = []
+        for _ in self._take_in():
+            pass
+
+    def __len__(self) -> int:
+        """How many texts have a decision that names a label, by any prompt."""
+        return self._labelled
+
+    def latest(self, key: str) -> Decision | None:
+        """Where the row with this key stands, or None where nobody said anything."""
+        found = self._at(self._by_key.get(short(key)))
+        return found if found is not None and found.key == key else None
+
+    def settles(self, key: str) -> bool:
+        """Whether people have given the row with this key its label."""
+        found = self.latest(key)
+        return found is not None and found.is_settled
+
+    def of_text(self, text: str) -> Decision | None:
+        """The latest decision about a text by its digest, by whatever prompt it was looked at."""
+        found = self._at(self._by_text.get(short(text)))
+        return found if found is not None and found.text == text else None
+
+    def refresh(self) -> tuple[Decision, ...]:
+        """Take in what others have written since the last call, and return it.
+
+        Raises:
+            UsageError: a line in it is damaged.
+        """
+        news, self._news = [*self._news, *self._take_in()], []
+        return tuple(news)
+
+    def append(self, compose: Callable[[], Sequence[Decision]]) -> Sequence[Decision]:
+        """Add decisions, all or none, and bring them to the disk.
+
+        Args:
+            compose: makes them, called while all other writers wait and what they wrote is known to `latest`.
+
+        Raises:
+            StorageFailed: they could not be written; the log is as it was.
+        """
+        try:
+            with self._turn() as fd:
+                decisions = compose()
+                raw = b"".join(decision.to_bytes() for decision in decisions)
+                self._write(fd, raw)
+                for _ in self._take_in():
+                    pass
+        except OSError as error:
+            raise StorageFailed(
+                f"{self.path}: cannot save the decision ({error.strerror})", hint="make room, then decide again"
+            ) from error
+        return decisions
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    @contextmanager
+    def _turn(self) -> Iterator[int]:
+        """The file for writing, while no other process may write; what the others wrote is taken in."""
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            cut_torn_tail(self.path)
+            self._news.extend(self._take_in())
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _write(self, fd: int, raw: bytes) -> None:
+        try:
+            view = memoryview(raw)
+            while view:
+                view = view[os.write(fd, view) :]
+            os.fsync(fd)
+        except OSError:
+            with suppress(OSError):  # else the next writer moves it aside as a torn tail
+                os.ftruncate(fd, self._size)
+            raise
+
+    def _take_in(self) -> Iterator[Decision]:
+        if self._fd is None:
+            try:
+                self._fd = os.open(self.path, os.O_RDONLY)
+            except FileNotFoundError:
+                return
+        with open(self._fd, "rb", closefd=False) as file:
+            file.seek(self._size)
+            for raw in file:
+                if not raw.endswith(b"\n"):
+                    return  # another process is writing it, or it is a torn tail
+                try:
+                    decision = Decision.from_bytes(raw)
+                except ValueError as error:
+                    raise UsageError(
+                        f"{self.path}: line {self._lines + 1} is damaged ({error})",
+                        hint="mend or delete that line: nothing else depends on it",
+                    ) from None
+                self._note(decision)
+                self._size += len(raw)
+                self._lines += 1
+                yield decision
+
+    def _note(self, decision: Decision) -> None:
+        has_label = decision.category is not None
+        before = self._by_text.get(short(decision.text))
+        self._labelled += has_label - (before is not None and before & 1)
+        self._by_key[short(decision.key)] = self._by_text[short(decision.text)] = self._size << 1 | has_label
+
+    def _at(self, packed: int | None) -> Decision | None:
+        if packed is None or self._fd is None:
+            return None
+        offset = packed >> 1
+        chunk = os.pread(self._fd, _LIKELY_LINE, offset)
+        while b"\n" not in chunk and (more := os.pread(self._fd, len(chunk), offset + len(chunk))):
+            chunk += more
+        return Decision.from_bytes(chunk[: chunk.index(b"\n") + 1])

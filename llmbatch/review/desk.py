@@ -1,0 +1,243 @@
+"""One reviewer's work on a queue: where he is, what he decides, and what others decide meanwhile.
+
+Knows no screen: the terminal application shows it and turns keys into its methods.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from llmbatch.decisions import Decision, DecisionLog, as_it_stood, decided, noted
+from llmbatch.review.error_rate import ErrorRate
+from llmbatch.review.item import Item
+from llmbatch.review.queue import Queue
+
+_OPEN, _AGREED, _CORRECTED = 0, 1, 2
+
+
+class Claim(Protocol):
+    """Tells others which row is being looked at."""
+
+    def take(self, row: int) -> bool:
+        """Claim a row; false where another has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the queue is. Rows with the same text count once."""
+
+    total: int
+    decided: int
+    corrected: int
+    """Of the decided ones, those where the model was wrong or had no answer."""
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    place: int
+    line: Decision
+    before: Decision | None
+
+
+class Desk:
+    """A queue under a reviewer's eyes."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        log: DecisionLog,
+        *,
+        reviewer: str,
+        claims: Claim,
+        clock: Callable[[], str],
+    ) -> None:
+        """`clock` gives the present time as the log has it."""
+        self._queue = queue
+        self._log = log
+        self._reviewer = reviewer
+        self._claims = claims
+        self._clock = clock
+        self._states = bytearray(self._state(queue[place]) for place in range(len(queue)))
+        self._skipped: set[int] = set()
+        self._done: list[_Done] = []
+        self._seen: Decision | None = None
+        self.reviewer = reviewer
+        self.place: int | None = None
+        """Where in the queue he is; None where nothing is left to look at."""
+        self.item: Item | None = None
+        self.advance()
+
+    @property
+    def decision(self) -> Decision | None:
+        """What stands for the present row."""
+        return None if self.item is None else self._log.latest(self.item.key)
+
+    @property
+    def copies(self) -> int:
+        """How many rows have the present text."""
+        return 0 if self.place is None else self._queue.copies(self.place)
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        corrected = self._states.count(_CORRECTED)
+        decided_ = corrected + self._states.count(_AGREED)
+        skipped = sum(1 for place in self._skipped if self._states[place] == _OPEN)
+        return Progress(len(self._queue), decided_, corrected, skipped)
+
+    @property
+    def error_rate(self) -> ErrorRate:
+        """How often the model was wrong in what has been decided, by rows."""
+        wrong = sum(self._queue.copies(place) for place, state in enumerate(self._states) if state == _CORRECTED)
+        right = sum(self._queue.copies(place) for place, state in enumerate(self._states) if state == _AGREED)
+        return ErrorRate(wrong + right, wrong)
+
+    def decide(self, category: str, note: str | None = None) -> str | None:
+        """Give the present row a label, save it, and go on to the next one.
+
+        Returns:
+            What the reviewer should know; then another's decision differs, and he is left on the row.
+
+        Raises:
+            StorageFailed: it was not saved.
+        """
+        if self.item is None or self.place is None:
+            return None
+        item, seen = self.item, self._seen
+        kept = note if note is not None else (seen.note if seen is not None else None)
+        mine = item.decision(category, reviewer=self._reviewer, decided_at=self._clock(), note=kept)
+        written = self._write(lambda now: decided(mine, seen=seen, now=now))
+        if written.is_conflict:
+            self._seen = written
+            return f"{_people(written)} meanwhile: both are kept. Decide again to settle it."
+        self.advance()
+        return None
+
+    def note(self, text: str) -> None:
+        """Put a note to the present row; an empty one takes it away.
+
+        Raises:
+            StorageFailed: it was not saved.
+        """
+        if self.item is not None:
+            undecided = self.item.decision(None, reviewer=self._reviewer, decided_at=self._clock())
+            self._seen = self._write(lambda now: noted(text.strip() or None, undecided=undecided, now=now))
+
+    def undo(self) -> str | None:
+        """Take the last decision or note of this session back and return to its row.
+
+        Returns:
+            What the reviewer should know.
+
+        Raises:
+            StorageFailed: it was not saved.
+        """
+        if not self._done:
+            return "There is nothing to undo."
+        done = self._done[-1]
+        taken: list[Decision] = []
+
+        def compose() -> Sequence[Decision]:
+            line = as_it_stood(done.line, done.before, now=self._log.latest(done.line.key))
+            taken.extend([] if line is None else [line])
+            return taken
+
+        self._log.append(compose)
+        self._done.pop()
+        self._look_again(done.place)
+        self.go(done.place)
+        return None if taken else f"{_people(self.decision)} since, knowing yours: it stays."
+
+    def skip(self) -> None:
+        """Leave the present row for later."""
+        if self.place is not None:
+            self._skipped.add(self.place)
+        self.advance()
+
+    def return_to_skipped(self) -> None:
+        """Take up the rows that were left for later."""
+        self._skipped.clear()
+        self.advance()
+
+    def advance(self) -> None:
+        """Go to the next row that is open and that nobody else looks at; around the end of the queue too."""
+        start = 0 if self.place is None else self.place + 1
+        for step in range(len(self._queue)):
+            place = (start + step) % len(self._queue)
+            if (
+                self._states[place] == _OPEN
+                and place not in self._skipped
+                and self._claims.take(self._queue[place].row)
+            ):
+                self._stand_at(place)
+                return
+        self.place = self.item = self._seen = None
+
+    def go(self, place: int) -> None:
+        """Go to a place in the queue, whoever looks at it."""
+        self._claims.take(self._queue[place].row)
+        self._stand_at(place)
+
+    def step(self, by: int) -> None:
+        """Go so many places on, or back."""
+        if len(self._queue):
+            here = (len(self._queue) if by < 0 else -1) if self.place is None else self.place
+            self.go(min(max(here + by, 0), len(self._queue) - 1))
+
+    def find(self, wanted: str) -> bool:
+        """Go to the next row whose id or text contains `wanted`; false where there is none."""
+        found = self._queue.find(wanted, 0 if self.place is None else self.place + 1)
+        if found is not None:
+            self.go(found)
+        return found is not None
+
+    def refresh(self) -> str | None:
+        """Take in what others decided; tells it where it is about the present row."""
+        news = None
+        for line in self._log.refresh():
+            place = self._queue.place_of(line.key)
+            if place is not None:
+                self._states[place] = self._state(self._queue[place])
+            if self.item is not None and line.key == self.item.key:
+                news = f"{_people(line)} just now." if line.category is not None else None
+        if self.item is None:
+            self.advance()
+        return news
+
+    def _stand_at(self, place: int) -> None:
+        self.place, self.item = place, self._queue[place]
+        self._seen = self._log.latest(self.item.key)
+
+    def _write(self, compose: Callable[[Decision | None], Decision]) -> Decision:
+        assert self.item is not None  # noqa: S101 - callers have looked
+        assert self.place is not None  # noqa: S101
+        key, before = self.item.key, []
+
+        def composed() -> Sequence[Decision]:
+            before.append(self._log.latest(key))
+            return [compose(before[0])]
+
+        (written,) = self._log.append(composed)
+        self._done.append(_Done(self.place, written, before[0]))
+        self._look_again(self.place)
+        return written
+
+    def _look_again(self, place: int) -> None:
+        self._states[place] = self._state(self._queue[place])
+        if place == self.place and self.item is not None:
+            self._seen = self._log.latest(self.item.key)
+
+    def _state(self, item: Item) -> int:
+        standing = self._log.latest(item.key)
+        if standing is None or not standing.is_settled:
+            return _OPEN
+        return _AGREED if standing.category == item.category else _CORRECTED
+
+
+def _people(decision: Decision | None) -> str:
+    """`ana decided technical`, of those that stand beside the line or, without any, of its own."""
+    if decision is None:
+        return "Somebody decided"
+    others = decision.against or decision.standings
+    return " and ".join(f"{standing.reviewer} decided {standing.category}" for standing in others)

@@ -1,0 +1,121 @@
+"""Rows for a spreadsheet, to be decided there; and decided rows as gold labels."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from llmbatch.errors import UsageError
+from llmbatch.files import replacing
+from llmbatch.review.opened import OpenedRun
+from llmbatch.review.queue import Choice, Queue, make_queue
+from llmbatch.views.records import HUMAN
+from llmbatch.views.writers import CsvWriter, JsonlWriter, RecordWriter
+
+TO_DECIDE = (
+    "row",
+    "id",
+    "decision",
+    "note",
+    "model_category",
+    "model_confidence",
+    "reason",
+    "reviewer",
+    "decided_at",
+    "text",
+    "key",
+)
+GOLD = ("id", "label", "row", "decided_by", "reviewer", "decided_at", "note", "model_category", "model_confidence")
+
+
+@contextmanager
+def target(path: Path | None) -> Iterator[BinaryIO]:
+    """The file to write, which is there whole or not at all; None for standard output.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with replacing(path) as file:
+            yield file
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def export_to_decide(run: OpenedRun, choice: Choice, file: BinaryIO, *, csv: bool) -> int:
+    """Write rows with an empty `decision` to fill in, and return how many.
+
+    Args:
+        run: the run.
+        choice: which rows.
+        file: where to.
+        csv: as CSV that no spreadsheet runs, else as JSON lines.
+    """
+    queue = make_queue(run, choice, only=lambda outcome: outcome.human is None)
+    records = _to_decide(run, queue)
+    return _write_csv(file, TO_DECIDE, records) if csv else _write(JsonlWriter(file), records)
+
+
+def export_gold(run: OpenedRun, file: BinaryIO, *, csv: bool) -> int:
+    """Write what people decided as gold labels (`id` and `label`), and return how many rows.
+
+    A decision holds for its text also where the prompt has changed since, as long as the task has its label.
+    """
+    return _write_csv(file, GOLD, _gold(run)) if csv else _write(JsonlWriter(file), _gold(run))
+
+
+def _write_csv(file: BinaryIO, columns: tuple[str, ...], records: Iterator[dict[str, Any]]) -> int:
+    writer = CsvWriter(file, columns)
+    count = _write(writer, records)
+    writer.detach()
+    return count
+
+
+def _write(writer: RecordWriter, records: Iterator[dict[str, Any]]) -> int:
+    count = 0
+    for record in records:
+        writer.write(record)
+        count += 1
+    return count
+
+
+def _to_decide(run: OpenedRun, queue: Queue) -> Iterator[dict[str, Any]]:
+    for place in range(len(queue)):
+        item = queue[place]
+        said = run.decisions.latest(item.key)
+        yield {
+            "row": item.row,
+            "id": item.id,
+            "decision": None,
+            "note": None if said is None else said.note,
+            "model_category": item.category,
+            "model_confidence": item.confidence,
+            "reason": item.reason if item.error is None else f"{item.reason}: {item.error}",
+            "reviewer": None if said is None else said.reviewer,
+            "decided_at": None if said is None else said.decided_at,
+            "text": item.text,
+            "key": item.key,
+        }
+
+
+def _gold(run: OpenedRun) -> Iterator[dict[str, Any]]:
+    labels = frozenset(run.record.task.label_names)
+    for outcome, _ in run.outcomes():
+        decision = outcome.human or run.decision_about(outcome.row.text)
+        if decision is not None and decision.is_settled and decision.category in labels:
+            yield {
+                "id": outcome.row.id,
+                "label": decision.category,
+                "row": outcome.row.index,
+                "decided_by": HUMAN,
+                "reviewer": decision.reviewer,
+                "decided_at": decision.decided_at,
+                "note": decision.note,
+                "model_category": decision.model_category,
+                "model_confidence": decision.model_confidence,
+            }

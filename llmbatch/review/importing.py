@@ -1,0 +1,175 @@
+"""Decisions from a file: checked line by line, and taken over all or none."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from llmbatch.decisions import Decision, decided
+from llmbatch.neutral import csv_meant
+from llmbatch.readers import ReaderOptions, read_rows, resolve_inputs
+from llmbatch.readers.fields import ID_NAMES
+from llmbatch.review.item import item_of
+from llmbatch.review.opened import OpenedRun
+from llmbatch.rows import Rejection, Row
+from llmbatch.task.model import Task, folded
+
+DECISION_FIELD = "decision"
+_IMPORTED = "import"
+_BLANK = ("empty_text", "missing_text")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A line that cannot be taken over."""
+
+    line: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of a file. Where lines were refused, nothing was taken over unless the others were wanted."""
+
+    taken: int
+    unchanged: int
+    """Lines whose decision stands already."""
+    blank: int
+    """Lines without a decision."""
+    conflicts: int
+    """Of the decisions taken, those that differ from what another decided since the export."""
+    refused: tuple[Refused, ...]
+    saved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    line: int
+    category: str
+    note: str | None
+    key: str | None
+    id: str
+    seen: tuple[str, str] | None
+    """Reviewer and time of the decision that stood when the file was exported."""
+
+
+def import_decisions(
+    run: OpenedRun, path: Path, *, reviewer: str, decided_at: str, skip_refused: bool = False
+) -> Imported:
+    """Take the decisions of a file over: one that `export_to_decide` wrote, or any with `id` and `decision`.
+
+    Args:
+        run: the run.
+        path: JSONL, CSV or TSV.
+        reviewer: whose decisions they are.
+        decided_at: the present time.
+        skip_refused: take the good lines though others are refused.
+
+    Raises:
+        UsageError: the file cannot be read or has no `decision`.
+        StorageFailed: they could not be saved.
+    """
+    wishes, refused, blank = _read(path, run.record.task)
+    rows = _Rows(run, wishes, reviewer=reviewer, decided_at=decided_at)
+    matched: dict[str, tuple[_Wish, Decision]] = {}
+    for wish in wishes:
+        row = rows.of(wish)
+        if isinstance(row, str):
+            refused.append(Refused(wish.line, row))
+        elif (other := matched.setdefault(row.key, (wish, row))[0]).category != wish.category:
+            refused.append(Refused(wish.line, f"line {other.line} gives the same text the label {other.category!r}"))
+    refused.sort(key=lambda one: one.line)
+    if refused and not skip_refused:
+        return Imported(0, 0, blank, 0, tuple(refused), saved=False)
+    unchanged = 0
+    written: Sequence[Decision] = ()
+
+    def compose() -> Sequence[Decision]:
+        nonlocal unchanged
+        lines = [_line(run, wish, undecided) for wish, undecided in matched.values()]
+        changed = [line for line in lines if line is not None]
+        unchanged = len(lines) - len(changed)
+        return changed
+
+    if matched:
+        written = run.decisions.append(compose)
+    conflicts = sum(line.is_conflict for line in written)
+    return Imported(len(written), unchanged, blank, conflicts, tuple(refused), saved=True)
+
+
+def _read(path: Path, task: Task) -> tuple[list[_Wish], list[Refused], int]:
+    """(what is wished, what is refused, how many lines have no decision)."""
+    options = ReaderOptions(text_fields=(DECISION_FIELD,))
+    spellings = {folded(spelling): label.name for label in task.labels for spelling in (label.name, *label.aliases)}
+    wishes: list[_Wish] = []
+    refused: list[Refused] = []
+    blank = 0
+    for row in read_rows(resolve_inputs((str(path),), options), options):
+        if isinstance(row, Rejection):
+            if row.kind in _BLANK:
+                blank += 1
+            else:
+                refused.append(Refused(row.place.line, f"{row.message} [{row.kind}]"))
+        elif (category := spellings.get(folded(csv_meant(row.text)))) is None:
+            refused.append(Refused(row.place.line, f"{row.text!r} is not a label of the task"))
+        else:
+            wishes.append(_wish(row, category))
+    return wishes, refused, blank
+
+
+def _wish(row: Row, category: str) -> _Wish:
+    fields = row.fields
+    named = next((fields[name] for name in fields if name.strip().casefold() in ID_NAMES), None)
+    reviewer, decided_at = _text(fields, "reviewer"), _text(fields, "decided_at")
+    return _Wish(
+        line=row.place.line,
+        category=category,
+        note=_text(fields, "note"),
+        key=_text(fields, "key"),
+        id=csv_meant(str(named)) if named is not None else "",
+        seen=(reviewer, decided_at) if reviewer and decided_at else None,
+    )
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    return csv_meant(value) if isinstance(value, str) and value.strip() else None
+
+
+class _Rows:
+    """The run's rows that a file speaks of, each as its decision that is yet to be made."""
+
+    def __init__(self, run: OpenedRun, wishes: Sequence[_Wish], *, reviewer: str, decided_at: str) -> None:
+        self._by_key: dict[str, Decision] = {}
+        self._by_id: dict[str, dict[str, Decision]] = {}
+        keys, ids = {wish.key for wish in wishes}, {wish.id for wish in wishes}
+        for outcome, fields in run.outcomes():
+            key, name = run.plan.key(outcome.row.text), str(outcome.row.id)
+            if key in keys or name in ids:
+                item = item_of(outcome, key, _IMPORTED, fields)
+                undecided = item.decision(None, reviewer=reviewer, decided_at=decided_at)
+                self._by_key.setdefault(key, undecided)
+                self._by_id.setdefault(name, {}).setdefault(key, undecided)
+
+    def of(self, wish: _Wish) -> Decision | str:
+        """The row that a wish is about, or why there is none."""
+        named = self._by_id.get(wish.id, {})
+        if wish.key is not None:
+            changed = f"the text of {wish.id!r} or the prompt has changed since the export"
+            unknown = f"no row has this key, nor the id {wish.id!r}"
+            return self._by_key.get(wish.key) or (changed if named else unknown)
+        if len(named) > 1:
+            return f"{len(named)} texts have the id {wish.id!r}: only the key of an export tells them apart"
+        return next(iter(named.values()), f"no row has the id {wish.id!r}" if wish.id else "it has neither key nor id")
+
+
+def _line(run: OpenedRun, wish: _Wish, undecided: Decision) -> Decision | None:
+    """The line for a wish, or None where what it says stands already."""
+    now = run.decisions.latest(undecided.key)
+    mine = replace(undecided, category=wish.category, note=wish.note)
+    if now is None:
+        return mine
+    if now.is_settled and (now.category, now.note) == (wish.category, wish.note):
+        return None
+    is_known = wish.key is None or (now.reviewer, now.decided_at) == wish.seen
+    return decided(mine, seen=now if is_known else None, now=now)

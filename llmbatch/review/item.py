@@ -1,0 +1,65 @@
+"""One row as its reviewer sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmbatch.decisions import Decision, text_digest
+from llmbatch.rows import RowId
+from llmbatch.views.outcome import Outcome
+
+CONFLICT, LOW_CONFIDENCE, FAILED, SAMPLED, CHOSEN = "conflict", "low_confidence", "failed", "sample", "chosen"
+"""Why a row is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A text to decide about, with the model's answer. Rows with the same text are one item."""
+
+    row: int
+    id: RowId
+    key: str
+    text: str = field(repr=False)
+    reason: str
+    category: str | None
+    """The model's; None where the row failed."""
+    confidence: float | None
+    reasoning: str | None
+    error: str | None
+    """Why the row failed, in a line."""
+    fields: Mapping[str, Any] = field(repr=False)
+    """The input's other fields."""
+
+    def decision(self, category: str | None, *, reviewer: str, decided_at: str, note: str | None = None) -> Decision:
+        """A decision about it; None for a label leaves it undecided."""
+        return Decision(
+            key=self.key,
+            text=text_digest(self.text),
+            row=self.row,
+            id=self.id,
+            category=category,
+            reviewer=reviewer,
+            decided_at=decided_at,
+            note=note,
+            reason=self.reason,
+            model_category=self.category,
+            model_confidence=self.confidence,
+        )
+
+
+def item_of(outcome: Outcome, key: str, reason: str, fields: Mapping[str, Any]) -> Item:
+    """The item of a row."""
+    row, line = outcome.row, outcome.line
+    error = None if line is None or line.error is None else f"{line.error.kind}: {line.error.message}"
+    return Item(
+        row=row.index,
+        id=row.id,
+        key=key,
+        text=row.text,
+        reason=reason,
+        category=None if line is None else line.category,
+        confidence=None if line is None else line.confidence,
+        reasoning=None if line is None else line.reasoning,
+        error=error,
+        fields=fields,
+    )

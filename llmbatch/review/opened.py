@@ -1,0 +1,77 @@
+"""A run folder opened to be reviewed: read as it stands, also while a run is under way on it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmbatch.decisions import Decision, DecisionLog, text_digest
+from llmbatch.ledger.lock import is_locked
+from llmbatch.ledger.log import Ledger
+from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
+from llmbatch.pipeline.input import RunInput
+from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.run import recorded_plan
+from llmbatch.rows import Rejection, Row
+from llmbatch.views import ViewOptions
+from llmbatch.views.make import outcomes
+from llmbatch.views.outcome import Outcome
+from llmbatch.views.sample import Draw
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRun:
+    """A run's plan, answers and decisions."""
+
+    folder: RunFolder
+    record: RunRecord
+    plan: Plan
+    source: RunInput
+    ledger: Ledger
+    decisions: DecisionLog
+    is_under_way: bool
+
+    def outcomes(self) -> Iterator[tuple[Outcome, Mapping[str, Any]]]:
+        """Where each readable row stands, with the input's other fields."""
+        found = outcomes(
+            self.source.read_again,
+            key=self.plan.key,
+            ledger=self.ledger,
+            decisions=self.decisions,
+            options=ViewOptions(self.record.review_below),
+        )
+        return ((item, carried) for item, carried in found if not isinstance(item, Rejection))
+
+    def decision_about(self, text: str) -> Decision | None:
+        """The latest decision about a text, by whatever prompt it was looked at."""
+        return self.decisions.of_text(text_digest(text))
+
+    def draw(self) -> Draw:
+        """The run's random sample."""
+        return Draw(self.record.sample, self._answered())
+
+    def _answered(self) -> Iterator[Row]:
+        rows = self.source.read_again(lambda _: None)
+        return (row for row in rows if isinstance(row, Row) and self.ledger.is_done(self.plan.key(row.text)))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[OpenedRun]:
+    """Open a run folder.
+
+    Raises:
+        UsageError: no run folder, its input is gone, or a file in it is damaged.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    plan, source = recorded_plan(record), RunInput.again(record.inputs, record.reader, folder)
+    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None)
+    try:
+        decisions = DecisionLog(folder.decisions)
+        try:
+            yield OpenedRun(folder, record, plan, source, ledger, decisions, is_locked(path))
+        finally:
+            decisions.close()
+    finally:
+        ledger.close()

@@ -1,0 +1,144 @@
+"""Which rows a reviewer is shown, and in what order.
+
+The rows are laid down in a temporary file without a name, so that a queue of any length takes a few bytes of memory
+a row, and nothing of it is left behind.
+"""
+
+import json
+import tempfile
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+from llmbatch.decisions.line import short
+from llmbatch.errors import UsageError
+from llmbatch.jsonlines import dump_line
+from llmbatch.ledger.index import KeyIndex
+from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, Item, item_of
+from llmbatch.review.opened import OpenedRun
+from llmbatch.views.outcome import Outcome
+
+_RANK = {CONFLICT: 0, LOW_CONFIDENCE: 1, FAILED: 2, SAMPLED: 3, CHOSEN: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which rows to look at: those in need of a person (low confidence, failed, conflict), unless said otherwise."""
+
+    sample: bool = False
+    """The run's random sample instead."""
+    all: bool = False
+    """All rows instead."""
+    label: str | None = None
+    """Of them, only rows that the model gave this label."""
+
+    def reason(self, outcome: Outcome, *, is_sampled: bool, review_below: float) -> str | None:
+        """Why a row is looked at, or None where it is not."""
+        line, decision = outcome.line, outcome.decision
+        if line is None or (self.label is not None and line.category != self.label):
+            return None
+        if self.sample:
+            return SAMPLED if is_sampled else None
+        if decision is not None and decision.is_conflict:
+            return CONFLICT
+        if not outcome.is_answered:
+            return FAILED
+        if line.confidence is not None and line.confidence < review_below:
+            return LOW_CONFIDENCE
+        return CHOSEN if self.all else None
+
+
+class Queue:
+    """Texts to look at, read back one by one: conflicts first, then the least confident, then the failed ones."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the queue
+        self._offsets = array("Q")
+        self._copies = array("L")
+        self._numbers = KeyIndex()
+        ranks: list[tuple[int, float]] = []
+        for item in items:
+            number = self._numbers.get(short(item.key))
+            if number is None:
+                self._lay_down(item)
+                ranks.append(_rank(item))
+            else:
+                self._copies[number] += 1
+        self._order = array("L", sorted(range(len(ranks)), key=ranks.__getitem__))
+        self._places = array("L", self._order)
+        for place, number in enumerate(self._order):
+            self._places[number] = place
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def __getitem__(self, place: int) -> Item:
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        self._file.seek(self._offsets[self._order[place]])
+        return Item(**json.loads(self._file.readline()))
+
+    def copies(self, place: int) -> int:
+        """How many rows have the item's text."""
+        return self._copies[self._order[place]]
+
+    def place_of(self, key: str) -> int | None:
+        """Where the item with this key stands, or None."""
+        number = self._numbers.get(short(key))
+        return None if number is None else self._places[number]
+
+    def find(self, wanted: str, start: int) -> int | None:
+        """The next place from `start` on, and around, whose id or text contains `wanted`, whatever the case."""
+        folded = wanted.casefold()
+        for step in range(len(self)):
+            place = (start + step) % len(self)
+            item = self[place]
+            if folded in item.text.casefold() or folded in str(item.id).casefold():
+                return place
+        return None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _lay_down(self, item: Item) -> None:
+        self._numbers[short(item.key)] = len(self._offsets)
+        self._offsets.append(self._file.tell())
+        self._copies.append(1)
+        self._file.write(dump_line(asdict(item)))
+
+
+def make_queue(run: OpenedRun, choice: Choice, *, only: Callable[[Outcome], bool] = lambda _: True) -> Queue:
+    """The rows of a run that are to be looked at, decided ones among them.
+
+    Args:
+        run: the run.
+        choice: which rows.
+        only: takes some of them.
+
+    Raises:
+        UsageError: a sample is asked for and the run has none, or the label is not the task's.
+    """
+    if choice.sample and not run.record.sample:
+        raise UsageError(
+            f"{run.folder.path} has no random sample",
+            hint="run classify again with --sample 50 (nothing is sent anew), then review it",
+        )
+    labels = run.record.task.label_names
+    if choice.label is not None and choice.label not in labels:
+        raise UsageError(f"{choice.label!r} is not a label of the task", hint=f"its labels: {', '.join(labels)}")
+    return Queue(_items(run, choice, only))
+
+
+def _items(run: OpenedRun, choice: Choice, only: Callable[[Outcome], bool]) -> Iterator[Item]:
+    draw = run.draw() if choice.sample else None
+    for outcome, fields in run.outcomes():
+        sampled = draw is not None and outcome.is_answered and draw.takes(outcome.row)
+        reason = choice.reason(outcome, is_sampled=sampled, review_below=run.record.review_below)
+        if reason is not None and only(outcome):
+            yield item_of(outcome, run.plan.key(outcome.row.text), reason, fields)
+
+
+def _rank(item: Item) -> tuple[int, float]:
+    confidence = item.confidence if item.reason == LOW_CONFIDENCE else None
+    return _RANK[item.reason], confidence or 0.0

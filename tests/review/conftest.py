@@ -1,0 +1,72 @@
+"""A run folder to review, as a session leaves it: made of real parts, without sending anything."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmbatch.ledger.line import FAILED, OK, LedgerLine, RowError
+from llmbatch.ledger.log import Ledger
+from llmbatch.pipeline.folder import RunFolder, RunRecord, now_text
+from llmbatch.pipeline.plan import ModelChoice, make_plan
+from llmbatch.readers import ReaderOptions
+from llmbatch.task.load import load_task
+from llmbatch.views import Sample
+from tests.e2e.program import write_rows
+
+ROWS: list[tuple[dict[str, Any], str | None, float | None]] = [
+    ({"id": "a", "text": "The server crashed with a stack trace.", "team": "x"}, "technical", 0.9),
+    ({"id": "b", "text": "The liability clause is void."}, "legal", 0.85),
+    ({"id": "c", "text": "Refused by the model."}, None, None),
+    ({"id": "d", "text": "Hm."}, "technical", 0.2),
+    ({"id": "e", "text": "Hm."}, "technical", 0.2),
+    ({"id": "f", "text": "=1+1 happened in town."}, "business", 0.5),
+    ({"id": "7", "text": "مرحبا بالعالم"}, "technical", 0.3),
+    ({"id": 7, "text": "日本語の文書です。"}, "technical", 0.4),
+]
+"""Rows a and b are labelled, c failed, the others are in review; d and e share their text."""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    source = write_rows(tmp_path / "docs.jsonl", [row for row, _, _ in ROWS])
+    plan = make_plan(load_task(None), ModelChoice(), offline=True)
+    folder = RunFolder(tmp_path / "docs.llmbatch")
+    folder.path.mkdir()
+    record = RunRecord(
+        created_at=now_text(),
+        updated_at=now_text(),
+        state="finished",
+        inputs=(str(source),),
+        reader=ReaderOptions(),
+        task=plan.task,
+        task_source=plan.task_source,
+        choice=plan.choice,
+        offline=True,
+        endpoint="offline",
+        fingerprint=plan.fingerprint,
+        prompt=plan.prompt,
+        model=plan.question.model,
+        prefix_tokens=plan.prefix_tokens,
+        review_below=0.6,
+        sample=Sample(count=4),
+    )
+    record.save(folder)
+    ledger, _ = Ledger.open(folder.ledger, on_line=lambda _, __: None)
+    for number, (row, category, confidence) in enumerate(ROWS):
+        ledger.append(
+            LedgerLine(
+                row=number,
+                id=row["id"],
+                key=plan.key(row["text"]),
+                status=FAILED if category is None else OK,
+                prompt=plan.prompt,
+                model=record.model,
+                started_at=now_text(),
+                category=category,
+                confidence=confidence,
+                error=RowError("refusal", None, "the model refused") if category is None else None,
+            )
+        )
+    ledger.close()
+    return folder.path

@@ -1,0 +1,185 @@
+"""Decisions by files: what an export holds, what an import takes, and what comes of it."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmbatch.decisions import DecisionLog
+from llmbatch.observer import Observer
+from llmbatch.pipeline.run import export_run, show_run
+from llmbatch.review.export import export_gold, export_to_decide
+from llmbatch.review.importing import Imported, import_decisions
+from llmbatch.review.opened import opened
+from llmbatch.review.queue import Choice
+from llmbatch.review.status import bring_into_views, review_status
+from tests.e2e.program import read_rows, views, write_rows
+
+_DOUBTFUL = Choice()
+NOON = "2026-11-25T12:00:00Z"
+
+
+def to_decide(run: Path, choice: Choice = _DOUBTFUL) -> list[dict[str, Any]]:
+    file = io.BytesIO()
+    with opened(run) as review:
+        export_to_decide(review, choice, file, csv=False)
+    return [json.loads(line) for line in file.getvalue().splitlines()]
+
+
+def take(run: Path, rows: list[Any], reviewer: str = "ana", *, skip: bool = False) -> Imported:
+    path = write_rows(run.parent / "filled.jsonl", rows)
+    with opened(run) as review:
+        return import_decisions(review, path, reviewer=reviewer, decided_at=NOON, skip_refused=skip)
+
+
+def decide(run: Path, reviewer: str = "ana", **labels: str) -> Imported:
+    return take(run, [{"id": name, "decision": label} for name, label in labels.items()], reviewer)
+
+
+def test_an_export_holds_the_doubtful_rows_least_confident_first_each_text_once(run: Path) -> None:
+    rows = to_decide(run)
+    assert [row["id"] for row in rows] == ["d", "7", 7, "f", "c"]
+    assert rows[-1]["reason"].startswith("failed: refusal: the model refused")
+    assert {row["decision"] for row in rows} == {None}
+
+
+def test_a_spreadsheet_runs_nothing_and_its_decisions_come_back(run: Path) -> None:
+    file = io.BytesIO()
+    with opened(run) as review:
+        count = export_to_decide(review, Choice(), file, csv=True)
+    rows = list(csv.DictReader(io.StringIO(file.getvalue().decode(), newline="")))
+    assert (count, len(rows)) == (5, 5)
+    assert next(row for row in rows if row["id"] == "f")["text"] == "'=1+1 happened in town."
+    path = run.parent / "filled.csv"
+    with path.open("w", newline="", encoding="utf-8-sig") as out:
+        writer = csv.DictWriter(out, rows[0].keys(), delimiter=";")  # as a spreadsheet saves it in many countries
+        writer.writeheader()
+        writer.writerows([{**row, "decision": " Legal " if row["id"] == "f" else ""} for row in rows])
+    with opened(run) as review:
+        imported = import_decisions(review, path, reviewer="ana", decided_at=NOON)
+    assert (imported.taken, imported.blank, imported.refused) == (1, 4, ())
+
+
+def test_decisions_flow_into_the_views_and_the_models_answers_are_kept(run: Path) -> None:
+    assert decide(run, d="marketing", c="business").taken == 2
+    assert bring_into_views(run)
+    found = views(run)
+    by_id = {row["id"]: row for row in found["results"]}
+    assert by_id["d"] | {"row": 0} == {
+        "row": 0,
+        "id": "d",
+        "category": "marketing",
+        "confidence": None,
+        "decided_by": "human",
+        "reviewer": "ana",
+        "decided_at": NOON,
+        "model_category": "technical",
+        "model_confidence": 0.2,
+    }
+    assert by_id["e"]["category"] == "marketing", "rows with the same text share the decision"
+    assert by_id["c"]["model_category"] is None, "a person can label a row that failed"
+    assert by_id["a"] == {"row": 0, "id": "a", "category": "technical", "confidence": 0.9, "team": "x"}
+    assert [row["id"] for row in found["review"]] == ["f", "7", 7]
+    assert found["failed"] == []
+    rows = show_run(run).rows
+    assert (rows.ok, rows.review, rows.failed, rows.reviewed) == (5, 3, 0, 3)
+
+
+def test_a_csv_has_the_columns_of_decisions_only_where_there_are_any(run: Path) -> None:
+    export_run(run, out=run, csv=True, observer=Observer())
+    assert "decided_by" not in (run / "results.csv").read_text().splitlines()[0]
+    decide(run, d="marketing")
+    export_run(run, out=run, csv=True, observer=Observer())
+    with (run / "results.csv").open(newline="") as file:
+        row = next(row for row in csv.DictReader(file) if row["id"] == "d")
+    assert (row["category"], row["decided_by"], row["model_category"]) == ("marketing", "human", "technical")
+
+
+def test_one_bad_line_and_nothing_is_imported(run: Path) -> None:
+    rows = to_decide(run)
+    rows[0] |= {"decision": "marketing"}
+    rows[1] |= {"decision": "no such label"}
+    rows[2] |= {"decision": "legal", "key": "0" * 32}
+    bad = [*rows, {"id": "nobody", "decision": "legal"}, b"{broken", {"decision": "legal"}]
+    imported = take(run, bad)
+    assert [refused.line for refused in imported.refused] == [2, 3, 6, 7, 8]
+    assert "not a label" in imported.refused[0].why
+    assert "has changed since the export" in imported.refused[1].why
+    assert not imported.saved
+    assert len(DecisionLog(run / "decisions.jsonl")) == 0
+    assert take(run, bad, skip=True).taken == 1
+
+
+def test_two_labels_for_one_text_are_refused(run: Path) -> None:
+    imported = decide(run, d="legal", e="other")
+    assert [(refused.line, refused.why) for refused in imported.refused] == [
+        (2, "line 1 gives the same text the label 'legal'")
+    ]
+
+
+def test_importing_a_file_again_changes_nothing(run: Path) -> None:
+    decide(run, d="marketing", f="legal")
+    again = decide(run, d="marketing", f="legal")
+    assert (again.taken, again.unchanged) == (0, 2)
+
+
+def test_what_another_decided_since_the_export_is_kept_beside_and_told(run: Path) -> None:
+    exported = to_decide(run)
+    decide(run, "ben", f="legal")
+    imported = take(run, [row | {"decision": "other"} for row in exported if row["id"] == "f"])
+    assert (imported.taken, imported.conflicts) == (1, 1)
+    bring_into_views(run)
+    row = next(row for row in views(run)["review"] if row["id"] == "f")
+    assert (row["category"], {one["reviewer"]: one["category"] for one in row["conflict"]}) == (
+        "business",
+        {"ana": "other", "ben": "legal"},
+    )
+    with opened(run) as review:
+        status = review_status(review)
+    assert (status.conflicts, status.conflict_rows[0].decisions) == (1, (("ana", "other"), ("ben", "legal")))
+    assert to_decide(run)[0]["reason"] == "conflict"
+
+
+def test_decided_rows_are_gold_labels(run: Path) -> None:
+    decide(run, d="marketing", f="business")
+    file = io.BytesIO()
+    with opened(run) as review:
+        assert export_gold(review, file, csv=False) == 3
+    gold = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert [(row["id"], row["label"]) for row in gold] == [("d", "marketing"), ("e", "marketing"), ("f", "business")]
+
+
+@pytest.mark.parametrize("changed", ["text", "prompt"])
+def test_a_decision_holds_for_what_was_looked_at_only(run: Path, changed: str) -> None:
+    decide(run, f="legal")
+    record = json.loads((run / "run.json").read_bytes())
+    if changed == "text":
+        rows = read_rows(Path(record["inputs"][0]))
+        rows[5]["text"] = "Another text."
+        record["inputs"] = [str(write_rows(run.parent / "docs.jsonl", rows))]
+        (run / "run.json").write_text(json.dumps(record))
+    else:
+        log = (run / "decisions.jsonl").read_text()
+        key = json.loads(log)["key"]
+        (run / "decisions.jsonl").write_text(log.replace(key, "0" * 32))
+    summary = show_run(run)
+    assert summary.rows.reviewed == 0
+    assert "1 of people's decisions do not hold: the text or the prompt has changed since." in summary.notes
+    file = io.BytesIO()
+    with opened(run) as review:
+        assert export_gold(review, file, csv=False) == (changed == "prompt"), "a label is about the text"
+
+
+def test_the_samples_error_rate_counts_rows_and_leaves_review_apart(run: Path) -> None:
+    sample = to_decide(run, Choice(sample=True))
+    passed = [row for row in sample if row["model_confidence"] >= 0.6]
+    wrong = passed[0]["id"]
+    take(run, [row | {"decision": "other" if row["id"] == wrong else row["model_category"]} for row in sample])
+    with opened(run) as review:
+        status = review_status(review).sample
+    assert status is not None
+    assert (status.rows, status.all.checked, status.all.wrong) == (4, 4, 1)
+    assert (status.passed.checked, status.passed.wrong) == (len(passed), 1)
