@@ -203,3 +203,17 @@ class ObserverFailed(Event):
     def message(self) -> str:
         """Which one, and why."""
         return f"{self.observer}: {self.error}; the run goes on without it"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFailed(Event):
+    """Telemetry cannot be sent; told once."""
+
+    name = "telemetry.export_failed"
+    level = Level.WARNING
+    error: str
+
+    @property
+    def message(self) -> str:
+        """Why."""
+        return f"telemetry cannot be sent: {self.error}; the run goes on"

@@ -28,3 +28,13 @@ LogFile = Annotated[
         help="Append the log to this file too; as JSON where its name ends in .jsonl.",
     ),
 ]
+Otel = Annotated[
+    bool,
+    typer.Option(
+        "--otel",
+        envvar="LLMBATCH_OTEL",
+        show_envvar=False,
+        rich_help_panel=SCREEN,
+        help="Send traces and metrics by OpenTelemetry, where the OTEL_* variables say.",
+    ),
+]

@@ -22,6 +22,8 @@ class Retry:
     status: int | None
     code: str | None
     waited_s: float
+    after_s: float = 0.0
+    """When it had failed, seconds from the row's first send."""
 
 
 @dataclass(frozen=True, slots=True)

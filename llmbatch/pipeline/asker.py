@@ -1,6 +1,7 @@
 """One row from question to ledger line: send, judge, repeat where that can help."""
 
 import asyncio
+import time
 from collections import Counter
 from random import Random
 
@@ -91,7 +92,8 @@ class Asker:
         def note(failure: Failure, wait_s: float) -> None:
             self._consequences.will_be_repeated(failure, wait_s)
             self.retries[failure.kind] += 1
-            job.retries.append(Retry(failure.kind, failure.status, failure.code, round(wait_s, 3)))
+            after_s = time.perf_counter() - job.started
+            job.retries.append(Retry(failure.kind, failure.status, failure.code, round(wait_s, 3), round(after_s, 3)))
 
         loop = retrying(self._policy, sleep=self._sleep, before_sleep=note, random=self._random)
         answer: Answer = await loop(self._attempt, job.attempts, job)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import llmbatch
@@ -47,8 +48,6 @@ def write_page(path: Path, *, summary: Summary, story: Story, attention: Attenti
 
 def render(*, summary: Summary, story: Story, attention: Attention, run_id: str, at: str) -> str:
     """The page's HTML; the arguments are those of `write_page`."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - the extra `report`
-
     environment = Environment(
         loader=PackageLoader("llmbatch.report", "assets"),
         autoescape=True,

@@ -1,12 +1,14 @@
 """Which observers a run gets."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from llmbatch.errors import UsageError
-from llmbatch.events import Level, LogFormat
+from llmbatch.events import Event, Level, LogFormat
+from llmbatch.extras import extra
 from llmbatch.files import append_private
 from llmbatch.observer import Observer, Observers
 from llmbatch.screen import make_screen
@@ -24,6 +26,8 @@ class WatchOptions:
     log_format: LogFormat = LogFormat.text
     log_file: Path | None = None
     """Appended to; as JSON where its name says so, else as `log_format`."""
+    otel: bool = False
+    """Send traces and metrics where the `OTEL_*` variables say."""
 
 
 def watch(options: WatchOptions) -> Observer:
@@ -32,7 +36,8 @@ def watch(options: WatchOptions) -> Observer:
     Raises:
         UsageError: one of them cannot be had.
     """
-    return Observers([*_files(options), _screen(options)])
+    seen = [*_files(options), _screen(options)]
+    return Observers([*seen, *_telemetry(options, Observers(seen).tell)])
 
 
 def _screen(options: WatchOptions) -> Observer:
@@ -48,6 +53,14 @@ def _files(options: WatchOptions) -> list[Observer]:
     stream = _opened(path)
     as_json = path.suffix in _JSON_SUFFIXES or options.log_format is LogFormat.json
     return [JsonLog(stream) if as_json else LogFile(stream)]
+
+
+def _telemetry(options: WatchOptions, tell: Callable[[Event], None]) -> list[Observer]:
+    if not options.otel:
+        return []
+    with extra("otel", needed_by="--otel"):
+        from llmbatch.telemetry.otel import OpenTelemetry  # noqa: PLC0415 - heavy, and an extra
+    return [OpenTelemetry(tell)]
 
 
 def _opened(path: Path) -> TextIO:

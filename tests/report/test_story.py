@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmbatch.ledger.line import LedgerLine, RowError
@@ -36,6 +36,7 @@ def row(number: int) -> Row:
     return Row(number, f"id-{number}", f"text {number}", Place("docs.jsonl", number + 1), {})
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(min_value=0, max_value=1e9), max_size=300))
 def test_buckets_stay_few_and_lose_nothing(positions: list[float]) -> None:
     buckets = Buckets(Count, most=16)
@@ -48,6 +49,7 @@ def test_buckets_stay_few_and_lose_nothing(positions: list[float]) -> None:
     assert all(any(start <= p < start + buckets.width for p in positions) for start in starts)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(min_value=1e-3, max_value=1e4), min_size=1, max_size=100), st.sampled_from([0.5, 0.95, 1.0]))
 def test_a_quantile_is_within_a_tenth_of_a_duration_that_occurred(durations: list[float], share: float) -> None:
     latencies = Latencies()

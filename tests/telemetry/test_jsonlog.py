@@ -63,7 +63,7 @@ def test_a_quiet_log_keeps_errors_only() -> None:
     assert error.is_told
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.text())
 def test_hostile_text_stays_one_line_that_no_terminal_obeys(text: str) -> None:
     stream = io.StringIO()

@@ -1,0 +1,42 @@
+"""What a session has come to so far, in plain counts: what metrics are made of."""
+
+from collections import Counter
+
+from llmbatch.ledger.line import LedgerLine
+from llmbatch.prices import Usage
+from llmbatch.progress import Progress
+
+
+class Figures:
+    """Counts rows as they get their outcome. Takes a microsecond a row, and only where metrics were asked for."""
+
+    def __init__(self) -> None:
+        self.rows: Counter[tuple[str, str]] = Counter()
+        """By status and failure kind, which is empty for rows with a label."""
+        self.retries: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
+        """By how they could be read; those that were asked again are among the retries."""
+        self.requests = 0
+        self.usage = Usage()
+        self.cost_nusd = 0
+        self.possibly_billed_nusd = 0
+        self.latency_s = 0.0
+        """Sum over the rows that were asked about."""
+        self.asked = 0
+        self.progress = Progress()
+
+    def add(self, line: LedgerLine) -> None:
+        """Count a row."""
+        self.rows[line.status, line.error.kind if line.error else ""] += 1
+        if line.source == "reused":
+            return
+        self.asked += 1
+        self.latency_s += line.latency_s
+        self.requests += line.attempts
+        self.usage += line.usage
+        self.cost_nusd += line.cost_nusd or 0
+        self.possibly_billed_nusd += line.possibly_billed_nusd
+        for retry in line.retries:
+            self.retries[retry.error] += 1
+        if line.parse is not None:
+            self.answers[line.parse] += 1

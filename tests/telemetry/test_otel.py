@@ -1,0 +1,218 @@
+"""OpenTelemetry: what is sent, by which names, and that nothing depends on its being taken."""
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, Sum
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
+from opentelemetry.semconv._incubating.metrics import gen_ai_metrics
+from opentelemetry.semconv.attributes import error_attributes, http_attributes, server_attributes
+
+from llmbatch.errors import UsageError
+from llmbatch.events import Event, RunStopping
+from llmbatch.ledger.line import LedgerLine, Retry, RowError
+from llmbatch.observer import Observers
+from llmbatch.prices import Usage
+from llmbatch.progress import Progress
+from llmbatch.telemetry import conventions
+from llmbatch.telemetry.figures import Figures
+from llmbatch.telemetry.meters import RunMetrics
+from llmbatch.telemetry.otel import OpenTelemetry
+from llmbatch.telemetry.watch import WatchOptions, watch
+from tests.e2e.program import REPOSITORY
+from tests.screen.test_screens import summary
+from tests.telemetry.test_jsonlog import RUN
+
+DOCUMENTED = (REPOSITORY / "docs" / "observability.md").read_text()
+DASHBOARD = json.loads((REPOSITORY / "docs" / "grafana" / "llmbatch.json").read_text())
+FAILED = LedgerLine(
+    3,
+    "x",
+    "0" * 32,
+    "failed",
+    "p",
+    "m",
+    "2026-11-24T12:00:00.000000Z",
+    response_model="m-1",
+    attempts=2,
+    retries=(Retry("timeout", None, None, 0.5, 30.0),),
+    parse="invalid",
+    usage=Usage(100, 80, 0, 10, 0),
+    cost_nusd=2_000,
+    possibly_billed_nusd=1_000,
+    latency_s=31.0,
+    error=RowError("invalid", None, "the text of a document"),
+)
+
+
+def unheard(event: Event) -> None:
+    """Nothing is to be told."""
+    pytest.fail(event.message)
+
+
+def test_names_are_those_of_the_conventions() -> None:
+    ours = {name: value for name, value in vars(conventions).items() if name.isupper() and "." in str(value)}
+    theirs = {
+        value
+        for module in (gen_ai_attributes, gen_ai_metrics, error_attributes, http_attributes, server_attributes)
+        for value in vars(module).values()
+        if isinstance(value, str)
+    }
+    assert {value for value in ours.values() if not value.startswith("llmbatch.")} <= theirs
+
+
+def test_a_run_goes_on_and_ends_when_nobody_takes_its_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.05")
+    told: list[Event] = []
+    with OpenTelemetry(told.append) as observer:
+        observer.started(RUN)
+        observer.row(FAILED)
+        observer.tell(RunStopping("row 3: the text of a document", 4))
+        observer.ended(summary())
+    assert [event.name for event in told] == ["telemetry.export_failed"]
+
+
+def test_the_end_of_a_run_waits_only_so_long_for_a_collector_that_hangs() -> None:
+    told: list[Event] = []
+    released = threading.Event()
+    observer = OpenTelemetry(told.append, {"OTEL_METRICS_EXPORTER": "none"}, flush_s=0.01)
+    observer._span_exporter = lambda: _Hanging(released)
+    with observer:
+        observer.started(RUN)
+    released.set()
+    assert [event.name for event in told] == ["telemetry.export_failed"]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}],
+)
+def test_the_standard_variables_switch_it_off(variables: dict[str, str]) -> None:
+    with OpenTelemetry(unheard, variables) as observer:
+        observer.started(RUN)
+        observer.row(FAILED)
+        observer.ended(summary())
+    assert observer._shutdowns == []
+
+
+def test_an_exporter_that_is_not_installed_is_a_mistake() -> None:
+    with pytest.raises(UsageError, match="otlp_proto_grpc"):
+        OpenTelemetry(unheard, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+
+
+def test_without_the_extra_the_way_to_get_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "llmbatch.telemetry.otel")
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    with pytest.raises(UsageError) as error:
+        watch(WatchOptions(otel=True))
+    assert error.value.hint == "pip install 'llmbatch[otel]'"
+
+
+def test_it_costs_nothing_where_it_is_not_asked_for() -> None:
+    program = (
+        "import sys; from llmbatch.telemetry.watch import WatchOptions, watch; o = watch(WatchOptions(quiet=True));"
+        "sys.exit('opentelemetry' in sys.modules or bool(o._on_row))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def sent() -> dict[str, tuple[Any, set[str]]]:
+    """Every metric that a run can send, with all its attributes."""
+    reader = InMemoryMetricReader()
+    figures = Figures()
+    figures.progress = Progress(total=10)
+    metrics = RunMetrics(MeterProvider([reader], shutdown_on_exit=False).get_meter("t"), RUN, figures)
+    figures.add(FAILED)
+    metrics.row(FAILED)
+    metrics.end(3)
+    data = reader.get_metrics_data()
+    assert data is not None
+    (scope,) = data.resource_metrics[0].scope_metrics
+    return {
+        metric.name: (metric, {name for point in metric.data.data_points for name in point.attributes or {}})
+        for metric in scope.metrics
+    }
+
+
+def in_prometheus(metric: Any) -> set[str]:
+    """A metric's names there: dots and units as its OTLP receiver turns them."""
+    name = metric.name.replace(".", "_") + ("_seconds" if metric.unit == "s" else "")
+    if isinstance(metric.data, Histogram):
+        return {f"{name}_{part}" for part in ("bucket", "sum", "count")}
+    return {f"{name}_total"} if isinstance(metric.data, Sum) else {name}
+
+
+def test_the_dashboard_asks_for_nothing_that_is_not_sent() -> None:
+    attributes = {
+        name: {attribute.replace(".", "_") for attribute in labels}
+        for metric, labels in sent().values()
+        for name in in_prometheus(metric)
+    }
+    queries = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    assert len(queries) >= len(DASHBOARD["panels"])
+    asked: set[str] = set()
+    for query in queries:
+        for name in re.findall(r"\b(?:llmbatch|gen_ai_client)_\w+(?=[{\[])", query):
+            asked.add(name)
+            selected = set(re.findall(r"(\w+)=", " ".join(re.findall(rf"{name}{{(.*?)}}", query))))
+            grouped = set(re.findall(r"by \((.*?)\)", query)) - {"le"}
+            assert selected | grouped <= attributes[name], query
+    assert asked <= set(attributes)
+    unasked = set(attributes) - asked
+    assert {name for name in unasked if not name.endswith(("_bucket", "_count", "_sum"))} == set()
+
+
+def test_every_metric_is_documented_and_none_collides_in_prometheus() -> None:
+    names = [name for metric, _ in sent().values() for name in in_prometheus(metric)]
+    assert len(names) == len(set(names))
+    for metric, labels in sent().values():
+        (row,) = [line for line in DOCUMENTED.splitlines() if line.startswith(f"| `{metric.name}` ")]
+        for label in labels - {"gen_ai.request.model", "llmbatch.task", *conventions.request_attributes(RUN)}:
+            assert f"`{label}`" in row, label
+
+
+def test_free_text_of_events_stays_out_of_traces() -> None:
+    told: list[Event] = []
+    spans: list[Any] = []
+    observer = OpenTelemetry(told.append, {"OTEL_METRICS_EXPORTER": "none"})
+    observer._span_exporter = lambda: _Keeping(spans)
+    with Observers([observer]) as observers:
+        observers.started(RUN)
+        observers.tell(RunStopping("row 3: the text of a document", 4))
+    (span,) = spans
+    assert [(event.name, dict(event.attributes)) for event in span.events] == [
+        ("run.stopping", {"llmbatch.exit_code": 4})
+    ]
+
+
+class _Hanging:
+    """Takes for ever."""
+
+    def __init__(self, released: threading.Event) -> None:
+        self._released = released
+
+    def export(self, _: Any) -> None:
+        self._released.wait()
+
+    def shutdown(self) -> None:
+        pass
+
+
+class _Keeping:
+    """Keeps what it is to export."""
+
+    def __init__(self, spans: list[Any]) -> None:
+        self._spans = spans
+
+    def export(self, spans: Any) -> None:
+        self._spans += spans
+
+    def shutdown(self) -> None:
+        pass
