@@ -1,8 +1,9 @@
 """The loops that people write by hand, as baselines.
 
-    python -m benchmarks.baselines sdk|aiohttp URL INPUT.jsonl CONCURRENCY
+    python -m benchmarks.baselines sdk|sdk-retries|aiohttp URL INPUT.jsonl CONCURRENCY
 
-`sdk` is the plain SDK loop (`chat.completions.create` behind a semaphore, httpx transport), `aiohttp` a bare client
+`sdk` is the plain SDK loop (`chat.completions.create` behind a semaphore, httpx transport), `sdk-retries` the same with
+the SDK's default retries, where a row that fails all the same is lost, `aiohttp` a bare client
 that sends ready-made bodies: the ceiling of a Python client here. Both send the prompt that llmbatch sends, and keep
 the answers' content in a file.
 """
@@ -10,12 +11,13 @@ the answers' content in a file.
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import orjson
-from openai import AsyncOpenAI
+from openai import DEFAULT_MAX_RETRIES, APIError, AsyncOpenAI
 
 from llmbatch.caller.request import RequestEncoder, request_body
 from llmbatch.pipeline.plan import ModelChoice, make_plan
@@ -29,8 +31,8 @@ Ask = Callable[[str], Awaitable[str]]
 
 
 @asynccontextmanager
-async def _sdk(url: str) -> AsyncIterator[Ask]:
-    async with AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as client:
+async def _sdk(url: str, *, max_retries: int = 0) -> AsyncIterator[Ask]:
+    async with AsyncOpenAI(base_url=url, api_key="none", max_retries=max_retries) as client:
 
         async def ask(text: str) -> str:
             body = request_body(PLAN.question, PLAN.shape, build_document(text))
@@ -55,14 +57,22 @@ async def _aiohttp(url: str) -> AsyncIterator[Ask]:
         yield ask
 
 
+_LOOPS: dict[str, Callable[[str], AbstractAsyncContextManager[Ask]]] = {
+    "sdk": _sdk,
+    "sdk-retries": partial(_sdk, max_retries=DEFAULT_MAX_RETRIES),
+    "aiohttp": _aiohttp,
+}
+
+
 async def _run(name: str, url: str, path: Path, concurrency: int) -> None:
     slots = asyncio.Semaphore(concurrency)
-    async with {"sdk": _sdk, "aiohttp": _aiohttp}[name](url) as ask:
+    async with _LOOPS[name](url) as ask:
         with path.with_suffix(f".{name}").open("w") as out:
 
             async def one(text: str) -> None:
                 async with slots:
-                    out.write(await ask(text) + "\n")
+                    with suppress(APIError) if name == "sdk-retries" else nullcontext():
+                        out.write(await ask(text) + "\n")
 
             async with asyncio.TaskGroup() as group:
                 with path.open("rb") as rows:

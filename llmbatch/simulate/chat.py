@@ -141,6 +141,7 @@ class Chat:
         exceeded = self._limits.take(tokens)
         headers = self._limits.headers(tokens)
         if exceeded is None:
+            self.stats.tokens_by_second[int(self._elapsed_s)] += tokens
             return headers
         self.stats.refused_by_second[int(self._elapsed_s)] += 1
         reply = _limit_reply(request.model, exceeded)

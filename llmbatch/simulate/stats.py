@@ -20,6 +20,8 @@ class Stats:
     """Requests by the second in which they came, counted from the start: how evenly, and how hard."""
     refused_by_second: Counter[int] = field(default_factory=Counter)
     """Of them, those that were refused by a limit."""
+    tokens_by_second: Counter[int] = field(default_factory=Counter)
+    """Tokens of those that passed the limits, as limits count them: the prompt and the whole output limit."""
     faults: Counter[str] = field(default_factory=Counter)
     """Injected faults by kind."""
     prompt_tokens: int = 0
@@ -69,6 +71,11 @@ class Stats:
     def timeline_json(self) -> list[dict[str, int]]:
         """Requests second by second, those without any left out."""
         return [
-            {"second": second, "requests": count, "refused": self.refused_by_second[second]}
+            {
+                "second": second,
+                "requests": count,
+                "refused": self.refused_by_second[second],
+                "tokens": self.tokens_by_second[second],
+            }
             for second, count in sorted(self.by_second.items())
         ]
