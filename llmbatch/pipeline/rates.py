@@ -11,6 +11,8 @@ _BURST_S = 0.1
 """How far behind schedule requests may catch up."""
 _BUCKET_S = 1.0
 """What endpoints let gather at least, in seconds of their rate: one request that takes as much leaves no slack."""
+_WIDER = 1.02
+"""Where the bucket holds one request, one that overtakes the usual delay on its way comes too early."""
 _LEARNING = 0.05
 _CAUTION = 2.0
 """How many times its usual error is added to an estimate."""
@@ -30,6 +32,8 @@ class _Meter:
         if self.per_s is None:
             return now
         spacing_s = self.owed / self.per_s
+        if spacing_s > _BUCKET_S / 2:
+            spacing_s *= _WIDER
         slack_s = min(_BURST_S, max(_BUCKET_S - spacing_s, 0.0))
         return max(self.last_at + spacing_s, now - slack_s)
 
