@@ -16,7 +16,7 @@ from llmbatch.errors import ExitCode, RunStopped, UsageError
 from llmbatch.files import replacing
 from llmbatch.jsonlines import dump_line
 from llmbatch.money import to_nusd
-from llmbatch.pipeline.options import RunOptions, Sending, Tolerance
+from llmbatch.pipeline.options import Reuse, RunOptions, Sending, Tolerance
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
 from llmbatch.readers import ReaderOptions
@@ -99,6 +99,7 @@ def classify(
     max_cost_usd: float | None = None,
     max_doc_tokens: int | None = None,
     truncate: Literal["head", "head-tail"] | None = None,
+    reuse: bool | str | Path = False,
 ) -> Run:
     """Label documents; the same as `llmbatch classify`, resuming included.
 
@@ -121,6 +122,8 @@ def classify(
         max_cost_usd: what the run may cost in all, a hard limit; None for none.
         max_doc_tokens: tokens that a document may have; None leaves it to the model's window.
         truncate: how longer documents are cut; None lets them fail unsent.
+        reuse: take answers that earlier runs got for the same text and plan, and keep this run's: True for the store
+            in the user's cache folder, or a file of your own.
 
     Returns:
         The run. Failed rows are in it, not raised.
@@ -157,6 +160,7 @@ def classify(
         reading=ReaderOptions(id_field, tuple(text_fields)),
         review_below=review_below,
         max_failed=Tolerance(count=max_failed),
+        reuse=None if reuse is False else Reuse(None if reuse is True else Path(reuse)),
         command="llmbatch.classify(...) with the same arguments",
     )
     summary = _in_a_thread_of_its_own(options)

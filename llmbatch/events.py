@@ -126,6 +126,24 @@ class RequestAdapted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ReuseUnavailable(Event):
+    """The store of earlier answers cannot be used (any more): rows that it holds are asked again."""
+
+    name = "reuse.unavailable"
+    level = Level.WARNING
+    store: str
+    error: str
+
+    @property
+    def message(self) -> str:
+        """What is wrong with it, and what is done."""
+        return (
+            f"{self.store}: the store of earlier answers cannot be used ({self.error}); the run goes on without it "
+            "(`llmbatch cache clear` makes it anew)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class OutageBegan(Event):
     """The endpoint answers nobody any more."""
 

@@ -42,6 +42,8 @@ class Spent:
     cost_nusd: int | None = 0
     possibly_billed_nusd: int = 0
     possibly_billed_requests: int = 0
+    saved_nusd: int = 0
+    """What reused answers cost when they were asked for."""
 
     @property
     def cached_share(self) -> float:
@@ -56,7 +58,9 @@ class Session:
     answered: int = 0
     """Rows that got a final outcome now."""
     reused: int = 0
-    """Of them, rows with the same text as another, answered without a request."""
+    """Of them, rows answered without a request: like another row, or by an earlier run."""
+    from_earlier_runs: int = 0
+    """Of these, the ones answered by earlier runs (`--reuse`)."""
     skipped: int = 0
     """Rows that an earlier session had already finished."""
     requests: int = 0
@@ -142,10 +146,12 @@ def summary_json(summary: Summary) -> dict[str, Any]:
             else None,
             "possibly_billed_usd": _usd(spent.possibly_billed_nusd),
             "possibly_billed_requests": spent.possibly_billed_requests,
+            "saved_usd": _usd(spent.saved_nusd),
         },
         "session": {
             "answered": session.answered,
             "reused": session.reused,
+            "from_earlier_runs": session.from_earlier_runs,
             "skipped": session.skipped,
             "requests": session.requests,
             "elapsed_s": round(session.elapsed_s, 3),

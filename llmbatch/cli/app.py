@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import llmbatch
-from llmbatch.cli import classify, evaluate, export, prompt, report, retry, review, show, simulate
+from llmbatch.cli import cache, classify, evaluate, export, prompt, report, retry, review, show, simulate
 from llmbatch.cli.options import ENVIRONMENT
 from llmbatch.errors import ExitCode, LLMBatchError
 
@@ -28,6 +28,7 @@ app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("export")(export.export)
 app.add_typer(prompt.app, name="prompt")
+app.add_typer(cache.app, name="cache")
 app.command("simulate")(simulate.simulate)
 
 

@@ -52,6 +52,10 @@ def classify(
     grace: sending.Grace = defaults.GRACE_S,
     price: sending.Price = None,
     max_cost: sending.MaxCost = None,
+    reuse: shared.ReuseAnswers = False,
+    reuse_store: shared.ReuseStore = None,
+    reuse_limit: shared.ReuseLimit = defaults.REUSE_LIMIT_MB,
+    reuse_max_age: shared.ReuseMaxAge = None,
     max_failed: shared.MaxFailed = "0",
     salvage: shared.Salvage = False,
     json: shared.Json = False,
@@ -103,6 +107,7 @@ def classify(
         review_below=review_below,
         sample=parse_sample(sample, seed),
         max_failed=parse_tolerance(max_failed),
+        reuse=shared.reuse_options(reuse, reuse_store, reuse_limit, reuse_max_age),
         salvage=salvage,
         command=shlex.join(["llmbatch", *sys.argv[1:]]),
     )

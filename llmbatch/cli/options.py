@@ -1,15 +1,18 @@
 """The options of the commands that run, each with its environment variable and its place in the help."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmbatch import defaults
 from llmbatch.rows import Truncation
 
+if TYPE_CHECKING:
+    from llmbatch.pipeline.options import Reuse
+
 INPUT, TASK, RESULTS, SENDING, SCREEN = "Input", "Task and model", "Results", "Sending", "Screen"
-ROWS = "Which rows"
+ROWS, REUSE = "Which rows", "Answers of earlier runs"
 """Panels of the help."""
 
 ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
@@ -146,6 +149,53 @@ Truncate = Annotated[
         help="Cut documents that are too long: keep the head, or head and tail in equal parts.",
     ),
 ]
+ReuseAnswers = Annotated[
+    bool,
+    typer.Option(
+        "--reuse",
+        envvar="LLMBATCH_REUSE",
+        show_envvar=False,
+        rich_help_panel=REUSE,
+        help="Take answers that earlier runs got for the same text and plan, and keep this run's for later ones.",
+    ),
+]
+ReuseStore = Annotated[
+    Path | None,
+    typer.Option(
+        "--reuse-store",
+        metavar="FILE",
+        envvar="LLMBATCH_REUSE_STORE",
+        show_envvar=False,
+        rich_help_panel=REUSE,
+        help="Where answers are kept.",
+        show_default="the user's cache folder",
+    ),
+]
+ReuseLimit = Annotated[
+    int,
+    typer.Option(
+        "--reuse-limit",
+        metavar="MB",
+        min=1,
+        envvar="LLMBATCH_REUSE_LIMIT",
+        show_envvar=False,
+        rich_help_panel=REUSE,
+        help="Megabytes that kept answers may take; those used longest ago go first.",
+    ),
+]
+ReuseMaxAge = Annotated[
+    float | None,
+    typer.Option(
+        "--reuse-max-age",
+        metavar="DAYS",
+        min=0,
+        envvar="LLMBATCH_REUSE_MAX_AGE",
+        show_envvar=False,
+        rich_help_panel=REUSE,
+        help="Take no answer that is older.",
+        show_default="any age",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -245,3 +295,10 @@ Quiet = Annotated[
         help="Say nothing but errors.",
     ),
 ]
+
+
+def reuse_options(wanted: bool, store: Path | None, limit_mb: int, max_age_days: float | None) -> "Reuse | None":
+    """The options of reuse as the pipeline takes them; None where it is not wanted."""
+    from llmbatch.pipeline.options import Reuse
+
+    return Reuse(store, limit_mb * 1_000_000, max_age_days) if wanted else None

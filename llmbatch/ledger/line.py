@@ -64,6 +64,10 @@ class LedgerLine:
     possibly_billed_attempts: int = 0
     latency_s: float = 0.0
     source: str = "api"
+    reused_from: str | None = None
+    """The run that asked, where that was another one."""
+    saved_nusd: int = 0
+    """What a reused answer cost when it was asked for, nano-dollars."""
     flags: tuple[str, ...] = ()
     answer: str | None = None
     """The raw answer, where it could not be read as it stood."""
@@ -99,6 +103,8 @@ class LedgerLine:
             "latency_s": round(self.latency_s, 6),
             "started_at": self.started_at,
             "source": self.source,
+            "reused_from": self.reused_from,
+            "saved_usd": to_usd(self.saved_nusd),
             "flags": self.flags,
             "answer": self.answer,
             "error": None if self.error is None else asdict(self.error),
@@ -130,12 +136,13 @@ class LedgerLine:
             usage=Usage(*(data.get(f.name, 0) for f in fields(Usage))),
             cost_nusd=None if cost is None else to_nusd(cost),
             possibly_billed_nusd=to_nusd(data.get("possibly_billed_usd", 0)),
+            saved_nusd=to_nusd(data.get("saved_usd", 0)),
             flags=tuple(data.get("flags", ())),
             error=None if error is None else RowError(**error),
         )
 
 
-_COMPOSED = {"retries", "usage", "cost_nusd", "possibly_billed_nusd", "flags", "error"}
+_COMPOSED = {"retries", "usage", "cost_nusd", "possibly_billed_nusd", "saved_nusd", "flags", "error"}
 _PLAIN = tuple(f.name for f in fields(LedgerLine) if f.name not in _COMPOSED)
 _REQUIRED = {"row", "id", "key", "status", "prompt", "model", "started_at"}
 _KEY_DIGITS = 32

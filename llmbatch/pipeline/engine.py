@@ -183,6 +183,7 @@ def _reused(line: LedgerLine, row: Row) -> LedgerLine:
         row=row.index,
         id=row.id,
         source="reused",
+        saved_nusd=line.saved_nusd if line.source == "reused" else line.cost_nusd or 0,
         attempts=0,
         retries=(),
         usage=Usage(),

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from llmbatch.ledger.line import LedgerLine
-from llmbatch.pipeline.job import unsent_line
+from llmbatch.pipeline.job import earlier_line, unsent_line
 from llmbatch.pipeline.limit import TRUNCATED
 from llmbatch.pipeline.plan import Plan
 from llmbatch.rows import Rejection, Row
+
+if TYPE_CHECKING:
+    from llmbatch.pipeline.reuse import EarlierAnswers
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,28 +23,46 @@ class Document:
     """Its text is what will be sent."""
     key: str
     outcome: LedgerLine | None = None
-    """What it ends as without a request, where that is known: it is too long."""
+    """What it ends as without a request: it is too long, or an earlier run was answered."""
 
 
 Item = Document | Rejection
 
 
-def prepared(rows: Iterable[Row | Rejection], plan: Plan, asked: Plan) -> Iterator[Item]:
-    """Rows made ready, in the reader's thread: counting the tokens of a long text takes its time.
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Makes rows ready, in the reader's thread: counting a long text's tokens takes its time, as a look-up does."""
 
-    Args:
-        rows: as they are read.
-        plan: the run's, which gives the rows their keys.
-        asked: the plan that is asked; another one where a retry asks another model.
-    """
-    for row in rows:
-        yield row if isinstance(row, Rejection) else _document(row, plan, asked)
+    plan: Plan
+    """The run's, which gives the rows their keys."""
+    asked: Plan
+    """The one that is asked: another where a retry asks another model."""
+    review_below: float
+    earlier: "EarlierAnswers | None" = None
 
+    def prepared(self, rows: Iterable[Row | Rejection], *, batch: int) -> Iterator[Item]:
+        """Rows as the engine takes them; `batch` of them are looked up at once among earlier answers."""
+        items = (row if isinstance(row, Rejection) else self._document(row) for row in rows)
+        if self.earlier is None:
+            yield from items
+            return
+        while group := list(islice(items, batch)):
+            yield from self._answered(group, self.earlier)
 
-def _document(row: Row, plan: Plan, asked: Plan) -> Document:
-    text = asked.limit.asked(row.text)
-    key = plan.key_of(text) if plan is asked else plan.key(row.text)
-    if text is not row.text:
-        return Document(replace(row, text=text, flags=(*row.flags, TRUNCATED)), key)
-    refusal = asked.limit.refusal(text)
-    return Document(row, key, None if refusal is None else unsent_line(row, key, asked, "too_long", refusal))
+    def _document(self, row: Row) -> Document:
+        text = self.asked.limit.asked(row.text)
+        key = self.plan.key_of(text) if self.plan is self.asked else self.plan.key(row.text)
+        if text is not row.text:
+            return Document(replace(row, text=text, flags=(*row.flags, TRUNCATED)), key)
+        refusal = self.asked.limit.refusal(text)
+        return Document(row, key, None if refusal is None else unsent_line(row, key, self.asked, "too_long", refusal))
+
+    def _answered(self, group: list[Item], earlier: "EarlierAnswers") -> Iterator[Item]:
+        open_keys = {item.key for item in group if isinstance(item, Document) and item.outcome is None}
+        answers = earlier.look_up(open_keys)
+        for item in group:
+            if isinstance(item, Document) and item.outcome is None and (answer := answers.get(item.key)) is not None:
+                line = earlier_line(item.row, item.key, self.asked, answer, review_below=self.review_below)
+                yield replace(item, outcome=line)
+            else:
+                yield item

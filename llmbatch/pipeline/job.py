@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from llmbatch.caller.completion import Completion
 from llmbatch.caller.failures import Billed, Failure
@@ -14,6 +15,9 @@ from llmbatch.pipeline.bill import Bill
 from llmbatch.pipeline.plan import Plan
 from llmbatch.redact import Redactor
 from llmbatch.rows import Row
+
+if TYPE_CHECKING:
+    from llmbatch.reuse import KeptAnswer
 
 _LONGEST_KEPT_ANSWER = 2_000
 
@@ -70,6 +74,23 @@ def failed_line(job: Job, plan: Plan, failure: Failure, *, redact: Redactor) -> 
 def unsent_line(row: Row, key: str, plan: Plan, kind: str, message: str) -> LedgerLine:
     """The line of a row that failed before anything was sent: it cost nothing."""
     return replace(_line(Job(row, key), plan, FAILED), latency_s=0.0, error=RowError(kind, None, message))
+
+
+def earlier_line(row: Row, key: str, plan: Plan, answer: "KeptAnswer", *, review_below: float) -> LedgerLine:
+    """The line of a row that an earlier run was answered about: it costs nothing now."""
+    return replace(
+        _line(Job(row, key), plan, REVIEW if answer.confidence < review_below else OK),
+        category=answer.category,
+        confidence=answer.confidence,
+        reasoning=answer.reasoning,
+        response_model=answer.response_model,
+        request_id=answer.request_id,
+        parse=answer.parse,
+        latency_s=0.0,
+        source="reused",
+        reused_from=answer.run_id,
+        saved_nusd=answer.cost_nusd or 0,
+    )
 
 
 def _line(job: Job, plan: Plan, status: str) -> LedgerLine:

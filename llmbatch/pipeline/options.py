@@ -96,6 +96,18 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
+class Reuse:
+    """The answers of earlier runs: where they are kept, and which count."""
+
+    store: Path | None = None
+    """None for the one in the user's cache folder."""
+    limit_bytes: int = defaults.REUSE_LIMIT_MB * 1_000_000
+    """What the store may take on the disk."""
+    max_age_days: float | None = None
+    """None for any age."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """A run from its first byte to its last. None leaves a choice to the task file or the default."""
 
@@ -110,6 +122,8 @@ class RunOptions:
     review_below: float | None = None
     sample: Sample = Sample()
     max_failed: Tolerance = Tolerance()
+    reuse: Reuse | None = None
+    """None asks every row that this run has not asked."""
     salvage: bool = False
     command: str = "llmbatch classify ..."
     """The command that goes on with this run, as the summary tells it."""

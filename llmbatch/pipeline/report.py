@@ -99,6 +99,7 @@ def _session(ending: Ending | None) -> Session:
     return Session(
         answered=tally.answered,
         reused=tally.reused,
+        from_earlier_runs=tally.from_earlier_runs,
         skipped=tally.skipped,
         requests=tally.expenses.requests,
         elapsed_s=ending.elapsed_s,

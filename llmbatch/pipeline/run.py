@@ -49,6 +49,7 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
             sending=options.sending,
             wanted=lambda ledger: lambda key: not ledger.is_done(key) and not decisions.settles(key),
             strict=options.strict,
+            reuse=options.reuse,
             max_failed=options.max_failed,
             salvage=options.salvage,
             command=options.command,

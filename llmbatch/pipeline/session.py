@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
 from llmbatch.caller.client import Endpoint
 from llmbatch.caller.sdk import load_sdk
@@ -24,9 +26,9 @@ from llmbatch.pipeline.budget import Budget
 from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import PossiblyBilled, RunFolder, RunRecord, now_text
 from llmbatch.pipeline.input import RunInput
-from llmbatch.pipeline.intake import prepared
+from llmbatch.pipeline.intake import Intake
 from llmbatch.pipeline.offline import offline_endpoint
-from llmbatch.pipeline.options import Sending, Tolerance
+from llmbatch.pipeline.options import Reuse, Sending, Tolerance
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.report import Ending, summarise
 from llmbatch.pipeline.stop import Stop
@@ -36,6 +38,9 @@ from llmbatch.progress import Progress
 from llmbatch.readers import FieldChoice
 from llmbatch.summary import Summary, summary_json
 from llmbatch.views import ViewCounts, ViewOptions, make_views
+
+if TYPE_CHECKING:
+    from llmbatch.pipeline.reuse import EarlierAnswers
 
 _SYNC_EVERY_S = 1.0
 _SHOW_EVERY_S = 0.25
@@ -57,6 +62,7 @@ class SessionPlan:
     command: str
     """The command that goes on."""
     strict: bool = False
+    reuse: Reuse | None = None
     max_failed: Tolerance = Tolerance()
     salvage: bool = False
 
@@ -160,6 +166,7 @@ class Session:
                 f"--max-cost cannot hold: the price of {model} is not known",
                 hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
             )
+        earlier = await self._earlier_answers()
         parts = assemble(
             self._plan.asked,
             endpoint,
@@ -172,7 +179,7 @@ class Session:
                 prices=prices,
                 budget=Budget(sending.max_cost_nusd, self._spent_before()),
                 tell=self._observer.tell,
-                on_row=self._observer.row,
+                on_row=self._observer.row if earlier is None else partial(self._note_row, earlier),
                 random=Random(),  # noqa: S311 - jitter, not secrets
                 clock=time.monotonic,
             ),
@@ -186,17 +193,21 @@ class Session:
             asyncio.create_task(self._count_rows()),
             asyncio.create_task(self._tell_stop(stop)),
             asyncio.create_task(self._keep_deadline(stop)),
+            *([] if earlier is None else [asyncio.create_task(earlier.flush_often())]),
         ]
         try:
             with _signals_stop(stop, self._observer):
                 batch = 1 if self._source.is_stream else _READ_AHEAD
-                rows = prepared(self._source.rows(self._tell_fields), self._plan.plan, self._plan.asked)
+                intake = Intake(self._plan.plan, self._plan.asked, self._record.review_below, earlier)
+                rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
                 await parts.engine.run(feed(rows, batch=batch))
         finally:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await parts.caller.close()
+            if earlier is not None:
+                await earlier.close()
             self._show_once(parts)
         return stop.reason
 
@@ -204,6 +215,20 @@ class Session:
         """What earlier sessions cost and may have cost, nano-dollars."""
         killed = sum(session.at_most_nusd for session in self._record.possibly_billed.values())
         return (self._expenses.cost_nusd or 0) + self._expenses.possibly_billed_nusd + killed
+
+    async def _earlier_answers(self) -> "EarlierAnswers | None":
+        if self._plan.reuse is None:
+            return None
+        from llmbatch.pipeline.reuse import earlier_answers  # noqa: PLC0415 - SQLite, and few runs ask for it
+
+        record, tell = self._record, self._observer.tell
+        return await asyncio.to_thread(
+            earlier_answers, self._plan.reuse, endpoint=record.endpoint, run_id=record.run_id, tell=tell
+        )
+
+    def _note_row(self, earlier: "EarlierAnswers", line: LedgerLine) -> None:
+        self._observer.row(line)
+        earlier.note(line)
 
     async def _sync(self, ledger: Ledger, stop: Stop) -> None:
         """Bring finished rows to the disk in groups, off the loop."""

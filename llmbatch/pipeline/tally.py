@@ -18,12 +18,14 @@ class Expenses:
         self.parse: Counter[str] = Counter()
         self.possibly_billed_nusd = 0
         self.possibly_billed_requests = 0
+        self.saved_nusd = 0
 
     def add(self, line: LedgerLine) -> None:
         """Count one line."""
         self.requests += line.attempts
         self.possibly_billed_nusd += line.possibly_billed_nusd
         self.possibly_billed_requests += line.possibly_billed_attempts
+        self.saved_nusd += line.saved_nusd
         self.usage += line.usage
         if line.cost_nusd is None or self.cost_nusd is None:
             self.cost_nusd = None
@@ -39,6 +41,7 @@ class Expenses:
         self.requests += other.requests
         self.possibly_billed_nusd += other.possibly_billed_nusd
         self.possibly_billed_requests += other.possibly_billed_requests
+        self.saved_nusd += other.saved_nusd
         self.usage += other.usage
         both_known = self.cost_nusd is not None and other.cost_nusd is not None
         self.cost_nusd = (self.cost_nusd or 0) + (other.cost_nusd or 0) if both_known else None
@@ -58,6 +61,7 @@ class Expenses:
             cost_nusd=self.cost_nusd,
             possibly_billed_nusd=self.possibly_billed_nusd,
             possibly_billed_requests=self.possibly_billed_requests,
+            saved_nusd=self.saved_nusd,
         )
 
 
@@ -70,6 +74,7 @@ class SessionTally:
         self.rejected = 0
         self.answered = 0
         self.reused = 0
+        self.from_earlier_runs = 0
         self.failed = 0
         self.review = 0
 
@@ -78,5 +83,6 @@ class SessionTally:
         self.expenses.add(line)
         self.answered += 1
         self.reused += line.source == "reused"
+        self.from_earlier_runs += line.reused_from is not None
         self.failed += line.status == FAILED
         self.review += line.status == REVIEW

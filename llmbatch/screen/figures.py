@@ -31,6 +31,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def megabytes(size: int) -> str:
+    """Bytes as `0.1 MB`, `480.0 MB`."""
+    return f"{size / 1_000_000:,.1f} MB"
+
+
 def duration(seconds: float) -> str:
     """A time span: `0.4s`, `12s`, `3m05s`, `2h07m`."""
     if seconds < 10:  # noqa: PLR2004 - below ten seconds, tenths say something

@@ -45,8 +45,10 @@ def _headline(summary: Summary) -> Text:
     line = Text.assemble((summary.state.capitalize(), style), f"  {neutral(summary.folder)}")
     if session.answered or session.skipped:
         told = [f"{counted(session.answered, 'row')} in {duration(session.elapsed_s)} ({session.rows_per_s:,.1f}/s)"]
-        if session.reused:
-            told.append(f"{session.reused:,} of them like another, asked once")
+        if alike := session.reused - session.from_earlier_runs:
+            told.append(f"{alike:,} of them like another, asked once")
+        if session.from_earlier_runs:
+            told.append(f"{session.from_earlier_runs:,} answered by earlier runs")
         if session.skipped:
             told.append(f"{session.skipped:,} done before")
         line.append("  " + ", ".join(told), style="dim")
@@ -107,6 +109,8 @@ def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
         known = "" if spent.cost_nusd is None else f"at most {dollars(spent.possibly_billed_nusd)} more: "
         unanswered = counted(spent.possibly_billed_requests, "request")
         yield "", f"{known}{unanswered} with an unknown outcome may have been billed"
+    if spent.saved_nusd:
+        yield "saved", f"{dollars(spent.saved_nusd)} by answers that were there already"
     if spent.requests:
         yield "tokens", _tokens(spent)
     yield "model", f"{neutral(summary.model)}, task {neutral(summary.task)}, prefix of {summary.prefix_tokens:,} tokens"

@@ -1,0 +1,51 @@
+"""`llmbatch cache`: the answers that runs keep for each other."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from llmbatch.cli import options as shared
+
+app = typer.Typer(help="The answers that runs keep for each other (classify --reuse).", no_args_is_help=True)
+
+
+@app.command()
+def show(store: shared.ReuseStore = None, json: shared.Json = False) -> None:
+    """Tell how many answers are kept, of which models, and what they take on the disk."""
+    from llmbatch.jsonlines import dump_line
+    from llmbatch.reuse import default_store, store_figures
+    from llmbatch.screen import stdout_console
+    from llmbatch.screen.store import render_store
+
+    path = store or default_store()
+    figures = store_figures(path)
+    if json:
+        sys.stdout.write(dump_line(figures.as_json(path)).decode())
+    else:
+        render_store(figures, path, stdout_console())
+
+
+@app.command()
+def clear(
+    store: shared.ReuseStore = None,
+    older_than: Annotated[
+        float | None,
+        typer.Option(
+            "--older-than",
+            metavar="DAYS",
+            min=0,
+            envvar="LLMBATCH_OLDER_THAN",
+            show_envvar=False,
+            help="Only answers that are older.",
+            show_default="all",
+        ),
+    ] = None,
+) -> None:
+    """Give up kept answers. Runs and their results are not touched."""
+    from llmbatch.reuse import clear_store, default_store
+    from llmbatch.screen.figures import counted
+
+    removed = clear_store(store or default_store(), older_than_days=older_than)
+    told = "the store was damaged: it is gone" if removed is None else f"{counted(removed, 'answer')} removed"
+    typer.echo(told, err=True)

@@ -1,0 +1,235 @@
+"""The store of answers: one SQLite file, private to its user, shared by all runs that ask for it.
+
+Write-ahead logging lets any number of runs read while one writes; answers come in groups, each one transaction. The
+file keeps to its limit by giving up the answers that were used longest ago. It holds no document: a key is a hash.
+"""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from platformdirs import user_cache_path
+
+_FORMAT = 1
+_BUSY_S = 2.0
+"""How long another process may hold the file before this one goes on without it."""
+_EVICTED_AT_ONCE = 1_000
+_DAY_S = 86_400
+
+_SCHEMA = """
+CREATE TABLE answers (
+    key BLOB PRIMARY KEY,
+    answered_at INTEGER NOT NULL,
+    used_at INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    answer BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX answers_by_use ON answers (used_at);
+"""
+
+
+class StoreUnusableError(Exception):
+    """The file cannot be read or written, is no store, is damaged, or somebody holds it; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """A model's answer that counted, and where it came from. Confidence lies in 0..1, cost is in nano-dollars."""
+
+    category: str
+    confidence: float
+    reasoning: str | None
+    parse: str | None
+    model: str
+    """Asked for."""
+    response_model: str | None
+    request_id: str | None
+    run_id: str
+    """The run that asked."""
+    cost_nusd: int | None
+    """What the row cost then; None where the price is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """What a store holds. Times are seconds since 1970."""
+
+    answers: int
+    bytes_on_disk: int
+    oldest: int | None
+    newest: int | None
+    by_model: Mapping[str, int]
+
+    def as_json(self, path: Path) -> dict[str, Any]:
+        """The figures as `--json` prints them."""
+        return {"store": str(path), **asdict(self)}
+
+
+def default_store() -> Path:
+    """Where the store lies unless the user names another place: the user's cache folder."""
+    return user_cache_path("llmbatch") / "answers.sqlite"
+
+
+class AnswerStore:
+    """An open store. Its methods block, so they are called off the event loop; any thread may."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        """Open or make the store at `path`.
+
+        Raises:
+            StoreUnusableError: it cannot be.
+        """
+        self.path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        with _told():
+            _made_private(path)
+            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def look_up(self, keys: Collection[bytes], *, max_age_days: float | None = None) -> dict[bytes, KeptAnswer]:
+        """The answers that there are for some of these keys, none older than `max_age_days`.
+
+        Raises:
+            StoreUnusableError: the file cannot be read any more.
+        """
+        since = 0 if max_age_days is None else int(self._clock() - max_age_days * _DAY_S)
+        marks = ",".join("?" * len(keys))
+        query = f"SELECT key, answer FROM answers WHERE answered_at >= ? AND key IN ({marks})"  # noqa: S608 - marks only
+        with self._lock, _told():
+            found = self._connection.execute(query, (since, *keys)).fetchall()
+        return {key: answer for key, raw in found if (answer := _loaded(raw)) is not None}
+
+    def add(self, answers: Mapping[bytes, KeptAnswer], *, used: Iterable[bytes] = (), limit_bytes: int) -> None:
+        """Keep these answers, and note which others were used: those go last when room is needed.
+
+        Args:
+            answers: by key; later ones replace earlier ones.
+            used: keys that were looked up and found.
+            limit_bytes: what the store may take on the disk.
+
+        Raises:
+            StoreUnusableError: the file cannot be written any more.
+        """
+        now = int(self._clock())
+        rows = [(key, now, now, answer.model, orjson.dumps(asdict(answer))) for key, answer in answers.items()]
+        with self._writing() as connection:
+            connection.executemany("UPDATE answers SET used_at = ? WHERE key = ?", [(now, key) for key in used])
+            connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
+            while self._bytes_in_use() > limit_bytes and self._evict():
+                pass
+
+    def remove(self, *, older_than_days: float | None = None) -> int:
+        """Give up all answers, or the older ones. Returns how many; the file shrinks.
+
+        Raises:
+            StoreUnusableError: the file cannot be written.
+        """
+        before = 2**62 if older_than_days is None else int(self._clock() - older_than_days * _DAY_S)
+        with self._writing() as connection:
+            removed: int = connection.execute("DELETE FROM answers WHERE answered_at < ?", (before,)).rowcount
+        with self._lock, _told():
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return removed
+
+    def figures(self) -> StoreFigures:
+        """What it holds.
+
+        Raises:
+            StoreUnusableError: the file cannot be read.
+        """
+        with self._lock, _told():
+            count, oldest, newest = self._connection.execute(
+                "SELECT count(*), min(answered_at), max(answered_at) FROM answers"
+            ).fetchone()
+            by_model = self._connection.execute("SELECT model, count(*) FROM answers GROUP BY model ORDER BY 2 DESC")
+            return StoreFigures(count, _size_on_disk(self.path), oldest, newest, dict(by_model))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock, suppress(sqlite3.Error):
+            self._connection.close()
+
+    def _prepare(self) -> None:
+        run = self._connection.execute
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = NORMAL")  # a power cut may lose the last answers, and damages nothing
+        if self._form() == 0:
+            self._make()
+        if (found := self._form()) != _FORMAT:
+            raise StoreUnusableError(f"another llmbatch made it in a form ({found}) that this one does not know")
+
+    def _form(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _make(self) -> None:
+        run = self._connection.execute
+        run("BEGIN IMMEDIATE")  # two runs may make it at the same time
+        if self._form() == 0:
+            for statement in _SCHEMA.strip().split(";\n"):
+                run(statement)
+            run(f"PRAGMA user_version = {_FORMAT}")
+        run("COMMIT")
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _told():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _bytes_in_use(self) -> int:
+        pages, free, size = (
+            self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    def _evict(self) -> int:
+        oldest = "SELECT key FROM answers ORDER BY used_at LIMIT ?"
+        evicted = self._connection.execute(f"DELETE FROM answers WHERE key IN ({oldest})", (_EVICTED_AT_ONCE,))  # noqa: S608
+        return evicted.rowcount
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What SQLite and the file system say, as our own error."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreUnusableError(error.strerror or str(error) if isinstance(error, OSError) else str(error)) from error
+
+
+def _made_private(path: Path) -> None:
+    """SQLite gives the files beside it the modes of the first."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _size_on_disk(path: Path) -> int:
+    beside = (path, path.with_name(f"{path.name}-wal"))
+    return sum(file.stat().st_size for file in beside if file.exists())
+
+
+def _loaded(raw: bytes) -> KeptAnswer | None:
+    try:
+        return KeptAnswer(**orjson.loads(raw))
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,70 @@
+"""`--reuse`: what an earlier run was answered is not asked again, and a store that fails stops nothing."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from llmbatch import classify
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Program, documents, read_rows, write_rows
+
+
+def test_a_second_run_takes_the_firsts_answers(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server, store = endpoint("--fault", "context_length@4"), str(llmbatch.folder / "answers.sqlite")
+    options = ("--base-url", server.url, "--reuse", "--reuse-store", store, "--review-below", "0", "--json")
+    rows = documents(10)
+    write_rows(llmbatch.folder / "one.jsonl", rows)
+    first = llmbatch("classify", "one.jsonl", *options).json
+    assert (server.requests, first["failures"]) == (10, {"too_long": 1})
+
+    write_rows(llmbatch.folder / "two.jsonl", [*rows, rows[0], {"id": "new", "text": "A new document about a court."}])
+    second = llmbatch("classify", "two.jsonl", *options)
+    assert (second.code, server.requests) == (0, 12), "the new one, and the one that failed: failures are not kept"
+    assert (second.json["session"]["reused"], second.json["session"]["from_earlier_runs"]) == (10, 10)
+    assert 0 < second.json["usage"]["cost_usd"] < first["usage"]["cost_usd"] / 2
+    lines = {line["row"]: line for line in read_rows(llmbatch.folder / "two.llmbatch" / "ledger.jsonl")}
+    asked = {line["id"]: line for line in read_rows(llmbatch.folder / "one.llmbatch" / "ledger.jsonl")}
+    assert (lines[0]["source"], lines[0]["cost_usd"], lines[0]["attempts"]) == ("reused", 0, 0)
+    assert (lines[0]["saved_usd"], lines[0]["request_id"]) == (asked["d-0"]["cost_usd"], asked["d-0"]["request_id"])
+    assert lines[0]["reused_from"] == lines[10]["reused_from"] != lines[11]["reused_from"]
+
+    shown = llmbatch("cache", "show", "--reuse-store", store)
+    assert "11 answers" in shown.out
+    assert b"court" not in b"".join(path.read_bytes() for path in llmbatch.folder.glob("answers.sqlite*"))
+
+
+def test_answers_count_only_for_the_endpoint_that_gave_them(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    servers, store = [endpoint(), endpoint()], tmp_path / "answers.sqlite"
+    texts = [row["text"] for row in documents(5)]
+    for server in servers:
+        classify(texts, base_url=server.url, reuse=store)
+    assert [server.requests for server in servers] == [5, 5]
+    classify(texts, base_url=servers[0].url, reuse=store)
+    assert servers[0].requests == 5
+
+
+def test_without_being_asked_nothing_is_kept(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server, store = endpoint(), tmp_path / "answers.sqlite"
+    classify(["A court."], base_url=server.url)
+    classify(["A court."], base_url=server.url, reuse=store)
+    assert server.requests == 2
+
+
+def test_a_damaged_store_is_told_once_and_the_run_goes_on(
+    tmp_path: Path, endpoint: StartEndpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = tmp_path / "answers.sqlite"
+    store.write_bytes(os.urandom(50_000))
+    assert classify([row["text"] for row in documents(5)], base_url=endpoint().url, reuse=store).ok
+    (told,) = [record.message for record in caplog.records if "answers.sqlite" in record.message]
+    assert "goes on without it" in told
+
+
+def test_a_store_that_is_damaged_meanwhile_stops_nothing(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server, store = endpoint(), tmp_path / "answers.sqlite"
+    classify([row["text"] for row in documents(100)], base_url=server.url, reuse=store)
+    content = bytearray(store.read_bytes())
+    content[4096:] = os.urandom(len(content) - 4096)
+    store.write_bytes(content)
+    assert classify([row["text"] for row in documents(100)], base_url=server.url, reuse=store).ok
