@@ -60,6 +60,22 @@ class FieldsChosen(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PrefixPlanned(Event):
+    """What the stable part of each request holds, and how much of it the provider's cache should serve."""
+
+    name = "prefix.planned"
+    tokens: int
+    cached_tokens: int
+    pool_examples: int
+    why: str
+
+    @property
+    def message(self) -> str:
+        """What was decided, and why."""
+        return self.why
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerSalvaged(Event):
     """Damaged lines were moved out of the ledger, as `--salvage` asked."""
 

@@ -3,16 +3,22 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from llmbatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from genai_prices.types import ModelInfo, TieredPrices
+    from genai_prices.types import ModelInfo, Provider, TieredPrices
 
 _MILLION = 1_000_000
+
+# Makers whose models nobody can serve at home: a server of one's own that does is a proxy to them, or a stand-in.
+_CLOSED_MAKERS = frozenset({"openai", "anthropic", "google", "x-ai"})
+_OPEN_MODELS = ("gpt-oss", "gemma")
+_PRIVATE_SUFFIXES = (".local", ".localhost", ".internal", ".lan", ".home.arpa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +65,23 @@ class Rates:
         return -(-total // _MILLION)
 
 
+class PriceSource(StrEnum):
+    """Where a price is from."""
+
+    PUBLISHED = "published"
+    GIVEN = "given"
+    """By the user."""
+    SELF_HOSTED = "self-hosted"
+    """None is asked: the server is one's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """A model's rates by prompt size: past a tier's start, the whole request costs that tier's rates."""
 
     tiers: tuple[tuple[int, Rates], ...]
     """(input tokens that must be exceeded, rates), in rising order; the first starts at -1."""
+    source: PriceSource = PriceSource.PUBLISHED
 
     def cost_nusd(self, usage: Usage) -> int:
         """What a request with this usage costs, in nano-dollars, rounded up."""
@@ -72,39 +89,50 @@ class Price:
         return rates.cost_nusd(usage)
 
 
+FREE = Price(((-1, Rates(0, 0, 0, 0)),), PriceSource.SELF_HOSTED)
+
+
 def parse_price(text: str) -> Price:
-    """The user's own price, `input,cached,output` in USD for a million tokens (`--price 0.1,0.01,0.5`).
+    """The user's own price in USD for a million tokens: `input,cached,output`, or with a cache write's as the fourth.
+
+    Writing to the cache costs as much as plain input where it is left out (`--price 0.1,0.01,0.5`).
 
     Raises:
-        UsageError: not three numbers of zero or more.
+        UsageError: not three or four numbers of zero or more.
     """
     try:
         amounts = [Decimal(part.strip()) for part in text.split(",")]
     except ArithmeticError:
         amounts = []
-    if len(amounts) != len(("input", "cached", "output")) or not all(a.is_finite() and a >= 0 for a in amounts):
+    if len(amounts) not in (3, 4) or not all(amount.is_finite() and amount >= 0 for amount in amounts):
         raise UsageError(
-            f"--price {text!r} is not three amounts",
-            hint="give USD per million tokens: --price INPUT,CACHED,OUTPUT, say --price 0.1,0.01,0.5",
+            f"--price {text!r} is not three or four amounts",
+            hint="give USD per million tokens: --price INPUT,CACHED,OUTPUT[,CACHE_WRITE], say --price 0.1,0.01,0.5",
         )
-    given, cached, output = (_per_million(amount) for amount in amounts)
-    return Price(((-1, Rates(given, cached, given, output)),))
+    given, cached, output, *written = (_per_million(amount) for amount in amounts)
+    return Price(((-1, Rates(given, cached, written[0] if written else given, output)),), PriceSource.GIVEN)
 
 
-def find_price(model: str, base_url: str | None = None, service_tier: str | None = None) -> Price | None:
-    """The published price of a model today, or None where it is not known.
+def find_price(
+    model: str, base_url: str | None = None, service_tier: str | None = None, *, batch: bool = False
+) -> Price | None:
+    """The price of a model today, or None where it is not known.
 
     Args:
         model: as asked for, or as the answer names it; a maker's prefix (`openai/gpt-6-luna`) is understood.
-        base_url: the endpoint, which tells the provider; endpoints that nobody published prices for fall back
-            to the model's maker.
+        base_url: the endpoint, which tells the provider. One that nobody published prices for costs what the model's
+            maker asks; one's own server (on this machine or its network) costs nothing, unless the model is one
+            that only its maker serves: then the server is a proxy to it.
         service_tier: as the answer states it (`flex`, `priority`); None for the standard price.
+        batch: the price of answers that may take a day, where one is published.
     """
-    info = _find_model(model, base_url)
-    if info is None:
+    found = _find_model(model, base_url)
+    if base_url is not None and is_self_hosted(base_url) and not (found and _is_closed(*found)):
+        return FREE
+    if found is None:
         return None
-    context = {"service_tier": service_tier} if service_tier not in (None, "default", "auto") else None
-    prices = info.get_prices(datetime.now(tz=UTC), context)
+    context = {"service_tier": service_tier} if service_tier not in (None, "default", "auto") else {}
+    prices = found[1].get_prices(datetime.now(tz=UTC), context | ({"processing": "batch"} if batch else {}))
     given, output = prices.input_mtok, prices.output_mtok
     if given is None or output is None:
         return None
@@ -113,6 +141,15 @@ def find_price(model: str, base_url: str | None = None, service_tier: str | None
     parts = (given, cached, written, output)
     starts = sorted({tier.start for part in parts if not isinstance(part, Decimal) for tier in part.tiers})
     return Price(tuple((start, Rates(*(_rate_at(part, start) for part in parts))) for start in (-1, *starts)))
+
+
+def is_self_hosted(base_url: str) -> bool:
+    """Whether an endpoint is on this machine or its own network, by its host's name or address."""
+    host = (urlsplit(base_url).hostname or "").rstrip(".")
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith(_PRIVATE_SUFFIXES)
 
 
 class PriceBook:
@@ -130,27 +167,29 @@ class PriceBook:
         key = (model, service_tier)
         if key not in self._found:
             found = find_price(model, self._base_url, service_tier)
-            if found is None and asked is not None and asked != model:
+            if found in (None, FREE) and asked is not None and asked != model:
                 found = find_price(asked, self._base_url, service_tier)
             self._found[key] = found
         return self._found[key]
 
 
-def _find_model(model: str, base_url: str | None) -> "ModelInfo | None":
+def _find_model(model: str, base_url: str | None) -> "tuple[Provider, ModelInfo] | None":
+    """A model as its endpoint's provider lists it; where that is nobody's known one, as its maker does."""
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 0.3 s, and only some commands ask
 
     find = get_snapshot().find_provider_model
     bare = model.rsplit("/", 1)[-1]
-    lookups: list[Callable[[], tuple[object, ModelInfo]]] = []
-    if base_url is not None:
-        lookups.append(lambda: find(model, None, None, base_url))
-    lookups += [lambda: find(bare, None, "openai", None), lambda: find(model, None, None, None)]
-    for lookup in lookups:
+    by_maker = ((bare, "openai", None), (model, None, None), (bare, None, None))
+    for name, provider, url in by_maker if base_url is None else ((model, None, base_url), *by_maker):
         try:
-            return lookup()[1]
+            return find(name, None, provider, url)
         except LookupError:
             continue
     return None
+
+
+def _is_closed(provider: "Provider", model: "ModelInfo") -> bool:
+    return provider.id in _CLOSED_MAKERS and not model.id.startswith(_OPEN_MODELS)
 
 
 def _rate_at(price: "Decimal | TieredPrices", start: int) -> int:

@@ -351,7 +351,7 @@ def _names_an_unknown_model(text: str) -> bool:
 
 
 def _names_a_parameter(parameter: str, text: str) -> bool:
-    if parameter.startswith(("messages", "input")):
+    if parameter.startswith(("messages", "input")) and "prompt_cache" not in f"{parameter} {text}":
         return False  # the row's own content is refused, not a setting of ours
     return bool(parameter) or any(
         phrase in text

@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 
-from llmbatch.caller.profile import OutputMode, RequestShape
+from llmbatch.caller.shape import RequestShape
+from llmbatch.profiles import OutputMode
 from llmbatch.task.prefix import build_document
 
 # A document that stands for all: what follows it in the body is found by splitting there.
@@ -58,7 +59,7 @@ def request_body(question: Question, shape: RequestShape, content: str) -> dict[
     body: dict[str, Any] = {
         "model": question.model,
         "messages": [
-            {"role": "system", "content": question.prefix},
+            {"role": "system", "content": _marked(question.prefix) if shape.cache_breakpoint else question.prefix},
             {"role": "user", "content": content},
         ],
         shape.limit_parameter: shape.max_output_tokens,
@@ -77,4 +78,11 @@ def request_body(question: Question, shape: RequestShape, content: str) -> dict[
         body["reasoning_effort"] = shape.reasoning_effort
     if shape.cache_key:
         body["prompt_cache_key"] = question.cache_key
+    if shape.cache_breakpoint:
+        body["prompt_cache_options"] = {"mode": "explicit"}
     return body
+
+
+def _marked(prefix: str) -> list[dict[str, Any]]:
+    """The prefix with its end marked for the cache. One below the provider's floor is not kept for all that."""
+    return [{"type": "text", "text": prefix, "prompt_cache_breakpoint": {"mode": "explicit"}}]

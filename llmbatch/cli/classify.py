@@ -9,6 +9,7 @@ import typer
 from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, watching
+from llmbatch.economy.prefix_plan import PrefixPolicy
 from llmbatch.events import LogFormat
 
 _INPUT_HELP = "Documents: .jsonl, .ndjson, .csv, .tsv, each also .gz; folders, quoted globs, or - for standard input."
@@ -33,6 +34,7 @@ def classify(
     max_output_tokens: shared.MaxOutputTokens = None,
     max_doc_tokens: shared.MaxDocTokens = None,
     truncate: shared.Truncate = None,
+    prefix: shared.Prefix = PrefixPolicy.AUTO,
     base_url: sending.BaseUrl = None,
     api_version: sending.ApiVersion = None,
     offline: sending.Offline = False,
@@ -78,7 +80,7 @@ def classify(
         out=out,
         task=prompt,
         choice=ModelChoice(
-            model, temperature, reasoning_effort, max_output_tokens, reasoning, max_doc_tokens, truncate
+            model, temperature, reasoning_effort, max_output_tokens, reasoning, max_doc_tokens, truncate, prefix
         ),
         sending=sending.sending_options(
             base_url=base_url,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmbatch import defaults
+from llmbatch.economy.prefix_plan import PrefixPolicy
 from llmbatch.rows import Truncation
 
 if TYPE_CHECKING:
@@ -194,6 +195,16 @@ ReuseMaxAge = Annotated[
         rich_help_panel=REUSE,
         help="Take no answer that is older.",
         show_default="any age",
+    ),
+]
+Prefix = Annotated[
+    PrefixPolicy,
+    typer.Option(
+        "--prefix",
+        envvar="LLMBATCH_PREFIX",
+        show_envvar=False,
+        rich_help_panel=TASK,
+        help="How much of the task's pool of examples is sent: what makes the run cheapest, none, or all.",
     ),
 ]
 Out = Annotated[

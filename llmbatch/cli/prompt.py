@@ -82,6 +82,15 @@ def render(
             "--reasoning", envvar="LLMBATCH_REASONING", show_envvar=False, help="As with classify --reasoning."
         ),
     ] = False,
+    pool: Annotated[
+        bool,
+        typer.Option(
+            "--pool",
+            envvar="LLMBATCH_PROMPT_POOL",
+            show_envvar=False,
+            help="With the pool's examples, as classify --prefix full sends them.",
+        ),
+    ] = False,
     prefix: Annotated[
         bool,
         typer.Option(
@@ -94,10 +103,13 @@ def render(
 ) -> None:
     """Print exactly what is sent for a document: the request's JSON body."""
     from llmbatch.caller.request import RequestEncoder
+    from llmbatch.economy.prefix_plan import PrefixPolicy
     from llmbatch.pipeline.plan import ModelChoice, make_plan
     from llmbatch.task.load import load_task
 
-    plan = make_plan(load_task(task), ModelChoice(model=model, reasoning=reasoning), offline=False)
+    policy = PrefixPolicy.FULL if pool else PrefixPolicy.MINIMAL
+    choice = ModelChoice(model=model, reasoning=reasoning, prefix=policy)
+    plan = make_plan(load_task(task), choice, offline=False)
     if prefix:
         sys.stdout.write(plan.question.prefix)
     else:

@@ -214,7 +214,7 @@ Price = Annotated[
     str | None,
     typer.Option(
         "--price",
-        metavar="IN,CACHED,OUT",
+        metavar="IN,CACHED,OUT[,WRITE]",
         envvar="LLMBATCH_PRICE",
         show_envvar=False,
         rich_help_panel=SENDING,

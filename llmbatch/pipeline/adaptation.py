@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from llmbatch.caller.failures import Failure
-from llmbatch.caller.profile import RequestShape, adapted
+from llmbatch.caller.shape import RequestShape, adapted
 from llmbatch.events import Event, RequestAdapted
 from llmbatch.redact import Redactor
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from llmbatch.caller.completion import Completion
-from llmbatch.caller.profile import RequestShape
+from llmbatch.caller.shape import RequestShape
 from llmbatch.pipeline.plan import Plan
 from llmbatch.prices import PriceBook, Usage
 

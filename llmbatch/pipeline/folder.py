@@ -13,6 +13,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import llmbatch
+from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import UsageError
 from llmbatch.files import replacing
 from llmbatch.jsonlines import dump_line
@@ -119,6 +120,8 @@ class RunRecord(BaseModel):
     prompt: str
     model: str
     prefix_tokens: int
+    prefix: PrefixPlan | None = None
+    """What went into the prefix, so that the run goes on with the same however many rows it has by then."""
     review_below: float
     keep: tuple[str, ...] | None = None
     sample: Sample = Sample()

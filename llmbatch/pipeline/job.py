@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from llmbatch.caller.completion import Completion
 from llmbatch.caller.failures import Billed, Failure
-from llmbatch.caller.profile import RequestShape
 from llmbatch.caller.retry import Attempts
+from llmbatch.caller.shape import RequestShape
 from llmbatch.ledger.line import FAILED, OK, REVIEW, LedgerLine, Retry, RowError
 from llmbatch.parser import Answer
 from llmbatch.pipeline.bill import Bill

@@ -7,9 +7,12 @@ from typing import Any
 import orjson
 
 from llmbatch import defaults
-from llmbatch.caller.profile import RequestShape, initial_shape
 from llmbatch.caller.request import Question
+from llmbatch.caller.shape import RequestShape, initial_shape
+from llmbatch.economy.prefix_plan import PrefixPlan, PrefixPolicy, PrefixTerms, plan_prefix
 from llmbatch.pipeline.limit import DocumentLimit
+from llmbatch.prices import Price
+from llmbatch.profiles import profile_of
 from llmbatch.rows import Truncation
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Task
@@ -37,6 +40,8 @@ class ModelChoice:
     """Tokens that a document may have; None leaves it to the model's window."""
     truncate: Truncation | None = None
     """How a longer document is cut; None lets it fail."""
+    prefix: PrefixPolicy = PrefixPolicy.AUTO
+    """How much of the task's pool of examples goes into the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +56,15 @@ class Plan:
     """Fingerprint of the prompt: prefix and schema."""
     fingerprint: str
     """Fingerprint of all that an answer depends on: prompt, model, parameters."""
-    prefix_tokens: int
+    prefix: PrefixPlan
     offline: bool
     choice: ModelChoice
     limit: DocumentLimit = DocumentLimit()
+
+    @property
+    def prefix_tokens(self) -> int:
+        """Tokens of the stable prefix."""
+        return self.prefix.tokens
 
     def key(self, text: str) -> str:
         """The key of a row with this text. Of a text that is too long, only what is asked about counts."""
@@ -67,19 +77,40 @@ class Plan:
         return digest.hexdigest()
 
 
-def make_plan(loaded: LoadedTask, choice: ModelChoice, *, offline: bool) -> Plan:
+def asked_model(task: Task, choice: ModelChoice) -> str:
+    """The model to ask: the user's, the task's, or the default one."""
+    return choice.model or task.model.name or defaults.MODEL
+
+
+def make_plan(
+    loaded: LoadedTask,
+    choice: ModelChoice,
+    *,
+    offline: bool,
+    price: Price | None = None,
+    rows: int | None = None,
+    pool_examples: int | None = None,
+) -> Plan:
     """The plan of a task and a model.
 
     Args:
         loaded: the task file.
         choice: the user's wishes; the task file's fill the gaps.
         offline: answers of the offline endpoint are never taken for a model's, so their keys differ.
+        price: the model's, where it is known; what goes into the prefix depends on it if the task has a pool.
+        rows: how many will be asked, likewise; None for a stream without a known end.
+        pool_examples: how many of the pool's examples an earlier session asked with; None to decide anew.
     """
     task = loaded.task
-    model = choice.model or task.model.name or defaults.MODEL
-    prefix = build_prefix(task, reasoning=choice.reasoning)
+    model = asked_model(task, choice)
+    prefixes = [
+        build_prefix(task, pool_examples=taken, reasoning=choice.reasoning) for taken in range(len(task.pool) + 1)
+    ]
+    sizes, answer_tokens = _counted(prefixes, task)
+    terms = PrefixTerms(profile_of(model).caching, price, rows)
+    prefix_plan = plan_prefix(sizes, choice.prefix, terms, standing=pool_examples)
+    prefix = prefixes[prefix_plan.pool_examples]
     schema = task.answer_schema(reasoning=choice.reasoning)
-    prefix_tokens, answer_tokens = _counted(prefix, task)
     ceiling = _answer_ceiling(answer_tokens, reasoning=choice.reasoning)
     shape = initial_shape(
         model,
@@ -103,7 +134,7 @@ def make_plan(loaded: LoadedTask, choice: ModelChoice, *, offline: bool) -> Plan
         shape=shape,
         prompt=prompt,
         fingerprint=_hash(asked, 16),
-        prefix_tokens=prefix_tokens,
+        prefix=prefix_plan,
         offline=offline,
         choice=choice,
         limit=_document_limit(choice),
@@ -116,11 +147,11 @@ def _document_limit(choice: ModelChoice) -> DocumentLimit:
     return DocumentLimit(cut=choice.truncate)
 
 
-def _counted(prefix: str, task: Task) -> tuple[int, int]:
-    """Tokens of the prefix, and of the longest answer that the task allows."""
+def _counted(prefixes: list[str], task: Task) -> tuple[list[int], int]:
+    """Tokens of each prefix, and of the longest answer that the task allows."""
     answers = [orjson.dumps({"category": name, "confidence": 0.123}).decode() for name in task.label_names]
-    prefix_tokens, *answer_tokens = kept_counts([prefix, *answers])
-    return prefix_tokens, max(answer_tokens)
+    counts = kept_counts([*prefixes, *answers])
+    return counts[: len(prefixes)], max(counts[len(prefixes) :])
 
 
 def _answer_ceiling(longest: int, *, reasoning: bool) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from llmbatch import defaults
 from llmbatch.caller.client import Endpoint, resolve_endpoint
 from llmbatch.decisions import DecisionLog
+from llmbatch.economy.prefix_plan import PrefixPolicy
 from llmbatch.errors import UsageError
 from llmbatch.events import LedgerTorn
 from llmbatch.ledger.line import FAILED, LedgerLine
@@ -19,10 +20,11 @@ from llmbatch.observer import Observer
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, new_run_id, now_text
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
-from llmbatch.pipeline.plan import Plan, make_plan
+from llmbatch.pipeline.plan import Plan, asked_model, make_plan
 from llmbatch.pipeline.report import summarise
 from llmbatch.pipeline.session import Session, SessionPlan
 from llmbatch.pipeline.tally import Expenses
+from llmbatch.prices import PriceBook
 from llmbatch.summary import RowCounts, Summary
 from llmbatch.task.load import LoadedTask, load_task
 from llmbatch.views import ViewCounts, ViewOptions, count_views, make_views
@@ -36,13 +38,14 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
         FolderBusy: another process works on the folder.
     """
     loaded = load_task(options.task)
-    plan = make_plan(loaded, options.choice, offline=options.sending.offline)
-    endpoint = _endpoint(options.sending, plan)
+    endpoint = _endpoint(options.sending, asked_model(loaded.task, options.choice))
     folder = RunFolder.for_inputs(options.inputs, options.out)
     source = RunInput.first_read(options.inputs, options.reading, folder)
+    standing = load_record(folder) if folder.run_json.exists() else None
+    plan = _plan(loaded, options, endpoint, source, standing)
     with folder.created(), locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
         session_plan = SessionPlan(
-            record=_new_record(folder, source, plan, options, endpoint),
+            record=_new_record(source, plan, options, endpoint, standing),
             plan=plan,
             asked=plan,
             endpoint=endpoint,
@@ -72,8 +75,9 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
     plan = recorded_plan(record)
     asked, choice = plan, options.applied_to(record.choice)
     if choice != record.choice:
-        asked = make_plan(_recorded_task(record), choice, offline=sending.offline)
-    endpoint = _endpoint(sending, asked)
+        taken = plan.prefix.pool_examples
+        asked = make_plan(_recorded_task(record), choice, offline=sending.offline, pool_examples=taken)
+    endpoint = _endpoint(sending, asked.question.model)
     source = RunInput.again(record.inputs, record.reader, folder)
     with locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
 
@@ -153,11 +157,26 @@ def _counted_last(totals: Mapping[str, Any]) -> ViewCounts:
     return ViewCounts(RowCounts(**totals["rows"]), labels, failures, answered_by, {}, totals["flags"])
 
 
+def _plan(
+    loaded: LoadedTask, options: RunOptions, endpoint: Endpoint | None, source: RunInput, standing: RunRecord | None
+) -> Plan:
+    """The plan of a run. One that stands goes on with the prefix that it has, so that appended rows undo none."""
+    choice, offline = options.choice, options.sending.offline
+    if choice.prefix is not PrefixPolicy.AUTO or not loaded.task.pool:
+        return make_plan(loaded, choice, offline=offline)
+    if standing is not None and standing.prefix is not None:
+        plan = make_plan(loaded, choice, offline=offline, pool_examples=standing.prefix.pool_examples)
+        if plan.fingerprint == standing.fingerprint:
+            return plan
+    prices = PriceBook(None if endpoint is None else endpoint.base_url, options.sending.price)
+    price = prices.price(asked_model(loaded.task, choice))
+    return make_plan(loaded, choice, offline=offline, price=price, rows=source.count())
+
+
 def _new_record(
-    folder: RunFolder, source: RunInput, plan: Plan, options: RunOptions, endpoint: Endpoint | None
+    source: RunInput, plan: Plan, options: RunOptions, endpoint: Endpoint | None, standing: RunRecord | None
 ) -> RunRecord:
     """The record of this run; what a folder that stands knows of killed sessions is kept."""
-    standing = load_record(folder) if folder.run_json.exists() else None
     review_below = options.review_below if options.review_below is not None else plan.task.model.review_below
     return RunRecord(
         run_id=standing.run_id if standing else new_run_id(),
@@ -174,6 +193,7 @@ def _new_record(
         prompt=plan.prompt,
         model=plan.question.model,
         prefix_tokens=plan.prefix_tokens,
+        prefix=plan.prefix,
         review_below=defaults.REVIEW_BELOW if review_below is None else review_below,
         keep=options.keep,
         sample=options.sample,
@@ -187,7 +207,8 @@ def recorded_plan(record: RunRecord) -> Plan:
     Raises:
         UsageError: this version would ask in another way.
     """
-    plan = make_plan(_recorded_task(record), record.choice, offline=record.offline)
+    taken = record.prefix.pool_examples if record.prefix else 0
+    plan = make_plan(_recorded_task(record), record.choice, offline=record.offline, pool_examples=taken)
     if plan.fingerprint != record.fingerprint:
         raise UsageError(
             f"this llmbatch asks differently than {record.llmbatch}, which made the run",
@@ -210,8 +231,8 @@ def _is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review_bel
     return not options.only or (line.error is not None and line.error.kind in options.only)
 
 
-def _endpoint(sending: Sending, plan: Plan) -> Endpoint | None:
+def _endpoint(sending: Sending, model: str) -> Endpoint | None:
     """Where to send, or None for the offline endpoint. Checked before anything is touched."""
     if sending.offline:
         return None
-    return resolve_endpoint(sending.base_url, sending.api_version, model=plan.question.model)
+    return resolve_endpoint(sending.base_url, sending.api_version, model=model)

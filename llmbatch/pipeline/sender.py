@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from llmbatch.caller.client import Caller
 from llmbatch.caller.completion import Completion
 from llmbatch.caller.failures import Billed, RequestFailedError
-from llmbatch.caller.profile import RequestShape
 from llmbatch.caller.request import RequestEncoder
+from llmbatch.caller.shape import RequestShape
 from llmbatch.ledger.sent import Sent, SentLog
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.bill import Biller

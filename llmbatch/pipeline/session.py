@@ -15,7 +15,15 @@ from llmbatch.caller.client import Endpoint
 from llmbatch.caller.sdk import load_sdk
 from llmbatch.decisions import DecisionLog
 from llmbatch.errors import ComeBackLater, ExitCode, Interrupted, LLMBatchError, StorageFailed, UsageError
-from llmbatch.events import FieldsChosen, LedgerSalvaged, LedgerTorn, PossiblyBilledFound, RunStopping, SignalReceived
+from llmbatch.events import (
+    FieldsChosen,
+    LedgerSalvaged,
+    LedgerTorn,
+    PossiblyBilledFound,
+    PrefixPlanned,
+    RunStopping,
+    SignalReceived,
+)
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.recover import cut_torn_tail, salvage
@@ -90,6 +98,8 @@ class Session:
             Exception: a bug, after everything was brought to its end in order.
         """
         self._observer.started(self._introduction())
+        prefix = self._plan.asked.prefix
+        self._observer.tell(PrefixPlanned(prefix.tokens, prefix.cached_tokens, prefix.pool_examples, prefix.why))
         ledger = self._open_ledger()
         try:
             reason = self._ask(ledger)
@@ -159,7 +169,7 @@ class Session:
 
     async def _work(self, ledger: Ledger, endpoint: Endpoint) -> Exception | None:
         stop, sending = Stop(), self._plan.sending
-        prices = PriceBook(None if endpoint.on_loopback else endpoint.base_url, sending.price)
+        prices = PriceBook(None if self._plan.endpoint is None else endpoint.base_url, sending.price)
         model = self._plan.asked.question.model
         if sending.max_cost_nusd is not None and prices.price(model) is None:
             return UsageError(

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from llmbatch.task.prefix import CACHE_FLOOR_TOKENS
+from llmbatch.profiles import AUTOMATIC_CACHING
 
 _STEP_TOKENS = 128
 _ENTRIES = 1_000
@@ -33,7 +33,7 @@ class PromptCache:
 
     def look_up(self, key: Hashable, tokens: int) -> CacheUse:
         """How much of a prefix of so many tokens is cached: all of it in whole steps, or nothing."""
-        cachable = tokens - tokens % _STEP_TOKENS if tokens >= CACHE_FLOOR_TOKENS else 0
+        cachable = tokens - tokens % _STEP_TOKENS if tokens >= AUTOMATIC_CACHING.floor_tokens else 0
         if self._is_fresh(key):
             return CacheUse(key, cachable, 0)
         return CacheUse(key, 0, cachable)

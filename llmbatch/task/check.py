@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
+from llmbatch.profiles import AUTOMATIC_CACHING, profile_of
 from llmbatch.task.model import Task, folded
-from llmbatch.task.prefix import CACHE_FLOOR_TOKENS, build_prefix
+from llmbatch.task.prefix import build_prefix
 from llmbatch.tokens import count_tokens
 
 Level = Literal["error", "warning", "note"]
@@ -75,10 +76,10 @@ def check_task(task: Task, *, model: str | None) -> tuple[Finding, ...]:
 
 def _check_repeats(task: Task) -> Iterator[Finding]:
     numbers: dict[str, list[int]] = {}
-    for number, example in enumerate(task.examples, start=1):
+    for number, example in enumerate((*task.examples, *task.pool), start=1):
         numbers.setdefault(" ".join(example.text.split()).casefold(), []).append(number)
     for same in (same for same in numbers.values() if len(same) > 1):
-        labels = dict.fromkeys(task.examples[number - 1].label for number in same)
+        labels = dict.fromkeys((*task.examples, *task.pool)[number - 1].label for number in same)
         which = f"examples {', '.join(map(str, same))} have the same text"
         if len(labels) > 1:
             yield Finding("error", "contradicting-examples", f"{which} and different labels: {_listed(labels)}")
@@ -170,7 +171,7 @@ def _check_instructions(task: Task) -> Iterator[Finding]:
 
 
 def _check_markup(task: Task) -> Iterator[Finding]:
-    texts = (task.instructions, *(example.text for example in task.examples))
+    texts = (task.instructions, *(example.text for example in (*task.examples, *task.pool)))
     if marks := _found(_MARKUP, texts):
         yield Finding(
             "warning",
@@ -205,18 +206,21 @@ def _check_size(task: Task, model: str | None) -> Iterator[Finding]:
     without_examples = task.model_copy(update={"examples": ()})
     without_labels = without_examples.model_copy(update={"labels": ()})
     total, unshown, rest = (count_tokens(build_prefix(t)) for t in (task, without_examples, without_labels))
-    if total < CACHE_FLOOR_TOKENS:
+    with_pool = count_tokens(build_prefix(task, pool_examples=len(task.pool))) if task.pool else total
+    floor = ((profile_of(model).caching if model else None) or AUTOMATIC_CACHING).floor_tokens
+    if with_pool < floor:
         yield Finding(
             "warning",
             "short-prefix",
-            f"the prefix has {total:,} tokens, {CACHE_FLOOR_TOKENS - total:,} short of the "
-            f"{CACHE_FLOOR_TOKENS:,} from which on the provider caches it: every row pays for it in full. "
-            "Describe the borders between labels, or add examples",
+            f"the prefix has {with_pool:,} tokens, {floor - with_pool:,} short of the {floor:,} from which on the "
+            "provider caches it: every row pays for it in full. Describe the borders between labels, or add examples",
         )
     message = (
         f"the prefix has {total:,} tokens: {(unshown - rest) / total:.0%} labels, "
         f"{(total - unshown) / total:.0%} examples, {rest / total:.0%} rules and instructions"
     )
+    if task.pool:
+        message += f"; {with_pool:,} with all of the pool"
     if model is not None and not _COUNTED_EXACTLY.match(model.rpartition("/")[2]):
         message += f" (counted as for OpenAI's models since GPT-4o; {model} may count otherwise)"
     yield Finding("note", "prefix-size", message)

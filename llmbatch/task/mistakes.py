@@ -15,7 +15,12 @@ from pydantic_core import ErrorDetails
 from llmbatch.errors import UsageError
 from llmbatch.task.model import Example, Label, ModelDefaults, Task, folded
 
-_PARTS: Mapping[str, type[BaseModel]] = {"labels": Label, "examples": Example, "model": ModelDefaults}
+_PARTS: Mapping[str, type[BaseModel]] = {
+    "labels": Label,
+    "examples": Example,
+    "pool": Example,
+    "model": ModelDefaults,
+}
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (str, "text"),
     (bool, "true or false"),
@@ -80,10 +85,12 @@ def _hint(found: ErrorDetails, location: Location, data: Mapping[str, Any]) -> s
     if found["type"] == "extra_forbidden":
         return _unknown_field_hint(location)
     match location:
-        case ("labels" | "examples" as part,) | ("labels" | "examples" as part, int()) if found["loc"]:
+        case ("labels" | "examples" | "pool" as part,) | ("labels" | "examples" | "pool" as part, int()) if found[
+            "loc"
+        ]:
             return f"Each of them is a section of its own, which starts with the line [[{part}]]."
-        case ("examples", int(number), "label") if found["type"] == "value_error":
-            return _unknown_label_hint(data["examples"][number]["label"], data)
+        case ("examples" | "pool" as part, int(number), "label") if found["type"] == "value_error":
+            return _unknown_label_hint(data[part][number]["label"], data)
     return None
 
 
@@ -113,8 +120,11 @@ def _culprit(data: Mapping[str, Any]) -> Location:
             if not folded(spelling) or owners.setdefault(folded(spelling), number) != number:
                 return ("labels", number)
     names = {label["name"] for label in data["labels"]}
-    numbers = (n for n, example in enumerate(data.get("examples", ())) if example["label"] not in names)
-    return next((("examples", number, "label") for number in numbers), ())
+    for part in ("examples", "pool"):
+        for number, example in enumerate(data.get(part, ())):
+            if example["label"] not in names:
+                return (part, number, "label")
+    return ()
 
 
 def _path(location: Location) -> str:
@@ -143,7 +153,7 @@ def _line_of(location: Location, text: str, data: Mapping[str, Any]) -> int | No
     """The line (1-based) of a field, or of its section; None where the layout leaves it open."""
     lines = text.split("\n")
     match location:
-        case ("labels" | "examples" as part, int(number), *rest):
+        case ("labels" | "examples" | "pool" as part, int(number), *rest):
             starts = list(_matching(lines, rf"\[\[\s*{part}\s*\]\]"))
             if len(starts) != len(data[part]):  # an inline list, or such a line inside a text
                 return None

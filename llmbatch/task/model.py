@@ -50,6 +50,8 @@ class Task(_Part):
     instructions: str = ""
     labels: Annotated[tuple[Label, ...], Field(min_length=2)]
     examples: tuple[Example, ...] = ()
+    pool: tuple[Example, ...] = ()
+    """Further examples, the most useful first: they go into the prompt where that makes a run cheaper."""
     model: ModelDefaults = ModelDefaults()
 
     @model_validator(mode="after")
@@ -69,9 +71,10 @@ class Task(_Part):
     @model_validator(mode="after")
     def _examples_use_the_labels(self) -> Self:
         names = set(self.label_names)
-        for number, example in enumerate(self.examples, start=1):
-            if example.label not in names:
-                raise ValueError(f"example {number} has the label {example.label!r}, which the task does not list")
+        for kind, examples in (("example", self.examples), ("pool example", self.pool)):
+            for number, example in enumerate(examples, start=1):
+                if example.label not in names:
+                    raise ValueError(f"{kind} {number} has the label {example.label!r}, which the task does not list")
         return self
 
     @property

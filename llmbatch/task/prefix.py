@@ -1,8 +1,7 @@
 """The prompt: a stable prefix that the provider can cache, then one document.
 
-The prefix is a function of the task alone: byte for byte the same for every row of a plan, in a message of
-its own, before anything that varies. Providers cache prefixes of 1,024 tokens and more
-(OpenAI, "Prompt caching"), so that a task past that floor pays the cached price from its second row on.
+The prefix is a function of the task and of how many of its pool's examples are taken, nothing else: byte for byte the
+same for every row of a plan, in a message of its own, before anything that varies.
 """
 
 from typing import TYPE_CHECKING
@@ -11,8 +10,6 @@ import orjson
 
 if TYPE_CHECKING:  # the simulator knows the prompt's form by this module, and starts quicker without pydantic
     from llmbatch.task.model import Example, Task
-
-CACHE_FLOOR_TOKENS = 1024
 
 _ROLE = """\
 You label documents. You are given one document at a time, and you answer with exactly one label for it.
@@ -40,19 +37,20 @@ _CONTRACT_FIELDS = {
 _DOCUMENT_OPEN, _DOCUMENT_CLOSE = "<document>", "</document>"
 
 
-def build_prefix(task: "Task", *, reasoning: bool = False) -> str:
+def build_prefix(task: "Task", *, pool_examples: int = 0, reasoning: bool = False) -> str:
     """The system message of every request: role, rules, labels, examples, output contract.
 
     Args:
         task: what to label by.
+        pool_examples: how many of the pool's examples follow the task's own, counted from the pool's beginning.
         reasoning: whether answers carry a short rationale.
     """
     sections = [_ROLE]
     if task.instructions.strip():
         sections.append(f"# Task\n{task.instructions.strip()}\n")
     sections.append(_labels_section(task))
-    if task.examples:
-        sections.append(_examples_section(task.examples, reasoning=reasoning))
+    if examples := (*task.examples, *task.pool[:pool_examples]):
+        sections.append(_examples_section(examples, reasoning=reasoning))
     sections.append(_CONTRACT + _CONTRACT_FIELDS[reasoning])
     return "\n".join(sections)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from llmbatch.caller.profile import OutputMode, RequestShape, adapted, initial_shape
+from llmbatch.caller.shape import RequestShape, adapted, initial_shape
+from llmbatch.profiles import OutputMode
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.caller.profile import OutputMode, RequestShape, initial_shape
 from llmbatch.caller.request import Question, RequestEncoder, request_body
+from llmbatch.caller.shape import RequestShape, initial_shape
+from llmbatch.profiles import OutputMode
 from llmbatch.task.model import Label, Task
 from llmbatch.task.prefix import build_document, build_prefix
 

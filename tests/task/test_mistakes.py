@@ -60,7 +60,7 @@ CASES = {
     "field from nowhere": (
         'name = "t"\ncolour = "x"\n' + LABELS,
         "t.toml:2: unknown field colour",
-        "The fields here are name, instructions, labels, examples, model.",
+        "The fields here are name, instructions, labels, examples, pool, model.",
     ),
     "misspelt field of a label": (
         'name = "t"\n' + LABELS + 'descripton = "x"',

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from llmbatch.profiles import AUTOMATIC_CACHING
 from llmbatch.task.check import check_task
 from llmbatch.task.load import load_task, packaged_tasks, parse_task
-from llmbatch.task.prefix import CACHE_FLOOR_TOKENS, build_prefix
+from llmbatch.task.prefix import build_prefix
 from llmbatch.tokens import count_tokens
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +43,7 @@ def test_a_packaged_task_passes_the_lint(name: str) -> None:
 
 @every_task
 def test_a_packaged_task_can_be_cached_by_the_provider(name: str) -> None:
-    assert count_tokens(build_prefix(load_task(name).task)) >= CACHE_FLOOR_TOKENS
+    assert count_tokens(build_prefix(load_task(name).task)) >= AUTOMATIC_CACHING.floor_tokens
 
 
 @every_task

@@ -1,17 +1,9 @@
-"""What a model takes, by its name, and what to try next when an endpoint refuses a parameter."""
+"""The parameters of a request that differ from model to model, and what to try next when one is refused."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-
-class OutputMode(StrEnum):
-    """How the answer's form is asked for, from the tightest to the loosest."""
-
-    JSON_SCHEMA = "json_schema"
-    JSON_OBJECT = "json_object"
-    TEXT = "text"
+from llmbatch.profiles import OutputMode, profile_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +17,8 @@ class RequestShape:
     reasoning_effort: str | None = None
     cache_key: bool = False
     """Send `prompt_cache_key`, so that a plan's requests meet on the same cache."""
+    cache_breakpoint: bool = False
+    """Mark the prefix's end, and let nothing beyond it be written to the cache (`prompt_cache_options`)."""
 
 
 # Effort levels from the cheapest up; a model that refuses one is asked for the next (OpenAI, "Reasoning").
@@ -33,26 +27,6 @@ _EFFORTS = ("none", "minimal", "low")
 # Tokens that thinking may take at each effort before the answer starts, on top of the answer's own ceiling.
 _THINKING_ROOM = {"none": 0, "minimal": 128, "low": 2048}
 _UNBOUNDED_THINKING_ROOM = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class _Family:
-    pattern: re.Pattern[str]
-    limit_parameter: str
-    reasoning_effort: str | None
-    temperature: float | None
-    cache_key: bool
-
-
-# First match wins. Names after the last slash, so that a router's prefix (openai/...) does not matter.
-_FAMILIES = (
-    _Family(re.compile(r"gpt-[5-9][\d.]*-chat"), "max_completion_tokens", None, None, cache_key=True),
-    _Family(re.compile(r"gpt-(5\.\d|[6-9])"), "max_completion_tokens", "none", None, cache_key=True),
-    _Family(re.compile(r"gpt-5"), "max_completion_tokens", "minimal", None, cache_key=True),
-    _Family(re.compile(r"o\d"), "max_completion_tokens", "low", None, cache_key=True),
-    _Family(re.compile(r"(chatgpt-)?gpt-4(o|\.\d)"), "max_completion_tokens", None, 0.0, cache_key=True),
-)
-_UNKNOWN = _Family(re.compile(""), "max_tokens", None, 0.0, cache_key=False)
 
 
 def initial_shape(
@@ -67,19 +41,20 @@ def initial_shape(
     Args:
         model: its name as asked for.
         answer_tokens: the ceiling of the visible answer.
-        temperature: the user's wish; None leaves it to the family (0 where it may be set).
-        reasoning_effort: the user's wish; None takes the lowest that the family is known to take.
+        temperature: the user's wish; None leaves it to the model's profile (0 where it may be set).
+        reasoning_effort: the user's wish; None takes the lowest that the model is known to take.
     """
-    bare = model.rsplit("/", 1)[-1].lower()
-    family = next((f for f in _FAMILIES if f.pattern.match(bare)), _UNKNOWN)
-    effort = reasoning_effort if reasoning_effort is not None else family.reasoning_effort
+    profile = profile_of(model)
+    effort = reasoning_effort if reasoning_effort is not None else profile.reasoning_effort
     room = 0 if effort is None else _THINKING_ROOM.get(effort, _UNBOUNDED_THINKING_ROOM)
     return RequestShape(
-        limit_parameter=family.limit_parameter,
+        output=profile.output,
+        limit_parameter=profile.limit_parameter,
         max_output_tokens=answer_tokens + room,
-        temperature=temperature if temperature is not None else family.temperature,
+        temperature=temperature if temperature is not None else profile.temperature,
         reasoning_effort=effort,
-        cache_key=family.cache_key,
+        cache_key=profile.cache_key,
+        cache_breakpoint=profile.caching is not None and profile.caching.breakpoints,
     )
 
 
@@ -124,6 +99,10 @@ def _no_temperature(shape: RequestShape) -> RequestShape | None:
     return None if shape.temperature is None else replace(shape, temperature=None)
 
 
+def _no_breakpoint(shape: RequestShape) -> RequestShape | None:
+    return replace(shape, cache_breakpoint=False) if shape.cache_breakpoint else None
+
+
 def _no_cache_key(shape: RequestShape) -> RequestShape | None:
     return replace(shape, cache_key=False) if shape.cache_key else None
 
@@ -132,6 +111,7 @@ _FALLBACKS: tuple[tuple[tuple[str, ...], Callable[[RequestShape], RequestShape |
     (("max_tokens", "max_completion_tokens"), _other_limit),
     (("reasoning_effort", "reasoning.effort", "reasoning effort"), _higher_effort),
     (("temperature",), _no_temperature),
+    (("prompt_cache_breakpoint", "prompt_cache_options"), _no_breakpoint),
     (("prompt_cache_key",), _no_cache_key),
     (("response_format", "json_schema", "json_object", "structured output", "guided"), _looser_output),
 )
