@@ -64,6 +64,7 @@ def classify(
     quiet: shared.Quiet = False,
     log_format: watching.LogFormat = LogFormat.text,
     log_file: watching.LogFile = None,
+    metrics_file: watching.MetricsFile = None,
     otel: watching.Otel = False,
 ) -> None:
     """Label documents. Run it again to go on where it stood and to retry what failed."""
@@ -113,7 +114,7 @@ def classify(
         salvage=salvage,
         command=shlex.join(["llmbatch", *sys.argv[1:]]),
     )
-    watching_options = WatchOptions(quiet, log_format, log_file, otel=otel)
+    watching_options = WatchOptions(quiet, log_format, log_file, metrics_file, otel=otel)
     with watch(watching_options) as observer:
         summary = classify_run(options, observer)
     present(summary, json=json, watching=watching_options)

@@ -72,6 +72,7 @@ def retry(
     quiet: shared.Quiet = False,
     log_format: watching.LogFormat = LogFormat.text,
     log_file: watching.LogFile = None,
+    metrics_file: watching.MetricsFile = None,
     otel: watching.Otel = False,
 ) -> None:
     """Ask again about a run folder's failed rows, and nothing else."""
@@ -110,7 +111,7 @@ def retry(
         max_failed=parse_tolerance(max_failed),
         salvage=salvage,
     )
-    watching_options = WatchOptions(quiet, log_format, log_file, otel=otel)
+    watching_options = WatchOptions(quiet, log_format, log_file, metrics_file, otel=otel)
     with watch(watching_options) as observer:
         summary = retry_run(run, options, observer)
     present(summary, json=json, watching=watching_options)

@@ -28,6 +28,16 @@ LogFile = Annotated[
         help="Append the log to this file too; as JSON where its name ends in .jsonl.",
     ),
 ]
+MetricsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics-file",
+        envvar="LLMBATCH_METRICS_FILE",
+        show_envvar=False,
+        rich_help_panel=SCREEN,
+        help="Write figures for the textfile collector of Prometheus' node exporter: DIR/NAME.prom.",
+    ),
+]
 Otel = Annotated[
     bool,
     typer.Option(

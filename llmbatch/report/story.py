@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from llmbatch.latency import Latencies
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.report.buckets import Buckets
-from llmbatch.report.latency import Latencies
 
 CONFIDENCE_BINS = 20
 _SEGMENTS = 32

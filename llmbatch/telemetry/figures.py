@@ -3,6 +3,7 @@
 from collections import Counter
 
 from llmbatch.ledger.line import LedgerLine
+from llmbatch.money import to_usd
 from llmbatch.prices import Usage
 from llmbatch.progress import Progress
 
@@ -18,12 +19,18 @@ class Figures:
         """By how they could be read; those that were asked again are among the retries."""
         self.requests = 0
         self.usage = Usage()
-        self.cost_nusd = 0
+        self.cost_nusd: int | None = 0
+        """None from the first answer on whose price is not known."""
         self.possibly_billed_nusd = 0
         self.latency_s = 0.0
         """Sum over the rows that were asked about."""
         self.asked = 0
         self.progress = Progress()
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What answers cost, US dollars; None where a price is not known."""
+        return None if self.cost_nusd is None else to_usd(self.cost_nusd)
 
     def add(self, line: LedgerLine) -> None:
         """Count a row."""
@@ -34,7 +41,10 @@ class Figures:
         self.latency_s += line.latency_s
         self.requests += line.attempts
         self.usage += line.usage
-        self.cost_nusd += line.cost_nusd or 0
+        if line.cost_nusd is None or self.cost_nusd is None:
+            self.cost_nusd = None
+        else:
+            self.cost_nusd += line.cost_nusd
         self.possibly_billed_nusd += line.possibly_billed_nusd
         for retry in line.retries:
             self.retries[retry.error] += 1

@@ -68,7 +68,7 @@ class RunMetrics:
         yield "llmbatch.answers", "{answer}", "Answers, by how they could be read.", by(names.PARSE, figures.answers)
         cached = one(lambda: figures.usage.cached_input_tokens)
         yield "llmbatch.cached_input_tokens", "{token}", "Input tokens from the provider's cache.", cached
-        yield "llmbatch.cost", "{USD}", "What answers cost.", one(lambda: to_usd(figures.cost_nusd))
+        yield "llmbatch.cost", "{USD}", "What answers cost.", one(lambda: figures.cost_usd)
         at_most = one(lambda: to_usd(figures.possibly_billed_nusd))
         yield "llmbatch.possibly_billed", "{USD}", "What may have been billed without an answer, at most.", at_most
 

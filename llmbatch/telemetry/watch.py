@@ -14,6 +14,7 @@ from llmbatch.observer import Observer, Observers
 from llmbatch.screen import make_screen
 from llmbatch.screen.logfile import LogFile
 from llmbatch.telemetry.jsonlog import JsonLog, JsonScreen
+from llmbatch.telemetry.textfile import MetricsFile
 
 _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 
@@ -26,6 +27,7 @@ class WatchOptions:
     log_format: LogFormat = LogFormat.text
     log_file: Path | None = None
     """Appended to; as JSON where its name says so, else as `log_format`."""
+    metrics_file: Path | None = None
     otel: bool = False
     """Send traces and metrics where the `OTEL_*` variables say."""
 
@@ -56,11 +58,14 @@ def _files(options: WatchOptions) -> list[Observer]:
 
 
 def _telemetry(options: WatchOptions, tell: Callable[[Event], None]) -> list[Observer]:
+    observers: list[Observer] = []
+    if options.metrics_file is not None:
+        observers.append(MetricsFile(options.metrics_file))
     if not options.otel:
-        return []
+        return observers
     with extra("otel", needed_by="--otel"):
         from llmbatch.telemetry.otel import OpenTelemetry  # noqa: PLC0415 - heavy, and an extra
-    return [OpenTelemetry(tell)]
+    return [*observers, OpenTelemetry(tell)]
 
 
 def _opened(path: Path) -> TextIO:

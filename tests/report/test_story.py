@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmbatch.latency import Latencies
 from llmbatch.ledger.line import LedgerLine, RowError
 from llmbatch.report.attention import MOST_IN_REVIEW, MOST_OF_A_KIND, Attention
 from llmbatch.report.buckets import Buckets
-from llmbatch.report.latency import Latencies
 from llmbatch.report.panels import course
 from llmbatch.report.story import Story
 from llmbatch.rows import Place, Rejection, Row

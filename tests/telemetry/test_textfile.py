@@ -1,0 +1,110 @@
+"""The metrics file, as Prometheus' own client reads it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from llmbatch.errors import UsageError
+from llmbatch.progress import Progress
+from llmbatch.telemetry.exposition import exposition, gauge
+from llmbatch.telemetry.textfile import MetricsFile
+from tests.e2e.program import REPOSITORY
+from tests.screen.test_screens import TROUBLED, summary
+from tests.telemetry.test_jsonlog import RUN
+from tests.telemetry.test_otel import FAILED
+
+DOCUMENTED = (REPOSITORY / "docs" / "observability.md").read_text()
+
+
+def read(path: Path) -> dict[tuple[str, ...], float]:
+    """Samples by name and label values."""
+    families = list(text_string_to_metric_families(path.read_text()))
+    return {
+        (sample.name.removeprefix("llmbatch_run_"), *sample.labels.values()): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_a_session_s_figures_stand_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "nightly.prom"
+    with MetricsFile(path, clock=lambda: 1_800_000_000.0) as metrics:
+        metrics.started(RUN)
+        metrics.row(FAILED)
+        metrics.update(Progress(total=10, done=4, failed=1, elapsed_s=0.5))
+        under_way = read(path)
+        metrics.ended(summary())
+    assert (under_way["rows", "nightly", "undone"], under_way["under_way", "nightly"]) == (6, 1)
+    assert ("exit_code", "nightly") not in under_way
+    found = read(path)
+    assert found["rows", "nightly", "review"] == 10
+    assert found["failures", "nightly", "invalid"] == 1
+    assert found["retries", "nightly", "timeout"] == 1
+    assert found["tokens", "nightly", "cached_input"] == 80
+    assert found["cost_usd", "nightly"] == 0.000002
+    assert found["latency_seconds_sum", "nightly"] == 31
+    assert found["latency_seconds", "nightly", "0.5"] == pytest.approx(31, rel=0.1)
+    assert found["last_success_timestamp_seconds", "nightly"] == 1_800_000_000
+    assert (found["exit_code", "nightly"], found["under_way", "nightly"]) == (0, 0)
+    assert ("info", "nightly", "5eed", "docs.llmbatch", "default", "gpt-6-luna", "3a60") in found
+    assert path.stat().st_mode & 0o044, "the exporter's own user reads it"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_last_success_outlives_failures_of_every_kind(tmp_path: Path) -> None:
+    path = tmp_path / "nightly.prom"
+    with MetricsFile(path, clock=lambda: 1_000.0) as metrics:
+        metrics.ended(summary())
+    with MetricsFile(path, clock=lambda: 2_000.0) as metrics:
+        metrics.ended(TROUBLED)
+    with pytest.raises(UsageError), MetricsFile(path, clock=lambda: 3_000.0):
+        raise UsageError("no such input")
+    found = read(path)
+    assert found["last_success_timestamp_seconds", "nightly"] == 1_000
+    assert found["exit_code", "nightly"] == 2
+
+
+def test_a_cost_that_is_not_known_is_not_told_as_zero(tmp_path: Path) -> None:
+    path = tmp_path / "x.prom"
+    with MetricsFile(path) as metrics:
+        metrics.row(replace(FAILED, cost_nusd=None))
+        metrics.row(FAILED)
+    assert ("cost_usd", "x") not in read(path)
+
+
+def test_it_is_written_every_fifteen_seconds(tmp_path: Path) -> None:
+    path = tmp_path / "nightly.prom"
+    metrics = MetricsFile(path)
+    written = []
+    for n in range(160):
+        metrics.update(Progress(done=n, elapsed_s=n / 4))
+        written.append(read(path)["rows", "nightly", "ok"])
+    assert sorted(set(written)) == [0, 60, 120]
+
+
+def test_a_folder_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be written"):
+        MetricsFile(tmp_path / "missing" / "x.prom")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+@settings(max_examples=50, deadline=None)
+def test_any_text_is_a_label_and_nothing_else(text: str) -> None:
+    written = exposition([gauge("x", "y", 1, a=text)], {"b": "c"})
+    ((sample,),) = (family.samples for family in text_string_to_metric_families(written))
+    assert sample.labels == {"b": "c", "a": text}
+
+
+def test_every_metric_of_the_file_is_documented(tmp_path: Path) -> None:
+    path = tmp_path / "x.prom"
+    with MetricsFile(path) as metrics:
+        metrics.started(RUN)
+        metrics.row(FAILED)
+        metrics.ended(summary())
+    for family in text_string_to_metric_families(path.read_text()):
+        assert f"`{family.name}`" in DOCUMENTED, family.name
+        assert family.documentation
