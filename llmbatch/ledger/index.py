@@ -11,46 +11,57 @@ _START_CAPACITY = 1 << 10
 
 
 class KeyIndex:
-    """Maps 64-bit keys to non-negative integers. Later values win."""
+    """Maps 64-bit keys to non-negative integers. Later values win.
+
+    One thread sets; others may look up meanwhile: they find what stood there before or after, never another's value.
+    """
 
     def __init__(self) -> None:
         self._count = 0
-        self._allocate(_START_CAPACITY)
+        self._table = _Table(_START_CAPACITY)
 
     def __len__(self) -> int:
         return self._count
 
     def __setitem__(self, key: int, value: int) -> None:
-        slot = self._slot(key)
-        if self._values[slot] == _EMPTY:
+        table = self._table
+        slot = table.slot(key)
+        if table.values[slot] == _EMPTY:
             self._count += 1
-        self._keys[slot] = key
-        self._values[slot] = value + 1
-        if self._count * 3 > self._capacity * 2:
-            self._grow()
+        table.keys[slot] = key
+        table.values[slot] = value + 1
+        if self._count * 3 > len(table.keys) * 2:
+            self._table = table.grown()
 
     def get(self, key: int) -> int | None:
         """The value last set for `key`, or None."""
-        value = self._values[self._slot(key)]
+        table = self._table
+        value = table.values[table.slot(key)]
         return None if value == _EMPTY else value - 1
 
-    def _slot(self, key: int) -> int:
-        mask, keys, values = self._mask, self._keys, self._values
+
+class _Table:
+    """The arrays of one capacity, a power of two. A value of 0 marks an empty slot; others are one too high."""
+
+    __slots__ = ("keys", "mask", "values")
+
+    def __init__(self, capacity: int) -> None:
+        self.mask = capacity - 1
+        self.keys = array("Q", bytes(8)) * capacity
+        self.values = array("Q", bytes(8)) * capacity
+
+    def slot(self, key: int) -> int:
+        mask, keys, values = self.mask, self.keys, self.values
         slot = key & mask
         while values[slot] != _EMPTY and keys[slot] != key:
             slot = (slot + 1) & mask
         return slot
 
-    def _allocate(self, capacity: int) -> None:
-        self._capacity, self._mask = capacity, capacity - 1
-        self._keys = array("Q", bytes(8 * capacity))
-        self._values = array("Q", bytes(8 * capacity))
-
-    def _grow(self) -> None:
-        keys, values = self._keys, self._values
-        self._allocate(self._capacity * 2)
-        for key, value in zip(keys, values, strict=True):
+    def grown(self) -> "_Table":
+        larger = _Table(len(self.keys) * 2)
+        for key, value in zip(self.keys, self.values, strict=True):
             if value != _EMPTY:
-                slot = self._slot(key)
-                self._keys[slot] = key
-                self._values[slot] = value
+                slot = larger.slot(key)
+                larger.keys[slot] = key
+                larger.values[slot] = value
+        return larger

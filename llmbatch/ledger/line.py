@@ -1,6 +1,7 @@
 """One line of the ledger: what became of a row, what it took, and what it cost."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -133,7 +134,7 @@ class LedgerLine:
         return cls(
             **known,
             retries=tuple(Retry(**retry) for retry in data.get("retries", ())),
-            usage=Usage(*(data.get(f.name, 0) for f in fields(Usage))),
+            usage=Usage(*(data.get(name, 0) for name in _USAGE)),
             cost_nusd=None if cost is None else to_nusd(cost),
             possibly_billed_nusd=to_nusd(data.get("possibly_billed_usd", 0)),
             saved_nusd=to_nusd(data.get("saved_usd", 0)),
@@ -145,11 +146,10 @@ class LedgerLine:
 _COMPOSED = {"retries", "usage", "cost_nusd", "possibly_billed_nusd", "saved_nusd", "flags", "error"}
 _PLAIN = tuple(f.name for f in fields(LedgerLine) if f.name not in _COMPOSED)
 _REQUIRED = {"row", "id", "key", "status", "prompt", "model", "started_at"}
-_KEY_DIGITS = 32
+_USAGE = tuple(f.name for f in fields(Usage))
+_KEY = re.compile("[0-9a-f]{32}")
 _BEYOND_64_BITS = 2.0**63
 
 
 def _is_key(key: object) -> bool:
-    if not isinstance(key, str) or len(key) != _KEY_DIGITS:
-        return False
-    return all(c in "0123456789abcdef" for c in key)
+    return isinstance(key, str) and _KEY.fullmatch(key) is not None

@@ -62,7 +62,6 @@ def assemble(
     sending: Sending,
     around: Surroundings,
     *,
-    is_wanted: Callable[[str], bool],
     review_below: float,
     strict: bool,
 ) -> Assembly:
@@ -73,7 +72,6 @@ def assemble(
         endpoint: of whom.
         sending: how.
         around: the session's own parts.
-        is_wanted: which keys are asked about.
         review_below: confidence (0..1) under which a row goes to people.
         strict: end at the first row that cannot be read.
     """
@@ -119,7 +117,6 @@ def assemble(
         ledger=around.ledger,
         stop=stop,
         tally=around.tally,
-        is_wanted=is_wanted,
         guard=Guard(sending.guard),
         on_row=around.on_row,
         settings=EngineSettings(concurrency.most, strict=strict, grace_s=sending.grace_s),

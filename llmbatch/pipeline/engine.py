@@ -10,7 +10,7 @@ from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.asker import Asker
 from llmbatch.pipeline.guard import Guard
-from llmbatch.pipeline.intake import Document, Item
+from llmbatch.pipeline.intake import Document, Item, Skipped
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
 from llmbatch.prices import Usage
@@ -31,7 +31,7 @@ class EngineSettings:
 
 
 class Engine:
-    """Works through rows: skips what is done, asks the rest, appends each outcome to the ledger.
+    """Works through the rows that are wanted: asks about each, appends each outcome to the ledger.
 
     Rows with the same text are asked once: those that come while the first is under way follow it, later ones
     take its line.
@@ -44,7 +44,6 @@ class Engine:
         ledger: Ledger,
         stop: Stop,
         tally: SessionTally,
-        is_wanted: Callable[[str], bool],
         guard: Guard,
         on_row: Callable[[LedgerLine], None],
         settings: EngineSettings,
@@ -54,7 +53,6 @@ class Engine:
         self._began_at = ledger.size
         self._stop = stop
         self._tally = tally
-        self._is_wanted = is_wanted
         self._guard = guard
         self._on_row = on_row
         self._settings = settings
@@ -86,14 +84,15 @@ class Engine:
             if isinstance(item, Rejection):
                 self._reject(item)
                 continue
+            if isinstance(item, Skipped):
+                self._tally.skipped += item.count
+                continue
             key = item.key
             if key in self._followers:
                 await self._room.acquire()
                 self._follow(item)
             elif self._ledger.was_written_since(key, self._began_at):
                 self._reuse(item, self._ledger.latest(key))
-            elif not self._is_wanted(key):
-                self._tally.skipped += 1
             elif item.outcome is not None:
                 self._append(item.outcome)
             else:

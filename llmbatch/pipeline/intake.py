@@ -1,11 +1,12 @@
 """A row before it is asked: its text as it will be sent, its key, and the outcome that needs no request."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from llmbatch.ledger.line import LedgerLine
+from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.job import earlier_line, unsent_line
 from llmbatch.pipeline.limit import TRUNCATED
 from llmbatch.pipeline.plan import Plan
@@ -26,7 +27,29 @@ class Document:
     """What it ends as without a request: it is too long, or an earlier run was answered."""
 
 
-Item = Document | Rejection
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """So many rows in succession that are not asked about: mostly those that an earlier session has finished."""
+
+    count: int
+
+
+Item = Document | Rejection | Skipped
+
+_SKIPPED_AT_ONCE = 1_000
+"""Rows that are skipped before it is told: the loop has no time for each of a million."""
+
+
+def skips(ledger: Ledger, is_wanted: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Tells the keys that a session has nothing to do for, also while it appends lines. Ask for it when it begins.
+
+    Args:
+        ledger: as earlier sessions left it.
+        is_wanted: whether a key is asked about, by its latest line.
+    """
+    began_at = ledger.size
+    # In this order: a line that comes between the two makes the row one of this session's.
+    return lambda key: not is_wanted(key) and not ledger.was_written_since(key, began_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +61,38 @@ class Intake:
     asked: Plan
     """The one that is asked: another where a retry asks another model."""
     review_below: float
+    is_skipped: Callable[[str], bool]
+    """As `skips` makes it."""
     earlier: "EarlierAnswers | None" = None
 
     def prepared(self, rows: Iterable[Row | Rejection], *, batch: int) -> Iterator[Item]:
         """Rows as the engine takes them; `batch` of them are looked up at once among earlier answers."""
-        items = (row if isinstance(row, Rejection) else self._document(row) for row in rows)
+        items = self._wanted(rows)
         if self.earlier is None:
             yield from items
             return
         while group := list(islice(items, batch)):
             yield from self._answered(group, self.earlier)
 
-    def _document(self, row: Row) -> Document:
-        text = self.asked.limit.asked(row.text)
-        key = self.plan.key_of(text) if self.plan is self.asked else self.plan.key(row.text)
+    def _wanted(self, rows: Iterable[Row | Rejection]) -> Iterator[Item]:
+        skipped = 0
+        for row in rows:
+            if isinstance(row, Rejection):
+                yield row
+                continue
+            text = self.asked.limit.asked(row.text)
+            key = self.plan.key_of(text) if self.plan is self.asked else self.plan.key(row.text)
+            if not self.is_skipped(key):
+                yield self._document(row, text, key)
+                continue
+            skipped += 1
+            if skipped == _SKIPPED_AT_ONCE:
+                yield Skipped(skipped)
+                skipped = 0
+        if skipped:
+            yield Skipped(skipped)
+
+    def _document(self, row: Row, text: str, key: str) -> Document:
         if text is not row.text:
             return Document(replace(row, text=text, flags=(*row.flags, TRUNCATED)), key)
         refusal = self.asked.limit.refusal(text)

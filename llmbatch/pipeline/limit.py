@@ -9,6 +9,10 @@ TRUNCATED = "truncated"
 """Flag of a row of which only a part was asked about."""
 
 
+_MOST_BYTES = 4
+"""Of one character in UTF-8."""
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentLimit:
     """The most tokens that a document may have, and the rule by which a longer one is cut; without one it fails."""
@@ -44,4 +48,6 @@ class DocumentLimit:
 
 def _surely_within(text: str, tokens: int) -> bool:
     """No text has more tokens than bytes."""
+    if len(text) * _MOST_BYTES <= tokens:
+        return True
     return len(text) <= tokens and len(text.encode("utf-8", "replace")) <= tokens

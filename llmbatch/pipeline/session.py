@@ -34,7 +34,7 @@ from llmbatch.pipeline.budget import Budget
 from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import PossiblyBilled, RunFolder, RunRecord, now_text
 from llmbatch.pipeline.input import RunInput
-from llmbatch.pipeline.intake import Intake
+from llmbatch.pipeline.intake import Intake, skips
 from llmbatch.pipeline.offline import offline_endpoint
 from llmbatch.pipeline.options import Reuse, Sending, Tolerance
 from llmbatch.pipeline.plan import Plan
@@ -177,6 +177,7 @@ class Session:
                 hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
             )
         earlier = await self._earlier_answers()
+        is_skipped = skips(ledger, self._plan.wanted(ledger))
         parts = assemble(
             self._plan.asked,
             endpoint,
@@ -193,7 +194,6 @@ class Session:
                 random=Random(),  # noqa: S311 - jitter, not secrets
                 clock=time.monotonic,
             ),
-            is_wanted=self._plan.wanted(ledger),
             review_below=self._record.review_below,
             strict=self._plan.strict,
         )
@@ -208,7 +208,7 @@ class Session:
         try:
             with _signals_stop(stop, self._observer):
                 batch = 1 if self._source.is_stream else _READ_AHEAD
-                intake = Intake(self._plan.plan, self._plan.asked, self._record.review_below, earlier)
+                intake = Intake(self._plan.plan, self._plan.asked, self._record.review_below, is_skipped, earlier)
                 rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
                 await parts.engine.run(feed(rows, batch=batch))
         finally:

@@ -122,7 +122,6 @@ async def _run(folder: Path, texts: list[str], settings: SimulatorSettings, poli
             random=Random(7),
             clock=clock,
         ),
-        is_wanted=lambda key: not ledger.is_done(key),
         review_below=0.5,
         strict=False,
     )
