@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test lint format bench lock clean help
+.PHONY: demo test torture lint format bench lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -21,6 +21,9 @@ demo: $(STAMP) ## classify the sample documents against the offline endpoint: no
 
 test: $(STAMP) ## all tests
 	$(BIN)/pytest
+
+torture: $(STAMP) ## the long proofs: 10,000 schedules of costs, kills and resumes against the budgets
+	LLMBATCH_SCHEDULES=10000 $(BIN)/pytest -n0 tests/spend/test_schedules.py
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

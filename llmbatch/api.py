@@ -15,13 +15,13 @@ from llmbatch.caller.retry import RetryPolicy
 from llmbatch.errors import ExitCode, RunStopped, UsageError
 from llmbatch.files import replacing
 from llmbatch.jsonlines import dump_line
-from llmbatch.money import to_nusd
 from llmbatch.pipeline.options import Reuse, RunOptions, Sending, Tolerance
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
 from llmbatch.readers import ReaderOptions
 from llmbatch.rows import Truncation
 from llmbatch.screen.log import LogScreen
+from llmbatch.spend.options import budget_options
 from llmbatch.summary import Summary
 
 Document = str | Mapping[str, Any]
@@ -100,6 +100,8 @@ def classify(
     max_doc_tokens: int | None = None,
     truncate: Literal["head", "head-tail"] | None = None,
     reuse: bool | str | Path = False,
+    daily_budget_usd: float | None = None,
+    spend_store: str | Path | None = None,
 ) -> Run:
     """Label documents; the same as `llmbatch classify`, resuming included.
 
@@ -124,6 +126,9 @@ def classify(
         truncate: how longer documents are cut; None lets them fail unsent.
         reuse: take answers that earlier runs got for the same text and plan, and keep this run's: True for the store
             in the user's cache folder, or a file of your own.
+        daily_budget_usd: what all runs of a UTC day together may cost, a hard limit; None for none.
+        spend_store: the file through which runs share it and `llmbatch spend` knows of them, or `off`; the user's
+            own by default.
 
     Returns:
         The run. Failed rows are in it, not raised.
@@ -155,7 +160,9 @@ def classify(
             concurrency=concurrency,
             timeout_s=timeout_s,
             policy=retries or RetryPolicy(),
-            max_cost_nusd=None if max_cost_usd is None else to_nusd(max_cost_usd),
+            budget=budget_options(
+                max_cost_usd=max_cost_usd, daily_budget_usd=daily_budget_usd, spend_store=spend_store
+            ),
         ),
         reading=ReaderOptions(id_field, tuple(text_fields)),
         review_below=review_below,

@@ -12,6 +12,8 @@ MAX_WAIT_S = 600.0
 REASKS = 1
 GRACE_S = 20.0
 REUSE_LIMIT_MB = 500
+ALERT_AT = "80%"
+"""Of a spending limit."""
 SIMULATE_PORT = 8399
 STOP_AT_FAILURES = 50
 """Percent of the latest rows."""

@@ -90,7 +90,7 @@ class BudgetReached(RunStopped):
 
 
 class StorageFailed(RunStopped):
-    """A file of the run folder cannot be written: disk full or an I/O error."""
+    """A file of the run folder, or the spend store, cannot be used: disk full, locked or an I/O error."""
 
     exit_code = ExitCode.STORAGE
 

@@ -1,4 +1,4 @@
-"""What all tests share: a cache folder of their own, so that they neither use nor change the user's."""
+"""What all tests share: cache and state folders of their own, so that they neither use nor change the user's."""
 
 import os
 from pathlib import Path
@@ -10,6 +10,11 @@ import pytest
 def _cache_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     """One for all workers: what one has counted, the programs of all find."""
     os.environ["XDG_CACHE_HOME"] = str(_shared(tmp_path_factory) / "cache")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["XDG_STATE_HOME"] = str(_shared(tmp_path_factory) / "state")
 
 
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:

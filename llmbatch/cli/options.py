@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from llmbatch.pipeline.options import Reuse
 
 INPUT, TASK, RESULTS, SENDING, SCREEN = "Input", "Task and model", "Results", "Sending", "Screen"
-ROWS, REUSE = "Which rows", "Answers of earlier runs"
+ROWS, REUSE, BUDGET = "Which rows", "Answers of earlier runs", "Money"
 """Panels of the help."""
 
 ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmbatch import defaults
-from llmbatch.cli.options import SENDING
+from llmbatch.cli.options import BUDGET, SENDING
 
 if TYPE_CHECKING:
     from llmbatch.pipeline.options import Sending
@@ -206,8 +206,54 @@ MaxCost = Annotated[
         min=0,
         envvar="LLMBATCH_MAX_COST",
         show_envvar=False,
-        rich_help_panel=SENDING,
+        rich_help_panel=BUDGET,
         help="What the run may cost in all, its earlier sessions included: a hard limit, exit code 5.",
+    ),
+]
+DailyBudget = Annotated[
+    float | None,
+    typer.Option(
+        "--daily-budget",
+        metavar="USD",
+        min=0,
+        envvar="LLMBATCH_DAILY_BUDGET",
+        show_envvar=False,
+        rich_help_panel=BUDGET,
+        help="What all runs of a day (UTC) together may cost: a hard limit, exit code 5.",
+    ),
+]
+AlertAt = Annotated[
+    str,
+    typer.Option(
+        "--alert-at",
+        metavar="P%,...",
+        envvar="LLMBATCH_ALERT_AT",
+        show_envvar=False,
+        rich_help_panel=BUDGET,
+        help="Share of either limit at which to warn.",
+    ),
+]
+AlertCommand = Annotated[
+    str | None,
+    typer.Option(
+        "--alert-command",
+        metavar="CMD",
+        envvar="LLMBATCH_ALERT_COMMAND",
+        show_envvar=False,
+        rich_help_panel=BUDGET,
+        help="Command to run then, by the shell; LLMBATCH_ALERT_... variables tell it the figures.",
+    ),
+]
+SpendStore = Annotated[
+    str | None,
+    typer.Option(
+        "--spend-store",
+        metavar="FILE|off",
+        envvar="LLMBATCH_SPEND_STORE",
+        show_envvar=False,
+        rich_help_panel=BUDGET,
+        help="Where spending is written down and daily budgets are shared.",
+        show_default="the user's",
     ),
 ]
 Price = Annotated[
@@ -217,7 +263,7 @@ Price = Annotated[
         metavar="IN,CACHED,OUT[,WRITE]",
         envvar="LLMBATCH_PRICE",
         show_envvar=False,
-        rich_help_panel=SENDING,
+        rich_help_panel=BUDGET,
         help="USD per million tokens, for models whose price is not known.",
     ),
 ]
@@ -244,6 +290,10 @@ def sending_options(
     grace_s: float,
     price: str | None,
     max_cost_usd: float | None,
+    daily_budget_usd: float | None,
+    alert_at: str,
+    alert_command: str | None,
+    spend_store: str | None,
 ) -> "Sending":
     """The shared options as the pipeline takes them.
 
@@ -255,11 +305,11 @@ def sending_options(
     from llmbatch.caller.limits import RateLimits
     from llmbatch.caller.retry import RetryPolicy
     from llmbatch.errors import UsageError
-    from llmbatch.money import to_nusd
     from llmbatch.pipeline.guard import GuardSettings, parse_share
     from llmbatch.pipeline.options import Sending, parse_deadline
     from llmbatch.prices import parse_price
     from llmbatch.simulate import parse_fault
+    from llmbatch.spend.options import budget_options
 
     if faults and not offline:
         raise UsageError("--fault needs --offline", hint="real endpoints have faults of their own")
@@ -288,7 +338,13 @@ def sending_options(
         grace_s=grace_s,
         deadline_s=None if deadline is None else parse_deadline(deadline, now=datetime.now().astimezone()),
         price=None if price is None else parse_price(price),
-        max_cost_nusd=None if max_cost_usd is None else to_nusd(max_cost_usd),
+        budget=budget_options(
+            max_cost_usd=max_cost_usd,
+            daily_budget_usd=daily_budget_usd,
+            alert_at=alert_at,
+            alert_command=alert_command,
+            spend_store=spend_store,
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.prices import Price
 from llmbatch.readers import ReaderOptions
 from llmbatch.rows import Truncation
+from llmbatch.spend.options import BudgetOptions
 from llmbatch.views import Sample
 
 
@@ -91,8 +92,7 @@ class Sending:
     deadline_s: float | None = None
     """Seconds after which nothing more is sent; None for no deadline."""
     price: Price | None = None
-    max_cost_nusd: int | None = None
-    """What the run may cost in all its sessions, nano-dollars; None for no limit."""
+    budget: BudgetOptions = BudgetOptions()
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Sender:
         return completion
 
     async def _within_budget(self, job: Job, body: bytes, reserved_nusd: int, paid: float) -> Completion:
-        await self._budget.reserve(reserved_nusd)
+        reservation = await self._budget.reserve(reserved_nusd)
         spent_nusd = reserved_nusd  # unless it becomes known, also where the task is cancelled on its way
         try:
             if self._stop.is_set:
@@ -102,7 +102,7 @@ class Sender:
             job.bill.may_be_billed(reserved_nusd)
             raise
         finally:
-            self._budget.settle(reserved_nusd, spent_nusd)
+            self._budget.settle(reservation, spent_nusd)
         return job.completion
 
     async def _answered(self, body: bytes, paid: float) -> Completion:

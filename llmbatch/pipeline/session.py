@@ -1,6 +1,7 @@
 """One session on a run folder, under its lock: open the ledger, run the engine, make the views, sum up."""
 
 import asyncio
+import secrets
 import signal
 import threading
 import time
@@ -30,7 +31,6 @@ from llmbatch.ledger.recover import cut_torn_tail, salvage
 from llmbatch.ledger.sent import SentLog
 from llmbatch.observer import Observer, RunStarted
 from llmbatch.pipeline.assembly import Assembly, Surroundings, assemble
-from llmbatch.pipeline.budget import Budget
 from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import PossiblyBilled, RunFolder, RunRecord, now_text
 from llmbatch.pipeline.input import RunInput
@@ -39,11 +39,13 @@ from llmbatch.pipeline.offline import offline_endpoint
 from llmbatch.pipeline.options import Reuse, Sending, Tolerance
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.report import Ending, summarise
+from llmbatch.pipeline.spending import Spending
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import Expenses, SessionTally
 from llmbatch.prices import PriceBook
 from llmbatch.progress import Progress
 from llmbatch.readers import FieldChoice
+from llmbatch.spend.store import OFFLINE, REAL, SessionInfo
 from llmbatch.summary import Summary, summary_json
 from llmbatch.views import ViewCounts, ViewOptions, make_views
 
@@ -87,6 +89,8 @@ class Session:
         self._expenses = Expenses()
         self._tally = SessionTally()
         self._sent = SentLog(folder.sent_log)
+        self._id = f"{now_text()}-{secrets.token_hex(6)}"
+        self._spending = Spending(plan.sending.budget, self._spender(), self._tally, observer.tell)
         self._began = time.perf_counter()
         self._total: int | None = None
 
@@ -102,6 +106,7 @@ class Session:
         self._observer.tell(PrefixPlanned(prefix.tokens, prefix.cached_tokens, prefix.pool_examples, prefix.why))
         ledger = self._open_ledger()
         try:
+            self._begin(ledger)
             reason = self._ask(ledger)
             counts = None
             try:
@@ -109,10 +114,13 @@ class Session:
             except LLMBatchError as error:
                 reason = reason or error
         finally:
-            ledger.close()
+            try:
+                ledger.close()
+            finally:
+                recorded = self._spending.end()
         if reason is not None and not isinstance(reason, LLMBatchError):
             raise reason
-        self._sent.close(settled=not isinstance(reason, StorageFailed))
+        self._sent.close(settled=recorded and not isinstance(reason, StorageFailed))
         summary = self._sum_up(counts, reason)
         if isinstance(reason, UsageError) and not (self._tally.answered or self._tally.skipped):
             raise reason  # nothing came of it: a mistake to be told, not a run to be summed up
@@ -129,6 +137,19 @@ class Session:
             endpoint=record.endpoint,
             offline=record.offline,
             llmbatch=record.llmbatch,
+        )
+
+    def _spender(self) -> SessionInfo:
+        plan = self._plan
+        return SessionInfo(
+            id=self._id,
+            book=REAL if plan.endpoint is not None else OFFLINE,
+            run=str(self._folder.path.absolute()),
+            model=plan.asked.question.model,
+            task=plan.record.task.name,
+            prompt=plan.asked.prompt,
+            leased=plan.sending.budget.daily_budget_nusd is not None,
+            started_at=now_text(),
         )
 
     def _open_ledger(self) -> Ledger:
@@ -153,9 +174,12 @@ class Session:
                 possibly_billed={**self._record.possibly_billed, left.started_at: billed}
             )
             self._observer.tell(PossiblyBilledFound(billed.requests, billed.at_most_nusd))
-        self._record.save(self._folder)
-        self._sent.begin(ledger.size, f"{now_text()} {time.time_ns()}")
         return ledger
+
+    def _begin(self, ledger: Ledger) -> None:
+        self._spending.begin()  # it settles what killed sessions left, and for that reads the file that begins anew
+        self._record.save(self._folder)
+        self._sent.begin(ledger.size, self._id)
 
     def _ask(self, ledger: Ledger) -> Exception | None:
         with ExitStack() as stack:
@@ -171,9 +195,9 @@ class Session:
         stop, sending = Stop(), self._plan.sending
         prices = PriceBook(None if self._plan.endpoint is None else endpoint.base_url, sending.price)
         model = self._plan.asked.question.model
-        if sending.max_cost_nusd is not None and prices.price(model) is None:
+        if (limits := sending.budget.limits) and prices.price(model) is None:
             return UsageError(
-                f"--max-cost cannot hold: the price of {model} is not known",
+                f"{limits[0]} cannot hold: the price of {model} is not known",
                 hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
             )
         earlier = await self._earlier_answers()
@@ -188,7 +212,7 @@ class Session:
                 tally=self._tally,
                 stop=stop,
                 prices=prices,
-                budget=Budget(sending.max_cost_nusd, self._spent_before()),
+                budget=self._spending.budget(self._spent_before(), stop),
                 tell=self._observer.tell,
                 on_row=self._observer.row if earlier is None else partial(self._note_row, earlier),
                 random=Random(),  # noqa: S311 - jitter, not secrets
@@ -201,6 +225,7 @@ class Session:
             asyncio.create_task(self._sync(ledger, stop)),
             asyncio.create_task(self._show(parts)),
             asyncio.create_task(self._count_rows()),
+            asyncio.create_task(self._spending.keep()),
             asyncio.create_task(self._tell_stop(stop)),
             asyncio.create_task(self._keep_deadline(stop)),
             *([] if earlier is None else [asyncio.create_task(earlier.flush_often())]),
@@ -224,7 +249,7 @@ class Session:
     def _spent_before(self) -> int:
         """What earlier sessions cost and may have cost, nano-dollars."""
         killed = sum(session.at_most_nusd for session in self._record.possibly_billed.values())
-        return (self._expenses.cost_nusd or 0) + self._expenses.possibly_billed_nusd + killed
+        return self._expenses.priced_nusd + self._expenses.possibly_billed_nusd + killed
 
     async def _earlier_answers(self) -> "EarlierAnswers | None":
         if self._plan.reuse is None:

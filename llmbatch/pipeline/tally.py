@@ -1,9 +1,11 @@
 """Counts of a run while it is under way. Fed with ledger lines, asked for snapshots."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from llmbatch.ledger.line import FAILED, REVIEW, LedgerLine
 from llmbatch.prices import Usage
+from llmbatch.spend.figures import Figures
 from llmbatch.summary import Spent
 
 
@@ -11,8 +13,10 @@ class Expenses:
     """Sums tokens and money over ledger lines, exactly."""
 
     def __init__(self) -> None:
+        self.rows = 0
         self.usage = Usage()
-        self.cost_nusd: int | None = 0
+        self.priced_nusd = 0
+        self.unpriced_rows = 0
         self.requests = 0
         self.retries: Counter[str] = Counter()
         self.parse: Counter[str] = Counter()
@@ -20,17 +24,23 @@ class Expenses:
         self.possibly_billed_requests = 0
         self.saved_nusd = 0
 
+    @property
+    def cost_nusd(self) -> int | None:
+        """What the rows cost; None where the price of one is unknown."""
+        return None if self.unpriced_rows else self.priced_nusd
+
     def add(self, line: LedgerLine) -> None:
         """Count one line."""
+        self.rows += 1
         self.requests += line.attempts
         self.possibly_billed_nusd += line.possibly_billed_nusd
         self.possibly_billed_requests += line.possibly_billed_attempts
         self.saved_nusd += line.saved_nusd
         self.usage += line.usage
-        if line.cost_nusd is None or self.cost_nusd is None:
-            self.cost_nusd = None
+        if line.cost_nusd is None:
+            self.unpriced_rows += 1
         else:
-            self.cost_nusd += line.cost_nusd
+            self.priced_nusd += line.cost_nusd
         for retry in line.retries:
             self.retries[retry.error] += 1
         if line.parse is not None and line.source == "api":
@@ -38,18 +48,19 @@ class Expenses:
 
     def merge(self, other: "Expenses") -> None:
         """Add the sums of other lines."""
+        self.rows += other.rows
         self.requests += other.requests
         self.possibly_billed_nusd += other.possibly_billed_nusd
         self.possibly_billed_requests += other.possibly_billed_requests
         self.saved_nusd += other.saved_nusd
         self.usage += other.usage
-        both_known = self.cost_nusd is not None and other.cost_nusd is not None
-        self.cost_nusd = (self.cost_nusd or 0) + (other.cost_nusd or 0) if both_known else None
+        self.priced_nusd += other.priced_nusd
+        self.unpriced_rows += other.unpriced_rows
         self.retries += other.retries
         self.parse += other.parse
 
     def spent(self) -> Spent:
-        """The sums so far."""
+        """The sums so far, as the summary shows them."""
         usage = self.usage
         return Spent(
             requests=self.requests,
@@ -64,12 +75,51 @@ class Expenses:
             saved_nusd=self.saved_nusd,
         )
 
+    def figures(self) -> Figures:
+        """The sums so far, as the spend store keeps them."""
+        usage = self.usage
+        return Figures(
+            rows=self.rows,
+            requests=self.requests,
+            input_tokens=usage.input_tokens,
+            cached_input_tokens=usage.cached_input_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            cost_nusd=self.priced_nusd,
+            unpriced_rows=self.unpriced_rows,
+            possibly_billed_nusd=self.possibly_billed_nusd,
+            possibly_billed_requests=self.possibly_billed_requests,
+        )
+
+
+class DailyExpenses:
+    """Expenses by the UTC day on which a row was first sent."""
+
+    def __init__(self) -> None:
+        self._days: dict[str, Expenses] = {}
+
+    def add(self, line: LedgerLine) -> None:
+        """Count one line."""
+        day = line.started_at[:_DAY]
+        if day not in self._days:
+            self._days[day] = Expenses()
+        self._days[day].add(line)
+
+    def total(self) -> Expenses:
+        """Over all days."""
+        return merged(self._days.values())
+
+    def figures(self) -> Mapping[str, Figures]:
+        """By the day, as the spend store keeps them."""
+        return {day: expenses.figures() for day, expenses in self._days.items()}
+
 
 class SessionTally:
     """What this session has done so far."""
 
     def __init__(self) -> None:
-        self.expenses = Expenses()
+        self.days = DailyExpenses()
         self.skipped = 0
         self.rejected = 0
         self.answered = 0
@@ -78,11 +128,27 @@ class SessionTally:
         self.failed = 0
         self.review = 0
 
+    @property
+    def expenses(self) -> Expenses:
+        """What its rows came to."""
+        return self.days.total()
+
     def add(self, line: LedgerLine) -> None:
         """Count a row that has just reached a final outcome."""
-        self.expenses.add(line)
+        self.days.add(line)
         self.answered += 1
         self.reused += line.source == "reused"
         self.from_earlier_runs += line.reused_from is not None
         self.failed += line.status == FAILED
         self.review += line.status == REVIEW
+
+
+def merged(expenses: Iterable[Expenses]) -> Expenses:
+    """The sums of several."""
+    total = Expenses()
+    for one in expenses:
+        total.merge(one)
+    return total
+
+
+_DAY = len("2026-11-25")

@@ -15,7 +15,7 @@ from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.assembly import Surroundings, assemble
-from llmbatch.pipeline.budget import Budget
+from llmbatch.pipeline.budget import Budget, RunLimit
 from llmbatch.pipeline.intake import Document
 from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.plan import ModelChoice, make_plan
@@ -24,6 +24,7 @@ from llmbatch.pipeline.tally import SessionTally
 from llmbatch.prices import PriceBook
 from llmbatch.rows import Place, Row
 from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault
+from llmbatch.spend.leases import DailyLimit
 from llmbatch.task.load import load_task
 
 PLAN = make_plan(load_task(None), ModelChoice(), offline=False)
@@ -116,7 +117,7 @@ async def _run(folder: Path, texts: list[str], settings: SimulatorSettings, poli
             tally=SessionTally(),
             stop=stop,
             prices=PriceBook(None),
-            budget=Budget(None, 0),
+            budget=Budget(RunLimit(None, 0), DailyLimit(None, None, sleep=stop.sleep)),
             tell=told.append,
             on_row=lambda _: None,
             random=Random(7),

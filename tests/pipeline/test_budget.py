@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.errors import BudgetReached, ExitCode
-from llmbatch.pipeline.budget import Budget
+from llmbatch.pipeline.budget import RunLimit
 
 requests = st.lists(st.tuples(st.integers(1, 100), st.integers(0, 100), st.integers(0, 4)), max_size=60)
 
@@ -17,7 +17,7 @@ def test_spent_and_reserved_never_pass_the_cap(coming: list[tuple[int, int, int]
     """Each request: what is set aside, how much of it (in percent) it then costs, and how long it takes."""
 
     async def run() -> None:
-        budget = Budget(cap, spent_before)
+        budget = RunLimit(cap, spent_before)
         spent, reserved = spent_before, 0
 
         async def request(at_most: int, percent: int, rounds: int) -> None:
@@ -44,7 +44,7 @@ def test_spent_and_reserved_never_pass_the_cap(coming: list[tuple[int, int, int]
 
 def test_without_a_cap_nothing_waits() -> None:
     async def run() -> None:
-        budget = Budget(None, 10**18)
+        budget = RunLimit(None, 10**18)
         for _ in range(1000):
             await budget.reserve(10**15)
 
@@ -53,5 +53,5 @@ def test_without_a_cap_nothing_waits() -> None:
 
 def test_reaching_it_says_what_was_spent_and_leaves_with_five() -> None:
     with pytest.raises(BudgetReached, match=r"--max-cost \$1 is reached: \$0.9 is spent or may be") as caught:
-        asyncio.run(Budget(1_000_000_000, 900_000_000).reserve(200_000_000))
+        asyncio.run(RunLimit(1_000_000_000, 900_000_000).reserve(200_000_000))
     assert caught.value.exit_code is ExitCode.BUDGET

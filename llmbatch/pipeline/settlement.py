@@ -1,0 +1,51 @@
+"""What a dead session really came to, as its run folder tells: the ledger's lines, and the sends without one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from llmbatch.ledger.line import LedgerLine
+from llmbatch.ledger.sent import SentLog
+from llmbatch.pipeline.folder import RunFolder
+from llmbatch.pipeline.tally import DailyExpenses
+from llmbatch.spend.figures import Figures
+from llmbatch.spend.store import Settlement
+
+
+def what_it_came_to(session: str, run: str) -> Settlement | None:
+    """Of the session that a run folder's `sent.log` names; None where that is another one, or cannot be read.
+
+    A request that was under way counts with all that was set aside for it, on the session's last day.
+    """
+    folder = RunFolder(Path(run))
+    try:
+        left = SentLog(folder.sent_log).leftovers()
+        if left is None or left.started_at != session:
+            return None
+        expenses, settled = DailyExpenses(), set()
+        for line in _lines_from(folder.ledger, left.ledger_offset):
+            expenses.add(line)
+            settled.add(line.key)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    lost = left.unsettled(settled)
+    figures = dict(expenses.figures())
+    if lost:
+        last = max(figures, default=session[:_DAY])
+        at_most_nusd = sum(sent.reserved_nusd for sent in lost)
+        figures[last] = figures.get(last, Figures()) + Figures(
+            possibly_billed_nusd=at_most_nusd, possibly_billed_requests=len(lost), requests=len(lost)
+        )
+    total_nusd = sum(day.cost_nusd + day.possibly_billed_nusd for day in figures.values())
+    return Settlement(figures, total_nusd)
+
+
+def _lines_from(ledger: Path, offset: int) -> Iterator[LedgerLine]:
+    with ledger.open("rb") as file:
+        file.seek(offset)
+        for raw in file:
+            if not raw.endswith(b"\n"):
+                return  # torn by the kill: its row counts as one without an outcome
+            yield LedgerLine.from_bytes(raw)
+
+
+_DAY = len("2026-11-25")  # a session's name begins with the day on which it began

@@ -1,0 +1,81 @@
+"""One session's dealings with the spend store, and the settling of sessions that died."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from llmbatch.spend.days import utc_now
+from llmbatch.spend.figures import Figures
+from llmbatch.spend.store import Balance, DayTotal, SessionInfo, Settlement, SpendStore
+
+if TYPE_CHECKING:
+    from llmbatch.spend.liveness import SessionLock
+
+CameTo = Callable[[str, str], Settlement | None]
+"""What a dead session came to, by its id and its run folder; None where that cannot be told."""
+
+
+class SpendAccount:
+    """A session's own account. Its methods block, and raise StorageFailed where the store cannot be used."""
+
+    def __init__(self, store: SpendStore, info: SessionInfo, came_to: CameTo) -> None:
+        self._store = store
+        self._info = info
+        self._came_to = came_to
+        self._lock: SessionLock | None = None
+
+    def begin(self) -> None:
+        """Settle what dead sessions left, then enter this one."""
+        settle_dead(self._store, self._came_to)
+        self._lock = self._store.begin_session(self._info)
+
+    def take(self, day: str, cap_nusd: int, need_nusd: int, want_nusd: int) -> int:
+        """Take more of a day's cap. Returns how much it was, 0 where it has not even `need_nusd` left."""
+        return self._store.take(self._info, day, cap_nusd, need_nusd=need_nusd, want_nusd=want_nusd)
+
+    def record(self, balances: Mapping[str, Balance], figures: Mapping[str, Figures]) -> None:
+        """Write down how it stands."""
+        self._store.record(self._info.id, balances, figures, ended_at=None)
+
+    def end(self, balances: Mapping[str, Balance], figures: Mapping[str, Figures]) -> None:
+        """Write down how it ended."""
+        self._store.record(self._info.id, balances, figures, ended_at=f"{utc_now():%Y-%m-%dT%H:%M:%SZ}")
+        if self._lock is not None:
+            self._lock.remove()
+
+    def total(self, day: str) -> DayTotal:
+        """A day over all sessions."""
+        return self._store.total(self._info.book, day)
+
+    def total_settled(self, day: str) -> tuple[DayTotal, bool]:
+        """A day once dead sessions are settled.
+
+        Returns:
+            The day, with what other sessions hold; and whether one of these is alive, so that some may come back.
+        """
+        settle_dead(self._store, self._came_to)
+        total = self.total(day)
+        held = {session: nusd for session, nusd in total.held.items() if session != self._info.id}
+        return replace(total, held=held), any(self._store.session_lock(session).is_held() for session in held)
+
+    def claim_alert(self, day: str, cap_nusd: int, percent: float) -> bool:
+        """Whether this session is the one to tell that a share of the day's cap is spent."""
+        return self._store.claim_alert(self._info.book, day, cap_nusd, percent)
+
+
+def settle_dead(store: SpendStore, came_to: CameTo) -> None:
+    """Settle every session that is proven dead, as far as its run folder tells what it came to.
+
+    One that cannot be told stays charged with all that it had set aside.
+    """
+    for session, run in store.open_sessions():
+        lock = store.session_lock(session)
+        if not lock.take_over():
+            continue
+        try:
+            settlement = came_to(session, run)
+            if settlement is not None:
+                store.settle(session, settlement, ended_at=f"{utc_now():%Y-%m-%dT%H:%M:%SZ}")
+                lock.remove()
+        finally:
+            lock.release()

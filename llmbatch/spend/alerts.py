@@ -1,0 +1,149 @@
+"""Told once: that a share of a budget is spent. And the command that the user wants run then."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from llmbatch.errors import UsageError
+from llmbatch.events import AlertCommandFailed, BudgetAlert, Event
+
+COMMAND_TIMEOUT_S = 30.0
+_HIDDEN = ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY")  # a command that tells somebody needs no key to the model
+_LONGEST_TOLD = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How far a budget is spent. `option` is the budget's own, as `--max-cost`; `day` is set for a daily one."""
+
+    option: str
+    spent_nusd: int
+    cap_nusd: int
+    day: str | None = None
+
+    def has_passed(self, percent: float) -> bool:
+        """Whether that share of it is spent; in whole numbers, as all money is."""
+        return self.spent_nusd * 100_000_000 >= self.cap_nusd * round(percent * 1_000_000)
+
+
+def parse_percents(text: str) -> tuple[float, ...]:
+    """Shares as the user writes them, `80%` or `50%,80%`, in percent and rising order.
+
+    Raises:
+        UsageError: one is not between 0% and 100%.
+    """
+    try:
+        percents = sorted({float(part.strip().removesuffix("%")) for part in text.split(",")})
+    except ValueError:
+        percents = []
+    if not percents or not all(0 < percent <= 100 for percent in percents):  # noqa: PLR2004 - percent
+        raise UsageError(f"--alert-at {text!r} is not a share", hint="say --alert-at 80% or --alert-at 50%,80%")
+    return tuple(percents)
+
+
+class Alerts:
+    """Watches how far budgets are spent. Each share of each budget is told once."""
+
+    def __init__(
+        self, percents: tuple[float, ...], *, tell: Callable[[Event], None], command: "AlertCommand | None"
+    ) -> None:
+        self._percents = percents
+        self._tell = tell
+        self._command = command
+        self._passed: set[tuple[str, str | None, float]] = set()
+        self._looking = threading.Lock()
+
+    def was_at(self, level: Level) -> None:
+        """Shares that are spent by now were told by an earlier session."""
+        self._passed.update(self._newly_passed(level))
+
+    def look(self, level: Level, *, claim: Callable[[float], bool] = lambda _: True) -> None:
+        """Tell what has been passed since the last look; of several shares at once, the highest.
+
+        Args:
+            level: how far the budget is spent.
+            claim: whether it is ours to tell a share, where other processes watch the same budget; blocks.
+        """
+        with self._looking:
+            new = self._newly_passed(level)
+            self._passed.update(new)
+        claimed = [percent for *_, percent in new if claim(percent)]
+        if not claimed:
+            return
+        alert = BudgetAlert(level.option, claimed[-1], level.spent_nusd, level.cap_nusd, level.day)
+        self._tell(alert)
+        if self._command is not None:
+            self._command.run(alert)
+
+    def close(self) -> None:
+        """Wait for commands that run, each for its time at most."""
+        if self._command is not None:
+            self._command.wait()
+
+    def _newly_passed(self, level: Level) -> list[tuple[str, str | None, float]]:
+        passed = [(level.option, level.day, percent) for percent in self._percents if level.has_passed(percent)]
+        return [one for one in passed if one not in self._passed]
+
+
+class AlertCommand:
+    """The user's own command, run by the shell in a thread of its own; whatever becomes of it, the run goes on.
+
+    What it is about comes in environment variables (docs/budgets.md), never in its text.
+    """
+
+    def __init__(
+        self, command: str, *, run_folder: str, tell: Callable[[Event], None], timeout_s: float = COMMAND_TIMEOUT_S
+    ) -> None:
+        self._command = command
+        self._run_folder = run_folder
+        self._tell = tell
+        self._timeout_s = timeout_s
+        self._threads: list[threading.Thread] = []
+
+    def run(self, alert: BudgetAlert) -> None:
+        """Start it."""
+        thread = threading.Thread(
+            target=self._run, args=(self._environment(alert),), name="llmbatch-alert", daemon=True
+        )
+        self._threads.append(thread)
+        thread.start()
+
+    def wait(self) -> None:
+        """Until all that were started have ended."""
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, environment: Mapping[str, str]) -> None:
+        try:
+            process = subprocess.Popen(  # noqa: S602 - the user's own command line, for the user's own shell
+                self._command,
+                shell=True,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._tell(AlertCommandFailed(f"it cannot be started ({error.strerror})"))
+            return
+        try:
+            _, said = process.communicate(timeout=self._timeout_s)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            self._tell(AlertCommandFailed(f"it did not end within {self._timeout_s:g} s and was killed"))
+            return
+        if process.returncode:
+            last = said.decode("utf-8", "replace").strip().rpartition("\n")[2][:_LONGEST_TOLD]
+            self._tell(AlertCommandFailed(f"exit status {process.returncode}{f': {last}' if last else ''}"))
+
+    def _environment(self, alert: BudgetAlert) -> dict[str, str]:
+        figures = {f"LLMBATCH_ALERT_{name.upper()}": str(value) for name, value in alert.fields().items()}
+        kept = {name: value for name, value in os.environ.items() if name not in _HIDDEN}
+        return {**kept, **figures, "LLMBATCH_ALERT_RUN": self._run_folder}

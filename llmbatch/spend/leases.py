@@ -1,0 +1,222 @@
+"""A day's cap that many processes share, without asking the store about every request.
+
+A session takes a part of the cap, a lease, out of the store, and reserves from it on its own. It takes more when that
+is used up, less at a time as the cap nears, and gives back what it does not need. At every instant and over all
+sessions, `spent + reserved + unknown <= charged <= cap`.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from llmbatch.errors import BudgetReached
+from llmbatch.money import to_usd
+from llmbatch.spend.account import SpendAccount
+from llmbatch.spend.days import day_of, next_day_begins, utc_now
+from llmbatch.spend.figures import Figures
+from llmbatch.spend.store import Balance, DayTotal
+
+_FIRST_LEASE = 16  # requests
+_QUICK_S, _SLOW_S = 1.0, 4.0  # a lease that lasts less than this is doubled next time, one that lasts more is halved
+_POLL_S = 0.2
+_PATIENCE_S = 120.0  # with runs that hold a part of the cap and do not move: they may be suspended
+
+
+class Sleep(Protocol):
+    """How to wait."""
+
+    def __call__(self, seconds: float, *, or_until: asyncio.Event) -> Awaitable[None]:
+        """For so many seconds or for an event; raises where the run stops."""
+
+
+@dataclass(slots=True)
+class _DayAccount:
+    """A session's own of one day, nano-dollars."""
+
+    charged: int = 0
+    spent: int = 0
+    reserved: int = 0
+    spent_at_last_beat: int = 0
+
+    @property
+    def free(self) -> int:
+        return self.charged - self.spent - self.reserved
+
+
+class DailyLimit:
+    """What one session may spend of a day's cap. Without a cap it only adds up.
+
+    A request belongs to the UTC day on which it leaves. At midnight a session goes on under the new day's cap.
+    """
+
+    def __init__(
+        self,
+        cap_nusd: int | None,
+        account: SpendAccount | None,
+        *,
+        sleep: Sleep,
+        off_loop: Callable[..., Awaitable[Any]] = asyncio.to_thread,
+        now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing is taken yet.
+
+        Args:
+            cap_nusd: the day's, over all processes; None for none.
+            account: the session's in the spend store; None where nothing is shared, and so without a cap.
+            sleep: waits, and raises where the run stops.
+            off_loop: calls what blocks.
+            now: the wall clock, which tells the day.
+            clock: seconds, for the size of leases.
+        """
+        self._cap = cap_nusd
+        self._account = account
+        self._sleep = sleep
+        self._off_loop = off_loop
+        self._now = now
+        self._clock = clock
+        self._lease = _LeaseSize(clock)
+        self._days: dict[str, _DayAccount] = {}
+        self._settled = asyncio.Event()
+        self._asking = asyncio.Lock()  # one request at a time asks for more
+        self._at_store = asyncio.Lock()  # what the store is told and what is known here change together
+
+    async def reserve(self, nusd: int) -> str:
+        """Set aside what a request may cost at most. Returns the day that it belongs to.
+
+        Raises:
+            BudgetReached: it does not fit, and nobody holds anything that could leave room for it.
+            StorageFailed: the store does not tell what is left, so nothing may be sent.
+        """
+        while True:
+            day = day_of(self._now())
+            account = self._days.setdefault(day, _DayAccount())
+            if self._cap is None:
+                account.charged = account.spent + account.reserved + nusd
+            if nusd <= account.free:
+                account.reserved += nusd
+                return day
+            async with self._asking:
+                await self._make_room(day, account, nusd)
+
+    def settle(self, day: str, reserved_nusd: int, spent_nusd: int) -> None:
+        """A request of that day has ended: give back what was set aside, and count what it cost or may have cost."""
+        account = self._days[day]
+        account.reserved -= reserved_nusd
+        account.spent += spent_nusd
+        account.charged = max(account.charged, account.spent + account.reserved)  # dearer than any price said
+        self._settled.set()
+
+    async def beat(self, figures: Mapping[str, Figures]) -> DayTotal | None:
+        """Every so often: give back what is not needed, and write down how the session stands.
+
+        Args:
+            figures: what its rows came to, by the day.
+
+        Returns:
+            Today over all sessions; None where nothing is written down.
+
+        Raises:
+            StorageFailed: that could not be written. What was set aside stays so.
+        """
+        if self._account is None:
+            return None
+        today = day_of(self._now())
+        async with self._at_store:
+            for day, account in self._days.items():
+                _shrink(account, keep=account.spent - account.spent_at_last_beat if day == today else 0)
+                account.spent_at_last_beat = account.spent
+            await self._off_loop(self._account.record, self._balances(), figures)
+            total: DayTotal = await self._off_loop(self._account.total, today)
+        return total
+
+    def end(self, figures: Mapping[str, Figures]) -> None:
+        """The session is over: give back all that was not spent, and write down what it came to; blocks.
+
+        Raises:
+            StorageFailed: that could not be written. What was set aside stays so until the session is settled.
+        """
+        if self._account is None:
+            return
+        for account in self._days.values():
+            _shrink(account, keep=0)
+        self._account.end(self._balances(), figures)
+
+    async def _make_room(self, day: str, own: _DayAccount, nusd: int) -> None:
+        """Until the request fits, or the day has turned."""
+        assert self._cap is not None  # noqa: S101 - without a cap everything fits
+        assert self._account is not None  # noqa: S101 - a cap is shared
+        patience = _Patience(self._clock)
+        while nusd > own.free and day == day_of(self._now()):
+            async with self._at_store:
+                need, want = nusd - own.free, self._lease.next(nusd, at_most=self._cap)
+                granted = await self._off_loop(self._account.take, day, self._cap, need, want)
+                own.charged += granted
+            if granted:
+                return
+            if own.reserved == 0:
+                total, others_hold = await self._off_loop(self._account.total_settled, day)
+                if self._cap - total.charged_nusd >= nusd - own.free:
+                    continue
+                if not others_hold or patience.is_over(total):
+                    raise self._reached(day, total, own, nusd)
+            self._settled.clear()  # what we hold and do not need, the next beat gives back
+            await self._sleep(_POLL_S, or_until=self._settled)
+
+    def _balances(self) -> dict[str, Balance]:
+        return {day: Balance(own.spent, own.charged) for day, own in self._days.items()}
+
+    def _reached(self, day: str, total: DayTotal, own: _DayAccount, nusd: int) -> BudgetReached:
+        assert self._cap is not None  # noqa: S101
+        held = sum(total.held.values())
+        stuck = f" (${to_usd(held):,.6g} of it set aside by killed runs: running them again settles it)" if held else ""
+        begins = next_day_begins(day)
+        hours, minutes = divmod(int((begins - self._now()).total_seconds()) // 60, 60)
+        return BudgetReached(
+            f"--daily-budget ${to_usd(self._cap):,.6g} is reached: ${to_usd(total.charged_nusd - own.free):,.6g} of "
+            f"{day} (UTC) is spent or may be{stuck}, and the next request may cost ${to_usd(nusd):,.6g}",
+            hint=f"the next day begins at {begins:%Y-%m-%dT%H:%M:%SZ}, in {hours}h{minutes:02d}m: run the same command "
+            "then, or with a higher --daily-budget; finished rows are kept",
+        )
+
+
+def _shrink(account: _DayAccount, *, keep: int) -> None:
+    account.charged -= max(account.free - keep, 0)
+
+
+class _LeaseSize:
+    """How much to take at once: so much that a lease lasts some seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._nusd = 0
+        self._taken_at: float | None = None
+
+    def next(self, request_nusd: int, *, at_most: int) -> int:
+        """The lease to ask for now, nano-dollars."""
+        now = self._clock()
+        lasted_s = _QUICK_S if self._taken_at is None else now - self._taken_at
+        self._taken_at = now
+        if lasted_s < _QUICK_S:
+            self._nusd *= 2
+        elif lasted_s > _SLOW_S:
+            self._nusd //= 2
+        self._nusd = min(max(self._nusd, _FIRST_LEASE * request_nusd), at_most)
+        return self._nusd
+
+
+class _Patience:
+    """With others that hold a part of the cap: over when nothing has moved for long."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._seen: DayTotal | None = None
+        self._since = clock()
+
+    def is_over(self, total: DayTotal) -> bool:
+        if total != self._seen:
+            self._seen, self._since = total, self._clock()
+        return self._clock() - self._since > _PATIENCE_S

@@ -1,0 +1,57 @@
+"""Whether a session is still alive. The kernel holds the proof: a lock that ends with its process, however it ends."""
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+class SessionLock:
+    """The lock of one session. Who gets it from outside knows that the session is dead, and may settle it."""
+
+    def __init__(self, folder: Path, session: str) -> None:
+        self._path = folder / session
+        self._fd: int | None = None
+
+    def take(self) -> None:
+        """Take a new session's own lock.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        self._path.parent.mkdir(mode=0o700, exist_ok=True)
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def take_over(self) -> bool:
+        """Take a dead session's lock. False where it lives, or where its file is gone and nothing can be proven."""
+        try:
+            fd = os.open(self._path, os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            return False
+        self._fd = fd
+        return True
+
+    def is_held(self) -> bool:
+        """Whether a live process holds it."""
+        if self.take_over():
+            self.release()
+            return False
+        return self._path.exists()
+
+    def release(self) -> None:
+        """Let go."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def remove(self) -> None:
+        """The session is over and settled: its file goes, too."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        self.release()

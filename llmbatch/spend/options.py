@@ -1,0 +1,69 @@
+"""What the user says about money, checked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch import defaults
+from llmbatch.errors import UsageError
+from llmbatch.money import to_nusd
+from llmbatch.spend.alerts import parse_percents
+from llmbatch.spend.store import default_store
+
+OFF = "off"
+"""As the spend store's name: nothing is written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetOptions:
+    """Limits in nano-dollars, None for none; when to tell, and where spending is written down."""
+
+    max_cost_nusd: int | None = None
+    """Of the run, in all its sessions."""
+    daily_budget_nusd: int | None = None
+    """Of a UTC day, over all runs that share the store."""
+    alert_at: tuple[float, ...] = ()
+    """Percent of either limit."""
+    alert_command: str | None = None
+    store: Path | None = None
+    """None: nothing is written down."""
+
+    @property
+    def limits(self) -> list[str]:
+        """The options of the limits that are set."""
+        set_to = {"--max-cost": self.max_cost_nusd, "--daily-budget": self.daily_budget_nusd}
+        return [option for option, nusd in set_to.items() if nusd is not None]
+
+
+def budget_options(
+    *,
+    max_cost_usd: float | None = None,
+    daily_budget_usd: float | None = None,
+    alert_at: str = defaults.ALERT_AT,
+    alert_command: str | None = None,
+    spend_store: str | Path | None = None,
+) -> BudgetOptions:
+    """The options as people give them; `spend_store` is a file, `off`, or None for the user's own.
+
+    Raises:
+        UsageError: one cannot be read, or a daily budget has no store.
+    """
+    store = parse_store(spend_store)
+    if store is None and daily_budget_usd is not None:
+        raise UsageError(
+            "--daily-budget needs a spend store, and --spend-store is off",
+            hint="the budget is shared through it: name a file, or leave --spend-store out",
+        )
+    return BudgetOptions(
+        max_cost_nusd=None if max_cost_usd is None else to_nusd(max_cost_usd),
+        daily_budget_nusd=None if daily_budget_usd is None else to_nusd(daily_budget_usd),
+        alert_at=parse_percents(alert_at),
+        alert_command=alert_command,
+        store=store,
+    )
+
+
+def parse_store(name: str | Path | None) -> Path | None:
+    """The spend store that is meant: a file, None for `off`; no name stands for the user's own."""
+    if name is None:
+        return default_store()
+    return None if str(name) == OFF else Path(name).expanduser().absolute()

@@ -1,0 +1,325 @@
+"""The spend store: what every session spent and has set aside, by day, in one SQLite file that all processes share.
+
+The invariant, at every commit: over all sessions of a book and a day, `charged_nusd` is at least what they spent, may
+have spent, and may still spend without asking again. A session under a daily budget raises its own charge only within
+the cap, in a transaction that excludes all others; so the cap holds with any number of processes, and a process that
+dies leaves a charge that is too high, never one that is too low.
+
+Each change is one `BEGIN IMMEDIATE` transaction, synced when it commits. Reports can read meanwhile.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.errors import StorageFailed
+from llmbatch.spend.figures import FIELDS, Figures
+from llmbatch.spend.liveness import SessionLock
+
+REAL, OFFLINE = "real", "offline"
+"""Books: what costs money, and what the offline endpoint would have cost. They share nothing."""
+
+FORMAT = 1
+_BUSY_TIMEOUT_S = 10.0
+_ROOM_SHARE = 4
+_SCHEMA = f"""
+CREATE TABLE session (
+    id TEXT PRIMARY KEY,
+    book TEXT NOT NULL,
+    run TEXT NOT NULL,
+    model TEXT NOT NULL,
+    task TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    leased INTEGER NOT NULL,
+    started_at TEXT NOT NULL,
+    ended_at TEXT
+);
+CREATE TABLE spend (
+    session TEXT NOT NULL REFERENCES session (id),
+    day TEXT NOT NULL,
+    {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in FIELDS)},
+    spent_nusd INTEGER NOT NULL DEFAULT 0,
+    charged_nusd INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (session, day)
+) WITHOUT ROWID;
+CREATE INDEX spend_day ON spend (day);
+CREATE TABLE alert (
+    book TEXT NOT NULL,
+    day TEXT NOT NULL,
+    cap_nusd INTEGER NOT NULL,
+    percent REAL NOT NULL,
+    PRIMARY KEY (book, day, cap_nusd, percent)
+) WITHOUT ROWID;
+PRAGMA user_version = {FORMAT};
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """Who spends: one session on a run folder."""
+
+    id: str
+    """As the run folder's `sent.log` names it."""
+    book: str
+    run: str
+    """The run folder's absolute path."""
+    model: str
+    task: str
+    prompt: str
+    """The prompt's fingerprint."""
+    leased: bool
+    """Whether it sends only what it has taken out of a day's cap before."""
+    started_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """A session's account of one day, nano-dollars. `charged` is what it holds of the day's cap, spent or not."""
+
+    spent_nusd: int = 0
+    charged_nusd: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DayTotal:
+    """A day over all sessions of a book, as the store knows it, nano-dollars."""
+
+    spent_nusd: int
+    charged_nusd: int
+    held: Mapping[str, int]
+    """By the session that has not ended: what it has set aside and not spent, which may come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a dead session really came to: its figures by the day, and all of it in nano-dollars."""
+
+    figures: Mapping[str, Figures]
+    total_nusd: int
+
+
+def default_store() -> Path:
+    """The user's own: in the folder where programs keep their state (on Linux `~/.local/state/llmbatch`)."""
+    from platformdirs import user_state_path  # noqa: PLC0415 - only where no store is named
+
+    return user_state_path("llmbatch") / "spend.sqlite3"
+
+
+class SpendStore:
+    """An open store. Its methods block for milliseconds, and can be called from any thread.
+
+    All raise StorageFailed where the store cannot be read or written.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S) -> None:
+        """Open it; an empty one is made where there is none, private to the user."""
+        self.path = path
+        self._lock = threading.Lock()
+        with self._telling():
+            _make_private(path)
+            self._db = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+            self._prepare()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def session_lock(self, session: str) -> SessionLock:
+        """The lock by which a session is known to be alive."""
+        return SessionLock(self.path.with_name(f"{self.path.name}.sessions"), session)
+
+    def begin_session(self, info: SessionInfo) -> SessionLock:
+        """Enter a session that begins. Its lock stays held until it ends."""
+        lock = self.session_lock(info.id)
+        with self._telling():
+            lock.take()
+        try:
+            with self._transaction():
+                self._db.execute(
+                    "INSERT INTO session (id, book, run, model, task, prompt, leased, started_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        info.id,
+                        info.book,
+                        info.run,
+                        info.model,
+                        info.task,
+                        info.prompt,
+                        info.leased,
+                        info.started_at,
+                    ),
+                )
+        except StorageFailed:
+            lock.remove()
+            raise
+        return lock
+
+    def take(self, info: SessionInfo, day: str, cap_nusd: int, *, need_nusd: int, want_nusd: int) -> int:
+        """Charge a session with more of a day's cap.
+
+        Returns:
+            How much: `want_nusd`, but at most a quarter of what is left, so that the processes near the cap share it;
+            at least `need_nusd`; 0 where that is more than is left, or where the session has ended.
+        """
+        with self._transaction():
+            charged, ended = self._db.execute(
+                "SELECT coalesce(sum(charged_nusd), 0), (SELECT ended_at FROM session WHERE id = ?)"
+                " FROM spend JOIN session ON id = session WHERE book = ? AND day = ?",
+                (info.id, info.book, day),
+            ).fetchone()
+            room = cap_nusd - charged
+            if room < need_nusd or ended is not None:
+                return 0
+            granted: int = max(min(want_nusd, room // _ROOM_SHARE), need_nusd)
+            self._db.execute(
+                "INSERT INTO spend (session, day, charged_nusd) VALUES (?, ?, ?)"
+                " ON CONFLICT (session, day) DO UPDATE SET charged_nusd = charged_nusd + excluded.charged_nusd",
+                (info.id, day, granted),
+            )
+            return granted
+
+    def record(
+        self, session: str, balances: Mapping[str, Balance], figures: Mapping[str, Figures], *, ended_at: str | None
+    ) -> None:
+        """Write down how a session stands, by the day; what it no longer holds is free for others at once.
+
+        Args:
+            session: whose.
+            balances: of each day that changed.
+            figures: of each day that changed.
+            ended_at: when it ended, or None while it goes on.
+        """
+        with self._transaction():
+            going_on = "SELECT count(*) FROM session WHERE id = ? AND ended_at IS NULL"
+            if not self._db.execute(going_on, (session,)).fetchone()[0]:
+                return  # a late word of a session that has said its last one
+            for day, balance in balances.items():
+                self._put(session, day, {"spent_nusd": balance.spent_nusd, "charged_nusd": balance.charged_nusd})
+            for day, sums in figures.items():
+                self._put(session, day, {name: getattr(sums, name) for name in FIELDS})
+            if ended_at is not None:
+                self._db.execute("UPDATE session SET ended_at = ? WHERE id = ?", (ended_at, session))
+
+    def total(self, book: str, day: str) -> DayTotal:
+        """How a day stands."""
+        with self._reading():
+            spent, charged = self._db.execute(
+                "SELECT coalesce(sum(spent_nusd), 0), coalesce(sum(charged_nusd), 0)"
+                " FROM spend JOIN session ON id = session WHERE book = ? AND day = ?",
+                (book, day),
+            ).fetchone()
+            held = self._db.execute(
+                "SELECT id, charged_nusd - spent_nusd FROM spend JOIN session ON id = session"
+                " WHERE book = ? AND day = ? AND ended_at IS NULL AND charged_nusd > spent_nusd",
+                (book, day),
+            ).fetchall()
+        return DayTotal(spent, charged, dict(held))
+
+    def open_sessions(self) -> list[tuple[str, str]]:
+        """(id, run folder) of the sessions that have not ended: alive, or dead and not settled."""
+        with self._reading():
+            return self._db.execute("SELECT id, run FROM session WHERE ended_at IS NULL").fetchall()
+
+    def settle(self, session: str, settlement: Settlement, *, ended_at: str) -> None:
+        """End a dead session with what it came to. The caller holds its lock; one that has ended stays as it is.
+
+        Of a session that was under way at midnight, the earlier days keep what they were last charged with, and the
+        last day gets the rest. No day is charged with more than a lease that it had.
+        """
+        with self._transaction():
+            row = self._db.execute(
+                "SELECT leased, started_at FROM session WHERE id = ? AND ended_at IS NULL", (session,)
+            ).fetchone()
+            if row is None:
+                return
+            leased, started_at = row
+            days = self._db.execute(
+                "SELECT day, spent_nusd, charged_nusd FROM spend WHERE session = ? ORDER BY day", (session,)
+            ).fetchall()
+            last, _, lease = days[-1] if days else (started_at[:10], 0, 0)
+            rest = max(settlement.total_nusd - sum(spent for _, spent, _ in days[:-1]), 0)
+            if leased:
+                rest = min(rest, lease)
+            self._put(session, last, {"spent_nusd": rest, "charged_nusd": rest})
+            self._db.execute(
+                "UPDATE spend SET spent_nusd = charged_nusd WHERE session = ? AND day < ?", (session, last)
+            )
+            for day, sums in settlement.figures.items():
+                self._put(session, day, {name: getattr(sums, name) for name in FIELDS})
+            self._db.execute("UPDATE session SET ended_at = ? WHERE id = ?", (ended_at, session))
+
+    def claim_alert(self, book: str, day: str, cap_nusd: int, percent: float) -> bool:
+        """Whether nobody has told yet that this share of the day's cap is spent; whoever asks first, tells."""
+        with self._transaction():
+            done = self._db.execute(
+                "INSERT OR IGNORE INTO alert (book, day, cap_nusd, percent) VALUES (?, ?, ?, ?)",
+                (book, day, cap_nusd, percent),
+            )
+            return done.rowcount == 1
+
+    def _put(self, session: str, day: str, values: Mapping[str, int]) -> None:
+        names = ", ".join(values)
+        marks = ", ".join("?" for _ in values)
+        sets = ", ".join(f"{name} = excluded.{name}" for name in values)
+        self._db.execute(
+            f"INSERT INTO spend (session, day, {names}) VALUES (?, ?, {marks})"  # noqa: S608 - our own columns
+            f" ON CONFLICT (session, day) DO UPDATE SET {sets}",
+            (session, day, *values.values()),
+        )
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        found = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if found > FORMAT:
+            raise sqlite3.DatabaseError(f"its format {found} is of a newer llmbatch")
+        if found == 0:
+            with self._transaction():
+                self._make_tables()
+
+    def _make_tables(self) -> None:
+        if self._db.execute("PRAGMA user_version").fetchone()[0] == FORMAT:
+            return  # another process was quicker
+        if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise sqlite3.DatabaseError("it is another program's database")
+        for statement in _SCHEMA.split(";"):
+            self._db.execute(statement)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._reading():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._lock, self._telling():
+            yield
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise StorageFailed(
+                f"{self.path}: the spend store cannot be used ({why})",
+                hint="free it (or move it away: a new one begins, without what was spent so far), or name another "
+                "one with --spend-store",
+            ) from error
+
+
+def _make_private(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -1,0 +1,119 @@
+"""One session's part of a day's cap: taken as needed, given back, under way over midnight."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, ParamSpec
+
+import pytest
+
+from llmbatch.errors import BudgetReached
+from llmbatch.spend.account import SpendAccount
+from llmbatch.spend.leases import DailyLimit
+from llmbatch.spend.store import SessionInfo, SpendStore
+
+P = ParamSpec("P")
+EVENING = datetime(2026, 11, 25, 23, 59, 59, tzinfo=UTC)
+MORNING = datetime(2026, 11, 26, 0, 0, 1, tzinfo=UTC)
+
+
+class Session:
+    """A daily limit whose clocks stand still until they are set."""
+
+    def __init__(self, store: SpendStore, cap: int, name: str = "a") -> None:
+        self.now = EVENING
+        info = SessionInfo(f"2026-11-25-{name}", "real", "/r", "m", "t", "p", leased=True, started_at="2026-11-25")
+        self.account = SpendAccount(store, info, lambda *_: None)
+        self.account.begin()
+        self.seconds = 0.0
+        self.limit = DailyLimit(
+            cap, self.account, sleep=self._sleep, off_loop=_at_once, now=lambda: self.now, clock=lambda: self.seconds
+        )
+
+    async def _sleep(self, seconds: float, *, or_until: asyncio.Event) -> None:  # noqa: ARG002
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+def in_a_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    @wraps(test)
+    def run(*arguments: P.args, **named: P.kwargs) -> None:
+        asyncio.run(test(*arguments, **named))
+
+    return run
+
+
+async def _at_once(call: Callable[..., Any], *arguments: Any) -> Any:
+    return call(*arguments)
+
+
+@in_a_loop
+async def test_a_run_goes_on_under_the_new_day_and_each_request_belongs_to_its_own(store: SpendStore) -> None:
+    session = Session(store, cap=100)
+    first = await session.limit.reserve(90)
+    session.now = MORNING
+    second = await session.limit.reserve(90)
+    session.limit.settle(second, 90, 40)
+    session.limit.settle(first, 90, 80)
+    await session.limit.beat({})
+    assert (first, second) == ("2026-11-25", "2026-11-26")
+    assert store.total("real", first).spent_nusd == 80
+    assert store.total("real", second).spent_nusd == 40
+
+
+@in_a_loop
+async def test_a_reached_budget_says_what_is_spent_and_when_the_next_day_begins(store: SpendStore) -> None:
+    session = Session(store, cap=10_000_000_000)
+    day = await session.limit.reserve(9_000_000_000)
+    session.limit.settle(day, 9_000_000_000, 9_000_000_000)
+    session.now = datetime(2026, 11, 25, 18, 57, tzinfo=UTC)
+    with pytest.raises(BudgetReached) as reached:
+        await session.limit.reserve(1_500_000_000)
+    assert reached.value.message == (
+        "--daily-budget $10 is reached: $9 of 2026-11-25 (UTC) is spent or may be, and the next request may cost $1.5"
+    )
+    assert "2026-11-26T00:00:00Z, in 5h03m" in (reached.value.hint or "")
+
+
+@in_a_loop
+async def test_a_request_waits_for_what_another_session_may_give_back(store: SpendStore) -> None:
+    one, two = Session(store, cap=100, name="a"), Session(store, cap=100, name="b")
+    day = await one.limit.reserve(90)
+    waiting = asyncio.create_task(two.limit.reserve(90))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    one.limit.settle(day, 90, 10)
+    await one.limit.beat({})
+    await one.limit.beat({})
+    assert await waiting == day
+
+
+@in_a_loop
+async def test_a_session_that_never_moves_is_not_waited_for_for_ever(store: SpendStore) -> None:
+    one, two = Session(store, cap=100, name="a"), Session(store, cap=100, name="b")
+    await one.limit.reserve(90)
+    with pytest.raises(BudgetReached):
+        await two.limit.reserve(90)
+    assert two.seconds >= 120
+
+
+@in_a_loop
+async def test_what_is_not_needed_is_given_back(store: SpendStore) -> None:
+    session = Session(store, cap=10_000)
+    day = await session.limit.reserve(10)
+    assert store.total("real", day).charged_nusd == 160, "room for sixteen"
+    session.limit.settle(day, 10, 7)
+    await session.limit.beat({})
+    await session.limit.beat({})
+    assert store.total("real", day).charged_nusd == 7
+
+
+@in_a_loop
+async def test_leases_grow_while_they_last_short_so_that_the_store_is_asked_seldom(store: SpendStore) -> None:
+    session = Session(store, cap=10**9)
+    began = store._db.total_changes
+    for _ in range(100_000):
+        session.limit.settle(await session.limit.reserve(10), 10, 5)
+    assert store._db.total_changes - began < 30

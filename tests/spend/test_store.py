@@ -1,0 +1,122 @@
+"""The store: private, shared, and honest about what it does not know."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from llmbatch.errors import StorageFailed
+from llmbatch.spend.account import settle_dead
+from llmbatch.spend.figures import Figures
+from llmbatch.spend.store import FORMAT, Balance, SessionInfo, Settlement, SpendStore
+
+DAY = "2026-11-25"
+
+
+def session(name: str, *, leased: bool = True, book: str = "real") -> SessionInfo:
+    return SessionInfo(f"{DAY}T12:00:00Z-{name}", book, f"/{name}", "m", "t", "p", leased, f"{DAY}T12:00:00Z")
+
+
+def test_folder_and_file_are_private(store: SpendStore) -> None:
+    assert oct(store.path.parent.stat().st_mode & 0o777) == "0o700"
+    assert oct(store.path.stat().st_mode & 0o777) == "0o600"
+
+
+def test_a_lease_is_a_quarter_of_what_is_left_and_never_more_than_all_of_it(store: SpendStore) -> None:
+    one = session("a")
+    store.begin_session(one)
+    assert store.take(one, DAY, 1000, need_nusd=10, want_nusd=5000) == 250
+    assert store.take(one, DAY, 1000, need_nusd=10, want_nusd=20) == 20
+    assert store.take(one, DAY, 1000, need_nusd=700, want_nusd=700) == 700
+    assert store.take(one, DAY, 1000, need_nusd=31, want_nusd=31) == 0
+    assert store.total("real", DAY).charged_nusd == 970
+
+
+def test_the_offline_book_is_one_of_its_own(store: SpendStore) -> None:
+    real, offline = session("a"), session("b", book="offline")
+    store.begin_session(real)
+    store.begin_session(offline)
+    assert store.take(offline, DAY, 1000, need_nusd=1000, want_nusd=1000) == 1000
+    assert store.take(real, DAY, 1000, need_nusd=1000, want_nusd=1000) == 1000
+
+
+def test_a_session_that_has_ended_takes_and_writes_nothing_more(store: SpendStore) -> None:
+    one = session("a")
+    store.begin_session(one)
+    store.record(one.id, {DAY: Balance(5, 5)}, {}, ended_at="now")
+    store.record(one.id, {DAY: Balance(0, 900)}, {}, ended_at=None)
+    assert store.take(one, DAY, 1000, need_nusd=1, want_nusd=1) == 0
+    assert store.total("real", DAY).charged_nusd == 5
+
+
+def test_a_live_session_is_never_settled(store: SpendStore) -> None:
+    one = session("a")
+    lock = store.begin_session(one)
+    store.take(one, DAY, 1000, need_nusd=200, want_nusd=200)
+    settle_dead(store, lambda *_: Settlement({}, 0))
+    assert store.total("real", DAY).held == {one.id: 200}
+    lock.release()
+    settle_dead(store, lambda *_: None)
+    assert store.total("real", DAY).held == {one.id: 200}, "what cannot be told stays charged"
+    settle_dead(store, lambda *_: Settlement({DAY: Figures(rows=1, cost_nusd=7)}, 7))
+    total = store.total("real", DAY)
+    assert (total.spent_nusd, total.charged_nusd, total.held) == (7, 7, {})
+
+
+def test_a_session_whose_lock_is_gone_is_not_taken_for_dead(store: SpendStore) -> None:
+    one = session("a")
+    store.begin_session(one)
+    (store.path.parent / "spend.sqlite3.sessions" / one.id).unlink()
+    settle_dead(store, lambda *_: Settlement({}, 0))
+    assert store.open_sessions() == [(one.id, "/a")]
+
+
+def test_a_session_killed_after_midnight_leaves_the_first_day_as_it_was(store: SpendStore) -> None:
+    one, next_day = session("a"), "2026-11-26"
+    store.begin_session(one).release()
+    store.record(one.id, {DAY: Balance(300, 320), next_day: Balance(50, 200)}, {}, ended_at=None)
+    settle_dead(store, lambda *_: Settlement({}, 410))
+    assert store.total("real", DAY).charged_nusd == 320
+    assert store.total("real", next_day).charged_nusd == 110
+
+
+def test_no_settlement_charges_more_than_the_lease(store: SpendStore) -> None:
+    leased, free = session("a"), session("b", leased=False)
+    for one in (leased, free):
+        store.begin_session(one).release()
+        store.record(one.id, {DAY: Balance(10, 100)}, {}, ended_at=None)
+    settle_dead(store, lambda *_: Settlement({}, 130))
+    assert store.total("real", DAY).charged_nusd == 100 + 130
+
+
+def test_an_alert_is_claimed_once(store: SpendStore) -> None:
+    claims = [
+        store.claim_alert("real", DAY, cap, percent) for cap, percent in ((9, 80.0), (9, 80.0), (9, 50.0), (8, 80.0))
+    ]
+    assert claims == [True, False, True, True]
+
+
+def test_a_store_that_is_locked_for_long_is_told_in_a_line(store: SpendStore) -> None:
+    impatient = SpendStore(store.path, busy_timeout_s=0.01)
+    holder = sqlite3.connect(store.path)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageFailed, match=r"cannot be used \(database is locked\)"):
+        impatient.begin_session(session("a"))
+    holder.close()
+    impatient.begin_session(session("a"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        ("CREATE TABLE mine (x)", "another program's database"),
+        (f"PRAGMA user_version = {FORMAT + 1}", "newer llmbatch"),
+    ],
+)
+def test_what_is_no_store_of_ours_is_left_alone(tmp_path: Path, spoil: str, why: str) -> None:
+    db = sqlite3.connect(tmp_path / "db")
+    db.execute(spoil)
+    db.commit()
+    db.close()
+    with pytest.raises(StorageFailed, match=why):
+        SpendStore(tmp_path / "db")
