@@ -6,19 +6,18 @@ import typer
 
 GOLD = "Gold labels"
 
-GoldFile = Annotated[
-    str,
-    typer.Option(
-        "--gold",
-        "-g",
-        metavar="FILE",
-        envvar="LLMBATCH_GOLD",
-        show_envvar=False,
-        rich_help_panel=GOLD,
-        help="Right labels: .jsonl, .csv or .tsv with an id and a label; without ids, in the input's order.",
-        show_default=False,
-    ),
-]
+_GOLD_OPTION = typer.Option(
+    "--gold",
+    "-g",
+    metavar="FILE",
+    envvar="LLMBATCH_GOLD",
+    show_envvar=False,
+    rich_help_panel=GOLD,
+    help="Right labels: .jsonl, .csv or .tsv with an id and a label; without ids, in the input's order.",
+    show_default=False,
+)
+GoldFile = Annotated[str, _GOLD_OPTION]
+GoldFileIfAny = Annotated[str | None, _GOLD_OPTION]
 GoldIdField = Annotated[
     str | None,
     typer.Option(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from llmbatch.cli import gold as golden
 from llmbatch.cli import options as shared
 
 
@@ -21,11 +22,16 @@ def report(
             show_default="RUN/report.html",
         ),
     ] = None,
+    gold: golden.GoldFileIfAny = None,
+    gold_id_field: golden.GoldIdField = None,
+    label_field: golden.LabelField = None,
 ) -> None:
     """Write one HTML file that shows a run: charts, and the rows to look at. It works offline and fetches nothing."""
+    from llmbatch.evaluate.gold import GoldOptions
     from llmbatch.extras import extra
 
     with extra("report", needed_by="llmbatch report"):
         from llmbatch.pipeline.page import report_run
 
-    typer.echo(report_run(run, out))
+    options = None if gold is None else GoldOptions(gold, gold_id_field, label_field)
+    typer.echo(report_run(run, out, gold=options))

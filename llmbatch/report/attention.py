@@ -4,9 +4,9 @@ import heapq
 from collections import Counter
 from dataclasses import asdict, dataclass
 
-from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.neutral import neutral
-from llmbatch.rows import Rejection, Row
+from llmbatch.rows import Rejection
+from llmbatch.views.outcome import FAILED_VIEW, REVIEW, Outcome
 
 MOST_OF_A_KIND = 100
 MOST_IN_REVIEW = 500
@@ -30,8 +30,7 @@ class Case:
 class Attention:
     """Collects rows and counts those that it leaves out."""
 
-    def __init__(self, review_below: float) -> None:
-        self._review_below = review_below
+    def __init__(self) -> None:
         self._failed: list[Case] = []
         self._uncertain: list[tuple[float, int, Case]] = []
         self.counts: Counter[str] = Counter()
@@ -44,18 +43,21 @@ class Attention:
             Case(rejection.index, str(rejection.place), rejection.kind, None, None, rejection.message, _excerpt(text))
         )
 
-    def look_at(self, row: Row, line: LedgerLine) -> None:
-        """A row with its outcome, whatever that is."""
+    def look_at(self, outcome: Outcome) -> None:
+        """A row with its outcome, whatever that is. What people have decided needs no more looking at."""
+        row, line = outcome.row, outcome.line
         name = neutral(str(row.id), limit=80)
-        if line.status == FAILED:
-            kind, message = (line.error.kind, line.error.message) if line.error else ("failed", None)
+        if outcome.view == FAILED_VIEW:
+            kind, message = (line.error.kind, line.error.message) if line and line.error else ("failed", None)
             self._add(Case(row.index, name, kind, None, None, message, _excerpt(row.text)))
-        elif line.confidence is not None and line.confidence < self._review_below:
+        elif outcome.view == REVIEW:
             self.counts["review"] += 1
-            if len(self._uncertain) == MOST_IN_REVIEW and -self._uncertain[0][0] <= line.confidence:
+            confidence = (line.confidence if line else None) or 0.0
+            if len(self._uncertain) == MOST_IN_REVIEW and -self._uncertain[0][0] <= confidence:
                 return
-            case = Case(row.index, name, "review", line.category, line.confidence, line.reasoning, _excerpt(row.text))
-            entry = (-line.confidence, -row.index, case)
+            reasoning = line.reasoning if line else None
+            case = Case(row.index, name, "review", outcome.category, confidence, reasoning, _excerpt(row.text))
+            entry = (-confidence, -row.index, case)
             if len(self._uncertain) < MOST_IN_REVIEW:
                 heapq.heappush(self._uncertain, entry)
             else:

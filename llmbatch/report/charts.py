@@ -19,6 +19,8 @@ class Column:
 
     title: str
     parts: tuple[float, ...]
+    mark: float | None = None
+    """A height to compare it with, drawn as a line across."""
 
 
 def bar(share: float, style: str) -> Markup:
@@ -62,6 +64,10 @@ def columns(
             if height > 0:
                 bottom -= height
                 SubElement(group, "rect", {"class": style, **_box(number + _GAP / 2, bottom, 1 - _GAP, height)})
+        if column.mark is not None:
+            y = f"{_HEIGHT * (1 - column.mark / highest):.2f}"
+            across = {"x1": f"{number}", "x2": f"{number + 1}", "y1": y, "y2": y}
+            SubElement(group, "line", {"class": "mark", **across})
     if marker is not None:
         x = f"{marker * count:.3f}"
         SubElement(svg, "line", {"class": "marker", "x1": x, "x2": x, "y1": "0", "y2": f"{_HEIGHT:g}"})

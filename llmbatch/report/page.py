@@ -20,25 +20,32 @@ from llmbatch.errors import UsageError
 from llmbatch.files import replacing
 from llmbatch.report import panels
 from llmbatch.report.attention import Attention
+from llmbatch.report.correctness import Correctness
 from llmbatch.report.story import Story
 from llmbatch.summary import Summary
 
 
-def write_page(path: Path, *, summary: Summary, story: Story, attention: Attention, run_id: str, at: str) -> None:
-    """Write a run's page, whole or not at all, readable by its user only: it holds texts of documents.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page is made of."""
 
-    Args:
-        path: where to.
-        summary: the run's totals.
-        story: its figures over time and rows.
-        attention: the rows to look at.
-        run_id: the run's name.
-        at: when this was made, for people.
+    summary: Summary
+    story: Story
+    attention: Attention
+    run_id: str
+    at: str
+    """When it was made, for people."""
+    correctness: Correctness | None = None
+    """What gold labels say, where there are any."""
+
+
+def write_page(path: Path, page: Page) -> None:
+    """Write a run's page, whole or not at all, readable by its user only: it holds texts of documents.
 
     Raises:
         UsageError: it cannot be written there.
     """
-    html = render(summary=summary, story=story, attention=attention, run_id=run_id, at=at)
+    html = render(page)
     try:
         with replacing(path) as file:
             file.write(html.encode("utf-8", "replace"))
@@ -46,8 +53,9 @@ def write_page(path: Path, *, summary: Summary, story: Story, attention: Attenti
         raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
 
 
-def render(*, summary: Summary, story: Story, attention: Attention, run_id: str, at: str) -> str:
-    """The page's HTML; the arguments are those of `write_page`."""
+def render(page: Page) -> str:
+    """The page's HTML."""
+    summary, story, attention = page.summary, page.story, page.attention
     environment = Environment(
         loader=PackageLoader("llmbatch.report", "assets"),
         autoescape=True,
@@ -59,8 +67,9 @@ def render(*, summary: Summary, story: Story, attention: Attention, run_id: str,
     return environment.get_template("page.html.j2").render(
         summary=summary,
         version=llmbatch.__version__,
-        run_id=run_id,
-        at=at,
+        run_id=page.run_id,
+        at=page.at,
+        correctness=page.correctness,
         style=style.text,
         script=script.text,
         policy=(

@@ -7,6 +7,7 @@ from datetime import datetime
 from llmbatch.latency import Latencies
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.report.buckets import Buckets
+from llmbatch.views.outcome import REVIEW, Outcome
 
 CONFIDENCE_BINS = 20
 _SEGMENTS = 32
@@ -92,16 +93,19 @@ class Story:
         moment.cached_input_tokens += line.usage.cached_input_tokens
         moment.output_tokens += line.usage.output_tokens
 
-    def add_row(self, index: int, line: LedgerLine) -> None:
-        """Count a row of the input by its latest outcome."""
+    def add_row(self, outcome: Outcome) -> None:
+        """Count a row of the input by where it stands."""
+        line, label = outcome.line, outcome.category
+        if line is None:
+            return
         arm = self.arms.setdefault(line.arm, Arm())
         arm.cost_nusd += line.cost_nusd or 0
-        if line.status == FAILED or line.category is None:
+        if label is None:
             arm.failed += 1
             return
-        arm.labels[line.category] += 1
-        self.segments.at(index).labels[line.category] += 1
+        arm.labels[label] += 1
+        arm.review += outcome.view == REVIEW
+        self.segments.at(outcome.row.index).labels[label] += 1
         if line.confidence is not None:
             arm.confidence_sum += line.confidence
-            arm.review += line.confidence < self.review_below
             self.confidences[min(int(line.confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)] += 1

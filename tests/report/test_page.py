@@ -12,15 +12,18 @@ from hypothesis import strategies as st
 
 from llmbatch.ledger.line import RowError
 from llmbatch.report.attention import Attention
-from llmbatch.report.page import embedded_json, render
+from llmbatch.report.correctness import Correctness
+from llmbatch.report.page import Page, embedded_json, render
+from llmbatch.report.panels import bars
 from llmbatch.report.story import Story
-from tests.report.test_story import line, row
+from llmbatch.views.outcome import FAILED_VIEW, REVIEW
+from tests.report.test_story import line, outcome
 from tests.screen.test_screens import TROUBLED, summary
 
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\u2028\x1b[31m'\"&{{ 7*7 }}"
 
 
-class Page(HTMLParser):
+class Parsed(HTMLParser):
     """What a browser would make of it."""
 
     def __init__(self, html: str) -> None:
@@ -47,23 +50,24 @@ class Page(HTMLParser):
 
 def page(text: str) -> str:
     """A page on which every text is this one."""
-    story, attention = Story(0.5), Attention(0.5)
+    story, attention = Story(0.5), Attention()
     for n in range(8):
-        told = line(n, category=text, confidence=0.3, arm=f"{text}{n % 2}")
-        story.add_line(told)
-        story.add_row(n, told)
-        attention.look_at(row(n), told)
-    attention.look_at(row(9), line(9, status="failed", error=RowError(text, None, text)))
+        told = outcome(n, REVIEW, category=text, confidence=0.3, arm=f"{text}{n % 2}", reasoning=text)
+        story.add_row(told)
+        attention.look_at(told)
+        story.add_line(line(n))
+    attention.look_at(outcome(9, FAILED_VIEW, status="failed", error=RowError(text, None, text)))
     shown: dict[str, Any] = {"folder": text, "reason": text, "model": text, "task": text, "notes": (text,)}
     counts = {"labels": {text: 3}, "failures": {text: 1}, "retries": {text: 2}, "parse": {text: 1}}
-    return render(summary=summary(**shown, **counts), story=story, attention=attention, run_id=text, at=text)
+    right = Correctness(text, text, (text,), None, bars({text: 2}, "failed"))
+    return render(Page(summary(**shown, **counts), story, attention, text, text, right))
 
 
 @given(st.text(min_size=1))
 @example(HOSTILE)
 @settings(max_examples=5, deadline=None)
 def test_no_text_becomes_markup_or_ends_a_script(text: str) -> None:
-    plain, hostile = Page(page("plain")), Page(page(text))
+    plain, hostile = Parsed(page("plain")), Parsed(page(text))
     assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in plain.tags]
     assert [set(attributes) for _, attributes in hostile.tags] == [set(a) for _, a in plain.tags]
     assert hostile.contents["script"][1] == plain.contents["script"][1]
@@ -79,7 +83,7 @@ def test_embedded_data_comes_out_as_it_went_in(data: Any) -> None:
 
 def test_the_policy_allows_this_page_s_own_style_and_script_and_nothing_else() -> None:
     html = page("x")
-    shown = Page(html)
+    shown = Parsed(html)
     policy = shown.content("Content-Security-Policy")
     assert policy.startswith("default-src 'none'; ")
     for kind, content in (("style", shown.contents["style"][0]), ("script", shown.contents["script"][1])):
@@ -91,6 +95,6 @@ def test_the_policy_allows_this_page_s_own_style_and_script_and_nothing_else() -
 
 
 def test_a_page_without_any_row_is_whole() -> None:
-    html = render(summary=TROUBLED, story=Story(0.5), attention=Attention(0.5), run_id="r", at="now")
+    html = render(Page(TROUBLED, Story(0.5), Attention(), "r", "now"))
     assert "every row that was asked about has a label" in html
     assert "3,446" in html, "rows that were not asked yet are told"

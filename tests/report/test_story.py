@@ -14,6 +14,7 @@ from llmbatch.report.buckets import Buckets
 from llmbatch.report.panels import course
 from llmbatch.report.story import Story
 from llmbatch.rows import Place, Rejection, Row
+from llmbatch.views.outcome import FAILED_VIEW, RESULTS, REVIEW, Outcome
 
 
 @dataclass
@@ -32,8 +33,9 @@ def line(number: int = 0, **changes: Any) -> LedgerLine:
     return LedgerLine(**{**{name: getattr(plain, name) for name in plain.__slots__}, **changes})
 
 
-def row(number: int) -> Row:
-    return Row(number, f"id-{number}", f"text {number}", Place("docs.jsonl", number + 1), {})
+def outcome(number: int, view: str, **changes: Any) -> Outcome:
+    row = Row(number, f"id-{number}", f"text {number}", Place("docs.jsonl", number + 1), {})
+    return Outcome(row, view, line(number, **changes), None)
 
 
 @settings(deadline=None)
@@ -60,10 +62,10 @@ def test_a_quantile_is_within_a_tenth_of_a_duration_that_occurred(durations: lis
 
 
 def test_the_least_certain_rows_are_kept_and_the_others_counted() -> None:
-    attention = Attention(review_below=0.5)
+    attention = Attention()
     for n in range(MOST_IN_REVIEW + 10):
-        attention.look_at(row(n), line(n, confidence=0.4 - n / 10_000))
-    attention.look_at(row(9999), line(9999, confidence=0.6))
+        attention.look_at(outcome(n, REVIEW, confidence=0.4 - n / 10_000))
+    attention.look_at(outcome(9999, RESULTS, confidence=0.6))
     cases = attention.cases()
     assert len(cases) == MOST_IN_REVIEW
     assert cases[0]["row"] == MOST_IN_REVIEW + 9
@@ -72,9 +74,9 @@ def test_the_least_certain_rows_are_kept_and_the_others_counted() -> None:
 
 
 def test_no_kind_of_failure_crowds_out_another() -> None:
-    attention = Attention(review_below=0.5)
+    attention = Attention()
     for n in range(MOST_OF_A_KIND + 5):
-        attention.look_at(row(n), line(n, status="failed", error=RowError("timeout", None, "too late")))
+        attention.look_at(outcome(n, FAILED_VIEW, status="failed", error=RowError("timeout", None, "too late")))
     attention.reject(Rejection(500, Place("docs.jsonl", 501), "bad_json", "no JSON", b"\xff{"))
     assert [case["kind"] for case in attention.cases()][-2:] == ["timeout", "bad_json"]
     assert attention.left_out() == {"timeout": 5}

@@ -1,0 +1,57 @@
+"""What gold labels say of the run: how many labels are right, and whether confidence can be taken at its word."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from llmbatch.evaluate.evaluation import Evaluation
+from llmbatch.evaluate.reliability import Reliability
+from llmbatch.report.charts import Column, columns
+from llmbatch.report.panels import Bar, Chart, bars
+from llmbatch.screen.figures import counted
+
+_BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Correctness:
+    """The panels beside gold labels."""
+
+    accuracy: str
+    remark: str
+    notes: tuple[str, ...]
+    calibration: Chart | None
+    confusions: list[Bar]
+
+
+def correctness(evaluation: Evaluation) -> Correctness:
+    """The panels of an evaluation."""
+    accuracy, reliability = evaluation.scores.accuracy, evaluation.reliability
+    interval = "" if accuracy.low is None else f"{accuracy.low:.1%} to {accuracy.high:.1%}, "
+    confused = Counter({f"{one.gold} → {one.answer}": one.count for one in evaluation.confusions})
+    return Correctness(
+        accuracy="unknown" if accuracy.value is None else f"{accuracy.value:.1%}",
+        remark=f"{interval}{counted(accuracy.total, 'gold row')}",
+        notes=evaluation.notes,
+        calibration=None if reliability is None else _calibration(reliability),
+        confusions=bars(confused, "failed"),
+    )
+
+
+def _calibration(reliability: Reliability) -> Chart:
+    drawn = [Column(f"{n / _BINS:.1f} to {(n + 1) / _BINS:.1f}: no gold row", ()) for n in range(_BINS)]
+    for one in reliability.bins:
+        right = one.right
+        title = (
+            f"confidence {one.low:.1f} to {one.high:.1f}: {right.count} of {right.total} right, "
+            f"mean confidence {one.mean_confidence:.2f}"
+        )
+        drawn[round(one.low * _BINS)] = Column(title, (right.value or 0.0,), mark=one.mean_confidence)
+    return Chart(
+        title="Calibration",
+        note=f"Share of right labels by confidence; the line is what confidence promises. "
+        f"Expected calibration error {reliability.ece:.3f}.",
+        top="100% right",
+        drawing=columns(drawn, ("ok",), label="accuracy by confidence", top=1.0),
+        ticks=("0", "0.25", "0.5", "0.75", "1"),
+        legend=(("ok", "right"), ("ink", "mean confidence")),
+    )
