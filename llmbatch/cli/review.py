@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli import options as shared
+from llmbatch.cli.default_command import DefaultCommandGroup
 from llmbatch.cli.show import print_json
 
 
@@ -19,8 +20,9 @@ def _user() -> str:
 
 
 app = typer.Typer(
+    cls=DefaultCommandGroup,
     no_args_is_help=True,
-    help="Look at a run's doubtful rows. What you decide flows into the results.",
+    help="Look at a run's doubtful rows: llmbatch review RUN. What you decide flows into the results.",
 )
 
 Reviewer = Annotated[
@@ -57,6 +59,34 @@ class Format(StrEnum):
 
     csv = "csv"
     jsonl = "jsonl"
+
+
+@app.command("walk")
+def walk(
+    run: shared.RunPath,
+    reviewer: Reviewer,
+    sample: OfSample = False,
+    all: OfAll = False,  # noqa: A002
+    label: OfLabel = None,
+    light: Annotated[
+        bool | None,
+        typer.Option(
+            "--light/--dark",
+            envvar="LLMBATCH_REVIEW_LIGHT",
+            show_envvar=False,
+            help="Colours for the terminal's background; ctrl+t switches.",
+            show_default="as the terminal says",
+        ),
+    ] = None,
+) -> None:
+    """Walk the rows that wait for a person, full-screen, a key a label. The default: llmbatch review RUN."""
+    from llmbatch.review.queue import Choice
+    from llmbatch.review.told import walked_lines
+    from llmbatch.review.walk import walk as walk_rows
+
+    walked = walk_rows(run, Choice(sample, all, label), reviewer=reviewer, light=light)
+    for line in walked_lines(walked):
+        typer.echo(line, err=True)
 
 
 @app.command("export")

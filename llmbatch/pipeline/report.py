@@ -131,4 +131,6 @@ def _next_commands(folder: RunFolder, rows: RowCounts, ending: Ending | None) ->
         commands.append(ending.command)
     if rows.failed:
         commands.append(f"llmbatch retry {shlex.quote(str(folder.path))}")
+    if rows.review:
+        commands.append(f"llmbatch review {shlex.quote(str(folder.path))}")
     return commands

@@ -61,6 +61,7 @@ class Desk:
         self._states = bytearray(self._state(queue[place]) for place in range(len(queue)))
         self._skipped: set[int] = set()
         self._done: list[_Done] = []
+        self._wrote = False
         self._seen: Decision | None = None
         self.reviewer = reviewer
         self.place: int | None = None
@@ -72,6 +73,11 @@ class Desk:
     def decision(self) -> Decision | None:
         """What stands for the present row."""
         return None if self.item is None else self._log.latest(self.item.key)
+
+    @property
+    def has_written(self) -> bool:
+        """Whether anything was saved in this session."""
+        return self._wrote
 
     @property
     def copies(self) -> int:
@@ -194,6 +200,12 @@ class Desk:
 
     def refresh(self) -> str | None:
         """Take in what others decided; tells it where it is about the present row."""
+        news = self._take_in_others()
+        if self.item is None:
+            self.advance()
+        return news
+
+    def _take_in_others(self) -> str | None:
         news = None
         for line in self._log.refresh():
             place = self._queue.place_of(line.key)
@@ -201,8 +213,6 @@ class Desk:
                 self._states[place] = self._state(self._queue[place])
             if self.item is not None and line.key == self.item.key:
                 news = f"{_people(line)} just now." if line.category is not None else None
-        if self.item is None:
-            self.advance()
         return news
 
     def _stand_at(self, place: int) -> None:
@@ -219,6 +229,8 @@ class Desk:
             return [compose(before[0])]
 
         (written,) = self._log.append(composed)
+        self._wrote = True
+        self._take_in_others()
         self._done.append(_Done(self.place, written, before[0]))
         self._look_again(self.place)
         return written

@@ -11,6 +11,7 @@ from llmbatch.neutral import neutral
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.importing import Imported
 from llmbatch.review.status import ReviewStatus
+from llmbatch.review.walk import Walked
 from llmbatch.screen.figures import counted, percent
 
 _MOST_REFUSED = 20
@@ -45,6 +46,17 @@ def imported_lines(imported: Imported) -> Sequence[str]:
     if imported.conflicts:
         told.append(f"{imported.conflicts:,} differ from what others decided since the export: both are kept")
     return [*lines, ", ".join(told)]
+
+
+def walked_lines(walked: Walked) -> Sequence[str]:
+    """How far a walk has come."""
+    progress = walked.progress
+    left = progress.total - progress.decided
+    told = f"{progress.decided:,} of {progress.total:,} decided, {progress.corrected:,} otherwise than the model"
+    lines = [f"{told}; {left:,} left" if left else told]
+    if not walked.in_views:
+        lines.append("a run is under way on the folder: its results will have the decisions when it ends")
+    return lines
 
 
 def rate_text(rate: ErrorRate) -> str:

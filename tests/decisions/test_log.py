@@ -103,7 +103,7 @@ for n in range(40):
     assert all(log.latest(text_digest(f"{who}{n}")) for who in ("ana", "ben", "cem") for n in range(40))
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["x", "y", None]), st.booleans()), max_size=20))
 def test_every_reader_comes_to_the_same(steps: list[tuple[int, str | None, bool]]) -> None:
     import tempfile  # noqa: PLC0415 - hypothesis shares fixtures between examples

@@ -2,8 +2,69 @@
 
 import csv
 import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
-from tests.e2e.program import Program, documents, views, write_rows
+import pexpect  # type: ignore[import-untyped]
+import pytest
+
+from tests.e2e.program import PROGRAM, Program, documents, environment, read_rows, views, write_rows
+
+Review = Callable[[str], Any]
+
+
+def press(key: str, terminal: Any, log: Path, lines: int) -> None:
+    """Press a key and wait until the log has so many lines."""
+    terminal.send(key)
+    deadline = time.monotonic() + 60
+    while len(read_rows(log)) < lines:
+        assert terminal.isalive()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def review(llmbatch: Program) -> Iterator[Review]:
+    """Opens the review application in a terminal of its own, and waits until it shows a row."""
+    open_ones = []
+
+    def start(reviewer: str) -> Any:
+        arguments = [*PROGRAM[1:], "review", "docs.llmbatch", "--reviewer", reviewer]
+        terminal = pexpect.spawn(
+            sys.executable,
+            arguments,
+            cwd=str(llmbatch.folder),
+            env=environment(TERM="xterm-256color"),
+            dimensions=(24, 80),
+            timeout=60,
+        )
+        open_ones.append(terminal)
+        terminal.expect(b" of 6")
+        return terminal
+
+    yield start
+    for terminal in open_ones:
+        terminal.close(force=True)
+
+
+def test_two_reviewers_in_terminals_of_which_one_is_killed(llmbatch: Program, review: Review) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(6))
+    llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "1", "--quiet")
+    assert "review export" in llmbatch("review", "docs.llmbatch").err, "without a terminal it says what to do"
+    log = llmbatch.folder / "docs.llmbatch" / "decisions.jsonl"
+    ana, ben = review("ana"), review("ben")
+    press("3", ana, log, lines=1)
+    ana.kill(signal.SIGKILL)
+    press("4", ben, log, lines=2)
+    ben.send("q")
+    ben.expect(b"2 of 6 decided, . otherwise than the model; 4 left")
+    ben.expect(pexpect.EOF)
+    results = views(llmbatch.folder / "docs.llmbatch")["results"]
+    assert {row["reviewer"]: row["category"] for row in results} == {"ana": "legal", "ben": "marketing"}
 
 
 def test_rows_go_out_to_a_spreadsheet_and_come_back_decided(llmbatch: Program) -> None:

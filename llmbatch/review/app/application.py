@@ -1,0 +1,242 @@
+"""The review application: one screen, a row at a time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from llmbatch.errors import LLMBatchError
+from llmbatch.neutral import neutral
+from llmbatch.review.app import panes
+from llmbatch.review.app.dialogs import Help, LabelPicker, LineDialog
+from llmbatch.review.app.keys import label_keys
+from llmbatch.review.desk import Desk
+from llmbatch.task.model import Label
+
+_LOOK_EVERY_S = 1.0
+_SIDES = 4
+_LINES_NEEDED = 26
+"""Lines that the document and the rest want before labels may take one each."""
+_DARK, _LIGHT = "textual-dark", "textual-light"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is the same for all rows."""
+
+    run: str
+    task: str
+    labels: Sequence[Label]
+    review_below: float
+    of_sample: bool
+    is_light: bool = False
+
+
+class ReviewScreen(Screen[None]):
+    """The row under review."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "accept", priority=True, show=False),
+        Binding("slash", "pick", show=False),
+        Binding("s,space", "skip", show=False),
+        Binding("u", "undo", show=False),
+        Binding("n", "note", show=False),
+        Binding("f", "find", show=False),
+        Binding("left", "step(-1)", priority=True, show=False),
+        Binding("right", "step(1)", priority=True, show=False),
+        Binding("question_mark", "help", show=False),
+        Binding("q", "app.quit", show=False),
+    ]
+
+    def __init__(self, desk: Desk, setting: Setting) -> None:
+        super().__init__()
+        self._desk = desk
+        self._setting = setting
+        self._keys = label_keys(setting.labels)
+        self._meanings = {label.name: label.description for label in setting.labels}
+        self._wanted = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay out the screen."""
+        with Horizontal(id="head"):
+            yield Static(Content(neutral(f"{self._setting.run} · {self._setting.task}", limit=60)), id="run")
+            yield Static(id="progress")
+        yield Static(id="why")
+        with VerticalScroll(id="page"):
+            yield Static(id="document")
+        yield Static(id="answer")
+        yield Static(id="labels")
+        yield Static(id="sample")
+        yield Static(id="said")
+        yield Static(id="keys")
+
+    def on_mount(self) -> None:
+        """Show the first row, and look every second what others decided."""
+        self.query_one("#page").focus()
+        self._show()
+        self.set_interval(_LOOK_EVERY_S, self._look)
+
+    def on_resize(self) -> None:
+        """Lay the labels out anew."""
+        self._show()
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that stands for a label gives it."""
+        label = self._keys.get(event.character or "")
+        if label is not None:
+            event.stop()
+            self._decide(label.name)
+
+    def action_accept(self) -> None:
+        """The model is right."""
+        item = self._desk.item
+        if item is not None and item.category is not None:
+            self._decide(item.category)
+        elif item is not None:
+            self._say("The model gave no label: give it one.", "warning")
+
+    def action_pick(self) -> None:
+        """Pick a label by name."""
+        item = self._desk.item
+        if item is not None:
+            self.app.push_screen(LabelPicker(self._setting.labels, item.category), self._picked)
+
+    def action_skip(self) -> None:
+        """Leave the row for later, or take up what was left."""
+        if self._desk.item is None:
+            self._desk.return_to_skipped()
+        else:
+            self._desk.skip()
+        self._say("")
+        self._show()
+
+    def action_undo(self) -> None:
+        """Take the last decision back."""
+        self._do(self._desk.undo, "Taken back.")
+
+    def action_note(self) -> None:
+        """Write a note."""
+        decision = self._desk.decision
+        if self._desk.item is not None:
+            note = decision.note if decision is not None else None
+            self.app.push_screen(LineDialog("Note (enter keeps it, esc does not)", note or ""), self._noted)
+
+    def action_find(self) -> None:
+        """Find a row."""
+        self.app.push_screen(LineDialog("Find an id or a word (again: the next one)", self._wanted), self._found)
+
+    def action_step(self, by: int) -> None:
+        """Go to a neighbour."""
+        self._desk.step(by)
+        self._say("")
+        self._show()
+
+    def action_help(self) -> None:
+        """Show what the keys do."""
+        self.app.push_screen(Help())
+
+    def _picked(self, label: str | None) -> None:
+        if label is not None:
+            self._decide(label)
+
+    def _noted(self, text: str | None) -> None:
+        if text is not None:
+            self._do(lambda: self._desk.note(text), "Noted.")
+
+    def _found(self, wanted: str | None) -> None:
+        if wanted:
+            self._wanted = wanted
+            is_there = self._desk.find(wanted)
+            self._say("" if is_there else f"No row here has {wanted!r}.", "" if is_there else "warning")
+            self._show()
+
+    def _decide(self, label: str) -> None:
+        item = self._desk.item
+        if item is None:
+            return
+        told = f"{neutral(str(item.id), limit=40)}: {neutral(label, limit=60)}  (u takes it back)"
+        self._do(lambda: self._desk.decide(label), told)
+
+    def _do(self, act: Callable[[], str | None], told: str = "") -> None:
+        """Do what changes the log, and say what came of it."""
+        try:
+            warning = act()
+        except LLMBatchError as error:
+            self._say(f"Not saved: {error.message}", "error")
+            return
+        self._say(warning or told, "warning" if warning else "")
+        self._show()
+
+    def _look(self) -> None:
+        before = self._desk.item
+        try:
+            news = self._desk.refresh()
+        except LLMBatchError as error:
+            self._say(error.message, "error")
+            return
+        if news is not None:
+            self._say(news, "warning")
+        self._show(is_same=before is self._desk.item)
+
+    def _say(self, text: str, kind: str = "") -> None:
+        said = self.query_one("#said", Static)
+        said.set_classes(kind)
+        said.update(Content(neutral(text)))
+
+    def _show(self, *, is_same: bool = False) -> None:
+        desk, item = self._desk, self._desk.item
+        width, lines = self.size.width - _SIDES, self.size.height - _LINES_NEEDED
+        self._update("#progress", panes.progress_line(desk.progress, desk.reviewer))
+        if item is None:
+            self._update("#why", Content(""))
+            self._update("#document", panes.finished(desk, of_sample=self._setting.of_sample))
+            self._update("#answer", Content(""))
+        else:
+            self._update("#why", panes.why_line(item, desk.copies, review_below=self._setting.review_below))
+            if not is_same:
+                self._update("#document", panes.document(item))
+                self.query_one("#page", VerticalScroll).scroll_home(animate=False)
+            meaning = "" if len(self._keys) in range(1, lines + 1) else self._meanings.get(item.category or "", "")
+            self._update("#answer", panes.answer(item, desk.decision, meaning=meaning, width=width))
+        count = len(self._setting.labels)
+        self._update("#labels", panes.labels(self._keys, item, count=count, width=width, lines=lines))
+        if self._setting.of_sample:
+            self.query_one("#sample").display = True
+            self._update("#sample", panes.sample_line(desk.error_rate))
+        self._update("#keys", panes.keys_line(self._keys, item, width=self.size.width))
+
+    def _update(self, where: str, content: Content) -> None:
+        self.query_one(where, Static).update(content)
+
+
+class ReviewApp(App[None]):
+    """Full-screen review of a queue."""
+
+    CSS_PATH = Path(__file__).with_name("style.tcss")
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+t", "switch_theme", priority=True, show=False),
+        Binding("ctrl+c", "quit", priority=True, show=False),
+    ]
+
+    def __init__(self, desk: Desk, setting: Setting) -> None:
+        super().__init__()
+        self._desk = desk
+        self._setting = setting
+
+    def on_mount(self) -> None:
+        """Put on the colours and show the first row."""
+        self.theme = _LIGHT if self._setting.is_light else _DARK
+        self.push_screen(ReviewScreen(self._desk, self._setting))
+
+    def action_switch_theme(self) -> None:
+        """Dark to light, light to dark."""
+        self.theme = _LIGHT if self.theme == _DARK else _DARK

@@ -1,0 +1,182 @@
+"""What the parts of the screen say, as content that no text in it can style."""
+
+from collections.abc import Iterator, Mapping
+
+from textual.content import Content
+
+from llmbatch.decisions import Decision
+from llmbatch.neutral import neutral
+from llmbatch.review.app.readable import readable
+from llmbatch.review.desk import Desk, Progress
+from llmbatch.review.error_rate import ErrorRate
+from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, Item
+from llmbatch.review.told import rate_text
+from llmbatch.screen.figures import counted
+from llmbatch.task.model import Label
+
+_BAR = 10
+_NAME, _ID, _VALUE = 60, 40, 400
+_GAP = 3
+_MARGIN = " " * len("model  ")
+_REASONS = {
+    LOW_CONFIDENCE: ("LOW CONFIDENCE", "$text-warning"),
+    FAILED: ("FAILED", "$text-error"),
+    CONFLICT: ("CONFLICT", "$text-error"),
+    SAMPLED: ("SAMPLE", "$text-primary"),
+    CHOSEN: ("CHOSEN", "$text-primary"),
+}
+
+
+def progress_line(progress: Progress, reviewer: str) -> Content:
+    """How far the queue is, and who reviews."""
+    full = round(_BAR * progress.decided / progress.total) if progress.total else _BAR
+    return Content.assemble(
+        ("━" * full, "$text-success"),
+        ("━" * (_BAR - full), "$foreground 25%"),
+        f" {progress.decided:,} of {progress.total:,}",
+        (f" · {progress.skipped:,} skipped" if progress.skipped else "", "$text-muted"),
+        (f" · {neutral(reviewer, limit=20)}", "$text-muted"),
+    )
+
+
+def why_line(item: Item, copies: int, *, review_below: float) -> Content:
+    """Why the row is here, and which one it is."""
+    name, style = _REASONS[item.reason]
+    parts = [f"id {neutral(str(item.id), limit=_ID)}", f"row {item.row:,}"]
+    if item.reason == LOW_CONFIDENCE:
+        parts.insert(0, f"under {review_below:g}")
+    if copies > 1:
+        parts.append(f"{copies:,} rows with this text")
+    return Content.assemble((name, f"bold {style}"), ("  " + " · ".join(parts), "$text-muted"))
+
+
+def document(item: Item) -> Content:
+    """The text, and below it the input's other fields."""
+    fields = Content("\n").join(
+        Content.assemble((f"{neutral(name, limit=_NAME)}: ", "bold $text-muted"), (_value(value), "$text-muted"))
+        for name, value in item.fields.items()
+    )
+    return Content.assemble(readable(item.text), "\n\n", fields) if item.fields else Content(readable(item.text))
+
+
+def answer(item: Item, decision: Decision | None, *, meaning: str, width: int) -> Content:
+    """The model's answer and what its label means, and what people said."""
+    return Content("\n").join(_answer_lines(item, decision, meaning, width))
+
+
+def labels(keys: Mapping[str, Label], item: Item | None, *, count: int, width: int, lines: int) -> Content:
+    """Which key gives which label; the model's stands out.
+
+    Args:
+        keys: the label of each key; none where labels are picked by name.
+        item: the row.
+        count: how many labels the task has.
+        width: cells in a line.
+        lines: lines that may be taken; where they are enough, each label has one, with its meaning.
+    """
+    if not keys:
+        return Content.assemble(
+            ("/", "bold $text-accent"), f" picks one of the {count} labels: type a few letters of it"
+        )
+    cell = max(Content(neutral(label.name, limit=_NAME)).cell_length for label in keys.values()) + 2 + _GAP
+    entries = [_entry(key, label, item, cell) for key, label in keys.items()]
+    if len(entries) <= lines:
+        room = max(width - cell, 1)
+        meanings = (Content.styled(neutral(label.description, limit=room), "$text-muted") for label in keys.values())
+        return Content("\n").join(entry + meaning for entry, meaning in zip(entries, meanings, strict=True))
+    columns = max(min(width // cell, len(entries)), 1)
+    rows = -(-len(entries) // columns)
+    return Content("\n").join(Content("").join(entries[row::rows]) for row in range(rows))
+
+
+def _entry(key: str, label: Label, item: Item | None, cell: int) -> Content:
+    is_models = item is not None and item.category == label.name
+    entry = Content.assemble(
+        (key, "bold $text-accent"), " ", (neutral(label.name, limit=_NAME), "bold underline" if is_models else "")
+    )
+    return entry.pad_right(max(cell - entry.cell_length, 0))
+
+
+def keys_line(keys: Mapping[str, Label], item: Item | None, *, width: int) -> Content:
+    """The keys that do something now, as many as fit, the most needed first."""
+    named = [("?", "help"), ("q", "quit"), ("u", "undo")]
+    if item is not None:
+        given = [(f"1-{list(keys)[-1]}", "label"), ("/", "pick")] if keys else [("/", "label")]
+        accept = [("enter", "accept")] if item.category is not None else []
+        named = [
+            *accept,
+            *given,
+            ("s", "skip"),
+            ("u", "undo"),
+            ("n", "note"),
+            ("f", "find"),
+            ("?", "help"),
+            ("q", "quit"),
+        ]
+    shown = Content("")
+    for key, what in named:
+        entry = Content.assemble((key, "bold $text-accent"), f" {what}  ")
+        if shown.cell_length + entry.cell_length <= width + 2:
+            shown += entry
+    return shown
+
+
+def finished(desk: Desk, *, of_sample: bool) -> Content:
+    """What is said when nothing is left to look at."""
+    progress = desk.progress
+    if not progress.total:
+        return Content.assemble(("Nothing waits for a person.", "bold $text-success"))
+    lines = [
+        Content.assemble(("Nothing is left to decide.", "bold $text-success")),
+        Content(""),
+        Content(
+            f"{progress.decided:,} of {progress.total:,} decided, {progress.corrected:,} otherwise than the model."
+        ),
+    ]
+    if waiting := progress.total - progress.decided - progress.skipped:
+        lines.append(Content(f"{counted(waiting, 'row')} before other reviewers now."))
+    if progress.skipped:
+        lines.append(Content.assemble(f"{progress.skipped:,} skipped: ", ("s", "bold $text-accent"), " takes them up."))
+    if of_sample:
+        lines.append(Content(f"Random sample: {rate_text(desk.error_rate)}."))
+    lines.append(
+        Content.assemble("\n", ("←", "bold $text-accent"), " goes back, ", ("q", "bold $text-accent"), " quits.")
+    )
+    return Content("\n").join(lines)
+
+
+def sample_line(rate: ErrorRate) -> Content:
+    """The error rate found so far."""
+    return Content.styled(f"sample: {rate_text(rate)}", "$text-muted")
+
+
+def _answer_lines(item: Item, decision: Decision | None, meaning: str, width: int) -> Iterator[Content]:
+    if item.category is None:
+        error = neutral(item.error or "it gave no answer", limit=_VALUE)
+        yield Content.assemble(("model  ", "$text-muted"), (error, "$text-error"))
+    else:
+        name = neutral(item.category, limit=_NAME)
+        yield Content.assemble(("model  ", "$text-muted"), (name, "bold"), "  ", *_confidence(item.confidence))
+        if meaning:
+            yield Content.styled(f"{_MARGIN}{neutral(meaning, limit=max(width - len(_MARGIN), 1))}", "$text-muted")
+    if item.reasoning:
+        yield Content.assemble(("why    ", "$text-muted"), neutral(item.reasoning, limit=_VALUE))
+    if decision is not None and decision.standings:
+        style = "$text-error" if decision.is_conflict else "$text-success"
+        for number, standing in enumerate(decision.standings):
+            said = f"{neutral(standing.reviewer, limit=_ID)} decided {neutral(standing.category, limit=_NAME)}"
+            yield Content.assemble(("people " if number == 0 else _MARGIN, "$text-muted"), (said, f"bold {style}"))
+    if decision is not None and decision.note:
+        yield Content.assemble(("note   ", "$text-muted"), neutral(decision.note, limit=_VALUE))
+
+
+def _confidence(confidence: float | None) -> Iterator[tuple[str, str]]:
+    if confidence is not None:
+        full = round(_BAR * confidence)
+        yield f"{confidence:.2f} ", ""
+        yield "▇" * full, "$text-primary"
+        yield "▇" * (_BAR - full), "$foreground 20%"
+
+
+def _value(value: object) -> str:
+    return neutral(value if isinstance(value, str) else str(value), limit=_VALUE)

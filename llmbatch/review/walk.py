@@ -1,0 +1,75 @@
+"""`llmbatch review RUN`: one reviewer walks a run's queue in the terminal."""
+
+import os
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from llmbatch.errors import UsageError
+from llmbatch.pipeline.folder import now_text
+from llmbatch.review.claims import Claims
+from llmbatch.review.desk import Desk, Progress
+from llmbatch.review.opened import opened
+from llmbatch.review.queue import Choice, make_queue
+from llmbatch.review.status import bring_into_views
+
+_LIGHT_BACKGROUNDS = ("7", "15")
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What came of it."""
+
+    progress: Progress
+    changed: bool
+    in_views: bool
+    """Whether the decisions are in the run's views; else a run under way will see to it."""
+
+
+def walk(path: Path, choice: Choice, *, reviewer: str, light: bool | None = None) -> Walked:
+    """Review a run full-screen.
+
+    Args:
+        path: the run folder.
+        choice: which rows.
+        reviewer: who decides.
+        light: whether the terminal's background is; None where it is to be guessed.
+
+    Raises:
+        UsageError: there is no terminal, the extra `review` is not installed, or the run cannot be read.
+    """
+    _require_terminal(path)
+    with opened(path) as run:
+        from llmbatch.review.app.application import ReviewApp, Setting  # noqa: PLC0415 - the extra `review`
+
+        queue = make_queue(run, choice)
+        with closing(queue), closing(Claims(path)) as claims:
+            desk = Desk(queue, run.decisions, reviewer=reviewer, claims=claims, clock=now_text)
+            setting = Setting(
+                run=path.name,
+                task=run.record.task.name,
+                labels=run.record.task.labels,
+                review_below=run.record.review_below,
+                of_sample=choice.sample,
+                is_light=_is_light() if light is None else light,
+            )
+            ReviewApp(desk, setting).run()
+            progress, changed = desk.progress, desk.has_written
+    return Walked(progress, changed, in_views=not changed or bring_into_views(path))
+
+
+def _require_terminal(path: Path) -> None:
+    if find_spec("textual") is None:
+        raise UsageError("llmbatch review needs textual", hint="it comes with: pip install 'llmbatch[review]'")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        raise UsageError(
+            "llmbatch review needs a terminal",
+            hint=f"without one: llmbatch review export {path}, and llmbatch review import {path} FILE",
+        )
+
+
+def _is_light() -> bool:
+    """Whether the terminal says that its background is light, as some do in COLORFGBG."""
+    return os.environ.get("COLORFGBG", "").rpartition(";")[2] in _LIGHT_BACKGROUNDS

@@ -1,0 +1,143 @@
+"""The application's screen and keys, run without a terminal; tests/e2e has the real program in one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from llmbatch.review.app.application import ReviewApp, Setting
+from llmbatch.review.app.dialogs import matching
+from llmbatch.review.app.keys import LABEL_KEYS, label_keys
+from llmbatch.review.app.readable import readable
+from llmbatch.review.claims import Claims
+from llmbatch.review.desk import Desk
+from llmbatch.review.opened import opened
+from llmbatch.review.queue import Choice, make_queue
+from llmbatch.task.load import load_task
+from llmbatch.task.model import Label
+from tests.e2e.program import read_rows
+
+Steps = Callable[[Pilot[None], Callable[[str], str]], Awaitable[None]]
+
+
+def drive(run: Path, steps: Steps, *, size: tuple[int, int] = (80, 24), labels: Any = None) -> None:
+    """Run the application over a run folder and let `steps` press keys and read parts of the screen."""
+
+    async def session() -> None:
+        with opened(run) as review, closing(make_queue(review, Choice())) as queue, closing(Claims(run)) as claims:
+            desk = Desk(queue, review.decisions, reviewer="ana", claims=claims, clock=lambda: "2026-11-25T12:00:00Z")
+            task = review.record.task
+            setting = Setting("docs.llmbatch", task.name, labels or task.labels, 0.6, of_sample=False)
+            app = ReviewApp(desk, setting)
+
+            def read(part: str) -> str:
+                return str(app.screen.query_one(f"#{part}", Static).render())
+
+            async with app.run_test(size=size) as pilot:
+                await pilot.pause()
+                await steps(pilot, read)
+
+    asyncio.run(session())
+
+
+def decided(run: Path) -> list[tuple[str | None, str | None]]:
+    return [(line["category"], line["note"]) for line in read_rows(run / "decisions.jsonl")]
+
+
+def test_a_session_by_keys(run: Path) -> None:
+    async def steps(pilot: Pilot[None], read: Callable[[str], str]) -> None:
+        assert "0 of 5" in read("progress")
+        assert "2 rows with this text" in read("why")
+        await pilot.press("enter")  # the model's answer
+        await pilot.press("3")  # the third label
+        assert "2 of 5" in read("progress")
+        await pilot.press("u")
+        assert "1 of 5" in read("progress")
+        assert "مرحبا" in read("document")
+        await pilot.press("n", *"why", "enter")
+        assert "why" in read("answer")
+        await pilot.press("slash", *"mark", "enter")
+        await pilot.press("s")
+        assert "1 skipped" in read("progress")
+        await pilot.press("f", *"1+1", "enter")
+        assert "=1+1 happened" in read("document")
+        await pilot.press("question_mark", "3", "escape")
+        assert "2 of 5" in read("progress"), "keys do nothing to the row while the help is open"
+        await pilot.press("5")
+        assert "the model refused" in read("answer")
+        await pilot.press("enter")
+        assert "give it one" in read("said")
+        await pilot.press("2")
+        assert "4 of 5 decided, 3 otherwise than the model" in read("document")
+        await pilot.press("s", "1")
+        assert "Nothing is left to decide." in read("document")
+        await pilot.press("left", "ctrl+t", "q")
+
+    drive(run, steps)
+    assert decided(run) == [
+        ("technical", None),
+        ("legal", None),
+        (None, None),
+        (None, "why"),
+        ("marketing", "why"),
+        ("other", None),
+        ("business", None),
+        ("technical", None),
+    ]
+
+
+def test_many_labels_are_picked_by_name_and_a_full_disk_is_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = load_task("banking77").task.labels
+
+    async def steps(pilot: Pilot[None], read: Callable[[str], str]) -> None:
+        assert "one of the 77 labels" in read("labels")
+        await pilot.press("1")
+        assert "0 of 5" in read("progress")
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("os.fsync", full)
+            await pilot.press("enter")
+        assert "Not saved" in read("said")
+        assert "0 of 5" in read("progress")
+
+    drive(run, steps, size=(120, 40), labels=many)
+    assert decided(run) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\tb\r\nc\u2028d", "a    b\nc\nd"),
+        ("\x1b[2J\x07[red]x[/]", "\ufffd[2J\ufffd[red]x[/]"),
+        ("\u202eevil", "\ufffdevil"),
+        ("\u0645\u06cc\u200c\u062e", "\u0645\u06cc\u062e"),
+    ],
+)
+def test_a_document_keeps_its_lines_and_nothing_that_a_terminal_obeys(text: str, shown: str) -> None:
+    assert readable(text) == shown
+
+
+def test_labels_are_found_by_any_of_their_words() -> None:
+    labels = [
+        Label(name="card_arrival", description="has not come"),
+        Label(name="lost_card", aliases=("stolen",)),
+        Label(name="card_swallowed", description="kept by the machine"),
+    ]
+    assert [label.name for label in matching(labels, "card")] == ["card_arrival", "card_swallowed", "lost_card"]
+    assert [label.name for label in matching(labels, "stol")] == ["lost_card"]
+    assert [label.name for label in matching(labels, "card machine")] == ["card_swallowed"]
+    assert matching(labels, "zzz") == []
+
+
+def test_label_keys_leave_the_commands_alone() -> None:
+    labels = [Label(name=f"l{n}") for n in range(len(LABEL_KEYS))]
+    assert not set(label_keys(labels)) & set("fnqsu/? ")
+    assert label_keys([*labels, Label(name="more")]) == {}

@@ -1,0 +1,170 @@
+"""A reviewer's work on a queue, and two reviewers' on one folder."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from llmbatch.decisions import Decision, DecisionLog
+from llmbatch.review.claims import Claims
+from llmbatch.review.desk import Desk, Progress
+from llmbatch.review.item import LOW_CONFIDENCE
+from llmbatch.review.opened import opened
+from llmbatch.review.queue import Choice, make_queue
+
+
+class _NoClaims:
+    """Two desks in one process: the kernel would give it both rows anyway."""
+
+    def take(self, _: int) -> bool:
+        return True
+
+
+OpenDesk = Callable[[str], Desk]
+
+
+@pytest.fixture
+def desk_of(run: Path) -> Iterator[OpenDesk]:
+    seconds = count()
+    with ExitStack() as stack:
+
+        def open_desk(reviewer: str, choice: Choice | None = None) -> Desk:
+            review = stack.enter_context(opened(run))
+            queue = make_queue(review, choice or Choice())
+            stack.callback(queue.close)
+            return Desk(
+                queue,
+                review.decisions,
+                reviewer=reviewer,
+                claims=_NoClaims(),
+                clock=lambda: f"2026-11-25T12:00:{next(seconds):02}Z",
+            )
+
+        yield open_desk
+
+
+def standing(run: Path, desk: Desk) -> Decision | None:
+    """What the log says of the desk's row, to whoever opens it now."""
+    assert desk.item is not None
+    return DecisionLog(run / "decisions.jsonl").latest(desk.item.key)
+
+
+def ids(desk: Desk) -> Iterator[object]:
+    while desk.item is not None:
+        yield desk.item.id
+        desk.skip()
+
+
+def test_the_least_sure_come_first_failed_rows_last_and_each_text_once(desk_of: OpenDesk) -> None:
+    desk = desk_of("ana")
+    assert desk.item is not None
+    assert (desk.item.reason, desk.copies) == (LOW_CONFIDENCE, 2)
+    assert list(ids(desk)) == ["d", "7", 7, "f", "c"]
+    assert desk.progress == Progress(total=5, decided=0, corrected=0, skipped=5)
+    desk.return_to_skipped()
+    assert desk.item is not None
+
+
+def test_a_decision_is_in_the_log_before_the_next_row_is_shown(run: Path, desk_of: OpenDesk) -> None:
+    desk = desk_of("ana")
+    assert desk.decide("technical") is None
+    assert desk.decide("legal") is None
+    assert desk.progress == Progress(total=5, decided=2, corrected=1, skipped=0)
+    assert len(DecisionLog(run / "decisions.jsonl")) == 2
+    again = desk_of("ana")
+    assert (again.progress.decided, again.item and again.item.id) == (2, 7), "another session goes on there"
+
+
+def test_undo_takes_back_and_returns_to_the_row(run: Path, desk_of: OpenDesk) -> None:
+    desk = desk_of("ana")
+    desk.note("hm")
+    desk.decide("legal")
+    assert desk.undo() is None
+    assert desk.item is not None
+    assert desk.item.id == "d"
+    assert (now := standing(run, desk)) is not None
+    assert (now.category, now.note) == (None, "hm")
+    assert desk.undo() is None
+    assert (now := standing(run, desk)) is not None
+    assert (now.category, now.note) == (None, None)
+    assert desk.undo() == "There is nothing to undo."
+
+
+def test_a_note_stays_with_the_decision(run: Path, desk_of: OpenDesk) -> None:
+    desk = desk_of("ana")
+    desk.note("  look at this ")
+    desk.decide("legal")
+    desk.step(-1)
+    assert (now := standing(run, desk)) is not None
+    assert (now.category, now.note) == ("legal", "look at this")
+
+
+def test_two_who_decide_the_same_row_unknowingly_are_both_kept_and_told(run: Path, desk_of: OpenDesk) -> None:
+    ana, ben = desk_of("ana"), desk_of("ben")
+    ana.decide("legal")
+    told = ben.decide("other")
+    assert told == "ana decided legal meanwhile: both are kept. Decide again to settle it."
+    assert (now := standing(run, ben)) is not None
+    assert {one.reviewer: one.category for one in now.standings} == {"ana": "legal", "ben": "other"}
+    assert ben.decide("legal") is None
+    assert ben.progress.decided == 1
+
+
+def test_what_another_decides_meanwhile_is_told_and_not_shown_again(desk_of: OpenDesk) -> None:
+    ana, ben = desk_of("ana"), desk_of("ben")
+    assert ben.refresh() is None
+    ana.decide("legal")
+    ana.decide("legal")
+    assert ben.refresh() == "ana decided legal just now."
+    ben.skip()
+    assert ben.item is not None
+    assert (ben.item.id, ben.progress.decided) == (7, 2)
+
+
+def test_what_another_decided_counts_as_soon_as_one_decides_oneself(desk_of: OpenDesk) -> None:
+    ana, ben = desk_of("ana"), desk_of("ben")
+    ana.decide("legal")
+    ben.skip()
+    ben.decide("legal")
+    assert ben.progress.decided == 2
+
+
+def test_rows_are_found_by_id_and_text(desk_of: OpenDesk) -> None:
+    desk = desk_of("ana")
+    assert desk.find("文書")
+    assert desk.item is not None
+    assert desk.item.id == 7
+    assert desk.find("C")
+    assert not desk.find("nowhere")
+
+
+def test_a_sample_tells_the_error_rate(desk_of: Callable[..., Desk]) -> None:
+    desk = desk_of("ana", Choice(sample=True))
+    total = desk.progress.total
+    while desk.item is not None and desk.item.category is not None:
+        desk.decide("other" if desk.place == 0 else desk.item.category)
+    assert (desk.progress.decided, desk.error_rate.wrong > 0) == (total, True)
+    assert desk.error_rate.checked == 4
+
+
+def test_a_row_is_before_one_reviewer_only_and_free_when_he_is_gone(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from llmbatch.review.claims import Claims\n"
+        "claims = Claims(Path(sys.argv[1])); print(claims.take(7), flush=True); input()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == "True\n"
+    claims = Claims(tmp_path)
+    assert not claims.take(7)
+    assert claims.take(8)
+    other.kill()
+    other.communicate()
+    assert claims.take(7)
+    claims.close()
