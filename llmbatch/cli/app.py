@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import llmbatch
-from llmbatch.cli import cache, classify, evaluate, export, prompt, report, retry, review, show, simulate
+from llmbatch.cli import cache, classify, evaluate, export, prompt, report, retry, review, show, simulate, spend
 from llmbatch.cli.options import ENVIRONMENT
 from llmbatch.errors import ExitCode, LLMBatchError
 
@@ -26,6 +26,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.add_typer(review.app, name="review")
 app.command("show")(show.show)
 app.command("report")(report.report)
+app.command("spend")(spend.spend)
 app.command("export")(export.export)
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(cache.app, name="cache")

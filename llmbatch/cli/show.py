@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,8 +14,24 @@ if TYPE_CHECKING:
     from llmbatch.telemetry.watch import WatchOptions
 
 
-def show(run: shared.RunPath, json: shared.Json = False) -> None:
+def show(
+    run: shared.RunPath,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="label|model|prompt|FIELD",
+            envvar="LLMBATCH_SHOW_BY",
+            show_envvar=False,
+            help="Cost and tokens in groups, instead: by label, model, prompt, or any field of the input.",
+        ),
+    ] = None,
+    json: shared.Json = False,
+) -> None:
     """Summarise a run folder as it stands, also while a run is under way."""
+    if by is not None:
+        _show_by(run, by, json=json)
+        return
     from llmbatch.pipeline.run import show_run
     from llmbatch.screen import render_summary, stdout_console
     from llmbatch.summary import summary_json
@@ -24,6 +41,19 @@ def show(run: shared.RunPath, json: shared.Json = False) -> None:
         print_json(summary_json(summary))
     else:
         render_summary(summary, stdout_console())
+
+
+def _show_by(run: Path, by: str, *, json: bool) -> None:
+    from llmbatch.pipeline.attribution import run_report
+    from llmbatch.screen import stdout_console
+    from llmbatch.screen.spending import render_spending
+    from llmbatch.spend.report import report_json
+
+    report = run_report(run, by)
+    if json:
+        print_json(report_json(report))
+    else:
+        render_spending(report, stdout_console())
 
 
 def present(summary: "Summary", *, json: bool, watching: "WatchOptions") -> None:

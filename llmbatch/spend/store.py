@@ -24,6 +24,7 @@ REAL, OFFLINE = "real", "offline"
 """Books: what costs money, and what the offline endpoint would have cost. They share nothing."""
 
 FORMAT = 1
+_COLUMNS = {"day": "day", "model": "model", "run": "run", "prompt": "task || ' ' || prompt"}
 _BUSY_TIMEOUT_S = 10.0
 _ROOM_SHARE = 4
 _SCHEMA = f"""
@@ -224,6 +225,27 @@ class SpendStore:
         """(id, run folder) of the sessions that have not ended: alive, or dead and not settled."""
         with self._reading():
             return self._db.execute("SELECT id, run FROM session WHERE ended_at IS NULL").fetchall()
+
+    def sums(self, column: str, book: str, since: str, until: str) -> dict[str, Figures]:
+        """What was spent from one day to another, both included, by `day`, `model`, `prompt` or `run`."""
+        name = _COLUMNS[column]
+        sums = ", ".join(f"sum({field})" for field in FIELDS)
+        with self._reading():
+            lines = self._db.execute(
+                f"SELECT {name}, {sums} FROM spend JOIN session ON id = session"  # noqa: S608 - our own columns
+                f" WHERE book = ? AND day BETWEEN ? AND ? GROUP BY {name}",
+                (book, since, until),
+            ).fetchall()
+        return {line[0]: Figures(*line[1:]) for line in lines}
+
+    def unsettled(self, book: str, since: str, until: str) -> list[tuple[str, str, int]]:
+        """(id, run folder, nano-dollars set aside and not known to be spent) of sessions that have not ended."""
+        with self._reading():
+            return self._db.execute(
+                "SELECT id, run, sum(max(charged_nusd - spent_nusd, 0)) FROM spend JOIN session ON id = session"
+                " WHERE book = ? AND day BETWEEN ? AND ? AND ended_at IS NULL GROUP BY id",
+                (book, since, until),
+            ).fetchall()
 
     def settle(self, session: str, settlement: Settlement, *, ended_at: str) -> None:
         """End a dead session with what it came to. The caller holds its lock; one that has ended stays as it is.

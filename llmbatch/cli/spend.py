@@ -1,0 +1,77 @@
+"""`llmbatch spend`: what was spent over all runs."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from llmbatch.cli import options as shared
+from llmbatch.cli.sending import SpendStore
+
+_BY_HELP = "day, model, prompt, run; label or any field of the input, which the run folders tell."
+
+
+def spend(
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by", metavar="day|model|prompt|run|FIELD", envvar="LLMBATCH_SPEND_BY", show_envvar=False, help=_BY_HELP
+        ),
+    ] = "day",
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="DAY",
+            envvar="LLMBATCH_SPEND_SINCE",
+            show_envvar=False,
+            help="First day (UTC).",
+            show_default="30 days",
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until",
+            metavar="DAY",
+            envvar="LLMBATCH_SPEND_UNTIL",
+            show_envvar=False,
+            help="Last day (UTC).",
+            show_default="today",
+        ),
+    ] = None,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline",
+            envvar="LLMBATCH_OFFLINE",
+            show_envvar=False,
+            help="What the offline endpoint would have cost, instead of what was spent.",
+        ),
+    ] = False,
+    spend_store: SpendStore = None,
+    json: shared.Json = False,
+) -> None:
+    """Show what was spent, and how it compares with as many days before."""
+    from llmbatch.cli.show import print_json
+    from llmbatch.errors import UsageError
+    from llmbatch.pipeline.spent import spend_report
+    from llmbatch.screen import stdout_console
+    from llmbatch.screen.spending import render_spending
+    from llmbatch.spend.days import parse_day
+    from llmbatch.spend.options import parse_store
+    from llmbatch.spend.report import period, report_json
+
+    store = parse_store(spend_store)
+    if store is None:
+        raise UsageError("--spend-store is off: there is nothing to show", hint="name a file, or leave it out")
+    days = period(
+        None if since is None else parse_day(since, "--since"),
+        None if until is None else parse_day(until, "--until"),
+        today=datetime.now(UTC).date(),
+    )
+    report = spend_report(store, by, days, offline=offline)
+    if json:
+        print_json(report_json(report))
+    else:
+        render_spending(report, stdout_console())

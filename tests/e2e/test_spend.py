@@ -1,0 +1,50 @@
+"""`llmbatch spend` and `show --by`: every cent is found again, by whatever it is looked at."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmbatch.pipeline.spent import spend_report
+from llmbatch.spend.report import Period, report_json
+from tests.e2e.program import Program, documents, write_rows
+
+
+def costs(report: dict[str, Any]) -> dict[str, float]:
+    return {group[report["by"]]: group["cost_usd"] for group in report["groups"]}
+
+
+def test_every_cent_is_found_again_by_whatever_it_is_looked_at(tmp_path: Path) -> None:
+    llmbatch = Program(tmp_path, {"LLMBATCH_SPEND_STORE": str(tmp_path / "spend")})
+    rows = [row | {"source": "mail" if n % 3 else "web"} for n, row in enumerate(documents(12))]
+    rows.append(rows[0] | {"id": "again", "source": "fax"})  # the same text as a web row: asked once, paid by that one
+    docs = write_rows(llmbatch.folder / "docs.jsonl", [b"not json", *rows])
+
+    def spend(by: str) -> dict[str, Any]:
+        today = datetime.now(UTC).date()
+        return report_json(spend_report(tmp_path / "spend", by, Period(today, today), offline=True))
+
+    run = llmbatch("classify", "docs.jsonl", "--offline", "--json")
+    total = run.json["usage"]["cost_usd"]
+    for by in ("day", "model", "prompt", "run", "label"):
+        report = spend(by)
+        assert sum(costs(report).values()) == pytest.approx(total), by
+        assert report["total"]["rows"] == 13
+    by_source = costs(llmbatch("spend", "--offline", "--by", "source", "--json").json)
+    assert sum(by_source.values()) == pytest.approx(total)
+    assert by_source["fax"] == 0 < min(by_source["web"], by_source["mail"])
+    assert "$0 from" in llmbatch("spend").out, "what was pretended is in a book of its own"
+
+    write_rows(docs, [{"id": "first", "text": "An inserted row.", "source": "new"}, *rows[1:]])
+    shown = costs(llmbatch("show", "docs.llmbatch", "--by", "source", "--json").json)
+    assert shown["mail"] == by_source["mail"], "rows are found where they have moved to"
+    assert sum(shown.values()) == pytest.approx(total)
+    no_field = llmbatch("show", "docs.llmbatch", "--by", "sauce")
+    assert no_field.code == 2
+    assert "the first row has id, source, text" in no_field.err
+
+    docs.unlink()
+    gone = spend("source")
+    assert costs(gone) == {"(not told by a run folder)": pytest.approx(total)}
+    assert "docs.jsonl" in gone["notes"][0]

@@ -1,0 +1,99 @@
+"""Where a rise comes from: groups beside the period before, and nothing left out."""
+
+import io
+from datetime import date
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from llmbatch.errors import UsageError
+from llmbatch.pipeline.spent import NOT_TOLD, spend_report
+from llmbatch.screen.spending import render_spending
+from llmbatch.spend.figures import Figures
+from llmbatch.spend.report import Period, period
+from llmbatch.spend.store import Balance, SessionInfo, SpendStore
+
+NOVEMBER = Period(date(2026, 11, 11), date(2026, 11, 20))
+
+
+def spent(store: SpendStore, day: str, model: str, run: str, figures: Figures, *, ended: bool = True) -> None:
+    info = SessionInfo(f"{day}-{model}", "real", run, model, "sort", "5eed", leased=False, started_at=day)
+    lock = store.begin_session(info)
+    charged = figures.cost_nusd + (0 if ended else 2_000_000)
+    store.record(info.id, {day: Balance(figures.cost_nusd, charged)}, {day: figures}, ended_at=day if ended else None)
+    lock.release()
+
+
+@pytest.fixture
+def path(store: SpendStore) -> Path:
+    cheap = Figures(rows=100, requests=100, input_tokens=100_000, cached_input_tokens=90_000, cost_nusd=10_000_000_000)
+    dear = Figures(rows=100, requests=104, input_tokens=100_000, cached_input_tokens=10_000, cost_nusd=14_000_000_000)
+    spent(store, "2026-11-05", "small", "/gone", cheap)
+    spent(store, "2026-11-12", "small", "/gone", dear)
+    spent(store, "2026-11-13", "large", "/killed", Figures(rows=1, cost_nusd=1_000_000, unpriced_rows=1), ended=False)
+    spent(store, "2026-10-31", "old", "/gone", cheap)
+    return store.path
+
+
+def shown(path: Path, by: str) -> str:
+    stream = io.StringIO()
+    render_spending(spend_report(path, by, NOVEMBER), Console(file=stream, width=130, markup=False, highlight=False))
+    return stream.getvalue()
+
+
+def test_groups_stand_beside_the_period_before(path: Path) -> None:
+    assert shown(path, "model").splitlines() == [
+        "$14.00 from 2026-11-11 to 2026-11-20 (UTC), +40.0% against the 10 days before ($10.00)",
+        "  101 rows (+1.0%), $138.62 per 1,000 rows (+38.6%), 10.0% of the input cached (90.0% before)",
+        "",
+        "  model  rows  requests  tokens in  cached  out      cost  per 1,000  before  change",
+        "  small   100       104    100,000   10.0%    0    $14.00    $140.00  $10.00  +40.0%",
+        "  large     1         0          0      0%    0  $0.00100      $1.00      $0     new",
+        "  total   101       104    100,000   10.0%    0    $14.00    $138.62  $10.00  +40.0%",
+        "  /killed was killed, and its folder does not tell what it came to: up to $0.002 more may have been spent.",
+        "  Rows billed at a price that is not known: 1. They are in no sum of money.",
+    ]
+
+
+def test_days_stand_in_their_order(path: Path) -> None:
+    report = spend_report(path, "day", Period(date(2026, 10, 1), date(2026, 11, 30)))
+    assert [group.name for group in report.groups] == ["2026-10-31", "2026-11-05", "2026-11-12", "2026-11-13"]
+
+
+def test_a_prompt_is_named_with_its_task(path: Path) -> None:
+    assert [group.name for group in spend_report(path, "prompt", NOVEMBER).groups] == ["sort 5eed"]
+
+
+def test_what_no_run_folder_tells_is_a_group_of_its_own_and_noted(path: Path) -> None:
+    report = spend_report(path, "source", NOVEMBER)
+    (group,) = report.groups
+    assert (group.name, group.now.cost_nusd) == (NOT_TOLD, 14_001_000_000)
+    assert any("/gone is not a run folder" in note for note in report.notes)
+
+
+def test_where_nothing_was_spent_no_store_is_made(tmp_path: Path) -> None:
+    report = spend_report(tmp_path / "none", "day", NOVEMBER)
+    assert (report.groups, report.total.now) == ((), Figures())
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "days"),
+    [
+        (None, None, ("2026-10-27", "2026-11-25")),
+        (date(2026, 11, 1), None, ("2026-11-01", "2026-11-25")),
+        (None, date(2026, 1, 30), ("2026-01-01", "2026-01-30")),
+        (date(2026, 12, 1), None, ("2026-12-01", "2026-12-01")),
+    ],
+)
+def test_a_period_is_thirty_days_up_to_today_unless_told(
+    since: date | None, until: date | None, days: tuple[str, str]
+) -> None:
+    meant = period(since, until, today=date(2026, 11, 25))
+    assert (meant.since.isoformat(), meant.until.isoformat()) == days
+
+
+def test_a_period_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(UsageError, match="--since 2026-11-02 is after --until 2026-11-01"):
+        period(date(2026, 11, 2), date(2026, 11, 1), today=date(2026, 11, 25))
