@@ -25,6 +25,9 @@ _ANSWER_MARGIN = 1.5
 _WRAPPER_TOKENS = 24
 _REASONING_TOKENS = 120
 
+# Of a model's window, what frames the messages and the document, and what counting these apart may miss.
+_FRAME_TOKENS = 32
+
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
@@ -137,14 +140,17 @@ def make_plan(
         prefix=prefix_plan,
         offline=offline,
         choice=choice,
-        limit=_document_limit(choice),
+        limit=_document_limit(model, choice, prefix_plan.tokens + shape.max_output_tokens),
     )
 
 
-def _document_limit(choice: ModelChoice) -> DocumentLimit:
-    if choice.max_doc_tokens is not None:
-        return DocumentLimit(choice.max_doc_tokens, choice.truncate, "that --max-doc-tokens allows")
-    return DocumentLimit(cut=choice.truncate)
+def _document_limit(model: str, choice: ModelChoice, taken: int) -> DocumentLimit:
+    """By the user's word or by the model's window, whichever allows less; `taken` by the prefix and the answer."""
+    window, wanted = profile_of(model).context_window, choice.max_doc_tokens
+    if window is not None and (wanted is None or wanted > window - taken - _FRAME_TOKENS):
+        left = max(window - taken - _FRAME_TOKENS, 0)
+        return DocumentLimit(left, choice.truncate, f"that the window of {model} ({window:,}) leaves for it")
+    return DocumentLimit(wanted, choice.truncate, "that --max-doc-tokens allows")
 
 
 def _counted(prefixes: list[str], task: Task) -> tuple[list[int], int]:

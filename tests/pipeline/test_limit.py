@@ -52,3 +52,18 @@ def test_only_a_row_that_is_cut_gets_another_key() -> None:
 
 def test_a_limit_that_cuts_nothing_changes_no_key() -> None:
     assert plan().key(LONG) == plan(max_doc_tokens=20).key(LONG)
+
+
+def test_the_window_leaves_what_prompt_and_answer_do_not_take() -> None:
+    known = plan(model="gpt-4o-mini")
+    assert known.limit.tokens == 128_000 - known.prefix_tokens - known.shape.max_output_tokens - 32
+    assert "gpt-4o-mini (128,000)" in known.limit.why
+
+
+@pytest.mark.parametrize(("wanted", "tokens"), [(500, 500), (1_000_000, plan(model="gpt-4o-mini").limit.tokens)])
+def test_of_the_window_and_the_users_word_the_lower_one_counts(wanted: int, tokens: int) -> None:
+    assert plan(model="gpt-4o-mini", max_doc_tokens=wanted).limit.tokens == tokens
+
+
+def test_an_unknown_model_has_no_limit() -> None:
+    assert plan(model="mine").limit.tokens is None
