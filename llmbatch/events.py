@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from llmbatch.money import to_usd
+from llmbatch.money import NANO, to_usd
 
 
 class Level(StrEnum):
@@ -73,6 +73,45 @@ class PrefixPlanned(Event):
     def message(self) -> str:
         """What was decided, and why."""
         return self.why
+
+
+@dataclass(frozen=True, slots=True)
+class RunEstimated(Event):
+    """What the run will cost, by a first look at its input. Costs are None where the model's price is not known."""
+
+    name = "run.estimate"
+    model: str
+    rows: int
+    """To be asked, of those that were looked at."""
+    is_whole: bool
+    """Whether all were looked at."""
+    cost_nusd: int | None
+    low_nusd: int | None
+    high_nusd: int | None
+    seconds: float | None
+
+    @property
+    def message(self) -> str:
+        """The estimate in a sentence."""
+        if self.cost_nusd is None or self.low_nusd is None or self.high_nusd is None:
+            return f"estimate: {self.rows:,} rows to ask; the price of {self.model} is not known"
+        share, what = 1.0, f"{self.rows:,} rows to ask"
+        if not self.is_whole and self.rows:
+            share, what = 1000 / self.rows, f"by the first {self.rows:,} rows, for each 1,000"
+        amounts = (_dollars(share * nusd) for nusd in (self.cost_nusd, self.low_nusd, self.high_nusd))
+        time = "" if self.seconds is None else f", about {_time_span(self.seconds)}"
+        return "estimate: {}: about {} ({} to {}){}".format(what, *amounts, time)
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        costs = {"cost_usd": self.cost_nusd, "low_usd": self.low_nusd, "high_usd": self.high_nusd}
+        return {
+            "model": self.model,
+            "rows": self.rows,
+            "is_whole": self.is_whole,
+            **{name: None if nusd is None else to_usd(nusd) for name, nusd in costs.items()},
+            "seconds": self.seconds,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,3 +353,15 @@ class ExportFailed(Event):
     def message(self) -> str:
         """Why."""
         return f"telemetry cannot be sent: {self.error}; the run goes on"
+
+
+def _dollars(nusd: float) -> str:
+    usd = nusd / NANO
+    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.3g}"
+
+
+def _time_span(seconds: float) -> str:
+    minutes = seconds / 60
+    if minutes < 2:  # noqa: PLR2004 - from two of a unit on, it is the better one
+        return f"{seconds:,.0f} s"
+    return f"{minutes:,.0f} min" if minutes < 120 else f"{minutes / 60:,.1f} h"  # noqa: PLR2004

@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 import llmbatch
-from llmbatch.cli import cache, classify, evaluate, export, prompt, report, retry, review, show, simulate, spend
+from llmbatch.cli import (
+    cache,
+    classify,
+    estimate,
+    evaluate,
+    export,
+    prompt,
+    report,
+    retry,
+    review,
+    show,
+    simulate,
+    spend,
+)
 from llmbatch.cli.options import ENVIRONMENT
 from llmbatch.errors import ExitCode, LLMBatchError
 
@@ -21,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("classify", epilog=ENVIRONMENT)(classify.classify)
+app.command("estimate", epilog=ENVIRONMENT)(estimate.estimate)
 app.command("retry", epilog=ENVIRONMENT)(retry.retry)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(review.app, name="review")

@@ -2,9 +2,6 @@
 
 import shlex
 import sys
-from typing import Annotated
-
-import typer
 
 from llmbatch import defaults
 from llmbatch.cli import options as shared
@@ -12,11 +9,9 @@ from llmbatch.cli import sending, watching
 from llmbatch.economy.prefix_plan import PrefixPolicy
 from llmbatch.events import LogFormat
 
-_INPUT_HELP = "Documents: .jsonl, .ndjson, .csv, .tsv, each also .gz; folders, quoted globs, or - for standard input."
-
 
 def classify(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help=_INPUT_HELP, show_default=False)],
+    inputs: shared.Inputs,
     id_field: shared.IdField = None,
     text_field: shared.TextField = None,
     input_format: shared.InputFormat = None,
@@ -54,6 +49,8 @@ def classify(
     grace: sending.Grace = defaults.GRACE_S,
     price: sending.Price = None,
     max_cost: sending.MaxCost = None,
+    confirm_above: shared.ConfirmAbove = None,
+    yes: shared.Yes = False,
     reuse: shared.ReuseAnswers = False,
     reuse_store: shared.ReuseStore = None,
     reuse_limit: shared.ReuseLimit = defaults.REUSE_LIMIT_MB,
@@ -72,6 +69,7 @@ def classify(
     otel: watching.Otel = False,
 ) -> None:
     """Label documents. Run it again to go on where it stood and to retry what failed."""
+    from llmbatch.cli.confirm import confirm
     from llmbatch.cli.show import present
     from llmbatch.pipeline.options import RunOptions, parse_tolerance
     from llmbatch.pipeline.plan import ModelChoice
@@ -112,8 +110,8 @@ def classify(
             alert_command=alert_command,
             spend_store=spend_store,
         ),
-        reading=ReaderOptions(id_field, _names(text_field) or (), input_format),
-        keep=_names(keep),
+        reading=ReaderOptions(id_field, shared.names(text_field) or (), input_format),
+        keep=shared.names(keep),
         strict=strict,
         review_below=review_below,
         sample=parse_sample(sample, seed),
@@ -122,11 +120,9 @@ def classify(
         salvage=salvage,
         command=shlex.join(["llmbatch", *sys.argv[1:]]),
     )
+    if confirm_above is not None and not yes:
+        confirm(options, confirm_above)
     watching_options = WatchOptions(quiet, log_format, log_file, metrics_file, otel=otel)
     with watch(watching_options) as observer:
         summary = classify_run(options, observer)
     present(summary, json=json, watching=watching_options)
-
-
-def _names(value: str | None) -> tuple[str, ...] | None:
-    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())

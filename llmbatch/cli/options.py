@@ -18,6 +18,8 @@ ROWS, REUSE, BUDGET = "Which rows", "Answers of earlier runs", "Money"
 
 ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
 
+_INPUT_HELP = "Documents: .jsonl, .ndjson, .csv, .tsv, each also .gz; folders, quoted globs, or - for standard input."
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=_INPUT_HELP, show_default=False)]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder: INPUT.llmbatch.", show_default=False)]
 
 IdField = Annotated[
@@ -137,7 +139,7 @@ MaxDocTokens = Annotated[
         show_envvar=False,
         rich_help_panel=TASK,
         help="Tokens that a document may have; longer ones fail unsent, or are cut by --truncate.",
-        show_default="no limit",
+        show_default="what the model's window leaves",
     ),
 ]
 Truncate = Annotated[
@@ -148,6 +150,29 @@ Truncate = Annotated[
         show_envvar=False,
         rich_help_panel=TASK,
         help="Cut documents that are too long: keep the head, or head and tail in equal parts.",
+    ),
+]
+ConfirmAbove = Annotated[
+    float | None,
+    typer.Option(
+        "--confirm-above",
+        metavar="USD",
+        min=0,
+        envvar="LLMBATCH_CONFIRM_ABOVE",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Ask before a run that may cost more by its estimate; where nobody can answer, stop with exit code 5.",
+    ),
+]
+Yes = Annotated[
+    bool,
+    typer.Option(
+        "--yes",
+        "-y",
+        envvar="LLMBATCH_YES",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Go on without being asked.",
     ),
 ]
 ReuseAnswers = Annotated[
@@ -313,3 +338,8 @@ def reuse_options(wanted: bool, store: Path | None, limit_mb: int, max_age_days:
     from llmbatch.pipeline.options import Reuse
 
     return Reuse(store, limit_mb * 1_000_000, max_age_days) if wanted else None
+
+
+def names(value: str | None) -> tuple[str, ...] | None:
+    """Field names as the user lists them: `a,b`."""
+    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())

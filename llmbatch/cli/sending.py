@@ -322,7 +322,7 @@ def sending_options(
         api_version=api_version,
         offline=offline,
         offline_arguments=tuple(part for fault in faults or () for part in ("--fault", fault)),
-        concurrency=_parsed_concurrency(concurrency),
+        concurrency=parsed_concurrency(concurrency),
         limits=RateLimits(None if rpm is None else rpm / 60, None if tpm is None else tpm / 60),
         timeout_s=timeout_s,
         policy=RetryPolicy(
@@ -348,7 +348,12 @@ def sending_options(
     )
 
 
-def _parsed_concurrency(text: str) -> int | None:
+def parsed_concurrency(text: str) -> int | None:
+    """How many requests may be under way; None where that is to be found.
+
+    Raises:
+        UsageError: it is neither a number nor `auto`.
+    """
     from llmbatch.errors import UsageError
 
     if text == defaults.CONCURRENCY:

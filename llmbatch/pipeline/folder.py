@@ -13,6 +13,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import llmbatch
+from llmbatch.caller.limits import RateLimits
 from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import UsageError
 from llmbatch.files import replacing
@@ -127,6 +128,8 @@ class RunRecord(BaseModel):
     sample: Sample = Sample()
     possibly_billed: dict[str, PossiblyBilled] = {}
     """By the killed session's start."""
+    limits: RateLimits = RateLimits()
+    """The rates that the last session kept to, per second: stated by the user, else by the endpoint."""
     totals: dict[str, Any] | None = None
 
     def updated(self, **changes: Any) -> Self:

@@ -38,6 +38,16 @@ class RunInput:
         return cls(first, again, options)
 
     @classmethod
+    def only_once(cls, names: tuple[str, ...], options: ReaderOptions) -> "RunInput":
+        """The inputs as the user names them, to be looked at and not kept: standard input is gone once it is read.
+
+        Raises:
+            UsageError: one of them cannot be read.
+        """
+        inputs = resolve_inputs(names, options)
+        return cls(inputs, inputs, options)
+
+    @classmethod
     def again(cls, names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> "RunInput":
         """The inputs of a run that was started earlier: the same files in the same order.
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from llmbatch.caller.failures import Action, Failure
-from llmbatch.caller.limits import stated_limits
+from llmbatch.caller.limits import RateLimits, stated_limits
 from llmbatch.pipeline.concurrency import Concurrency, Slots
 from llmbatch.pipeline.outage import Outage
 from llmbatch.pipeline.rates import Rates
@@ -46,6 +46,11 @@ class Pace:
     def outage_s(self) -> float:
         """Seconds that an outage has lasted; 0 where there is none."""
         return self._outage.lasts_s
+
+    @property
+    def limits(self) -> RateLimits:
+        """The rates that are kept to."""
+        return self._rates.limits
 
     @property
     def limit(self) -> int:

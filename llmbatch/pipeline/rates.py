@@ -56,6 +56,11 @@ class Rates:
         if self._stated.tokens_per_s is None and limits.tokens_per_s is not None:
             self._tokens.per_s = _used(limits.tokens_per_s)
 
+    @property
+    def limits(self) -> RateLimits:
+        """What is kept to, per second; None where no limit is known."""
+        return RateLimits(self._requests.per_s, self._tokens.per_s)
+
     def wait_s(self, now: float) -> float:
         """Seconds until the next request may leave."""
         return max(self._requests.due_at(now) - now, self._tokens.due_at(now) - now, 0.0)

@@ -10,7 +10,6 @@ from typing import Any
 from llmbatch import defaults
 from llmbatch.caller.client import Endpoint, resolve_endpoint
 from llmbatch.decisions import DecisionLog
-from llmbatch.economy.prefix_plan import PrefixPolicy
 from llmbatch.errors import UsageError
 from llmbatch.events import LedgerTorn
 from llmbatch.ledger.line import FAILED, LedgerLine
@@ -21,10 +20,10 @@ from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, new_run_
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
 from llmbatch.pipeline.plan import Plan, asked_model, make_plan
+from llmbatch.pipeline.planning import plan_run
 from llmbatch.pipeline.report import summarise
 from llmbatch.pipeline.session import Session, SessionPlan
 from llmbatch.pipeline.tally import Expenses
-from llmbatch.prices import PriceBook
 from llmbatch.summary import RowCounts, Summary
 from llmbatch.task.load import LoadedTask, load_task
 from llmbatch.views import ViewCounts, ViewOptions, count_views, make_views
@@ -42,7 +41,7 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
     folder = RunFolder.for_inputs(options.inputs, options.out)
     source = RunInput.first_read(options.inputs, options.reading, folder)
     standing = load_record(folder) if folder.run_json.exists() else None
-    plan = _plan(loaded, options, endpoint, source, standing)
+    plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
     with folder.created(), locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
         session_plan = SessionPlan(
             record=_new_record(source, plan, options, endpoint, standing),
@@ -155,22 +154,6 @@ def show_run(path: Path) -> Summary:
 def _counted_last(totals: Mapping[str, Any]) -> ViewCounts:
     labels, failures, answered_by = totals["labels"], totals["failures"], totals["answered_by"]
     return ViewCounts(RowCounts(**totals["rows"]), labels, failures, answered_by, {}, totals["flags"])
-
-
-def _plan(
-    loaded: LoadedTask, options: RunOptions, endpoint: Endpoint | None, source: RunInput, standing: RunRecord | None
-) -> Plan:
-    """The plan of a run. One that stands goes on with the prefix that it has, so that appended rows undo none."""
-    choice, offline = options.choice, options.sending.offline
-    if choice.prefix is not PrefixPolicy.AUTO or not loaded.task.pool:
-        return make_plan(loaded, choice, offline=offline)
-    if standing is not None and standing.prefix is not None:
-        plan = make_plan(loaded, choice, offline=offline, pool_examples=standing.prefix.pool_examples)
-        if plan.fingerprint == standing.fingerprint:
-            return plan
-    prices = PriceBook(None if endpoint is None else endpoint.base_url, options.sending.price)
-    price = prices.price(asked_model(loaded.task, choice))
-    return make_plan(loaded, choice, offline=offline, price=price, rows=source.count())
 
 
 def _new_record(

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -31,6 +31,7 @@ from llmbatch.ledger.recover import cut_torn_tail, salvage
 from llmbatch.ledger.sent import SentLog
 from llmbatch.observer import Observer, RunStarted
 from llmbatch.pipeline.assembly import Assembly, Surroundings, assemble
+from llmbatch.pipeline.estimate import quick_estimate
 from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import PossiblyBilled, RunFolder, RunRecord, now_text
 from llmbatch.pipeline.input import RunInput
@@ -233,6 +234,8 @@ class Session:
         try:
             with _signals_stop(stop, self._observer):
                 batch = 1 if self._source.is_stream else _READ_AHEAD
+                if not self._source.is_stream:
+                    await asyncio.to_thread(self._tell_estimate, is_skipped, prices)
                 intake = Intake(self._plan.plan, self._plan.asked, self._record.review_below, is_skipped, earlier)
                 rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
                 await parts.engine.run(feed(rows, batch=batch))
@@ -240,11 +243,21 @@ class Session:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            self._record = self._record.updated(limits=parts.pace.limits)
             await parts.caller.close()
             if earlier is not None:
                 await earlier.close()
             self._show_once(parts)
         return stop.reason
+
+    def _tell_estimate(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
+        """Before anything is sent, and so before the ledger changes."""
+        plan, rows = self._plan, self._source.read_again(lambda _: None)
+        with suppress(LLMBatchError):  # what is wrong with the input is told when its turn comes
+            estimate = quick_estimate(
+                plan.plan, plan.asked, rows, is_skipped, sending=plan.sending, prices=prices, standing=self._record
+            )
+            self._observer.tell(estimate)
 
     def _spent_before(self) -> int:
         """What earlier sessions cost and may have cost, nano-dollars."""

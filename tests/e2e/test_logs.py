@@ -20,18 +20,20 @@ def test_a_machine_reads_a_run_and_its_second_session_from_its_log(llmbatch: Pro
     assert [event["event"] for event in told] == [
         "run.started",
         "prefix.planned",
+        "run.estimate",
         "input.fields",
         "run.stopping",
         "run.ended",
     ]
     assert {event["run"] for event in told} == {told[0]["run"]}
     assert (told[-1]["exit_code"], told[-1]["level"], told[-1]["rows"]["undone"]) == (4, "error", 8)
-    assert "quota" in told[3]["reason"]
+    assert "quota" in told[4]["reason"]
     assert llmbatch(*command, "--json", LLMBATCH_QUIET="1").json["exit_code"] == 0
     kept = events((llmbatch.folder / "run.log").read_text())
     assert [event["event"] for event in kept] == [e["event"] for e in told] + [
         "run.started",
         "prefix.planned",
+        "run.estimate",
         "input.fields",
         "run.ended",
     ]

@@ -1,0 +1,34 @@
+"""`--confirm-above`: a run that may cost more than that is not begun without somebody's word."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from llmbatch.pipeline.options import RunOptions
+
+
+def confirm(run: "RunOptions", above_usd: float) -> None:
+    """Ask on a terminal whether to begin a run whose estimate is above the limit.
+
+    Raises:
+        BudgetReached: the answer was no, or nobody can give one.
+    """
+    from llmbatch.errors import BudgetReached
+    from llmbatch.money import to_nusd
+    from llmbatch.pipeline.estimate import dear_run
+    from llmbatch.screen.figures import dollars
+
+    estimate = dear_run(run, to_nusd(above_usd))
+    if estimate is None or estimate.cost is None:
+        return
+    cost = estimate.cost
+    told = (
+        f"{estimate.rows.to_ask:,} rows to ask may cost up to {dollars(cost.high)} ({dollars(cost.expected)} is "
+        f"expected), more than --confirm-above ${above_usd:g}"
+    )
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise BudgetReached(f"{told}; nothing was sent", hint="say --yes to go on, or llmbatch estimate to see more")
+    if not typer.confirm(f"{told}. Go on?", err=True):
+        raise BudgetReached("not begun; nothing was sent")

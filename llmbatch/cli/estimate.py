@@ -1,0 +1,89 @@
+"""`llmbatch estimate`: what a run would cost, before a cent is spent."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from llmbatch import defaults
+from llmbatch.cli import options as shared
+from llmbatch.cli import sending
+from llmbatch.economy.prefix_plan import PrefixPolicy
+
+
+def estimate(
+    inputs: shared.Inputs,
+    id_field: shared.IdField = None,
+    text_field: shared.TextField = None,
+    input_format: shared.InputFormat = None,
+    prompt: shared.Prompt = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            envvar="LLMBATCH_MODEL",
+            show_envvar=False,
+            rich_help_panel=shared.TASK,
+            help=f"Model to ask; several are shown side by side. Default: the task's, else {defaults.MODEL}.",
+        ),
+    ] = None,
+    prefix: shared.Prefix = PrefixPolicy.AUTO,
+    reasoning: shared.Reasoning = False,
+    temperature: shared.Temperature = None,
+    reasoning_effort: shared.ReasoningEffort = None,
+    max_output_tokens: shared.MaxOutputTokens = None,
+    max_doc_tokens: shared.MaxDocTokens = None,
+    truncate: shared.Truncate = None,
+    out: shared.Out = None,
+    base_url: sending.BaseUrl = None,
+    offline: sending.Offline = False,
+    concurrency: sending.Concurrency = defaults.CONCURRENCY,
+    rpm: sending.Rpm = None,
+    tpm: sending.Tpm = None,
+    price: sending.Price = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            envvar="LLMBATCH_EXACT",
+            show_envvar=False,
+            rich_help_panel=shared.INPUT,
+            help="Count every document's tokens; by default big inputs are sampled, with the margin told.",
+        ),
+    ] = False,
+    json: shared.Json = False,
+) -> None:
+    """Tell what classify would cost and how long it would take. Nothing is sent; no key is needed."""
+    from llmbatch.caller.limits import RateLimits
+    from llmbatch.estimate.result import estimate_json
+    from llmbatch.jsonlines import dump_line
+    from llmbatch.pipeline.estimate import EstimateOptions, estimate_run
+    from llmbatch.pipeline.options import RunOptions, Sending
+    from llmbatch.pipeline.plan import ModelChoice
+    from llmbatch.prices import parse_price
+    from llmbatch.readers import ReaderOptions
+    from llmbatch.screen import stdout_console
+    from llmbatch.screen.estimate import render_estimate
+
+    run = RunOptions(
+        inputs=tuple(inputs),
+        out=out,
+        task=prompt,
+        choice=ModelChoice(
+            None, temperature, reasoning_effort, max_output_tokens, reasoning, max_doc_tokens, truncate, prefix
+        ),
+        sending=Sending(
+            base_url=base_url,
+            offline=offline,
+            concurrency=sending.parsed_concurrency(concurrency),
+            limits=RateLimits(None if rpm is None else rpm / 60, None if tpm is None else tpm / 60),
+            price=None if price is None else parse_price(price),
+        ),
+        reading=ReaderOptions(id_field, shared.names(text_field) or (), input_format),
+    )
+    estimated = estimate_run(EstimateOptions(run, tuple(model or ()), exact))
+    if json:
+        sys.stdout.write(dump_line(estimate_json(estimated)).decode())
+    else:
+        render_estimate(estimated, stdout_console())

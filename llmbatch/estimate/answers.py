@@ -1,0 +1,42 @@
+"""How long answers are: by the answer's schema, before any was seen."""
+
+from collections.abc import Callable, Iterator, Mapping
+from math import ceil
+from typing import Any
+
+import orjson
+
+from llmbatch.estimate.cost import Range
+
+# What a property holds that is no label, by its type: a confidence of two digits, a rationale of one short sentence.
+_FILLINGS: dict[str, Any] = {"number": 0.93, "integer": 93}
+_SENTENCE = "The document mainly describes how a software service failed and how it was repaired."
+# Models may put spaces into their JSON, and choose the longer labels more often.
+_UNKIND_LENGTH = 1.5
+# Where a model thinks before it answers, this share of the room for it is expected to be used. A guess.
+_THOUGHT_SHARE = 1 / 8
+
+
+def answer_tokens(schema: Mapping[str, Any], *, ceiling: int, thinks: bool, count: Callable[[str], int]) -> Range:
+    """Tokens of one answer.
+
+    Args:
+        schema: the answer's, with the labels as an enum.
+        ceiling: the output limit of a request.
+        thinks: whether the model may think before it answers, which the ceiling leaves room for.
+        count: a text's tokens.
+    """
+    sizes = [count(answer) for answer in _answers(schema)]
+    low, mean, high = min(sizes), sum(sizes) / len(sizes), ceil(max(sizes) * _UNKIND_LENGTH)
+    if not thinks:
+        return Range(low, mean, min(high, ceiling))
+    return Range(low, min(mean + (ceiling - high) * _THOUGHT_SHARE, ceiling), ceiling)
+
+
+def _answers(schema: Mapping[str, Any]) -> Iterator[str]:
+    """An answer for each label."""
+    properties: Mapping[str, Mapping[str, Any]] = schema["properties"]
+    name, labels = next((name, form["enum"]) for name, form in properties.items() if "enum" in form)
+    others = {key: _FILLINGS.get(form.get("type", ""), _SENTENCE) for key, form in properties.items()}
+    for label in labels:
+        yield orjson.dumps({**others, name: label}).decode()

@@ -1,0 +1,32 @@
+"""The plan of a run that is about to begin or to go on."""
+
+from llmbatch.economy.prefix_plan import PrefixPolicy
+from llmbatch.pipeline.folder import RunRecord
+from llmbatch.pipeline.input import RunInput
+from llmbatch.pipeline.options import RunOptions
+from llmbatch.pipeline.plan import Plan, asked_model, make_plan
+from llmbatch.prices import PriceBook
+from llmbatch.task.load import LoadedTask
+
+
+def plan_run(
+    loaded: LoadedTask, options: RunOptions, base_url: str | None, source: RunInput, standing: RunRecord | None
+) -> Plan:
+    """The plan of a run. One that stands goes on with the prefix that it has, so that appended rows undo none.
+
+    Args:
+        loaded: the task.
+        options: the run's.
+        base_url: the endpoint's, by which prices are found; None for the offline endpoint.
+        source: the input, whose rows are counted where what goes into the prefix depends on how many they are.
+        standing: what the run's folder records, where it stands.
+    """
+    choice, offline = options.choice, options.sending.offline
+    if choice.prefix is not PrefixPolicy.AUTO or not loaded.task.pool:
+        return make_plan(loaded, choice, offline=offline)
+    if standing is not None and standing.prefix is not None:
+        plan = make_plan(loaded, choice, offline=offline, pool_examples=standing.prefix.pool_examples)
+        if plan.fingerprint == standing.fingerprint:
+            return plan
+    price = PriceBook(base_url, options.sending.price).price(asked_model(loaded.task, choice))
+    return make_plan(loaded, choice, offline=offline, price=price, rows=source.count())

@@ -1,0 +1,87 @@
+"""The estimate holds: what a run then costs lies where it was said to, and nothing was sent for it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmbatch.caller.limits import RateLimits
+from llmbatch.caller.retry import RetryPolicy
+from llmbatch.observer import Observer
+from llmbatch.pipeline.estimate import EstimateOptions, estimate_run
+from llmbatch.pipeline.options import RunOptions, Sending
+from llmbatch.pipeline.plan import ModelChoice
+from llmbatch.pipeline.run import classify_run
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Program, documents, write_rows
+
+# Automatic caching, as the endpoint accounts it for a model of this name.
+MODEL = "gpt-4o-mini"
+QUICK = RetryPolicy(wait_min_s=0.001, wait_max_s=0.01)
+
+
+def run(folder: Path, url: str | None = None, **sending: Any) -> RunOptions:
+    return RunOptions(
+        (str(folder / "docs.jsonl"),), choice=ModelChoice(MODEL), sending=Sending(base_url=url, **sending)
+    )
+
+
+@pytest.mark.parametrize("faults", [(), ("--fault", "mixed=5%")])
+def test_a_run_costs_what_was_estimated(tmp_path: Path, endpoint: StartEndpoint, faults: tuple[str, ...]) -> None:
+    server = endpoint(*faults)
+    rows = documents(300)
+    write_rows(tmp_path / "docs.jsonl", [*rows, *rows[:40], b"bad"])
+    (estimated,) = estimate_run(EstimateOptions(run(tmp_path, server.url))).models
+    assert server.requests == 0
+    assert (estimated.rows.to_ask, estimated.rows.like_another, estimated.rows.rejected) == (300, 40, 1)
+    summary = classify_run(run(tmp_path, server.url, policy=QUICK), Observer())
+    assert estimated.cost is not None
+    assert summary.spent.cost_nusd is not None
+    if faults:
+        assert estimated.cost.low <= summary.spent.cost_nusd <= estimated.cost.high
+    else:
+        assert summary.spent.cost_nusd == pytest.approx(estimated.cost.expected, rel=0.02)
+        assert summary.spent.input_tokens == pytest.approx(estimated.job.input_tokens, rel=1e-4)
+        assert summary.spent.cached_share == pytest.approx(estimated.job.cached_share, abs=0.01)
+    (left,) = estimate_run(EstimateOptions(run(tmp_path, server.url))).models
+    assert left.rows.done + left.rows.to_ask + left.rows.like_another == 340
+    assert left.rows.to_ask <= summary.rows.failed
+
+
+def test_the_estimate_counts_the_rest_of_a_run_and_learns_from_its_beginning(
+    tmp_path: Path, endpoint: StartEndpoint
+) -> None:
+    server = endpoint("--latency", "0.01", "--rpm", "60000")
+    write_rows(tmp_path / "docs.jsonl", documents(60))
+    classify_run(run(tmp_path, server.url), Observer())
+    write_rows(tmp_path / "docs.jsonl", documents(200))
+    (rest,) = estimate_run(EstimateOptions(run(tmp_path, server.url))).models
+    assert (rest.rows.done, rest.rows.to_ask, rest.known_rows) == (60, 140, 60)
+    assert "last session" in rest.time.why
+    limited = run(tmp_path, server.url, limits=RateLimits(requests_per_s=1))
+    assert estimate_run(EstimateOptions(limited)).models[0].time.seconds == 140
+
+
+def test_models_stand_side_by_side(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(20))
+    shown = llmbatch("estimate", "docs.jsonl", "-m", "gpt-4o-mini", "-m", "mine", "--rpm", "600")
+    assert (shown.code, shown.err) == (0, "")
+    assert "gpt-4o-mini" in shown.out
+    assert "unknown" in shown.out
+    assert not (llmbatch.folder / "docs.llmbatch").exists()
+    done = llmbatch("estimate", "docs.jsonl", "-m", "mine", "--price", "1,0.1,2", "--json")
+    (estimate,) = done.json["models"]
+    assert estimate["cost_usd"]["low"] <= estimate["cost_usd"]["expected"] < estimate["cost_usd"]["high"]
+
+
+def test_a_dear_run_needs_somebodys_word(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint()
+    write_rows(llmbatch.folder / "docs.jsonl", documents(20))
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--confirm-above")
+    stopped = llmbatch(*command, "0.0001")
+    assert (stopped.code, server.requests) == (5, 0)
+    assert "--yes" in stopped.err
+    assert not (llmbatch.folder / "docs.llmbatch").exists()
+    told = llmbatch(*command, "0.0001", "--yes")
+    assert (told.code, server.requests) == (0, 20)
+    assert "estimate: 20 rows to ask: about $" in told.err

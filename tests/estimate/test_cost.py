@@ -1,0 +1,79 @@
+"""Costs worked out by hand, and bounds that enclose what is expected."""
+
+from dataclasses import replace
+
+import pytest
+
+from llmbatch.estimate.cost import FRAME_TOKENS, Job, Range, cost_of
+from llmbatch.estimate.sample import TokenTotal
+from llmbatch.prices import Price, Rates
+
+# USD a million tokens: 1 plain, 0.1 cached, 1.25 written, 4 out. So one plain token is 1,000 nano-dollars.
+PRICE = Price(((-1, Rates(1_000_000_000, 100_000_000, 1_250_000_000, 4_000_000_000)),))
+JOB = Job(
+    requests=100,
+    prefix_tokens=1500 - FRAME_TOKENS,
+    documents=TokenTotal(5_000.0, 0.0, 100, 100),
+    cached_tokens=1_400,
+    written_tokens=0,
+    output_tokens=Range(8, 10, 16),
+)
+
+
+def test_all_but_the_first_request_pay_the_cached_price() -> None:
+    first, others = 1500 * 1000 + 50 * 1000 + 10 * 4000, 1400 * 100 + 100 * 1000 + 50 * 1000 + 10 * 4000
+    assert cost_of(JOB, PRICE).expected == first + 99 * others
+
+
+def test_writing_to_the_cache_is_paid_by_the_first() -> None:
+    marked = replace(JOB, written_tokens=1_400)
+    assert cost_of(marked, PRICE).expected - cost_of(JOB, PRICE).expected == 1400 * 250
+
+
+def test_without_a_cache_everything_is_plain() -> None:
+    assert cost_of(JOB, PRICE).without_cache == 100 * (1550 * 1000 + 10 * 4000)
+
+
+def test_fractions_of_a_token_count_on_average() -> None:
+    odd = replace(JOB, documents=TokenTotal(5_050.0, 0.0, 100, 100))
+    assert cost_of(odd, PRICE).expected - cost_of(JOB, PRICE).expected == 50 * 1000
+
+
+def test_repeats_that_are_known_are_expected() -> None:
+    once, twice = cost_of(JOB, PRICE), cost_of(JOB, PRICE, repeats=0.05)
+    assert twice.expected == pytest.approx(once.expected * 1.05, rel=0.05)
+    assert twice.low == once.low
+
+
+def test_the_bounds_enclose_what_is_expected_and_the_movers_say_what_moves_it() -> None:
+    cost = cost_of(JOB, PRICE)
+    assert cost.low < cost.expected < cost.high
+    assert [name for name, _ in cost.movers] == [
+        "1 request in 5 misses the cache",
+        "10% of the requests are repeated",
+        "answers of 16 tokens",
+    ]
+    assert sum(nusd for _, nusd in cost.movers) <= cost.high - cost.expected
+
+
+def test_a_samples_margin_widens_the_bounds() -> None:
+    unsure = replace(JOB, documents=TokenTotal(5_000.0, 500.0, 100, 10))
+    assert cost_of(unsure, PRICE).expected == cost_of(JOB, PRICE).expected
+    assert cost_of(unsure, PRICE).high - cost_of(JOB, PRICE).high >= 500 * 1000
+    assert ("the sample's margin", 500 * 1000) in cost_of(unsure, PRICE).movers
+
+
+def test_long_prompts_cost_their_tier() -> None:
+    dearer = Rates(2 * 10**9, 2 * 10**8, 2 * 10**9, 8 * 10**9)
+    tiered = Price((*PRICE.tiers, (1_540, dearer)))
+    assert cost_of(JOB, tiered).expected == 2 * cost_of(JOB, PRICE).expected
+
+
+def test_nothing_to_ask_costs_nothing() -> None:
+    nothing = replace(JOB, requests=0, documents=TokenTotal(0, 0.0, 0, 0))
+    cost = cost_of(nothing, PRICE)
+    assert (cost.expected, cost.low, cost.high, cost.without_cache, nothing.cached_share) == (0, 0, 0, 0, 0.0)
+
+
+def test_the_cached_share_is_of_all_input() -> None:
+    assert JOB.cached_share == pytest.approx(99 * 1400 / 155_000)

@@ -1,0 +1,35 @@
+"""Time by what limits the run, with its source."""
+
+import pytest
+
+from llmbatch.estimate.time import Speed, time_needed
+
+NOTHING = Speed()
+STATED, BEFORE = "as the endpoint stated in this run's last session", "of this run's last session"
+
+
+@pytest.mark.parametrize(
+    ("given", "earlier", "seconds", "why"),
+    [
+        (Speed(requests_per_s=10), NOTHING, 60.0, "by 600 requests a minute (--rpm)"),
+        (Speed(requests_per_s=10, tokens_per_s=10_000), NOTHING, 96.0, "by 600,000 tokens a minute (--tpm)"),
+        (
+            NOTHING,
+            Speed(requests_per_s=5),
+            120.0,
+            "by 300 requests a minute (as the endpoint stated in this run's last session)",
+        ),
+        (Speed(requests_per_s=10), Speed(requests_per_s=5), 60.0, "by 600 requests a minute (--rpm)"),
+        (Speed(concurrency=6), NOTHING, 100.0, "6 at once, 1 s an answer (assumed, since nothing was measured yet)"),
+        (Speed(concurrency=6), Speed(answer_s=0.5), 50.0, "6 at once, 0.5 s an answer (measured in this run)"),
+        (NOTHING, Speed(measured_per_s=20), 30.0, f"at the 20.0 requests a second {BEFORE}"),
+        (NOTHING, NOTHING, None, "no limit is known before the first answer: give --rpm, --tpm or --concurrency"),
+    ],
+)
+def test_what_limits_the_run_most_tells_its_time(given: Speed, earlier: Speed, seconds: float | None, why: str) -> None:
+    needed = time_needed(600, 960_000, given, earlier)
+    assert (needed.seconds, needed.why) == (seconds, why)
+
+
+def test_nothing_to_ask_takes_no_time() -> None:
+    assert time_needed(0, 0, NOTHING, NOTHING).seconds == 0
