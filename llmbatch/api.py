@@ -19,7 +19,7 @@ from llmbatch.pipeline.options import Reuse, RunOptions, Sending, Tolerance
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
 from llmbatch.readers import ReaderOptions
-from llmbatch.rows import Truncation
+from llmbatch.rows import ConfidenceKind, Truncation
 from llmbatch.screen.log import LogScreen
 from llmbatch.spend.options import budget_options
 from llmbatch.summary import Summary
@@ -102,6 +102,7 @@ def classify(
     reuse: bool | str | Path = False,
     daily_budget_usd: float | None = None,
     spend_store: str | Path | None = None,
+    confidence: Literal["reported", "logprobs"] = "reported",
 ) -> Run:
     """Label documents; the same as `llmbatch classify`, resuming included.
 
@@ -129,6 +130,7 @@ def classify(
         daily_budget_usd: what all runs of a UTC day together may cost, a hard limit; None for none.
         spend_store: the file through which runs share it and `llmbatch spend` knows of them, or `off`; the user's
             own by default.
+        confidence: the model's own word, or measured from its label tokens' log-probabilities where it gives them.
 
     Returns:
         The run. Failed rows are in it, not raised.
@@ -153,6 +155,7 @@ def classify(
             reasoning=reasoning,
             max_doc_tokens=max_doc_tokens,
             truncate=None if truncate is None else Truncation(truncate),
+            confidence=ConfidenceKind(confidence),
         ),
         sending=Sending(
             base_url=base_url,

@@ -355,6 +355,53 @@ class ExportFailed(Event):
         return f"telemetry cannot be sent: {self.error}; the run goes on"
 
 
+@dataclass(frozen=True, slots=True)
+class CalibrationUsed(Event):
+    """The task's calibration holds for this run."""
+
+    name = "calibration.used"
+    file: str
+    method: str
+    rows: int
+    """Gold rows that it was fitted on."""
+
+    @property
+    def message(self) -> str:
+        """Which one."""
+        return f"confidences are calibrated by {self.file} ({self.method}, fitted on {self.rows:,} gold rows)"
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationMissing(Event):
+    """There is a calibration file, and nothing in it holds for this run."""
+
+    name = "calibration.missing"
+    level = Level.WARNING
+    file: str
+
+    @property
+    def message(self) -> str:
+        """What that means."""
+        return (
+            f"{self.file} has no calibration for this prompt, model and kind of confidence: "
+            "confidences stay as they are given; llmbatch calibrate fits one"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LogprobsUnknown(Event):
+    """Confidence was to be measured, and the model is known to give no log-probabilities."""
+
+    name = "confidence.reported"
+    level = Level.WARNING
+    model: str
+
+    @property
+    def message(self) -> str:
+        """What stands in for it."""
+        return f"{self.model} gives no log-probabilities while it thinks first: its own confidence is taken"
+
+
 def _dollars(nusd: float) -> str:
     usd = nusd / NANO
     return f"${usd:,.2f}" if usd >= 1 else f"${usd:.3g}"

@@ -53,7 +53,7 @@ class ModelProfile:
     temperature: float | None = 0.0
     """What to send where the user says nothing; None where only the model's own default is taken."""
     logprobs: bool = False
-    """Whether it gives log-probabilities of the answer's tokens."""
+    """Whether it gives log-probabilities of the answer's tokens, where it does not think first."""
     output: OutputMode = OutputMode.JSON_SCHEMA
     """The tightest form of answer that it can be held to."""
     caching: PromptCaching | None = None
@@ -64,7 +64,8 @@ class ModelProfile:
     """Tokens of prompt and answer together; None where not known."""
 
 
-UNKNOWN = ModelProfile()
+UNKNOWN = ModelProfile(logprobs=True)
+"""Log-probabilities are asked for: where they are refused, that costs one request."""
 
 
 def profile_of(model: str) -> ModelProfile:
@@ -78,6 +79,7 @@ def _thinking(effort: str | None, window: int, caching: PromptCaching = AUTOMATI
         limit_parameter="max_completion_tokens",
         reasoning_effort=effort,
         temperature=None,
+        logprobs=effort in (None, "none"),  # OpenAI, "Using GPT-5.2": only where it does not think first
         caching=caching,
         cache_key=True,
         context_window=window,

@@ -53,6 +53,13 @@ class Rejection:
     raw: bytes = field(repr=False)
 
 
+class ConfidenceKind(StrEnum):
+    """Where a confidence is from: stated by the model, or measured from its label tokens' log-probabilities."""
+
+    reported = "reported"
+    logprobs = "logprobs"
+
+
 class Truncation(StrEnum):
     """How a document that is too long is cut."""
 

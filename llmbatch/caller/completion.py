@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from llmbatch.logprobs import TokenLogprob
 from llmbatch.prices import Usage
 
 
@@ -26,6 +27,8 @@ class Completion:
     service_tier: str | None
     system_fingerprint: str | None
     request_id: str | None = None
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    """Of the content's tokens, in their order; None where the endpoint gives none, or not all that it should."""
 
 
 def decode_completion(body: bytes, request_id: str | None = None) -> Completion:
@@ -59,6 +62,7 @@ def decode_completion(body: bytes, request_id: str | None = None) -> Completion:
         service_tier=_string(data.get("service_tier")),
         system_fingerprint=_string(data.get("system_fingerprint")),
         request_id=request_id or _string(data.get("id")),
+        logprobs=decode_logprobs(choice.get("logprobs")),
     )
 
 
@@ -85,6 +89,26 @@ def decode_usage(usage: Any) -> Usage | None:
     if decoded.input_tokens == 0 or decoded.cached_input_tokens + decoded.cache_write_tokens > decoded.input_tokens:
         return None
     return decoded
+
+
+def decode_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...] | None:
+    """The tokens of an answer with their log-probabilities, or None where any of them is not as it should be."""
+    tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
+    if not isinstance(tokens, list) or not tokens:
+        return None
+    try:
+        return tuple(
+            TokenLogprob(*_token(token), tuple(_token(other) for other in token.get("top_logprobs") or ()))
+            for token in tokens
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _token(data: Any) -> tuple[bytes, float]:
+    """A token's bytes and log-probability. Without `bytes`, which some makers leave out, its text stands for them."""
+    spelled = data.get("bytes")
+    return bytes(spelled) if spelled is not None else data["token"].encode(), float(data["logprob"])
 
 
 def _text(content: Any) -> str | None:

@@ -10,6 +10,9 @@ from llmbatch.caller.shape import RequestShape
 from llmbatch.profiles import OutputMode
 from llmbatch.task.prefix import build_document
 
+_TOP_LOGPROBS = 5
+"""Next-best tokens asked for; more than five are refused by some makers."""
+
 # A document that stands for all: what follows it in the body is found by splitting there.
 _PLACEHOLDER = "\x00document\x00"
 
@@ -76,6 +79,8 @@ def request_body(question: Question, shape: RequestShape, content: str) -> dict[
         body["temperature"] = shape.temperature
     if shape.reasoning_effort is not None:
         body["reasoning_effort"] = shape.reasoning_effort
+    if shape.logprobs:
+        body |= {"logprobs": True, "top_logprobs": _TOP_LOGPROBS}
     if shape.cache_key:
         body["prompt_cache_key"] = question.cache_key
     if shape.cache_breakpoint:

@@ -19,6 +19,8 @@ class RequestShape:
     """Send `prompt_cache_key`, so that a plan's requests meet on the same cache."""
     cache_breakpoint: bool = False
     """Mark the prefix's end, and let nothing beyond it be written to the cache (`prompt_cache_options`)."""
+    logprobs: bool = False
+    """Ask for the tokens' log-probabilities."""
 
 
 # Effort levels from the cheapest up; a model that refuses one is asked for the next (OpenAI, "Reasoning").
@@ -35,6 +37,7 @@ def initial_shape(
     answer_tokens: int,
     temperature: float | None = None,
     reasoning_effort: str | None = None,
+    logprobs: bool = False,
 ) -> RequestShape:
     """The request to try first for a model.
 
@@ -43,6 +46,7 @@ def initial_shape(
         answer_tokens: the ceiling of the visible answer.
         temperature: the user's wish; None leaves it to the model's profile (0 where it may be set).
         reasoning_effort: the user's wish; None takes the lowest that the model is known to take.
+        logprobs: ask for log-probabilities, unless the model is known to give none.
     """
     profile = profile_of(model)
     effort = reasoning_effort if reasoning_effort is not None else profile.reasoning_effort
@@ -55,6 +59,7 @@ def initial_shape(
         reasoning_effort=effort,
         cache_key=profile.cache_key,
         cache_breakpoint=profile.caching is not None and profile.caching.breakpoints,
+        logprobs=logprobs and profile.logprobs and effort in (None, "none"),
     )
 
 
@@ -107,11 +112,16 @@ def _no_cache_key(shape: RequestShape) -> RequestShape | None:
     return replace(shape, cache_key=False) if shape.cache_key else None
 
 
+def _no_logprobs(shape: RequestShape) -> RequestShape | None:
+    return replace(shape, logprobs=False) if shape.logprobs else None
+
+
 _FALLBACKS: tuple[tuple[tuple[str, ...], Callable[[RequestShape], RequestShape | None]], ...] = (
     (("max_tokens", "max_completion_tokens"), _other_limit),
     (("reasoning_effort", "reasoning.effort", "reasoning effort"), _higher_effort),
     (("temperature",), _no_temperature),
     (("prompt_cache_breakpoint", "prompt_cache_options"), _no_breakpoint),
     (("prompt_cache_key",), _no_cache_key),
+    (("logprobs",), _no_logprobs),
     (("response_format", "json_schema", "json_object", "structured output", "guided"), _looser_output),
 )

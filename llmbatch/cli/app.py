@@ -10,6 +10,7 @@ import typer
 import llmbatch
 from llmbatch.cli import (
     cache,
+    calibrate,
     classify,
     estimate,
     evaluate,
@@ -37,6 +38,7 @@ app.command("classify", epilog=ENVIRONMENT)(classify.classify)
 app.command("estimate", epilog=ENVIRONMENT)(estimate.estimate)
 app.command("retry", epilog=ENVIRONMENT)(retry.retry)
 app.command("evaluate")(evaluate.evaluate)
+app.command("calibrate")(calibrate.calibrate)
 app.add_typer(review.app, name="review")
 app.command("show")(show.show)
 app.command("report")(report.report)

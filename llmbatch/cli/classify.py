@@ -8,6 +8,7 @@ from llmbatch.cli import options as shared
 from llmbatch.cli import sending, watching
 from llmbatch.economy.prefix_plan import PrefixPolicy
 from llmbatch.events import LogFormat
+from llmbatch.rows import ConfidenceKind
 
 
 def classify(
@@ -30,6 +31,8 @@ def classify(
     max_doc_tokens: shared.MaxDocTokens = None,
     truncate: shared.Truncate = None,
     prefix: shared.Prefix = PrefixPolicy.AUTO,
+    confidence: shared.Confidence = ConfidenceKind.reported,
+    calibration: shared.Calibration = None,
     base_url: sending.BaseUrl = None,
     api_version: sending.ApiVersion = None,
     offline: sending.Offline = False,
@@ -83,7 +86,15 @@ def classify(
         out=out,
         task=prompt,
         choice=ModelChoice(
-            model, temperature, reasoning_effort, max_output_tokens, reasoning, max_doc_tokens, truncate, prefix
+            model,
+            temperature,
+            reasoning_effort,
+            max_output_tokens,
+            reasoning,
+            max_doc_tokens,
+            truncate,
+            prefix,
+            confidence,
         ),
         sending=sending.sending_options(
             base_url=base_url,
@@ -118,6 +129,7 @@ def classify(
         max_failed=parse_tolerance(max_failed),
         reuse=shared.reuse_options(reuse, reuse_store, reuse_limit, reuse_max_age),
         salvage=salvage,
+        calibration=calibration,
         command=shlex.join(["llmbatch", *sys.argv[1:]]),
     )
     if confirm_above is not None and not yes:

@@ -7,7 +7,7 @@ import typer
 
 from llmbatch import defaults
 from llmbatch.economy.prefix_plan import PrefixPolicy
-from llmbatch.rows import Truncation
+from llmbatch.rows import ConfidenceKind, Truncation
 
 if TYPE_CHECKING:
     from llmbatch.pipeline.options import Reuse
@@ -230,6 +230,28 @@ Prefix = Annotated[
         show_envvar=False,
         rich_help_panel=TASK,
         help="How much of the task's pool of examples is sent: what makes the run cheapest, none, or all.",
+    ),
+]
+Confidence = Annotated[
+    ConfidenceKind,
+    typer.Option(
+        "--confidence",
+        envvar="LLMBATCH_CONFIDENCE",
+        show_envvar=False,
+        rich_help_panel=TASK,
+        help="The model's own word, or measured from its label tokens' log-probabilities where it gives them.",
+    ),
+]
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration",
+        metavar="FILE|none",
+        envvar="LLMBATCH_CALIBRATION",
+        show_envvar=False,
+        rich_help_panel=RESULTS,
+        help="What llmbatch calibrate has made.",
+        show_default="TASK.calibration.json, where there is one",
     ),
 ]
 Out = Annotated[

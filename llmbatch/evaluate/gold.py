@@ -1,12 +1,13 @@
 """Gold labels: read from a file of any known format, checked against the task, found by a row's id or its place."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from llmbatch.errors import UsageError
-from llmbatch.readers import ReaderOptions, Record, read_records, resolve_inputs
+from llmbatch.readers import Input, ReaderOptions, Record, read_records, resolve_inputs
 from llmbatch.readers.fields import ID_NAMES, listed
 from llmbatch.rows import Rejection, RowId
 from llmbatch.task.model import Task, folded
@@ -70,6 +71,8 @@ class Gold:
     label_field: str
     id_field: str | None
     issues: GoldIssues
+    digest: str
+    """Of the file's bytes; empty for standard input."""
     labels: Mapping["_Key", str] = field(repr=False)
 
     @property
@@ -129,7 +132,7 @@ def read_gold(options: GoldOptions, task: Task) -> Gold:
         gold.add(record)
     if not gold.labels:
         raise UsageError(f"{item.label}: no row of it can be used as gold: {gold.why_not()}", hint=gold.hint())
-    return Gold(item.label, gold.rows, label_field, id_field, gold.issues(), gold.labels)
+    return Gold(item.label, gold.rows, label_field, id_field, gold.issues(), _digest(item), gold.labels)
 
 
 class _Collector:
@@ -224,6 +227,13 @@ class _Collector:
         return (
             f"the task {self._task.name} has the labels {listed(self._task.label_names)}; --label-field names a field"
         )
+
+
+def _digest(item: Input) -> str:
+    if item.path is None:
+        return ""
+    with item.path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _chosen(file: str, wanted: str | None, known: Sequence[str], names: Sequence[str]) -> str | None:

@@ -19,6 +19,9 @@ class Pair:
     """As the run uses it: calibrated where there is a calibration."""
     confidence_raw: float | None
     """As the model gave it."""
+    confidence_from: str | None = None
+    model: str | None = None
+    """The model that was asked."""
     text: str = field(default="", repr=False)
     """The document's beginning; only where the answer is wrong."""
 

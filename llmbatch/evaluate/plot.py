@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from llmbatch.errors import UsageError
 from llmbatch.evaluate.evaluation import Evaluation
 from llmbatch.evaluate.metrics import Scores
+from llmbatch.extras import extra
 from llmbatch.neutral import neutral
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ def check_plot(path: Path) -> None:
     """See to it that a picture can be saved there, before any figure is worked out.
 
     Raises:
-        UsageError: the suffix or the folder is no good.
+        UsageError: the suffix or the folder is no good, or the extra is not installed.
     """
+    with extra("eval", needed_by="--plot"):
+        import matplotlib as mpl  # noqa: F401, PLC0415 - only to see that it is there
     if path.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"--plot {path}: unknown kind of picture", hint=f"name it {', '.join(_SUFFIXES)}")
     if not path.absolute().parent.is_dir():

@@ -85,11 +85,11 @@ def thresholds(
         run_confidences: of all labelled rows of the run.
         wanted: the precision wanted, under 1.
     """
-    candidates = _candidates(confidences)
-    starts = sorted({round(n * (len(candidates) - 1) / (_STARTS - 1)) for n in range(_STARTS)}) if candidates else []
-    level = 1 - _RISK / max(len(starts), 1)
     run = sorted(run_confidences)
     judged = sorted(zip(confidences, right, strict=True), reverse=True)
+    candidates = _candidates(confidences)
+    starts = _starts([sum(value >= threshold for value in confidences) for threshold in candidates], wanted)
+    level = 1 - _RISK / max(len(starts), 1)
     strict_first = [_row(threshold, judged, run, level) for threshold in candidates]
     shown = _shown([row.at_least >= wanted for row in strict_first], starts)
     rows = tuple(
@@ -98,7 +98,7 @@ def thresholds(
         for n, row in reversed(list(enumerate(strict_first)))
     )  # fmt: skip
     recommended = next((row for row in rows if row.shown), None)
-    least = math.ceil(math.log(1 - level) / math.log(wanted))
+    least = _least(wanted, level)
     remark = None if recommended else _remark(rows, wanted, level, least)
     return Thresholds(wanted, level, rows, recommended, least, remark)
 
@@ -116,6 +116,19 @@ def _candidates(confidences: Sequence[float]) -> list[float]:
         chosen = {steps[math.ceil(len(steps) * part / _CANDIDATES) - 1] for part in range(1, _CANDIDATES)}
     chosen = (chosen - {steps[-1]}) | {math.floor(round(min(confidences) * _GRID, 6))}
     return [step / _GRID for step in sorted(chosen, reverse=True)]
+
+
+def _starts(passed: Sequence[int], wanted: float) -> list[int]:
+    """Where sequences begin: evenly among the thresholds that let enough rows pass to show anything.
+
+    Enough is twice what shows it where not one is wrong; where no threshold lets so many pass, the loosest is the one
+    hope. Counts decide, not which rows are right, so that the tests stay honest.
+    """
+    if not passed:
+        return []
+    enough = 2 * _least(wanted, 1 - _RISK / _STARTS)
+    first = next((n for n, count in enumerate(passed) if count >= enough), len(passed) - 1)
+    return sorted({round(first + n * (len(passed) - 1 - first) / (_STARTS - 1)) for n in range(_STARTS)})
 
 
 def _row(threshold: float, judged: Sequence[tuple[float, bool]], run: Sequence[float], level: float) -> ThresholdRow:
@@ -138,6 +151,11 @@ def _at_least(right: int, passed: int, level: float) -> float:
     from scipy.stats import beta  # noqa: PLC0415 - an extra, and slow to import
 
     return float(beta.ppf(1 - level, right, passed - right + 1)) if right else 0.0
+
+
+def _least(wanted: float, level: float) -> int:
+    """Rows that show the wanted precision if all of them are right."""
+    return math.ceil(math.log(1 - level) / math.log(wanted))
 
 
 def _shown(passes: Sequence[bool], starts: Sequence[int]) -> set[int]:
@@ -166,12 +184,12 @@ def _remark(rows: Sequence[ThresholdRow], wanted: float, level: float, least: in
     needed = min(_passing_rows_needed(row, wanted, level) * total / row.passed for row in hopeful)
     return (
         f"likely but not shown: {best.precision:.1%} at {best.threshold:g}, at least {best.at_least:.1%}; "
-        f"about {max(math.ceil(needed), total + 1):,} gold rows might show it"
+        f"about {math.ceil(max(needed, 1.2 * total)):,} gold rows might show it"
     )
 
 
 def _passing_rows_needed(row: ThresholdRow, wanted: float, level: float) -> int:
-    """Passing rows that would put the lower bound at the wanted precision, if the precision stays as it is."""
+    """Passing rows that put the lower bound at the wanted precision, if the precision stays as it is."""
     enough = row.passed
     while _at_least(round(enough * row.precision), enough, level) < wanted:
         enough += max(enough // 8, 1)

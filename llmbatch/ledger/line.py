@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import orjson
@@ -49,6 +49,13 @@ class LedgerLine:
     started_at: str
     category: str | None = None
     confidence: float | None = None
+    """Calibrated, where there was a calibration when the line was written."""
+    confidence_raw: float | None = None
+    """As the model gave it."""
+    confidence_from: str = "reported"
+    """What it is: the model's own word, or its `logprobs`."""
+    runner_up: str | None = None
+    """The next likely label, where log-probabilities tell it."""
     reasoning: str | None = None
     arm: str = "control"
     response_model: str | None = None
@@ -74,6 +81,11 @@ class LedgerLine:
     """The raw answer, where it could not be read as it stood."""
     error: RowError | None = None
 
+    def reviewed(self, review_below: float) -> "LedgerLine":
+        """A labelled row's line with the status that its confidence gives it."""
+        under = self.confidence is not None and self.confidence < review_below
+        return replace(self, status=REVIEW if under else OK)
+
     def to_bytes(self) -> bytes:
         """The line as it stands in the file, newline included."""
         data: dict[str, Any] = {
@@ -83,6 +95,9 @@ class LedgerLine:
             "status": self.status,
             "category": self.category,
             "confidence": self.confidence,
+            "confidence_raw": self.confidence_raw,
+            "confidence_from": self.confidence_from,
+            "runner_up": self.runner_up,
             "reasoning": self.reasoning,
             "arm": self.arm,
             "prompt": self.prompt,
@@ -130,6 +145,7 @@ class LedgerLine:
         known: dict[str, Any] = {name: data[name] for name in _PLAIN if name in data}
         if isinstance(data["id"], float) and abs(data["id"]) >= _BEYOND_64_BITS:
             known["id"] = json.loads(raw)["id"]  # it may be an integer, which the quick decoder made a float of
+        known.setdefault("confidence_raw", known.get("confidence"))  # older lines have the model's own, uncalibrated
         error, cost = data.get("error"), data.get("cost_usd")
         return cls(
             **known,

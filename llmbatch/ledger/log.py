@@ -17,23 +17,36 @@ from llmbatch.ledger.recover import cut_torn_tail, read_lines
 _KEY_HEX_DIGITS = 16
 
 
+Reread = Callable[[LedgerLine], LedgerLine]
+"""What a line counts as when it is looked up."""
+
+
+def as_written(line: LedgerLine) -> LedgerLine:
+    """The line itself."""
+    return line
+
+
 class Ledger:
     """An open ledger: appends lines, and finds the latest line of a key."""
 
-    def __init__(self, path: Path, fd: int, index: KeyIndex, size: int) -> None:
+    def __init__(self, path: Path, fd: int, index: KeyIndex, size: int, reread: Reread) -> None:
         self.path = path
+        self._reread = reread
         self._fd = fd
         self._index = index
         self._size = size
         self._unsynced = False
 
     @classmethod
-    def open(cls, path: Path, *, on_line: Callable[[int, LedgerLine], None]) -> "tuple[Ledger, Path | None]":
+    def open(
+        cls, path: Path, *, on_line: Callable[[int, LedgerLine], None], reread: Reread = as_written
+    ) -> "tuple[Ledger, Path | None]":
         """Open or create a ledger.
 
         Args:
             path: the file.
             on_line: called with the offset and content of each line that stands there already.
+            reread: what a line is taken for when it is looked up, where it counts otherwise now than when written.
 
         Returns:
             The ledger, and the file that a torn tail was moved to, if there was one.
@@ -44,11 +57,13 @@ class Ledger:
         torn = cut_torn_tail(path)
         index = _indexed(path, on_line)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        return cls(path, fd, index, os.fstat(fd).st_size), torn
+        return cls(path, fd, index, os.fstat(fd).st_size, reread), torn
 
     @classmethod
-    def open_to_read(cls, path: Path, *, on_line: Callable[[int, LedgerLine], None]) -> "Ledger":
-        """Open a ledger that another process may be appending to; nothing can be added.
+    def open_to_read(
+        cls, path: Path, *, on_line: Callable[[int, LedgerLine], None], reread: Reread = as_written
+    ) -> "Ledger":
+        """Open a ledger that another process may be appending to; nothing can be added. Arguments as for `open`.
 
         Raises:
             UsageError: there is none, or a line in it is damaged.
@@ -58,7 +73,7 @@ class Ledger:
             fd = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             raise UsageError(f"{path}: there is no ledger yet", hint="run llmbatch classify first") from None
-        return cls(path, fd, index, os.fstat(fd).st_size)
+        return cls(path, fd, index, os.fstat(fd).st_size, reread)
 
     @property
     def size(self) -> int:
@@ -114,7 +129,7 @@ class Ledger:
         if packed is None:
             return None
         line = LedgerLine.from_bytes(self._line_at(packed >> 1))
-        return line if line.key == key else None
+        return self._reread(line) if line.key == key else None
 
     def close(self) -> None:
         """Sync and close."""

@@ -22,6 +22,7 @@ from llmbatch.pipeline.consequences import Consequences
 from llmbatch.pipeline.job import Job, answered_line, failed_line
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.retry_budget import RetryBudget
+from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import GivenUpError, Stop
 from llmbatch.redact import Redactor
@@ -35,6 +36,7 @@ class Asker:
         self,
         *,
         plan: Plan,
+        scorer: Scorer,
         sender: Sender,
         consequences: Consequences,
         retry_budget: RetryBudget,
@@ -45,6 +47,7 @@ class Asker:
         random: Random,
     ) -> None:
         self._plan = plan
+        self._scorer = scorer
         self._sender = sender
         self._consequences = consequences
         self._retry_budget = retry_budget
@@ -86,7 +89,8 @@ class Asker:
                 raise
             return self._given_up(job)  # its grace is over
         self._consequences.row_labelled()
-        return answered_line(job, self._plan, answer, review_below=self._review_below)
+        score = self._scorer.score(answer, job.completion)
+        return answered_line(job, self._plan, answer, score, review_below=self._review_below)
 
     async def _until_answered(self, job: Job) -> Answer:
         def note(failure: Failure, wait_s: float) -> None:

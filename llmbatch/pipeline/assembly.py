@@ -23,6 +23,7 @@ from llmbatch.pipeline.pace import Pace
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.rates import Rates
 from llmbatch.pipeline.retry_budget import RetryBudget
+from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
@@ -62,6 +63,7 @@ def assemble(
     sending: Sending,
     around: Surroundings,
     *,
+    scorer: Scorer,
     review_below: float,
     strict: bool,
 ) -> Assembly:
@@ -72,6 +74,7 @@ def assemble(
         endpoint: of whom.
         sending: how.
         around: the session's own parts.
+        scorer: gives answers their confidence.
         review_below: confidence (0..1) under which a row goes to people.
         strict: end at the first row that cannot be read.
     """
@@ -103,6 +106,7 @@ def assemble(
     )
     asker = Asker(
         plan=plan,
+        scorer=scorer,
         sender=sender,
         consequences=Consequences(pace, adaptation, sending.policy, redact),
         retry_budget=retry_budget,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from llmbatch.errors import UsageError
 from llmbatch.evaluate.evaluation import Evaluation, Subject, evaluate
-from llmbatch.evaluate.extra import require_eval_extra
 from llmbatch.evaluate.gold import Gold, GoldOptions, read_gold
 from llmbatch.evaluate.pairs import Judged, Pair
+from llmbatch.extras import extra
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
@@ -40,7 +40,7 @@ def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float) -> Evaluation:
     Raises:
         UsageError: no run folder, its input is gone, or no gold row fits it.
     """
-    require_eval_extra("evaluate")
+    require_statistics("llmbatch evaluate")
     run = judge_run(path, gold)
     record = run.record
     subject = Subject(
@@ -53,7 +53,21 @@ def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float) -> Evaluation:
         review_below=record.review_below,
         rows=run.judged.run_rows,
     )
-    return evaluate(run.judged, subject, wanted=wanted)
+    notes = []
+    if any(one.gold and one.gold == run.judged.gold.digest for one in record.calibrations):
+        notes.append("the confidences were calibrated on this very gold file: figures about confidence flatter")
+    return evaluate(run.judged, subject, wanted=wanted, notes=notes)
+
+
+def require_statistics(needed_by: str) -> None:
+    """See to it that there are the libraries that figures come from, before anything is read or paid for.
+
+    Raises:
+        UsageError: the extra is not installed.
+    """
+    with extra("eval", needed_by=needed_by):
+        import scipy.stats  # noqa: F401, PLC0415 - only to see that they are there
+        import sklearn.metrics  # noqa: F401, PLC0415
 
 
 def judge_run(path: Path, options: GoldOptions) -> JudgedRun:
@@ -65,7 +79,7 @@ def judge_run(path: Path, options: GoldOptions) -> JudgedRun:
     folder = RunFolder(path)
     record = load_record(folder)
     gold = read_gold(options, record.task)
-    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None)
+    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread)
     source = RunInput.again(record.inputs, record.reader, folder)
     plan, join = recorded_plan(record), _Join(gold)
     for item in source.read_again(join.note_fields):
@@ -111,7 +125,9 @@ class _Join:
                 gold=label,
                 answer=answer,
                 confidence=labelled.confidence if labelled else None,
-                confidence_raw=labelled.confidence if labelled else None,
+                confidence_raw=labelled.confidence_raw if labelled else None,
+                confidence_from=labelled.confidence_from if labelled else None,
+                model=labelled.model if labelled else None,
                 text=item.text[:_EXCERPT] if wrong and isinstance(item, Row) else "",
             )
         )

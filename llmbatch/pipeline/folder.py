@@ -13,12 +13,14 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import llmbatch
+from llmbatch.calibration import Calibration
 from llmbatch.caller.limits import RateLimits
 from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import UsageError
 from llmbatch.files import replacing
 from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.plan import ModelChoice
+from llmbatch.pipeline.scoring import Recalibration
 from llmbatch.readers import ReaderOptions
 from llmbatch.readers.inputs import part_of
 from llmbatch.task.model import Task
@@ -126,6 +128,8 @@ class RunRecord(BaseModel):
     review_below: float
     keep: tuple[str, ...] | None = None
     sample: Sample = Sample()
+    calibrations: tuple[Calibration, ...] = ()
+    """Of the confidences, as the task's calibration file had them when the run last began."""
     possibly_billed: dict[str, PossiblyBilled] = {}
     """By the killed session's start."""
     limits: RateLimits = RateLimits()
@@ -135,6 +139,11 @@ class RunRecord(BaseModel):
     def updated(self, **changes: Any) -> Self:
         """A copy with changes and the present time."""
         return self.model_copy(update={**changes, "updated_at": now_text()})
+
+    @property
+    def reread(self) -> Recalibration:
+        """Shows a ledger line as this run has it now."""
+        return Recalibration(self.calibrations, offline=self.offline)
 
     def save(self, folder: RunFolder) -> None:
         """Write it into the folder, whole or not at all."""

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from llmbatch.ledger.line import LedgerLine
-from llmbatch.ledger.log import Ledger
+from llmbatch.ledger.log import Ledger, Reread, as_written
 from llmbatch.pipeline.job import earlier_line, unsent_line
 from llmbatch.pipeline.limit import TRUNCATED
 from llmbatch.pipeline.plan import Plan
@@ -64,6 +64,8 @@ class Intake:
     is_skipped: Callable[[str], bool]
     """As `skips` makes it."""
     earlier: "EarlierAnswers | None" = None
+    reread: Reread = as_written
+    """What an earlier run's line counts as in this one."""
 
     def prepared(self, rows: Iterable[Row | Rejection], *, batch: int) -> Iterator[Item]:
         """Rows as the engine takes them; `batch` of them are looked up at once among earlier answers."""
@@ -103,7 +105,7 @@ class Intake:
         answers = earlier.look_up(open_keys)
         for item in group:
             if isinstance(item, Document) and item.outcome is None and (answer := answers.get(item.key)) is not None:
-                line = earlier_line(item.row, item.key, self.asked, answer, review_below=self.review_below)
-                yield replace(item, outcome=line)
+                line = self.reread(earlier_line(item.row, item.key, self.asked, answer))
+                yield replace(item, outcome=line.reviewed(self.review_below))
             else:
                 yield item

@@ -13,6 +13,7 @@ from llmbatch.ledger.line import FAILED, OK, REVIEW, LedgerLine, Retry, RowError
 from llmbatch.parser import Answer
 from llmbatch.pipeline.bill import Bill
 from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.scoring import Score
 from llmbatch.redact import Redactor
 from llmbatch.rows import Row
 
@@ -46,15 +47,20 @@ class Job:
         return self.completion is not None or self.bill.possibly_billed_attempts > 0
 
 
-def answered_line(job: Job, plan: Plan, answer: Answer, *, review_below: float) -> LedgerLine:
+def answered_line(job: Job, plan: Plan, answer: Answer, score: Score, *, review_below: float) -> LedgerLine:
     """The line of a row that has a label."""
+    line = _line(job, plan, REVIEW if score.confidence < review_below else OK)
     return replace(
-        _line(job, plan, REVIEW if answer.confidence < review_below else OK),
+        line,
         category=answer.category,
-        confidence=answer.confidence,
+        confidence=score.confidence,
+        confidence_raw=score.raw,
+        confidence_from=score.kind.value,
+        runner_up=score.runner_up,
         reasoning=answer.reasoning,
         parse="repaired" if answer.repaired else "clean",
         answer=_kept(job.completion) if answer.repaired else None,
+        flags=(*line.flags, *score.flags),
     )
 
 
@@ -76,12 +82,15 @@ def unsent_line(row: Row, key: str, plan: Plan, kind: str, message: str) -> Ledg
     return replace(_line(Job(row, key), plan, FAILED), latency_s=0.0, error=RowError(kind, None, message))
 
 
-def earlier_line(row: Row, key: str, plan: Plan, answer: "KeptAnswer", *, review_below: float) -> LedgerLine:
-    """The line of a row that an earlier run was answered about: it costs nothing now."""
+def earlier_line(row: Row, key: str, plan: Plan, answer: "KeptAnswer") -> LedgerLine:
+    """The line of a row that an earlier run was answered about: it costs nothing now. Its confidence is the raw one."""
     return replace(
-        _line(Job(row, key), plan, REVIEW if answer.confidence < review_below else OK),
+        _line(Job(row, key), plan, OK),
         category=answer.category,
         confidence=answer.confidence,
+        confidence_raw=answer.confidence,
+        confidence_from=answer.confidence_from,
+        runner_up=answer.runner_up,
         reasoning=answer.reasoning,
         response_model=answer.response_model,
         request_id=answer.request_id,

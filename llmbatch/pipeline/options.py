@@ -125,6 +125,8 @@ class RunOptions:
     reuse: Reuse | None = None
     """None asks every row that this run has not asked."""
     salvage: bool = False
+    calibration: str | None = None
+    """Calibration file, or `none`; None takes the task's own where there is one."""
     command: str = "llmbatch classify ..."
     """The command that goes on with this run, as the summary tells it."""
 

@@ -52,7 +52,9 @@ def report_run(path: Path, out: Path | None = None, *, gold: "GoldOptions | None
 
 def _gather(folder: RunFolder, record: RunRecord, story: Story, attention: Attention) -> None:
     with (
-        closing(Ledger.open_to_read(folder.ledger, on_line=lambda _, line: story.add_line(line))) as ledger,
+        closing(
+            Ledger.open_to_read(folder.ledger, on_line=lambda _, line: story.add_line(line), reread=record.reread)
+        ) as ledger,
         closing(DecisionLog(folder.decisions)) as decisions,
     ):
         source = RunInput.again(record.inputs, record.reader, folder)

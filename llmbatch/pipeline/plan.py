@@ -13,7 +13,7 @@ from llmbatch.economy.prefix_plan import PrefixPlan, PrefixPolicy, PrefixTerms, 
 from llmbatch.pipeline.limit import DocumentLimit
 from llmbatch.prices import Price
 from llmbatch.profiles import profile_of
-from llmbatch.rows import Truncation
+from llmbatch.rows import ConfidenceKind, Truncation
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
@@ -45,6 +45,8 @@ class ModelChoice:
     """How a longer document is cut; None lets it fail."""
     prefix: PrefixPolicy = PrefixPolicy.AUTO
     """How much of the task's pool of examples goes into the prompt."""
+    confidence: ConfidenceKind = ConfidenceKind.reported
+    """Where the confidence is from; the model's own where it gives no log-probabilities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def make_plan(
         answer_tokens=choice.max_output_tokens or task.model.max_output_tokens or ceiling,
         temperature=choice.temperature if choice.temperature is not None else task.model.temperature,
         reasoning_effort=choice.reasoning_effort or task.model.reasoning_effort,
+        logprobs=choice.confidence is ConfidenceKind.logprobs,
     )
     prompt = _hash({"prefix": prefix, "schema": schema}, 6)
     asked = {
@@ -130,6 +133,8 @@ def make_plan(
         "max_output_tokens": shape.max_output_tokens,
         "offline": offline,
     }
+    if shape.logprobs:  # plans that ask for none keep the fingerprint that they always had
+        asked["logprobs"] = True
     return Plan(
         task=task,
         task_source=loaded.source,

@@ -113,7 +113,9 @@ def earlier_answers(
 def _kept(line: LedgerLine, run_id: str) -> KeptAnswer:
     return KeptAnswer(
         category=line.category or "",
-        confidence=line.confidence or 0.0,
+        confidence=line.confidence_raw or 0.0,
+        confidence_from=line.confidence_from,
+        runner_up=line.runner_up,
         reasoning=line.reasoning,
         parse=line.parse,
         model=line.model,

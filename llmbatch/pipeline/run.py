@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmbatch import defaults
+from llmbatch.calibration import Calibration
 from llmbatch.caller.client import Endpoint, resolve_endpoint
 from llmbatch.decisions import DecisionLog
 from llmbatch.errors import UsageError
@@ -16,6 +17,7 @@ from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.lock import is_locked, locked
 from llmbatch.ledger.log import Ledger
 from llmbatch.observer import Observer
+from llmbatch.pipeline.calibrations import confidence_for
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, new_run_id, now_text
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
@@ -42,9 +44,10 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
     source = RunInput.first_read(options.inputs, options.reading, folder)
     standing = load_record(folder) if folder.run_json.exists() else None
     plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
+    confidence = confidence_for(plan, options.task, options.calibration)
     with folder.created(), locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
         session_plan = SessionPlan(
-            record=_new_record(source, plan, options, endpoint, standing),
+            record=_new_record(source, plan, options, endpoint, standing, confidence.calibrations),
             plan=plan,
             asked=plan,
             endpoint=endpoint,
@@ -54,6 +57,7 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
             reuse=options.reuse,
             max_failed=options.max_failed,
             salvage=options.salvage,
+            remarks=confidence.remarks,
             command=options.command,
         )
         return Session(folder, source, session_plan, observer).run()
@@ -111,7 +115,7 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -
     target = RunFolder(out or path)
     plan, source, expenses = recorded_plan(record), RunInput.again(record.inputs, record.reader, folder), Expenses()
     with target.created(), locked(folder.path):
-        ledger, torn = Ledger.open(folder.ledger, on_line=lambda _, line: expenses.add(line))
+        ledger, torn = Ledger.open(folder.ledger, on_line=lambda _, line: expenses.add(line), reread=record.reread)
         if torn is not None:
             observer.tell(LedgerTorn(torn.name))
         options = ViewOptions(record.review_below, record.keep, record.sample, csv=csv)
@@ -136,7 +140,7 @@ def show_run(path: Path) -> Summary:
     if record.state == "running" and not is_locked(folder.path):
         record = record.model_copy(update={"state": "killed"})
     expenses = Expenses()
-    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, line: expenses.add(line))
+    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, line: expenses.add(line), reread=record.reread)
     try:
         source = RunInput.again(record.inputs, record.reader, folder)
         options = ViewOptions(record.review_below, record.keep)
@@ -157,7 +161,12 @@ def _counted_last(totals: Mapping[str, Any]) -> ViewCounts:
 
 
 def _new_record(
-    source: RunInput, plan: Plan, options: RunOptions, endpoint: Endpoint | None, standing: RunRecord | None
+    source: RunInput,
+    plan: Plan,
+    options: RunOptions,
+    endpoint: Endpoint | None,
+    standing: RunRecord | None,
+    calibrations: tuple[Calibration, ...],
 ) -> RunRecord:
     """The record of this run; what a folder that stands knows of killed sessions is kept."""
     review_below = options.review_below if options.review_below is not None else plan.task.model.review_below
@@ -180,6 +189,7 @@ def _new_record(
         review_below=defaults.REVIEW_BELOW if review_below is None else review_below,
         keep=options.keep,
         sample=options.sample,
+        calibrations=calibrations,
         possibly_billed=standing.possibly_billed if standing else {},
     )
 

@@ -17,6 +17,7 @@ from llmbatch.caller.sdk import load_sdk
 from llmbatch.decisions import DecisionLog
 from llmbatch.errors import ComeBackLater, ExitCode, Interrupted, LLMBatchError, StorageFailed, UsageError
 from llmbatch.events import (
+    Event,
     FieldsChosen,
     LedgerSalvaged,
     LedgerTorn,
@@ -40,6 +41,7 @@ from llmbatch.pipeline.offline import offline_endpoint
 from llmbatch.pipeline.options import Reuse, Sending, Tolerance
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.report import Ending, summarise
+from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.spending import Spending
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import Expenses, SessionTally
@@ -76,6 +78,8 @@ class SessionPlan:
     reuse: Reuse | None = None
     max_failed: Tolerance = Tolerance()
     salvage: bool = False
+    remarks: tuple[Event, ...] = ()
+    """What is to be told at its beginning."""
 
 
 class Session:
@@ -105,6 +109,8 @@ class Session:
         self._observer.started(self._introduction())
         prefix = self._plan.asked.prefix
         self._observer.tell(PrefixPlanned(prefix.tokens, prefix.cached_tokens, prefix.pool_examples, prefix.why))
+        for remark in self._plan.remarks:
+            self._observer.tell(remark)
         ledger = self._open_ledger()
         try:
             self._begin(ledger)
@@ -166,7 +172,7 @@ class Session:
             if left is not None and offset >= left.ledger_offset:
                 settled.add(line.key)
 
-        ledger, torn = Ledger.open(self._folder.ledger, on_line=note)
+        ledger, torn = Ledger.open(self._folder.ledger, on_line=note, reread=self._record.reread)
         if torn is not None:
             self._observer.tell(LedgerTorn(torn.name))
         if left is not None and (lost := left.unsettled(settled)):
@@ -219,6 +225,7 @@ class Session:
                 random=Random(),  # noqa: S311 - jitter, not secrets
                 clock=time.monotonic,
             ),
+            scorer=Scorer(self._plan.asked, self._record.calibrations),
             review_below=self._record.review_below,
             strict=self._plan.strict,
         )
@@ -236,7 +243,10 @@ class Session:
                 batch = 1 if self._source.is_stream else _READ_AHEAD
                 if not self._source.is_stream:
                     await asyncio.to_thread(self._tell_estimate, is_skipped, prices)
-                intake = Intake(self._plan.plan, self._plan.asked, self._record.review_below, is_skipped, earlier)
+                record = self._record
+                intake = Intake(
+                    self._plan.plan, self._plan.asked, record.review_below, is_skipped, earlier, record.reread
+                )
                 rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
                 await parts.engine.run(feed(rows, batch=batch))
         finally:

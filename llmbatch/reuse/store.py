@@ -41,7 +41,10 @@ class StoreUnusableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """A model's answer that counted, and where it came from. Confidence lies in 0..1, cost is in nano-dollars."""
+    """A model's answer that counted, and where it came from.
+
+    Confidence is the raw one, in 0..1; cost is in nano-dollars.
+    """
 
     category: str
     confidence: float
@@ -55,6 +58,8 @@ class KeptAnswer:
     """The run that asked."""
     cost_nusd: int | None
     """What the row cost then; None where the price is unknown."""
+    confidence_from: str = "reported"
+    runner_up: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def opened(path: Path) -> Iterator[OpenedRun]:
     folder = RunFolder(path)
     record = load_record(folder)
     plan, source = recorded_plan(record), RunInput.again(record.inputs, record.reader, folder)
-    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None)
+    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread)
     try:
         decisions = DecisionLog(folder.decisions)
         try:

@@ -12,13 +12,15 @@ class Verdict:
     """A label in the form that the request asked for.
 
     `fields` is the answer's JSON object in the schema's order; `label_key` names the label in it, and
-    `confidence_key` the confidence, where one was asked for. `labels` are all that may be chosen.
+    `confidence_key` the confidence, where one was asked for. `labels` are all that may be chosen, and `odds` how
+    probable each of them is.
     """
 
     fields: Mapping[str, Any]
     label_key: str
     confidence_key: str | None
     labels: tuple[str, ...]
+    odds: tuple[float, ...]
 
     @property
     def label(self) -> str:

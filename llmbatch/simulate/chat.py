@@ -18,6 +18,7 @@ from llmbatch.simulate.answer_faults import ANSWER_FAULTS
 from llmbatch.simulate.draw import question_digest, struck, uniform
 from llmbatch.simulate.error_faults import ERROR_FAULTS, rate_limited, too_large, unknown_model, wrong_key
 from llmbatch.simulate.fault import Fault
+from llmbatch.simulate.likelihood import answer_logprobs
 from llmbatch.simulate.limits import Exceeded, Limits, as_duration
 from llmbatch.simulate.prompt import ANSWER_OVERHEAD, MESSAGE_OVERHEAD, answer_form, read_prompt
 from llmbatch.simulate.prompt_cache import CacheUse, PromptCache
@@ -132,7 +133,8 @@ class Chat:
         answer, answer_tokens = _within(answer, request.max_tokens)
         cache_use = self._cache.look_up((request.model, prompt), prompt.tokens)
         self._count(prompt_tokens, cache_use.cached_tokens, answer_tokens)
-        body = self._completion(answer, _usage(prompt_tokens, answer_tokens, cache_use))
+        logprobs = None if request.top_logprobs is None else answer_logprobs(answer, verdict, request.top_logprobs)
+        body = self._completion(answer, logprobs, _usage(prompt_tokens, answer_tokens, cache_use))
         return Outcome(Reply(200, body, headers), delivery, cache_use)
 
     def _pass_limits(self, request: ChatRequest, prompt_tokens: int) -> dict[str, str]:
@@ -174,7 +176,7 @@ class Chat:
         self.stats.cached_tokens += cached_tokens
         self.stats.completion_tokens += completion_tokens
 
-    def _completion(self, answer: Answer, usage: dict[str, Any]) -> bytes:
+    def _completion(self, answer: Answer, logprobs: dict[str, Any] | None, usage: dict[str, Any]) -> bytes:
         message: dict[str, Any] = {
             "role": "assistant",
             "content": answer.content,
@@ -186,7 +188,7 @@ class Chat:
             "object": "chat.completion",
             "created": int(time.time()),
             "model": answer.model,
-            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish_reason}],
+            "choices": [{"index": 0, "message": message, "logprobs": logprobs, "finish_reason": answer.finish_reason}],
             "service_tier": "default",
             "system_fingerprint": "fp_offline",
         }

@@ -34,16 +34,26 @@ class Labeller:
         self._significance = _significance(texts)
         self._by_feature = self._index([self._profile(of_label) for of_label in texts])
 
-    def label(self, document: str) -> tuple[str, float]:
-        """The label that fits best, and a confidence in 0..0.99. The first label wins where none stands out."""
+    def odds(self, document: str) -> tuple[float, ...]:
+        """How probable each label is, in the order of `names`."""
         scores = [0.0] * len(self.names)
         for feature in features(document):
             for label, share in self._by_feature.get(feature, ()):
                 scores[label] += share
         best = max(scores)
         sharpness = self._sharpness / (best or 1.0)  # what counts is by how much the others fall short of the best
-        others = sum(math.exp(sharpness * (score - best)) for score in scores)
-        return self.names[scores.index(best)], min(round(1 / others, 2), _HIGHEST_CONFIDENCE)
+        weights = [math.exp(sharpness * (score - best)) for score in scores]
+        total = sum(weights)
+        return tuple(weight / total for weight in weights)
+
+    def label(self, document: str) -> tuple[str, float]:
+        """The label that fits best, and a confidence in 0..0.99. The first label wins where none stands out."""
+        return self.likeliest(self.odds(document))
+
+    def likeliest(self, odds: Sequence[float]) -> tuple[str, float]:
+        """The same, where the odds are known."""
+        best = max(odds)
+        return self.names[odds.index(best)], min(round(best, 2), _HIGHEST_CONFIDENCE)
 
     def _profile(self, texts: Sequence[_Features]) -> _Vector:
         """One vector of length 1 for a label. The root keeps an often repeated feature from drowning the others."""

@@ -38,13 +38,14 @@ class Prompt:
 
     def verdict(self, document: str) -> Verdict:
         """Label a document and put the answer in the form asked for."""
-        label, confidence = self.labeller.label(document)
+        odds = self.labeller.odds(document)
+        label, confidence = self.labeller.likeliest(odds)
         values: dict[str, Any] = {self.form.label_key: label}
         if self.form.confidence_key is not None:
             values[self.form.confidence_key] = confidence
         reason = f"The wording of the document has most in common with what the prompt says about {label!r}."
         fields = {key: values.get(key, reason) for key in self.form.keys}
-        return Verdict(fields, self.form.label_key, self.form.confidence_key, self.labeller.names)
+        return Verdict(fields, self.form.label_key, self.form.confidence_key, self.labeller.names, odds)
 
 
 def answer_form(request: ChatRequest) -> AnswerForm:

@@ -15,6 +15,7 @@ Message = tuple[str, str]
 # Reasoning models, by the name after a router's prefix (openai/...).
 _REASONING = re.compile(r"o[134]|gpt-[56]")
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_MOST_LOGPROBS = 20
 _FORMATS = frozenset({"text", "json_object", "json_schema"})
 
 
@@ -30,6 +31,8 @@ class ChatRequest:
     max_tokens: int | None
     """The most tokens that the answer may have."""
     azure: bool
+    top_logprobs: int | None = None
+    """How many likeliest tokens to tell for each of the answer's; None tells no log-probabilities at all."""
 
 
 def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) -> ChatRequest:
@@ -65,6 +68,7 @@ def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) 
         schema=_schema(body.get("response_format"), messages, refuse),
         max_tokens=max_tokens,
         azure=deployment is not None,
+        top_logprobs=_top_logprobs(body),
     )
 
 
@@ -132,12 +136,27 @@ def _max_tokens(body: Mapping[str, Any]) -> int | None:
     return None
 
 
+def _top_logprobs(body: Mapping[str, Any]) -> int | None:
+    top = body.get("top_logprobs")
+    if not body.get("logprobs"):
+        if top is not None:
+            _refuse("'top_logprobs' can only be set when 'logprobs' is true.", "top_logprobs")
+        return None
+    if top is not None and (not isinstance(top, int) or isinstance(top, bool) or not 0 <= top <= _MOST_LOGPROBS):
+        message = f"Invalid value for 'top_logprobs': must be between 0 and {_MOST_LOGPROBS}."
+        _refuse(message, "top_logprobs", "invalid_value")
+    return top or 0
+
+
 def _check_reasoning_model(body: Mapping[str, Any]) -> None:
     if body.get("max_tokens") is not None:
         message = (
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
         )
         _refuse(message, "max_tokens", "unsupported_parameter")
+    if body.get("logprobs") and body.get("reasoning_effort") != "none":
+        message = "Unsupported parameter: 'logprobs' is not supported with this model."
+        _refuse(message, "logprobs", "unsupported_parameter")
     if (temperature := body.get("temperature")) not in (None, 1):
         message = (
             f"Unsupported value: 'temperature' does not support {temperature} with this model. "

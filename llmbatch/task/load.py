@@ -16,6 +16,8 @@ from llmbatch.task.mistakes import first_mistake
 from llmbatch.task.model import Task
 
 DEFAULT_TASK = "default"
+BUILT_IN = "built-in default"
+"""What the default task's source is called."""
 
 _SUFFIX = ".toml"
 _VERSION_DIGITS = 12
@@ -49,7 +51,7 @@ def load_task(path_or_name: str | Path | None) -> LoadedTask:
     Raises:
         UsageError: there is no such file or task, or the file is not a valid task.
     """
-    source = "built-in default" if path_or_name is None else str(path_or_name)
+    source = BUILT_IN if path_or_name is None else str(path_or_name)
     content = _packaged(DEFAULT_TASK).read_bytes() if path_or_name is None else _read(source)
     task = parse_task(_decoded(content, source), source)
     return LoadedTask(task, source, hashlib.sha256(content).hexdigest()[:_VERSION_DIGITS])

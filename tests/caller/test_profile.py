@@ -62,3 +62,30 @@ def test_a_refused_parameter_has_its_fallback(parameter: str, message: str, chan
 
 def test_an_unknown_parameter_has_none() -> None:
     assert adapted(RequestShape(), "logit_bias", "unsupported") is None
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "asked"),
+    [
+        ("gpt-4o-mini", None, True),
+        ("gpt-6-luna", None, True),
+        ("gpt-6-luna", "low", False),
+        ("gpt-5-nano", None, False),
+        ("o4-mini", None, False),
+        ("llama-3.3-70b", None, True),
+    ],
+)
+def test_log_probabilities_are_asked_of_models_that_do_not_think_first(
+    model: str,
+    effort: str | None,
+    asked: bool,  # noqa: FBT001
+) -> None:
+    shape = initial_shape(model, answer_tokens=30, reasoning_effort=effort, logprobs=True)
+    assert shape.logprobs is asked
+    assert not initial_shape(model, answer_tokens=30).logprobs
+
+
+def test_log_probabilities_that_are_refused_are_done_without() -> None:
+    shape = initial_shape("llama-3.3-70b", answer_tokens=30, logprobs=True)
+    message = "logprobs is not supported"
+    assert adapted(shape, "", message) == initial_shape("llama-3.3-70b", answer_tokens=30)

@@ -19,6 +19,7 @@ from llmbatch.pipeline.budget import Budget, RunLimit
 from llmbatch.pipeline.intake import Document
 from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.plan import ModelChoice, make_plan
+from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
 from llmbatch.prices import PriceBook
@@ -123,6 +124,7 @@ async def _run(folder: Path, texts: list[str], settings: SimulatorSettings, poli
             random=Random(7),
             clock=clock,
         ),
+        scorer=Scorer(PLAN, ()),
         review_below=0.5,
         strict=False,
     )

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import math
 import urllib.error
 import urllib.request
 from enum import Enum
@@ -244,3 +245,32 @@ def test_latency_holds_answers_back_side_by_side() -> None:
         return loop.time() - began
 
     assert 0.2 <= on_endpoint(scenario, latency_s=0.2, jitter=0.0) < 2
+
+
+def test_log_probabilities_spell_the_answer_and_agree_with_it() -> None:
+    completion = on_endpoint(lambda endpoint: endpoint.ask(logprobs=True, top_logprobs=3))
+    (choice,) = completion.choices
+    assert choice.logprobs is not None
+    tokens = choice.logprobs.content
+    assert tokens is not None
+    assert b"".join(bytes(token.bytes or []) for token in tokens).decode() == choice.message.content
+    for token in tokens:
+        assert token.logprob <= 0
+        assert token.token in [top.token for top in token.top_logprobs]
+        assert len(token.top_logprobs) <= 3
+        assert sum(math.exp(top.logprob) for top in token.top_logprobs) <= 1 + 1e-9
+    assert min(token.logprob for token in tokens) < -0.01, "somewhere the labels part"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"top_logprobs": 3},
+        {"logprobs": True, "top_logprobs": 21},
+        {"model": "o4-mini", "logprobs": True},
+        {"model": "gpt-6-luna", "logprobs": True, "reasoning_effort": "low"},
+    ],
+)
+def test_log_probabilities_are_refused_as_openai_refuses_them(wrong: dict[str, Any]) -> None:
+    with pytest.raises(openai.BadRequestError, match="logprobs"):
+        on_endpoint(lambda endpoint: endpoint.ask(**wrong))

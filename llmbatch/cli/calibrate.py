@@ -1,0 +1,56 @@
+"""`llmbatch calibrate`: make confidence mean what it says."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmbatch.cli import gold as golden
+from llmbatch.cli import options as shared
+
+
+def calibrate(
+    run: shared.RunPath,
+    gold: golden.GoldFile,
+    gold_id_field: golden.GoldIdField = None,
+    label_field: golden.LabelField = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            metavar="auto|isotonic|platt",
+            envvar="LLMBATCH_METHOD",
+            show_envvar=False,
+            rich_help_panel=shared.RESULTS,
+            help="How to fit; auto takes what does best on held-out rows.",
+        ),
+    ] = "auto",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            envvar="LLMBATCH_CALIBRATE_OUT",
+            show_envvar=False,
+            rich_help_panel=shared.RESULTS,
+            help="Calibration file.",
+            show_default="TASK.calibration.json",
+        ),
+    ] = None,
+    json: shared.Json = False,
+) -> None:
+    """Fit a calibration of confidence to a run's answers, and store it beside the task for later runs."""
+    from llmbatch.evaluate.calibrate import parse_method
+    from llmbatch.evaluate.gold import GoldOptions
+    from llmbatch.jsonlines import dump_line
+    from llmbatch.pipeline.calibrate import calibrate_run, calibrated_json
+    from llmbatch.screen import stdout_console
+    from llmbatch.screen.calibration import render_calibration
+
+    calibrated = calibrate_run(run, GoldOptions(gold, gold_id_field, label_field), method=parse_method(method), out=out)
+    if json:
+        sys.stdout.write(dump_line(calibrated_json(calibrated)).decode())
+    else:
+        render_calibration(calibrated, stdout_console())

@@ -1,0 +1,80 @@
+"""A row's confidence: taken from the answer or measured, then calibrated, the same when written and when read again."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from llmbatch.calibration import Calibration, fitting_calibration
+from llmbatch.caller.completion import Completion
+from llmbatch.ledger.line import LedgerLine
+from llmbatch.logprobs import label_odds
+from llmbatch.parser import Answer
+from llmbatch.pipeline.plan import Plan
+from llmbatch.rows import ConfidenceKind
+
+LOGPROBS_MISSING = "logprobs_missing"
+"""Flag of a row whose confidence was to be measured and could not be: the model's own stands in for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What is known about how sure an answer is. `confidence` is calibrated where there is a calibration."""
+
+    confidence: float
+    raw: float
+    kind: ConfidenceKind
+    runner_up: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+class Scorer:
+    """Scores the answers to one plan."""
+
+    def __init__(self, plan: Plan, calibrations: Iterable[Calibration]) -> None:
+        self._plan = plan
+        self._calibrations = tuple(calibrations)
+
+    def score(self, answer: Answer, completion: Completion | None) -> Score:
+        """The confidence of an answer that was read from `completion`."""
+        if not self._plan.shape.logprobs:
+            return self._calibrated(Score(answer.confidence, answer.confidence, ConfidenceKind.reported))
+        tokens = None if completion is None else completion.logprobs
+        odds = None if tokens is None else label_odds(tokens, self._plan.task.label_names, answer.category)
+        if odds is None:
+            reported = Score(answer.confidence, answer.confidence, ConfidenceKind.reported, flags=(LOGPROBS_MISSING,))
+            return self._calibrated(reported)
+        return self._calibrated(Score(odds.probability, odds.probability, ConfidenceKind.logprobs, odds.runner_up))
+
+    def _calibrated(self, score: Score) -> Score:
+        calibration = fitting_calibration(
+            self._calibrations,
+            prompt=self._plan.prompt,
+            model=self._plan.question.model,
+            kind=score.kind,
+            offline=self._plan.offline,
+        )
+        return score if calibration is None else replace(score, confidence=calibration.of(score.raw))
+
+
+class Recalibration:
+    """Ledger lines as the run's present calibrations have them, whatever calibrations they were written under.
+
+    So a new calibration asks nothing anew, and nothing that reads the ledger sees another confidence.
+    """
+
+    def __init__(self, calibrations: Iterable[Calibration], *, offline: bool) -> None:
+        self._calibrations = tuple(calibrations)
+        self._offline = offline
+
+    def __call__(self, line: LedgerLine) -> LedgerLine:
+        """The line with its confidence calibrated anew from the raw one."""
+        if line.confidence_raw is None:
+            return line
+        calibration = fitting_calibration(
+            self._calibrations,
+            prompt=line.prompt,
+            model=line.model,
+            kind=ConfidenceKind(line.confidence_from),
+            offline=self._offline,
+        )
+        confidence = line.confidence_raw if calibration is None else calibration.of(line.confidence_raw)
+        return line if confidence == line.confidence else replace(line, confidence=confidence)

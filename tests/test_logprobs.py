@@ -1,0 +1,103 @@
+"""The label's probability from its tokens' log-probabilities."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmbatch.caller.completion import decode_logprobs
+from llmbatch.logprobs import TokenLogprob, label_odds
+from llmbatch.simulate.answer import Answer, Verdict, as_json
+from llmbatch.simulate.likelihood import answer_logprobs
+
+LABELS = ("card_arrival", "card_linking", "card", "refund")
+
+
+def token(text: str, share: float = 1.0, **others: float) -> TokenLogprob:
+    top = ((text.encode(), math.log(share)), *((other.encode(), math.log(p)) for other, p in others.items()))
+    return TokenLogprob(text.encode(), math.log(share), top)
+
+
+def test_alternatives_are_followed_to_the_labels_that_they_lead_to() -> None:
+    tokens = [
+        token('{"'),
+        token("category"),
+        token('":"'),
+        token("card", 0.7, ref=0.2, Maybe=0.1),
+        token("_arr", 0.6, **{"_link": 0.1, '","': 0.3}),
+        token("ival"),
+        token('","confidence":0.9}'),
+    ]
+    odds = label_odds(tokens, LABELS, "card_arrival")
+    assert odds is not None
+    among = 0.7 * 0.6 + 0.7 * 0.1 + 0.7 * 0.3 + 0.2
+    assert odds.probability == pytest.approx(0.42 / among, abs=1e-6), "what is no label at all is left out"
+    assert odds.runner_up == "card", "its share is 0.21, refund's 0.2"
+
+
+def test_a_token_that_may_lead_to_several_labels_names_none_of_them() -> None:
+    tokens = [token('{"category":"'), token("refund", 0.6, card=0.4), token('"}')]
+    odds = label_odds(tokens, LABELS, "refund")
+    assert odds is not None
+    assert odds.probability == pytest.approx(0.6)
+    assert odds.runner_up is None
+
+
+def test_another_cut_of_the_same_label_is_the_same_label() -> None:
+    tokens = [token('{"category": "'), token("refund", 0.5, **{'refund"': 0.2, "re": 0.1, "card_l": 0.2}), token('"}')]
+    odds = label_odds(tokens, LABELS, "refund")
+    assert odds is not None
+    assert odds.probability == pytest.approx(0.8)
+    assert odds.runner_up == "card_linking"
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"category": "card', '{"category":"a"}{"category":"a"}', "no JSON"])
+def test_an_answer_without_one_label_has_no_odds(text: str) -> None:
+    assert label_odds([token(text)], LABELS, "card") is None
+
+
+@given(
+    st.lists(
+        st.text(alphabet="abé_ 'żę\"\\漢字", min_size=1, max_size=8).filter(str.strip),
+        min_size=2,
+        max_size=6,
+        unique=True,
+    ),
+    st.lists(st.floats(0.01, 1), min_size=6, max_size=6),
+    st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_offline_endpoints_odds_are_read_back(labels: list[str], weights: list[float], reasoning: bool) -> None:  # noqa: FBT001
+    """With all alternatives told, the label's probability is the one that the answer was drawn with."""
+    odds = [weight / sum(weights[: len(labels)]) for weight in weights[: len(labels)]]
+    best = odds.index(max(odds))
+    fields: dict[str, object] = {"reasoning": 'It says "category": "a".'} if reasoning else {}
+    fields |= {"category": labels[best], "confidence": 0.5}
+    verdict = Verdict(fields, "category", "confidence", tuple(labels), tuple(odds))
+    told = answer_logprobs(Answer("m", as_json(fields)), verdict, 20)
+    tokens = decode_logprobs(told)
+    assert tokens is not None
+    assert b"".join(one.token for one in tokens).decode() == as_json(fields)
+    found = label_odds(tokens, labels, labels[best])
+    assert found is not None
+    assert found.probability == pytest.approx(odds[best], abs=1e-5)
+    assert found.runner_up in (None, *labels)
+    assert found.runner_up != labels[best]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [None, [], {}, {"content": None}, {"content": []}, {"content": ["x"]}, {"content": [{"token": "a"}]},
+     {"content": [{"token": "a", "logprob": "much"}]}, {"content": [{"token": "a", "logprob": 0, "bytes": [999]}]},
+     {"content": [{"token": "a", "logprob": 0, "top_logprobs": [None]}]}],
+)  # fmt: skip
+def test_log_probabilities_that_are_not_whole_are_none(broken: object) -> None:
+    assert decode_logprobs(broken) is None
+
+
+def test_tokens_without_bytes_are_taken_by_their_text() -> None:
+    (decoded,) = (
+        decode_logprobs({"content": [{"token": "é", "logprob": -0.5, "bytes": None, "top_logprobs": []}]}) or ()
+    )
+    assert decoded == TokenLogprob("é".encode(), -0.5)
