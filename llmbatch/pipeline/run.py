@@ -26,9 +26,11 @@ from llmbatch.pipeline.planning import plan_run
 from llmbatch.pipeline.report import summarise
 from llmbatch.pipeline.session import Session, SessionPlan
 from llmbatch.pipeline.tally import Expenses
+from llmbatch.rows import Rejection
 from llmbatch.summary import RowCounts, Summary
 from llmbatch.task.load import LoadedTask, load_task
 from llmbatch.views import ViewCounts, ViewOptions, count_views, make_views
+from llmbatch.views.outcome import Outcome
 
 
 def classify_run(options: RunOptions, observer: Observer) -> Summary:
@@ -127,10 +129,20 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -
     return summarise(folder, record, counts, expenses)
 
 
-def show_run(path: Path) -> Summary:
+def show_run(
+    path: Path,
+    *,
+    on_line: Callable[[LedgerLine], None] | None = None,
+    on_outcome: Callable[[Outcome | Rejection], None] | None = None,
+) -> Summary:
     """A run folder as it stands, also while another process works on it; nothing is written.
 
     Where the input is gone, the rows are told as the last session counted them.
+
+    Args:
+        path: the folder.
+        on_line: given each line of the ledger, for who wants more than the summary.
+        on_outcome: given each row of the input, where it stands.
 
     Raises:
         UsageError: no run folder, or its ledger is damaged.
@@ -140,13 +152,26 @@ def show_run(path: Path) -> Summary:
     if record.state == "running" and not is_locked(folder.path):
         record = record.model_copy(update={"state": "killed"})
     expenses = Expenses()
-    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, line: expenses.add(line), reread=record.reread)
+
+    def count(_: int, line: LedgerLine) -> None:
+        expenses.add(line)
+        if on_line is not None:
+            on_line(line)
+
+    ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread)
     try:
         source = RunInput.again(record.inputs, record.reader, folder)
         options = ViewOptions(record.review_below, record.keep)
         plan = recorded_plan(record)
         with closing(DecisionLog(folder.decisions)) as decisions:
-            counts = count_views(source.read_again, key=plan.key, ledger=ledger, decisions=decisions, options=options)
+            counts = count_views(
+                source.read_again,
+                key=plan.key,
+                ledger=ledger,
+                decisions=decisions,
+                options=options,
+                on_outcome=on_outcome,
+            )
     except UsageError as error:
         if record.totals is None:
             raise

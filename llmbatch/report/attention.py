@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 
 from llmbatch.neutral import neutral
-from llmbatch.rows import Rejection
+from llmbatch.rows import Rejection, Row
 from llmbatch.views.outcome import FAILED_VIEW, REVIEW, Outcome
 
 MOST_OF_A_KIND = 100
@@ -46,17 +46,16 @@ class Attention:
     def look_at(self, outcome: Outcome) -> None:
         """A row with its outcome, whatever that is. What people have decided needs no more looking at."""
         row, line = outcome.row, outcome.line
-        name = neutral(str(row.id), limit=80)
         if outcome.view == FAILED_VIEW:
             kind, message = (line.error.kind, line.error.message) if line and line.error else ("failed", None)
-            self._add(Case(row.index, name, kind, None, None, message, _excerpt(row.text)))
+            self._add(Case(row.index, _name(row), kind, None, None, message, _excerpt(row.text)))
         elif outcome.view == REVIEW:
             self.counts["review"] += 1
             confidence = (line.confidence if line else None) or 0.0
             if len(self._uncertain) == MOST_IN_REVIEW and -self._uncertain[0][0] <= confidence:
                 return
             reasoning = line.reasoning if line else None
-            case = Case(row.index, name, "review", outcome.category, confidence, reasoning, _excerpt(row.text))
+            case = Case(row.index, _name(row), "review", outcome.category, confidence, reasoning, _excerpt(row.text))
             entry = (-confidence, -row.index, case)
             if len(self._uncertain) < MOST_IN_REVIEW:
                 heapq.heappush(self._uncertain, entry)
@@ -77,6 +76,10 @@ class Attention:
         self.counts[case.kind] += 1
         if self.counts[case.kind] <= MOST_OF_A_KIND:
             self._failed.append(case)
+
+
+def _name(row: Row) -> str:
+    return neutral(str(row.id), limit=80)
 
 
 def _excerpt(text: str) -> str:

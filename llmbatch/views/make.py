@@ -88,11 +88,22 @@ def make_views(
 
 
 def count_views(
-    read: Read, *, key: Callable[[str], str], ledger: Ledger, decisions: DecisionLog, options: ViewOptions
+    read: Read,
+    *,
+    key: Callable[[str], str],
+    ledger: Ledger,
+    decisions: DecisionLog,
+    options: ViewOptions,
+    on_outcome: Callable[[Outcome | Rejection], None] | None = None,
 ) -> ViewCounts:
-    """What the views of a run would hold, without writing them; the arguments are those of `make_views`."""
+    """What the views of a run would hold, without writing them; the arguments are those of `make_views`.
+
+    `on_outcome` is given each row on the way.
+    """
     tally = Tally()
     for item, _ in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
+        if on_outcome is not None:
+            on_outcome(item)
         if isinstance(item, Rejection):
             tally.reject(item)
         else:

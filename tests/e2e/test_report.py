@@ -28,4 +28,4 @@ def test_a_run_becomes_one_private_file_that_shows_what_to_look_at(llmbatch: Pro
     assert "Calibration" in html
     assert "legal → business" in html
     docs.unlink()
-    assert "No row could be looked at" in report_run(run).read_text()
+    assert "As the last session counted" in report_run(run).read_text()

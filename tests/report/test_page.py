@@ -16,6 +16,7 @@ from llmbatch.report.correctness import Correctness
 from llmbatch.report.page import Page, embedded_json, render
 from llmbatch.report.panels import bars
 from llmbatch.report.story import Story
+from llmbatch.summary import RowCounts
 from llmbatch.views.outcome import FAILED_VIEW, REVIEW
 from tests.report.test_story import line, outcome
 from tests.screen.test_screens import TROUBLED, summary
@@ -95,6 +96,11 @@ def test_the_policy_allows_this_page_s_own_style_and_script_and_nothing_else() -
 
 
 def test_a_page_without_any_row_is_whole() -> None:
-    html = render(Page(TROUBLED, Story(0.5), Attention(), "r", "now"))
+    html = render(Page(summary(rows=RowCounts(total=9, ok=5, undone=4)), Story(0.5), Attention(), "r", "now"))
     assert "every row that was asked about has a label" in html
-    assert "3,446" in html, "rows that were not asked yet are told"
+    assert "undone" in html
+
+
+def test_rows_that_could_not_be_read_again_are_not_told_as_none() -> None:
+    html = render(Page(TROUBLED, Story(0.5), Attention(), "r", "now"))
+    assert "could not be read again" in html
