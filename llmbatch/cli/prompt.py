@@ -66,6 +66,36 @@ def check(task: _TaskFile = None, model: shared.Model = None) -> None:
         raise typer.Exit(ExitCode.USAGE)
 
 
+@app.command("add-examples")
+def add_examples(
+    task: Annotated[Path, typer.Argument(metavar="TASK", help="A task file of your own.", show_default=False)],
+    run: shared.RunPath,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            "-l",
+            envvar="LLMBATCH_EXAMPLES_LABEL",
+            show_envvar=False,
+            help="Only rows with this label. Repeatable.",
+        ),
+    ] = None,
+    most: Annotated[
+        int,
+        typer.Option("--max", min=1, envvar="LLMBATCH_EXAMPLES_MAX", show_envvar=False, help="How many to add."),
+    ] = 10,
+) -> None:
+    """Add rows that people decided (llmbatch review) to a task's examples, what the model had wrong first."""
+    from llmbatch.review.examples import add_decided
+    from llmbatch.review.opened import opened
+    from llmbatch.review.told import added_lines
+
+    with opened(run) as review:
+        added = add_decided(review, task, labels=label or (), most=most)
+    for line in added_lines(added, task):
+        typer.echo(line, err=True)
+
+
 @app.command()
 def render(
     task: _TaskFile = None,

@@ -163,8 +163,8 @@ def import_(
     from llmbatch.pipeline.folder import now_text
     from llmbatch.review.importing import import_decisions
     from llmbatch.review.opened import opened
-    from llmbatch.review.status import bring_into_views
-    from llmbatch.review.told import imported_lines
+    from llmbatch.review.settle import settle
+    from llmbatch.review.told import imported_lines, settled_lines
 
     with opened(run) as review:
         imported = import_decisions(review, file, reviewer=reviewer, decided_at=now_text(), skip_refused=skip_refused)
@@ -173,21 +173,36 @@ def import_(
     if not imported.saved:
         typer.echo("mend these lines, or take the others with --skip-refused", err=True)
         raise typer.Exit(ExitCode.USAGE)
-    if imported.taken and not bring_into_views(run):
-        typer.echo("a run is under way on the folder: its results will have them when it ends", err=True)
+    if imported.taken:
+        for line in settled_lines(settle(run)):
+            typer.echo(line, err=True)
 
 
 @app.command("status")
-def status(run: shared.RunPath, json: shared.Json = False) -> None:
-    """Tell what waits, who decided what, and the error rate found in the random sample."""
+def status(
+    run: shared.RunPath,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--against",
+            envvar="LLMBATCH_REVIEW_AGAINST",
+            show_envvar=False,
+            help="Another run to compare error rates with. Repeatable; the runs beside this one are found anyway.",
+        ),
+    ] = None,
+    json: shared.Json = False,
+) -> None:
+    """Tell what waits, who decided what, the error rate in the random sample, and how it moved over the last runs."""
+    from llmbatch.review.history import trend
     from llmbatch.review.opened import opened
-    from llmbatch.review.status import review_status, status_json
-    from llmbatch.review.told import render_review
+    from llmbatch.review.status import review_status
+    from llmbatch.review.told import render_review, status_json
     from llmbatch.screen import stdout_console
 
     with opened(run) as review:
         found = review_status(review)
+        moved = None if found.sample is None else trend(review, found.sample, against or ())
     if json:
-        print_json(status_json(found))
+        print_json(status_json(found, moved))
     else:
-        render_review(found, stdout_console())
+        render_review(found, moved, stdout_console())

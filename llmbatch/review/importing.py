@@ -144,9 +144,9 @@ class _Rows:
         self._by_id: dict[str, dict[str, Decision]] = {}
         keys, ids = {wish.key for wish in wishes}, {wish.id for wish in wishes}
         for outcome, fields in run.outcomes():
-            key, name = run.plan.key(outcome.row.text), str(outcome.row.id)
+            key, name = outcome.key, str(outcome.row.id)
             if key in keys or name in ids:
-                item = item_of(outcome, key, _IMPORTED, fields)
+                item = item_of(outcome, _IMPORTED, fields)
                 undecided = item.decision(None, reviewer=reviewer, decided_at=decided_at)
                 self._by_key.setdefault(key, undecided)
                 self._by_id.setdefault(name, {}).setdefault(key, undecided)

@@ -47,14 +47,14 @@ class Item:
         )
 
 
-def item_of(outcome: Outcome, key: str, reason: str, fields: Mapping[str, Any]) -> Item:
+def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any]) -> Item:
     """The item of a row."""
     row, line = outcome.row, outcome.line
     error = None if line is None or line.error is None else f"{line.error.kind}: {line.error.message}"
     return Item(
         row=row.index,
         id=row.id,
-        key=key,
+        key=outcome.key,
         text=row.text,
         reason=reason,
         category=None if line is None else line.category,

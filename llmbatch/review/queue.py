@@ -136,7 +136,7 @@ def _items(run: OpenedRun, choice: Choice, only: Callable[[Outcome], bool]) -> I
         sampled = draw is not None and outcome.is_answered and draw.takes(outcome.row)
         reason = choice.reason(outcome, is_sampled=sampled, review_below=run.record.review_below)
         if reason is not None and only(outcome):
-            yield item_of(outcome, run.plan.key(outcome.row.text), reason, fields)
+            yield item_of(outcome, reason, fields)
 
 
 def _rank(item: Item) -> tuple[int, float]:

@@ -1,15 +1,12 @@
 """How a run's review stands: what waits, who decided what, and how often the model was wrong."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
 from llmbatch.decisions import Decision
-from llmbatch.errors import FolderBusy
-from llmbatch.observer import Observer
-from llmbatch.pipeline.run import export_run
+from llmbatch.ledger.line import LedgerLine
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.opened import OpenedRun
 from llmbatch.rows import RowId
@@ -38,6 +35,8 @@ class SampleStatus:
     all: ErrorRate
     passed: ErrorRate
     """Of them, the rows that were confident enough not to go to people."""
+    digest: str
+    """Of the rows that are in it, as they were asked: another input, prompt or model is another sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +66,21 @@ class _Sampled:
     checked: Counter[bool] = field(default_factory=Counter)
     wrong: Counter[bool] = field(default_factory=Counter)
     """By whether the row's confidence let it pass."""
+    digest: "hashlib.blake2b" = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
 
-    def add(self, outcome: Outcome, *, review_below: float) -> None:
+    def add(self, outcome: Outcome, line: LedgerLine, *, review_below: float) -> None:
         self.rows += 1
-        if outcome.human is None or outcome.line is None:
+        self.digest.update(line.key.encode())
+        if outcome.human is None:
             return
-        passed = outcome.line.confidence is None or outcome.line.confidence >= review_below
+        passed = line.confidence is None or line.confidence >= review_below
         self.checked[passed] += 1
-        self.wrong[passed] += outcome.human.category != outcome.line.category
+        self.wrong[passed] += outcome.human.category != line.category
 
     def status(self) -> SampleStatus:
         every = ErrorRate(self.checked.total(), self.wrong.total())
-        return SampleStatus(self.rows, every, ErrorRate(self.checked[True], self.wrong[True]))
+        passed = ErrorRate(self.checked[True], self.wrong[True])
+        return SampleStatus(self.rows, every, passed, self.digest.hexdigest())
 
 
 def review_status(run: OpenedRun) -> ReviewStatus:
@@ -90,8 +92,8 @@ def review_status(run: OpenedRun) -> ReviewStatus:
     first: list[Conflict] = []
     for outcome, _ in run.outcomes():
         tally.add(outcome)
-        if outcome.is_answered and draw.takes(outcome.row):
-            sampled.add(outcome, review_below=run.record.review_below)
+        if outcome.line is not None and outcome.is_answered and draw.takes(outcome.row):
+            sampled.add(outcome, outcome.line, review_below=run.record.review_below)
         if outcome.human is not None:
             reviewers[outcome.human.reviewer] += 1
             corrected += outcome.human.category != (outcome.line.category if outcome.line else None)
@@ -114,39 +116,6 @@ def review_status(run: OpenedRun) -> ReviewStatus:
     )
 
 
-def status_json(status: ReviewStatus) -> dict[str, Any]:
-    """The status as `--json` prints it: stable names, shares in 0..1, null where nothing was checked."""
-    data = asdict(status)
-    if status.sample is not None:
-        data["sample"] = {
-            "rows": status.sample.rows,
-            "all": _rate(status.sample.all),
-            "passed": _rate(status.sample.passed),
-        }
-    data["conflict_rows"] = [
-        {"row": one.row, "id": one.id, "decisions": dict(one.decisions)} for one in status.conflict_rows
-    ]
-    return data
-
-
-def bring_into_views(path: Path) -> bool:
-    """Write the run's views again, so that decisions are in them; false where a run under way will do so at its end.
-
-    Raises:
-        UsageError: the input cannot be read any more.
-    """
-    try:
-        export_run(path, out=None, csv=False, observer=Observer())
-    except FolderBusy:
-        return False
-    return True
-
-
 def _conflict(outcome: Outcome, decision: Decision) -> Conflict:
     decisions = tuple((standing.reviewer, standing.category) for standing in decision.standings)
     return Conflict(outcome.row.index, outcome.row.id, decisions)
-
-
-def _rate(rate: ErrorRate) -> dict[str, Any]:
-    low, high = rate.interval
-    return {"checked": rate.checked, "wrong": rate.wrong, "share": rate.share, "low": low, "high": high}

@@ -1,6 +1,11 @@
 """How a review stands, and what came of an import, for people."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
@@ -9,20 +14,24 @@ from rich.text import Text
 
 from llmbatch.neutral import neutral
 from llmbatch.review.error_rate import ErrorRate
+from llmbatch.review.examples import Added
+from llmbatch.review.history import Change, Trend
 from llmbatch.review.importing import Imported
+from llmbatch.review.settle import Settled
 from llmbatch.review.status import ReviewStatus
 from llmbatch.review.walk import Walked
 from llmbatch.screen.figures import counted, percent
 
 _MOST_REFUSED = 20
+_LATEST_RUNS = 8
 
 
-def render_review(status: ReviewStatus, console: Console) -> None:
-    """Print how a review stands."""
+def render_review(status: ReviewStatus, trend: Trend | None, console: Console) -> None:
+    """Print how a review stands, and how the error rate moved over the last runs."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, value in _lines(status):
+    for name, value in chain(_lines(status), _trend_lines(trend) if trend is not None else ()):
         table.add_row(name, Text(value))
     console.print(Padding(table, (1, 0, 0, 2), expand=False))
     for conflict in status.conflict_rows:
@@ -30,6 +39,19 @@ def render_review(status: ReviewStatus, console: Console) -> None:
         console.print(
             Text(f"  conflict  {neutral(str(conflict.id), limit=40)} (row {conflict.row})  {said}", "magenta")
         )
+
+
+def status_json(status: ReviewStatus, trend: Trend | None) -> dict[str, Any]:
+    """How a review stands, as `--json` prints it: stable names, shares in 0..1, null where nothing was checked."""
+    data = asdict(status)
+    if status.sample is not None:
+        data["sample"] |= {"all": _rate(status.sample.all), "passed": _rate(status.sample.passed)}
+    data["conflict_rows"] = [
+        {"row": one.row, "id": one.id, "decisions": dict(one.decisions)} for one in status.conflict_rows
+    ]
+    data["runs"] = [] if trend is None else [asdict(check) for check in trend.checks]
+    data["change"] = None if trend is None or trend.change is None else asdict(trend.change)
+    return data
 
 
 def imported_lines(imported: Imported) -> Sequence[str]:
@@ -54,8 +76,38 @@ def walked_lines(walked: Walked) -> Sequence[str]:
     left = progress.total - progress.decided
     told = f"{progress.decided:,} of {progress.total:,} decided, {progress.corrected:,} otherwise than the model"
     lines = [f"{told}; {left:,} left" if left else told]
-    if not walked.in_views:
-        lines.append("a run is under way on the folder: its results will have the decisions when it ends")
+    return lines if walked.settled is None else [*lines, *settled_lines(walked.settled)]
+
+
+def settled_lines(settled: Settled) -> Sequence[str]:
+    """Where the decisions are now, and what the random sample has come to."""
+    if not settled.in_views:
+        return ["a run is under way on the folder: its results will have the decisions when it ends"]
+    lines = [] if settled.sample is None else [f"random sample: {rate_text(settled.sample.all)}"]
+    if settled.trend is not None and settled.trend.change is not None:
+        lines.append(change_text(settled.trend.change))
+    return lines
+
+
+def change_text(change: Change) -> str:
+    """`since mon.llmbatch: +2.0 points (95%: -5.1 to +9.4), which chance explains`."""
+    spread = f"95%: {100 * change.low:+.1f} to {100 * change.high:+.1f}"
+    verdict = "" if change.is_clear else ", which chance explains"
+    return f"since {neutral(change.since)}: {100 * change.by:+.1f} points ({spread}){verdict}"
+
+
+def added_lines(added: Added, task: Path) -> Sequence[str]:
+    """Which examples were added to a task, which rows were left out, and what follows from it."""
+    lines = [f"left out: {count:,} {why}" for why, count in added.left_out.items()]
+    if not added.examples:
+        return [*lines, "no example was added: nothing decided is left to add"]
+    for label, count in Counter(example.label for example in added.examples).items():
+        lines.append(f"added: {count:,} {neutral(label)}")
+    corrected = f"{added.corrected:,} of them rows that the model had wrong"
+    lines.append(f"{counted(len(added.examples), 'example')} added to {neutral(str(task))}, {corrected}")
+    lines.append(
+        "the prompt is another one now: the next classify asks all rows anew; these rows are no fair gold any more"
+    )
     return lines
 
 
@@ -81,3 +133,17 @@ def _lines(status: ReviewStatus) -> Iterator[tuple[str, str]]:
     if status.sample is not None:
         yield "sample", f"{counted(status.sample.rows, 'row')}, {rate_text(status.sample.all)}"
         yield "", f"of those that passed without review, {rate_text(status.sample.passed)}"
+
+
+def _trend_lines(trend: Trend) -> Iterator[tuple[str, str]]:
+    if len(trend.checks) > 1:
+        for number, check in enumerate(trend.checks[-_LATEST_RUNS:]):
+            where = f"{check.run_at[:10]}  {neutral(check.folder, limit=30)}"
+            yield ("runs" if number == 0 else "", f"{where}  {rate_text(check.rate)}")
+    if trend.change is not None:
+        yield "", change_text(trend.change)
+
+
+def _rate(rate: ErrorRate) -> dict[str, Any]:
+    low, high = rate.interval
+    return {"checked": rate.checked, "wrong": rate.wrong, "share": rate.share, "low": low, "high": high}

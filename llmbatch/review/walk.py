@@ -13,7 +13,7 @@ from llmbatch.review.claims import Claims
 from llmbatch.review.desk import Desk, Progress
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
-from llmbatch.review.status import bring_into_views
+from llmbatch.review.settle import Settled, settle
 
 _LIGHT_BACKGROUNDS = ("7", "15")
 
@@ -23,9 +23,8 @@ class Walked:
     """What came of it."""
 
     progress: Progress
-    changed: bool
-    in_views: bool
-    """Whether the decisions are in the run's views; else a run under way will see to it."""
+    settled: Settled | None
+    """None where nothing was decided."""
 
 
 def walk(path: Path, choice: Choice, *, reviewer: str, light: bool | None = None) -> Walked:
@@ -57,7 +56,7 @@ def walk(path: Path, choice: Choice, *, reviewer: str, light: bool | None = None
             )
             ReviewApp(desk, setting).run()
             progress, changed = desk.progress, desk.has_written
-    return Walked(progress, changed, in_views=not changed or bring_into_views(path))
+    return Walked(progress, settle(path) if changed else None)
 
 
 def _require_terminal(path: Path) -> None:

@@ -61,9 +61,9 @@ def task_template(name: str, labels: Sequence[str]) -> str:
     Raises:
         UsageError: the name or a label cannot be one.
     """
-    quoted = [_quoted(label) for label in labels]
+    quoted = [toml_string(label) for label in labels]
     sections = [
-        _HEAD.format(name=_quoted(name)),
+        _HEAD.format(name=toml_string(name)),
         _LABEL_NOTE + "\n" + "\n".join(_LABEL.format(name=label) for label in quoted),
         _EXAMPLE_NOTE + "\n" + "\n".join(_EXAMPLE.format(name=label) for label in quoted),
         _MODEL,
@@ -73,8 +73,12 @@ def task_template(name: str, labels: Sequence[str]) -> str:
     return text
 
 
-def _quoted(text: str) -> str:
-    """A TOML basic string. Its escapes are JSON's, but for DEL, which TOML wants escaped."""
+def toml_string(text: str) -> str:
+    """`text` as a TOML basic string. Its escapes are JSON's, but for DEL, which TOML wants escaped.
+
+    Raises:
+        UsageError: it is not valid Unicode.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:

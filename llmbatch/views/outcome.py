@@ -15,6 +15,7 @@ class Outcome:
     """A row, the model's answer, and what people said of it."""
 
     row: Row
+    key: str
     view: str
     """`results`, `review`, `failed` or `undone`."""
     line: LedgerLine | None
@@ -49,7 +50,7 @@ def outcome(row: Row, key: str, *, ledger: Ledger, decisions: DecisionLog, revie
         review_below: confidence under which an answer goes to people.
     """
     line, decision = ledger.latest(key), decisions.latest(key)
-    return Outcome(row, _view(line, decision, review_below), line, decision)
+    return Outcome(row, key, _view(line, decision, review_below), line, decision)
 
 
 def _view(line: LedgerLine | None, decision: Decision | None, review_below: float) -> str:

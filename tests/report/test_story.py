@@ -35,7 +35,7 @@ def line(number: int = 0, **changes: Any) -> LedgerLine:
 
 def outcome(number: int, view: str, **changes: Any) -> Outcome:
     row = Row(number, f"id-{number}", f"text {number}", Place("docs.jsonl", number + 1), {})
-    return Outcome(row, view, line(number, **changes), None)
+    return Outcome(row, "0" * 32, view, line(number, **changes), None)
 
 
 @settings(deadline=None)

@@ -10,10 +10,13 @@ from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunFolder, RunRecord, now_text
 from llmbatch.pipeline.plan import ModelChoice, make_plan
 from llmbatch.readers import ReaderOptions
+from llmbatch.review.importing import Imported, import_decisions
+from llmbatch.review.opened import opened
 from llmbatch.task.load import load_task
 from llmbatch.views import Sample
 from tests.e2e.program import write_rows
 
+NOON = "2026-11-25T12:00:00Z"
 ROWS: list[tuple[dict[str, Any], str | None, float | None]] = [
     ({"id": "a", "text": "The server crashed with a stack trace.", "team": "x"}, "technical", 0.9),
     ({"id": "b", "text": "The liability clause is void."}, "legal", 0.85),
@@ -70,3 +73,13 @@ def run(tmp_path: Path) -> Path:
         )
     ledger.close()
     return folder.path
+
+
+def take(run: Path, rows: list[Any], reviewer: str = "ana", *, skip: bool = False) -> Imported:
+    path = write_rows(run.parent / "filled.jsonl", rows)
+    with opened(run) as review:
+        return import_decisions(review, path, reviewer=reviewer, decided_at=NOON, skip_refused=skip)
+
+
+def decide(run: Path, reviewer: str = "ana", **labels: str) -> Imported:
+    return take(run, [{"id": name, "decision": label} for name, label in labels.items()], reviewer)

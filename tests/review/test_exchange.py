@@ -12,14 +12,15 @@ from llmbatch.decisions import DecisionLog
 from llmbatch.observer import Observer
 from llmbatch.pipeline.run import export_run, show_run
 from llmbatch.review.export import export_gold, export_to_decide
-from llmbatch.review.importing import Imported, import_decisions
+from llmbatch.review.importing import import_decisions
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice
-from llmbatch.review.status import bring_into_views, review_status
+from llmbatch.review.settle import settle
+from llmbatch.review.status import review_status
 from tests.e2e.program import read_rows, views, write_rows
+from tests.review.conftest import NOON, decide, take
 
 _DOUBTFUL = Choice()
-NOON = "2026-11-25T12:00:00Z"
 
 
 def to_decide(run: Path, choice: Choice = _DOUBTFUL) -> list[dict[str, Any]]:
@@ -27,16 +28,6 @@ def to_decide(run: Path, choice: Choice = _DOUBTFUL) -> list[dict[str, Any]]:
     with opened(run) as review:
         export_to_decide(review, choice, file, csv=False)
     return [json.loads(line) for line in file.getvalue().splitlines()]
-
-
-def take(run: Path, rows: list[Any], reviewer: str = "ana", *, skip: bool = False) -> Imported:
-    path = write_rows(run.parent / "filled.jsonl", rows)
-    with opened(run) as review:
-        return import_decisions(review, path, reviewer=reviewer, decided_at=NOON, skip_refused=skip)
-
-
-def decide(run: Path, reviewer: str = "ana", **labels: str) -> Imported:
-    return take(run, [{"id": name, "decision": label} for name, label in labels.items()], reviewer)
 
 
 def test_an_export_holds_the_doubtful_rows_least_confident_first_each_text_once(run: Path) -> None:
@@ -65,7 +56,7 @@ def test_a_spreadsheet_runs_nothing_and_its_decisions_come_back(run: Path) -> No
 
 def test_decisions_flow_into_the_views_and_the_models_answers_are_kept(run: Path) -> None:
     assert decide(run, d="marketing", c="business").taken == 2
-    assert bring_into_views(run)
+    assert settle(run).in_views
     found = views(run)
     by_id = {row["id"]: row for row in found["results"]}
     assert by_id["d"] | {"row": 0} == {
@@ -131,7 +122,7 @@ def test_what_another_decided_since_the_export_is_kept_beside_and_told(run: Path
     decide(run, "ben", f="legal")
     imported = take(run, [row | {"decision": "other"} for row in exported if row["id"] == "f"])
     assert (imported.taken, imported.conflicts) == (1, 1)
-    bring_into_views(run)
+    settle(run)
     row = next(row for row in views(run)["review"] if row["id"] == "f")
     assert (row["category"], {one["reviewer"]: one["category"] for one in row["conflict"]}) == (
         "business",

@@ -1,0 +1,84 @@
+"""Decided rows as examples of the task: what the model had wrong teaches most."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+from pathlib import Path
+
+from llmbatch.review.opened import OpenedRun
+from llmbatch.task.examples import add_examples
+from llmbatch.task.load import load_task
+from llmbatch.task.model import Example, Task
+
+LONGEST = 2_000
+"""Characters: an example is sent with every request, so that a longer one costs more than it teaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of it."""
+
+    examples: tuple[Example, ...]
+    corrected: int
+    """Of them, rows that the model had wrong."""
+    left_out: dict[str, int]
+    """Decided rows that were not taken, by the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    example: Example
+    is_corrected: bool
+    confidence: float
+    row: int
+
+
+def add_decided(run: OpenedRun, task: Path, *, labels: Sequence[str] = (), most: int) -> Added:
+    """Add decided rows to a task file's examples: corrected ones first, then the least sure; labels take turns.
+
+    Args:
+        run: the run whose decisions are taken.
+        task: the task file.
+        labels: only rows with these labels; empty for all.
+        most: how many to add.
+
+    Raises:
+        UsageError: the file is no valid task or cannot be written.
+    """
+    left_out: Counter[str] = Counter()
+    candidates = list(_candidates(run, load_task(task).task, frozenset(labels), left_out))
+    chosen = nsmallest(most, _in_turn(candidates), key=lambda turn: turn[0])
+    if rest := len(candidates) - len(chosen):
+        left_out["more than were wanted (--max)"] = rest
+    examples = tuple(candidate.example for _, candidate in chosen)
+    if examples:
+        add_examples(task, examples)
+    return Added(examples, sum(candidate.is_corrected for _, candidate in chosen), dict(left_out))
+
+
+def _candidates(run: OpenedRun, task: Task, labels: frozenset[str], left_out: Counter[str]) -> Iterator[_Candidate]:
+    known, seen = frozenset(task.label_names), {example.text.strip() for example in task.examples}
+    for outcome, _ in run.outcomes():
+        decision, text = outcome.human, outcome.row.text
+        if decision is None or decision.category is None or (labels and decision.category not in labels):
+            continue
+        if decision.category not in known:
+            left_out["their label is not the task's"] += 1
+        elif text.strip() in seen:
+            left_out["an example already, or the same text"] += 1
+        elif len(text) > LONGEST:
+            left_out[f"longer than {LONGEST:,} characters"] += 1
+        else:
+            seen.add(text.strip())
+            is_corrected = decision.category != decision.model_category
+            example = Example(text=text, label=decision.category)
+            yield _Candidate(example, is_corrected, decision.model_confidence or 0.0, outcome.row.index)
+
+
+def _in_turn(candidates: Sequence[_Candidate]) -> Iterator[tuple[tuple[int, bool, float, int], _Candidate]]:
+    """Each candidate with its rank: the first of each label, then the second of each."""
+    turns: Counter[str] = Counter()
+    for one in sorted(candidates, key=lambda one: (not one.is_corrected, one.confidence, one.row)):
+        turns[one.example.label] += 1
+        yield (turns[one.example.label], not one.is_corrected, one.confidence, one.row), one

@@ -1,0 +1,153 @@
+"""The error rate of run after run: what each run's random sample came to is kept in its folder.
+
+`sample_checks.jsonl` has a line each time that the figures changed. It is small, can be read without the input, and
+goes with the folder wherever that goes. A trend is read from the folders beside a run, those of the same task.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import sqrt
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from llmbatch.files import append_private
+from llmbatch.jsonlines import dump_line
+from llmbatch.pipeline.folder import now_text
+from llmbatch.review.error_rate import ErrorRate
+from llmbatch.review.opened import OpenedRun
+from llmbatch.review.status import SampleStatus
+
+FILE = "sample_checks.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCheck:
+    """What people found in one random sample of a run."""
+
+    run_id: str
+    sample: str
+    """The sample's digest."""
+    run_at: str
+    """When the run's last session began or ended, UTC."""
+    checked_at: str
+    task: str
+    prompt: str
+    model: str
+    rows: int
+    """Of the sample."""
+    checked: int
+    wrong: int
+    passed_checked: int
+    """Of the checked ones, those that had passed without review."""
+    passed_wrong: int
+    folder: str = ""
+    """The folder's name, as it is called now."""
+
+    def says(self, other: "SampleCheck") -> bool:
+        """Whether another one says the same of the same sample."""
+        return self == replace(other, run_at=self.run_at, checked_at=self.checked_at, folder=self.folder)
+
+    @property
+    def rate(self) -> ErrorRate:
+        """The error rate over all sampled rows."""
+        return ErrorRate(self.checked, self.wrong)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How the error rate moved, in shares (0.02 is two points), with its 95% interval."""
+
+    since: str
+    """The earlier run's folder."""
+    by: float
+    low: float
+    high: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether chance alone is no good explanation."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A task's runs by their time, the latest last."""
+
+    checks: tuple[SampleCheck, ...]
+    change: Change | None
+    """From the run before to this one."""
+
+
+def keep_check(run: OpenedRun, sample: SampleStatus) -> None:
+    """Keep what the sample came to in the run's folder, unless that stands there already or the run is under way."""
+    record = run.record
+    check = SampleCheck(
+        run_id=record.run_id,
+        sample=sample.digest,
+        run_at=record.updated_at,
+        checked_at=now_text(),
+        task=record.task.name,
+        prompt=record.prompt,
+        model=record.model,
+        rows=sample.rows,
+        checked=sample.all.checked,
+        wrong=sample.all.wrong,
+        passed_checked=sample.passed.checked,
+        passed_wrong=sample.passed.wrong,
+    )
+    path = run.folder.path / FILE
+    if run.is_under_way or not check.checked or any(check.says(one) for one in _latest(path)):
+        return
+    line = asdict(check)
+    del line["folder"]
+    with append_private(path) as file:
+        file.write(dump_line(line).decode())
+
+
+def trend(run: OpenedRun, sample: SampleStatus, against: Sequence[Path] = ()) -> Trend:
+    """The error rates of this task's runs: of this folder, the folders beside it, and others that are named."""
+    here = run.folder.path.resolve()
+    beside = sorted(path.parent for path in here.parent.glob(f"*/{FILE}"))
+    folders = [here, *beside, *(path.resolve() for path in against)]
+    found = {
+        (check.run_id, check.sample): check
+        for folder in folders
+        for check in _latest(folder / FILE)
+        if check.task == run.record.task.name and check.checked
+    }
+    checks = tuple(sorted(found.values(), key=lambda check: (check.run_at, check.checked_at)))
+    before = [check for check in checks if check.sample != sample.digest and check.run_at <= run.record.updated_at]
+    return Trend(checks, change(before[-1], sample.all) if before and sample.all.checked else None)
+
+
+def change(before: SampleCheck, now: ErrorRate) -> Change:
+    """How the rate moved, by Newcombe's hybrid score interval (1998, his method 10)."""
+    then = before.rate
+    earlier, later = then.share or 0.0, now.share or 0.0
+    (then_low, then_high), (now_low, now_high) = then.interval, now.interval
+    by = later - earlier
+    low = by - sqrt((later - now_low) ** 2 + (then_high - earlier) ** 2)
+    high = by + sqrt((now_high - later) ** 2 + (earlier - then_low) ** 2)
+    return Change(before.folder, by, low, high)
+
+
+def _latest(path: Path) -> Sequence[SampleCheck]:
+    """A folder's latest line of each sample; what is no such line is left out, since nothing hangs on it."""
+    return tuple({check.sample: check for check in _lines(path)}.values())
+
+
+def _lines(path: Path) -> Iterator[SampleCheck]:
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        return
+    for line in raw.splitlines():
+        try:
+            check = _CHECKS.validate_json(line)
+        except ValidationError:
+            continue
+        yield replace(check, folder=path.parent.name)
+
+
+_CHECKS = TypeAdapter(SampleCheck)

@@ -1,0 +1,39 @@
+"""What is done once decisions were made: the views are written again, and what the sample came to is kept."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.errors import FolderBusy
+from llmbatch.observer import Observer
+from llmbatch.pipeline.run import export_run
+from llmbatch.review.history import Trend, keep_check, trend
+from llmbatch.review.opened import opened
+from llmbatch.review.status import SampleStatus, review_status
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How it stands then."""
+
+    in_views: bool
+    """Whether the decisions are in the run's views; else a run under way takes them in at its end."""
+    sample: SampleStatus | None = None
+    trend: Trend | None = None
+
+
+def settle(path: Path) -> Settled:
+    """Bring a run folder's decisions into its views.
+
+    Raises:
+        UsageError: the input cannot be read any more.
+    """
+    try:
+        export_run(path, out=None, csv=False, observer=Observer())
+    except FolderBusy:
+        return Settled(in_views=False)
+    with opened(path) as run:
+        sample = review_status(run).sample if run.record.sample else None
+        if sample is None or not sample.all.checked:
+            return Settled(in_views=True)
+        keep_check(run, sample)
+        return Settled(True, sample, trend(run, sample))

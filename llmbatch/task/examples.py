@@ -1,0 +1,37 @@
+"""Adding examples to a task file: text at its end, so that every comment and every line above stays as it is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from llmbatch.errors import UsageError
+from llmbatch.task.load import load_task, parse_task
+from llmbatch.task.model import Example
+from llmbatch.task.template import toml_string
+
+
+def add_examples(path: Path, examples: Sequence[Example]) -> None:
+    """Add examples to a task file, after checking that the file is still a task with them.
+
+    Raises:
+        UsageError: the file is no valid task, cannot be written, or lists its examples in another way.
+    """
+    load_task(path)
+    old = path.read_text(encoding="utf-8")
+    added = "".join(_section(example) for example in examples)
+    gap = "" if old.endswith("\n") else "\n"
+    try:
+        parse_task(f"{old}{gap}{added}", str(path))
+    except UsageError as error:
+        raise UsageError(
+            f"{path}: no examples can be added at its end: {error.message}",
+            hint="examples are added as [[examples]] sections; write those that stand there so too",
+        ) from None
+    try:
+        with path.open("a", encoding="utf-8", newline="") as file:
+            file.write(f"{gap}{added}")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _section(example: Example) -> str:
+    return f"\n[[examples]]\ntext = {toml_string(example.text)}\nlabel = {toml_string(example.label)}\n"

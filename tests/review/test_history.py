@@ -1,0 +1,62 @@
+"""The error rate of run after run."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from llmbatch.ledger.lock import locked
+from llmbatch.review.error_rate import ErrorRate
+from llmbatch.review.history import FILE, SampleCheck, change
+from llmbatch.review.settle import settle
+from tests.e2e.program import read_rows
+from tests.review.conftest import decide
+
+CHECK = SampleCheck("r", "s", "2026-11-24T00:00:00Z", "", "default", "p", "m", 50, 50, 4, 40, 1, "mon.llmbatch")
+
+
+@pytest.mark.parametrize(("wrong", "checked"), [(4, 50), (20, 60), (0, 30)])
+def test_a_changes_interval_is_newcombes(wrong: int, checked: int) -> None:
+    moved = change(CHECK, ErrorRate(checked, wrong))
+    expected = confint_proportions_2indep(wrong, checked, 4, 50, method="newcomb", compare="diff")
+    assert (moved.low, moved.high) == pytest.approx(tuple(map(float, expected)))
+    assert moved.is_clear == (moved.low > 0 or moved.high < 0)
+
+
+def test_a_run_is_compared_with_the_run_before_it_beside_it(run: Path) -> None:
+    before = run.with_name("before.llmbatch")
+    shutil.copytree(run, before)
+    (before / FILE).write_text(json.dumps({**read_check(run), "sample": "x", "run_at": "2026-01-01T00:00:00Z"}) + "\n")
+    decide(run, d="technical", b="other")
+    settled = settle(run)
+    assert settled.sample is not None
+    assert settled.trend is not None
+    assert [check.folder for check in settled.trend.checks] == ["before.llmbatch", "docs.llmbatch"]
+    assert settled.trend.change is not None
+    assert settled.trend.change.since == "before.llmbatch"
+
+
+def read_check(run: Path) -> dict[str, object]:
+    """What a run's sample comes to once a row of it has been decided; the run is left as it was."""
+    copy = run.with_name("copy.llmbatch")
+    shutil.copytree(run, copy)
+    decide(copy, d="technical", b="legal")
+    settle(copy)
+    (check,) = read_rows(copy / FILE)
+    shutil.rmtree(copy)
+    return check
+
+
+def test_a_check_is_kept_once_and_not_while_a_run_is_under_way(run: Path) -> None:
+    decide(run, d="technical", b="legal")
+    with locked(run):
+        assert not settle(run).in_views
+    assert not (run / FILE).exists()
+    settle(run)
+    settle(run)
+    assert len(read_rows(run / FILE)) == 1
+    decide(run, b="other")
+    settle(run)
+    assert len(read_rows(run / FILE)) == 2
