@@ -3,20 +3,29 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from llmbatch.errors import FolderBusy
+from llmbatch.files import storing
+
+_NAME = ".lock"
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a live process works on the folder."""
+    """Whether a live process works on the folder. Writes nothing."""
     try:
-        with locked(folder):
-            return False
-    except FolderBusy:
+        fd = os.open(folder / _NAME, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    finally:
+        os.close(fd)
+    return False
 
 
 @contextmanager
@@ -25,9 +34,11 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         FolderBusy: a live process holds it; the message names that process.
+        StorageFailed: the lock's file cannot be made.
     """
-    path = folder / ".lock"
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    path = folder / _NAME
+    with storing(path):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -37,8 +48,9 @@ def locked(folder: Path) -> Iterator[None]:
                 f"{folder}: {holder} works on this run folder",
                 hint="wait until it ends, or give this run a folder of its own with --out",
             ) from None
-        os.truncate(fd, 0)
-        os.pwrite(fd, f"process {os.getpid()}, started {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ},".encode(), 0)
+        with suppress(OSError):  # on a full disk the second process is refused without a name
+            os.truncate(fd, 0)
+            os.pwrite(fd, f"process {os.getpid()}, started {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ},".encode(), 0)
         yield
     finally:
         os.close(fd)

@@ -2,19 +2,29 @@
 
 Each line is one write to the operating system, so that a killed process loses nothing that it finished. Lines
 are synced to the disk in groups, at most a second apart: a power cut risks that second, no more.
+
+The first write or sync that fails is kept as the ledger's `trouble`: from then on nothing more may be sent. Answers
+under way still find room, in what was set aside for them. After a failed sync nothing counts as being on the disk any
+more, whatever a later one says: the kernel may have dropped what it could not write.
 """
 
+import errno
 import os
+import resource
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from llmbatch.errors import StorageFailed, UsageError
+from llmbatch.files import storage_failure, storing, sync_folder
 from llmbatch.ledger.index import KeyIndex
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.recover import cut_torn_tail, read_lines
+from llmbatch.ledger.reserve import Reserve
 
 _KEY_HEX_DIGITS = 16
+_LIKELY_LINE = 2048
 
 
 Reread = Callable[[LedgerLine], LedgerLine]
@@ -29,17 +39,33 @@ def as_written(line: LedgerLine) -> LedgerLine:
 class Ledger:
     """An open ledger: appends lines, and finds the latest line of a key."""
 
-    def __init__(self, path: Path, fd: int, index: KeyIndex, size: int, reread: Reread) -> None:
+    def __init__(
+        self, path: Path, fd: int, index: KeyIndex, size: int, reread: Reread, reserve: Reserve | None = None
+    ) -> None:
         self.path = path
+        self.trouble: StorageFailed | None = None
+        """Why nothing more may be sent: the first write or sync that failed, whether or not its line was kept."""
+        self.lost = 0
+        """Lines that could not be kept."""
         self._reread = reread
         self._fd = fd
         self._index = index
         self._size = size
-        self._unsynced = False
+        self._reserve = reserve
+        self._full_at = _largest_file() - (reserve.size if reserve is not None else 0)
+        self._appended = 0
+        self._synced = -1  # lines that a killed process left may not be on the disk yet
+        self._is_doubtful = False
+        self._is_torn = False
 
     @classmethod
     def open(
-        cls, path: Path, *, on_line: Callable[[int, LedgerLine], None], reread: Reread = as_written
+        cls,
+        path: Path,
+        *,
+        on_line: Callable[[int, LedgerLine], None],
+        reread: Reread = as_written,
+        reserve: Reserve | None = None,
     ) -> "tuple[Ledger, Path | None]":
         """Open or create a ledger.
 
@@ -47,17 +73,21 @@ class Ledger:
             path: the file.
             on_line: called with the offset and content of each line that stands there already.
             reread: what a line is taken for when it is looked up, where it counts otherwise now than when written.
+            reserve: room for lines on a full disk; taken by the caller.
 
         Returns:
             The ledger, and the file that a torn tail was moved to, if there was one.
 
         Raises:
             UsageError: a line in the middle is damaged.
+            StorageFailed: it cannot be made or mended.
         """
-        torn = cut_torn_tail(path)
-        index = _indexed(path, on_line)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        return cls(path, fd, index, os.fstat(fd).st_size, reread), torn
+        with storing(path):
+            torn = cut_torn_tail(path)
+            index = _indexed(path, on_line)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            sync_folder(path.parent)
+            return cls(path, fd, index, os.fstat(fd).st_size, reread, reserve), torn
 
     @classmethod
     def open_to_read(
@@ -81,37 +111,44 @@ class Ledger:
         return self._size
 
     def append(self, line: LedgerLine) -> None:
-        """Add a line.
+        """Add a line. Look at `trouble` afterwards: where it is set, this line was kept, and no other may be asked.
 
         Raises:
-            StorageFailed: it could not be written whole; what was written of it is cut off again.
+            StorageFailed: it could not be kept; what was written of it is cut off again.
         """
         raw = line.to_bytes()
         try:
-            written = os.write(self._fd, raw)
-        except OSError as error:
-            self._cut_back()
-            raise self._failure("write", error.strerror) from error
-        if written != len(raw):
-            self._cut_back()
-            raise self._failure("write", "the disk is full")
+            self._write_or_make_room(raw)
+        except StorageFailed:
+            self.lost += 1
+            raise
         self._index[_short(line.key)] = _packed(self._size, line)
         self._size += len(raw)
-        self._unsynced = True
+        self._appended += 1
+        if self._size > self._full_at:
+            why = f"{self.path}: the limit on the size of files is near (ulimit -f)"
+            self._failed(StorageFailed(why, hint="raise it, then run the same command again"))
 
     def sync(self) -> None:
         """Bring what was appended to the disk; blocks, so call it off the event loop.
 
         Raises:
-            StorageFailed: the disk did not take it; what it holds is unknown from the last good sync on.
+            StorageFailed: the disk did not take it, now or earlier; what it holds since the last good sync is unknown.
         """
-        if not self._unsynced:
+        if self._is_doubtful and self.trouble is not None:
+            raise self.trouble
+        appended = self._appended
+        if self._synced == appended:
             return
-        self._unsynced = False
         try:
             os.fsync(self._fd)
         except OSError as error:
-            raise self._failure("sync", error.strerror) from error
+            self._is_doubtful = True
+            rows = appended - max(self._synced, 0)
+            why = f"{self.path}: cannot sync ({error.strerror}); {rows} finished rows may not be on the disk"
+            hint = "see to the disk, then run the same command again: the rows are written once more"
+            raise self._failed(StorageFailed(why, hint=hint)) from error
+        self._synced = appended
 
     def is_done(self, key: str) -> bool:
         """Whether the key's latest outcome is final and no failure."""
@@ -132,11 +169,42 @@ class Ledger:
         return self._reread(line) if line.key == key else None
 
     def close(self) -> None:
-        """Sync and close."""
-        try:
+        """Sync and close. A sync that fails is the ledger's `trouble`."""
+        with suppress(StorageFailed):
             self.sync()
-        finally:
-            os.close(self._fd)
+        os.close(self._fd)
+
+    def _write_or_make_room(self, raw: bytes) -> None:
+        try:
+            self._write(raw)
+        except StorageFailed:
+            if self._reserve is None or not self._reserve.release():
+                raise
+            self._write(raw)
+
+    def _write(self, raw: bytes) -> None:
+        if self._is_torn and self.trouble is not None:
+            raise self.trouble
+        try:
+            written = os.write(self._fd, raw)
+        except OSError as error:
+            self._cut_back()
+            raise self._failed(storage_failure(self.path, error)) from error
+        if written != len(raw):
+            self._cut_back()
+            raise self._failed(storage_failure(self.path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+
+    def _failed(self, failure: StorageFailed) -> StorageFailed:
+        """Keep a failure, where it is the first."""
+        if self.trouble is None:
+            self.trouble = failure
+        return failure
+
+    def _cut_back(self) -> None:
+        try:
+            os.ftruncate(self._fd, self._size)
+        except OSError:  # the next opening cuts the torn tail; a line behind it would be damaged
+            self._is_torn = True
 
     def _line_at(self, offset: int) -> bytes:
         chunk = os.pread(self._fd, _LIKELY_LINE, offset)
@@ -146,19 +214,6 @@ class Ledger:
                 break
             chunk += more
         return chunk[: chunk.index(b"\n") + 1]
-
-    def _failure(self, what: str, why: str | None) -> StorageFailed:
-        return StorageFailed(
-            f"{self.path}: cannot {what} ({why})",
-            hint="make room, then run the same command again: it goes on where it stood",
-        )
-
-    def _cut_back(self) -> None:
-        with suppress(OSError):  # else the next opening cuts the torn tail
-            os.ftruncate(self._fd, self._size)
-
-
-_LIKELY_LINE = 2048
 
 
 def _indexed(path: Path, on_line: Callable[[int, LedgerLine], None]) -> KeyIndex:
@@ -175,3 +230,9 @@ def _short(key: str) -> int:
 
 def _packed(offset: int, line: LedgerLine) -> int:
     return offset << 1 | (line.status == FAILED)
+
+
+def _largest_file() -> int:
+    """Bytes that a file of this process may have."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from llmbatch.errors import UsageError
-from llmbatch.files import open_private
+from llmbatch.files import open_private, replacing
 from llmbatch.ledger.line import LedgerLine
 
 _BLOCK = 1 << 16
@@ -33,6 +33,21 @@ def cut_torn_tail(path: Path) -> Path | None:
         ledger.truncate(end)
         os.fsync(ledger.fileno())
     return aside
+
+
+def write_again(path: Path, offset: int) -> None:
+    """Write what stands behind `offset` once more, and bring it to the disk.
+
+    For what a session has left that did not end in order: its last sync may have failed, and after that the kernel
+    takes pages for clean that the disk never took. Written again, they are synced or the failure shows. The bytes are
+    the same, so that a kill in the middle of it changes nothing.
+    """
+    if not path.exists():
+        return
+    with path.open("r+b", buffering=0) as ledger:
+        while block := os.pread(ledger.fileno(), _BLOCK, offset):
+            offset += os.pwrite(ledger.fileno(), block, offset)
+        os.fsync(ledger.fileno())
 
 
 def read_lines(path: Path, *, salvage: Callable[[int, bytes], None] | None = None) -> Iterator[tuple[int, LedgerLine]]:
@@ -69,18 +84,15 @@ def read_lines(path: Path, *, salvage: Callable[[int, bytes], None] | None = Non
 def salvage(path: Path) -> int:
     """Move every bad line to `ledger.salvaged-N`, keep the others in order. Returns how many were moved."""
     bad: list[bytes] = []
-    good = path.with_name("ledger.salvaging")
-    with open_private(good) as kept:
-        for _, line in read_lines(path, salvage=lambda _, raw: bad.append(raw)):
+    for _ in read_lines(path, salvage=lambda _, raw: bad.append(raw)):
+        pass
+    if not bad:
+        return 0
+    with replacing(_free_name(path.with_name("ledger.salvaged"))) as aside:
+        aside.writelines(bad)
+    with replacing(path) as kept:
+        for _, line in read_lines(path, salvage=lambda *_: None):
             kept.write(line.to_bytes())
-        kept.flush()
-        os.fsync(kept.fileno())
-    if bad:
-        with open_private(_free_name(path.with_name("ledger.salvaged"))) as aside:
-            aside.writelines(bad)
-        good.replace(path)
-    else:
-        good.unlink()
     return len(bad)
 
 

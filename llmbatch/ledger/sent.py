@@ -5,14 +5,18 @@ a power cut takes the request's answer along anyway. The first line states where
 began, so that only outcomes behind that offset count as answers to what follows.
 """
 
+import errno
 import os
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import orjson
 
-from llmbatch.errors import StorageFailed
+from llmbatch.files import storage_failure, storing
+
+_Record = TypeVar("_Record", "_Beginning", "Sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +50,26 @@ class SentLog:
 
     def leftovers(self) -> Leftovers | None:
         """What the last session left, or None where it ended in order. A torn last line is left out."""
-        try:
-            lines = self._path.read_bytes().split(b"\n")[:-1]
-        except FileNotFoundError:
+        with storing(self._path):
+            try:
+                first, *lines = self._path.read_bytes().split(b"\n")[:-1] or [b""]
+            except FileNotFoundError:
+                return None
+        beginning = _read(first, _Beginning)
+        if beginning is None:
             return None
-        records = [record for line in lines if (record := _loads(line)) is not None]
-        if not records or "ledger_offset" not in records[0]:
-            return None
-        sends = tuple(Sent(r["key"], r["attempt"], r["reserved_nusd"]) for r in records[1:] if "key" in r)
-        return Leftovers(records[0]["ledger_offset"], records[0]["started_at"], sends)
+        sends = tuple(sent for line in lines if (sent := _read(line, Sent)) is not None)
+        return Leftovers(beginning.ledger_offset, beginning.started_at, sends)
 
     def begin(self, ledger_offset: int, started_at: str) -> None:
-        """Start a session's file anew."""
-        self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        self._write({"ledger_offset": ledger_offset, "started_at": started_at})
+        """Start a session's file anew.
+
+        Raises:
+            StorageFailed: it cannot be written, so that nothing may be sent.
+        """
+        with storing(self._path):
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        self._write(_Beginning(ledger_offset, started_at))
 
     def record(self, sent: Sent) -> None:
         """Write down a request that is about to leave.
@@ -67,27 +77,44 @@ class SentLog:
         Raises:
             StorageFailed: that cannot be kept, so the request must not leave.
         """
-        self._write({"key": sent.key, "attempt": sent.attempt, "reserved_nusd": sent.reserved_nusd})
+        self._write(sent)
 
     def close(self, *, settled: bool) -> None:
-        """End the session. `settled` tells that every send has its outcome in the ledger: the file can go."""
+        """End the session. `settled` tells that every send has its outcome in the ledger: the file can go.
+
+        Where it cannot be deleted it does no harm: the next session finds all of it settled.
+        """
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
         if settled:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
 
-    def _write(self, record: dict[str, Any]) -> None:
+    def _write(self, record: "_Beginning | Sent") -> None:
         assert self._fd is not None, "begin() comes first"  # noqa: S101 - a programmer's mistake
+        raw = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         try:
-            os.write(self._fd, orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+            written = os.write(self._fd, raw)
         except OSError as error:
-            raise StorageFailed(f"{self._path}: cannot write ({error.strerror})") from error
+            raise storage_failure(self._path, error) from error
+        if written != len(raw):
+            raise storage_failure(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
 
-def _loads(line: bytes) -> dict[str, Any] | None:
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """The first line: where the ledger ended then, and when that was."""
+
+    ledger_offset: int
+    started_at: str
+
+
+def _read(line: bytes, kind: type[_Record]) -> _Record | None:
+    """A line of the file as the record that it should be; None where a crash has left something else."""
     try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError:
+        data = orjson.loads(line)
+        record = kind(**data)
+    except (orjson.JSONDecodeError, TypeError):
         return None
-    return record if isinstance(record, dict) else None
+    return record if all(type(getattr(record, field.name)) is field.type for field in fields(kind)) else None

@@ -16,7 +16,9 @@ from llmbatch.pipeline.tally import SessionTally
 from llmbatch.prices import Usage
 from llmbatch.rows import Rejection, Row
 
-_FRESH_AHEAD = 4  # rows that may wait for a retry, for each that may be in flight, before reading pauses
+ROWS_PER_SLOT = 4
+"""Rows under way for each that may be in flight: the others wait for a retry. With more of them, reading pauses."""
+
 _PROBES = 3  # rows sent one by one while nothing has succeeded yet
 
 
@@ -56,7 +58,7 @@ class Engine:
         self._guard = guard
         self._on_row = on_row
         self._settings = settings
-        self._room = asyncio.Semaphore(settings.most_in_flight * _FRESH_AHEAD)
+        self._room = asyncio.Semaphore(settings.most_in_flight * ROWS_PER_SLOT)
         self._tasks: set[asyncio.Task[None]] = set()
         self._followers: dict[str, list[Document]] = {}
 
@@ -146,6 +148,8 @@ class Engine:
         self._ledger.append(line)
         self._tally.add(line)
         self._on_row(line)
+        if self._ledger.trouble is not None:  # it found room, but another might not
+            self._stop.set(self._ledger.trouble)
 
     def _reject(self, rejection: Rejection) -> None:
         if self._settings.strict:

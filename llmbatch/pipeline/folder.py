@@ -1,5 +1,6 @@
 """The run folder: which file is what, and `run.json`, the run's plan and state."""
 
+import errno
 import glob
 import re
 import secrets
@@ -17,7 +18,7 @@ from llmbatch.calibration import Calibration
 from llmbatch.caller.limits import RateLimits
 from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import UsageError
-from llmbatch.files import replacing
+from llmbatch.files import replacing, storage_failure, storing, sync_folder
 from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.scoring import Recalibration
@@ -38,6 +39,7 @@ class RunFolder:
         self.ledger = path / "ledger.jsonl"
         self.decisions = path / "decisions.jsonl"
         self.sent_log = path / "sent.log"
+        self.reserve = path / "reserve"
         self.stdin_spool = path / "stdin"
 
     @classmethod
@@ -67,11 +69,15 @@ class RunFolder:
 
         Raises:
             UsageError: it cannot be made.
+            StorageFailed: the disk does not take it.
         """
         fresh = not self.path.exists()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync_folder(self.path.parent)
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                raise storage_failure(self.path, error) from None
             raise UsageError(
                 f"{self.path}: cannot make the run folder ({error.strerror})", hint="name another one with --out"
             ) from None
@@ -146,8 +152,12 @@ class RunRecord(BaseModel):
         return Recalibration(self.calibrations, offline=self.offline)
 
     def save(self, folder: RunFolder) -> None:
-        """Write it into the folder, whole or not at all."""
-        with replacing(folder.run_json) as file:
+        """Write it into the folder, whole or not at all.
+
+        Raises:
+            StorageFailed: it cannot be written.
+        """
+        with storing(folder.run_json), replacing(folder.run_json) as file:
             file.write(dump_line(self.model_dump(mode="json")))
 
 
@@ -170,7 +180,7 @@ def load_record(folder: RunFolder) -> RunRecord:
         problem = error.errors(include_url=False, include_input=False)[0]
         raise UsageError(
             f"{folder.run_json}: {'.'.join(map(str, problem['loc'])) or 'content'}: {problem['msg']}",
-            hint="the ledger holds the results; run the original classify command again to mend the record",
+            hint="the ledger holds the results: move run.json away and run the original classify command again",
         ) from None
 
 

@@ -10,8 +10,6 @@ from llmbatch.pipeline.tally import Expenses, SessionTally
 from llmbatch.summary import RowCounts, Session, Spent, Summary
 from llmbatch.views import ViewCounts
 
-_NO_VIEWS = ViewCounts(RowCounts(), {}, {}, {}, {})
-
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -36,11 +34,12 @@ def summarise(
     Args:
         folder: where it stands.
         record: its plan and state.
-        counts: what its views hold; None where they could not be made.
+        counts: what its views hold; None where they could not be made, so that the session's own counts must do.
         expenses: of all its ledger lines.
         ending: of the session that has just ended; None where the folder is only looked at.
     """
-    counts = counts or _NO_VIEWS
+    has_views = counts is not None
+    counts = counts or _as_the_session_counted(ending)
     spent = _with_killed_sessions(expenses.spent(), record)
     return Summary(
         folder=str(folder.path),
@@ -63,8 +62,8 @@ def summarise(
         flags=dict(counts.flags),
         parse=dict(expenses.parse.most_common()),
         files={name: str(path) for name, path in counts.files.items()} | {"ledger": str(folder.ledger)},
-        notes=tuple(_notes(record, counts, spent, ending)),
-        next_commands=tuple(_next_commands(folder, counts.rows, ending)),
+        notes=tuple(_notes(record, counts, spent, ending, has_views=has_views)),
+        next_commands=tuple(_next_commands(folder, counts.rows, ending, has_views=has_views)),
     )
 
 
@@ -107,10 +106,17 @@ def _session(ending: Ending | None) -> Session:
     )
 
 
-def _notes(record: RunRecord, counts: ViewCounts, spent: Spent, ending: Ending | None) -> list[str]:
+def _notes(record: RunRecord, counts: ViewCounts, spent: Spent, ending: Ending | None, *, has_views: bool) -> list[str]:
     notes = []
     if ending is not None and ending.reason is not None and ending.reason.hint:
         notes.append(f"To do: {ending.reason.hint}.")
+    if ending is not None and ending.tally.lost:
+        notes.append(
+            f"No room was left for the outcomes of {ending.tally.lost:,} rows: they are lost, though they may have "
+            "been billed, and the next run asks again."
+        )
+    if not has_views:
+        notes.append("The results were not written; the rows are told as this session went through them.")
     if spent.cost_nusd is None:
         notes.append(
             f"The price of {record.model} is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million."
@@ -125,12 +131,29 @@ def _notes(record: RunRecord, counts: ViewCounts, spent: Spent, ending: Ending |
     return notes
 
 
-def _next_commands(folder: RunFolder, rows: RowCounts, ending: Ending | None) -> list[str]:
+def _next_commands(folder: RunFolder, rows: RowCounts, ending: Ending | None, *, has_views: bool) -> list[str]:
+    run = shlex.quote(str(folder.path))
     commands = []
-    if rows.undone and ending is not None and ending.reason is not None:
+    if ending is not None and ending.reason is not None and (rows.undone or not has_views):
         commands.append(ending.command)
+    if not has_views:
+        return [*commands, f"llmbatch export {run}"]
     if rows.failed:
-        commands.append(f"llmbatch retry {shlex.quote(str(folder.path))}")
+        commands.append(f"llmbatch retry {run}")
     if rows.review:
-        commands.append(f"llmbatch review {shlex.quote(str(folder.path))}")
+        commands.append(f"llmbatch review {run}")
     return commands
+
+
+def _as_the_session_counted(ending: Ending | None) -> ViewCounts:
+    rows = RowCounts()
+    if ending is not None:
+        tally = ending.tally
+        rows = RowCounts(
+            total=tally.skipped + tally.answered + tally.rejected,
+            ok=tally.skipped + tally.answered - tally.failed - tally.review,
+            review=tally.review,
+            failed=tally.failed,
+            rejected=tally.rejected,
+        )
+    return ViewCounts(rows, {}, {}, {}, {})

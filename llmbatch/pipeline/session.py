@@ -2,12 +2,10 @@
 
 import asyncio
 import secrets
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING
 from llmbatch.caller.client import Endpoint
 from llmbatch.caller.sdk import load_sdk
 from llmbatch.decisions import DecisionLog
-from llmbatch.errors import ComeBackLater, ExitCode, Interrupted, LLMBatchError, StorageFailed, UsageError
+from llmbatch.errors import ComeBackLater, Interrupted, LLMBatchError, StorageFailed, UsageError
 from llmbatch.events import (
     Event,
     FieldsChosen,
@@ -24,14 +22,17 @@ from llmbatch.events import (
     PossiblyBilledFound,
     PrefixPlanned,
     RunStopping,
-    SignalReceived,
 )
+from llmbatch.files import storing
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
-from llmbatch.ledger.recover import cut_torn_tail, salvage
+from llmbatch.ledger.recover import cut_torn_tail, salvage, write_again
+from llmbatch.ledger.reserve import Reserve
 from llmbatch.ledger.sent import SentLog
 from llmbatch.observer import Observer, RunStarted
 from llmbatch.pipeline.assembly import Assembly, Surroundings, assemble
+from llmbatch.pipeline.concurrency import Concurrency
+from llmbatch.pipeline.engine import ROWS_PER_SLOT
 from llmbatch.pipeline.estimate import quick_estimate
 from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import PossiblyBilled, RunFolder, RunRecord, now_text
@@ -42,6 +43,7 @@ from llmbatch.pipeline.options import Reuse, Sending, Tolerance
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.report import Ending, summarise
 from llmbatch.pipeline.scoring import Scorer
+from llmbatch.pipeline.signals import Signals
 from llmbatch.pipeline.spending import Spending
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import Expenses, SessionTally
@@ -96,6 +98,9 @@ class Session:
         self._sent = SentLog(folder.sent_log)
         self._id = f"{now_text()}-{secrets.token_hex(6)}"
         self._spending = Spending(plan.sending.budget, self._spender(), self._tally, observer.tell)
+        self._signals = Signals(observer)
+        self._reserve = Reserve(folder.reserve, rows=_rows_at_once(plan.sending))
+        self._is_hurried = False
         self._began = time.perf_counter()
         self._total: int | None = None
 
@@ -106,32 +111,41 @@ class Session:
             UsageError: the ledger is damaged, or the input cannot be read from its first row on.
             Exception: a bug, after everything was brought to its end in order.
         """
-        self._observer.started(self._introduction())
-        prefix = self._plan.asked.prefix
-        self._observer.tell(PrefixPlanned(prefix.tokens, prefix.cached_tokens, prefix.pool_examples, prefix.why))
-        for remark in self._plan.remarks:
-            self._observer.tell(remark)
-        ledger = self._open_ledger()
-        try:
-            self._begin(ledger)
-            reason = self._ask(ledger)
-            counts = None
+        with self._signals.handled():
+            self._observer.started(self._introduction())
+            prefix = self._plan.asked.prefix
+            self._observer.tell(PrefixPlanned(prefix.tokens, prefix.cached_tokens, prefix.pool_examples, prefix.why))
+            for remark in self._plan.remarks:
+                self._observer.tell(remark)
+            ledger = self._open_ledger()
             try:
-                counts = self._make_views(ledger)
-            except LLMBatchError as error:
-                reason = reason or error
-        finally:
-            try:
-                ledger.close()
+                self._begin(ledger)
+                reason = self._ask(ledger)
+                counts, reason = self._finish(ledger, reason)
             finally:
-                recorded = self._spending.end()
-        if reason is not None and not isinstance(reason, LLMBatchError):
-            raise reason
-        self._sent.close(settled=recorded and not isinstance(reason, StorageFailed))
-        summary = self._sum_up(counts, reason)
+                self._reserve.release()
+                try:
+                    ledger.close()
+                finally:
+                    recorded = self._spending.end()
+            if reason is not None and not isinstance(reason, LLMBatchError):
+                raise reason
+            with self._signals.deferred():
+                self._sent.close(settled=recorded and ledger.trouble is None)
+                self._tally.lost = ledger.lost
+                summary = self._sum_up(counts, ledger.trouble or reason)
         if isinstance(reason, UsageError) and not (self._tally.answered or self._tally.skipped):
             raise reason  # nothing came of it: a mistake to be told, not a run to be summed up
         return summary
+
+    def _finish(self, ledger: Ledger, reason: Exception | None) -> tuple[ViewCounts | None, Exception | None]:
+        """Make the views, once their ledger is on the disk. Whoever has asked twice to leave does not wait for them."""
+        self._reserve.release()
+        try:
+            ledger.sync()
+            return None if self._is_hurried else self._make_views(ledger), reason
+        except LLMBatchError as error:
+            return None, reason or error
 
     def _introduction(self) -> RunStarted:
         record = self._record
@@ -161,10 +175,15 @@ class Session:
 
     def _open_ledger(self) -> Ledger:
         if self._plan.salvage:
-            cut_torn_tail(self._folder.ledger)
-            if moved := salvage(self._folder.ledger):
+            with storing(self._folder.ledger):
+                cut_torn_tail(self._folder.ledger)
+                moved = salvage(self._folder.ledger)
+            if moved:
                 self._observer.tell(LedgerSalvaged(moved))
         left = self._sent.leftovers()
+        if left is not None:
+            with storing(self._folder.ledger):
+                write_again(self._folder.ledger, left.ledger_offset)
         settled: set[str] = set()
 
         def note(offset: int, line: LedgerLine) -> None:
@@ -172,7 +191,7 @@ class Session:
             if left is not None and offset >= left.ledger_offset:
                 settled.add(line.key)
 
-        ledger, torn = Ledger.open(self._folder.ledger, on_line=note, reread=self._record.reread)
+        ledger, torn = Ledger.open(self._folder.ledger, on_line=note, reread=self._record.reread, reserve=self._reserve)
         if torn is not None:
             self._observer.tell(LedgerTorn(torn.name))
         if left is not None and (lost := left.unsettled(settled)):
@@ -187,6 +206,7 @@ class Session:
         self._spending.begin()  # it settles what killed sessions left, and for that reads the file that begins anew
         self._record.save(self._folder)
         self._sent.begin(ledger.size, self._id)
+        self._reserve.take()
 
     def _ask(self, ledger: Ledger) -> Exception | None:
         with ExitStack() as stack:
@@ -239,7 +259,7 @@ class Session:
             *([] if earlier is None else [asyncio.create_task(earlier.flush_often())]),
         ]
         try:
-            with _signals_stop(stop, self._observer):
+            with self._signals.stopping(stop):
                 batch = 1 if self._source.is_stream else _READ_AHEAD
                 if not self._source.is_stream:
                     await asyncio.to_thread(self._tell_estimate, is_skipped, prices)
@@ -258,6 +278,7 @@ class Session:
             if earlier is not None:
                 await earlier.close()
             self._show_once(parts)
+        self._is_hurried = stop.is_hurried
         return stop.reason
 
     def _tell_estimate(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
@@ -345,28 +366,16 @@ class Session:
             self._observer.tell(FieldsChosen(choice.file, choice.text_fields, choice.id_field))
 
     def _make_views(self, ledger: Ledger) -> ViewCounts:
-        """Make the views.
-
-        Raises:
-            StorageFailed: they cannot be written now; what was answered is safe in the ledger.
-            UsageError: the input cannot be read any more.
-        """
         options = ViewOptions(self._record.review_below, self._record.keep, self._record.sample)
-        try:
-            with closing(DecisionLog(self._folder.decisions)) as decisions:
-                return make_views(
-                    self._folder.path,
-                    self._source.read_again,
-                    key=self._plan.plan.key,
-                    ledger=ledger,
-                    decisions=decisions,
-                    options=options,
-                )
-        except OSError as error:
-            raise StorageFailed(
-                f"{error.filename or self._folder.path}: cannot write results ({error.strerror}); the ledger is whole",
-                hint=f"make room, then: llmbatch export {self._folder.path}",
-            ) from error
+        with closing(DecisionLog(self._folder.decisions)) as decisions:
+            return make_views(
+                self._folder.path,
+                self._source.read_again,
+                key=self._plan.plan.key,
+                ledger=ledger,
+                decisions=decisions,
+                options=options,
+            )
 
     def _sum_up(self, counts: ViewCounts | None, reason: LLMBatchError | None) -> Summary:
         self._expenses.merge(self._tally.expenses)
@@ -378,6 +387,15 @@ class Session:
             command=self._plan.command,
         )
         summary = summarise(self._folder, self._record, counts, self._expenses, ending)
+        try:
+            self._save(summary)
+        except StorageFailed as error:
+            ending = replace(ending, reason=reason or error)
+            summary = summarise(self._folder, self._record, counts, self._expenses, ending)
+        self._observer.ended(summary)
+        return summary
+
+    def _save(self, summary: Summary) -> None:
         record = self._record.updated(
             state=summary.state,
             exit_code=summary.exit_code,
@@ -385,33 +403,11 @@ class Session:
             totals=summary_json(summary),
         )
         record.save(self._folder)
-        self._observer.ended(summary)
-        return summary
 
 
-@contextmanager
-def _signals_stop(stop: Stop, observer: Observer) -> Iterator[None]:
-    """SIGINT and SIGTERM stop the run in order; a second one gives up what is under way as well."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # a notebook's own signals stay its own
-        return
-    loop = asyncio.get_running_loop()
-
-    def on_signal(name: str, exit_code: ExitCode) -> None:
-        if stop.is_set:
-            stop.hurry()
-            return
-        observer.tell(SignalReceived(name))
-        stop.set(Interrupted(f"interrupted by {name}", exit_code=exit_code))
-
-    handled = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM}
-    for number, exit_code in handled.items():
-        loop.add_signal_handler(number, on_signal, number.name, exit_code)
-    try:
-        yield
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
+def _rows_at_once(sending: Sending) -> int:
+    """Rows whose outcome may be still to come once nothing more is sent: in flight, or waiting for a retry."""
+    return Concurrency(sending.concurrency).most * ROWS_PER_SLOT
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -127,6 +127,8 @@ class SessionTally:
         self.from_earlier_runs = 0
         self.failed = 0
         self.review = 0
+        self.lost = 0
+        """Rows whose outcome could not be kept."""
 
     @property
     def expenses(self) -> Expenses:

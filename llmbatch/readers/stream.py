@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from llmbatch.errors import StorageFailed, UsageError
-from llmbatch.files import open_private
+from llmbatch.files import open_private, sync_folder
 from llmbatch.readers.faults import BAD_GZIP, TORN, UNREADABLE, BrokenStream
 from llmbatch.readers.inputs import Input, part_of
 
@@ -111,7 +111,9 @@ class _Copy:
 
     def finish(self) -> None:
         try:
+            os.fsync(self._file.fileno())
             self._part.replace(self._spool)
+            sync_folder(self._spool.parent)
         except OSError as error:
             raise self._failed(error) from None
 

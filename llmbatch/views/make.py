@@ -1,13 +1,15 @@
 """Making the views of a run: one pass over the input, in its order, each row looked up in the ledger."""
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from llmbatch.decisions import DecisionLog
-from llmbatch.files import replacing
+from llmbatch.errors import StorageFailed
+from llmbatch.files import replacing_together
 from llmbatch.ledger.log import Ledger
 from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row
@@ -63,17 +65,37 @@ def make_views(
         options: what to write.
 
     A row is in exactly one of results, review and failed, or undone; the sample copies finished rows.
+
+    Raises:
+        StorageFailed: they cannot be written now; those that stand there are untouched.
     """
+    try:
+        return _make_views(folder, read, key=key, ledger=ledger, decisions=decisions, options=options)
+    except OSError as error:
+        path = error.filename or folder
+        raise StorageFailed(
+            f"{path}: cannot write results ({error.strerror}); the ledger is whole",
+            hint=f"make room, then: llmbatch export {shlex.quote(str(ledger.path.parent))}",
+        ) from error
+
+
+def _make_views(
+    folder: Path,
+    read: Read,
+    *,
+    key: Callable[[str], str],
+    ledger: Ledger,
+    decisions: DecisionLog,
+    options: ViewOptions,
+) -> ViewCounts:
     suffix = "csv" if options.csv else "jsonl"
     files = {name: folder / f"{name}.{suffix}" for name in (RESULTS, REVIEW, FAILED_VIEW)}
     if options.sample:
         files[SAMPLE] = folder / f"{SAMPLE}.{suffix}"
-    else:
-        (folder / f"{SAMPLE}.{suffix}").unlink(missing_ok=True)
     draw = Draw(options.sample, _finished(read, key, ledger))
     tally = Tally()
-    with ExitStack() as stack:
-        writers = _open_writers(stack, files, read, options, decided=len(decisions) > 0)
+    with replacing_together(files) as opened, ExitStack() as stack:
+        writers = _writers(stack, opened, read, options, decided=len(decisions) > 0)
         for item, carried in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
             if isinstance(item, Rejection):
                 tally.reject(item)
@@ -84,6 +106,8 @@ def make_views(
                 writers[item.view].write(_record(item, carried))
             if item.is_answered and draw.takes(item.row):
                 writers[SAMPLE].write(review_record(item, carried))
+    if not options.sample:
+        (folder / f"{SAMPLE}.{suffix}").unlink(missing_ok=True)
     return tally.frozen(files, decisions)
 
 
@@ -137,10 +161,9 @@ def _finished(read: Read, key: Callable[[str], str], ledger: Ledger) -> Iterator
     return (item for item in read(lambda _: None) if isinstance(item, Row) and ledger.is_done(key(item.text)))
 
 
-def _open_writers(
-    stack: ExitStack, files: Mapping[str, Path], read: Read, options: ViewOptions, *, decided: bool
+def _writers(
+    stack: ExitStack, opened: Mapping[str, BinaryIO], read: Read, options: ViewOptions, *, decided: bool
 ) -> dict[str, RecordWriter]:
-    opened = {name: stack.enter_context(replacing(path)) for name, path in files.items()}
     if not options.csv:
         return {name: JsonlWriter(file) for name, file in opened.items()}
     carried, everything = _columns(read, options)

@@ -1,0 +1,82 @@
+"""One blow at a running program: its N-th write, fsync or rename in the run folder fails, or is where it is killed.
+
+`strace` strikes an unmodified program from outside; it counts the calls of each thread by itself, and only those that
+touch files of the run folder.
+"""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.e2e.program import PROGRAM, REPOSITORY, environment
+
+EVERYTHING = "LLMBATCH_TORTURE" in os.environ
+"""`make torture` sets it; the test suite itself strikes only a few times."""
+
+KILL = "signal=SIGKILL"
+FILES = ("ledger.jsonl", "sent.log", "reserve", ".lock", *("run.json", ".run.json.new"))
+VIEWS = ("results", "review", "failed", "sample")
+MISSING = "strace is not installed: apt-get install strace" if shutil.which("strace") is None else None
+
+
+@dataclass(frozen=True)
+class Strike:
+    """The `nth` of these calls, and what happens to it (`signal=SIGKILL`, `error=EIO`); with `on`, to all behind it."""
+
+    call: str
+    blow: str
+    nth: int
+    on: bool = False
+
+    @property
+    def expression(self) -> str:
+        return f"{self.call}:{self.blow}:when={self.nth}{'+' if self.on else ''}"
+
+
+@dataclass(frozen=True)
+class Struck:
+    """What came of it. `hit` is false where the program made no such call: the sweep is over."""
+
+    hit: bool
+    code: int
+    err: str
+
+
+def strike(folder: Path, run: str, command: tuple[str, ...], blow: Strike) -> Struck:
+    """Run a command in a folder and strike it.
+
+    Args:
+        folder: where it runs.
+        run: the run folder in it, by name.
+        command: the arguments of llmbatch.
+        blow: where and how.
+    """
+    views = [name for view in VIEWS for name in (f"{view}.jsonl", f".{view}.jsonl.new")]
+    files = [Path(run), *(Path(run, name) for name in (*FILES, *views))]
+    paths = [part for file in files for path in (file, folder / file) for part in ("-P", str(path))]
+    trace = folder / "trace"
+    done = subprocess.run(
+        [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            trace,
+            *paths,
+            f"--trace={blow.call}",
+            f"--inject={blow.expression}",
+            *PROGRAM,
+            *command,
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        cwd=folder,
+        env=environment(PYTHONPATH=str(REPOSITORY)),
+        timeout=100,
+    )
+    log = trace.read_text()
+    trace.unlink()
+    return Struck("(INJECTED)" in log or "killed by SIGKILL" in log, done.returncode, done.stderr.decode())

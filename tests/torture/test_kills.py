@@ -1,0 +1,61 @@
+"""Kills at random points of real runs: the endpoint's own count tells whether anything was paid twice."""
+
+import os
+import random
+import signal
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Done, Program, accounted, documents, ledger_lines, read_rows, views, write_rows
+from tests.torture.strike import EVERYTHING
+
+ROWS = 400
+KILLS_A_RUN = 20 if EVERYTHING else 5
+RUNS = 10 if EVERYTHING else 1
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(RUNS))
+def test_kills_at_random_points_lose_nothing_and_pay_for_nothing_twice_in_silence(
+    llmbatch: Program, endpoint: StartEndpoint, seed: int
+) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
+    assert llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--out", "undisturbed").code == 0
+    server = endpoint("--latency", "0.005")
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--out", "run", "--concurrency", "8", "--json")
+    run, chance = llmbatch.folder / "run", random.Random(seed)
+    lines = sorted(chance.sample(range(ROWS), KILLS_A_RUN))
+    with ThreadPoolExecutor(1) as pool:
+        for target in lines:
+            _killed_at(target, run, pool.submit(llmbatch, *command))
+    done = llmbatch(*command)
+    assert done.code == 0, done.err
+    assert views(run) == views(llmbatch.folder / "undisturbed")
+    assert accounted(run) == list(range(ROWS))
+    keys = [line["key"] for line in read_rows(run / "ledger.jsonl")]
+    assert len(keys) == len(set(keys)) == ROWS, "no finished row was sent again"
+    told = done.json["usage"]["possibly_billed_requests"]
+    assert server.requests - ROWS <= told <= 8 * KILLS_A_RUN, "what was under way at a kill is all that is sent again"
+
+
+def _killed_at(lines: int, run: Path, running: "Future[Done]") -> None:
+    """Kill the process that works on the folder once its ledger has so many lines. It must not end before that."""
+    before = _holder(run)
+    deadline = time.monotonic() + 60
+    while ledger_lines(run) < lines or _holder(run) in (None, before):
+        assert not running.done(), running.result()
+        assert time.monotonic() < deadline
+    holder = _holder(run)
+    assert holder is not None
+    os.kill(holder, signal.SIGKILL)
+    assert running.result().code == -signal.SIGKILL
+
+
+def _holder(run: Path) -> int | None:
+    lock = run / ".lock"
+    words = lock.read_text().split() if lock.exists() else []
+    return int(words[1].rstrip(",")) if len(words) > 1 else None

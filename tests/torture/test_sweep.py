@@ -1,0 +1,76 @@
+"""Every system call on the run folder fails once, or is where the program dies; the same command then goes on."""
+
+import shutil
+import sys
+from itertools import count, takewhile
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Endpoint, Program, documents, read_rows, write_rows
+from tests.torture.strike import EVERYTHING, KILL, MISSING, Strike, strike
+
+ROWS = 4
+CALLS = ("mkdir", "openat", "write", "pwrite64", "fallocate", "fsync", "rename", "ftruncate", "unlink", "flock")
+QUICK = (Strike("write", "error=ENOSPC", 6, on=True), Strike("rename", KILL, 3))
+
+pytestmark = [pytest.mark.skipif(MISSING is not None, reason=str(MISSING)), pytest.mark.timeout(1800)]
+
+
+@pytest.mark.parametrize("blow", QUICK, ids=lambda blow: blow.expression)
+def test_a_struck_run_goes_on_as_if_nothing_had_happened(
+    llmbatch: Program, endpoint: StartEndpoint, blow: Strike
+) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
+    assert _was_struck_and_went_on(llmbatch, endpoint(), blow, _undisturbed(llmbatch, endpoint()))
+
+
+@pytest.mark.skipif(not EVERYTHING, reason="a part of make torture")
+@pytest.mark.parametrize("blow", [KILL, "error=EIO", "error=ENOSPC"])
+@pytest.mark.parametrize("call", CALLS)
+def test_so_it_does_at_every_call_on_its_folder(
+    llmbatch: Program, endpoint: StartEndpoint, call: str, blow: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
+    undisturbed = _undisturbed(llmbatch, endpoint())
+    lasting = blow == "error=ENOSPC"  # a full disk stays full
+    strikes = (Strike(call, blow, nth, on=lasting) for nth in count(1))
+    points = sum(1 for _ in takewhile(lambda s: _was_struck_and_went_on(llmbatch, endpoint(), s, undisturbed), strikes))
+    with capsys.disabled():
+        sys.stderr.write(f"{call} {blow}: {points} points\n")
+
+
+def _undisturbed(llmbatch: Program, server: Endpoint) -> dict[str, bytes]:
+    assert llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--out", "undisturbed").code == 0
+    return _view_bytes(llmbatch.folder / "undisturbed")
+
+
+def _view_bytes(run: Path) -> dict[str, bytes]:
+    return {view: (run / f"{view}.jsonl").read_bytes() for view in ("results", "review", "failed")}
+
+
+def _was_struck_and_went_on(llmbatch: Program, server: Endpoint, blow: Strike, undisturbed: dict[str, bytes]) -> bool:
+    """Strike a run, let the same command go on, and check what came of it. False where the blow hit nothing."""
+    run = llmbatch.folder / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--out", "run", "--concurrency", "2", "--json")
+    struck = strike(llmbatch.folder, "run", command, blow)
+    if not struck.hit:
+        assert struck.code == 0
+        return False
+    asked, kept = server.requests, len(read_rows(run / "ledger.jsonl"))
+    where = f"{blow.expression}: {struck.err}"
+    if blow.blow != KILL:
+        assert struck.code in (0, 8), where
+        assert "Traceback" not in struck.err, where
+        assert struck.code == 8 or _view_bytes(run) == undisturbed, f"a false success: {where}"
+        assert asked == kept or "lost" in struck.err, f"an answer was lost without a word: {where}"
+    done = llmbatch(*command)
+    assert done.code == 0, f"{where}\nthen: {done.err}"
+    assert _view_bytes(run) == undisturbed, where
+    keys = [line["key"] for line in read_rows(run / "ledger.jsonl")]
+    assert len(keys) == len(set(keys)) == ROWS, where
+    assert server.requests == ROWS + asked - kept, f"a finished row was sent again: {where}"
+    assert done.json["usage"]["possibly_billed_requests"] >= asked - kept, f"paid twice without a word: {where}"
+    return True
