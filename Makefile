@@ -22,7 +22,8 @@ demo: $(STAMP) ## classify the sample documents against the offline endpoint: no
 test: $(STAMP) ## all tests
 	$(BIN)/pytest
 
-torture: $(STAMP) ## the long proofs: 10,000 schedules of costs, kills and resumes against the budgets
+torture: $(STAMP) ## the long proofs: a blow at every system call on a run folder (needs strace), 200 kills, 10,000 budget schedules
+	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/torture --durations=0
 	LLMBATCH_SCHEDULES=10000 $(BIN)/pytest -n0 tests/spend/test_schedules.py
 
 lint: $(STAMP) ## ruff and mypy

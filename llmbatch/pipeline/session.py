@@ -120,7 +120,10 @@ class Session:
             ledger = self._open_ledger()
             try:
                 self._begin(ledger)
-                reason = self._ask(ledger)
+                try:
+                    reason = self._ask(ledger)
+                except Interrupted as interrupted:
+                    reason = interrupted
                 counts, reason = self._finish(ledger, reason)
             finally:
                 self._reserve.release()
@@ -140,8 +143,8 @@ class Session:
 
     def _finish(self, ledger: Ledger, reason: Exception | None) -> tuple[ViewCounts | None, Exception | None]:
         """Make the views, once their ledger is on the disk. Whoever has asked twice to leave does not wait for them."""
-        self._reserve.release()
         try:
+            self._reserve.release()
             ledger.sync()
             return None if self._is_hurried else self._make_views(ledger), reason
         except LLMBatchError as error:

@@ -1,8 +1,11 @@
 """Killed, interrupted, out of disk: nothing finished is lost, nothing is paid twice in silence."""
 
+import json
+import os
 import resource
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -115,8 +118,8 @@ def test_a_second_process_on_the_folder_is_refused(llmbatch: Program, endpoint: 
 def test_a_full_disk_stops_the_run_and_keeps_what_is_whole(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:
-    """A limit on file sizes stands in for a full disk: the kernel refuses writes in the same way."""
-    server = endpoint()
+    """A limit on file sizes stands in for a full disk: what can still be written is what was set aside."""
+    server = endpoint("--latency", "0.01")
     process = subprocess.run(
         [*PROGRAM, "classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4"],
         capture_output=True,
@@ -128,18 +131,77 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_whole(
     )
     err = process.stderr.decode()
     assert process.returncode == 8, err
-    assert "cannot write" in err
+    assert "the limit on the size of files is near (ulimit -f)" in err
     assert "Traceback" not in err
     kept = ledger_lines(run)
     assert 0 < kept < COUNT
-    assert (run / "ledger.jsonl").read_bytes().endswith(b"\n")
+    assert server.requests == kept, "what was under way found room"
     assert llmbatch("classify", "docs.jsonl", "--base-url", server.url).code == 0
+    assert server.requests == COUNT
     assert accounted(run) == list(range(COUNT))
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 128 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"file systems cannot be mounted here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_on_a_full_disk_answers_under_way_find_the_room_that_was_set_aside(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path, small_disk: Path
+) -> None:
+    server, run = endpoint("--latency", "0.01"), small_disk / "run"
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "4", "--out", run, "--json")
+    (small_disk / "ballast").write_bytes(bytes(16_000))
+    full = llmbatch(*command)
+    assert full.code == 8, full.err
+    assert "No space left on device" in full.json["reason"]
+    assert "make room" in full.err
+    assert 0 < ledger_lines(run) == server.requests < COUNT, "each answer was kept"
+    (small_disk / "ballast").unlink()
+    subprocess.run(["mount", "-o", "remount,size=1m", small_disk], check=True)
+    assert llmbatch(*command).code == 0
+    assert server.requests == COUNT
+    assert accounted(run) == list(range(COUNT))
+
+
+def test_without_room_for_answers_nothing_is_sent(llmbatch: Program, endpoint: StartEndpoint, small_disk: Path) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(2))
+    server = endpoint()
+    done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--out", small_disk / "run")
+    assert (done.code, server.requests) == (8, 0)
+    assert "cannot set aside the 8.0 MiB" in done.err
+
+
+def test_a_signal_while_views_are_made_ends_at_once(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
+    """The views wait here until somebody reads a pipe that stands where one of them is to be written."""
+    server = endpoint()
+    run.mkdir()
+    os.mkfifo(run / ".results.jsonl.new")
+    process = llmbatch.start("classify", "docs.jsonl", "--base-url", server.url, "--json")
+    wait_until(lambda: ledger_lines(run) == COUNT and not (run / "reserve").exists(), process)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    summary = json.loads(out)
+    assert (summary["reason"], summary["rows"]["total"]) == ("interrupted by SIGTERM", COUNT)
+    assert "llmbatch export docs.llmbatch" in summary["next_commands"]
+    assert llmbatch("show", "docs.llmbatch", "--json").json["state"] == "interrupted"
+    (run / ".results.jsonl.new").unlink()
+    assert llmbatch("export", "docs.llmbatch").code == 0
+    assert (accounted(run), server.requests) == (list(range(COUNT)), COUNT)
+
+
 def _small_files() -> None:
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
 def test_a_damaged_ledger_is_refused_and_salvaged_on_demand(

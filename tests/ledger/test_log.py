@@ -1,5 +1,6 @@
 """A ledger opens after whatever happened to it, and loses no whole line."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llmbatch.errors import UsageError
+from llmbatch.errors import StorageFailed, UsageError
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
-from llmbatch.ledger.recover import salvage
+from llmbatch.ledger.recover import salvage, write_again
 
 MakeLine = Callable[..., LedgerLine]
 
@@ -131,3 +132,74 @@ except StorageFailed as error:
     )
     assert b"cannot write" in done.stdout
     assert path.read_bytes() == raw
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(junk=st.binary(max_size=300), cut=st.integers(0, 2000))
+def test_whatever_stands_at_the_end_is_cut_off_or_refused_and_no_whole_line_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, make_line: MakeLine, junk: bytes, cut: int
+) -> None:
+    path = tmp_path_factory.mktemp("junk") / "ledger.jsonl"
+    lines = filled(path, make_line, 3)
+    found = path.read_bytes()[:cut] + junk
+    path.write_bytes(found)
+    whole = path.read_bytes()[:cut].count(b"\n")
+    try:
+        _, read, torn = reopened(path)
+    except UsageError:
+        assert b"\n" in junk, "only what looks like a line can be a damaged one"
+        return
+    assert read[:whole] == lines[:whole]
+    assert path.read_bytes() + (torn.read_bytes() if torn else b"") == found
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@given(steps=st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["ok", "review", FAILED]), st.booleans())))
+def test_it_answers_as_a_dict_of_the_latest_lines_would_however_often_it_is_opened(
+    tmp_path_factory: pytest.TempPathFactory, make_line: MakeLine, steps: list[tuple[int, str, bool]]
+) -> None:
+    path = tmp_path_factory.mktemp("model") / "ledger.jsonl"
+    ledger, _, _ = reopened(path)
+    model: dict[str, LedgerLine] = {}
+    for row, status, reopens in steps:
+        line = make_line(row, status=status)
+        ledger.append(line)
+        model[line.key] = line
+        if reopens:
+            ledger.close()
+            ledger, _, _ = reopened(path)
+        for key in (make_line(n).key for n in range(6)):
+            assert ledger.latest(key) == model.get(key)
+            assert ledger.is_done(key) == (key in model and model[key].status != FAILED)
+    ledger.close()
+
+
+def test_after_a_failed_sync_nothing_counts_as_synced_again(tmp_path: Path, make_line: MakeLine) -> None:
+    ledger, _, _ = reopened(tmp_path / "ledger.jsonl")
+    ledger.append(make_line(1))
+    ledger.sync()
+    ledger.append(make_line(2))
+    kept = os.dup(ledger._fd)
+    reading, writing = os.pipe()
+    os.dup2(writing, ledger._fd)  # the kernel refuses to sync a pipe
+    with pytest.raises(StorageFailed, match="1 finished rows may not be on the disk"):
+        ledger.sync()
+    os.dup2(kept, ledger._fd)
+    with pytest.raises(StorageFailed, match="cannot sync"):
+        ledger.sync()
+    ledger.append(make_line(3))
+    ledger.close()
+    assert ledger.trouble is not None
+    assert len(reopened(tmp_path / "ledger.jsonl")[1]) == 3, "answers under way are still written down"
+    for fd in (kept, reading, writing):
+        os.close(fd)
+
+
+def test_what_a_session_left_is_written_again_as_it_was(tmp_path: Path, make_line: MakeLine) -> None:
+    path = tmp_path / "ledger.jsonl"
+    filled(path, make_line, 200)
+    before = path.read_bytes()
+    for offset in (0, 777, len(before), len(before) + 10):
+        write_again(path, offset)
+        assert path.read_bytes() == before
+    write_again(tmp_path / "none.jsonl", 0)

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from llmbatch.ledger.sent import Sent, SentLog
 
 
@@ -39,3 +43,38 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
 def test_it_is_private_to_the_user(tmp_path: Path) -> None:
     SentLog(tmp_path / "sent.log").begin(0, "then")
     assert (tmp_path / "sent.log").stat().st_mode & 0o777 == 0o600
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(cut=st.integers(0, 400), junk=st.binary(max_size=60))
+def test_cut_anywhere_it_tells_the_sends_that_are_whole(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, junk: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("sent") / "sent.log"
+    log = SentLog(path)
+    log.begin(7, "then")
+    sends = tuple(Sent(f"{n:032x}", 1, n) for n in range(4))
+    for sent in sends:
+        log.record(sent)
+    whole = path.read_bytes()[:cut]
+    path.write_bytes(whole + junk)
+    left = SentLog(path).leftovers()
+    lines = whole.count(b"\n")
+    if lines:
+        assert left is not None
+        assert left.sends[: lines - 1] == sends[: lines - 1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"null", b"[]", b"7", b'{"key": 1, "attempt": 1, "reserved_nusd": 1}', b'{"key": "a"}', b"\x00" * 40, b'{"x": 1}'],
+)
+def test_what_is_no_send_is_left_out(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "sent.log"
+    SentLog(path).begin(7, "then")
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    left = SentLog(path).leftovers()
+    assert left is not None
+    assert left.sends == ()
+    path.write_bytes(line + b"\n")
+    assert SentLog(path).leftovers() is None
