@@ -14,11 +14,15 @@ from llmbatch.caller.sdk import load_sdk
 from llmbatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+    from openai import AsyncOpenAI, Omit
+    from openai._types import RequestOptions
 
 _DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com")
-_JSON = {"Content-Type": "application/json"}
+# What the SDK tells of itself and this machine with each request: of no use to the answer, and of nine headers less to
+# build, encode and send a request takes a tenth less.
+_UNTOLD = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
+_UNTOLD_BY_REQUEST = ("Retry-Count", "Read-Timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ class Caller:
         """`on_headers` is told the headers of every answer, refusals among them."""
         self._open = partial(_open_client, endpoint, timeout_s, connections)
         self._client: AsyncOpenAI | None = None
+        self._url = ""
+        self._options: RequestOptions = {}
         self._path = "/chat/completions"
         if endpoint.api_version is not None:
             self._path = f"/deployments/{quote(model, safe='')}{self._path}"
@@ -124,12 +130,15 @@ class Caller:
         """
         if self._client is None:  # a run with nothing to send does not pay for loading the SDK
             self._client = self._open()
+            # Whole, since the SDK would put it together, and take it apart again, for each request.
+            self._url = f"{self._client.base_url}".rstrip("/") + self._path
+            self._options = {"headers": _left_out(_UNTOLD_BY_REQUEST)}
         import httpx2  # noqa: PLC0415 - loaded with the SDK by then
 
         try:
             async with asyncio.timeout(self._timeout_s):
                 response = await self._client.post(
-                    self._path, cast_to=httpx2.Response, content=body, options={"headers": _JSON}
+                    self._url, cast_to=httpx2.Response, content=body, options=self._options
                 )
             self._on_headers(response.headers)
             return decode_completion(response.content, response.headers.get("x-request-id"))
@@ -169,8 +178,14 @@ def _open_client(endpoint: Endpoint, timeout_s: float, connections: int) -> "Asy
         "max_retries": 0,
         "timeout": timeout_s,
         "http_client": http_client,
-        "default_headers": UNPACKED,
+        "default_headers": {**UNPACKED, **_left_out(_UNTOLD)},
     }
     if endpoint.api_version is not None:
         return AsyncAzureOpenAI(azure_endpoint=endpoint.base_url, api_version=endpoint.api_version, **common)
     return AsyncOpenAI(base_url=endpoint.base_url, **common)
+
+
+def _left_out(names: tuple[str, ...]) -> "dict[str, str | Omit]":
+    from openai import Omit  # noqa: PLC0415 - loaded by then
+
+    return {f"X-Stainless-{name}": Omit() for name in names}

@@ -44,22 +44,32 @@ class Guard:
 
     def __init__(self, settings: GuardSettings) -> None:
         self._settings = settings
-        self._latest: deque[LedgerLine] = deque(maxlen=_WINDOW)
+        self._latest: deque[LedgerLine] = deque()
+        self._failed = 0
+        self._useless = 0
 
     def watch(self, line: LedgerLine) -> RunStopped | None:
         """Take note of a row's outcome; gives the reason to stop, where there is one."""
         self._latest.append(line)
-        if len(self._latest) < _MINIMUM:
+        self._count(line, 1)
+        if len(self._latest) > _WINDOW:
+            self._count(self._latest.popleft(), -1)
+        rows, settings = len(self._latest), self._settings
+        if rows < _MINIMUM:
             return None
-        failed = [line for line in self._latest if line.status == FAILED]
-        if len(failed) > self._settings.stop_at_failures * len(self._latest):
-            return self._reason(failed, "failed", f"--stop-at-failures {self._settings.stop_at_failures:.0%}")
-        useless = [line for line in self._latest if _was_useless(line)]
-        if len(useless) > self._settings.stop_at_invalid * len(self._latest):
-            return self._reason(
-                useless, "gave no usable answer", f"--stop-at-invalid {self._settings.stop_at_invalid:.0%}"
-            )
+        if self._failed > settings.stop_at_failures * rows:
+            failed = [line for line in self._latest if line.status == FAILED]
+            return self._reason(failed, "failed", f"--stop-at-failures {settings.stop_at_failures:.0%}")
+        if self._useless > settings.stop_at_invalid * rows:
+            useless = [line for line in self._latest if _was_useless(line)]
+            return self._reason(useless, "gave no usable answer", f"--stop-at-invalid {settings.stop_at_invalid:.0%}")
         return None
+
+    def _count(self, line: LedgerLine, change: int) -> None:
+        if line.status == FAILED:
+            self._failed += change
+        if _was_useless(line):
+            self._useless += change
 
     def _reason(self, bad: list[LedgerLine], what: str, option: str) -> RunStopped:
         return RunStopped(
