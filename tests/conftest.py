@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("llmbatch", deadline=None)  # how long an example takes is the machine's business
+settings.load_profile("llmbatch")
 
 
 @pytest.fixture(scope="session", autouse=True)

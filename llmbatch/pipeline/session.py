@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
 _SYNC_EVERY_S = 1.0
 _SHOW_EVERY_S = 0.25
+_FIRST_LOOK_S = 0.5
 _READ_AHEAD = 64
 
 
@@ -264,8 +265,7 @@ class Session:
         try:
             with self._signals.stopping(stop):
                 batch = 1 if self._source.is_stream else _READ_AHEAD
-                if not self._source.is_stream:
-                    await asyncio.to_thread(self._tell_estimate, is_skipped, prices)
+                background.append(await self._first_look(is_skipped, prices))
                 record = self._record
                 intake = Intake(
                     self._plan.plan, self._plan.asked, record.review_below, is_skipped, earlier, record.reread
@@ -284,8 +284,15 @@ class Session:
         self._is_hurried = stop.is_hurried
         return stop.reason
 
+    async def _first_look(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> "asyncio.Task[None]":
+        """Tell the run's estimate, before the first request unless it takes long."""
+        look = asyncio.create_task(asyncio.to_thread(self._tell_estimate, is_skipped, prices))
+        await asyncio.wait({look}, timeout=_FIRST_LOOK_S)
+        return look
+
     def _tell_estimate(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
-        """Before anything is sent, and so before the ledger changes."""
+        if self._source.is_stream:
+            return  # which can be read only once
         plan, rows = self._plan, self._source.read_again(lambda _: None)
         with suppress(LLMBatchError):  # what is wrong with the input is told when its turn comes
             estimate = quick_estimate(

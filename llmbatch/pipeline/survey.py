@@ -19,7 +19,7 @@ from llmbatch.rows import Rejection, Row
 from llmbatch.task.prefix import build_document
 from llmbatch.tokens import count_tokens
 
-_AT_ONCE = 256
+_AT_ONCE = 64
 _DRAW_DIGITS = 16
 _ENOUGH_ROWS = 30
 """Answered rows from which on lengths and repeats are known and not assumed."""
