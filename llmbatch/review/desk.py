@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from llmbatch.decisions import Decision, DecisionLog, as_it_stood, decided, noted
+from llmbatch.decisions import Decision, DecisionLog, as_it_stood, decided, noted, text_digest
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.item import Item
 from llmbatch.review.queue import Queue
@@ -73,6 +73,12 @@ class Desk:
     def decision(self) -> Decision | None:
         """What stands for the present row."""
         return None if self.item is None else self._log.latest(self.item.key)
+
+    @property
+    def earlier(self) -> Decision | None:
+        """What was decided about the present text by another prompt or model, which does not hold now."""
+        found = None if self.item is None else self._log.of_text(text_digest(self.item.text))
+        return None if found is None or self.item is None or found.key == self.item.key else found
 
     @property
     def has_written(self) -> bool:

@@ -24,6 +24,8 @@ class Item:
     category: str | None
     """The model's; None where the row failed."""
     confidence: float | None
+    runner_up: str | None
+    """The next likely label, where the model tells it."""
     reasoning: str | None
     error: str | None
     """Why the row failed, in a line."""
@@ -59,6 +61,7 @@ def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any]) -> Item:
         reason=reason,
         category=None if line is None else line.category,
         confidence=None if line is None else line.confidence,
+        runner_up=None if line is None else line.runner_up,
         reasoning=None if line is None else line.reasoning,
         error=error,
         fields=fields,

@@ -15,6 +15,7 @@ from llmbatch.review.desk import Desk, Progress
 from llmbatch.review.item import LOW_CONFIDENCE
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
+from tests.e2e.program import read_rows
 
 
 class _NoClaims:
@@ -140,6 +141,18 @@ def test_rows_are_found_by_id_and_text(desk_of: OpenDesk) -> None:
     assert desk.item.id == 7
     assert desk.find("C")
     assert not desk.find("nowhere")
+
+
+def test_what_was_decided_by_another_prompt_is_remembered(run: Path, desk_of: OpenDesk) -> None:
+    desk = desk_of("ana")
+    desk.decide("legal")
+    log = run / "decisions.jsonl"
+    log.write_text(log.read_text().replace(read_rows(log)[0]["key"], "0" * 32))
+    again = desk_of("ben")
+    assert again.item is not None
+    assert (again.item.id, again.decision, again.progress.decided) == ("d", None, 0)
+    assert again.earlier is not None
+    assert (again.earlier.reviewer, again.earlier.category) == ("ana", "legal")
 
 
 def test_a_sample_tells_the_error_rate(desk_of: Callable[..., Desk]) -> None:

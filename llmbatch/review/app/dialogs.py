@@ -15,7 +15,7 @@ from llmbatch.neutral import neutral
 from llmbatch.task.model import Label
 
 HELP = """\
-Each decision is saved at once. Leave whenever you like, go on any day.
+Each decision is saved at once. Leave whenever you like.
 
 enter        the model's answer is right
 1 2 3 a b    give the label that has this key

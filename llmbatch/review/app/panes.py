@@ -18,6 +18,7 @@ _BAR = 10
 _NAME, _ID, _VALUE = 60, 40, 400
 _GAP = 3
 _MARGIN = " " * len("model  ")
+_MUTED = "$foreground 65%"
 _REASONS = {
     LOW_CONFIDENCE: ("LOW CONFIDENCE", "$text-warning"),
     FAILED: ("FAILED", "$text-error"),
@@ -34,8 +35,8 @@ def progress_line(progress: Progress, reviewer: str) -> Content:
         ("━" * full, "$text-success"),
         ("━" * (_BAR - full), "$foreground 25%"),
         f" {progress.decided:,} of {progress.total:,}",
-        (f" · {progress.skipped:,} skipped" if progress.skipped else "", "$text-muted"),
-        (f" · {neutral(reviewer, limit=20)}", "$text-muted"),
+        (f" · {progress.skipped:,} skipped" if progress.skipped else "", _MUTED),
+        (f" · {neutral(reviewer, limit=20)}", _MUTED),
     )
 
 
@@ -47,21 +48,21 @@ def why_line(item: Item, copies: int, *, review_below: float) -> Content:
         parts.insert(0, f"under {review_below:g}")
     if copies > 1:
         parts.append(f"{copies:,} rows with this text")
-    return Content.assemble((name, f"bold {style}"), ("  " + " · ".join(parts), "$text-muted"))
+    return Content.assemble((name, f"bold {style}"), ("  " + " · ".join(parts), _MUTED))
 
 
 def document(item: Item) -> Content:
     """The text, and below it the input's other fields."""
     fields = Content("\n").join(
-        Content.assemble((f"{neutral(name, limit=_NAME)}: ", "bold $text-muted"), (_value(value), "$text-muted"))
+        Content.assemble((f"{neutral(name, limit=_NAME)}: ", f"bold {_MUTED}"), (_value(value), _MUTED))
         for name, value in item.fields.items()
     )
     return Content.assemble(readable(item.text), "\n\n", fields) if item.fields else Content(readable(item.text))
 
 
-def answer(item: Item, decision: Decision | None, *, meaning: str, width: int) -> Content:
-    """The model's answer and what its label means, and what people said."""
-    return Content("\n").join(_answer_lines(item, decision, meaning, width))
+def answer(item: Item, decision: Decision | None, earlier: Decision | None, *, meaning: str, width: int) -> Content:
+    """The model's answer and what its label means; and what people said, also by an earlier prompt."""
+    return Content("\n").join([*_model_lines(item, meaning, width), *_people_lines(decision, earlier)])
 
 
 def labels(keys: Mapping[str, Label], item: Item | None, *, count: int, width: int, lines: int) -> Content:
@@ -82,7 +83,7 @@ def labels(keys: Mapping[str, Label], item: Item | None, *, count: int, width: i
     entries = [_entry(key, label, item, cell) for key, label in keys.items()]
     if len(entries) <= lines:
         room = max(width - cell, 1)
-        meanings = (Content.styled(neutral(label.description, limit=room), "$text-muted") for label in keys.values())
+        meanings = (Content.styled(neutral(label.description, limit=room), _MUTED) for label in keys.values())
         return Content("\n").join(entry + meaning for entry, meaning in zip(entries, meanings, strict=True))
     columns = max(min(width // cell, len(entries)), 1)
     rows = -(-len(entries) // columns)
@@ -147,27 +148,35 @@ def finished(desk: Desk, *, of_sample: bool) -> Content:
 
 def sample_line(rate: ErrorRate) -> Content:
     """The error rate found so far."""
-    return Content.styled(f"sample: {rate_text(rate)}", "$text-muted")
+    return Content.styled(f"sample: {rate_text(rate)}", _MUTED)
 
 
-def _answer_lines(item: Item, decision: Decision | None, meaning: str, width: int) -> Iterator[Content]:
+def _model_lines(item: Item, meaning: str, width: int) -> Iterator[Content]:
     if item.category is None:
         error = neutral(item.error or "it gave no answer", limit=_VALUE)
-        yield Content.assemble(("model  ", "$text-muted"), (error, "$text-error"))
+        yield Content.assemble(("model  ", _MUTED), (error, "$text-error"))
     else:
         name = neutral(item.category, limit=_NAME)
-        yield Content.assemble(("model  ", "$text-muted"), (name, "bold"), "  ", *_confidence(item.confidence))
+        yield Content.assemble(("model  ", _MUTED), (name, "bold"), "  ", *_confidence(item.confidence))
         if meaning:
-            yield Content.styled(f"{_MARGIN}{neutral(meaning, limit=max(width - len(_MARGIN), 1))}", "$text-muted")
+            yield Content.styled(f"{_MARGIN}{neutral(meaning, limit=max(width - len(_MARGIN), 1))}", _MUTED)
+        if item.runner_up is not None:
+            yield Content.assemble(("next   ", _MUTED), neutral(item.runner_up, limit=_NAME))
     if item.reasoning:
-        yield Content.assemble(("why    ", "$text-muted"), neutral(item.reasoning, limit=_VALUE))
+        yield Content.assemble(("why    ", _MUTED), neutral(item.reasoning, limit=_VALUE))
+
+
+def _people_lines(decision: Decision | None, earlier: Decision | None) -> Iterator[Content]:
+    if earlier is not None and earlier.is_settled:
+        said = f"{neutral(earlier.reviewer, limit=_ID)} decided {neutral(earlier.category or '', limit=_NAME)}"
+        yield Content.assemble(("before ", _MUTED), said, (", by another prompt or model", _MUTED))
     if decision is not None and decision.standings:
         style = "$text-error" if decision.is_conflict else "$text-success"
         for number, standing in enumerate(decision.standings):
             said = f"{neutral(standing.reviewer, limit=_ID)} decided {neutral(standing.category, limit=_NAME)}"
-            yield Content.assemble(("people " if number == 0 else _MARGIN, "$text-muted"), (said, f"bold {style}"))
+            yield Content.assemble(("people " if number == 0 else _MARGIN, _MUTED), (said, f"bold {style}"))
     if decision is not None and decision.note:
-        yield Content.assemble(("note   ", "$text-muted"), neutral(decision.note, limit=_VALUE))
+        yield Content.assemble(("note   ", _MUTED), neutral(decision.note, limit=_VALUE))
 
 
 def _confidence(confidence: float | None) -> Iterator[tuple[str, str]]:
