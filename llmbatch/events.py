@@ -356,6 +356,21 @@ class ExportFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ArmBegins(Event):
+    """A comparison comes to its next arm."""
+
+    name = "compare.arm"
+    arm: str
+    number: int
+    of: int
+
+    @property
+    def message(self) -> str:
+        """Which one."""
+        return f"arm {self.number} of {self.of}: {self.arm}"
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationUsed(Event):
     """The task's calibration holds for this run."""
 

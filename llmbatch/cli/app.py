@@ -12,6 +12,7 @@ from llmbatch.cli import (
     cache,
     calibrate,
     classify,
+    compare,
     estimate,
     evaluate,
     export,
@@ -39,6 +40,7 @@ app.command("estimate", epilog=ENVIRONMENT)(estimate.estimate)
 app.command("retry", epilog=ENVIRONMENT)(retry.retry)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
+app.command("compare", epilog=ENVIRONMENT)(compare.compare)
 app.add_typer(review.app, name="review")
 app.command("show")(show.show)
 app.command("report")(report.report)

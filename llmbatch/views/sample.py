@@ -51,16 +51,26 @@ class Draw:
 
     def __init__(self, sample: Sample, candidates: Iterable[Row]) -> None:
         """`candidates` is read only where the sample is a count, to find the rows that it takes."""
-        self._seed = sample.seed.to_bytes(8, "big", signed=True)
+        self._seed = sample.seed
         self._below = int(sample.share * _POINTS)
         if sample.count:
-            chosen = heapq.nsmallest(sample.count, (self._point(row) for row in candidates))
+            chosen = heapq.nsmallest(sample.count, (_point(row, self._seed) for row in candidates))
             self._below = chosen[-1] + 1 if chosen else 0
 
     def takes(self, row: Row) -> bool:
         """Whether a finished row is in the sample."""
-        return self._point(row) < self._below
+        return _point(row, self._seed) < self._below
 
-    def _point(self, row: Row) -> int:
-        name = f"{row.index}\x00{row.id!r}".encode("utf-8", "replace")
-        return int.from_bytes(hashlib.blake2b(self._seed + name, digest_size=8).digest(), "big")
+
+def drawn(candidates: Iterable[Row], count: int, seed: int) -> list[Row]:
+    """A random sample of rows, in their order: the same for the same rows and seed, and a larger one holds the smaller.
+
+    Holds `count` rows in memory, however many there are.
+    """
+    chosen = heapq.nsmallest(count, candidates, key=lambda row: _point(row, seed))
+    return sorted(chosen, key=lambda row: row.index)
+
+
+def _point(row: Row, seed: int) -> int:
+    name = f"{row.index}\x00{row.id!r}".encode("utf-8", "replace")
+    return int.from_bytes(hashlib.blake2b(seed.to_bytes(8, "big", signed=True) + name, digest_size=8).digest(), "big")

@@ -96,7 +96,7 @@ SHARES = st.floats(0, 1)
     st.lists(st.tuples(SHARES, SHARES), min_size=1, max_size=8, unique_by=lambda point: point[0]),
     st.floats(0, 5), st.floats(-5, 5), SHARES, SHARES,
 )  # fmt: skip
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_a_calibration_is_monotone_and_stays_in_bounds(
     points: list[tuple[float, float]], slope: float, intercept: float, one: float, other: float
 ) -> None:

@@ -1,0 +1,166 @@
+"""`llmbatch compare`: which model, which prompt?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmbatch import defaults
+from llmbatch.cli import gold as golden
+from llmbatch.cli import options as shared
+from llmbatch.cli import sending, watching
+from llmbatch.events import LogFormat
+from llmbatch.rows import ConfidenceKind
+
+
+def compare(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="As for classify.", show_default=False)],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            envvar="LLMBATCH_COMPARE_MODEL",
+            show_envvar=False,
+            rich_help_panel=shared.TASK,
+            help="Model to compare; say it once for each. The first is the one that others are held against.",
+            show_default=False,
+        ),
+    ] = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--prompt",
+            "-p",
+            envvar="LLMBATCH_COMPARE_PROMPT",
+            show_envvar=False,
+            rich_help_panel=shared.TASK,
+            help="Task file to compare, or a packaged task; each model is asked with each.",
+            show_default=False,
+        ),
+    ] = None,
+    rows: Annotated[
+        int,
+        typer.Option(
+            "--rows",
+            "-n",
+            min=1,
+            envvar="LLMBATCH_COMPARE_ROWS",
+            show_envvar=False,
+            rich_help_panel=shared.ROWS,
+            help="Rows drawn at random, of those that have gold where there is gold.",
+        ),
+    ] = 50,
+    seed: shared.Seed = 0,
+    gold: Annotated[
+        str | None,
+        typer.Option(
+            "--gold",
+            "-g",
+            metavar="FILE",
+            envvar="LLMBATCH_GOLD",
+            show_envvar=False,
+            rich_help_panel=golden.GOLD,
+            help="Right labels, as for evaluate: which arm is right where they differ?",
+        ),
+    ] = None,
+    gold_id_field: golden.GoldIdField = None,
+    label_field: golden.LabelField = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            envvar="LLMBATCH_COMPARE_OUT",
+            show_envvar=False,
+            rich_help_panel=shared.RESULTS,
+            help="Folder of the comparison.",
+            show_default="INPUT.compare.llmbatch",
+        ),
+    ] = None,
+    id_field: shared.IdField = None,
+    text_field: shared.TextField = None,
+    input_format: shared.InputFormat = None,
+    reasoning: shared.Reasoning = False,
+    confidence: shared.Confidence = ConfidenceKind.reported,
+    base_url: sending.BaseUrl = None,
+    api_version: sending.ApiVersion = None,
+    offline: sending.Offline = False,
+    fault: sending.Fault = None,
+    concurrency: sending.Concurrency = defaults.CONCURRENCY,
+    rpm: sending.Rpm = None,
+    tpm: sending.Tpm = None,
+    attempts: sending.Attempts = defaults.ATTEMPTS,
+    timeout: sending.Timeout = defaults.TIMEOUT_S,
+    retry_wait_min: sending.RetryWaitMin = defaults.RETRY_WAIT_MIN_S,
+    retry_wait_max: sending.RetryWaitMax = defaults.RETRY_WAIT_MAX_S,
+    max_wait: sending.MaxWait = defaults.MAX_WAIT_S,
+    deadline: sending.Deadline = None,
+    reask: sending.Reask = defaults.REASKS,
+    stop_at_failures: sending.StopAtFailures = f"{defaults.STOP_AT_FAILURES}%",
+    stop_at_invalid: sending.StopAtInvalid = f"{defaults.STOP_AT_INVALID}%",
+    grace: sending.Grace = defaults.GRACE_S,
+    price: sending.Price = None,
+    max_cost: sending.MaxCost = None,
+    daily_budget: sending.DailyBudget = None,
+    alert_at: sending.AlertAt = defaults.ALERT_AT,
+    alert_command: sending.AlertCommand = None,
+    spend_store: sending.SpendStore = None,
+    json: shared.Json = False,
+    quiet: shared.Quiet = False,
+    log_format: watching.LogFormat = LogFormat.text,
+    log_file: watching.LogFile = None,
+) -> None:
+    """Ask two or more models or prompts about the same random rows, and hold their answers side by side."""
+    from llmbatch.cli.show import print_json
+    from llmbatch.evaluate.gold import GoldOptions
+    from llmbatch.pipeline.compare import CompareOptions, compare_runs, compared_json
+    from llmbatch.pipeline.plan import ModelChoice
+    from llmbatch.readers import ReaderOptions
+    from llmbatch.screen import stdout_console
+    from llmbatch.screen.comparison import render_comparison
+    from llmbatch.telemetry.watch import WatchOptions, watch
+
+    options = CompareOptions(
+        inputs=tuple(inputs),
+        models=tuple(model or ()),
+        prompts=tuple(prompt or ()),
+        rows=rows,
+        seed=seed,
+        gold=None if gold is None else GoldOptions(gold, gold_id_field, label_field),
+        out=out,
+        choice=ModelChoice(reasoning=reasoning, confidence=confidence),
+        sending=sending.sending_options(
+            base_url=base_url,
+            api_version=api_version,
+            offline=offline,
+            faults=fault,
+            concurrency=concurrency,
+            rpm=rpm,
+            tpm=tpm,
+            attempts=attempts,
+            timeout_s=timeout,
+            retry_wait_min_s=retry_wait_min,
+            retry_wait_max_s=retry_wait_max,
+            max_wait_s=max_wait,
+            deadline=deadline,
+            reask=reask,
+            stop_at_failures=stop_at_failures,
+            stop_at_invalid=stop_at_invalid,
+            grace_s=grace,
+            price=price,
+            max_cost_usd=max_cost,
+            daily_budget_usd=daily_budget,
+            alert_at=alert_at,
+            alert_command=alert_command,
+            spend_store=spend_store,
+        ),
+        reading=ReaderOptions(id_field, shared.names(text_field) or (), input_format),
+    )
+    watching_options = WatchOptions(quiet, log_format, log_file)
+    compared = compare_runs(options, lambda: watch(watching_options))
+    if json:
+        print_json(compared_json(compared))
+    else:
+        render_comparison(compared, stdout_console())
+    raise typer.Exit(compared.exit_code)

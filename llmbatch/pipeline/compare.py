@@ -1,0 +1,282 @@
+"""Models and prompts side by side: the same random rows put to each, in a run folder of its own for each."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from llmbatch.errors import UsageError
+from llmbatch.evaluate.comparison import Arm, ArmAnswer, Comparison, compare
+from llmbatch.evaluate.gold import Gold, GoldOptions, gold_issues_told, read_gold
+from llmbatch.events import ArmBegins
+from llmbatch.files import replacing
+from llmbatch.jsonlines import dump_line
+from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.ledger.log import Ledger
+from llmbatch.money import to_nusd
+from llmbatch.observer import Observer
+from llmbatch.pipeline.evaluation import require_statistics
+from llmbatch.pipeline.folder import RunFolder, load_record
+from llmbatch.pipeline.input import RunInput
+from llmbatch.pipeline.options import RunOptions, Sending
+from llmbatch.pipeline.plan import ModelChoice
+from llmbatch.pipeline.run import classify_run, recorded_plan
+from llmbatch.readers import FieldChoice, ReaderOptions
+from llmbatch.rows import Row
+from llmbatch.summary import Summary
+from llmbatch.task.load import load_task
+from llmbatch.views import drawn
+
+_SAMPLE_READING = ReaderOptions("id", ("text",), "jsonl")
+_INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """What is compared on which rows."""
+
+    inputs: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    """Each model is asked with each prompt; empty for the task's model and the default prompt."""
+    rows: int = 50
+    seed: int = 0
+    gold: GoldOptions | None = None
+    out: Path | None = None
+    choice: ModelChoice = ModelChoice()
+    sending: Sending = field(default_factory=Sending)
+    """Its `max_cost_nusd` holds for all arms and sessions together."""
+    reading: ReaderOptions = ReaderOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What came of it."""
+
+    folder: Path
+    rows: int
+    """Of the sample."""
+    candidates: int
+    """Rows that it was drawn from: with gold, those that have a gold label."""
+    comparison: Comparison
+    differing: int
+    differences: Path
+    """The rows that differ, with every arm's answer."""
+    exit_code: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Contender:
+    name: str
+    model: str | None
+    prompt: str | None
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    rows: list[Row]
+    gold: list[str | None]
+    candidates: int
+    file: Path
+
+
+def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextManager[Observer]]) -> Compared:
+    """Put the same sample to every arm and compare what they answer. Run again, it goes on where it stood.
+
+    Args:
+        options: what to compare.
+        watch: makes the observer of one arm's run.
+
+    Raises:
+        UsageError: fewer than two arms, or the input, a task, gold or an option cannot be used.
+        FolderBusy: another process works on an arm's folder.
+    """
+    require_statistics("llmbatch compare")
+    contenders = _contenders(options)
+    gold = None if options.gold is None else read_gold(options.gold, load_task(contenders[0].prompt).task)
+    folder = RunFolder(_folder(options))
+    with folder.created():
+        sample = _drawn(options, folder, gold)
+    summaries = []
+    for number, contender in enumerate(contenders, start=1):
+        with watch() as observer:
+            observer.tell(ArmBegins(contender.name, number, len(contenders)))
+            summaries.append(classify_run(_run_options(options, contender, contenders, sample), observer))
+    arms = [_arm(contender, sample) for contender in contenders]
+    differences = folder.path / "differences.jsonl"
+    differing = _write_differences(differences, arms, sample)
+    compared = Compared(
+        folder=folder.path,
+        rows=len(sample.rows),
+        candidates=sample.candidates,
+        comparison=compare(arms, sample.gold),
+        differing=differing,
+        differences=differences,
+        exit_code=next((summary.exit_code for summary in summaries if summary.state != "finished"), 0),
+        notes=tuple(_notes(contenders, summaries, gold)),
+    )
+    with replacing(folder.path / "compare.json") as file:
+        file.write(dump_line(compared_json(compared)))
+    return compared
+
+
+def compared_json(compared: Compared) -> dict[str, Any]:
+    """The comparison as `--json` prints it; money in nano-dollars a row, as `cost_nusd`."""
+    return {**asdict(compared), "folder": str(compared.folder), "differences": str(compared.differences)}
+
+
+def _contenders(options: CompareOptions) -> list[_Contender]:
+    models: Sequence[str | None] = options.models or (None,)
+    prompts: Sequence[str | None] = options.prompts or (None,)
+    pairs = [(model, prompt) for model in dict.fromkeys(models) for prompt in dict.fromkeys(prompts)]
+    if len(pairs) < 2:  # noqa: PLR2004 - one has nothing to be compared with
+        raise UsageError("there is nothing to compare", hint="say --model or --prompt at least twice")
+    labels = {load_task(prompt).task.label_names for prompt in dict.fromkeys(prompts)}
+    if len({frozenset(names) for names in labels}) > 1:
+        raise UsageError("the prompts have different labels", hint="their answers could never be compared")
+    folder = _folder(options)
+    return [
+        _Contender(_name(model, prompt, pairs), model, prompt, folder / _hash(model, prompt)) for model, prompt in pairs
+    ]
+
+
+def _name(model: str | None, prompt: str | None, pairs: list[tuple[str | None, str | None]]) -> str:
+    """What sets an arm apart: its model, its prompt, or both."""
+    parts = []
+    if len({one for one, _ in pairs}) > 1 and model is not None:
+        parts.append(model)
+    if len({one for _, one in pairs}) > 1:
+        parts.append("default" if prompt is None else Path(prompt).stem)
+    return " ".join(parts)
+
+
+def _hash(model: str | None, prompt: str | None) -> str:
+    """An arm's folder: the same whatever the order of the arms, and no name of a user's in a path."""
+    digest = hashlib.blake2b(f"{model}\0{prompt}".encode("utf-8", "replace"), digest_size=4).hexdigest()
+    return f"arm-{digest}"
+
+
+def _folder(options: CompareOptions) -> Path:
+    if options.out is not None:
+        return options.out
+    run = RunFolder.for_inputs(options.inputs, None).path
+    return run.with_name(f"{run.stem}.compare.llmbatch")
+
+
+def _drawn(options: CompareOptions, folder: RunFolder, gold: Gold | None) -> _Sample:
+    """The sample, written down as the input of all arms."""
+    source = RunInput.first_read(options.inputs, options.reading, folder)
+    cells: set[str] = set()
+    counted = 0
+
+    def note(choice: FieldChoice) -> None:
+        if choice.delimiter is not None:
+            cells.add(choice.file)
+
+    def label(row: Row) -> str | None:
+        key = None if gold is None else gold.key_for(row.index, row.id, typed=row.place.file not in cells)
+        return None if gold is None or key is None else gold.labels[key]
+
+    def candidates() -> Iterator[Row]:
+        nonlocal counted
+        for row in source.rows(note):
+            if isinstance(row, Row) and (gold is None or label(row) is not None):
+                counted += 1
+                yield row
+
+    rows = drawn(candidates(), options.rows, options.seed)
+    if not rows:
+        missing = "no row of the input" if gold is None else f"no row of the input has a gold label in {gold.file}"
+        raise UsageError(f"{missing} can be drawn", hint="check the input, and that the gold ids are its ids")
+    path = folder.path / "sample.jsonl"
+    with replacing(path) as file:
+        for row in rows:
+            file.write(dump_line({"id": row.id, "text": row.text, "input_row": row.index}))
+    return _Sample(rows, [label(row) for row in rows], counted, path)
+
+
+def _run_options(
+    options: CompareOptions, contender: _Contender, contenders: Sequence[_Contender], sample: _Sample
+) -> RunOptions:
+    budget = options.sending.budget
+    if budget.max_cost_nusd is not None:
+        others = sum(_spent_nusd(one.folder) for one in contenders if one is not contender)
+        budget = replace(budget, max_cost_nusd=max(budget.max_cost_nusd - others, 0))
+    return RunOptions(
+        inputs=(str(sample.file),),
+        out=contender.folder,
+        task=contender.prompt,
+        choice=replace(options.choice, model=contender.model),
+        sending=replace(options.sending, budget=budget),
+        reading=_SAMPLE_READING,
+        command="the same compare command",
+    )
+
+
+def _spent_nusd(path: Path) -> int:
+    """What an arm has cost so far, and may have cost."""
+    folder = RunFolder(path)
+    totals = load_record(folder).totals if folder.run_json.exists() else None
+    usage = {} if totals is None else totals["usage"]
+    return to_nusd(usage.get("cost_usd") or 0.0) + to_nusd(usage.get("possibly_billed_usd") or 0.0)
+
+
+def _arm(contender: _Contender, sample: _Sample) -> Arm:
+    folder = RunFolder(contender.folder)
+    record = load_record(folder)
+    plan = recorded_plan(record)
+    with closing(Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread)) as ledger:
+        lines = [ledger.latest(plan.key(row.text)) for row in sample.rows]
+    answers = tuple(None if line is None else _answer(line) for line in lines)
+    return Arm(contender.name, record.model, record.task.name, answers)
+
+
+def _answer(line: LedgerLine) -> ArmAnswer:
+    retried = sum(retry.error == _INVALID for retry in line.retries)
+    invalid = retried + (line.parse == _INVALID)
+    return ArmAnswer(
+        label=None if line.status == FAILED else line.category,
+        confidence=line.confidence,
+        error=None if line.error is None else line.error.kind,
+        answers=retried + (line.parse is not None),
+        invalid=invalid,
+        cost_nusd=line.cost_nusd,
+        latency_s=line.latency_s,
+    )
+
+
+def _write_differences(path: Path, arms: Sequence[Arm], sample: _Sample) -> int:
+    """The rows on which arms differ, each with all that a person needs to judge them."""
+    differing = 0
+    with replacing(path) as file:
+        for n, row in enumerate(sample.rows):
+            answers = [arm.answers[n] for arm in arms]
+            if len({None if answer is None else answer.label for answer in answers}) == 1:
+                continue
+            differing += 1
+            said = {arm.name: _told(answer) for arm, answer in zip(arms, answers, strict=True)}
+            gold = {} if sample.gold[n] is None else {"gold": sample.gold[n]}
+            file.write(dump_line({"row": row.index, "id": row.id, **gold, "answers": said, "text": row.text}))
+    return differing
+
+
+def _told(answer: ArmAnswer | None) -> dict[str, Any]:
+    if answer is None:
+        return {"category": None, "error": "not asked"}
+    return {
+        "category": answer.label,
+        "confidence": answer.confidence,
+        **({"error": answer.error} if answer.error else {}),
+    }
+
+
+def _notes(contenders: Sequence[_Contender], summaries: Sequence[Summary], gold: Gold | None) -> Iterator[str]:
+    if gold is not None:
+        yield from gold_issues_told(gold.issues)
+    for contender, summary in zip(contenders, summaries, strict=True):
+        if summary.state != "finished":
+            yield f"{contender.name} {summary.state}: {summary.reason}; figures are of the rows that were asked"

@@ -1,0 +1,100 @@
+"""A comparison as a person reads it: the arms in a table, then what sets the others apart from the first."""
+
+from collections.abc import Iterator
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from llmbatch.evaluate.comparison import ArmFigures, Comparison, Versus
+from llmbatch.evaluate.metrics import Proportion
+from llmbatch.neutral import neutral
+from llmbatch.pipeline.compare import Compared
+from llmbatch.screen.figures import counted, dollars, duration, percent
+from llmbatch.screen.tables import columns, print_stripped, section
+
+_NAME_WIDTH = 28
+_WIDTH_FOR_INTERVALS = 100
+_SIGNIFICANT = 0.05
+
+
+def render_comparison(compared: Compared, console: Console) -> None:
+    """Print a comparison."""
+    print_stripped(console, _sections(compared, console.width))
+
+
+def _sections(compared: Compared, width: int) -> Iterator[RenderableType]:
+    comparison = compared.comparison
+    yield Text()
+    sample = f"{counted(compared.rows, 'row')} drawn from {compared.candidates:,}"
+    yield Text.assemble(("Compared", "bold green"), f"  {neutral(str(compared.folder))}", (f"  {sample}", "dim"))
+    yield section(None, _arms(comparison, with_interval=width >= _WIDTH_FOR_INTERVALS))
+    for versus in comparison.versus:
+        title = f"{neutral(versus.name, limit=40)} against {neutral(comparison.arms[0].name, limit=40)}"
+        yield section(title, *_versus(versus))
+    if compared.notes:
+        yield section("Notes", *(Text(neutral(f"{note}.", limit=600), style="yellow") for note in compared.notes))
+    differing = f"{counted(compared.differing, 'row')} with different answers  "
+    yield section(None, Text.assemble((differing, "bold"), neutral(str(compared.differences))))
+
+
+def _arms(comparison: Comparison, *, with_interval: bool) -> RenderableType:
+    with_gold = any(arm.accuracy is not None for arm in comparison.arms)
+    headings = ["accuracy", "95% interval"][: 1 + with_interval] if with_gold else []
+    table = columns(
+        "arm", *headings, "labelled", "invalid", "confidence", "per 1,000", "latency", first_width=_NAME_WIDTH
+    )
+    for arm in comparison.arms:
+        accuracy = [_share(arm.accuracy), _interval(arm.accuracy)][: len(headings)]
+        table.add_row(neutral(arm.name, limit=_NAME_WIDTH), *accuracy, *_figures(arm))
+    return table
+
+
+def _figures(arm: ArmFigures) -> Iterator[str]:
+    yield _share(arm.labelled)
+    yield _share(arm.invalid)
+    yield "-" if arm.mean_confidence is None else f"{arm.mean_confidence:.2f}"
+    yield "unknown" if arm.cost_nusd is None else dollars(arm.cost_nusd * 1000)
+    yield "-" if arm.latency_s is None else duration(arm.latency_s)
+
+
+def _versus(versus: Versus) -> Iterator[RenderableType]:
+    kappa = "" if versus.kappa is None else f", kappa {versus.kappa:.3f}"
+    agreed = f"{_share(versus.agreement)} ({_interval(versus.agreement)}){kappa}"
+    yield Text.assemble(
+        "agree on ", (agreed, "bold"), f" of {counted(versus.agreement.total, 'row')} that both labelled"
+    )
+    ratios = [
+        f"{ratio:.2f} times the {what}"
+        for ratio, what in ((versus.cost_ratio, "cost"), (versus.latency_ratio, "latency"))
+        if ratio is not None
+    ]
+    if ratios:
+        yield Text(", ".join(ratios))
+    yield from _verdict(versus)
+
+
+def _verdict(versus: Versus) -> Iterator[Text]:
+    test = versus.mcnemar
+    wanted = ", ".join(f"{rows:,} for {points} points" for points, rows in versus.rows_to_tell_by_points.items())
+    if test is None:
+        yield Text("Which is right is not known without gold.", style="yellow")
+        yield Text(f"Rows with gold that it takes to tell a difference in accuracy: {wanted}.", style="yellow")
+        return
+    alone = f"right alone: {test.other_alone_right:,}, the first {test.first_alone_right:,}"
+    yield Text(f"{alone}; p = {test.p_value:.3g} (McNemar's exact test)")
+    if test.p_value < _SIGNIFICANT:
+        better = "more" if test.other_alone_right > test.first_alone_right else "less"
+        yield Text(f"It is {better} often right: chance alone would hardly bring that about.", style="bold green")
+        return
+    seen = "" if versus.rows_to_tell is None else f"{versus.rows_to_tell:,} for the difference seen, "
+    yield Text(f"No difference is shown. Rows with gold that it would take: {seen}{wanted}.", style="yellow")
+
+
+def _share(proportion: Proportion | None) -> str:
+    return "-" if proportion is None or proportion.value is None else percent(proportion.value, 1)
+
+
+def _interval(proportion: Proportion | None) -> str:
+    if proportion is None or proportion.low is None or proportion.high is None:
+        return "-"
+    return f"{100 * proportion.low:.1f}% to {100 * proportion.high:.1f}%"
