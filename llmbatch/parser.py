@@ -60,7 +60,7 @@ class AnswerParser:
             answer: Any = self._model.model_validate(data)
         except ValidationError as error:
             raise InvalidAnswerError(_first_problem(error)) from None
-        return Answer(answer.category.value, answer.confidence, _storable(answer.reasoning), repaired=unwrapped)
+        return Answer(answer.category.value, _confidence(answer), _storable(answer.reasoning), repaired=unwrapped)
 
 
 def _answer_model(task: Task) -> type[BaseModel]:
@@ -69,9 +69,17 @@ def _answer_model(task: Task) -> type[BaseModel]:
         "AnswerModel",
         __config__=ConfigDict(extra="ignore", frozen=True),
         category=(labels, ...),
-        confidence=(float, Field(ge=0, le=1, strict=True)),
+        percent=(int | None, Field(default=None, ge=0, le=100, strict=True)),
+        confidence=(float | None, Field(default=None, ge=0, le=1, strict=True)),
         reasoning=(str | None, Field(default=None, strict=True)),
     )
+
+
+def _confidence(answer: Any) -> float:
+    """The confidence in 0..1, from the percentage that is asked for or the fraction that some models give instead."""
+    if (answer.percent is None) == (answer.confidence is None):
+        raise InvalidAnswerError("there is no confidence in it" if answer.percent is None else "two confidences in it")
+    return float(answer.confidence) if answer.percent is None else answer.percent / 100
 
 
 def _storable(reasoning: str | None) -> str | None:

@@ -160,7 +160,7 @@ def _document_limit(model: str, choice: ModelChoice, taken: int) -> DocumentLimi
 
 def _counted(prefixes: list[str], task: Task) -> tuple[list[int], int]:
     """Tokens of each prefix, and of the longest answer that the task allows."""
-    answers = [orjson.dumps({"category": name, "confidence": 0.123}).decode() for name in task.label_names]
+    answers = [orjson.dumps({"category": name, "percent": 100}).decode() for name in task.label_names]
     counts = kept_counts([*prefixes, *answers])
     return counts[: len(prefixes)], max(counts[len(prefixes) :])
 

@@ -52,7 +52,9 @@ def _miscased(answer: Answer, verdict: Verdict) -> Answer:
 
 
 def _bad_confidence(answer: Answer, verdict: Verdict) -> Answer:
-    return replace(answer, content=as_json(verdict.replaced(verdict.confidence_key or "confidence", 1.7)))
+    key = verdict.confidence_key or "confidence"
+    too_much = 170 if isinstance(verdict.fields.get(key), int) else 1.7
+    return replace(answer, content=as_json(verdict.replaced(key, too_much)))
 
 
 def _no_confidence(answer: Answer, verdict: Verdict) -> Answer:

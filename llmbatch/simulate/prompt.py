@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from llmbatch.simulate.answer import Verdict
 from llmbatch.simulate.labeller import Labeller
-from llmbatch.simulate.reading import read_labels, wants_reasoning
+from llmbatch.simulate.reading import names_key, read_labels
 from llmbatch.simulate.reply import RefusedError, error_reply
 from llmbatch.simulate.request import ChatRequest, Message
 from llmbatch.tokens import count_tokens
@@ -14,7 +14,7 @@ from llmbatch.tokens import count_tokens
 # OpenAI's cookbook, "How to count tokens with tiktoken": each message is framed, and so is the answer.
 MESSAGE_OVERHEAD, ANSWER_OVERHEAD = 4, 3
 
-_LABEL, _CONFIDENCE, _REASONING = "category", "confidence", "reasoning"
+_LABEL, _CONFIDENCE, _PERCENT, _REASONING = "category", "confidence", "percent", "reasoning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class AnswerForm:
     keys: tuple[str, ...]
     label_key: str
     confidence_key: str | None
+    in_percent: bool
+    """Whether the confidence is a whole number from 0 to 100, or a fraction."""
     labels: tuple[str, ...] | None
     """The schema's enum; None where the prompt alone says the labels."""
 
@@ -42,7 +44,7 @@ class Prompt:
         label, confidence = self.labeller.likeliest(odds)
         values: dict[str, Any] = {self.form.label_key: label}
         if self.form.confidence_key is not None:
-            values[self.form.confidence_key] = confidence
+            values[self.form.confidence_key] = round(confidence * 100) if self.form.in_percent else confidence
         reason = f"The wording of the document has most in common with what the prompt says about {label!r}."
         fields = {key: values.get(key, reason) for key in self.form.keys}
         return Verdict(fields, self.form.label_key, self.form.confidence_key, self.labeller.names, odds)
@@ -55,13 +57,16 @@ def answer_form(request: ChatRequest) -> AnswerForm:
         RefusedError: the schema has no enum to choose from, or a property that a labelling answer does not have.
     """
     if request.schema is None:
-        reasoning = (_REASONING,) if any(wants_reasoning(text) for _, text in request.leading) else ()
-        return AnswerForm((*reasoning, _LABEL, _CONFIDENCE), _LABEL, _CONFIDENCE, None)
+        prompt = "\n".join(text for _, text in request.leading)
+        reasoning = (_REASONING,) if names_key(prompt, _REASONING) else ()
+        in_percent = names_key(prompt, _PERCENT)
+        confidence_key = _PERCENT if in_percent else _CONFIDENCE
+        return AnswerForm((*reasoning, _LABEL, confidence_key), _LABEL, confidence_key, in_percent, None)
     properties = {key: _resolved(value, request.schema) for key, value in request.schema["properties"].items()}
     label_key = next((key for key in (_LABEL, *properties) if _enum(properties.get(key))), None)
     if label_key is None:
         _refuse("the answer's schema has no property with an enum of labels")
-    numbers = [key for key, value in properties.items() if key != label_key and _type(value) == "number"]
+    numbers = [key for key, value in properties.items() if key != label_key and _type(value) in ("number", "integer")]
     for key, value in properties.items():
         if key != label_key and key not in numbers[:1] and _type(value) != "string":
             _refuse(f"the answer's schema asks for {key!r}, which is neither label, confidence nor text")
@@ -69,6 +74,7 @@ def answer_form(request: ChatRequest) -> AnswerForm:
         keys=tuple(properties),
         label_key=label_key,
         confidence_key=numbers[0] if numbers else None,
+        in_percent=bool(numbers) and _type(properties[numbers[0]]) == "integer",
         labels=tuple(_enum(properties[label_key])),
     )
 

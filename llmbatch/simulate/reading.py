@@ -52,9 +52,9 @@ def unfenced(message: str) -> str:
     return message.removeprefix(_OPEN).removesuffix(_CLOSE)
 
 
-def wants_reasoning(prompt: str) -> bool:
-    """Whether a prompt asks for a rationale, where no schema says so."""
-    return '"reasoning"' in prompt
+def names_key(prompt: str, key: str) -> bool:
+    """Whether a prompt asks for a key in the answer, where no schema says so."""
+    return f'"{key}"' in prompt
 
 
 def _described(prompt: str, names: Sequence[str] | None) -> tuple[dict[str, str], str]:

@@ -54,7 +54,13 @@ def test_a_listed_alias_counts_as_its_label() -> None:
         (content(confidence="0.9"), "confidence"),
         (content(confidence=True), "confidence"),
         (content(confidence=95), "confidence"),
-        ('{"category": "fraud"}', "confidence: field required"),
+        ('{"category": "fraud"}', "no confidence"),
+        ('{"category": "fraud", "percent": 101}', "percent"),
+        ('{"category": "fraud", "percent": -1}', "percent"),
+        ('{"category": "fraud", "percent": 0.9}', "percent"),
+        ('{"category": "fraud", "percent": "90"}', "percent"),
+        ('{"category": "fraud", "percent": true}', "percent"),
+        ('{"category": "fraud", "percent": 90, "confidence": 0.1}', "two confidences"),
         ('{"category": "fraud", "confidence": NaN}', "NaN is not JSON"),
         ('{"category": "fraud", "category": "no", "confidence": 1}', "twice"),
         ('so {"category": "fraud", "category": "no", "confidence": 1}', "twice"),
@@ -96,7 +102,7 @@ def test_any_text_is_a_valid_answer_or_a_refusal(raw: str) -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["category", "confidence", "x"]), inner),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["category", "confidence", "percent", "x"]), inner),
     max_leaves=10,
 )
 
@@ -109,3 +115,8 @@ def test_any_json_is_a_valid_answer_or_a_refusal(value: Any) -> None:
         return
     assert answer.category in TASK.label_names
     assert 0 <= answer.confidence <= 1
+
+
+@pytest.mark.parametrize(("percent", "confidence"), [(0, 0.0), (1, 0.01), (57, 0.57), (100, 1.0)])
+def test_a_percentage_is_a_confidence(percent: int, confidence: float) -> None:
+    assert PARSER.parse(json.dumps({"category": "no", "percent": percent})).confidence == confidence

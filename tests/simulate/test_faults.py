@@ -200,7 +200,7 @@ def test_a_miscased_label_differs_in_case_only() -> None:
 
 
 def test_a_bad_confidence_is_out_of_range_and_another_is_missing() -> None:
-    assert json.loads(content("bad_confidence"))["confidence"] == 1.7
+    assert json.loads(content("bad_confidence"))["percent"] == 170
     assert json.loads(content("no_confidence")) == {"category": "technical"}
 
 

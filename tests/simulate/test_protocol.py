@@ -36,7 +36,7 @@ def test_an_answer_is_a_label_of_the_schema_with_a_confidence() -> None:
     answer = json.loads(completion.choices[0].message.content or "")
     assert list(answer) == list(SCHEMA["properties"])
     assert answer["category"] == "business"
-    assert 0.3 < answer["confidence"] <= 0.99
+    assert 30 < answer["percent"] <= 99
 
 
 def test_a_completion_has_every_key_that_openai_sends() -> None:
@@ -107,7 +107,7 @@ def test_reasoning_stands_where_the_schema_has_it() -> None:
     form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     completion = on_endpoint(lambda endpoint: endpoint.ask(response_format=form))
     answer = json.loads(completion.choices[0].message.content or "")
-    assert list(answer) == ["reasoning", "category", "confidence"]
+    assert list(answer) == ["reasoning", "category", "percent"]
     assert "technical" in answer["reasoning"]
 
 
@@ -117,7 +117,7 @@ def test_reasoning_is_given_where_only_the_prompt_asks_for_it() -> None:
         {"role": "user", "content": DOCUMENTS[0]},
     ]
     completion = on_endpoint(lambda endpoint: endpoint.ask(messages=messages, response_format=None))
-    assert list(json.loads(completion.choices[0].message.content or "")) == ["reasoning", "category", "confidence"]
+    assert list(json.loads(completion.choices[0].message.content or "")) == ["reasoning", "category", "percent"]
 
 
 def test_another_prompt_with_another_label_key_works_by_its_schema() -> None:
