@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from llmbatch.profiles import AUTOMATIC_CACHING, PromptCaching, profile_of
 from llmbatch.simulate.answer import Answer, as_json
 from llmbatch.simulate.answer_faults import ANSWER_FAULTS
 from llmbatch.simulate.draw import question_digest, struck, uniform
@@ -20,8 +21,8 @@ from llmbatch.simulate.error_faults import ERROR_FAULTS, rate_limited, too_large
 from llmbatch.simulate.fault import Fault
 from llmbatch.simulate.likelihood import answer_logprobs
 from llmbatch.simulate.limits import Exceeded, Limits, as_duration
-from llmbatch.simulate.prompt import ANSWER_OVERHEAD, MESSAGE_OVERHEAD, answer_form, read_prompt
-from llmbatch.simulate.prompt_cache import CacheUse, PromptCache
+from llmbatch.simulate.prompt import Prompt, answer_form, read_prompt
+from llmbatch.simulate.prompt_cache import ANSWER_OVERHEAD, CacheUse, PromptCache, PromptDigest
 from llmbatch.simulate.reading import unfenced
 from llmbatch.simulate.reply import Delivery, RefusedError, Reply
 from llmbatch.simulate.request import ChatRequest, read_request
@@ -111,8 +112,11 @@ class Chat:
         return self._clock() - self._began
 
     def _complete(self, request: ChatRequest, number: int) -> Outcome:
-        prompt = self._read_prompt(request.leading, answer_form(request))
-        prompt_tokens = prompt.tokens + MESSAGE_OVERHEAD + count_tokens(request.last[1]) + ANSWER_OVERHEAD
+        caching = profile_of(request.model).caching or AUTOMATIC_CACHING
+        marked = tuple(mark for mark in request.breakpoints if mark.message < len(request.leading))
+        prompt = self._read_prompt(request.leading, marked, answer_form(request), caching)
+        rendered = _rendered(request, prompt, caching)
+        prompt_tokens = rendered.tokens + ANSWER_OVERHEAD
         headers = self._pass_limits(request, prompt_tokens)
         document = unfenced(request.last[1])
         question = question_digest(request.model, document)
@@ -131,8 +135,9 @@ class Chat:
             if (answer_fault := ANSWER_FAULTS.get(fault.kind)) is not None:
                 answer = answer_fault(answer, verdict)
         answer, answer_tokens = _within(answer, request.max_tokens)
-        cache_use = self._cache.look_up((request.model, prompt), prompt.tokens)
-        self._count(prompt_tokens, cache_use.cached_tokens, answer_tokens)
+        owner = (request.model, request.cache_key, prompt.form)
+        cache_use = self._cache.look_up(owner, rendered.marks, caching)
+        self._count(prompt_tokens, cache_use, answer_tokens)
         logprobs = None if request.top_logprobs is None else answer_logprobs(answer, verdict, request.top_logprobs)
         body = self._completion(answer, logprobs, _usage(prompt_tokens, answer_tokens, cache_use))
         return Outcome(Reply(200, body, headers), delivery, cache_use)
@@ -171,9 +176,10 @@ class Chat:
                 return Delivery(delivery.manner, delivery.wait_s + latency_s, delivery.spread_s)
         return Delivery(wait_s=latency_s) if latency_s else _AT_ONCE
 
-    def _count(self, prompt_tokens: int, cached_tokens: int, completion_tokens: int) -> None:
+    def _count(self, prompt_tokens: int, cache_use: CacheUse, completion_tokens: int) -> None:
         self.stats.prompt_tokens += prompt_tokens
-        self.stats.cached_tokens += cached_tokens
+        self.stats.cached_tokens += cache_use.cached_tokens
+        self.stats.cache_write_tokens += cache_use.write_tokens
         self.stats.completion_tokens += completion_tokens
 
     def _completion(self, answer: Answer, logprobs: dict[str, Any] | None, usage: dict[str, Any]) -> bytes:
@@ -193,6 +199,15 @@ class Chat:
             "system_fingerprint": "fp_offline",
         }
         return orjson.dumps(completion | {"usage": usage} if answer.with_usage else completion)
+
+
+def _rendered(request: ChatRequest, prompt: Prompt, caching: PromptCaching) -> PromptDigest:
+    """The whole prompt, as the model sees it."""
+    last, (role, text) = len(request.leading), request.last
+    rendered = prompt.digest.with_last(role, text, (m.characters for m in request.breakpoints if m.message == last))
+    if caching.breakpoints and request.marks_last:
+        rendered.mark()
+    return rendered
 
 
 def _limit_reply(model: str, exceeded: Exceeded) -> Reply:

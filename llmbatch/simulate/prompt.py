@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from llmbatch.profiles import PromptCaching
 from llmbatch.simulate.answer import Verdict
 from llmbatch.simulate.labeller import Labeller
+from llmbatch.simulate.prompt_cache import PromptDigest
 from llmbatch.simulate.reading import names_key, read_labels
 from llmbatch.simulate.reply import RefusedError, error_reply
-from llmbatch.simulate.request import ChatRequest, Message
-from llmbatch.tokens import count_tokens
-
-# OpenAI's cookbook, "How to count tokens with tiktoken": each message is framed, and so is the answer.
-MESSAGE_OVERHEAD, ANSWER_OVERHEAD = 4, 3
+from llmbatch.simulate.request import Breakpoint, ChatRequest, Message
 
 _LABEL, _CONFIDENCE, _PERCENT, _REASONING = "category", "confidence", "percent", "reasoning"
 
@@ -32,9 +30,9 @@ class AnswerForm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompt:
-    """A request's leading messages and answer form. Compared by identity: the same prompt is the same object."""
+    """A request's leading messages and answer form, worked out."""
 
-    tokens: int
+    digest: PromptDigest
     form: AnswerForm
     labeller: Labeller
 
@@ -79,20 +77,24 @@ def answer_form(request: ChatRequest) -> AnswerForm:
     )
 
 
-def read_prompt(leading: tuple[Message, ...], form: AnswerForm) -> Prompt:
+def read_prompt(
+    leading: tuple[Message, ...], breakpoints: tuple[Breakpoint, ...], form: AnswerForm, caching: PromptCaching
+) -> Prompt:
     """Work out a prompt. Costs milliseconds, and tens of them with hundreds of examples.
 
     Raises:
         RefusedError: neither the schema nor the prompt names labels.
     """
-    tokens = sum(MESSAGE_OVERHEAD + count_tokens(text) for _, text in leading)
+    digest = PromptDigest(caching)
+    for number, (role, text) in enumerate(leading):
+        digest.add(role, text, (mark.characters for mark in breakpoints if mark.message == number))
     labels = read_labels("\n".join(text for _, text in leading), form.labels)
     if not labels:
         _refuse(
             "there is neither an enum in response_format.json_schema nor a '# Labels' section with lines as "
             "'- name: description' in the messages before the last one"
         )
-    return Prompt(tokens, form, Labeller(labels))
+    return Prompt(digest, form, Labeller(labels))
 
 
 def _resolved(value: Any, schema: Mapping[str, Any]) -> Any:

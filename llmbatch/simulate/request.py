@@ -1,16 +1,25 @@
 """From a body to a request, or the 400 that OpenAI would answer."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import orjson
 
+from llmbatch.profiles import profile_of
 from llmbatch.simulate.reply import RefusedError, error_reply
 
 Message = tuple[str, str]
 """A role and a text."""
+
+
+class Breakpoint(NamedTuple):
+    """A place in a request: after so many characters of a message, messages counted from 0."""
+
+    message: int
+    characters: int
+
 
 # Reasoning models, by the name after a router's prefix (openai/...).
 _REASONING = re.compile(r"o[134]|gpt-[56]")
@@ -33,6 +42,12 @@ class ChatRequest:
     azure: bool
     top_logprobs: int | None = None
     """How many likeliest tokens to tell for each of the answer's; None tells no log-probabilities at all."""
+    breakpoints: tuple[Breakpoint, ...] = ()
+    """Where the request marks the end of a stable beginning."""
+    marks_last: bool = True
+    """Whether the end of the last message counts as a breakpoint too."""
+    cache_key: str | None = None
+    """`prompt_cache_key`."""
 
 
 def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) -> ChatRequest:
@@ -58,6 +73,7 @@ def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) 
     messages = _messages(body.get("messages"))
     _check_answer_form(body)
     _check_refused(body, refuse)
+    breakpoints, marks_last = _breakpoints(body, model, refuse)
     max_tokens = _max_tokens(body)
     if _REASONING.match(model.rsplit("/", 1)[-1].lower()):
         _check_reasoning_model(body)
@@ -69,6 +85,9 @@ def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) 
         max_tokens=max_tokens,
         azure=deployment is not None,
         top_logprobs=_top_logprobs(body),
+        breakpoints=breakpoints,
+        marks_last=marks_last,
+        cache_key=_cache_key(body),
     )
 
 
@@ -120,6 +139,39 @@ def _check_refused(body: Mapping[str, Any], refuse: frozenset[str]) -> None:
     for name in sorted(refuse & body.keys()):
         message = f"Unsupported parameter: '{name}' is not supported with this model."
         _refuse(message, name, "unsupported_parameter")
+
+
+def _breakpoints(body: Mapping[str, Any], model: str, refuse: frozenset[str]) -> tuple[tuple[Breakpoint, ...], bool]:
+    """Where the prompt's beginning may be kept, and whether also at the end of its last message."""
+    options = body.get("prompt_cache_options")
+    mode = options.get("mode", "implicit") if isinstance(options, dict) else "implicit"
+    if mode not in ("implicit", "explicit"):
+        message = f"Invalid value: {mode!r}. Supported values are: 'implicit' and 'explicit'."
+        _refuse(message, "prompt_cache_options.mode", "invalid_value")
+    found = tuple(_marked_places(body["messages"]))
+    caching = profile_of(model).caching
+    if "prompt_cache_breakpoint" in refuse or (caching is not None and not caching.breakpoints):
+        for name, given in (("prompt_cache_options", options), ("prompt_cache_breakpoint", found)):
+            if given:
+                message = f"Unsupported parameter: '{name}' is not supported with this model."
+                _refuse(message, name, "unsupported_parameter")
+    return found, mode == "implicit"
+
+
+def _marked_places(messages: list[dict[str, Any]]) -> Iterator[Breakpoint]:
+    for number, message in enumerate(messages):
+        parts, characters = message["content"], 0
+        for part in parts if isinstance(parts, list) else ():
+            characters += len(part["text"])
+            if part.get("prompt_cache_breakpoint"):
+                yield Breakpoint(number, characters)
+
+
+def _cache_key(body: Mapping[str, Any]) -> str | None:
+    key = body.get("prompt_cache_key")
+    if key is not None and not isinstance(key, str):
+        _refuse("Invalid type for 'prompt_cache_key': expected a string.", "prompt_cache_key", "invalid_type")
+    return key
 
 
 def _max_tokens(body: Mapping[str, Any]) -> int | None:

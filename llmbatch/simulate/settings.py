@@ -26,5 +26,5 @@ class SimulatorSettings:
     """The only models (or Azure deployments) that exist; None serves every name."""
     refuse: frozenset[str] = frozenset()
     """Parameters that are answered with 400, and `json_schema` or `json_object` as a response format's type."""
-    cache_ttl_s: float = 300.0
-    """Seconds for which a prompt's prefix stays cached after its last use."""
+    cache_ttl_s: float | None = None
+    """Seconds for which a prompt's beginning stays cached after its last use; None for as long as the model's does."""

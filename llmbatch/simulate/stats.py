@@ -26,6 +26,7 @@ class Stats:
     """Injected faults by kind."""
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     completion_tokens: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
@@ -60,6 +61,7 @@ class Stats:
             "faults": dict(sorted(self.faults.items())),
             "prompt_tokens": self.prompt_tokens,
             "cached_tokens": self.cached_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
             "completion_tokens": self.completion_tokens,
             "in_flight": self.in_flight,
             "most_in_flight": self.most_in_flight,

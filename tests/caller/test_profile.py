@@ -1,9 +1,20 @@
 """Each model is asked in its own way, and an endpoint that refuses a parameter is asked in another."""
 
+import importlib
+import inspect
+import re
+from pathlib import Path
+from typing import get_args, get_type_hints
+
 import pytest
+from genai_prices.data_snapshot import get_snapshot
+from openai.types.chat import ChatCompletionContentPartTextParam
+from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming, PromptCacheOptions
+from openai.types.shared import ChatModel
 
 from llmbatch.caller.shape import RequestShape, adapted, initial_shape
-from llmbatch.profiles import OutputMode
+from llmbatch.prices import find_price
+from llmbatch.profiles import OutputMode, profile_of
 
 
 @pytest.mark.parametrize(
@@ -51,11 +62,13 @@ def test_structured_output_falls_back_step_by_step() -> None:
         ("max_tokens", "Use 'max_completion_tokens' instead.", {"limit_parameter": "max_completion_tokens"}),
         ("", "unsupported: temperature", {"temperature": None}),
         ("prompt_cache_key", "", {"cache_key": False}),
+        ("prompt_cache_options", "", {"cache_breakpoint": False}),
+        ("messages[0].content[0].prompt_cache_breakpoint", "Extra inputs", {"cache_breakpoint": False}),
         ("reasoning_effort", "", {"reasoning_effort": "minimal"}),
     ],
 )
 def test_a_refused_parameter_has_its_fallback(parameter: str, message: str, changed: dict[str, object]) -> None:
-    shape = adapted(RequestShape(reasoning_effort="none", cache_key=True), parameter, message)
+    shape = adapted(RequestShape(reasoning_effort="none", cache_key=True, cache_breakpoint=True), parameter, message)
     assert shape is not None
     assert {name: getattr(shape, name) for name in changed} == changed
 
@@ -89,3 +102,35 @@ def test_log_probabilities_that_are_refused_are_done_without() -> None:
     shape = initial_shape("llama-3.3-70b", answer_tokens=30, logprobs=True)
     message = "logprobs is not supported"
     assert adapted(shape, "", message) == initial_shape("llama-3.3-70b", answer_tokens=30)
+
+
+def current_models() -> list[str]:
+    """What the SDK and the price library list and nobody has announced to retire, but for models of other tasks."""
+    retired = re.findall(r'"([^"]+)"', chat_model_file().partition("Deprecated values")[2])
+    current = [
+        m for m in get_args(ChatModel) if m not in retired and not re.search("audio|search|pro|codex|gpt-[34]", m)
+    ]
+    return [model for model in current if find_price(model) is not None]
+
+
+def chat_model_file() -> str:
+    return Path(inspect.getfile(importlib.import_module("openai.types.shared.chat_model"))).read_text()
+
+
+@pytest.mark.parametrize("model", current_models())
+def test_each_current_model_of_the_sdk_has_a_profile_with_its_window(model: str) -> None:
+    profile = profile_of(model)
+    _, listed = get_snapshot().find_provider_model(model, None, "openai", None)
+    assert profile.context_window == listed.context_window
+    assert profile.caching is not None
+    price = find_price(model)
+    assert price is not None
+    rates = price.tiers[0][1]
+    assert (rates.cache_write > rates.input) == profile.caching.breakpoints, "who charges for writing takes marks"
+
+
+def test_the_parameters_of_prompt_caching_are_the_sdks() -> None:
+    parameters = get_type_hints(CompletionCreateParamsNonStreaming)
+    assert {"prompt_cache_key", "prompt_cache_options", "max_completion_tokens", "reasoning_effort"} <= set(parameters)
+    assert "prompt_cache_breakpoint" in get_type_hints(ChatCompletionContentPartTextParam)
+    assert "gpt-5.6" in inspect.getsource(inspect.getmodule(PromptCacheOptions) or PromptCacheOptions)

@@ -45,3 +45,18 @@ def test_an_output_limit_is_always_set_under_one_name() -> None:
     body = request_body(QUESTION, SHAPE, "x")
     assert body["max_completion_tokens"] == 30
     assert "max_tokens" not in body
+
+
+def test_a_prefixs_end_is_marked_where_the_model_takes_marks_and_nothing_else_is_kept() -> None:
+    body = orjson.loads(RequestEncoder(QUESTION).encode("x", initial_shape("gpt-6-luna", answer_tokens=30)))
+    breakpoint_ = {"mode": "explicit"}
+    part = {"type": "text", "text": QUESTION.prefix, "prompt_cache_breakpoint": breakpoint_}
+    assert body["messages"][0] == {"role": "system", "content": [part]}
+    assert body["prompt_cache_options"] == {"mode": "explicit"}
+    assert body["prompt_cache_key"] == QUESTION.cache_key
+
+
+def test_an_older_model_gets_its_prefix_as_plain_text() -> None:
+    body = orjson.loads(RequestEncoder(QUESTION).encode("x", initial_shape("gpt-4o-mini", answer_tokens=30)))
+    assert body["messages"][0] == {"role": "system", "content": QUESTION.prefix}
+    assert "prompt_cache_options" not in body
