@@ -115,6 +115,49 @@ class RunEstimated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PriceUnknown(Event):
+    """Nobody published a price for this model at this endpoint, and the user gave none."""
+
+    name = "price.unknown"
+    level = Level.WARNING
+    model: str
+
+    @property
+    def message(self) -> str:
+        """What that means, and what to do."""
+        return f"the price of {self.model} is not known, so costs are shown as unknown: --price gives it"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceNone(Event):
+    """The endpoint is a server of the user's own."""
+
+    name = "price.none"
+    endpoint: str
+
+    @property
+    def message(self) -> str:
+        """What is taken for granted, and how to say otherwise."""
+        return f"{self.endpoint} is a server of your own, whose answers are taken as free: --price says otherwise"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRetires(Event):
+    """The model's maker has announced to shut it down."""
+
+    name = "model.retires"
+    level = Level.WARNING
+    model: str
+    on: str
+    """The date, ISO 8601."""
+
+    @property
+    def message(self) -> str:
+        """When, and what to do."""
+        return f"OpenAI has announced to shut down {self.model} on {self.on}: choose another model in time (--model)"
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerSalvaged(Event):
     """Damaged lines were moved out of the ledger, as `--salvage` asked."""
 

@@ -92,6 +92,12 @@ class Summary:
     prompt: str
     """The prompt's fingerprint."""
     prefix_tokens: int
+    cached_prefix_tokens: int = 0
+    """Of them, those that the provider's cache should serve from the second row on."""
+    pool_examples: int = 0
+    """How many examples of the task's pool are in the prefix."""
+    prefix_why: str = ""
+    """What was decided about the prefix, and why, in one line."""
     rows: RowCounts = RowCounts()
     labels: Mapping[str, int] = field(default_factory=dict)
     """Rows by label (ok and review), in the task's order, labels without rows included."""
@@ -130,6 +136,11 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "task": summary.task,
         "prompt": summary.prompt,
         "prefix_tokens": summary.prefix_tokens,
+        "prefix": {
+            "cached_tokens": summary.cached_prefix_tokens,
+            "pool_examples": summary.pool_examples,
+            "why": summary.prefix_why,
+        },
         "rows": asdict(rows),
         "labels": dict(summary.labels),
         "usage": {

@@ -3,6 +3,8 @@
 import shlex
 from dataclasses import dataclass, replace
 
+from llmbatch.economy.cached_share import far_from_plan
+from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import ExitCode, Interrupted, LLMBatchError
 from llmbatch.pipeline.folder import RunFolder, RunRecord
 from llmbatch.pipeline.options import Tolerance
@@ -20,6 +22,8 @@ class Ending:
     elapsed_s: float
     max_failed: Tolerance
     command: str
+    prefix: PrefixPlan
+    """Of the prompt that was asked with."""
 
 
 def summarise(
@@ -53,6 +57,9 @@ def summarise(
         task=record.task.name,
         prompt=record.prompt,
         prefix_tokens=record.prefix_tokens,
+        cached_prefix_tokens=record.prefix.cached_tokens if record.prefix else 0,
+        pool_examples=record.prefix.pool_examples if record.prefix else 0,
+        prefix_why=record.prefix.why if record.prefix else "",
         rows=counts.rows,
         labels={name: counts.labels.get(name, 0) for name in record.task.label_names},
         spent=spent,
@@ -121,6 +128,10 @@ def _notes(record: RunRecord, counts: ViewCounts, spent: Spent, ending: Ending |
         notes.append(
             f"The price of {record.model} is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million."
         )
+    if ending is not None:
+        expenses = ending.tally.expenses
+        if (remark := far_from_plan(ending.prefix, expenses.usage, expenses.billed_rows)) is not None:
+            notes.append(remark)
     others = [name for name in counts.answered_by if name != record.model and not name.startswith(f"{record.model}-")]
     if others:
         notes.append(f"Some answers came from another model than asked for: {', '.join(sorted(others))}.")

@@ -36,6 +36,7 @@ from llmbatch.pipeline.engine import ROWS_PER_SLOT
 from llmbatch.pipeline.estimate import quick_estimate
 from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import PossiblyBilled, RunFolder, RunRecord, now_text
+from llmbatch.pipeline.forewarning import forewarnings
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.intake import Intake, skips
 from llmbatch.pipeline.offline import offline_endpoint
@@ -231,6 +232,8 @@ class Session:
                 f"{limits[0]} cannot hold: the price of {model} is not known",
                 hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
             )
+        for event in forewarnings(model, prices.price(model), endpoint.base_url):
+            self._observer.tell(event)
         earlier = await self._earlier_answers()
         is_skipped = skips(ledger, self._plan.wanted(ledger))
         parts = assemble(
@@ -395,6 +398,7 @@ class Session:
             elapsed_s=time.perf_counter() - self._began,
             max_failed=self._plan.max_failed,
             command=self._plan.command,
+            prefix=self._plan.asked.prefix,
         )
         summary = summarise(self._folder, self._record, counts, self._expenses, ending)
         try:

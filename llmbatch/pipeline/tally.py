@@ -23,6 +23,8 @@ class Expenses:
         self.possibly_billed_nusd = 0
         self.possibly_billed_requests = 0
         self.saved_nusd = 0
+        self.billed_rows = 0
+        """Rows with at least one answer whose tokens were counted."""
 
     @property
     def cost_nusd(self) -> int | None:
@@ -37,6 +39,7 @@ class Expenses:
         self.possibly_billed_requests += line.possibly_billed_attempts
         self.saved_nusd += line.saved_nusd
         self.usage += line.usage
+        self.billed_rows += line.usage.input_tokens > 0
         if line.cost_nusd is None:
             self.unpriced_rows += 1
         else:
@@ -54,6 +57,7 @@ class Expenses:
         self.possibly_billed_requests += other.possibly_billed_requests
         self.saved_nusd += other.saved_nusd
         self.usage += other.usage
+        self.billed_rows += other.billed_rows
         self.priced_nusd += other.priced_nusd
         self.unpriced_rows += other.unpriced_rows
         self.retries += other.retries

@@ -113,7 +113,10 @@ def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "saved", f"{dollars(spent.saved_nusd)} by answers that were there already"
     if spent.requests:
         yield "tokens", _tokens(spent)
-    yield "model", f"{neutral(summary.model)}, task {neutral(summary.task)}, prefix of {summary.prefix_tokens:,} tokens"
+    size = "" if summary.prefix_why else f", prefix of {summary.prefix_tokens:,} tokens"
+    yield "model", f"{neutral(summary.model)}, task {neutral(summary.task)}{size}"
+    if summary.prefix_why:
+        yield "prompt", neutral(summary.prefix_why)
     if summary.flags:
         yield "flagged", _counted(summary.flags)
     if summary.retries:
