@@ -249,11 +249,19 @@ def test_totals_are_the_sums_of_the_ledgers_lines(llmbatch: Program, endpoint: S
     assert usage["cost_usd"] == pytest.approx(sum(line["cost_usd"] for line in lines), abs=1e-9)
 
 
-def test_an_unknown_price_is_told_and_never_zero(llmbatch: Program, endpoint: StartEndpoint) -> None:
-    done = classify(llmbatch, endpoint().url, "--model", "my-own-model", count=2)
+def test_an_unknown_price_is_told_and_never_zero(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(2))
+    done = llmbatch("classify", "docs.jsonl", "--offline", "--model", "my-own-model", "--json")
     assert (done.code, done.json["usage"]["cost_usd"]) == (0, None)
     assert "price" in " ".join(done.json["notes"])
-    assert "unknown" in done.err
+    assert done.err.count("is not known, so costs are shown as unknown") == 1
+
+
+def test_a_server_of_ones_own_is_taken_as_free_and_that_is_told(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    url = endpoint().url
+    done = classify(llmbatch, url, "--model", "my-own-model", count=2)
+    assert (done.code, done.json["usage"]["cost_usd"]) == (0, 0.0)
+    assert f"{url} is a server of your own, whose answers are taken as free" in done.err
 
 
 def test_a_run_whose_answers_are_of_no_use_stops_itself(llmbatch: Program, endpoint: StartEndpoint) -> None:
