@@ -19,3 +19,5 @@ STOP_AT_FAILURES = 50
 """Percent of the latest rows."""
 STOP_AT_INVALID = 20
 """Percent of the latest rows."""
+CANARY_SHARE = 10
+"""Percent of the rows."""

@@ -58,8 +58,17 @@ class RunStopped(LLMBatchError):  # noqa: N818 - a stop is what happened, not a 
 
     exit_code = ExitCode.GUARD
 
-    def __init__(self, message: str, *, hint: str | None = None, exit_code: ExitCode | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        exit_code: ExitCode | None = None,
+        concerns_model: bool = False,
+    ) -> None:
+        """`concerns_model`: another model or prompt on the same endpoint need not fail so."""
         super().__init__(message, hint=hint)
+        self.concerns_model = concerns_model
         if exit_code is not None:
             self.exit_code = exit_code
 

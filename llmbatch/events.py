@@ -278,6 +278,33 @@ class OutageOver(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryDropped(Event):
+    """The canary is worse than the control: it gets no more rows."""
+
+    name = "canary.dropped"
+    level = Level.WARNING
+    reason: str
+
+    @property
+    def message(self) -> str:
+        """Why."""
+        return f"the canary is dropped: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryExpanded(Event):
+    """The canary holds: it gets more rows."""
+
+    name = "canary.expanded"
+    share: float
+
+    @property
+    def message(self) -> str:
+        """How many."""
+        return f"the canary holds: it gets {self.share:.0%} of the rows from now on"
+
+
+@dataclass(frozen=True, slots=True)
 class SignalReceived(Event):
     """SIGINT or SIGTERM: the run ends in order."""
 

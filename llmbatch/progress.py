@@ -7,6 +7,17 @@ from llmbatch.money import to_usd
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryProgress:
+    """How a canary stands: rows of each arm, and how many of them failed or gave no usable answer at first."""
+
+    rows: int
+    bad: int
+    control_rows: int
+    control_bad: int
+    dropped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """The run at one instant. `total` is None while the input is still being counted."""
 
@@ -32,6 +43,7 @@ class Progress:
     cached_input_tokens: int = 0
     cost_nusd: int | None = 0
     """Nano-dollars spent in this session; None where the price is unknown."""
+    canary: CanaryProgress | None = None
     elapsed_s: float = 0.0
 
 

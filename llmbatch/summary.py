@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from llmbatch.drift.profile import Profile
+from llmbatch.drift.shifts import Shift
 from llmbatch.money import to_usd
 
 
@@ -74,6 +76,58 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryReport:
+    """A canary beside the run's own prompt and model. `share` (0..1) is what it gets by now."""
+
+    prompt: str
+    model: str
+    share: float
+    dropped: str | None
+    """Why it gets no more rows; None while it is on trial."""
+    control: Profile
+    canary: Profile
+    shifts: tuple[Shift, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationReport:
+    """Doubtful rows that were asked again of a stronger model, and how many of them need no person now."""
+
+    model: str
+    rows: int
+    settled: int
+    cost_nusd: int | None
+    saved_nusd: int | None
+    """Against asking that model about every row; None where a price is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """A run beside an earlier one."""
+
+    against: str
+    rows_before: int
+    rows: int
+    shifts: tuple[Shift, ...]
+    fails: bool = False
+    """Whether a significant shift makes the exit code 3."""
+
+    @property
+    def significant(self) -> tuple[Shift, ...]:
+        """The figures that have shifted by more than chance and more than a trifle."""
+        return tuple(shift for shift in self.shifts if shift.is_significant)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReport:
+    """What was done beside asking the run's own plan."""
+
+    canary: CanaryReport | None = None
+    escalation: EscalationReport | None = None
+    drift: DriftReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """One run folder at the end of a session."""
 
@@ -111,6 +165,7 @@ class Summary:
     """Rows by what is particular about them: `truncated`, `surrogates_replaced`, `usage_missing`."""
     parse: Mapping[str, int] = field(default_factory=dict)
     """Answers by how they could be read: `clean`, `repaired`, and the kinds that could not."""
+    trial: TrialReport = TrialReport()
     files: Mapping[str, str] = field(default_factory=dict)
     """The views by name: results, review, failed, sample, ledger."""
     notes: tuple[str, ...] = ()
@@ -173,9 +228,67 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "failures": dict(summary.failures),
         "flags": dict(summary.flags),
         "parse": dict(summary.parse),
+        **trial_json(summary.trial),
         "files": dict(summary.files),
         "notes": list(summary.notes),
         "next_commands": list(summary.next_commands),
+    }
+
+
+def trial_json(trial: TrialReport) -> dict[str, Any]:
+    """What was done beside the run's own plan, as JSON data; what was not done is left out."""
+    data: dict[str, Any] = {}
+    if trial.canary is not None:
+        data["canary"] = canary_json(trial.canary)
+    if (escalation := trial.escalation) is not None:
+        data["escalation"] = {
+            "model": escalation.model,
+            "rows": escalation.rows,
+            "settled": escalation.settled,
+            "cost_usd": _usd(escalation.cost_nusd),
+            "saved_usd": _usd(escalation.saved_nusd),
+        }
+    if trial.drift is not None:
+        data["drift"] = drift_json(trial.drift)
+    return data
+
+
+def canary_json(report: CanaryReport) -> dict[str, Any]:
+    """A canary's report as JSON data."""
+    return {
+        "prompt": report.prompt,
+        "model": report.model,
+        "share": report.share,
+        "dropped": report.dropped,
+        "arms": {"control": profile_json(report.control), "canary": profile_json(report.canary)},
+        "shifts": [asdict(shift) for shift in report.shifts],
+    }
+
+
+def drift_json(report: DriftReport) -> dict[str, Any]:
+    """What has shifted since an earlier run, as JSON data."""
+    return {
+        "against": report.against,
+        "rows_before": report.rows_before,
+        "rows": report.rows,
+        "shifts": [asdict(shift) for shift in report.shifts],
+        "significant": [shift.figure for shift in report.significant],
+    }
+
+
+def profile_json(profile: Profile) -> dict[str, Any]:
+    """A profile as JSON data: means a row, costs in US dollars."""
+    return {
+        "rows": profile.rows,
+        "failed": profile.failed,
+        "useless": profile.useless,
+        "labels": dict(profile.labels),
+        "confidence": round(profile.confidence.value, 4),
+        "tokens": round(profile.tokens.value, 1),
+        "latency_s": round(profile.latency_s.value, 3),
+        "cost_usd": _usd(profile.cost_nusd),
+        "models": sorted(profile.models),
+        "fingerprints": sorted(profile.fingerprints),
     }
 
 

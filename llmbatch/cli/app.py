@@ -11,6 +11,7 @@ import llmbatch
 from llmbatch.cli import (
     cache,
     calibrate,
+    canary,
     classify,
     compare,
     estimate,
@@ -47,6 +48,7 @@ app.command("report")(report.report)
 app.command("spend")(spend.spend)
 app.command("export")(export.export)
 app.add_typer(prompt.app, name="prompt")
+app.add_typer(canary.app, name="canary")
 app.add_typer(cache.app, name="cache")
 app.command("simulate")(simulate.simulate)
 

@@ -5,7 +5,7 @@ import sys
 
 from llmbatch import defaults
 from llmbatch.cli import options as shared
-from llmbatch.cli import sending, watching
+from llmbatch.cli import sending, trial, watching
 from llmbatch.economy.prefix_plan import PrefixPolicy
 from llmbatch.events import LogFormat
 from llmbatch.rows import ConfidenceKind
@@ -58,6 +58,13 @@ def classify(
     reuse_store: shared.ReuseStore = None,
     reuse_limit: shared.ReuseLimit = defaults.REUSE_LIMIT_MB,
     reuse_max_age: shared.ReuseMaxAge = None,
+    canary_prompt: trial.CanaryPrompt = None,
+    canary_model: trial.CanaryModel = None,
+    canary_share: trial.CanaryShare = f"{defaults.CANARY_SHARE}%",
+    canary_expand: trial.CanaryExpand = False,
+    escalate_to: trial.EscalateTo = None,
+    baseline: trial.Baseline = None,
+    fail_on_drift: trial.FailOnDrift = False,
     daily_budget: sending.DailyBudget = None,
     alert_at: sending.AlertAt = defaults.ALERT_AT,
     alert_command: sending.AlertCommand = None,
@@ -128,6 +135,10 @@ def classify(
         sample=parse_sample(sample, seed),
         max_failed=parse_tolerance(max_failed),
         reuse=shared.reuse_options(reuse, reuse_store, reuse_limit, reuse_max_age),
+        canary=trial.canary_options(canary_prompt, canary_model, canary_share, expand=canary_expand),
+        escalate_to=escalate_to,
+        baseline=baseline,
+        fail_on_drift=fail_on_drift,
         salvage=salvage,
         calibration=calibration,
         command=shlex.join(["llmbatch", *sys.argv[1:]]),

@@ -26,6 +26,16 @@ def show(
             help="Cost and tokens in groups, instead: by label, model, prompt, or any field of the input.",
         ),
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against",
+            metavar="OLDRUN",
+            envvar="LLMBATCH_AGAINST",
+            show_envvar=False,
+            help="An earlier run's folder: tell what has shifted since.",
+        ),
+    ] = None,
     json: shared.Json = False,
 ) -> None:
     """Summarise a run folder as it stands, also while a run is under way."""
@@ -36,7 +46,7 @@ def show(
     from llmbatch.screen import render_summary, stdout_console
     from llmbatch.summary import summary_json
 
-    summary = show_run(run)
+    summary = show_run(run, against=against)
     if json:
         print_json(summary_json(summary))
     else:

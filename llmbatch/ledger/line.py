@@ -13,6 +13,8 @@ from llmbatch.prices import Usage
 from llmbatch.rows import RowId
 
 OK, REVIEW, FAILED = "ok", "review", "failed"
+CONTROL, CANARY, ESCALATION = "control", "canary", "escalation"
+"""Arms: the run's own prompt and model, those on trial, and the stronger model that doubtful rows are asked of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,10 @@ class LedgerLine:
     runner_up: str | None = None
     """The next likely label, where log-probabilities tell it."""
     reasoning: str | None = None
-    arm: str = "control"
+    arm: str = CONTROL
     response_model: str | None = None
+    system_fingerprint: str | None = None
+    """The provider's own mark of what answered."""
     request_id: str | None = None
     finish_reason: str | None = None
     attempts: int = 0
@@ -103,6 +107,7 @@ class LedgerLine:
             "prompt": self.prompt,
             "model": self.model,
             "response_model": self.response_model,
+            "system_fingerprint": self.system_fingerprint,
             "request_id": self.request_id,
             "finish_reason": self.finish_reason,
             "attempts": self.attempts,

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 from llmbatch.caller.completion import Completion
@@ -41,17 +42,20 @@ class Asker:
         consequences: Consequences,
         retry_budget: RetryBudget,
         stop: Stop,
+        halt: Callable[[LLMBatchError], None],
         policy: RetryPolicy,
         review_below: float,
         redact: Redactor,
         random: Random,
     ) -> None:
+        """`halt` is told what all rows of this plan would fail with."""
         self._plan = plan
         self._scorer = scorer
         self._sender = sender
         self._consequences = consequences
         self._retry_budget = retry_budget
         self._stop = stop
+        self._halt = halt
         self._policy = policy
         self._review_below = review_below
         self._redact = redact
@@ -69,7 +73,7 @@ class Asker:
     async def ask(self, row: Row, key: str) -> LedgerLine | None:
         """What became of the row, or None where it stays undone: the run stopped before the row cost anything.
 
-        A failure that all rows would share sets the run's stop. A row that has cost something by then ends as a
+        A failure that all rows would share halts this arm. A row that has cost something by then ends as a
         failed one, so that its cost is kept.
         """
         job = Job(row, key)
@@ -82,7 +86,7 @@ class Asker:
         except GivenUpError:
             return self._given_up(job)
         except LLMBatchError as reason:
-            self._stop.set(reason)
+            self._halt(reason)
             return self._given_up(job)
         except asyncio.CancelledError:
             if not self._stop.is_set:

@@ -4,15 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from llmbatch.calibration import Calibration
 from llmbatch.caller.client import Caller, Endpoint
+from llmbatch.errors import LLMBatchError, RunStopped
 from llmbatch.events import Event
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.adaptation import Adaptation
+from llmbatch.pipeline.arms import Arms
 from llmbatch.pipeline.asker import Asker
 from llmbatch.pipeline.bill import Biller
 from llmbatch.pipeline.budget import Budget
+from llmbatch.pipeline.canary import Canary
 from llmbatch.pipeline.concurrency import Concurrency
 from llmbatch.pipeline.consequences import Consequences
 from llmbatch.pipeline.engine import Engine, EngineSettings
@@ -27,6 +31,7 @@ from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
+from llmbatch.pipeline.trial import Trial, TrialPlan
 from llmbatch.prices import PriceBook
 from llmbatch.redact import Redactor
 
@@ -49,12 +54,12 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """The parts that a session needs to hold: it runs the engine, shows the others, closes the caller."""
+    """The parts that a session needs to hold: it runs the engine, shows the others, closes the callers."""
 
     engine: Engine
-    asker: Asker
-    pace: Pace
-    caller: Caller
+    arms: Arms
+    paces: tuple[Pace, ...]
+    callers: tuple[Caller, ...]
 
 
 def assemble(
@@ -63,9 +68,11 @@ def assemble(
     sending: Sending,
     around: Surroundings,
     *,
-    scorer: Scorer,
+    calibrations: tuple[Calibration, ...],
     review_below: float,
     strict: bool,
+    trial: Trial,
+    beside: TrialPlan,
 ) -> Assembly:
     """The engine of one session, ready to run.
 
@@ -74,55 +81,130 @@ def assemble(
         endpoint: of whom.
         sending: how.
         around: the session's own parts.
-        scorer: gives answers their confidence.
+        calibrations: of the answers' confidence, by prompt and model.
         review_below: confidence (0..1) under which a row goes to people.
         strict: end at the first row that cannot be read.
+        trial: watches over what is on trial.
+        beside: what is asked beside the plan.
     """
-    stop, random, clock = around.stop, around.random, around.clock
-    concurrency = Concurrency(sending.concurrency)
-    outage = Outage(stop, longest_s=sending.policy.max_wait_s, random=random, clock=clock, tell=around.tell)
-    pace = Pace(concurrency, Rates(sending.limits), outage, stop, clock=clock)
-    caller = Caller(
-        endpoint,
-        model=plan.question.model,
-        timeout_s=sending.timeout_s,
-        connections=concurrency.most,
-        on_headers=pace.learn,
-    )
-    redact = Redactor((endpoint.api_key,))
-    adaptation = Adaptation(plan.shape, redact=redact, tell=around.tell)
-    retry_budget = RetryBudget(stop, clock=clock)
-    sender = Sender(
-        plan=plan,
-        caller=caller,
-        pace=pace,
-        adaptation=adaptation,
-        retry_budget=retry_budget,
-        budget=around.budget,
-        sent=around.sent,
-        biller=Biller(plan, around.prices),
-        stop=stop,
-        clock=clock,
-    )
-    asker = Asker(
-        plan=plan,
-        scorer=scorer,
-        sender=sender,
-        consequences=Consequences(pace, adaptation, sending.policy, redact),
-        retry_budget=retry_budget,
-        stop=stop,
-        policy=sending.policy,
-        review_below=review_below,
-        redact=redact,
-        random=random,
-    )
+    lines = _Lines(endpoint, sending, around)
+    builder = _ArmBuilder(lines, endpoint, sending, around, calibrations, review_below)
+    stop, canary = around.stop, trial.canary
+    control = builder.asker(plan, halt=stop.set)
+    on_trial = None
+    if canary is not None and beside.canary is not None:
+        on_trial = (canary, builder.asker(beside.canary, halt=_dropping(canary, stop)))
+    escalation = None if beside.escalation is None else builder.asker(beside.escalation, halt=stop.set)
+    arms = Arms(around.ledger, control, canary=on_trial, escalation=escalation, review_below=review_below)
     engine = Engine(
-        asker=asker,
+        arms=arms,
         ledger=around.ledger,
         stop=stop,
         tally=around.tally,
         guard=Guard(sending.guard),
         on_row=around.on_row,
-        settings=EngineSettings(concurrency.most, strict=strict, grace_s=sending.grace_s),
+        settings=EngineSettings(lines.of(plan).most_in_flight, strict=strict, grace_s=sending.grace_s),
     )
-    return Assembly(engine, asker, pace, caller)
+    return Assembly(engine, arms, lines.paces, lines.callers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The way to one model: its limits are its own, so its pace is."""
+
+    pace: Pace
+    caller: Caller
+    retry_budget: RetryBudget
+    most_in_flight: int
+
+
+class _Lines:
+    """One for each model: arms that ask the same model share its limits."""
+
+    def __init__(self, endpoint: Endpoint, sending: Sending, around: Surroundings) -> None:
+        self._endpoint = endpoint
+        self._sending = sending
+        self._around = around
+        self._open: dict[str, _Line] = {}
+
+    @property
+    def paces(self) -> tuple[Pace, ...]:
+        return tuple(line.pace for line in self._open.values())
+
+    @property
+    def callers(self) -> tuple[Caller, ...]:
+        return tuple(line.caller for line in self._open.values())
+
+    def of(self, plan: Plan) -> _Line:
+        model = plan.question.model
+        if model not in self._open:
+            self._open[model] = self._opened(model)
+        return self._open[model]
+
+    def _opened(self, model: str) -> _Line:
+        sending, around = self._sending, self._around
+        stop, clock = around.stop, around.clock
+        concurrency = Concurrency(sending.concurrency)
+        longest_s = sending.policy.max_wait_s
+        outage = Outage(stop, longest_s=longest_s, random=around.random, clock=clock, tell=around.tell)
+        pace = Pace(concurrency, Rates(sending.limits), outage, stop, clock=clock)
+        caller = Caller(
+            self._endpoint,
+            model=model,
+            timeout_s=sending.timeout_s,
+            connections=concurrency.most,
+            on_headers=pace.learn,
+        )
+        return _Line(pace, caller, RetryBudget(stop, clock=clock), concurrency.most)
+
+
+@dataclass(frozen=True, slots=True)
+class _ArmBuilder:
+    lines: _Lines
+    endpoint: Endpoint
+    sending: Sending
+    around: Surroundings
+    calibrations: tuple[Calibration, ...]
+    review_below: float
+
+    def asker(self, plan: Plan, *, halt: Callable[[LLMBatchError], None]) -> Asker:
+        line, around, policy = self.lines.of(plan), self.around, self.sending.policy
+        redact = Redactor((self.endpoint.api_key,))
+        adaptation = Adaptation(plan.shape, redact=redact, tell=around.tell)
+        sender = Sender(
+            plan=plan,
+            caller=line.caller,
+            pace=line.pace,
+            adaptation=adaptation,
+            retry_budget=line.retry_budget,
+            budget=around.budget,
+            sent=around.sent,
+            biller=Biller(plan, around.prices),
+            stop=around.stop,
+            clock=around.clock,
+        )
+        return Asker(
+            plan=plan,
+            scorer=Scorer(plan, self.calibrations),
+            sender=sender,
+            consequences=Consequences(line.pace, adaptation, policy, redact),
+            retry_budget=line.retry_budget,
+            stop=around.stop,
+            halt=halt,
+            policy=policy,
+            review_below=self.review_below,
+            redact=redact,
+            random=around.random,
+        )
+
+
+def _dropping(canary: Canary, stop: Stop) -> Callable[[LLMBatchError], None]:
+    """What only the canary's model or prompt meets ends the canary; what all would meet ends the run."""
+
+    def halt(reason: LLMBatchError) -> None:
+        if type(reason) is RunStopped and reason.concerns_model:
+            canary.drop(reason.message)
+        else:
+            stop.set(reason)
+
+    return halt

@@ -96,6 +96,7 @@ class Consequences:
             f"{why}{failure.kind}{status}: {self._redact(failure.message)}",
             hint=_HINTS.get(failure.kind),
             exit_code=failure.exit_code,
+            concerns_model=failure.kind in _OF_THE_MODEL,
         )
 
     def _halt_until(self, wait_s: float) -> NoReturn:
@@ -107,6 +108,7 @@ class Consequences:
         )
 
 
+_OF_THE_MODEL = frozenset({"model_not_found", "bad_parameter", "bad_request"})
 _HINTS = {
     "quota": "top up the account or raise its limit, then run the same command again: finished rows are kept",
     "credentials": "check OPENAI_API_KEY (and the project's permissions), then run the same command again",

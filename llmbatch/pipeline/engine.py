@@ -8,13 +8,12 @@ from llmbatch import defaults
 from llmbatch.errors import LLMBatchError, UsageError
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
-from llmbatch.pipeline.asker import Asker
+from llmbatch.pipeline.arms import Arms, without_cost
 from llmbatch.pipeline.guard import Guard
 from llmbatch.pipeline.intake import Document, Item, Skipped
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
-from llmbatch.prices import Usage
-from llmbatch.rows import Rejection, Row
+from llmbatch.rows import Rejection
 
 ROWS_PER_SLOT = 4
 """Rows under way for each that may be in flight: the others wait for a retry. With more of them, reading pauses."""
@@ -42,7 +41,7 @@ class Engine:
     def __init__(
         self,
         *,
-        asker: Asker,
+        arms: Arms,
         ledger: Ledger,
         stop: Stop,
         tally: SessionTally,
@@ -50,7 +49,7 @@ class Engine:
         on_row: Callable[[LedgerLine], None],
         settings: EngineSettings,
     ) -> None:
-        self._asker = asker
+        self._arms = arms
         self._ledger = ledger
         self._began_at = ledger.size
         self._stop = stop
@@ -97,10 +96,11 @@ class Engine:
                 self._reuse(item, self._ledger.latest(key))
             elif item.outcome is not None:
                 self._append(item.outcome)
+                self._tally.settle(item.outcome)
             else:
                 await self._room.acquire()
                 task = self._start(item)
-                if not self._asker.labelled and probes < _PROBES:
+                if not self._arms.labelled and probes < _PROBES:
                     probes += 1
                     await asyncio.wait({task})
 
@@ -121,11 +121,12 @@ class Engine:
     async def _work(self, document: Document) -> None:
         line: LedgerLine | None = None
         try:
-            line = await self._asker.ask(document.row, document.key)
-            if line is not None:
+            async for line in self._arms.ask(document.row, document.key):
                 self._append(line)
                 if not self._stop.is_set and (reason := self._guard.watch(line)) is not None:
                     self._stop.set(reason)
+            if line is not None:
+                self._tally.settle(line)
         except Exception as error:  # noqa: BLE001 - a task's error must not vanish with it
             self._stop.set(error)
         finally:
@@ -140,7 +141,9 @@ class Engine:
         if line is None or self._stop.is_set:
             return
         try:
-            self._append(_reused(line, document.row))
+            reused = replace(without_cost(line), row=document.row.index, id=document.row.id, flags=document.row.flags)
+            self._append(reused)
+            self._tally.settle(reused)
         except LLMBatchError as error:
             self._stop.set(error)
 
@@ -178,22 +181,3 @@ class Engine:
                 await asyncio.wait({*self._tasks, waiting}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
-
-
-def _reused(line: LedgerLine, row: Row) -> LedgerLine:
-    return replace(
-        line,
-        row=row.index,
-        id=row.id,
-        source="reused",
-        saved_nusd=line.saved_nusd if line.source == "reused" else line.cost_nusd or 0,
-        attempts=0,
-        retries=(),
-        usage=Usage(),
-        cost_nusd=0,
-        possibly_billed_nusd=0,
-        possibly_billed_attempts=0,
-        latency_s=0.0,
-        flags=row.flags,
-        answer=None,
-    )

@@ -103,6 +103,19 @@ def new_run_id() -> str:
     return secrets.token_hex(8)
 
 
+class CanaryRecord(BaseModel):
+    """A prompt or model that is or was on trial in this run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Task
+    task_source: str
+    prompt: str
+    model: str
+    share: float
+    """Of the rows (0..1), at its start."""
+
+
 class RunRecord(BaseModel):
     """`run.json`: what it takes to go on with a run, and how it stands."""
 
@@ -136,6 +149,8 @@ class RunRecord(BaseModel):
     sample: Sample = Sample()
     calibrations: tuple[Calibration, ...] = ()
     """Of the confidences, as the task's calibration file had them when the run last began."""
+    canary: CanaryRecord | None = None
+    escalate_to: str | None = None
     possibly_billed: dict[str, PossiblyBilled] = {}
     """By the killed session's start."""
     limits: RateLimits = RateLimits()

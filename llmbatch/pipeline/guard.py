@@ -4,13 +4,13 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from llmbatch import defaults
+from llmbatch.drift.profile import USELESS, was_useless
 from llmbatch.errors import RunStopped, UsageError
-from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.ledger.line import CANARY, FAILED, LedgerLine
 
 _WINDOW = 200
 _MINIMUM = 50
 """Rows before a share says anything: among fewer, a bad patch is no trend."""
-_USELESS = frozenset({"invalid", "empty", "truncated", "unusable"})
 _MOST_ERRORS = 3
 _LONGEST_EXAMPLE = 120
 
@@ -49,7 +49,9 @@ class Guard:
         self._useless = 0
 
     def watch(self, line: LedgerLine) -> RunStopped | None:
-        """Take note of a row's outcome; gives the reason to stop, where there is one."""
+        """Take note of a row's outcome; gives the reason to stop, where there is one. A canary is watched elsewhere."""
+        if line.arm == CANARY:
+            return None
         self._latest.append(line)
         self._count(line, 1)
         if len(self._latest) > _WINDOW:
@@ -61,14 +63,14 @@ class Guard:
             failed = [line for line in self._latest if line.status == FAILED]
             return self._reason(failed, "failed", f"--stop-at-failures {settings.stop_at_failures:.0%}")
         if self._useless > settings.stop_at_invalid * rows:
-            useless = [line for line in self._latest if _was_useless(line)]
+            useless = [line for line in self._latest if was_useless(line)]
             return self._reason(useless, "gave no usable answer", f"--stop-at-invalid {settings.stop_at_invalid:.0%}")
         return None
 
     def _count(self, line: LedgerLine, change: int) -> None:
         if line.status == FAILED:
             self._failed += change
-        if _was_useless(line):
+        if was_useless(line):
             self._useless += change
 
     def _reason(self, bad: list[LedgerLine], what: str, option: str) -> RunStopped:
@@ -78,16 +80,12 @@ class Guard:
         )
 
 
-def _was_useless(line: LedgerLine) -> bool:
-    return line.parse in _USELESS or any(retry.error in _USELESS for retry in line.retries)
-
-
 def _commonest(lines: list[LedgerLine]) -> str:
     """The three commonest errors, each with how often and an example."""
     examples: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for line in lines:
-        kind = line.error.kind if line.error else next(r.error for r in line.retries if r.error in _USELESS)
+        kind = line.error.kind if line.error else next(r.error for r in line.retries if r.error in USELESS)
         counts[kind] += 1
         if line.error is not None:
             examples.setdefault(kind, f"row {line.row}: {line.error.message[:_LONGEST_EXAMPLE]}")

@@ -108,6 +108,16 @@ class Reuse:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryOptions:
+    """A prompt and/or a model on trial. `share` is 0..1 of the rows; `expand` gives it more while it holds."""
+
+    task: str | None
+    model: str | None
+    share: float = defaults.CANARY_SHARE / 100
+    expand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """A run from its first byte to its last. None leaves a choice to the task file or the default."""
 
@@ -124,6 +134,12 @@ class RunOptions:
     max_failed: Tolerance = Tolerance()
     reuse: Reuse | None = None
     """None asks every row that this run has not asked."""
+    canary: CanaryOptions | None = None
+    escalate_to: str | None = None
+    """The stronger model that rows for review are asked of first."""
+    baseline: Path | None = None
+    """An earlier run's folder to compare with."""
+    fail_on_drift: bool = False
     salvage: bool = False
     calibration: str | None = None
     """Calibration file, or `none`; None takes the task's own where there is one."""

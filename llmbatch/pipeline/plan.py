@@ -10,6 +10,7 @@ from llmbatch import defaults
 from llmbatch.caller.request import Question
 from llmbatch.caller.shape import RequestShape, initial_shape
 from llmbatch.economy.prefix_plan import PrefixPlan, PrefixPolicy, PrefixTerms, plan_prefix
+from llmbatch.ledger.line import CONTROL
 from llmbatch.pipeline.limit import DocumentLimit
 from llmbatch.prices import Price
 from llmbatch.profiles import profile_of
@@ -65,6 +66,8 @@ class Plan:
     offline: bool
     choice: ModelChoice
     limit: DocumentLimit = DocumentLimit()
+    arm: str = CONTROL
+    """For what its rows are asked: as the run itself, on trial, or once more."""
 
     @property
     def prefix_tokens(self) -> int:

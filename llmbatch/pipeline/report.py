@@ -9,7 +9,7 @@ from llmbatch.errors import ExitCode, Interrupted, LLMBatchError
 from llmbatch.pipeline.folder import RunFolder, RunRecord
 from llmbatch.pipeline.options import Tolerance
 from llmbatch.pipeline.tally import Expenses, SessionTally
-from llmbatch.summary import RowCounts, Session, Spent, Summary
+from llmbatch.summary import RowCounts, Session, Spent, Summary, TrialReport
 from llmbatch.views import ViewCounts
 
 
@@ -24,6 +24,7 @@ class Ending:
     command: str
     prefix: PrefixPlan
     """Of the prompt that was asked with."""
+    trial: TrialReport = TrialReport()
 
 
 def summarise(
@@ -68,6 +69,7 @@ def summarise(
         failures=dict(counts.failures),
         flags=dict(counts.flags),
         parse=dict(expenses.parse.most_common()),
+        trial=TrialReport() if ending is None else ending.trial,
         files={name: str(path) for name, path in counts.files.items()} | {"ledger": str(folder.ledger)},
         notes=tuple(_notes(record, counts, spent, ending, has_views=has_views)),
         next_commands=tuple(_next_commands(folder, counts.rows, ending, has_views=has_views)),
@@ -85,6 +87,8 @@ def _exit_code(rows: RowCounts, ending: Ending) -> int:
         return int(ending.reason.exit_code)
     unlabelled = rows.failed + rows.rejected
     if rows.undone or not ending.max_failed.allows(unlabelled, rows.total):
+        return int(ExitCode.ROWS_FAILED)
+    if (drift := ending.trial.drift) is not None and drift.fails and drift.significant:
         return int(ExitCode.ROWS_FAILED)
     return int(ExitCode.OK)
 

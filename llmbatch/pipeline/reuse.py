@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from threading import Lock
 
 from llmbatch.events import Event, ReuseUnavailable
-from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.ledger.line import CONTROL, FAILED, LedgerLine
 from llmbatch.pipeline.options import Reuse
 from llmbatch.reuse import AnswerStore, KeptAnswer, StoreUnusableError, default_store
 
@@ -50,8 +50,9 @@ class EarlierAnswers:
         return {scoped[key]: answer for key, answer in found.items()}
 
     def note(self, line: LedgerLine) -> None:
-        """A row has its outcome: what a model answered is kept with the next group."""
-        if line.source != "reused" and line.status != FAILED and self._store is not None:
+        """A row has its outcome: what the run's own model answered is kept with the next group."""
+        is_own = line.arm == CONTROL and line.source != "reused"
+        if is_own and line.status != FAILED and self._store is not None:
             self._new[self._scoped(line.key)] = _kept(line, self._run_id)
 
     async def flush(self) -> None:

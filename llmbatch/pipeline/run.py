@@ -17,6 +17,7 @@ from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.lock import is_locked, locked
 from llmbatch.ledger.log import Ledger
 from llmbatch.observer import Observer
+from llmbatch.pipeline.baseline import run_profile
 from llmbatch.pipeline.calibrations import confidence_for
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, new_run_id, now_text
 from llmbatch.pipeline.input import RunInput
@@ -26,6 +27,8 @@ from llmbatch.pipeline.planning import plan_run
 from llmbatch.pipeline.report import summarise
 from llmbatch.pipeline.session import Session, SessionPlan
 from llmbatch.pipeline.tally import Expenses
+from llmbatch.pipeline.trial import Baseline, TrialPlan, recalled_trial
+from llmbatch.pipeline.trial_plan import canary_record, is_doubtful, plan_trial
 from llmbatch.rows import Rejection
 from llmbatch.summary import RowCounts, Summary
 from llmbatch.task.load import LoadedTask, load_task
@@ -47,14 +50,25 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
     standing = load_record(folder) if folder.run_json.exists() else None
     plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
     confidence = confidence_for(plan, options.task, options.calibration)
+    trial = plan_trial(loaded, options, plan)
+    review_below = _review_below(plan, options)
     with folder.created(), locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
+
+        def wanted(ledger: Ledger) -> Callable[[str], bool]:
+            escalates = trial.escalation is not None
+            return lambda key: (
+                not decisions.settles(key)
+                and (not ledger.is_done(key) or (escalates and is_doubtful(ledger.latest(key), review_below)))
+            )
+
         session_plan = SessionPlan(
-            record=_new_record(source, plan, options, endpoint, standing, confidence.calibrations),
+            record=_new_record(source, plan, options, endpoint, standing, confidence.calibrations, trial),
             plan=plan,
             asked=plan,
             endpoint=endpoint,
             sending=options.sending,
-            wanted=lambda ledger: lambda key: not ledger.is_done(key) and not decisions.settles(key),
+            wanted=wanted,
+            trial=trial,
             strict=options.strict,
             reuse=options.reuse,
             max_failed=options.max_failed,
@@ -132,6 +146,7 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -
 def show_run(
     path: Path,
     *,
+    against: Path | None = None,
     on_line: Callable[[LedgerLine], None] | None = None,
     on_outcome: Callable[[Outcome | Rejection], None] | None = None,
 ) -> Summary:
@@ -141,6 +156,7 @@ def show_run(
 
     Args:
         path: the folder.
+        against: an earlier run's folder, to tell what has shifted since.
         on_line: given each line of the ledger, for who wants more than the summary.
         on_outcome: given each row of the input, where it stands.
 
@@ -152,9 +168,11 @@ def show_run(
     if record.state == "running" and not is_locked(folder.path):
         record = record.model_copy(update={"state": "killed"})
     expenses = Expenses()
+    trial = recalled_trial(record, None if against is None else Baseline(against, run_profile(against)))
 
     def count(_: int, line: LedgerLine) -> None:
         expenses.add(line)
+        trial.watch(line)
         if on_line is not None:
             on_line(line)
 
@@ -175,14 +193,23 @@ def show_run(
     except UsageError as error:
         if record.totals is None:
             raise
-        note = f"As the last session counted: {error.message}."
-        return replace(summarise(folder, record, _counted_last(record.totals), expenses), notes=(note,))
-    return summarise(folder, record, counts, expenses)
+        summary = summarise(folder, record, _counted_last(record.totals), expenses)
+        summary = replace(summary, notes=(f"As the last session counted: {error.message}.",))
+    else:
+        summary = summarise(folder, record, counts, expenses)
+    return replace(summary, trial=trial.report())
 
 
 def _counted_last(totals: Mapping[str, Any]) -> ViewCounts:
     labels, failures, answered_by = totals["labels"], totals["failures"], totals["answered_by"]
     return ViewCounts(RowCounts(**totals["rows"]), labels, failures, answered_by, {}, totals["flags"])
+
+
+def _review_below(plan: Plan, options: RunOptions) -> float:
+    for wish in (options.review_below, plan.task.model.review_below):
+        if wish is not None:
+            return wish
+    return defaults.REVIEW_BELOW
 
 
 def _new_record(
@@ -192,9 +219,9 @@ def _new_record(
     endpoint: Endpoint | None,
     standing: RunRecord | None,
     calibrations: tuple[Calibration, ...],
+    trial: TrialPlan,
 ) -> RunRecord:
     """The record of this run; what a folder that stands knows of killed sessions is kept."""
-    review_below = options.review_below if options.review_below is not None else plan.task.model.review_below
     return RunRecord(
         run_id=standing.run_id if standing else new_run_id(),
         created_at=standing.created_at if standing else now_text(),
@@ -211,7 +238,9 @@ def _new_record(
         model=plan.question.model,
         prefix_tokens=plan.prefix_tokens,
         prefix=plan.prefix,
-        review_below=defaults.REVIEW_BELOW if review_below is None else review_below,
+        review_below=_review_below(plan, options),
+        canary=canary_record(trial, standing),
+        escalate_to=options.escalate_to or (standing.escalate_to if standing else None),
         keep=options.keep,
         sample=options.sample,
         calibrations=calibrations,

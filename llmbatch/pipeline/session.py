@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from llmbatch.caller.client import Endpoint
 from llmbatch.caller.sdk import load_sdk
 from llmbatch.decisions import DecisionLog
+from llmbatch.drift.profile import Asked
 from llmbatch.errors import ComeBackLater, Interrupted, LLMBatchError, StorageFailed, UsageError
 from llmbatch.events import (
     Event,
@@ -43,11 +44,11 @@ from llmbatch.pipeline.offline import offline_endpoint
 from llmbatch.pipeline.options import Reuse, Sending, Tolerance
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.report import Ending, summarise
-from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.signals import Signals
 from llmbatch.pipeline.spending import Spending
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import Expenses, SessionTally
+from llmbatch.pipeline.trial import TrialPlan, begin_trial
 from llmbatch.prices import PriceBook
 from llmbatch.progress import Progress
 from llmbatch.readers import FieldChoice
@@ -78,6 +79,7 @@ class SessionPlan:
     """Given the ledger, tells which keys are to be asked."""
     command: str
     """The command that goes on."""
+    trial: TrialPlan = TrialPlan()
     strict: bool = False
     reuse: Reuse | None = None
     max_failed: Tolerance = Tolerance()
@@ -95,6 +97,12 @@ class Session:
         self._plan = plan
         self._observer = observer
         self._record = plan.record
+        self._trial = begin_trial(
+            plan.trial,
+            Asked(plan.record.prompt, plan.record.model),
+            review_below=plan.record.review_below,
+            tell=observer.tell,
+        )
         self._expenses = Expenses()
         self._tally = SessionTally()
         self._sent = SentLog(folder.sent_log)
@@ -193,6 +201,7 @@ class Session:
 
         def note(offset: int, line: LedgerLine) -> None:
             self._expenses.add(line)
+            self._trial.watch(line)
             if left is not None and offset >= left.ledger_offset:
                 settled.add(line.key)
 
@@ -248,13 +257,15 @@ class Session:
                 prices=prices,
                 budget=self._spending.budget(self._spent_before(), stop),
                 tell=self._observer.tell,
-                on_row=self._observer.row if earlier is None else partial(self._note_row, earlier),
+                on_row=partial(self._note_row, earlier),
                 random=Random(),  # noqa: S311 - jitter, not secrets
                 clock=time.monotonic,
             ),
-            scorer=Scorer(self._plan.asked, self._record.calibrations),
+            calibrations=self._record.calibrations,
             review_below=self._record.review_below,
             strict=self._plan.strict,
+            trial=self._trial,
+            beside=self._plan.trial,
         )
         background = [
             asyncio.create_task(self._sync(ledger, stop)),
@@ -279,8 +290,9 @@ class Session:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
-            self._record = self._record.updated(limits=parts.pace.limits)
-            await parts.caller.close()
+            self._record = self._record.updated(limits=parts.paces[0].limits)
+            for caller in parts.callers:
+                await caller.close()
             if earlier is not None:
                 await earlier.close()
             self._show_once(parts)
@@ -318,9 +330,11 @@ class Session:
             earlier_answers, self._plan.reuse, endpoint=record.endpoint, run_id=record.run_id, tell=tell
         )
 
-    def _note_row(self, earlier: "EarlierAnswers", line: LedgerLine) -> None:
+    def _note_row(self, earlier: "EarlierAnswers | None", line: LedgerLine) -> None:
+        self._trial.watch(line)
         self._observer.row(line)
-        earlier.note(line)
+        if earlier is not None:
+            earlier.note(line)
 
     async def _sync(self, ledger: Ledger, stop: Stop) -> None:
         """Bring finished rows to the disk in groups, off the loop."""
@@ -361,15 +375,16 @@ class Session:
                 skipped=tally.skipped,
                 failed=tally.failed + tally.rejected,
                 review=tally.review,
-                retries=parts.asker.retries.total(),
-                in_flight=parts.pace.in_flight,
-                limit=parts.pace.limit,
-                waiting=parts.asker.waiting,
-                held_s=parts.pace.held_s,
-                outage_s=parts.pace.outage_s,
+                retries=parts.arms.retries,
+                in_flight=sum(pace.in_flight for pace in parts.paces),
+                limit=sum(pace.limit for pace in parts.paces),
+                waiting=parts.arms.waiting,
+                held_s=max(pace.held_s for pace in parts.paces),
+                outage_s=max(pace.outage_s for pace in parts.paces),
                 input_tokens=expenses.usage.input_tokens,
                 cached_input_tokens=expenses.usage.cached_input_tokens,
                 cost_nusd=expenses.cost_nusd,
+                canary=None if self._trial.canary is None else self._trial.canary.progress(),
                 elapsed_s=time.perf_counter() - self._began,
             )
         )
@@ -399,6 +414,7 @@ class Session:
             max_failed=self._plan.max_failed,
             command=self._plan.command,
             prefix=self._plan.asked.prefix,
+            trial=self._trial.report(),
         )
         summary = summarise(self._folder, self._record, counts, self._expenses, ending)
         try:

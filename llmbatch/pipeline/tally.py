@@ -140,8 +140,11 @@ class SessionTally:
         return self.days.total()
 
     def add(self, line: LedgerLine) -> None:
-        """Count a row that has just reached a final outcome."""
+        """Count what a line cost."""
         self.days.add(line)
+
+    def settle(self, line: LedgerLine) -> None:
+        """Count a row that has just reached its outcome, which this line is."""
         self.answered += 1
         self.reused += line.source == "reused"
         self.from_earlier_runs += line.reused_from is not None

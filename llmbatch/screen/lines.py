@@ -8,7 +8,7 @@ from typing import TextIO
 from llmbatch.events import Event, Level
 from llmbatch.neutral import neutral
 from llmbatch.observer import Observer
-from llmbatch.progress import Heartbeat, Progress
+from llmbatch.progress import CanaryProgress, Heartbeat, Progress
 from llmbatch.screen.figures import Rate, dollars, duration, percent
 
 
@@ -67,6 +67,13 @@ def _parts(progress: Progress, rate: Rate) -> list[str]:
         f"review {progress.review:,}",
         f"retries {progress.retries:,}",
         "" if not progress.waiting else f"waiting {progress.waiting:,}",
+        "" if progress.canary is None else f"canary {_canary(progress.canary)}",
         "" if not progress.outage_s else f"(no answers for {duration(progress.outage_s)})",
         "" if not progress.held_s else f"(the server asks to wait {duration(progress.held_s)})",
     ]
+
+
+def _canary(canary: CanaryProgress) -> str:
+    if canary.dropped:
+        return "dropped"
+    return f"{canary.bad:,} bad of {canary.rows:,} (control {percent(canary.control_bad, canary.control_rows)})"

@@ -12,7 +12,7 @@ from rich.text import Text
 from llmbatch.events import Event, Level
 from llmbatch.neutral import neutral
 from llmbatch.observer import Observer
-from llmbatch.progress import Progress
+from llmbatch.progress import CanaryProgress, Progress
 from llmbatch.screen.figures import Rate, dollars, duration, percent
 
 _BAR_WIDTH = 24
@@ -70,6 +70,8 @@ class _Display:
         else:
             yield _fitting(self._speed(), width)
         yield _fitting(self._figures(), width)
+        if progress.canary is not None:
+            yield _fitting(_canary(progress.canary), width)
 
     def _speed(self) -> list[Text]:
         """The first line's figures, the most important first."""
@@ -106,6 +108,15 @@ class _Display:
         if progress.waiting:
             figures.append(Text(f"waiting {progress.waiting:,}", style="dim"))
         return figures
+
+
+def _canary(canary: CanaryProgress) -> list[Text]:
+    """The third line, where something is on trial."""
+    return [
+        Text("canary dropped", style="bold red") if canary.dropped else Text(f"canary {canary.rows:,} rows"),
+        Text(f"bad {percent(canary.bad, canary.rows)}", style="yellow" if canary.bad else "dim"),
+        Text(f"control {percent(canary.control_bad, canary.control_rows)} of {canary.control_rows:,}", style="dim"),
+    ]
 
 
 def _fitting(figures: list[Text], width: int) -> Text:

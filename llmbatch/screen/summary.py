@@ -9,6 +9,7 @@ from rich.text import Text
 
 from llmbatch.neutral import neutral
 from llmbatch.screen.figures import counted, dollars, duration, percent
+from llmbatch.screen.trial import trial_sections
 from llmbatch.summary import Spent, Summary
 
 _MOST_LABELS = 20
@@ -34,6 +35,7 @@ def _sections(summary: Summary, *, bar: str) -> Iterator[RenderableType]:
     if any(summary.labels.values()):
         yield _indented(_labels(summary.labels, bar))
     yield _indented(_figures(summary))
+    yield from trial_sections(summary.trial)
     for note in summary.notes:
         yield Text(f"  {neutral(note, limit=600)}", style="yellow")
     yield _indented(_places(summary))

@@ -3,13 +3,14 @@
 import asyncio
 import selectors
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from llmbatch.caller.client import Endpoint
 from llmbatch.caller.retry import RetryPolicy
+from llmbatch.drift.profile import Asked
 from llmbatch.events import Event
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
@@ -19,13 +20,14 @@ from llmbatch.pipeline.budget import Budget, RunLimit
 from llmbatch.pipeline.intake import Document
 from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.plan import ModelChoice, make_plan
-from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
+from llmbatch.pipeline.trial import TrialPlan, begin_trial
 from llmbatch.prices import PriceBook
 from llmbatch.rows import Place, Row
 from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault
 from llmbatch.spend.leases import DailyLimit
+from llmbatch.summary import TrialReport
 from llmbatch.task.load import load_task
 
 PLAN = make_plan(load_task(None), ModelChoice(), offline=False)
@@ -78,7 +80,8 @@ class Outcome:
     statuses: dict[int, int]
     prompt_tokens: int
     ended_s: float
-    told: list[Event] = field(default_factory=list)
+    told: list[Event]
+    trial: TrialReport
 
     @property
     def outcomes(self) -> set[str]:
@@ -93,14 +96,23 @@ def documents(count: int) -> list[str]:
     return [f"The server crashed with a stack trace in case {n}." for n in range(count)]
 
 
-def run_simulated(folder: Path, texts: list[str], *faults: str, max_wait_s: float = 600.0, **settings: Any) -> Outcome:
+def run_simulated(
+    folder: Path,
+    texts: list[str],
+    *faults: str,
+    max_wait_s: float = 600.0,
+    beside: TrialPlan = TrialPlan(),
+    **settings: Any,
+) -> Outcome:
     """Run rows with these texts against an endpoint with these faults and settings; takes no time to speak of."""
     told = SimulatorSettings(faults=tuple(map(parse_fault, faults)), **settings)
     with asyncio.Runner(loop_factory=SimulatedTimeLoop) as runner:
-        return runner.run(_run(folder, texts, told, RetryPolicy(max_wait_s=max_wait_s)))
+        return runner.run(_run(folder, texts, told, RetryPolicy(max_wait_s=max_wait_s), beside))
 
 
-async def _run(folder: Path, texts: list[str], settings: SimulatorSettings, policy: RetryPolicy) -> Outcome:
+async def _run(
+    folder: Path, texts: list[str], settings: SimulatorSettings, policy: RetryPolicy, beside: TrialPlan
+) -> Outcome:
     clock, told, lines = asyncio.get_running_loop().time, list[Event](), list[LedgerLine]()
     simulator = Simulator(settings, clock=clock)
     endpoint = Endpoint(await simulator.start(), "none", on_loopback=True)
@@ -108,6 +120,7 @@ async def _run(folder: Path, texts: list[str], settings: SimulatorSettings, poli
     sent = SentLog(folder / "sent.log")
     sent.begin(0, "now")
     stop = Stop()
+    trial = begin_trial(beside, Asked(PLAN.prompt, PLAN.question.model), review_below=0.5, tell=told.append)
     parts = assemble(
         PLAN,
         endpoint,
@@ -120,22 +133,34 @@ async def _run(folder: Path, texts: list[str], settings: SimulatorSettings, poli
             prices=PriceBook(None),
             budget=Budget(RunLimit(None, 0), DailyLimit(None, None, sleep=stop.sleep)),
             tell=told.append,
-            on_row=lambda _: None,
+            on_row=trial.watch,
             random=Random(7),
             clock=clock,
         ),
-        scorer=Scorer(PLAN, ()),
+        calibrations=(),
         review_below=0.5,
         strict=False,
+        trial=trial,
+        beside=beside,
     )
     await parts.engine.run(_rows(texts))
     ended_s, stats = clock(), simulator.stats
-    await parts.caller.close()
+    for caller in parts.callers:
+        await caller.close()
     await simulator.stop()
     sent.close(settled=True)
     ledger.close()
     Ledger.open(folder / "ledger.jsonl", on_line=lambda _, line: lines.append(line))[0].close()
-    return Outcome(stop.reason, lines, dict(stats.by_second), dict(stats.statuses), stats.prompt_tokens, ended_s, told)
+    return Outcome(
+        stop.reason,
+        lines,
+        dict(stats.by_second),
+        dict(stats.statuses),
+        stats.prompt_tokens,
+        ended_s,
+        told,
+        trial.report(),
+    )
 
 
 async def _rows(texts: list[str]) -> AsyncIterator[Document]:

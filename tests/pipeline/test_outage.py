@@ -1,12 +1,13 @@
 """Nobody is served for a while: all rows wait, next to nothing is sent, and afterwards everything goes on."""
 
 from pathlib import Path
+from typing import Any
 
 from llmbatch.errors import ComeBackLater
 from llmbatch.events import OutageBegan
 from tests.pipeline.simulated import documents, run_simulated
 
-LIMIT = {"rpm": 1200, "latency_s": 0.3}
+LIMIT: dict[str, Any] = {"rpm": 1200, "latency_s": 0.3}
 PER_S = 20
 
 

@@ -1,0 +1,46 @@
+"""Runs against earlier runs: the profile of a run folder, and what has shifted since another one."""
+
+from pathlib import Path
+
+from llmbatch.drift.profile import Asked, Profile, Profiler
+from llmbatch.drift.shifts import shifts
+from llmbatch.ledger.line import CONTROL, LedgerLine
+from llmbatch.ledger.recover import read_lines
+from llmbatch.pipeline.folder import RunFolder, load_record
+from llmbatch.summary import DriftReport
+
+
+class RunProfiler:
+    """Sums up what a run's own prompt and model answered; what was on trial or asked otherwise is left out."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._profiler = Profiler()
+
+    def watch(self, line: LedgerLine) -> None:
+        """Take in a line."""
+        if line.arm == CONTROL and Asked.of(line) == self._asked:
+            self._profiler.add(line)
+
+    def profile(self) -> Profile:
+        """The figures so far."""
+        return self._profiler.profile()
+
+
+def run_profile(path: Path) -> Profile:
+    """The profile of a run folder.
+
+    Raises:
+        UsageError: no run folder, or its ledger is damaged.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    profiler = RunProfiler(Asked(record.prompt, record.model))
+    for _, line in read_lines(folder.ledger):
+        profiler.watch(line)
+    return profiler.profile()
+
+
+def drift_report(against: Path, before: Profile, after: Profile, *, fails: bool = False) -> DriftReport:
+    """What has shifted since the run in the folder `against`; `fails`: a significant shift is to end with a failure."""
+    return DriftReport(str(against), before.rows, after.rows, shifts(before, after), fails)

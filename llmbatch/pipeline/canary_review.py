@@ -1,0 +1,88 @@
+"""A run's canary, looked back on: how it did, and taking it over."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.errors import UsageError
+from llmbatch.files import replacing
+from llmbatch.ledger.recover import read_lines
+from llmbatch.pipeline.folder import CanaryRecord, RunFolder, RunRecord, load_record
+from llmbatch.pipeline.trial import recalled_trial
+from llmbatch.summary import CanaryReport
+from llmbatch.task.load import load_task
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """What was done. `path` is None where the canary had the run's own task file, `model` where it asked its model."""
+
+    path: Path | None
+    kept: Path | None
+    model: str | None
+
+
+def canary_report(path: Path) -> CanaryReport:
+    """How the canary of a run folder did beside the control.
+
+    Raises:
+        UsageError: no run folder, or it has had no canary.
+    """
+    folder = RunFolder(path)
+    trial = recalled_trial(load_record(folder))
+    for _, line in read_lines(folder.ledger):
+        trial.watch(line)
+    report = trial.report().canary
+    if report is None:
+        raise UsageError(f"{path}: this run has had no canary", hint="try one with classify --canary-prompt FILE")
+    return report
+
+
+def promote_canary(run: Path, to: Path | None) -> Promoted:
+    """Write the canary's task file to `to`, or over the run's own, which is kept beside it.
+
+    Raises:
+        UsageError: there was no canary, its file has changed since, or there is no place to write to.
+    """
+    record = load_record(RunFolder(run))
+    canary = record.canary
+    if canary is None:
+        raise UsageError(f"{run}: this run has had no canary", hint="try one with classify --canary-prompt FILE")
+    model = canary.model if canary.model != record.model else None
+    if canary.task == record.task:
+        return Promoted(None, None, model)
+    content = _content(canary)
+    target = to or _own_file(record)
+    kept = None
+    if target.exists():
+        kept = _free_name(target)
+        kept.write_bytes(target.read_bytes())
+    with replacing(target) as file:
+        file.write(content)
+    return Promoted(target, kept, model)
+
+
+def _content(canary: CanaryRecord) -> bytes:
+    path = Path(canary.task_source)
+    if not path.is_file() or load_task(str(path)).task != canary.task:
+        raise UsageError(
+            f"{canary.task_source} is not any more what was on trial",
+            hint="bring back the file that the canary ran with, then promote it",
+        )
+    return path.read_bytes()
+
+
+def _own_file(record: RunRecord) -> Path:
+    path = Path(record.task_source)
+    if not path.is_file():
+        raise UsageError(
+            f"the run's own task ({record.task_source}) is no file that could be replaced",
+            hint="say where to write it with --to FILE",
+        )
+    return path
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while (beside := path.with_name(f"{path.stem}.before-{number}{path.suffix}")).exists():
+        number += 1
+    return beside

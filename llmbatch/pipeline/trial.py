@@ -1,0 +1,101 @@
+"""What a run does beside asking its own plan: a canary, a stronger model for doubt, a look at an earlier run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.drift.profile import Asked, Profile
+from llmbatch.events import Event
+from llmbatch.ledger.line import LedgerLine
+from llmbatch.pipeline.baseline import RunProfiler, drift_report
+from llmbatch.pipeline.canary import Canary
+from llmbatch.pipeline.escalation import Escalation
+from llmbatch.pipeline.folder import RunRecord
+from llmbatch.pipeline.plan import Plan
+from llmbatch.summary import TrialReport
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """An earlier run to compare with; `fails` makes a significant shift count as failed rows do."""
+
+    path: Path
+    profile: Profile
+    fails: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPlan:
+    """What is asked for. `share` (0..1) of the rows go to the canary, more and more while it holds with `expand`."""
+
+    canary: Plan | None = None
+    share: float = 0.0
+    expand: bool = False
+    escalation: Plan | None = None
+    baseline: Baseline | None = None
+
+
+class Trial:
+    """Watches a run's lines, those of its earlier sessions first."""
+
+    def __init__(
+        self,
+        canary: Canary | None,
+        escalation: Escalation | None,
+        baseline: Baseline | None,
+        profiler: RunProfiler,
+    ) -> None:
+        self.canary = canary
+        self._escalation = escalation
+        self._baseline = baseline
+        self._profiler = profiler
+
+    def watch(self, line: LedgerLine) -> None:
+        """Take note of a line."""
+        if self.canary is not None:
+            self.canary.watch(line)
+        if self._escalation is not None:
+            self._escalation.watch(line)
+        if self._baseline is not None:
+            self._profiler.watch(line)
+
+    def report(self) -> TrialReport:
+        """What came of it."""
+        drift, baseline = None, self._baseline
+        if baseline is not None:
+            drift = drift_report(baseline.path, baseline.profile, self._profiler.profile(), fails=baseline.fails)
+        return TrialReport(
+            canary=None if self.canary is None else self.canary.report(),
+            escalation=None if self._escalation is None else self._escalation.report(),
+            drift=drift,
+        )
+
+
+def begin_trial(plan: TrialPlan, control: Asked, *, review_below: float, tell: Callable[[Event], None]) -> Trial:
+    """What a session watches.
+
+    Args:
+        plan: what it asks beside its own plan.
+        control: what its own plan asks.
+        review_below: confidence (0..1) under which a row goes to people.
+        tell: is told what becomes of a canary.
+    """
+    canary = None
+    if plan.canary is not None:
+        on_trial = Asked(plan.canary.prompt, plan.canary.question.model)
+        canary = Canary(control, on_trial, share=plan.share, expand=plan.expand, tell=tell)
+    escalation = None
+    if plan.escalation is not None:
+        escalation = Escalation(plan.escalation.question.model, review_below)
+    return Trial(canary, escalation, plan.baseline, RunProfiler(control))
+
+
+def recalled_trial(record: RunRecord, baseline: Baseline | None = None) -> Trial:
+    """What a run's record says was watched, ready to be fed with its ledger."""
+    control, canary, escalation = Asked(record.prompt, record.model), None, None
+    if record.canary is not None:
+        on_trial = Asked(record.canary.prompt, record.canary.model)
+        canary = Canary(control, on_trial, share=record.canary.share, expand=False, tell=lambda _: None)
+    if record.escalate_to is not None:
+        escalation = Escalation(record.escalate_to, record.review_below)
+    return Trial(canary, escalation, baseline, RunProfiler(control))

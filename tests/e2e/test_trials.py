@@ -1,0 +1,54 @@
+"""Canaries, escalation and drift, as somebody would try them before a night run."""
+
+from tests.e2e.program import Program, documents, views, write_rows
+
+DOUBT = "0.97"
+
+
+def test_a_canary_is_shown_beside_the_control_and_taken_over(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(120))
+    assert llmbatch("prompt", "init", "old.toml", "-l", "technical", "-l", "business", "-l", "legal").code == 0
+    old = (llmbatch.folder / "old.toml").read_text()
+    new = old.replace("Label each document by", "Say of each document") + "# on trial\n"
+    (llmbatch.folder / "new.toml").write_text(new)
+    command = ("classify", "docs.jsonl", "--prompt", "old.toml", "--offline", "--json")
+    done = llmbatch(*command, "--canary-prompt", "new.toml", "--canary-share", "40%")
+    canary = done.json["canary"]
+    assert canary["dropped"] is None
+    assert canary["arms"]["canary"]["rows"] + canary["arms"]["control"]["rows"] == 120
+    assert 25 <= canary["arms"]["canary"]["rows"] <= 75
+    assert "on trial" in llmbatch("canary", "report", "docs.llmbatch").out
+    promoted = llmbatch("canary", "promote", "docs.llmbatch")
+    assert (promoted.code, promoted.out.strip()) == (0, "old.toml")
+    assert (llmbatch.folder / "old.toml").read_text() == new
+    assert (llmbatch.folder / "old.before-1.toml").read_text() == old
+
+
+def test_doubtful_rows_go_to_a_stronger_model_before_they_go_to_people(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(40))
+    command = ("classify", "docs.jsonl", "--offline", "--review-below", DOUBT, "--json")
+    before = llmbatch(*command).json["rows"]["review"]
+    assert before
+    done = llmbatch(*command, "--escalate-to", "gpt-5.4")
+    escalation = done.json["escalation"]
+    assert (escalation["model"], escalation["rows"]) == ("gpt-5.4", before)
+    assert done.json["session"]["requests"] == before, "the others are not asked again"
+    assert llmbatch(*command, "--escalate-to", "gpt-5.4").json["session"]["requests"] == 0
+    labelled = views(llmbatch.folder / "docs.llmbatch")
+    assert len(labelled["results"]) + len(labelled["review"]) == 40
+
+
+def test_what_has_shifted_since_an_earlier_run_is_told_and_can_fail(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "old.jsonl", documents(150))
+    write_rows(
+        llmbatch.folder / "new.jsonl",
+        [{"id": n, "text": f"Revenue and profit rose in quarter {n}."} for n in range(150)],
+    )
+    assert llmbatch("classify", "old.jsonl", "--offline").code == 0
+    command = ("classify", "new.jsonl", "--offline", "--baseline", "old.llmbatch", "--json")
+    done = llmbatch(*command)
+    assert (done.code, done.json["drift"]["significant"][0]) == (0, "label shares")
+    assert llmbatch(*command, "--fail-on-drift").code == 3
+    shown = llmbatch("show", "new.llmbatch", "--against", "old.llmbatch")
+    assert "shifted significantly" in shown.out
+    assert llmbatch("show", "old.llmbatch", "--against", "old.llmbatch", "--json").json["drift"]["significant"] == []
