@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, write_rows
 
 
@@ -12,10 +13,10 @@ def events(text: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["event"] != "run.progress"]
 
 
-def test_a_machine_reads_a_run_and_its_second_session_from_its_log(llmbatch: Program) -> None:
+def test_a_machine_reads_a_run_and_its_second_session_from_its_log(llmbatch: Program, endpoint: StartEndpoint) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(12))
-    command = ("classify", "docs.jsonl", "--offline", "--log-format", "json", "--log-file", "run.log")
-    stopped = llmbatch(*command, "--fault", "quota@5+", "--concurrency", "1")
+    command = ("classify", "docs.jsonl", "--concurrency", "1", "--log-format", "json", "--log-file", "run.log")
+    stopped = llmbatch(*command, "--base-url", endpoint("--fault", "quota@5+").url)
     told = events(stopped.err)
     assert [event["event"] for event in told] == [
         "run.started",
@@ -28,7 +29,7 @@ def test_a_machine_reads_a_run_and_its_second_session_from_its_log(llmbatch: Pro
     assert {event["run"] for event in told} == {told[0]["run"]}
     assert (told[-1]["exit_code"], told[-1]["level"], told[-1]["rows"]["undone"]) == (4, "error", 8)
     assert "quota" in told[4]["reason"]
-    assert llmbatch(*command, "--json", LLMBATCH_QUIET="1").json["exit_code"] == 0
+    assert llmbatch(*command, "--json", "--base-url", endpoint().url, LLMBATCH_QUIET="1").json["exit_code"] == 0
     kept = events((llmbatch.folder / "run.log").read_text())
     assert [event["event"] for event in kept] == [e["event"] for e in told] + [
         "run.started",

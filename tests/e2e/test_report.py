@@ -14,8 +14,7 @@ def test_a_run_becomes_one_private_file_that_shows_what_to_look_at(llmbatch: Pro
     write_rows(docs, [*documents(9), b"bad", {"id": "x", "text": "</script> Revenue rose."}])
     server = endpoint("--fault", "refusal@4")
     classify(docs, base_url=server.url, out=run, concurrency=1, review_below=1.0)
-    write_rows(llmbatch.folder / "gold.jsonl", [{"id": "d-0", "label": "technical"}, {"id": "d-1", "label": "legal"}])
-    done = llmbatch("report", "run", "--out", "page.html", "--gold", "gold.jsonl")
+    done = llmbatch("report", "run", "--out", "page.html")
     assert (done.code, done.out) == (0, "page.html\n"), done.err
     path = llmbatch.folder / "page.html"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -25,7 +24,5 @@ def test_a_run_becomes_one_private_file_that_shows_what_to_look_at(llmbatch: Pro
     assert sorted(case["row"] for case in cases) == list(range(11))
     assert {case["kind"] for case in cases} == {"review", "refusal", "bad_json"}
     assert "</script> Revenue rose." in {case["text"] for case in cases}
-    assert "Calibration" in html
-    assert "legal → business" in html
     docs.unlink()
     assert "As the last session counted" in report_run(run).read_text()

@@ -74,7 +74,7 @@ def test_no_text_becomes_markup_or_ends_a_script(text: str) -> None:
     assert hostile.contents["script"][1] == plain.contents["script"][1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.recursive(st.text() | st.just(HOSTILE), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_embedded_data_comes_out_as_it_went_in(data: Any) -> None:
     embedded = embedded_json(data)
