@@ -18,7 +18,19 @@ class KeyIndex:
 
     def __init__(self) -> None:
         self._count = 0
-        self._table = _Table(_START_CAPACITY)
+        self._table = _Table.empty(_START_CAPACITY)
+
+    @classmethod
+    def of_arrays(cls, keys: "array[int]", values: "array[int]", *, count: int) -> "KeyIndex":
+        """The index that had these `arrays` and so many entries."""
+        index = cls()
+        index._table, index._count = _Table(keys, values), count
+        return index
+
+    @property
+    def arrays(self) -> "tuple[array[int], array[int]]":
+        """Its keys and values as they are held."""
+        return self._table.keys, self._table.values
 
     def __len__(self) -> int:
         return self._count
@@ -45,10 +57,14 @@ class _Table:
 
     __slots__ = ("keys", "mask", "values")
 
-    def __init__(self, capacity: int) -> None:
-        self.mask = capacity - 1
-        self.keys = array("Q", bytes(8)) * capacity
-        self.values = array("Q", bytes(8)) * capacity
+    def __init__(self, keys: "array[int]", values: "array[int]") -> None:
+        self.mask = len(keys) - 1
+        self.keys = keys
+        self.values = values
+
+    @classmethod
+    def empty(cls, capacity: int) -> "_Table":
+        return cls(array("Q", bytes(8)) * capacity, array("Q", bytes(8)) * capacity)
 
     def slot(self, key: int) -> int:
         mask, keys, values = self.mask, self.keys, self.values
@@ -58,7 +74,7 @@ class _Table:
         return slot
 
     def grown(self) -> "_Table":
-        larger = _Table(len(self.keys) * 2)
+        larger = _Table.empty(len(self.keys) * 2)
         for key, value in zip(self.keys, self.values, strict=True):
             if value != _EMPTY:
                 slot = larger.slot(key)

@@ -15,9 +15,11 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from llmbatch.errors import StorageFailed, UsageError
 from llmbatch.files import storage_failure, storing, sync_folder
+from llmbatch.ledger.checkpoint import Checkpoint
 from llmbatch.ledger.index import KeyIndex
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.recover import cut_torn_tail, read_lines
@@ -66,6 +68,7 @@ class Ledger:
         on_line: Callable[[int, LedgerLine], None],
         reread: Reread = as_written,
         reserve: Reserve | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> "tuple[Ledger, Path | None]":
         """Open or create a ledger.
 
@@ -74,6 +77,7 @@ class Ledger:
             on_line: called with the offset and content of each line that stands there already.
             reread: what a line is taken for when it is looked up, where it counts otherwise now than when written.
             reserve: room for lines on a full disk; taken by the caller.
+            checkpoint: of its beginning, whose lines are not told then.
 
         Returns:
             The ledger, and the file that a torn tail was moved to, if there was one.
@@ -84,7 +88,7 @@ class Ledger:
         """
         with storing(path):
             torn = cut_torn_tail(path)
-            index = _indexed(path, on_line)
+            index = _indexed(path, on_line, checkpoint)
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             sync_folder(path.parent)
             return cls(path, fd, index, os.fstat(fd).st_size, reread, reserve), torn
@@ -168,6 +172,10 @@ class Ledger:
         line = LedgerLine.from_bytes(self._line_at(packed >> 1))
         return self._reread(line) if line.key == key else None
 
+    def checkpoint(self, sums: dict[str, Any]) -> Checkpoint:
+        """What is known of all its lines, to begin the next session with; `sums` are the caller's, over the same."""
+        return Checkpoint(self._size, self._index, sums)
+
     def close(self) -> None:
         """Sync and close. A sync that fails is the ledger's `trouble`."""
         with suppress(StorageFailed):
@@ -216,9 +224,9 @@ class Ledger:
         return chunk[: chunk.index(b"\n") + 1]
 
 
-def _indexed(path: Path, on_line: Callable[[int, LedgerLine], None]) -> KeyIndex:
-    index = KeyIndex()
-    for offset, line in read_lines(path):
+def _indexed(path: Path, on_line: Callable[[int, LedgerLine], None], checkpoint: Checkpoint | None = None) -> KeyIndex:
+    index, start = (KeyIndex(), 0) if checkpoint is None else (checkpoint.index, checkpoint.size)
+    for offset, line in read_lines(path, start=start):
         index[_short(line.key)] = _packed(offset, line)
         on_line(offset, line)
     return index

@@ -50,11 +50,14 @@ def write_again(path: Path, offset: int) -> None:
         os.fsync(ledger.fileno())
 
 
-def read_lines(path: Path, *, salvage: Callable[[int, bytes], None] | None = None) -> Iterator[tuple[int, LedgerLine]]:
+def read_lines(
+    path: Path, *, start: int = 0, salvage: Callable[[int, bytes], None] | None = None
+) -> Iterator[tuple[int, LedgerLine]]:
     """Each line with its offset in bytes, in the file's order.
 
     Args:
         path: the ledger. What follows its last newline is not read.
+        start: the offset of the first line to read.
         salvage: called with the line number and bytes of each bad line, instead of raising.
 
     Raises:
@@ -62,8 +65,9 @@ def read_lines(path: Path, *, salvage: Callable[[int, bytes], None] | None = Non
     """
     if not path.exists():
         return
-    offset = 0
+    offset = start
     with path.open("rb") as ledger:
+        ledger.seek(start)
         for number, raw in enumerate(ledger, start=1):
             if not raw.endswith(b"\n"):
                 return  # another process is writing it, or it is a torn tail that was not cut yet
@@ -71,8 +75,9 @@ def read_lines(path: Path, *, salvage: Callable[[int, bytes], None] | None = Non
                 line = LedgerLine.from_bytes(raw)
             except (ValueError, TypeError) as error:
                 if salvage is None:
+                    where = number + _lines_before(start, path)
                     raise UsageError(
-                        f"{path}: line {number} is damaged ({error}); nothing was sent",
+                        f"{path}: line {where} is damaged ({error}); nothing was sent",
                         hint="--salvage moves damaged lines aside and keeps the rest; their rows are sent again",
                     ) from None
                 salvage(number, raw)
@@ -94,6 +99,11 @@ def salvage(path: Path) -> int:
         for _, line in read_lines(path, salvage=lambda *_: None):
             kept.write(line.to_bytes())
     return len(bad)
+
+
+def _lines_before(offset: int, path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(file.read(min(_BLOCK, offset - start)).count(b"\n") for start in range(0, offset, _BLOCK))
 
 
 def _end_of_last_line(path: Path) -> int:

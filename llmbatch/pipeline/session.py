@@ -25,6 +25,7 @@ from llmbatch.events import (
     RunStopping,
 )
 from llmbatch.files import storing
+from llmbatch.ledger.checkpoint import WORTHWHILE_BYTES, Checkpoint, load_checkpoint, save_checkpoint
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.recover import cut_torn_tail, salvage, write_again
@@ -104,6 +105,8 @@ class Session:
             tell=observer.tell,
         )
         self._expenses = Expenses()
+        self._checkpointed = 0
+        """Bytes of the ledger that were taken from its checkpoint."""
         self._tally = SessionTally()
         self._sent = SentLog(folder.sent_log)
         self._id = f"{now_text()}-{secrets.token_hex(6)}"
@@ -147,6 +150,8 @@ class Session:
                 self._sent.close(settled=recorded and ledger.trouble is None)
                 self._tally.lost = ledger.lost
                 summary = self._sum_up(counts, ledger.trouble or reason)
+                if ledger.trouble is None and not self._is_hurried:
+                    self._keep_checkpoint(ledger)
         if isinstance(reason, UsageError) and not (self._tally.answered or self._tally.skipped):
             raise reason  # nothing came of it: a mistake to be told, not a run to be summed up
         return summary
@@ -205,7 +210,14 @@ class Session:
             if left is not None and offset >= left.ledger_offset:
                 settled.add(line.key)
 
-        ledger, torn = Ledger.open(self._folder.ledger, on_line=note, reread=self._record.reread, reserve=self._reserve)
+        checkpoint = self._checkpoint(at_most=None if left is None else left.ledger_offset)
+        ledger, torn = Ledger.open(
+            self._folder.ledger,
+            on_line=note,
+            reread=self._record.reread,
+            reserve=self._reserve,
+            checkpoint=checkpoint,
+        )
         if torn is not None:
             self._observer.tell(LedgerTorn(torn.name))
         if left is not None and (lost := left.unsettled(settled)):
@@ -215,6 +227,22 @@ class Session:
             )
             self._observer.tell(PossiblyBilledFound(billed.requests, billed.at_most_nusd))
         return ledger
+
+    def _checkpoint(self, *, at_most: int | None) -> Checkpoint | None:
+        """What earlier sessions knew of the ledger; not of lines behind `at_most`, which are looked at one by one."""
+        checkpoint = load_checkpoint(self._folder.ledger)
+        if checkpoint is None or (at_most is not None and checkpoint.size > at_most):
+            return None
+        try:
+            self._expenses = Expenses.restored(checkpoint.sums)
+        except (TypeError, ValueError):
+            return None
+        self._checkpointed = checkpoint.size
+        return checkpoint
+
+    def _keep_checkpoint(self, ledger: Ledger) -> None:
+        if ledger.size - self._checkpointed >= WORTHWHILE_BYTES:
+            save_checkpoint(ledger.path, ledger.checkpoint(self._expenses.as_json()))
 
     def _begin(self, ledger: Ledger) -> None:
         self._spending.begin()  # it settles what killed sessions left, and for that reads the file that begins anew

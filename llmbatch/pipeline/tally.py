@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
 
 from llmbatch.ledger.line import FAILED, REVIEW, LedgerLine
 from llmbatch.prices import Usage
@@ -62,6 +64,28 @@ class Expenses:
         self.unpriced_rows += other.unpriced_rows
         self.retries += other.retries
         self.parse += other.parse
+
+    def as_json(self) -> dict[str, Any]:
+        """The sums so far, for `restored`."""
+        return {
+            name: asdict(value) if isinstance(value, Usage) else dict(value) if isinstance(value, Counter) else value
+            for name, value in vars(self).items()
+        }
+
+    @classmethod
+    def restored(cls, data: Mapping[str, Any]) -> "Expenses":
+        """The sums that `as_json` gave.
+
+        Raises:
+            ValueError: another version's, with other sums.
+        """
+        expenses = cls()
+        if data.keys() != vars(expenses).keys():
+            raise ValueError(f"sums {', '.join(data)}")
+        for name, value in data.items():
+            kind = type(getattr(expenses, name))
+            setattr(expenses, name, Usage(**value) if kind is Usage else kind(value))
+        return expenses
 
     def spent(self) -> Spent:
         """The sums so far, as the summary shows them."""
