@@ -2,12 +2,13 @@
 
     python -m benchmarks.static_endpoint LABEL
 
-Prints its base URL, serves until standard input closes.
+Prints its base URL and, when the first request comes, the time by `time.monotonic`. Serves until standard input closes.
 """
 
 import asyncio
 import json
 import sys
+import time
 
 _END_OF_HEADERS = b"\r\n\r\n"
 
@@ -52,6 +53,8 @@ def _answer(label: str) -> bytes:
 class _Static(asyncio.Protocol):
     """HTTP/1.1 with keep-alive, as little of it as the benchmark's clients need."""
 
+    said_first = False
+
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
         self._received = bytearray()
@@ -69,6 +72,9 @@ class _Static(asyncio.Protocol):
                 return
             del self._received[:whole]
             self._transport.write(self._answer)
+            if not _Static.said_first:
+                _Static.said_first = True
+                print(time.monotonic(), flush=True)
 
 
 def _content_length(headers: bytes) -> int:

@@ -1,0 +1,32 @@
+"""Inputs of any size, and runs that have finished them without asking for each."""
+
+from pathlib import Path
+
+import orjson
+
+from benchmarks.processes import classify, measured
+from llmbatch.pipeline.folder import RunFolder, load_record
+from llmbatch.pipeline.run import recorded_plan
+
+TEXT = "The nightly backup of server {n} stopped with an I/O error; the log shows a full disk and a failed retry."
+
+
+def written_rows(folder: Path, count: int) -> Path:
+    """An input of that many rows, each with a text of its own."""
+    path = folder / f"rows-{count}.jsonl"
+    with path.open("wb") as file:
+        for n in range(count):
+            file.write(orjson.dumps({"id": n, "text": TEXT.format(n=n)}) + b"\n")
+    return path
+
+
+def finished_run(folder: Path, url: str, count: int) -> Path:
+    """A run folder in which so many rows are finished: one is asked, and its line written for all."""
+    run = RunFolder(folder / f"finished-{count}")
+    measured(classify(written_rows(folder, 1), url, run.path))
+    line = orjson.loads(run.ledger.read_bytes())
+    plan = recorded_plan(load_record(run))
+    with run.ledger.open("wb") as ledger:
+        for n in range(count):
+            ledger.write(orjson.dumps(line | {"row": n, "id": n, "key": plan.key(TEXT.format(n=n))}) + b"\n")
+    return run.path
