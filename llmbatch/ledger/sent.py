@@ -2,7 +2,8 @@
 
 Before a request leaves, one short line goes to `sent.log`: no fsync, since a killed process's writes survive it and
 a power cut takes the request's answer along anyway. The first line states where the ledger ended when the session
-began, so that only outcomes behind that offset count as answers to what follows.
+began, so that only outcomes behind that offset count as answers to what follows. A row that is asked again has no
+line in the ledger yet: what its last request came to stands here as a second line of the same attempt, and that counts.
 """
 
 import errno
@@ -28,8 +29,8 @@ class Leftovers:
     sends: tuple["Sent", ...]
 
     def unsettled(self, settled_keys: set[str]) -> tuple["Sent", ...]:
-        """The sends whose row got no outcome: in flight when the process was killed, possibly billed."""
-        return tuple(sent for sent in self.sends if sent.key not in settled_keys)
+        """The sends whose row got no outcome, and that are not known to be free: possibly billed."""
+        return tuple(sent for sent in self.sends if sent.billed and sent.key not in settled_keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,10 @@ class Sent:
 
     key: str
     attempt: int
-    reserved_nusd: int
+    at_most_nusd: int
+    """What was set aside for it; what it came to, once that is known."""
+    billed: bool = True
+    """False once it is known that it was not."""
 
 
 class SentLog:
@@ -58,8 +62,9 @@ class SentLog:
         beginning = _read(first, _Beginning)
         if beginning is None:
             return None
-        sends = tuple(sent for line in lines if (sent := _read(line, Sent)) is not None)
-        return Leftovers(beginning.ledger_offset, beginning.started_at, sends)
+        sends = [sent for line in lines if (sent := _read(line, Sent)) is not None]
+        latest = {(sent.key, sent.attempt): sent for sent in sends}
+        return Leftovers(beginning.ledger_offset, beginning.started_at, tuple(latest.values()))
 
     def begin(self, ledger_offset: int, started_at: str) -> None:
         """Start a session's file anew.
@@ -72,10 +77,10 @@ class SentLog:
         self._write(_Beginning(ledger_offset, started_at))
 
     def record(self, sent: Sent) -> None:
-        """Write down a request that is about to leave.
+        """Write down a request that is about to leave, or again what it came to.
 
         Raises:
-            StorageFailed: that cannot be kept, so the request must not leave.
+            StorageFailed: that cannot be kept, so no request must leave.
         """
         self._write(sent)
 

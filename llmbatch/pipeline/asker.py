@@ -112,6 +112,7 @@ class Asker:
             paid = await self._pay_for_retry(attempts)
             return self._read(await self._sender.send(job, paid=paid))
         except RequestFailedError as error:
+            self._sender.write_down_end(job)
             raise RequestFailedError(self._consequences.attempt_failed(error.failure, job)) from error
         except (GivenUpError, LLMBatchError):
             raise

@@ -10,6 +10,7 @@ from llmbatch.caller.failures import Billed, Failure
 from llmbatch.caller.retry import Attempts
 from llmbatch.caller.shape import RequestShape
 from llmbatch.ledger.line import FAILED, OK, REVIEW, LedgerLine, Retry, RowError
+from llmbatch.ledger.sent import Sent
 from llmbatch.parser import Answer
 from llmbatch.pipeline.bill import Bill
 from llmbatch.pipeline.plan import Plan
@@ -40,6 +41,9 @@ class Job:
     """Its answer was cut: the next one may be longer."""
     sent_as: RequestShape | None = None
     """The shape that the plan's requests had when it was last sent."""
+
+    last_send: Sent | None = None
+    """Its last request, once that has ended."""
 
     @property
     def may_have_cost(self) -> bool:

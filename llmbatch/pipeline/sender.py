@@ -83,10 +83,10 @@ class Sender:
 
     async def _within_budget(self, job: Job, body: bytes, reserved_nusd: int, paid: float) -> Completion:
         reservation = await self._budget.reserve(reserved_nusd)
-        spent_nusd = reserved_nusd  # unless it becomes known, also where the task is cancelled on its way
+        spent_nusd, is_billed = reserved_nusd, True  # unless it becomes known, also where the task is cancelled
         try:
             if self._stop.is_set:
-                spent_nusd = 0
+                spent_nusd, is_billed = 0, False
                 raise GivenUpError
             job.attempts.sends += 1
             self._sent.record(Sent(job.key, job.attempts.sends, reserved_nusd))
@@ -96,14 +96,20 @@ class Sender:
             if error.failure.billed is Billed.UNKNOWN:
                 job.bill.may_be_billed(reserved_nusd)
             else:
-                spent_nusd = 0
+                spent_nusd, is_billed = 0, False
             raise
         except asyncio.CancelledError:
             job.bill.may_be_billed(reserved_nusd)
             raise
         finally:
             self._budget.settle(reservation, spent_nusd)
+            job.last_send = Sent(job.key, job.attempts.sends, spent_nusd, billed=is_billed)
         return job.completion
+
+    def write_down_end(self, job: Job) -> None:
+        """What a row's last request came to, where its line in the ledger comes later: a kill may come before it."""
+        if job.last_send is not None:
+            self._sent.record(job.last_send)
 
     async def _answered(self, body: bytes, paid: float) -> Completion:
         left_at = self._clock()

@@ -221,7 +221,7 @@ class Session:
         if torn is not None:
             self._observer.tell(LedgerTorn(torn.name))
         if left is not None and (lost := left.unsettled(settled)):
-            billed = PossiblyBilled(requests=len(lost), at_most_nusd=sum(sent.reserved_nusd for sent in lost))
+            billed = PossiblyBilled(requests=len(lost), at_most_nusd=sum(sent.at_most_nusd for sent in lost))
             self._record = self._record.updated(
                 possibly_billed={**self._record.possibly_billed, left.started_at: billed}
             )

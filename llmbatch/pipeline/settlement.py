@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from llmbatch.errors import StorageFailed
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.folder import RunFolder
@@ -25,13 +26,13 @@ def what_it_came_to(session: str, run: str) -> Settlement | None:
         for line in _lines_from(folder.ledger, left.ledger_offset):
             expenses.add(line)
             settled.add(line.key)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (StorageFailed, OSError, ValueError, TypeError, KeyError):
         return None
     lost = left.unsettled(settled)
     figures = dict(expenses.figures())
     if lost:
         last = max(figures, default=session[:_DAY])
-        at_most_nusd = sum(sent.reserved_nusd for sent in lost)
+        at_most_nusd = sum(sent.at_most_nusd for sent in lost)
         figures[last] = figures.get(last, Figures()) + Figures(
             possibly_billed_nusd=at_most_nusd, possibly_billed_requests=len(lost), requests=len(lost)
         )

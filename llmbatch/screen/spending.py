@@ -1,6 +1,8 @@
 """What was spent, as a table for people."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -91,8 +93,9 @@ def _shown(report: Report) -> list[Line]:
 
 def _cells(line: Line, *, possibly: bool, compares: bool) -> list[Text]:
     now, before = line.now, line.before or Figures()
+    name = line.name.removeprefix(f"{Path.cwd()}{os.sep}")  # of a run folder, where it lies under this one
     cells = [
-        neutral(line.name, limit=_NAME_WIDTH * 4),
+        neutral(name, limit=_NAME_WIDTH * 4),
         f"{now.rows:,}",
         f"{now.requests:,}",
         f"{now.input_tokens:,}",

@@ -67,7 +67,7 @@ def test_cut_anywhere_it_tells_the_sends_that_are_whole(
 
 @pytest.mark.parametrize(
     "line",
-    [b"null", b"[]", b"7", b'{"key": 1, "attempt": 1, "reserved_nusd": 1}', b'{"key": "a"}', b"\x00" * 40, b'{"x": 1}'],
+    [b"null", b"[]", b"7", b'{"key": 1, "attempt": 1, "at_most_nusd": 1}', b'{"key": "a"}', b"\x00" * 40, b'{"x": 1}'],
 )
 def test_what_is_no_send_is_left_out(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "sent.log"
@@ -78,3 +78,17 @@ def test_what_is_no_send_is_left_out(tmp_path: Path, line: bytes) -> None:
     assert left.sends == ()
     path.write_bytes(line + b"\n")
     assert SentLog(path).leftovers() is None
+
+
+def test_what_a_request_came_to_takes_the_place_of_what_was_set_aside(tmp_path: Path) -> None:
+    log = SentLog(tmp_path / "sent.log")
+    log.begin(0, "then")
+    refused, answered, under_way = ("a" * 32, 1), ("a" * 32, 2), ("a" * 32, 3)
+    log.record(Sent(*refused, 9))
+    log.record(Sent(*refused, 0, billed=False))
+    log.record(Sent(*answered, 9))
+    log.record(Sent(*answered, 2))
+    log.record(Sent(*under_way, 9))
+    left = SentLog(tmp_path / "sent.log").leftovers()
+    assert left is not None
+    assert left.unsettled(set()) == (Sent(*answered, 2), Sent(*under_way, 9))
