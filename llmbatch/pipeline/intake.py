@@ -14,6 +14,7 @@ from llmbatch.rows import Rejection, Row
 
 if TYPE_CHECKING:
     from llmbatch.pipeline.reuse import EarlierAnswers
+    from llmbatch.reuse import KeptAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,13 @@ class Intake:
         open_keys = {item.key for item in group if isinstance(item, Document) and item.outcome is None}
         answers = earlier.look_up(open_keys)
         for item in group:
-            if isinstance(item, Document) and item.outcome is None and (answer := answers.get(item.key)) is not None:
-                line = self.reread(earlier_line(item.row, item.key, self.asked, answer))
-                yield replace(item, outcome=line.reviewed(self.review_below))
+            if isinstance(item, Document) and (answer := answers.get(item.key)) is not None:
+                yield self._with_answer(item, answer)
             else:
                 yield item
+
+    def _with_answer(self, document: Document, answer: "KeptAnswer") -> Document:
+        if answer.category not in self.asked.task.label_names:
+            return document  # no file of ours may bring in a label that the task does not have
+        line = self.reread(earlier_line(document.row, document.key, self.asked, answer))
+        return replace(document, outcome=line.reviewed(self.review_below))

@@ -1,6 +1,8 @@
 """`--reuse`: what an earlier run was answered is not asked again, and a store that fails stops nothing."""
 
+import json
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,16 @@ def test_a_store_that_is_damaged_meanwhile_stops_nothing(tmp_path: Path, endpoin
     content[4096:] = os.urandom(len(content) - 4096)
     store.write_bytes(content)
     assert classify([row["text"] for row in documents(100)], base_url=server.url, reuse=store).ok
+
+
+def test_a_kept_label_that_is_none_of_the_tasks_is_not_taken(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server, store = endpoint(), tmp_path / "answers.sqlite"
+    classify(["A court."], base_url=server.url, reuse=store)
+    connection = sqlite3.connect(store)
+    (answer,) = connection.execute("SELECT answer FROM answers").fetchone()
+    made_up = json.dumps({**json.loads(answer), "category": "made up"}).encode()
+    connection.execute("UPDATE answers SET answer = ?", (made_up,))
+    connection.commit()
+    connection.close()
+    assert "made up" not in classify(["A court."], base_url=server.url, reuse=store).labels().values()
+    assert server.requests == 2
