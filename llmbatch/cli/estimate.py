@@ -9,6 +9,7 @@ from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending
 from llmbatch.economy.prefix_plan import PrefixPolicy
+from llmbatch.rows import ConfidenceKind
 
 
 def estimate(
@@ -35,6 +36,7 @@ def estimate(
     max_output_tokens: shared.MaxOutputTokens = None,
     max_doc_tokens: shared.MaxDocTokens = None,
     truncate: shared.Truncate = None,
+    confidence: shared.Confidence = ConfidenceKind.reported,
     out: shared.Out = None,
     base_url: sending.BaseUrl = None,
     offline: sending.Offline = False,
@@ -71,7 +73,15 @@ def estimate(
         out=out,
         task=prompt,
         choice=ModelChoice(
-            None, temperature, reasoning_effort, max_output_tokens, reasoning, max_doc_tokens, truncate, prefix
+            None,
+            temperature,
+            reasoning_effort,
+            max_output_tokens,
+            reasoning,
+            max_doc_tokens,
+            truncate,
+            prefix,
+            confidence,
         ),
         sending=Sending(
             base_url=base_url,

@@ -29,6 +29,8 @@ LABEL_NAMES = (
 DECIDED_BY, HUMAN = "decided_by", "human"
 """A record that says who decided is gold only where a person did: a run's own answers prove nothing about it."""
 
+_OWN_RESULT = {"row", "id", "category", "confidence"}
+"""Fields of a run's own results."""
 _LOOKED_AT = 100
 _TOLD = 5
 
@@ -157,7 +159,7 @@ class _Collector:
         if isinstance(record, Rejection):
             self._note("unreadable", f"{record.place} {record.message}")
             return
-        if record.fields.get(DECIDED_BY, HUMAN) != HUMAN:
+        if not _is_human(record):
             self._note("not_human", str(record.place))
             return
         label = self._label(record)
@@ -227,6 +229,13 @@ class _Collector:
         return (
             f"the task {self._task.name} has the labels {listed(self._task.label_names)}; --label-field names a field"
         )
+
+
+def _is_human(record: Record) -> bool:
+    """Whether a person decided: said so, or left open by a file that is no run's own results."""
+    if DECIDED_BY in record.fields:
+        return bool(record.fields[DECIDED_BY] == HUMAN)
+    return not (record.fields.keys() >= _OWN_RESULT and record.fields["confidence"] not in (None, ""))
 
 
 def _digest(item: Input) -> str:

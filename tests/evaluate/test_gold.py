@@ -72,13 +72,14 @@ def test_everything_that_is_left_out_is_told_with_its_place(tmp_path: Path) -> N
         '{"category": "ham"}',
         "nonsense",
         '{"id": "e", "category": "ham", "decided_by": "model"}',
-        '{"id": "f", "category": "ham", "decided_by": "human"}',
+        '{"row": 9, "id": "f", "category": "ham", "confidence": null, "decided_by": "human"}',
+        '{"row": 10, "id": "g", "category": "ham", "confidence": 0.9}',
     ]
     labels = gold(tmp_path, "gold.jsonl", "\n".join(lines))
     assert {key[1]: label for key, label in labels.labels.items()} == {"a": "spam", "f": "ham"}
     issues = labels.issues
     assert (issues.repeated, issues.contradicting, issues.unlabelled, issues.without_id) == (1, 3, 1, 1)
-    assert (issues.unreadable, issues.not_human, issues.unknown) == (1, 1, {"tofu": 1})
+    assert (issues.unreadable, issues.not_human, issues.unknown) == (1, 2, {"tofu": 1})
     told = " ".join(gold_issues_told(issues))
     for part in ("gold.jsonl:4 id 'b': spam or ham", "'tofu' 1", "gold.jsonl:9 is not JSON", "that no person decided"):
         assert part in told
