@@ -54,6 +54,15 @@ def simulate(
             "--tpm", envvar="LLMBATCH_SIMULATE_TPM", show_envvar=False, min=1, help="Tokens a minute, enforced."
         ),
     ] = None,
+    unstated_limits: Annotated[
+        bool,
+        typer.Option(
+            "--unstated-limits",
+            envvar="LLMBATCH_SIMULATE_UNSTATED_LIMITS",
+            show_envvar=False,
+            help="Say nothing of limits in the headers.",
+        ),
+    ] = False,
     api_key: Annotated[
         str | None,
         typer.Option(
@@ -84,6 +93,7 @@ def simulate(
         faults=tuple(parse_fault(spec) for spec in fault or ()),
         rpm=rpm,
         tpm=tpm,
+        states_limits=not unstated_limits,
         api_key=api_key,
         refuse=frozenset(refuse or ()),
     )

@@ -70,6 +70,7 @@ class Pace:
     def answered(self, latency_s: float) -> bool:
         """The endpoint keeps up. True where this answer ends an outage: then requests start out as at the beginning."""
         self._concurrency.succeeded(self.in_flight, latency_s)
+        self._rates.answered(self._clock())
         is_back = self._outage.answered()
         if is_back:
             self._concurrency.restart()
@@ -87,6 +88,8 @@ class Pace:
         """
         if failure.slow_down:
             self._concurrency.congested(self._clock())
+        if failure.action is Action.THROTTLE:
+            self._rates.refused(self._clock())
         if failure.wait_s is not None and failure.action in (Action.THROTTLE, Action.RETRY):
             self.hold(failure.wait_s)
         self._outage.failed(failure)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from llmbatch.caller.limits import RateLimits
+from llmbatch.pipeline.found_rate import FoundRate
 
 _SHARE = 0.99
 """Of a stated limit, what is used: clocks differ a little."""
@@ -27,18 +28,19 @@ class _Meter:
     owed: float = 0.0
     """What the last request took, and what turned out later to have been taken on top."""
 
-    def due_at(self, now: float) -> float:
+    def due_at(self, now: float, most_per_s: float | None = None) -> float:
         """When the next request is due. The last one counts, also where the rate became known only after it."""
-        if self.per_s is None:
+        per_s = min((rate for rate in (self.per_s, most_per_s) if rate is not None), default=None)
+        if per_s is None:
             return now
-        spacing_s = self.owed / self.per_s
+        spacing_s = self.owed / per_s
         if spacing_s > _BUCKET_S / 2:
             spacing_s *= _WIDER
         slack_s = min(_BURST_S, max(_BUCKET_S - spacing_s, 0.0))
         return max(self.last_at + spacing_s, now - slack_s)
 
-    def take(self, now: float, amount: float) -> None:
-        self.last_at, self.owed = self.due_at(now), amount
+    def take(self, due_at: float, amount: float) -> None:
+        self.last_at, self.owed = due_at, amount
 
 
 class Rates:
@@ -48,6 +50,7 @@ class Rates:
         self._stated = stated
         self._requests = _Meter(_used(stated.requests_per_s))
         self._tokens = _Meter(_used(stated.tokens_per_s))
+        self._found = FoundRate()
 
     def learn(self, limits: RateLimits) -> None:
         """Take over what an answer's headers say."""
@@ -63,12 +66,20 @@ class Rates:
 
     def wait_s(self, now: float) -> float:
         """Seconds until the next request may leave."""
-        return max(self._requests.due_at(now) - now, self._tokens.due_at(now) - now, 0.0)
+        return max(self._requests.due_at(now, self._found.per_s(now)) - now, self._tokens.due_at(now) - now, 0.0)
 
     def take(self, now: float, tokens: float) -> None:
         """A request of so many tokens leaves now."""
-        self._requests.take(now, 1)
-        self._tokens.take(now, tokens)
+        self._requests.take(self._requests.due_at(now, self._found.per_s(now)), 1)
+        self._tokens.take(self._tokens.due_at(now), tokens)
+
+    def answered(self, now: float) -> None:
+        """A request passed the endpoint's limits."""
+        self._found.answered(now)
+
+    def refused(self, now: float) -> None:
+        """One was refused for its rate: there is a limit below the stated ones."""
+        self._found.refused(now)
 
     def correct(self, tokens: float) -> None:
         """A request that left took so many tokens more than was thought, or less where negative."""

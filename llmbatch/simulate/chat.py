@@ -146,7 +146,7 @@ class Chat:
         # OpenAI counts the output limit as used in full, whatever the answer's length.
         tokens = prompt_tokens + (request.max_tokens or 0)
         exceeded = self._limits.take(tokens)
-        headers = self._limits.headers(tokens)
+        headers = self._limits.headers(tokens) if self._settings.states_limits else {}
         if exceeded is None:
             self.stats.tokens_by_second[int(self._elapsed_s)] += tokens
             return headers

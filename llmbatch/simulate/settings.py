@@ -20,6 +20,8 @@ class SimulatorSettings:
     """Requests a minute, enforced; None reports a generous limit and enforces none."""
     tpm: int | None = None
     """Tokens a minute (prompt and output limit together), enforced; None as for `rpm`."""
+    states_limits: bool = True
+    """Whether answers carry `x-ratelimit-*` headers; some compatible servers refuse without having said a word."""
     api_key: str | None = None
     """The only key that is taken; None takes any, and none."""
     models: tuple[str, ...] | None = None

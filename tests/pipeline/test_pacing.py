@@ -30,6 +30,19 @@ def test_tokens_a_minute_with_documents_of_all_lengths(tmp_path: Path, tpm: int)
     assert run.ended_s <= tokens / (tpm / 60) / 0.95 + WAY_IN_AND_OUT_S
 
 
+def test_a_limit_that_no_header_states_is_found(tmp_path: Path) -> None:
+    run = run_simulated(tmp_path, documents(500), rpm=30 * 60, states_limits=False, latency_s=0.3)
+    assert (run.reason, len(run.lines), run.outcomes) == (None, 500, {"ok"})
+    assert run.statuses[429] <= 0.05 * 500, "most of them while it is being found"
+    assert run.ended_s <= 500 / 30 / 0.9 + WAY_IN_AND_OUT_S
+
+
+def test_a_few_refusals_among_many_answers_are_no_limit(tmp_path: Path) -> None:
+    run = run_simulated(tmp_path, documents(600), "rate_limit[retry_after=0.01]=1%", latency_s=0.1)
+    assert (run.reason, len(run.lines)) == (None, 600)
+    assert run.ended_s < 20
+
+
 def test_a_servers_wait_holds_everyone(tmp_path: Path) -> None:
     run = run_simulated(tmp_path, documents(200), "rate_limit[retry_after=20]@2s-2.05s", rpm=1200, latency_s=0.3)
     assert (run.reason, len(run.lines)) == (None, 200)
