@@ -3,11 +3,13 @@
 Before a request leaves, one short line goes to `sent.log`: no fsync, since a killed process's writes survive it and
 a power cut takes the request's answer along anyway. The first line states where the ledger ended when the session
 began, so that only outcomes behind that offset count as answers to what follows. A row that is asked again has no
-line in the ledger yet: what its last request came to stands here as a second line of the same attempt, and that counts.
+line in the ledger yet: what its last request came to stands here as a line that takes the first one's place.
 """
 
 import errno
 import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -28,9 +30,20 @@ class Leftovers:
     started_at: str
     sends: tuple["Sent", ...]
 
-    def unsettled(self, settled_keys: set[str]) -> tuple["Sent", ...]:
-        """The sends whose row got no outcome, and that are not known to be free: possibly billed."""
-        return tuple(sent for sent in self.sends if sent.billed and sent.key not in settled_keys)
+    def unsettled(self, settled: Mapping[str, int]) -> tuple["Sent", ...]:
+        """The sends that no ledger line tells of, and that are not known to be free: possibly billed.
+
+        Args:
+            settled: by the key, the attempts of its lines since the session began. A row that is asked of several
+                models has a line for each, so that its first ones say nothing of a later send.
+        """
+        told, lost = Counter(settled), []
+        for sent in self.sends:
+            if told[sent.key] > 0:
+                told[sent.key] -= 1
+            elif sent.billed:
+                lost.append(sent)
+        return tuple(lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,8 @@ class Sent:
     attempt: int
     at_most_nusd: int
     """What was set aside for it; what it came to, once that is known."""
+    ended: bool = False
+    """Whether this tells what became of it, in place of that it left."""
     billed: bool = True
     """False once it is known that it was not."""
 
@@ -62,9 +77,8 @@ class SentLog:
         beginning = _read(first, _Beginning)
         if beginning is None:
             return None
-        sends = [sent for line in lines if (sent := _read(line, Sent)) is not None]
-        latest = {(sent.key, sent.attempt): sent for sent in sends}
-        return Leftovers(beginning.ledger_offset, beginning.started_at, tuple(latest.values()))
+        sends = _with_their_ends(sent for line in lines if (sent := _read(line, Sent)) is not None)
+        return Leftovers(beginning.ledger_offset, beginning.started_at, tuple(sends))
 
     def begin(self, ledger_offset: int, started_at: str) -> None:
         """Start a session's file anew.
@@ -113,6 +127,19 @@ class _Beginning:
 
     ledger_offset: int
     started_at: str
+
+
+def _with_their_ends(records: Iterable[Sent]) -> list[Sent]:
+    """The sends in their order, each as it is known at last."""
+    sends: list[Sent] = []
+    latest: dict[str, int] = {}
+    for sent in records:
+        if sent.ended and sent.key in latest:
+            sends[latest[sent.key]] = sent
+        else:
+            latest[sent.key] = len(sends)
+            sends.append(sent)
+    return sends
 
 
 def _read(line: bytes, kind: type[_Record]) -> _Record | None:

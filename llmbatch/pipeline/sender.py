@@ -103,7 +103,7 @@ class Sender:
             raise
         finally:
             self._budget.settle(reservation, spent_nusd)
-            job.last_send = Sent(job.key, job.attempts.sends, spent_nusd, billed=is_billed)
+            job.last_send = Sent(job.key, job.attempts.sends, spent_nusd, ended=True, billed=is_billed)
         return job.completion
 
     def write_down_end(self, job: Job) -> None:

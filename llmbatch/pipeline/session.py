@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
@@ -202,13 +203,13 @@ class Session:
         if left is not None:
             with storing(self._folder.ledger):
                 write_again(self._folder.ledger, left.ledger_offset)
-        settled: set[str] = set()
+        settled: Counter[str] = Counter()
 
         def note(offset: int, line: LedgerLine) -> None:
             self._expenses.add(line)
             self._trial.watch(line)
             if left is not None and offset >= left.ledger_offset:
-                settled.add(line.key)
+                settled[line.key] += line.attempts
 
         checkpoint = self._checkpoint(at_most=None if left is None else left.ledger_offset)
         ledger, torn = Ledger.open(
@@ -264,9 +265,9 @@ class Session:
         stop, sending = Stop(), self._plan.sending
         prices = PriceBook(None if self._plan.endpoint is None else endpoint.base_url, sending.price)
         model = self._plan.asked.question.model
-        if (limits := sending.budget.limits) and prices.price(model) is None:
+        if (unknown := self._without_price(prices)) and (limits := sending.budget.limits):
             return UsageError(
-                f"{limits[0]} cannot hold: the price of {model} is not known",
+                f"{limits[0]} cannot hold: the price of {unknown} is not known",
                 hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
             )
         for event in forewarnings(model, prices.price(model), endpoint.base_url):
@@ -342,6 +343,12 @@ class Session:
                 plan.plan, plan.asked, rows, is_skipped, sending=plan.sending, prices=prices, standing=self._record
             )
             self._observer.tell(estimate)
+
+    def _without_price(self, prices: PriceBook) -> str | None:
+        """A model that the run asks, and whose price is not known."""
+        plans = (self._plan.asked, self._plan.trial.canary, self._plan.trial.escalation)
+        models = (plan.question.model for plan in plans if plan is not None)
+        return next((model for model in models if prices.price(model) is None), None)
 
     def _spent_before(self) -> int:
         """What earlier sessions cost and may have cost, nano-dollars."""

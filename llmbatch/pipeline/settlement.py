@@ -1,5 +1,6 @@
 """What a dead session really came to, as its run folder tells: the ledger's lines, and the sends without one."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,10 +23,10 @@ def what_it_came_to(session: str, run: str) -> Settlement | None:
         left = SentLog(folder.sent_log).leftovers()
         if left is None or left.started_at != session:
             return None
-        expenses, settled = DailyExpenses(), set()
+        expenses, settled = DailyExpenses(), Counter[str]()
         for line in _lines_from(folder.ledger, left.ledger_offset):
             expenses.add(line)
-            settled.add(line.key)
+            settled[line.key] += line.attempts
     except (StorageFailed, OSError, ValueError, TypeError, KeyError):
         return None
     lost = left.unsettled(settled)

@@ -26,7 +26,7 @@ def test_sends_without_an_outcome_are_left_over(tmp_path: Path) -> None:
     left = SentLog(tmp_path / "sent.log").leftovers()
     assert left is not None
     assert (77, "then", sends) == (left.ledger_offset, left.started_at, left.sends)
-    assert left.unsettled({"a" * 32}) == (sends[2],)
+    assert left.unsettled({"a" * 32: 2}) == (sends[2],)
 
 
 def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
@@ -85,10 +85,21 @@ def test_what_a_request_came_to_takes_the_place_of_what_was_set_aside(tmp_path: 
     log.begin(0, "then")
     refused, answered, under_way = ("a" * 32, 1), ("a" * 32, 2), ("a" * 32, 3)
     log.record(Sent(*refused, 9))
-    log.record(Sent(*refused, 0, billed=False))
+    log.record(Sent(*refused, 0, ended=True, billed=False))
     log.record(Sent(*answered, 9))
-    log.record(Sent(*answered, 2))
+    log.record(Sent(*answered, 2, ended=True))
     log.record(Sent(*under_way, 9))
     left = SentLog(tmp_path / "sent.log").leftovers()
     assert left is not None
-    assert left.unsettled(set()) == (Sent(*answered, 2), Sent(*under_way, 9))
+    assert left.unsettled({}) == (Sent(*answered, 2, ended=True), Sent(*under_way, 9))
+
+
+def test_a_line_of_one_model_does_not_settle_what_was_sent_to_the_next(tmp_path: Path) -> None:
+    """A doubtful answer has its line; the stronger model was asked about the same row when the kill came."""
+    log = SentLog(tmp_path / "sent.log")
+    log.begin(0, "then")
+    for at_most in (5, 70):
+        log.record(Sent("a" * 32, 1, at_most))
+    left = SentLog(tmp_path / "sent.log").leftovers()
+    assert left is not None
+    assert left.unsettled({"a" * 32: 1}) == (Sent("a" * 32, 1, 70),)
