@@ -422,7 +422,7 @@ class ExportFailed(Event):
     @property
     def message(self) -> str:
         """Why."""
-        return f"telemetry cannot be sent: {self.error}; the run goes on"
+        return f"telemetry cannot be sent ({self.error}); the run goes on"
 
 
 @dataclass(frozen=True, slots=True)

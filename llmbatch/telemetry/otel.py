@@ -5,6 +5,7 @@ Needs the extra `otel`. Nothing global is touched, so a program that uses the Py
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
@@ -29,6 +30,7 @@ from llmbatch.telemetry.meters import RunMetrics
 from llmbatch.telemetry.sampling import row_sampling
 from llmbatch.telemetry.traces import RunTrace
 
+_LONGEST_REASON = 200
 _PROTOCOLS = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 
 
@@ -53,7 +55,6 @@ class OpenTelemetry(Observer):
         self._span_exporter = _exporter("traces", environment) if self._sampling is not None else None
         self._metric_exporter = _exporter("metrics", environment)
         self._failures = _Failures(tell)
-        self._tell_failure = tell
         self._flush_s = flush_s
         self._figures = Figures()
         self._trace: RunTrace | None = None
@@ -74,8 +75,8 @@ class OpenTelemetry(Observer):
         sending = threading.Thread(target=self._shut_down, name="llmbatch-telemetry", daemon=True)
         sending.start()
         sending.join(self._flush_s)
-        if sending.is_alive() and not self._failures.told:
-            self._tell_failure(ExportFailed(f"the last of it was not taken within {self._flush_s:g} s"))
+        if sending.is_alive():
+            self._failures.fail(f"the last of it was not taken within {self._flush_s:g} s")
         self._failures.ignore()
 
     def started(self, run: RunStarted) -> None:
@@ -122,12 +123,13 @@ class OpenTelemetry(Observer):
 
 
 class _Failures(logging.Handler):
-    """Takes what the SDK logs about failed exports; the first is told, and none reaches the screen by itself."""
+    """Takes what the SDK logs about exports. The first that failed for good is told; the screen gets nothing else."""
 
     def __init__(self, tell: Callable[[Event], None]) -> None:
         super().__init__(logging.WARNING)
         self._logger = logging.getLogger("opentelemetry")
         self._tell = tell
+        self._cause = ""
         self.told = False
 
     def listen(self) -> None:
@@ -139,9 +141,18 @@ class _Failures(logging.Handler):
         self._logger.propagate = True
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.ERROR:
+            self.fail(record.getMessage())
+        elif "error" in record.getMessage():  # it is tried again; should that fail, this is why
+            self._cause = record.getMessage()
+
+    def fail(self, why: str) -> None:
+        """Tell it, once, and why. A system's own words for an error (`Connection refused`) are enough of it."""
         if not self.told:
             self.told = True
-            self._tell(ExportFailed(record.getMessage()))
+            cause = self._cause or why
+            plain = re.search(r"\[Errno -?\d+\] ([\w ]+)", cause)
+            self._tell(ExportFailed(plain[1] if plain else cause[:_LONGEST_REASON]))
 
 
 def _exporter(signal: str, environment: Mapping[str, str]) -> Callable[[], Any] | None:

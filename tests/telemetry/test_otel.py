@@ -1,6 +1,7 @@
 """OpenTelemetry: what is sent, by which names, and that nothing depends on its being taken."""
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from opentelemetry.semconv._incubating.metrics import gen_ai_metrics
 from opentelemetry.semconv.attributes import error_attributes, http_attributes, server_attributes
 
 from llmbatch.errors import UsageError
-from llmbatch.events import Event, RunStopping
+from llmbatch.events import Event, ExportFailed, RunStopping
 from llmbatch.ledger.line import LedgerLine, Retry, RowError
 from llmbatch.observer import Observers
 from llmbatch.prices import Usage
@@ -77,6 +78,17 @@ def test_a_run_goes_on_and_ends_when_nobody_takes_its_telemetry(monkeypatch: pyt
         observer.tell(RunStopping("row 3: the text of a document", 4))
         observer.ended(summary())
     assert [event.name for event in told] == ["telemetry.export_failed"]
+
+
+def test_an_export_that_is_tried_again_is_told_when_that_fails_too_and_why() -> None:
+    told: list[Event] = []
+    logger = logging.getLogger("opentelemetry.exporter")
+    with OpenTelemetry(told.append):
+        logger.warning("Transient error %s, retrying", "Pool(port=4318): ([Errno 111] Connection refused)")
+        assert told == []
+        logger.error("Failed to export spans batch due to timeout")
+        logger.error("Failed to export spans batch due to timeout")
+    assert told == [ExportFailed("Connection refused")]
 
 
 def test_the_end_of_a_run_waits_only_so_long_for_a_collector_that_hangs() -> None:
