@@ -2,6 +2,7 @@
 
 import getpass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -84,7 +85,8 @@ def walk(
     from llmbatch.review.told import walked_lines
     from llmbatch.review.walk import walk as walk_rows
 
-    walked = walk_rows(run, Choice(sample, all, label), reviewer=reviewer, light=light)
+    tell = partial(typer.echo, err=True)
+    walked = walk_rows(run, Choice(sample, all, label), reviewer=reviewer, tell=tell, light=light)
     for line in walked_lines(walked):
         typer.echo(line, err=True)
 
@@ -131,6 +133,7 @@ def export(
     from llmbatch.review.export import export_gold, export_to_decide, target
     from llmbatch.review.opened import opened
     from llmbatch.review.queue import Choice
+    from llmbatch.screen.figures import counted
 
     form = (format or (Format.jsonl if out is not None and ".jsonl" in out.suffixes else Format.csv)).value
     with opened(run) as review, target(out) as file:
@@ -138,7 +141,7 @@ def export(
             count = export_gold(review, file, csv=form == "csv")
         else:
             count = export_to_decide(review, Choice(sample, all, label), file, csv=form == "csv")
-    typer.echo(f"{count:,} rows" + (f" in {out}" if out is not None else ""), err=True)
+    typer.echo(counted(count, "row") + (f" in {out}" if out is not None else ""), err=True)
 
 
 @app.command("import")

@@ -13,6 +13,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 from llmbatch.decisions.line import Decision, short
@@ -61,6 +62,14 @@ class DecisionLog:
         """The latest decision about a text by its digest, by whatever prompt it was looked at."""
         found = self._at(self._by_text.get(short(text)))
         return found if found is not None and found.text == text else None
+
+    def keys_said(self) -> Iterator[str]:
+        """The key of each line that is known, in the file's order; a key comes as often as something was said of it."""
+        if self._fd is not None:
+            with open(self._fd, "rb", closefd=False) as file:
+                file.seek(0)
+                for raw in islice(file, self._lines):
+                    yield Decision.from_bytes(raw).key
 
     def refresh(self) -> tuple[Decision, ...]:
         """Take in what others have written since the last call, and return it.

@@ -58,7 +58,7 @@ class Desk:
         self._reviewer = reviewer
         self._claims = claims
         self._clock = clock
-        self._states = bytearray(self._state(queue[place]) for place in range(len(queue)))
+        self._states = bytearray(len(queue))
         self._skipped: set[int] = set()
         self._done: list[_Done] = []
         self._wrote = False
@@ -67,6 +67,8 @@ class Desk:
         self.place: int | None = None
         """Where in the queue he is; None where nothing is left to look at."""
         self.item: Item | None = None
+        for key in log.keys_said():
+            self._note_state(key)
         self.advance()
 
     @property
@@ -214,12 +216,15 @@ class Desk:
     def _take_in_others(self) -> str | None:
         news = None
         for line in self._log.refresh():
-            place = self._queue.place_of(line.key)
-            if place is not None:
-                self._states[place] = self._state(self._queue[place])
+            self._note_state(line.key)
             if self.item is not None and line.key == self.item.key:
                 news = f"{_people(line)} just now." if line.category is not None else None
         return news
+
+    def _note_state(self, key: str) -> None:
+        place = self._queue.place_of(key)
+        if place is not None:
+            self._states[place] = self._state(self._queue[place])
 
     def _stand_at(self, place: int) -> None:
         self.place, self.item = place, self._queue[place]

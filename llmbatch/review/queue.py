@@ -8,7 +8,7 @@ import json
 import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from llmbatch.decisions.line import short
 from llmbatch.errors import UsageError
@@ -18,6 +18,7 @@ from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPL
 from llmbatch.review.opened import OpenedRun
 from llmbatch.views.outcome import Outcome
 
+_FIELDS = tuple(field.name for field in fields(Item))
 _RANK = {CONFLICT: 0, LOW_CONFIDENCE: 1, FAILED: 2, SAMPLED: 3, CHOSEN: 3}
 
 
@@ -105,7 +106,7 @@ class Queue:
         self._numbers[short(item.key)] = len(self._offsets)
         self._offsets.append(self._file.tell())
         self._copies.append(1)
-        self._file.write(dump_line(asdict(item)))
+        self._file.write(dump_line({name: getattr(item, name) for name in _FIELDS}))
 
 
 def make_queue(run: OpenedRun, choice: Choice, *, only: Callable[[Outcome], bool] = lambda _: True) -> Queue:
@@ -132,11 +133,11 @@ def make_queue(run: OpenedRun, choice: Choice, *, only: Callable[[Outcome], bool
 
 def _items(run: OpenedRun, choice: Choice, only: Callable[[Outcome], bool]) -> Iterator[Item]:
     draw = run.draw() if choice.sample else None
-    for outcome, fields in run.outcomes():
+    for outcome, carried in run.outcomes():
         sampled = draw is not None and outcome.is_answered and draw.takes(outcome.row)
         reason = choice.reason(outcome, is_sampled=sampled, review_below=run.record.review_below)
         if reason is not None and only(outcome):
-            yield item_of(outcome, reason, fields)
+            yield item_of(outcome, reason, carried)
 
 
 def _rank(item: Item) -> tuple[int, float]:

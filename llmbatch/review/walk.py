@@ -2,13 +2,15 @@
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from llmbatch.errors import UsageError
-from llmbatch.pipeline.folder import now_text
+from llmbatch.neutral import neutral
+from llmbatch.pipeline.folder import RunFolder, load_record, now_text
 from llmbatch.review.claims import Claims
 from llmbatch.review.desk import Desk, Progress
 from llmbatch.review.opened import opened
@@ -27,19 +29,24 @@ class Walked:
     """None where nothing was decided."""
 
 
-def walk(path: Path, choice: Choice, *, reviewer: str, light: bool | None = None) -> Walked:
+def walk(
+    path: Path, choice: Choice, *, reviewer: str, tell: Callable[[str], None], light: bool | None = None
+) -> Walked:
     """Review a run full-screen.
 
     Args:
         path: the run folder.
         choice: which rows.
         reviewer: who decides.
+        tell: told what takes a while with many rows, in a line.
         light: whether the terminal's background is; None where it is to be guessed.
 
     Raises:
         UsageError: there is no terminal, the extra `review` is not installed, or the run cannot be read.
     """
+    load_record(RunFolder(path))
     _require_terminal(path)
+    tell(f"reading {neutral(str(path))} ...")
     with opened(path) as run:
         from llmbatch.review.app.application import ReviewApp, Setting  # noqa: PLC0415 - the extra `review`
 
@@ -56,6 +63,8 @@ def walk(path: Path, choice: Choice, *, reviewer: str, light: bool | None = None
             )
             ReviewApp(desk, setting).run()
             progress, changed = desk.progress, desk.has_written
+    if changed:
+        tell("bringing the decisions into the results ...")
     return Walked(progress, settle(path) if changed else None)
 
 

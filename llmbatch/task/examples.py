@@ -16,7 +16,9 @@ def add_examples(path: Path, examples: Sequence[Example]) -> None:
         UsageError: the file is no valid task, cannot be written, or lists its examples in another way.
     """
     load_task(path)
-    old = path.read_text(encoding="utf-8")
+    if not path.is_file():
+        raise UsageError(f"{path} is a packaged task, which stays as it is", hint="give a task file of your own")
+    old = path.read_bytes().decode()
     added = "".join(_section(example) for example in examples)
     gap = "" if old.endswith("\n") else "\n"
     try:

@@ -24,6 +24,11 @@ def test_any_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8").startswith(TASK)
 
 
+def test_a_packaged_task_stays_as_it_is() -> None:
+    with pytest.raises(UsageError, match="banking77 is a packaged task"):
+        add_examples(Path("banking77"), [Example(text="x", label="card_arrival")])
+
+
 def test_examples_in_an_inline_list_are_told_and_the_file_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "task.toml"
     path.write_text(TASK.replace("[[labels]]", 'examples = [{text = "x", label = "a"}]\n[[labels]]', 1))
