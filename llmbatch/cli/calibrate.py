@@ -42,10 +42,10 @@ def calibrate(
     json: shared.Json = False,
 ) -> None:
     """Fit a calibration of confidence to a run's answers, and store it beside the task for later runs."""
-    from llmbatch.evaluate.calibrate import parse_method
+    from llmbatch.evaluate.calibrate import calibrated_json, parse_method
     from llmbatch.evaluate.gold import GoldOptions
     from llmbatch.jsonlines import dump_line
-    from llmbatch.pipeline.calibrate import calibrate_run, calibrated_json
+    from llmbatch.pipeline.calibrate import calibrate_run
     from llmbatch.screen import stdout_console
     from llmbatch.screen.calibration import render_calibration
 

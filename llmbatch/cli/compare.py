@@ -113,8 +113,9 @@ def compare(
 ) -> None:
     """Ask two or more models or prompts about the same random rows, and hold their answers side by side."""
     from llmbatch.cli.show import print_json
+    from llmbatch.evaluate.comparison import compared_json
     from llmbatch.evaluate.gold import GoldOptions
-    from llmbatch.pipeline.compare import CompareOptions, compare_runs, compared_json
+    from llmbatch.pipeline.compare import CompareOptions, compare_runs
     from llmbatch.pipeline.plan import ModelChoice
     from llmbatch.readers import ReaderOptions
     from llmbatch.screen import stdout_console

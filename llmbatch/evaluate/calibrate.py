@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmbatch.calibration import log_odds
 from llmbatch.errors import UsageError
 from llmbatch.evaluate.reliability import Reliability, reliability
+from llmbatch.rows import ConfidenceKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,6 +67,26 @@ class Fit:
     points: tuple[tuple[float, float], ...] = ()
     slope: float = 1.0
     intercept: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What came of it. `file` is None where the raw confidences are as good as any, and nothing was stored."""
+
+    folder: str
+    task: str
+    model: str
+    offline: bool
+    gold_file: str
+    kind: ConfidenceKind
+    fit: Fit
+    file: Path | None
+    notes: tuple[str, ...]
+
+
+def calibrated_json(calibrated: Calibrated) -> dict[str, Any]:
+    """The outcome as `--json` prints it."""
+    return {**asdict(calibrated), "file": None if calibrated.file is None else str(calibrated.file)}
 
 
 def fit_calibration(confidences: Sequence[float], right: Sequence[bool], method: Method = Method.auto) -> Fit:

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import NormalDist, median
+from typing import Any
 
 from llmbatch.evaluate.metrics import Proportion, kappa, proportion
 
@@ -93,6 +95,23 @@ class Comparison:
     versus: tuple[Versus, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What came of it."""
+
+    folder: Path
+    rows: int
+    """Of the sample."""
+    candidates: int
+    """Rows that it was drawn from: with gold, those that have a gold label."""
+    comparison: Comparison
+    differing: int
+    differences: Path
+    """The rows that differ, with every arm's answer."""
+    exit_code: int
+    notes: tuple[str, ...]
+
+
 def compare(arms: Sequence[Arm], gold: Sequence[str | None]) -> Comparison:
     """Compare arms.
 
@@ -102,6 +121,11 @@ def compare(arms: Sequence[Arm], gold: Sequence[str | None]) -> Comparison:
     """
     first, *others = arms
     return Comparison(tuple(_figures(arm, gold) for arm in arms), tuple(_versus(first, arm, gold) for arm in others))
+
+
+def compared_json(compared: Compared) -> dict[str, Any]:
+    """The comparison as `--json` prints it; money in nano-dollars a row, as `cost_nusd`."""
+    return {**asdict(compared), "folder": str(compared.folder), "differences": str(compared.differences)}
 
 
 def rows_to_tell(only_first: float, only_other: float) -> int | None:

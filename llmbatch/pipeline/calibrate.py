@@ -1,32 +1,15 @@
 """A calibration fitted to a run folder's answers, and stored beside its task."""
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from llmbatch.calibration import Calibration
-from llmbatch.evaluate.calibrate import Fit, Method, fit_calibration
+from llmbatch.evaluate.calibrate import Calibrated, Fit, Method, fit_calibration
 from llmbatch.evaluate.gold import GoldOptions, gold_issues_told
 from llmbatch.pipeline.calibrations import calibration_path, save_calibration
 from llmbatch.pipeline.evaluation import JudgedRun, judge_run, require_statistics
 from llmbatch.pipeline.folder import RunRecord, now_text
 from llmbatch.rows import ConfidenceKind
 from llmbatch.task.load import BUILT_IN
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrated:
-    """What came of it. `file` is None where the raw confidences are as good as any, and nothing was stored."""
-
-    folder: str
-    task: str
-    model: str
-    offline: bool
-    gold_file: str
-    kind: ConfidenceKind
-    fit: Fit
-    file: Path | None
-    notes: tuple[str, ...]
 
 
 def calibrate_run(path: Path, gold: GoldOptions, *, method: Method, out: Path | None) -> Calibrated:
@@ -62,11 +45,6 @@ def calibrate_run(path: Path, gold: GoldOptions, *, method: Method, out: Path | 
         file=file,
         notes=tuple(_notes(run, len(said))),
     )
-
-
-def calibrated_json(calibrated: Calibrated) -> dict[str, Any]:
-    """The outcome as `--json` prints it."""
-    return {**asdict(calibrated), "file": None if calibrated.file is None else str(calibrated.file)}
 
 
 def _of_one_kind(run: JudgedRun) -> tuple[ConfidenceKind, list[float], list[bool]]:

@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from llmbatch.errors import UsageError
-from llmbatch.evaluate.comparison import Arm, ArmAnswer, Comparison, compare
+from llmbatch.errors import ExitCode, RunStopped, UsageError
+from llmbatch.evaluate.comparison import Arm, ArmAnswer, Compared, compare, compared_json
 from llmbatch.evaluate.gold import Gold, GoldOptions, gold_issues_told, read_gold
 from llmbatch.events import ArmBegins
 from llmbatch.files import replacing
@@ -52,23 +52,6 @@ class CompareOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """What came of it."""
-
-    folder: Path
-    rows: int
-    """Of the sample."""
-    candidates: int
-    """Rows that it was drawn from: with gold, those that have a gold label."""
-    comparison: Comparison
-    differing: int
-    differences: Path
-    """The rows that differ, with every arm's answer."""
-    exit_code: int
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Contender:
     name: str
     model: str | None
@@ -92,6 +75,7 @@ def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextMan
         watch: makes the observer of one arm's run.
 
     Raises:
+        RunStopped: an arm was interrupted, or stopped by a guard; what was answered is kept.
         UsageError: fewer than two arms, or the input, a task, gold or an option cannot be used.
         FolderBusy: another process works on an arm's folder.
     """
@@ -105,7 +89,14 @@ def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextMan
     for number, contender in enumerate(contenders, start=1):
         with watch() as observer:
             observer.tell(ArmBegins(contender.name, number, len(contenders)))
-            summaries.append(classify_run(_run_options(options, contender, contenders, sample), observer))
+            summary = classify_run(_run_options(options, contender, contenders, sample), observer)
+        if summary.state != "finished" and summary.exit_code != ExitCode.BUDGET:
+            raise RunStopped(
+                f"{contender.name}: {summary.reason}",
+                hint="the same command goes on where it stood",
+                exit_code=ExitCode(summary.exit_code),
+            )
+        summaries.append(summary)
     arms = [_arm(contender, sample) for contender in contenders]
     differences = folder.path / "differences.jsonl"
     differing = _write_differences(differences, arms, sample)
@@ -122,11 +113,6 @@ def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextMan
     with replacing(folder.path / "compare.json") as file:
         file.write(dump_line(compared_json(compared)))
     return compared
-
-
-def compared_json(compared: Compared) -> dict[str, Any]:
-    """The comparison as `--json` prints it; money in nano-dollars a row, as `cost_nusd`."""
-    return {**asdict(compared), "folder": str(compared.folder), "differences": str(compared.differences)}
 
 
 def _contenders(options: CompareOptions) -> list[_Contender]:

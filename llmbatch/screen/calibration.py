@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from llmbatch.evaluate.calibrate import FOLDS, Fit, HeldOut
+from llmbatch.evaluate.calibrate import FOLDS, Calibrated, Fit, HeldOut
 from llmbatch.neutral import neutral
-from llmbatch.pipeline.calibrate import Calibrated
 from llmbatch.rows import ConfidenceKind
 from llmbatch.screen.figures import counted
 from llmbatch.screen.tables import columns, print_stripped, section

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from llmbatch.evaluate.comparison import ArmFigures, Comparison, Versus
+from llmbatch.evaluate.comparison import ArmFigures, Compared, Comparison, Versus
 from llmbatch.evaluate.metrics import Proportion
 from llmbatch.neutral import neutral
-from llmbatch.pipeline.compare import Compared
 from llmbatch.screen.figures import counted, dollars, duration, percent
 from llmbatch.screen.tables import columns, print_stripped, section
 

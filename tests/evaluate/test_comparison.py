@@ -12,10 +12,10 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from llmbatch.errors import UsageError
-from llmbatch.evaluate.comparison import Arm, ArmAnswer, compare, rows_to_tell
+from llmbatch.evaluate.comparison import Arm, ArmAnswer, compare, compared_json, rows_to_tell
 from llmbatch.evaluate.gold import GoldOptions
 from llmbatch.observer import Observer
-from llmbatch.pipeline.compare import CompareOptions, compare_runs, compared_json
+from llmbatch.pipeline.compare import CompareOptions, compare_runs
 from llmbatch.pipeline.options import Sending
 from llmbatch.screen.comparison import render_comparison
 from llmbatch.spend.options import BudgetOptions
