@@ -14,6 +14,8 @@ from llmbatch.prices import Price, Usage
 # A prompt is framed: four tokens a message, of which there are two, and three before the answer (OpenAI's cookbook,
 # "How to count tokens with tiktoken").
 FRAME_TOKENS = 11
+OPENING_TOKENS = 3
+"""Of these, the ones that open a message: before the prefix, and so in the cache with it."""
 
 # Caches are shared and not promised. One request in five that finds nothing is what a busy day may look like.
 _UNKIND_HITS = 0.8

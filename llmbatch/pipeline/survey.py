@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from llmbatch.estimate.cost import Job, Range
+from llmbatch.estimate.cost import OPENING_TOKENS, Job, Range
 from llmbatch.estimate.result import RowsFound
 from llmbatch.estimate.sample import TokenSample
 from llmbatch.ledger.index import KeyIndex
@@ -123,10 +123,11 @@ class Survey:
         """What would be asked; answers have so many tokens each."""
         documents = self._sample.total()
         caching = profile_of(self.asked.question.model).caching
-        cached = self.asked.prefix.cached_tokens
+        tokens = self.asked.prefix_tokens
+        cached = 0 if caching is None else caching.cached_tokens(tokens + OPENING_TOKENS)
         return Job(
             requests=documents.rows,
-            prefix_tokens=self.asked.prefix_tokens,
+            prefix_tokens=tokens,
             documents=replace(documents, tokens=documents.tokens + documents.rows * self._fence),
             cached_tokens=cached,
             written_tokens=cached if caching is not None and caching.breakpoints else 0,

@@ -107,7 +107,7 @@ def _remark_lines(estimate: ModelEstimate) -> Iterator[str]:
         yield "What moves the cost: " + "; ".join(f"{name}, +{dollars(nusd)}" for name, nusd in cost.movers) + "."
     if not job.documents.is_exact:
         counted_rows = counted(job.documents.counted_rows, "document")
-        yield f"Tokens are known from {counted_rows} drawn at random, with a margin of 95%; --exact counts all."
+        yield f"Tokens are from {counted_rows} drawn at random; the total is within the margin 95 times in 100."
     yield f"Time: {estimate.time.why}."
     low, high = estimate.job.output_tokens.low, estimate.job.output_tokens.high
     known = f"as in {estimate.known_rows:,} rows of this run" if estimate.known_rows else "by the task's labels"
