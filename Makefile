@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test torture lint format bench lock clean help
+.PHONY: demo test torture lint format bench economy lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -37,6 +37,9 @@ format: $(STAMP) ## put the code into shape
 
 bench: $(STAMP) ## benchmarks; results in benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+economy: $(STAMP) ## what AG News costs in other arrangements of the prompt; the table of docs/economics.md
+	$(BIN)/python -m benchmarks.economy
 
 lock: ## pin the versions anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements/run.txt

@@ -1,6 +1,6 @@
 """An answer's body, decoded once: what OpenAI and the compatible servers send as a chat completion."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -86,6 +86,9 @@ def decode_usage(usage: Any) -> Usage | None:
     if not all(isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in counts):
         return None
     decoded = Usage(*counts)
+    if usage.get("total_tokens") == decoded.input_tokens + decoded.output_tokens + decoded.reasoning_tokens:
+        # Some makers count thinking beside the answer instead of in it. It is billed as output all the same.
+        decoded = replace(decoded, output_tokens=decoded.output_tokens + decoded.reasoning_tokens)
     if decoded.input_tokens == 0 or decoded.cached_input_tokens + decoded.cache_write_tokens > decoded.input_tokens:
         return None
     return decoded
