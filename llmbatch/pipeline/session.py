@@ -180,14 +180,14 @@ class Session:
         )
 
     def _spender(self) -> SessionInfo:
-        plan = self._plan
+        plan, asked = self._plan, self._asked()
         return SessionInfo(
             id=self._id,
             book=REAL if plan.endpoint is not None else OFFLINE,
             run=str(self._folder.path.absolute()),
-            model=plan.asked.question.model,
+            model=" + ".join(dict.fromkeys(one.question.model for one in asked)),
             task=plan.record.task.name,
-            prompt=plan.asked.prompt,
+            prompt=" + ".join(dict.fromkeys(one.prompt for one in asked)),
             leased=plan.sending.budget.daily_budget_nusd is not None,
             started_at=now_text(),
         )
@@ -346,9 +346,13 @@ class Session:
 
     def _without_price(self, prices: PriceBook) -> str | None:
         """A model that the run asks, and whose price is not known."""
-        plans = (self._plan.asked, self._plan.trial.canary, self._plan.trial.escalation)
-        models = (plan.question.model for plan in plans if plan is not None)
+        models = (plan.question.model for plan in self._asked())
         return next((model for model in models if prices.price(model) is None), None)
+
+    def _asked(self) -> list[Plan]:
+        """All plans that are asked: the run's, and those of a canary and of a stronger model."""
+        plans = (self._plan.asked, self._plan.trial.canary, self._plan.trial.escalation)
+        return [plan for plan in plans if plan is not None]
 
     def _spent_before(self) -> int:
         """What earlier sessions cost and may have cost, nano-dollars."""
