@@ -97,6 +97,20 @@ class Asker:
         return answered_line(job, self._plan, answer, score, review_below=self._review_below)
 
     async def _until_answered(self, job: Job) -> Answer:
+        try:
+            return await self._attempt(job.attempts, job)
+        except RequestFailedError as failed:
+            return await self._again(job, failed)
+
+    async def _again(self, job: Job, failed: RequestFailedError) -> Answer:
+        """Goes on after a first failure: most rows have none, and do without the retry loop's cost."""
+        met_already = [failed]
+
+        async def attempt(attempts: Attempts, job: Job) -> Answer:
+            if met_already:
+                raise met_already.pop()
+            return await self._attempt(attempts, job)
+
         def note(failure: Failure, wait_s: float) -> None:
             self._consequences.will_be_repeated(failure, wait_s)
             self.retries[failure.kind] += 1
@@ -104,7 +118,7 @@ class Asker:
             job.retries.append(Retry(failure.kind, failure.status, failure.code, round(wait_s, 3), round(after_s, 3)))
 
         loop = retrying(self._policy, sleep=self._sleep, before_sleep=note, random=self._random)
-        answer: Answer = await loop(self._attempt, job.attempts, job)
+        answer: Answer = await loop(attempt, job.attempts, job)
         return answer
 
     async def _attempt(self, attempts: Attempts, job: Job) -> Answer:
