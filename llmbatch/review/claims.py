@@ -8,12 +8,24 @@ import fcntl
 import os
 from pathlib import Path
 
+from llmbatch.errors import UsageError
+
 
 class Claims:
     """The row that this process looks at, made known to others on the folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._fd = os.open(folder / ".reviewing", os.O_RDWR | os.O_CREAT, 0o600)
+        """Claim nothing yet.
+
+        Raises:
+            UsageError: the folder cannot be written to, so that no decision could be kept there either.
+        """
+        try:
+            self._fd = os.open(folder / ".reviewing", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UsageError(
+                f"{folder}: cannot be written to ({error.strerror})", hint="decisions are kept in the run folder"
+            ) from None
         self._row: int | None = None
 
     def take(self, row: int) -> bool:

@@ -70,7 +70,8 @@ def opened(path: Path) -> Iterator[OpenedRun]:
     try:
         decisions = DecisionLog(folder.decisions)
         try:
-            yield OpenedRun(folder, record, plan, source, ledger, decisions, is_locked(path))
+            is_under_way = record.state == "running" and is_locked(path)
+            yield OpenedRun(folder, record, plan, source, ledger, decisions, is_under_way)
         finally:
             decisions.close()
     finally:
