@@ -1,22 +1,80 @@
-"""Keeps credentials out of whatever is written or shown, also where a server echoes them."""
+"""Keeps credentials out of whatever is written or shown, also where a server echoes them.
 
+What a server sends passes here twice: as it comes in, the run's own key is taken out of every field, in whatever way it
+is written there; and before a message of a server's is kept or shown, so is everything that looks like any key.
+"""
+
+import base64
 import re
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
-# Keys as the makers shape them: sk-..., sk-proj-..., gsk_..., and the half-masked form of OpenAI's 401 (sk-ab***yz).
-_KEY_SHAPES = re.compile(r"\b(?:sk|pk|rk|gsk|xai|api)[-_][A-Za-z0-9_\-*]{6,}|\bBearer\s+[^\s\"',;]+", re.IGNORECASE)
+T = TypeVar("T")
+
 _MASK = "[redacted]"
 _LONGEST_MESSAGE = 500
+_MARGIN = 40
+"""Times the longest message that is looked at: masks are short, and what is cut off need not be clean."""
+_PIECE = 8
+"""Characters of a key in a row that are as good as the key."""
+
+_KEY_SHAPES = re.compile(
+    r"\b(?:sk|pk|rk|gsk|xai|hf|r8|fw|csk|pplx|tgp|nvapi)[-_][A-Za-z0-9_\-*]{6,}"  # as the makers shape them
+    r"|\bAIza[A-Za-z0-9_\-]{20,}"
+    r"|\beyJ[A-Za-z0-9_\-]{10,300}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+"  # JSON web tokens
+    r"|\b(?:Bearer|Basic)\s+[^\s\"',;]+"
+    r"|(?<![A-Za-z0-9_\-])[A-Za-z0-9_\-]{0,80}\*{3,}[A-Za-z0-9_\-*]*"  # half-masked, as in OpenAI's 401: sk-ab***yz
+    r"|(?<=://)[^/\s@]{1,400}@",  # user and password in a URL
+    re.IGNORECASE,
+)
 
 
 class Redactor:
-    """Takes the run's own secrets, and everything shaped like an API key, out of a text."""
+    """Takes the run's own secrets, and everything shaped like an API key, out of texts."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
-        self._secrets = tuple(secret for secret in secrets if secret.strip())
+        known = [secret for secret in secrets if secret.strip()]
+        encoded = [base64.b64encode(secret.encode()).decode().rstrip("=") for secret in known]
+        self._shortest = min(map(len, known), default=0)
+        self._own = re.compile("|".join(map(_however_written, [*known, *encoded]))) if known else None
+        self._pieces = {secret[at : at + _PIECE] for secret in known for at in range(len(secret) - _PIECE + 1)}
 
-    def __call__(self, text: str) -> str:
-        """`text` without secrets, cut to 500 characters: enough to know what a server meant."""
-        for secret in self._secrets:
-            text = text.replace(secret, _MASK)
-        text = _KEY_SHAPES.sub(_MASK, text)
-        return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
+    def __call__(self, text: str, *, longest: int = _LONGEST_MESSAGE) -> str:
+        """`text` without keys, parts of ours among them, and cut: for messages, which only need to be understood."""
+        text = self._without_pieces(self.mask(text[: longest * _MARGIN]))
+        return text if len(text) <= longest else text[: longest - 1] + "…"
+
+    def mask(self, text: str) -> str:
+        """`text` without our own secrets, and without what is shaped like anybody's key."""
+        return _KEY_SHAPES.sub(_MASK, self.hide(text))
+
+    def hide(self, text: str) -> str:
+        """`text` without our own secrets, and otherwise as it is: safe for what a label is read from."""
+        if self._own is None or len(text) < self._shortest:
+            return text
+        return self._own.sub(_MASK, text)
+
+    def hide_in(self, record: T) -> T:
+        """A dataclass, none of whose texts holds a secret of ours."""
+        changed: dict[str, Any] = {}
+        for field in fields(record):  # type: ignore[arg-type]  # any frozen dataclass
+            value = getattr(record, field.name)
+            if isinstance(value, str) and (hidden := self.hide(value)) != value:
+                changed[field.name] = hidden
+        return replace(record, **changed) if changed else record  # type: ignore[type-var]
+
+    def _without_pieces(self, text: str) -> str:
+        found = [at for at in range(len(text) - _PIECE + 1) if text[at : at + _PIECE] in self._pieces]
+        characters = list(text)
+        for at in found:
+            characters[at : at + _PIECE] = "\0" * _PIECE
+        return re.sub("\0+", _MASK, "".join(characters)) if found else text
+
+
+def _however_written(secret: str) -> str:
+    """A pattern of the secret as it stands, escaped for JSON (once or more), or encoded for a URL (once or more)."""
+    return "".join(rf"(?:\\{{0,8}}{re.escape(c)}|\\{{1,8}}[uU]00{_hex(c)}|%(?:25){{0,4}}{_hex(c)})" for c in secret)
+
+
+def _hex(character: str) -> str:
+    return "".join(f"[{digit}{digit.upper()}]" for digit in f"{ord(character):02x}")

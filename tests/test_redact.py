@@ -1,8 +1,17 @@
 """No secret leaves, also where a server echoes it."""
 
+import base64
+import json
+from dataclasses import dataclass
+from urllib.parse import quote
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmbatch.redact import Redactor
+
+KEY = "0a1b/2c3d+4e5f==6a7b8c9d0e1f2a3b"  # no shape that anybody could know
 
 
 @pytest.mark.parametrize(
@@ -10,15 +19,64 @@ from llmbatch.redact import Redactor
     [
         "Incorrect API key provided: sk-proj-abcdefgh1234. You can find it...",
         "Incorrect API key provided: sk-abc***wxyz.",
+        "Incorrect API key provided: abc*****wxyz.",
         "header Authorization: Bearer my.secret-token",
+        "header Authorization: Basic c2VjcmV0LXRva2Vu",
+        "proxy http://user:secret-token@proxy:3128",
         "the key is hunter2-hunter2",
+        "the key begins with hunter2-hu and so on",
     ],
 )
 def test_keys_are_taken_out(text: str) -> None:
     shown = Redactor(("hunter2-hunter2",))(text)
     assert "[redacted]" in shown
-    assert not any(secret in shown for secret in ("abcdefgh", "wxyz", "secret-token", "hunter2"))
+    assert not any(secret in shown for secret in ("abcdefgh", "wxyz", "secret-token", "c2Vj", "hunter2"))
 
 
-def test_an_endless_message_is_cut() -> None:
-    assert len(Redactor()("x" * 10_000)) == 500
+@pytest.mark.parametrize(
+    "written",
+    [
+        KEY,
+        quote(KEY, safe=""),
+        quote(quote(KEY, safe=""), safe=""),
+        KEY.replace("/", r"\/"),
+        json.dumps(json.dumps(KEY.replace("/", r"\/"))),
+        "".join(f"\\u{ord(c):04x}" for c in KEY),
+        "".join(f"\\u{ord(c):04X}" if n % 3 else c for n, c in enumerate(KEY)),
+        base64.b64encode(KEY.encode()).decode(),
+    ],
+)
+def test_a_key_is_found_however_it_is_written(written: str) -> None:
+    shown = Redactor((KEY,)).hide(f"before {written} after")
+    assert shown.startswith("before ")
+    assert shown.rstrip("=").endswith(" after")
+    assert "[redacted]" in shown
+    assert len(shown) < len("before [redacted] after") + 10
+
+
+@given(st.text(alphabet="0a1b/2c3d+4e5f=", max_size=60), st.integers(0, len(KEY) - 8), st.integers(8, len(KEY)))
+def test_no_eight_characters_of_a_key_are_left_in_a_message(around: str, start: int, length: int) -> None:
+    shown = Redactor((KEY,))(f"{around}{KEY[start : start + length]}{around}", longest=10_000)
+    assert not [piece for at in range(len(KEY) - 7) if (piece := KEY[at : at + 8]) in shown]
+
+
+@dataclass(frozen=True)
+class Record:
+    name: str
+    count: int
+    note: str | None = None
+
+
+def test_what_holds_no_secret_is_left_as_it_is() -> None:
+    redact = Redactor(("my-business-key",))
+    record = Record("sk-learn-question about business ***", 3)
+    assert redact.hide_in(record) is record
+    assert redact.hide_in(Record("x", 3, "my-business-key")) == Record("x", 3, "[redacted]")
+    assert redact.mask("https://api-inference.example.co/v1") == "https://api-inference.example.co/v1"
+    assert redact.mask("unsupported api_version") == "unsupported api_version"
+
+
+@pytest.mark.parametrize("endless", ["x", "\\", "%25", "eyJ-", "sk-", "*", "://", KEY[:9] + " "])
+def test_an_endless_message_is_cut_in_no_time(endless: str) -> None:
+    assert len(Redactor((KEY,))(endless * 300_000)) <= 500
+    Redactor((KEY,)).hide(endless * 100_000)

@@ -12,6 +12,7 @@ from llmbatch.caller.completion import Completion, NotACompletionError, decode_c
 from llmbatch.caller.failures import RequestFailedError, judge_exception, judge_not_a_completion
 from llmbatch.caller.sdk import load_sdk
 from llmbatch.errors import UsageError
+from llmbatch.redact import Redactor
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, Omit
@@ -121,9 +122,10 @@ class Caller:
             self._path = f"/deployments/{quote(model, safe='')}{self._path}"
         self._timeout_s = timeout_s
         self._on_headers = on_headers
+        self._redact = Redactor((endpoint.api_key,))
 
     async def send(self, body: bytes) -> Completion:
-        """Send one request and decode its answer.
+        """Send one request and decode its answer. Where the server echoes our key, it is taken out here.
 
         Raises:
             RequestFailedError: with what became of it, judged.
@@ -141,15 +143,17 @@ class Caller:
                     self._url, cast_to=httpx2.Response, content=body, options=self._options
                 )
             self._on_headers(response.headers)
-            return decode_completion(response.content, response.headers.get("x-request-id"))
+            completion = decode_completion(response.content, response.headers.get("x-request-id"))
+            return self._redact.hide_in(completion)
         except asyncio.CancelledError:
             raise
         except NotACompletionError as error:
-            raise RequestFailedError(judge_not_a_completion(str(error))) from error
-        except Exception as error:
+            raise RequestFailedError(self._redact.hide_in(judge_not_a_completion(str(error)))) from None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
             if isinstance(refusal := getattr(error, "response", None), httpx2.Response):
                 self._on_headers(refusal.headers)
-            raise RequestFailedError(judge_exception(error)) from error
+            # Without its cause, whose text may hold the key: a traceback would show it.
+            raise RequestFailedError(self._redact.hide_in(judge_exception(error))) from None
 
     async def close(self) -> None:
         """Close the connections."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from llmbatch.errors import FolderBusy
-from llmbatch.files import storing
+from llmbatch.files import storage_failure, storing
 
 _NAME = ".lock"
 
@@ -48,6 +48,8 @@ def locked(folder: Path) -> Iterator[None]:
                 f"{folder}: {holder} works on this run folder",
                 hint="wait until it ends, or give this run a folder of its own with --out",
             ) from None
+        except OSError as error:
+            raise storage_failure(path, error) from error
         with suppress(OSError):  # on a full disk the second process is refused without a name
             os.truncate(fd, 0)
             os.pwrite(fd, f"process {os.getpid()}, started {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ},".encode(), 0)

@@ -94,7 +94,7 @@ class Asker:
             return self._given_up(job)  # its grace is over
         self._consequences.row_labelled()
         score = self._scorer.score(answer, job.completion)
-        return answered_line(job, self._plan, answer, score, review_below=self._review_below)
+        return answered_line(job, self._plan, answer, score, review_below=self._review_below, redact=self._redact)
 
     async def _until_answered(self, job: Job) -> Answer:
         try:

@@ -138,6 +138,8 @@ class RunRecord(BaseModel):
     choice: ModelChoice
     offline: bool
     endpoint: str
+    command: str = "llmbatch classify ..."
+    """The command that made the run, without keys: it asks rows that are new."""
     fingerprint: str
     prompt: str
     model: str

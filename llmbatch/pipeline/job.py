@@ -51,7 +51,9 @@ class Job:
         return self.completion is not None or self.bill.possibly_billed_attempts > 0
 
 
-def answered_line(job: Job, plan: Plan, answer: Answer, score: Score, *, review_below: float) -> LedgerLine:
+def answered_line(
+    job: Job, plan: Plan, answer: Answer, score: Score, *, review_below: float, redact: Redactor
+) -> LedgerLine:
     """The line of a row that has a label."""
     line = _line(job, plan, REVIEW if score.confidence < review_below else OK)
     return replace(
@@ -63,7 +65,7 @@ def answered_line(job: Job, plan: Plan, answer: Answer, score: Score, *, review_
         runner_up=score.runner_up,
         reasoning=answer.reasoning,
         parse="repaired" if answer.repaired else "clean",
-        answer=_kept(job.completion) if answer.repaired else None,
+        answer=_kept(job.completion, redact) if answer.repaired else None,
         flags=(*line.flags, *score.flags),
     )
 
@@ -77,7 +79,7 @@ def failed_line(job: Job, plan: Plan, failure: Failure, *, redact: Redactor) -> 
         error=RowError(failure.kind, failure.code, redact(failure.message)),
         request_id=failure.request_id or line.request_id,
         parse=failure.kind if was_answered else None,
-        answer=_kept(job.completion) if was_answered else None,
+        answer=_kept(job.completion, redact) if was_answered else None,
     )
 
 
@@ -132,5 +134,7 @@ def _line(job: Job, plan: Plan, status: str) -> LedgerLine:
     )
 
 
-def _kept(completion: Completion | None) -> str | None:
-    return None if completion is None or completion.content is None else completion.content[:_LONGEST_KEPT_ANSWER]
+def _kept(completion: Completion | None, redact: Redactor) -> str | None:
+    if completion is None or completion.content is None:
+        return None
+    return redact(completion.content, longest=_LONGEST_KEPT_ANSWER)

@@ -29,6 +29,7 @@ from llmbatch.pipeline.session import Session, SessionPlan
 from llmbatch.pipeline.tally import Expenses
 from llmbatch.pipeline.trial import Baseline, TrialPlan, recalled_trial
 from llmbatch.pipeline.trial_plan import canary_record, is_doubtful, plan_trial
+from llmbatch.redact import Redactor
 from llmbatch.rows import Rejection
 from llmbatch.summary import RowCounts, Summary
 from llmbatch.task.load import LoadedTask, load_task
@@ -53,6 +54,7 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
     trial = plan_trial(loaded, options, plan)
     review_below = _review_below(plan, options)
     with folder.created(), locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
+        record = _new_record(source, plan, options, endpoint, standing, confidence.calibrations, trial)
 
         def wanted(ledger: Ledger) -> Callable[[str], bool]:
             escalates = trial.escalation is not None
@@ -62,7 +64,7 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
             )
 
         session_plan = SessionPlan(
-            record=_new_record(source, plan, options, endpoint, standing, confidence.calibrations, trial),
+            record=record,
             plan=plan,
             asked=plan,
             endpoint=endpoint,
@@ -74,7 +76,7 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
             max_failed=options.max_failed,
             salvage=options.salvage,
             remarks=confidence.remarks,
-            command=options.command,
+            command=record.command,
         )
         return Session(folder, source, session_plan, observer).run()
 
@@ -222,6 +224,7 @@ def _new_record(
     trial: TrialPlan,
 ) -> RunRecord:
     """The record of this run; what a folder that stands knows of killed sessions is kept."""
+    redact = Redactor(() if endpoint is None else (endpoint.api_key,))
     return RunRecord(
         run_id=standing.run_id if standing else new_run_id(),
         created_at=standing.created_at if standing else now_text(),
@@ -232,7 +235,8 @@ def _new_record(
         task_source=plan.task_source,
         choice=plan.choice,
         offline=plan.offline,
-        endpoint="offline" if endpoint is None else endpoint.base_url,
+        endpoint="offline" if endpoint is None else redact.mask(endpoint.base_url),
+        command=redact.mask(options.command),
         fingerprint=plan.fingerprint,
         prompt=plan.prompt,
         model=plan.question.model,
