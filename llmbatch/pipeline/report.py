@@ -72,7 +72,7 @@ def summarise(
         trial=TrialReport() if ending is None else ending.trial,
         files={name: str(path) for name, path in counts.files.items()} | {"ledger": str(folder.ledger)},
         notes=tuple(_notes(record, counts, spent, ending, has_views=has_views)),
-        next_commands=tuple(_next_commands(folder, counts.rows, ending, has_views=has_views)),
+        next_commands=tuple(_next_commands(folder, record, counts.rows, ending, has_views=has_views)),
     )
 
 
@@ -146,11 +146,15 @@ def _notes(record: RunRecord, counts: ViewCounts, spent: Spent, ending: Ending |
     return notes
 
 
-def _next_commands(folder: RunFolder, rows: RowCounts, ending: Ending | None, *, has_views: bool) -> list[str]:
+def _next_commands(
+    folder: RunFolder, record: RunRecord, rows: RowCounts, ending: Ending | None, *, has_views: bool
+) -> list[str]:
     run = shlex.quote(str(folder.path))
     commands = []
     if ending is not None and ending.reason is not None and (rows.undone or not has_views):
         commands.append(ending.command)
+    elif ending is not None and rows.undone:  # a retry asks no row that is new or edited since
+        commands.append(record.command)
     if not has_views:
         return [*commands, f"llmbatch export {run}"]
     if rows.failed:

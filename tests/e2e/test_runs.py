@@ -30,6 +30,21 @@ def test_retry_asks_the_failed_rows_and_no_others(llmbatch: Program, endpoint: S
     assert accounted(llmbatch.folder / "docs.llmbatch") == list(range(20))
 
 
+def test_of_a_changed_input_only_what_changed_is_sent(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server, rows = endpoint(), documents(6)
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--json")
+    write_rows(llmbatch.folder / "docs.jsonl", rows)
+    assert llmbatch(*command).code == 0
+    write_rows(
+        llmbatch.folder / "docs.jsonl", [{"id": "new", "text": "A court."}, *rows[1:5], {**rows[5], "text": "x"}]
+    )
+    retried = llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--json")
+    assert (retried.code, retried.json["rows"]["undone"], server.requests) == (3, 2, 6)
+    assert retried.json["next_commands"][0] == f"llmbatch {' '.join(command)}"
+    assert (llmbatch(*command).code, server.requests) == (0, 8)
+    assert accounted(llmbatch.folder / "docs.llmbatch") == list(range(6))
+
+
 def test_rows_in_review_can_be_asked_of_another_model(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", documents(6))
