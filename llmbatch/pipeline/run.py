@@ -1,6 +1,7 @@
 """A run folder from the outside: classify into it, retry its rows, export and show it."""
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +17,7 @@ from llmbatch.events import LedgerTorn
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.lock import is_locked, locked
 from llmbatch.ledger.log import Ledger
+from llmbatch.ledger.recover import read_lines
 from llmbatch.observer import Observer
 from llmbatch.pipeline.baseline import run_profile
 from llmbatch.pipeline.calibrations import confidence_for
@@ -101,6 +103,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
     endpoint = _endpoint(sending, asked.question.model)
     source = RunInput.again(record.inputs, record.reader, folder)
     with locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
+        _check_kinds(folder, options.only)
 
         def wanted(ledger: Ledger) -> Callable[[str], bool]:
             return lambda key: (
@@ -270,6 +273,21 @@ def recorded_plan(record: RunRecord) -> Plan:
 
 def _recorded_task(record: RunRecord) -> LoadedTask:
     return LoadedTask(record.task, record.task_source, record.prompt)
+
+
+def _check_kinds(folder: RunFolder, only: frozenset[str]) -> None:
+    """Refuse `--only` where none of its kinds stands in the run, but others do: most likely it is misspelt."""
+    kinds: dict[str, str] = {}
+    for _, line in read_lines(folder.ledger) if only else ():
+        if line.status == FAILED and line.error is not None:
+            kinds[line.key] = line.error.kind
+        else:
+            kinds.pop(line.key, None)
+    if kinds and not only & set(kinds.values()):
+        counts = ", ".join(f"{kind} {count:,}" for kind, count in Counter(kinds.values()).most_common())
+        raise UsageError(
+            f"--only {','.join(sorted(only))}: no row failed so", hint=f"rows of this run failed by {counts}"
+        )
 
 
 def _is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review_below: float) -> bool:

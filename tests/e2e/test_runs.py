@@ -23,6 +23,9 @@ def test_retry_asks_the_failed_rows_and_no_others(llmbatch: Program, endpoint: S
     first = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "1", "--json")
     assert first.json["failures"] == {"too_long": 1, "refusal": 1, "filtered": 1}
     assert "llmbatch retry docs.llmbatch" in first.json["next_commands"]
+    misspelt = llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--only", "too-long,refused")
+    assert (misspelt.code, server.requests) == (2, 20)
+    assert "too_long 1" in misspelt.err
     some = llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--only", "refusal,too_long", "--json")
     assert (some.code, server.requests, some.json["failures"]) == (3, 22, {"filtered": 1})
     rest = llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--json")
