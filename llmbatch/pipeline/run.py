@@ -38,6 +38,8 @@ from llmbatch.task.load import LoadedTask, load_task
 from llmbatch.views import ViewCounts, ViewOptions, count_views, make_views
 from llmbatch.views.outcome import Outcome
 
+_VIEWS = frozenset({"results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl"})
+
 
 def classify_run(options: RunOptions, observer: Observer) -> Summary:
     """Label the input's rows; in a folder that stands, go on where it stood.
@@ -50,6 +52,7 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
     endpoint = _endpoint(options.sending, asked_model(loaded.task, options.choice))
     folder = RunFolder.for_inputs(options.inputs, options.out)
     source = RunInput.first_read(options.inputs, options.reading, folder)
+    _check_is_no_view(source, folder)
     standing = load_record(folder) if folder.run_json.exists() else None
     plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
     confidence = confidence_for(plan, options.task, options.calibration)
@@ -273,6 +276,17 @@ def recorded_plan(record: RunRecord) -> Plan:
 
 def _recorded_task(record: RunRecord) -> LoadedTask:
     return LoadedTask(record.task, record.task_source, record.prompt)
+
+
+def _check_is_no_view(source: RunInput, folder: RunFolder) -> None:
+    """Refuse an input that the run would replace by its own results: its rows would be gone."""
+    for name in source.names:
+        path = Path(name)
+        if path.name in _VIEWS and folder.path.exists() and path.parent.samefile(folder.path):
+            raise UsageError(
+                f"{name}: is a result of the same run folder, and would be replaced while it is read",
+                hint="llmbatch retry asks a run's failed rows again; or name another folder with --out",
+            )
 
 
 def _check_kinds(folder: RunFolder, only: frozenset[str]) -> None:

@@ -67,6 +67,8 @@ def test_a_failed_file_can_be_an_input_again(llmbatch: Program, endpoint: StartE
         "classify", "docs.llmbatch/failed.jsonl", "--base-url", endpoint().url, "--out", "again", "--review-below", "0"
     )
     assert done.code == 0, done.err
+    own = llmbatch("classify", "docs.llmbatch/failed.jsonl", "--offline", "--out", "docs.llmbatch")
+    assert (own.code, len(views(llmbatch.folder / "docs.llmbatch")["failed"])) == (2, 1), "it would be replaced"
     (result,) = views(llmbatch.folder / "again")["results"]
     assert (result["id"], result["team"]) == ("d-1", "a")
     assert "error" not in result
