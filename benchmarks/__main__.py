@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.memory import memory_section
+from benchmarks.pacing import pacing_table
 from benchmarks.processes import static_endpoint
 from benchmarks.resume import resume_section
 from benchmarks.speed import speed_section
@@ -29,6 +30,7 @@ def main() -> None:
         folder = Path(name)
         sections = {
             "Speed": speed_section(folder, endpoint.url, options.rows, options.rounds),
+            "Pacing": "\n".join(pacing_table(folder)),
             "Start-up": start_up_section(max(options.rounds, 5)),
             "Resuming": resume_section(folder, options.finished),
             "Memory": memory_section(folder, endpoint.url, sizes),

@@ -19,13 +19,6 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-class LogFormat(StrEnum):
-    """For whom events are written: people or machines."""
-
-    text = "text"
-    json = "json"
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened. The dataclass's fields are what machines get; names and fields are kept stable."""

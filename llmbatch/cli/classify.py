@@ -7,8 +7,8 @@ from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, trial, watching
 from llmbatch.economy.prefix_plan import PrefixPolicy
-from llmbatch.events import LogFormat
 from llmbatch.rows import ConfidenceKind
+from llmbatch.telemetry.log_format import LogFormat
 
 
 def classify(

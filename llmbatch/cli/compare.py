@@ -9,8 +9,8 @@ from llmbatch import defaults
 from llmbatch.cli import gold as golden
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, watching
-from llmbatch.events import LogFormat
 from llmbatch.rows import ConfidenceKind
+from llmbatch.telemetry.log_format import LogFormat
 
 
 def compare(

@@ -7,7 +7,7 @@ import typer
 from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, watching
-from llmbatch.events import LogFormat
+from llmbatch.telemetry.log_format import LogFormat
 
 
 def retry(

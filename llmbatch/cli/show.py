@@ -68,9 +68,9 @@ def _show_by(run: Path, by: str, *, json: bool) -> None:
 
 def present(summary: "Summary", *, json: bool, watching: "WatchOptions") -> None:
     """Show a session's summary, as JSON on stdout or for people on stderr, and leave with its exit code."""
-    from llmbatch.events import LogFormat
     from llmbatch.screen import render_summary, show_error, stderr_console
     from llmbatch.summary import summary_json
+    from llmbatch.telemetry.log_format import LogFormat
 
     if json:
         print_json(summary_json(summary))

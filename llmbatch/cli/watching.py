@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli.options import SCREEN
-from llmbatch.events import LogFormat as Format
+from llmbatch.telemetry.log_format import LogFormat as Format
 
 LogFormat = Annotated[
     Format,

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TextIO
 
 from llmbatch.errors import UsageError
-from llmbatch.events import Event, Level, LogFormat
+from llmbatch.events import Event, Level
 from llmbatch.extras import extra
 from llmbatch.files import append_private
 from llmbatch.observer import Observer, Observers
 from llmbatch.screen import make_screen
 from llmbatch.screen.logfile import LogFile
 from llmbatch.telemetry.jsonlog import JsonLog, JsonScreen
+from llmbatch.telemetry.log_format import LogFormat
 from llmbatch.telemetry.textfile import MetricsFile
 
 _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
