@@ -6,6 +6,7 @@ from collections import deque
 _WINDOW_S = 1.0
 """Also what a bucket holds, mostly: at first up to twice the limit passes in a second."""
 _FEWEST = 3
+"""Of each kind in the window: a rate cannot be told from fewer."""
 _REFUSED_SHARE = 0.03
 """Refusals in the window that mean a limit; fewer are somebody else's traffic or a bad day."""
 _FIRST_CUT, _CUT = 0.5, 0.9
@@ -36,7 +37,7 @@ class FoundRate:
         self._refused.append(now)
         _forget(self._refused, now)
         _forget(self._passed, now)
-        if len(self._refused) < max(_FEWEST, _REFUSED_SHARE * len(self._passed)) or not self._passed:
+        if len(self._passed) < _FEWEST or len(self._refused) < max(_FEWEST, _REFUSED_SHARE * len(self._passed)):
             return
         if self._cuts and now - self._cut_at < _WINDOW_S:
             return  # these left before the last cut could tell
