@@ -45,7 +45,7 @@ def calibrate(
     from llmbatch.evaluate.calibrate import calibrated_json, parse_method
     from llmbatch.evaluate.gold import GoldOptions
     from llmbatch.jsonlines import dump_line
-    from llmbatch.pipeline.calibrate import calibrate_run
+    from llmbatch.pipeline.studies.calibrate import calibrate_run
     from llmbatch.screen import stdout_console
     from llmbatch.screen.calibration import render_calibration
 

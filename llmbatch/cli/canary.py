@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Prompts and models on trial: how t
 def report(run: shared.RunPath, json: shared.Json = False) -> None:
     """Show both arms of a run's canary side by side."""
     from llmbatch.cli.show import print_json
-    from llmbatch.pipeline.canary_review import canary_report
+    from llmbatch.pipeline.trial.canary_report import canary_report
     from llmbatch.screen import stdout_console
     from llmbatch.screen.trial import render_canary
     from llmbatch.summary import canary_json
@@ -42,7 +42,7 @@ def promote(
     ] = None,
 ) -> None:
     """Put the canary's task file in the place of the run's own, which is kept beside it."""
-    from llmbatch.pipeline.canary_review import promote_canary
+    from llmbatch.pipeline.trial.canary_report import promote_canary
 
     promoted = promote_canary(run, to)
     if promoted.path is not None:

@@ -115,8 +115,8 @@ def compare(
     from llmbatch.cli.show import print_json
     from llmbatch.evaluate.comparison import compared_json
     from llmbatch.evaluate.gold import GoldOptions
-    from llmbatch.pipeline.compare import CompareOptions, compare_runs
     from llmbatch.pipeline.plan import ModelChoice
+    from llmbatch.pipeline.studies.compare import CompareOptions, compare_runs
     from llmbatch.readers import ReaderOptions
     from llmbatch.screen import stdout_console
     from llmbatch.screen.comparison import render_comparison

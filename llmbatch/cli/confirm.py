@@ -17,7 +17,7 @@ def confirm(run: "RunOptions", above_usd: float) -> None:
     """
     from llmbatch.errors import BudgetReached
     from llmbatch.money import to_nusd
-    from llmbatch.pipeline.estimate import dear_run
+    from llmbatch.pipeline.studies.estimate import dear_run
     from llmbatch.screen.figures import dollars
 
     estimate = dear_run(run, to_nusd(above_usd))

@@ -60,9 +60,9 @@ def estimate(
     from llmbatch.caller.limits import RateLimits
     from llmbatch.estimate.result import estimate_json
     from llmbatch.jsonlines import dump_line
-    from llmbatch.pipeline.estimate import EstimateOptions, estimate_run
     from llmbatch.pipeline.options import RunOptions, Sending
     from llmbatch.pipeline.plan import ModelChoice
+    from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
     from llmbatch.prices import parse_price
     from llmbatch.readers import ReaderOptions
     from llmbatch.screen import stdout_console

@@ -45,7 +45,7 @@ def evaluate(
     from llmbatch.evaluate.plot import check_plot, save_plot
     from llmbatch.evaluate.thresholds import parse_precision
     from llmbatch.jsonlines import dump_line
-    from llmbatch.pipeline.evaluation import evaluate_run
+    from llmbatch.pipeline.studies.evaluation import evaluate_run
     from llmbatch.screen import stdout_console
     from llmbatch.screen.evaluation import render_evaluation
 

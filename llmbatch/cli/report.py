@@ -31,7 +31,7 @@ def report(
     from llmbatch.extras import extra
 
     with extra("report", needed_by="llmbatch report"):
-        from llmbatch.pipeline.page import report_run
+        from llmbatch.pipeline.studies.page import report_run
 
     options = None if gold is None else GoldOptions(gold, gold_id_field, label_field)
     typer.echo(report_run(run, out, gold=options))

@@ -54,7 +54,7 @@ def show(
 
 
 def _show_by(run: Path, by: str, *, json: bool) -> None:
-    from llmbatch.pipeline.attribution import run_report
+    from llmbatch.pipeline.studies.attribution import run_report
     from llmbatch.screen import stdout_console
     from llmbatch.screen.spending import render_spending
     from llmbatch.spend.report import report_json

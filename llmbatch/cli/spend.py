@@ -55,7 +55,7 @@ def spend(
     """Show what was spent, and how it compares with as many days before."""
     from llmbatch.cli.show import print_json
     from llmbatch.errors import UsageError
-    from llmbatch.pipeline.spent import spend_report
+    from llmbatch.pipeline.studies.spent import spend_report
     from llmbatch.screen import stdout_console
     from llmbatch.screen.spending import render_spending
     from llmbatch.spend.days import parse_day

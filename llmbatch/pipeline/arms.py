@@ -6,7 +6,7 @@ from dataclasses import replace
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.asker import Asker
-from llmbatch.pipeline.canary import Canary
+from llmbatch.pipeline.trial.canary import Canary
 from llmbatch.prices import Usage
 from llmbatch.rows import Row
 

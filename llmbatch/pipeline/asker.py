@@ -21,8 +21,8 @@ from llmbatch.ledger.line import LedgerLine, Retry
 from llmbatch.parser import Answer, AnswerParser, InvalidAnswerError
 from llmbatch.pipeline.consequences import Consequences
 from llmbatch.pipeline.job import Job, answered_line, failed_line
+from llmbatch.pipeline.pacing.retry_budget import RetryBudget
 from llmbatch.pipeline.plan import Plan
-from llmbatch.pipeline.retry_budget import RetryBudget
 from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import GivenUpError, Stop

@@ -14,24 +14,24 @@ from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.arms import Arms
 from llmbatch.pipeline.asker import Asker
-from llmbatch.pipeline.bill import Biller
-from llmbatch.pipeline.budget import Budget
-from llmbatch.pipeline.canary import Canary
-from llmbatch.pipeline.concurrency import Concurrency
 from llmbatch.pipeline.consequences import Consequences
 from llmbatch.pipeline.engine import Engine, EngineSettings
 from llmbatch.pipeline.guard import Guard
+from llmbatch.pipeline.money.bill import Biller
+from llmbatch.pipeline.money.budget import Budget
 from llmbatch.pipeline.options import Sending
-from llmbatch.pipeline.outage import Outage
-from llmbatch.pipeline.pace import Pace
+from llmbatch.pipeline.pacing.concurrency import Concurrency
+from llmbatch.pipeline.pacing.outage import Outage
+from llmbatch.pipeline.pacing.pace import Pace
+from llmbatch.pipeline.pacing.rates import Rates
+from llmbatch.pipeline.pacing.retry_budget import RetryBudget
 from llmbatch.pipeline.plan import Plan
-from llmbatch.pipeline.rates import Rates
-from llmbatch.pipeline.retry_budget import RetryBudget
 from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
-from llmbatch.pipeline.trial import Trial, TrialPlan
+from llmbatch.pipeline.trial.canary import Canary
+from llmbatch.pipeline.trial.watch import Trial, TrialPlan
 from llmbatch.prices import PriceBook
 from llmbatch.redact import Redactor
 

@@ -9,7 +9,7 @@ from llmbatch.caller.retry import RetryPolicy
 from llmbatch.errors import ComeBackLater, RunStopped
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.job import Job
-from llmbatch.pipeline.pace import Pace
+from llmbatch.pipeline.pacing.pace import Pace
 from llmbatch.redact import Redactor
 
 _PAUSE_S = 1.0

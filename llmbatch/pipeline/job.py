@@ -12,7 +12,7 @@ from llmbatch.caller.shape import RequestShape
 from llmbatch.ledger.line import FAILED, OK, REVIEW, LedgerLine, Retry, RowError
 from llmbatch.ledger.sent import Sent
 from llmbatch.parser import Answer
-from llmbatch.pipeline.bill import Bill
+from llmbatch.pipeline.money.bill import Bill
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.scoring import Score
 from llmbatch.redact import Redactor

@@ -19,7 +19,6 @@ from llmbatch.ledger.lock import is_locked, locked
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.recover import read_lines
 from llmbatch.observer import Observer
-from llmbatch.pipeline.baseline import run_profile
 from llmbatch.pipeline.calibrations import confidence_for
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, new_run_id, now_text
 from llmbatch.pipeline.input import RunInput
@@ -27,10 +26,12 @@ from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
 from llmbatch.pipeline.plan import Plan, asked_model, make_plan
 from llmbatch.pipeline.planning import plan_run
 from llmbatch.pipeline.report import summarise
-from llmbatch.pipeline.session import Session, SessionPlan
+from llmbatch.pipeline.session import Session
+from llmbatch.pipeline.session_plan import SessionPlan
 from llmbatch.pipeline.tally import Expenses
-from llmbatch.pipeline.trial import Baseline, TrialPlan, recalled_trial
-from llmbatch.pipeline.trial_plan import canary_record, is_doubtful, plan_trial
+from llmbatch.pipeline.trial.baseline import run_profile
+from llmbatch.pipeline.trial.plan import canary_record, is_doubtful, plan_trial
+from llmbatch.pipeline.trial.watch import Baseline, TrialPlan, recalled_trial
 from llmbatch.redact import Redactor
 from llmbatch.rows import Rejection
 from llmbatch.summary import RowCounts, Summary

@@ -13,13 +13,13 @@ from llmbatch.caller.request import RequestEncoder
 from llmbatch.caller.shape import RequestShape
 from llmbatch.ledger.sent import Sent, SentLog
 from llmbatch.pipeline.adaptation import Adaptation
-from llmbatch.pipeline.bill import Biller
-from llmbatch.pipeline.budget import Budget
 from llmbatch.pipeline.job import Job
-from llmbatch.pipeline.pace import Pace
+from llmbatch.pipeline.money.bill import Biller
+from llmbatch.pipeline.money.budget import Budget
+from llmbatch.pipeline.pacing.pace import Pace
+from llmbatch.pipeline.pacing.rates import TokenEstimate
+from llmbatch.pipeline.pacing.retry_budget import RetryBudget
 from llmbatch.pipeline.plan import Plan
-from llmbatch.pipeline.rates import TokenEstimate
-from llmbatch.pipeline.retry_budget import RetryBudget
 from llmbatch.pipeline.stop import GivenUpError, Stop
 
 _MORE_ROOM = 4  # times the output ceiling, when an answer was cut

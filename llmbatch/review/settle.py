@@ -6,6 +6,7 @@ from pathlib import Path
 from llmbatch.errors import FolderBusy
 from llmbatch.observer import Observer
 from llmbatch.pipeline.run import export_run
+from llmbatch.review.desk import Progress
 from llmbatch.review.history import Trend, keep_check, trend
 from llmbatch.review.opened import opened
 from llmbatch.review.status import SampleStatus, review_status
@@ -19,6 +20,15 @@ class Settled:
     """Whether the decisions are in the run's views; else a run under way takes them in at its end."""
     sample: SampleStatus | None = None
     trend: Trend | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What came of a reviewer's walk."""
+
+    progress: Progress
+    settled: Settled | None
+    """None where nothing was decided."""
 
 
 def settle(path: Path) -> Settled:

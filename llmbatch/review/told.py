@@ -17,9 +17,8 @@ from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.examples import Added
 from llmbatch.review.history import Change, Trend
 from llmbatch.review.importing import Imported
-from llmbatch.review.settle import Settled
+from llmbatch.review.settle import Settled, Walked
 from llmbatch.review.status import ReviewStatus
-from llmbatch.review.walk import Walked
 from llmbatch.screen.figures import counted, percent
 
 _MOST_REFUSED = 20

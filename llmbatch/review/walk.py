@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,21 +11,12 @@ from llmbatch.errors import UsageError
 from llmbatch.neutral import neutral
 from llmbatch.pipeline.folder import RunFolder, load_record, now_text
 from llmbatch.review.claims import Claims
-from llmbatch.review.desk import Desk, Progress
+from llmbatch.review.desk import Desk
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
-from llmbatch.review.settle import Settled, settle
+from llmbatch.review.settle import Walked, settle
 
 _LIGHT_BACKGROUNDS = ("7", "15")
-
-
-@dataclass(frozen=True, slots=True)
-class Walked:
-    """What came of it."""
-
-    progress: Progress
-    settled: Settled | None
-    """None where nothing was decided."""
 
 
 def walk(

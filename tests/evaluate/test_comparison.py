@@ -15,8 +15,8 @@ from llmbatch.errors import UsageError
 from llmbatch.evaluate.comparison import Arm, ArmAnswer, compare, compared_json, rows_to_tell
 from llmbatch.evaluate.gold import GoldOptions
 from llmbatch.observer import Observer
-from llmbatch.pipeline.compare import CompareOptions, compare_runs
 from llmbatch.pipeline.options import Sending
+from llmbatch.pipeline.studies.compare import CompareOptions, compare_runs
 from llmbatch.screen.comparison import render_comparison
 from llmbatch.spend.options import BudgetOptions
 from tests.evaluate.conftest import Served, rows_of, write_jsonl

@@ -14,7 +14,7 @@ from llmbatch.evaluate.evaluation import Evaluation, evaluation_json
 from llmbatch.evaluate.gold import GoldOptions
 from llmbatch.evaluate.plot import check_plot, save_plot
 from llmbatch.jsonlines import dump_line
-from llmbatch.pipeline.evaluation import evaluate_run
+from llmbatch.pipeline.studies.evaluation import evaluate_run
 from llmbatch.screen.evaluation import render_evaluation
 from tests.evaluate.conftest import Classify, Served, classify_into, rows_of, write_jsonl
 

@@ -15,9 +15,9 @@ from statsmodels.stats.proportion import proportion_confint
 from llmbatch.evaluate.calibrate import Method
 from llmbatch.evaluate.evaluation import Evaluation
 from llmbatch.evaluate.gold import GoldOptions
-from llmbatch.pipeline.calibrate import calibrate_run
-from llmbatch.pipeline.evaluation import evaluate_run
 from llmbatch.pipeline.plan import ModelChoice
+from llmbatch.pipeline.studies.calibrate import calibrate_run
+from llmbatch.pipeline.studies.evaluation import evaluate_run
 from llmbatch.rows import ConfidenceKind
 from tests.evaluate.conftest import Classify, Served, rows_of, write_jsonl
 

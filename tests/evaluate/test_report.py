@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from llmbatch.evaluate.gold import GoldOptions
-from llmbatch.pipeline.page import report_run
+from llmbatch.pipeline.studies.page import report_run
 from tests.evaluate.conftest import Classify, rows_of, write_jsonl
 
 

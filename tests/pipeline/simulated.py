@@ -16,13 +16,13 @@ from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.assembly import Surroundings, assemble
-from llmbatch.pipeline.budget import Budget, RunLimit
 from llmbatch.pipeline.intake import Document
+from llmbatch.pipeline.money.budget import Budget, RunLimit
 from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.plan import ModelChoice, make_plan
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
-from llmbatch.pipeline.trial import TrialPlan, begin_trial
+from llmbatch.pipeline.trial.watch import TrialPlan, begin_trial
 from llmbatch.prices import PriceBook
 from llmbatch.rows import Place, Row
 from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.errors import BudgetReached, ExitCode
-from llmbatch.pipeline.budget import RunLimit
+from llmbatch.pipeline.money.budget import RunLimit
 
 requests = st.lists(st.tuples(st.integers(1, 100), st.integers(0, 100), st.integers(0, 4)), max_size=60)
 

@@ -9,9 +9,9 @@ import pytest
 from llmbatch.drift.profile import Asked
 from llmbatch.events import CanaryDropped, CanaryExpanded, Event
 from llmbatch.ledger.line import CANARY, CONTROL, FAILED, OK, LedgerLine, RowError
-from llmbatch.pipeline.canary import Canary
 from llmbatch.pipeline.plan import ModelChoice, make_plan
-from llmbatch.pipeline.trial import TrialPlan
+from llmbatch.pipeline.trial.canary import Canary
+from llmbatch.pipeline.trial.watch import TrialPlan
 from llmbatch.rows import Place, Row
 from llmbatch.task.load import load_task
 from tests.pipeline.simulated import PLAN, documents, run_simulated

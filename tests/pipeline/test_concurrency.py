@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.pipeline.concurrency import Concurrency, Slots
+from llmbatch.pipeline.pacing.concurrency import Concurrency, Slots
 
 
 def test_it_doubles_with_each_round_trip_until_the_first_congestion() -> None:

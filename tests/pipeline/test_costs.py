@@ -10,7 +10,7 @@ import pytest
 
 from llmbatch.caller.completion import Completion, decode_usage
 from llmbatch.ledger.line import LedgerLine
-from llmbatch.pipeline.bill import Bill, Biller
+from llmbatch.pipeline.money.bill import Bill, Biller
 from llmbatch.pipeline.plan import ModelChoice, make_plan
 from llmbatch.pipeline.tally import Expenses
 from llmbatch.prices import PriceBook, Usage, parse_price

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.caller.failures import Action
-from llmbatch.pipeline.retry_budget import RetryBudget
+from llmbatch.pipeline.pacing.retry_budget import RetryBudget
 from llmbatch.pipeline.stop import Stop
 from tests.pipeline.simulated import SimulatedTimeLoop
 

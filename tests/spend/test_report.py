@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from llmbatch.errors import UsageError
-from llmbatch.pipeline.spent import NOT_TOLD, spend_report
+from llmbatch.pipeline.studies.spent import NOT_TOLD, spend_report
 from llmbatch.screen.spending import render_spending
 from llmbatch.spend.figures import Figures
 from llmbatch.spend.report import Period, period

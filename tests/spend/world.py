@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from llmbatch.errors import BudgetReached
-from llmbatch.pipeline.budget import Budget, RunLimit
+from llmbatch.pipeline.money.budget import Budget, RunLimit
 from llmbatch.pipeline.stop import GivenUpError
 from llmbatch.spend.account import SpendAccount, settle_dead
 from llmbatch.spend.figures import Figures

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from llmbatch.errors import UsageError
 from llmbatch.money import to_usd
-from llmbatch.pipeline.attribution import attribute
-from llmbatch.pipeline.settlement import what_it_came_to
+from llmbatch.pipeline.money.settlement import what_it_came_to
+from llmbatch.pipeline.studies.attribution import attribute
 from llmbatch.spend.account import settle_dead
 from llmbatch.spend.figures import FIELDS, Figures
 from llmbatch.spend.report import Period, Report, grouped, total_of

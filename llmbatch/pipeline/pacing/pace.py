@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 from llmbatch.caller.failures import Action, Failure
 from llmbatch.caller.limits import RateLimits, stated_limits
-from llmbatch.pipeline.concurrency import Concurrency, Slots
-from llmbatch.pipeline.outage import Outage
-from llmbatch.pipeline.rates import Rates
+from llmbatch.pipeline.pacing.concurrency import Concurrency, Slots
+from llmbatch.pipeline.pacing.outage import Outage
+from llmbatch.pipeline.pacing.rates import Rates
 from llmbatch.pipeline.stop import GivenUpError, Stop
 
 _LEARN_FIRST, _LEARN_EVERY = 16, 32

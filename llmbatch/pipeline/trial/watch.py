@@ -7,11 +7,11 @@ from pathlib import Path
 from llmbatch.drift.profile import Asked, Profile
 from llmbatch.events import Event
 from llmbatch.ledger.line import LedgerLine
-from llmbatch.pipeline.baseline import RunProfiler, drift_report
-from llmbatch.pipeline.canary import Canary
-from llmbatch.pipeline.escalation import Escalation
 from llmbatch.pipeline.folder import RunRecord
 from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.trial.baseline import RunProfiler, drift_report
+from llmbatch.pipeline.trial.canary import Canary
+from llmbatch.pipeline.trial.escalation import Escalation
 from llmbatch.summary import TrialReport
 
 
@@ -49,6 +49,11 @@ class Trial:
         self._escalation = escalation
         self._baseline = baseline
         self._profiler = profiler
+
+    @property
+    def needs_lines(self) -> bool:
+        """Whether it has to see each line of the ledger, not only new ones."""
+        return any(part is not None for part in (self.canary, self._escalation, self._baseline))
 
     def watch(self, line: LedgerLine) -> None:
         """Take note of a line."""

@@ -17,12 +17,12 @@ from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.money import to_nusd
 from llmbatch.observer import Observer
-from llmbatch.pipeline.evaluation import require_statistics
 from llmbatch.pipeline.folder import RunFolder, load_record
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RunOptions, Sending
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run, recorded_plan
+from llmbatch.pipeline.studies.evaluation import require_statistics
 from llmbatch.readers import FieldChoice, ReaderOptions
 from llmbatch.rows import Row
 from llmbatch.summary import Summary

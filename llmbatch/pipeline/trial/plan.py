@@ -5,11 +5,11 @@ from pathlib import Path
 
 from llmbatch.errors import UsageError
 from llmbatch.ledger.line import CANARY, ESCALATION, LedgerLine
-from llmbatch.pipeline.baseline import run_profile
 from llmbatch.pipeline.folder import CanaryRecord, RunRecord
 from llmbatch.pipeline.options import RunOptions
 from llmbatch.pipeline.plan import Plan, make_plan
-from llmbatch.pipeline.trial import Baseline, TrialPlan
+from llmbatch.pipeline.trial.baseline import run_profile
+from llmbatch.pipeline.trial.watch import Baseline, TrialPlan
 from llmbatch.task.load import LoadedTask, load_task
 
 

@@ -18,7 +18,7 @@ from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RunOptions, Sending
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.planning import plan_run
-from llmbatch.pipeline.survey import History, Survey, survey
+from llmbatch.pipeline.studies.survey import History, Survey, survey
 from llmbatch.prices import PriceBook
 from llmbatch.rows import Rejection, Row
 from llmbatch.task.load import load_task

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from llmbatch.caller.limits import RateLimits
-from llmbatch.pipeline.found_rate import FoundRate
+from llmbatch.pipeline.pacing.found_rate import FoundRate
 
 _SHARE = 0.99
 """Of a stated limit, what is used: clocks differ a little."""

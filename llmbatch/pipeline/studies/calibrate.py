@@ -6,8 +6,8 @@ from llmbatch.calibration import Calibration
 from llmbatch.evaluate.calibrate import Calibrated, Fit, Method, fit_calibration
 from llmbatch.evaluate.gold import GoldOptions, gold_issues_told
 from llmbatch.pipeline.calibrations import calibration_path, save_calibration
-from llmbatch.pipeline.evaluation import JudgedRun, judge_run, require_statistics
 from llmbatch.pipeline.folder import RunRecord, now_text
+from llmbatch.pipeline.studies.evaluation import JudgedRun, judge_run, require_statistics
 from llmbatch.rows import ConfidenceKind
 from llmbatch.task.load import BUILT_IN
 

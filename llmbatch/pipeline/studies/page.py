@@ -49,7 +49,7 @@ def report_run(path: Path, out: Path | None = None, *, gold: "GoldOptions | None
 def _correctness(path: Path, gold: "GoldOptions | None") -> Correctness | None:
     if gold is None:
         return None
-    from llmbatch.pipeline.evaluation import evaluate_run  # noqa: PLC0415 - an extra
+    from llmbatch.pipeline.studies.evaluation import evaluate_run  # noqa: PLC0415 - an extra
     from llmbatch.report.correctness import correctness  # noqa: PLC0415
 
     return correctness(evaluate_run(path, gold, wanted=_WANTED_PRECISION))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from llmbatch.errors import StorageFailed
 from llmbatch.events import Event, SpendNotRecorded
-from llmbatch.pipeline.budget import Budget, RunLimit
-from llmbatch.pipeline.settlement import what_it_came_to
+from llmbatch.pipeline.money.budget import Budget, RunLimit
+from llmbatch.pipeline.money.settlement import what_it_came_to
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
 from llmbatch.spend.account import SpendAccount

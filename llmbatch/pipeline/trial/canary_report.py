@@ -7,7 +7,7 @@ from llmbatch.errors import UsageError
 from llmbatch.files import replacing
 from llmbatch.ledger.recover import read_lines
 from llmbatch.pipeline.folder import CanaryRecord, RunFolder, RunRecord, load_record
-from llmbatch.pipeline.trial import recalled_trial
+from llmbatch.pipeline.trial.watch import recalled_trial
 from llmbatch.summary import CanaryReport
 from llmbatch.task.load import load_task
 

@@ -1,0 +1,41 @@
+"""What a session is to do, as one frozen object."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llmbatch.caller.client import Endpoint
+from llmbatch.events import Event
+from llmbatch.ledger.log import Ledger
+from llmbatch.pipeline.folder import RunRecord
+from llmbatch.pipeline.options import Reuse, Sending, Tolerance
+from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.trial.watch import TrialPlan
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """What a session is to do. `asked` differs from `plan` where a retry asks another model for the run's rows."""
+
+    record: RunRecord
+    plan: Plan
+    asked: Plan
+    endpoint: Endpoint | None
+    """None for the offline endpoint, which the session starts."""
+    sending: Sending
+    wanted: Callable[[Ledger], Callable[[str], bool]]
+    """Given the ledger, tells which keys are to be asked."""
+    command: str
+    """The command that goes on."""
+    trial: TrialPlan = TrialPlan()
+    strict: bool = False
+    reuse: Reuse | None = None
+    max_failed: Tolerance = Tolerance()
+    salvage: bool = False
+    remarks: tuple[Event, ...] = ()
+    """What is to be told at its beginning."""
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """All plans that are asked: the run's, and those of a canary and of a stronger model."""
+        plans = (self.asked, self.trial.canary, self.trial.escalation)
+        return tuple(plan for plan in plans if plan is not None)

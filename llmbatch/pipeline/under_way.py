@@ -1,0 +1,251 @@
+"""A session while it asks: the engine and all that goes on beside it, on one event loop."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+from llmbatch.caller.client import Endpoint
+from llmbatch.errors import ComeBackLater, Interrupted, LLMBatchError, StorageFailed, UsageError
+from llmbatch.events import FieldsChosen, RunStopping
+from llmbatch.ledger.line import LedgerLine
+from llmbatch.ledger.sent import SentLog
+from llmbatch.observer import Observer
+from llmbatch.pipeline.assembly import Assembly, Surroundings, assemble
+from llmbatch.pipeline.feed import feed
+from llmbatch.pipeline.forewarning import forewarnings
+from llmbatch.pipeline.input import RunInput
+from llmbatch.pipeline.intake import Intake, skips
+from llmbatch.pipeline.money.spending import Spending
+from llmbatch.pipeline.opening import Opened
+from llmbatch.pipeline.session_plan import SessionPlan
+from llmbatch.pipeline.signals import Signals
+from llmbatch.pipeline.stop import Stop
+from llmbatch.pipeline.studies.estimate import quick_estimate
+from llmbatch.pipeline.tally import SessionTally
+from llmbatch.pipeline.trial.watch import Trial
+from llmbatch.prices import PriceBook
+from llmbatch.progress import Progress
+from llmbatch.readers import FieldChoice
+
+if TYPE_CHECKING:
+    from llmbatch.pipeline.reuse import EarlierAnswers
+
+_SYNC_EVERY_S = 1.0
+_SHOW_EVERY_S = 0.25
+_FIRST_LOOK_S = 0.5
+_READ_AHEAD = 64
+
+
+class UnderWay:
+    """Asks about a session's rows, once."""
+
+    def __init__(
+        self,
+        plan: SessionPlan,
+        source: RunInput,
+        opened: Opened,
+        *,
+        sent: SentLog,
+        tally: SessionTally,
+        trial: Trial,
+        spending: Spending,
+        signals: Signals,
+        observer: Observer,
+        began: float,
+    ) -> None:
+        """`began`: when the session began, by `time.perf_counter`."""
+        self._plan = plan
+        self._source = source
+        self._opened = opened
+        self._sent = sent
+        self._tally = tally
+        self._trial = trial
+        self._spending = spending
+        self._signals = signals
+        self._observer = observer
+        self._began = began
+        self._total: int | None = None
+        self.record = opened.record
+        """The run's, with the limits that were kept to."""
+        self.is_hurried = False
+        """Whether it was told to leave at once."""
+
+    async def ask(self, endpoint: Endpoint) -> Exception | None:
+        """Ask until the rows end or the run is stopped. Returns the reason of a stop."""
+        stop, plan = Stop(), self._plan
+        prices = PriceBook(None if plan.endpoint is None else endpoint.base_url, plan.sending.price)
+        if (refusal := self._unpriced(prices)) is not None:
+            return refusal
+        model = plan.asked.question.model
+        for event in forewarnings(model, prices.price(model), endpoint.base_url):
+            self._observer.tell(event)
+        earlier = await self._earlier_answers()
+        is_skipped = skips(self._opened.ledger, plan.wanted(self._opened.ledger))
+        parts = self._assembled(endpoint, stop, prices, earlier)
+        background = [asyncio.create_task(task) for task in self._background(parts, stop, earlier)]
+        try:
+            with self._signals.stopping(stop):
+                batch = 1 if self._source.is_stream else _READ_AHEAD
+                background.append(await self._first_look(is_skipped, prices))
+                intake = Intake(
+                    plan.plan, plan.asked, self.record.review_below, is_skipped, earlier, self.record.reread
+                )
+                rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
+                await parts.engine.run(feed(rows, batch=batch))
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            for caller in parts.callers:
+                await caller.close()
+            if earlier is not None:
+                await earlier.close()
+            self._show_once(parts)
+            self.record = self.record.updated(limits=parts.paces[0].limits)
+            self.is_hurried = stop.is_hurried
+        return stop.reason
+
+    def _unpriced(self, prices: PriceBook) -> UsageError | None:
+        """No limit holds where the price of a model that will be asked is not known."""
+        if not (limits := self._plan.sending.budget.limits):
+            return None
+        models = (plan.question.model for plan in self._plan.plans)
+        unknown = next((model for model in models if prices.price(model) is None), None)
+        if unknown is None:
+            return None
+        return UsageError(
+            f"{limits[0]} cannot hold: the price of {unknown} is not known",
+            hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
+        )
+
+    def _assembled(
+        self, endpoint: Endpoint, stop: Stop, prices: PriceBook, earlier: "EarlierAnswers | None"
+    ) -> Assembly:
+        return assemble(
+            self._plan.asked,
+            endpoint,
+            self._plan.sending,
+            Surroundings(
+                ledger=self._opened.ledger,
+                sent=self._sent,
+                tally=self._tally,
+                stop=stop,
+                prices=prices,
+                budget=self._spending.budget(self._opened.spent_nusd, stop),
+                tell=self._observer.tell,
+                on_row=partial(self._note_row, earlier),
+                random=Random(),  # noqa: S311 - jitter, not secrets
+                clock=time.monotonic,
+            ),
+            calibrations=self.record.calibrations,
+            review_below=self.record.review_below,
+            strict=self._plan.strict,
+            trial=self._trial,
+            beside=self._plan.trial,
+        )
+
+    def _background(
+        self, parts: Assembly, stop: Stop, earlier: "EarlierAnswers | None"
+    ) -> list[Coroutine[None, None, None]]:
+        return [
+            self._sync(stop),
+            self._show(parts),
+            self._count_rows(),
+            self._spending.keep(),
+            self._tell_stop(stop),
+            self._keep_deadline(stop),
+            *([] if earlier is None else [earlier.flush_often()]),
+        ]
+
+    async def _first_look(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> "asyncio.Task[None]":
+        """Tell the run's estimate, before the first request unless it takes long."""
+        look = asyncio.create_task(asyncio.to_thread(self._tell_estimate, is_skipped, prices))
+        await asyncio.wait({look}, timeout=_FIRST_LOOK_S)
+        return look
+
+    def _tell_estimate(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
+        if self._source.is_stream:
+            return  # which can be read only once
+        plan, rows = self._plan, self._source.read_again(lambda _: None)
+        with suppress(LLMBatchError):  # what is wrong with the input is told when its turn comes
+            estimate = quick_estimate(
+                plan.plan, plan.asked, rows, is_skipped, sending=plan.sending, prices=prices, standing=self.record
+            )
+            self._observer.tell(estimate)
+
+    async def _earlier_answers(self) -> "EarlierAnswers | None":
+        if self._plan.reuse is None:
+            return None
+        from llmbatch.pipeline.reuse import earlier_answers  # noqa: PLC0415 - SQLite, and few runs ask for it
+
+        record, tell = self.record, self._observer.tell
+        return await asyncio.to_thread(
+            earlier_answers, self._plan.reuse, endpoint=record.endpoint, run_id=record.run_id, tell=tell
+        )
+
+    def _note_row(self, earlier: "EarlierAnswers | None", line: LedgerLine) -> None:
+        self._trial.watch(line)
+        self._observer.row(line)
+        if earlier is not None:
+            earlier.note(line)
+
+    async def _sync(self, stop: Stop) -> None:
+        """Bring finished rows to the disk in groups, off the loop."""
+        while True:
+            await asyncio.sleep(_SYNC_EVERY_S)
+            try:
+                await asyncio.to_thread(self._opened.ledger.sync)
+            except StorageFailed as error:
+                stop.set(error)
+                return
+
+    async def _show(self, parts: Assembly) -> None:
+        while True:
+            self._show_once(parts)
+            await asyncio.sleep(_SHOW_EVERY_S)
+
+    async def _tell_stop(self, stop: Stop) -> None:
+        await stop.wait()
+        if isinstance(stop.reason, LLMBatchError) and not isinstance(stop.reason, Interrupted):
+            self._observer.tell(RunStopping(stop.reason.message, int(stop.reason.exit_code)))
+
+    async def _keep_deadline(self, stop: Stop) -> None:
+        if (deadline_s := self._plan.sending.deadline_s) is not None:
+            await asyncio.sleep(deadline_s)
+            stop.set(
+                ComeBackLater("the --deadline has passed", hint="run the same command again: it goes on where it stood")
+            )
+
+    async def _count_rows(self) -> None:
+        self._total = await asyncio.to_thread(self._source.count)
+
+    def _show_once(self, parts: Assembly) -> None:
+        tally, expenses = self._tally, self._tally.expenses
+        self._observer.update(
+            Progress(
+                total=self._total,
+                done=tally.skipped + tally.answered + tally.rejected,
+                skipped=tally.skipped,
+                failed=tally.failed + tally.rejected,
+                review=tally.review,
+                retries=parts.arms.retries,
+                in_flight=sum(pace.in_flight for pace in parts.paces),
+                limit=sum(pace.limit for pace in parts.paces),
+                waiting=parts.arms.waiting,
+                held_s=max(pace.held_s for pace in parts.paces),
+                outage_s=max(pace.outage_s for pace in parts.paces),
+                input_tokens=expenses.usage.input_tokens,
+                cached_input_tokens=expenses.usage.cached_input_tokens,
+                cost_nusd=expenses.cost_nusd,
+                canary=None if self._trial.canary is None else self._trial.canary.progress(),
+                elapsed_s=time.perf_counter() - self._began,
+            )
+        )
+
+    def _tell_fields(self, choice: FieldChoice) -> None:
+        if choice.detected:
+            self._observer.tell(FieldsChosen(choice.file, choice.text_fields, choice.id_field))
