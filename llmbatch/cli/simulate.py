@@ -32,6 +32,16 @@ def simulate(
             help="A fault, as rate_limit=5% or quota@100+. Repeatable.",
         ),
     ] = None,
+    faulty_model: Annotated[
+        str | None,
+        typer.Option(
+            "--faulty-model",
+            metavar="M",
+            envvar="LLMBATCH_SIMULATE_FAULTY_MODEL",
+            show_envvar=False,
+            help="Let only this model's requests meet faults.",
+        ),
+    ] = None,
     latency: Annotated[
         float,
         typer.Option(
@@ -91,6 +101,7 @@ def simulate(
         seed=seed,
         latency_s=latency,
         faults=tuple(parse_fault(spec) for spec in fault or ()),
+        faulty_model=faulty_model,
         rpm=rpm,
         tpm=tpm,
         states_limits=not unstated_limits,

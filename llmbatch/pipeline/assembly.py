@@ -93,7 +93,7 @@ def assemble(
     control = builder.asker(plan, halt=stop.set)
     on_trial = None
     if canary is not None and beside.canary is not None:
-        on_trial = (canary, builder.asker(beside.canary, halt=_dropping(canary, stop)))
+        on_trial = (canary, builder.asker(beside.canary, halt=_dropping(canary, stop), is_withdrawn=canary.is_dropped))
     escalation = None if beside.escalation is None else builder.asker(beside.escalation, halt=stop.set)
     arms = Arms(around.ledger, control, canary=on_trial, escalation=escalation, review_below=review_below)
     engine = Engine(
@@ -167,7 +167,13 @@ class _ArmBuilder:
     calibrations: tuple[Calibration, ...]
     review_below: float
 
-    def asker(self, plan: Plan, *, halt: Callable[[LLMBatchError], None]) -> Asker:
+    def asker(
+        self,
+        plan: Plan,
+        *,
+        halt: Callable[[LLMBatchError], None],
+        is_withdrawn: Callable[[], bool] = lambda: False,
+    ) -> Asker:
         line, around, policy = self.lines.of(plan), self.around, self.sending.policy
         redact = Redactor((self.endpoint.api_key,))
         adaptation = Adaptation(plan.shape, redact=redact, tell=around.tell)
@@ -182,6 +188,7 @@ class _ArmBuilder:
             biller=Biller(plan, around.prices),
             stop=around.stop,
             clock=around.clock,
+            is_withdrawn=is_withdrawn,
         )
         return Asker(
             plan=plan,

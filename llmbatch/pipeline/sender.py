@@ -41,7 +41,9 @@ class Sender:
         biller: Biller,
         stop: Stop,
         clock: Callable[[], float],
+        is_withdrawn: Callable[[], bool],
     ) -> None:
+        """`is_withdrawn`: whether nothing more is to be asked by this plan, which may come while a row waits."""
         self._caller = caller
         self._pace = pace
         self._adaptation = adaptation
@@ -51,6 +53,7 @@ class Sender:
         self._biller = biller
         self._stop = stop
         self._clock = clock
+        self._is_withdrawn = is_withdrawn
         self._encoder = RequestEncoder(plan.question)
         self._tokens = TokenEstimate(plan.prefix_tokens)
 
@@ -63,13 +66,15 @@ class Sender:
 
         Raises:
             RequestFailedError: with what became of it, judged.
-            GivenUpError: the run stopped before it left.
+            GivenUpError: the run stopped, or the plan was withdrawn, before it left.
             BudgetReached: it could cost more than is left.
             StorageFailed: that it leaves could not be written down.
         """
         characters = len(job.row.text)
         estimated = self._tokens.of(characters, self._adaptation.shape.max_output_tokens)
         async with self._pace.slot(estimated):
+            if self._is_withdrawn():
+                raise GivenUpError
             job.sent_as = self._adaptation.shape
             shape = _with_more_room(job.sent_as) if job.more_room else job.sent_as
             body = self._encoder.encode(job.row.text, shape)

@@ -121,7 +121,7 @@ class Chat:
         document = unfenced(request.last[1])
         question = question_digest(request.model, document)
         times_asked = self.stats.ask(question)
-        faults = self._struck(number, question, times_asked)
+        faults = self._struck(request.model, number, question, times_asked)
         delivery = self._delivery(faults, f"{question}/{times_asked}")
         for fault in faults:
             if (error_fault := ERROR_FAULTS.get(fault.kind)) is not None:
@@ -154,8 +154,8 @@ class Chat:
         reply = _limit_reply(request.model, exceeded)
         raise RefusedError(Reply(reply.status, reply.body, {**headers, **reply.headers}))
 
-    def _struck(self, number: int, question: str, times_asked: int) -> list[Fault]:
-        if not self._settings.faults:
+    def _struck(self, model: str, number: int, question: str, times_asked: int) -> list[Fault]:
+        if not self._settings.faults or self._settings.faulty_model not in (None, model):
             return []
         faults = struck(
             self._settings.faults,

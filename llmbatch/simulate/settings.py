@@ -16,6 +16,8 @@ class SimulatorSettings:
     jitter: float = 0.25
     """Spread of the latency: the standard deviation of its logarithm, so that it has the long tail of real ones."""
     faults: tuple[Fault, ...] = ()
+    faulty_model: str | None = None
+    """The only model whose requests meet faults; None for all."""
     rpm: int | None = None
     """Requests a minute, enforced; None reports a generous limit and enforces none."""
     tpm: int | None = None

@@ -1,5 +1,6 @@
 """Canaries, escalation and drift, as somebody would try them before a night run."""
 
+from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, views, write_rows
 
 DOUBT = "0.97"
@@ -22,6 +23,19 @@ def test_a_canary_is_shown_beside_the_control_and_taken_over(llmbatch: Program) 
     assert (promoted.code, promoted.out.strip()) == (0, "old.toml")
     assert (llmbatch.folder / "old.toml").read_text() == new
     assert (llmbatch.folder / "old.before-1.toml").read_text() == old
+
+
+def test_a_canary_that_answers_badly_is_dropped_and_costs_no_row_its_label(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    server = endpoint("--fault", "invented=25%", "--faulty-model", "gpt-6-nano")
+    write_rows(llmbatch.folder / "docs.jsonl", documents(700))
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--reask", "0", "--json")
+    done = llmbatch(*command, "--canary-model", "gpt-6-nano", "--canary-share", "50%")
+    assert (done.code, done.json["rows"]["total"], done.json["failures"]) == (0, 700, {})
+    assert "gave no usable answer" in done.json["canary"]["dropped"]
+    assert done.json["canary"]["arms"]["canary"]["rows"] < 320
+    assert "the canary is dropped" in done.err
 
 
 def test_doubtful_rows_go_to_a_stronger_model_before_they_go_to_people(llmbatch: Program) -> None:

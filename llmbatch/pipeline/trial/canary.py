@@ -54,6 +54,10 @@ class Canary:
         if self.dropped is None and line.arm == CANARY and profiler.rows % _LOOK_EVERY == 0:
             self._look()
 
+    def is_dropped(self) -> bool:
+        """Whether it gets no more rows."""
+        return self.dropped is not None
+
     def drop(self, reason: str) -> None:
         """Send it nothing more; its rows go to the control."""
         if self.dropped is None:
