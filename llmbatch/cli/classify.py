@@ -6,7 +6,7 @@ import sys
 from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, trial, watching
-from llmbatch.economy.prefix_plan import PrefixPolicy
+from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind
 from llmbatch.telemetry.log_format import LogFormat
 

@@ -8,7 +8,7 @@ import typer
 from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending
-from llmbatch.economy.prefix_plan import PrefixPolicy
+from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmbatch import defaults
-from llmbatch.economy.prefix_plan import PrefixPolicy
+from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind, Truncation
 
 if TYPE_CHECKING:

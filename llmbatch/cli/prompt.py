@@ -133,7 +133,7 @@ def render(
 ) -> None:
     """Print exactly what is sent for a document: the request's JSON body."""
     from llmbatch.caller.request import RequestEncoder
-    from llmbatch.economy.prefix_plan import PrefixPolicy
+    from llmbatch.economy.policy import PrefixPolicy
     from llmbatch.pipeline.plan import ModelChoice, make_plan
     from llmbatch.task.load import load_task
 

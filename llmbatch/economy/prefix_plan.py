@@ -8,24 +8,13 @@ same holds for each of these steps. Only arithmetic decides; docs/economics.md s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.prices import Price, Usage
 from llmbatch.profiles import PromptCaching
 
 # Rows of a stream, whose end nobody knows: so many that the first row's share is nothing.
 _MANY_ROWS = 1_000_000
-
-
-class PrefixPolicy(StrEnum):
-    """How much of the task's pool of examples goes into the prefix."""
-
-    AUTO = "auto"
-    """What makes the run cheapest."""
-    MINIMAL = "minimal"
-    """None of it."""
-    FULL = "full"
-    """All of it."""
 
 
 @dataclass(frozen=True, slots=True)

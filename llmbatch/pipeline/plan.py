@@ -9,7 +9,8 @@ import orjson
 from llmbatch import defaults
 from llmbatch.caller.request import Question
 from llmbatch.caller.shape import RequestShape, initial_shape
-from llmbatch.economy.prefix_plan import PrefixPlan, PrefixPolicy, PrefixTerms, plan_prefix
+from llmbatch.economy.policy import PrefixPolicy
+from llmbatch.economy.prefix_plan import PrefixPlan, PrefixTerms, plan_prefix
 from llmbatch.ledger.line import CONTROL
 from llmbatch.pipeline.limit import DocumentLimit
 from llmbatch.prices import Price

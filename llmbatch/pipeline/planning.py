@@ -1,6 +1,6 @@
 """The plan of a run that is about to begin or to go on."""
 
-from llmbatch.economy.prefix_plan import PrefixPolicy
+from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.pipeline.folder import RunRecord
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RunOptions

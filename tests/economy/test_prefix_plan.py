@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.economy.prefix_plan import PrefixPolicy, PrefixTerms, plan_prefix
+from llmbatch.economy.policy import PrefixPolicy
+from llmbatch.economy.prefix_plan import PrefixTerms, plan_prefix
 from llmbatch.prices import Price, parse_price
 from llmbatch.profiles import AUTOMATIC_CACHING, MARKED_CACHING, PromptCaching
 
