@@ -124,24 +124,30 @@ class Caller:
         self._on_headers = on_headers
         self._redact = Redactor((endpoint.api_key,))
 
+    def open(self) -> "AsyncOpenAI":
+        """Load the SDK and make its client, once. Done before a request's turn comes, which this must not delay.
+
+        A run with nothing to send does not pay for it.
+        """
+        if self._client is None:
+            self._client = self._open()
+            # Whole, since the SDK would put it together, and take it apart again, for each request.
+            self._url = f"{self._client.base_url}".rstrip("/") + self._path
+            self._options = {"headers": _left_out(_UNTOLD_BY_REQUEST)}
+        return self._client
+
     async def send(self, body: bytes) -> Completion:
         """Send one request and decode its answer. Where the server echoes our key, it is taken out here.
 
         Raises:
             RequestFailedError: with what became of it, judged.
         """
-        if self._client is None:  # a run with nothing to send does not pay for loading the SDK
-            self._client = self._open()
-            # Whole, since the SDK would put it together, and take it apart again, for each request.
-            self._url = f"{self._client.base_url}".rstrip("/") + self._path
-            self._options = {"headers": _left_out(_UNTOLD_BY_REQUEST)}
+        client = self.open()
         import httpx2  # noqa: PLC0415 - loaded with the SDK by then
 
         try:
             async with asyncio.timeout(self._timeout_s):
-                response = await self._client.post(
-                    self._url, cast_to=httpx2.Response, content=body, options=self._options
-                )
+                response = await client.post(self._url, cast_to=httpx2.Response, content=body, options=self._options)
             self._on_headers(response.headers)
             completion = decode_completion(response.content, response.headers.get("x-request-id"))
             return self._redact.hide_in(completion)

@@ -70,6 +70,7 @@ class Sender:
             BudgetReached: it could cost more than is left.
             StorageFailed: that it leaves could not be written down.
         """
+        self._caller.open()
         characters = len(job.row.text)
         estimated = self._tokens.of(characters, self._adaptation.shape.max_output_tokens)
         async with self._pace.slot(estimated):
