@@ -6,6 +6,7 @@ import platform
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.memory import memory_section
 from benchmarks.pacing import pacing_table
@@ -13,6 +14,9 @@ from benchmarks.processes import static_endpoint
 from benchmarks.resume import resume_section
 from benchmarks.speed import speed_section
 from benchmarks.start_up import start_up_section
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -26,19 +30,21 @@ def main() -> None:
     parser.add_argument("--finished", type=int, default=1_000_000, help="finished rows of the run that is resumed")
     options = parser.parse_args()
     sizes = tuple(int(size) for size in options.sizes.split(","))
+    sections: list[str] = []
     with tempfile.TemporaryDirectory(prefix="llmbatch-bench-") as name, static_endpoint() as endpoint:
         folder = Path(name)
-        sections = {
-            "Speed": speed_section(folder, endpoint.url, options.rows, options.rounds),
-            "Pacing": "\n".join(pacing_table(folder)),
-            "Start-up": start_up_section(max(options.rounds, 5)),
-            "Resuming": resume_section(folder, options.finished),
-            "Memory": memory_section(folder, endpoint.url, sizes),
+        measurements: dict[str, Callable[[], str]] = {
+            "Speed": lambda: speed_section(folder, endpoint.url, options.rows, options.rounds),
+            "Start-up": lambda: start_up_section(max(options.rounds, 5)),
+            "Pacing": lambda: "\n".join(pacing_table(folder)),
+            "Resuming": lambda: resume_section(folder, options.finished),
+            "Memory": lambda: memory_section(folder, endpoint.url, sizes),
         }
+        for title, measure in measurements.items():
+            sections.append(f"## {title}\n\n{measure()}")
+            print(sections[-1], flush=True)
     page = ["# Benchmarks", "`make bench` makes this page. Endpoint: a static one on loopback, in its own process."]
-    page += [_machine(), *(f"## {title}\n\n{text}" for title, text in sections.items())]
-    RESULTS.write_text("\n\n".join(page) + "\n", encoding="utf-8")
-    print(RESULTS.read_text(encoding="utf-8"))
+    RESULTS.write_text("\n\n".join([*page, _machine(), *sections]) + "\n", encoding="utf-8")
 
 
 def _machine() -> str:

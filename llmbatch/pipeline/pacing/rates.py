@@ -8,7 +8,7 @@ from llmbatch.pipeline.pacing.found_rate import FoundRate
 
 _SHARE = 0.99
 """Of a stated limit, what is used: clocks differ a little."""
-_BURST_S = 0.1
+_BURST_S = 0.3
 """How far behind schedule requests may catch up."""
 _BUCKET_S = 1.0
 """What endpoints let gather at least, in seconds of their rate: one request that takes as much leaves no slack."""
