@@ -7,6 +7,7 @@ from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.asker import Asker
 from llmbatch.pipeline.trial.canary import Canary
+from llmbatch.pipeline.trial.escalation import is_doubtful
 from llmbatch.prices import Usage
 from llmbatch.rows import Row
 
@@ -52,7 +53,7 @@ class Arms:
         if line is None:
             async for line in self._answers(row, key):
                 yield line
-        if line is None or self._escalation is None or not self._is_doubtful(line):
+        if line is None or self._escalation is None or not is_doubtful(line, self._review_below):
             return
         stronger = await self._escalation.ask(row, key)
         if stronger is None:
@@ -70,9 +71,6 @@ class Arms:
                     return
         if (line := await self._control.ask(row, key)) is not None:
             yield line
-
-    def _is_doubtful(self, line: LedgerLine) -> bool:
-        return line.confidence is not None and line.confidence < self._review_below
 
     def _doubtful(self, key: str) -> LedgerLine | None:
         """The answer that an earlier session had, where it only waits for the stronger model."""

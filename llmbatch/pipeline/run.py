@@ -30,7 +30,8 @@ from llmbatch.pipeline.session import Session
 from llmbatch.pipeline.session_plan import SessionPlan
 from llmbatch.pipeline.tally import Expenses
 from llmbatch.pipeline.trial.baseline import run_profile
-from llmbatch.pipeline.trial.plan import canary_record, is_doubtful, plan_trial
+from llmbatch.pipeline.trial.escalation import is_doubtful
+from llmbatch.pipeline.trial.plan import canary_record, plan_trial
 from llmbatch.pipeline.trial.watch import Baseline, TrialPlan, recalled_trial
 from llmbatch.redact import Redactor
 from llmbatch.rows import Rejection

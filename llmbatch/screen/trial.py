@@ -19,11 +19,6 @@ def render_canary(report: CanaryReport, console: Console) -> None:
     console.print(canary_section(report))
 
 
-def render_drift(report: DriftReport, console: Console) -> None:
-    """Print what has shifted since an earlier run."""
-    console.print(drift_section(report))
-
-
 def trial_sections(trial: TrialReport) -> Iterator[RenderableType]:
     """The parts of a summary that tell of a trial; none where nothing was tried."""
     if trial.canary is not None:

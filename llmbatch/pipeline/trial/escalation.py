@@ -5,6 +5,13 @@ from llmbatch.ledger.line import CONTROL, ESCALATION, FAILED, LedgerLine
 from llmbatch.summary import EscalationReport
 
 
+def is_doubtful(line: LedgerLine | None, review_below: float) -> bool:
+    """Whether a row would go to a person although the stronger model has not been asked about it."""
+    if line is None or line.arm == ESCALATION or line.confidence is None:
+        return False
+    return line.confidence < review_below
+
+
 class Escalation:
     """Counts rows that went to the stronger model. Fed with a run's earlier lines too."""
 

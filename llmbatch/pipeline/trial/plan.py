@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmbatch.errors import UsageError
-from llmbatch.ledger.line import CANARY, ESCALATION, LedgerLine
+from llmbatch.ledger.line import CANARY, ESCALATION
 from llmbatch.pipeline.folder import CanaryRecord, RunRecord
 from llmbatch.pipeline.options import RunOptions
 from llmbatch.pipeline.plan import Plan, make_plan
@@ -46,11 +46,6 @@ def _check_canary(plan: Plan, canary: Plan) -> None:
         raise UsageError(
             "the canary asks just what the run itself asks", hint="give another --canary-prompt or --canary-model"
         )
-
-
-def is_doubtful(line: LedgerLine | None, review_below: float) -> bool:
-    """Whether a row waits for a person although the stronger model has not been asked yet."""
-    return line is not None and line.arm != ESCALATION and (line.confidence or 0.0) < review_below
 
 
 def canary_record(trial: TrialPlan, standing: RunRecord | None) -> CanaryRecord | None:
