@@ -8,6 +8,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from llmbatch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,8 +23,7 @@ _OPEN_MODELS = ("gpt-oss", "gemma")
 _PRIVATE_SUFFIXES = (".local", ".localhost", ".internal", ".lan", ".home.arpa")
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True, gc=False):
     """Tokens of one answer, as the endpoint reports them.
 
     `input_tokens` holds the cached and cache-written ones, `output_tokens` the reasoning ones.

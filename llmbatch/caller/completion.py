@@ -1,9 +1,10 @@
 """An answer's body, decoded once: what OpenAI and the compatible servers send as a chat completion."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from llmbatch.logprobs import TokenLogprob
 from llmbatch.prices import Usage

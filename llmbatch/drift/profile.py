@@ -111,7 +111,7 @@ class Profiler:
             self._labels[line.category] += 1
         if line.confidence is not None:
             self._confidence.add(line.confidence)
-        self._tokens.add(line.usage.input_tokens + line.usage.output_tokens)
+        self._tokens.add(line.input_tokens + line.output_tokens)
         self._latency.add(line.latency_s)
         known = line.cost_nusd is not None and self._cost_nusd is not None
         self._cost_nusd = (self._cost_nusd or 0) + (line.cost_nusd or 0) if known else None

@@ -8,6 +8,8 @@ unkind one; the bounds are no guarantee (`--max-cost` is).
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import structs
+
 from llmbatch.estimate.sample import TokenTotal
 from llmbatch.prices import Price, Usage
 
@@ -128,7 +130,7 @@ def _request_nusd(job: Job, price: Price, document: float, answer: float, cache:
 
     def at(document_tokens: int, answer_tokens: int) -> int:
         input_tokens = job.prefix_tokens + FRAME_TOKENS + document_tokens
-        return price.cost_nusd(replace(cache, input_tokens=input_tokens, output_tokens=answer_tokens))
+        return price.cost_nusd(structs.replace(cache, input_tokens=input_tokens, output_tokens=answer_tokens))
 
     whole, part = divmod(document, 1)
     whole_answer, answer_part = divmod(answer, 1)

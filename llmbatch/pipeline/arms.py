@@ -1,14 +1,14 @@
 """Which arm a row is asked of: the canary or the control, and the stronger model where the answer is doubtful."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.asker import Asker
 from llmbatch.pipeline.trial.canary import Canary
 from llmbatch.pipeline.trial.escalation import is_doubtful
-from llmbatch.prices import Usage
 from llmbatch.rows import Row
 
 
@@ -86,9 +86,13 @@ def without_cost(line: LedgerLine) -> LedgerLine:
         source="reused",
         attempts=0,
         retries=(),
-        usage=Usage(),
-        cost_nusd=0,
-        possibly_billed_nusd=0,
+        input_tokens=0,
+        cached_input_tokens=0,
+        cache_write_tokens=0,
+        output_tokens=0,
+        reasoning_tokens=0,
+        cost_usd=0.0,
+        possibly_billed_usd=0.0,
         possibly_billed_attempts=0,
         latency_s=0.0,
         answer=None,

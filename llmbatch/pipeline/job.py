@@ -1,16 +1,19 @@
 """A row under way, and the ledger line that it ends as."""
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from llmbatch.caller.completion import Completion
 from llmbatch.caller.failures import Billed, Failure
 from llmbatch.caller.retry import Attempts
 from llmbatch.caller.shape import RequestShape
-from llmbatch.ledger.line import FAILED, OK, REVIEW, LedgerLine, Retry, RowError
+from llmbatch.ledger.line import FAILED, OK, REVIEW, LedgerLine, Retry, RowError, Status
 from llmbatch.ledger.sent import Sent
+from llmbatch.money import to_usd
 from llmbatch.parser import Answer
 from llmbatch.pipeline.money.bill import Bill
 from llmbatch.pipeline.plan import Plan
@@ -104,12 +107,12 @@ def earlier_line(row: Row, key: str, plan: Plan, answer: "KeptAnswer") -> Ledger
         latency_s=0.0,
         source="reused",
         reused_from=answer.run_id,
-        saved_nusd=answer.cost_nusd or 0,
+        saved_usd=to_usd(answer.cost_nusd or 0),
     )
 
 
-def _line(job: Job, plan: Plan, status: str) -> LedgerLine:
-    completion = job.completion
+def _line(job: Job, plan: Plan, status: Status) -> LedgerLine:
+    completion, bill = job.completion, job.bill
     return LedgerLine(
         row=job.row.index,
         id=job.row.id,
@@ -125,12 +128,16 @@ def _line(job: Job, plan: Plan, status: str) -> LedgerLine:
         finish_reason=completion.finish_reason if completion else None,
         attempts=job.attempts.sends,
         retries=tuple(job.retries),
-        usage=job.bill.usage,
-        cost_nusd=job.bill.cost_nusd,
-        possibly_billed_nusd=job.bill.possibly_billed_nusd,
-        possibly_billed_attempts=job.bill.possibly_billed_attempts,
-        latency_s=time.perf_counter() - job.started,
-        flags=(*job.row.flags, "usage_missing") if job.bill.usage_missing else job.row.flags,
+        input_tokens=bill.usage.input_tokens,
+        cached_input_tokens=bill.usage.cached_input_tokens,
+        cache_write_tokens=bill.usage.cache_write_tokens,
+        output_tokens=bill.usage.output_tokens,
+        reasoning_tokens=bill.usage.reasoning_tokens,
+        cost_usd=None if bill.cost_nusd is None else to_usd(bill.cost_nusd),
+        possibly_billed_usd=to_usd(bill.possibly_billed_nusd),
+        possibly_billed_attempts=bill.possibly_billed_attempts,
+        latency_s=round(time.perf_counter() - job.started, 6),
+        flags=(*job.row.flags, "usage_missing") if bill.usage_missing else job.row.flags,
     )
 
 

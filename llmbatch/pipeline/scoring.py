@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from llmbatch.calibration import Calibration, fitting_calibration
 from llmbatch.caller.completion import Completion
 from llmbatch.ledger.line import LedgerLine
@@ -77,4 +79,4 @@ class Recalibration:
             offline=self._offline,
         )
         confidence = line.confidence_raw if calibration is None else calibration.of(line.confidence_raw)
-        return line if confidence == line.confidence else replace(line, confidence=confidence)
+        return line if confidence == line.confidence else structs.replace(line, confidence=confidence)

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
+
+from msgspec.structs import asdict
 
 from llmbatch.ledger.line import FAILED, REVIEW, LedgerLine
 from llmbatch.prices import Usage
@@ -41,7 +42,7 @@ class Expenses:
         self.possibly_billed_requests += line.possibly_billed_attempts
         self.saved_nusd += line.saved_nusd
         self.usage += line.usage
-        self.billed_rows += line.usage.input_tokens > 0
+        self.billed_rows += line.input_tokens > 0
         if line.cost_nusd is None:
             self.unpriced_rows += 1
         else:

@@ -89,9 +89,9 @@ class Story:
         moment.failed += line.status == FAILED
         moment.retries += len(line.retries)
         moment.cost_nusd += line.cost_nusd or 0
-        moment.input_tokens += line.usage.input_tokens
-        moment.cached_input_tokens += line.usage.cached_input_tokens
-        moment.output_tokens += line.usage.output_tokens
+        moment.input_tokens += line.input_tokens
+        moment.cached_input_tokens += line.cached_input_tokens
+        moment.output_tokens += line.output_tokens
 
     def add_row(self, outcome: Outcome) -> None:
         """Count a row of the input by where it stands."""

@@ -48,9 +48,9 @@ class RunMetrics:
         attributes: Attributes = {**self._shared}
         if line.response_model is not None:
             attributes[names.RESPONSE_MODEL] = line.response_model
-        if line.usage.input_tokens:
-            self._tokens.record(line.usage.input_tokens, {**attributes, names.TOKEN_TYPE: "input"})
-            self._tokens.record(line.usage.output_tokens, {**attributes, names.TOKEN_TYPE: "output"})
+        if line.input_tokens:
+            self._tokens.record(line.input_tokens, {**attributes, names.TOKEN_TYPE: "input"})
+            self._tokens.record(line.output_tokens, {**attributes, names.TOKEN_TYPE: "output"})
         if line.error is not None:
             attributes[names.ERROR_TYPE] = line.error.kind
         self._duration.record(line.latency_s, attributes)

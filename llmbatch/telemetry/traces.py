@@ -90,10 +90,10 @@ class RunTrace:
     def _attributes(self, line: LedgerLine) -> dict[str, Any]:
         attributes: dict[str, Any] = {
             **self._shared,
-            names.INPUT_TOKENS: line.usage.input_tokens,
-            names.OUTPUT_TOKENS: line.usage.output_tokens,
-            names.CACHED_TOKENS: line.usage.cached_input_tokens,
-            names.REASONING_TOKENS: line.usage.reasoning_tokens,
+            names.INPUT_TOKENS: line.input_tokens,
+            names.OUTPUT_TOKENS: line.output_tokens,
+            names.CACHED_TOKENS: line.cached_input_tokens,
+            names.REASONING_TOKENS: line.reasoning_tokens,
             "llmbatch.row": line.row,
             "llmbatch.key": line.key,
             names.STATUS: line.status,

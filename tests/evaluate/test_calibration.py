@@ -155,7 +155,18 @@ def test_the_models_own_word_stands_in_for_log_probabilities_that_do_not_come() 
 
 
 def test_a_line_is_read_by_the_runs_present_calibration() -> None:
-    line = LedgerLine(0, "a", "0" * 32, "ok", "p", "m", "now", category="x", confidence=0.2, confidence_raw=0.9)
+    line = LedgerLine(
+        row=0,
+        id="a",
+        key="0" * 32,
+        status="ok",
+        prompt="p",
+        model="m",
+        started_at="now",
+        category="x",
+        confidence=0.2,
+        confidence_raw=0.9,
+    )
     fitted = calibration(slope=0.5)
     assert Recalibration([fitted], offline=False)(line).confidence == fitted.of(0.9)
     assert Recalibration([], offline=False)(line).confidence == 0.9

@@ -24,6 +24,7 @@ def make_line() -> MakeLine:
             "started_at": "2026-11-24T00:00:00.000000Z",
             "category": "a",
             "confidence": 0.75,
+            "confidence_raw": 0.75,
         }
         return LedgerLine(**{**fields, **changes})
 

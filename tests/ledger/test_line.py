@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmbatch.ledger.line import FAILED, LedgerLine, Retry, RowError
-from llmbatch.prices import Usage
+from llmbatch.money import to_usd
 
 texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 
@@ -30,8 +30,8 @@ def test_every_line_reads_back_as_it_was_written(
         3,
         id=row_id,
         status=FAILED,
-        cost_nusd=cost,
-        usage=Usage(tokens, 1, 2, 3, 4),
+        cost_usd=None if cost is None else to_usd(cost),
+        input_tokens=tokens,
         retries=(Retry("timeout", None, None, 5.25),),
         flags=("usage_missing",),
         answer=message,
@@ -40,6 +40,7 @@ def test_every_line_reads_back_as_it_was_written(
     raw = line.to_bytes()
     assert raw.count(b"\n") == 1
     assert LedgerLine.from_bytes(raw) == line
+    assert line.cost_nusd == cost, "sums of nano-dollars are exact"
 
 
 def test_one_and_the_string_one_stay_two_ids(make_line: Callable[..., LedgerLine]) -> None:

@@ -85,12 +85,10 @@ def test_one_answer_without_a_price_makes_the_rows_cost_unknown() -> None:
 
 def test_totals_are_exact_over_answered_failed_and_reused_rows() -> None:
     expenses = Expenses()
-    usage = Usage(1_300, 1_200, 0, 9)
-    expenses.add(line(usage=usage, cost_nusd=26_500))
-    expenses.add(
-        line(status="failed", usage=usage, cost_nusd=26_500, possibly_billed_nusd=7, possibly_billed_attempts=1)
-    )
-    expenses.add(line(source="reused", usage=Usage(), cost_nusd=0))
+    paid = {"input_tokens": 1_300, "cached_input_tokens": 1_200, "output_tokens": 9, "cost_usd": 0.0000265}
+    expenses.add(line(**paid))
+    expenses.add(line(**paid, status="failed", possibly_billed_usd=7e-9, possibly_billed_attempts=1))
+    expenses.add(line(source="reused"))
     spent = expenses.spent()
     assert (spent.cost_nusd, spent.possibly_billed_nusd) == (53_000, 7)
     assert (spent.input_tokens, spent.cached_input_tokens, spent.output_tokens) == (2_600, 2_400, 18)

@@ -13,7 +13,7 @@ from llmbatch.pipeline.guard import Guard, GuardSettings, parse_share
 
 def line(row: int, **changes: Any) -> LedgerLine:
     fields: dict[str, Any] = {"id": row, "key": "0" * 32, "status": OK, "prompt": "p", "model": "m", "started_at": ""}
-    return LedgerLine(row, **{**fields, "parse": "clean", **changes})
+    return LedgerLine(row=row, **{**fields, "parse": "clean", **changes})
 
 
 def failed(row: int, kind: str = "timeout") -> LedgerLine:

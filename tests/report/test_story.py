@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from llmbatch.latency import Latencies
 from llmbatch.ledger.line import LedgerLine, RowError
@@ -28,9 +29,19 @@ class Count:
 def line(number: int = 0, **changes: Any) -> LedgerLine:
     at = f"2026-11-24T12:{number // 60 % 60:02}:{number % 60:02}.500000Z"
     plain = LedgerLine(
-        number, number, "0" * 32, "ok", "p", "m", at, category="a", confidence=0.9, latency_s=0.2, cost_nusd=7
+        row=number,
+        id=number,
+        key="0" * 32,
+        status="ok",
+        prompt="p",
+        model="m",
+        started_at=at,
+        category="a",
+        confidence=0.9,
+        latency_s=0.2,
+        cost_usd=7e-9,
     )
-    return LedgerLine(**{**{name: getattr(plain, name) for name in plain.__slots__}, **changes})
+    return replace(plain, **changes)
 
 
 def outcome(number: int, view: str, **changes: Any) -> Outcome:

@@ -10,7 +10,9 @@ from llmbatch.ledger.line import LedgerLine
 from llmbatch.observer import Observer, Observers
 from llmbatch.telemetry.jsonlog import JsonLog
 
-LINE = LedgerLine(0, "a", "0" * 32, "ok", "p", "m", "2026-11-24T12:00:00.000000Z")
+LINE = LedgerLine(
+    row=0, id="a", key="0" * 32, status="ok", prompt="p", model="m", started_at="2026-11-24T12:00:00.000000Z"
+)
 
 
 class Attentive(Observer):

@@ -19,7 +19,6 @@ from llmbatch.errors import UsageError
 from llmbatch.events import Event, ExportFailed, RunStopping
 from llmbatch.ledger.line import LedgerLine, Retry, RowError
 from llmbatch.observer import Observers
-from llmbatch.prices import Usage
 from llmbatch.progress import Progress
 from llmbatch.telemetry import conventions
 from llmbatch.telemetry.figures import Figures
@@ -33,20 +32,22 @@ from tests.telemetry.test_jsonlog import RUN
 DOCUMENTED = (REPOSITORY / "docs" / "observability.md").read_text()
 DASHBOARD = json.loads((REPOSITORY / "docs" / "grafana" / "llmbatch.json").read_text())
 FAILED = LedgerLine(
-    3,
-    "x",
-    "0" * 32,
-    "failed",
-    "p",
-    "m",
-    "2026-11-24T12:00:00.000000Z",
+    row=3,
+    id="x",
+    key="0" * 32,
+    status="failed",
+    prompt="p",
+    model="m",
+    started_at="2026-11-24T12:00:00.000000Z",
     response_model="m-1",
     attempts=2,
     retries=(Retry("timeout", None, None, 0.5, 30.0),),
     parse="invalid",
-    usage=Usage(100, 80, 0, 10, 0),
-    cost_nusd=2_000,
-    possibly_billed_nusd=1_000,
+    input_tokens=100,
+    cached_input_tokens=80,
+    output_tokens=10,
+    cost_usd=0.000002,
+    possibly_billed_usd=0.000001,
     latency_s=31.0,
     error=RowError("invalid", None, "the text of a document"),
 )

@@ -3,13 +3,15 @@
 import pytest
 
 from llmbatch.errors import UsageError
-from llmbatch.ledger.line import LedgerLine
+from llmbatch.ledger.line import LedgerLine, Status
 from llmbatch.telemetry.sampling import RowSampling, row_sampling
 
 
-def line(number: int, status: str = "ok") -> LedgerLine:
+def line(number: int, status: Status = "ok") -> LedgerLine:
     key = f"{(number * 0x9E3779B97F4A7C15) % (1 << 64):016x}{0:016x}"
-    return LedgerLine(number, number, key, status, "p", "m", "2026-11-24T12:00:00.000000Z")
+    return LedgerLine(
+        row=number, id=number, key=key, status=status, prompt="p", model="m", started_at="2026-11-24T12:00:00.000000Z"
+    )
 
 
 def taken(sampling: RowSampling | None, lines: list[LedgerLine]) -> int:

@@ -1,11 +1,11 @@
 """The metrics file, as Prometheus' own client reads it."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from llmbatch.errors import UsageError
@@ -71,7 +71,7 @@ def test_the_last_success_outlives_failures_of_every_kind(tmp_path: Path) -> Non
 def test_a_cost_that_is_not_known_is_not_told_as_zero(tmp_path: Path) -> None:
     path = tmp_path / "x.prom"
     with MetricsFile(path) as metrics:
-        metrics.row(replace(FAILED, cost_nusd=None))
+        metrics.row(replace(FAILED, cost_usd=None))
         metrics.row(FAILED)
     assert ("cost_usd", "x") not in read(path)
 

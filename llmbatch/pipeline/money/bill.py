@@ -1,6 +1,8 @@
 """What a row has cost so far, and what its next request may cost at most."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from llmbatch.caller.completion import Completion
 from llmbatch.caller.shape import RequestShape

@@ -41,11 +41,11 @@ class History:
     def add(self, line: LedgerLine) -> None:
         """Take note of a row's outcome, where this plan was asked."""
         asked = (line.prompt, line.model) == (self.plan.prompt, self.plan.question.model)
-        if not asked or line.source != "api" or not line.usage.output_tokens:
+        if not asked or line.source != "api" or not line.output_tokens:
             return
         self.rows += 1
         self.answers += 1 + sum(retry.error in _USELESS for retry in line.retries)
-        self.output_tokens += line.usage.output_tokens
+        self.output_tokens += line.output_tokens
         if line.attempts == 1:
             self.at_first_try += 1
             self.latency_s += line.latency_s
