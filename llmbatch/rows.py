@@ -1,15 +1,15 @@
 """A row of input as it travels: read once, never changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 RowId = str | int | float | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True, gc=False):
     """Where a row stands: the input's name as the user gave it, and its first line (1-based)."""
 
     file: str
@@ -19,8 +19,7 @@ class Place:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True, gc=False):
     """One document to label.
 
     `index` counts all rows of all inputs from 0, rejected ones included, so that a bad row never shifts
@@ -32,13 +31,12 @@ class Row:
     id: RowId
     text: str
     place: Place
-    fields: Mapping[str, Any] = field(repr=False)
+    fields: Mapping[str, Any]
     flags: tuple[str, ...] = ()
     """What was done to it on its way, as the ledger tells it: `surrogates_replaced`, `truncated`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(Struct, frozen=True, gc=False):
     """A row that cannot be read as a document. It is told, kept with its raw bytes, and never sent.
 
     `kind` is one of a closed set (`bad_json`, `bad_encoding`, `bad_columns`, `bad_csv`, `not_an_object`,
@@ -50,7 +48,7 @@ class Rejection:
     place: Place
     kind: str
     message: str
-    raw: bytes = field(repr=False)
+    raw: bytes
 
 
 class ConfidenceKind(StrEnum):
