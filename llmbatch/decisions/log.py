@@ -55,7 +55,7 @@ class DecisionLog:
 
     def settles(self, key: str) -> bool:
         """Whether people have given the row with this key its label."""
-        found = self.latest(key)
+        found = self.latest(key) if self._lines else None
         return found is not None and found.is_settled
 
     def of_text(self, text: str) -> Decision | None:

@@ -126,8 +126,9 @@ class Ledger:
         except StorageFailed:
             self.lost += 1
             raise
-        self._index[_short(line.key)] = _packed(self._size, line)
-        self._size += len(raw)
+        offset = self._size
+        self._size += len(raw)  # first: whoever finds the line in the index finds the ledger grown
+        self._index[_short(line.key)] = _packed(offset, line)
         self._appended += 1
         if self._size > self._full_at:
             why = f"{self.path}: the limit on the size of files is near (ulimit -f)"
@@ -156,11 +157,13 @@ class Ledger:
 
     def is_done(self, key: str) -> bool:
         """Whether the key's latest outcome is final and no failure."""
-        packed = self._index.get(_short(key))
+        packed = self._index.get(int(key[:_KEY_HEX_DIGITS], 16))
         return packed is not None and not packed & 1
 
     def was_written_since(self, key: str, offset: int) -> bool:
         """Whether the key's latest line stands at or behind `offset`."""
+        if self._size <= offset:
+            return False
         packed = self._index.get(_short(key))
         return packed is not None and packed >> 1 >= offset
 

@@ -79,13 +79,16 @@ class Intake:
 
     def _wanted(self, rows: Iterable[Row | Rejection]) -> Iterator[Item]:
         skipped = 0
+        is_skipped, asked = self.is_skipped, self.asked.limit.asked
+        plan = None if self.plan is self.asked else self.plan
+        key_of = self.plan.key_of
         for row in rows:
             if isinstance(row, Rejection):
                 yield row
                 continue
-            text = self.asked.limit.asked(row.text)
-            key = self.plan.key_of(text) if self.plan is self.asked else self.plan.key(row.text)
-            if not self.is_skipped(key):
+            text = asked(row.text)
+            key = key_of(text) if plan is None else plan.key(row.text)
+            if not is_skipped(key):
                 yield self._document(row, text, key)
                 continue
             skipped += 1

@@ -81,9 +81,7 @@ class Plan:
 
     def key_of(self, asked: str) -> str:
         """The key of what is asked: the text as it is sent, and the plan. Rows with the same one share it."""
-        digest = hashlib.blake2b(self.fingerprint.encode(), digest_size=16)
-        digest.update(asked.encode("utf-8", "replace"))
-        return digest.hexdigest()
+        return hashlib.blake2b((self.fingerprint + asked).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def asked_model(task: Task, choice: ModelChoice) -> str:

@@ -66,9 +66,8 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
         def wanted(ledger: Ledger) -> Callable[[str], bool]:
             escalates = trial.escalation is not None
             return lambda key: (
-                not decisions.settles(key)
-                and (not ledger.is_done(key) or (escalates and is_doubtful(ledger.latest(key), review_below)))
-            )
+                not ledger.is_done(key) or (escalates and is_doubtful(ledger.latest(key), review_below))
+            ) and not decisions.settles(key)
 
         session_plan = SessionPlan(
             record=record,

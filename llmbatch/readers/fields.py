@@ -26,6 +26,7 @@ _TITLED = frozenset({"body", "description"})
 """Texts that say little without the title above them."""
 
 _JOINT = "\n\n"
+_ID_TYPES = (str, int, float)
 _LISTED = 20
 
 
@@ -114,11 +115,14 @@ class RowMaker:
             if self._id_is_required:
                 raise BadRow("missing_id", f"has no id in the field {self._id_field!r}")
             return index
-        if isinstance(value, str | int | float):
+        if isinstance(value, _ID_TYPES):
             return value
         raise BadRow("bad_id", f"the id in the field {self._id_field!r} is {_kind(value)}")
 
     def _text(self, fields: Mapping[str, Any]) -> str:
+        first = fields.get(self._texts[0])
+        if len(self._texts) == 1 and isinstance(first, str) and first and not first.isspace():
+            return first
         parts = [self._part(name, fields[name]) for name in self._texts if fields.get(name) is not None]
         if not parts:
             raise BadRow("missing_text", f"has no text in {_field_or_fields(self._texts)}")

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -19,8 +20,8 @@ LOOKED_AT = 100
 
 _BLANK = b" \t\r"
 _DIGITS_AS_ZEROS = bytes(ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256))
-_MAY_EXCEED_64_BITS = b"0" * 19
-"""So many digits in a row, once digits are zeros: six times as fast to find as with a regular expression."""
+_NINETEEN_DIGITS = b"0" * 19
+"""In a row, once digits are zeros: six times as fast to find as with a regular expression."""
 
 SURROGATES_REPLACED = "surrogates_replaced"
 """Flag of a row with halves of characters in it, which no UTF-8 can carry: each has become U+FFFD."""
@@ -51,25 +52,19 @@ def read_jsonl(
     Raises:
         UsageError: the text field is to be detected, and the first rows have none.
     """
-    maker: RowMaker | None = None
+    parsed = parsed_objects(chunks, file, options, indices)
     waiting: list[Parsed | Rejection] = []
-    for item in parsed_objects(chunks, file, options, indices):
-        if maker is not None:
-            yield item if isinstance(item, Rejection) else maker.make(*item)
-        elif isinstance(item, Rejection) and not waiting:
+    choice: FieldChoice | None = None
+    while choice is None and (item := next(parsed, None)) is not None:
+        if isinstance(item, Rejection) and not waiting:
             yield item
-        else:
-            waiting.append(item)
-            choice = _choice_at_last(waiting, file, options)
-            if choice is not None:
-                on_fields(choice)
-                maker = RowMaker(file, choice, options)
-                yield from _made(waiting, maker)
-                waiting = []
+            continue
+        waiting.append(item)
+        choice = _choice_at_last(waiting, file, options)
     if waiting:
-        choice = _choice_by_name(waiting, file, options)
+        choice = choice or _choice_by_name(waiting, file, options)
         on_fields(choice)
-        yield from _made(waiting, RowMaker(file, choice, options))
+        yield from _made(chain(waiting, parsed), RowMaker(file, choice, options))
 
 
 def count_jsonl(chunks: Iterator[bytes], options: ReaderOptions) -> int:
@@ -83,6 +78,7 @@ def parsed_objects(
     """The objects of a stream, whatever is in them; the arguments are those of `read_jsonl`."""
     number = 0
     for block in line_blocks(chunks, options.max_row_bytes):
+        exactly = _may_exceed_64_bits(b"\n".join(line for line in block if isinstance(line, bytes)))
         for line in block:
             number += 1
             if not _is_row(line):
@@ -93,7 +89,7 @@ def parsed_objects(
                 continue
             raw = line.removesuffix(b"\r")
             try:
-                yield index, number, raw, *_parse_object(raw)
+                yield index, number, raw, *_parse_object(raw, exactly=exactly)
             except BadRow as bad:
                 yield Rejection(index, Place(file, number), bad.kind, bad.message, raw)
 
@@ -110,8 +106,12 @@ def parse_json(raw: bytes) -> Any:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise _complaint(raw, error) from None
-    # orjson makes floats of integers beyond 64 bits, and ids would run together.
-    return _parse_exactly(raw) if _MAY_EXCEED_64_BITS in raw.translate(_DIGITS_AS_ZEROS) else value
+    return _parse_exactly(raw) if _may_exceed_64_bits(raw) else value
+
+
+def _may_exceed_64_bits(raw: bytes) -> bool:
+    """Whether there may be an integer that orjson would make a float of, so that ids would run together."""
+    return _NINETEEN_DIGITS in raw.translate(_DIGITS_AS_ZEROS)
 
 
 def _parse_exactly(raw: bytes) -> Any:
@@ -133,16 +133,17 @@ def _is_row(line: bytes | Fault) -> bool:
     return bool(line.strip(_BLANK)) if isinstance(line, bytes) else line.kind != TORN
 
 
-def _parse_object(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The fields, and the flags of what was done to them."""
+def _parse_object(raw: bytes, *, exactly: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields, and the flags of what was done to them; `exactly` where an integer may exceed 64 bits."""
     flags: tuple[str, ...] = ()
     try:
-        value = parse_json(raw)
-    except BadRow:
+        value = parse_json(raw) if exactly else orjson.loads(raw)
+    except ValueError:
         value = _without_surrogates(raw)
         if value is None:
-            raise
-        flags = (SURROGATES_REPLACED,)
+            value = parse_json(raw)  # which raises, and says why
+        else:
+            flags = (SURROGATES_REPLACED,)
     if isinstance(value, dict):
         return value, flags
     raise BadRow("not_an_object", "is JSON, but not an object with fields")
@@ -166,9 +167,10 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _made(waiting: list[Parsed | Rejection], maker: RowMaker) -> Iterator[Row | Rejection]:
-    for item in waiting:
-        yield item if isinstance(item, Rejection) else maker.make(*item)
+def _made(parsed: Iterable[Parsed | Rejection], maker: RowMaker) -> Iterator[Row | Rejection]:
+    make = maker.make
+    for item in parsed:
+        yield item if isinstance(item, Rejection) else make(*item)
 
 
 def _choice_at_last(waiting: list[Parsed | Rejection], file: str, options: ReaderOptions) -> FieldChoice | None:
