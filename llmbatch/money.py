@@ -10,4 +10,4 @@ def to_usd(nusd: int) -> float:
 
 def to_nusd(usd: float) -> int:
     """Nano-dollars of an amount that `to_usd` wrote; exact up to nine million dollars."""
-    return round(usd * NANO)
+    return round(usd * NANO) if usd else 0

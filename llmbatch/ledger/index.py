@@ -6,8 +6,7 @@ of integers takes over 100 bytes an entry. A million rows are 32 MB, so that mem
 
 from array import array
 
-_EMPTY = 0
-_START_CAPACITY = 1 << 10
+_START_BITS = 10
 
 
 class KeyIndex:
@@ -16,9 +15,10 @@ class KeyIndex:
     One thread sets; others may look up meanwhile: they find what stood there before or after, never another's value.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, room_for: int = 0) -> None:
+        """`room_for`: entries that fit in before it must grow, which takes a second a million."""
         self._count = 0
-        self._table = _Table.empty(_START_CAPACITY)
+        self._table = _Table.empty(1 << max(_START_BITS, (room_for * 3 // 2).bit_length()))
 
     @classmethod
     def of_arrays(cls, keys: "array[int]", values: "array[int]", *, count: int) -> "KeyIndex":
@@ -38,11 +38,13 @@ class KeyIndex:
     def __setitem__(self, key: int, value: int) -> None:
         table = self._table
         slot = table.slot(key)
-        if table.values[slot] == _EMPTY:
-            self._count += 1
+        if table.values[slot]:
+            table.values[slot] = value + 1
+            return
         table.keys[slot] = key
         table.values[slot] = value + 1
-        if self._count * 3 > len(table.keys) * 2:
+        self._count += 1
+        if self._count > table.most:
             self._table = table.grown()
 
     def get(self, key: int) -> int | None:
@@ -60,10 +62,11 @@ class KeyIndex:
 class _Table:
     """The arrays of one capacity, a power of two. A value of 0 marks an empty slot; others are one too high."""
 
-    __slots__ = ("keys", "mask", "values")
+    __slots__ = ("keys", "mask", "most", "values")
 
     def __init__(self, keys: "array[int]", values: "array[int]") -> None:
         self.mask = len(keys) - 1
+        self.most = len(keys) * 2 // 3
         self.keys = keys
         self.values = values
 
@@ -74,14 +77,14 @@ class _Table:
     def slot(self, key: int) -> int:
         mask, keys, values = self.mask, self.keys, self.values
         slot = key & mask
-        while values[slot] != _EMPTY and keys[slot] != key:
+        while values[slot] and keys[slot] != key:
             slot = (slot + 1) & mask
         return slot
 
     def grown(self) -> "_Table":
         larger = _Table.empty(len(self.keys) * 2)
         for key, value in zip(self.keys, self.values, strict=True):
-            if value != _EMPTY:
+            if value:
                 slot = larger.slot(key)
                 larger.keys[slot] = key
                 larger.values[slot] = value

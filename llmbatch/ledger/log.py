@@ -22,7 +22,7 @@ from llmbatch.files import storage_failure, storing, sync_folder
 from llmbatch.ledger.checkpoint import Checkpoint
 from llmbatch.ledger.index import KeyIndex
 from llmbatch.ledger.line import FAILED, LedgerLine
-from llmbatch.ledger.recover import cut_torn_tail, read_lines
+from llmbatch.ledger.recover import cut_torn_tail, fewest_lines, read_lines
 from llmbatch.ledger.reserve import Reserve
 
 _KEY_HEX_DIGITS = 16
@@ -228,9 +228,12 @@ class Ledger:
 
 
 def _indexed(path: Path, on_line: Callable[[int, LedgerLine], None], checkpoint: Checkpoint | None = None) -> KeyIndex:
-    index, start = (KeyIndex(), 0) if checkpoint is None else (checkpoint.index, checkpoint.size)
+    if checkpoint is None:
+        index, start = KeyIndex(room_for=fewest_lines(path)), 0
+    else:
+        index, start = checkpoint.index, checkpoint.size
     for offset, line in read_lines(path, start=start):
-        index[_short(line.key)] = _packed(offset, line)
+        index[int(line.key[:_KEY_HEX_DIGITS], 16)] = offset << 1 | (line.status == FAILED)
         on_line(offset, line)
     return index
 

@@ -15,6 +15,7 @@ from llmbatch.files import open_private, replacing
 from llmbatch.ledger.line import LedgerLine
 
 _BLOCK = 1 << 16
+_NEWLINE = ord("\n")
 
 
 def cut_torn_tail(path: Path) -> Path | None:
@@ -69,7 +70,7 @@ def read_lines(
     with path.open("rb") as ledger:
         ledger.seek(start)
         for number, raw in enumerate(ledger, start=1):
-            if not raw.endswith(b"\n"):
+            if raw[-1] != _NEWLINE:
                 return  # another process is writing it, or it is a torn tail that was not cut yet
             try:
                 line = LedgerLine.from_bytes(raw)
@@ -84,6 +85,16 @@ def read_lines(
             else:
                 yield offset, line
             offset += len(raw)
+
+
+def fewest_lines(path: Path) -> int:
+    """About how many lines a ledger has, by the length of its first ones: rather too few than too many."""
+    if not path.exists():
+        return 0
+    with path.open("rb") as ledger:
+        beginning = ledger.read(_BLOCK)
+        size = ledger.seek(0, os.SEEK_END)
+    return size * beginning.count(b"\n") // max(len(beginning), 1) * 3 // 4
 
 
 def salvage(path: Path) -> int:

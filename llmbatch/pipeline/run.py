@@ -66,8 +66,9 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
         def wanted(ledger: Ledger) -> Callable[[str], bool]:
             escalates = trial.escalation is not None
             return lambda key: (
-                not ledger.is_done(key) or (escalates and is_doubtful(ledger.latest(key), review_below))
-            ) and not decisions.settles(key)
+                (not ledger.is_done(key) or (escalates and is_doubtful(ledger.latest(key), review_below)))
+                and not decisions.settles(key)
+            )
 
         session_plan = SessionPlan(
             record=record,
