@@ -8,49 +8,19 @@ from typing import Annotated
 import typer
 
 import llmbatch
-from llmbatch.cli import (
-    cache,
-    calibrate,
-    canary,
-    classify,
-    compare,
-    estimate,
-    evaluate,
-    export,
-    prompt,
-    report,
-    retry,
-    review,
-    show,
-    simulate,
-    spend,
-)
-from llmbatch.cli.options import ENVIRONMENT
+from llmbatch.cli.commands import Commands
 from llmbatch.errors import ExitCode, LLMBatchError
 
 app = typer.Typer(
     name="llmbatch",
+    cls=Commands,
     help="Label documents with an LLM, in bulk and unattended.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # Rich is half of what the help would take
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("classify", epilog=ENVIRONMENT)(classify.classify)
-app.command("estimate", epilog=ENVIRONMENT)(estimate.estimate)
-app.command("retry", epilog=ENVIRONMENT)(retry.retry)
-app.command("evaluate")(evaluate.evaluate)
-app.command("calibrate")(calibrate.calibrate)
-app.command("compare", epilog=ENVIRONMENT)(compare.compare)
-app.add_typer(review.app, name="review")
-app.command("show")(show.show)
-app.command("report")(report.report)
-app.command("spend")(spend.spend)
-app.command("export")(export.export)
-app.add_typer(prompt.app, name="prompt")
-app.add_typer(canary.app, name="canary")
-app.add_typer(cache.app, name="cache")
-app.command("simulate")(simulate.simulate)
 
 
 def _print_version(wanted: bool) -> None:

@@ -7,7 +7,9 @@ import typer
 
 from llmbatch.cli import options as shared
 
-app = typer.Typer(help="The answers that runs keep for each other (classify --reuse).", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="The answers that runs keep for each other (classify --reuse).", no_args_is_help=True
+)
 
 
 @app.command()

@@ -9,7 +9,10 @@ import typer
 from llmbatch.cli import gold as golden
 from llmbatch.cli import options as shared
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def calibrate(
     run: shared.RunPath,
     gold: golden.GoldFile,

@@ -7,7 +7,9 @@ import typer
 
 from llmbatch.cli import options as shared
 
-app = typer.Typer(no_args_is_help=True, help="Prompts and models on trial: how they did, and taking them over.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Prompts and models on trial: how they did, and taking them over."
+)
 
 
 @app.command()

@@ -3,6 +3,8 @@
 import shlex
 import sys
 
+import typer
+
 from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, trial, watching
@@ -10,7 +12,10 @@ from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind
 from llmbatch.telemetry.log_format import LogFormat
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command(epilog=shared.ENVIRONMENT)
 def classify(
     inputs: shared.Inputs,
     id_field: shared.IdField = None,

@@ -12,7 +12,10 @@ from llmbatch.cli import sending, watching
 from llmbatch.rows import ConfidenceKind
 from llmbatch.telemetry.log_format import LogFormat
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command(epilog=shared.ENVIRONMENT)
 def compare(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="As for classify.", show_default=False)],
     model: Annotated[

@@ -11,7 +11,10 @@ from llmbatch.cli import sending
 from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command(epilog=shared.ENVIRONMENT)
 def estimate(
     inputs: shared.Inputs,
     id_field: shared.IdField = None,

@@ -9,7 +9,10 @@ import typer
 from llmbatch.cli import gold as golden
 from llmbatch.cli import options as shared
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def evaluate(
     run: shared.RunPath,
     gold: golden.GoldFile,
@@ -39,7 +42,7 @@ def evaluate(
     ] = None,
     json: shared.Json = False,
 ) -> None:
-    """Measure a run's labels against gold ones: accuracy, confusions, calibration, and the review threshold to take."""
+    """Measure a run's labels against gold ones: accuracy, confusions, calibration, the threshold to take."""
     from llmbatch.evaluate.evaluation import evaluation_json
     from llmbatch.evaluate.gold import GoldOptions
     from llmbatch.evaluate.plot import check_plot, save_plot

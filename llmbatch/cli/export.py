@@ -8,6 +8,8 @@ import typer
 
 from llmbatch.cli import options as shared
 
+app = typer.Typer(add_completion=False)
+
 
 class Format(StrEnum):
     """What the views are written as."""
@@ -16,6 +18,7 @@ class Format(StrEnum):
     csv = "csv"
 
 
+@app.command()
 def export(
     run: shared.RunPath,
     format: Annotated[  # noqa: A002 - the option's own name

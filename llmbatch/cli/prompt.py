@@ -8,7 +8,7 @@ import typer
 
 from llmbatch.cli import options as shared
 
-app = typer.Typer(no_args_is_help=True, help="Task files: start one, check it, see what is sent.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Task files: start one, check it, see what is sent.")
 
 _TaskFile = Annotated[
     str | None,

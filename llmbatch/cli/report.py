@@ -8,7 +8,10 @@ import typer
 from llmbatch.cli import gold as golden
 from llmbatch.cli import options as shared
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def report(
     run: shared.RunPath,
     out: Annotated[
@@ -26,7 +29,7 @@ def report(
     gold_id_field: golden.GoldIdField = None,
     label_field: golden.LabelField = None,
 ) -> None:
-    """Write one HTML file that shows a run: charts, and the rows to look at. It works offline and fetches nothing."""
+    """Write one HTML file that shows a run: charts, and the rows to look at. It fetches nothing."""
     from llmbatch.evaluate.gold import GoldOptions
     from llmbatch.extras import extra
 

@@ -9,7 +9,10 @@ from llmbatch.cli import options as shared
 from llmbatch.cli import sending, watching
 from llmbatch.telemetry.log_format import LogFormat
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command(epilog=shared.ENVIRONMENT)
 def retry(
     run: shared.RunPath,
     only: Annotated[

@@ -22,6 +22,7 @@ def _user() -> str:
 
 app = typer.Typer(
     cls=DefaultCommandGroup,
+    add_completion=False,
     no_args_is_help=True,
     help="Look at a run's doubtful rows: llmbatch review RUN. What you decide flows into the results.",
 )

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from llmbatch.summary import Summary
     from llmbatch.telemetry.watch import WatchOptions
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def show(
     run: shared.RunPath,
     by: Annotated[

@@ -6,7 +6,10 @@ import typer
 
 from llmbatch import defaults
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def simulate(
     port: Annotated[
         int,

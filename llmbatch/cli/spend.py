@@ -8,9 +8,12 @@ import typer
 from llmbatch.cli import options as shared
 from llmbatch.cli.sending import SpendStore
 
+app = typer.Typer(add_completion=False)
+
 _BY_HELP = "day, model, prompt, run; label or any field of the input, which the run folders tell."
 
 
+@app.command()
 def spend(
     by: Annotated[
         str,

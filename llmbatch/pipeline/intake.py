@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger, Reread, as_written
 from llmbatch.pipeline.job import earlier_line, unsent_line
@@ -100,7 +102,7 @@ class Intake:
 
     def _document(self, row: Row, text: str, key: str) -> Document:
         if text is not row.text:
-            return Document(replace(row, text=text, flags=(*row.flags, TRUNCATED)), key)
+            return Document(structs.replace(row, text=text, flags=(*row.flags, TRUNCATED)), key)
         refusal = self.asked.limit.refusal(text)
         return Document(row, key, None if refusal is None else unsent_line(row, key, self.asked, "too_long", refusal))
 

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.main import get_command
 
 from llmbatch import classify
 from llmbatch.cli.app import app
+from llmbatch.cli.commands import SUMMARIES, load
 from llmbatch.errors import RunStopped
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, accounted, documents, views, write_rows
@@ -199,11 +201,16 @@ def test_show_knows_a_run_that_was_killed_and_one_whose_input_is_gone(
 def test_every_option_has_an_environment_variable() -> None:
     missing = [
         f"{command.name} {parameter.opts}"
-        for command in every_command(get_command(app))
+        for command in chain([get_command(app)], *(every_command(load(name)) for name in SUMMARIES))
         for parameter in command.params
         if isinstance(parameter, TyperOption) and not parameter.hidden and not parameter.envvar
     ]
     assert [option for option in missing if "--help" not in option and "--version" not in option] == []
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_the_help_says_of_each_command_what_the_command_says(name: str) -> None:
+    assert " ".join((load(name).help or "").split()) == SUMMARIES[name]
 
 
 def every_command(command: Command) -> Iterator[Command]:

@@ -1,0 +1,50 @@
+"""The program's commands: what each is for, and where it is.
+
+A command's module is imported when the command is called. The help, which names them all, needs none of them.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from typer._click import Command, Context
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+SUMMARIES: Mapping[str, str] = {
+    "classify": "Label documents. Run it again to go on where it stood and to retry what failed.",
+    "estimate": "Tell what classify would cost and how long it would take. Nothing is sent; no key is needed.",
+    "retry": "Ask again about a run folder's failed rows, and nothing else.",
+    "evaluate": "Measure a run's labels against gold ones: accuracy, confusions, calibration, the threshold to take.",
+    "calibrate": "Fit a calibration of confidence to a run's answers, and store it beside the task for later runs.",
+    "compare": "Ask two or more models or prompts about the same random rows, and hold their answers side by side.",
+    "review": "Look at a run's doubtful rows: llmbatch review RUN. What you decide flows into the results.",
+    "show": "Summarise a run folder as it stands, also while a run is under way.",
+    "report": "Write one HTML file that shows a run: charts, and the rows to look at. It fetches nothing.",
+    "spend": "Show what was spent, and how it compares with as many days before.",
+    "export": "Write results, review, failed and sample again, from the ledger and the input.",
+    "prompt": "Task files: start one, check it, see what is sent.",
+    "canary": "Prompts and models on trial: how they did, and taking them over.",
+    "cache": "The answers that runs keep for each other (classify --reuse).",
+    "simulate": "Serve OpenAI's chat-completions protocol on loopback: no model, no key, faults on demand.",
+}
+"""In the order of the help. The module of a command has its name."""
+
+
+class Commands(TyperGroup):
+    """The commands by name, each loaded when it is called. Until then a summary stands for it."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {name: TyperCommand(name, short_help=summary) for name, summary in SUMMARIES.items()}
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """The command that the first argument names."""
+        if args[0] in SUMMARIES:
+            self.commands[args[0]] = load(args[0])
+        return super().resolve_command(ctx, args)
+
+
+def load(name: str) -> Command:
+    """A command, with its options."""
+    return get_command(import_module(f"llmbatch.cli.{name}").app)
