@@ -50,12 +50,14 @@ class DecisionLog:
 
     def latest(self, key: str) -> Decision | None:
         """Where the row with this key stands, or None where nobody said anything."""
+        if not self._lines:
+            return None
         found = self._at(self._by_key.get(short(key)))
         return found if found is not None and found.key == key else None
 
     def settles(self, key: str) -> bool:
         """Whether people have given the row with this key its label."""
-        found = self.latest(key) if self._lines else None
+        found = self.latest(key)
         return found is not None and found.is_settled
 
     def of_text(self, text: str) -> Decision | None:

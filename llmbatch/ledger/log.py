@@ -26,7 +26,8 @@ from llmbatch.ledger.recover import cut_torn_tail, fewest_lines, read_lines
 from llmbatch.ledger.reserve import Reserve
 
 _KEY_HEX_DIGITS = 16
-_LIKELY_LINE = 2048
+_LINES_AT_ONCE = 16 << 10
+"""Bytes: rows are looked up mostly in the order in which their lines stand."""
 
 
 Reread = Callable[[LedgerLine], LedgerLine]
@@ -59,6 +60,7 @@ class Ledger:
         self._synced = -1  # lines that a killed process left may not be on the disk yet
         self._is_doubtful = False
         self._is_torn = False
+        self._block = 0, b""  # read last, from this offset on
 
     @classmethod
     def open(
@@ -218,13 +220,18 @@ class Ledger:
             self._is_torn = True
 
     def _line_at(self, offset: int) -> bytes:
-        chunk = os.pread(self._fd, _LIKELY_LINE, offset)
-        while b"\n" not in chunk:
-            more = os.pread(self._fd, len(chunk), offset + len(chunk))
+        start, block = self._block  # both at once: other threads look up as well
+        end = block.find(b"\n", offset - start) if start <= offset < start + len(block) else -1
+        if end != -1:
+            return block[offset - start : end + 1]
+        block = os.pread(self._fd, _LINES_AT_ONCE, offset)
+        while (end := block.find(b"\n")) == -1:
+            more = os.pread(self._fd, len(block), offset + len(block))
             if not more:
-                break
-            chunk += more
-        return chunk[: chunk.index(b"\n") + 1]
+                raise ValueError(f"no line ends behind byte {offset} of {self.path}")
+            block += more
+        self._block = offset, block
+        return block[: end + 1]
 
 
 def _indexed(path: Path, on_line: Callable[[int, LedgerLine], None], checkpoint: Checkpoint | None = None) -> KeyIndex:

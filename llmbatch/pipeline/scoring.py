@@ -69,7 +69,7 @@ class Recalibration:
 
     def __call__(self, line: LedgerLine) -> LedgerLine:
         """The line with its confidence calibrated anew from the raw one."""
-        if line.confidence_raw is None:
+        if line.confidence_raw is None or (not self._calibrations and line.confidence == line.confidence_raw):
             return line
         calibration = fitting_calibration(
             self._calibrations,

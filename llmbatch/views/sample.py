@@ -59,7 +59,7 @@ class Draw:
 
     def takes(self, row: Row) -> bool:
         """Whether a finished row is in the sample."""
-        return _point(row, self._seed) < self._below
+        return self._below > 0 and _point(row, self._seed) < self._below
 
 
 def drawn(candidates: Iterable[Row], count: int, seed: int) -> list[Row]:
