@@ -28,11 +28,6 @@ class TokenTotal:
         """Whether every document was counted."""
         return self.counted_rows == self.rows
 
-    def scaled(self, rows: int) -> "TokenTotal":
-        """The same for another number of documents of the same kind."""
-        share = rows / self.rows if self.rows else 0.0
-        return TokenTotal(self.tokens * share, self.margin * share, rows, min(self.counted_rows, rows))
-
 
 class TokenSample:
     """Draws documents by their keys, so that the same input gives the same sample, and counts the drawn ones.

@@ -51,7 +51,7 @@ class Opening:
 
         Args:
             salvages: move damaged lines aside instead of refusing the ledger.
-            watch: is given every line; None where a checkpoint may stand for most of them.
+            watch: is given every line as it counts now; None where a checkpoint may stand for most of them.
 
         Raises:
             UsageError: a line in the middle is damaged.
@@ -66,17 +66,16 @@ class Opening:
                 write_again(path, left.ledger_offset)
         checkpoint, expenses = self._restored(left) if watch is None else (None, Expenses())
         settled: Counter[str] = Counter()
+        reread = self._record.reread
 
         def note(offset: int, line: LedgerLine) -> None:
             expenses.add(line)
             if watch is not None:
-                watch(line)
+                watch(reread(line))
             if left is not None and offset >= left.ledger_offset:
                 settled[line.key] += line.attempts
 
-        ledger, torn = Ledger.open(
-            path, on_line=note, reread=self._record.reread, reserve=self._reserve, checkpoint=checkpoint
-        )
+        ledger, torn = Ledger.open(path, on_line=note, reread=reread, reserve=self._reserve, checkpoint=checkpoint)
         if torn is not None:
             self._tell(LedgerTorn(torn.name))
         record = self._record if left is None else self._with_unsettled(left, settled)

@@ -66,3 +66,17 @@ def test_what_has_shifted_since_an_earlier_run_is_told_and_can_fail(llmbatch: Pr
     shown = llmbatch("show", "new.llmbatch", "--against", "old.llmbatch")
     assert "shifted significantly" in shown.out
     assert llmbatch("show", "old.llmbatch", "--against", "old.llmbatch", "--json").json["drift"]["significant"] == []
+
+
+def test_a_run_that_was_calibrated_later_is_no_shift_beside_one_that_was_from_its_start(llmbatch: Program) -> None:
+    texts = [f"{what} {n}" for n in range(60) for what in ("The invoice is overdue.", "The server is down.", "Hello.")]
+    docs = [{"id": n, "text": text, "label": "technical" if n % 3 else "legal"} for n, text in enumerate(texts)]
+    write_rows(llmbatch.folder / "docs.jsonl", docs)
+    assert llmbatch("prompt", "init", "task.toml", "-l", "technical", "-l", "business", "-l", "legal").code == 0
+    classify = ("classify", "docs.jsonl", "--offline", "--prompt", "task.toml", "--json")
+    assert llmbatch(*classify).code == 0
+    calibrated = llmbatch("calibrate", "docs.llmbatch", "--gold", "docs.jsonl", "--label-field", "label")
+    assert calibrated.code == 0, calibrated.err
+    again, other = llmbatch(*classify), llmbatch(*classify, "--out", "other", "--baseline", "docs.llmbatch")
+    assert again.json["session"]["requests"] == 0
+    assert other.json["drift"]["significant"] == []

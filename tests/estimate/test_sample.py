@@ -66,7 +66,3 @@ def test_nothing_has_no_tokens() -> None:
 def test_a_single_counted_document_says_little() -> None:
     total, _ = sampled(["a " * 1000] * 40, 10)
     assert total.margin >= total.tokens
-
-
-def test_a_part_of_the_input_is_scaled_to_the_whole() -> None:
-    assert TokenTotal(100.0, 10.0, 10, 5).scaled(20) == TokenTotal(200.0, 20.0, 20, 5)

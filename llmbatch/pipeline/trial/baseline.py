@@ -35,9 +35,9 @@ def run_profile(path: Path) -> Profile:
     """
     folder = RunFolder(path)
     record = load_record(folder)
-    profiler = RunProfiler(Asked(record.prompt, record.model))
+    profiler, reread = RunProfiler(Asked(record.prompt, record.model)), record.reread
     for _, line in read_lines(folder.ledger):
-        profiler.watch(line)
+        profiler.watch(reread(line))
     return profiler.profile()
 
 

@@ -28,9 +28,10 @@ def canary_report(path: Path) -> CanaryReport:
         UsageError: no run folder, or it has had no canary.
     """
     folder = RunFolder(path)
-    trial = recalled_trial(load_record(folder))
+    record = load_record(folder)
+    trial, reread = recalled_trial(record), record.reread
     for _, line in read_lines(folder.ledger):
-        trial.watch(line)
+        trial.watch(reread(line))
     report = trial.report().canary
     if report is None:
         raise UsageError(f"{path}: this run has had no canary", hint="try one with classify --canary-prompt FILE")
