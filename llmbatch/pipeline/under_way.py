@@ -1,9 +1,10 @@
 """A session while it asks: the engine and all that goes on beside it, on one event loop."""
 
 import asyncio
+import gc
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
@@ -88,7 +89,7 @@ class UnderWay:
         parts = self._assembled(endpoint, stop, prices, earlier)
         background = [asyncio.create_task(task) for task in self._background(parts, stop, earlier)]
         try:
-            with self._signals.stopping(stop):
+            with self._signals.stopping(stop), _lasting_objects_spared():
                 batch = 1 if self._source.is_stream else _READ_AHEAD
                 background.append(await self._first_look(is_skipped, prices))
                 intake = Intake(
@@ -249,3 +250,13 @@ class UnderWay:
     def _tell_fields(self, choice: FieldChoice) -> None:
         if choice.detected:
             self._observer.tell(FieldsChosen(choice.file, choice.text_fields, choice.id_field))
+
+
+@contextmanager
+def _lasting_objects_spared() -> Iterator[None]:
+    """What was imported and planned lasts as long as the run: the garbage collector need not look for it in there."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
