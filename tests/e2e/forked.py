@@ -13,10 +13,22 @@ import signal
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 _LONGEST_REQUEST = 1 << 20
+_LOADED_LATE = (
+    "anyio.abc",
+    "httpcore2",
+    "llmbatch.pipeline.run",
+    "llmbatch.screen.live",
+    "llmbatch.screen.logfile",
+    "llmbatch.simulate",
+    "llmbatch.telemetry.watch",
+    "typer._adapters",
+    "uvloop",
+)
 
 
 class Forked:
@@ -93,12 +105,15 @@ def _dress(request: dict[str, Any], files: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    import llmbatch.pipeline.run
-    import llmbatch.screen.live  # noqa: F401
+    for late in _LOADED_LATE:
+        import_module(late)
     from llmbatch.caller.sdk import load_sdk
     from llmbatch.cli import main
+    from llmbatch.cli.commands import SUMMARIES, load
     from llmbatch.prices import find_price
 
+    for name in SUMMARIES:
+        load(name)
     load_sdk()
     find_price("gpt-6-luna")
     gc.freeze()

@@ -6,13 +6,14 @@ from tests.e2e.program import Program, documents, views, write_rows
 DOUBT = "0.97"
 
 
-def test_a_canary_is_shown_beside_the_control_and_taken_over(llmbatch: Program) -> None:
+def test_a_canary_is_shown_beside_the_control_and_taken_over(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = ("--base-url", endpoint().url)
     write_rows(llmbatch.folder / "docs.jsonl", documents(120))
     assert llmbatch("prompt", "init", "old.toml", "-l", "technical", "-l", "business", "-l", "legal").code == 0
     old = (llmbatch.folder / "old.toml").read_text()
     new = old.replace("Label each document by", "Say of each document") + "# on trial\n"
     (llmbatch.folder / "new.toml").write_text(new)
-    command = ("classify", "docs.jsonl", "--prompt", "old.toml", "--offline", "--json")
+    command = ("classify", "docs.jsonl", "--prompt", "old.toml", *served, "--json")
     done = llmbatch(*command, "--canary-prompt", "new.toml", "--canary-share", "40%")
     canary = done.json["canary"]
     assert canary["dropped"] is None
@@ -38,9 +39,12 @@ def test_a_canary_that_answers_badly_is_dropped_and_costs_no_row_its_label(
     assert "the canary is dropped" in done.err
 
 
-def test_doubtful_rows_go_to_a_stronger_model_before_they_go_to_people(llmbatch: Program) -> None:
+def test_doubtful_rows_go_to_a_stronger_model_before_they_go_to_people(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = ("--base-url", endpoint().url)
     write_rows(llmbatch.folder / "docs.jsonl", documents(40))
-    command = ("classify", "docs.jsonl", "--offline", "--review-below", DOUBT, "--json")
+    command = ("classify", "docs.jsonl", *served, "--review-below", DOUBT, "--json")
     before = llmbatch(*command).json["rows"]["review"]
     assert before
     done = llmbatch(*command, "--escalate-to", "gpt-5.4")
@@ -52,14 +56,15 @@ def test_doubtful_rows_go_to_a_stronger_model_before_they_go_to_people(llmbatch:
     assert len(labelled["results"]) + len(labelled["review"]) == 40
 
 
-def test_what_has_shifted_since_an_earlier_run_is_told_and_can_fail(llmbatch: Program) -> None:
+def test_what_has_shifted_since_an_earlier_run_is_told_and_can_fail(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = ("--base-url", endpoint().url)
     write_rows(llmbatch.folder / "old.jsonl", documents(150))
     write_rows(
         llmbatch.folder / "new.jsonl",
         [{"id": n, "text": f"Revenue and profit rose in quarter {n}."} for n in range(150)],
     )
-    assert llmbatch("classify", "old.jsonl", "--offline").code == 0
-    command = ("classify", "new.jsonl", "--offline", "--baseline", "old.llmbatch", "--json")
+    assert llmbatch("classify", "old.jsonl", *served).code == 0
+    command = ("classify", "new.jsonl", *served, "--baseline", "old.llmbatch", "--json")
     done = llmbatch(*command)
     assert (done.code, done.json["drift"]["significant"][0]) == (0, "label shares")
     assert llmbatch(*command, "--fail-on-drift").code == 3
@@ -68,12 +73,15 @@ def test_what_has_shifted_since_an_earlier_run_is_told_and_can_fail(llmbatch: Pr
     assert llmbatch("show", "old.llmbatch", "--against", "old.llmbatch", "--json").json["drift"]["significant"] == []
 
 
-def test_a_run_that_was_calibrated_later_is_no_shift_beside_one_that_was_from_its_start(llmbatch: Program) -> None:
+def test_a_run_that_was_calibrated_later_is_no_shift_beside_one_that_was_from_its_start(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = ("--base-url", endpoint().url)
     texts = [f"{what} {n}" for n in range(60) for what in ("The invoice is overdue.", "The server is down.", "Hello.")]
     docs = [{"id": n, "text": text, "label": "technical" if n % 3 else "legal"} for n, text in enumerate(texts)]
     write_rows(llmbatch.folder / "docs.jsonl", docs)
     assert llmbatch("prompt", "init", "task.toml", "-l", "technical", "-l", "business", "-l", "legal").code == 0
-    classify = ("classify", "docs.jsonl", "--offline", "--prompt", "task.toml", "--json")
+    classify = ("classify", "docs.jsonl", *served, "--prompt", "task.toml", "--json")
     assert llmbatch(*classify).code == 0
     calibrated = llmbatch("calibrate", "docs.llmbatch", "--gold", "docs.jsonl", "--label-field", "label")
     assert calibrated.code == 0, calibrated.err
