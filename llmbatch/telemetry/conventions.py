@@ -24,6 +24,7 @@ STATUS_CODE: Final = "http.response.status_code"
 SERVER: Final = "server.address"
 PORT: Final = "server.port"
 
+RUN_ID: Final = "llmbatch.run.id"
 TASK: Final = "llmbatch.task"
 STATUS: Final = "llmbatch.status"
 PARSE: Final = "llmbatch.parse"

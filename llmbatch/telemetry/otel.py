@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
@@ -25,6 +26,7 @@ from llmbatch.ledger.line import LedgerLine
 from llmbatch.observer import Observer, RunStarted
 from llmbatch.progress import Progress
 from llmbatch.summary import Summary
+from llmbatch.telemetry import conventions as names
 from llmbatch.telemetry.figures import Figures
 from llmbatch.telemetry.meters import RunMetrics
 from llmbatch.telemetry.sampling import row_sampling
@@ -178,8 +180,12 @@ def _exporter(signal: str, environment: Mapping[str, str]) -> Callable[[], Any] 
 
 
 def _resource(run: RunStarted) -> Resource:
-    """Who sends: the service by the variables' name, else `llmbatch`; the run as its instance."""
-    resource = Resource.create({SERVICE_VERSION: run.llmbatch, SERVICE_INSTANCE_ID: run.run_id})
+    """Who sends: the service by the variables' name, else `llmbatch`.
+
+    Each session is an instance of its own, as the conventions ask for: its counters start at 0.
+    """
+    session = {SERVICE_VERSION: run.llmbatch, SERVICE_INSTANCE_ID: str(uuid4()), names.RUN_ID: run.run_id}
+    resource = Resource.create(session)
     if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
         return resource.merge(Resource({SERVICE_NAME: "llmbatch"}))
     return resource

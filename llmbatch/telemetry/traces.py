@@ -37,7 +37,7 @@ class RunTrace:
         self._name = f"{names.CHAT} {run.model}"
         attributes: dict[str, str | bool] = {
             names.REQUEST_MODEL: run.model,
-            "llmbatch.run.id": run.run_id,
+            names.RUN_ID: run.run_id,
             names.TASK: run.task,
             "llmbatch.prompt": run.prompt,
             "llmbatch.offline": run.offline,

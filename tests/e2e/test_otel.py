@@ -40,7 +40,12 @@ def test_a_real_collector_takes_a_run(tmp_path: Path, endpoint: StartEndpoint, m
     (cost,) = received.metrics["llmbatch.cost"].sum.data_points
     assert cost.as_double == pytest.approx(sum(attributes["llmbatch.cost_usd"] for attributes in told))
     assert sum(point.count for point in received.metrics[conventions.DURATION].histogram.data_points) == 9
-    assert (received.resource["service.name"], len(received.resource["service.instance.id"])) == ("llmbatch", 16)
+    resource = received.resource
+    assert (resource["service.name"], len(resource["llmbatch.run.id"]), len(resource["service.instance.id"])) == (
+        "llmbatch",
+        16,
+        36,
+    )
     everything = str(received.spans) + str(received.metrics)
     assert "SECRETCORP" not in everything
     assert "secret" not in everything
