@@ -73,7 +73,7 @@ class Sender:
         self._caller.open()
         characters = len(job.row.text)
         estimated = self._tokens.of(characters, self._adaptation.shape.max_output_tokens)
-        async with self._pace.slot(estimated):
+        async with self._pace.slot(estimated, asked_before=job.attempts.sends > 0):
             if self._is_withdrawn():
                 raise GivenUpError
             job.sent_as = self._adaptation.shape

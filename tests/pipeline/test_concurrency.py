@@ -74,16 +74,16 @@ def test_a_fixed_number_stays_and_a_found_one_keeps_its_bounds(events: list[str]
     assert 1 <= found.limit <= found.most
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), max_size=60), st.integers(1, 5))
-def test_slots_never_exceed_the_limit_and_none_is_lost(steps: list[tuple[bool, int]], limit: int) -> None:
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 20)), max_size=60), st.integers(1, 5))
+def test_slots_never_exceed_the_limit_and_none_is_lost(steps: list[tuple[bool, bool, int]], limit: int) -> None:
     async def run() -> None:
         slots = Slots(Concurrency(limit))
         holding = 0
         tasks: list[asyncio.Task[None]] = []
 
-        async def work(rounds: int) -> None:
+        async def work(rounds: int, *, asked_before: bool) -> None:
             nonlocal holding
-            await slots.acquire()
+            await slots.acquire(asked_before=asked_before)
             holding += 1
             assert holding <= limit
             try:
@@ -93,8 +93,8 @@ def test_slots_never_exceed_the_limit_and_none_is_lost(steps: list[tuple[bool, i
                 holding -= 1
                 slots.release()
 
-        for cancels, rounds in steps:
-            tasks.append(asyncio.create_task(work(rounds)))
+        for cancels, asked_before, rounds in steps:
+            tasks.append(asyncio.create_task(work(rounds, asked_before=asked_before)))
             await asyncio.sleep(0)
             if cancels:
                 tasks[rounds % len(tasks)].cancel()
@@ -102,6 +102,24 @@ def test_slots_never_exceed_the_limit_and_none_is_lost(steps: list[tuple[bool, i
         assert not [task for task in tasks if not task.cancelled() and task.exception()]
         async with asyncio.timeout(5):
             for _ in range(limit):
-                await slots.acquire()
+                await slots.acquire(asked_before=False)
+
+    asyncio.run(run())
+
+
+@given(st.lists(st.booleans(), max_size=30))
+def test_rows_that_were_asked_before_go_first_each_kind_in_its_order(kinds: list[bool]) -> None:
+    async def run() -> None:
+        slots, order = Slots(Concurrency(1)), list[tuple[bool, int]]()
+
+        async def work(number: int, *, asked_before: bool) -> None:
+            async with slots.place(asked_before=asked_before):
+                order.append((asked_before, number))
+
+        async with slots.place(asked_before=False):
+            tasks = [asyncio.create_task(work(n, asked_before=kind)) for n, kind in enumerate(kinds)]
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+        assert order == sorted(order, key=lambda one: (not one[0], one[1]))
 
     asyncio.run(run())

@@ -47,3 +47,10 @@ def test_a_servers_wait_holds_everyone(tmp_path: Path) -> None:
     run = run_simulated(tmp_path, documents(200), "rate_limit[retry_after=20]@2s-2.05s", rpm=1200, latency_s=0.3)
     assert (run.reason, len(run.lines)) == (None, 200)
     assert run.requests_between(4, 21) == 0
+
+
+def test_a_row_that_is_asked_again_goes_before_those_that_were_never_asked(tmp_path: Path) -> None:
+    run = run_simulated(tmp_path, documents(400), "server_error@20", "invented@60", rpm=600, latency_s=0.3)
+    again = [place for place, line in enumerate(run.lines) if line.attempts > 1]
+    assert len(again) == 2
+    assert max(again) < 200, "within the longest wait before a retry, not at the run's end"

@@ -70,29 +70,35 @@ class Concurrency:
 
 
 class Slots:
-    """Places for requests under way, as many as the limit allows at the moment, given in the order of asking."""
+    """Places for requests under way, as many as the limit allows at the moment, given in the order of asking.
+
+    A row that was asked before goes ahead of those that never were: else, where a limit keeps hundreds waiting, it
+    would get its answer at the run's end, and what it has cost by then would be lost in a kill.
+    """
 
     def __init__(self, concurrency: Concurrency) -> None:
         self._concurrency = concurrency
         self._taken = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._fresh: deque[asyncio.Future[None]] = deque()
+        self._asked_before: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
+    async def place(self, *, asked_before: bool) -> AsyncIterator[None]:
         """Hold a place, waiting for one where there is none."""
-        await self.acquire()
+        await self.acquire(asked_before=asked_before)
         try:
             yield
         finally:
             self.release()
 
-    async def acquire(self) -> None:
+    async def acquire(self, *, asked_before: bool) -> None:
         """Take a place; `release` gives it back."""
-        if self._taken < self._concurrency.limit and not self._waiting:
+        ahead = self._asked_before or (self._fresh and not asked_before)
+        if self._taken < self._concurrency.limit and not ahead:
             self._taken += 1
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+        (self._asked_before if asked_before else self._fresh).append(place)
         try:
             await place
         except asyncio.CancelledError:
@@ -103,8 +109,8 @@ class Slots:
     def release(self) -> None:
         """Give a place back."""
         self._taken -= 1
-        while self._waiting and self._taken < self._concurrency.limit:
-            place = self._waiting.popleft()
+        while (waiting := self._asked_before or self._fresh) and self._taken < self._concurrency.limit:
+            place = waiting.popleft()
             if not place.done():
                 self._taken += 1
                 place.set_result(None)

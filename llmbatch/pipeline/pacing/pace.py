@@ -95,14 +95,16 @@ class Pace:
         self._outage.failed(failure)
 
     @asynccontextmanager
-    async def slot(self, tokens: float) -> AsyncIterator[None]:
+    async def slot(self, tokens: float, *, asked_before: bool) -> AsyncIterator[None]:
         """A place among the requests under way, given when one of so many tokens may leave.
+
+        A row that was asked before comes first.
 
         Raises:
             GivenUpError: the run stopped before the request left.
         """
         while True:
-            async with self._outage.passage() as is_probe, self._slots.place():
+            async with self._outage.passage() as is_probe, self._slots.place(asked_before=asked_before):
                 await self._until_allowed(tokens)
                 if self._outage.is_on and not is_probe:
                     continue  # it began while this request waited
