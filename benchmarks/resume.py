@@ -25,7 +25,7 @@ def resume_section(folder: Path, size: int) -> str:
             began_at = time.monotonic()
             cost = measured(classify(path, endpoint.url, run))
             until_first_s = endpoint.first_request_at() - began_at
-        lines.append(f"| {session} | {until_first_s:.1f} s | {cost.wall_s - until_first_s:.1f} s | {cost.peak_mb:.0f} MB |")
-    return "\n".join(
-        [*lines, "", f"{size:,} finished rows and one new one behind them; the views hold all of them."]
-    )
+        lines.append(
+            f"| {session} | {until_first_s:.1f} s | {cost.wall_s - until_first_s:.1f} s | {cost.peak_mb:.0f} MB |"
+        )
+    return "\n".join([*lines, "", f"{size:,} finished rows and one new one behind them; the views hold all of them."])
