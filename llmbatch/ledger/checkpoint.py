@@ -1,6 +1,7 @@
 """What a long ledger comes to, kept beside it: resuming a million rows need not decode a million lines.
 
-1. A session that ends in order writes the index of its ledger and the sums over it to `ledger.checkpoint`.
+1. A session writes the index of its ledger and the sums over it to `ledger.checkpoint`: in order at its end, and now
+   and then while it is under way.
 2. The next one takes them where the ledger begins with exactly the bytes that they were made of, by their SHA-256, and
    decodes only what follows. The ledger stays the truth: every byte of it is still read.
 3. A checkpoint that is missing, damaged, of another version or of other bytes is passed over: all lines are decoded.
@@ -9,8 +10,9 @@
 import hashlib
 import sys
 from array import array
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,18 +37,26 @@ class Checkpoint:
     index: KeyIndex
     sums: dict[str, Any]
 
+    def kept_apart(self) -> "Checkpoint":
+        """The same, which lines that are appended meanwhile do not change."""
+        return replace(self, index=self.index.copied())
+
 
 def load_checkpoint(ledger: Path) -> Checkpoint | None:
     """The checkpoint of a ledger, or None where there is none that fits it."""
     try:
         with _beside(ledger).open("rb") as file:
-            header = orjson.loads(file.readline())
+            beginning = file.readline()
+            header = orjson.loads(beginning)
             if header["made_by"] != _MADE_BY or header["sha256"] != _digest(ledger, header["size"]):
                 return None
-            arrays = _read_array(file, header["slots"]), _read_array(file, header["slots"])
-            if _digest_of(header["sums"], *arrays) != header["own_sha256"]:
+            keys, values = _read_array(file, header["slots"]), _read_array(file, header["slots"])
+            own = hashlib.sha256(beginning)
+            own.update(keys)
+            own.update(values)
+            if own.digest() != file.read():
                 return None
-            index = KeyIndex.of_arrays(*arrays, count=header["count"])
+            index = KeyIndex.of_arrays(keys, values, count=header["count"])
             return Checkpoint(header["size"], index, header["sums"])
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
@@ -54,8 +64,8 @@ def load_checkpoint(ledger: Path) -> Checkpoint | None:
 
 def save_checkpoint(ledger: Path, checkpoint: Checkpoint) -> None:
     """Keep a checkpoint of a ledger. Where that cannot be, the next session takes longer to begin, no more."""
+    keys, values = checkpoint.index.arrays
     with suppress(OSError), replacing(_beside(ledger)) as file:
-        keys, values = checkpoint.index.arrays
         header = {
             "made_by": _MADE_BY,
             "size": checkpoint.size,
@@ -63,11 +73,12 @@ def save_checkpoint(ledger: Path, checkpoint: Checkpoint) -> None:
             "slots": len(keys),
             "count": len(checkpoint.index),
             "sums": checkpoint.sums,
-            "own_sha256": _digest_of(checkpoint.sums, keys, values),
         }
-        file.write(orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE))
-        keys.tofile(file)
-        values.tofile(file)
+        own = hashlib.sha256()
+        for part in (orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE), *_blocks(keys), *_blocks(values)):
+            own.update(part)
+            file.write(part)
+        file.write(own.digest())
 
 
 def _beside(ledger: Path) -> Path:
@@ -91,11 +102,11 @@ def _digest(ledger: Path, size: int) -> str:
     return digest.hexdigest()
 
 
-def _digest_of(sums: dict[str, Any], *arrays: "array[int]") -> str:
-    digest = hashlib.sha256(orjson.dumps(sums))
-    for values in arrays:
-        digest.update(memoryview(values))
-    return digest.hexdigest()
+def _blocks(values: "array[int]") -> Iterator[bytes]:
+    """Copies, since keys may come meanwhile: what is hashed is what is written."""
+    raw = memoryview(values).cast("B")
+    for start in range(0, len(raw), _BLOCK):
+        yield bytes(raw[start : start + _BLOCK])
 
 
 def _read_array(file: BinaryIO, length: int) -> "array[int]":

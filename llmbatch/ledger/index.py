@@ -27,6 +27,11 @@ class KeyIndex:
         index._table, index._count = _Table(keys, values), count
         return index
 
+    def copied(self) -> "KeyIndex":
+        """The index as it stands now. Its keys are shared: where a value stands, its key never changes."""
+        keys, values = self.arrays
+        return KeyIndex.of_arrays(keys, values[:], count=self._count)
+
     @property
     def arrays(self) -> "tuple[array[int], array[int]]":
         """Its keys and values as they are held."""

@@ -1,9 +1,12 @@
 """What was sent and may have been billed, known even after a kill.
 
 Before a request leaves, one short line goes to `sent.log`: no fsync, since a killed process's writes survive it and
-a power cut takes the request's answer along anyway. The first line states where the ledger ended when the session
-began, so that only outcomes behind that offset count as answers to what follows. A row that is asked again has no
-line in the ledger yet: what its last request came to stands here as a line that takes the first one's place.
+a power cut takes the request's answer along anyway. The first line states where the ledger ended when the file began,
+so that only outcomes behind that offset count as answers to what follows. A row that is asked again has no line in the
+ledger yet: what its last request came to stands here as a line that takes the first one's place.
+
+A long session begins the file again from time to time, with only the sends that have no outcome yet: whoever comes
+after a kill reads all of it.
 """
 
 import errno
@@ -11,31 +14,32 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import orjson
+from msgspec import Struct
+from msgspec.json import decode, encode
 
 from llmbatch.files import storage_failure, storing
 
 _Record = TypeVar("_Record", "_Beginning", "Sent")
 
 
-@dataclass(frozen=True, slots=True)
-class Leftovers:
-    """What the last session left: where the ledger ended when it began, when that was, and what it sent."""
+class Leftovers(Struct, frozen=True):
+    """What the last session left: where the ledger ended when the file began, the session, and what it sent since."""
 
     ledger_offset: int
     started_at: str
+    came_to: Mapping[str, Any]
+    """What the session had come to before that offset, as it was given to `begin_again`."""
     sends: tuple["Sent", ...]
 
     def unsettled(self, settled: Mapping[str, int]) -> tuple["Sent", ...]:
         """The sends that no ledger line tells of, and that are not known to be free: possibly billed.
 
         Args:
-            settled: by the key, the attempts of its lines since the session began. A row that is asked of several
-                models has a line for each, so that its first ones say nothing of a later send.
+            settled: by the key, the attempts of its lines behind the offset. A row that is asked of several models has
+                a line for each, so that its first ones say nothing of a later send.
         """
         told, lost = Counter(settled), []
         for sent in self.sends:
@@ -46,8 +50,7 @@ class Leftovers:
         return tuple(lost)
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True, forbid_unknown_fields=True):
     """A request that left: its row's key, which send of the row it was, and its cost at most, in nano-dollars."""
 
     key: str
@@ -59,13 +62,21 @@ class Sent:
     billed: bool = True
     """False once it is known that it was not."""
 
+    def ends(self, earlier: "Sent") -> bool:
+        """Whether this tells what became of that one, of the same row."""
+        return self.ended and self.attempt == earlier.attempt
+
 
 class SentLog:
     """Append-only, one file a session; the next session reads what the last one left, then starts it anew."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._beside = path.with_name(f".{path.name}.new")
         self._fd: int | None = None
+        self._started_at = ""
+        self._open: dict[str, list[Sent]] = {}
+        """The sends of rows that have no outcome yet."""
 
     def leftovers(self) -> Leftovers | None:
         """What the last session left, or None where it ended in order. A torn last line is left out."""
@@ -78,7 +89,7 @@ class SentLog:
         if beginning is None:
             return None
         sends = _with_their_ends(sent for line in lines if (sent := _read(line, Sent)) is not None)
-        return Leftovers(beginning.ledger_offset, beginning.started_at, tuple(sends))
+        return Leftovers(beginning.ledger_offset, beginning.started_at, beginning.came_to, tuple(sends))
 
     def begin(self, ledger_offset: int, started_at: str) -> None:
         """Start a session's file anew.
@@ -86,9 +97,35 @@ class SentLog:
         Raises:
             StorageFailed: it cannot be written, so that nothing may be sent.
         """
+        self._started_at = started_at
         with storing(self._path):
-            self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        self._write(_Beginning(ledger_offset, started_at))
+            self._beside.unlink(missing_ok=True)
+            self._fd = _opened(self._path)
+        self._write(self._fd, [_Beginning(ledger_offset, started_at)])
+
+    def begin_again(self, ledger_offset: int, came_to: Mapping[str, Any]) -> None:
+        """Leave out the sends whose outcome stands in the ledger before `ledger_offset`, all of it on the disk.
+
+        Args:
+            ledger_offset: where the ledger ends now.
+            came_to: what the session has come to so far, for whoever finds the file.
+
+        Raises:
+            StorageFailed: that cannot be written; the file is as it was.
+        """
+        with storing(self._beside):
+            fd = _opened(self._beside)
+        sends = (sent for row in self._open.values() for sent in row)
+        try:
+            self._write(fd, [_Beginning(ledger_offset, self._started_at, came_to), *sends])
+            with storing(self._path):
+                self._beside.replace(self._path)
+        except BaseException:
+            os.close(fd)
+            raise
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd = fd
 
     def record(self, sent: Sent) -> None:
         """Write down a request that is about to leave, or again what it came to.
@@ -96,7 +133,19 @@ class SentLog:
         Raises:
             StorageFailed: that cannot be kept, so no request must leave.
         """
-        self._write(sent)
+        assert self._fd is not None, "begin() comes first"  # noqa: S101 - a programmer's mistake
+        self._write(self._fd, [sent])
+        sends = self._open.setdefault(sent.key, [])
+        if sends and sent.ends(sends[-1]):
+            sends[-1] = sent
+        else:
+            sends.append(sent)
+
+    def settle(self, key: str, attempts: int) -> None:
+        """Take note that a line with so many attempts stands in the ledger."""
+        sends = self._open.pop(key, [])
+        if len(sends) > attempts:
+            self._open[key] = sends[attempts:]
 
     def close(self, *, settled: bool) -> None:
         """End the session. `settled` tells that every send has its outcome in the ledger: the file can go.
@@ -110,23 +159,26 @@ class SentLog:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
 
-    def _write(self, record: "_Beginning | Sent") -> None:
-        assert self._fd is not None, "begin() comes first"  # noqa: S101 - a programmer's mistake
-        raw = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    def _write(self, fd: int, records: "list[_Beginning | Sent]") -> None:
+        raw = b"".join(encode(record) + b"\n" for record in records)
         try:
-            written = os.write(self._fd, raw)
+            written = os.write(fd, raw)
         except OSError as error:
             raise storage_failure(self._path, error) from error
         if written != len(raw):
             raise storage_failure(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Beginning:
-    """The first line: where the ledger ended then, and when that was."""
+class _Beginning(Struct, frozen=True, forbid_unknown_fields=True):
+    """The first line: where the ledger ended then, the session, and what it had come to before."""
 
     ledger_offset: int
     started_at: str
+    came_to: Mapping[str, Any] = {}
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
 
 
 def _with_their_ends(records: Iterable[Sent]) -> list[Sent]:
@@ -134,7 +186,7 @@ def _with_their_ends(records: Iterable[Sent]) -> list[Sent]:
     sends: list[Sent] = []
     latest: dict[str, int] = {}
     for sent in records:
-        if sent.ended and sent.key in latest:
+        if sent.key in latest and sent.ends(sends[latest[sent.key]]):
             sends[latest[sent.key]] = sent
         else:
             latest[sent.key] = len(sends)
@@ -145,8 +197,6 @@ def _with_their_ends(records: Iterable[Sent]) -> list[Sent]:
 def _read(line: bytes, kind: type[_Record]) -> _Record | None:
     """A line of the file as the record that it should be; None where a crash has left something else."""
     try:
-        data = orjson.loads(line)
-        record = kind(**data)
-    except (orjson.JSONDecodeError, TypeError):
+        return decode(line, type=kind)
+    except ValueError:
         return None
-    return record if all(type(getattr(record, field.name)) is field.type for field in fields(kind)) else None

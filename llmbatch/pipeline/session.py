@@ -12,9 +12,7 @@ from llmbatch.caller.sdk import load_sdk
 from llmbatch.decisions import DecisionLog
 from llmbatch.drift.profile import Asked
 from llmbatch.errors import Interrupted, LLMBatchError, StorageFailed, UsageError
-from llmbatch.events import (
-    PrefixPlanned,
-)
+from llmbatch.events import PrefixPlanned
 from llmbatch.ledger.checkpoint import WORTHWHILE_BYTES, save_checkpoint
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.reserve import Reserve
@@ -37,11 +35,6 @@ from llmbatch.pipeline.under_way import UnderWay
 from llmbatch.spend.store import OFFLINE, REAL, SessionInfo
 from llmbatch.summary import Summary, summary_json
 from llmbatch.views import ViewCounts, ViewOptions, make_views
-
-_SYNC_EVERY_S = 1.0
-_SHOW_EVERY_S = 0.25
-_FIRST_LOOK_S = 0.5
-_READ_AHEAD = 64
 
 
 class Session:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from llmbatch.caller.client import Endpoint
 from llmbatch.errors import ComeBackLater, Interrupted, LLMBatchError, StorageFailed, UsageError
 from llmbatch.events import FieldsChosen, RunStopping
+from llmbatch.ledger.checkpoint import Checkpoint, save_checkpoint
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.sent import SentLog
 from llmbatch.observer import Observer
@@ -26,7 +27,7 @@ from llmbatch.pipeline.session_plan import SessionPlan
 from llmbatch.pipeline.signals import Signals
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.studies.estimate import quick_estimate
-from llmbatch.pipeline.tally import SessionTally
+from llmbatch.pipeline.tally import SessionTally, merged
 from llmbatch.pipeline.trial.watch import Trial
 from llmbatch.prices import PriceBook
 from llmbatch.progress import Progress
@@ -35,10 +36,13 @@ from llmbatch.readers import FieldChoice
 if TYPE_CHECKING:
     from llmbatch.pipeline.reuse import EarlierAnswers
 
-_SYNC_EVERY_S = 1.0
+SYNC_EVERY_S = 1.0
 _SHOW_EVERY_S = 0.25
 _FIRST_LOOK_S = 0.5
 _READ_AHEAD = 64
+MILESTONE_BYTES = 64 << 20
+"""Of the ledger, after which a checkpoint is kept: some 80,000 lines, which are read in a second. Of a ledger of more
+than half a gigabyte an eighth, so that what is hashed for all checkpoints together stays in proportion."""
 
 
 class UnderWay:
@@ -189,6 +193,7 @@ class UnderWay:
         )
 
     def _note_row(self, earlier: "EarlierAnswers | None", line: LedgerLine) -> None:
+        self._sent.settle(line.key, line.attempts)
         self._trial.watch(line)
         self._observer.row(line)
         if earlier is not None:
@@ -196,13 +201,26 @@ class UnderWay:
 
     async def _sync(self, stop: Stop) -> None:
         """Bring finished rows to the disk in groups, off the loop."""
+        ledger = self._opened.ledger
+        milestone = ledger.size
         while True:
-            await asyncio.sleep(_SYNC_EVERY_S)
+            await asyncio.sleep(SYNC_EVERY_S)
             try:
-                await asyncio.to_thread(self._opened.ledger.sync)
+                await asyncio.to_thread(ledger.sync)
+                if ledger.size - milestone >= max(MILESTONE_BYTES, milestone // 8):
+                    milestone = ledger.size
+                    await asyncio.to_thread(save_checkpoint, ledger.path, self._milestone())
             except StorageFailed as error:
                 stop.set(error)
                 return
+
+    def _milestone(self) -> Checkpoint:
+        """So that whoever comes after a kill need not read all that a long session has written."""
+        ledger = self._opened.ledger
+        ledger.sync()  # of the last moments, at once: nothing may come between what is synced and what is summed up
+        self._sent.begin_again(ledger.size, self._tally.days.figures())
+        expenses = merged((self._opened.expenses, self._tally.expenses))
+        return ledger.checkpoint(expenses.as_json()).kept_apart()
 
     async def _show(self, parts: Assembly) -> None:
         while True:

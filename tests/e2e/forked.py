@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 _LONGEST_REQUEST = 1 << 20
+CONSTANTS = "CONSTANTS_OF_TEST"
+"""Variable with a JSON object: constants of modules that are others in this command, so that small runs do what only
+long ones do."""
 _LOADED_LATE = (
     "anyio.abc",
     "httpcore2",
@@ -101,6 +104,9 @@ def _dress(request: dict[str, Any], files: list[int]) -> None:
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
     sys.argv[1:] = request["arguments"]
+    for name, value in json.loads(os.environ.pop(CONSTANTS, "{}")).items():
+        module, _, constant = name.rpartition(".")
+        setattr(import_module(module), constant, value)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 

@@ -25,3 +25,17 @@ def test_it_grows_past_its_first_size() -> None:
         index[n * 7919] = n
     assert [index.get(n * 7919) for n in range(10_000)] == list(range(10_000))
     assert len(index) == 10_000
+
+
+@given(st.lists(st.tuples(keys, st.integers(0, 2**62))), st.lists(st.tuples(keys, st.integers(0, 2**62))))
+def test_a_copy_stays_as_it_was(before: list[tuple[int, int]], after: list[tuple[int, int]]) -> None:
+    index = KeyIndex()
+    for key, value in before:
+        index[key] = value
+    copy = index.copied()
+    for key, value in after:
+        index[key] = value
+    reference = dict(before)
+    assert len(copy) == len(reference)
+    for key, _ in [*before, *after]:
+        assert copy.get(key) == reference.get(key)

@@ -1,5 +1,6 @@
 """After a kill it is known what may have been billed."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,69 @@ def test_a_line_of_one_model_does_not_settle_what_was_sent_to_the_next(tmp_path:
     left = SentLog(tmp_path / "sent.log").leftovers()
     assert left is not None
     assert left.unsettled({"a" * 32: 1}) == (Sent("a" * 32, 1, 70),)
+
+
+def test_beginning_again_leaves_out_what_has_its_outcome(tmp_path: Path) -> None:
+    log = SentLog(tmp_path / "sent.log")
+    log.begin(0, "then")
+    done, waits = Sent("a" * 32, 1, 5), Sent("b" * 32, 1, 5, ended=True, billed=False)
+    for sent in (done, Sent("b" * 32, 1, 5), waits, Sent("b" * 32, 2, 5)):
+        log.record(sent)
+    log.settle(done.key, 1)
+    log.begin_again(600, {"2026-11-24": {"rows": 1}})
+    log.record(Sent("c" * 32, 1, 9))
+    left = SentLog(tmp_path / "sent.log").leftovers()
+    assert left is not None
+    assert (left.ledger_offset, left.started_at, left.came_to) == (600, "then", {"2026-11-24": {"rows": 1}})
+    assert left.sends == (waits, Sent("b" * 32, 2, 5), Sent("c" * 32, 1, 9))
+    assert [path.name for path in tmp_path.iterdir()] == ["sent.log"]
+
+
+def _steps(key: str, arms: list[tuple[int, bool]]) -> list[Sent | int]:
+    """What is written about a row: of each arm its sends, what became of those that failed, and its line's attempts."""
+    steps: list[Sent | int] = []
+    for attempts, billed in arms:
+        for attempt in range(1, attempts + 1):
+            steps.append(Sent(key, attempt, 7))
+            if attempt < attempts:
+                steps.append(Sent(key, attempt, 3, ended=True, billed=billed))
+        steps.append(attempts)
+    return steps
+
+
+def _lost(path: Path, told: list[tuple[str, int]]) -> list[Sent]:
+    left, settled = SentLog(path).leftovers(), Counter[str]()
+    assert left is not None
+    for key, attempts in told:
+        settled[key] += attempts
+    return sorted(left.unsettled(settled), key=lambda sent: (sent.key, sent.attempt))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@given(data=st.data())
+def test_what_may_have_been_billed_is_the_same_however_often_it_began_again(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("sent")
+    plain, again = SentLog(folder / "plain.log"), SentLog(folder / "again.log")
+    plain.begin(0, "then")
+    again.begin(0, "then")
+    arms = st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=2)
+    rows = {key: _steps(key, data.draw(arms)) for key in ("a" * 32, "b" * 32)}
+    told: list[tuple[str, int]] = []
+    offset = 0
+    for _ in range(data.draw(st.integers(0, 12))):
+        if data.draw(st.integers(0, 3)) == 0:
+            again.begin_again(len(told), {})
+            offset = len(told)
+        if not (going := [key for key, steps in rows.items() if steps]):
+            break
+        key = data.draw(st.sampled_from(going))
+        step = rows[key].pop(0)
+        if isinstance(step, Sent):
+            for log in (plain, again):
+                log.record(step)
+        else:
+            told.append((key, step))
+            again.settle(key, step)
+    assert _lost(folder / "again.log", told[offset:]) == _lost(folder / "plain.log", told)

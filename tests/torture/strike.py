@@ -7,16 +7,19 @@ touch files of the run folder.
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.program import PROGRAM, REPOSITORY, environment
+from tests.e2e.program import REPOSITORY, environment
 
 EVERYTHING = "LLMBATCH_TORTURE" in os.environ
 """`make torture` sets it; the test suite itself strikes only a few times."""
 
 KILL = "signal=SIGKILL"
-FILES = ("ledger.jsonl", "sent.log", "reserve", ".lock", *("run.json", ".run.json.new"))
+LONG = [sys.executable, "-c", "from tests.torture.long_session import main; main()"]
+"""The program as it is in a session of 80,000 rows and more."""
+FILES = ("ledger.jsonl", "sent.log", "ledger.checkpoint", "reserve", ".lock", "run.json")
 VIEWS = ("results", "review", "failed", "sample")
 MISSING = "strace is not installed: apt-get install strace" if shutil.which("strace") is None else None
 
@@ -44,7 +47,7 @@ class Struck:
     err: str
 
 
-def strike(folder: Path, run: str, command: tuple[str, ...], blow: Strike) -> Struck:
+def strike(folder: Path, run: str, command: tuple[str, ...], blow: Strike, *, program: list[str]) -> Struck:
     """Run a command in a folder and strike it.
 
     Args:
@@ -52,9 +55,10 @@ def strike(folder: Path, run: str, command: tuple[str, ...], blow: Strike) -> St
         run: the run folder in it, by name.
         command: the arguments of llmbatch.
         blow: where and how.
+        program: what is run.
     """
-    views = [name for view in VIEWS for name in (f"{view}.jsonl", f".{view}.jsonl.new")]
-    files = [Path(run), *(Path(run, name) for name in (*FILES, *views))]
+    names = [name for whole in (*FILES, *(f"{view}.jsonl" for view in VIEWS)) for name in (whole, f".{whole}.new")]
+    files = [Path(run), *(Path(run, name) for name in names)]
     paths = [part for file in files for path in (file, folder / file) for part in ("-P", str(path))]
     trace = folder / "trace"
     done = subprocess.run(
@@ -67,7 +71,7 @@ def strike(folder: Path, run: str, command: tuple[str, ...], blow: Strike) -> St
             *paths,
             f"--trace={blow.call}",
             f"--inject={blow.expression}",
-            *PROGRAM,
+            *program,
             *command,
         ],
         stdin=subprocess.DEVNULL,

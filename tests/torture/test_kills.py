@@ -1,5 +1,6 @@
 """Kills at random points of real runs: the endpoint's own count tells whether anything was paid twice."""
 
+import json
 import os
 import random
 import signal
@@ -10,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
+from tests.e2e.forked import CONSTANTS
 from tests.e2e.program import Done, Program, accounted, documents, ledger_lines, read_rows, views, write_rows
 from tests.torture.strike import EVERYTHING
 
 ROWS = 400
+MILESTONES = {"llmbatch.pipeline.under_way.MILESTONE_BYTES": 8_000, "llmbatch.pipeline.under_way.SYNC_EVERY_S": 0.01}
+"""A checkpoint every ten lines, and the file of sends begun again, as else after 80,000."""
 KILLS_A_RUN = 20 if EVERYTHING else 5
 RUNS = 10 if EVERYTHING else 1
 
@@ -23,6 +27,9 @@ RUNS = 10 if EVERYTHING else 1
 def test_kills_at_random_points_lose_nothing_and_pay_for_nothing_twice_in_silence(
     llmbatch: Program, endpoint: StartEndpoint, seed: int
 ) -> None:
+    llmbatch.env["LLMBATCH_SPEND_STORE"] = str(llmbatch.folder / "spend")
+    if seed % 2 == 0:
+        llmbatch.env[CONSTANTS] = json.dumps(MILESTONES)
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
     assert llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--out", "undisturbed").code == 0
     server = endpoint("--latency", "0.005")
@@ -38,7 +45,12 @@ def test_kills_at_random_points_lose_nothing_and_pay_for_nothing_twice_in_silenc
     assert accounted(run) == list(range(ROWS))
     keys = [line["key"] for line in read_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == ROWS, "no finished row was sent again"
+    assert (run / "ledger.checkpoint").exists() == (seed % 2 == 0)
     told = done.json["usage"]["possibly_billed_requests"]
+    spent = {group["run"]: group for group in llmbatch("spend", "--by", "run", "--json").json["groups"]}[str(run)]
+    assert (spent["rows"], spent["requests"]) == (ROWS, ROWS + told)
+    for figure in ("input_tokens", "output_tokens", "possibly_billed_requests"):
+        assert spent[figure] == done.json["usage"][figure], figure
     assert server.requests - ROWS <= told <= 8 * KILLS_A_RUN, "what was under way at a kill is all that is sent again"
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import Endpoint, Program, documents, read_rows, write_rows
-from tests.torture.strike import EVERYTHING, KILL, MISSING, Strike, strike
+from tests.e2e.program import PROGRAM, Endpoint, Program, documents, read_rows, write_rows
+from tests.torture.strike import EVERYTHING, KILL, LONG, MISSING, Strike, strike
 
 ROWS = 4
 CALLS = ("mkdir", "openat", "write", "pwrite64", "fallocate", "fsync", "rename", "ftruncate", "unlink", "flock")
@@ -23,7 +23,7 @@ def test_a_struck_run_goes_on_as_if_nothing_had_happened(
     llmbatch: Program, endpoint: StartEndpoint, blow: Strike
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
-    assert _was_struck_and_went_on(llmbatch, endpoint(), blow, _undisturbed(llmbatch, endpoint()))
+    assert _was_struck_and_went_on(llmbatch, endpoint(), blow, _undisturbed(llmbatch, endpoint()), PROGRAM)
 
 
 @pytest.mark.skipif(not EVERYTHING, reason="a part of make torture")
@@ -33,10 +33,32 @@ def test_so_it_does_at_every_call_on_its_folder(
     llmbatch: Program, endpoint: StartEndpoint, call: str, blow: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
-    undisturbed = _undisturbed(llmbatch, endpoint())
+    _sweep(llmbatch, endpoint(), call, blow, PROGRAM, capsys)
+
+
+@pytest.mark.skipif(not EVERYTHING, reason="a part of make torture")
+@pytest.mark.parametrize("blow", [KILL, "error=EIO", "error=ENOSPC"])
+@pytest.mark.parametrize("call", ["openat", "write", "fsync", "rename"])
+def test_so_it_does_at_every_call_of_a_long_session(
+    llmbatch: Program, endpoint: StartEndpoint, call: str, blow: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
+    _sweep(llmbatch, endpoint("--latency", "0.05"), call, blow, LONG, capsys)
+
+
+def _sweep(
+    llmbatch: Program,
+    server: Endpoint,
+    call: str,
+    blow: str,
+    program: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    undisturbed = _undisturbed(llmbatch, server)
     lasting = blow == "error=ENOSPC"  # a full disk stays full
     strikes = (Strike(call, blow, nth, on=lasting) for nth in count(1))
-    points = sum(1 for _ in takewhile(lambda s: _was_struck_and_went_on(llmbatch, endpoint(), s, undisturbed), strikes))
+    struck = takewhile(lambda s: _was_struck_and_went_on(llmbatch, server, s, undisturbed, program), strikes)
+    points = sum(1 for _ in struck)
     with capsys.disabled():
         sys.stderr.write(f"{call} {blow}: {points} points\n")
 
@@ -50,16 +72,19 @@ def _view_bytes(run: Path) -> dict[str, bytes]:
     return {view: (run / f"{view}.jsonl").read_bytes() for view in ("results", "review", "failed")}
 
 
-def _was_struck_and_went_on(llmbatch: Program, server: Endpoint, blow: Strike, undisturbed: dict[str, bytes]) -> bool:
+def _was_struck_and_went_on(
+    llmbatch: Program, server: Endpoint, blow: Strike, undisturbed: dict[str, bytes], program: list[str]
+) -> bool:
     """Strike a run, let the same command go on, and check what came of it. False where the blow hit nothing."""
     run = llmbatch.folder / "run"
     shutil.rmtree(run, ignore_errors=True)
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--out", "run", "--concurrency", "2", "--json")
-    struck = strike(llmbatch.folder, "run", command, blow)
+    before = server.requests
+    struck = strike(llmbatch.folder, "run", command, blow, program=program)
     if not struck.hit:
         assert struck.code == 0
         return False
-    asked, kept = server.requests, len(read_rows(run / "ledger.jsonl"))
+    asked, kept = server.requests - before, len(read_rows(run / "ledger.jsonl"))
     where = f"{blow.expression}: {struck.err}"
     if blow.blow != KILL:
         assert struck.code in (0, 8), where
@@ -71,6 +96,6 @@ def _was_struck_and_went_on(llmbatch: Program, server: Endpoint, blow: Strike, u
     assert _view_bytes(run) == undisturbed, where
     keys = [line["key"] for line in read_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == ROWS, where
-    assert server.requests == ROWS + asked - kept, f"a finished row was sent again: {where}"
+    assert server.requests - before == ROWS + asked - kept, f"a finished row was sent again: {where}"
     assert done.json["usage"]["possibly_billed_requests"] >= asked - kept, f"paid twice without a word: {where}"
     return True

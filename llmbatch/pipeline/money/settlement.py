@@ -30,7 +30,12 @@ def what_it_came_to(session: str, run: str) -> Settlement | None:
     except (StorageFailed, OSError, ValueError, TypeError, KeyError):
         return None
     lost = left.unsettled(settled)
-    figures = dict(expenses.figures())
+    try:
+        figures = {day: Figures(**sums) for day, sums in left.came_to.items()}
+    except TypeError:
+        return None  # of a version with other figures
+    for day, sums in expenses.figures().items():
+        figures[day] = figures.get(day, Figures()) + sums
     if lost:
         last = max(figures, default=session[:_DAY])
         at_most_nusd = sum(sent.at_most_nusd for sent in lost)
