@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -75,7 +76,8 @@ def save_checkpoint(ledger: Path, checkpoint: Checkpoint) -> None:
             "sums": checkpoint.sums,
         }
         own = hashlib.sha256()
-        for part in (orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE), *_blocks(keys), *_blocks(values)):
+        beginning = orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE)
+        for part in chain((beginning,), _blocks(keys), _blocks(values)):
             own.update(part)
             file.write(part)
         file.write(own.digest())
