@@ -32,7 +32,7 @@ def resume_section(folder: Path, size: int) -> str:
         [
             *lines,
             "",
-            f"{size:,} finished rows and one new one behind them; the views hold all of them. Sessions leave a checkpoint;",
-            "one that is killed leaves the last that it kept on its way, at most some 80,000 lines ago.",
+            f"{size:,} finished rows and one new one behind them; the views hold all of them. A session that is killed",
+            "leaves the last checkpoint that it kept on its way, at most some 80,000 lines ago.",
         ]
     )
