@@ -89,7 +89,14 @@ def parsed_objects(
                 continue
             raw = line.removesuffix(b"\r")
             try:
-                yield index, number, raw, *_parse_object(raw, exactly=exactly)
+                value = None if exactly else orjson.loads(raw)
+            except orjson.JSONDecodeError:
+                value = None
+            if isinstance(value, dict):
+                yield index, number, raw, value, ()  # as most rows are: a million may have to be passed over
+                continue
+            try:
+                yield index, number, raw, *_parse_object(raw)
             except BadRow as bad:
                 yield Rejection(index, Place(file, number), bad.kind, bad.message, raw)
 
@@ -133,17 +140,16 @@ def _is_row(line: bytes | Fault) -> bool:
     return bool(line.strip(_BLANK)) if isinstance(line, bytes) else line.kind != TORN
 
 
-def _parse_object(raw: bytes, *, exactly: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The fields, and the flags of what was done to them; `exactly` where an integer may exceed 64 bits."""
+def _parse_object(raw: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields, and the flags of what was done to them."""
     flags: tuple[str, ...] = ()
     try:
-        value = parse_json(raw) if exactly else orjson.loads(raw)
-    except ValueError:
+        value = parse_json(raw)
+    except BadRow:
         value = _without_surrogates(raw)
         if value is None:
-            value = parse_json(raw)  # which raises, and says why
-        else:
-            flags = (SURROGATES_REPLACED,)
+            raise
+        flags = (SURROGATES_REPLACED,)
     if isinstance(value, dict):
         return value, flags
     raise BadRow("not_an_object", "is JSON, but not an object with fields")
