@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from llmbatch.jsonlines import dump_line
+from llmbatch.ledger.index import short
 from llmbatch.rows import RowId
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -87,13 +88,6 @@ class Decision:
 
 
 _DECISIONS = TypeAdapter(Decision)
-_SHORT = 16
-"""Hexadecimal digits."""
-
-
-def short(digest: str) -> int:
-    """A digest's first 64 bits."""
-    return int(digest[:_SHORT], 16)
 
 
 def text_digest(text: str) -> str:

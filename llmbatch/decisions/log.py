@@ -16,9 +16,9 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from llmbatch.decisions.line import Decision, short
+from llmbatch.decisions.line import Decision
 from llmbatch.errors import StorageFailed, UsageError
-from llmbatch.ledger.index import KeyIndex
+from llmbatch.ledger.index import KeyIndex, short
 from llmbatch.ledger.recover import cut_torn_tail
 
 _LIKELY_LINE = 1024

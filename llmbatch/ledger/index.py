@@ -7,6 +7,12 @@ of integers takes over 100 bytes an entry. A million rows are 32 MB, so that mem
 from array import array
 
 _START_BITS = 10
+_KEY_HEX_DIGITS = 16
+
+
+def short(digest: str) -> int:
+    """A digest's first 64 bits: what it is indexed by."""
+    return int(digest[:_KEY_HEX_DIGITS], 16)
 
 
 class KeyIndex:

@@ -20,12 +20,11 @@ from typing import Any
 from llmbatch.errors import StorageFailed, UsageError
 from llmbatch.files import storage_failure, storing, sync_folder
 from llmbatch.ledger.checkpoint import Checkpoint
-from llmbatch.ledger.index import KeyIndex
+from llmbatch.ledger.index import KeyIndex, short
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.recover import cut_torn_tail, fewest_lines, read_lines
 from llmbatch.ledger.reserve import Reserve
 
-_KEY_HEX_DIGITS = 16
 _LINES_AT_ONCE = 16 << 10
 """Bytes: rows are looked up mostly in the order in which their lines stand."""
 
@@ -130,7 +129,7 @@ class Ledger:
             raise
         offset = self._size
         self._size += len(raw)  # first: whoever finds the line in the index finds the ledger grown
-        self._index[_short(line.key)] = _packed(offset, line)
+        self._index[short(line.key)] = _packed(offset, line)
         self._appended += 1
         if self._size > self._full_at:
             why = f"{self.path}: the limit on the size of files is near (ulimit -f)"
@@ -159,19 +158,19 @@ class Ledger:
 
     def is_done(self, key: str) -> bool:
         """Whether the key's latest outcome is final and no failure."""
-        packed = self._index.get(int(key[:_KEY_HEX_DIGITS], 16))
+        packed = self._index.get(short(key))
         return packed is not None and not packed & 1
 
     def was_written_since(self, key: str, offset: int) -> bool:
         """Whether the key's latest line stands at or behind `offset`."""
         if self._size <= offset:
             return False
-        packed = self._index.get(_short(key))
+        packed = self._index.get(short(key))
         return packed is not None and packed >> 1 >= offset
 
     def latest(self, key: str) -> LedgerLine | None:
         """The key's latest line, or None."""
-        packed = self._index.get(_short(key))
+        packed = self._index.get(short(key))
         if packed is None:
             return None
         line = LedgerLine.from_bytes(self._line_at(packed >> 1))
@@ -240,13 +239,9 @@ def _indexed(path: Path, on_line: Callable[[int, LedgerLine], None], checkpoint:
     else:
         index, start = checkpoint.index, checkpoint.size
     for offset, line in read_lines(path, start=start):
-        index[int(line.key[:_KEY_HEX_DIGITS], 16)] = offset << 1 | (line.status == FAILED)
+        index[short(line.key)] = _packed(offset, line)
         on_line(offset, line)
     return index
-
-
-def _short(key: str) -> int:
-    return int(key[:_KEY_HEX_DIGITS], 16)
 
 
 def _packed(offset: int, line: LedgerLine) -> int:

@@ -10,10 +10,9 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 
-from llmbatch.decisions.line import short
 from llmbatch.errors import UsageError
 from llmbatch.jsonlines import dump_line
-from llmbatch.ledger.index import KeyIndex
+from llmbatch.ledger.index import KeyIndex, short
 from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, Item, item_of
 from llmbatch.review.opened import OpenedRun
 from llmbatch.views.outcome import Outcome

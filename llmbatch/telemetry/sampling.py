@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from llmbatch.errors import UsageError
+from llmbatch.ledger.index import short
 from llmbatch.ledger.line import FAILED, LedgerLine
 
 _DEFAULT_SHARE = 0.01
@@ -26,7 +27,7 @@ class RowSampling:
 
     def takes(self, line: LedgerLine) -> bool:
         """Whether this row gets a span; asked once for each."""
-        if int(line.key[:16], 16) < self.share * _KEYS:
+        if short(line.key) < self.share * _KEYS:
             return True
         if self.first > 0:
             self.first -= 1

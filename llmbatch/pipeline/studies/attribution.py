@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from llmbatch.errors import UsageError
-from llmbatch.ledger.index import KeyIndex
+from llmbatch.ledger.index import KeyIndex, short
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.recover import read_lines
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
@@ -105,7 +105,7 @@ class _Fields:
 
     def group_of(self, line: LedgerLine) -> str:
         """The name of the line's group."""
-        key, place = _short(line.key), line.row
+        key, place = short(line.key), line.row
         if place >= len(self._keys) or self._keys[place] != key:
             number = self._by_key.get(key)
             if number is not None:
@@ -124,9 +124,9 @@ class _Fields:
             self._ids.append(0)
         self._groups.append(number)
         self._ids.append(_digest(row.id))
-        self._keys.append(0 if key is None else _short(key))
+        self._keys.append(0 if key is None else short(key))
         if key is not None:
-            self._by_key[_short(key)] = number
+            self._by_key[short(key)] = number
 
 
 def _rows(source: RunInput) -> Iterator[Row]:
@@ -147,10 +147,6 @@ def _name(fields: Mapping[str, Any], field: str) -> str:
     value = fields[field]
     text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
     return text[:_LONGEST_NAME]
-
-
-def _short(key: str) -> int:
-    return int(key[:16], 16)
 
 
 def _digest(row_id: RowId) -> int:
