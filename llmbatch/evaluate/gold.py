@@ -226,10 +226,8 @@ class _Collector:
 
     def hint(self) -> str:
         """What to do about it."""
-        names = self._task.label_names
-        more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
-        shown = ", ".join(map(repr, names[:_TOLD]))
-        return f"the task {self._task.name} has the labels {shown}{more}; --label-field names a field"
+        labels = listed(self._task.label_names, most=_TOLD)
+        return f"the task {self._task.name} has the labels {labels}; --label-field names a field"
 
 
 def _is_human(record: Record) -> bool:

@@ -81,10 +81,10 @@ def usable(fields: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def listed(names: Sequence[str]) -> str:
-    """Field names as an error tells them."""
-    shown = ", ".join(repr(name) for name in names[:_LISTED]) or "none"
-    return f"{shown} and {len(names) - _LISTED} more" if len(names) > _LISTED else shown
+def listed(names: Sequence[str], most: int = _LISTED) -> str:
+    """Names, as of fields, as an error tells them: so many at most."""
+    shown = ", ".join(repr(name) for name in names[:most]) or "none"
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 class RowMaker:
