@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec.structs import asdict
+
 from llmbatch.ledger.line import FAILED, REVIEW, LedgerLine
 from llmbatch.prices import Usage
 from llmbatch.spend.figures import Figures
@@ -15,11 +17,7 @@ class Expenses:
 
     def __init__(self) -> None:
         self.rows = 0
-        self.input_tokens = 0
-        self.cached_input_tokens = 0
-        self.cache_write_tokens = 0
-        self.output_tokens = 0
-        self.reasoning_tokens = 0
+        self.usage = Usage()
         self.priced_nusd = 0
         self.unpriced_rows = 0
         self.requests = 0
@@ -36,17 +34,6 @@ class Expenses:
         """What the rows cost; None where the price of one is unknown."""
         return None if self.unpriced_rows else self.priced_nusd
 
-    @property
-    def usage(self) -> Usage:
-        """The tokens of all rows."""
-        return Usage(
-            self.input_tokens,
-            self.cached_input_tokens,
-            self.cache_write_tokens,
-            self.output_tokens,
-            self.reasoning_tokens,
-        )
-
     def add(self, line: LedgerLine) -> None:
         """Count one line."""
         self.rows += 1
@@ -54,11 +41,7 @@ class Expenses:
         self.possibly_billed_nusd += line.possibly_billed_nusd
         self.possibly_billed_requests += line.possibly_billed_attempts
         self.saved_nusd += line.saved_nusd
-        self.input_tokens += line.input_tokens
-        self.cached_input_tokens += line.cached_input_tokens
-        self.cache_write_tokens += line.cache_write_tokens
-        self.output_tokens += line.output_tokens
-        self.reasoning_tokens += line.reasoning_tokens
+        self.usage += line.usage
         self.billed_rows += line.input_tokens > 0
         if (cost_nusd := line.cost_nusd) is None:
             self.unpriced_rows += 1
@@ -76,11 +59,7 @@ class Expenses:
         self.possibly_billed_nusd += other.possibly_billed_nusd
         self.possibly_billed_requests += other.possibly_billed_requests
         self.saved_nusd += other.saved_nusd
-        self.input_tokens += other.input_tokens
-        self.cached_input_tokens += other.cached_input_tokens
-        self.cache_write_tokens += other.cache_write_tokens
-        self.output_tokens += other.output_tokens
-        self.reasoning_tokens += other.reasoning_tokens
+        self.usage += other.usage
         self.billed_rows += other.billed_rows
         self.priced_nusd += other.priced_nusd
         self.unpriced_rows += other.unpriced_rows
@@ -89,7 +68,10 @@ class Expenses:
 
     def as_json(self) -> dict[str, Any]:
         """The sums so far, for `restored`."""
-        return {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}
+        return {
+            name: asdict(value) if isinstance(value, Usage) else dict(value) if isinstance(value, Counter) else value
+            for name, value in vars(self).items()
+        }
 
     @classmethod
     def restored(cls, data: Mapping[str, Any]) -> "Expenses":
@@ -102,18 +84,20 @@ class Expenses:
         if data.keys() != vars(expenses).keys():
             raise ValueError(f"sums {', '.join(data)}")
         for name, value in data.items():
-            setattr(expenses, name, type(getattr(expenses, name))(value))
+            kind = type(getattr(expenses, name))
+            setattr(expenses, name, Usage(**value) if kind is Usage else kind(value))
         return expenses
 
     def spent(self) -> Spent:
         """The sums so far, as the summary shows them."""
+        usage = self.usage
         return Spent(
             requests=self.requests,
-            input_tokens=self.input_tokens,
-            cached_input_tokens=self.cached_input_tokens,
-            cache_write_tokens=self.cache_write_tokens,
-            output_tokens=self.output_tokens,
-            reasoning_tokens=self.reasoning_tokens,
+            input_tokens=usage.input_tokens,
+            cached_input_tokens=usage.cached_input_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
             cost_nusd=self.cost_nusd,
             possibly_billed_nusd=self.possibly_billed_nusd,
             possibly_billed_requests=self.possibly_billed_requests,
@@ -122,14 +106,15 @@ class Expenses:
 
     def figures(self) -> Figures:
         """The sums so far, as the spend store keeps them."""
+        usage = self.usage
         return Figures(
             rows=self.rows,
             requests=self.requests,
-            input_tokens=self.input_tokens,
-            cached_input_tokens=self.cached_input_tokens,
-            cache_write_tokens=self.cache_write_tokens,
-            output_tokens=self.output_tokens,
-            reasoning_tokens=self.reasoning_tokens,
+            input_tokens=usage.input_tokens,
+            cached_input_tokens=usage.cached_input_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
             cost_nusd=self.priced_nusd,
             unpriced_rows=self.unpriced_rows,
             possibly_billed_nusd=self.possibly_billed_nusd,
