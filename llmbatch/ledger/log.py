@@ -30,7 +30,7 @@ _LINES_AT_ONCE = 16 << 10
 
 
 Reread = Callable[[LedgerLine], LedgerLine]
-"""What a line counts as when it is looked up."""
+"""What a line counts as when it is told or looked up."""
 
 
 def as_written(line: LedgerLine) -> LedgerLine:
@@ -76,7 +76,8 @@ class Ledger:
         Args:
             path: the file.
             on_line: called with the offset and content of each line that stands there already.
-            reread: what a line is taken for when it is looked up, where it counts otherwise now than when written.
+            reread: what a line is taken for when it is told or looked up, where it counts otherwise now than when
+                written.
             reserve: room for lines on a full disk; taken by the caller.
             checkpoint: of its beginning, whose lines are not told then.
 
@@ -89,7 +90,7 @@ class Ledger:
         """
         with storing(path):
             torn = cut_torn_tail(path)
-            index = _indexed(path, on_line, checkpoint)
+            index = _indexed(path, on_line, reread, checkpoint)
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             sync_folder(path.parent)
             return cls(path, fd, index, os.fstat(fd).st_size, reread, reserve), torn
@@ -103,7 +104,7 @@ class Ledger:
         Raises:
             UsageError: there is none, or a line in it is damaged.
         """
-        index = _indexed(path, on_line)
+        index = _indexed(path, on_line, reread)
         try:
             fd = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
@@ -233,14 +234,16 @@ class Ledger:
         return block[: end + 1]
 
 
-def _indexed(path: Path, on_line: Callable[[int, LedgerLine], None], checkpoint: Checkpoint | None = None) -> KeyIndex:
+def _indexed(
+    path: Path, on_line: Callable[[int, LedgerLine], None], reread: Reread, checkpoint: Checkpoint | None = None
+) -> KeyIndex:
     if checkpoint is None:
         index, start = KeyIndex(room_for=fewest_lines(path)), 0
     else:
         index, start = checkpoint.index, checkpoint.size
     for offset, line in read_lines(path, start=start):
         index[short(line.key)] = _packed(offset, line)
-        on_line(offset, line)
+        on_line(offset, reread(line))
     return index
 
 

@@ -66,16 +66,17 @@ class Opening:
                 write_again(path, left.ledger_offset)
         checkpoint, expenses = self._restored(left) if watch is None else (None, Expenses())
         settled: Counter[str] = Counter()
-        reread = self._record.reread
 
         def note(offset: int, line: LedgerLine) -> None:
             expenses.add(line)
             if watch is not None:
-                watch(reread(line))
+                watch(line)
             if left is not None and offset >= left.ledger_offset:
                 settled[line.key] += line.attempts
 
-        ledger, torn = Ledger.open(path, on_line=note, reread=reread, reserve=self._reserve, checkpoint=checkpoint)
+        ledger, torn = Ledger.open(
+            path, on_line=note, reread=self._record.reread, reserve=self._reserve, checkpoint=checkpoint
+        )
         if torn is not None:
             self._tell(LedgerTorn(torn.name))
         record = self._record if left is None else self._with_unsettled(left, settled)

@@ -88,3 +88,5 @@ def test_a_run_that_was_calibrated_later_is_no_shift_beside_one_that_was_from_it
     again, other = llmbatch(*classify), llmbatch(*classify, "--out", "other", "--baseline", "docs.llmbatch")
     assert again.json["session"]["requests"] == 0
     assert other.json["drift"]["significant"] == []
+    shown = llmbatch("show", "docs.llmbatch", "--against", "other", "--json")
+    assert shown.json["drift"]["significant"] == [], "nor when it is the one that is looked at"
