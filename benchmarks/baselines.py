@@ -19,8 +19,8 @@ import aiohttp
 import orjson
 from openai import DEFAULT_MAX_RETRIES, APIError, AsyncOpenAI
 
-from llmbatch.caller.request import RequestEncoder, request_body
 from llmbatch.pipeline.plan import ModelChoice, make_plan
+from llmbatch.provider.request import RequestEncoder, request_body
 from llmbatch.task.load import load_task
 from llmbatch.task.prefix import build_document
 

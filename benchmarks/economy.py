@@ -20,11 +20,11 @@ from typing import Any
 import aiohttp
 import orjson
 
-from llmbatch.caller.completion import decode_usage
-from llmbatch.caller.request import request_body
 from llmbatch.money import to_usd
 from llmbatch.pipeline.plan import ModelChoice, Plan, make_plan
 from llmbatch.prices import Price, Usage, find_price
+from llmbatch.provider.completion import decode_usage
+from llmbatch.provider.request import request_body
 from llmbatch.task.load import load_task
 from llmbatch.task.prefix import build_document
 

@@ -10,12 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from llmbatch.caller.retry import RetryPolicy
 from llmbatch.estimate.cost import Cost
 from llmbatch.observer import Observer
 from llmbatch.pipeline.options import RunOptions, Sending
 from llmbatch.pipeline.run import classify_run
 from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
+from llmbatch.provider.retry import RetryPolicy
 from llmbatch.readers import ReaderOptions
 
 _QUICK = RetryPolicy(wait_min_s=0.01, wait_max_s=0.1)

@@ -11,13 +11,13 @@ from typing import Any, Literal
 import orjson
 
 from llmbatch import defaults
-from llmbatch.caller.retry import RetryPolicy
 from llmbatch.errors import ExitCode, RunStopped, UsageError
 from llmbatch.files import replacing
 from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.options import Reuse, RunOptions, Sending, Tolerance
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
+from llmbatch.provider.retry import RetryPolicy
 from llmbatch.readers import ReaderOptions
 from llmbatch.rows import ConfidenceKind, Truncation
 from llmbatch.screen.log import LogScreen

@@ -2,7 +2,7 @@
 
 Sources: for parameters the installed SDK's own documentation (`openai/types/chat/completion_create_params.py`), for
 prompt caching OpenAI's guide "Prompt caching", for windows OpenAI's "Models". The table is checked against the SDK's
-list of models and the price library's windows by tests/caller/test_profile.py. What is not in it is asked for in the
+list of models and the price library's windows by tests/provider/test_profile.py. What is not in it is asked for in the
 commonest way, and in another one where that is refused (`shape.py`).
 """
 

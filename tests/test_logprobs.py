@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmbatch.caller.completion import decode_logprobs
 from llmbatch.logprobs import TokenLogprob, label_odds
+from llmbatch.provider.completion import decode_logprobs
 from llmbatch.simulate.answer import Answer, Verdict, as_json
 from llmbatch.simulate.likelihood import answer_logprobs
 

@@ -60,13 +60,13 @@ def estimate(
     json: shared.Json = False,
 ) -> None:
     """Tell what classify would cost and how long it would take. Nothing is sent; no key is needed."""
-    from llmbatch.caller.limits import RateLimits
     from llmbatch.estimate.result import estimate_json
     from llmbatch.jsonlines import dump_line
     from llmbatch.pipeline.options import RunOptions, Sending
     from llmbatch.pipeline.plan import ModelChoice
     from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
     from llmbatch.prices import parse_price
+    from llmbatch.provider.limits import RateLimits
     from llmbatch.readers import ReaderOptions
     from llmbatch.screen import stdout_console
     from llmbatch.screen.estimate import render_estimate

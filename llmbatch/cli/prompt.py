@@ -132,9 +132,9 @@ def render(
     ] = False,
 ) -> None:
     """Print exactly what is sent for a document: the request's JSON body."""
-    from llmbatch.caller.request import RequestEncoder
     from llmbatch.economy.policy import PrefixPolicy
     from llmbatch.pipeline.plan import ModelChoice, make_plan
+    from llmbatch.provider.request import RequestEncoder
     from llmbatch.task.load import load_task
 
     policy = PrefixPolicy.FULL if pool else PrefixPolicy.MINIMAL

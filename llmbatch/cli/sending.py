@@ -302,12 +302,12 @@ def sending_options(
     """
     from datetime import datetime
 
-    from llmbatch.caller.limits import RateLimits
-    from llmbatch.caller.retry import RetryPolicy
     from llmbatch.errors import UsageError
     from llmbatch.pipeline.guard import GuardSettings, parse_share
     from llmbatch.pipeline.options import Sending, parse_deadline
     from llmbatch.prices import parse_price
+    from llmbatch.provider.limits import RateLimits
+    from llmbatch.provider.retry import RetryPolicy
     from llmbatch.simulate import parse_fault
     from llmbatch.spend.options import budget_options
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from llmbatch.caller.failures import Failure
-from llmbatch.caller.shape import RequestShape, adapted
 from llmbatch.events import Event, RequestAdapted
+from llmbatch.provider.failures import Failure
+from llmbatch.provider.shape import RequestShape, adapted
 from llmbatch.redact import Redactor
 
 

@@ -6,16 +6,6 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
-from llmbatch.caller.completion import Completion
-from llmbatch.caller.failures import (
-    Action,
-    Failure,
-    RequestFailedError,
-    judge_completion,
-    judge_exception,
-    judge_invalid,
-)
-from llmbatch.caller.retry import Attempts, RetryPolicy, retrying
 from llmbatch.errors import LLMBatchError
 from llmbatch.ledger.line import LedgerLine, Retry
 from llmbatch.parser import Answer, AnswerParser, InvalidAnswerError
@@ -26,6 +16,16 @@ from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import GivenUpError, Stop
+from llmbatch.provider.completion import Completion
+from llmbatch.provider.failures import (
+    Action,
+    Failure,
+    RequestFailedError,
+    judge_completion,
+    judge_exception,
+    judge_invalid,
+)
+from llmbatch.provider.retry import Attempts, RetryPolicy, retrying
 from llmbatch.redact import Redactor
 from llmbatch.rows import Row
 

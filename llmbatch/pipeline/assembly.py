@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from random import Random
 
 from llmbatch.calibration import Calibration
-from llmbatch.caller.client import Caller, Endpoint
 from llmbatch.errors import LLMBatchError, RunStopped
 from llmbatch.events import Event
 from llmbatch.ledger.line import LedgerLine
@@ -33,6 +32,7 @@ from llmbatch.pipeline.tally import SessionTally
 from llmbatch.pipeline.trial.canary import Canary
 from llmbatch.pipeline.trial.watch import Trial, TrialPlan
 from llmbatch.prices import PriceBook
+from llmbatch.provider.client import Caller, Endpoint
 from llmbatch.redact import Redactor
 
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
-from llmbatch.caller.failures import Action, Failure
-from llmbatch.caller.retry import RetryPolicy
 from llmbatch.errors import ComeBackLater, RunStopped
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.job import Job
 from llmbatch.pipeline.pacing.pace import Pace
+from llmbatch.provider.failures import Action, Failure
+from llmbatch.provider.retry import RetryPolicy
 from llmbatch.redact import Redactor
 
 _PAUSE_S = 1.0

@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import llmbatch
 from llmbatch.calibration import Calibration
-from llmbatch.caller.limits import RateLimits
 from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import UsageError
 from llmbatch.files import replacing, storage_failure, storing, sync_folder
 from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.scoring import Recalibration
+from llmbatch.provider.limits import RateLimits
 from llmbatch.readers import ReaderOptions
 from llmbatch.readers.inputs import part_of
 from llmbatch.task.model import Task

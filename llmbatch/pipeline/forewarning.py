@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from llmbatch.caller.retirement import shutdown_date
 from llmbatch.events import Event, ModelRetires, PriceNone, PriceUnknown
 from llmbatch.prices import Price, PriceSource
+from llmbatch.provider.retirement import shutdown_date
 
 
 def forewarnings(model: str, price: Price | None, endpoint: str) -> Iterator[Event]:

@@ -7,10 +7,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from llmbatch.caller.completion import Completion
-from llmbatch.caller.failures import Billed, Failure
-from llmbatch.caller.retry import Attempts
-from llmbatch.caller.shape import RequestShape
 from llmbatch.ledger.line import FAILED, OK, REVIEW, LedgerLine, Retry, RowError, Status
 from llmbatch.ledger.sent import Sent
 from llmbatch.money import to_usd
@@ -18,6 +14,10 @@ from llmbatch.parser import Answer
 from llmbatch.pipeline.money.bill import Bill
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.scoring import Score
+from llmbatch.provider.completion import Completion
+from llmbatch.provider.failures import Billed, Failure
+from llmbatch.provider.retry import Attempts
+from llmbatch.provider.shape import RequestShape
 from llmbatch.redact import Redactor
 from llmbatch.rows import Row
 

@@ -6,12 +6,12 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from llmbatch import defaults
-from llmbatch.caller.limits import RateLimits
-from llmbatch.caller.retry import RetryPolicy
 from llmbatch.errors import UsageError
 from llmbatch.pipeline.guard import GuardSettings
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.prices import Price
+from llmbatch.provider.limits import RateLimits
+from llmbatch.provider.retry import RetryPolicy
 from llmbatch.readers import ReaderOptions
 from llmbatch.rows import Truncation
 from llmbatch.spend.options import BudgetOptions

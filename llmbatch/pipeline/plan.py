@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 
 from llmbatch import defaults
-from llmbatch.caller.request import Question
-from llmbatch.caller.shape import RequestShape, initial_shape
 from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.economy.prefix_plan import PrefixPlan, PrefixTerms, plan_prefix
 from llmbatch.ledger.line import CONTROL
 from llmbatch.pipeline.limit import DocumentLimit
 from llmbatch.prices import Price
 from llmbatch.profiles import profile_of
+from llmbatch.provider.request import Question
+from llmbatch.provider.shape import RequestShape, initial_shape
 from llmbatch.rows import ConfidenceKind, Truncation
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Task

@@ -10,7 +10,6 @@ from typing import Any
 
 from llmbatch import defaults
 from llmbatch.calibration import Calibration
-from llmbatch.caller.client import Endpoint, resolve_endpoint
 from llmbatch.decisions import DecisionLog
 from llmbatch.errors import UsageError
 from llmbatch.events import LedgerTorn
@@ -33,6 +32,7 @@ from llmbatch.pipeline.trial.baseline import run_profile
 from llmbatch.pipeline.trial.escalation import is_doubtful
 from llmbatch.pipeline.trial.plan import canary_record, plan_trial
 from llmbatch.pipeline.trial.watch import Baseline, TrialPlan, recalled_trial
+from llmbatch.provider.client import Endpoint, resolve_endpoint
 from llmbatch.redact import Redactor
 from llmbatch.rows import Rejection
 from llmbatch.summary import RowCounts, Summary

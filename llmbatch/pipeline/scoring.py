@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from msgspec import structs
 
 from llmbatch.calibration import Calibration, fitting_calibration
-from llmbatch.caller.completion import Completion
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.logprobs import label_odds
 from llmbatch.parser import Answer
 from llmbatch.pipeline.plan import Plan
+from llmbatch.provider.completion import Completion
 from llmbatch.rows import ConfidenceKind
 
 LOGPROBS_MISSING = "logprobs_missing"

@@ -6,11 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from llmbatch.caller.client import Caller
-from llmbatch.caller.completion import Completion
-from llmbatch.caller.failures import Billed, RequestFailedError
-from llmbatch.caller.request import RequestEncoder
-from llmbatch.caller.shape import RequestShape
 from llmbatch.ledger.sent import Sent, SentLog
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.job import Job
@@ -21,6 +16,11 @@ from llmbatch.pipeline.pacing.rates import TokenEstimate
 from llmbatch.pipeline.pacing.retry_budget import RetryBudget
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.stop import GivenUpError, Stop
+from llmbatch.provider.client import Caller
+from llmbatch.provider.completion import Completion
+from llmbatch.provider.failures import Billed, RequestFailedError
+from llmbatch.provider.request import RequestEncoder
+from llmbatch.provider.shape import RequestShape
 
 _MORE_ROOM = 4  # times the output ceiling, when an answer was cut
 

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
-from llmbatch.caller.client import Endpoint
-from llmbatch.caller.sdk import load_sdk
 from llmbatch.decisions import DecisionLog
 from llmbatch.drift.profile import Asked
 from llmbatch.errors import Interrupted, LLMBatchError, StorageFailed, UsageError
@@ -32,6 +30,8 @@ from llmbatch.pipeline.signals import Signals
 from llmbatch.pipeline.tally import SessionTally
 from llmbatch.pipeline.trial.watch import begin_trial
 from llmbatch.pipeline.under_way import UnderWay
+from llmbatch.provider.client import Endpoint
+from llmbatch.provider.sdk import load_sdk
 from llmbatch.spend.store import OFFLINE, REAL, SessionInfo
 from llmbatch.summary import Summary, summary_json
 from llmbatch.views import ViewCounts, ViewOptions, make_views

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from llmbatch.caller.client import Endpoint
 from llmbatch.events import Event
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunRecord
 from llmbatch.pipeline.options import Reuse, Sending, Tolerance
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.trial.watch import TrialPlan
+from llmbatch.provider.client import Endpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from llmbatch.caller.client import Endpoint
 from llmbatch.errors import ComeBackLater, Interrupted, LLMBatchError, StorageFailed, UsageError
 from llmbatch.events import FieldsChosen, RunStopping
 from llmbatch.ledger.checkpoint import Checkpoint, save_checkpoint
@@ -31,6 +30,7 @@ from llmbatch.pipeline.tally import SessionTally, merged
 from llmbatch.pipeline.trial.watch import Trial
 from llmbatch.prices import PriceBook
 from llmbatch.progress import Progress
+from llmbatch.provider.client import Endpoint
 from llmbatch.readers import FieldChoice
 
 if TYPE_CHECKING:

@@ -113,10 +113,10 @@ def _dress(request: dict[str, Any], files: list[int]) -> None:
 if __name__ == "__main__":
     for late in _LOADED_LATE:
         import_module(late)
-    from llmbatch.caller.sdk import load_sdk
     from llmbatch.cli import main
     from llmbatch.cli.commands import SUMMARIES, load
     from llmbatch.prices import find_price
+    from llmbatch.provider.sdk import load_sdk
 
     for name in SUMMARIES:
         load(name)

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from llmbatch.caller.limits import RateLimits
-from llmbatch.caller.retry import RetryPolicy
 from llmbatch.observer import Observer
 from llmbatch.pipeline.options import RunOptions, Sending
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
 from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
+from llmbatch.provider.limits import RateLimits
+from llmbatch.provider.retry import RetryPolicy
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, write_rows
 

@@ -13,7 +13,6 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from llmbatch.calibration import Calibration, fitting_calibration, log_odds
-from llmbatch.caller.completion import Completion
 from llmbatch.errors import UsageError
 from llmbatch.evaluate.calibrate import Method, fit_calibration
 from llmbatch.ledger.line import LedgerLine
@@ -21,6 +20,7 @@ from llmbatch.parser import Answer
 from llmbatch.pipeline.calibrations import calibration_path, load_calibrations, save_calibration
 from llmbatch.pipeline.plan import ModelChoice, make_plan
 from llmbatch.pipeline.scoring import Recalibration, Scorer
+from llmbatch.provider.completion import Completion
 from llmbatch.rows import ConfidenceKind
 from llmbatch.task.load import load_task
 

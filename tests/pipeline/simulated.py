@@ -8,8 +8,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from llmbatch.caller.client import Endpoint
-from llmbatch.caller.retry import RetryPolicy
 from llmbatch.drift.profile import Asked
 from llmbatch.events import Event
 from llmbatch.ledger.line import LedgerLine
@@ -24,6 +22,8 @@ from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
 from llmbatch.pipeline.trial.watch import TrialPlan, begin_trial
 from llmbatch.prices import PriceBook
+from llmbatch.provider.client import Endpoint
+from llmbatch.provider.retry import RetryPolicy
 from llmbatch.rows import Place, Row
 from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault
 from llmbatch.spend.leases import DailyLimit

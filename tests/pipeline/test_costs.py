@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from llmbatch.caller.completion import Completion, decode_usage
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.pipeline.money.bill import Bill, Biller
 from llmbatch.pipeline.plan import ModelChoice, make_plan
 from llmbatch.pipeline.tally import Expenses
 from llmbatch.prices import PriceBook, Usage, parse_price
+from llmbatch.provider.completion import Completion, decode_usage
 from llmbatch.task.load import load_task
 
 MODEL = "gpt-6-luna"

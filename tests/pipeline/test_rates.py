@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.caller.limits import RateLimits
 from llmbatch.pipeline.pacing.rates import Rates, TokenEstimate
+from llmbatch.provider.limits import RateLimits
 
 arrivals = st.lists(st.tuples(st.floats(0, 0.5), st.floats(1, 500)), min_size=1, max_size=200)
 

@@ -5,9 +5,9 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.caller.failures import Action
 from llmbatch.pipeline.pacing.retry_budget import RetryBudget
 from llmbatch.pipeline.stop import Stop
+from llmbatch.provider.failures import Action
 from tests.pipeline.simulated import SimulatedTimeLoop
 
 

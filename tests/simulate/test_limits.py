@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.caller.waits import parse_duration_s
+from llmbatch.provider.waits import parse_duration_s
 from llmbatch.simulate.limits import Limits, TokenBucket, as_duration
 from tests.simulate.endpoint import Endpoint, on_endpoint
 

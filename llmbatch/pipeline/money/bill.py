@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from llmbatch.caller.completion import Completion
-from llmbatch.caller.shape import RequestShape
 from llmbatch.pipeline.plan import Plan
 from llmbatch.prices import PriceBook, Usage
+from llmbatch.provider.completion import Completion
+from llmbatch.provider.shape import RequestShape
 
 
 @dataclass(slots=True)

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
 
-from llmbatch.caller.failures import Action, Failure
 from llmbatch.errors import ComeBackLater
 from llmbatch.events import Event, OutageBegan, OutageOver
 from llmbatch.pipeline.stop import Stop
+from llmbatch.provider.failures import Action, Failure
 
 _IN_A_ROW = 8
 """Failures with no answer between them that make an outage: at even odds of failing, one run of 256 looks like it."""

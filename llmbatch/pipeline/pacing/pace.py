@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from llmbatch.caller.failures import Action, Failure
-from llmbatch.caller.limits import RateLimits, stated_limits
 from llmbatch.pipeline.pacing.concurrency import Concurrency, Slots
 from llmbatch.pipeline.pacing.outage import Outage
 from llmbatch.pipeline.pacing.rates import Rates
 from llmbatch.pipeline.stop import GivenUpError, Stop
+from llmbatch.provider.failures import Action, Failure
+from llmbatch.provider.limits import RateLimits, stated_limits
 
 _LEARN_FIRST, _LEARN_EVERY = 16, 32
 

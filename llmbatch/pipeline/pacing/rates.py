@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from llmbatch.caller.limits import RateLimits
 from llmbatch.pipeline.pacing.found_rate import FoundRate
+from llmbatch.provider.limits import RateLimits
 
 _SHARE = 0.99
 """Of a stated limit, what is used: clocks differ a little."""

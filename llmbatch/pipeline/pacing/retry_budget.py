@@ -8,8 +8,8 @@ batch can wait: for successes, or for the second that brings one more retry in a
 import asyncio
 from collections.abc import Callable
 
-from llmbatch.caller.failures import Action
 from llmbatch.pipeline.stop import Stop
+from llmbatch.provider.failures import Action
 
 _FULL = 500.0
 _COSTS = {Action.RETRY: 14.0, Action.THROTTLE: 5.0}

@@ -11,13 +11,13 @@ from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from llmbatch.caller.waits import server_wait_s
 from llmbatch.errors import ExitCode
+from llmbatch.provider.waits import server_wait_s
 
 if TYPE_CHECKING:
     from openai import APIStatusError
 
-    from llmbatch.caller.completion import Completion
+    from llmbatch.provider.completion import Completion
 
 
 class Action(Enum):

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from llmbatch.caller.completion import Completion, NotACompletionError, decode_completion
-from llmbatch.caller.failures import RequestFailedError, judge_exception, judge_not_a_completion
-from llmbatch.caller.sdk import load_sdk
 from llmbatch.errors import UsageError
+from llmbatch.provider.completion import Completion, NotACompletionError, decode_completion
+from llmbatch.provider.failures import RequestFailedError, judge_exception, judge_not_a_completion
+from llmbatch.provider.sdk import load_sdk
 from llmbatch.redact import Redactor
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _open_client(endpoint: Endpoint, timeout_s: float, connections: int) -> "Asy
     import httpx2  # noqa: PLC0415 - 0.4 s together with the SDK
     from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient  # noqa: PLC0415
 
-    from llmbatch.caller.bounds import UNPACKED, bound_answer  # noqa: PLC0415 - loads httpx2
+    from llmbatch.provider.bounds import UNPACKED, bound_answer  # noqa: PLC0415 - loads httpx2
 
     limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
     # A redirect would post the document and the key to another host. A proxy has no business on loopback.

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from llmbatch.caller.shape import RequestShape
 from llmbatch.profiles import OutputMode
+from llmbatch.provider.shape import RequestShape
 from llmbatch.task.prefix import build_document
 
 _TOP_LOGPROBS = 5

@@ -7,7 +7,7 @@ import pytest
 from openai.types.shared import ChatModel
 
 from llmbatch import defaults
-from llmbatch.caller.retirement import shutdown_date
+from llmbatch.provider.retirement import shutdown_date
 
 
 @pytest.mark.parametrize(

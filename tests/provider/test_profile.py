@@ -12,9 +12,9 @@ from openai.types.chat import ChatCompletionContentPartTextParam
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming, PromptCacheOptions
 from openai.types.shared import ChatModel
 
-from llmbatch.caller.shape import RequestShape, adapted, initial_shape
 from llmbatch.prices import find_price
 from llmbatch.profiles import OutputMode, profile_of
+from llmbatch.provider.shape import RequestShape, adapted, initial_shape
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llmbatch.caller.waits import parse_duration_s
+from llmbatch.provider.waits import parse_duration_s
 
 _MINUTE_S = 60.0
 

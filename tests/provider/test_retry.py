@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.caller.failures import Action, Failure, RequestFailedError
-from llmbatch.caller.retry import Attempts, RetryPolicy, retrying
+from llmbatch.provider.failures import Action, Failure, RequestFailedError
+from llmbatch.provider.retry import Attempts, RetryPolicy, retrying
 
 TIMEOUT = Failure("timeout", Action.RETRY, "")
 THROTTLED = Failure("rate_limit", Action.THROTTLE, "")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.caller.waits import parse_duration_s, server_wait_s
+from llmbatch.provider.waits import parse_duration_s, server_wait_s
 
 NOON = 1_764_000_000.0  # 2025-11-24T16:00:00Z
 

@@ -11,10 +11,10 @@ import httpx2
 import openai
 import pytest
 
-from llmbatch.caller.completion import Completion, decode_completion
-from llmbatch.caller.failures import Action, Billed, Failure, judge_completion, judge_exception
 from llmbatch.errors import ExitCode
 from llmbatch.prices import Usage
+from llmbatch.provider.completion import Completion, decode_completion
+from llmbatch.provider.failures import Action, Billed, Failure, judge_completion, judge_exception
 
 WIRE = sorted((Path(__file__).parent / "wire").glob("*.json"))
 REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/chat/completions")

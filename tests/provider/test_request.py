@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.caller.request import Question, RequestEncoder, request_body
-from llmbatch.caller.shape import RequestShape, initial_shape
 from llmbatch.profiles import OutputMode
+from llmbatch.provider.request import Question, RequestEncoder, request_body
+from llmbatch.provider.shape import RequestShape, initial_shape
 from llmbatch.task.model import Label, Task
 from llmbatch.task.prefix import build_document, build_prefix
 

@@ -5,7 +5,7 @@ import sys
 
 SEEN_FROM_OUTSIDE = """
 import sys
-from llmbatch.caller.sdk import load_sdk
+from llmbatch.provider.sdk import load_sdk
 load_sdk()
 loaded = sum(name.startswith("openai.types.") for name in sys.modules)
 assert loaded < 200, loaded

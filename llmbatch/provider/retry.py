@@ -9,7 +9,7 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from llmbatch import defaults
-from llmbatch.caller.failures import Action, Failure, RequestFailedError
+from llmbatch.provider.failures import Action, Failure, RequestFailedError
 
 _REPEATED = frozenset({Action.RETRY, Action.THROTTLE, Action.REASK, Action.ADAPT})
 

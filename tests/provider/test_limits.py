@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.caller.limits import stated_limits
+from llmbatch.provider.limits import stated_limits
 
 
 def headers(limit: str, remaining: str | None = None, reset: str | None = None) -> dict[str, str]:

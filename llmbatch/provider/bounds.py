@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 
 import httpx2
 
-from llmbatch.caller.completion import NotACompletionError
+from llmbatch.provider.completion import NotACompletionError
 
 LARGEST_ANSWER = 1 << 20
 """Bytes. A label takes some hundred, an error page some thousand."""
