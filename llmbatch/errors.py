@@ -4,7 +4,7 @@ LLMBatchError
 ├── UsageError            2   bad option, task file or input
 ├── RunStopped            4   a guard stopped the run: credentials, quota, model, or failures without end
 │   ├── BudgetReached     5
-│   ├── Interrupted     130   SIGINT; 143 for SIGTERM
+│   ├── Interrupted     130   SIGINT; 143 for SIGTERM, 129 for SIGHUP
 │   ├── ComeBackLater     7   the server asks for a longer wait than we may take
 │   └── StorageFailed     8   our own files cannot be written any more
 └── FolderBusy            6   another process works on the run folder
@@ -27,6 +27,7 @@ class ExitCode(IntEnum):
     BUSY = 6
     LATER = 7
     STORAGE = 8
+    SIGHUP = 129
     SIGINT = 130
     SIGTERM = 143
 
@@ -87,7 +88,7 @@ class ComeBackLater(RunStopped):
 
 
 class Interrupted(RunStopped):
-    """SIGINT or SIGTERM: the run ended in order."""
+    """SIGINT, SIGTERM or SIGHUP: the run ended in order."""
 
     exit_code = ExitCode.SIGINT
 

@@ -299,7 +299,7 @@ class CanaryExpanded(Event):
 
 @dataclass(frozen=True, slots=True)
 class SignalReceived(Event):
-    """SIGINT or SIGTERM: the run ends in order."""
+    """SIGINT, SIGTERM or SIGHUP: the run ends in order."""
 
     name = "run.signal"
     level = Level.WARNING

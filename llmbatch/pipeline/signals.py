@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM during a session: what they do depends on what the session is at."""
+"""SIGINT, SIGTERM and SIGHUP during a session: what they do depends on what the session is at."""
 
 import asyncio
 import signal
@@ -12,11 +12,15 @@ from llmbatch.events import SignalReceived
 from llmbatch.observer import Observer
 from llmbatch.pipeline.stop import Stop
 
-_EXIT_CODES = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM}
+_EXIT_CODES = {
+    signal.SIGINT: ExitCode.SIGINT,
+    signal.SIGTERM: ExitCode.SIGTERM,
+    signal.SIGHUP: ExitCode.SIGHUP,
+}
 
 
 class Signals:
-    """Handles both signals while a session lasts.
+    """Handles these signals while a session lasts.
 
     While rows are asked, the first signal stops the run in order and a second one gives up what is under way. At any
     other time (the ledger is being read, the views are being made) a signal ends what is being done at once. That
@@ -41,7 +45,7 @@ class Signals:
         def on_signal(number: int, _: FrameType | None) -> None:
             self._act(signal.Signals(number))
 
-        before = {number: signal.signal(number, on_signal) for number in _EXIT_CODES}
+        before = {number: signal.signal(number, on_signal) for number in _handled_numbers()}
         try:
             yield
         finally:
@@ -77,6 +81,12 @@ class Signals:
             return
         self._observer.tell(SignalReceived(number.name))
         stop.set(_interrupted(number))
+
+
+def _handled_numbers() -> list[signal.Signals]:
+    """All of them, but for a hang-up that the caller has set to be ignored: that is what `nohup` does."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in _EXIT_CODES if not (ignored and number == signal.SIGHUP)]
 
 
 def _interrupted(number: signal.Signals) -> Interrupted:

@@ -20,7 +20,7 @@ def serve(
     announce: Callable[[str], None],
     until_stdin_closes: bool,
 ) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT, SIGTERM or SIGHUP.
 
     Args:
         settings: how the endpoint behaves.
@@ -49,6 +49,8 @@ async def _serve(
 ) -> None:
     loop, end = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, end.set)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` sets it so
+        loop.add_signal_handler(signal.SIGHUP, end.set)
     if until_stdin_closes:
         _when_stdin_closes(lambda: loop.call_soon_threadsafe(end.set))
     else:

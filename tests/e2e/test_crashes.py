@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -69,7 +70,7 @@ def test_after_a_kill_export_makes_the_views(llmbatch: Program, endpoint: StartE
     assert "torn" in done.err
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_the_run_in_order(
     llmbatch: Program, endpoint: StartEndpoint, run: Path, number: signal.Signals, code: int
 ) -> None:
@@ -84,6 +85,23 @@ def test_a_signal_ends_the_run_in_order(
     assert not (run / "sent.log").exists()
     assert llmbatch("classify", "docs.jsonl", "--base-url", server.url).code == 0
     assert server.requests == COUNT
+
+
+def test_under_nohup_a_hang_up_changes_nothing(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
+    command = shlex.join([*PROGRAM, "classify", "docs.jsonl", "--base-url", endpoint("--latency", "0.01").url])
+    process = subprocess.Popen(
+        f"trap '' HUP; exec {command}",
+        shell=True,
+        cwd=llmbatch.folder,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: ledger_lines(run) >= 8, process)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert len(accounted(run)) == COUNT
 
 
 def test_a_second_signal_gives_up_what_is_under_way(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:

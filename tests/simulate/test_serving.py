@@ -61,7 +61,7 @@ def test_it_serves_until_standard_input_closes_and_leaves_sigint_to_its_parent()
         assert (process.returncode, err) == (0, "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_in_order_even_with_a_request_that_hangs(number: signal.Signals) -> None:
     with serving(until_stdin_closes=False) as (process, url):
         with pytest.raises(TimeoutError):
