@@ -1,7 +1,8 @@
 """From an answer's content to a label of the task, or a stated reason why not.
 
-Nothing is guessed: wrapper text is taken off, a listed alias or another case of a label counts as that label, and
-everything else is invalid. Broken JSON is never mended: a truncated `"fraud_high` would become `fraud`.
+Nothing is guessed: thinking and wrapper text are taken off, another spelling of a label or a number counts where it can
+be read in one way only, and everything else is invalid. Broken JSON is never mended: a truncated `"fraud_high` would
+become `fraud`.
 """
 
 import json
@@ -11,9 +12,12 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from llmbatch.task.model import Task, folded
+from llmbatch.spelling import LabelSpellings, fraction_of, plain
+from llmbatch.task.model import Task
+from llmbatch.thinking import NoAnswerError, behind_thinking
 
 _LONGEST_ANSWER = 20_000
+_LONGEST_THINKING = 1_000_000
 _LONGEST_REASONING = 2_000
 
 
@@ -36,9 +40,7 @@ class AnswerParser:
 
     def __init__(self, task: Task) -> None:
         self._labels = frozenset(task.label_names)
-        self._spellings = {
-            folded(spelling): label.name for label in task.labels for spelling in (label.name, *label.aliases)
-        }
+        self._spellings = LabelSpellings(task)
         self._model = _answer_model(task)
 
     def parse(self, content: str) -> Answer:
@@ -47,20 +49,58 @@ class AnswerParser:
         Raises:
             InvalidAnswerError: it states none, two, or one that is not the task's; or no confidence in 0..1.
         """
-        if len(content) > _LONGEST_ANSWER:
-            raise InvalidAnswerError(f"the answer is {len(content):,} characters long")
-        data, unwrapped = _find_object(content)
+        data, repaired = _find_object(content)
+        if not data.keys() <= _KEYS and _name_keys(data):
+            repaired = True
         category = data.get("category")
         if isinstance(category, str) and category not in self._labels:
-            label = self._spellings.get(folded(category))
+            label = self._spellings.label(category)
             if label is None:
                 raise InvalidAnswerError(f"{category[:80]!r} is not one of the labels")
-            data["category"], unwrapped = label, True
+            data["category"], repaired = label, True
+        repaired = _read_numbers(data) or repaired
         try:
             answer: Any = self._model.model_validate(data)
         except ValidationError as error:
             raise InvalidAnswerError(_first_problem(error)) from None
-        return Answer(answer.category.value, _confidence(answer), _storable(answer.reasoning), repaired=unwrapped)
+        return Answer(answer.category.value, _confidence(answer), _storable(answer.reasoning), repaired=repaired)
+
+
+_KEYS = frozenset({"category", "percent", "confidence", "reasoning"})
+
+
+def _name_keys(data: dict[str, Any]) -> bool:
+    """Give keys that differ from ours in case, space or marks our names. Tells whether any did.
+
+    Raises:
+        InvalidAnswerError: a key stands twice, in two spellings.
+    """
+    others = {key: name for key in data if key not in _KEYS and (name := plain(key)) in _KEYS}
+    for key, name in others.items():
+        if name in data:
+            raise InvalidAnswerError(f"the key {name!r} stands twice in the answer")
+        data[name] = data.pop(key)
+    return bool(others)
+
+
+def _read_numbers(data: dict[str, Any]) -> bool:
+    """Read a confidence that is spelled in another way than asked for. Tells whether one was.
+
+    Raises:
+        InvalidAnswerError: a percentage that can be read in two ways.
+    """
+    percent, confidence = data.get("percent"), data.get("confidence")
+    if isinstance(percent, float | str) and confidence is None:
+        if (fraction := fraction_of(percent, of_100=True)) is None:
+            raise InvalidAnswerError(f"percent: {percent!r:.40} is no percentage that can be read in one way only")
+        data["percent"], data["confidence"] = None, fraction
+        return True
+    if isinstance(confidence, str) and percent is None:
+        if (fraction := fraction_of(confidence, of_100=False)) is None:
+            raise InvalidAnswerError(f"confidence: {confidence!r:.40} is no confidence in 0..1")
+        data["confidence"] = fraction
+        return True
+    return False
 
 
 def _answer_model(task: Task) -> type[BaseModel]:
@@ -90,29 +130,50 @@ def _storable(reasoning: str | None) -> str | None:
 def _find_object(content: str) -> tuple[dict[str, Any], bool]:
     """The one JSON object in `content`, and whether anything stood around it."""
     text = content.strip()
+    _check_length(text, _LONGEST_THINKING)
     try:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError):
-        return _object_inside(text), True
+        value = None
     if isinstance(value, dict):
+        _check_length(text, _LONGEST_ANSWER)
         return value, False
-    return _object_inside(text), True
+    try:
+        answer = behind_thinking(value if isinstance(value, str) else text)  # some encode the object twice
+    except NoAnswerError as error:
+        raise InvalidAnswerError(str(error)) from None
+    _check_length(answer, _LONGEST_ANSWER)
+    return _object_inside(answer), True
+
+
+def _check_length(text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise InvalidAnswerError(f"the answer is {len(text):,} characters long")
 
 
 def _object_inside(text: str) -> dict[str, Any]:
-    """The object in a wrapper of prose, a code fence or a list. Braces anywhere else make it ambiguous or broken."""
-    start = text.find("{")
-    if start == -1:
+    """The object in a wrapper of prose, a code fence or a list; where there are several, they are the same."""
+    found: dict[str, Any] | None = None
+    end = 0
+    while (start := text.find("{", end)) != -1:
+        value, end = _object_at(text, start, is_first=found is None)
+        if found is not None and value != found:
+            raise InvalidAnswerError("there is more than one JSON object in the answer")
+        found = value
+    if found is None:
         raise InvalidAnswerError("there is no JSON object in the answer")
+    return found
+
+
+def _object_at(text: str, start: int, *, is_first: bool) -> tuple[dict[str, Any], int]:
     try:
         value, end = _DECODER.raw_decode(text, start)
     except InvalidAnswerError:
         raise
     except (ValueError, RecursionError):
-        raise InvalidAnswerError("the JSON in the answer is broken") from None
-    if "{" in text[end:]:
-        raise InvalidAnswerError("there is more than one JSON object in the answer")
-    return dict(value)
+        what = "the JSON in the answer is broken" if is_first else "there is more than one JSON object in the answer"
+        raise InvalidAnswerError(what) from None
+    return value, end
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

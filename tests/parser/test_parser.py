@@ -45,21 +45,31 @@ def test_a_listed_alias_counts_as_its_label() -> None:
     ("raw", "why"),
     [
         (content("scam"), "'scam' is not one of the labels"),
-        (content("fraud."), "'fraud.' is not one of the labels"),
         (content(""), "'' is not one of the labels"),
         (content(None), "category"),
         (content(["fraud", "no"]), "category"),
         (content(confidence=1.01), "confidence"),
         (content(confidence=-0.1), "confidence"),
-        (content(confidence="0.9"), "confidence"),
         (content(confidence=True), "confidence"),
         (content(confidence=95), "confidence"),
         ('{"category": "fraud"}', "no confidence"),
         ('{"category": "fraud", "percent": 101}', "percent"),
         ('{"category": "fraud", "percent": -1}', "percent"),
-        ('{"category": "fraud", "percent": 0.9}', "percent"),
-        ('{"category": "fraud", "percent": "90"}', "percent"),
         ('{"category": "fraud", "percent": true}', "percent"),
+        ('{"category": "fraud", "percent": 1.0}', "one way only"),
+        ('{"category": "fraud", "percent": "0.9%"}', "one way only"),
+        ('{"category": "fraud", "percent": 100.5}', "one way only"),
+        ('{"category": "fraud", "percent": "-3"}', "one way only"),
+        ('{"category": "fraud", "percent": "about 90"}', "one way only"),
+        ('{"category": "fraud", "percent": "9e1"}', "one way only"),
+        ('{"category": "fraud", "percent": "high"}', "one way only"),
+        (content(confidence="1.7"), "confidence"),
+        (content(confidence="92"), "confidence"),
+        (content("fraud / no"), "is not one of the labels"),
+        (content("not fraud"), "is not one of the labels"),
+        (content("***"), "is not one of the labels"),
+        ('{"category": "fraud", "Category": "no", "confidence": 1}', "twice"),
+        (content() + " " + content(confidence=0.8), "more than one"),
         ('{"category": "fraud", "percent": 90, "confidence": 0.1}', "two confidences"),
         ('{"category": "fraud", "confidence": NaN}', "NaN is not JSON"),
         ('{"category": "fraud", "category": "no", "confidence": 1}', "twice"),
@@ -120,3 +130,60 @@ def test_any_json_is_a_valid_answer_or_a_refusal(value: Any) -> None:
 @pytest.mark.parametrize(("percent", "confidence"), [(0, 0.0), (1, 0.01), (57, 0.57), (100, 1.0)])
 def test_a_percentage_is_a_confidence(percent: int, confidence: float) -> None:
     assert PARSER.parse(json.dumps({"category": "no", "percent": percent})).confidence == confidence
+
+
+@pytest.mark.parametrize(
+    ("percent", "confidence"),
+    [
+        ("92.0", 0.92), ('"92"', 0.92), ('"92%"', 0.92), ('" 92 % "', 0.92), ('"92 percent"', 0.92), ("0.92", 0.92),
+        ('"0.92"', 0.92), ("92.5", 0.925), ("0.0", 0.0), ("100.0", 1.0),
+        ('"\uff11\uff10\uff10\uff05"', 1.0), ('"1"', 0.01),
+    ],
+)  # fmt: skip
+def test_a_percentage_counts_in_any_spelling_that_can_be_read_in_one_way(percent: str, confidence: float) -> None:
+    assert PARSER.parse(f'{{"category": "no", "percent": {percent}}}') == Answer("no", confidence, None, repaired=True)
+
+
+@pytest.mark.parametrize(("spelled", "confidence"), [('"0.92"', 0.92), ('"92%"', 0.92), ('"1"', 1.0)])
+def test_a_fraction_counts_in_any_spelling_that_can_be_read_in_one_way(spelled: str, confidence: float) -> None:
+    assert PARSER.parse(f'{{"category": "no", "confidence": {spelled}}}').confidence == confidence
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "fraud.",
+        "**fraud**",
+        "**Fraud**.",
+        "`fraud`",
+        "\u200bfraud\u200b",
+        "fr\u200baud",
+        "\uff46\uff52\uff41\uff55\uff44",
+        "\u201cfraud\u201d",
+        "fraud\ufeff",
+    ],
+)
+def test_marks_width_and_invisible_characters_do_not_make_another_label(spelling: str) -> None:
+    assert PARSER.parse(content(spelling)) == Answer("fraud", 0.9, None, repaired=True)
+
+
+def test_labels_that_differ_in_marks_alone_are_told_apart_or_refused() -> None:
+    parser = AnswerParser(Task(name="marks", labels=(Label(name="a."), Label(name="a"), Label(name="\uff41"))))
+    assert parser.parse(content("a.")).category == "a."
+    assert parser.parse(content("A")).category == "a"
+    with pytest.raises(InvalidAnswerError, match="is not one of the labels"):
+        parser.parse(content("**a**"))
+
+
+@pytest.mark.parametrize("key", ["Category", "CATEGORY", " category ", "**category**"])
+def test_a_key_counts_in_another_case(key: str) -> None:
+    raw = json.dumps({key: "no", "Percent": 90})
+    assert PARSER.parse(raw) == Answer("no", 0.9, None, repaired=True)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [content() * 2, f"{content()}\n```json\n{json.dumps(json.loads(content()), indent=2)}\n```", json.dumps(content())],
+)
+def test_the_same_object_again_is_one_answer(raw: str) -> None:
+    assert PARSER.parse(raw) == Answer("fraud", 0.9, None, repaired=True)

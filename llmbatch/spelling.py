@@ -1,0 +1,60 @@
+"""How models spell a label, a key or a number that is asked for: other spellings that can be read in one way only."""
+
+import re
+import unicodedata
+from collections import defaultdict
+
+from llmbatch.task.model import Task, folded
+
+_MARKS = "*_`~\"'\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb.,;:!\u3002\u3001 \t\r\n"
+"""What stands around a word for looks: Markdown, quotes, a full stop."""
+_NUMBER = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,20})?)\s*(?P<percent>%|percent)?", re.IGNORECASE)
+
+
+def plain(spelling: str) -> str:
+    """A word without what does not tell it from another: case, width, characters of no width, marks around it."""
+    wide = unicodedata.normalize("NFKC", spelling)
+    visible = "".join(character for character in wide if unicodedata.category(character) != "Cf")
+    return visible.strip(_MARKS).casefold()
+
+
+class LabelSpellings:
+    """Which label of a task a spelling stands for."""
+
+    def __init__(self, task: Task) -> None:
+        named = [(spelling, label.name) for label in task.labels for spelling in (label.name, *label.aliases)]
+        self._folded = {folded(spelling): name for spelling, name in named}
+        plainly: defaultdict[str, set[str]] = defaultdict(set)
+        for spelling, name in named:
+            plainly[plain(spelling)].add(name)
+        self._plain = {spelling: next(iter(names)) for spelling, names in plainly.items() if len(names) == 1}
+        self._plain.pop("", None)
+
+    def label(self, spelling: str) -> str | None:
+        """The label, or None where it is none of the task's or could be more than one."""
+        return self._folded.get(folded(spelling)) or self._plain.get(plain(spelling))
+
+
+def fraction_of(spelled: float | str, *, of_100: bool) -> float | None:
+    """A confidence as a fraction in 0..1, from a number or its spelling; None where it cannot be read in one way only.
+
+    Args:
+        spelled: a JSON number or string.
+        of_100: a percentage was asked for. One between 0 and 1 is then a fraction, since nobody who names a label is
+            less than 1 % sure of it; 1.0 may be either.
+    """
+    if isinstance(spelled, str):
+        match = _NUMBER.fullmatch(unicodedata.normalize("NFKC", spelled).strip())
+        if match is None:
+            return None
+        number, is_percent = float(match["number"]), match["percent"] is not None
+        is_whole = "." not in match["number"]
+    else:
+        number, is_percent, is_whole = float(spelled), False, False
+    if not 0 <= number <= (100 if of_100 or is_percent else 1):
+        return None
+    if not (of_100 or is_percent):
+        return number
+    if 0 < number <= 1 and not is_whole:
+        return None if is_percent or number == 1 else number
+    return round(number / 100, 12)

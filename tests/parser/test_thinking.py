@@ -1,0 +1,69 @@
+"""Only what stands behind a model's thinking is its answer."""
+
+import pytest
+
+from llmbatch.parser import Answer, AnswerParser, InvalidAnswerError
+from llmbatch.task.model import Label, Task
+
+PARSER = AnswerParser(Task(name="desk", labels=(Label(name="technical"), Label(name="business"))))
+WRONG = '{"category":"business","percent":85}'
+RIGHT = '{"category":"technical","percent":90}'
+ANSWER = Answer("technical", 0.9, None, repaired=True)
+
+MARKS = [
+    ("<think>", "</think>"),
+    ("<THINK>", "</think >"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<seed:think>", "</seed:think>"),
+    ("<longcat_think>", "</longcat_think>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<unused94>thought", "<unused95>"),
+    ("<|START_THINKING|>", "<|END_THINKING|><|START_RESPONSE|>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|><|begin_of_solution|>"),
+    ("<|inner_prefix|>", "<|inner_suffix|>"),
+    ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+    ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>"),
+    ("analysisWe weigh it. ", "assistantfinal"),
+    ("Here is my thought process:", "Here is my response:"),
+]
+
+
+@pytest.mark.parametrize(("opening", "closing"), MARKS)
+def test_what_is_weighed_in_the_thinking_is_no_answer(opening: str, closing: str) -> None:
+    assert PARSER.parse(f"{opening}First idea: {WRONG}. No.{closing}\n{RIGHT}") == ANSWER
+    with pytest.raises(InvalidAnswerError, match="no JSON object"):
+        PARSER.parse(f"{opening}First idea: {WRONG}. No.{closing} The label is **technical**")
+    with pytest.raises(InvalidAnswerError, match=r"no answer behind|no JSON object"):
+        PARSER.parse(f"{opening}First idea: {WRONG}. No.{closing}\n")
+
+
+@pytest.mark.parametrize("closing", [closing for _, closing in MARKS[:15]])
+def test_thinking_whose_opening_mark_the_template_sent_ends_all_the_same(closing: str) -> None:
+    assert PARSER.parse(f"thoughts {{with braces}} {WRONG}{closing}{RIGHT}") == ANSWER
+
+
+@pytest.mark.parametrize("opening", [opening for opening, _ in MARKS])
+def test_thinking_that_is_not_closed_holds_no_answer(opening: str) -> None:
+    with pytest.raises(InvalidAnswerError, match="within its thinking"):
+        PARSER.parse(f"{opening}The format is {WRONG} so")
+
+
+def test_thinking_again_after_an_answer_leaves_none() -> None:
+    with pytest.raises(InvalidAnswerError, match="within its thinking"):
+        PARSER.parse(f"<think>a</think>{RIGHT}<think>or {WRONG}")
+
+
+def test_marks_within_a_whole_answer_are_its_text() -> None:
+    raw = '{"reasoning":"it quotes <think> and </think>","category":"technical","percent":90}'
+    assert PARSER.parse(raw).category == "technical"
+
+
+def test_special_tokens_behind_an_answer_are_taken_off() -> None:
+    assert PARSER.parse(f"{RIGHT}<|im_end|>") == ANSWER
+
+
+def test_long_thinking_does_not_count_as_the_answers_length() -> None:
+    assert PARSER.parse(f"<think>{'so ' * 20_000}</think>{RIGHT}") == ANSWER
