@@ -300,8 +300,6 @@ def sending_options(
     Raises:
         UsageError: they do not go together.
     """
-    from datetime import datetime
-
     from llmbatch.errors import UsageError
     from llmbatch.pipeline.guard import GuardSettings, parse_share
     from llmbatch.pipeline.options import Sending, parse_deadline
@@ -336,7 +334,7 @@ def sending_options(
             parse_share(stop_at_failures, "--stop-at-failures"), parse_share(stop_at_invalid, "--stop-at-invalid")
         ),
         grace_s=grace_s,
-        deadline_s=None if deadline is None else parse_deadline(deadline, now=datetime.now().astimezone()),
+        deadline_s=None if deadline is None else parse_deadline(deadline),
         price=None if price is None else parse_price(price),
         budget=budget_options(
             max_cost_usd=max_cost_usd,

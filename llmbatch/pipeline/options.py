@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from llmbatch import defaults
 from llmbatch.errors import UsageError
+from llmbatch.local_time import local_zone
 from llmbatch.pipeline.guard import GuardSettings
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.prices import Price
@@ -50,25 +51,45 @@ def parse_tolerance(text: str) -> Tolerance:
     )
 
 
-def parse_deadline(text: str, *, now: datetime) -> float:
-    """Seconds from `now` to a deadline as the user writes it: `90s`, `30m`, `6h`, `2h30m`, or a time of day, `06:30`.
+def parse_deadline(text: str, *, now: datetime | None = None) -> float:
+    """Seconds from `now` to a deadline as the user writes it.
+
+    Args:
+        text: a span (`90s`, `30m`, `6h`, `2h30m`) or a time of day (`06:30`), which may name its zone (`06:30Z`). A
+            time that the clocks skip counts by the clock before the change, one that comes twice is the next of both.
+        now: the present, in the zone of a time that names none; None for the present in the user's own.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it is neither, or the user's zone is not known.
     """
     match = _SPAN.fullmatch(text.strip().lower())
     if match is not None and any(match.groups()):
         return sum(int(part or 0) * unit_s for part, unit_s in zip(match.groups(), (3600, 60, 1), strict=True))
     try:
-        then = datetime.combine(now, time.fromisoformat(text.strip()), tzinfo=now.tzinfo)
+        clock = time.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(
             f"--deadline {text!r} is neither a time span nor a time of day",
             hint="say --deadline 6h, --deadline 2h30m or --deadline 06:30",
         ) from None
-    return ((then if then > now else then + timedelta(days=1)) - now).total_seconds()
+    now = now or datetime.now(local_zone())
+    return (_next(clock, now) - now.astimezone(UTC)).total_seconds()
 
 
+def _next(clock: time, now: datetime) -> datetime:
+    """The next instant at which clocks show that time, in UTC: within a zone Python counts as if clocks never changed."""
+    zone = clock.tzinfo or now.tzinfo
+    today, after = now.astimezone(zone).date(), now.astimezone(UTC)
+    instants: list[datetime] = []
+    for days in range(_MOST_DAYS):
+        first = datetime.combine(today + timedelta(days=days), clock.replace(tzinfo=None), zone)
+        once, again = first.astimezone(UTC), first.replace(fold=1).astimezone(UTC)
+        instants += [once, max(once, again)]
+    return min(instant for instant in instants if instant > after)
+
+
+_MOST_DAYS = 4
+"""Until a time of day comes again: some zones have skipped a whole day."""
 _SPAN = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
 
 
