@@ -77,7 +77,7 @@ def parse_deadline(text: str, *, now: datetime | None = None) -> float:
 
 
 def _next(clock: time, now: datetime) -> datetime:
-    """The next instant at which clocks show that time, in UTC: within a zone Python counts as if clocks never changed."""
+    """The next instant at which clocks show that time, in UTC: within one zone Python knows of no change."""
     zone = clock.tzinfo or now.tzinfo
     today, after = now.astimezone(zone).date(), now.astimezone(UTC)
     instants: list[datetime] = []
