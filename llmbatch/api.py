@@ -14,7 +14,9 @@ from llmbatch import defaults
 from llmbatch.errors import ExitCode, RunStopped, UsageError
 from llmbatch.files import replacing
 from llmbatch.jsonlines import dump_line
+from llmbatch.pipeline.folder import RunFolder, load_record
 from llmbatch.pipeline.options import Reuse, RunOptions, Sending, Tolerance
+from llmbatch.pipeline.ownership import check_answers
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
 from llmbatch.provider.retry import RetryPolicy
@@ -145,6 +147,8 @@ def classify(
         inputs = (str(documents),)
     else:
         folder = folder or Path(tempfile.mkdtemp(prefix="llmbatch-"))
+        run = RunFolder(folder)  # checked first: writing the documents down replaces those that its results are of
+        check_answers(run, load_record(run) if run.run_json.exists() else None, offline=offline)
         inputs = (str(_written(documents, folder)),)
     options = RunOptions(
         inputs=inputs,

@@ -53,6 +53,25 @@ class FieldsChosen(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class InputsReplaced(Event):
+    """A run folder that the user named takes other inputs than it had."""
+
+    name = "input.replaced"
+    level = Level.WARNING
+    folder: str
+    before: tuple[str, ...]
+    now: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """What becomes of the results that stand there."""
+        return (
+            f"{self.folder} held the results of {', '.join(self.before)}: those of {', '.join(self.now)} replace them; "
+            "its ledger keeps the answers"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PrefixPlanned(Event):
     """What the stable part of each request holds, and how much of it the provider's cache should serve."""
 

@@ -43,12 +43,16 @@ class RunFolder:
         self.stdin_spool = path / "stdin"
 
     @classmethod
-    def for_inputs(cls, names: tuple[str, ...], out: Path | None) -> "RunFolder":
-        """The folder that the user names, else the first input's name without its suffixes + `.llmbatch`."""
+    def for_inputs(cls, names: tuple[str, ...], out: Path | None, *, offline: bool) -> "RunFolder":
+        """The folder that the user names, else the first input's name without its suffixes + `.llmbatch`.
+
+        Simulated answers have a folder of their own: `.offline.llmbatch`.
+        """
         if out is not None:
             return cls(out)
+        ending = ".offline.llmbatch" if offline else ".llmbatch"
         if names[0] == STDIN:
-            return cls(Path("stdin.llmbatch"))
+            return cls(Path(f"stdin{ending}"))
         first = Path(names[0])
         stem = first.name
         for suffix in (".gz", ".jsonl", ".ndjson", ".csv", ".tsv"):
@@ -56,7 +60,7 @@ class RunFolder:
         if not first.exists():  # a glob's name makes no file name
             stem = re.sub(r"[*?\[\]]+", "", stem) or "run"
             first = Path(*(part for part in first.parts if not glob.has_magic(part))) / stem
-        return cls(first.with_name(f"{stem}.llmbatch"))
+        return cls(first.with_name(f"{stem}{ending}"))
 
     @property
     def has_stdin_copy(self) -> bool:
@@ -132,6 +136,8 @@ class RunRecord(BaseModel):
     reason: str | None = None
     inputs: tuple[str, ...]
     """Files by absolute path, or `-`."""
+    named: tuple[str, ...] = ()
+    """The same as the user named them, patterns as they are, by their way from the run folder; or `-`."""
     reader: ReaderOptions
     task: Task
     task_source: str

@@ -22,6 +22,7 @@ from llmbatch.pipeline.calibrations import confidence_for
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, new_run_id, now_text
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
+from llmbatch.pipeline.ownership import check_answers, check_inputs, named_inputs
 from llmbatch.pipeline.plan import Plan, asked_model, make_plan
 from llmbatch.pipeline.planning import plan_run
 from llmbatch.pipeline.report import summarise
@@ -52,16 +53,18 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
     """
     loaded = load_task(options.task)
     endpoint = _endpoint(options.sending, asked_model(loaded.task, options.choice))
-    folder = RunFolder.for_inputs(options.inputs, options.out)
+    folder = RunFolder.for_inputs(options.inputs, options.out, offline=options.sending.offline)
     source = RunInput.first_read(options.inputs, options.reading, folder)
     _check_is_no_view(source, folder)
     standing = load_record(folder) if folder.run_json.exists() else None
+    check_answers(folder, standing, offline=options.sending.offline)
+    replaced = check_inputs(folder, standing, options.inputs, source.names, is_chosen=options.out is not None)
     plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
     confidence = confidence_for(plan, options.task, options.calibration)
     trial = plan_trial(loaded, options, plan)
     review_below = _review_below(plan, options)
     with folder.created(), locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
-        record = _new_record(source, plan, options, endpoint, standing, confidence.calibrations, trial)
+        record = _new_record(folder, source, plan, options, endpoint, standing, confidence.calibrations, trial)
 
         def wanted(ledger: Ledger) -> Callable[[str], bool]:
             escalates = trial.escalation is not None
@@ -82,7 +85,7 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
             reuse=options.reuse,
             max_failed=options.max_failed,
             salvage=options.salvage,
-            remarks=confidence.remarks,
+            remarks=(*replaced, *confidence.remarks),
             command=record.command,
         )
         return Session(folder, source, session_plan, observer).run()
@@ -99,7 +102,8 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
     """
     folder = RunFolder(path)
     record = load_record(folder)
-    sending = replace(options.sending, offline=record.offline or options.sending.offline)
+    check_answers(folder, record, offline=record.offline or options.sending.offline)
+    sending = replace(options.sending, offline=record.offline)
     plan = recorded_plan(record)
     asked, choice = plan, options.applied_to(record.choice)
     if choice != record.choice:
@@ -178,7 +182,8 @@ def show_run(
     if record.state == "running" and not is_locked(folder.path):
         record = record.model_copy(update={"state": "killed"})
     expenses = Expenses()
-    trial = recalled_trial(record, None if against is None else Baseline(against, run_profile(against)))
+    baseline = None if against is None else Baseline(against, run_profile(against, offline=record.offline))
+    trial = recalled_trial(record, baseline)
 
     def count(_: int, line: LedgerLine) -> None:
         expenses.add(line)
@@ -223,6 +228,7 @@ def _review_below(plan: Plan, options: RunOptions) -> float:
 
 
 def _new_record(
+    folder: RunFolder,
     source: RunInput,
     plan: Plan,
     options: RunOptions,
@@ -238,6 +244,7 @@ def _new_record(
         created_at=standing.created_at if standing else now_text(),
         updated_at=now_text(),
         inputs=source.names,
+        named=named_inputs(options.inputs, folder),
         reader=options.reading,
         task=plan.task,
         task_source=plan.task_source,

@@ -41,6 +41,8 @@ class SampleCheck:
     passed_checked: int
     """Of the checked ones, those that had passed without review."""
     passed_wrong: int
+    offline: bool = False
+    """Whether the answers were simulated."""
     folder: str = ""
     """The folder's name, as it is called now."""
 
@@ -95,6 +97,7 @@ def keep_check(run: OpenedRun, sample: SampleStatus) -> None:
         wrong=sample.all.wrong,
         passed_checked=sample.passed.checked,
         passed_wrong=sample.passed.wrong,
+        offline=record.offline,
     )
     path = run.folder.path / FILE
     if run.is_under_way or not check.checked or any(check.says(one) for one in _latest(path)):
@@ -114,7 +117,7 @@ def trend(run: OpenedRun, sample: SampleStatus, against: Sequence[Path] = ()) ->
         (check.run_id, check.sample): check
         for folder in folders
         for check in _latest(folder / FILE)
-        if check.task == run.record.task.name and check.checked
+        if (check.task, check.offline) == (run.record.task.name, run.record.offline) and check.checked
     }
     checks = tuple(sorted(found.values(), key=lambda check: (check.run_at, check.checked_at)))
     before = [check for check in checks if check.sample != sample.digest and check.run_at <= run.record.updated_at]

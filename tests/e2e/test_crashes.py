@@ -274,7 +274,7 @@ def test_standard_input_that_goes_on_for_ever_can_be_interrupted(llmbatch: Progr
 
 
 def test_a_killed_run_takes_its_offline_endpoint_along(llmbatch: Program, run: Path) -> None:
-    process = llmbatch.start("classify", "docs.jsonl", "--offline", "--fault", "timeout@20+")
+    process = llmbatch.start("classify", "docs.jsonl", "--offline", "--out", run.name, "--fault", "timeout@20+")
     wait_until(lambda: ledger_lines(run) >= 5, process)
     (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     process.kill()

@@ -33,7 +33,7 @@ def review(llmbatch: Program) -> Iterator[Review]:
     open_ones = []
 
     def start(reviewer: str) -> Any:
-        arguments = [*PROGRAM[1:], "review", "docs.llmbatch", "--reviewer", reviewer]
+        arguments = [*PROGRAM[1:], "review", "docs.offline.llmbatch", "--reviewer", reviewer]
         terminal = pexpect.spawn(
             sys.executable,
             arguments,
@@ -54,8 +54,8 @@ def review(llmbatch: Program) -> Iterator[Review]:
 def test_two_reviewers_in_terminals_of_which_one_is_killed(llmbatch: Program, review: Review) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(6))
     llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "1", "--quiet")
-    assert "review export" in llmbatch("review", "docs.llmbatch").err, "without a terminal it says what to do"
-    log = llmbatch.folder / "docs.llmbatch" / "decisions.jsonl"
+    assert "review export" in llmbatch("review", "docs.offline.llmbatch").err, "without a terminal it says what to do"
+    log = llmbatch.folder / "docs.offline.llmbatch" / "decisions.jsonl"
     ana, ben = review("ana"), review("ben")
     press("3", ana, log, lines=1)
     ana.kill(signal.SIGKILL)
@@ -63,31 +63,31 @@ def test_two_reviewers_in_terminals_of_which_one_is_killed(llmbatch: Program, re
     ben.send("q")
     ben.expect(b"2 of 6 decided, . otherwise than the model; 4 left")
     ben.expect(pexpect.EOF)
-    results = views(llmbatch.folder / "docs.llmbatch")["results"]
+    results = views(llmbatch.folder / "docs.offline.llmbatch")["results"]
     assert {row["reviewer"]: row["category"] for row in results} == {"ana": "legal", "ben": "marketing"}
 
 
 def test_rows_go_out_to_a_spreadsheet_and_come_back_decided(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(6))
     llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "1", "--sample", "2", "--quiet")
-    out = llmbatch("review", "export", "docs.llmbatch", "--out", "todo.csv")
+    out = llmbatch("review", "export", "docs.offline.llmbatch", "--out", "todo.csv")
     assert (out.code, out.out, out.err) == (0, "", "6 rows in todo.csv\n")
     with (llmbatch.folder / "todo.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     filled = [{**row, "decision": "marketing"} for row in rows[:4]]
     write_rows(llmbatch.folder / "bad.jsonl", [*filled, {"id": "d-0", "decision": "spam"}])
-    refused = llmbatch("review", "import", "docs.llmbatch", "bad.jsonl", "--reviewer", "ana")
+    refused = llmbatch("review", "import", "docs.offline.llmbatch", "bad.jsonl", "--reviewer", "ana")
     assert (refused.code, refused.err.splitlines()[:2]) == (
         2,
         ["line 5: 'spam' is not a label of the task", "nothing was imported: 1 line refused"],
     )
     write_rows(llmbatch.folder / "good.jsonl", filled)
-    taken = llmbatch("review", "import", "docs.llmbatch", "good.jsonl", "--reviewer", "ana")
+    taken = llmbatch("review", "import", "docs.offline.llmbatch", "good.jsonl", "--reviewer", "ana")
     assert taken.err.splitlines()[0] == "4 decisions imported"
-    found = views(llmbatch.folder / "docs.llmbatch")
+    found = views(llmbatch.folder / "docs.offline.llmbatch")
     assert [(row["category"], row["reviewer"]) for row in found["results"]] == [("marketing", "ana")] * 4
     assert len(found["review"]) == 2
-    status = llmbatch("review", "status", "docs.llmbatch", "--json").json
+    status = llmbatch("review", "status", "docs.offline.llmbatch", "--json").json
     assert (status["waiting"], status["reviewed"], status["reviewers"]) == (2, 4, {"ana": 4})
-    gold = llmbatch("review", "export", "docs.llmbatch", "--decided", "--format", "jsonl").out.splitlines()
+    gold = llmbatch("review", "export", "docs.offline.llmbatch", "--decided", "--format", "jsonl").out.splitlines()
     assert {json.loads(line)["label"] for line in gold} == {"marketing"}

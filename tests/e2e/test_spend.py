@@ -37,10 +37,10 @@ def test_every_cent_is_found_again_by_whatever_it_is_looked_at(tmp_path: Path) -
     assert "$0 from" in llmbatch("spend").out, "what was pretended is in a book of its own"
 
     write_rows(docs, [{"id": "first", "text": "An inserted row.", "source": "new"}, *rows[1:]])
-    shown = costs(llmbatch("show", "docs.llmbatch", "--by", "source", "--json").json)
+    shown = costs(llmbatch("show", "docs.offline.llmbatch", "--by", "source", "--json").json)
     assert shown["mail"] == by_source["mail"], "rows are found where they have moved to"
     assert sum(shown.values()) == pytest.approx(total)
-    no_field = llmbatch("show", "docs.llmbatch", "--by", "sauce")
+    no_field = llmbatch("show", "docs.offline.llmbatch", "--by", "sauce")
     assert no_field.code == 2
     assert "the first row has id, source, text" in no_field.err
 

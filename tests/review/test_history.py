@@ -14,7 +14,7 @@ from llmbatch.review.settle import settle
 from tests.e2e.program import read_rows
 from tests.review.conftest import decide
 
-CHECK = SampleCheck("r", "s", "2026-11-24T00:00:00Z", "", "default", "p", "m", 50, 50, 4, 40, 1, "mon.llmbatch")
+CHECK = SampleCheck("r", "s", "2026-11-24T00:00:00Z", "", "default", "p", "m", 50, 50, 4, 40, 1, folder="mon.llmbatch")
 
 
 @pytest.mark.parametrize(("wrong", "checked"), [(4, 50), (20, 60), (0, 30)])

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from orjson import loads
+
 from llmbatch.errors import ExitCode, RunStopped, UsageError
 from llmbatch.evaluate.comparison import Arm, ArmAnswer, Compared, compare, compared_json
 from llmbatch.evaluate.gold import Gold, GoldOptions, gold_issues_told, read_gold
@@ -20,6 +22,7 @@ from llmbatch.observer import Observer
 from llmbatch.pipeline.folder import RunFolder, load_record
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RunOptions, Sending
+from llmbatch.pipeline.ownership import check_answers, named_inputs
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run, recorded_plan
 from llmbatch.pipeline.studies.evaluation import require_statistics
@@ -83,6 +86,7 @@ def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextMan
     contenders = _contenders(options)
     gold = None if options.gold is None else read_gold(options.gold, load_task(contenders[0].prompt).task)
     folder = RunFolder(_folder(options))
+    _check_ownership(options, contenders, folder)
     with folder.created():
         sample = _drawn(options, folder, gold)
     summaries = []
@@ -111,8 +115,25 @@ def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextMan
         notes=tuple(_notes(contenders, summaries, gold)),
     )
     with replacing(folder.path / "compare.json") as file:
-        file.write(dump_line(compared_json(compared)))
+        file.write(dump_line(compared_json(compared) | {"inputs": named_inputs(options.inputs, folder)}))
     return compared
+
+
+def _check_ownership(options: CompareOptions, contenders: Sequence[_Contender], folder: RunFolder) -> None:
+    """Refuse another input's comparison, and simulated answers beside real ones, before anything is replaced."""
+    for contender in contenders:
+        arm = RunFolder(contender.folder)
+        check_answers(arm, load_record(arm) if arm.run_json.exists() else None, offline=options.sending.offline)
+    try:
+        compared = loads((folder.path / "compare.json").read_bytes())
+    except (OSError, ValueError):
+        return  # nothing was compared here
+    inputs = compared.get("inputs") if isinstance(compared, dict) else None
+    if options.out is None and inputs is not None and inputs != list(named_inputs(options.inputs, folder)):
+        raise UsageError(
+            f"{folder.path} holds a comparison on {', '.join(map(str, inputs))}; nothing was sent",
+            hint="name another folder with --out",
+        )
 
 
 def _contenders(options: CompareOptions) -> list[_Contender]:
@@ -149,7 +170,7 @@ def _hash(model: str | None, prompt: str | None) -> str:
 def _folder(options: CompareOptions) -> Path:
     if options.out is not None:
         return options.out
-    run = RunFolder.for_inputs(options.inputs, None).path
+    run = RunFolder.for_inputs(options.inputs, None, offline=options.sending.offline).path
     return run.with_name(f"{run.stem}.compare.llmbatch")
 
 

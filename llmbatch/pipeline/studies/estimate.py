@@ -16,6 +16,7 @@ from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RunOptions, Sending
+from llmbatch.pipeline.ownership import check_answers, check_inputs
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.planning import plan_run
 from llmbatch.pipeline.studies.survey import History, Survey, survey
@@ -52,9 +53,11 @@ def estimate_run(options: EstimateOptions) -> Estimate:
     """
     run = options.run
     loaded = load_task(run.task)
-    folder = RunFolder.for_inputs(run.inputs, run.out)
+    folder = RunFolder.for_inputs(run.inputs, run.out, offline=run.sending.offline)
     standing = load_record(folder) if folder.run_json.exists() else None
+    check_answers(folder, standing, offline=run.sending.offline)
     source = RunInput.only_once(run.inputs, run.reading)
+    check_inputs(folder, standing, run.inputs, source.names, is_chosen=run.out is not None)
     base_url = None if run.sending.offline else run.sending.base_url
     plans = [
         plan_run(loaded, replace(run, choice=replace(run.choice, model=model)), base_url, source, standing)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from llmbatch.drift.profile import Asked, Profile, Profiler
 from llmbatch.drift.shifts import shifts
+from llmbatch.errors import UsageError
 from llmbatch.ledger.line import CONTROL, LedgerLine
 from llmbatch.ledger.recover import read_lines
 from llmbatch.pipeline.folder import RunFolder, load_record
@@ -27,14 +28,21 @@ class RunProfiler:
         return self._profiler.profile()
 
 
-def run_profile(path: Path) -> Profile:
+def run_profile(path: Path, *, offline: bool) -> Profile:
     """The profile of a run folder.
 
+    Args:
+        path: the folder.
+        offline: whether it is compared with simulated answers.
+
     Raises:
-        UsageError: no run folder, or its ledger is damaged.
+        UsageError: no run folder, its ledger is damaged, or it holds the other kind of answers.
     """
     folder = RunFolder(path)
     record = load_record(folder)
+    if record.offline != offline:
+        held, others = ("simulated", "real") if record.offline else ("real", "simulated")
+        raise UsageError(f"{path} holds {held} answers, which say nothing about {others} ones")
     profiler, reread = RunProfiler(Asked(record.prompt, record.model)), record.reread
     for _, line in read_lines(folder.ledger):
         profiler.watch(reread(line))

@@ -30,7 +30,7 @@ def plan_trial(loaded: LoadedTask, options: RunOptions, plan: Plan) -> TrialPlan
         choice = replace(options.choice, model=options.escalate_to)
         escalation = replace(make_plan(loaded, choice, offline=offline), arm=ESCALATION)
     if options.baseline is not None:
-        baseline = Baseline(options.baseline, run_profile(options.baseline), options.fail_on_drift)
+        baseline = Baseline(options.baseline, run_profile(options.baseline, offline=offline), options.fail_on_drift)
     share, expand = (canary.share, canary.expand) if canary is not None else (0.0, False)
     return TrialPlan(canary_plan, share, expand, escalation, baseline)
 

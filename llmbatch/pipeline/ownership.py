@@ -1,0 +1,66 @@
+"""Whose run folder it is: it belongs to its inputs, and holds real answers or simulated ones, never both."""
+
+import os
+import shlex
+
+from llmbatch.errors import UsageError
+from llmbatch.events import Event, InputsReplaced
+from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord
+
+
+def check_answers(folder: RunFolder, standing: RunRecord | None, *, offline: bool) -> None:
+    """Refuse to put simulated answers among real ones, or real ones among simulated ones.
+
+    Raises:
+        UsageError: the folder holds the other kind.
+    """
+    if standing is None or standing.offline == offline:
+        return
+    held, wanted = ("real", "simulated") if offline else ("simulated", "real")
+    raise UsageError(
+        f"{folder.path} holds {held} answers (--offline makes simulated ones): {wanted} ones never go among them; "
+        "nothing was sent",
+        hint="name another folder with --out",
+    )
+
+
+def named_inputs(names: tuple[str, ...], folder: RunFolder) -> tuple[str, ...]:
+    """The inputs as the user names them, patterns as they are, by their way from the folder: both may move together."""
+    return tuple(name if name == STDIN else os.path.relpath(name, folder.path) for name in names)
+
+
+def check_inputs(
+    folder: RunFolder, standing: RunRecord | None, names: tuple[str, ...], files: tuple[str, ...], *, is_chosen: bool
+) -> tuple[Event, ...]:
+    """Refuse inputs that are not the folder's, since their results would replace those that stand there.
+
+    Args:
+        folder: the run folder.
+        standing: its record, where it has one.
+        names: the inputs as the user names them.
+        files: the files that these stand for, by absolute path.
+        is_chosen: the user names the folder too (`--out`), so that other inputs are reported and not refused.
+
+    Returns:
+        What to report.
+
+    Raises:
+        UsageError: the folder belongs to other inputs.
+    """
+    if standing is None or standing.inputs == files or standing.named == named_inputs(names, folder):
+        return ()
+    if is_chosen:
+        return (InputsReplaced(str(folder.path), standing.inputs, files),)
+    path = shlex.quote(str(folder.path))
+    raise UsageError(
+        f"{folder.path} holds the results of {_listed(standing.inputs)}, not of {_listed(names)}; nothing was sent",
+        hint=f"name another folder with --out, or say --out {path} to replace those results",
+    )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join("standard input" if name == STDIN else name for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN:,} more"
+
+
+_SHOWN = 3
