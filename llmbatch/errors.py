@@ -88,9 +88,13 @@ class ComeBackLater(RunStopped):
 
 
 class Interrupted(RunStopped):
-    """SIGINT, SIGTERM or SIGHUP: the run ended in order."""
+    """SIGINT, SIGTERM, SIGHUP or the program that called: the run ended in order. `by` names which."""
 
     exit_code = ExitCode.SIGINT
+
+    def __init__(self, by: str, *, hint: str | None = None, exit_code: ExitCode | None = None) -> None:
+        super().__init__(f"interrupted by {by}", hint=hint, exit_code=exit_code)
+        self.by = by
 
 
 class BudgetReached(RunStopped):

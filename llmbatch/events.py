@@ -318,11 +318,12 @@ class CanaryExpanded(Event):
 
 @dataclass(frozen=True, slots=True)
 class SignalReceived(Event):
-    """SIGINT, SIGTERM or SIGHUP: the run ends in order."""
+    """SIGINT, SIGTERM or SIGHUP, or the program that called, interrupts the run: it ends in order."""
 
     name = "run.signal"
     level = Level.WARNING
     signal: str
+    """The signal's name, or `the caller`."""
 
     @property
     def message(self) -> str:

@@ -46,12 +46,13 @@ class Opening:
         self._reserve = reserve
         self._tell = tell
 
-    def open(self, *, salvages: bool, watch: Callable[[LedgerLine], None] | None) -> Opened:
+    def open(self, *, salvages: bool, watch: Callable[[LedgerLine], None] | None, check: Callable[[], None]) -> Opened:
         """Open it.
 
         Args:
             salvages: move damaged lines aside instead of refusing the ledger.
             watch: is given every line as it counts now; None where a checkpoint may stand for most of them.
+            check: called for each line, to raise what ends the reading.
 
         Raises:
             UsageError: a line in the middle is damaged.
@@ -68,6 +69,7 @@ class Opening:
         settled: Counter[str] = Counter()
 
         def note(offset: int, line: LedgerLine) -> None:
+            check()
             expenses.add(line)
             if watch is not None:
                 watch(line)

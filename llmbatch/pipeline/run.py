@@ -3,7 +3,7 @@
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from llmbatch.pipeline.planning import plan_run
 from llmbatch.pipeline.report import summarise
 from llmbatch.pipeline.session import Session
 from llmbatch.pipeline.session_plan import SessionPlan
+from llmbatch.pipeline.stop_handle import StopHandle
 from llmbatch.pipeline.tally import Expenses
 from llmbatch.pipeline.trial.baseline import run_profile
 from llmbatch.pipeline.trial.escalation import is_doubtful
@@ -44,8 +45,16 @@ from llmbatch.views.outcome import Outcome
 _VIEWS = frozenset({"results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl"})
 
 
-def classify_run(options: RunOptions, observer: Observer) -> Summary:
+def classify_run(
+    options: RunOptions, observer: Observer, handle: StopHandle | None = None, *, is_locked: bool = False
+) -> Summary:
     """Label the input's rows; in a folder that stands, go on where it stood.
+
+    Args:
+        options: what the user wants.
+        observer: told what happens.
+        handle: stops the run from outside.
+        is_locked: the caller holds the folder's lock, since it has put the input there.
 
     Raises:
         UsageError: the input, the task or an option cannot be used; nothing was sent.
@@ -63,7 +72,8 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
     confidence = confidence_for(plan, options.task, options.calibration)
     trial = plan_trial(loaded, options, plan)
     review_below = _review_below(plan, options)
-    with folder.created(), locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
+    lock = nullcontext() if is_locked else locked(folder.path)
+    with folder.created(), lock, closing(DecisionLog(folder.decisions)) as decisions:
         record = _new_record(folder, source, plan, options, endpoint, standing, confidence.calibrations, trial)
 
         def wanted(ledger: Ledger) -> Callable[[str], bool]:
@@ -88,7 +98,7 @@ def classify_run(options: RunOptions, observer: Observer) -> Summary:
             remarks=(*replaced, *confidence.remarks),
             command=record.command,
         )
-        return Session(folder, source, session_plan, observer).run()
+        return Session(folder, source, session_plan, observer, handle or StopHandle()).run()
 
 
 def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
@@ -130,7 +140,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
             salvage=options.salvage,
             command=f"llmbatch retry {shlex.quote(str(path))}",
         )
-        return Session(folder, source, session_plan, observer).run()
+        return Session(folder, source, session_plan, observer, StopHandle()).run()
 
 
 def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -> Summary:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
@@ -26,12 +26,15 @@ from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.pacing.concurrency import Concurrency
 from llmbatch.pipeline.report import Ending, summarise
 from llmbatch.pipeline.session_plan import SessionPlan
-from llmbatch.pipeline.signals import Signals
+from llmbatch.pipeline.signals import signals_handled
+from llmbatch.pipeline.stop_handle import StopHandle
 from llmbatch.pipeline.tally import SessionTally
 from llmbatch.pipeline.trial.watch import begin_trial
 from llmbatch.pipeline.under_way import UnderWay
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.sdk import load_sdk
+from llmbatch.readers import FieldChoice
+from llmbatch.rows import Rejection, Row
 from llmbatch.spend.store import OFFLINE, REAL, SessionInfo
 from llmbatch.summary import Summary, summary_json
 from llmbatch.views import ViewCounts, ViewOptions, make_views
@@ -40,7 +43,9 @@ from llmbatch.views import ViewCounts, ViewOptions, make_views
 class Session:
     """Runs once. The caller holds the folder's lock."""
 
-    def __init__(self, folder: RunFolder, source: RunInput, plan: SessionPlan, observer: Observer) -> None:
+    def __init__(
+        self, folder: RunFolder, source: RunInput, plan: SessionPlan, observer: Observer, handle: StopHandle
+    ) -> None:
         self._folder = folder
         self._source = source
         self._plan = plan
@@ -56,7 +61,7 @@ class Session:
         self._sent = SentLog(folder.sent_log)
         self._id = f"{now_text()}-{secrets.token_hex(6)}"
         self._spending = Spending(plan.sending.budget, self._spender(), self._tally, observer.tell)
-        self._signals = Signals(observer)
+        self._handle = handle
         self._reserve = Reserve(folder.reserve, rows=_rows_at_once(plan.sending))
         self._is_hurried = False
         self._began = time.perf_counter()
@@ -68,7 +73,7 @@ class Session:
             UsageError: the ledger is damaged, or the input cannot be read from its first row on.
             Exception: a bug, after everything was brought to its end in order.
         """
-        with self._signals.handled():
+        with signals_handled(self._handle):
             self._introduce()
             opened = self._open()
             ledger = opened.ledger
@@ -87,7 +92,7 @@ class Session:
                     recorded = self._spending.end()
             if reason is not None and not isinstance(reason, LLMBatchError):
                 raise reason
-            with self._signals.deferred():
+            with self._handle.deferred():
                 self._sent.close(settled=recorded and ledger.trouble is None)
                 self._tally.lost = ledger.lost
                 summary = self._sum_up(opened, counts, ledger.trouble or reason)
@@ -107,7 +112,7 @@ class Session:
     def _open(self) -> Opened:
         opening = Opening(self._folder, self._record, self._sent, self._reserve, tell=self._observer.tell)
         watch = self._trial.watch if self._trial.needs_lines else None
-        opened = opening.open(salvages=self._plan.salvage, watch=watch)
+        opened = opening.open(salvages=self._plan.salvage, watch=watch, check=self._handle.check)
         self._record = opened.record
         return opened
 
@@ -126,7 +131,7 @@ class Session:
             tally=self._tally,
             trial=self._trial,
             spending=self._spending,
-            signals=self._signals,
+            handle=self._handle,
             observer=self._observer,
             began=self._began,
         )
@@ -182,12 +187,17 @@ class Session:
         with closing(DecisionLog(self._folder.decisions)) as decisions:
             return make_views(
                 self._folder.path,
-                self._source.read_again,
+                self._read_again,
                 key=self._plan.plan.key,
                 ledger=ledger,
                 decisions=decisions,
                 options=options,
             )
+
+    def _read_again(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
+        for row in self._source.read_again(on_fields):
+            self._handle.check()
+            yield row
 
     def _sum_up(self, opened: Opened, counts: ViewCounts | None, reason: LLMBatchError | None) -> Summary:
         opened.expenses.merge(self._tally.expenses)

@@ -23,8 +23,8 @@ from llmbatch.pipeline.intake import Intake, skips
 from llmbatch.pipeline.money.spending import Spending
 from llmbatch.pipeline.opening import Opened
 from llmbatch.pipeline.session_plan import SessionPlan
-from llmbatch.pipeline.signals import Signals
 from llmbatch.pipeline.stop import Stop
+from llmbatch.pipeline.stop_handle import StopHandle
 from llmbatch.pipeline.studies.estimate import quick_estimate
 from llmbatch.pipeline.tally import SessionTally, merged
 from llmbatch.pipeline.trial.watch import Trial
@@ -58,7 +58,7 @@ class UnderWay:
         tally: SessionTally,
         trial: Trial,
         spending: Spending,
-        signals: Signals,
+        handle: StopHandle,
         observer: Observer,
         began: float,
     ) -> None:
@@ -70,7 +70,7 @@ class UnderWay:
         self._tally = tally
         self._trial = trial
         self._spending = spending
-        self._signals = signals
+        self._handle = handle
         self._observer = observer
         self._began = began
         self._total: int | None = None
@@ -93,7 +93,7 @@ class UnderWay:
         parts = self._assembled(endpoint, stop, prices, earlier)
         background = [asyncio.create_task(task) for task in self._background(parts, stop, earlier)]
         try:
-            with self._signals.stopping(stop), _lasting_objects_spared():
+            with self._handle.stopping(stop, self._observer), _lasting_objects_spared():
                 batch = 1 if self._source.is_stream else _READ_AHEAD
                 background.append(await self._first_look(is_skipped, prices))
                 intake = Intake(
