@@ -23,8 +23,8 @@ import orjson
 from llmbatch.money import to_usd
 from llmbatch.pipeline.plan import ModelChoice, Plan, make_plan
 from llmbatch.prices import Price, Usage, find_price
-from llmbatch.provider.completion import decode_usage
 from llmbatch.provider.request import request_body
+from llmbatch.provider.usage import read_usage
 from llmbatch.task.load import load_task
 from llmbatch.task.prefix import build_document
 
@@ -83,7 +83,7 @@ async def sent(url: str, bodies: Iterator[dict[str, Any]]) -> list[Usage]:
         async def work() -> None:
             for body in bodies:
                 async with session.post(f"{url}/chat/completions", data=orjson.dumps(body)) as response:
-                    usage = decode_usage((await response.json())["usage"])
+                    usage = read_usage((await response.json())["usage"]).usage
                     assert usage is not None
                     usages.append(usage)
                 if len(usages) == 1:

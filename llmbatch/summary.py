@@ -162,7 +162,7 @@ class Summary:
     failures: Mapping[str, int] = field(default_factory=dict)
     """Failed and rejected rows by kind, as `too_long`, `invalid`, `bad_json`."""
     flags: Mapping[str, int] = field(default_factory=dict)
-    """Rows by what is particular about them: `truncated`, `surrogates_replaced`, `usage_missing`."""
+    """Rows by what is particular about them: `truncated`, `usage_missing`, `cost_above_bound`."""
     parse: Mapping[str, int] = field(default_factory=dict)
     """Answers by how they could be read: `clean`, `repaired`, and the kinds that could not."""
     trial: TrialReport = TrialReport()

@@ -17,6 +17,9 @@ FAILED: Status = "failed"
 CONTROL, CANARY, ESCALATION = "control", "canary", "escalation"
 """Arms: the run's own prompt and model, those on trial, and the stronger model that doubtful rows are asked of."""
 
+ABOVE_BOUND = "cost_above_bound"
+"""Flag of a row: an answer cost more than was set aside for its request."""
+
 
 class Retry(Struct, frozen=True, gc=False):
     """One attempt that was not the last: why it was repeated, and after how long."""

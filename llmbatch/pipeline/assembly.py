@@ -1,5 +1,6 @@
 """Puts a session's moving parts together, from the caller up to the engine: the one place that knows them all."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -45,6 +46,8 @@ class Surroundings:
     tally: SessionTally
     stop: Stop
     prices: PriceBook
+    dearest_nusd: Counter[str]
+    """By the model, the dearest answer that cost more than was set aside for its request."""
     budget: Budget
     tell: Callable[[Event], None]
     on_row: Callable[[LedgerLine], None]
@@ -185,7 +188,7 @@ class _ArmBuilder:
             retry_budget=line.retry_budget,
             budget=around.budget,
             sent=around.sent,
-            biller=Biller(plan, around.prices),
+            biller=Biller(plan, around.prices, around.dearest_nusd),
             stop=around.stop,
             clock=around.clock,
             is_withdrawn=is_withdrawn,

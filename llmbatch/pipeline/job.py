@@ -137,7 +137,7 @@ def _line(job: Job, plan: Plan, status: Status) -> LedgerLine:
         possibly_billed_usd=to_usd(bill.possibly_billed_nusd),
         possibly_billed_attempts=bill.possibly_billed_attempts,
         latency_s=round(time.perf_counter() - job.started, 6),
-        flags=(*job.row.flags, "usage_missing") if bill.usage_missing else job.row.flags,
+        flags=(*job.row.flags, *bill.flags),
     )
 
 

@@ -81,13 +81,14 @@ class Sender:
             body = self._encoder.encode(job.row.text, shape)
             if job.attempts.sends == 0:
                 job.started_at, job.started = datetime.now(UTC), time.perf_counter()
-            completion = await self._within_budget(job, body, self._biller.most_nusd(body, shape), paid)
-        if completion.usage is not None:
+            completion = await self._within_budget(job, body, shape, paid)
+        if completion.usage is not None and completion.usage.input_tokens:
             self._tokens.learn(characters, completion.usage.input_tokens)
             self._pace.took(estimated=estimated, tokens=completion.usage.input_tokens + shape.max_output_tokens)
         return completion
 
-    async def _within_budget(self, job: Job, body: bytes, reserved_nusd: int, paid: float) -> Completion:
+    async def _within_budget(self, job: Job, body: bytes, shape: RequestShape, paid: float) -> Completion:
+        reserved_nusd = self._biller.most_nusd(body, shape)
         reservation = await self._budget.reserve(reserved_nusd)
         spent_nusd, is_billed = reserved_nusd, True  # unless it becomes known, also where the task is cancelled
         try:
@@ -96,7 +97,7 @@ class Sender:
                 raise GivenUpError
             job.attempts.sends += 1
             self._sent.record(Sent(job.key, job.attempts.sends, reserved_nusd))
-            job.completion = await self._answered(body, paid)
+            job.completion = self._biller.bounded(await self._answered(body, paid), body, shape)
             spent_nusd = self._biller.charge(job.bill, job.completion, reserved_nusd)
         except RequestFailedError as error:
             if error.failure.billed is Billed.UNKNOWN:

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from llmbatch.ledger.line import FAILED, REVIEW, LedgerLine
+from llmbatch.ledger.line import ABOVE_BOUND, FAILED, REVIEW, LedgerLine
 from llmbatch.prices import Usage
 from llmbatch.spend.figures import Figures
 from llmbatch.summary import Spent
@@ -28,6 +28,8 @@ class Expenses:
         self.saved_nusd = 0
         self.billed_rows = 0
         """Rows with at least one answer whose tokens were counted."""
+        self.dearest_nusd: Counter[str] = Counter()
+        """By the model, the dearest row with an answer above what was set aside for it: the next may cost as much."""
 
     @property
     def cost_nusd(self) -> int | None:
@@ -47,6 +49,8 @@ class Expenses:
             self.unpriced_rows += 1
         else:
             self.priced_nusd += cost_nusd
+            if ABOVE_BOUND in line.flags:
+                self.dearest_nusd |= Counter({line.model: cost_nusd})  # a counter's union keeps the larger
         for retry in line.retries:
             self.retries[retry.error] += 1
         if line.parse is not None and line.source == "api":
@@ -65,6 +69,7 @@ class Expenses:
         self.unpriced_rows += other.unpriced_rows
         self.retries += other.retries
         self.parse += other.parse
+        self.dearest_nusd |= other.dearest_nusd
 
     def as_json(self) -> dict[str, Any]:
         """The sums so far, for `restored`."""

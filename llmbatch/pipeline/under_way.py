@@ -140,6 +140,7 @@ class UnderWay:
                 tally=self._tally,
                 stop=stop,
                 prices=prices,
+                dearest_nusd=self._opened.expenses.dearest_nusd.copy(),
                 budget=self._spending.budget(self._opened.spent_nusd, stop),
                 tell=self._observer.tell,
                 on_row=partial(self._note_row, earlier),

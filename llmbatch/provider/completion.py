@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from msgspec.structs import replace
 
 from llmbatch.logprobs import TokenLogprob
 from llmbatch.prices import Usage
+from llmbatch.provider.usage import read_usage
 
 
 class NotACompletionError(ValueError):
@@ -24,12 +24,14 @@ class Completion:
     has_tool_calls: bool
     model: str | None
     usage: Usage | None
-    """None where the endpoint reports none, or figures that cannot be."""
+    """None where the endpoint does not tell it, or tells what cannot be."""
     service_tier: str | None
     system_fingerprint: str | None
     request_id: str | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
     """Of the content's tokens, in their order; None where the endpoint gives none, or not all that it should."""
+    usage_flag: str | None = None
+    """What is wrong with the usage that was reported, as the ledger flags it; None where nothing is."""
 
 
 def decode_completion(body: bytes, request_id: str | None = None) -> Completion:
@@ -53,46 +55,20 @@ def decode_completion(body: bytes, request_id: str | None = None) -> Completion:
         message = {}  # Azure leaves it out where its filter held the answer back
     if not isinstance(message, dict):
         raise NotACompletionError("no message in its first choice")
+    reported = read_usage(data.get("usage"))
     return Completion(
         content=_text(message.get("content")),
         refusal=_string(message.get("refusal")),
         finish_reason=_string(choice.get("finish_reason")),
         has_tool_calls=bool(message.get("tool_calls") or message.get("function_call")),
         model=_string(data.get("model")),
-        usage=decode_usage(data.get("usage")),
+        usage=reported.usage,
         service_tier=_string(data.get("service_tier")),
         system_fingerprint=_string(data.get("system_fingerprint")),
         request_id=request_id or _string(data.get("id")),
         logprobs=decode_logprobs(choice.get("logprobs")),
+        usage_flag=reported.flag,
     )
-
-
-def decode_usage(usage: Any) -> Usage | None:
-    """Token counts of an answer, or None where they are missing or implausible (negative, cached > input)."""
-    if not isinstance(usage, dict):
-        return None
-    prompt = usage.get("prompt_tokens_details")
-    completion = usage.get("completion_tokens_details")
-    prompt = prompt if isinstance(prompt, dict) else {}
-    completion = completion if isinstance(completion, dict) else {}
-    # DeepSeek reports cache hits beside the totals instead of among the details.
-    cached = prompt.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or 0
-    counts: tuple[Any, ...] = (
-        usage.get("prompt_tokens"),
-        cached,
-        prompt.get("cache_write_tokens") or 0,
-        usage.get("completion_tokens"),
-        completion.get("reasoning_tokens") or 0,
-    )
-    if not all(isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in counts):
-        return None
-    decoded = Usage(*counts)
-    if usage.get("total_tokens") == decoded.input_tokens + decoded.output_tokens + decoded.reasoning_tokens:
-        # Some makers count thinking beside the answer instead of in it. It is billed as output all the same.
-        decoded = replace(decoded, output_tokens=decoded.output_tokens + decoded.reasoning_tokens)
-    if decoded.input_tokens == 0 or decoded.cached_input_tokens + decoded.cache_write_tokens > decoded.input_tokens:
-        return None
-    return decoded
 
 
 def decode_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...] | None:

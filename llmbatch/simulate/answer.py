@@ -1,10 +1,13 @@
 """What the endpoint says about a document, before it becomes a completion."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+
+Usage = dict[str, Any]
+"""As an answer reports it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,10 @@ class Answer:
     content: str | None
     refusal: str | None = None
     finish_reason: str = "stop"
-    with_usage: bool = True
+    thinking_tokens: int = 0
+    """Output that is billed and not shown."""
+    usage: Callable[[Usage], Usage | None] = lambda usage: usage
+    """What the endpoint makes of the usage that it reports; None leaves it out."""
 
 
 def as_json(fields: Mapping[str, Any]) -> str:

@@ -79,10 +79,6 @@ def _broken_json(answer: Answer, verdict: Verdict) -> Answer:
     return replace(answer, content=content[: content.index(label) + len(label) - 2])
 
 
-def _no_usage(answer: Answer, _: Verdict) -> Answer:
-    return replace(answer, with_usage=False)
-
-
 def _other_model(answer: Answer, _: Verdict) -> Answer:
     return replace(answer, model=next(name for name in _OTHER_MODELS if name != answer.model))
 
@@ -105,6 +101,5 @@ ANSWER_FAULTS: dict[str, AnswerFault] = {
     "two_answers": _two_answers,
     "duplicate_key": _duplicate_key,
     "broken_json": _broken_json,
-    "no_usage": _no_usage,
     "other_model": _other_model,
 }

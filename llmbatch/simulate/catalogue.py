@@ -1,4 +1,4 @@
-"""Every kind of fault, in three groups, with the parameters that it takes. docs/simulate.md is the users' list.
+"""Every kind of fault, in four groups, with the parameters that it takes. docs/simulate.md is the users' list.
 
 A request meets at most one fault of each group: an answer can be delayed and wrapped, and an error can drip.
 """
@@ -8,9 +8,10 @@ from types import MappingProxyType
 
 from llmbatch.simulate.answer_faults import ANSWER_FAULTS
 from llmbatch.simulate.error_faults import ERROR_FAULTS
+from llmbatch.simulate.usage_faults import USAGE_FAULTS
 from llmbatch.simulate.wire_faults import WIRE_FAULTS
 
-GROUPS: tuple[Mapping[str, object], ...] = (ERROR_FAULTS, WIRE_FAULTS, ANSWER_FAULTS)
+GROUPS: tuple[Mapping[str, object], ...] = (ERROR_FAULTS, WIRE_FAULTS, ANSWER_FAULTS, USAGE_FAULTS)
 
 KINDS: tuple[str, ...] = tuple(kind for group in GROUPS for kind in group)
 
@@ -29,6 +30,7 @@ MIXED_KINDS: tuple[str, ...] = (
     "reset",
     "cut",
     *ANSWER_FAULTS,
+    "no_usage",
 )
 
 _RETRY_AFTER = {"retry_after": 1.0}

@@ -28,6 +28,7 @@ from llmbatch.simulate.reply import Delivery, RefusedError, Reply
 from llmbatch.simulate.request import ChatRequest, read_request
 from llmbatch.simulate.settings import SimulatorSettings
 from llmbatch.simulate.stats import Stats
+from llmbatch.simulate.usage_faults import USAGE_FAULTS
 from llmbatch.simulate.wire_faults import WIRE_FAULTS
 from llmbatch.tokens import count_tokens
 
@@ -134,7 +135,10 @@ class Chat:
         for fault in faults:
             if (answer_fault := ANSWER_FAULTS.get(fault.kind)) is not None:
                 answer = answer_fault(answer, verdict)
+            elif (usage_fault := USAGE_FAULTS.get(fault.kind)) is not None:
+                answer = usage_fault(answer)
         answer, answer_tokens = _within(answer, request.max_tokens)
+        answer_tokens += answer.thinking_tokens
         owner = (request.model, request.cache_key, prompt.form)
         cache_use = self._cache.look_up(owner, rendered.marks, caching)
         self._count(prompt_tokens, cache_use, answer_tokens)
@@ -198,7 +202,8 @@ class Chat:
             "service_tier": "default",
             "system_fingerprint": "fp_offline",
         }
-        return orjson.dumps(completion | {"usage": usage} if answer.with_usage else completion)
+        reported = answer.usage(usage)
+        return orjson.dumps(completion if reported is None else completion | {"usage": reported})
 
 
 def _rendered(request: ChatRequest, prompt: Prompt, caching: PromptCaching) -> PromptDigest:

@@ -1,11 +1,14 @@
 """`--max-cost` is a hard limit: at any concurrency, with answers that never come, and after a resume."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import Program, accounted, documents, write_rows
+from tests.e2e.program import Endpoint, Program, accounted, documents, read_rows, write_rows
 
 CAP_USD = 0.004
+PRICE = "1,1,5"  # the cache saves nothing: what the endpoint bills follows from its counts alone
 
 
 @pytest.mark.parametrize("faults", [(), ("--fault", "timeout=10%")])
@@ -43,3 +46,43 @@ def test_a_limit_of_nothing_sends_nothing(llmbatch: Program, endpoint: StartEndp
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--max-cost", "0")
     assert (done.code, server.requests) == (5, 0)
+
+
+def billed_usd(server: Endpoint) -> float:
+    """What the endpoint would bill for all that it answered."""
+    stats = server.stats
+    return float(stats["prompt_tokens"] * 1 + stats["completion_tokens"] * 5) / 1_000_000
+
+
+@pytest.mark.parametrize("kind", ["hidden_output", "total_usage"])
+def test_output_that_only_the_total_shows_counts_against_the_limit(
+    llmbatch: Program, endpoint: StartEndpoint, kind: str
+) -> None:
+    server = endpoint("--fault", f"{kind}=100%")
+    write_rows(llmbatch.folder / "docs.jsonl", documents(60))
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--json", "--price", PRICE, "--max-cost", "0.3")
+    done = llmbatch(*command)
+    usage = done.json["usage"]
+    assert done.code == 5, done.err
+    assert billed_usd(server) <= usage["cost_usd"] + usage["possibly_billed_usd"] <= 0.3
+    assert usage["cost_usd"] > 0.15, "most of it could be used"
+    assert done.json["flags"]["usage_contradictory"] == done.json["rows"]["ok"]
+    assert done.json["flags"]["cost_above_bound"] == 1, "then as much is set aside for each"
+    llmbatch(*command)
+    assert billed_usd(server) <= 0.3, "what the first session has learnt of it holds for the next one"
+
+
+def test_an_absurd_count_is_bounded_by_what_the_request_could_be(
+    llmbatch: Program, endpoint: StartEndpoint, tmp_path: Path
+) -> None:
+    llmbatch = Program(tmp_path, {"LLMBATCH_SPEND_STORE": str(tmp_path / "spend")})
+    write_rows(tmp_path / "docs.jsonl", documents(20))
+    server = endpoint("--fault", "absurd_usage@2")
+    done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--max-cost", "0.1", "--json")
+    assert done.code == 0, done.err
+    usage, lines = done.json["usage"], read_rows(tmp_path / "docs.llmbatch" / "ledger.jsonl")
+    assert (done.json["flags"], usage["possibly_billed_requests"]) == ({"usage_implausible": 1}, 1)
+    assert 0 < usage["possibly_billed_usd"] < 0.01
+    assert max(line["output_tokens"] for line in lines) < 100
+    assert llmbatch("spend", "--json").json["total"]["possibly_billed_requests"] == 1
+    assert llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--daily-budget", "1").code == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import selectors
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +132,7 @@ async def _run(
             tally=SessionTally(),
             stop=stop,
             prices=PriceBook(None),
+            dearest_nusd=Counter(),
             budget=Budget(RunLimit(None, 0), DailyLimit(None, None, sleep=stop.sleep)),
             tell=told.append,
             on_row=trial.watch,

@@ -1,13 +1,23 @@
 """What a row has cost so far, and what its next request may cost at most."""
 
+from collections import Counter
 from dataclasses import dataclass, field
+from dataclasses import replace as changed
 
 from msgspec.structs import replace
 
+from llmbatch.ledger.line import ABOVE_BOUND
 from llmbatch.pipeline.plan import Plan
 from llmbatch.prices import PriceBook, Usage
 from llmbatch.provider.completion import Completion
 from llmbatch.provider.shape import RequestShape
+from llmbatch.provider.usage import IMPLAUSIBLE
+
+_MOST_BEYOND = 131_072
+"""Tokens that an endpoint can have added to what was sent, or taken beyond the limit that it was given: instructions
+of its own, thinking. No model that is served writes more in one answer (OpenAI, "Models": 128,000)."""
+_AGAIN = 2
+"""Times the dearest answer above its bound that is set aside on top from then on."""
 
 
 @dataclass(slots=True)
@@ -18,39 +28,59 @@ class Bill:
     cost_nusd: int | None = 0
     possibly_billed_nusd: int = 0
     possibly_billed_attempts: int = 0
-    usage_missing: bool = False
+    flags: tuple[str, ...] = ()
+    """What is particular about it, as the ledger flags it."""
 
     def may_be_billed(self, at_most_nusd: int) -> None:
         """An attempt ended with its outcome unknown."""
         self.possibly_billed_attempts += 1
         self.possibly_billed_nusd += at_most_nusd
 
+    def flag(self, name: str) -> None:
+        """Note what is particular, once."""
+        if name not in self.flags:
+            self.flags = (*self.flags, name)
+
 
 class Biller:
     """Prices the requests of one plan."""
 
-    def __init__(self, plan: Plan, prices: PriceBook) -> None:
+    def __init__(self, plan: Plan, prices: PriceBook, dearest_nusd: Counter[str]) -> None:
+        """`dearest_nusd`: by the model, the dearest answer that cost more than its bound; kept up to date here."""
         self._model = plan.question.model
         self._prefix_tokens = plan.prefix_tokens
         self._prefix_bytes = len(plan.question.prefix.encode())
         self._prices = prices
+        self._dearest_nusd = dearest_nusd
 
     def most_nusd(self, body: bytes, shape: RequestShape) -> int:
         """Upper bound of a request's cost: no text has more tokens than bytes, and the prefix's are counted.
 
-        0 where the price is unknown.
+        An endpoint that does not keep to the output limit, or bills what nobody sent, has no such bound; once that
+        shows, as much as it took is set aside on top, twice over. 0 where the price is unknown.
         """
         price = self._prices.price(self._model)
         if price is None:
             return 0
-        tokens = self._prefix_tokens + max(len(body) - self._prefix_bytes, 0)
-        plain = Usage(input_tokens=tokens, output_tokens=shape.max_output_tokens)
-        return max(price.cost_nusd(plain), price.cost_nusd(replace(plain, cache_write_tokens=tokens)))
+        plain = self._most_tokens(body, shape)
+        bound_nusd = max(price.cost_nusd(plain), price.cost_nusd(replace(plain, cache_write_tokens=plain.input_tokens)))
+        return bound_nusd + _AGAIN * self._dearest_nusd[self._model]
+
+    def bounded(self, completion: Completion, body: bytes, shape: RequestShape) -> Completion:
+        """The answer to a request, without the usage where no such request can have taken so much."""
+        usage, most = completion.usage, self._most_tokens(body, shape)
+        if usage is None or (
+            usage.input_tokens <= most.input_tokens + _MOST_BEYOND
+            and usage.output_tokens <= most.output_tokens + _MOST_BEYOND
+        ):
+            return completion
+        return changed(completion, usage=None, usage_flag=IMPLAUSIBLE)
 
     def charge(self, bill: Bill, completion: Completion, reserved_nusd: int) -> int:
         """Put an answer on a row's bill. Returns what it counts for against the budget, nano-dollars."""
+        if completion.usage_flag is not None:
+            bill.flag(completion.usage_flag)
         if completion.usage is None:
-            bill.usage_missing = True
             bill.may_be_billed(reserved_nusd)
             return reserved_nusd
         bill.usage += completion.usage
@@ -60,6 +90,13 @@ class Biller:
             bill.cost_nusd = None
             return 0
         cost_nusd = price.cost_nusd(completion.usage)
+        if cost_nusd > reserved_nusd and self._prices.price(self._model) is not None:
+            bill.flag(ABOVE_BOUND)
+            self._dearest_nusd[self._model] = max(cost_nusd, self._dearest_nusd[self._model])
         if bill.cost_nusd is not None:
             bill.cost_nusd += cost_nusd
         return cost_nusd
+
+    def _most_tokens(self, body: bytes, shape: RequestShape) -> Usage:
+        tokens = self._prefix_tokens + max(len(body) - self._prefix_bytes, 0)
+        return Usage(input_tokens=tokens, output_tokens=shape.max_output_tokens)
