@@ -103,7 +103,7 @@ def test_what_does_not_tell_is_missing(reported: Any) -> None:
     assert (read_usage(reported).usage, read_usage(reported).flag) == (None, MISSING)
 
 
-COUNTS = st.one_of(
+COUNTS: st.SearchStrategy[Any] = st.one_of(
     st.integers(0, 5_000),
     st.sampled_from([None, -1, 0, 1.5, -0.5, True, "7", "x", "nan", "-3", 9 * 10**15, 1e300, [], {}]),
 )

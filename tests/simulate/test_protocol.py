@@ -18,7 +18,7 @@ from llmbatch.task.prefix import build_document, build_prefix
 from llmbatch.tokens import count_tokens
 from tests.simulate.endpoint import DOCUMENTS, SCHEMA, TASK, Endpoint, on_endpoint, question
 
-RECORDED = Path(__file__).parents[1] / "caller" / "wire" / "200-api-openai-com-002.json"
+RECORDED = Path(__file__).parents[1] / "provider" / "wire" / "200-api-openai-com-002.json"
 
 
 def fetch(url: str, method: str = "GET") -> tuple[int, Any]:
