@@ -1,62 +1,180 @@
-"""Files that are private to their user, that are there whole or not at all, and that outlast a power cut."""
+"""How files are opened for writing, everywhere in the program; and how they are replaced whole or not at all.
+
+A folder may come from somebody else, with links in it that lead to files of the user's own. So no link is followed in
+a path's last part, what is opened must be a regular file of this user's with no other name, and a file that is written
+beside another one has a random name and is created, never opened. See docs/security.md.
+"""
 
 import errno
+import fcntl
 import os
+import re
+import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from llmbatch.errors import StorageFailed
+from llmbatch.errors import StorageFailed, UsageError
 
 _PRIVATE = 0o600
+_BESIDE = re.compile(r"\.llmbatch-[0-9a-f]{16}\.new")
+_being_written: set[str] = set()
+"""Names of this process: a file system that emulates locks may not know them from left-overs."""
+_KINDS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def open_file(path: Path, flags: int, mode: int = _PRIVATE) -> int:
+    """Open a file for writing as `os.open` does, and give back its descriptor.
+
+    Nothing is changed in a file that is refused: it is cut (`os.O_TRUNC`) only once it is known to be the user's own.
+
+    Raises:
+        UsageError: a link, a device or another user's file has that name.
+        OSError: the system refuses it, as it does with a folder.
+    """
+    if path.is_symlink() or not path.is_dir():
+        check_own(path)
+    fd = os.open(path, flags & ~os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK, mode)
+    try:
+        _check(path, os.fstat(fd))
+        if flags & os.O_TRUNC:
+            os.ftruncate(fd, 0)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
 
 
 def open_private(path: Path) -> BinaryIO:
-    """Open a file for writing anew, readable by its user only."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE), "wb")
+    """Open a file for writing anew, readable by its user only. Raises as `open_file`."""
+    return os.fdopen(open_file(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb")
 
 
 def append_private(path: Path) -> TextIO:
-    """Open a text file to append lines to; where it is made, it is readable by its user only."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _PRIVATE), "a", encoding="utf-8")
+    """Open a text file to append lines to, readable by its user only where it is made. Raises as `open_file`."""
+    return os.fdopen(open_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "a", encoding="utf-8")
+
+
+def open_to_read(path: Path) -> BinaryIO:
+    """Open a regular file of a run folder for reading, without following a link that somebody put in its place.
+
+    Raises:
+        UsageError: no regular file has that name.
+        OSError: the system refuses it, FileNotFoundError where there is none.
+    """
+    _check_regular(path, path.lstat())
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    try:
+        _check_regular(path, os.fstat(file.fileno()))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def create_file(path: Path, mode: int = _PRIVATE) -> BinaryIO:
+    """Create a file to write to.
+
+    Raises:
+        FileExistsError: something has that name already, be it a link that leads nowhere.
+        OSError: the system refuses it.
+    """
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
+
+
+def create_numbered(folder: Path, prefix: str, suffix: str = "", mode: int = _PRIVATE) -> tuple[Path, BinaryIO]:
+    """Create the first of `PREFIX-1SUFFIX`, `PREFIX-2SUFFIX` and so on that is free.
+
+    Raises:
+        OSError: the system refuses it.
+    """
+    for number in count(1):
+        path = folder / f"{prefix}-{number}{suffix}"
+        with suppress(FileExistsError):
+            return path, create_file(path, mode)
+    raise AssertionError("unreachable")
+
+
+def check_own(path: Path) -> None:
+    """See to it that a name is free for a file of the user's own, or is one.
+
+    Raises:
+        UsageError: a link, a folder, a device, another user's file or one with a second name stands there.
+        OSError: the system refuses the look.
+    """
+    with suppress(FileNotFoundError):
+        _check(path, path.lstat())
+
+
+def check_database(path: Path) -> None:
+    """Make an SQLite file that is private to its user, where there is none, and check those that SQLite puts beside it.
+
+    SQLite itself opens it by its name. Raises as `open_file`.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for suffix in ("-journal", "-wal", "-shm"):
+        check_own(path.with_name(path.name + suffix))
+    os.close(open_file(path, os.O_RDWR | os.O_CREAT))
+
+
+def create_beside(path: Path, *, keep_mode: bool = False) -> tuple[Path, int]:
+    """Create a file in the folder of `path`, to be renamed into its place, and remove what killed processes left there.
+
+    Args:
+        path: what is to be replaced.
+        keep_mode: give the new file the permissions of the old one, or those of the user's other files; else it is
+            readable by its user only.
+
+    Returns:
+        Its path and a descriptor to append by. While that is open the file is locked: so it is known to be in use.
+
+    Raises:
+        UsageError: what is to be replaced is no file of the user's own.
+        OSError: the system refuses it.
+    """
+    check_own(path)
+    _remove_left_over(path.parent)
+    while True:
+        beside = path.with_name(_random_name())
+        _being_written.add(beside.name)
+        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666 if keep_mode else _PRIVATE)
+        with suppress(OSError):  # a file system without locks: nobody can tell there what is left over
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink:
+            break
+        os.close(fd)  # somebody took it for left over in the instant before it was locked
+    if keep_mode:
+        with suppress(OSError):  # there is none yet, or the file system knows no permissions
+            os.fchmod(fd, stat.S_IMODE(path.lstat().st_mode))
+    return beside, fd
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, keep_mode: bool = False) -> Iterator[BinaryIO]:
     """Write a file beside `path` and rename it into place when the block ends without an error.
 
     A reader sees the old file or the new one, never half of either, also after a power cut: the content is
-    synced before the rename, and the folder after it.
+    synced before the rename, and the folder after it. Arguments and errors as for `create_beside`.
     """
-    with replacing_together({"": path}) as files:
+    with _replacing({"": path}, keep_mode=keep_mode) as files:
         yield files[""]
 
 
 @contextmanager
 def replacing_together(paths: Mapping[str, Path]) -> Iterator[dict[str, BinaryIO]]:
     """As `replacing`, for files of one folder that belong together, by name: none is replaced before all are whole."""
-    beside = {name: path.with_name(f".{path.name}.new") for name, path in paths.items()}
-    files: dict[str, BinaryIO] = {}
-    try:
-        for name, new in beside.items():
-            files[name] = open_private(new)
+    with _replacing(paths, keep_mode=False) as files:
         yield files
-        for file in files.values():
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-        for name, new in beside.items():
-            new.replace(paths[name])
-    except BaseException:
-        for name, file in files.items():
-            with suppress(OSError):  # what could not be written cannot be flushed either
-                file.close()
-            with suppress(OSError):
-                beside[name].unlink(missing_ok=True)
-        raise
-    for folder in {path.parent for path in paths.values()}:
-        sync_folder(folder)
 
 
 def sync_folder(folder: Path) -> None:
@@ -98,3 +216,75 @@ def storage_failure(path: Path | str, error: OSError, *, kept: str = "") -> Stor
         hint=("make room" if is_full else "see to the disk and the file's permissions")
         + ", then run the same command again: it goes on where it stood",
     )
+
+
+@contextmanager
+def _replacing(paths: Mapping[str, Path], *, keep_mode: bool) -> Iterator[dict[str, BinaryIO]]:
+    beside: dict[str, Path] = {}
+    files: dict[str, BinaryIO] = {}
+    try:
+        for name, path in paths.items():
+            beside[name], fd = create_beside(path, keep_mode=keep_mode)
+            files[name] = os.fdopen(fd, "wb")
+        yield files
+        for file in files.values():
+            file.flush()
+            os.fsync(file.fileno())
+        for name, new in beside.items():
+            new.replace(paths[name])
+    except BaseException:
+        for new in beside.values():
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+        raise
+    finally:
+        for file in files.values():
+            with suppress(OSError):  # what could not be written cannot be flushed either
+                file.close()
+    for folder in {path.parent for path in paths.values()}:
+        sync_folder(folder)
+
+
+def _check(path: Path, status: os.stat_result) -> None:
+    _check_regular(path, status)
+    if status.st_uid != os.geteuid():
+        raise UsageError(
+            f"{path}: belongs to another user (uid {status.st_uid}); it is left as it is",
+            hint="copy the folder to have files of your own, or name another file",
+        )
+    if status.st_nlink > 1:
+        raise UsageError(
+            f"{path}: has another name (a hard link), under which it would be changed too; it is left as it is",
+            hint="put a copy in its place, or name another file",
+        )
+
+
+def _check_regular(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
+        raise UsageError(
+            f"{path}: is {kind}, where a file is expected; it is left as it is",
+            hint="name the file itself, or move this out of the way",
+        )
+
+
+def _random_name() -> str:
+    return f".llmbatch-{secrets.token_hex(8)}.new"
+
+
+def _remove_left_over(folder: Path) -> None:
+    """Remove files that killed processes began to write beside others; one that is locked is still being written."""
+    with suppress(OSError):
+        for name in os.listdir(folder):  # noqa: PTH208 - names are enough
+            if _BESIDE.fullmatch(name) and name not in _being_written:
+                _remove_unless_locked(folder / name)
+
+
+def _remove_unless_locked(path: Path) -> None:
+    with suppress(OSError, UsageError):
+        fd = open_file(path, os.O_RDWR)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+        finally:
+            os.close(fd)

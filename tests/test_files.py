@@ -1,12 +1,28 @@
 """Files are there whole or not at all, and those that belong together all or none."""
 
+import ast
 import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from llmbatch.errors import ExitCode, StorageFailed
-from llmbatch.files import replacing, replacing_together, storing
+from llmbatch.errors import ExitCode, StorageFailed, UsageError
+from llmbatch.files import (
+    append_private,
+    check_database,
+    create_beside,
+    create_file,
+    create_numbered,
+    open_file,
+    open_private,
+    open_to_read,
+    replacing,
+    replacing_together,
+    storing,
+)
+from tests.e2e.program import REPOSITORY
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -22,11 +38,12 @@ def test_files_that_belong_together_are_replaced_all_or_none(tmp_path: Path) -> 
     with replacing_together(paths) as files:
         for name, file in files.items():
             file.write(name.encode())
-    (tmp_path / ".b.new").mkdir()
-    with pytest.raises(IsADirectoryError), replacing_together(paths):
+    (tmp_path / "b").unlink()
+    (tmp_path / "b").mkdir()
+    with pytest.raises(UsageError, match="is a folder"), replacing_together(paths):
         pass
-    assert {name: path.read_text() for name, path in paths.items()} == {"a": "a", "b": "b"}
-    assert not (tmp_path / ".a.new").exists()
+    assert (tmp_path / "a").read_text() == "a"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_what_is_written_is_private_to_its_user(tmp_path: Path) -> None:
@@ -44,3 +61,132 @@ def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed, match="Input/output") as caught, storing(tmp_path):
         raise OSError(errno.EIO, "Input/output error")
     assert "make room" not in (caught.value.hint or "")
+
+
+def link(path: Path, victim: Path) -> None:
+    path.symlink_to(victim)
+
+
+def hard_link(path: Path, victim: Path) -> None:
+    path.hardlink_to(victim)
+
+
+def pipe(path: Path, _: Path) -> None:
+    os.mkfifo(path)
+
+
+def folder(path: Path, _: Path) -> None:
+    path.mkdir()
+
+
+def device(path: Path, _: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+OPENINGS: list[Callable[[Path], object]] = [
+    open_private,
+    append_private,
+    check_database,
+    create_beside,
+    lambda path: open_file(path, os.O_RDWR),
+    lambda path: open_file(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC),
+    lambda path: replacing(path).__enter__(),
+    lambda path: replacing_together({"it": path}).__enter__(),
+]
+
+
+@pytest.mark.parametrize("opening", OPENINGS)
+@pytest.mark.parametrize("plant", [link, hard_link, pipe, folder, device])
+def test_what_is_no_file_of_ones_own_is_refused_and_left_as_it_is(
+    tmp_path: Path, plant: Callable[[Path, Path], None], opening: Callable[[Path], object]
+) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "run" / "name"
+    path.parent.mkdir()
+    victim.write_text("precious")
+    plant(path, victim)
+    with pytest.raises((UsageError, IsADirectoryError), match=r"run/name"):
+        opening(path)
+    assert victim.read_text() == "precious"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_link_that_leads_nowhere_is_not_followed_either(tmp_path: Path) -> None:
+    path = tmp_path / "name-1"
+    path.symlink_to(tmp_path / "planted")
+    with pytest.raises(UsageError, match="symbolic link"):
+        append_private(path)
+    with pytest.raises(FileExistsError):
+        create_file(path)
+    found, file = create_numbered(tmp_path, "name")
+    file.close()
+    assert found.name == "name-2"
+    assert not (tmp_path / "planted").exists()
+
+
+def test_another_user_s_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "theirs"
+    path.write_text("theirs")
+    try:
+        os.chown(path, 12_345, -1)
+    except PermissionError:
+        pytest.skip("only root can give a file away")
+    with pytest.raises(UsageError, match="another user"):
+        open_private(path)
+    assert path.read_text() == "theirs"
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_what_sqlite_puts_beside_a_database_is_looked_at_too(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"spend.sqlite3{suffix}").symlink_to(tmp_path / "victim")
+    with pytest.raises(UsageError, match="symbolic link"):
+        check_database(tmp_path / "spend.sqlite3")
+
+
+@pytest.mark.parametrize("plant", [link, pipe, folder, device])
+def test_reading_follows_no_link_and_waits_for_no_pipe(tmp_path: Path, plant: Callable[[Path, Path], None]) -> None:
+    (tmp_path / "victim").write_text("secret")
+    plant(tmp_path / "name", tmp_path / "victim")
+    with pytest.raises(UsageError, match="where a file is expected"):
+        open_to_read(tmp_path / "name")
+
+
+def test_what_killed_processes_left_beside_goes_and_what_is_in_use_stays(tmp_path: Path) -> None:
+    left_over = tmp_path / ".llmbatch-0123456789abcdef.new"
+    left_over.write_text("half")
+    similar = tmp_path / ".llmbatch-0123456789abcdef.new.txt"
+    similar.write_text("a user's")
+    beside, fd = create_beside(tmp_path / "a")
+    with replacing(tmp_path / "b") as file:
+        file.write(b"b")
+    assert {path.name for path in tmp_path.iterdir()} == {"b", beside.name, similar.name}
+    os.close(fd)
+
+
+def test_people_s_own_files_keep_their_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "task.toml"
+    path.write_text("old")
+    path.chmod(0o640)
+    with replacing(path, keep_mode=True) as file:
+        file.write(b"new")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o640)
+
+
+def test_no_other_part_of_the_program_opens_files_for_writing() -> None:
+    package = REPOSITORY / "llmbatch"
+    found = {
+        f"{path.relative_to(package)}:{call.lineno} {ast.unparse(call)}"
+        for path in package.rglob("*.py")
+        if path != package / "files.py"
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and _opens_for_writing(ast.unparse(call.func), call)
+    }
+    assert {entry for entry in found if "os.devnull" not in entry} == set()
+
+
+def _opens_for_writing(function: str, call: ast.Call) -> bool:
+    if function == "os.open" or function.endswith((".write_text", ".write_bytes", ".touch", "NamedTemporaryFile")):
+        return True
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    texts = [set(value.value) for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+    is_opening = function.endswith("open") and not function.endswith("fdopen")
+    return is_opening and any(text <= set("rwaxbt+") and text & set("wax+") for text in texts)

@@ -36,13 +36,14 @@ def init(
 ) -> None:
     """Write a task file to fill in."""
     from llmbatch.errors import UsageError
+    from llmbatch.files import create_file
     from llmbatch.task.template import task_template
 
     labels = label or ["first_label", "second_label", "other"]
     text = task_template(name or path.stem, labels)
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with create_file(path, 0o666) as file:
+            file.write(text.encode())
     except FileExistsError:
         raise UsageError(f"{path} exists already; it was left as it is", hint="name another file") from None
     except OSError as error:

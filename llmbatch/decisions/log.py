@@ -18,6 +18,7 @@ from pathlib import Path
 
 from llmbatch.decisions.line import Decision
 from llmbatch.errors import StorageFailed, UsageError
+from llmbatch.files import open_file, open_to_read
 from llmbatch.ledger.index import KeyIndex, short
 from llmbatch.ledger.recover import cut_torn_tail
 
@@ -113,7 +114,7 @@ class DecisionLog:
     @contextmanager
     def _turn(self) -> Iterator[int]:
         """The file for writing, while no other process may write; what the others wrote is taken in."""
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        fd = open_file(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             cut_torn_tail(self.path)
@@ -136,7 +137,8 @@ class DecisionLog:
     def _take_in(self) -> Iterator[Decision]:
         if self._fd is None:
             try:
-                self._fd = os.open(self.path, os.O_RDONLY)
+                with open_to_read(self.path) as opened:
+                    self._fd = os.dup(opened.fileno())
             except FileNotFoundError:
                 return
         with open(self._fd, "rb", closefd=False) as file:

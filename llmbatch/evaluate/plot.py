@@ -11,6 +11,7 @@ from llmbatch.errors import UsageError
 from llmbatch.evaluate.evaluation import Evaluation
 from llmbatch.evaluate.metrics import Scores
 from llmbatch.extras import extra
+from llmbatch.files import check_own, replacing
 from llmbatch.neutral import neutral
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def check_plot(path: Path) -> None:
     """See to it that a picture can be saved there, before any figure is worked out.
 
     Raises:
-        UsageError: the suffix or the folder is no good, or the extra is not installed.
+        UsageError: the name or the folder is no good, or the extra is not installed.
     """
     with extra("eval", needed_by="--plot"):
         import matplotlib as mpl  # noqa: F401, PLC0415 - only to see that it is there
@@ -34,6 +35,7 @@ def check_plot(path: Path) -> None:
         raise UsageError(f"--plot {path}: unknown kind of picture", hint=f"name it {', '.join(_SUFFIXES)}")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"--plot {path}: there is no such folder")
+    check_own(path)
 
 
 def save_plot(evaluation: Evaluation, path: Path) -> None:
@@ -65,7 +67,9 @@ def save_plot(evaluation: Evaluation, path: Path) -> None:
         _draw_thresholds(figure.add_subplot(grid[1, 1]), evaluation)
         figure.suptitle(_title(evaluation), fontsize=11, fontweight="bold")
         try:
-            figure.savefig(path, dpi=144, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+            kind = path.suffix.lower().removeprefix(".")
+            with replacing(path, keep_mode=True) as file:
+                figure.savefig(file, format=kind, dpi=144, metadata={"Date": None} if kind == "svg" else None)
         except OSError as error:
             raise UsageError(f"--plot {path}: cannot be written ({error.strerror})") from None
 

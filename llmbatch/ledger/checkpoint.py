@@ -20,7 +20,8 @@ from typing import Any, BinaryIO
 import orjson
 
 import llmbatch
-from llmbatch.files import replacing
+from llmbatch.errors import UsageError
+from llmbatch.files import open_to_read, replacing
 from llmbatch.ledger.index import KeyIndex
 
 WORTHWHILE_BYTES = 8 << 20
@@ -46,7 +47,7 @@ class Checkpoint:
 def load_checkpoint(ledger: Path) -> Checkpoint | None:
     """The checkpoint of a ledger, or None where there is none that fits it."""
     try:
-        with _beside(ledger).open("rb") as file:
+        with open_to_read(_beside(ledger)) as file:
             beginning = file.readline()
             header = orjson.loads(beginning)
             if header["made_by"] != _MADE_BY or header["sha256"] != _digest(ledger, header["size"]):
@@ -59,14 +60,14 @@ def load_checkpoint(ledger: Path) -> Checkpoint | None:
                 return None
             index = KeyIndex.of_arrays(keys, values, count=header["count"])
             return Checkpoint(header["size"], index, header["sums"])
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, UsageError):
         return None
 
 
 def save_checkpoint(ledger: Path, checkpoint: Checkpoint) -> None:
     """Keep a checkpoint of a ledger. Where that cannot be, the next session takes longer to begin, no more."""
     keys, values = checkpoint.index.arrays
-    with suppress(OSError), replacing(_beside(ledger)) as file:
+    with suppress(OSError, UsageError), replacing(_beside(ledger)) as file:
         header = {
             "made_by": _MADE_BY,
             "size": checkpoint.size,
@@ -94,7 +95,7 @@ def _digest(ledger: Path, size: int) -> str:
         EOFError: there are fewer.
     """
     digest = hashlib.sha256()
-    with ledger.open("rb") as file:
+    with open_to_read(ledger) as file:
         while size > 0:
             block = file.read(min(_BLOCK, size))
             if not block:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from llmbatch.errors import FolderBusy
-from llmbatch.files import storage_failure, storing
+from llmbatch.files import open_file, open_to_read, storage_failure, storing
 
 _NAME = ".lock"
 
@@ -16,15 +16,12 @@ _NAME = ".lock"
 def is_locked(folder: Path) -> bool:
     """Whether a live process works on the folder. Writes nothing."""
     try:
-        fd = os.open(folder / _NAME, os.O_RDONLY)
+        with open_to_read(folder / _NAME) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    finally:
-        os.close(fd)
     return False
 
 
@@ -35,10 +32,11 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         FolderBusy: a live process holds it; the message names that process.
         StorageFailed: the lock's file cannot be made.
+        UsageError: something else has its name.
     """
     path = folder / _NAME
     with storing(path):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        fd = open_file(path, os.O_RDWR | os.O_CREAT)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from llmbatch.errors import StorageFailed, UsageError
-from llmbatch.files import storage_failure, storing, sync_folder
+from llmbatch.files import open_file, open_to_read, storage_failure, storing, sync_folder
 from llmbatch.ledger.checkpoint import Checkpoint
 from llmbatch.ledger.index import KeyIndex, short
 from llmbatch.ledger.line import FAILED, LedgerLine
@@ -85,13 +85,13 @@ class Ledger:
             The ledger, and the file that a torn tail was moved to, if there was one.
 
         Raises:
-            UsageError: a line in the middle is damaged.
+            UsageError: a line in the middle is damaged, or no file of the user's own has that name.
             StorageFailed: it cannot be made or mended.
         """
         with storing(path):
             torn = cut_torn_tail(path)
             index = _indexed(path, on_line, reread, checkpoint)
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            fd = open_file(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             sync_folder(path.parent)
             return cls(path, fd, index, os.fstat(fd).st_size, reread, reserve), torn
 
@@ -106,7 +106,8 @@ class Ledger:
         """
         index = _indexed(path, on_line, reread)
         try:
-            fd = os.open(path, os.O_RDONLY)
+            with open_to_read(path) as file:
+                fd = os.dup(file.fileno())
         except FileNotFoundError:
             raise UsageError(f"{path}: there is no ledger yet", hint="run llmbatch classify first") from None
         return cls(path, fd, index, os.fstat(fd).st_size, reread)

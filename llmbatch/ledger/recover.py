@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from llmbatch.errors import UsageError
-from llmbatch.files import open_private, replacing
+from llmbatch.files import create_numbered, open_file, open_to_read, replacing
 from llmbatch.ledger.line import LedgerLine
 
 _BLOCK = 1 << 16
@@ -22,14 +22,14 @@ def cut_torn_tail(path: Path) -> Path | None:
     """Cut what follows the last newline. Returns the file that it was moved to (`ledger.torn-N`), or None."""
     if not path.exists():
         return None
-    with path.open("r+b") as ledger:
+    with os.fdopen(open_file(path, os.O_RDWR), "r+b") as ledger:
         size = ledger.seek(0, os.SEEK_END)
         end = _end_of_last_line(path)
         if end == size:
             return None
         ledger.seek(end)
-        aside = _free_name(path.with_suffix(".torn"))
-        with open_private(aside) as torn:
+        aside, torn = create_numbered(path.parent, f"{path.stem}.torn")
+        with torn:
             torn.write(ledger.read())
         ledger.truncate(end)
         os.fsync(ledger.fileno())
@@ -45,10 +45,13 @@ def write_again(path: Path, offset: int) -> None:
     """
     if not path.exists():
         return
-    with path.open("r+b", buffering=0) as ledger:
-        while block := os.pread(ledger.fileno(), _BLOCK, offset):
-            offset += os.pwrite(ledger.fileno(), block, offset)
-        os.fsync(ledger.fileno())
+    fd = open_file(path, os.O_RDWR)
+    try:
+        while block := os.pread(fd, _BLOCK, offset):
+            offset += os.pwrite(fd, block, offset)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def read_lines(
@@ -67,7 +70,7 @@ def read_lines(
     if not path.exists():
         return
     offset = start
-    with path.open("rb") as ledger:
+    with open_to_read(path) as ledger:
         ledger.seek(start)
         for number, raw in enumerate(ledger, start=1):
             if raw[-1] != _NEWLINE:
@@ -91,7 +94,7 @@ def fewest_lines(path: Path) -> int:
     """About how many lines a ledger has, by the length of its first ones: rather too few than too many."""
     if not path.exists():
         return 0
-    with path.open("rb") as ledger:
+    with open_to_read(path) as ledger:
         beginning = ledger.read(_BLOCK)
         size = ledger.seek(0, os.SEEK_END)
     return size * beginning.count(b"\n") // max(len(beginning), 1) * 3 // 4
@@ -104,8 +107,11 @@ def salvage(path: Path) -> int:
         pass
     if not bad:
         return 0
-    with replacing(_free_name(path.with_name("ledger.salvaged"))) as aside:
+    _, aside = create_numbered(path.parent, f"{path.stem}.salvaged")
+    with aside:
         aside.writelines(bad)
+        aside.flush()
+        os.fsync(aside.fileno())
     with replacing(path) as kept:
         for _, line in read_lines(path, salvage=lambda *_: None):
             kept.write(line.to_bytes())
@@ -113,13 +119,13 @@ def salvage(path: Path) -> int:
 
 
 def _lines_before(offset: int, path: Path) -> int:
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         return sum(file.read(min(_BLOCK, offset - start)).count(b"\n") for start in range(0, offset, _BLOCK))
 
 
 def _end_of_last_line(path: Path) -> int:
     """The offset behind the last newline, found from the end."""
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         position = file.seek(0, os.SEEK_END)
         while position > 0:
             start = max(position - _BLOCK, 0)
@@ -129,10 +135,3 @@ def _end_of_last_line(path: Path) -> int:
                 return start + newline + 1
             position = start
     return 0
-
-
-def _free_name(base: Path) -> Path:
-    number = 1
-    while (path := base.with_name(f"{base.name}-{number}")).exists():
-        number += 1
-    return path

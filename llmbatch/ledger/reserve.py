@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from llmbatch.errors import StorageFailed
+from llmbatch.files import open_file
 
 _LINE_BYTES = 4096
 """Room for one row: a line is some 700 bytes, and up to six times that with a long answer in it."""
@@ -28,10 +29,11 @@ class Reserve:
 
         Raises:
             StorageFailed: the disk has not even that much.
+            UsageError: something else has the file's name.
         """
-        self._is_held = True
         try:
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            fd = open_file(self._path, os.O_RDWR | os.O_CREAT)
+            self._is_held = True
             try:
                 os.posix_fallocate(fd, 0, self.size)  # where the file system cannot, the C library writes zeros
             finally:

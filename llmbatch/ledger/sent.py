@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from msgspec.json import decode, encode
 
-from llmbatch.files import storage_failure, storing
+from llmbatch.files import create_beside, open_file, open_to_read, storage_failure, storing
 
 _Record = TypeVar("_Record", "_Beginning", "Sent")
 
@@ -72,7 +72,6 @@ class SentLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._beside = path.with_name(f".{path.name}.new")
         self._fd: int | None = None
         self._started_at = ""
         self._open: dict[str, list[Sent]] = {}
@@ -82,7 +81,8 @@ class SentLog:
         """What the last session left, or None where it ended in order. A torn last line is left out."""
         with storing(self._path):
             try:
-                first, *lines = self._path.read_bytes().split(b"\n")[:-1] or [b""]
+                with open_to_read(self._path) as file:
+                    first, *lines = file.read().split(b"\n")[:-1] or [b""]
             except FileNotFoundError:
                 return None
         beginning = _read(first, _Beginning)
@@ -99,8 +99,7 @@ class SentLog:
         """
         self._started_at = started_at
         with storing(self._path):
-            self._beside.unlink(missing_ok=True)
-            self._fd = _opened(self._path)
+            self._fd = open_file(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
         self._write(self._fd, [_Beginning(ledger_offset, started_at)])
 
     def begin_again(self, ledger_offset: int, came_to: Mapping[str, Any]) -> None:
@@ -113,14 +112,16 @@ class SentLog:
         Raises:
             StorageFailed: that cannot be written; the file is as it was.
         """
-        with storing(self._beside):
-            fd = _opened(self._beside)
+        with storing(self._path):
+            beside, fd = create_beside(self._path)
         sends = (sent for row in self._open.values() for sent in row)
         try:
             self._write(fd, [_Beginning(ledger_offset, self._started_at, came_to), *sends])
             with storing(self._path):
-                self._beside.replace(self._path)
+                beside.replace(self._path)
         except BaseException:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
             os.close(fd)
             raise
         if self._fd is not None:
@@ -175,10 +176,6 @@ class _Beginning(Struct, frozen=True, forbid_unknown_fields=True):
     ledger_offset: int
     started_at: str
     came_to: Mapping[str, Any] = {}
-
-
-def _opened(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
 
 
 def _with_their_ends(records: Iterable[Sent]) -> list[Sent]:

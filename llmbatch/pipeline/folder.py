@@ -17,7 +17,7 @@ import llmbatch
 from llmbatch.calibration import Calibration
 from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import UsageError
-from llmbatch.files import replacing, storage_failure, storing, sync_folder
+from llmbatch.files import open_to_read, replacing, storage_failure, storing, sync_folder
 from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.scoring import Recalibration
@@ -191,7 +191,8 @@ def load_record(folder: RunFolder) -> RunRecord:
         UsageError: this is no run folder, or its record cannot be read.
     """
     try:
-        return RunRecord.model_validate_json(folder.run_json.read_bytes())
+        with open_to_read(folder.run_json) as file:
+            return RunRecord.model_validate_json(file.read())
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
             f"{folder.path} is not a run folder (it has no run.json)",

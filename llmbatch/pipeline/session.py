@@ -37,7 +37,7 @@ from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row
 from llmbatch.spend.store import OFFLINE, REAL, SessionInfo
 from llmbatch.summary import Summary, summary_json
-from llmbatch.views import ViewCounts, ViewOptions, make_views
+from llmbatch.views import ViewCounts, ViewOptions, check_views, make_views
 
 
 class Session:
@@ -110,6 +110,7 @@ class Session:
             self._observer.tell(remark)
 
     def _open(self) -> Opened:
+        check_views(self._folder.path)
         opening = Opening(self._folder, self._record, self._sent, self._reserve, tell=self._observer.tell)
         watch = self._trial.watch if self._trial.needs_lines else None
         opened = opening.open(salvages=self._plan.salvage, watch=watch, check=self._handle.check)

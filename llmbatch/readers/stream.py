@@ -3,14 +3,14 @@
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from llmbatch.errors import StorageFailed, UsageError
-from llmbatch.files import open_private, sync_folder
+from llmbatch.files import open_private, open_to_read, sync_folder
 from llmbatch.readers.faults import BAD_GZIP, TORN, UNREADABLE, BrokenStream
 from llmbatch.readers.inputs import Input, part_of
 
@@ -71,16 +71,19 @@ def _open(item: Input, stack: ExitStack) -> BinaryIO:
     try:
         if item.path is None:
             return stack.enter_context(os.fdopen(os.dup(0), "rb", buffering=0))
-        return stack.enter_context(_present(item.path, item.spool).open("rb", buffering=0))
+        if item.path == item.spool:
+            return stack.enter_context(_opened_copy(item.path))
+        return stack.enter_context(item.path.open("rb", buffering=0))
     except OSError as error:
         raise UsageError(f"{item.label}: cannot be read ({error.strerror})") from None
 
 
-def _present(path: Path, spool: Path | None) -> Path:
-    if spool is None or path.exists():
-        return path
-    part = part_of(spool)
-    return part if part.exists() else Path(os.devnull)
+def _opened_copy(spool: Path) -> BinaryIO:
+    """The copy of standard input as far as it got; an empty file where there is none."""
+    for path in (spool, part_of(spool)):
+        with suppress(FileNotFoundError):
+            return open_to_read(path)
+    return Path(os.devnull).open("rb")
 
 
 def _read_chunk(file: BinaryIO) -> bytes:

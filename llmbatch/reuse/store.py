@@ -4,7 +4,6 @@ Write-ahead logging lets any number of runs read while one writes; answers come 
 file keeps to its limit by giving up the answers that were used longest ago. It holds no document: a key is a hash.
 """
 
-import os
 import sqlite3
 import threading
 import time
@@ -16,6 +15,8 @@ from typing import Any
 
 import orjson
 from platformdirs import user_cache_path
+
+from llmbatch.files import check_database
 
 _FORMAT = 1
 _BUSY_S = 2.0
@@ -90,12 +91,13 @@ class AnswerStore:
 
         Raises:
             StoreUnusableError: it cannot be.
+            UsageError: no file of the user's own has that name.
         """
         self.path = path
         self._clock = clock
         self._lock = threading.Lock()
         with _told():
-            _made_private(path)
+            check_database(path)
             self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()
@@ -220,12 +222,6 @@ def _told() -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise StoreUnusableError(error.strerror or str(error) if isinstance(error, OSError) else str(error)) from error
-
-
-def _made_private(path: Path) -> None:
-    """SQLite gives the files beside it the modes of the first."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _size_on_disk(path: Path) -> int:

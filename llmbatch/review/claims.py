@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from llmbatch.errors import UsageError
+from llmbatch.files import open_file
 
 
 class Claims:
@@ -21,7 +22,7 @@ class Claims:
             UsageError: the folder cannot be written to, so that no decision could be kept there either.
         """
         try:
-            self._fd = os.open(folder / ".reviewing", os.O_RDWR | os.O_CREAT, 0o600)
+            self._fd = open_file(folder / ".reviewing", os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise UsageError(
                 f"{folder}: cannot be written to ({error.strerror})", hint="decisions are kept in the run folder"

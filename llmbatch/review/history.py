@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from llmbatch.files import append_private
+from llmbatch.errors import UsageError
+from llmbatch.files import append_private, open_to_read
 from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.folder import now_text
 from llmbatch.review.error_rate import ErrorRate
@@ -142,8 +143,9 @@ def _latest(path: Path) -> Sequence[SampleCheck]:
 
 def _lines(path: Path) -> Iterator[SampleCheck]:
     try:
-        raw = path.read_bytes()
-    except OSError:
+        with open_to_read(path) as file:
+            raw = file.read()
+    except (OSError, UsageError):
         return
     for line in raw.splitlines():
         try:

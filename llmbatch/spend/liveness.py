@@ -5,6 +5,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from llmbatch.errors import UsageError
+from llmbatch.files import open_file
+
 
 class SessionLock:
     """The lock of one session. Who gets it from outside knows that the session is dead, and may settle it."""
@@ -20,14 +23,14 @@ class SessionLock:
             OSError: it cannot be made.
         """
         self._path.parent.mkdir(mode=0o700, exist_ok=True)
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self._fd = open_file(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
 
     def take_over(self) -> bool:
         """Take a dead session's lock. False where it lives, or where its file is gone and nothing can be proven."""
         try:
-            fd = os.open(self._path, os.O_RDWR)
-        except OSError:
+            fd = open_file(self._path, os.O_RDWR)
+        except (OSError, UsageError):
             return False
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,7 +8,6 @@ dies leaves a charge that is too high, never one that is too low.
 Each change is one `BEGIN IMMEDIATE` transaction, synced when it commits. Reports can read meanwhile.
 """
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmbatch.errors import StorageFailed
+from llmbatch.files import check_database
 from llmbatch.spend.figures import FIELDS, Figures
 from llmbatch.spend.liveness import SessionLock
 
@@ -117,11 +117,15 @@ class SpendStore:
     """
 
     def __init__(self, path: Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S) -> None:
-        """Open it; an empty one is made where there is none, private to the user."""
+        """Open it; an empty one is made where there is none, private to the user.
+
+        Raises:
+            UsageError: no file of the user's own has that name.
+        """
         self.path = path
         self._lock = threading.Lock()
         with self._telling():
-            _make_private(path)
+            check_database(path)
             self._db = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
             self._prepare()
 
@@ -340,8 +344,3 @@ class SpendStore:
                 hint="free it (or move it away: a new one begins, without what was spent so far), or name another "
                 "one with --spend-store",
             ) from error
-
-
-def _make_private(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from llmbatch.errors import UsageError
+from llmbatch.files import replacing
 from llmbatch.task.load import load_task, parse_task
 from llmbatch.task.model import Example
 from llmbatch.task.template import toml_string
@@ -29,8 +30,8 @@ def add_examples(path: Path, examples: Sequence[Example]) -> None:
             hint="examples are added as [[examples]] sections; write those that stand there so too",
         ) from None
     try:
-        with path.open("a", encoding="utf-8", newline="") as file:
-            file.write(f"{gap}{added}")
+        with replacing(path, keep_mode=True) as file:
+            file.write(f"{old}{gap}{added}".encode())
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
 

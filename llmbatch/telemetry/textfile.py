@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from llmbatch.errors import ExitCode, LLMBatchError, UsageError
+from llmbatch.files import check_own, replacing
 from llmbatch.latency import Latencies
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.money import to_usd
@@ -33,10 +34,11 @@ class MetricsFile(Observer):
         """Look whether the file can be written.
 
         Raises:
-            UsageError: its folder is not there or cannot be written to.
+            UsageError: its folder is not there or cannot be written to, or no file of the user's own has that name.
         """
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise UsageError(f"--metrics-file {path}: its folder cannot be written to")
+        check_own(path)
         self._path = path
         self._clock = clock
         self._figures = Figures()
@@ -82,9 +84,8 @@ class MetricsFile(Observer):
         self._summary = summary
 
     def _write(self) -> None:
-        beside = self._path.with_name(f".{self._path.name}.new")
-        beside.write_text(exposition(self._families(), {"name": self._path.stem}), "utf-8")
-        beside.replace(self._path)
+        with replacing(self._path, keep_mode=True) as file:
+            file.write(exposition(self._families(), {"name": self._path.stem}).encode())
 
     def _families(self) -> Iterator[Family]:
         figures, run = self._figures, self._run

@@ -5,7 +5,7 @@ disagree.
 """
 
 from llmbatch.views.counts import ViewCounts
-from llmbatch.views.make import ViewOptions, count_views, make_views
+from llmbatch.views.make import ViewOptions, check_views, count_views, make_views
 from llmbatch.views.sample import Sample, drawn, parse_sample
 
-__all__ = ["Sample", "ViewCounts", "ViewOptions", "count_views", "drawn", "make_views", "parse_sample"]
+__all__ = ["Sample", "ViewCounts", "ViewOptions", "check_views", "count_views", "drawn", "make_views", "parse_sample"]

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from llmbatch.decisions import DecisionLog
 from llmbatch.errors import StorageFailed
-from llmbatch.files import replacing_together
+from llmbatch.files import check_own, replacing_together
 from llmbatch.ledger.log import Ledger
 from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row
@@ -43,6 +43,16 @@ class ViewOptions:
     """Input fields carried into results; None for all but the text."""
     sample: Sample = Sample()
     csv: bool = False
+
+
+def check_views(folder: Path) -> None:
+    """See to it that nothing but views of the user's own stands where a run will write them.
+
+    Raises:
+        UsageError: something else does.
+    """
+    for name in (RESULTS, REVIEW, FAILED_VIEW, SAMPLE):
+        check_own(folder / f"{name}.jsonl")
 
 
 def make_views(

@@ -1,9 +1,9 @@
 """Killed, interrupted, out of disk: nothing finished is lost, nothing is paid twice in silence."""
 
 import json
-import os
 import resource
 import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -199,21 +199,30 @@ def test_without_room_for_answers_nothing_is_sent(llmbatch: Program, endpoint: S
     assert "cannot set aside the 8.0 MiB" in done.err
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: apt-get install strace")
 def test_a_signal_while_views_are_made_ends_at_once(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
-    """The views wait here until somebody reads a pipe that stands where one of them is to be written."""
+    """It comes when the sample of an earlier run, which this one does not want, is removed."""
     server = endpoint()
-    run.mkdir()
-    os.mkfifo(run / ".results.jsonl.new")
-    process = llmbatch.start("classify", "docs.jsonl", "--base-url", server.url, "--json")
-    wait_until(lambda: ledger_lines(run) == COUNT and not (run / "reserve").exists(), process)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 143, err
-    summary = json.loads(out)
+    done = subprocess.run(
+        [
+            *("strace", "-f", "-qq", "-o", "trace", "-P", str(run / "sample.jsonl")),
+            *("--trace=unlink", "--inject=unlink:signal=SIGTERM"),
+            *(*PROGRAM, "classify", str(llmbatch.folder / "docs.jsonl"), "--base-url", server.url, "--json"),
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+        cwd=llmbatch.folder,
+        env=environment(),
+        timeout=60,
+    )
+    assert done.returncode == 143, done.stderr
+    summary = json.loads(done.stdout)
     assert (summary["reason"], summary["rows"]["total"]) == ("interrupted by SIGTERM", COUNT)
-    assert "llmbatch export docs.llmbatch" in summary["next_commands"]
+    assert ledger_lines(run) == COUNT
+    assert f"llmbatch export {run}" in summary["next_commands"]
     assert llmbatch("show", "docs.llmbatch", "--json").json["state"] == "interrupted"
-    (run / ".results.jsonl.new").unlink()
     assert llmbatch("export", "docs.llmbatch").code == 0
     assert (accounted(run), server.requests) == (list(range(COUNT)), COUNT)
 
@@ -239,17 +248,17 @@ def test_a_damaged_ledger_is_refused_and_salvaged_on_demand(
     assert accounted(run) == list(range(COUNT))
 
 
-def test_views_that_cannot_be_written_are_told_and_made_later(
+def test_what_stands_in_a_view_s_place_is_refused_before_anything_is_sent(
     llmbatch: Program, run: Path, endpoint: StartEndpoint
 ) -> None:
     run.mkdir()
-    (run / ".results.jsonl.new").mkdir()
-    done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--json")
-    assert done.code == 8
-    assert "cannot write results" in done.json["reason"]
-    assert ledger_lines(run) == COUNT
-    (run / ".results.jsonl.new").rmdir()
-    assert llmbatch("export", "docs.llmbatch").code == 0
+    (run / "results.jsonl").mkdir()
+    server = endpoint()
+    done = llmbatch("classify", "docs.jsonl", "--base-url", server.url)
+    assert (done.code, server.requests) == (2, 0)
+    assert "results.jsonl: is a folder" in done.err
+    (run / "results.jsonl").rmdir()
+    assert llmbatch("classify", "docs.jsonl", "--base-url", server.url).code == 0
     assert accounted(run) == list(range(COUNT))
 
 

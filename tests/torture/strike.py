@@ -1,6 +1,6 @@
 """One blow at a running program: its N-th write, fsync or rename in the run folder fails, or is where it is killed.
 
-`strace` strikes an unmodified program from outside; it counts the calls of each thread by itself, and only those that
+`strace` strikes the program from outside; it counts the calls of each thread by itself, and only those that
 touch files of the run folder.
 """
 
@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.program import REPOSITORY, environment
+from tests.torture.programs import BESIDE
 
 EVERYTHING = "LLMBATCH_TORTURE" in os.environ
 """`make torture` sets it; the test suite itself strikes only a few times."""
 
 KILL = "signal=SIGKILL"
-LONG = [sys.executable, "-c", "from tests.torture.long_session import main; main()"]
+SHORT = [sys.executable, "-c", "from tests.torture.programs import main; main()"]
+LONG = [sys.executable, "-c", "from tests.torture.programs import main_of_a_long_session; main_of_a_long_session()"]
 """The program as it is in a session of 80,000 rows and more."""
 FILES = ("ledger.jsonl", "sent.log", "ledger.checkpoint", "reserve", ".lock", "run.json")
 VIEWS = ("results", "review", "failed", "sample")
@@ -57,7 +59,7 @@ def strike(folder: Path, run: str, command: tuple[str, ...], blow: Strike, *, pr
         blow: where and how.
         program: what is run.
     """
-    names = [name for whole in (*FILES, *(f"{view}.jsonl" for view in VIEWS)) for name in (whole, f".{whole}.new")]
+    names = (*FILES, *(f"{view}.jsonl" for view in VIEWS), *BESIDE)
     files = [Path(run), *(Path(run, name) for name in names)]
     paths = [part for file in files for path in (file, folder / file) for part in ("-P", str(path))]
     trace = folder / "trace"

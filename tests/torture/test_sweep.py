@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import PROGRAM, Endpoint, Program, documents, read_rows, write_rows
-from tests.torture.strike import EVERYTHING, KILL, LONG, MISSING, Strike, strike
+from tests.e2e.program import Endpoint, Program, documents, read_rows, write_rows
+from tests.torture.strike import EVERYTHING, KILL, LONG, MISSING, SHORT, Strike, strike
 
 ROWS = 4
 CALLS = ("mkdir", "openat", "write", "pwrite64", "fallocate", "fsync", "rename", "ftruncate", "unlink", "flock")
@@ -23,7 +23,7 @@ def test_a_struck_run_goes_on_as_if_nothing_had_happened(
     llmbatch: Program, endpoint: StartEndpoint, blow: Strike
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
-    assert _was_struck_and_went_on(llmbatch, endpoint(), blow, _undisturbed(llmbatch, endpoint()), PROGRAM)
+    assert _was_struck_and_went_on(llmbatch, endpoint(), blow, _undisturbed(llmbatch, endpoint()), SHORT)
 
 
 @pytest.mark.skipif(not EVERYTHING, reason="a part of make torture")
@@ -33,7 +33,7 @@ def test_so_it_does_at_every_call_on_its_folder(
     llmbatch: Program, endpoint: StartEndpoint, call: str, blow: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
-    _sweep(llmbatch, endpoint(), call, blow, PROGRAM, capsys)
+    _sweep(llmbatch, endpoint(), call, blow, SHORT, capsys)
 
 
 @pytest.mark.skipif(not EVERYTHING, reason="a part of make torture")

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from llmbatch.errors import StorageFailed
+from llmbatch.errors import StorageFailed, UsageError
+from llmbatch.files import open_to_read
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.folder import RunFolder
@@ -27,7 +28,7 @@ def what_it_came_to(session: str, run: str) -> Settlement | None:
         for line in _lines_from(folder.ledger, left.ledger_offset):
             expenses.add(line)
             settled[line.key] += line.attempts
-    except (StorageFailed, OSError, ValueError, TypeError, KeyError):
+    except (StorageFailed, UsageError, OSError, ValueError, TypeError, KeyError):
         return None
     lost = left.unsettled(settled)
     try:
@@ -47,7 +48,7 @@ def what_it_came_to(session: str, run: str) -> Settlement | None:
 
 
 def _lines_from(ledger: Path, offset: int) -> Iterator[LedgerLine]:
-    with ledger.open("rb") as file:
+    with open_to_read(ledger) as file:
         file.seek(offset)
         for raw in file:
             if not raw.endswith(b"\n"):

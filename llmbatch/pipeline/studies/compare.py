@@ -13,7 +13,7 @@ from llmbatch.errors import ExitCode, RunStopped, UsageError
 from llmbatch.evaluate.comparison import Arm, ArmAnswer, Compared, compare, compared_json
 from llmbatch.evaluate.gold import Gold, GoldOptions, gold_issues_told, read_gold
 from llmbatch.events import ArmBegins
-from llmbatch.files import replacing
+from llmbatch.files import replacing, storing
 from llmbatch.jsonlines import dump_line
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
@@ -114,7 +114,8 @@ def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextMan
         exit_code=next((summary.exit_code for summary in summaries if summary.state != "finished"), 0),
         notes=tuple(_notes(contenders, summaries, gold)),
     )
-    with replacing(folder.path / "compare.json") as file:
+    written = folder.path / "compare.json"
+    with storing(written), replacing(written) as file:
         file.write(dump_line(compared_json(compared) | {"inputs": named_inputs(options.inputs, folder)}))
     return compared
 
@@ -200,7 +201,7 @@ def _drawn(options: CompareOptions, folder: RunFolder, gold: Gold | None) -> _Sa
         missing = "no row of the input" if gold is None else f"no row of the input has a gold label in {gold.file}"
         raise UsageError(f"{missing} can be drawn", hint="check the input, and that the gold ids are its ids")
     path = folder.path / "sample.jsonl"
-    with replacing(path) as file:
+    with storing(path), replacing(path) as file:
         for row in rows:
             file.write(dump_line({"id": row.id, "text": row.text, "input_row": row.index}))
     return _Sample(rows, [label(row) for row in rows], counted, path)
@@ -259,7 +260,7 @@ def _answer(line: LedgerLine) -> ArmAnswer:
 def _write_differences(path: Path, arms: Sequence[Arm], sample: _Sample) -> int:
     """The rows on which arms differ, each with all that a person needs to judge them."""
     differing = 0
-    with replacing(path) as file:
+    with storing(path), replacing(path) as file:
         for n, row in enumerate(sample.rows):
             answers = [arm.answers[n] for arm in arms]
             if len({None if answer is None else answer.label for answer in answers}) == 1:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmbatch.errors import UsageError
-from llmbatch.files import replacing
+from llmbatch.files import check_own, create_numbered, replacing
 from llmbatch.ledger.recover import read_lines
 from llmbatch.pipeline.folder import CanaryRecord, RunFolder, RunRecord, load_record
 from llmbatch.pipeline.trial.watch import recalled_trial
@@ -42,7 +42,7 @@ def promote_canary(run: Path, to: Path | None) -> Promoted:
     """Write the canary's task file to `to`, or over the run's own, which is kept beside it.
 
     Raises:
-        UsageError: there was no canary, its file has changed since, or there is no place to write to.
+        UsageError: there was no canary, its file has changed since, or its place cannot be written to.
     """
     record = load_record(RunFolder(run))
     canary = record.canary
@@ -54,11 +54,16 @@ def promote_canary(run: Path, to: Path | None) -> Promoted:
     content = _content(canary)
     target = to or _own_file(record)
     kept = None
-    if target.exists():
-        kept = _free_name(target)
-        kept.write_bytes(target.read_bytes())
-    with replacing(target) as file:
-        file.write(content)
+    check_own(target)
+    try:
+        if target.exists():
+            kept, file = create_numbered(target.parent, f"{target.stem}.before", target.suffix, 0o666)
+            with file:
+                file.write(target.read_bytes())
+        with replacing(target, keep_mode=True) as file:
+            file.write(content)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written ({error.strerror})") from None
     return Promoted(target, kept, model)
 
 
@@ -80,10 +85,3 @@ def _own_file(record: RunRecord) -> Path:
             hint="say where to write it with --to FILE",
         )
     return path
-
-
-def _free_name(path: Path) -> Path:
-    number = 1
-    while (beside := path.with_name(f"{path.stem}.before-{number}{path.suffix}")).exists():
-        number += 1
-    return beside

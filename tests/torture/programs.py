@@ -1,0 +1,23 @@
+"""The program as torture runs it: files that are written beside others have names by which strace can find them."""
+
+from itertools import count
+
+from llmbatch import cli, files
+from llmbatch.pipeline import under_way
+
+BESIDE = [f".llmbatch-{number:016x}.new" for number in range(60)]
+"""Names of the first files that are written beside others."""
+
+
+def main() -> None:
+    """Run the command line."""
+    numbers = count()
+    files._random_name = lambda: f".llmbatch-{next(numbers):016x}.new"
+    cli.main()
+
+
+def main_of_a_long_session() -> None:
+    """Run it with the constants by which a small run does what only a long one does: a checkpoint after each line."""
+    under_way.MILESTONE_BYTES = 500
+    under_way.SYNC_EVERY_S = 0.01
+    main()
