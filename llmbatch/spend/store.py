@@ -255,7 +255,8 @@ class SpendStore:
         """End a dead session with what it came to. The caller holds its lock; one that has ended stays as it is.
 
         Of a session that was under way at midnight, the earlier days keep what they were last charged with, and the
-        last day gets the rest. No day is charged with more than a lease that it had.
+        last day gets the rest. What may have been billed charges no day with more than the lease that it had; what was
+        billed does, where answers were dearer than any bound said.
         """
         with self._transaction():
             row = self._db.execute(
@@ -268,9 +269,11 @@ class SpendStore:
                 "SELECT day, spent_nusd, charged_nusd FROM spend WHERE session = ? ORDER BY day", (session,)
             ).fetchall()
             last, _, lease = days[-1] if days else (started_at[:10], 0, 0)
-            rest = max(settlement.total_nusd - sum(spent for _, spent, _ in days[:-1]), 0)
+            earlier = sum(spent for _, spent, _ in days[:-1])
+            rest = max(settlement.total_nusd - earlier, 0)
             if leased:
-                rest = min(rest, lease)
+                known = sum(sums.cost_nusd for sums in settlement.figures.values()) - earlier
+                rest = min(rest, max(lease, known))
             self._put(session, last, {"spent_nusd": rest, "charged_nusd": rest})
             self._db.execute(
                 "UPDATE spend SET spent_nusd = charged_nusd WHERE session = ? AND day < ?", (session, last)

@@ -80,6 +80,15 @@ def test_a_session_killed_after_midnight_leaves_the_first_day_as_it_was(store: S
     assert store.total("real", next_day).charged_nusd == 110
 
 
+def test_a_settlement_charges_all_that_is_known_to_be_billed(store: SpendStore) -> None:
+    one = session("a")
+    store.begin_session(one).release()
+    store.take(one, DAY, 1000, need_nusd=100, want_nusd=100)
+    figures = {DAY: Figures(cost_nusd=150, possibly_billed_nusd=70)}
+    settle_dead(store, lambda *_: Settlement(figures, 220))
+    assert store.total("real", DAY).charged_nusd == 150
+
+
 def test_no_settlement_charges_more_than_the_lease(store: SpendStore) -> None:
     leased, free = session("a"), session("b", leased=False)
     for one in (leased, free):

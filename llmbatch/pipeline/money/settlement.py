@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 from llmbatch.errors import StorageFailed, UsageError
@@ -44,6 +45,8 @@ def what_it_came_to(session: str, run: str) -> Settlement | None:
             possibly_billed_nusd=at_most_nusd, possibly_billed_requests=len(lost), requests=len(lost)
         )
     total_nusd = sum(day.cost_nusd + day.possibly_billed_nusd for day in figures.values())
+    if any(not 0 <= sum_ <= _LARGEST for day in figures.values() for sum_ in (*astuple(day), total_nusd)):
+        return None  # no session can come to that: a line is wrong
     return Settlement(figures, total_nusd)
 
 
@@ -56,4 +59,5 @@ def _lines_from(ledger: Path, offset: int) -> Iterator[LedgerLine]:
             yield LedgerLine.from_bytes(raw)
 
 
+_LARGEST = (1 << 63) - 1  # that the store can hold
 _DAY = len("2026-11-25")  # a session's name begins with the day on which it began
