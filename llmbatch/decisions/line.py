@@ -24,12 +24,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A row's standing by its key; the latest line of a key counts. Field names as docs/formats.md gives them."""
+    """Where a text stands; its latest line counts. Field names as docs/formats.md gives them."""
 
     key: _Digest
-    """The row's key in the ledger: rows with the same text share it, and with it the decision."""
+    """The row's key in the ledger: by what prompt and model it was answered when a person looked at it."""
     text: _Digest
-    """Digest of the text alone, by which a decision is found again after the prompt has changed."""
+    """Digest of the text alone, which the decision is about: rows with the same text share it."""
     row: int
     id: RowId
     category: str | None
@@ -64,9 +64,9 @@ class Decision:
         return (Standing(self.category, self.reviewer, self.decided_at), *self.against)
 
     @property
-    def short_key(self) -> int:
-        """The key's first 64 bits, by which flat indexes know it."""
-        return short(self.key)
+    def short_text(self) -> int:
+        """The first 64 bits of the text's digest, by which flat indexes know it."""
+        return short(self.text)
 
     def to_bytes(self) -> bytes:
         """The line as it stands in the file, newline included."""

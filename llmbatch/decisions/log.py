@@ -6,7 +6,7 @@
 3. A torn tail is the only damage that a crash can do. Readers stop before it; the next writer moves it aside to
    `decisions.torn-N`.
 
-Memory is 32 bytes a decided row, as the ledger's index is flat.
+Memory is 16 bytes a decided text, as the ledger's index is flat.
 """
 
 import fcntl
@@ -38,7 +38,6 @@ class DecisionLog:
         self._fd: int | None = None
         self._size = 0
         self._lines = 0
-        self._by_key = KeyIndex()
         self._by_text = KeyIndex()
         self._labelled = 0
         self._news: list[Decision] = []
@@ -46,33 +45,26 @@ class DecisionLog:
             pass
 
     def __len__(self) -> int:
-        """How many texts have a decision that names a label, by any prompt."""
+        """How many texts have a decision that names a label."""
         return self._labelled
 
-    def latest(self, key: str) -> Decision | None:
-        """Where the row with this key stands, or None where nobody said anything."""
-        if not self._lines:
-            return None
-        found = self._at(self._by_key.get(short(key)))
-        return found if found is not None and found.key == key else None
+    @property
+    def is_used(self) -> bool:
+        """Whether anybody said anything."""
+        return self._lines > 0
 
-    def settles(self, key: str) -> bool:
-        """Whether people have given the row with this key its label."""
-        found = self.latest(key)
-        return found is not None and found.is_settled
-
-    def of_text(self, text: str) -> Decision | None:
-        """The latest decision about a text by its digest, by whatever prompt it was looked at."""
+    def latest(self, text: str) -> Decision | None:
+        """The latest line about a text by its digest, or None where nobody said anything about it."""
         found = self._at(self._by_text.get(short(text)))
         return found if found is not None and found.text == text else None
 
-    def keys_said(self) -> Iterator[str]:
-        """The key of each line that is known, in the file's order; a key comes as often as something was said of it."""
+    def lines(self) -> Iterator[Decision]:
+        """Each line that is known, in the file's order; a text comes as often as something was said of it."""
         if self._fd is not None:
             with open(self._fd, "rb", closefd=False) as file:
                 file.seek(0)
                 for raw in islice(file, self._lines):
-                    yield Decision.from_bytes(raw).key
+                    yield Decision.from_bytes(raw)
 
     def refresh(self) -> tuple[Decision, ...]:
         """Take in what others have written since the last call, and return it.
@@ -162,7 +154,7 @@ class DecisionLog:
         has_label = decision.category is not None
         before = self._by_text.get(short(decision.text))
         self._labelled += has_label - (before is not None and before & 1)
-        self._by_key[short(decision.key)] = self._by_text[short(decision.text)] = self._size << 1 | has_label
+        self._by_text[short(decision.text)] = self._size << 1 | has_label
 
     def _at(self, packed: int | None) -> Decision | None:
         if packed is None or self._fd is None:

@@ -1,8 +1,31 @@
-"""What a new decision makes of what stands: pure functions, called while no other reviewer can write."""
+"""What a new decision makes of what stands, and what of it still holds: pure functions.
 
-from dataclasses import replace
+What makes lines is called while no other reviewer can write.
+"""
+
+import hashlib
+from collections.abc import Container, Iterable
+from dataclasses import astuple, replace
 
 from llmbatch.decisions.line import Decision, Standing
+from llmbatch.jsonlines import dump_line
+
+
+def held(decision: Decision, labels: Container[str]) -> Decision:
+    """What of a decision still holds by a task's labels: a label that the task has no more is nobody's answer to it."""
+    standings = tuple(standing for standing in decision.standings if standing.category in labels)
+    if standings == decision.standings:
+        return decision
+    if not standings:
+        return replace(decision, category=None, against=())
+    first, *others = standings
+    return replace(
+        decision,
+        category=first.category,
+        reviewer=first.reviewer,
+        decided_at=first.decided_at,
+        against=tuple(others),
+    )
 
 
 def decided(mine: Decision, *, seen: Decision | None, now: Decision | None) -> Decision:
@@ -42,3 +65,41 @@ def as_it_stood(mine: Decision, before: Decision | None, *, now: Decision | None
     if own in now.against:
         return replace(now, against=tuple(standing for standing in now.against if standing != own))
     return None
+
+
+def mark_of(standing: Decision | None) -> str:
+    """Names what stands, by which a later decision says what its reviewer saw; empty where nobody decided anything."""
+    if standing is None or not standing.standings:
+        return ""
+    digest = hashlib.blake2b(dump_line([astuple(one) for one in standing.standings]), digest_size=8).hexdigest()
+    return f"s{digest}"  # a letter first: spreadsheets take digits with an e among them for a number
+
+
+def last_said(lines: Iterable[Decision], reviewer: str) -> str | None:
+    """The label that a reviewer gave a text last and has not taken back, whatever others decided since.
+
+    Args:
+        lines: all lines about the text, in the log's order.
+        reviewer: whose.
+    """
+    before: list[Decision] = []
+    said: list[str | None] = []
+    for line in lines:
+        if line in before:  # somebody took a decision back: it is as it was
+            then = before.index(line) + 1
+            del before[then:], said[then:]
+            continue
+        latest = before[-1] if before else None
+        is_same = latest is not None and (latest.reviewer, latest.decided_at) == (line.reviewer, line.decided_at)
+        if line.reviewer == reviewer:
+            said.append(line.category)
+        elif is_same and latest is not None and _stands(latest, reviewer) and not _stands(line, reviewer):
+            said.append(None)
+        else:
+            said.append(said[-1] if said else None)
+        before.append(line)
+    return said[-1] if said else None
+
+
+def _stands(line: Decision, reviewer: str) -> bool:
+    return any(standing.reviewer == reviewer for standing in line.standings)

@@ -69,6 +69,8 @@ class Intake:
     earlier: "EarlierAnswers | None" = None
     reread: Reread = as_written
     """What an earlier run's line counts as in this one."""
+    is_settled: Callable[[str], bool] = lambda _: False
+    """Whether people have given a text its label."""
 
     def prepared(self, rows: Iterable[Row | Rejection], *, batch: int) -> Iterator[Item]:
         """Rows as the engine takes them; `batch` of them are looked up at once among earlier answers."""
@@ -81,7 +83,7 @@ class Intake:
 
     def _wanted(self, rows: Iterable[Row | Rejection]) -> Iterator[Item]:
         skipped = 0
-        is_skipped, asked = self.is_skipped, self.asked.limit.asked
+        is_skipped, is_settled, asked = self.is_skipped, self.is_settled, self.asked.limit.asked
         plan = None if self.plan is self.asked else self.plan
         key_of = self.plan.key_of
         for row in rows:
@@ -90,7 +92,7 @@ class Intake:
                 continue
             text = asked(row.text)
             key = key_of(text) if plan is None else plan.key(row.text)
-            if not is_skipped(key):
+            if not is_skipped(key) and not is_settled(row.text):
                 yield self._document(row, text, key)
                 continue
             skipped += 1

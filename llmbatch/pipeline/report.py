@@ -146,7 +146,7 @@ def _notes(record: RunRecord, counts: ViewCounts, spent: Spent, ending: Ending |
         notes.append(f"Some answers came from another model than asked for: {', '.join(sorted(others))}.")
     if counts.stale_decisions:
         notes.append(
-            f"{counts.stale_decisions:,} of people's decisions do not hold: the text or the prompt has changed since."
+            f"Human decisions that no longer apply: {counts.stale_decisions:,}; their text or their label is gone."
         )
     return notes
 

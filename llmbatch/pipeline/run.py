@@ -10,7 +10,7 @@ from typing import Any
 
 from llmbatch import defaults
 from llmbatch.calibration import Calibration
-from llmbatch.decisions import DecisionLog
+from llmbatch.decisions import DecisionLog, TaskDecisions
 from llmbatch.errors import UsageError
 from llmbatch.events import LedgerTorn
 from llmbatch.ledger.line import FAILED, LedgerLine
@@ -78,10 +78,7 @@ def classify_run(
 
         def wanted(ledger: Ledger) -> Callable[[str], bool]:
             escalates = trial.escalation is not None
-            return lambda key: (
-                (not ledger.is_done(key) or (escalates and is_doubtful(ledger.latest(key), review_below)))
-                and not decisions.settles(key)
-            )
+            return lambda key: not ledger.is_done(key) or (escalates and is_doubtful(ledger.latest(key), review_below))
 
         session_plan = SessionPlan(
             record=record,
@@ -90,6 +87,7 @@ def classify_run(
             endpoint=endpoint,
             sending=options.sending,
             wanted=wanted,
+            is_settled=TaskDecisions(decisions, plan.task.label_names).settles,
             trial=trial,
             strict=options.strict,
             reuse=options.reuse,
@@ -125,9 +123,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
         _check_kinds(folder, options.only)
 
         def wanted(ledger: Ledger) -> Callable[[str], bool]:
-            return lambda key: (
-                _is_to_be_retried(ledger.latest(key), options, record.review_below) and not decisions.settles(key)
-            )
+            return lambda key: _is_to_be_retried(ledger.latest(key), options, record.review_below)
 
         session_plan = SessionPlan(
             record=record.updated(state="running"),
@@ -136,6 +132,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
             endpoint=endpoint,
             sending=sending,
             wanted=wanted,
+            is_settled=TaskDecisions(decisions, plan.task.label_names).settles,
             max_failed=options.max_failed,
             salvage=options.salvage,
             command=f"llmbatch retry {shlex.quote(str(path))}",
@@ -161,7 +158,12 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -
         options = ViewOptions(record.review_below, record.keep, record.sample, csv=csv)
         with closing(DecisionLog(folder.decisions)) as decisions:
             counts = make_views(
-                target.path, source.read_again, key=plan.key, ledger=ledger, decisions=decisions, options=options
+                target.path,
+                source.read_again,
+                key=plan.key,
+                ledger=ledger,
+                decisions=TaskDecisions(decisions, plan.task.label_names),
+                options=options,
             )
         ledger.close()
     return summarise(folder, record, counts, expenses)
@@ -211,7 +213,7 @@ def show_run(
                 source.read_again,
                 key=plan.key,
                 ledger=ledger,
-                decisions=decisions,
+                decisions=TaskDecisions(decisions, plan.task.label_names),
                 options=options,
                 on_outcome=on_outcome,
             )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
-from llmbatch.decisions import DecisionLog
+from llmbatch.decisions import DecisionLog, TaskDecisions
 from llmbatch.drift.profile import Asked
 from llmbatch.errors import Interrupted, LLMBatchError, StorageFailed, UsageError
 from llmbatch.events import PrefixPlanned
@@ -191,7 +191,7 @@ class Session:
                 self._read_again,
                 key=self._plan.plan.key,
                 ledger=ledger,
-                decisions=decisions,
+                decisions=TaskDecisions(decisions, self._record.task.label_names),
                 options=options,
             )
 

@@ -24,6 +24,8 @@ class SessionPlan:
     sending: Sending
     wanted: Callable[[Ledger], Callable[[str], bool]]
     """Given the ledger, tells which keys are to be asked."""
+    is_settled: Callable[[str], bool]
+    """Whether people have given a text its label: nobody is asked about it."""
     command: str
     """The command that goes on."""
     trial: TrialPlan = TrialPlan()

@@ -97,7 +97,13 @@ class UnderWay:
                 batch = 1 if self._source.is_stream else _READ_AHEAD
                 background.append(await self._first_look(is_skipped, prices))
                 intake = Intake(
-                    plan.plan, plan.asked, self.record.review_below, is_skipped, earlier, self.record.reread
+                    plan.plan,
+                    plan.asked,
+                    self.record.review_below,
+                    is_skipped,
+                    earlier,
+                    self.record.reread,
+                    plan.is_settled,
                 )
                 rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
                 await parts.engine.run(feed(rows, batch=batch))
@@ -179,7 +185,14 @@ class UnderWay:
         plan, rows = self._plan, self._source.read_again(lambda _: None)
         with suppress(LLMBatchError):  # what is wrong with the input is told when its turn comes
             estimate = quick_estimate(
-                plan.plan, plan.asked, rows, is_skipped, sending=plan.sending, prices=prices, standing=self.record
+                plan.plan,
+                plan.asked,
+                rows,
+                is_skipped,
+                plan.is_settled,
+                sending=plan.sending,
+                prices=prices,
+                standing=self.record,
             )
             self._observer.tell(estimate)
 

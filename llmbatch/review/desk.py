@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from llmbatch.decisions import Decision, DecisionLog, as_it_stood, decided, noted, text_digest
+from llmbatch.decisions import Decision, TaskDecisions, as_it_stood, decided, noted
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.item import Item
 from llmbatch.review.queue import Queue
@@ -46,7 +46,7 @@ class Desk:
     def __init__(
         self,
         queue: Queue,
-        log: DecisionLog,
+        decisions: TaskDecisions,
         *,
         reviewer: str,
         claims: Claim,
@@ -54,7 +54,8 @@ class Desk:
     ) -> None:
         """`clock` gives the present time as the log has it."""
         self._queue = queue
-        self._log = log
+        self._log = decisions.log
+        self._decisions = decisions
         self._reviewer = reviewer
         self._claims = claims
         self._clock = clock
@@ -67,20 +68,14 @@ class Desk:
         self.place: int | None = None
         """Where in the queue he is; None where nothing is left to look at."""
         self.item: Item | None = None
-        for key in log.keys_said():
-            self._note_state(key)
+        for line in self._log.lines():
+            self._note_state(line.text)
         self.advance()
 
     @property
     def decision(self) -> Decision | None:
-        """What stands for the present row."""
-        return None if self.item is None else self._log.latest(self.item.key)
-
-    @property
-    def earlier(self) -> Decision | None:
-        """What was decided about the present text by another prompt or model, which does not hold now."""
-        found = None if self.item is None else self._log.of_text(text_digest(self.item.text))
-        return None if found is None or self.item is None or found.key == self.item.key else found
+        """What holds for the present text."""
+        return None if self.item is None else self._decisions.by_digest(self.item.digest)
 
     @property
     def has_written(self) -> bool:
@@ -153,7 +148,7 @@ class Desk:
         taken: list[Decision] = []
 
         def compose() -> Sequence[Decision]:
-            line = as_it_stood(done.line, done.before, now=self._log.latest(done.line.key))
+            line = as_it_stood(done.line, done.before, now=self._log.latest(done.line.text))
             taken.extend([] if line is None else [line])
             return taken
 
@@ -216,27 +211,27 @@ class Desk:
     def _take_in_others(self) -> str | None:
         news = None
         for line in self._log.refresh():
-            self._note_state(line.key)
-            if self.item is not None and line.key == self.item.key:
+            self._note_state(line.text)
+            if self.item is not None and line.text == self.item.digest:
                 news = f"{_people(line)} just now." if line.category is not None else None
         return news
 
-    def _note_state(self, key: str) -> None:
-        place = self._queue.place_of(key)
+    def _note_state(self, digest: str) -> None:
+        place = self._queue.place_of(digest)
         if place is not None:
             self._states[place] = self._state(self._queue[place])
 
     def _stand_at(self, place: int) -> None:
         self.place, self.item = place, self._queue[place]
-        self._seen = self._log.latest(self.item.key)
+        self._seen = self._log.latest(self.item.digest)
 
     def _write(self, compose: Callable[[Decision | None], Decision]) -> Decision:
         assert self.item is not None  # noqa: S101 - callers have looked
         assert self.place is not None  # noqa: S101
-        key, before = self.item.key, []
+        digest, before = self.item.digest, []
 
         def composed() -> Sequence[Decision]:
-            before.append(self._log.latest(key))
+            before.append(self._log.latest(digest))
             return [compose(before[0])]
 
         (written,) = self._log.append(composed)
@@ -249,10 +244,10 @@ class Desk:
     def _look_again(self, place: int) -> None:
         self._states[place] = self._state(self._queue[place])
         if place == self.place and self.item is not None:
-            self._seen = self._log.latest(self.item.key)
+            self._seen = self._log.latest(self.item.digest)
 
     def _state(self, item: Item) -> int:
-        standing = self._log.latest(item.key)
+        standing = self._decisions.by_digest(item.digest)
         if standing is None or not standing.is_settled:
             return _OPEN
         return _AGREED if standing.category == item.category else _CORRECTED

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from llmbatch.decisions import Decision, mark_of
 from llmbatch.errors import UsageError
 from llmbatch.files import replacing
 from llmbatch.review.opened import OpenedRun
@@ -24,8 +25,10 @@ TO_DECIDE = (
     "reason",
     "reviewer",
     "decided_at",
+    "conflict",
     "text",
     "key",
+    "seen",
 )
 GOLD = ("id", "label", "row", "decided_by", "reviewer", "decided_at", "note", "model_category", "model_confidence")
 
@@ -65,7 +68,7 @@ def export_to_decide(run: OpenedRun, choice: Choice, file: BinaryIO, *, csv: boo
 def export_gold(run: OpenedRun, file: BinaryIO, *, csv: bool) -> int:
     """Write what people decided as gold labels (`id` and `label`), and return how many rows.
 
-    A decision holds for its text also where the prompt has changed since, as long as the task has its label.
+    A decision holds for its text, whatever the prompt, as long as the task has its label.
     """
     return _write_csv(file, GOLD, _gold(run)) if csv else _write(JsonlWriter(file), _gold(run))
 
@@ -88,7 +91,7 @@ def _write(writer: RecordWriter, records: Iterator[dict[str, Any]]) -> int:
 def _to_decide(run: OpenedRun, queue: Queue) -> Iterator[dict[str, Any]]:
     for place in range(len(queue)):
         item = queue[place]
-        said = run.decisions.latest(item.key)
+        said = run.decisions.by_digest(item.digest)
         yield {
             "row": item.row,
             "id": item.id,
@@ -100,16 +103,21 @@ def _to_decide(run: OpenedRun, queue: Queue) -> Iterator[dict[str, Any]]:
             "reason": item.reason if item.error is None else f"{item.reason}: {item.error}",
             "reviewer": None if said is None else said.reviewer,
             "decided_at": None if said is None else said.decided_at,
+            "conflict": _differing(said) if said is not None and said.is_conflict else None,
             "text": item.text,
-            "key": item.key,
+            "key": item.digest,
+            "seen": mark_of(said),
         }
 
 
+def _differing(decision: Decision) -> str:
+    """`ana: legal; ben: other`, of all decisions that stand."""
+    return "; ".join(f"{standing.reviewer}: {standing.category}" for standing in decision.standings)
+
+
 def _gold(run: OpenedRun) -> Iterator[dict[str, Any]]:
-    labels = frozenset(run.record.task.label_names)
     for outcome, _ in run.outcomes():
-        decision = outcome.human or run.decision_about(outcome.row.text)
-        if decision is not None and decision.is_settled and decision.category in labels:
+        if (decision := outcome.human) is not None:
             yield {
                 "id": outcome.row.id,
                 "label": decision.category,

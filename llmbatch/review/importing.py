@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llmbatch.decisions import Decision, decided
+from llmbatch.decisions import Decision, decided, last_said, mark_of
 from llmbatch.neutral import csv_meant
 from llmbatch.readers import ReaderOptions, read_rows, resolve_inputs
 from llmbatch.readers.fields import ID_NAMES
@@ -49,8 +49,8 @@ class _Wish:
     note: str | None
     key: str | None
     id: str
-    seen: tuple[str, str] | None
-    """Reviewer and time of the decision that stood when the file was exported."""
+    seen: str | None
+    """The mark of what stood when the file was exported, empty where nothing did; None where the file does not say."""
 
 
 def import_decisions(
@@ -76,7 +76,7 @@ def import_decisions(
         row = rows.of(wish)
         if isinstance(row, str):
             refused.append(Refused(wish.line, row))
-        elif (other := matched.setdefault(row.key, (wish, row))[0]).category != wish.category:
+        elif (other := matched.setdefault(row.text, (wish, row))[0]).category != wish.category:
             refused.append(Refused(wish.line, f"line {other.line} gives the same text the label {other.category!r}"))
     refused.sort(key=lambda one: one.line)
     if refused and not skip_refused:
@@ -86,13 +86,17 @@ def import_decisions(
 
     def compose() -> Sequence[Decision]:
         nonlocal unchanged
-        lines = [_line(run, wish, undecided) for wish, undecided in matched.values()]
+        said = _said_before(run, frozenset(matched), reviewer)
+        lines = [
+            _line(wish, undecided, now=run.decisions.by_digest(text), said_before=said.get(text))
+            for text, (wish, undecided) in matched.items()
+        ]
         changed = [line for line in lines if line is not None]
         unchanged = len(lines) - len(changed)
         return changed
 
     if matched:
-        written = run.decisions.append(compose)
+        written = run.decisions.log.append(compose)
     conflicts = sum(line.is_conflict for line in written)
     return Imported(len(written), unchanged, blank, conflicts, tuple(refused), saved=True)
 
@@ -120,14 +124,14 @@ def _read(path: Path, task: Task) -> tuple[list[_Wish], list[Refused], int]:
 def _wish(row: Row, category: str) -> _Wish:
     fields = row.fields
     named = next((fields[name] for name in fields if name.strip().casefold() in ID_NAMES), None)
-    reviewer, decided_at = _text(fields, "reviewer"), _text(fields, "decided_at")
+    key = _text(fields, "key")
     return _Wish(
         line=row.place.line,
         category=category,
         note=_text(fields, "note"),
-        key=_text(fields, "key"),
+        key=key,
         id=csv_meant(str(named)) if named is not None else "",
-        seen=(reviewer, decided_at) if reviewer and decided_at else None,
+        seen=None if key is None or "seen" not in fields else _text(fields, "seen") or "",
     )
 
 
@@ -137,25 +141,25 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
 
 
 class _Rows:
-    """The run's rows that a file speaks of, each as its decision that is yet to be made."""
+    """The run's texts that a file speaks of, each as its decision that is yet to be made."""
 
     def __init__(self, run: OpenedRun, wishes: Sequence[_Wish], *, reviewer: str, decided_at: str) -> None:
         self._by_key: dict[str, Decision] = {}
         self._by_id: dict[str, dict[str, Decision]] = {}
         keys, ids = {wish.key for wish in wishes}, {wish.id for wish in wishes}
         for outcome, fields in run.outcomes():
-            key, name = outcome.key, str(outcome.row.id)
-            if key in keys or name in ids:
-                item = item_of(outcome, _IMPORTED, fields)
+            name = str(outcome.row.id)
+            item = item_of(outcome, _IMPORTED, fields)
+            if not keys.isdisjoint((item.digest, item.key)) or name in ids:
                 undecided = item.decision(None, reviewer=reviewer, decided_at=decided_at)
-                self._by_key.setdefault(key, undecided)
-                self._by_id.setdefault(name, {}).setdefault(key, undecided)
+                self._by_key |= {item.digest: undecided, item.key: undecided}  # the latter in exports of old
+                self._by_id.setdefault(name, {}).setdefault(item.digest, undecided)
 
     def of(self, wish: _Wish) -> Decision | str:
-        """The row that a wish is about, or why there is none."""
+        """The text that a wish is about, or why there is none."""
         named = self._by_id.get(wish.id, {})
         if wish.key is not None:
-            changed = f"the text of {wish.id!r} or the prompt has changed since the export"
+            changed = f"the text of {wish.id!r} has changed since the export"
             unknown = f"no row has this key, nor the id {wish.id!r}"
             return self._by_key.get(wish.key) or (changed if named else unknown)
         if len(named) > 1:
@@ -163,13 +167,40 @@ class _Rows:
         return next(iter(named.values()), f"no row has the id {wish.id!r}" if wish.id else "it has neither key nor id")
 
 
-def _line(run: OpenedRun, wish: _Wish, undecided: Decision) -> Decision | None:
-    """The line for a wish, or None where what it says stands already."""
-    now = run.decisions.latest(undecided.key)
-    mine = replace(undecided, category=wish.category, note=wish.note)
+def _said_before(run: OpenedRun, texts: frozenset[str], reviewer: str) -> dict[str, str | None]:
+    """The label that the reviewer gave each of these texts last and has not taken back."""
+    lines: dict[str, list[Decision]] = {}
+    for line in run.decisions.log.lines():
+        if line.text in texts:
+            lines.setdefault(line.text, []).append(line)
+    return {text: last_said(about, reviewer) for text, about in lines.items()}
+
+
+def _line(wish: _Wish, undecided: Decision, *, now: Decision | None, said_before: str | None) -> Decision | None:
+    """The line for a wish, or None where it says nothing new.
+
+    Args:
+        wish: what the file says.
+        undecided: the text, with the reviewer and the time.
+        now: what stands.
+        said_before: the label that the reviewer gave it last, in whatever way.
+    """
     if now is None:
-        return mine
-    if now.is_settled and (now.category, now.note) == (wish.category, wish.note):
-        return None
-    is_known = wish.key is None or (now.reviewer, now.decided_at) == wish.seen
-    return decided(mine, seen=now if is_known else None, now=now)
+        return replace(undecided, category=wish.category, note=wish.note)
+    note = _joined(now.note, wish.note)
+    is_known = wish.seen is not None and wish.seen == mark_of(now)
+    stands = any((one.category, one.reviewer) == (wish.category, undecided.reviewer) for one in now.standings) or (
+        now.is_settled and now.category == wish.category
+    )
+    if stands and not (is_known and now.is_conflict):
+        return None if note == now.note else replace(now, note=note)
+    if said_before == wish.category and not is_known:
+        return None  # the file was imported before, and others decided since
+    return decided(replace(undecided, category=wish.category, note=note), seen=now if is_known else None, now=now)
+
+
+def _joined(standing: str | None, more: str | None) -> str | None:
+    """Both notes: a file replaces nobody's."""
+    if standing is None or more is None:
+        return standing or more
+    return standing if more in standing else f"{standing}; {more}"

@@ -20,6 +20,8 @@ class Item:
     id: RowId
     key: str
     text: str = field(repr=False)
+    digest: str
+    """The text's, by which decisions know it."""
     reason: str
     category: str | None
     """The model's; None where the row failed."""
@@ -36,7 +38,7 @@ class Item:
         """A decision about it; None for a label leaves it undecided."""
         return Decision(
             key=self.key,
-            text=text_digest(self.text),
+            text=self.digest,
             row=self.row,
             id=self.id,
             category=category,
@@ -58,6 +60,7 @@ def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any]) -> Item:
         id=row.id,
         key=outcome.key,
         text=row.text,
+        digest=text_digest(row.text),
         reason=reason,
         category=None if line is None else line.category,
         confidence=None if line is None else line.confidence,

@@ -1,12 +1,12 @@
 """A run folder opened to be reviewed: read as it stands, also while a run is under way on it."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmbatch.decisions import Decision, DecisionLog, text_digest
+from llmbatch.decisions import DecisionLog, TaskDecisions
 from llmbatch.ledger.lock import is_locked
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
@@ -29,7 +29,7 @@ class OpenedRun:
     plan: Plan
     source: RunInput
     ledger: Ledger
-    decisions: DecisionLog
+    decisions: TaskDecisions
     is_under_way: bool
 
     def outcomes(self) -> Iterator[tuple[Outcome, Mapping[str, Any]]]:
@@ -42,10 +42,6 @@ class OpenedRun:
             options=ViewOptions(self.record.review_below),
         )
         return ((item, carried) for item, carried in found if not isinstance(item, Rejection))
-
-    def decision_about(self, text: str) -> Decision | None:
-        """The latest decision about a text, by whatever prompt it was looked at."""
-        return self.decisions.of_text(text_digest(text))
 
     def draw(self) -> Draw:
         """The run's random sample."""
@@ -68,11 +64,9 @@ def opened(path: Path) -> Iterator[OpenedRun]:
     plan, source = recorded_plan(record), RunInput.again(record.inputs, record.reader, folder)
     ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread)
     try:
-        decisions = DecisionLog(folder.decisions)
-        try:
+        with closing(DecisionLog(folder.decisions)) as log:
+            decisions = TaskDecisions(log, record.task.label_names)
             is_under_way = record.state == "running" and is_locked(path)
             yield OpenedRun(folder, record, plan, source, ledger, decisions, is_under_way)
-        finally:
-            decisions.close()
     finally:
         ledger.close()

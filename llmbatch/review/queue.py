@@ -58,7 +58,7 @@ class Queue:
         self._numbers = KeyIndex()
         ranks: list[tuple[int, float]] = []
         for item in items:
-            number = self._numbers.get(short(item.key))
+            number = self._numbers.get(short(item.digest))
             if number is None:
                 self._lay_down(item)
                 ranks.append(_rank(item))
@@ -82,9 +82,9 @@ class Queue:
         """How many rows have the item's text."""
         return self._copies[self._order[place]]
 
-    def place_of(self, key: str) -> int | None:
-        """Where the item with this key stands, or None."""
-        number = self._numbers.get(short(key))
+    def place_of(self, digest: str) -> int | None:
+        """Where the item with this text stands, or None."""
+        number = self._numbers.get(short(digest))
         return None if number is None else self._places[number]
 
     def find(self, wanted: str, start: int) -> int | None:
@@ -102,7 +102,7 @@ class Queue:
         self._file.close()
 
     def _lay_down(self, item: Item) -> None:
-        self._numbers[short(item.key)] = len(self._offsets)
+        self._numbers[short(item.digest)] = len(self._offsets)
         self._offsets.append(self._file.tell())
         self._copies.append(1)
         self._file.write(dump_line({name: getattr(item, name) for name in _FIELDS}))

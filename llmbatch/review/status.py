@@ -56,7 +56,7 @@ class ReviewStatus:
     conflict_rows: tuple[Conflict, ...]
     """The first of them."""
     stale: int
-    """Decisions whose text or prompt has changed since."""
+    """Decisions whose text no row has any more, or whose label the task has no more."""
     sample: SampleStatus | None
 
 

@@ -128,7 +128,7 @@ def _lines(status: ReviewStatus) -> Iterator[tuple[str, str]]:
     if status.conflicts:
         yield "conflicts", f"{counted(status.conflicts, 'row')} that people decided differently"
     if status.stale:
-        yield "stale", f"{counted(status.stale, 'decision')} whose text or prompt has changed since"
+        yield "no longer apply", f"{counted(status.stale, 'decision')}: the text or the label is gone"
     if status.sample is not None:
         yield "sample", f"{counted(status.sample.rows, 'row')}, {rate_text(status.sample.all)}"
         yield "", f"of those that passed without review, {rate_text(status.sample.passed)}"

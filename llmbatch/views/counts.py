@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from llmbatch.decisions import DecisionLog
+from llmbatch.decisions import TaskDecisions
 from llmbatch.ledger.index import KeyIndex
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.rows import Rejection
@@ -25,7 +25,7 @@ class ViewCounts:
     flags: Mapping[str, int] = field(default_factory=dict)
     """Rows by what is particular about them, as `truncated`."""
     stale_decisions: int = 0
-    """Texts that people decided about and that no row has now, by the present prompt."""
+    """Texts with a human decision that no row has now, or whose label the task has no more."""
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Tally:
         self.total += 1
         self.flags.update(() if outcome.line is None else outcome.line.flags)
         if outcome.decision is not None and outcome.decision.category is not None:
-            self.decided[outcome.decision.short_key] = 1
+            self.decided[outcome.decision.short_text] = 1
         if outcome.view == UNDONE:
             self.undone += 1
         elif outcome.view == FAILED_VIEW and outcome.line is not None and outcome.line.error is not None:
@@ -77,7 +77,7 @@ class Tally:
         if line is not None and outcome.is_answered:
             self.answered_by[line.response_model or line.model] += 1
 
-    def frozen(self, files: Mapping[str, Path], decisions: DecisionLog) -> ViewCounts:
+    def frozen(self, files: Mapping[str, Path], decisions: TaskDecisions) -> ViewCounts:
         """The counts as they stand, with the views' files."""
         stale = max(len(decisions) - len(self.decided), 0)
         rows = RowCounts(self.total, self.ok, self.review, self.failed, self.rejected, self.undone, self.reviewed)

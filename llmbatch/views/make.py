@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from llmbatch.decisions import DecisionLog
+from llmbatch.decisions import TaskDecisions
 from llmbatch.errors import StorageFailed
 from llmbatch.files import check_own, replacing_together
 from llmbatch.ledger.log import Ledger
@@ -61,7 +61,7 @@ def make_views(
     *,
     key: Callable[[str], str],
     ledger: Ledger,
-    decisions: DecisionLog,
+    decisions: TaskDecisions,
     options: ViewOptions,
 ) -> ViewCounts:
     """Write the views of a run into `folder`, replacing those that stand there.
@@ -95,7 +95,7 @@ def _make_views(
     *,
     key: Callable[[str], str],
     ledger: Ledger,
-    decisions: DecisionLog,
+    decisions: TaskDecisions,
     options: ViewOptions,
 ) -> ViewCounts:
     suffix = "csv" if options.csv else "jsonl"
@@ -126,7 +126,7 @@ def count_views(
     *,
     key: Callable[[str], str],
     ledger: Ledger,
-    decisions: DecisionLog,
+    decisions: TaskDecisions,
     options: ViewOptions,
     on_outcome: Callable[[Outcome | Rejection], None] | None = None,
 ) -> ViewCounts:
@@ -146,7 +146,7 @@ def count_views(
 
 
 def outcomes(
-    read: Read, *, key: Callable[[str], str], ledger: Ledger, decisions: DecisionLog, options: ViewOptions
+    read: Read, *, key: Callable[[str], str], ledger: Ledger, decisions: TaskDecisions, options: ViewOptions
 ) -> Iterator[tuple[Outcome | Rejection, Mapping[str, Any]]]:
     """Each row in its input's order: where it stands, and the input's fields that go along with it."""
     texts: dict[str, tuple[str, ...]] = {}

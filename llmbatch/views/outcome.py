@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from llmbatch.decisions import Decision, DecisionLog
+from llmbatch.decisions import Decision, TaskDecisions
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.rows import Row
@@ -39,7 +39,7 @@ class Outcome:
         return None if self.line is None else self.line.category
 
 
-def outcome(row: Row, key: str, *, ledger: Ledger, decisions: DecisionLog, review_below: float) -> Outcome:
+def outcome(row: Row, key: str, *, ledger: Ledger, decisions: TaskDecisions, review_below: float) -> Outcome:
     """Where a row stands. People's word goes before the model's; where people differ, the row is in review.
 
     Args:
@@ -49,7 +49,7 @@ def outcome(row: Row, key: str, *, ledger: Ledger, decisions: DecisionLog, revie
         decisions: people's.
         review_below: confidence under which an answer goes to people.
     """
-    line, decision = ledger.latest(key), decisions.latest(key)
+    line, decision = ledger.latest(key), decisions.about(row.text)
     return Outcome(row, key, _view(line, decision, review_below), line, decision)
 
 

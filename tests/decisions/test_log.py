@@ -19,13 +19,12 @@ def test_a_decision_is_there_for_whoever_opens_the_log_next(tmp_path: Path, make
     decision = make_decision(id=2**70, note="töricht", model_category="other", model_confidence=0.25)
     log.append(lambda: [decision])
     again = DecisionLog(tmp_path / "decisions.jsonl")
-    assert again.latest(decision.key) == decision == again.of_text(decision.text)
-    assert again.settles(decision.key)
+    assert list(again.lines()) == [again.latest(decision.text)] == [decision]
     assert len(again) == 1
 
 
 def test_looking_makes_no_file(tmp_path: Path, make_decision: MakeDecision) -> None:
-    assert DecisionLog(tmp_path / "decisions.jsonl").latest(make_decision().key) is None
+    assert DecisionLog(tmp_path / "decisions.jsonl").latest(make_decision().text) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -36,7 +35,7 @@ def test_each_writer_knows_what_the_other_wrote(tmp_path: Path, make_decision: M
     known: list[Decision | None] = []
 
     def compose() -> list[Decision]:
-        known.append(ben.latest(first.key))
+        known.append(ben.latest(first.text))
         return [second]
 
     ben.append(compose)
@@ -54,7 +53,7 @@ def test_a_torn_tail_is_not_read_and_moved_aside_by_the_next_writer(
     with path.open("ab") as file:
         file.write(b'{"key": "half')
     log = DecisionLog(path)
-    assert log.latest(make_decision(1).key) is not None
+    assert log.latest(make_decision(1).text) is not None
     log.append(lambda: [make_decision(2)])
     assert (tmp_path / "decisions.torn-1").read_bytes() == b'{"key": "half'
     assert len(DecisionLog(path)) == 2
@@ -82,7 +81,7 @@ def test_a_decision_that_does_not_reach_the_disk_is_told_and_leaves_no_trace(
         with pytest.raises(StorageFailed, match="No space left"):
             log.append(lambda: [make_decision(2)])
     assert log.path.read_bytes() == before
-    assert log.latest(make_decision(2).key) is None
+    assert log.latest(make_decision(2).text) is None
 
 
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
@@ -92,8 +91,8 @@ from pathlib import Path
 from llmbatch.decisions import Decision, DecisionLog, text_digest
 log, who = DecisionLog(Path(sys.argv[1])), sys.argv[2]
 for n in range(40):
-    key, text = text_digest(f"{who}{n}"), text_digest(f"{n}")
-    log.append(lambda: [Decision(key, text, n, n, "x", who, "2026-11-25T12:00:00Z")])
+    key = text_digest(f"{who}{n}")
+    log.append(lambda: [Decision(key, key, n, n, "x", who, "2026-11-25T12:00:00Z")])
 """
     path = tmp_path / "decisions.jsonl"
     writers = [subprocess.Popen([sys.executable, "-c", script, path, who]) for who in ("ana", "ben", "cem")]

@@ -12,6 +12,7 @@ from typing import Any
 import pexpect  # type: ignore[import-untyped]
 import pytest
 
+from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import PROGRAM, Program, documents, environment, read_rows, views, write_rows
 
 Review = Callable[[str], Any]
@@ -91,3 +92,21 @@ def test_rows_go_out_to_a_spreadsheet_and_come_back_decided(llmbatch: Program) -
     assert (status["waiting"], status["reviewed"], status["reviewers"]) == (2, 4, {"ana": 4})
     gold = llmbatch("review", "export", "docs.offline.llmbatch", "--decided", "--format", "jsonl").out.splitlines()
     assert {json.loads(line)["label"] for line in gold} == {"marketing"}
+
+
+def test_a_decision_outlives_the_prompt_the_model_and_the_row_number(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    server, rows = endpoint(), documents(6)
+    write_rows(llmbatch.folder / "docs.jsonl", rows)
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--review-below", "1", "--json")
+    assert llmbatch(*command).code == 0
+    write_rows(llmbatch.folder / "mine.jsonl", [{"id": "d-4", "decision": "marketing"}])
+    assert llmbatch("review", "import", "docs.llmbatch", "mine.jsonl", "--reviewer", "ana").code == 0
+    write_rows(llmbatch.folder / "docs.jsonl", [rows[5], rows[4], *rows[:4]])
+    again = llmbatch(*command, "--reasoning", "--model", "gpt-6-sol").json
+    assert (again["rows"]["reviewed"], again["session"]["answered"], server.requests) == (1, 5, 6 + 5)
+    (result,) = views(llmbatch.folder / "docs.llmbatch")["results"]
+    assert (result["row"], result["category"], result["reviewer"]) == (1, "marketing", "ana")
+    estimated = llmbatch("estimate", "docs.jsonl", "--model", "gpt-5.4", "--json").json
+    assert estimated["models"][0]["rows"]["to_ask"] == 5, "estimates know it too"

@@ -7,12 +7,13 @@ import pytest
 
 from llmbatch.ledger.line import FAILED, OK, LedgerLine, RowError
 from llmbatch.ledger.log import Ledger
-from llmbatch.pipeline.folder import RunFolder, RunRecord, now_text
+from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, now_text
 from llmbatch.pipeline.plan import ModelChoice, make_plan
 from llmbatch.readers import ReaderOptions
 from llmbatch.review.importing import Imported, import_decisions
 from llmbatch.review.opened import opened
-from llmbatch.task.load import load_task
+from llmbatch.task.load import LoadedTask, load_task
+from llmbatch.task.model import Task
 from llmbatch.views import Sample
 from tests.e2e.program import write_rows
 
@@ -83,3 +84,13 @@ def take(run: Path, rows: list[Any], reviewer: str = "ana", *, skip: bool = Fals
 
 def decide(run: Path, reviewer: str = "ana", **labels: str) -> Imported:
     return take(run, [{"id": name, "decision": label} for name, label in labels.items()], reviewer)
+
+
+def rename_label(run: Path, label: str, name: str) -> None:
+    """Make the run's task another one, as a session with an edited task file does."""
+    folder = RunFolder(run)
+    record = load_record(folder)
+    text = record.task.model_dump_json().replace(f'"name":"{label}"', f'"name":"{name}"')
+    task = Task.model_validate_json(text.replace(f'"label":"{label}"', f'"label":"{name}"'))
+    plan = make_plan(LoadedTask(task, record.task_source, ""), record.choice, offline=True)
+    record.updated(task=task, fingerprint=plan.fingerprint, prompt=plan.prompt).save(folder)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llmbatch.decisions import DecisionLog
+from llmbatch.decisions import DecisionLog, mark_of
 from llmbatch.observer import Observer
 from llmbatch.pipeline.run import export_run, show_run
 from llmbatch.review.export import export_gold, export_to_decide
@@ -18,7 +18,7 @@ from llmbatch.review.queue import Choice
 from llmbatch.review.settle import settle
 from llmbatch.review.status import review_status
 from tests.e2e.program import read_rows, views, write_rows
-from tests.review.conftest import NOON, decide, take
+from tests.review.conftest import NOON, decide, rename_label, take
 
 _DOUBTFUL = Choice()
 
@@ -143,25 +143,82 @@ def test_decided_rows_are_gold_labels(run: Path) -> None:
     assert [(row["id"], row["label"]) for row in gold] == [("d", "marketing"), ("e", "marketing"), ("f", "business")]
 
 
-@pytest.mark.parametrize("changed", ["text", "prompt"])
-def test_a_decision_holds_for_what_was_looked_at_only(run: Path, changed: str) -> None:
+def test_a_decision_ends_with_its_text(run: Path) -> None:
     decide(run, f="legal")
-    record = json.loads((run / "run.json").read_bytes())
-    if changed == "text":
-        rows = read_rows(Path(record["inputs"][0]))
-        rows[5]["text"] = "Another text."
-        record["inputs"] = [str(write_rows(run.parent / "docs.jsonl", rows))]
-        (run / "run.json").write_text(json.dumps(record))
-    else:
-        log = (run / "decisions.jsonl").read_text()
-        key = json.loads(log)["key"]
-        (run / "decisions.jsonl").write_text(log.replace(key, "0" * 32))
+    rows = read_rows(run.parent / "docs.jsonl")
+    rows[5]["text"] = "Another text."
+    write_rows(run.parent / "docs.jsonl", rows)
     summary = show_run(run)
     assert summary.rows.reviewed == 0
-    assert "1 of people's decisions do not hold: the text or the prompt has changed since." in summary.notes
-    file = io.BytesIO()
+    assert "Human decisions that no longer apply: 1; their text or their label is gone." in summary.notes
     with opened(run) as review:
-        assert export_gold(review, file, csv=False) == (changed == "prompt"), "a label is about the text"
+        assert export_gold(review, io.BytesIO(), csv=False) == 0
+
+
+def test_a_decision_moves_along_with_its_text(run: Path) -> None:
+    decide(run, f="legal")
+    rows = read_rows(run.parent / "docs.jsonl")
+    write_rows(run.parent / "docs.jsonl", [{"id": "f2", "text": rows[5]["text"]}, *rows[:5]])
+    settle(run)
+    assert [(row["row"], row["id"]) for row in views(run)["results"] if "reviewer" in row] == [(0, "f2")]
+
+
+def test_a_file_without_keys_overwrites_nobody_and_settles_no_conflict(run: Path) -> None:
+    decide(run, "ben", f="legal", d="legal")
+    assert decide(run, "ana", f="other").conflicts == 1
+    assert decide(run, "cem", f="other", d="legal").conflicts == 1
+    settle(run)
+    assert "f" in [row["id"] for row in views(run)["review"]]
+    assert [row["reviewer"] for row in views(run)["results"] if row["id"] == "d"] == ["ben"]
+
+
+@pytest.mark.parametrize("order", [("ana", "ben"), ("ben", "ana")])
+@pytest.mark.parametrize("keyed", [True, False])
+def test_imports_come_to_the_same_in_any_order_and_again_add_nothing(
+    run: Path, order: tuple[str, str], *, keyed: bool
+) -> None:
+    labels = {"ana": "other", "ben": "legal"}
+    exported = [row for row in to_decide(run) if row["id"] == "f"] if keyed else [{"id": "f"}]
+    for _ in range(2):
+        for who in order:
+            take(run, [row | {"decision": labels[who]} for row in exported], who)
+    lines = read_rows(run / "decisions.jsonl")
+    assert len(lines) == 2
+    with opened(run) as review:
+        assert dict(review_status(review).conflict_rows[0].decisions) == labels
+    seen = [row for row in to_decide(run) if row["id"] == "f"]
+    assert seen[0]["conflict"] in {"ana: other; ben: legal", "ben: legal; ana: other"}
+    settling = [row | {"decision": "business"} for row in seen]
+    assert (take(run, settling, "cem").conflicts, take(run, settling, "cem").taken) == (0, 0)
+    for who in order:
+        assert take(run, [row | {"decision": labels[who]} for row in exported], who).taken == 0, "cem saw both"
+    assert read_rows(run / "decisions.jsonl")[-1]["category"] == "business"
+
+
+def test_a_decision_of_the_same_second_is_told_apart_from_the_one_that_was_seen(run: Path) -> None:
+    decide(run, "ben", f="legal")
+    with opened(run) as review:
+        (row,) = [{"key": one.text, "seen": mark_of(one)} for one in review.decisions.log.lines()]
+    decide(run, "ben", f="marketing")
+    assert take(run, [row | {"decision": "other"}], "ana").conflicts == 1
+
+
+def test_a_file_brings_a_note_and_takes_none_away(run: Path) -> None:
+    take(run, [{"id": "f", "decision": "legal", "note": "by the title"}], "ben")
+    decide(run, "ana", f="legal")
+    take(run, [{"id": "f", "decision": "legal", "note": "agreed"}], "ana")
+    take(run, [{"id": "f", "decision": "legal", "note": "agreed"}], "ana")
+    assert [row["note"] for row in read_rows(run / "decisions.jsonl")] == ["by the title", "by the title; agreed"]
+
+
+def test_a_label_that_the_task_has_no_more_is_no_decision_and_no_conflict(run: Path) -> None:
+    decide(run, "ana", f="legal", d="legal")
+    decide(run, "ben", f="other")
+    rename_label(run, "legal", "law")
+    with opened(run) as review:
+        human = {outcome.row.id: outcome.human for outcome, _ in review.outcomes() if outcome.human is not None}
+    assert {name: (one.reviewer, one.category) for name, one in human.items()} == {"f": ("ben", "other")}
+    assert decide(run, "ben", d="other").conflicts == 0
 
 
 def test_the_samples_error_rate_counts_rows_and_leaves_review_apart(run: Path) -> None:

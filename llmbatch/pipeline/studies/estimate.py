@@ -1,10 +1,10 @@
 """What a run would cost, and how long it would take: nothing is sent, and nothing is written."""
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
-from llmbatch.decisions import DecisionLog
+from llmbatch.decisions import DecisionLog, TaskDecisions
 from llmbatch.errors import UsageError
 from llmbatch.estimate.answers import answer_tokens
 from llmbatch.estimate.cost import Job, Range, cost_of
@@ -66,7 +66,10 @@ def estimate_run(options: EstimateOptions) -> Estimate:
     histories = [History(plan) for plan in plans]
     with ExitStack() as stack:
         is_done = _answered_keys(stack, folder, histories)
-        surveys = [Survey(plan, is_done, most_bytes=None if options.exact else _SAMPLE_BYTES) for plan in plans]
+        log = stack.enter_context(closing(DecisionLog(folder.decisions)))
+        is_settled = TaskDecisions(log, loaded.task.label_names).settles
+        most_bytes = None if options.exact else _SAMPLE_BYTES
+        surveys = [Survey(plan, is_done, is_settled=is_settled, most_bytes=most_bytes) for plan in plans]
         survey(source.rows(lambda _: None), surveys)
     prices = PriceBook(base_url, run.sending.price)
     estimates = (
@@ -103,6 +106,7 @@ def quick_estimate(
     asked: Plan,
     rows: Iterable[Row | Rejection],
     is_done: Callable[[str], bool],
+    is_settled: Callable[[str], bool],
     *,
     sending: Sending,
     prices: PriceBook,
@@ -115,11 +119,12 @@ def quick_estimate(
         asked: the one that is asked.
         rows: the input; of a big one, only its first rows are looked at.
         is_done: whether a key has an answer already.
+        is_settled: whether people have given a text its label.
         sending: the user's limits.
         prices: where the model's price is found.
         standing: what the run's folder records.
     """
-    found = Survey(plan, is_done, asked=asked, count=_guessed_tokens, most_bytes=None)
+    found = Survey(plan, is_done, is_settled=is_settled, asked=asked, count=_guessed_tokens, most_bytes=None)
     is_whole = survey(rows, [found], within_s=_QUICK_S)
     history = History(asked)
     job = found.job(_answer(asked, history, _guessed_tokens))
@@ -183,9 +188,7 @@ def _answered_keys(stack: ExitStack, folder: RunFolder, histories: list[History]
 
     ledger = Ledger.open_to_read(folder.ledger, on_line=note)
     stack.callback(ledger.close)
-    decisions = DecisionLog(folder.decisions)
-    stack.callback(decisions.close)
-    return lambda key: ledger.is_done(key) or decisions.settles(key)
+    return ledger.is_done
 
 
 def _earlier_speed(plan: Plan, history: History, standing: RunRecord | None) -> Speed:

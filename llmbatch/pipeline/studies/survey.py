@@ -81,6 +81,7 @@ class Survey:
         plan: Plan,
         is_done: Callable[[str], bool],
         *,
+        is_settled: Callable[[str], bool] = lambda _: False,
         asked: Plan | None = None,
         count: Callable[[str], int] = count_tokens,
         most_bytes: int | None,
@@ -90,12 +91,13 @@ class Survey:
         Args:
             plan: the run's, which gives the rows their keys.
             is_done: whether a key has an answer already.
+            is_settled: whether people have given a text its label.
             asked: what would be asked, where that is not the run's own plan.
             count: gives a text's tokens.
             most_bytes: of texts whose tokens are counted; None counts all.
         """
         self.asked = asked or plan
-        self._intake = Intake(plan, self.asked, review_below=0.0, is_skipped=is_done)
+        self._intake = Intake(plan, self.asked, review_below=0.0, is_skipped=is_done, is_settled=is_settled)
         self._count = count
         self._fence = count(build_document(""))
         self._sample = TokenSample(most_bytes, self._document_tokens)

@@ -205,7 +205,7 @@ class ReviewScreen(Screen[None]):
                 self._update("#document", panes.document(item))
                 self.query_one("#page", VerticalScroll).scroll_home(animate=False)
             meaning = "" if len(self._keys) in range(1, lines + 1) else self._meanings.get(item.category or "", "")
-            self._update("#answer", panes.answer(item, desk.decision, desk.earlier, meaning=meaning, width=width))
+            self._update("#answer", panes.answer(item, desk.decision, meaning=meaning, width=width))
         count = len(self._setting.labels)
         self._update("#labels", panes.labels(self._keys, item, count=count, width=width, lines=lines))
         if self._setting.of_sample:

@@ -60,9 +60,9 @@ def document(item: Item) -> Content:
     return Content.assemble(readable(item.text), "\n\n", fields) if item.fields else Content(readable(item.text))
 
 
-def answer(item: Item, decision: Decision | None, earlier: Decision | None, *, meaning: str, width: int) -> Content:
-    """The model's answer and what its label means; and what people said, also by an earlier prompt."""
-    return Content("\n").join([*_model_lines(item, meaning, width), *_people_lines(decision, earlier)])
+def answer(item: Item, decision: Decision | None, *, meaning: str, width: int) -> Content:
+    """The model's answer and what its label means; and what people said."""
+    return Content("\n").join([*_model_lines(item, meaning, width), *_people_lines(decision)])
 
 
 def labels(keys: Mapping[str, Label], item: Item | None, *, count: int, width: int, lines: int) -> Content:
@@ -166,10 +166,7 @@ def _model_lines(item: Item, meaning: str, width: int) -> Iterator[Content]:
         yield Content.assemble(("why    ", _MUTED), neutral(item.reasoning, limit=_VALUE))
 
 
-def _people_lines(decision: Decision | None, earlier: Decision | None) -> Iterator[Content]:
-    if earlier is not None and earlier.is_settled:
-        said = f"{neutral(earlier.reviewer, limit=_ID)} decided {neutral(earlier.category or '', limit=_NAME)}"
-        yield Content.assemble(("before ", _MUTED), said, (", by another prompt or model", _MUTED))
+def _people_lines(decision: Decision | None) -> Iterator[Content]:
     if decision is not None and decision.standings:
         style = "$text-error" if decision.is_conflict else "$text-success"
         for number, standing in enumerate(decision.standings):
