@@ -1,15 +1,12 @@
 """Keeps credentials out of whatever is written or shown, also where a server echoes them.
 
-What a server sends passes here twice: as it comes in, the run's own key is taken out of every field, in whatever way it
-is written there; and before a message of a server's is kept or shown, so is everything that looks like any key.
+What a server sends is read as it came, since a label may contain what the user took for a key; it passes here where it
+leaves, for a file or a screen. The run's own key is taken out of every text, in whatever way it is written there; and
+out of messages whatever looks like any key.
 """
 
 import base64
 import re
-from dataclasses import fields, replace
-from typing import Any, TypeVar
-
-T = TypeVar("T")
 
 _MASK = "[redacted]"
 _LONGEST_MESSAGE = 500
@@ -29,11 +26,34 @@ _KEY_SHAPES = re.compile(
 )
 
 
+_SHORTEST = 8
+_FEWEST_CHARACTERS = 4
+"""Different letters and digits that a key has; `sk-xxxxxxxx` and `00000000` stand for one."""
+_PLACEHOLDER_WORDS = frozenset(
+    {
+        *("a", "abc123", "anything", "api", "apikey", "change", "changeme", "dummy", "dummykey", "example", "fake"),
+        *("fakekey", "here", "insert", "key", "llama", "lm", "lmstudio", "local", "localhost", "me", "my", "needed"),
+        *("no", "nokey", "nokeyneeded", "none", "not", "notneeded", "offline", "ollama", "openai", "placeholder"),
+        *("real", "replace", "required", "secret", "sk", "studio", "test", "testkey", "the", "token", "undefined"),
+        *("unused", "used", "vllm", "with", "your"),
+    }
+)
+"""What people write where a server wants a key and looks at none: `not-needed`, `lm-studio`, `<your-api-key>`."""
+
+
+def is_secret(key: str) -> bool:
+    """Whether a key is worth taking out of texts: long enough to be one, and no placeholder."""
+    plain = key.strip().lower()
+    words = re.findall(r"[^\W_]+", plain)
+    is_placeholder = len(set("".join(words))) < _FEWEST_CHARACTERS or _PLACEHOLDER_WORDS.issuperset(words)
+    return len(plain) >= _SHORTEST and not is_placeholder
+
+
 class Redactor:
     """Takes the run's own secrets, and everything shaped like an API key, out of texts."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
-        known = [secret for secret in secrets if secret.strip()]
+        known = [secret for secret in secrets if is_secret(secret)]
         encoded = [base64.b64encode(secret.encode()).decode().rstrip("=") for secret in known]
         self._shortest = min(map(len, known), default=0)
         self._own = re.compile("|".join(map(_however_written, [*known, *encoded]))) if known else None
@@ -49,19 +69,10 @@ class Redactor:
         return _KEY_SHAPES.sub(_MASK, self.hide(text))
 
     def hide(self, text: str) -> str:
-        """`text` without our own secrets, and otherwise as it is: safe for what a label is read from."""
+        """`text` without our own secrets, and otherwise as it is."""
         if self._own is None or len(text) < self._shortest:
             return text
         return self._own.sub(_MASK, text)
-
-    def hide_in(self, record: T) -> T:
-        """A dataclass, none of whose texts holds a secret of ours."""
-        changed: dict[str, Any] = {}
-        for field in fields(record):  # type: ignore[arg-type]  # any frozen dataclass
-            value = getattr(record, field.name)
-            if isinstance(value, str) and (hidden := self.hide(value)) != value:
-                changed[field.name] = hidden
-        return replace(record, **changed) if changed else record  # type: ignore[type-var]
 
     def _without_pieces(self, text: str) -> str:
         found = [at for at in range(len(text) - _PIECE + 1) if text[at : at + _PIECE] in self._pieces]

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
@@ -60,20 +59,27 @@ def test_no_eight_characters_of_a_key_are_left_in_a_message(around: str, start: 
     assert not [piece for at in range(len(KEY) - 7) if (piece := KEY[at : at + 8]) in shown]
 
 
-@dataclass(frozen=True)
-class Record:
-    name: str
-    count: int
-    note: str | None = None
-
-
 def test_what_holds_no_secret_is_left_as_it_is() -> None:
     redact = Redactor(("my-business-key",))
-    record = Record("sk-learn-question about business ***", 3)
-    assert redact.hide_in(record) is record
-    assert redact.hide_in(Record("x", 3, "my-business-key")) == Record("x", 3, "[redacted]")
+    assert redact.hide("sk-learn-question about business ***") == "sk-learn-question about business ***"
+    assert redact.hide("my-business-key") == "[redacted]"
     assert redact.mask("https://api-inference.example.co/v1") == "https://api-inference.example.co/v1"
     assert redact.mask("unsupported api_version") == "unsupported api_version"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("", " ", "a", "test", "none", "offline", "sk-test", "1234567"),
+        *("placeholder", "YOUR_API_KEY", "<your-api-key>", "sk-no-key-required", "lm-studio", "none-needed"),
+        *("sk-xxxxxxxxxxxxxxxx", "00000000000", "********"),
+    ],
+)
+def test_what_is_too_short_or_stands_for_a_key_is_in_no_text_a_secret(key: str) -> None:
+    text = f"an answer that holds {key} online, offline, none tested"
+    redact = Redactor((key, "hunter2-hunter2"))
+    assert redact.hide(text) == text
+    assert redact.hide("hunter2-hunter2") == "[redacted]"
 
 
 @pytest.mark.parametrize("endless", ["x", "\\", "%25", "eyJ-", "sk-", "*", "://", KEY[:9] + " "])

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -59,7 +59,7 @@ def answered_line(
 ) -> LedgerLine:
     """The line of a row that has a label."""
     line = _line(job, plan, REVIEW if score.confidence < review_below else OK)
-    return replace(
+    labelled = replace(
         line,
         category=answer.category,
         confidence=score.confidence,
@@ -71,19 +71,22 @@ def answered_line(
         answer=_kept(job.completion, redact) if answer.repaired else None,
         flags=(*line.flags, *score.flags),
     )
+    return _without_secrets(labelled, redact)
 
 
 def failed_line(job: Job, plan: Plan, failure: Failure, *, redact: Redactor) -> LedgerLine:
     """The line of a row that has none. An answer that was paid for is kept, so that reading it again costs nothing."""
     line = _line(job, plan, FAILED)
     was_answered = failure.billed is Billed.YES
-    return replace(
+    code = None if failure.code is None else redact.hide(failure.code)
+    failed = replace(
         line,
-        error=RowError(failure.kind, failure.code, redact(failure.message)),
+        error=RowError(failure.kind, code, redact(failure.message)),
         request_id=failure.request_id or line.request_id,
         parse=failure.kind if was_answered else None,
         answer=_kept(job.completion, redact) if was_answered else None,
     )
+    return _without_secrets(failed, redact)
 
 
 def unsent_line(row: Row, key: str, plan: Plan, kind: str, message: str) -> LedgerLine:
@@ -139,6 +142,20 @@ def _line(job: Job, plan: Plan, status: Status) -> LedgerLine:
         latency_s=round(time.perf_counter() - job.started, 6),
         flags=(*job.row.flags, *bill.flags),
     )
+
+
+_TEXTS_OF_THE_SERVER = ("reasoning", "response_model", "system_fingerprint", "request_id", "finish_reason")
+
+
+def _without_secrets(line: LedgerLine, redact: Redactor) -> LedgerLine:
+    """The line as it may be written: the answer has been read by now, and a label is one of the task's."""
+    texts = {name: text for name in _TEXTS_OF_THE_SERVER if (text := getattr(line, name)) is not None}
+    changes: dict[str, Any] = {name: hidden for name, text in texts.items() if (hidden := redact.hide(text)) != text}
+    if line.retries:
+        changes["retries"] = tuple(
+            retry if retry.code is None else replace(retry, code=redact.hide(retry.code)) for retry in line.retries
+        )
+    return replace(line, **changes) if changes else line
 
 
 def _kept(completion: Completion | None, redact: Redactor) -> str | None:

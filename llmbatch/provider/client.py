@@ -12,7 +12,6 @@ from llmbatch.errors import UsageError
 from llmbatch.provider.completion import Completion, NotACompletionError, decode_completion
 from llmbatch.provider.failures import RequestFailedError, judge_exception, judge_not_a_completion
 from llmbatch.provider.sdk import load_sdk
-from llmbatch.redact import Redactor
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, Omit
@@ -122,7 +121,6 @@ class Caller:
             self._path = f"/deployments/{quote(model, safe='')}{self._path}"
         self._timeout_s = timeout_s
         self._on_headers = on_headers
-        self._redact = Redactor((endpoint.api_key,))
 
     def open(self) -> "AsyncOpenAI":
         """Load the SDK and make its client, once. Done before a request's turn comes, which this must not delay.
@@ -137,7 +135,7 @@ class Caller:
         return self._client
 
     async def send(self, body: bytes) -> Completion:
-        """Send one request and decode its answer. Where the server echoes our key, it is taken out here.
+        """Send one request and decode its answer, as the server sent it: an echo of our key is still in it.
 
         Raises:
             RequestFailedError: with what became of it, judged.
@@ -149,17 +147,16 @@ class Caller:
             async with asyncio.timeout(self._timeout_s):
                 response = await client.post(self._url, cast_to=httpx2.Response, content=body, options=self._options)
             self._on_headers(response.headers)
-            completion = decode_completion(response.content, response.headers.get("x-request-id"))
-            return self._redact.hide_in(completion)
+            return decode_completion(response.content, response.headers.get("x-request-id"))
         except asyncio.CancelledError:
             raise
         except NotACompletionError as error:
-            raise RequestFailedError(self._redact.hide_in(judge_not_a_completion(str(error)))) from None
+            raise RequestFailedError(judge_not_a_completion(str(error))) from None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
             if isinstance(refusal := getattr(error, "response", None), httpx2.Response):
                 self._on_headers(refusal.headers)
             # Without its cause, whose text may hold the key: a traceback would show it.
-            raise RequestFailedError(self._redact.hide_in(judge_exception(error))) from None
+            raise RequestFailedError(judge_exception(error)) from None
 
     async def close(self) -> None:
         """Close the connections."""

@@ -12,7 +12,8 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from tests.e2e.program import Program, documents, write_rows
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Program, documents, views, write_rows
 
 KEY = "0a1b2c3d4e5f+6a7b8c9d0e1f/2a3b4c5d6e7f=="
 
@@ -114,3 +115,27 @@ def test_nothing_that_is_written_or_shown_holds_the_key(llmbatch: Program, echo:
         assert not [piece for at in range(len(KEY) - 11) if (piece := KEY[at : at + 12]) in plain], name
     kinds = [json.loads(line)["error"]["kind"] for line in written["failed.jsonl"].splitlines()]
     assert {"unusable", "invalid", "empty", "bad_request", "server_error", "conflict", "not_a_completion"} <= set(kinds)
+
+
+@pytest.mark.parametrize(
+    ("key", "labels"),
+    [
+        ("test", ("test", "latest")),
+        ("offline", ("online", "offline")),
+        ("technical-support-key", ("technical-support-key", "other")),
+        ("category", ("category one", "category two")),
+        ("{", ("x", "y")),
+        ("not-needed", ("needed", "not-needed")),
+    ],
+)
+def test_a_key_that_occurs_in_labels_and_answers_changes_no_label(
+    llmbatch: Program, endpoint: StartEndpoint, key: str, labels: tuple[str, str]
+) -> None:
+    task = "\n".join(f'[[labels]]\nname = "{name}"\ndescription = "About {name}."\n' for name in labels)
+    (llmbatch.folder / "task.toml").write_text(f'name = "t"\ninstructions = "Sort."\n{task}')
+    write_rows(llmbatch.folder / "docs.jsonl", documents(8))
+    server = endpoint()
+    command = ("classify", "docs.jsonl", "--prompt", "task.toml", "--base-url", server.url, "--json", "--reasoning")
+    found = llmbatch(*command, OPENAI_API_KEY=key)
+    assert (found.code, found.json["parse"], server.requests) == (0, {"clean": 8}, 8), found.err
+    assert {row["category"] for row in views(llmbatch.folder / "docs.llmbatch")["results"]} <= set(labels)
