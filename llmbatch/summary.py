@@ -87,6 +87,9 @@ class CanaryReport:
     control: Profile
     canary: Profile
     shifts: tuple[Shift, ...]
+    """In the period in which the canary had one share and most rows were asked."""
+    compared_rows: int
+    """Of both arms in that period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +265,7 @@ def canary_json(report: CanaryReport) -> dict[str, Any]:
         "dropped": report.dropped,
         "arms": {"control": profile_json(report.control), "canary": profile_json(report.canary)},
         "shifts": [asdict(shift) for shift in report.shifts],
+        "compared_rows": report.compared_rows,
     }
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from llmbatch.ledger.line import FAILED, LedgerLine
 
 USELESS = frozenset({"invalid", "empty", "truncated", "unusable"})
-"""Kinds of an answer that was of no use: the model's doing, not the endpoint's."""
+"""Kinds of an unusable answer: the model's doing, not the endpoint's."""
+INTERRUPTED = "interrupted"
+"""Kind of a row that a stop cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,41 +26,35 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Mean:
-    """A mean over rows, with what its uncertainty follows from."""
+class Distribution:
+    """Figures of rows: their mean, and how many rows have each of them, rounded to keep the counts few."""
 
     count: int = 0
     total: float = 0.0
-    squares: float = 0.0
+    counts: Mapping[float, int] = field(default_factory=dict)
+    """Rows by figure, to three significant digits."""
 
     @property
     def value(self) -> float:
         """The mean; 0 of nothing."""
         return self.total / self.count if self.count else 0.0
 
-    @property
-    def variance(self) -> float:
-        """The sample variance; 0 of fewer than two."""
-        if self.count < 2:  # noqa: PLR2004 - one value has no spread
-            return 0.0
-        return max((self.squares - self.total**2 / self.count) / (self.count - 1), 0.0)
-
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Figures of rows that were asked about. Reused rows are not among them: they say nothing new.
+    """Figures of rows that were asked about, each counted once. Reused rows are not among them: they say nothing new.
 
-    `useless` counts rows that had an answer of no use, mended by a re-ask or not; `failed` all rows without a label.
+    `useless` counts rows that had an unusable answer, fixed by a re-ask or not; `failed` all rows without a label.
     """
 
     rows: int = 0
     failed: int = 0
     useless: int = 0
     labels: Mapping[str, int] = field(default_factory=dict)
-    confidence: Mean = Mean()
-    tokens: Mean = Mean()
+    confidence: Distribution = Distribution()
+    tokens: Distribution = Distribution()
     """Input and output of a row, all its attempts."""
-    latency_s: Mean = Mean()
+    latency_s: Distribution = Distribution()
     cost_nusd: int | None = 0
     """Of all rows, nano-dollars; None where a price is unknown."""
     models: frozenset[str] = frozenset()
@@ -72,23 +68,45 @@ class Profile:
         return None if self.cost_nusd is None or not self.rows else self.cost_nusd / self.rows
 
 
-class _Sum:
-    __slots__ = ("count", "squares", "total")
+class FirstOutcomes:
+    """Tells a row's first outcome from later ones, across arms and sessions.
+
+    A row that failed is asked again: by the control where the canary failed, or by the next session. Such rows are the
+    hard ones, and what comes of them then is no second piece of evidence, nor the other arm's. Rows that a stop cut off
+    have no outcome yet.
+    """
 
     def __init__(self) -> None:
-        self.count, self.total, self.squares = 0, 0.0, 0.0
+        self._failed: set[tuple[int, str]] = set()
+
+    def is_first(self, line: LedgerLine) -> bool:
+        """Whether the line is its row's first outcome. To be asked of each line of a ledger, in its order."""
+        place = (line.row, line.key)
+        if place in self._failed or line.source == "reused" or was_cut_off(line):
+            return False
+        if line.status == FAILED:
+            self._failed.add(place)
+        return True
+
+
+class _Sum:
+    __slots__ = ("count", "counts", "total")
+
+    def __init__(self) -> None:
+        self.count, self.total = 0, 0.0
+        self.counts: Counter[float] = Counter()
 
     def add(self, value: float) -> None:
         self.count += 1
         self.total += value
-        self.squares += value * value
+        self.counts[float(f"{value:.3g}")] += 1
 
-    def mean(self) -> Mean:
-        return Mean(self.count, self.total, self.squares)
+    def distribution(self) -> Distribution:
+        return Distribution(self.count, self.total, dict(self.counts))
 
 
 class Profiler:
-    """Sums up ledger lines one by one."""
+    """Sums up ledger lines one by one: the first outcome of each row (`FirstOutcomes` knows which)."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -102,8 +120,6 @@ class Profiler:
 
     def add(self, line: LedgerLine) -> None:
         """Take in a row's outcome."""
-        if line.source == "reused":
-            return
         self.rows += 1
         self.failed += line.status == FAILED
         self.useless += was_useless(line)
@@ -125,9 +141,9 @@ class Profiler:
             failed=self.failed,
             useless=self.useless,
             labels=dict(self._labels),
-            confidence=self._confidence.mean(),
-            tokens=self._tokens.mean(),
-            latency_s=self._latency.mean(),
+            confidence=self._confidence.distribution(),
+            tokens=self._tokens.distribution(),
+            latency_s=self._latency.distribution(),
             cost_nusd=self._cost_nusd,
             models=frozenset(self._models),
             fingerprints=frozenset(self._fingerprints),
@@ -135,5 +151,10 @@ class Profiler:
 
 
 def was_useless(line: LedgerLine) -> bool:
-    """Whether the row had an answer of no use, be it one that was asked again."""
+    """Whether the row had an unusable answer, be it one that a re-ask fixed."""
     return line.parse in USELESS or any(retry.error in USELESS for retry in line.retries)
+
+
+def was_cut_off(line: LedgerLine) -> bool:
+    """Whether the run stopped before the row was done: no outcome, neither the model's nor the endpoint's."""
+    return line.error is not None and line.error.kind == INTERRUPTED

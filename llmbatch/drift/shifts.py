@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from llmbatch.drift.profile import Mean, Profile
-from llmbatch.drift.significance import distance, means_differ, proportions_differ, shares_differ
+from llmbatch.drift.profile import Distribution, Profile
+from llmbatch.drift.significance import distance, distributions_differ, rates_differ, shares_differ
 
 ALPHA = 0.001
 """Of all figures of one comparison together (Bonferroni): a nightly run should not cry wolf more than once in years."""
@@ -18,7 +18,7 @@ _SMALLEST_TOKENS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """One figure, before and after. `p` is None where no test applies."""
+    """One figure, before and after. `p` is None where it is not a matter of chance: names that answers carry."""
 
     figure: str
     before: str
@@ -28,14 +28,14 @@ class Shift:
 
 
 def shifts(before: Profile, after: Profile) -> tuple[Shift, ...]:
-    """The figures of two profiles side by side: label shares, useless answers, failures, confidence, tokens, models.
+    """The figures of two profiles side by side: labels, unusable answers, failures, confidence, tokens, models.
 
     A figure has shifted significantly where the difference is both unlikely by chance (p under 0.001 over all figures
-    together) and large enough to matter. Another answered model or fingerprint always counts.
+    together, at any number of rows) and large enough to matter. Another answered model or fingerprint always counts.
     """
     return (
         _shares(before, after),
-        _rate("answers of no use", (before.useless, before.rows), (after.useless, after.rows)),
+        _rate("rows with an unusable answer", (before.useless, before.rows), (after.useless, after.rows)),
         _rate("failed rows", (before.failed, before.rows), (after.failed, after.rows)),
         _mean("confidence", before.confidence, after.confidence, _SMALLEST_CONFIDENCE, decimals=3),
         _mean("tokens a row", before.tokens, after.tokens, _SMALLEST_TOKENS * before.tokens.value, decimals=0),
@@ -61,14 +61,14 @@ def _shares(before: Profile, after: Profile) -> Shift:
 
 
 def _rate(figure: str, before: tuple[int, int], after: tuple[int, int]) -> Shift:
-    p = proportions_differ(*before, *after)
+    p = rates_differ(*before, *after)
     rates = before[0] / max(before[1], 1), after[0] / max(after[1], 1)
     is_large = abs(rates[1] - rates[0]) >= _SMALLEST_SHARE
     return Shift(figure, f"{rates[0]:.2%}", f"{rates[1]:.2%}", p, p < ALPHA / _FIGURES and is_large)
 
 
-def _mean(figure: str, before: Mean, after: Mean, smallest: float, *, decimals: int) -> Shift:
-    p = means_differ(before, after)
+def _mean(figure: str, before: Distribution, after: Distribution, smallest: float, *, decimals: int) -> Shift:
+    p = distributions_differ(before, after)
     is_large = abs(after.value - before.value) >= smallest
     shown = f"{before.value:,.{decimals}f}", f"{after.value:,.{decimals}f}"
     return Shift(figure, *shown, p, p < ALPHA / _FIGURES and is_large)
@@ -80,4 +80,4 @@ def _names(figure: str, before: frozenset[str], after: frozenset[str]) -> Shift:
 
 
 def _listed(names: frozenset[str]) -> str:
-    return ", ".join(sorted(names)) or "none told"
+    return ", ".join(sorted(names)) or "none reported"

@@ -1,56 +1,96 @@
-"""Is a difference more than chance? Tests that need no library, since every run makes them.
+"""Is a difference more than chance? Exact tests that need no library, since every run makes them.
 
-p-values are two-sided. Where somebody looks again and again (a canary under way), only the confidence sequence below is
-allowed: it holds at all times at once, so that looking often is no error.
+p-values are two-sided and hold at every number of rows, from two to millions, and for any ties. `rates_differ` is
+Fisher's exact test; the others come down to it, so that none leans on a normal approximation that a few rows, a rare
+label or a confidence of two values would break. Where somebody looks again and again (a canary on trial), only
+`arms.ArmEvidence` is allowed.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from statistics import NormalDist
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 
-from llmbatch.drift.profile import Mean
+from llmbatch.drift.profile import Distribution
 
-_NORMAL = NormalDist()
-_Check = Callable[[float], bool]
-_RAREST_EXPECTED = 5.0
-"""Labels expected fewer times than this are taken together (Cochran's rule)."""
-_BISECTIONS = 24
-"""Bounds to within a ten-millionth."""
+_AS_RARE = 1e-7
+"""Tables are as rare as the one seen within this, as scipy and R have it: rounding must not part equal ones."""
+_NEGLIGIBLE = 1e-18
+_CUTS = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
+"""Quantiles of both samples together at which two distributions are compared: their middle and both tails."""
+_EXPECTED = 25
+"""Labels are taken together until so many are expected in each sample: fewer have too long a tail for chi-squared."""
+_EXACT_SHARE = 0.75
+"""Of the risk, what the exact tests of single labels get; the rest is the chi-squared test's."""
 
 
-def proportions_differ(hits: int, count: int, other_hits: int, other_count: int) -> float:
-    """p-value of the two-proportion z-test with pooled variance; 1 where there is nothing to compare."""
-    if not count or not other_count:
+def rates_differ(hits: int, count: int, other_hits: int, other_count: int) -> float:
+    """p-value of Fisher's exact test (1935) that two rates are the same; 1 where there is nothing to compare.
+
+    Two-sided by the usual rule: the probability of all tables with these totals that are no likelier than this one.
+    """
+    total, rows = hits + other_hits, count + other_count
+    low, high = max(0, total - other_count), min(total, count)
+    if low == high:
         return 1.0
-    pooled = (hits + other_hits) / (count + other_count)
-    variance = pooled * (1 - pooled) * (1 / count + 1 / other_count)
-    return _two_sided(hits / count - other_hits / other_count, variance)
 
+    def log_chance(k: int) -> float:
+        return _log_choose(count, k) + _log_choose(other_count, total - k) - _log_choose(rows, total)
 
-def means_differ(one: Mean, other: Mean) -> float:
-    """p-value of Welch's test by the normal distribution, good from some thirty values on; 1 for fewer than two."""
-    if min(one.count, other.count) < 2:  # noqa: PLR2004 - one value has no spread
+    def as_rare(k: int) -> bool:
+        return log_chance(k) <= seen + _AS_RARE
+
+    seen = log_chance(hits)
+    mode = min(max((total + 1) * (count + 1) // (rows + 2), low), high)
+    if as_rare(mode):
         return 1.0
-    return _two_sided(one.value - other.value, one.variance / one.count + other.variance / other.count)
+    left = bisect_left(range(low, mode), True, key=lambda k: not as_rare(k)) + low - 1
+    right = bisect_left(range(mode, high + 1), True, key=as_rare) + mode
+
+    def ratio_up(k: int) -> float:
+        return (count - k) * (total - k) / ((k + 1) * (other_count - total + k + 1))
+
+    tails = 0.0
+    if left >= low:
+        tails += _tail(left, low, math.exp(log_chance(left)), lambda k: 1 / ratio_up(k - 1))
+    if right <= high:
+        tails += _tail(right, high, math.exp(log_chance(right)), ratio_up)
+    return min(tails, 1.0)
+
+
+def distributions_differ(one: Distribution, other: Distribution) -> float:
+    """p-value that two samples of figures come from one distribution; 1 where all figures are the same.
+
+    Both samples are cut at quantiles of the two together, where each cut makes a table for Fisher's exact test: the
+    median test (Mood, 1950) at several quantiles, corrected for their number (Bonferroni). The cuts hang on the pooled
+    figures alone, so the p-value is exact whatever the figures look like.
+    """
+    values = sorted({*one.counts, *other.counts})
+    ones = list(accumulate(one.counts.get(value, 0) for value in values))
+    others = list(accumulate(other.counts.get(value, 0) for value in values))
+    cuts = _cuts([a + b for a, b in zip(ones, others, strict=True)])
+    if not cuts:
+        return 1.0
+    return min(1.0, len(cuts) * min(rates_differ(ones[n], ones[-1], others[n], others[-1]) for n in cuts))
 
 
 def shares_differ(one: Mapping[str, int], other: Mapping[str, int]) -> float:
-    """p-value of the chi-squared test that two counts of labels come from one distribution.
+    """p-value that two counts of labels come from one distribution; 1 where there is one label, or nothing to compare.
 
-    Rare labels are taken together. The chi-squared tail is Wilson and Hilferty's (1931), right to a few percent.
+    Each label by Fisher's exact test, corrected for their number (Bonferroni), which sees one label that moved; and,
+    where the counts are large enough for it, Pearson's chi-squared test (1900), which sees many that moved a little.
+    The two share the risk.
     """
     totals = (sum(one.values()), sum(other.values()))
-    if not all(totals):
+    names = sorted({*one, *other})
+    if not all(totals) or len(names) < 2:  # noqa: PLR2004 - one label has no distribution
         return 1.0
-    columns = _columns(one, other, totals)
-    if len(columns) < 2:  # noqa: PLR2004 - one label has no distribution
-        return 1.0
-    statistic = 0.0
-    for column in columns:
-        for observed, total in zip(column, totals, strict=True):
-            expected = sum(column) * total / sum(totals)
-            statistic += (observed - expected) ** 2 / expected
-    return _chi_squared_tail(statistic, len(columns) - 1)
+    tests = len(names) if len(names) > 2 else 1  # noqa: PLR2004 - of two labels, one tells the other
+    rarest = min(rates_differ(one.get(name, 0), totals[0], other.get(name, 0), totals[1]) for name in names)
+    columns = _columns(one, other, names, totals)
+    if len(columns) < 3:  # noqa: PLR2004 - two columns are what Fisher's test has seen already
+        return min(1.0, tests * rarest)
+    return min(1.0, tests * rarest / _EXACT_SHARE, _chi_squared(columns, totals) / (1 - _EXACT_SHARE))
 
 
 def distance(one: Mapping[str, int], other: Mapping[str, int]) -> float:
@@ -61,62 +101,61 @@ def distance(one: Mapping[str, int], other: Mapping[str, int]) -> float:
     return sum(abs(one.get(n, 0) / total - other.get(n, 0) / other_total) for n in {*one, *other}) / 2
 
 
-def always_valid_bounds(hits: int, count: int, alpha: float) -> tuple[float, float]:
-    """A confidence sequence for a rate: with probability 1 - alpha it holds the true rate at all counts at once.
-
-    Robbins' mixture with a Beta(1/2, 1/2) prior: rates against which the mixture has gathered 1/alpha times their
-    likelihood are out (H. Robbins, Ann. Math. Stat. 41, 1970; Howard et al., Ann. Stat. 49, 2021).
-    """
-    if not count:
-        return 0.0, 1.0
-    mixture = _log_beta(hits + 0.5, count - hits + 0.5) - _log_beta(0.5, 0.5)
-    most = math.log(1 / alpha)
-
-    def is_out(rate: float) -> bool:
-        likelihood = _times_log(hits, rate) + _times_log(count - hits, 1 - rate)
-        return mixture - likelihood > most
-
-    seen = hits / count
-    lower = _border(0.0, seen, is_out) if is_out(0.0) else 0.0
-    upper = _border(1.0, seen, is_out) if is_out(1.0) else 1.0
-    return lower, upper
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
-def _border(outside: float, inside: float, is_out: _Check) -> float:
-    for _ in range(_BISECTIONS):
-        middle = (outside + inside) / 2
-        outside, inside = (middle, inside) if is_out(middle) else (outside, middle)
-    return outside
+def _tail(first: int, last: int, chance: float, ratio: Callable[[int], float]) -> float:
+    """The probability of `first` and all beyond it up to `last`; `ratio` leads from one to the next."""
+    step, total = 1 if last >= first else -1, chance
+    for k in range(first, last, step):
+        chance *= ratio(k)
+        total += chance
+        if chance <= _NEGLIGIBLE * total:
+            break
+    return total
 
 
-def _two_sided(difference: float, variance: float) -> float:
-    if variance <= 0:
-        return 1.0 if difference == 0 else 0.0
-    return 2 * (1 - _NORMAL.cdf(abs(difference) / math.sqrt(variance)))
+def _cuts(pooled: Sequence[int]) -> list[int]:
+    """Where to cut, as places among the distinct values: all but the last where they are few, else at quantiles."""
+    last = len(pooled) - 1
+    if last <= len(_CUTS):
+        return list(range(max(last, 0)))
+    return sorted({min(bisect_left(pooled, share * pooled[-1]), last - 1) for share in _CUTS})
 
 
-def _columns(one: Mapping[str, int], other: Mapping[str, int], totals: tuple[int, int]) -> list[tuple[int, int]]:
+def _columns(
+    one: Mapping[str, int], other: Mapping[str, int], names: Sequence[str], totals: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Counts by label, neighbours by name taken together until enough are expected of each in both samples."""
     share = min(totals) / sum(totals)
-    columns, rare = [], (0, 0)
-    for name in sorted({*one, *other}):
-        column = (one.get(name, 0), other.get(name, 0))
-        if sum(column) * share >= _RAREST_EXPECTED:
-            columns.append(column)
-        else:
-            rare = (rare[0] + column[0], rare[1] + column[1])
-    return [*columns, rare] if sum(rare) * share >= _RAREST_EXPECTED else columns
+    columns, open_ = [], (0, 0)
+    for name in names:
+        open_ = (open_[0] + one.get(name, 0), open_[1] + other.get(name, 0))
+        if sum(open_) * share >= _EXPECTED:
+            columns.append(open_)
+            open_ = (0, 0)
+    if columns:
+        last = columns.pop()
+        columns.append((last[0] + open_[0], last[1] + open_[1]))
+    return columns
 
 
-def _chi_squared_tail(statistic: float, degrees: int) -> float:
-    spread = 2 / (9 * degrees)
-    return 1 - _NORMAL.cdf(((statistic / degrees) ** (1 / 3) - (1 - spread)) / math.sqrt(spread))
+def _chi_squared(columns: Sequence[tuple[int, int]], totals: tuple[int, int]) -> float:
+    statistic = 0.0
+    for column in columns:
+        for observed, total in zip(column, totals, strict=True):
+            expected = sum(column) * total / sum(totals)
+            statistic += (observed - expected) ** 2 / expected
+    return chi_squared_tail(statistic, len(columns) - 1)
 
 
-def _log_beta(a: float, b: float) -> float:
-    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
-
-
-def _times_log(count: int, rate: float) -> float:
-    if count == 0:
-        return 0.0
-    return count * math.log(rate) if rate > 0 else -math.inf
+def chi_squared_tail(statistic: float, degrees: int) -> float:
+    """The probability that chi-squared of so many whole degrees of freedom is larger (Abramowitz and Stegun, 26.4)."""
+    half = statistic / 2
+    if half <= 0:
+        return 1.0
+    begin = degrees % 2 / 2
+    powers = (n + begin for n in range(degrees // 2))
+    terms = sum(math.exp(power * math.log(half) - half - math.lgamma(power + 1)) for power in powers)
+    return min(1.0, terms + (math.erfc(math.sqrt(half)) if degrees % 2 else 0.0))

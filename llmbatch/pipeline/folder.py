@@ -118,6 +118,10 @@ class CanaryRecord(BaseModel):
     model: str
     share: float
     """Of the rows (0..1), at its start."""
+    expand: bool = False
+    """Whether it grows while it holds."""
+    since: str = ""
+    """When a trial with this share began, UTC; empty for the run's first one."""
 
 
 class RunRecord(BaseModel):

@@ -56,6 +56,7 @@ class Session:
             Asked(plan.record.prompt, plan.record.model),
             review_below=plan.record.review_below,
             tell=observer.tell,
+            since="" if plan.record.canary is None else plan.record.canary.since,
         )
         self._tally = SessionTally()
         self._sent = SentLog(folder.sent_log)

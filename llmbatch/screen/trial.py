@@ -42,17 +42,30 @@ def canary_section(report: CanaryReport) -> RenderableType:
     table.add_row("", Text("control", style="bold"), Text("canary", style="bold"))
     for name, control, canary in _arm_rows(report.control, report.canary):
         table.add_row(name, control, canary)
-    return Padding(Group(head, table, _shift_table(report.shifts, "control", "canary")), (1, 0, 0, 2))
+    compared = Text(f"compared over {_compared(report)}, each by its first outcome", style="dim")
+    shifts = _shift_table(report.shifts, "control", "canary")
+    return Padding(Group(head, table, compared, shifts), (1, 0, 0, 2))
+
+
+def _compared(report: CanaryReport) -> str:
+    """The rows that both arms were compared on; fewer than all where the share has changed."""
+    asked = report.control.rows + report.canary.rows
+    if report.compared_rows == asked:
+        return counted(asked, "row")
+    return f"the {counted(report.compared_rows, 'row')} of the longest time with one share"
 
 
 def drift_section(report: DriftReport) -> RenderableType:
     """What has shifted, the significant figures marked."""
     found = counted(len(report.significant), "figure")
     verdict = (
-        Text(f"{found} shifted significantly", style="bold red") if report.significant else Text("none", style="green")
+        Text(f"{found} shifted significantly", style="bold red")
+        if report.significant
+        else Text("no figure shifted significantly", style="green")
     )
     head = Text.assemble(("drift", "bold"), f"  since {neutral(report.against)}: ", verdict)
-    return Padding(Group(head, _shift_table(report.shifts, "before", "now")), (1, 0, 0, 2))
+    rows = f"{report.rows_before:,} and {counted(report.rows, 'row')} asked, each by its first outcome; exact tests"
+    return Padding(Group(head, Text(rows, style="dim"), _shift_table(report.shifts, "before", "now")), (1, 0, 0, 2))
 
 
 def _arm_rows(control: Profile, canary: Profile) -> Iterator[tuple[str, str, str]]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from llmbatch.drift.profile import Asked, Profile, Profiler
+from llmbatch.drift.profile import Asked, FirstOutcomes, Profile, Profiler
 from llmbatch.drift.shifts import shifts
 from llmbatch.errors import UsageError
 from llmbatch.ledger.line import CONTROL, LedgerLine
@@ -12,15 +12,19 @@ from llmbatch.summary import DriftReport
 
 
 class RunProfiler:
-    """Sums up what a run's own prompt and model answered; what was on trial or asked otherwise is left out."""
+    """Sums up what a run's own prompt and model answered of the rows that were theirs from the start.
+
+    What was on trial or asked otherwise is left out, and so are rows that a canary failed first.
+    """
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._profiler = Profiler()
+        self._outcomes = FirstOutcomes()
 
     def watch(self, line: LedgerLine) -> None:
         """Take in a line."""
-        if line.arm == CONTROL and Asked.of(line) == self._asked:
+        if self._outcomes.is_first(line) and line.arm == CONTROL and Asked.of(line) == self._asked:
             self._profiler.add(line)
 
     def profile(self) -> Profile:

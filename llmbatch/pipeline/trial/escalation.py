@@ -1,7 +1,6 @@
 """Doubtful rows asked again of a stronger model: what that came to."""
 
-from llmbatch.drift.profile import Profile, Profiler
-from llmbatch.ledger.line import CONTROL, ESCALATION, FAILED, LedgerLine
+from llmbatch.ledger.line import ESCALATION, FAILED, LedgerLine
 from llmbatch.summary import EscalationReport
 
 
@@ -12,6 +11,23 @@ def is_doubtful(line: LedgerLine | None, review_below: float) -> bool:
     return line.confidence < review_below
 
 
+class _Asked:
+    """Rows that were asked about, each counted once, and what all their lines cost."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.cost_nusd: int | None = 0
+        self._failed: set[tuple[int, str]] = set()
+
+    def add(self, line: LedgerLine) -> None:
+        place = (line.row, line.key)
+        self.rows += place not in self._failed
+        if line.status == FAILED:
+            self._failed.add(place)
+        known = line.cost_nusd is not None and self.cost_nusd is not None
+        self.cost_nusd = (self.cost_nusd or 0) + (line.cost_nusd or 0) if known else None
+
+
 class Escalation:
     """Counts rows that went to the stronger model. Fed with a run's earlier lines too."""
 
@@ -19,32 +35,33 @@ class Escalation:
         """`review_below`: confidence (0..1) under which a row goes to people."""
         self._model = model
         self._review_below = review_below
-        self._arms = {CONTROL: Profiler(), ESCALATION: Profiler()}
+        self._first, self._stronger = _Asked(), _Asked()
         self._settled = 0
 
     def watch(self, line: LedgerLine) -> None:
-        """Take note of a line in either arm."""
-        if (profiler := self._arms.get(line.arm)) is None or (line.arm == ESCALATION and line.model != self._model):
+        """Take note of a line in any arm. Doubtful rows come from the canary's arm as well as from the control's."""
+        if line.source == "reused" or (line.arm == ESCALATION and line.model != self._model):
             return
-        profiler.add(line)
-        if line.arm == ESCALATION and line.source == "api" and line.status != FAILED:
+        if line.arm != ESCALATION:
+            self._first.add(line)
+            return
+        self._stronger.add(line)
+        if line.status != FAILED:
             self._settled += line.confidence is not None and line.confidence >= self._review_below
 
     def report(self) -> EscalationReport:
         """How many rows, what became of them, and what asking the stronger model about all rows would have cost."""
-        control, stronger = (self._arms[arm].profile() for arm in (CONTROL, ESCALATION))
         return EscalationReport(
             model=self._model,
-            rows=stronger.rows,
+            rows=self._stronger.rows,
             settled=self._settled,
-            cost_nusd=stronger.cost_nusd,
-            saved_nusd=_saved_nusd(control, stronger),
+            cost_nusd=self._stronger.cost_nusd,
+            saved_nusd=_saved_nusd(self._first, self._stronger),
         )
 
 
-def _saved_nusd(control: Profile, stronger: Profile) -> int | None:
+def _saved_nusd(first: _Asked, stronger: _Asked) -> int | None:
     """Against asking the stronger model about every row at what it costs for one of these."""
-    a_row_nusd = stronger.cost_per_row_nusd
-    if a_row_nusd is None or control.cost_nusd is None or stronger.cost_nusd is None:
+    if first.cost_nusd is None or stronger.cost_nusd is None or not stronger.rows:
         return None
-    return round(a_row_nusd * control.rows) - control.cost_nusd - stronger.cost_nusd
+    return round(stronger.cost_nusd / stronger.rows * first.rows) - first.cost_nusd - stronger.cost_nusd

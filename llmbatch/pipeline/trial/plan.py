@@ -5,7 +5,7 @@ from pathlib import Path
 
 from llmbatch.errors import UsageError
 from llmbatch.ledger.line import CANARY, ESCALATION
-from llmbatch.pipeline.folder import CanaryRecord, RunRecord
+from llmbatch.pipeline.folder import CanaryRecord, RunRecord, now_text
 from llmbatch.pipeline.options import RunOptions
 from llmbatch.pipeline.plan import Plan, make_plan
 from llmbatch.pipeline.trial.baseline import run_profile
@@ -53,13 +53,22 @@ def canary_record(trial: TrialPlan, standing: RunRecord | None) -> CanaryRecord 
     canary = trial.canary
     if canary is None:
         return standing.canary if standing else None
-    return CanaryRecord(
+    record = CanaryRecord(
         task=canary.task,
         task_source=_absolute(canary.task_source),
         prompt=canary.prompt,
         model=canary.question.model,
         share=trial.share,
+        expand=trial.expand,
     )
+    before = standing.canary if standing else None
+    if before is None:
+        return record
+    # Rows that were assigned by another share cannot be judged by this one: the trial begins anew.
+    is_same = (before.prompt, before.model, before.share, before.expand) == (
+        record.prompt, record.model, record.share, record.expand,
+    )  # fmt: skip
+    return record.model_copy(update={"since": before.since if is_same else now_text()})
 
 
 def _absolute(task_source: str) -> str:

@@ -76,7 +76,9 @@ class Trial:
         )
 
 
-def begin_trial(plan: TrialPlan, control: Asked, *, review_below: float, tell: Callable[[Event], None]) -> Trial:
+def begin_trial(
+    plan: TrialPlan, control: Asked, *, review_below: float, tell: Callable[[Event], None], since: str = ""
+) -> Trial:
     """What a session watches.
 
     Args:
@@ -84,11 +86,12 @@ def begin_trial(plan: TrialPlan, control: Asked, *, review_below: float, tell: C
         control: what its own plan asks.
         review_below: confidence (0..1) under which a row goes to people.
         tell: is told what becomes of a canary.
+        since: when the canary's trial began, UTC; empty where all lines are of it.
     """
     canary = None
     if plan.canary is not None:
         on_trial = Asked(plan.canary.prompt, plan.canary.question.model)
-        canary = Canary(control, on_trial, share=plan.share, expand=plan.expand, tell=tell)
+        canary = Canary(control, on_trial, share=plan.share, expand=plan.expand, tell=tell, since=since)
     escalation = None
     if plan.escalation is not None:
         escalation = Escalation(plan.escalation.question.model, review_below)
@@ -100,7 +103,14 @@ def recalled_trial(record: RunRecord, baseline: Baseline | None = None) -> Trial
     control, canary, escalation = Asked(record.prompt, record.model), None, None
     if record.canary is not None:
         on_trial = Asked(record.canary.prompt, record.canary.model)
-        canary = Canary(control, on_trial, share=record.canary.share, expand=False, tell=lambda _: None)
+        canary = Canary(
+            control,
+            on_trial,
+            share=record.canary.share,
+            expand=record.canary.expand,
+            tell=lambda _: None,
+            since=record.canary.since,
+        )
     if record.escalate_to is not None:
         escalation = Escalation(record.escalate_to, record.review_below)
     return Trial(canary, escalation, baseline, RunProfiler(control))

@@ -1,0 +1,55 @@
+"""How often a promise may be broken in so many simulated runs before it is not kept."""
+
+import os
+
+from scipy.stats import binom
+
+from llmbatch.ledger.line import CONTROL, FAILED, OK, LedgerLine, RowError
+
+IS_LONG = "LLMBATCH_TORTURE" in os.environ
+"""Whether there is time for the simulations in full (`make torture`)."""
+_BY_CHANCE = 1e-4
+"""A promise that is just kept fails its test once in so many times."""
+
+
+def runs(quick: int, long: int) -> range:
+    """The seeds of the simulated runs."""
+    return range(long if IS_LONG else quick)
+
+
+def most(promised: float, among: int) -> int:
+    """How many of `among` runs may break a promise that is broken with probability `promised`."""
+    return int(binom.ppf(1 - _BY_CHANCE, among, promised))
+
+
+def fewest(promised: float, among: int) -> int:
+    """How many of `among` runs must show what is shown with probability `promised`."""
+    return int(binom.ppf(_BY_CHANCE, among, promised))
+
+
+def row_line(
+    row: int,
+    *,
+    label: str = "a",
+    confidence: float = 0.9,
+    tokens: int = 100,
+    bad: bool = False,
+    arm: str = CONTROL,
+    prompt: str = "a" * 12,
+) -> LedgerLine:
+    """A row's line in the ledger; a bad one failed by an answer that was no label."""
+    return LedgerLine(
+        row=row,
+        id=f"id-{row}",
+        key=f"{row:032x}",
+        status=FAILED if bad else OK,
+        category=None if bad else label,
+        confidence=None if bad else confidence,
+        arm=arm,
+        prompt=prompt,
+        model="m",
+        started_at="2026-11-25T00:00:00.000000Z",
+        parse="invalid" if bad else "clean",
+        input_tokens=tokens,
+        error=RowError("invalid", None, "no label") if bad else None,
+    )

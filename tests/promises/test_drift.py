@@ -1,0 +1,96 @@
+"""Drift: equal nights are told apart in fewer than one of 1,000, at any number of rows; what has shifted is seen."""
+
+import numpy as np
+import pytest
+
+from llmbatch.drift.profile import Asked, Profile
+from llmbatch.drift.shifts import shifts
+from llmbatch.pipeline.trial.baseline import RunProfiler
+from tests.promises.simulation import fewest, most, row_line, runs
+
+RISK = 0.001
+
+
+def night(draw: np.random.Generator, rows: int, *, kind: str, shifted: float = 0.0) -> Profile:
+    """A run's profile; `kind` says what its figures look like, `shifted` (0..1) how many rows are another's."""
+    profiler = RunProfiler(Asked("a" * 12, "m"))
+    labels = [str(n) for n in range(40 if kind == "many labels" else 4)]
+    for row in range(rows):
+        moved = draw.random() < shifted
+        sure = {"two values": draw.choice([0.9, 0.3], p=[0.9, 0.1]), "constant": 0.95}.get(kind, draw.beta(8, 2))
+        profiler.watch(
+            row_line(
+                row,
+                label="moved" if moved else labels[int(len(labels) * draw.random() ** 2)],
+                confidence=round(float(sure) * (0.8 if moved else 1), 2),
+                tokens=int(draw.lognormal(5, 1.2)),
+                bad=draw.random() < (0.3 if moved else 0.02),
+            )
+        )
+    return profiler.profile()
+
+
+def alarms(before: Profile, after: Profile) -> bool:
+    return any(shift.is_significant for shift in shifts(before, after))
+
+
+@pytest.mark.parametrize("kind", ["two values", "constant", "spread", "many labels"])
+@pytest.mark.parametrize("rows", [(2, 2), (30, 30), (5, 300), (200, 200)])
+def test_equal_nights_are_hardly_ever_told_apart(rows: tuple[int, int], kind: str) -> None:
+    seeds = runs(30, 3000)
+    found = sum(
+        alarms(night(draw, rows[0], kind=kind), night(draw, rows[1], kind=kind))
+        for draw in map(np.random.default_rng, seeds)
+    )
+    assert found <= most(RISK, len(seeds))
+
+
+def test_a_small_night_beside_a_large_one() -> None:
+    draw = np.random.default_rng(1)
+    large = night(draw, 3000, kind="two values")
+    seeds = runs(40, 3000)
+    assert sum(alarms(large, night(draw, 50, kind="two values")) for _ in seeds) <= most(RISK, len(seeds))
+
+
+def test_what_has_shifted_is_seen_four_times_in_five() -> None:
+    seeds = runs(20, 300)
+    found = sum(
+        alarms(night(draw, 400, kind="spread"), night(draw, 400, kind="spread", shifted=0.15))
+        for draw in map(np.random.default_rng, seeds)
+    )
+    assert found >= fewest(0.8, len(seeds))
+
+
+def test_many_labels_that_each_move_a_little_are_seen() -> None:
+    draw = np.random.default_rng(2)
+    shares = draw.dirichlet(np.full(150, 20.0))
+    moved = shares * draw.choice([0.6, 1.4], 150)
+    before, after = (
+        Profile(rows=5000, labels=dict(zip(map(str, range(150)), draw.multinomial(5000, one).tolist(), strict=True)))
+        for one in (shares, moved / moved.sum())
+    )
+    assert [shift.figure for shift in shifts(before, after) if shift.is_significant] == ["label shares"]
+
+
+def test_constant_figures_that_differ_have_shifted_and_equal_ones_have_not() -> None:
+    def constant(confidence: float) -> Profile:
+        profiler = RunProfiler(Asked("a" * 12, "m"))
+        for row in range(30):
+            profiler.watch(row_line(row, confidence=confidence))
+        return profiler.profile()
+
+    assert not alarms(constant(0.9), constant(0.9))
+    assert [shift.figure for shift in shifts(constant(0.9), constant(0.8)) if shift.is_significant] == ["confidence"]
+
+
+def test_a_row_counts_once_by_its_first_outcome_however_often_it_is_asked_again() -> None:
+    profiler = RunProfiler(Asked("a" * 12, "m"))
+    for line in [row_line(0, bad=True)] * 3 + [
+        row_line(0),
+        row_line(1),
+        row_line(2, bad=True, arm="canary"),
+        row_line(2),
+    ]:
+        profiler.watch(line)
+    profile = profiler.profile()
+    assert (profile.rows, profile.failed, profile.useless) == (2, 1, 1), "the canary's failed row is not the control's"
