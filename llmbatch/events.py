@@ -127,6 +127,34 @@ class RunEstimated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PlanChanged(Event):
+    """What is asked has changed since the last session, so that rows that were finished are asked again."""
+
+    name = "plan.changed"
+    level = Level.WARNING
+    changed: tuple[str, ...]
+    """Of `prompt`, `model`, `parameters`."""
+    rows: int
+    """Finished rows that will be asked again."""
+    cost_nusd: int | None
+    """What that is expected to cost; None where the price is not known."""
+    offline: bool
+
+    @property
+    def message(self) -> str:
+        """What changed, how many rows, and at what cost."""
+        cost = "" if self.cost_nusd is None else f", about {_dollars(self.cost_nusd)}"
+        free = " simulated (free)" if cost and self.offline else ""
+        rows = "1 finished row" if self.rows == 1 else f"{self.rows:,} finished rows"
+        return f"the {' and the '.join(self.changed)} changed: {rows} will be asked again{cost}{free}"
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        cost_usd = None if self.cost_nusd is None else to_usd(self.cost_nusd)
+        return {"changed": self.changed, "rows": self.rows, "cost_usd": cost_usd, "offline": self.offline}
+
+
+@dataclass(frozen=True, slots=True)
 class PriceUnknown(Event):
     """Nobody published a price for this model at this endpoint, and the user gave none."""
 

@@ -88,6 +88,7 @@ def classify_run(
             sending=options.sending,
             wanted=wanted,
             is_settled=TaskDecisions(decisions, plan.task.label_names).settles,
+            before=None if standing is None or standing.fingerprint == plan.fingerprint else standing,
             trial=trial,
             strict=options.strict,
             reuse=options.reuse,

@@ -28,6 +28,8 @@ class SessionPlan:
     """Whether people have given a text its label: nobody is asked about it."""
     command: str
     """The command that goes on."""
+    before: RunRecord | None = None
+    """The folder's record of the session before, where that asked otherwise: its finished rows are asked again."""
     trial: TrialPlan = TrialPlan()
     strict: bool = False
     reuse: Reuse | None = None

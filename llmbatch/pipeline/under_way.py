@@ -17,6 +17,7 @@ from llmbatch.ledger.sent import SentLog
 from llmbatch.observer import Observer
 from llmbatch.pipeline.assembly import Assembly, Surroundings, assemble
 from llmbatch.pipeline.feed import feed
+from llmbatch.pipeline.folder import RunRecord
 from llmbatch.pipeline.forewarning import forewarnings
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.intake import Intake, skips
@@ -25,6 +26,7 @@ from llmbatch.pipeline.opening import Opened
 from llmbatch.pipeline.session_plan import SessionPlan
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.stop_handle import StopHandle
+from llmbatch.pipeline.studies.changed import plan_changed
 from llmbatch.pipeline.studies.estimate import quick_estimate
 from llmbatch.pipeline.tally import SessionTally, merged
 from llmbatch.pipeline.trial.watch import Trial
@@ -174,10 +176,19 @@ class UnderWay:
         ]
 
     async def _first_look(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> "asyncio.Task[None]":
-        """Tell the run's estimate, before the first request unless it takes long."""
+        """Tell what a changed plan means, then the run's estimate, unless that takes too long for requests to wait."""
+        if self._plan.before is not None:
+            await asyncio.to_thread(self._tell_change, self._plan.before, is_skipped, prices)
         look = asyncio.create_task(asyncio.to_thread(self._tell_estimate, is_skipped, prices))
         await asyncio.wait({look}, timeout=_FIRST_LOOK_S)
         return look
+
+    def _tell_change(self, before: RunRecord, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
+        rows = self._source.read_again(lambda _: None)  # of standard input, the last session's copy
+        with suppress(LLMBatchError):
+            change = plan_changed(self._plan, before, rows, self._opened.ledger, is_skipped, prices)
+            if change is not None:
+                self._observer.tell(change)
 
     def _tell_estimate(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
         if self._source.is_stream:

@@ -111,6 +111,7 @@ def quick_estimate(
     sending: Sending,
     prices: PriceBook,
     standing: RunRecord,
+    within_s: float | None = _QUICK_S,
 ) -> RunEstimated:
     """A first idea of what a run will cost, in a moment: tokens are guessed from bytes.
 
@@ -123,9 +124,10 @@ def quick_estimate(
         sending: the user's limits.
         prices: where the model's price is found.
         standing: what the run's folder records.
+        within_s: stop after so many seconds; None goes to the end.
     """
     found = Survey(plan, is_done, is_settled=is_settled, asked=asked, count=_guessed_tokens, most_bytes=None)
-    is_whole = survey(rows, [found], within_s=_QUICK_S)
+    is_whole = survey(rows, [found], within_s=within_s)
     history = History(asked)
     job = found.job(_answer(asked, history, _guessed_tokens))
     documents = replace(job.documents, margin=job.documents.tokens * _GUESS_MARGIN)
