@@ -7,8 +7,7 @@ for result in run:
     print(result.id, result.category, result.confidence)
 """
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as typing has it; an import here would come before __main__ can mend the module path
 if TYPE_CHECKING:
     from llmbatch.api import Result, Run, classify
 
@@ -16,7 +15,7 @@ __version__ = "0.1.0"
 __all__ = ["Result", "Run", "__version__", "classify"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load the API when it is first asked for, so that the command line starts without it."""
     if name in ("classify", "Run", "Result"):
         from llmbatch import api  # noqa: PLC0415 - the point of it

@@ -58,8 +58,10 @@ def save_plot(evaluation: Evaluation, path: Path) -> None:
         "xtick.color": _INK,
         "ytick.color": _INK,
     }
-    with mpl.rc_context(settings), warnings.catch_warnings():
+    with mpl.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # glyphs that the font lacks are drawn as boxes
+        mpl.rcdefaults()  # a matplotlibrc in the current folder may be anybody's
+        mpl.rcParams.update(settings)
         figure = Figure(figsize=(size + 5.6, max(size, 6.4)), layout="constrained")
         grid = figure.add_gridspec(2, 2, width_ratios=(size, 4.6))
         _draw_matrix(figure.add_subplot(grid[:, 0]), evaluation.scores)

@@ -1,11 +1,32 @@
-"""The offline endpoint as a child process, so that it takes nothing from the run's own loop."""
+"""The offline endpoint as a child process, so that it takes nothing from the run's own loop.
 
+The child is given nothing that could lead it astray, and nothing to give away: it starts this very package by its file,
+never looks for modules in the current folder (`-P`), works in the root folder, and gets no variable but those that a
+Python needs to start and the endpoint's own.
+"""
+
+import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+import llmbatch
 from llmbatch.errors import LLMBatchError
+
+_START = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("llmbatch", sys.argv.pop(1))
+sys.modules["llmbatch"] = module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+from llmbatch.cli import main
+main()
+"""
+_NEEDED = re.compile(
+    "HOME|LANG|LC_[A-Z]+|(DY)?LD_[A-Z_]*LIBRARY_PATH|PATH|PYTHON[A-Z0-9]+|TMPDIR|TZ|LLMBATCH_SIMULATE_[A-Z_]+"
+)
+_BASE_URL = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/v1")
 
 
 @contextmanager
@@ -22,29 +43,35 @@ def offline_endpoint(arguments: tuple[str, ...], *, meanwhile: Callable[[], None
     Raises:
         LLMBatchError: it did not start; the message is its own.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "llmbatch",
-        "simulate",
-        "--port",
-        "0",
-        "--until-stdin-closes",
-        *arguments,
-    ]
+    command = [sys.executable, "-P", "-c", _START, os.path.abspath(llmbatch.__file__)]  # noqa: PTH100 - links stay
     # A session of its own: Ctrl-C must reach the run, which still waits for answers, and not the endpoint.
     process = subprocess.Popen(  # noqa: S603 - our own program
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, text=True
+        [*command, "simulate", "--port", "0", "--until-stdin-closes", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+        cwd="/",
+        env=_bare(os.environ),
     )
     assert process.stdin is not None  # noqa: S101 - as asked for above
     assert process.stdout is not None  # noqa: S101
     try:
         meanwhile()
         url = process.stdout.readline().strip()
-        if not url.startswith("http://"):
+        if not _BASE_URL.fullmatch(url):
             raise LLMBatchError("the offline endpoint did not start")
         yield url
     finally:
         process.stdin.close()
         process.wait()
         process.stdout.close()
+
+
+def _bare(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the child is given: no key, and a module path without the current folder."""
+    kept = {name: value for name, value in environment.items() if _NEEDED.fullmatch(name)}
+    if "PYTHONPATH" in kept:
+        folders = filter(None, kept["PYTHONPATH"].split(os.pathsep))
+        kept["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, folders))
+    return kept

@@ -12,7 +12,13 @@ from llmbatch.errors import UsageError
 from llmbatch.events import AlertCommandFailed, BudgetAlert, Event
 
 COMMAND_TIMEOUT_S = 30.0
-_HIDDEN = ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY")  # a command that tells somebody needs no key to the model
+_HIDDEN = (  # a command that tells somebody needs no key to the model
+    "OPENAI_API_KEY",
+    "OPENAI_ADMIN_KEY",
+    "OPENAI_WEBHOOK_SECRET",
+    "AZURE_OPENAI_API_KEY",
+    "AZURE_OPENAI_AD_TOKEN",
+)
 _LONGEST_TOLD = 200
 
 

@@ -1,22 +1,21 @@
 """Counts of texts that come back with every run, as a prompt does: made once, then kept in the user's cache folder.
 
-A run counts its prompt and nothing else, and the table that this takes would cost it 0.3 s at every start and 80 MB to
-its end. So the count is made in a process of its own, and kept under a hash of the texts and the table: it cannot go
+A run counts its prompt and nothing else, and the table that this takes would cost it 0.2 s at every start and 80 MB to
+its end. So the table is given up again, and the counts are kept under a hash of the texts and the table: they cannot go
 stale, and a file that is gone or damaged is made anew.
 """
 
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from llmbatch.errors import UsageError
 from llmbatch.files import replacing
-from llmbatch.tokens.o200k import TABLE_SHA256, count_tokens
+from llmbatch.tokens.o200k import TABLE_SHA256, count_tokens, table_given_up
 
 
 def kept_counts(texts: Sequence[str]) -> list[int]:
@@ -25,7 +24,8 @@ def kept_counts(texts: Sequence[str]) -> list[int]:
     file = _folder() / hashlib.blake2b(asked, digest_size=16, key=TABLE_SHA256.encode()).hexdigest()
     counts = _read(file)
     if counts is None or len(counts) != len(texts):
-        counts = _counted_apart(asked) or [count_tokens(text) for text in texts]
+        with table_given_up():
+            counts = [count_tokens(text) for text in texts]
         _keep(file, counts)
     return counts
 
@@ -42,15 +42,8 @@ def _read(file: Path) -> list[int] | None:
     return counts if isinstance(counts, list) and all(type(count) is int and count >= 0 for count in counts) else None
 
 
-def _counted_apart(asked: bytes) -> list[int] | None:
-    command = [sys.executable, "-m", "llmbatch.tokens"]
-    done = subprocess.run(command, input=asked, capture_output=True, check=False)  # noqa: S603 - our own program
-    counts: list[int] | None = json.loads(done.stdout) if done.returncode == 0 else None
-    return counts
-
-
 def _keep(file: Path, counts: list[int]) -> None:
-    with suppress(OSError):  # a folder that cannot be written costs the next run 0.3 s
+    with suppress(OSError, UsageError):  # a folder that cannot be written costs the next run 0.2 s
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with replacing(file) as kept:
             kept.write(json.dumps(counts).encode())

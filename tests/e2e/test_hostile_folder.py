@@ -1,0 +1,151 @@
+"""The program in a folder where every module that it ever asks for lies as a trap: none is sprung, whatever is run."""
+
+import importlib
+import os
+import pkgutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import llmbatch
+from llmbatch.cli.commands import SUMMARIES
+from tests.e2e.program import Program, documents, environment, ledger_lines, wait_until, write_rows
+
+SCRIPT = [str(Path(sys.executable).with_name("llmbatch"))]
+MODULE = [sys.executable, "-m", "llmbatch"]
+TRAP = "import os, sys; os.write(2, b'SPRUNG ' + __name__.encode()); os._exit(99)"
+KEY = "sk-0a1b2c3d4e5f6a7b8c9d0e1f"
+
+WATCHED = """
+import os, sys
+def note(event, arguments):
+    if event == "import":
+        with open({log!r}, "a") as file:
+            file.write(arguments[0] + chr(10))
+sys.addaudithook(note)
+"""
+"""Python runs this first in each process, children included, and all names that are looked for are noted."""
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "classify": (
+        "docs.jsonl",
+        "--offline",
+        "--sample",
+        "2",
+        "--reuse",
+        "--log-file",
+        "log",
+        "--metrics-file",
+        "m.prom",
+    ),
+    "compare": ("docs.jsonl", "--offline", "--model", "gpt-6-luna"),
+    "estimate": ("docs.jsonl",),
+    "retry": ("run", "--offline"),
+    "evaluate": ("run", "--gold", "gold.csv", "--plot", "plot.png"),
+    "calibrate": ("run", "--gold", "gold.csv"),
+    "review": ("status", "run"),
+    "show": ("run", "--by", "label"),
+    "report": ("run",),
+    "export": ("run", "--format", "csv"),
+    "canary": ("report", "run"),
+    "spend": (),
+    "cache": ("show",),
+    "prompt": ("check",),
+    "simulate": ("--port", "0", "--until-stdin-closes"),
+}
+
+
+@pytest.fixture
+def trapped(tmp_path: Path) -> Program:
+    """A folder with a finished run, and a trap for each name that its own run and all commands' modules look for."""
+    program = Program(tmp_path)
+    write_rows(program.folder / "docs.jsonl", documents(4))
+    (program.folder / "gold.csv").write_text("id,label\nd-0,technical\nd-1,business\n")
+    names = _names_looked_for(program.folder)
+    assert {"json", "random", "typer", "openai", "llmbatch", "aiohttp"} <= names
+    for name in names:
+        (program.folder / f"{name}.py").write_text(TRAP)
+    for name in ("llmbatch", "openai", "encodings"):
+        (program.folder / name).mkdir()
+        (program.folder / name / "__init__.py").write_text(TRAP)
+        (program.folder / name / "__main__.py").write_text(TRAP)
+    return program
+
+
+def _names_looked_for(folder: Path) -> set[str]:
+    """Top-level names that a run and its offline endpoint look for, found or not, and of all that may be loaded."""
+    with_hook = folder / "hook"
+    with_hook.mkdir()
+    log = folder / "imports.log"
+    (with_hook / "sitecustomize.py").write_text(WATCHED.format(log=str(log)))
+    command = [*SCRIPT, "classify", "docs.jsonl", "--offline", "--out", "run"]
+    done = _run(folder, command, PYTHONPATH=str(with_hook))
+    assert done.returncode == 0, done.stderr
+    for found in pkgutil.walk_packages(llmbatch.__path__, "llmbatch."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+    names = {name.partition(".")[0] for name in (*log.read_text().split(), *sys.modules)}
+    log.unlink()
+    return {name for name in names if name.isidentifier()}
+
+
+def _run(folder: Path, command: list[str], **more: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=environment(OPENAI_API_KEY=KEY, **more),
+        timeout=100,
+    )
+
+
+def test_no_command_runs_what_lies_in_the_folder(trapped: Program) -> None:
+    assert set(COMMANDS) == set(SUMMARIES), "a command is missing here"
+
+    def run(name: str) -> tuple[str, int, str]:
+        done = _run(trapped.folder, [*SCRIPT, name, *COMMANDS[name]])
+        return name, done.returncode, done.stderr
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(run, COMMANDS))
+    assert [entry for entry in found if "SPRUNG" in entry[2] or entry[1] in (1, 99)] == []
+
+
+def test_nor_does_the_module_where_python_itself_does_not(trapped: Program) -> None:
+    """`python -m` looks in the current folder before any line of ours runs; what it needs for that is its affair."""
+    for name in _names_that_python_needs(trapped.folder) | {"llmbatch"}:
+        (trapped.folder / f"{name}.py").unlink(missing_ok=True)
+    (trapped.folder / "llmbatch").rename(trapped.folder / "elsewhere")
+    done = _run(trapped.folder, [*MODULE, "classify", "docs.jsonl", "--offline"])
+    assert (done.returncode, "SPRUNG" in done.stderr) == (0, False), done.stderr
+
+
+def _names_that_python_needs(folder: Path) -> set[str]:
+    empty = folder / "empty"
+    empty.mkdir()
+    (empty / "nothing.py").write_text("import sys; print(*sys.modules)")
+    return {name.partition(".")[0] for name in _run(empty, [sys.executable, "-m", "nothing"]).stdout.split()}
+
+
+def test_the_offline_endpoint_is_given_no_secret_and_no_folder_to_look_in(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(4))
+    run = llmbatch.folder / "run"
+    arguments = ("classify", "docs.jsonl", "--offline", "--fault", "timeout@3+", "--out", "run")
+    process = llmbatch.start(*arguments, OPENAI_API_KEY=KEY, GITHUB_TOKEN="ghp_secret", PYTHONPATH=":lib:")
+    wait_until(lambda: ledger_lines(run) >= 1, process)
+    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    given = dict(entry.split("=", 1) for entry in Path(f"/proc/{child}/environ").read_text().split("\0") if entry)
+    options = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+    folder = Path(f"/proc/{child}/cwd").readlink()
+    process.kill()
+    process.communicate()
+    assert not {"OPENAI_API_KEY", "GITHUB_TOKEN"} & given.keys()
+    assert given["PYTHONPATH"] == str(llmbatch.folder / "lib")
+    assert options[1] == "-P"
+    assert folder == Path("/")
