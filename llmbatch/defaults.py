@@ -9,6 +9,8 @@ TIMEOUT_S = 30.0
 RETRY_WAIT_MIN_S = 5.0
 RETRY_WAIT_MAX_S = 120.0
 MAX_WAIT_S = 600.0
+MOST_TOKENS = 10_000_000
+"""That an answer or a document may be allowed: more than any model takes."""
 REASKS = 1
 GRACE_S = 20.0
 REUSE_LIMIT_MB = 500

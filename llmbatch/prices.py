@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider, TieredPrices
 
 _MILLION = 1_000_000
+_LOWEST, _HIGHEST = Decimal("0.000000001"), Decimal(100_000)
+"""USD for a million tokens. What is below counts for nothing, and no limit would hold; nobody asks more."""
+_LONGEST_SHOWN = 80
 
 # Makers whose models nobody can serve at home: a server of one's own that does is a proxy to them, or a stand-in.
 _CLOSED_MAKERS = frozenset({"openai", "anthropic", "google", "x-ai"})
@@ -105,13 +108,17 @@ def parse_price(text: str) -> Price:
         amounts = [Decimal(part.strip()) for part in text.split(",")]
     except ArithmeticError:
         amounts = []
-    if len(amounts) not in (3, 4) or not all(amount.is_finite() and amount >= 0 for amount in amounts):
+    if len(amounts) not in (3, 4) or not all(map(_is_price, amounts)):
         raise UsageError(
-            f"--price {text!r} is not three or four amounts",
+            f"--price {text[:_LONGEST_SHOWN]!r} is not three or four amounts, each 0 or {_LOWEST:f} to {_HIGHEST:,}",
             hint="give USD per million tokens: --price INPUT,CACHED,OUTPUT[,CACHE_WRITE], say --price 0.1,0.01,0.5",
         )
     given, cached, output, *written = (_per_million(amount) for amount in amounts)
     return Price(((-1, Rates(given, cached, written[0] if written else given, output)),), PriceSource.GIVEN)
+
+
+def _is_price(amount: Decimal) -> bool:
+    return amount.is_finite() and (amount == 0 or _LOWEST <= amount <= _HIGHEST)
 
 
 def find_price(

@@ -4,13 +4,15 @@ import gc
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 import llmbatch
 from llmbatch.cli.commands import Commands
-from llmbatch.errors import ExitCode, LLMBatchError
+from llmbatch.cli.variables import check_variables
+from llmbatch.errors import ExitCode, LLMBatchError, UsageError
 
 app = typer.Typer(
     name="llmbatch",
@@ -44,6 +46,21 @@ def _program(
     """Label documents with an LLM, in bulk and unattended."""
 
 
+_ASKS = frozenset({"-h", "--help", "--version"})
+
+
+def _run(arguments: list[str]) -> None:
+    """Run a command. Who asks for the help gets it, and is told of a misspelt variable all the same."""
+    try:
+        check_variables(os.environ, arguments)
+    except UsageError:
+        if not arguments or not _ASKS.isdisjoint(arguments):
+            with suppress(SystemExit):
+                app()
+        raise
+    app()
+
+
 def main() -> None:
     """Run the program. An error of ours is told in a line or two; a traceback always means a bug."""
     gc.set_threshold(*_COLLECT_AFTER)
@@ -51,7 +68,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows no UTF-8 is no reason to fail
     try:
-        app()
+        _run(sys.argv[1:])
     except LLMBatchError as error:
         from llmbatch.screen import show_error
 

@@ -37,6 +37,7 @@ def clear(
             "--older-than",
             metavar="DAYS",
             min=0,
+            max=shared.MOST_DAYS,
             envvar="LLMBATCH_OLDER_THAN",
             show_envvar=False,
             help="Only answers that are older.",

@@ -48,6 +48,7 @@ def compare(
             "--rows",
             "-n",
             min=1,
+            max=shared.MOST_ROWS,
             envvar="LLMBATCH_COMPARE_ROWS",
             show_envvar=False,
             rich_help_panel=shared.ROWS,

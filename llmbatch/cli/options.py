@@ -16,6 +16,16 @@ INPUT, TASK, RESULTS, SENDING, SCREEN = "Input", "Task and model", "Results", "S
 ROWS, REUSE, BUDGET = "Which rows", "Answers of earlier runs", "Money"
 """Panels of the help."""
 
+MOST_SECONDS = 365 * 86_400
+MOST_DAYS = 36_500
+MOST_USD = 1_000_000_000
+MOST_MEGABYTES = 1_000_000_000
+MOST_ATTEMPTS = 1_000
+MOST_ROWS = 1_000_000_000
+MOST_A_MINUTE = 1_000_000_000_000
+MOST_WHOLE = 2**63 - 1
+"""Bounds of numbers: far beyond any use, and within what files, the store and the clock can hold."""
+
 ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
 
 _INPUT_HELP = "Documents: .jsonl, .ndjson, .csv, .tsv, each also .gz; folders, quoted globs, or - for standard input."
@@ -123,6 +133,7 @@ MaxOutputTokens = Annotated[
     typer.Option(
         "--max-output-tokens",
         min=1,
+        max=defaults.MOST_TOKENS,
         envvar="LLMBATCH_MAX_OUTPUT_TOKENS",
         show_envvar=False,
         rich_help_panel=TASK,
@@ -135,6 +146,7 @@ MaxDocTokens = Annotated[
     typer.Option(
         "--max-doc-tokens",
         min=16,
+        max=defaults.MOST_TOKENS,
         envvar="LLMBATCH_MAX_DOC_TOKENS",
         show_envvar=False,
         rich_help_panel=TASK,
@@ -158,6 +170,7 @@ ConfirmAbove = Annotated[
         "--confirm-above",
         metavar="USD",
         min=0,
+        max=MOST_USD,
         envvar="LLMBATCH_CONFIRM_ABOVE",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -203,6 +216,7 @@ ReuseLimit = Annotated[
         "--reuse-limit",
         metavar="MB",
         min=1,
+        max=MOST_MEGABYTES,
         envvar="LLMBATCH_REUSE_LIMIT",
         show_envvar=False,
         rich_help_panel=REUSE,
@@ -215,6 +229,7 @@ ReuseMaxAge = Annotated[
         "--reuse-max-age",
         metavar="DAYS",
         min=0,
+        max=MOST_DAYS,
         envvar="LLMBATCH_REUSE_MAX_AGE",
         show_envvar=False,
         rich_help_panel=REUSE,
@@ -305,6 +320,8 @@ Seed = Annotated[
     int,
     typer.Option(
         "--seed",
+        min=-MOST_WHOLE,
+        max=MOST_WHOLE,
         envvar="LLMBATCH_SEED",
         show_envvar=False,
         rich_help_panel=RESULTS,

@@ -83,7 +83,14 @@ def add_examples(
     ] = None,
     most: Annotated[
         int,
-        typer.Option("--max", min=1, envvar="LLMBATCH_EXAMPLES_MAX", show_envvar=False, help="How many to add."),
+        typer.Option(
+            "--max",
+            min=1,
+            max=shared.MOST_ROWS,
+            envvar="LLMBATCH_EXAMPLES_MAX",
+            show_envvar=False,
+            help="How many to add.",
+        ),
     ] = 10,
 ) -> None:
     """Add rows that people decided (llmbatch review) to a task's examples, what the model had wrong first."""

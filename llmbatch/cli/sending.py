@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmbatch import defaults
-from llmbatch.cli.options import BUDGET, SENDING
+from llmbatch.cli.options import (
+    BUDGET,
+    MOST_A_MINUTE,
+    MOST_ATTEMPTS,
+    MOST_SECONDS,
+    MOST_USD,
+    SENDING,
+)
 
 if TYPE_CHECKING:
     from llmbatch.pipeline.options import Sending
@@ -69,6 +76,7 @@ Rpm = Annotated[
     typer.Option(
         "--rpm",
         min=0.001,
+        max=MOST_A_MINUTE,
         envvar="LLMBATCH_RPM",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -81,6 +89,7 @@ Tpm = Annotated[
     typer.Option(
         "--tpm",
         min=0.001,
+        max=MOST_A_MINUTE,
         envvar="LLMBATCH_TPM",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -93,6 +102,7 @@ Attempts = Annotated[
     typer.Option(
         "--attempts",
         min=1,
+        max=MOST_ATTEMPTS,
         envvar="LLMBATCH_ATTEMPTS",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -104,6 +114,7 @@ Timeout = Annotated[
     typer.Option(
         "--timeout",
         min=0.001,
+        max=MOST_SECONDS,
         envvar="LLMBATCH_TIMEOUT",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -115,6 +126,7 @@ RetryWaitMin = Annotated[
     typer.Option(
         "--retry-wait-min",
         min=0,
+        max=MOST_SECONDS,
         envvar="LLMBATCH_RETRY_WAIT_MIN",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -126,6 +138,7 @@ RetryWaitMax = Annotated[
     typer.Option(
         "--retry-wait-max",
         min=0,
+        max=MOST_SECONDS,
         envvar="LLMBATCH_RETRY_WAIT_MAX",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -137,6 +150,7 @@ MaxWait = Annotated[
     typer.Option(
         "--max-wait",
         min=0,
+        max=MOST_SECONDS,
         envvar="LLMBATCH_MAX_WAIT",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -159,6 +173,7 @@ Reask = Annotated[
     typer.Option(
         "--reask",
         min=0,
+        max=MOST_ATTEMPTS,
         envvar="LLMBATCH_REASK",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -192,6 +207,7 @@ Grace = Annotated[
     typer.Option(
         "--grace",
         min=0,
+        max=MOST_SECONDS,
         envvar="LLMBATCH_GRACE",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -204,6 +220,7 @@ MaxCost = Annotated[
         "--max-cost",
         metavar="USD",
         min=0,
+        max=MOST_USD,
         envvar="LLMBATCH_MAX_COST",
         show_envvar=False,
         rich_help_panel=BUDGET,
@@ -216,6 +233,7 @@ DailyBudget = Annotated[
         "--daily-budget",
         metavar="USD",
         min=0,
+        max=MOST_USD,
         envvar="LLMBATCH_DAILY_BUDGET",
         show_envvar=False,
         rich_help_panel=BUDGET,
@@ -356,6 +374,12 @@ def parsed_concurrency(text: str) -> int | None:
 
     if text == defaults.CONCURRENCY:
         return None
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise UsageError(f"--concurrency {text!r} is neither a number from 1 up nor auto")
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(_MOST_AT_ONCE)):
+        raise UsageError(f"--concurrency {text[:40]!r} is neither a number from 1 to {_MOST_AT_ONCE:,} nor auto")
+    if not 1 <= int(text) <= _MOST_AT_ONCE:
+        raise UsageError(f"--concurrency {text} is not between 1 and {_MOST_AT_ONCE:,}")
     return int(text)
+
+
+_MOST_AT_ONCE = 10_000
+"""Connections: a process has some thousand file descriptors."""

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from llmbatch import defaults
+from llmbatch.cli import options as shared
 
 app = typer.Typer(add_completion=False)
 
@@ -52,19 +53,30 @@ def simulate(
             envvar="LLMBATCH_SIMULATE_LATENCY",
             show_envvar=False,
             min=0,
+            max=shared.MOST_SECONDS,
             help="Seconds that an answer takes on average.",
         ),
     ] = 0.0,
     rpm: Annotated[
         int | None,
         typer.Option(
-            "--rpm", envvar="LLMBATCH_SIMULATE_RPM", show_envvar=False, min=1, help="Requests a minute, enforced."
+            "--rpm",
+            envvar="LLMBATCH_SIMULATE_RPM",
+            show_envvar=False,
+            min=1,
+            max=shared.MOST_A_MINUTE,
+            help="Requests a minute, enforced.",
         ),
     ] = None,
     tpm: Annotated[
         int | None,
         typer.Option(
-            "--tpm", envvar="LLMBATCH_SIMULATE_TPM", show_envvar=False, min=1, help="Tokens a minute, enforced."
+            "--tpm",
+            envvar="LLMBATCH_SIMULATE_TPM",
+            show_envvar=False,
+            min=1,
+            max=shared.MOST_A_MINUTE,
+            help="Tokens a minute, enforced.",
         ),
     ] = None,
     unstated_limits: Annotated[
@@ -93,7 +105,15 @@ def simulate(
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", envvar="LLMBATCH_SIMULATE_SEED", show_envvar=False, help="Draws other faults.")
+        int,
+        typer.Option(
+            "--seed",
+            envvar="LLMBATCH_SIMULATE_SEED",
+            show_envvar=False,
+            min=-shared.MOST_WHOLE,
+            max=shared.MOST_WHOLE,
+            help="Draws other faults.",
+        ),
     ] = 0,
     until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
 ) -> None:

@@ -42,13 +42,16 @@ def parse_tolerance(text: str) -> Tolerance:
             share = float(text.strip()[:-1]) / 100
             if 0 <= share <= 1:
                 return Tolerance(share=share)
-        elif (count := int(text)) >= 0:
+        elif 0 <= (count := int(text)) <= _MOST_FAILED:
             return Tolerance(count=count)
     except ValueError:
         pass
     raise UsageError(
         f"--max-failed {text!r} is neither a count nor a share", hint="say --max-failed 10 or --max-failed 1%"
     )
+
+
+_MOST_FAILED = 1_000_000_000
 
 
 def parse_deadline(text: str, *, now: datetime | None = None) -> float:

@@ -20,6 +20,10 @@ _HIDDEN = (  # a command that tells somebody needs no key to the model
     "AZURE_OPENAI_AD_TOKEN",
 )
 _LONGEST_TOLD = 200
+_PREFIX = "LLMBATCH_ALERT_"
+_OF_THE_ALERT = ("budget", "percent", "spent_usd", "cap_usd", "day")
+VARIABLES = frozenset(f"{_PREFIX}{name.upper()}" for name in (*_OF_THE_ALERT, "run"))
+"""What the command finds in its environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,7 @@ class AlertCommand:
             self._tell(AlertCommandFailed(f"exit status {process.returncode}{f': {last}' if last else ''}"))
 
     def _environment(self, alert: BudgetAlert) -> dict[str, str]:
-        figures = {f"LLMBATCH_ALERT_{name.upper()}": str(value) for name, value in alert.fields().items()}
+        fields = alert.fields()
+        figures = {f"{_PREFIX}{name.upper()}": str(fields[name]) for name in _OF_THE_ALERT}
         kept = {name: value for name, value in os.environ.items() if name not in _HIDDEN}
-        return {**kept, **figures, "LLMBATCH_ALERT_RUN": self._run_folder}
+        return {**kept, **figures, f"{_PREFIX}RUN": self._run_folder}

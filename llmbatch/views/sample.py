@@ -35,11 +35,14 @@ def parse_sample(text: str, seed: int = 0) -> Sample:
             share = float(number[:-1]) / 100
             if 0 <= share <= 1:
                 return Sample(share=share, seed=seed)
-        elif (count := int(number)) >= 0:
+        elif 0 <= (count := int(number)) <= _MOST:
             return Sample(count=count, seed=seed)
     except ValueError:
         pass
     raise UsageError(f"--sample {text!r} is neither a share nor a count", hint="say --sample 2% or --sample 50")
+
+
+_MOST = 1_000_000_000
 
 
 class Draw:

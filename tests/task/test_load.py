@@ -142,3 +142,10 @@ def test_any_text_is_a_task_or_a_usage_error(text: str) -> None:
 
     assert caught.value.message.startswith("t.toml")
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("field", ["temperature", "max_output_tokens", "review_below"])
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "-1", "1e400", "9" * 23, "true"])
+def test_no_number_of_a_task_is_beyond_its_bounds(task_file: Write, field: str, number: str) -> None:
+    with pytest.raises(UsageError, match=field):
+        load_task(task_file(f"{YES_NO}[model]\n{field} = {number}\n"))

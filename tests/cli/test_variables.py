@@ -1,0 +1,49 @@
+"""No variable that looks like the program's own is passed over in silence."""
+
+import pytest
+
+from llmbatch.cli.commands import SUMMARIES
+from llmbatch.cli.variables import check_variables
+from llmbatch.errors import UsageError
+from tests.e2e.program import Program
+
+
+@pytest.mark.parametrize("command", SUMMARIES)
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("LLMBATCH_MAX_COSTS", "did you mean LLMBATCH_MAX_COST?"),
+        ("LLMBATCH_DAILYBUDGET", "did you mean LLMBATCH_DAILY_BUDGET?"),
+        ("llmbatch_max_cost", "did you mean LLMBATCH_MAX_COST?"),
+        ("LLMBATCH_CONFIRM_ABOV", "did you mean LLMBATCH_CONFIRM_ABOVE?"),
+        ("LLMBATCH_", "unset LLMBATCH_"),
+        ("LLMBATCH_XYZZY", "unset LLMBATCH_XYZZY"),
+    ],
+)
+def test_a_variable_that_is_misspelt_is_told_with_its_likely_name(command: str, name: str, advice: str) -> None:
+    with pytest.raises(UsageError, match=name) as error:
+        check_variables({name: "1", "LLMBATCH_QUIET": "1", "PATH": "/bin"}, [command])
+    assert error.value.hint == advice
+
+
+def test_variables_of_other_commands_and_of_alerts_are_known() -> None:
+    names = ("LLMBATCH_MAX_COST", "LLMBATCH_CANARY_TO", "LLMBATCH_SIMULATE_PORT", "LLMBATCH_ALERT_SPENT_USD")
+    check_variables(dict.fromkeys((*names, "OPENAI_API_KEY", "LLM_BATCH"), "1"), ["spend"])
+
+
+def test_each_unknown_variable_is_told() -> None:
+    with pytest.raises(UsageError, match="LLMBATCH_A_B, LLMBATCH_C_D"):
+        check_variables({"LLMBATCH_C_D": "", "LLMBATCH_A_B": "1"}, [])
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("classify", "--help"), ("prompt", "check", "-h"), ("--version",)])
+def test_who_asks_for_help_gets_it_and_is_told(llmbatch: Program, arguments: tuple[str, ...]) -> None:
+    done = llmbatch(*arguments, LLMBATCH_MAX_COSTS="0.01")
+    assert (done.code, bool(done.out)) == (2, True)
+    assert "did you mean LLMBATCH_MAX_COST?" in done.err
+
+
+def test_a_command_is_not_run(llmbatch: Program) -> None:
+    done = llmbatch("prompt", "init", "new.toml", LLMBATCH_MAX_COSTS="0.01")
+    assert done.code == 2
+    assert not (llmbatch.folder / "new.toml").exists()
