@@ -90,6 +90,7 @@ def classify(
     out: str | Path | None = None,
     offline: bool = False,
     base_url: str | None = None,
+    insecure_http: bool = False,
     review_below: float | None = None,
     reasoning: bool = False,
     concurrency: int | None = None,
@@ -116,6 +117,7 @@ def classify(
             folder unless you name one, and only a named one can be resumed.
         offline: ask the built-in offline endpoint: no key, no network, no model.
         base_url: an OpenAI-compatible endpoint; the environment's, then OpenAI's by default.
+        insecure_http: send the API key to a public host by plain http.
         review_below: confidence (0..1) under which a row goes to people; 0.5 by default.
         reasoning: ask for a short rationale too.
         concurrency: requests under way at once; None finds the level that the endpoint keeps up with.
@@ -163,6 +165,7 @@ def classify(
         ),
         sending=Sending(
             base_url=base_url,
+            insecure_http=insecure_http,
             offline=offline,
             concurrency=concurrency,
             timeout_s=timeout_s,

@@ -515,6 +515,20 @@ class CalibrationMissing(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SentInTheClear(Event):
+    """The endpoint is asked by plain http over a network."""
+
+    name = "endpoint.insecure"
+    level = Level.WARNING
+    endpoint: str
+
+    @property
+    def message(self) -> str:
+        """Who can read along."""
+        return f"{self.endpoint}: plain http, so that everybody on the way can read the API key and the documents"
+
+
+@dataclass(frozen=True, slots=True)
 class LogprobsUnknown(Event):
     """Confidence was to be measured, and the model is known to give no log-probabilities."""
 

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from llmbatch.errors import UsageError
+from llmbatch.hosts import Reach, reach_of
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider, TieredPrices
@@ -23,7 +22,6 @@ _LONGEST_SHOWN = 80
 # Makers whose models nobody can serve at home: a server of one's own that does is a proxy to them, or a stand-in.
 _CLOSED_MAKERS = frozenset({"openai", "anthropic", "google", "x-ai"})
 _OPEN_MODELS = ("gpt-oss", "gemma")
-_PRIVATE_SUFFIXES = (".local", ".localhost", ".internal", ".lan", ".home.arpa")
 
 
 class Usage(Struct, frozen=True, gc=False):
@@ -153,11 +151,7 @@ def find_price(
 
 def is_self_hosted(base_url: str) -> bool:
     """Whether an endpoint is on this machine or its own network, by its host's name or address."""
-    host = (urlsplit(base_url).hostname or "").rstrip(".")
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return "." not in host or host.endswith(_PRIVATE_SUFFIXES)
+    return reach_of(base_url) is not Reach.PUBLIC
 
 
 class PriceBook:

@@ -40,6 +40,7 @@ def classify(
     calibration: shared.Calibration = None,
     base_url: sending.BaseUrl = None,
     api_version: sending.ApiVersion = None,
+    insecure_http: sending.InsecureHttp = False,
     offline: sending.Offline = False,
     fault: sending.Fault = None,
     concurrency: sending.Concurrency = defaults.CONCURRENCY,
@@ -111,6 +112,7 @@ def classify(
         sending=sending.sending_options(
             base_url=base_url,
             api_version=api_version,
+            insecure_http=insecure_http,
             offline=offline,
             faults=fault,
             concurrency=concurrency,

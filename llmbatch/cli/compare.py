@@ -89,6 +89,7 @@ def compare(
     confidence: shared.Confidence = ConfidenceKind.reported,
     base_url: sending.BaseUrl = None,
     api_version: sending.ApiVersion = None,
+    insecure_http: sending.InsecureHttp = False,
     offline: sending.Offline = False,
     fault: sending.Fault = None,
     concurrency: sending.Concurrency = defaults.CONCURRENCY,
@@ -138,6 +139,7 @@ def compare(
         sending=sending.sending_options(
             base_url=base_url,
             api_version=api_version,
+            insecure_http=insecure_http,
             offline=offline,
             faults=fault,
             concurrency=concurrency,

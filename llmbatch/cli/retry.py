@@ -52,6 +52,7 @@ def retry(
     truncate: shared.Truncate = None,
     base_url: sending.BaseUrl = None,
     api_version: sending.ApiVersion = None,
+    insecure_http: sending.InsecureHttp = False,
     offline: sending.Offline = False,
     fault: sending.Fault = None,
     concurrency: sending.Concurrency = defaults.CONCURRENCY,
@@ -97,6 +98,7 @@ def retry(
         sending=sending.sending_options(
             base_url=base_url,
             api_version=api_version,
+            insecure_http=insecure_http,
             offline=offline,
             faults=fault,
             concurrency=concurrency,

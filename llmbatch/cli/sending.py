@@ -38,6 +38,16 @@ ApiVersion = Annotated[
         help="Azure OpenAI: ask by deployment, with this API version.",
     ),
 ]
+InsecureHttp = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-http",
+        envvar="LLMBATCH_INSECURE_HTTP",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Send the API key to a public host without encryption.",
+    ),
+]
 Offline = Annotated[
     bool,
     typer.Option(
@@ -291,6 +301,7 @@ def sending_options(
     *,
     base_url: str | None,
     api_version: str | None,
+    insecure_http: bool = False,
     offline: bool,
     faults: list[str] | None,
     concurrency: str,
@@ -336,6 +347,7 @@ def sending_options(
     return Sending(
         base_url=base_url,
         api_version=api_version,
+        insecure_http=insecure_http,
         offline=offline,
         offline_arguments=tuple(part for fault in faults or () for part in ("--fault", fault)),
         concurrency=parsed_concurrency(concurrency),

@@ -102,6 +102,8 @@ class Sending:
 
     base_url: str | None = None
     api_version: str | None = None
+    insecure_http: bool = False
+    """Send the key to a public host by plain http."""
     offline: bool = False
     offline_arguments: tuple[str, ...] = ()
     """Options of `llmbatch simulate` for the offline endpoint, as `--fault`."""

@@ -340,4 +340,4 @@ def _endpoint(sending: Sending, model: str) -> Endpoint | None:
     """Where to send, or None for the offline endpoint. Checked before anything is touched."""
     if sending.offline:
         return None
-    return resolve_endpoint(sending.base_url, sending.api_version, model=model)
+    return resolve_endpoint(sending.base_url, sending.api_version, model=model, insecure_http=sending.insecure_http)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from llmbatch.decisions import DecisionLog, TaskDecisions
 from llmbatch.drift.profile import Asked
 from llmbatch.errors import Interrupted, LLMBatchError, StorageFailed, UsageError
-from llmbatch.events import PrefixPlanned
+from llmbatch.events import PrefixPlanned, SentInTheClear
 from llmbatch.ledger.checkpoint import WORTHWHILE_BYTES, save_checkpoint
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.reserve import Reserve
@@ -107,6 +107,8 @@ class Session:
         self._observer.started(self._introduction())
         prefix = self._plan.asked.prefix
         self._observer.tell(PrefixPlanned(prefix.tokens, prefix.cached_tokens, prefix.pool_examples, prefix.why))
+        if self._plan.endpoint is not None and self._plan.endpoint.in_the_clear:
+            self._observer.tell(SentInTheClear(self._plan.record.endpoint))
         for remark in self._plan.remarks:
             self._observer.tell(remark)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from llmbatch.errors import UsageError
+from llmbatch.hosts import Reach, reach_of
 from llmbatch.provider.completion import Completion, NotACompletionError, decode_completion
 from llmbatch.provider.failures import RequestFailedError, judge_exception, judge_not_a_completion
 from llmbatch.provider.sdk import load_sdk
@@ -33,19 +34,30 @@ class Endpoint:
     api_key: str
     api_version: str | None = None
     on_loopback: bool = False
+    in_the_clear: bool = False
+    """Whether key and documents go over a network by plain http."""
 
     def __repr__(self) -> str:
         return f"Endpoint({self.base_url!r})"
 
 
-def resolve_endpoint(base_url: str | None, api_version: str | None, *, model: str) -> Endpoint:
+def resolve_endpoint(
+    base_url: str | None, api_version: str | None, *, model: str, insecure_http: bool = False
+) -> Endpoint:
     """The endpoint from the options and, as the SDK has it, the environment.
 
     Reads OPENAI_BASE_URL, OPENAI_API_KEY, and for Azure AZURE_OPENAI_API_KEY, AZURE_OPENAI_ENDPOINT and
     OPENAI_API_VERSION. A server on loopback needs no key.
 
+    Args:
+        base_url: the user's.
+        api_version: of Azure OpenAI.
+        model: what is asked, for messages.
+        insecure_http: let the key go to a public host by plain http.
+
     Raises:
-        UsageError: no key, or a key or URL that could never be sent. The key's value is never shown.
+        UsageError: no key, a key or URL that could never be sent, or a public host that everybody on the way could
+            take the key from. The key's value is never shown.
     """
     url = base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("AZURE_OPENAI_ENDPOINT") or _DEFAULT_BASE_URL
     parts = urlsplit(url)
@@ -58,7 +70,12 @@ def resolve_endpoint(base_url: str | None, api_version: str | None, *, model: st
             "the base URL holds a ? or #", hint="give it up to its path; --api-version has an option of its own"
         )
     host = parts.hostname
-    on_loopback = host == "localhost" or host.startswith("127.") or host == "::1"
+    reach = reach_of(url)
+    if parts.scheme == "http" and reach is Reach.PUBLIC and not insecure_http:
+        raise UsageError(
+            f"http://{host} would get the API key and the documents unencrypted, over a public network",
+            hint="say https://, or --insecure-http where nobody else can be on the way; nothing was sent",
+        )
     is_azure_host = host.endswith(_AZURE_HOSTS) and "/openai/v1" not in parts.path
     version = api_version or (os.environ.get("OPENAI_API_VERSION") if is_azure_host else None)
     if is_azure_host and version is None:
@@ -68,12 +85,18 @@ def resolve_endpoint(base_url: str | None, api_version: str | None, *, model: st
         )
     key = _api_key(azure=version is not None or host.endswith(_AZURE_HOSTS))
     _check_header_variables()
-    if key is None and not on_loopback:
+    if key is None and reach is not Reach.LOOPBACK:
         raise UsageError(
             f"no API key for {host} (model {model})",
             hint="set OPENAI_API_KEY, or try it without one: llmbatch classify ... --offline",
         )
-    return Endpoint(url.rstrip("/"), key or "none-needed", version, on_loopback)
+    return Endpoint(
+        url.rstrip("/"),
+        key or "none-needed",
+        version,
+        on_loopback=reach is Reach.LOOPBACK,
+        in_the_clear=parts.scheme == "http" and reach is not Reach.LOOPBACK,
+    )
 
 
 def _api_key(*, azure: bool) -> str | None:

@@ -139,3 +139,18 @@ def test_a_key_that_occurs_in_labels_and_answers_changes_no_label(
     found = llmbatch(*command, OPENAI_API_KEY=key)
     assert (found.code, found.json["parse"], server.requests) == (0, {"clean": 8}, 8), found.err
     assert {row["category"] for row in views(llmbatch.folder / "docs.llmbatch")["results"]} <= set(labels)
+
+
+def test_plain_http_over_a_network_is_said_and_to_a_public_host_refused(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(1))
+    server = endpoint()
+    here, network = server.url, server.url.replace("127.0.0.1", "0.0.0.0")
+    assert "plain http" not in llmbatch("classify", "docs.jsonl", "--base-url", here, "--out", "a").err
+    assert (
+        "plain http" in llmbatch("classify", "docs.jsonl", "--base-url", network, "--out", "b", OPENAI_API_KEY=KEY).err
+    )
+    public = ("--base-url", "http://127.evil.example/v1", "--out", "c")
+    refused = llmbatch("classify", "docs.jsonl", *public, OPENAI_API_KEY=KEY)
+    assert (refused.code, "--insecure-http" in refused.err, (llmbatch.folder / "c").exists()) == (2, True, False)
