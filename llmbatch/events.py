@@ -248,6 +248,27 @@ class PossiblyBilledFound(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SentLogDamaged(Event):
+    """Lines of `sent.log` cannot be read: each is counted as a request that was billed."""
+
+    name = "requests.log_damaged"
+    level = Level.WARNING
+    requests: int
+    at_most_nusd: int
+    """0 where nothing tells what a request may have cost."""
+
+    @property
+    def message(self) -> str:
+        """How many, and what they count as."""
+        cost = f"at most ${to_usd(self.at_most_nusd):,.6g}" if self.at_most_nusd else "at an unknown cost"
+        return f"sent.log is damaged: {self.requests} requests that it held are counted as billed, {cost}"
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        return {"requests": self.requests, "at_most_usd": to_usd(self.at_most_nusd)}
+
+
+@dataclass(frozen=True, slots=True)
 class RequestAdapted(Event):
     """The endpoint refuses a parameter; the run goes on in another known form."""
 

@@ -3,9 +3,13 @@
 NANO = 1_000_000_000
 
 
+NOTHING = 0.0
+"""No dollars: this very object, by which the ledger's encoder knows what it may leave out."""
+
+
 def to_usd(nusd: int) -> float:
     """US dollars of an amount in nano-dollars, as files carry it."""
-    return nusd / NANO
+    return nusd / NANO if nusd else NOTHING
 
 
 def to_nusd(usd: float) -> int:

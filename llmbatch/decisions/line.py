@@ -4,15 +4,18 @@ import hashlib
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
+from llmbatch.checksum import FORMAT, HEAD, is_unsealed, seal, unseal
 from llmbatch.jsonlines import dump_line
 from llmbatch.ledger.index import short
 from llmbatch.rows import RowId
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+_STRICT = ConfigDict(extra="forbid")
 
 
+@with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Another person's decision, which differs and was not known when the line was written."""
@@ -22,6 +25,7 @@ class Standing:
     decided_at: str
 
 
+@with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Where a text stands; its latest line counts. Field names as docs/formats.md gives them."""
@@ -30,7 +34,7 @@ class Decision:
     """The row's key in the ledger: by what prompt and model it was answered when a person looked at it."""
     text: _Digest
     """Digest of the text alone, which the decision is about: rows with the same text share it."""
-    row: int
+    row: Annotated[int, Field(ge=0)]
     id: RowId
     category: str | None
     """The label; None where the row is undecided (again), say with a note only."""
@@ -42,7 +46,7 @@ class Decision:
     """Why a person looked: `low_confidence`, `failed`, `sample`, `conflict`, `chosen`, `import`."""
     model_category: str | None = None
     """What the model had answered by then; None where the row failed."""
-    model_confidence: float | None = None
+    model_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     against: tuple[Standing, ...] = ()
     """Others' decisions that differ: a conflict, until somebody who knows them all decides."""
 
@@ -69,18 +73,27 @@ class Decision:
         return short(self.text)
 
     def to_bytes(self) -> bytes:
-        """The line as it stands in the file, newline included."""
-        return dump_line(asdict(self))
+        """The line as it stands in the file, sealed, newline included."""
+        return seal(dump_line({"format": FORMAT, **asdict(self)}).rstrip(b"\n"))
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> "Decision":
-        """Read a line back.
+        """Read a line back, as this version or an earlier one wrote it.
 
         Raises:
             ValueError: it is not a line of this log; the message says why.
         """
+        return cls.from_record(raw if is_unsealed(raw) else unseal(raw))
+
+    @classmethod
+    def from_record(cls, record: bytes) -> "Decision":
+        """The decision of a line whose seal is off already.
+
+        Raises:
+            ValueError: it is not one; the message says why.
+        """
         try:
-            return _DECISIONS.validate_json(raw)
+            return _DECISIONS.validate_json(b"{" + record[len(HEAD) :] if record.startswith(HEAD) else record)
         except ValidationError as error:
             problem = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, problem["loc"]))

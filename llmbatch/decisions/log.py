@@ -4,7 +4,7 @@
 2. Writers take turns under the kernel's lock on the file (`flock`), for the milliseconds of a write; a killed one
    leaves no lock behind. With its turn a writer first reads what the others wrote.
 3. A torn tail is the only damage that a crash can do. Readers stop before it; the next writer moves it aside to
-   `decisions.torn-N`.
+   `decisions.torn-N`. Other damage shows in a line's checksum, and is refused with its place.
 
 Memory is 16 bytes a decided text, as the ledger's index is flat.
 """
@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
+from llmbatch.checksum import LineCheck, NewerFormatError, mended
 from llmbatch.decisions.line import Decision
 from llmbatch.errors import StorageFailed, UsageError
 from llmbatch.files import open_file, open_to_read
@@ -32,9 +33,10 @@ class DecisionLog:
         """Read what stands in `path`. Where there is no such file nobody has decided anything, and none is made.
 
         Raises:
-            UsageError: a line in the file is damaged.
+            UsageError: a line in the file is damaged, or of a newer format.
         """
         self.path = path
+        self._check = LineCheck(from_start=True)
         self._fd: int | None = None
         self._size = 0
         self._lines = 0
@@ -64,7 +66,7 @@ class DecisionLog:
             with open(self._fd, "rb", closefd=False) as file:
                 file.seek(0)
                 for raw in islice(file, self._lines):
-                    yield Decision.from_bytes(raw)
+                    yield Decision.from_bytes(raw if raw.endswith(b"\n") else mended(raw) or raw)
 
     def refresh(self) -> tuple[Decision, ...]:
         """Take in what others have written since the last call, and return it.
@@ -136,19 +138,23 @@ class DecisionLog:
         with open(self._fd, "rb", closefd=False) as file:
             file.seek(self._size)
             for raw in file:
-                if not raw.endswith(b"\n"):
+                line = raw if raw.endswith(b"\n") else mended(raw)
+                if line is None:
                     return  # another process is writing it, or it is a torn tail
                 try:
-                    decision = Decision.from_bytes(raw)
+                    decision = Decision.from_record(self._check.record(line))
                 except ValueError as error:
-                    raise UsageError(
-                        f"{self.path}: line {self._lines + 1} is damaged ({error})",
-                        hint="mend or delete that line: nothing else depends on it",
-                    ) from None
+                    raise self._refusal(error) from None
                 self._note(decision)
-                self._size += len(raw)
+                self._size += len(line)
                 self._lines += 1
                 yield decision
+
+    def _refusal(self, error: ValueError) -> UsageError:
+        where = f"{self.path}: line {self._lines + 1}"
+        if isinstance(error, NewerFormatError):
+            return UsageError(f"{where}: {error}", hint="use that version for this run folder")
+        return UsageError(f"{where} is damaged ({error})", hint="delete that line: nothing else depends on it")
 
     def _note(self, decision: Decision) -> None:
         has_label = decision.category is not None
@@ -163,4 +169,9 @@ class DecisionLog:
         chunk = os.pread(self._fd, _LIKELY_LINE, offset)
         while b"\n" not in chunk and (more := os.pread(self._fd, len(chunk), offset + len(chunk))):
             chunk += more
-        return Decision.from_bytes(chunk[: chunk.index(b"\n") + 1])
+        end = chunk.find(b"\n")
+        line = chunk[: end + 1] if end != -1 else mended(chunk) or chunk
+        try:
+            return Decision.from_bytes(line)
+        except ValueError as error:  # it was whole when it was taken in
+            raise UsageError(f"{self.path}: the line at byte {offset} is damaged ({error})") from None

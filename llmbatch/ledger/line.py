@@ -6,7 +6,8 @@ from msgspec import Meta, Struct
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
-from llmbatch.money import to_nusd
+from llmbatch.checksum import FORMAT, is_unsealed, seal, unseal
+from llmbatch.money import NOTHING, to_nusd
 from llmbatch.prices import Usage
 from llmbatch.rows import RowId
 
@@ -21,18 +22,23 @@ ABOVE_BOUND = "cost_above_bound"
 """Flag of a row: an answer cost more than was set aside for its request."""
 
 
-class Retry(Struct, frozen=True, gc=False):
+_Count = Annotated[int, Meta(ge=0)]
+_Amount = Annotated[float, Meta(ge=0)]
+_Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Retry(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One attempt that was not the last: why it was repeated, and after how long."""
 
     error: str
     status: int | None
     code: str | None
-    waited_s: float
-    after_s: float = 0.0
+    waited_s: _Amount
+    after_s: _Amount = 0.0
     """When it had failed, seconds from the row's first send."""
 
 
-class RowError(Struct, frozen=True, gc=False):
+class RowError(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Why a row failed. `kind` is the failure's name; `message` is redacted."""
 
     kind: str
@@ -40,22 +46,31 @@ class RowError(Struct, frozen=True, gc=False):
     message: str
 
 
-class LedgerLine(Struct, frozen=True, kw_only=True, gc=False):
+class LedgerLine(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    tag_field="format",
+    tag=FORMAT,
+):
     """A row's final outcome, once for each time that it was worked on.
 
     Its fields are the file's, in the file's order, as docs/formats.md gives them: a line is read in one step, with
-    every value's type looked at, and a million of them in seconds.
+    every value's type and bounds looked at, and a million of them in seconds. What has its default is left out.
     """
 
-    row: int
+    row: _Count
     id: RowId
     key: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
     status: Status
     category: str | None = None
-    confidence: float | None = None
+    confidence: _Share | None = None
     """Calibrated, where there was a calibration when the line was written."""
-    confidence_raw: float | None = None
-    """As the model gave it."""
+    confidence_raw: _Share | None = None
+    """As the model gave it, where that differs; see `raw_confidence`."""
     confidence_from: str = "reported"
     """What it is: the model's own word, or its `logprobs`."""
     runner_up: str | None = None
@@ -69,30 +84,35 @@ class LedgerLine(Struct, frozen=True, kw_only=True, gc=False):
     """The provider's own mark of what answered."""
     request_id: str | None = None
     finish_reason: str | None = None
-    attempts: int = 0
+    attempts: _Count = 0
     retries: tuple[Retry, ...] = ()
     parse: str | None = None
-    input_tokens: int = 0
-    cached_input_tokens: int = 0
-    cache_write_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
-    cost_usd: float | None = 0.0
+    input_tokens: _Count = 0
+    cached_input_tokens: _Count = 0
+    cache_write_tokens: _Count = 0
+    output_tokens: _Count = 0
+    reasoning_tokens: _Count = 0
+    cost_usd: _Amount | None = 0.0
     """All billed attempts; None where the price is unknown."""
-    possibly_billed_usd: float = 0.0
+    possibly_billed_usd: _Amount = NOTHING
     """Upper bound of what attempts with an unknown outcome may have cost on top."""
-    possibly_billed_attempts: int = 0
-    latency_s: float = 0.0
+    possibly_billed_attempts: _Count = 0
+    latency_s: _Amount = 0.0
     started_at: str
     source: str = "api"
     reused_from: str | None = None
     """The run that asked, where that was another one."""
-    saved_usd: float = 0.0
+    saved_usd: _Amount = NOTHING
     """What a reused answer cost when it was asked for."""
     flags: tuple[str, ...] = ()
     answer: str | None = None
     """The raw answer, where it could not be read as it stood."""
     error: RowError | None = None
+
+    @property
+    def raw_confidence(self) -> float | None:
+        """The confidence as the model gave it."""
+        return self.confidence if self.confidence_raw is None else self.confidence_raw
 
     @property
     def usage(self) -> Usage:
@@ -126,20 +146,32 @@ class LedgerLine(Struct, frozen=True, kw_only=True, gc=False):
         return replace(self, status=REVIEW if under else OK)
 
     def to_bytes(self) -> bytes:
-        """The line as it stands in the file, newline included."""
-        return _ENCODER.encode(self) + b"\n"
+        """The line as it stands in the file, sealed, newline included."""
+        return seal(_ENCODER.encode(self))
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> "LedgerLine":
-        """Read a line back.
+        """Read a line back, as this version or an earlier one wrote it.
 
         Raises:
             ValueError: it is not a line of a ledger; the message says why.
         """
-        line = _DECODER.decode(raw)
-        if line.confidence_raw is None and line.confidence is not None:
-            return replace(line, confidence_raw=line.confidence)  # older lines have the model's own alone
-        return line
+        try:
+            record = unseal(raw)
+        except ValueError:
+            if not is_unsealed(raw):
+                raise
+            record = raw
+        return cls.from_record(record)
+
+    @classmethod
+    def from_record(cls, record: bytes) -> "LedgerLine":
+        """The line whose seal is off already.
+
+        Raises:
+            ValueError: it is not a line of a ledger; the message says why.
+        """
+        return _DECODER.decode(record)
 
 
 _ENCODER = Encoder()

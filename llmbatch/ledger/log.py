@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from llmbatch.checksum import mended
 from llmbatch.errors import StorageFailed, UsageError
 from llmbatch.files import open_file, open_to_read, storage_failure, storing, sync_folder
 from llmbatch.ledger.checkpoint import Checkpoint
@@ -175,7 +176,10 @@ class Ledger:
         packed = self._index.get(short(key))
         if packed is None:
             return None
-        line = LedgerLine.from_bytes(self._line_at(packed >> 1))
+        try:
+            line = LedgerLine.from_bytes(self._line_at(packed >> 1))
+        except ValueError as error:  # it was whole when the ledger was opened
+            raise UsageError(f"{self.path}: the line at byte {packed >> 1} is damaged ({error})") from None
         return self._reread(line) if line.key == key else None
 
     def checkpoint(self, sums: dict[str, Any]) -> Checkpoint:
@@ -229,7 +233,7 @@ class Ledger:
         while (end := block.find(b"\n")) == -1:
             more = os.pread(self._fd, len(block), offset + len(block))
             if not more:
-                raise ValueError(f"no line ends behind byte {offset} of {self.path}")
+                return mended(block) or block
             block += more
         self._block = offset, block
         return block[: end + 1]

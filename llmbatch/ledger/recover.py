@@ -1,7 +1,8 @@
 """Opening a ledger after whatever happened to it.
 
 1. A torn tail (no newline at its end, half a character, a block of NULs) is the only damage that a crash can do:
-   it is moved aside to `ledger.torn-N` and cut off, and told.
+   it is moved aside to `ledger.torn-N` and cut off, and told. A last line that lacks no more than its newline, by its
+   checksum, gets that back.
 2. A bad line anywhere else means that something else wrote there. It is refused with its place, since rows that
    were paid for may be lost, unless the user asks for `--salvage`, which moves bad lines aside and keeps the rest.
 """
@@ -10,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from llmbatch.checksum import LineCheck, NewerFormatError, mended
 from llmbatch.errors import UsageError
 from llmbatch.files import create_numbered, open_file, open_to_read, replacing
 from llmbatch.ledger.line import LedgerLine
@@ -19,7 +21,11 @@ _NEWLINE = ord("\n")
 
 
 def cut_torn_tail(path: Path) -> Path | None:
-    """Cut what follows the last newline. Returns the file that it was moved to (`ledger.torn-N`), or None."""
+    """Cut what follows the last newline, unless that is a whole line but for its newline, which it gets then.
+
+    Returns:
+        The file that it was moved to (`ledger.torn-N`), or None.
+    """
     if not path.exists():
         return None
     with os.fdopen(open_file(path, os.O_RDWR), "r+b") as ledger:
@@ -28,9 +34,17 @@ def cut_torn_tail(path: Path) -> Path | None:
         if end == size:
             return None
         ledger.seek(end)
+        tail = ledger.read()
+        if (line := mended(tail)) is not None:
+            ledger.seek(end)
+            ledger.write(line)
+            ledger.truncate()
+            ledger.flush()
+            os.fsync(ledger.fileno())
+            return None
         aside, torn = create_numbered(path.parent, f"{path.stem}.torn")
         with torn:
-            torn.write(ledger.read())
+            torn.write(tail)
         ledger.truncate(end)
         os.fsync(ledger.fileno())
     return aside
@@ -61,33 +75,42 @@ def read_lines(
 
     Args:
         path: the ledger. What follows its last newline is not read.
-        start: the offset of the first line to read.
+        start: the offset of the first line to read; lines from there on all have checksums.
         salvage: called with the line number and bytes of each bad line, instead of raising.
 
     Raises:
-        UsageError: a line is not one of a ledger's, with its number and why.
+        UsageError: a line is not one of a ledger's, or of a newer format, with its number and why.
     """
     if not path.exists():
         return
-    offset = start
+    offset, check = start, LineCheck(from_start=start == 0)
     with open_to_read(path) as ledger:
         ledger.seek(start)
         for number, raw in enumerate(ledger, start=1):
-            if raw[-1] != _NEWLINE:
+            whole = raw if raw[-1] == _NEWLINE else mended(raw)
+            if whole is None:
                 return  # another process is writing it, or it is a torn tail that was not cut yet
             try:
-                line = LedgerLine.from_bytes(raw)
+                line = LedgerLine.from_record(check.record(whole))
+            except NewerFormatError as error:
+                raise _refusal(path, start, number, error) from None
             except (ValueError, TypeError) as error:
                 if salvage is None:
-                    where = number + _lines_before(start, path)
-                    raise UsageError(
-                        f"{path}: line {where} is damaged ({error}); nothing was sent",
-                        hint="--salvage moves damaged lines aside and keeps the rest; their rows are sent again",
-                    ) from None
+                    raise _refusal(path, start, number, error) from None
                 salvage(number, raw)
             else:
                 yield offset, line
-            offset += len(raw)
+            offset += len(whole)
+
+
+def _refusal(path: Path, start: int, number: int, error: Exception) -> UsageError:
+    where = f"{path}: line {number + _lines_before(start, path)}"
+    if isinstance(error, NewerFormatError):
+        return UsageError(f"{where}: {error}; nothing was sent", hint="use that version for this run folder")
+    return UsageError(
+        f"{where} is damaged ({error}); nothing was sent",
+        hint="--salvage moves damaged lines aside and keeps the rest; their rows are sent again",
+    )
 
 
 def fewest_lines(path: Path) -> int:

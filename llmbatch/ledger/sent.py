@@ -1,9 +1,12 @@
 """What was sent and may have been billed, known even after a kill.
 
-Before a request leaves, one short line goes to `sent.log`: no fsync, since a killed process's writes survive it and
-a power cut takes the request's answer along anyway. The first line states where the ledger ended when the file began,
-so that only outcomes behind that offset count as answers to what follows. A row that is asked again has no line in the
-ledger yet: what its last request came to stands here as a line that takes the first one's place.
+Before a request leaves, one short line goes to `sent.log`: a killed process's writes survive it, and they are synced
+in the group with the ledger, so that a power cut takes what was sent since, at most about a second. The first line
+states where the ledger ended when the file began, so that only outcomes behind that offset count as answers to what
+follows; it stands there twice, since without it no send could be told from one that ended. A row that is asked again
+has no line in the ledger yet: what its last request came to stands here as a line that takes the first one's place.
+
+A line that is damaged counts as a request that was billed, with the most that any request here may have cost.
 
 A long session begins the file again from time to time, with only the sends that have no outcome yet: whoever comes
 after a kill reads all of it.
@@ -11,28 +14,48 @@ after a kill reads all of it.
 
 import errno
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any
+from zlib import crc32
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.json import decode, encode
 
-from llmbatch.files import create_beside, open_file, open_to_read, storage_failure, storing
+from llmbatch.checksum import FORMAT, LineCheck, NewerFormatError, is_unsealed, mended, seal
+from llmbatch.errors import UsageError
+from llmbatch.files import create_beside, open_file, open_to_read, storage_failure, storing, sync_folder
 
-_Record = TypeVar("_Record", "_Beginning", "Sent")
+_Count = Annotated[int, Meta(ge=0)]
+_LINES = re.compile(rb'\n|(?=\{"format":)')
+"""Where a line ends, or the next one begins because the newline between them is damaged."""
+_AMOUNT = re.compile(rb'"at_most_nusd":(.{1,12}?)[,}]')
 
 
-class Leftovers(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Lines of the file that cannot be read: each may be a request that was billed."""
+
+    requests: int = 0
+    at_most_nusd: int = 0
+    """Of all of them; 0 where the file does not say what a request may cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
     """What the last session left: where the ledger ended when the file began, the session, and what it sent since."""
 
-    ledger_offset: int
+    ledger_offset: int | None
+    """None where the file does not say it any more: then no send is known to have ended."""
     started_at: str
     came_to: Mapping[str, Any]
     """What the session had come to before that offset, as it was given to `begin_again`."""
     sends: tuple["Sent", ...]
+    damage: Damage = Damage()
 
     def unsettled(self, settled: Mapping[str, int]) -> tuple["Sent", ...]:
         """The sends that no ledger line tells of, and that are not known to be free: possibly billed.
@@ -50,12 +73,12 @@ class Leftovers(Struct, frozen=True):
         return tuple(lost)
 
 
-class Sent(Struct, frozen=True, forbid_unknown_fields=True):
+class Sent(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="format", tag=FORMAT):
     """A request that left: its row's key, which send of the row it was, and its cost at most, in nano-dollars."""
 
     key: str
-    attempt: int
-    at_most_nusd: int
+    attempt: _Count
+    at_most_nusd: _Count
     """What was set aside for it; what it came to, once that is known."""
     ended: bool = False
     """Whether this tells what became of it, in place of that it left."""
@@ -73,23 +96,29 @@ class SentLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd: int | None = None
+        self._size = 0
+        self._synced = 0
         self._started_at = ""
         self._open: dict[str, list[Sent]] = {}
         """The sends of rows that have no outcome yet."""
 
     def leftovers(self) -> Leftovers | None:
-        """What the last session left, or None where it ended in order. A torn last line is left out."""
+        """What the last session left, or None where it ended in order.
+
+        Raises:
+            UsageError: the file is of a newer format.
+            StorageFailed: it cannot be read.
+        """
         with storing(self._path):
             try:
                 with open_to_read(self._path) as file:
-                    first, *lines = file.read().split(b"\n")[:-1] or [b""]
+                    raw = file.read()
             except FileNotFoundError:
                 return None
-        beginning = _read(first, _Beginning)
-        if beginning is None:
-            return None
-        sends = _with_their_ends(sent for line in lines if (sent := _read(line, Sent)) is not None)
-        return Leftovers(beginning.ledger_offset, beginning.started_at, beginning.came_to, tuple(sends))
+        try:
+            return _Found.read(raw).leftovers(raw) if raw else None
+        except NewerFormatError as error:
+            raise UsageError(f"{self._path}: {error}", hint="use that version for this run folder") from None
 
     def begin(self, ledger_offset: int, started_at: str) -> None:
         """Start a session's file anew.
@@ -100,7 +129,10 @@ class SentLog:
         self._started_at = started_at
         with storing(self._path):
             self._fd = open_file(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-        self._write(self._fd, [_Beginning(ledger_offset, started_at)])
+        self._size = self._write(self._fd, 0, [_Beginning(ledger_offset, started_at)] * _COPIES)
+        self.sync()
+        with storing(self._path):
+            sync_folder(self._path.parent)
 
     def begin_again(self, ledger_offset: int, came_to: Mapping[str, Any]) -> None:
         """Leave out the sends whose outcome stands in the ledger before `ledger_offset`, all of it on the disk.
@@ -116,9 +148,12 @@ class SentLog:
             beside, fd = create_beside(self._path)
         sends = (sent for row in self._open.values() for sent in row)
         try:
-            self._write(fd, [_Beginning(ledger_offset, self._started_at, came_to), *sends])
+            beginning = _Beginning(ledger_offset, self._started_at, came_to)
+            size = self._write(fd, 0, [*[beginning] * _COPIES, *sends])
             with storing(self._path):
+                os.fsync(fd)
                 beside.replace(self._path)
+                sync_folder(self._path.parent)
         except BaseException:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
@@ -126,7 +161,20 @@ class SentLog:
             raise
         if self._fd is not None:
             os.close(self._fd)
-        self._fd = fd
+        self._fd, self._size, self._synced = fd, size, size
+
+    def sync(self) -> None:
+        """Bring to the disk what was sent; blocks, so call it off the event loop, before the ledger is synced.
+
+        Raises:
+            StorageFailed: the disk did not take it, so that nothing more may be sent.
+        """
+        size = self._size
+        if self._fd is None or size == self._synced:
+            return
+        with storing(self._path):
+            os.fsync(self._fd)
+        self._synced = size
 
     def record(self, sent: Sent) -> None:
         """Write down a request that is about to leave, or again what it came to.
@@ -135,7 +183,7 @@ class SentLog:
             StorageFailed: that cannot be kept, so no request must leave.
         """
         assert self._fd is not None, "begin() comes first"  # noqa: S101 - a programmer's mistake
-        self._write(self._fd, [sent])
+        self._size = self._write(self._fd, self._size, [sent])
         sends = self._open.setdefault(sent.key, [])
         if sends and sent.ends(sends[-1]):
             sends[-1] = sent
@@ -160,22 +208,75 @@ class SentLog:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
 
-    def _write(self, fd: int, records: "list[_Beginning | Sent]") -> None:
-        raw = b"".join(encode(record) + b"\n" for record in records)
+    def _write(self, fd: int, size: int, records: "Sequence[_Beginning | Sent]") -> int:
+        """Add records to a file of so many bytes, all or none. Returns its size then."""
+        raw = b"".join(seal(encode(record)) for record in records)
         try:
             written = os.write(fd, raw)
         except OSError as error:
             raise storage_failure(self._path, error) from error
         if written != len(raw):
+            with suppress(OSError):  # else it counts as a damaged line, though nothing was sent
+                os.ftruncate(fd, size)
             raise storage_failure(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        return size + written
 
 
-class _Beginning(Struct, frozen=True, forbid_unknown_fields=True):
+class _Beginning(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="format", tag=FORMAT):
     """The first line: where the ledger ended then, the session, and what it had come to before."""
 
-    ledger_offset: int
+    ledger_offset: _Count
     started_at: str
     came_to: Mapping[str, Any] = {}
+
+
+_COPIES = 2
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a file holds, line by line."""
+
+    copies: int
+    """Of the first line, as the file was written."""
+    beginnings: list[_Beginning]
+    records: list[Sent]
+    damaged: list[bytes]
+
+    @classmethod
+    def read(cls, raw: bytes) -> "_Found":
+        found = cls(1 if is_unsealed(raw.partition(b"\n")[0]) else _COPIES, [], [], [])
+        check = LineCheck(from_start=True)
+        for line in filter(None, _LINES.split(raw)):
+            try:
+                record = check.record(mended(line) or line + b"\n")
+                if b'"ledger_offset":' in record:
+                    found.beginnings.append(decode(record, type=_Beginning))
+                else:
+                    found.records.append(decode(record, type=Sent))
+            except NewerFormatError:
+                raise
+            except ValueError:
+                found.damaged.append(line)
+        return found
+
+    def leftovers(self, raw: bytes) -> Leftovers:
+        sends = tuple(_with_their_ends(self.records))
+        if not self.beginnings:
+            return Leftovers(None, f"damaged-{crc32(raw):08x}", {}, sends, self._damage())
+        first = self.beginnings[0]
+        return Leftovers(first.ledger_offset, first.started_at, first.came_to, sends, self._damage())
+
+    def _damage(self) -> Damage:
+        """Of the first line's copies only one is needed."""
+        requests = max(len(self.damaged) - max(self.copies - len(self.beginnings), 0), 0)
+        return Damage(requests, requests * self._most_nusd())
+
+    def _most_nusd(self) -> int:
+        if self.records:
+            return max(sent.at_most_nusd for sent in self.records)
+        digits = [len(amount[1]) for line in self.damaged for amount in _AMOUNT.finditer(line)]
+        return 10 ** max(digits) - 1 if digits else 0
 
 
 def _with_their_ends(records: Iterable[Sent]) -> list[Sent]:
@@ -189,11 +290,3 @@ def _with_their_ends(records: Iterable[Sent]) -> list[Sent]:
             latest[sent.key] = len(sends)
             sends.append(sent)
     return sends
-
-
-def _read(line: bytes, kind: type[_Record]) -> _Record | None:
-    """A line of the file as the record that it should be; None where a crash has left something else."""
-    try:
-        return decode(line, type=kind)
-    except ValueError:
-        return None

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from llmbatch.events import Event, LedgerSalvaged, LedgerTorn, PossiblyBilledFound
+from llmbatch.events import Event, LedgerSalvaged, LedgerTorn, PossiblyBilledFound, SentLogDamaged
 from llmbatch.files import storing
 from llmbatch.ledger.checkpoint import Checkpoint, load_checkpoint
 from llmbatch.ledger.line import LedgerLine
@@ -64,7 +64,7 @@ class Opening:
         left = self._sent.leftovers()
         if left is not None:
             with storing(path):
-                write_again(path, left.ledger_offset)
+                write_again(path, left.ledger_offset or 0)
         checkpoint, expenses = self._restored(left) if watch is None else (None, Expenses())
         settled: Counter[str] = Counter()
 
@@ -73,7 +73,7 @@ class Opening:
             expenses.add(line)
             if watch is not None:
                 watch(line)
-            if left is not None and offset >= left.ledger_offset:
+            if left is not None and left.ledger_offset is not None and offset >= left.ledger_offset:
                 settled[line.key] += line.attempts
 
         ledger, torn = Ledger.open(
@@ -94,7 +94,8 @@ class Opening:
     def _restored(self, left: Leftovers | None) -> tuple[Checkpoint | None, Expenses]:
         """What earlier sessions knew of the ledger; not of lines that a killed one wrote: they count singly."""
         checkpoint = load_checkpoint(self._folder.ledger)
-        if checkpoint is None or (left is not None and checkpoint.size > left.ledger_offset):
+        offset = None if left is None else left.ledger_offset
+        if checkpoint is None or (offset is not None and checkpoint.size > offset):
             return None, Expenses()
         try:
             return checkpoint, Expenses.restored(checkpoint.sums)
@@ -103,9 +104,15 @@ class Opening:
 
     def _with_unsettled(self, left: Leftovers, settled: Counter[str]) -> RunRecord:
         """The record with the sends of a killed session that have no outcome."""
-        lost = left.unsettled(settled)
-        if not lost:
+        lost, damage = left.unsettled(settled), left.damage
+        if damage.requests:
+            self._tell(SentLogDamaged(damage.requests, damage.at_most_nusd))
+        if lost:
+            self._tell(PossiblyBilledFound(len(lost), sum(sent.at_most_nusd for sent in lost)))
+        if not lost and not damage.requests:
             return self._record
-        billed = PossiblyBilled(requests=len(lost), at_most_nusd=sum(sent.at_most_nusd for sent in lost))
-        self._tell(PossiblyBilledFound(billed.requests, billed.at_most_nusd))
+        billed = PossiblyBilled(
+            requests=len(lost) + damage.requests,
+            at_most_nusd=sum(sent.at_most_nusd for sent in lost) + damage.at_most_nusd,
+        )
         return self._record.updated(possibly_billed={**self._record.possibly_billed, left.started_at: billed})

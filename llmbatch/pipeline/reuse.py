@@ -114,7 +114,7 @@ def earlier_answers(
 def _kept(line: LedgerLine, run_id: str) -> KeptAnswer:
     return KeptAnswer(
         category=line.category or "",
-        confidence=line.confidence_raw or 0.0,
+        confidence=line.raw_confidence or 0.0,
         confidence_from=line.confidence_from,
         runner_up=line.runner_up,
         reasoning=line.reasoning,

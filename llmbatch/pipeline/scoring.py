@@ -69,7 +69,8 @@ class Recalibration:
 
     def __call__(self, line: LedgerLine) -> LedgerLine:
         """The line with its confidence calibrated anew from the raw one."""
-        if line.confidence_raw is None or (not self._calibrations and line.confidence == line.confidence_raw):
+        raw = line.raw_confidence
+        if raw is None or (not self._calibrations and line.confidence == raw):
             return line
         calibration = fitting_calibration(
             self._calibrations,
@@ -78,5 +79,7 @@ class Recalibration:
             kind=ConfidenceKind(line.confidence_from),
             offline=self._offline,
         )
-        confidence = line.confidence_raw if calibration is None else calibration.of(line.confidence_raw)
-        return line if confidence == line.confidence else structs.replace(line, confidence=confidence)
+        confidence = raw if calibration is None else calibration.of(raw)
+        return (
+            line if confidence == line.confidence else structs.replace(line, confidence=confidence, confidence_raw=raw)
+        )

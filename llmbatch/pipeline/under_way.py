@@ -231,6 +231,7 @@ class UnderWay:
         while True:
             await asyncio.sleep(SYNC_EVERY_S)
             try:
+                await asyncio.to_thread(self._sent.sync)
                 await asyncio.to_thread(ledger.sync)
                 if ledger.size - milestone >= max(MILESTONE_BYTES, milestone // 8):
                     milestone = ledger.size

@@ -90,8 +90,10 @@ def test_an_answer_of_no_use_is_never_a_result(llmbatch: Program, endpoint: Star
     ledger = read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
     failed = {line["row"]: line for line in ledger if line["status"] == "failed"}
     assert [failed[row]["error"]["kind"] for row in sorted(failed)] == list(USELESS.values())
-    assert all(line["category"] is None for line in failed.values())
-    assert all(line["cost_usd"] > 0 and line["output_tokens"] >= 0 for line in failed.values()), "billed, yet failed"
+    assert not any("category" in line for line in failed.values())
+    assert all(line["cost_usd"] > 0 and line.get("output_tokens", 0) >= 0 for line in failed.values()), (
+        "billed, yet failed"
+    )
     assert {row["category"] for row in views(llmbatch.folder / "docs.llmbatch")["results"]} <= DEFAULT_LABELS
 
 
@@ -230,7 +232,7 @@ def test_a_base_url_with_a_secret_is_refused_and_not_shown(llmbatch: Program, ur
 def test_missing_usage_is_flagged_and_counts_as_possibly_billed(llmbatch: Program, endpoint: StartEndpoint) -> None:
     done = classify(llmbatch, endpoint("--fault", "no_usage@2").url, count=3)
     assert (done.code, done.json["usage"]["possibly_billed_requests"]) == (0, 1)
-    flags = [line["flags"] for line in read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")]
+    flags = [line.get("flags", []) for line in read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")]
     assert sorted(flags) == [[], [], ["usage_missing"]]
 
 

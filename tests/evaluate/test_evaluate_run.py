@@ -17,6 +17,7 @@ from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.studies.evaluation import evaluate_run
 from llmbatch.screen.evaluation import render_evaluation
 from tests.evaluate.conftest import Classify, Served, classify_into, rows_of, write_jsonl
+from tests.sealing import rewrite
 
 ESCAPE = "\x1b]0;owned\x07\x1b[31m[red]$x_1$<script>"
 
@@ -45,10 +46,10 @@ def banking(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Evaluat
 
 
 def fail_last_line(ledger: Path) -> None:
-    lines = ledger.read_text().splitlines()
+    last = json.loads(ledger.read_text().splitlines()[-1])["row"]
     error = {"kind": "invalid", "code": None, "message": "no label"}
     failed = {"status": "failed", "category": None, "confidence": None, "error": error}
-    ledger.write_text("\n".join([*lines[:-1], json.dumps({**json.loads(lines[-1]), **failed})]) + "\n")
+    rewrite(ledger, lambda line: line | failed if line["row"] == last else line)
 
 
 def test_every_row_is_accounted_for(banking: Evaluation) -> None:

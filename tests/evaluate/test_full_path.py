@@ -73,7 +73,7 @@ def test_classify_evaluate_calibrate_and_again(
     rows, choice, run = rows_of(task), ModelChoice(confidence=kind), tmp_path / "run"
     before = served.requests
     classify(rows, task, choice=choice)
-    assert {line["confidence_from"] for line in ledger(run)} == {kind.value}
+    assert {line.get("confidence_from", "reported") for line in ledger(run)} == {kind.value}
     sent = served.requests - before
     gold = {row["id"]: row["gold"] for row in rows}
     options = GoldOptions(str(write_jsonl(tmp_path / "gold.jsonl", [{"id": i, "label": x} for i, x in gold.items()])))

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.json import encode
 
-from llmbatch.ledger.sent import Sent, SentLog
+from llmbatch.checksum import seal
+from llmbatch.errors import UsageError
+from llmbatch.ledger.sent import Damage, Sent, SentLog
 
 
 def test_a_session_that_ended_in_order_leaves_nothing(tmp_path: Path) -> None:
@@ -30,15 +33,15 @@ def test_sends_without_an_outcome_are_left_over(tmp_path: Path) -> None:
     assert left.unsettled({"a" * 32: 2}) == (sends[2],)
 
 
-def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
+def test_a_torn_last_line_counts_as_a_request(tmp_path: Path) -> None:
     log = SentLog(tmp_path / "sent.log")
     log.begin(0, "then")
     log.record(Sent("a" * 32, 1, 5))
     with (tmp_path / "sent.log").open("ab") as file:
-        file.write(b'{"key":"bb')
+        file.write(b'{"format":2,"key":"bb')
     left = SentLog(tmp_path / "sent.log").leftovers()
     assert left is not None
-    assert [sent.key for sent in left.sends] == ["a" * 32]
+    assert ([sent.key for sent in left.sends], left.damage) == (["a" * 32], Damage(1, 5))
 
 
 def test_it_is_private_to_the_user(tmp_path: Path) -> None:
@@ -60,25 +63,98 @@ def test_cut_anywhere_it_tells_the_sends_that_are_whole(
     whole = path.read_bytes()[:cut]
     path.write_bytes(whole + junk)
     left = SentLog(path).leftovers()
-    lines = whole.count(b"\n")
-    if lines:
+    lines = max(whole.count(b"\n") - 2, 0)
+    if whole.count(b"\n"):
         assert left is not None
-        assert left.sends[: lines - 1] == sends[: lines - 1]
+        assert left.sends[:lines] == sends[:lines]
+        assert len(left.sends) + left.damage.requests >= -(-max(len(whole) - _beginning(path), 0) // _longest(sends))
+
+
+def _beginning(path: Path) -> int:
+    log = SentLog(path.with_name("other.log"))
+    log.begin(7, "then")
+    return path.with_name("other.log").stat().st_size
+
+
+def _longest(sends: tuple[Sent, ...]) -> int:
+    return max(len(seal(encode(sent))) for sent in sends)
+
+
+def test_no_flipped_bit_lowers_what_may_have_been_billed(tmp_path: Path) -> None:
+    path = tmp_path / "sent.log"
+    log = SentLog(path)
+    log.begin(7, "then")
+    refused = Sent("b" * 32, 1, 0, ended=True, billed=False)
+    for sent in (Sent("a" * 32, 1, 40_000), Sent("b" * 32, 1, 40_000), refused, Sent("c" * 32, 1, 40_000)):
+        log.record(sent)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        left = SentLog(path).leftovers()
+        assert left is not None
+        assert left.started_at == "then"
+        assert left.ledger_offset == 7
+        at_most = sum(sent.at_most_nusd for sent in left.unsettled({})) + left.damage.at_most_nusd
+        assert at_most >= 80_000, place
+        whole_but_beginning = left.damage.requests == 0 and left.sends == (
+            Sent("a" * 32, 1, 40_000),
+            refused,
+            Sent("c" * 32, 1, 40_000),
+        )
+        assert whole_but_beginning or left.damage.requests, place
+
+
+def test_a_single_line_that_is_damaged_counts_with_the_most_that_it_can_have_said(tmp_path: Path) -> None:
+    path = tmp_path / "sent.log"
+    log = SentLog(path)
+    log.begin(7, "then")
+    log.record(Sent("a" * 32, 1, 40_000))
+    path.write_bytes(path.read_bytes().replace(b"40000", b"10000"))
+    left = SentLog(path).leftovers()
+    assert left is not None
+    assert left.damage == Damage(1, 99_999)
+
+
+def test_a_file_that_does_not_say_where_it_began_takes_no_send_for_ended(tmp_path: Path) -> None:
+    path = tmp_path / "sent.log"
+    log = SentLog(path)
+    log.begin(7, "then")
+    log.record(Sent("a" * 32, 1, 5))
+    path.write_bytes(path.read_bytes().replace(b'"ledger_offset":7', b'"ledger_offset":8'))
+    left = SentLog(path).leftovers()
+    assert left is not None
+    assert (left.ledger_offset, left.sends, left.damage) == (None, (Sent("a" * 32, 1, 5),), Damage())
+
+
+def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "sent.log"
+    path.write_bytes(
+        b'{"ledger_offset":7,"started_at":"then","came_to":{}}\n'
+        b'{"key":"%b","attempt":1,"at_most_nusd":5,"ended":false,"billed":true}\n' % (b"a" * 32)
+    )
+    left = SentLog(path).leftovers()
+    assert left is not None
+    assert (left.ledger_offset, left.sends, left.damage) == (7, (Sent("a" * 32, 1, 5),), Damage())
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sent.log"
+    path.write_bytes(seal(b'{"format":3,"ledger_offset":7}'))
+    with pytest.raises(UsageError, match="newer"):
+        SentLog(path).leftovers()
 
 
 @pytest.mark.parametrize(
     "line",
     [b"null", b"[]", b"7", b'{"key": 1, "attempt": 1, "at_most_nusd": 1}', b'{"key": "a"}', b"\x00" * 40, b'{"x": 1}'],
 )
-def test_what_is_no_send_is_left_out(tmp_path: Path, line: bytes) -> None:
+def test_what_is_no_send_counts_as_one(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "sent.log"
     SentLog(path).begin(7, "then")
     path.write_bytes(path.read_bytes() + line + b"\n")
     left = SentLog(path).leftovers()
     assert left is not None
-    assert left.sends == ()
-    path.write_bytes(line + b"\n")
-    assert SentLog(path).leftovers() is None
+    assert (left.sends, left.damage.requests) == ((), 1)
 
 
 def test_what_a_request_came_to_takes_the_place_of_what_was_set_aside(tmp_path: Path) -> None:
@@ -142,7 +218,7 @@ def _lost(path: Path, told: list[tuple[str, int]]) -> list[Sent]:
     return sorted(left.unsettled(settled), key=lambda sent: (sent.key, sent.attempt))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(data=st.data())
 def test_what_may_have_been_billed_is_the_same_however_often_it_began_again(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -15,7 +15,7 @@ from llmbatch.review.desk import Desk, Progress
 from llmbatch.review.item import LOW_CONFIDENCE
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
-from tests.e2e.program import read_rows
+from tests.sealing import rewrite
 
 
 class _NoClaims:
@@ -146,8 +146,7 @@ def test_rows_are_found_by_id_and_text(desk_of: OpenDesk) -> None:
 def test_a_decision_outlives_the_prompt_and_the_model(run: Path, desk_of: OpenDesk) -> None:
     desk = desk_of("ana")
     desk.decide("legal")
-    log = run / "decisions.jsonl"
-    log.write_text(log.read_text().replace(read_rows(log)[0]["key"], "0" * 32))
+    rewrite(run / "decisions.jsonl", lambda line: line | {"key": "0" * 32})
     again = desk_of("ben")
     assert (again.item and again.item.id, again.progress.decided) == ("7", 1)
 

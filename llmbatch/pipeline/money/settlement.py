@@ -1,13 +1,11 @@
 """What a dead session really came to, as its run folder tells: the ledger's lines, and the sends without one."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
 
 from llmbatch.errors import StorageFailed, UsageError
-from llmbatch.files import open_to_read
-from llmbatch.ledger.line import LedgerLine
+from llmbatch.ledger.recover import read_lines
 from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.folder import RunFolder
 from llmbatch.pipeline.tally import DailyExpenses
@@ -18,15 +16,16 @@ from llmbatch.spend.store import Settlement
 def what_it_came_to(session: str, run: str) -> Settlement | None:
     """Of the session that a run folder's `sent.log` names; None where that is another one, or cannot be read.
 
-    A request that was under way counts with all that was set aside for it, on the session's last day.
+    A request that was under way, or whose line is damaged, counts with all that may have been set aside for it, on the
+    session's last day.
     """
     folder = RunFolder(Path(run))
     try:
         left = SentLog(folder.sent_log).leftovers()
-        if left is None or left.started_at != session:
+        if left is None or left.ledger_offset is None or left.started_at != session:
             return None
         expenses, settled = DailyExpenses(), Counter[str]()
-        for line in _lines_from(folder.ledger, left.ledger_offset):
+        for _, line in read_lines(folder.ledger, start=left.ledger_offset):  # what is torn has no outcome
             expenses.add(line)
             settled[line.key] += line.attempts
     except (StorageFailed, UsageError, OSError, ValueError, TypeError, KeyError):
@@ -38,25 +37,17 @@ def what_it_came_to(session: str, run: str) -> Settlement | None:
         return None  # of a version with other figures
     for day, sums in expenses.figures().items():
         figures[day] = figures.get(day, Figures()) + sums
-    if lost:
+    requests = len(lost) + left.damage.requests
+    if requests:
         last = max(figures, default=session[:_DAY])
-        at_most_nusd = sum(sent.at_most_nusd for sent in lost)
+        at_most_nusd = sum(sent.at_most_nusd for sent in lost) + left.damage.at_most_nusd
         figures[last] = figures.get(last, Figures()) + Figures(
-            possibly_billed_nusd=at_most_nusd, possibly_billed_requests=len(lost), requests=len(lost)
+            possibly_billed_nusd=at_most_nusd, possibly_billed_requests=requests, requests=requests
         )
     total_nusd = sum(day.cost_nusd + day.possibly_billed_nusd for day in figures.values())
     if any(not 0 <= sum_ <= _LARGEST for day in figures.values() for sum_ in (*astuple(day), total_nusd)):
         return None  # no session can come to that: a line is wrong
     return Settlement(figures, total_nusd)
-
-
-def _lines_from(ledger: Path, offset: int) -> Iterator[LedgerLine]:
-    with open_to_read(ledger) as file:
-        file.seek(offset)
-        for raw in file:
-            if not raw.endswith(b"\n"):
-                return  # torn by the kill: its row counts as one without an outcome
-            yield LedgerLine.from_bytes(raw)
 
 
 _LARGEST = (1 << 63) - 1  # that the store can hold

@@ -125,7 +125,7 @@ class _Join:
                 gold=label,
                 answer=answer,
                 confidence=labelled.confidence if labelled else None,
-                confidence_raw=labelled.confidence_raw if labelled else None,
+                confidence_raw=labelled.raw_confidence if labelled else None,
                 confidence_from=labelled.confidence_from if labelled else None,
                 model=labelled.model if labelled else None,
                 text=item.text[:_EXCERPT] if wrong and isinstance(item, Row) else "",
