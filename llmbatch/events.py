@@ -285,6 +285,28 @@ class RequestAdapted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OutputLimitRaised(Event):
+    """Answers were cut at the run's output limit, and came whole with more room: the limit is raised."""
+
+    name = "output_limit.raised"
+    level = Level.WARNING
+    before: int
+    """Tokens."""
+    now: int
+    reasoning_tokens: int
+    """Of the latest answer, as the endpoint reports them."""
+
+    @property
+    def message(self) -> str:
+        """From what to what, and which option sets it."""
+        thinking = f", {self.reasoning_tokens:,} for thinking" if self.reasoning_tokens else ""
+        return (
+            f"answers were cut at {self.before:,} tokens and need more{thinking}: "
+            f"the output limit is now {self.now:,} (--max-output-tokens sets it)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ReuseUnavailable(Event):
     """The store of earlier answers cannot be used (any more): rows that it holds are asked again."""
 

@@ -30,9 +30,5 @@ def confirm(run: "RunOptions", above_usd: float) -> None:
     )
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise BudgetReached(f"{told}; nothing was sent", hint="say --yes to go on, or llmbatch estimate to see more")
-    try:
-        agreed = typer.confirm(f"{told}. Go on?", err=True)
-    except typer.Abort:  # the end of the input, in place of an answer
-        agreed = False
-    if not agreed:
+    if not typer.confirm(f"{told}. Go on?", err=True):
         raise BudgetReached("not begun; nothing was sent")

@@ -1,5 +1,6 @@
 """`llmbatch estimate`: what a run would cost, before a cent is spent."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -7,7 +8,6 @@ import typer
 from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending
-from llmbatch.cli.output import print_json
 from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind
 
@@ -61,6 +61,7 @@ def estimate(
 ) -> None:
     """Tell what classify would cost and how long it would take. Nothing is sent; no key is needed."""
     from llmbatch.estimate.result import estimate_json
+    from llmbatch.jsonlines import dump_line
     from llmbatch.pipeline.options import RunOptions, Sending
     from llmbatch.pipeline.plan import ModelChoice
     from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
@@ -96,6 +97,6 @@ def estimate(
     )
     estimated = estimate_run(EstimateOptions(run, tuple(model or ()), exact))
     if json:
-        print_json(estimate_json(estimated))
+        sys.stdout.write(dump_line(estimate_json(estimated)).decode())
     else:
         render_estimate(estimated, stdout_console())

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli import options as shared
-from llmbatch.cli.output import print_path
 
 app = typer.Typer(add_completion=False)
 
@@ -46,4 +45,4 @@ def export(
         summary = export_run(run, out=out, csv=format is Format.csv, observer=observer)
     for name, path in summary.files.items():
         if name != "ledger":
-            print_path(path)
+            typer.echo(path)

@@ -63,14 +63,20 @@ class Arms:
             yield without_cost(line)  # what was known before has the last word
 
     async def _answers(self, row: Row, key: str) -> AsyncIterator[LedgerLine]:
+        failed_before = self._failed_before(key)
         if self._canary is not None:
             canary, asker = self._canary
-            if canary.takes(row) and (line := await asker.ask(row, key)) is not None:
+            if canary.takes(row) and (line := await asker.ask(row, key, failed_before=failed_before)) is not None:
                 yield line
                 if line.status != FAILED:
                     return
-        if (line := await self._control.ask(row, key)) is not None:
+        if (line := await self._control.ask(row, key, failed_before=failed_before)) is not None:
             yield line
+
+    def _failed_before(self, key: str) -> str | None:
+        """How the row failed in an earlier session, where it did."""
+        latest = self._ledger.latest(key)
+        return None if latest is None or latest.error is None else latest.error.kind
 
     def _doubtful(self, key: str) -> LedgerLine | None:
         """The answer that an earlier session had, where it only waits for the stronger model."""

@@ -17,14 +17,9 @@ from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import GivenUpError, Stop
 from llmbatch.provider.completion import Completion
-from llmbatch.provider.failures import (
-    Action,
-    Failure,
-    RequestFailedError,
-    judge_completion,
-    judge_exception,
-    judge_invalid,
-)
+from llmbatch.provider.failures import Action, Failure, RequestFailedError
+from llmbatch.provider.finish import judge_completion, judge_invalid
+from llmbatch.provider.judge import judge_unexpected
 from llmbatch.provider.retry import Attempts, RetryPolicy, retrying
 from llmbatch.redact import Redactor
 from llmbatch.rows import Row
@@ -70,13 +65,16 @@ class Asker:
         """Rows that got a label in this session."""
         return self._consequences.labelled
 
-    async def ask(self, row: Row, key: str) -> LedgerLine | None:
+    async def ask(self, row: Row, key: str, *, failed_before: str | None = None) -> LedgerLine | None:
         """What became of the row, or None where it stays undone: the run stopped before the row cost anything.
+
+        `failed_before` is how it failed in an earlier session, where it did.
 
         A failure that all rows would share halts this arm. A row that has cost something by then ends as a
         failed one, so that its cost is kept.
         """
-        job = Job(row, key)
+        job = Job(row, key, failed_before=failed_before)
+        self._consequences.row_began(job)
         try:
             try:
                 answer = await self._until_answered(job)
@@ -92,7 +90,7 @@ class Asker:
             if not self._stop.is_set:
                 raise
             return self._given_up(job)  # its grace is over
-        self._consequences.row_labelled()
+        self._consequences.row_labelled(job)
         score = self._scorer.score(answer, job.completion)
         return answered_line(job, self._plan, answer, score, review_below=self._review_below, redact=self._redact)
 
@@ -124,14 +122,16 @@ class Asker:
     async def _attempt(self, attempts: Attempts, job: Job) -> Answer:
         try:
             paid = await self._pay_for_retry(attempts)
-            return self._read(await self._sender.send(job, paid=paid))
+            completion = await self._sender.send(job, paid=paid)
+            self._consequences.answered(job)
+            return self._read(completion)
         except RequestFailedError as error:
             self._sender.write_down_end(job)
             raise RequestFailedError(self._consequences.attempt_failed(error.failure, job)) from error
         except (GivenUpError, LLMBatchError):
             raise
         except Exception as error:  # a bug of ours costs its row, is told, and five alike end the run
-            raise RequestFailedError(self._consequences.attempt_failed(judge_exception(error), job)) from error
+            raise RequestFailedError(self._consequences.attempt_failed(judge_unexpected(error), job)) from error
 
     async def _pay_for_retry(self, attempts: Attempts) -> float:
         """Only what the endpoint would see as load multiplied is paid for: not a re-ask after an answer."""
@@ -151,7 +151,7 @@ class Asker:
         try:
             return self._parser.parse(completion.content or "")
         except InvalidAnswerError as error:
-            raise RequestFailedError(judge_invalid(str(error), completion.request_id)) from None
+            raise RequestFailedError(judge_invalid(str(error), completion)) from None
 
     async def _sleep(self, seconds: float) -> None:
         self.waiting += 1

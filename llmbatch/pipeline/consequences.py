@@ -1,11 +1,11 @@
 """What a failure means beyond its row: the pace, another request form, or the end of the run."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from llmbatch.errors import ComeBackLater, RunStopped
 from llmbatch.pipeline.adaptation import Adaptation
+from llmbatch.pipeline.alike import FailuresInARow
 from llmbatch.pipeline.job import Job
 from llmbatch.pipeline.pacing.pace import Pace
 from llmbatch.provider.failures import Action, Failure
@@ -24,14 +24,25 @@ class Consequences:
         self._adaptation = adaptation
         self._policy = policy
         self._redact = redact
-        self._alike: tuple[str, int] = ("", 0)
+        self._alike = FailuresInARow()
+        self._answered = 0
         self.labelled = 0
         """Rows that got a label in this session."""
 
-    def row_labelled(self) -> None:
+    def row_began(self, job: Job) -> None:
+        """A row is about to be asked."""
+        job.number = self._alike.row_began()
+
+    def answered(self, job: Job) -> None:
+        """The endpoint took a request and answered it, whatever the answer is worth."""
+        self._answered += 1
+        self._adaptation.accepted(job.sent_as)
+
+    def row_labelled(self, job: Job) -> None:
         """A row got its label: whatever failed before, not all rows fail alike."""
         self.labelled += 1
-        self._alike = ("", 0)
+        self._alike.row_labelled(job.number)
+        self._adaptation.came_whole(job.room, job.completion)
 
     def attempt_failed(self, failure: Failure, job: Job) -> Failure:
         """Do what the failure of an attempt asks of the whole run, and count it.
@@ -43,18 +54,18 @@ class Consequences:
             RunStopped: it stops the run.
         """
         in_outage = self._pace.outage_s > 0
-        if not self.labelled and failure.on_first is Action.STOP and failure.action is not Action.ADAPT:
-            self._halt(failure)
+        if failure.action is Action.ADAPT:
+            failure = self._adapted(failure, job)
+        elif failure.once_working is not None and self._concerns_the_row(failure.once_working, job):
+            failure = failure.once_working
         if failure.wait_s is not None and failure.wait_s > self._policy.max_wait_s:
             self._halt_until(failure.wait_s)
         if failure.action is Action.STOP:
             self._halt(failure)
         self._pace.failed(failure)
-        if failure.action is Action.ADAPT:
-            failure = self._adapted(failure, job)
-        elif failure.action is Action.REASK and failure.kind == "truncated":
-            job.more_room = True
-        self._count_alike(failure)
+        if failure.action is Action.REASK and failure.kind == "truncated":
+            job.room = self._adaptation.room_after_cut(job.room, job.completion)
+        self._count_alike(failure, job)
         job.attempts.note(failure, in_outage=in_outage)
         return failure
 
@@ -69,26 +80,31 @@ class Consequences:
         Raises:
             RunStopped: nothing has been answered yet, and it is the endpoint that fails: so would every other row.
         """
-        if failure.may_be_outage and not self.labelled:
+        if failure.may_be_outage and not self._answered:
             raise ComeBackLater(
                 f"the endpoint serves nobody ({failure.kind}): {self._redact(failure.message)}",
                 hint="check --base-url, or run the same command again later",
             )
 
-    def _adapted(self, failure: Failure, job: Job) -> Failure:
-        if self._adaptation.adapt(failure, job.sent_as):
-            return failure
-        if not self.labelled:
-            self._halt(failure)
-        return replace(failure, action=Action.FAIL)
+    def _concerns_the_row(self, failure: Failure, job: Job) -> bool:
+        """Whether others are served, or the row has failed like this in an earlier session."""
+        return self._answered > 0 or job.failed_before == failure.kind
 
-    def _count_alike(self, failure: Failure) -> None:
-        if failure.alike_stops is None:
+    def _adapted(self, failure: Failure, job: Job) -> Failure:
+        """A shape that the endpoint has taken is not given up for one row's refusal."""
+        is_still_sent = job.sent_as == self._adaptation.shape
+        if failure.once_working is not None and is_still_sent and self._adaptation.is_accepted(job.sent_as):
+            return failure.once_working
+        if not self._adaptation.adapt(failure, job.sent_as):
+            self._halt(failure)
+        return failure
+
+    def _count_alike(self, failure: Failure, job: Job) -> None:
+        if failure.alike_stops is None or job.failed_before is not None:
             return
-        kind, count = self._alike
-        self._alike = (failure.kind, count + 1 if kind == failure.kind else 1)
-        if self._alike[1] >= failure.alike_stops and failure.action is not Action.ADAPT:
-            self._halt(failure, f"{self._alike[1]} requests in a row failed alike: ")
+        rows = self._alike.row_failed(job.number, failure.kind, failure.alike_stops)
+        if rows is not None:
+            self._halt(failure, f"{rows} rows in a row failed alike: ")
 
     def _halt(self, failure: Failure, why: str = "") -> NoReturn:
         status = f" (HTTP {failure.status})" if failure.status else ""
@@ -115,6 +131,8 @@ _HINTS = {
     "model_not_found": "check --model and --base-url: the endpoint does not serve this model to you",
     "bad_parameter": "the endpoint takes none of the request forms that llmbatch knows; check --model and --base-url",
     "not_a_completion": "check --base-url: it should end in /v1 and not lead to a login page or a proxy",
+    "refused": "check OPENAI_API_KEY and what stands between you and the endpoint; finished rows are kept",
+    "proxy": "check HTTPS_PROXY and NO_PROXY: it is the proxy that refuses, not the endpoint",
     "redirect": "give the final address as --base-url",
     "tls": "check the certificate, or the SSL_CERT_FILE that names your own authority",
 }

@@ -16,6 +16,7 @@ from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.scoring import Score
 from llmbatch.provider.completion import Completion
 from llmbatch.provider.failures import Billed, Failure
+from llmbatch.provider.finish import flags_of
 from llmbatch.provider.retry import Attempts
 from llmbatch.provider.shape import RequestShape
 from llmbatch.redact import Redactor
@@ -40,8 +41,12 @@ class Job:
     retries: list[Retry] = field(default_factory=list)
     bill: Bill = field(default_factory=Bill)
     completion: Completion | None = None
-    more_room: bool = False
-    """Its answer was cut: the next one may be longer."""
+    number: int = -1
+    """Its place among the rows that this session asks of the same arm."""
+    failed_before: str | None = None
+    """How it failed in an earlier session, where it did."""
+    room: int = 0
+    """Output tokens that its next answer may have, where one was cut; the run's own limit where that is more."""
     sent_as: RequestShape | None = None
     """The shape that the plan's requests had when it was last sent."""
 
@@ -69,7 +74,7 @@ def answered_line(
         reasoning=answer.reasoning,
         parse="repaired" if answer.repaired else "clean",
         answer=_kept(job.completion, redact) if answer.repaired else None,
-        flags=(*line.flags, *score.flags),
+        flags=(*line.flags, *(flags_of(job.completion) if job.completion else ()), *score.flags),
     )
     return _without_secrets(labelled, redact)
 

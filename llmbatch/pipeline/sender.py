@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from llmbatch.ledger.sent import Sent, SentLog
@@ -21,8 +20,6 @@ from llmbatch.provider.completion import Completion
 from llmbatch.provider.failures import Billed, RequestFailedError
 from llmbatch.provider.request import RequestEncoder
 from llmbatch.provider.shape import RequestShape
-
-_MORE_ROOM = 4  # times the output ceiling, when an answer was cut
 
 
 class Sender:
@@ -77,7 +74,7 @@ class Sender:
             if self._is_withdrawn():
                 raise GivenUpError
             job.sent_as = self._adaptation.shape
-            shape = _with_more_room(job.sent_as) if job.more_room else job.sent_as
+            shape = job.sent_as.with_room(job.room)
             body = self._encoder.encode(job.row.text, shape)
             if job.attempts.sends == 0:
                 job.started_at, job.started = datetime.now(UTC), time.perf_counter()
@@ -125,7 +122,3 @@ class Sender:
         if self._pace.answered(self._clock() - left_at):
             self._retry_budget.refill()
         return completion
-
-
-def _with_more_room(shape: RequestShape) -> RequestShape:
-    return replace(shape, max_output_tokens=shape.max_output_tokens * _MORE_ROOM)

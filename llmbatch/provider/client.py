@@ -10,9 +10,11 @@ from urllib.parse import quote, urlsplit
 
 from llmbatch.errors import UsageError
 from llmbatch.hosts import Reach, reach_of
-from llmbatch.provider.completion import Completion, NotACompletionError, decode_completion
-from llmbatch.provider.failures import RequestFailedError, judge_exception, judge_not_a_completion
+from llmbatch.provider.completion import Completion, ErrorInAnswerError, NotACompletionError, decode_completion
+from llmbatch.provider.failures import RequestFailedError
+from llmbatch.provider.judge import judge_not_a_completion, judge_report
 from llmbatch.provider.sdk import load_sdk
+from llmbatch.provider.transport import judge_exception
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, Omit
@@ -166,13 +168,18 @@ class Caller:
         client = self.open()
         import httpx2  # noqa: PLC0415 - loaded with the SDK by then
 
+        headers: Mapping[str, str] = {}
         try:
             async with asyncio.timeout(self._timeout_s):
                 response = await client.post(self._url, cast_to=httpx2.Response, content=body, options=self._options)
-            self._on_headers(response.headers)
-            return decode_completion(response.content, response.headers.get("x-request-id"))
+            headers = response.headers
+            self._on_headers(headers)
+            return decode_completion(response.content, headers)
         except asyncio.CancelledError:
             raise
+        except ErrorInAnswerError as error:
+            failure = judge_report(200, headers, error.report, headers.get("x-request-id"))
+            raise RequestFailedError(failure) from None
         except NotACompletionError as error:
             raise RequestFailedError(judge_not_a_completion(str(error))) from None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is judged

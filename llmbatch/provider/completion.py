@@ -1,17 +1,32 @@
 """An answer's body, decoded once: what OpenAI and the compatible servers send as a chat completion."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 
 from llmbatch.logprobs import TokenLogprob
 from llmbatch.prices import Usage
+from llmbatch.provider.error_body import ErrorReport, read_error_data
 from llmbatch.provider.usage import read_usage
+from llmbatch.provider.wordings import wording_of
+
+ANSWER_IN_THINKING = "answer_in_thinking"
+"""Flag of an answer that the server took for thinking: all of it is one JSON object, and nothing else came."""
 
 
 class NotACompletionError(ValueError):
     """The endpoint said 200, but what it sent is no chat completion (a login page, a null, no choices)."""
+
+
+class ErrorInAnswerError(ValueError):
+    """The endpoint said 200, and sent an error."""
+
+    def __init__(self, report: ErrorReport) -> None:
+        super().__init__(report.message)
+        self.report = report
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +47,37 @@ class Completion:
     """Of the content's tokens, in their order; None where the endpoint gives none, or not all that it should."""
     usage_flag: str | None = None
     """What is wrong with the usage that was reported, as the ledger flags it; None where nothing is."""
+    thinking: str | None = None
+    """What the model thought before it answered, where that comes in a field of its own."""
+    flags: tuple[str, ...] = ()
+    """What is odd about it, though it counts."""
 
 
-def decode_completion(body: bytes, request_id: str | None = None) -> Completion:
-    """Decode the body of a 200 answer.
+def decode_completion(body: bytes, headers: Mapping[str, str] | None = None) -> Completion:
+    """Decode the body of a 200 answer; its headers are looked up in lower case.
 
     Raises:
         NotACompletionError: with what was found instead, in a few words.
+        ErrorInAnswerError: it holds an error.
     """
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise NotACompletionError(_not_json(body)) from None
-    if not isinstance(data, dict):
-        raise NotACompletionError(f"JSON {type(data).__name__} instead of an object")
+    data = _object_in(body)
     choices = data.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise NotACompletionError("no choices in it")
-    choice = choices[0]
-    message = choice.get("message")
-    if message is None and choice.get("finish_reason") == "content_filter":
-        message = {}  # Azure leaves it out where its filter held the answer back
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else None
+    _check_for_errors(data, choice)
+    if choice is None:
+        if not isinstance(data.get("usage"), dict):
+            raise NotACompletionError("no choices in it")
+        choice = {"finish_reason": "content_filter"}  # billed, and nothing answered: held back
+    message = choice.get("message", choice.get("delta"))
+    if message is None and ("text" in choice or choice.get("finish_reason") == "content_filter"):
+        message = {"content": choice.get("text")}  # Azure leaves it out where its filter held the answer back
     if not isinstance(message, dict):
         raise NotACompletionError("no message in its first choice")
     reported = read_usage(data.get("usage"))
+    content, thinking = _text(message.get("content")), _thinking(message)
+    is_taken_for_thinking = not (content and content.strip()) and _is_object(thinking)
     return Completion(
-        content=_text(message.get("content")),
+        content=thinking if is_taken_for_thinking else content,
         refusal=_string(message.get("refusal")),
         finish_reason=_string(choice.get("finish_reason")),
         has_tool_calls=bool(message.get("tool_calls") or message.get("function_call")),
@@ -65,10 +85,39 @@ def decode_completion(body: bytes, request_id: str | None = None) -> Completion:
         usage=reported.usage,
         service_tier=_string(data.get("service_tier")),
         system_fingerprint=_string(data.get("system_fingerprint")),
-        request_id=request_id or _string(data.get("id")),
+        request_id=(headers or {}).get("x-request-id") or _string(data.get("id")),
         logprobs=decode_logprobs(choice.get("logprobs")),
         usage_flag=reported.flag,
+        thinking=thinking,
+        flags=(ANSWER_IN_THINKING,) if is_taken_for_thinking else (),
     )
+
+
+def _object_in(body: bytes) -> dict[str, Any]:
+    try:
+        data = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError:
+        raise NotACompletionError(_not_json(body)) from None
+    if not isinstance(data, dict):
+        if isinstance(data, list) and (report := read_error_data(data)).status is not None:
+            raise ErrorInAnswerError(report)
+        raise NotACompletionError(f"JSON {type(data).__name__} instead of an object")
+    return data
+
+
+def _check_for_errors(data: dict[str, Any], choice: dict[str, Any] | None) -> None:
+    """Raise the error that stands in an answer: beside its choices, in the first of them, or instead of them."""
+    for error in (data.get("error"), None if choice is None else choice.get("error")):
+        if error:
+            raise ErrorInAnswerError(read_error_data({"error": error}))
+    if choice is not None or isinstance(data.get("usage"), dict):
+        return
+    report = read_error_data(data)
+    is_known = report.status is not None or wording_of(report.text, HTTPStatus.OK) is not None
+    if report.is_error and (is_known or data.get("object") == "error"):
+        raise ErrorInAnswerError(report)
+    if report.is_error:
+        raise NotACompletionError(f"no choices in it ({report.message:.200})")
 
 
 def decode_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...] | None:
@@ -92,10 +141,37 @@ def _token(data: Any) -> tuple[bytes, float]:
 
 
 def _text(content: Any) -> str | None:
-    if isinstance(content, list):  # some makers answer in parts
-        parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
-        return "".join(part for part in parts if isinstance(part, str)) or None
+    """The text of a message's content: as it stands, in parts, or as an object that the server has decoded."""
+    if isinstance(content, list):
+        return "".join(_part(part) for part in content) or None
+    if isinstance(content, dict):
+        return _string(content.get("text")) or orjson.dumps(content).decode()
     return _string(content)
+
+
+def _part(part: Any) -> str:
+    """A part's text; empty where it is thinking (Mistral's and Anthropic's `thinking`, Gemini's `thought`)."""
+    if not isinstance(part, dict):
+        return part if isinstance(part, str) else ""
+    if part.get("thought") or part.get("type", "text") not in ("text", "output_text"):
+        return ""
+    return _string(part.get("text")) or ""
+
+
+def _thinking(message: dict[str, Any]) -> str | None:
+    """`reasoning_content` is DeepSeek's, vLLM's and llama.cpp's name for it, `reasoning` OpenRouter's and Groq's."""
+    return next((text for name in _THINKING if isinstance(text := message.get(name), str) and text.strip()), None)
+
+
+_THINKING = ("reasoning_content", "reasoning", "thinking")
+
+
+def _is_object(text: str | None) -> bool:
+    """Whether a text is one JSON object and nothing else."""
+    try:
+        return text is not None and isinstance(orjson.loads(text), dict)
+    except orjson.JSONDecodeError:
+        return False
 
 
 def _string(value: Any) -> str | None:
@@ -106,4 +182,6 @@ def _not_json(body: bytes) -> str:
     start = body.lstrip()[:15].lower()
     if not start:
         return "an empty body"
+    if start.startswith((b"data:", b"event:")):
+        return "an event stream, which was not asked for"
     return "an HTML page" if start.startswith((b"<!doctype", b"<html")) else "a body that is not JSON"

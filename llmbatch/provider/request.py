@@ -45,28 +45,30 @@ class RequestEncoder:
             frame = self._frames[shape] = self._frame(shape)
         document = build_document(text)
         try:
-            content = orjson.dumps(document)
+            content = _inside(document)
         except orjson.JSONEncodeError:
-            content = orjson.dumps(document.encode("utf-8", "replace").decode())
+            content = _inside(document.encode("utf-8", "replace").decode())
         return b"".join((frame[0], content, frame[1]))
 
     def _frame(self, shape: RequestShape) -> tuple[bytes, bytes]:
-        head, _, tail = orjson.dumps(request_body(self._question, shape, _PLACEHOLDER)).partition(
-            orjson.dumps(_PLACEHOLDER)
-        )
+        head, _, tail = orjson.dumps(request_body(self._question, shape, _PLACEHOLDER)).partition(_inside(_PLACEHOLDER))
         return head, tail
+
+
+def _inside(text: str) -> bytes:
+    """A text as it stands within a JSON string."""
+    return orjson.dumps(text)[1:-1]
 
 
 def request_body(question: Question, shape: RequestShape, content: str) -> dict[str, Any]:
     """The request as JSON data: the prefix first and alone, then `content` as the last message."""
     body: dict[str, Any] = {
         "model": question.model,
-        "messages": [
-            {"role": "system", "content": _marked(question.prefix) if shape.cache_breakpoint else question.prefix},
-            {"role": "user", "content": content},
-        ],
+        "messages": _messages(question.prefix, shape, content),
         shape.limit_parameter: shape.max_output_tokens,
     }
+    if shape.states_stream:
+        body["stream"] = False
     match shape.output:
         case OutputMode.JSON_SCHEMA:
             schema = {"name": "answer", "strict": True, "schema": question.schema}
@@ -86,6 +88,15 @@ def request_body(question: Question, shape: RequestShape, content: str) -> dict[
     if shape.cache_breakpoint:
         body["prompt_cache_options"] = {"mode": "explicit"}
     return body
+
+
+def _messages(prefix: str, shape: RequestShape, content: str) -> list[dict[str, Any]]:
+    if not shape.system_role:
+        return [{"role": "user", "content": f"{prefix}\n\n{content}"}]
+    return [
+        {"role": "system", "content": _marked(prefix) if shape.cache_breakpoint else prefix},
+        {"role": "user", "content": content},
+    ]
 
 
 def _marked(prefix: str) -> list[dict[str, Any]]:

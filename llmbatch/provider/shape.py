@@ -1,9 +1,11 @@
 """The parameters of a request that differ from model to model, and what to try next when one is refused."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from llmbatch.profiles import OutputMode, profile_of
+from llmbatch.provider.wordings import parameters_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,14 @@ class RequestShape:
     """Mark the prefix's end, and let nothing beyond it be written to the cache (`prompt_cache_options`)."""
     logprobs: bool = False
     """Ask for the tokens' log-probabilities."""
+    system_role: bool = True
+    """Send the prefix in a system message of its own; else in front of the document, in the user's."""
+    states_stream: bool = True
+    """Say that the answer is not to be streamed, which some servers do where nothing is said."""
+
+    def with_room(self, max_output_tokens: int) -> "RequestShape":
+        """The same with so many output tokens, if that is more."""
+        return replace(self, max_output_tokens=max(self.max_output_tokens, max_output_tokens))
 
 
 # Effort levels from the cheapest up; a model that refuses one is asked for the next (OpenAI, "Reasoning").
@@ -28,7 +38,9 @@ _EFFORTS = ("none", "minimal", "low")
 
 # Tokens that thinking may take at each effort before the answer starts, on top of the answer's own ceiling.
 _THINKING_ROOM = {"none": 0, "minimal": 128, "low": 2048}
-_UNBOUNDED_THINKING_ROOM = 8192
+UNBOUNDED_THINKING_ROOM = 8192
+"""Where nothing bounds the thinking."""
+_HIGHEST_LIMIT = 65_536
 
 
 def initial_shape(
@@ -50,7 +62,7 @@ def initial_shape(
     """
     profile = profile_of(model)
     effort = reasoning_effort if reasoning_effort is not None else profile.reasoning_effort
-    room = 0 if effort is None else _THINKING_ROOM.get(effort, _UNBOUNDED_THINKING_ROOM)
+    room = 0 if effort is None else _THINKING_ROOM.get(effort, UNBOUNDED_THINKING_ROOM)
     return RequestShape(
         output=profile.output,
         limit_parameter=profile.limit_parameter,
@@ -68,60 +80,94 @@ def adapted(shape: RequestShape, parameter: str, message: str) -> RequestShape |
 
     Args:
         shape: what was refused.
-        parameter: the error's `param`, or empty.
+        parameter: the one that the refusal is about, or the error's own `param`; empty where it names none.
         message: the error's message, for endpoints that name the parameter only there.
     """
-    named = f"{parameter} {message}".lower()
-    for mentioned, fallback in _FALLBACKS:
-        if any(word in named for word in mentioned) and (next_shape := fallback(shape)) is not None:
+    named = f"({parameter}) {message}".lower()
+    blamed = parameters_named(named)
+    if parameter in _FALLBACKS:
+        blamed.insert(0, parameter)
+    if not blamed and not parameter:
+        blamed = list(_UNNAMED)
+    for name in blamed:
+        if (next_shape := _FALLBACKS[name](shape, named)) is not None:
             return next_shape
     return None
 
 
-def _looser_output(shape: RequestShape) -> RequestShape | None:
+def _looser_output(shape: RequestShape, _: str) -> RequestShape | None:
     modes = list(OutputMode)
     position = modes.index(shape.output) + 1
     return replace(shape, output=modes[position]) if position < len(modes) else None
 
 
-def _other_limit(shape: RequestShape) -> RequestShape:
+def _other_limit(shape: RequestShape, _: str) -> RequestShape:
     other = "max_tokens" if shape.limit_parameter == "max_completion_tokens" else "max_completion_tokens"
     return replace(shape, limit_parameter=other)
 
 
-def _higher_effort(shape: RequestShape) -> RequestShape | None:
+def _higher_limit(shape: RequestShape, named: str) -> RequestShape | None:
+    """Above what the refusal names as the least, which may be what the thinking alone is given."""
+    least = max((int(number) for number in re.findall(r"\d{1,6}", named)), default=shape.max_output_tokens * 4)
+    if not 0 < least <= _HIGHEST_LIMIT or least < shape.max_output_tokens:
+        return None
+    return replace(shape, max_output_tokens=least + shape.max_output_tokens)
+
+
+def _higher_effort(shape: RequestShape, _: str) -> RequestShape | None:
     effort = shape.reasoning_effort
     if effort is None:
         return None
     position = _EFFORTS.index(effort) + 1 if effort in _EFFORTS else len(_EFFORTS)
     higher = _EFFORTS[position] if position < len(_EFFORTS) else None
-    room = _UNBOUNDED_THINKING_ROOM if higher is None else _THINKING_ROOM[higher]
-    answer_tokens = shape.max_output_tokens - _THINKING_ROOM.get(effort, _UNBOUNDED_THINKING_ROOM)
+    room = UNBOUNDED_THINKING_ROOM if higher is None else _THINKING_ROOM[higher]
+    answer_tokens = shape.max_output_tokens - _THINKING_ROOM.get(effort, UNBOUNDED_THINKING_ROOM)
     return replace(shape, reasoning_effort=higher, max_output_tokens=answer_tokens + room)
 
 
-def _no_temperature(shape: RequestShape) -> RequestShape | None:
+def _no_temperature(shape: RequestShape, _: str) -> RequestShape | None:
     return None if shape.temperature is None else replace(shape, temperature=None)
 
 
-def _no_breakpoint(shape: RequestShape) -> RequestShape | None:
+def _no_breakpoint(shape: RequestShape, _: str) -> RequestShape | None:
     return replace(shape, cache_breakpoint=False) if shape.cache_breakpoint else None
 
 
-def _no_cache_key(shape: RequestShape) -> RequestShape | None:
+def _no_cache_key(shape: RequestShape, _: str) -> RequestShape | None:
     return replace(shape, cache_key=False) if shape.cache_key else None
 
 
-def _no_logprobs(shape: RequestShape) -> RequestShape | None:
+def _no_logprobs(shape: RequestShape, _: str) -> RequestShape | None:
     return replace(shape, logprobs=False) if shape.logprobs else None
 
 
-_FALLBACKS: tuple[tuple[tuple[str, ...], Callable[[RequestShape], RequestShape | None]], ...] = (
-    (("max_tokens", "max_completion_tokens"), _other_limit),
-    (("reasoning_effort", "reasoning.effort", "reasoning effort"), _higher_effort),
-    (("temperature",), _no_temperature),
-    (("prompt_cache_breakpoint", "prompt_cache_options"), _no_breakpoint),
-    (("prompt_cache_key",), _no_cache_key),
-    (("logprobs",), _no_logprobs),
-    (("response_format", "json_schema", "json_object", "structured output", "guided"), _looser_output),
+def _no_system_role(shape: RequestShape, _: str) -> RequestShape | None:
+    return replace(shape, system_role=False, cache_breakpoint=False) if shape.system_role else None
+
+
+def _no_stream(shape: RequestShape, _: str) -> RequestShape | None:
+    return replace(shape, states_stream=False) if shape.states_stream else None
+
+
+_FALLBACKS: dict[str, Callable[[RequestShape, str], RequestShape | None]] = {
+    "output_limit": _higher_limit,
+    "max_tokens": _other_limit,
+    "reasoning_effort": _higher_effort,
+    "temperature": _no_temperature,
+    "prompt_cache_options": _no_breakpoint,
+    "prompt_cache_key": _no_cache_key,
+    "logprobs": _no_logprobs,
+    "system_role": _no_system_role,
+    "response_format": _looser_output,
+    "stream": _no_stream,
+}
+_UNNAMED = (
+    "logprobs",
+    "prompt_cache_options",
+    "prompt_cache_key",
+    "response_format",
+    "temperature",
+    "reasoning_effort",
+    "stream",
 )
+"""What is given up, and in which order, where a refusal names no parameter: first what costs least."""

@@ -1,4 +1,4 @@
-"""How long a server asks to wait, out of its headers. What cannot be read counts as absent."""
+"""How long a server asks to wait, out of its headers or its words. What cannot be read counts as absent."""
 
 import email.utils
 import math
@@ -10,6 +10,15 @@ _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?"
 )
 _UNITS_S = (86400.0, 3600.0, 60.0, 1.0, 0.001)
+_UNIT = r"ms|milliseconds?|s|sec(?:ond)?s?|m|min(?:ute)?s?|h|hours?|d|days?"
+_SPELLED_PART = re.compile(rf"(\d+(?:\.\d+)?)\s*({_UNIT})(?![a-z])")
+# OpenAI, Groq: "Please try again in 7m12.5s."; Azure: "Please retry after 26 seconds."; Gemini: "retry in 32.5s."
+_IN_TEXT = re.compile(
+    r"(?:try(?:ing)? again|retry(?:ing)?|wait)(?: \w+)? (?:in |after |for )?"
+    rf"((?:\d+(?:\.\d+)?\s*(?:{_UNIT})(?![a-z])\s*)+)"
+)
+_MILLISECONDS = ("ms", "millisecond", "milliseconds")
+_SPELLED_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def server_wait_s(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
@@ -33,6 +42,15 @@ def server_wait_s(headers: Mapping[str, str], *, now: float | None = None) -> fl
         return max(date.timestamp() - (time.time() if now is None else now), 0.0)
     except (ValueError, TypeError, OverflowError, OSError):
         return None
+
+
+def wait_in_text_s(text: str) -> float | None:
+    """Seconds to wait by an error's text, in lower case (`please try again in 6m0s`), or None."""
+    match = _IN_TEXT.search(text)
+    if match is None:
+        return None
+    parts = _SPELLED_PART.findall(match[1])
+    return sum(float(number) * _SPELLED_UNITS_S["ms" if unit in _MILLISECONDS else unit[0]] for number, unit in parts)
 
 
 def parse_duration_s(value: str | None) -> float | None:

@@ -14,7 +14,9 @@ import pytest
 from llmbatch.errors import ExitCode
 from llmbatch.prices import Usage
 from llmbatch.provider.completion import Completion, decode_completion
-from llmbatch.provider.failures import Action, Billed, Failure, judge_completion, judge_exception
+from llmbatch.provider.failures import Action, Billed, Failure
+from llmbatch.provider.finish import judge_completion
+from llmbatch.provider.transport import judge_exception
 
 WIRE = sorted((Path(__file__).parent / "wire").glob("*.json"))
 REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/chat/completions")
@@ -167,7 +169,6 @@ def completion(**changes: Any) -> Completion:
         ({"finish_reason": "length"}, "truncated", Action.REASK),
         ({"finish_reason": "content_filter"}, "filtered", Action.FAIL),
         ({"finish_reason": "tool_calls"}, "unusable", Action.FAIL),
-        ({"finish_reason": "banana"}, "unusable", Action.FAIL),
         ({"refusal": "I can't", "content": None}, "refusal", Action.FAIL),
         ({"has_tool_calls": True}, "unusable", Action.FAIL),
         ({"content": None}, "empty", Action.REASK),
@@ -190,7 +191,7 @@ RECORDED = {
     "400-api-openai-com-049": "bad_parameter",
     "400-api-openai-com-052": "bad_parameter",
     "400-api-voyageai-com-004": "model_not_found",
-    "400-api-groq-com-023": "bad_request",
+    "400-api-groq-com-023": "invalid",
     "401-test-resource-openai-azure-com-097": "credentials",
     "404-api-groq-com-006": "model_not_found",
     "404-api-openai-com-003": "model_not_found",
