@@ -72,6 +72,45 @@ class InputsReplaced(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class InputChanged(Event):
+    """An input is not what it was, since the session before or while this one read it."""
+
+    GREW: ClassVar[str] = "grew"
+    """Bytes were added at its end."""
+    SHRANK: ClassVar[str] = "shrank"
+    """Its end is missing."""
+    CHANGED: ClassVar[str] = "changed"
+    """Anything else, such as another file of the same name."""
+    GONE: ClassVar[str] = "gone"
+
+    name = "input.changed"
+    level = Level.WARNING
+    input: str
+    change: str
+    is_while_read: bool = False
+    """Whether it happened during this session."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether a session cannot be called successful: rows are missing that were there, or may be."""
+        return self.change in (self.SHRANK, self.GONE) or (self.is_while_read and self.change == self.CHANGED)
+
+    @property
+    def message(self) -> str:
+        """What happened to it, and what that means for the results."""
+        match self.change, self.is_while_read:
+            case self.GREW, _:
+                return f"{self.input} grew while it was read: run the same command again for its new rows"
+            case self.GONE, _:
+                return f"{self.input} is gone: the results have its rows no more"
+            case change, True:
+                return f"{self.input} {change} while it was read: rows may be missing; run the same command again"
+            case self.SHRANK, _:
+                return f"{self.input} is shorter than when it was read last: the results lack the rows that are gone"
+        return f"{self.input} changed since it was read last: the results are of what it holds now"
+
+
+@dataclass(frozen=True, slots=True)
 class PrefixPlanned(Event):
     """What the stable part of each request holds, and how much of it the provider's cache should serve."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from llmbatch.drift.profile import Profile
 from llmbatch.drift.shifts import Shift
+from llmbatch.events import InputChanged
 from llmbatch.money import to_usd
 
 
@@ -169,6 +170,8 @@ class Summary:
     parse: Mapping[str, int] = field(default_factory=dict)
     """Answers by how they could be read: `clean`, `repaired`, and the kinds that could not."""
     trial: TrialReport = TrialReport()
+    input_changes: tuple[InputChanged, ...] = ()
+    """Inputs that are not what they were in the session before, or changed while they were read."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The views by name: results, review, failed, sample, ledger."""
     notes: tuple[str, ...] = ()
@@ -232,6 +235,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "flags": dict(summary.flags),
         "parse": dict(summary.parse),
         **trial_json(summary.trial),
+        "input_changes": [change.fields() for change in summary.input_changes],
         "files": dict(summary.files),
         "notes": list(summary.notes),
         "next_commands": list(summary.next_commands),

@@ -38,6 +38,7 @@ def export(
     quiet: shared.Quiet = False,
 ) -> None:
     """Write results, review, failed and sample again, from the ledger and the input."""
+    from llmbatch.errors import ExitCode
     from llmbatch.pipeline.run import export_run
     from llmbatch.screen import make_screen
 
@@ -46,3 +47,5 @@ def export(
     for name, path in summary.files.items():
         if name != "ledger":
             typer.echo(path)
+    if summary.input_changes:
+        raise typer.Exit(ExitCode.ROWS_FAILED)

@@ -22,7 +22,7 @@ from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.scoring import Recalibration
 from llmbatch.provider.limits import RateLimits
-from llmbatch.readers import ReaderOptions
+from llmbatch.readers import InputIdentity, ReaderOptions
 from llmbatch.readers.inputs import part_of
 from llmbatch.task.model import Task
 from llmbatch.views import Sample
@@ -142,6 +142,8 @@ class RunRecord(BaseModel):
     """Files by absolute path, or `-`."""
     named: tuple[str, ...] = ()
     """The same as the user named them, patterns as they are, by their way from the run folder; or `-`."""
+    inputs_read: dict[str, InputIdentity] = {}
+    """What each of them was when it was read last."""
     reader: ReaderOptions
     task: Task
     task_source: str

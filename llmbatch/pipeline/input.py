@@ -1,13 +1,19 @@
 """A run's input: read once to be asked about, and again from its start when the views are made."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from llmbatch.errors import UsageError
+from llmbatch.events import InputChanged
 from llmbatch.pipeline.folder import STDIN, RunFolder
+from llmbatch.pipeline.input_changes import since_then, while_read
 from llmbatch.readers import (
     FieldChoice,
+    IdentityWatch,
     Input,
+    InputIdentity,
     ReaderOptions,
+    WholeRead,
+    begun,
     count_rows,
     from_spool,
     read_rows,
@@ -24,6 +30,10 @@ class RunInput:
         self._first = first
         self._again = again
         self._options = options
+        self._sizes = tuple(item.size for item in first)
+        self._before: Mapping[str, InputIdentity] = {}
+        self._read: dict[Input, WholeRead] = {}
+        self._read_again: dict[Input, WholeRead] = {}
 
     @classmethod
     def first_read(cls, names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> "RunInput":
@@ -60,7 +70,9 @@ class RunInput:
     @property
     def names(self) -> tuple[str, ...]:
         """The files by absolute path, folders and globs resolved; `-` for standard input."""
-        return tuple(STDIN if item.path is None else str(item.path.absolute()) for item in self._first)
+        return tuple(
+            STDIN if item.path is None or item.name == STDIN else str(item.path.absolute()) for item in self._first
+        )
 
     @property
     def is_stream(self) -> bool:
@@ -69,11 +81,52 @@ class RunInput:
 
     def rows(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
         """The rows, for the first time; the fields chosen are told."""
-        return read_rows(self._first, self._options, on_fields=on_fields)
+        watch = IdentityWatch(self._read, lambda _: frozenset())
+        return read_rows(self._first, self._options, on_fields=on_fields, watch=watch)
 
     def read_again(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
         """The rows from the start."""
-        return read_rows(self._again, self._options, on_fields=on_fields)
+        watch = IdentityWatch(self._read_again, self._known_sizes)
+        return read_rows(self._again, self._options, on_fields=on_fields, watch=watch)
+
+    def compare_with(self, before: Mapping[str, InputIdentity]) -> None:
+        """Take note of what the inputs were in the last session, by the names in `names`."""
+        self._before = before
+
+    def first_bytes(self, least: int) -> bytes:
+        """The first bytes of standard input, at least so many unless it ends before; none where it is no input."""
+        self._first = tuple(begun(item, least) if item.path is None else item for item in self._first)
+        return b"".join(item.head for item in self._first)
+
+    def identities(self) -> dict[str, InputIdentity]:
+        """What the inputs were when they were read last, by the names in `names`; of the last session's where not."""
+        reads = (self._read_again.get(again) or self._read.get(first) for first, again in self._pairs())
+        return {
+            name: read.identity if read is not None else self._before[name]
+            for name, read in zip(self.names, reads, strict=True)
+            if read is not None or name in self._before
+        }
+
+    def changes(self) -> tuple[InputChanged, ...]:
+        """How the inputs changed since the last session, or while this one read them."""
+        changes = [InputChanged(name, InputChanged.GONE) for name in self._before if name not in self.names]
+        for name, size, (first, again) in zip(self.names, self._sizes, self._pairs(), strict=True):
+            read, latest = self._read.get(first), self._read_again.get(again)
+            meanwhile = while_read(size, read, latest)
+            before = self._before.get(name)
+            since = None if before is None else since_then(before, latest or read)
+            if (change := meanwhile or since) is not None:
+                changes.append(InputChanged(name, change, is_while_read=meanwhile is not None))
+        return tuple(changes)
+
+    def _pairs(self) -> Iterator[tuple[Input, Input]]:
+        return zip(self._first, self._again, strict=True)
+
+    def _known_sizes(self, item: Input) -> frozenset[int]:
+        """Offsets at which an input ended when it was read before: by its bytes up to there, one that grew is known."""
+        at = self._again.index(item)
+        read, before = self._read.get(self._first[at]), self._before.get(self.names[at])
+        return frozenset(known.size for known in (read and read.identity, before) if known)
 
     def count(self) -> int | None:
         """How many rows there are, or None for a stream."""

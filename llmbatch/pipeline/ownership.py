@@ -6,6 +6,8 @@ import shlex
 from llmbatch.errors import UsageError
 from llmbatch.events import Event, InputsReplaced
 from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord
+from llmbatch.pipeline.input import RunInput
+from llmbatch.readers import FIRST_MARK, first_mark
 
 
 def check_answers(folder: RunFolder, standing: RunRecord | None, *, offline: bool) -> None:
@@ -56,6 +58,27 @@ def check_inputs(
         f"{folder.path} holds the results of {_listed(standing.inputs)}, not of {_listed(names)}; nothing was sent",
         hint=f"name another folder with --out, or say --out {path} to replace those results",
     )
+
+
+def check_stream(folder: RunFolder, standing: RunRecord | None, source: RunInput, *, is_chosen: bool) -> None:
+    """Refuse a standard input that begins otherwise than the one that the folder belongs to.
+
+    It waits for the first bytes, which are kept for the reading. One that begins alike may have grown or been edited,
+    as a file may.
+
+    Raises:
+        UsageError: it is another one, and the user does not name the folder.
+    """
+    before = None if standing is None else standing.inputs_read.get(STDIN)
+    if before is None or is_chosen or not source.is_stream:
+        return
+    mark = first_mark(source.first_bytes(FIRST_MARK))
+    if mark is not None and before.marks and mark != before.marks[0]:
+        path = shlex.quote(str(folder.path))
+        raise UsageError(
+            f"{folder.path} holds the results of another standard input; nothing was sent",
+            hint=f"name another folder with --out, or say --out {path} to replace those results",
+        )
 
 
 def _listed(names: tuple[str, ...]) -> str:

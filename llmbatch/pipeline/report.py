@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from llmbatch.economy.cached_share import far_from_plan
 from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import ExitCode, Interrupted, LLMBatchError
+from llmbatch.events import InputChanged
 from llmbatch.pipeline.folder import RunFolder, RunRecord
 from llmbatch.pipeline.options import Tolerance
 from llmbatch.pipeline.tally import Expenses, SessionTally
@@ -25,6 +26,7 @@ class Ending:
     prefix: PrefixPlan
     """Of the prompt that was asked with."""
     trial: TrialReport = TrialReport()
+    input_changes: tuple[InputChanged, ...] = ()
 
 
 def summarise(
@@ -50,7 +52,7 @@ def summarise(
         folder=str(folder.path),
         state=record.state if ending is None else _state(ending.reason),
         exit_code=(record.exit_code or 0) if ending is None else _exit_code(counts.rows, ending),
-        reason=record.reason if ending is None else (ending.reason.message if ending.reason else None),
+        reason=record.reason if ending is None else _reason(ending),
         model=record.model,
         answered_by=dict(counts.answered_by),
         endpoint=record.endpoint,
@@ -70,6 +72,7 @@ def summarise(
         flags=dict(counts.flags),
         parse=dict(expenses.parse.most_common()),
         trial=TrialReport() if ending is None else ending.trial,
+        input_changes=() if ending is None else ending.input_changes,
         files={name: str(path) for name, path in counts.files.items()} | {"ledger": str(folder.ledger)},
         notes=tuple(_notes(record, counts, spent, ending, has_views=has_views)),
         next_commands=tuple(_next_commands(folder, record, counts.rows, ending, has_views=has_views)),
@@ -82,9 +85,17 @@ def _state(reason: LLMBatchError | None) -> str:
     return "interrupted" if isinstance(reason, Interrupted) else "stopped"
 
 
+def _reason(ending: Ending) -> str | None:
+    if ending.reason is not None:
+        return ending.reason.message
+    return next((change.message for change in ending.input_changes if change.is_failure), None)
+
+
 def _exit_code(rows: RowCounts, ending: Ending) -> int:
     if ending.reason is not None:
         return int(ending.reason.exit_code)
+    if any(change.is_failure for change in ending.input_changes):
+        return int(ExitCode.ROWS_FAILED)
     unlabelled = rows.failed + rows.rejected
     if rows.undone or not ending.max_failed.allows(unlabelled, rows.total):
         return int(ExitCode.ROWS_FAILED)

@@ -22,7 +22,7 @@ from llmbatch.pipeline.calibrations import confidence_for
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, new_run_id, now_text
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
-from llmbatch.pipeline.ownership import check_answers, check_inputs, named_inputs
+from llmbatch.pipeline.ownership import check_answers, check_inputs, check_stream, named_inputs
 from llmbatch.pipeline.plan import Plan, asked_model, make_plan
 from llmbatch.pipeline.planning import plan_run
 from llmbatch.pipeline.report import summarise
@@ -67,7 +67,11 @@ def classify_run(
     _check_is_no_view(source, folder)
     standing = load_record(folder) if folder.run_json.exists() else None
     check_answers(folder, standing, offline=options.sending.offline)
-    replaced = check_inputs(folder, standing, options.inputs, source.names, is_chosen=options.out is not None)
+    is_chosen = options.out is not None
+    replaced = check_inputs(folder, standing, options.inputs, source.names, is_chosen=is_chosen)
+    check_stream(folder, standing, source, is_chosen=is_chosen)
+    if standing is not None and not replaced:
+        source.compare_with(standing.inputs_read)
     plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
     confidence = confidence_for(plan, options.task, options.calibration)
     trial = plan_trial(loaded, options, plan)
@@ -120,6 +124,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
         asked = make_plan(_recorded_task(record), choice, offline=sending.offline, pool_examples=taken)
     endpoint = _endpoint(sending, asked.question.model)
     source = RunInput.again(record.inputs, record.reader, folder)
+    source.compare_with(record.inputs_read)
     with locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
         _check_kinds(folder, options.only)
 
@@ -152,6 +157,7 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -
     record = load_record(folder)
     target = RunFolder(out or path)
     plan, source, expenses = recorded_plan(record), RunInput.again(record.inputs, record.reader, folder), Expenses()
+    source.compare_with(record.inputs_read)
     with target.created(), locked(folder.path):
         ledger, torn = Ledger.open(folder.ledger, on_line=lambda _, line: expenses.add(line), reread=record.reread)
         if torn is not None:
@@ -167,7 +173,9 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -
                 options=options,
             )
         ledger.close()
-    return summarise(folder, record, counts, expenses)
+    for change in source.changes():
+        observer.tell(change)
+    return replace(summarise(folder, record, counts, expenses), input_changes=source.changes())
 
 
 def show_run(
@@ -207,6 +215,7 @@ def show_run(
     ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread)
     try:
         source = RunInput.again(record.inputs, record.reader, folder)
+        source.compare_with(record.inputs_read)
         options = ViewOptions(record.review_below, record.keep)
         plan = recorded_plan(record)
         with closing(DecisionLog(folder.decisions)) as decisions:
@@ -224,7 +233,10 @@ def show_run(
         summary = summarise(folder, record, _counted_last(record.totals), expenses)
         summary = replace(summary, notes=(f"As the last session counted: {error.message}.",))
     else:
+        changes = source.changes()
         summary = summarise(folder, record, counts, expenses)
+        notes = (*summary.notes, *(f"{change.message}." for change in changes))
+        summary = replace(summary, input_changes=changes, notes=notes)
     return replace(summary, trial=trial.report())
 
 
@@ -258,6 +270,7 @@ def _new_record(
         updated_at=now_text(),
         inputs=source.names,
         named=named_inputs(options.inputs, folder),
+        inputs_read=source.identities(),
         reader=options.reading,
         task=plan.task,
         task_source=plan.task_source,

@@ -205,6 +205,10 @@ class Session:
 
     def _sum_up(self, opened: Opened, counts: ViewCounts | None, reason: LLMBatchError | None) -> Summary:
         opened.expenses.merge(self._tally.expenses)
+        changes = self._source.changes()
+        for change in changes:
+            self._observer.tell(change)
+        self._record = self._record.updated(inputs_read=self._source.identities())
         ending = Ending(
             reason=reason,
             tally=self._tally,
@@ -213,6 +217,7 @@ class Session:
             command=self._plan.command,
             prefix=self._plan.asked.prefix,
             trial=self._trial.report(),
+            input_changes=changes,
         )
         summary = summarise(self._folder, self._record, counts, opened.expenses, ending)
         try:

@@ -6,17 +6,24 @@ the pipeline and the command line import from here, never the other way round.
 """
 
 from llmbatch.readers.fields import FieldChoice
-from llmbatch.readers.inputs import Input, from_spool, resolve_inputs, spooled
+from llmbatch.readers.identity import FIRST_MARK, IdentityWatch, InputIdentity, WholeRead, first_mark
+from llmbatch.readers.inputs import Input, begun, from_spool, resolve_inputs, spooled
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.reading import count_rows, read_rows
 from llmbatch.readers.records import Record, read_records
 
 __all__ = [
+    "FIRST_MARK",
     "FieldChoice",
+    "IdentityWatch",
     "Input",
+    "InputIdentity",
     "ReaderOptions",
     "Record",
+    "WholeRead",
+    "begun",
     "count_rows",
+    "first_mark",
     "from_spool",
     "read_records",
     "read_rows",

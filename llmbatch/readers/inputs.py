@@ -14,6 +14,7 @@ STDIN = "-"
 FORMATS = {"jsonl": "jsonl", "ndjson": "jsonl", "csv": "csv", "tsv": "tsv"}
 """What may be asked for, and the format that it stands for."""
 
+_HEAD_BYTES = 64 * 1024
 _KNOWN = ".jsonl, .ndjson, .csv and .tsv, each also with .gz"
 
 
@@ -23,7 +24,7 @@ class Input:
 
     `name` is as the user gave it; `path` is None for standard input; `format` is `jsonl`, `csv` or `tsv`, or None
     where it shows only when the first bytes come; `size` is in bytes, None where unknown. While standard input is
-    read, its bytes are copied to `spool`.
+    read, its bytes are copied to `spool`; `head` are those that were taken from it already.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Input:
     format: str | None
     size: int | None
     spool: Path | None = None
+    head: bytes = b""
 
     @property
     def label(self) -> str:
@@ -64,6 +66,14 @@ def spooled(item: Input, spool: Path) -> Input:
             that `spool` itself exists only when it is whole.
     """
     return replace(item, spool=spool)
+
+
+def begun(item: Input, least: int) -> Input:
+    """Standard input with its first bytes taken from it, at least so many unless it ends before."""
+    head = bytearray(item.head)
+    while len(head) < least and (more := os.read(0, _HEAD_BYTES)):
+        head += more
+    return replace(item, head=bytes(head))
 
 
 def from_spool(spool: Path, options: ReaderOptions) -> Input:

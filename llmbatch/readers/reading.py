@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
 from llmbatch.readers.fields import FieldChoice
+from llmbatch.readers.identity import ByteWatch
 from llmbatch.readers.inputs import Input
 from llmbatch.readers.jsonl import count_jsonl, read_jsonl
 from llmbatch.readers.options import ReaderOptions
@@ -15,7 +16,11 @@ OnFields = Callable[[FieldChoice], None]
 
 
 def read_rows(
-    inputs: Sequence[Input], options: ReaderOptions, *, on_fields: OnFields | None = None
+    inputs: Sequence[Input],
+    options: ReaderOptions,
+    *,
+    on_fields: OnFields | None = None,
+    watch: ByteWatch | None = None,
 ) -> Iterator[Row | Rejection]:
     """The rows of all inputs in their order, one at a time as they are asked for.
 
@@ -23,6 +28,7 @@ def read_rows(
         inputs: what to read.
         options: which fields to take.
         on_fields: told once an input what is taken from it, before its first row; not for an input without rows.
+        watch: is shown the inputs' bytes.
 
     Raises:
         UsageError: an input cannot be used at all. Files are looked into before the first row is given, so that a
@@ -33,7 +39,7 @@ def read_rows(
             next(_read_one(item, options, count(), _tell_nobody), None)
     indices = count()
     for item in inputs:
-        yield from _read_one(item, options, indices, on_fields or _tell_nobody)
+        yield from _read_one(item, options, indices, on_fields or _tell_nobody, watch)
 
 
 def count_rows(inputs: Sequence[Input], options: ReaderOptions) -> int | None:
@@ -48,9 +54,13 @@ def count_rows(inputs: Sequence[Input], options: ReaderOptions) -> int | None:
 
 
 def _read_one(
-    item: Input, options: ReaderOptions, indices: Iterator[int], on_fields: OnFields
+    item: Input,
+    options: ReaderOptions,
+    indices: Iterator[int],
+    on_fields: OnFields,
+    watch: ByteWatch | None = None,
 ) -> Iterator[Row | Rejection]:
-    stream = open_stream(item)
+    stream = open_stream(item, watch)
     if stream.format == "jsonl":
         return read_jsonl(stream.chunks, item.label, options, indices, on_fields)
     return read_separated(stream.chunks, item.label, stream.format, options, indices, on_fields)

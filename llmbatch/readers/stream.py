@@ -12,6 +12,7 @@ from typing import BinaryIO
 from llmbatch.errors import StorageFailed, UsageError
 from llmbatch.files import open_private, open_to_read, sync_folder
 from llmbatch.readers.faults import BAD_GZIP, TORN, UNREADABLE, BrokenStream
+from llmbatch.readers.identity import ByteWatch
 from llmbatch.readers.inputs import Input, part_of
 
 _CHUNK_BYTES = 256 * 1024
@@ -31,14 +32,18 @@ class Stream:
     chunks: Iterator[bytes]
 
 
-def open_stream(item: Input) -> Stream:
+def open_stream(item: Input, watch: ByteWatch | None = None) -> Stream:
     """Open an input and find out what its first bytes tell: gzip, byte order mark, and the format where it is open.
+
+    Args:
+        item: the input.
+        watch: is shown its bytes as they are read.
 
     Raises:
         UsageError: it cannot be opened, or it is UTF-16.
         StorageFailed: the copy of standard input cannot be written.
     """
-    magic, packed = _peeked(_read(item), lambda head: len(head) >= len(_GZIP_MAGIC))
+    magic, packed = _peeked(_read(item, watch), lambda head: len(head) >= len(_GZIP_MAGIC))
     unpacked = _unpacked(packed) if magic.startswith(_GZIP_MAGIC) else packed
     head, chunks = _peeked(unpacked, _tells_enough if item.format is None else _tells_encoding)
     if head.startswith(_UTF16_BOMS):
@@ -52,14 +57,18 @@ def open_stream(item: Input) -> Stream:
     return Stream(item.format or _sniffed_format(head), chunks)
 
 
-def _read(item: Input) -> Iterator[bytes]:
+def _read(item: Input, watch: ByteWatch | None) -> Iterator[bytes]:
     with ExitStack() as stack:
         file = _open(item, stack)
         copy = _Copy(item.spool, stack) if item.path is None and item.spool is not None else None
-        while chunk := _read_chunk(file):
+        for chunk in chain((item.head,) if item.head else (), iter(lambda: _read_chunk(file), b"")):
+            if watch is not None:
+                watch.read(item, chunk)
             if copy is not None:
                 copy.write(chunk)
             yield chunk
+        if watch is not None:
+            watch.ended(item, os.fstat(file.fileno()))
         if copy is not None:
             copy.finish()
     if item.path is not None and item.path == item.spool and not item.path.exists():
@@ -99,26 +108,31 @@ class _Copy:
     def __init__(self, spool: Path, stack: ExitStack) -> None:
         self._spool = spool
         self._part = part_of(spool)
-        try:
-            spool.unlink(missing_ok=True)
-            self._file = stack.enter_context(open_private(self._part))
-        except OSError as error:
-            raise self._failed(error) from None
+        self._stack = stack
+        self._begun: BinaryIO | None = None
 
     def write(self, chunk: bytes) -> None:
         try:
-            self._file.write(chunk)
-            self._file.flush()
+            file = self._file()
+            file.write(chunk)
+            file.flush()
         except OSError as error:
             raise self._failed(error) from None
 
     def finish(self) -> None:
         try:
-            os.fsync(self._file.fileno())
+            os.fsync(self._file().fileno())
             self._part.replace(self._spool)
             sync_folder(self._spool.parent)
         except OSError as error:
             raise self._failed(error) from None
+
+    def _file(self) -> BinaryIO:
+        """The earlier copy stays until the first bytes of this one are there: they may be refused."""
+        if self._begun is None:
+            self._spool.unlink(missing_ok=True)
+            self._begun = self._stack.enter_context(open_private(self._part))
+        return self._begun
 
     def _failed(self, error: OSError) -> StorageFailed:
         return StorageFailed(f"{self._part}: the copy of standard input cannot be written ({error.strerror})")

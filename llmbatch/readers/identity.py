@@ -1,0 +1,116 @@
+"""What an input held when it was read: by it a run knows that a file shrank, grew or was replaced since."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from llmbatch.readers.inputs import Input
+
+FIRST_MARK = 64
+"""Bytes."""
+_MARK_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class InputIdentity:
+    """An input as it was read to its end; of a packed one, its packed bytes."""
+
+    size: int
+    digest: str
+    marks: tuple[str, ...] = ()
+    """Digests of its first 64, 128, 256, ... bytes, which tell a file that was cut short from another file."""
+    inode: int | None = None
+    mtime_ns: int | None = None
+
+    def began_like(self, other: "InputIdentity") -> bool:
+        """Whether both begin with the same bytes, as far as the marks of the shorter one reach."""
+        common = min(len(self.marks), len(other.marks))
+        return self.marks[:common] == other.marks[:common]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRead:
+    """What was read, and the digests of the bytes before the offsets that were asked for."""
+
+    identity: InputIdentity
+    at_cut: Mapping[int, str]
+
+
+class ByteWatch(Protocol):
+    """Is shown an input's bytes as they are read."""
+
+    def read(self, item: Input, chunk: bytes) -> None:
+        """The next bytes."""
+
+    def ended(self, item: Input, status: os.stat_result) -> None:
+        """It was read to its end; `status` is the open file's."""
+
+
+def first_mark(head: bytes) -> str | None:
+    """The first of an input's marks by its first bytes, or None where they are too few."""
+    begun = _Begun(frozenset())
+    begun.add(head)
+    return begun.marks[0] if begun.marks else None
+
+
+class IdentityWatch:
+    """Takes the identities of inputs while they are read."""
+
+    def __init__(
+        self,
+        kept: dict[Input, WholeRead],
+        cuts: Callable[[Input], frozenset[int]],
+    ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            kept: where to put what was read to its end.
+            cuts: gives offsets of an input whose digests are wanted too.
+        """
+        self._kept = kept
+        self._cuts = cuts
+        self._begun: dict[Input, _Begun] = {}
+
+    def read(self, item: Input, chunk: bytes) -> None:
+        """Take the next bytes in."""
+        begun = self._begun.get(item)
+        if begun is None:
+            begun = self._begun[item] = _Begun(self._cuts(item))
+        begun.add(chunk)
+
+    def ended(self, item: Input, status: os.stat_result) -> None:
+        """Keep what it was."""
+        begun = self._begun.pop(item, None) or _Begun(frozenset())
+        marks, inode, mtime_ns = tuple(begun.marks), status.st_ino, status.st_mtime_ns
+        self._kept[item] = WholeRead(InputIdentity(begun.size, begun.digest(), marks, inode, mtime_ns), begun.at_cut)
+
+
+class _Begun:
+    """An input that is being read."""
+
+    def __init__(self, cuts: frozenset[int]) -> None:
+        self.size = 0
+        self.marks: list[str] = []
+        self.at_cut: dict[int, str] = {}
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._cuts = sorted(cut for cut in cuts if cut)
+        self._next_mark = FIRST_MARK
+
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+    def add(self, chunk: bytes) -> None:
+        """Take bytes in."""
+        left = memoryview(chunk)
+        while left:
+            stop = min([self._next_mark, self.size + len(left), *self._cuts[:1]])
+            step, left = left[: stop - self.size], left[stop - self.size :]
+            self._hash.update(step)
+            self.size = stop
+            if self._cuts and stop == self._cuts[0]:
+                self.at_cut[self._cuts.pop(0)] = self.digest()
+            if stop == self._next_mark:
+                self.marks.append(self.digest()[:_MARK_DIGITS])
+                self._next_mark *= 2
