@@ -9,15 +9,15 @@ for result in run:
 
 TYPE_CHECKING = False  # as typing has it; an import here would come before __main__ can mend the module path
 if TYPE_CHECKING:
-    from llmbatch.api import Result, Run, classify
+    from llmbatch.api import Options, Result, Run, StopHandle, aclassify, classify
 
 __version__ = "0.1.0"
-__all__ = ["Result", "Run", "__version__", "classify"]
+__all__ = ["Options", "Result", "Run", "StopHandle", "__version__", "aclassify", "classify"]
 
 
 def __getattr__(name: str) -> object:
     """Load the API when it is first asked for, so that the command line starts without it."""
-    if name in ("classify", "Run", "Result"):
+    if name in __all__:
         from llmbatch import api  # noqa: PLC0415 - the point of it
 
         return getattr(api, name)

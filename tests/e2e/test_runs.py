@@ -4,17 +4,14 @@ import csv
 import json
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 
 import pytest
 from typer._click import Command
 from typer.core import TyperGroup, TyperOption
 from typer.main import get_command
 
-from llmbatch import classify
 from llmbatch.cli.app import app
 from llmbatch.cli.commands import SUMMARIES, load
-from llmbatch.errors import RunStopped
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, accounted, documents, views, write_rows
 
@@ -145,36 +142,6 @@ def test_init_does_not_overwrite_a_file(llmbatch: Program) -> None:
     assert llmbatch("prompt", "init", "task.toml", "--label", "no", "--label", "yes").code == 0
     assert llmbatch("prompt", "check", "task.toml").code == 0
     assert llmbatch("prompt", "init", "task.toml").code == 2
-
-
-def test_the_api_labels_texts_and_rows(tmp_path: Path, endpoint: StartEndpoint) -> None:
-    server = endpoint("--fault", "refusal@3")
-    run = classify(
-        ["The server crashed.", {"id": "b", "text": "An invoice.", "team": "x"}, "A court."],
-        base_url=server.url,
-        out=tmp_path / "run",
-        concurrency=1,
-        review_below=0,
-    )
-    assert not run.ok
-    assert [(r.row, r.id, r.status) for r in run] == [(0, 0, "ok"), (1, "b", "ok"), (2, 2, "failed")]
-    assert run.summary.rows.total == 3
-    assert set(run.labels()) == {0, "b"}
-
-
-async def _inside_a_loop() -> bool:
-    return classify(["An invoice."], offline=True).ok
-
-
-def test_the_api_works_where_a_loop_runs_already() -> None:
-    import asyncio  # noqa: PLC0415
-
-    assert asyncio.run(_inside_a_loop())
-
-
-def test_a_stopped_run_is_raised_by_the_api(tmp_path: Path, endpoint: StartEndpoint) -> None:
-    with pytest.raises(RunStopped, match="quota"):
-        classify(["An invoice."], base_url=endpoint("--fault", "quota@1+").url, out=tmp_path / "run")
 
 
 def test_help_starts_without_the_heavy_parts(llmbatch: Program) -> None:

@@ -1,0 +1,95 @@
+"""Types, limits and defaults of options, as the command line declares them: one set of rules for both."""
+
+import inspect
+import math
+import os
+from collections.abc import Mapping
+from enum import Enum
+from functools import cache
+from numbers import Real
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from typer.models import OptionInfo
+
+from llmbatch.cli.classify import classify
+from llmbatch.errors import UsageError
+
+
+def declared_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of each option of `llmbatch classify`: what is given, checked and converted, else its default.
+
+    Raises:
+        UsageError: a value has the wrong type or is out of its limits.
+    """
+    parameters = inspect.signature(classify).parameters
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    return defaults | {name: _checked(name, value) for name, value in given.items()}
+
+
+def checked_path(name: str, value: Any) -> Path:
+    """A path as Python code gives it.
+
+    Raises:
+        UsageError: it can be no path.
+    """
+    try:
+        text = os.fsdecode(value)
+    except TypeError:
+        raise UsageError(f"{name}: a path is wanted, not {type(value).__name__}") from None
+    if not text or "\0" in text:
+        raise UsageError(f"{name}={text!r}: is no path")
+    return Path(text)
+
+
+@cache
+def _declarations() -> dict[str, Any]:
+    return get_type_hints(classify, include_extras=True)
+
+
+def _checked(name: str, value: Any) -> Any:
+    declared, option = get_args(_declarations()[name])[:2]
+    kind = next((part for part in get_args(declared) if part is not NoneType), declared)
+    if get_origin(declared) is list or get_origin(kind) is list:
+        return [value] if isinstance(value, str) else [_text(name, one) for one in value]
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise UsageError(f"{name}={value!r}: True or False is wanted")
+        return value
+    if kind in (int, float):
+        return _number(name, value, kind, option)
+    if kind is Path:
+        return checked_path(name, value)
+    if issubclass(kind, Enum):
+        return _choice(name, value, kind)
+    return _text(name, value)
+
+
+def _number(name: str, value: Any, kind: type[int] | type[float], option: OptionInfo) -> int | float:
+    number: Any = math.nan if value is True or value is False or not isinstance(value, Real) else value
+    if not math.isfinite(number) or (kind is int and number % 1):
+        raise UsageError(f"{name}={value!r}: a {'whole' if kind is int else 'finite'} number is wanted")
+    if option.min is not None and number < option.min:
+        raise UsageError(f"{name}={value!r}: {option.min:g} is the least")
+    if option.max is not None and number > option.max:
+        raise UsageError(f"{name}={value!r}: {option.max:g} is the most")
+    return kind(number)
+
+
+def _choice(name: str, value: Any, kind: type[Enum]) -> Enum:
+    try:
+        return kind(value)
+    except ValueError:
+        choices = ", ".join(repr(member.value) for member in kind)
+        raise UsageError(f"{name}={value!r}: is none of {choices}") from None
+
+
+def _text(name: str, value: Any) -> str:
+    """A text; a number or a path as the command line would have it."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float | os.PathLike):
+        raise UsageError(f"{name}: a text is wanted, not {type(value).__name__}")
+    text = os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    if not isinstance(text, str) or "\0" in text:
+        raise UsageError(f"{name}={text!r}: is no text that can be used")
+    return text

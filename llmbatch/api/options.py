@@ -1,0 +1,234 @@
+"""The options of a call: those of `llmbatch classify`, by its names and under its rules."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from llmbatch.api.declared import checked_path, declared_values
+from llmbatch.cli.options import names, reuse_options
+from llmbatch.cli.sending import sending_options
+from llmbatch.cli.trial import canary_options
+from llmbatch.pipeline.options import RunOptions, parse_tolerance
+from llmbatch.pipeline.plan import ModelChoice
+from llmbatch.provider.retry import RetryPolicy
+from llmbatch.readers import ReaderOptions
+from llmbatch.telemetry.watch import WatchOptions
+from llmbatch.views import parse_sample
+
+PathLike = str | Path
+Names = str | Iterable[str]
+"""Field names: `"title,body"`, or a list of them where a name has a comma in it."""
+
+
+class Options(TypedDict, total=False):
+    """What `classify` takes by name. `llmbatch classify --help` says what each does; None stands for the default."""
+
+    task: PathLike | None
+    """A task file, or the name of a packaged task. `prompt` is another name for it."""
+    prompt: PathLike | None
+    model: str | None
+    out: PathLike | None
+    """Run folder. Documents in memory go to a temporary folder without it, and cannot be resumed."""
+
+    id_field: str | None
+    text_field: Names | None
+    input_format: str | None
+    """Of files."""
+    strict: bool
+    keep: Names | None
+    review_below: float | None
+    sample: str | int | None
+    seed: int | None
+    max_failed: str | int | None
+    """Failed rows tolerated before `Run.ok` is false."""
+
+    reasoning: bool
+    temperature: float | None
+    reasoning_effort: str | None
+    max_output_tokens: int | None
+    max_doc_tokens: int | None
+    truncate: Literal["head", "head-tail"] | None
+    prefix: str | None
+    confidence: Literal["reported", "logprobs"] | None
+    calibration: PathLike | None
+
+    base_url: str | None
+    api_version: str | None
+    insecure_http: bool
+    offline: bool
+    fault: str | Iterable[str] | None
+    concurrency: int | str | None
+    rpm: float | None
+    tpm: float | None
+    attempts: int | None
+    timeout: float | None
+    retry_wait_min: float | None
+    retry_wait_max: float | None
+    max_wait: float | None
+    deadline: str | None
+    reask: int | None
+    stop_at_failures: str | None
+    stop_at_invalid: str | None
+    grace: float | None
+    price: str | None
+
+    max_cost: float | None
+    daily_budget: float | None
+    alert_at: str | None
+    alert_command: str | None
+    spend_store: PathLike | None
+
+    reuse: bool | PathLike
+    """Also the file of the answer cache."""
+    reuse_store: PathLike | None
+    reuse_limit: int | None
+    reuse_max_age: float | None
+
+    canary_prompt: PathLike | None
+    canary_model: str | None
+    canary_share: str | None
+    canary_expand: bool
+    escalate_to: str | None
+    baseline: PathLike | None
+    fail_on_drift: bool
+
+    salvage: bool
+    log_format: Literal["text", "json"] | None
+    """Of the log file."""
+    log_file: PathLike | None
+    metrics_file: PathLike | None
+    otel: bool
+
+    text_fields: Names | None
+    """Earlier name of `text_field`. So with the three that follow."""
+    timeout_s: float | None
+    max_cost_usd: float | None
+    daily_budget_usd: float | None
+    retries: RetryPolicy | None
+    """In place of `attempts`, `retry_wait_min`, `retry_wait_max`, `max_wait` and `reask`."""
+
+
+_OTHER_NAMES = {
+    "prompt": "task",
+    "text_fields": "text_field",
+    "timeout_s": "timeout",
+    "max_cost_usd": "max_cost",
+    "daily_budget_usd": "daily_budget",
+}
+_FREE = frozenset({"task", "out", "text_field", "keep", "reuse", "retries"})
+"""Those that Python gives in other forms than a command line."""
+_WATCHING = ("log_format", "log_file", "metrics_file", "otel")
+
+
+def named(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, each by its present name.
+
+    Args:
+        function: for the message.
+        given: keyword arguments; None stands for the default.
+
+    Raises:
+        TypeError: there is no such option, or one is given by two names.
+    """
+    options: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in Options.__annotations__:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+        present = _OTHER_NAMES.get(name, name)
+        if present in options:
+            raise TypeError(f"{function}() got {present!r} by two names")
+        if value is not None:
+            options[present] = value
+    return options
+
+
+def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path | None) -> RunOptions:
+    """A run's options.
+
+    Args:
+        given: as `named` returns them.
+        inputs: the files to read.
+        out: the run folder.
+
+    Raises:
+        UsageError: one cannot be used.
+    """
+    values = declared_values({name: value for name, value in given.items() if name not in _FREE})
+    reuse = given.get("reuse", False)
+    reuse_store = values["reuse_store"] if isinstance(reuse, bool) else checked_path("reuse", reuse)
+    sending = sending_options(
+        base_url=values["base_url"],
+        api_version=values["api_version"],
+        insecure_http=values["insecure_http"],
+        offline=values["offline"],
+        faults=values["fault"],
+        concurrency=values["concurrency"],
+        rpm=values["rpm"],
+        tpm=values["tpm"],
+        attempts=values["attempts"],
+        timeout_s=values["timeout"],
+        retry_wait_min_s=values["retry_wait_min"],
+        retry_wait_max_s=values["retry_wait_max"],
+        max_wait_s=values["max_wait"],
+        deadline=values["deadline"],
+        reask=values["reask"],
+        stop_at_failures=values["stop_at_failures"],
+        stop_at_invalid=values["stop_at_invalid"],
+        grace_s=values["grace"],
+        price=values["price"],
+        max_cost_usd=values["max_cost"],
+        daily_budget_usd=values["daily_budget"],
+        alert_at=values["alert_at"],
+        alert_command=values["alert_command"],
+        spend_store=values["spend_store"],
+    )
+    policy: RetryPolicy | None = given.get("retries")
+    return RunOptions(
+        inputs=inputs,
+        out=out,
+        task=None if given.get("task") is None else str(given["task"]),
+        choice=ModelChoice(
+            model=values["model"],
+            temperature=values["temperature"],
+            reasoning_effort=values["reasoning_effort"],
+            max_output_tokens=values["max_output_tokens"],
+            reasoning=values["reasoning"],
+            max_doc_tokens=values["max_doc_tokens"],
+            truncate=values["truncate"],
+            prefix=values["prefix"],
+            confidence=values["confidence"],
+        ),
+        sending=sending if policy is None else replace(sending, policy=policy),
+        reading=ReaderOptions(values["id_field"], field_names(given.get("text_field")) or (), values["input_format"]),
+        keep=field_names(given.get("keep")),
+        strict=values["strict"],
+        review_below=values["review_below"],
+        sample=parse_sample(values["sample"], values["seed"]),
+        max_failed=parse_tolerance(values["max_failed"]),
+        reuse=reuse_options(bool(reuse), reuse_store, values["reuse_limit"], values["reuse_max_age"]),
+        canary=canary_options(
+            values["canary_prompt"], values["canary_model"], values["canary_share"], expand=values["canary_expand"]
+        ),
+        escalate_to=values["escalate_to"],
+        baseline=values["baseline"],
+        fail_on_drift=values["fail_on_drift"],
+        salvage=values["salvage"],
+        calibration=values["calibration"],
+        command="llmbatch.classify(...) with the same arguments",
+    )
+
+
+def watch_options(given: Mapping[str, Any]) -> WatchOptions:
+    """Which logs and telemetry a run gets; nothing of it goes to the screen.
+
+    Raises:
+        UsageError: one cannot be used.
+    """
+    values = declared_values({name: given[name] for name in _WATCHING if name in given})
+    return WatchOptions(True, values["log_format"], values["log_file"], values["metrics_file"], otel=values["otel"])
+
+
+def field_names(given: Names | None) -> tuple[str, ...] | None:
+    """Names of fields, however they were given."""
+    return names(given) if given is None or isinstance(given, str) else tuple(given)

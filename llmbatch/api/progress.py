@@ -1,0 +1,71 @@
+"""Progress of a call: shown in the caller's thread, so that a notebook has it in the cell that waits."""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from llmbatch.observer import Observer
+from llmbatch.progress import Progress
+from llmbatch.screen import make_screen
+from llmbatch.screen.log import LogScreen
+from llmbatch.screen.notebook import NotebookBar
+
+_logger = logging.getLogger("llmbatch")
+
+ProgressOption = bool | Callable[[Progress], object] | None
+SHOW_EVERY_S = 0.25
+
+
+class Latest(Observer):
+    """Keeps the run's latest state for whoever shows it."""
+
+    def __init__(self) -> None:
+        self.progress: Progress | None = None
+
+    def update(self, progress: Progress) -> None:
+        """Keep it."""
+        self.progress = progress
+
+
+class Shown:
+    """Who watches a call: `observer` in the run's thread, `show` in the caller's."""
+
+    def __init__(self, option: ProgressOption) -> None:
+        """`option` is as `classify` takes it."""
+        self._latest = Latest()
+        self._last: Progress | None = None
+        self._show: Callable[[Progress], object] | None = None
+        self.observers: list[Observer] = [LogScreen()]
+        if callable(option):
+            self._show = option
+        elif option is not False and in_notebook():
+            self._show = NotebookBar().show
+        elif option is True:
+            self.observers = [make_screen(quiet=False)]
+        if self._show is not None:
+            self.observers.append(self._latest)
+
+    @property
+    def every_s(self) -> float | None:
+        """Seconds between two calls of `show`; None where there is nothing to show."""
+        return None if self._show is None else SHOW_EVERY_S
+
+    def show(self) -> None:
+        """Show the latest state, if it is another than the last time. Where that fails, the run goes on without."""
+        progress = self._latest.progress
+        if self._show is None or progress is None or progress is self._last:
+            return
+        self._last = progress
+        try:
+            self._show(progress)
+        except Exception:
+            self._show = None
+            _logger.exception("progress is shown no more: showing it failed")
+
+
+def in_notebook() -> bool:
+    """Whether the caller is a cell of a notebook: an IPython shell that is a kernel."""
+    ipython = sys.modules.get("IPython")
+    shell: Any = None if ipython is None else ipython.get_ipython()
+    return shell is not None and hasattr(shell, "kernel")

@@ -1,0 +1,166 @@
+"""A finished run as Python reads it: its rows in the input's order, out of the files of its folder."""
+
+import heapq
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, overload
+
+import orjson
+
+from llmbatch.api.workspace import removed_with
+from llmbatch.errors import UsageError
+from llmbatch.readers import ReaderOptions
+from llmbatch.readers.fields import choose_by_name
+from llmbatch.summary import Summary
+
+_VIEWS = {"ok": "results", "review": "review", "failed": "failed"}
+"""The file of each status."""
+_STATUSES = tuple(_VIEWS)
+_ERROR_NAMES = ("llmbatch_error", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row's outcome. `status` is `ok`, `review` or `failed`; a failed row has `error` and no category."""
+
+    row: int
+    """Its place in the input, from 0."""
+    id: Any
+    status: str
+    category: str | None
+    confidence: float | None
+    error: Mapping[str, Any] | None
+    record: Mapping[str, Any]
+    """The row as it stands in the run folder's file, carried fields included."""
+
+
+class Run(Sequence[Result]):
+    """A finished run: its summary, and a result for each row of the input, in the input's order.
+
+    The rows are read from the run folder as they are asked for. A temporary folder is removed together with the run:
+    when nothing refers to it any more, at the end of a `with` block, or by `close()`.
+    """
+
+    def __init__(self, folder: Path, summary: Summary, *, id_field: str | None = None, is_temporary: bool) -> None:
+        self.folder = folder
+        self.summary = summary
+        self._id_field = id_field
+        self._index: array[int] | None = None
+        self._removal = removed_with(self, folder) if is_temporary else None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row has a label (some may wait in review)."""
+        return self.summary.exit_code == 0
+
+    def labels(self) -> dict[Any, str]:
+        """Label by id, of the rows that have one; with ids that stand twice, the later row's."""
+        return {result.id: result.category for result in self if result.category is not None}
+
+    def close(self) -> None:
+        """Remove a temporary folder. A folder that the caller named stays."""
+        if self._removal is not None:
+            self._removal()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        rows = self.summary.rows
+        return f"<Run of {rows.total:,} rows in {self.folder}: {rows.ok:,} ok, {rows.review:,} in review>"
+
+    def __len__(self) -> int:
+        return len(self._places())
+
+    def __iter__(self) -> Iterator[Result]:
+        self._check_open()
+        rows = (self._read(status) for status in _STATUSES)
+        return heapq.merge(*rows, key=lambda result: result.row)
+
+    @overload
+    def __getitem__(self, at: int) -> Result: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Result]: ...
+    def __getitem__(self, at: int | slice) -> Result | list[Result]:
+        places = self._places()
+        if isinstance(at, slice):
+            return [self._at(place) for place in places[at]]
+        return self._at(places[at])
+
+    def _read(self, status: str) -> Iterator[Result]:
+        with self._path(status).open("rb") as file:
+            for line in file:
+                yield self._result(status, line)
+
+    def _at(self, place: int) -> Result:
+        self._check_open()
+        offset, view = divmod(place, len(_STATUSES))
+        status = _STATUSES[view]
+        with self._path(status).open("rb") as file:
+            file.seek(offset)
+            return self._result(status, file.readline())
+
+    def _places(self) -> "array[int]":
+        """Where each row stands: its offset and its file, in one number of eight bytes."""
+        if self._index is None:
+            self._check_open()
+            rows = (self._offsets(view) for view in range(len(_STATUSES)))
+            self._index = array("Q", (place for _, place in heapq.merge(*rows)))
+        return self._index
+
+    def _offsets(self, view: int) -> Iterator[tuple[int, int]]:
+        offset, status = 0, _STATUSES[view]
+        with self._path(status).open("rb") as file:
+            for line in file:
+                yield self._result(status, line).row, offset * len(_STATUSES) + view
+                offset += len(line)
+
+    def _path(self, status: str) -> Path:
+        return self.folder / f"{_VIEWS[status]}.jsonl"
+
+    def _check_open(self) -> None:
+        if self._removal is not None and not self._removal.alive:
+            raise UsageError(
+                f"{self.folder}: the run's temporary folder is removed", hint="name a folder with out= to keep it"
+            )
+
+    def _result(self, status: str, line: bytes) -> Result:
+        record = orjson.loads(line)
+        if status == "failed":
+            return self._failed(record)
+        return Result(
+            row=record["row"],
+            id=record["id"],
+            status=status,
+            category=record["category"],
+            confidence=record["confidence"],
+            error=None,
+            record=record,
+        )
+
+    def _failed(self, record: dict[str, Any]) -> Result:
+        error = next(record[name] for name in _ERROR_NAMES if name in record)
+        row = error["row"]
+        return Result(row, self._id(record, row), "failed", None, None, error, record)
+
+    def _id(self, record: Mapping[str, Any], row: int) -> Any:
+        """The id that a failed row has in its input, where it has one; it stands there as it was read."""
+        fields: Any = record
+        if "raw" in record:
+            try:
+                fields = orjson.loads(record["raw"])
+            except orjson.JSONDecodeError:
+                return row
+        if not isinstance(fields, Mapping):
+            return row
+        choice = choose_by_name("", [*fields, "text"], ReaderOptions(self._id_field))
+        found = None if choice is None or choice.id_field is None else fields.get(choice.id_field)
+        return row if found is None else found

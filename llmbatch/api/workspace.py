@@ -1,0 +1,138 @@
+"""Where a call works: documents in memory become an input file in a run folder, under that folder's lock."""
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path, PurePath
+from typing import Any
+
+import orjson
+
+from llmbatch.api.documents import Files, Rows
+from llmbatch.errors import UsageError
+from llmbatch.files import replacing
+from llmbatch.ledger.lock import locked
+from llmbatch.pipeline.folder import RunFolder
+
+_INPUT = "input.jsonl"
+_BEFORE = ".input.jsonl.before"
+_CHECK_EVERY = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What is read and where to; `out` is None where the pipeline chooses the folder."""
+
+    inputs: tuple[str, ...]
+    out: Path | None
+    is_locked: bool
+    is_temporary: bool
+
+
+@contextmanager
+def workspace(documents: Files | Rows, out: Path | None, *, check: Callable[[], None]) -> Iterator[Workspace]:
+    """The folder of a call, with the input in it, locked where documents are in memory.
+
+    Nothing is written before the lock is held. Where the block ends with a UsageError, an input that stood there
+    before is back. A temporary folder outlives the block only where answers are in it, and ends with the process.
+
+    Args:
+        documents: what is to be labelled.
+        out: the run folder that the caller named.
+        check: called now and then while documents are written; raises to end that.
+
+    Raises:
+        UsageError: a document cannot be used, or the folder cannot be made.
+        FolderBusy: another run works on the folder.
+    """
+    if isinstance(documents, Files):
+        yield Workspace(documents.names, out, is_locked=False, is_temporary=False)
+        return
+    with _folder(out) as folder, folder.created(), locked(folder.path), _written(documents, folder.path, check) as path:
+        yield Workspace((str(path),), folder.path, is_locked=True, is_temporary=out is None)
+
+
+def removed_with(owner: object, folder: Path) -> "weakref.finalize[[Path, int], object]":
+    """Remove a temporary folder with its owner, at the process's end at the latest."""
+    return weakref.finalize(owner, _remove, folder, os.getpid())
+
+
+@contextmanager
+def _folder(out: Path | None) -> Iterator[RunFolder]:
+    if out is not None:
+        yield RunFolder(out)
+        return
+    folder = RunFolder(Path(tempfile.mkdtemp(prefix="llmbatch-")))
+    try:
+        yield folder
+    except BaseException:
+        if folder.ledger.exists() and folder.ledger.stat().st_size:
+            atexit.register(_remove, folder.path, os.getpid())
+        else:
+            _remove(folder.path, os.getpid())
+        raise
+
+
+def _remove(folder: Path, process: int) -> None:
+    """Remove a folder, unless this is a fork of the process that made it."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _written(documents: Rows, folder: Path, check: Callable[[], None]) -> Iterator[Path]:
+    path, before = folder / _INPUT, folder / _BEFORE
+    with replacing(path) as file:
+        number = -1
+        for number, row in enumerate(documents.rows):
+            if number % _CHECK_EVERY == 0:
+                check()
+            file.write(_line(number, row))
+        if number < 0:
+            raise UsageError("there are no documents", hint="give at least one")
+        before.unlink(missing_ok=True)
+        if path.exists():
+            os.link(path, before)
+    try:
+        yield path
+    except UsageError:
+        if before.exists():
+            before.replace(path)
+        raise
+    finally:
+        before.unlink(missing_ok=True)
+
+
+def _line(number: int, row: Mapping[Any, Any]) -> bytes:
+    try:
+        return orjson.dumps(dict(row), default=_plain, option=orjson.OPT_APPEND_NEWLINE)
+    except (TypeError, ValueError) as error:
+        problem = error
+    try:
+        # Lone surrogates as escapes, since UTF-8 cannot carry them: the reader replaces and flags them. And whole
+        # numbers of any size.
+        if all(isinstance(name, str) for name in row):
+            return json.dumps(dict(row), default=_plain, allow_nan=False).encode() + b"\n"
+    except (TypeError, ValueError, RecursionError):
+        pass
+    raise UsageError(f"document {number} cannot be written as JSON: {problem}")
+
+
+def _plain(value: Any) -> Any:
+    """Values of NumPy, pandas, Arrow and the standard library as JSON has them."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Decimal | timedelta | PurePath):
+        return str(value)
+    for method in ("isoformat", "tolist", "item"):
+        if hasattr(value, method):
+            return getattr(value, method)()
+    raise TypeError(f"{type(value).__name__} is not JSON")

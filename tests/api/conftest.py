@@ -1,0 +1,18 @@
+"""Endpoints to call, and the settings that keep calls of the API short."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.conftest import endpoint, endpoints
+
+__all__ = ["endpoint", "endpoints"]
+
+
+@pytest.fixture
+def as_in_a_script() -> Iterator[None]:
+    """Python's own handler of Ctrl-C, which the test runner takes away from its workers."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

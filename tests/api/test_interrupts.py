@@ -1,0 +1,215 @@
+"""However a call ends early: in order, with its files written, and the next call works at once."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llmbatch import StopHandle, aclassify, classify
+from llmbatch.errors import Interrupted
+from llmbatch.progress import Progress
+from tests.api.calling import TEXTS, check_it_ended_in_order, is_running, options
+from tests.e2e.conftest import StartEndpoint
+
+SLOW = ("--latency", "0.02")
+
+
+def after(rows: int, act: Callable[[], object]) -> Callable[[Progress], None]:
+    """Does something once, when so many rows are done."""
+    acted: list[object] = []
+
+    def look(progress: Progress) -> None:
+        if progress.done >= rows and not acted:
+            acted.append(act())
+
+    return look
+
+
+def send(number: signal.Signals) -> Callable[[], None]:
+    return lambda: os.kill(os.getpid(), number)
+
+
+@pytest.mark.usefixtures("as_in_a_script")
+@pytest.mark.parametrize(
+    ("number", "raised"),
+    [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit)],
+)
+def test_a_signal_stops_the_run_in_order_and_the_next_call_goes_on(
+    tmp_path: Path, endpoint: StartEndpoint, number: signal.Signals, raised: type[BaseException]
+) -> None:
+    server, out = endpoint(*SLOW), tmp_path / "run"
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(number)
+    with pytest.raises(raised) as stopped:
+        classify(TEXTS, **options(server.url, out), progress=after(3, send(number)))
+    done = check_it_ended_in_order(out)
+    assert 3 <= done < len(TEXTS)
+    assert done == server.requests
+    if raised is SystemExit:
+        assert stopped.value.args == (128 + number,)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(number)) == handlers
+    assert len(classify(TEXTS[: done + 5], **options(server.url, out))) == done + 5
+    assert server.requests == done + 5, "none is paid twice"
+
+
+@pytest.mark.usefixtures("as_in_a_script")
+def test_a_second_interrupt_abandons_what_is_in_flight(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server, out = endpoint("--fault", "timeout@4"), tmp_path / "run"
+
+    def twice() -> None:
+        send(signal.SIGINT)()
+        send(signal.SIGINT)()
+
+    with pytest.raises(KeyboardInterrupt):
+        classify(TEXTS, **options(server.url, out, timeout=600, grace=600), progress=after(3, twice))
+    assert not is_running()
+
+
+class AlarmError(Exception):
+    pass
+
+
+def test_what_another_signal_handler_raises_stops_the_run_too(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    def alarm(*_: object) -> None:
+        raise AlarmError
+
+    before = signal.signal(signal.SIGALRM, alarm)
+    try:
+        with pytest.raises(AlarmError):
+            classify(
+                TEXTS,
+                **options(endpoint(*SLOW).url, tmp_path / "run"),
+                progress=after(3, lambda: signal.setitimer(signal.ITIMER_REAL, 0.1)),
+            )
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    check_it_ended_in_order(tmp_path / "run")
+
+
+def test_a_handler_of_the_programs_own_stays(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    received: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
+    try:
+        run = classify(
+            TEXTS[:20], **options(endpoint(*SLOW).url, tmp_path / "run"), progress=after(1, send(signal.SIGTERM))
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (len(run), received) == (20, [signal.SIGTERM])
+
+
+def test_a_handle_stops_the_run_from_another_thread(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    handle, out = StopHandle(), tmp_path / "run"
+    raised: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            classify(TEXTS, **options(endpoint(*SLOW).url, out), handle=handle, progress=after(3, stopper.start))
+        except Interrupted as error:
+            raised.append(error)
+
+    stopper = threading.Thread(target=handle.stop)
+    caller = threading.Thread(target=call)
+    caller.start()
+    caller.join()
+    assert [type(error) for error in raised] == [Interrupted]
+    assert check_it_ended_in_order(out) < len(TEXTS)
+
+
+class StopAtLook(StopHandle):
+    """Stops at the n-th time that the session looks whether it is stopped."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.left = number
+
+    def check(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.stop()
+        super().check()
+
+
+def test_a_run_that_is_stopped_at_any_look_loses_nothing(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server, out = endpoint(), tmp_path / "run"
+    documents, looks = TEXTS[:8], 0
+    for looks in range(1, 50):
+        handle = StopAtLook(looks)
+        try:
+            run = classify(documents, **options(server.url, out), handle=handle)
+        except Interrupted:
+            continue
+        if handle.left > 0:
+            break
+    assert looks > 10
+    assert [result.row for result in run] == list(range(8))
+    assert server.requests == 8
+
+
+def test_a_handle_that_is_stopped_already_lets_nothing_be_sent(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server, handle = endpoint(), StopHandle()
+    handle.stop()
+    with pytest.raises(Interrupted):
+        classify(TEXTS, **options(server.url, tmp_path / "run"), handle=handle)
+    assert server.requests == 0
+
+
+def test_a_cancelled_task_stops_the_run_in_order(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server, out = endpoint(*SLOW), tmp_path / "run"
+
+    async def cancel() -> None:
+        task = asyncio.create_task(
+            aclassify(
+                TEXTS,
+                **options(server.url, out),
+                progress=after(3, lambda: task.cancel()),  # noqa: PLW0108 - it is not there yet
+            )
+        )
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancel())
+    assert 3 <= check_it_ended_in_order(out) < len(TEXTS)
+
+
+def test_a_time_out_stops_the_run_in_order(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    async def limited() -> None:
+        async with asyncio.timeout(60) as limit:
+            await aclassify(
+                TEXTS,
+                **options(endpoint(*SLOW).url, tmp_path / "run"),
+                progress=after(3, lambda: limit.reschedule(0)),
+            )
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(limited())
+    check_it_ended_in_order(tmp_path / "run")
+
+
+def test_a_loop_that_is_closed_leaves_no_run_behind(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(
+        aclassify(TEXTS, **options(endpoint(*SLOW).url, tmp_path / "run"), progress=after(3, loop.stop))
+    )
+    loop.run_forever()
+    task._log_destroy_pending = False  # type: ignore[attr-defined] # it is what this is about
+    coroutine = task.get_coro()
+    assert coroutine is not None
+    coroutine.close()
+    loop.close()
+    for thread in threading.enumerate():
+        if thread.name == "llmbatch-run":
+            thread.join()
+    assert check_it_ended_in_order(tmp_path / "run") < len(TEXTS)
+
+
+@pytest.mark.usefixtures("as_in_a_script")
+def test_ctrl_c_in_a_loop_stops_the_run_in_order(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(
+            aclassify(TEXTS, **options(endpoint(*SLOW).url, tmp_path / "run"), progress=after(3, send(signal.SIGINT)))
+        )
+    check_it_ended_in_order(tmp_path / "run")

@@ -1,0 +1,117 @@
+"""Options by keyword: the command line's, under its rules."""
+
+import inspect
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmbatch import Options, classify
+from llmbatch.api.options import named, run_options
+from llmbatch.cli.classify import classify as command
+from llmbatch.errors import UsageError
+from llmbatch.pipeline.options import RunOptions, Tolerance
+from llmbatch.provider.retry import RetryPolicy
+from llmbatch.rows import Truncation
+from llmbatch.views import Sample
+from tests.api.calling import options
+from tests.e2e.conftest import StartEndpoint
+
+OF_THE_SCREEN = {"inputs", "confirm_above", "yes", "json", "quiet"}
+
+
+def made(**given: Any) -> RunOptions:
+    return run_options(named("classify", given), inputs=("docs.jsonl",), out=None)
+
+
+def test_there_is_every_option_of_the_command_line() -> None:
+    assert set(inspect.signature(command).parameters) - set(Options.__annotations__) == OF_THE_SCREEN
+
+
+def test_python_values_stand_for_what_is_typed() -> None:
+    given = made(
+        text_field=["title", "body, long"],
+        keep="a,b",
+        concurrency=8,
+        max_failed=3,
+        sample=50,
+        seed=2,
+        truncate="head-tail",
+        fault="refusal@1",
+        offline=True,
+        max_cost=0.5,
+        spend_store="off",
+        timeout=3,
+        task=Path("spam.toml"),
+        stop_at_failures="30%",
+    )
+    assert given.reading.text_fields == ("title", "body, long")
+    assert given.keep == ("a", "b")
+    assert (given.sending.concurrency, given.sending.timeout_s) == (8, 3.0)
+    assert (given.max_failed, given.sample) == (Tolerance(count=3), Sample(count=50, seed=2))
+    assert given.choice.truncate is Truncation.HEAD_TAIL
+    assert given.sending.offline_arguments == ("--fault", "refusal@1")
+    assert given.sending.budget.max_cost_nusd == 500_000_000
+    assert given.task == "spam.toml"
+
+
+def test_earlier_names_still_work() -> None:
+    old = made(text_fields=("a",), timeout_s=3, max_cost_usd=1, spend_store="off", retries=RetryPolicy(attempts=2))
+    new = made(text_field="a", timeout=3.0, max_cost=1.0, spend_store="off", attempts=2)
+    assert old == new
+    assert made(reuse="answers.db").reuse == made(reuse=True, reuse_store="answers.db").reuse
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": float("inf")}, "timeout"),
+        ({"timeout": "long"}, "timeout"),
+        ({"max_cost": float("nan")}, "max_cost"),
+        ({"max_cost": -1}, "max_cost"),
+        ({"max_cost": True}, "max_cost"),
+        ({"attempts": 1.5}, "attempts"),
+        ({"review_below": 50}, "review_below"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"truncate": "middle"}, "truncate"),
+        ({"offline": "yes"}, "offline"),
+        ({"model": ["a"]}, "model"),
+        ({"model": "a\0"}, "model"),
+        ({"out": ""}, "out"),
+        ({"out": "a\0b"}, "out"),
+        ({"out": 5}, "out"),
+        ({"sample": "many"}, "many"),
+        ({"max_failed": -1}, "max-failed"),
+        ({"fault": ["nonsense"], "offline": True}, "nonsense"),
+        ({"deadline": "soon"}, "deadline"),
+        ({"retry_wait_min": 9, "retry_wait_max": 1}, "retry-wait-min"),
+    ],
+)
+def test_a_value_out_of_its_limits_is_refused(given: dict[str, Any], shown: str, tmp_path: Path) -> None:
+    given = {"out": tmp_path / "run", **given}
+    with pytest.raises(UsageError, match=shown):
+        classify(["A court."], base_url="http://127.0.0.1:9", **given)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_name_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="max_costs"):
+        classify(["A court."], max_costs=1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="two names"):
+        classify(["A court."], max_cost=1, max_cost_usd=1)
+
+
+def test_a_script_is_silent_but_for_warnings(
+    tmp_path: Path, endpoint: StartEndpoint, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = endpoint()
+    with caplog.at_level(logging.WARNING, logger="llmbatch"):
+        classify(["A court."], **options(server.url, tmp_path / "a"))
+    assert capfd.readouterr() == ("", "")
+    classify(["A court."], **options(server.url, tmp_path / "b"), progress=True)
+    assert "Z " in capfd.readouterr().err
+    log = tmp_path / "log.jsonl"
+    classify(["A court."], **options(server.url, tmp_path / "c"), log_file=log)
+    assert log.read_text().startswith("{")

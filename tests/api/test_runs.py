@@ -1,0 +1,178 @@
+"""A run as Python reads it, where its files are, and who may work on them."""
+
+import asyncio
+import gc
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmbatch import Run, StopHandle, aclassify, classify
+from llmbatch.errors import FolderBusy, Interrupted, RunStopped, UsageError
+from llmbatch.progress import Progress
+from tests.api.calling import TEXTS, options
+from tests.e2e.conftest import StartEndpoint
+
+
+def test_results_come_in_the_order_of_the_documents(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server = endpoint("--fault", "refusal@3", "--fault", "refusal@7")
+    documents: list[str | dict[str, Any]] = [
+        "The server crashed.",
+        {"id": "b", "text": "An invoice.", "team": "x"},
+        "A court.",
+        {"id": "empty", "text": " "},
+        {"name": "no text", "id": 4},
+        *TEXTS[:4],
+        {"id": "last", "text": "The contract of the court."},
+    ]
+    run = classify(documents, base_url=server.url, out=tmp_path / "run", concurrency=1, review_below=0.9)
+    assert not run.ok
+    assert [result.row for result in run] == list(range(len(documents)))
+    assert [result.id for result in run] == [0, "b", 2, "empty", 4, 5, 6, 7, 8, "last"]
+    statuses = [result.status for result in run]
+    assert (statuses[2], statuses[3], statuses[4], statuses[8]) == ("failed",) * 4
+    assert {"ok", "review"} < set(statuses)
+    assert (len(run), run[3].status, run[-1].id, run[1].record["team"]) == (10, "failed", "last", "x")
+    assert [run[n] for n in range(10)] == list(run) == run[:]
+    assert [result.row for result in run[2:5]] == [2, 3, 4]
+    assert run[2].error is not None
+    assert run[2].error["kind"] == "refusal"
+    assert run.summary.rows.total == 10
+    assert set(run.labels()) == {0, "b", 5, 6, 7, "last"}
+    with pytest.raises(IndexError):
+        run[10]
+
+
+def test_a_failed_row_has_the_id_of_the_field_that_the_caller_names(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server = endpoint("--fault", "refusal@1+")
+    documents = [{"code": "x", "id": "y", "text": "A court."}]
+    (result,) = classify(documents, base_url=server.url, out=tmp_path / "run", id_field="code")
+    assert (result.id, result.status) == ("x", "failed")
+
+
+def test_a_temporary_folder_goes_with_the_run(endpoint: StartEndpoint) -> None:
+    server = endpoint()
+    run = classify(["A court."], base_url=server.url)
+    folder = run.folder
+    assert (folder / "input.jsonl").stat().st_mode & 0o077 == 0
+    (result,) = run
+    del run
+    gc.collect()
+    assert (folder.exists(), result.category) == (False, "legal")
+    with classify(["A court."], base_url=server.url) as run:
+        assert run.folder.exists()
+    assert not run.folder.exists()
+    with pytest.raises(UsageError, match="removed"):
+        list(run)
+
+
+def test_a_temporary_folder_is_not_removed_by_a_fork(endpoint: StartEndpoint) -> None:
+    with classify(["A court."], base_url=endpoint().url) as run:
+        child = os.fork()
+        if child == 0:
+            run.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert [result.category for result in run] == ["legal"]
+
+
+def test_a_refused_call_leaves_no_temporary_folder(
+    endpoint: StartEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(UsageError):
+        classify(["A court.", None], base_url=endpoint().url)  # type: ignore[list-item] # it is refused
+    with pytest.raises(RunStopped, match="quota") as stopped:
+        classify(["A court."], base_url=endpoint("--fault", "quota@1+").url)
+    assert stopped.value.hint is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_answered_before_a_stop_is_kept_until_the_process_ends(
+    endpoint: StartEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(RunStopped) as stopped:
+        classify(TEXTS[:5], base_url=endpoint("--fault", "quota@3+").url, concurrency=1)
+    (folder,) = tmp_path.iterdir()
+    assert str(folder) in str(stopped.value.hint)
+    server = endpoint()
+    assert classify(TEXTS[:5], out=folder, base_url=server.url).ok
+    assert server.requests == 3
+
+
+def test_a_folder_at_work_is_refused_before_anything_in_it_is_touched(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    out, handle = tmp_path / "run", StopHandle()
+    busy: list[FolderBusy] = []
+
+    def look(progress: Progress) -> None:
+        if progress.done < 2 or busy:
+            return
+        before = (out / "input.jsonl").read_bytes()
+        try:
+            classify(iter(["other"]), **options(server.url, out))
+        except FolderBusy as error:
+            busy.append(error)
+        assert (out / "input.jsonl").read_bytes() == before
+        handle.stop()
+
+    server = endpoint("--latency", "0.02")
+    with pytest.raises(Interrupted):
+        classify(TEXTS, **options(server.url, out), handle=handle, progress=look)
+    assert len(busy) == 1
+
+
+def test_calls_on_folders_of_their_own_do_not_disturb_each_other(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server = endpoint()
+
+    def call(number: int) -> list[str | None]:
+        run = classify(
+            [f"The server crashed in case {number}.", "A court."], **options(server.url, tmp_path / f"{number}")
+        )
+        return [result.category for result in run]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(call, range(8))) == [["technical", "legal"]] * 8
+
+
+def test_a_loop_goes_on_while_runs_are_awaited(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server = endpoint("--latency", "0.01")
+
+    async def serve() -> tuple[list[Run], int]:
+        turns = 0
+        both = asyncio.gather(*(aclassify(TEXTS[:20], **options(server.url, tmp_path / name)) for name in "ab"))
+        while not both.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        return await both, turns
+
+    runs, turns = asyncio.run(serve())
+    assert [len(run) for run in runs] == [20, 20]
+    assert turns > 20, "the loop had its turns meanwhile"
+
+
+def test_a_call_in_a_running_loop_works(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    async def cell() -> bool:
+        return classify(["An invoice."], **options(endpoint().url, tmp_path / "run")).ok
+
+    assert asyncio.run(cell())
+
+
+def test_a_call_works_in_a_thread(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server, done = endpoint(), []
+    thread = threading.Thread(
+        target=lambda: done.append(classify(["A court."], **options(server.url, tmp_path / "thread")).ok)
+    )
+    thread.start()
+    thread.join()
+    assert done == [True]
+
+
+def test_progress_that_fails_does_not_stop_the_run(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    def fail(_: Progress) -> None:
+        raise ZeroDivisionError
+
+    assert classify(TEXTS[:3], **options(endpoint("--latency", "0.1").url, tmp_path / "run"), progress=fail).ok
