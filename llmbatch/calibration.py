@@ -20,7 +20,7 @@ _LEAST = 1e-6
 class Calibration(BaseModel):
     """One fitted mapping, monotone, from raw confidence in 0..1 to calibrated confidence in 0..1."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     prompt: str
     """Fingerprint of the prompt that it was fitted for."""

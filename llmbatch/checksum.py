@@ -62,6 +62,18 @@ def is_unsealed(raw: bytes) -> bool:
     return stated_format(raw) == 1 and b'"crc32":"' not in raw[-_SEAL_BYTES - 1 :]
 
 
+def unseal_file(raw: bytes) -> bytes:
+    """The record of a file that is one JSON object, as `unseal`; or the file as it is where it is of format 1.
+
+    Raises:
+        NewerFormatError: it is of a newer format.
+        ValueError: it is damaged.
+    """
+    if (stated := stated_format(raw)) > FORMAT:
+        raise NewerFormatError(f"its format {stated} is of a newer llmbatch")
+    return raw if is_unsealed(raw) else unseal(raw)
+
+
 def mended(tail: bytes) -> bytes | None:
     """A file's last line whose newline alone is missing or damaged, with its newline; None where more is."""
     for line in (tail + b"\n", tail[:-1] + b"\n"):

@@ -287,6 +287,19 @@ class PossiblyBilledFound(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FolderMigrated(Event):
+    """An earlier version made the run folder: its lines so far have no checksum, new ones do."""
+
+    name = "folder.migrated"
+    version: str
+
+    @property
+    def message(self) -> str:
+        """Who made it, and what is different now."""
+        return f"run folder of llmbatch {self.version}: new lines get checksums; that version cannot read them"
+
+
+@dataclass(frozen=True, slots=True)
 class SentLogDamaged(Event):
     """Lines of `sent.log` cannot be read: each is counted as a request that was billed."""
 

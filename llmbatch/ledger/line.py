@@ -1,5 +1,6 @@
 """One line of the ledger: what became of a row, what it took, and what it cost."""
 
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -144,6 +145,15 @@ class LedgerLine(
         """A labelled row's line with the status that its confidence gives it."""
         under = self.confidence is not None and self.confidence < review_below
         return replace(self, status=REVIEW if under else OK)
+
+    def can_be(self, labels: Collection[str] | None) -> bool:
+        """Whether this can be a row's outcome: one of these labels (None for any), or a failure with its error.
+
+        The one check of that, wherever lines become results.
+        """
+        if self.status == FAILED:
+            return self.error is not None
+        return labels is None or self.category in labels
 
     def to_bytes(self) -> bytes:
         """The line as it stands in the file, sealed, newline included."""

@@ -12,7 +12,7 @@ import errno
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,14 @@ class Ledger:
     """An open ledger: appends lines, and finds the latest line of a key."""
 
     def __init__(
-        self, path: Path, fd: int, index: KeyIndex, size: int, reread: Reread, reserve: Reserve | None = None
+        self,
+        path: Path,
+        fd: int,
+        index: KeyIndex,
+        size: int,
+        reread: Reread,
+        labels: Collection[str] | None,
+        reserve: Reserve | None = None,
     ) -> None:
         self.path = path
         self.trouble: StorageFailed | None = None
@@ -51,6 +58,7 @@ class Ledger:
         self.lost = 0
         """Lines that could not be kept."""
         self._reread = reread
+        self._labels = labels
         self._fd = fd
         self._index = index
         self._size = size
@@ -69,6 +77,7 @@ class Ledger:
         *,
         on_line: Callable[[int, LedgerLine], None],
         reread: Reread = as_written,
+        labels: Collection[str] | None = None,
         reserve: Reserve | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> "tuple[Ledger, Path | None]":
@@ -79,6 +88,8 @@ class Ledger:
             on_line: called with the offset and content of each line that stands there already.
             reread: what a line is taken for when it is told or looked up, where it counts otherwise now than when
                 written.
+            labels: all that an answer can say. A line that says something else is no result: its row is not done.
+                None where no row is looked up.
             reserve: room for lines on a full disk; taken by the caller.
             checkpoint: of its beginning, whose lines are not told then.
 
@@ -91,27 +102,32 @@ class Ledger:
         """
         with storing(path):
             torn = cut_torn_tail(path)
-            index = _indexed(path, on_line, reread, checkpoint)
+            index = _indexed(path, on_line, reread, labels, checkpoint)
             fd = open_file(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             sync_folder(path.parent)
-            return cls(path, fd, index, os.fstat(fd).st_size, reread, reserve), torn
+            return cls(path, fd, index, os.fstat(fd).st_size, reread, labels, reserve), torn
 
     @classmethod
     def open_to_read(
-        cls, path: Path, *, on_line: Callable[[int, LedgerLine], None], reread: Reread = as_written
+        cls,
+        path: Path,
+        *,
+        on_line: Callable[[int, LedgerLine], None],
+        reread: Reread = as_written,
+        labels: Collection[str] | None = None,
     ) -> "Ledger":
         """Open a ledger that another process may be appending to; nothing can be added. Arguments as for `open`.
 
         Raises:
             UsageError: there is none, or a line in it is damaged.
         """
-        index = _indexed(path, on_line, reread)
+        index = _indexed(path, on_line, reread, labels)
         try:
             with open_to_read(path) as file:
                 fd = os.dup(file.fileno())
         except FileNotFoundError:
             raise UsageError(f"{path}: there is no ledger yet", hint="run llmbatch classify first") from None
-        return cls(path, fd, index, os.fstat(fd).st_size, reread)
+        return cls(path, fd, index, os.fstat(fd).st_size, reread, labels)
 
     @property
     def size(self) -> int:
@@ -132,7 +148,7 @@ class Ledger:
             raise
         offset = self._size
         self._size += len(raw)  # first: whoever finds the line in the index finds the ledger grown
-        self._index[short(line.key)] = _packed(offset, line)
+        self._index[short(line.key)] = _packed(offset, line, self._labels)
         self._appended += 1
         if self._size > self._full_at:
             why = f"{self.path}: the limit on the size of files is near (ulimit -f)"
@@ -172,7 +188,7 @@ class Ledger:
         return packed is not None and packed >> 1 >= offset
 
     def latest(self, key: str) -> LedgerLine | None:
-        """The key's latest line, or None."""
+        """The key's latest line, or None where there is none or what it says can be no outcome."""
         packed = self._index.get(short(key))
         if packed is None:
             return None
@@ -180,7 +196,7 @@ class Ledger:
             line = LedgerLine.from_bytes(self._line_at(packed >> 1))
         except ValueError as error:  # it was whole when the ledger was opened
             raise UsageError(f"{self.path}: the line at byte {packed >> 1} is damaged ({error})") from None
-        return self._reread(line) if line.key == key else None
+        return self._reread(line) if line.key == key and line.can_be(self._labels) else None
 
     def checkpoint(self, sums: dict[str, Any]) -> Checkpoint:
         """What is known of all its lines, to begin the next session with; `sums` are the caller's, over the same."""
@@ -240,20 +256,24 @@ class Ledger:
 
 
 def _indexed(
-    path: Path, on_line: Callable[[int, LedgerLine], None], reread: Reread, checkpoint: Checkpoint | None = None
+    path: Path,
+    on_line: Callable[[int, LedgerLine], None],
+    reread: Reread,
+    labels: Collection[str] | None,
+    checkpoint: Checkpoint | None = None,
 ) -> KeyIndex:
     if checkpoint is None:
         index, start = KeyIndex(room_for=fewest_lines(path)), 0
     else:
         index, start = checkpoint.index, checkpoint.size
     for offset, line in read_lines(path, start=start):
-        index[short(line.key)] = _packed(offset, line)
+        index[short(line.key)] = _packed(offset, line, labels)
         on_line(offset, reread(line))
     return index
 
 
-def _packed(offset: int, line: LedgerLine) -> int:
-    return offset << 1 | (line.status == FAILED)
+def _packed(offset: int, line: LedgerLine, labels: Collection[str] | None) -> int:
+    return offset << 1 | (line.status == FAILED or not line.can_be(labels))
 
 
 def _largest_file() -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from llmbatch.calibration import Calibration, fitting_calibration
+from llmbatch.checksum import FORMAT, NewerFormatError, seal, unseal_file
 from llmbatch.errors import UsageError
 from llmbatch.events import CalibrationMissing, CalibrationUsed, Event, LogprobsUnknown
 from llmbatch.files import replacing
@@ -23,9 +24,9 @@ NO_CALIBRATION = "none"
 
 
 class _File(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: int = 1
+    format: int = FORMAT
     calibrations: tuple[Calibration, ...] = ()
 
 
@@ -97,7 +98,7 @@ def load_calibrations(path: Path) -> tuple[Calibration, ...]:
         UsageError: it cannot be read, or is no calibration file.
     """
     try:
-        return _File.model_validate_json(path.read_bytes()).calibrations
+        return _File.model_validate_json(unseal_file(path.read_bytes())).calibrations
     except FileNotFoundError:
         return ()
     except OSError as error:
@@ -107,6 +108,12 @@ def load_calibrations(path: Path) -> tuple[Calibration, ...]:
         raise UsageError(
             f"{path}: {'.'.join(map(str, problem['loc'])) or 'content'}: {problem['msg']}",
             hint="it is no calibration file of llmbatch; --calibration none goes on without",
+        ) from None
+    except NewerFormatError as error:
+        raise UsageError(f"{path}: {error}", hint="--calibration none goes on without") from None
+    except ValueError as error:
+        raise UsageError(
+            f"{path} is damaged ({error})", hint="llmbatch calibrate makes it anew; --calibration none goes on without"
         ) from None
 
 
@@ -119,7 +126,8 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
     kept = tuple(one for one in load_calibrations(path) if _subject(one) != _subject(calibration))
     try:
         with replacing(path) as file:
-            file.write(dump_line(_File(calibrations=(*kept, calibration)).model_dump(mode="json")))
+            whole = _File(calibrations=(*kept, calibration)).model_dump(mode="json")
+            file.write(seal(dump_line(whole).rstrip(b"\n")))
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror})", hint="name another file: --out") from None
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import llmbatch
 from llmbatch.calibration import Calibration
+from llmbatch.checksum import FORMAT, NewerFormatError, seal, unseal_file
 from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import UsageError
 from llmbatch.files import open_to_read, replacing, storage_failure, storing, sync_folder
@@ -127,9 +128,10 @@ class CanaryRecord(BaseModel):
 class RunRecord(BaseModel):
     """`run.json`: what it takes to go on with a run, and how it stands."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: int = 1
+    format: int = FORMAT
+    """That it was read in; it is written in the present one."""
     llmbatch: str = llmbatch.__version__
     run_id: str = Field(default_factory=new_run_id)
     """The folder's, the same in all its sessions."""
@@ -176,6 +178,11 @@ class RunRecord(BaseModel):
         return self.model_copy(update={**changes, "updated_at": now_text()})
 
     @property
+    def labels(self) -> frozenset[str]:
+        """All that an answer can say: the labels of its task, and of the task on trial."""
+        return frozenset((*self.task.label_names, *(self.canary.task.label_names if self.canary else ())))
+
+    @property
     def reread(self) -> Recalibration:
         """Shows a ledger line as this run has it now."""
         return Recalibration(self.calibrations, offline=self.offline)
@@ -187,7 +194,7 @@ class RunRecord(BaseModel):
             StorageFailed: it cannot be written.
         """
         with storing(folder.run_json), replacing(folder.run_json) as file:
-            file.write(dump_line(self.model_dump(mode="json")))
+            file.write(seal(dump_line({**self.model_dump(mode="json"), "format": FORMAT}).rstrip(b"\n")))
 
 
 def load_record(folder: RunFolder) -> RunRecord:
@@ -198,7 +205,7 @@ def load_record(folder: RunFolder) -> RunRecord:
     """
     try:
         with open_to_read(folder.run_json) as file:
-            return RunRecord.model_validate_json(file.read())
+            return RunRecord.model_validate_json(unseal_file(file.read()))
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
             f"{folder.path} is not a run folder (it has no run.json)",
@@ -206,12 +213,19 @@ def load_record(folder: RunFolder) -> RunRecord:
         ) from None
     except OSError as error:
         raise UsageError(f"{folder.run_json}: cannot be read ({error.strerror})") from None
+    except NewerFormatError as error:
+        raise UsageError(f"{folder.run_json}: {error}", hint="use that version for this run folder") from None
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         raise UsageError(
             f"{folder.run_json}: {'.'.join(map(str, problem['loc'])) or 'content'}: {problem['msg']}",
-            hint="the ledger holds the results: move run.json away and run the original classify command again",
+            hint=_WITHOUT_RECORD,
         ) from None
+    except ValueError as error:
+        raise UsageError(f"{folder.run_json} is damaged ({error})", hint=_WITHOUT_RECORD) from None
+
+
+_WITHOUT_RECORD = "the ledger holds the results: move run.json away and run the original classify command again"
 
 
 def now_text() -> str:

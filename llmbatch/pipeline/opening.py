@@ -77,7 +77,12 @@ class Opening:
                 settled[line.key] += line.attempts
 
         ledger, torn = Ledger.open(
-            path, on_line=note, reread=self._record.reread, reserve=self._reserve, checkpoint=checkpoint
+            path,
+            on_line=note,
+            reread=self._record.reread,
+            labels=self._record.labels,
+            reserve=self._reserve,
+            checkpoint=checkpoint,
         )
         if torn is not None:
             self._tell(LedgerTorn(torn.name))

@@ -10,9 +10,10 @@ from typing import Any
 
 from llmbatch import defaults
 from llmbatch.calibration import Calibration
+from llmbatch.checksum import FORMAT
 from llmbatch.decisions import DecisionLog, TaskDecisions
 from llmbatch.errors import UsageError
-from llmbatch.events import LedgerTorn
+from llmbatch.events import Event, FolderMigrated, LedgerTorn
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.lock import is_locked, locked
 from llmbatch.ledger.log import Ledger
@@ -98,7 +99,7 @@ def classify_run(
             reuse=options.reuse,
             max_failed=options.max_failed,
             salvage=options.salvage,
-            remarks=(*replaced, *confidence.remarks),
+            remarks=(*_migrated(standing), *replaced, *confidence.remarks),
             command=record.command,
         )
         return Session(folder, source, session_plan, observer, handle or StopHandle()).run()
@@ -141,6 +142,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
             is_settled=TaskDecisions(decisions, plan.task.label_names).settles,
             max_failed=options.max_failed,
             salvage=options.salvage,
+            remarks=_migrated(record),
             command=f"llmbatch retry {shlex.quote(str(path))}",
         )
         return Session(folder, source, session_plan, observer, StopHandle()).run()
@@ -159,7 +161,9 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -
     plan, source, expenses = recorded_plan(record), RunInput.again(record.inputs, record.reader, folder), Expenses()
     source.compare_with(record.inputs_read)
     with target.created(), locked(folder.path):
-        ledger, torn = Ledger.open(folder.ledger, on_line=lambda _, line: expenses.add(line), reread=record.reread)
+        ledger, torn = Ledger.open(
+            folder.ledger, on_line=lambda _, line: expenses.add(line), reread=record.reread, labels=record.labels
+        )
         if torn is not None:
             observer.tell(LedgerTorn(torn.name))
         options = ViewOptions(record.review_below, record.keep, record.sample, csv=csv)
@@ -212,7 +216,7 @@ def show_run(
         if on_line is not None:
             on_line(line)
 
-    ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread)
+    ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread, labels=record.labels)
     try:
         source = RunInput.again(record.inputs, record.reader, folder)
         source.compare_with(record.inputs_read)
@@ -347,6 +351,11 @@ def _is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review_bel
     if line.status != FAILED:
         return False
     return not options.only or (line.error is not None and line.error.kind in options.only)
+
+
+def _migrated(record: RunRecord | None) -> tuple[Event, ...]:
+    """Said once, since the record is then written in the present format."""
+    return () if record is None or record.format == FORMAT else (FolderMigrated(record.llmbatch),)
 
 
 def _endpoint(sending: Sending, model: str) -> Endpoint | None:

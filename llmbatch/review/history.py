@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from llmbatch.checksum import FORMAT, HEAD, LineCheck, mended, seal
 from llmbatch.errors import UsageError
 from llmbatch.files import append_private, open_to_read
 from llmbatch.jsonlines import dump_line
+from llmbatch.ledger.recover import cut_torn_tail
 from llmbatch.pipeline.folder import now_text
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.opened import OpenedRun
@@ -105,8 +107,9 @@ def keep_check(run: OpenedRun, sample: SampleStatus) -> None:
         return
     line = asdict(check)
     del line["folder"]
+    cut_torn_tail(path)
     with append_private(path) as file:
-        file.write(dump_line(line).decode())
+        file.write(seal(dump_line({"format": FORMAT, **line}).rstrip(b"\n")).decode())
 
 
 def trend(run: OpenedRun, sample: SampleStatus, against: Sequence[Path] = ()) -> Trend:
@@ -137,7 +140,11 @@ def change(before: SampleCheck, now: ErrorRate) -> Change:
 
 
 def _latest(path: Path) -> Sequence[SampleCheck]:
-    """A folder's latest line of each sample; what is no such line is left out, since nothing hangs on it."""
+    """A folder's latest line of each sample.
+
+    Raises:
+        UsageError: a line is damaged, or of a newer format.
+    """
     return tuple({check.sample: check for check in _lines(path)}.values())
 
 
@@ -147,11 +154,19 @@ def _lines(path: Path) -> Iterator[SampleCheck]:
             raw = file.read()
     except (OSError, UsageError):
         return
-    for line in raw.splitlines():
+    seals = LineCheck(from_start=True)
+    *lines, tail = raw.split(b"\n")
+    whole = mended(tail)  # else it is torn
+    for number, line in enumerate([*(line + b"\n" for line in lines), *([whole] if whole else [])], start=1):
         try:
-            check = _CHECKS.validate_json(line)
-        except ValidationError:
-            continue
+            record = seals.record(line)
+            check = _CHECKS.validate_json(b"{" + record[len(HEAD) :] if record.startswith(HEAD) else record)
+        except ValueError as error:  # pydantic's are such, too
+            why = str(error).splitlines()[0]
+            raise UsageError(
+                f"{path}: line {number} is damaged ({why})",
+                hint="delete that line: only the trend has it",
+            ) from None
         yield replace(check, folder=path.parent.name)
 
 

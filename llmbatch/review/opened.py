@@ -62,7 +62,7 @@ def opened(path: Path) -> Iterator[OpenedRun]:
     folder = RunFolder(path)
     record = load_record(folder)
     plan, source = recorded_plan(record), RunInput.again(record.inputs, record.reader, folder)
-    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread)
+    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
     try:
         with closing(DecisionLog(folder.decisions)) as log:
             decisions = TaskDecisions(log, record.task.label_names)

@@ -14,6 +14,7 @@ from llmbatch.cli.app import app
 from llmbatch.cli.commands import SUMMARIES, load
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, accounted, documents, views, write_rows
+from tests.sealing import rewrite
 
 
 def test_retry_asks_the_failed_rows_and_no_others(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -157,7 +158,7 @@ def test_show_knows_a_run_that_was_killed_and_one_whose_input_is_gone(
     write_rows(llmbatch.folder / "docs.jsonl", documents(4))
     ran = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--json").json
     record = llmbatch.folder / "docs.llmbatch" / "run.json"
-    record.write_text(record.read_text().replace('"state":"finished"', '"state":"running"'))
+    rewrite(record, lambda kept: kept | {"state": "running"})
     assert llmbatch("show", "docs.llmbatch", "--json").json["state"] == "killed"
     (llmbatch.folder / "docs.jsonl").unlink()
     shown = llmbatch("show", "docs.llmbatch", "--json").json

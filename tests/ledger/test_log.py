@@ -1,5 +1,6 @@
 """A ledger opens after whatever happened to it, and loses no whole line."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmbatch.errors import StorageFailed, UsageError
-from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.ledger.line import FAILED, LedgerLine, RowError
 from llmbatch.ledger.log import Ledger
-from llmbatch.ledger.recover import salvage, write_again
+from llmbatch.ledger.recover import read_lines, salvage, write_again
+from tests.sealing import rewrite
 
 MakeLine = Callable[..., LedgerLine]
 
@@ -163,7 +165,7 @@ def test_it_answers_as_a_dict_of_the_latest_lines_would_however_often_it_is_open
     ledger, _, _ = reopened(path)
     model: dict[str, LedgerLine] = {}
     for row, status, reopens in steps:
-        line = make_line(row, status=status)
+        line = make_line(row, status=status, error=RowError("invalid", None, "") if status == FAILED else None)
         ledger.append(line)
         model[line.key] = line
         if reopens:
@@ -204,3 +206,63 @@ def test_what_a_session_left_is_written_again_as_it_was(tmp_path: Path, make_lin
         write_again(path, offset)
         assert path.read_bytes() == before
     write_again(tmp_path / "none.jsonl", 0)
+
+
+def test_a_label_that_is_none_of_the_tasks_is_no_result(tmp_path: Path, make_line: MakeLine) -> None:
+    path = tmp_path / "ledger.jsonl"
+    filled(path, make_line, 2)
+    for labels, done in (({"a"}, True), ({"b"}, False)):
+        ledger, _ = Ledger.open(path, on_line=lambda *_: None, labels=labels)
+        assert ledger.is_done(make_line(0).key) is done
+        assert (ledger.latest(make_line(0).key) is not None) is done
+        ledger.close()
+
+
+def test_no_flipped_bit_changes_a_line_in_silence(tmp_path: Path, make_line: MakeLine) -> None:
+    path = tmp_path / "ledger.jsonl"
+    lines = filled(path, make_line, 3)
+    whole = path.read_bytes()
+    for place in range(len(whole) - 1):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        with pytest.raises(UsageError, match=r"ledger\.jsonl: line \d is damaged"):
+            list(read_lines(path))
+    path.write_bytes(whole[:-1] + b"x")
+    assert [line for _, line in read_lines(path)] == lines, "a last newline that is damaged is mended"
+    assert reopened(path)[1:] == (lines, None)
+    assert path.read_bytes() == whole
+
+
+def test_lines_of_an_earlier_version_count_only_where_the_file_begins_with_them(
+    tmp_path: Path, make_line: MakeLine
+) -> None:
+    path = tmp_path / "ledger.jsonl"
+    old, new = (unsealed(make_line(n)) for n in (0, 1)), make_line(2)
+    path.write_bytes(b"".join(old) + new.to_bytes())
+    assert [line.row for _, line in read_lines(path)] == [0, 1, 2]
+    path.write_bytes(new.to_bytes() + unsealed(make_line(0)))
+    with pytest.raises(UsageError, match=r"line 2 is damaged \(it has no checksum"):
+        list(read_lines(path))
+
+
+@pytest.mark.parametrize("field", ["cost_usd", "input_tokens", "attempts", "latency_s"])
+def test_a_figure_below_zero_is_refused(tmp_path: Path, make_line: MakeLine, field: str) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(make_line(0, **{field: -1}).to_bytes())
+    with pytest.raises(UsageError, match=f"line 1 is damaged .*{field}"):
+        list(read_lines(path))
+
+
+def test_a_newer_format_is_refused_and_left_as_it_is(tmp_path: Path, make_line: MakeLine) -> None:
+    path = tmp_path / "ledger.jsonl"
+    filled(path, make_line, 2)
+    rewrite(path, lambda line: line | {"format": 3, "new": True})
+    before = path.read_bytes()
+    for work in (reopened, salvage):
+        with pytest.raises(UsageError, match="line 1: its format 3 is of a newer llmbatch"):
+            work(path)
+    assert path.read_bytes() == before
+
+
+def unsealed(line: LedgerLine) -> bytes:
+    fields = {"confidence_from": "reported", "flags": [], **json.loads(line.to_bytes())}
+    return json.dumps({name: fields[name] for name in fields if name not in ("format", "crc32")}).encode() + b"\n"

@@ -13,6 +13,7 @@ from llmbatch.review.history import FILE, SampleCheck, change
 from llmbatch.review.settle import settle
 from tests.e2e.program import read_rows
 from tests.review.conftest import decide
+from tests.sealing import rewrite
 
 CHECK = SampleCheck("r", "s", "2026-11-24T00:00:00Z", "", "default", "p", "m", 50, 50, 4, 40, 1, folder="mon.llmbatch")
 
@@ -28,7 +29,8 @@ def test_a_changes_interval_is_newcombes(wrong: int, checked: int) -> None:
 def test_a_run_is_compared_with_the_run_before_it_beside_it(run: Path) -> None:
     before = run.with_name("before.llmbatch")
     shutil.copytree(run, before)
-    (before / FILE).write_text(json.dumps({**read_check(run), "sample": "x", "run_at": "2026-01-01T00:00:00Z"}) + "\n")
+    (before / FILE).write_text(json.dumps(read_check(run)) + "\n")
+    rewrite(before / FILE, lambda check: check | {"sample": "x", "run_at": "2026-01-01T00:00:00Z"})
     decide(run, d="technical", b="other")
     settled = settle(run)
     assert settled.sample is not None

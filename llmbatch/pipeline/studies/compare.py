@@ -237,7 +237,8 @@ def _arm(contender: _Contender, sample: _Sample) -> Arm:
     folder = RunFolder(contender.folder)
     record = load_record(folder)
     plan = recorded_plan(record)
-    with closing(Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread)) as ledger:
+    opened = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
+    with closing(opened) as ledger:
         lines = [ledger.latest(plan.key(row.text)) for row in sample.rows]
     answers = tuple(None if line is None else _answer(line) for line in lines)
     return Arm(contender.name, record.model, record.task.name, answers)

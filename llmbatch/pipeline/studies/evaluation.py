@@ -79,7 +79,7 @@ def judge_run(path: Path, options: GoldOptions) -> JudgedRun:
     folder = RunFolder(path)
     record = load_record(folder)
     gold = read_gold(options, record.task)
-    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread)
+    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
     source = RunInput.again(record.inputs, record.reader, folder)
     plan, join = recorded_plan(record), _Join(gold)
     for item in source.read_again(join.note_fields):
