@@ -74,6 +74,21 @@ def profile_of(model: str) -> ModelProfile:
     return next((profile for pattern, profile in _FAMILIES if pattern.match(bare)), UNKNOWN)
 
 
+def is_same_model(asked: str, answered: str) -> bool:
+    """Whether an answer names the model that was asked, in whatever way endpoints spell it.
+
+    A router's prefix and variant (`openai/gpt-6-luna:free`), a date or number of the version, and `-latest` make no
+    other model; a size or a kind does (`gpt-4o-mini` is not `gpt-4o`).
+    """
+    names = [_LATEST.sub("", name.rsplit("/", 1)[-1].lower().partition(":")[0]) for name in (asked, answered)]
+    shorter, longer = sorted(names, key=len)
+    return longer.startswith(shorter) and _VERSION.fullmatch(longer[len(shorter) :]) is not None
+
+
+_LATEST = re.compile(r"-(latest|preview)$")
+_VERSION = re.compile(r"(-(?=\d{3,}|\d\d-)\d[\d-]*)?(-preview)?")
+
+
 def _thinking(effort: str | None, window: int, caching: PromptCaching = AUTOMATIC_CACHING) -> ModelProfile:
     return ModelProfile(
         limit_parameter="max_completion_tokens",

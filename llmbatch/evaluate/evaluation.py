@@ -27,6 +27,10 @@ class Subject:
     offline: bool
     review_below: float
     rows: int
+    reviewed: int = 0
+    """Rows whose label in the results is a person's. What is judged is the model's answer about them, too."""
+    judges: str = "model"
+    """Whose labels are judged."""
 
 
 @dataclass(frozen=True, slots=True)

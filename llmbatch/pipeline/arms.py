@@ -1,36 +1,49 @@
 """Which arm a row is asked of: the canary or the control, and the stronger model where the answer is doubtful."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.ledger.line import CANARY, FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.asker import Asker
 from llmbatch.pipeline.trial.canary import Canary
-from llmbatch.pipeline.trial.escalation import is_doubtful
 from llmbatch.rows import Row
 
 
+@dataclass(frozen=True, slots=True)
+class OnTrial:
+    """A canary, who asks for it, and the key of a text by its own plan."""
+
+    canary: Canary
+    asker: Asker
+    key_of: Callable[[str], str]
+
+
 class Arms:
-    """Asks a row of one arm after another, until one has the last word."""
+    """Asks a row of one arm after another, until one has the last word.
+
+    What a canary's plan was answered counts for that plan, too, under its own key: whoever takes it over pays for no
+    row again.
+    """
 
     def __init__(
         self,
         ledger: Ledger,
         control: Asker,
         *,
-        canary: tuple[Canary, Asker] | None = None,
+        on_trial: OnTrial | None = None,
         escalation: Asker | None = None,
-        review_below: float,
+        escalates: Callable[[LedgerLine], bool],
     ) -> None:
-        """`review_below`: confidence (0..1) under which the stronger model is asked."""
+        """`escalates`: whether a row whose latest line this is goes to the stronger model."""
         self._ledger = ledger
         self._control = control
-        self._canary = canary
+        self._on_trial = on_trial
         self._escalation = escalation
-        self._review_below = review_below
-        self._askers = [control, *([canary[1]] if canary else []), *([escalation] if escalation else [])]
+        self._escalates = escalates
+        self._askers = [control, *([on_trial.asker] if on_trial else []), *([escalation] if escalation else [])]
 
     @property
     def labelled(self) -> int:
@@ -49,11 +62,11 @@ class Arms:
 
     async def ask(self, row: Row, key: str) -> AsyncIterator[LedgerLine]:
         """Each line that the row comes to; the last one is its outcome. None at all where it stays undone."""
-        line = self._doubtful(key)
+        line = self._earlier(key)
         if line is None:
             async for line in self._answers(row, key):
                 yield line
-        if line is None or self._escalation is None or not is_doubtful(line, self._review_below):
+        if line is None or self._escalation is None or not self._escalates(line):
             return
         stronger = await self._escalation.ask(row, key)
         if stronger is None:
@@ -61,14 +74,22 @@ class Arms:
         yield stronger
         if stronger.status == FAILED:
             yield without_cost(line)  # what was known before has the last word
+        elif line.arm == CANARY:
+            self._keep_for_canary(row, stronger)
 
     async def _answers(self, row: Row, key: str) -> AsyncIterator[LedgerLine]:
         failed_before = self._failed_before(key)
-        if self._canary is not None:
-            canary, asker = self._canary
-            if canary.takes(row) and (line := await asker.ask(row, key, failed_before=failed_before)) is not None:
+        on_trial = self._on_trial
+        if on_trial is not None and on_trial.canary.takes(row):
+            own_key = on_trial.key_of(row.text)
+            if self._ledger.is_done(own_key) and (earlier := self._ledger.latest(own_key)) is not None:
+                known = replace(without_cost(earlier), key=key, row=row.index, id=row.id, flags=row.flags, arm=CANARY)
+                yield known
+                return
+            if (line := await on_trial.asker.ask(row, key, failed_before=failed_before)) is not None:
                 yield line
                 if line.status != FAILED:
+                    self._keep_for_canary(row, line)
                     return
         if (line := await self._control.ask(row, key, failed_before=failed_before)) is not None:
             yield line
@@ -78,11 +99,15 @@ class Arms:
         latest = self._ledger.latest(key)
         return None if latest is None or latest.error is None else latest.error.kind
 
-    def _doubtful(self, key: str) -> LedgerLine | None:
-        """The answer that an earlier session had, where it only waits for the stronger model."""
+    def _earlier(self, key: str) -> LedgerLine | None:
+        """The answer that an earlier session had, where the row only waits for the stronger model."""
         if self._escalation is None or not self._ledger.is_done(key):
             return None
         return self._ledger.latest(key)
+
+    def _keep_for_canary(self, row: Row, line: LedgerLine) -> None:
+        if self._on_trial is not None:
+            self._ledger.append(replace(without_cost(line), key=self._on_trial.key_of(row.text)))
 
 
 def without_cost(line: LedgerLine) -> LedgerLine:

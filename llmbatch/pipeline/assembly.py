@@ -12,7 +12,7 @@ from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.adaptation import Adaptation
-from llmbatch.pipeline.arms import Arms
+from llmbatch.pipeline.arms import Arms, OnTrial
 from llmbatch.pipeline.asker import Asker
 from llmbatch.pipeline.consequences import Consequences
 from llmbatch.pipeline.engine import Engine, EngineSettings
@@ -96,9 +96,10 @@ def assemble(
     control = builder.asker(plan, halt=stop.set)
     on_trial = None
     if canary is not None and beside.canary is not None:
-        on_trial = (canary, builder.asker(beside.canary, halt=_dropping(canary, stop), is_withdrawn=canary.is_dropped))
+        asker = builder.asker(beside.canary, halt=_dropping(canary, stop), is_withdrawn=canary.is_dropped)
+        on_trial = OnTrial(canary, asker, beside.canary.key_of)
     escalation = None if beside.escalation is None else builder.asker(beside.escalation, halt=stop.set)
-    arms = Arms(around.ledger, control, canary=on_trial, escalation=escalation, review_below=review_below)
+    arms = Arms(around.ledger, control, on_trial=on_trial, escalation=escalation, escalates=trial.escalates)
     engine = Engine(
         arms=arms,
         ledger=around.ledger,

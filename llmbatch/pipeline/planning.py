@@ -14,6 +14,8 @@ def plan_run(
 ) -> Plan:
     """The plan of a run. One that stands goes on with the prefix that it has, so that appended rows undo none.
 
+    So does a canary that is taken over.
+
     Args:
         loaded: the task.
         options: the run's.
@@ -28,5 +30,9 @@ def plan_run(
         plan = make_plan(loaded, choice, offline=offline, pool_examples=standing.prefix.pool_examples)
         if plan.fingerprint == standing.fingerprint:
             return plan
+    if standing is not None and standing.canary is not None:
+        promoted, canary = make_plan(loaded, choice, offline=offline), standing.canary
+        if (promoted.prompt, promoted.question.model) == (canary.prompt, canary.model):
+            return promoted  # what was on trial is taken over as it was asked
     price = PriceBook(base_url, options.sending.price).price(asked_model(loaded.task, choice))
     return make_plan(loaded, choice, offline=offline, price=price, rows=source.count())

@@ -128,12 +128,6 @@ def _session(ending: Ending | None) -> Session:
     )
 
 
-def _was_asked(model: str, record: RunRecord) -> bool:
-    """Whether an answer names a model that the run asks, dated versions included: its own, on trial, the stronger."""
-    asked = (record.model, record.canary.model if record.canary else None, record.escalate_to)
-    return any(name is not None and (model == name or model.startswith(f"{name}-")) for name in asked)
-
-
 def _notes(record: RunRecord, counts: ViewCounts, spent: Spent, ending: Ending | None, *, has_views: bool) -> list[str]:
     notes = []
     if ending is not None and ending.reason is not None and ending.reason.hint:
@@ -153,8 +147,8 @@ def _notes(record: RunRecord, counts: ViewCounts, spent: Spent, ending: Ending |
         expenses = ending.tally.expenses
         if (remark := far_from_plan(ending.prefix, expenses.usage, expenses.billed_rows)) is not None:
             notes.append(remark)
-    if others := [name for name in counts.answered_by if not _was_asked(name, record)]:
-        notes.append(f"Some answers came from another model than asked for: {', '.join(sorted(others))}.")
+    if counts.other_models:
+        notes.append(f"Some answers came from another model than asked for: {', '.join(sorted(counts.other_models))}.")
     if counts.stale_decisions:
         notes.append(
             f"Human decisions that no longer apply: {counts.stale_decisions:,}; their text or their label is gone."

@@ -32,9 +32,8 @@ from llmbatch.pipeline.session_plan import SessionPlan
 from llmbatch.pipeline.stop_handle import StopHandle
 from llmbatch.pipeline.tally import Expenses
 from llmbatch.pipeline.trial.baseline import run_profile
-from llmbatch.pipeline.trial.escalation import is_doubtful
 from llmbatch.pipeline.trial.plan import canary_record, plan_trial
-from llmbatch.pipeline.trial.watch import Baseline, TrialPlan, recalled_trial
+from llmbatch.pipeline.trial.watch import Baseline, Trial, TrialPlan, recalled_trial
 from llmbatch.provider.client import Endpoint, resolve_endpoint
 from llmbatch.redact import Redactor
 from llmbatch.rows import Rejection
@@ -76,14 +75,12 @@ def classify_run(
     plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
     confidence = confidence_for(plan, options.task, options.calibration)
     trial = plan_trial(loaded, options, plan)
-    review_below = _review_below(plan, options)
     lock = nullcontext() if is_locked else locked(folder.path)
     with folder.created(), lock, closing(DecisionLog(folder.decisions)) as decisions:
         record = _new_record(folder, source, plan, options, endpoint, standing, confidence.calibrations, trial)
 
-        def wanted(ledger: Ledger) -> Callable[[str], bool]:
-            escalates = trial.escalation is not None
-            return lambda key: not ledger.is_done(key) or (escalates and is_doubtful(ledger.latest(key), review_below))
+        def wanted(ledger: Ledger, trial: Trial) -> Callable[[str], bool]:
+            return lambda key: not ledger.is_done(key) or trial.escalates(ledger.latest(key))
 
         session_plan = SessionPlan(
             record=record,
@@ -129,7 +126,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
     with locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
         _check_kinds(folder, options.only)
 
-        def wanted(ledger: Ledger) -> Callable[[str], bool]:
+        def wanted(ledger: Ledger, _: Trial) -> Callable[[str], bool]:
             return lambda key: _is_to_be_retried(ledger.latest(key), options, record.review_below)
 
         session_plan = SessionPlan(

@@ -8,7 +8,7 @@ from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunRecord
 from llmbatch.pipeline.options import Reuse, Sending, Tolerance
 from llmbatch.pipeline.plan import Plan
-from llmbatch.pipeline.trial.watch import TrialPlan
+from llmbatch.pipeline.trial.watch import Trial, TrialPlan
 from llmbatch.provider.client import Endpoint
 
 
@@ -22,8 +22,8 @@ class SessionPlan:
     endpoint: Endpoint | None
     """None for the offline endpoint, which the session starts."""
     sending: Sending
-    wanted: Callable[[Ledger], Callable[[str], bool]]
-    """Given the ledger, tells which keys are to be asked."""
+    wanted: Callable[[Ledger, Trial], Callable[[str], bool]]
+    """Given the ledger and what is tried beside, tells which keys are to be asked."""
     is_settled: Callable[[str], bool]
     """Whether people have given a text its label: nobody is asked about it."""
     command: str

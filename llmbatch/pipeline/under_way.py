@@ -91,7 +91,7 @@ class UnderWay:
         for event in forewarnings(model, prices.price(model), endpoint.base_url):
             self._observer.tell(event)
         earlier = await self._earlier_answers()
-        is_skipped = skips(self._opened.ledger, plan.wanted(self._opened.ledger))
+        is_skipped = skips(self._opened.ledger, plan.wanted(self._opened.ledger, self._trial))
         parts = self._assembled(endpoint, stop, prices, earlier)
         background = [asyncio.create_task(task) for task in self._background(parts, stop, earlier)]
         try:

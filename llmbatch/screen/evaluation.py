@@ -61,6 +61,8 @@ def _headline(evaluation: Evaluation) -> Iterator[Text]:
     of = f"{counted(evaluation.matched, 'row')} of {subject.rows:,} have a gold label"
     endpoint = "the offline endpoint as " if subject.offline else ""
     yield Text(f"  {neutral(subject.task)}, {endpoint}{neutral(subject.model)}: {of}", style="dim")
+    reviewed = f", not the labels that people gave {counted(subject.reviewed, 'row')}" if subject.reviewed else ""
+    yield Text(f"  judged are the model's answers{reviewed}", style="dim")
 
 
 def _figures(evaluation: Evaluation) -> Table:

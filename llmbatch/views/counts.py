@@ -8,6 +8,7 @@ from pathlib import Path
 from llmbatch.decisions import TaskDecisions
 from llmbatch.ledger.index import KeyIndex
 from llmbatch.ledger.line import LedgerLine
+from llmbatch.profiles import is_same_model
 from llmbatch.rows import Rejection
 from llmbatch.summary import RowCounts
 from llmbatch.views.outcome import FAILED_VIEW, REVIEW, UNDONE, Outcome
@@ -26,6 +27,8 @@ class ViewCounts:
     """Rows by what is particular about them, as `truncated`."""
     stale_decisions: int = 0
     """Texts with a human decision that no row has now, or whose label the task has no more."""
+    other_models: frozenset[str] = frozenset()
+    """Of the models in `answered_by`, those that were not asked where they answered."""
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class Tally:
     labels: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     answered_by: Counter[str] = field(default_factory=Counter)
+    other_models: set[str] = field(default_factory=set)
     flags: Counter[str] = field(default_factory=Counter)
     decided: KeyIndex = field(default_factory=KeyIndex)
 
@@ -75,10 +79,15 @@ class Tally:
         if outcome.category is not None:
             self.labels[outcome.category] += 1
         if line is not None and outcome.is_answered:
-            self.answered_by[line.response_model or line.model] += 1
+            answered = line.response_model or line.model
+            self.answered_by[answered] += 1
+            if not is_same_model(line.model, answered):
+                self.other_models.add(answered)
 
     def frozen(self, files: Mapping[str, Path], decisions: TaskDecisions) -> ViewCounts:
         """The counts as they stand, with the views' files."""
         stale = max(len(decisions) - len(self.decided), 0)
         rows = RowCounts(self.total, self.ok, self.review, self.failed, self.rejected, self.undone, self.reviewed)
-        return ViewCounts(rows, self.labels, self.failures, self.answered_by, files, self.flags, stale)
+        return ViewCounts(
+            rows, self.labels, self.failures, self.answered_by, files, self.flags, stale, frozenset(self.other_models)
+        )

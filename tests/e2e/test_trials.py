@@ -56,6 +56,49 @@ def test_doubtful_rows_go_to_a_stronger_model_before_they_go_to_people(
     assert len(labelled["results"]) + len(labelled["review"]) == 40
 
 
+def test_another_stronger_model_is_asked_about_what_is_still_in_doubt_and_none_twice(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = ("--base-url", endpoint().url)
+    write_rows(llmbatch.folder / "docs.jsonl", documents(20))
+    command = ("classify", "docs.jsonl", *served, "--review-below", "1", "--json", "--escalate-to")
+    first = llmbatch(*command, "gpt-5.4-mini").json
+    assert first["escalation"]["rows"] == 20
+    second = llmbatch(*command, "gpt-5.4").json
+    asked = second["session"]["requests"]
+    assert asked == first["rows"]["review"]
+    assert (second["escalation"]["model"], second["escalation"]["rows"]) == ("gpt-5.4", asked)
+    assert not [note for note in second["notes"] if "another model" in note]
+    for model, rows in (("gpt-5.4-mini", 20), ("gpt-5.4", asked)):
+        again = llmbatch(*command, model).json
+        assert (again["session"]["requests"], again["escalation"]["rows"]) == (0, rows)
+    retried = llmbatch("retry", "docs.llmbatch", "--review", "--model", "gpt-6-nano", *served, "--json").json
+    assert retried["session"]["requests"]
+    assert not [note for note in retried["notes"] if "another model" in note]
+
+
+def test_what_a_canary_was_answered_is_not_asked_again_once_it_is_taken_over(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    server = endpoint()
+    write_rows(llmbatch.folder / "docs.jsonl", documents(40))
+    assert llmbatch("prompt", "init", "old.toml", "-l", "technical", "-l", "business", "-l", "legal").code == 0
+    old = (llmbatch.folder / "old.toml").read_text()
+    (llmbatch.folder / "new.toml").write_text(old.replace("Label each document by", "Say of each document"))
+    command = ("classify", "docs.jsonl", "--prompt", "old.toml", "--base-url", server.url, "--json")
+    trial = (*command, "--canary-prompt", "new.toml", "--canary-model", "gpt-5.4", "--canary-share", "50%")
+    done = llmbatch(*trial)
+    canary = done.json["canary"]["arms"]["canary"]["rows"]
+    assert (server.requests, done.json["usage"]["requests"]) == (40, 40)
+    assert (done.json["session"]["reused"], llmbatch(*trial).json["session"]["requests"]) == (0, 0)
+    assert llmbatch("canary", "promote", "docs.llmbatch").code == 0
+    over = llmbatch(*command, "--model", "gpt-5.4")
+    assert (over.code, over.json["session"]["requests"]) == (0, 40 - canary)
+    assert over.json["session"]["skipped"] == canary
+    assert (over.json["rows"]["undone"], server.requests) == (0, 80 - canary)
+    assert llmbatch(*command, "--model", "gpt-5.4").json["session"]["requests"] == 0
+
+
 def test_what_has_shifted_since_an_earlier_run_is_told_and_can_fail(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = ("--base-url", endpoint().url)
     write_rows(llmbatch.folder / "old.jsonl", documents(150))

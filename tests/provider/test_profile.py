@@ -13,7 +13,7 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsNon
 from openai.types.shared import ChatModel
 
 from llmbatch.prices import find_price
-from llmbatch.profiles import OutputMode, profile_of
+from llmbatch.profiles import OutputMode, is_same_model, profile_of
 from llmbatch.provider.shape import RequestShape, adapted, initial_shape
 
 
@@ -134,3 +134,26 @@ def test_the_parameters_of_prompt_caching_are_the_sdks() -> None:
     assert {"prompt_cache_key", "prompt_cache_options", "max_completion_tokens", "reasoning_effort"} <= set(parameters)
     assert "prompt_cache_breakpoint" in get_type_hints(ChatCompletionContentPartTextParam)
     assert "gpt-5.6" in inspect.getsource(inspect.getmodule(PromptCacheOptions) or PromptCacheOptions)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "same"),
+    [
+        ("gpt-6-luna", "gpt-6-luna", True),
+        ("gpt-6-luna", "gpt-6-luna-2026-05-01", True),
+        ("gpt-6-luna-2026-05-01", "gpt-6-luna", True),
+        ("openai/gpt-6-luna:free", "gpt-6-luna", True),
+        ("gpt-4", "gpt-4-0613", True),
+        ("mistral-large-latest", "mistral-large-2407", True),
+        ("gemini-2.0-flash", "models/gemini-2.0-flash-001", True),
+        ("gpt-4o", "gpt-4o-mini", False),
+        ("gpt-4o", "gpt-4o-mini-2024-07-18", False),
+        ("gpt-4", "gpt-4-32k", False),
+        ("gpt-4", "gpt-4.1", False),
+        ("claude-3", "claude-3-5", False),
+        ("gpt-6-luna", "gpt-4.1-nano-2025-04-14", False),
+        ("gpt-6-luna", "", False),
+    ],
+)
+def test_a_date_makes_no_other_model_and_a_size_does(asked: str, answered: str, *, same: bool) -> None:
+    assert is_same_model(asked, answered) is same

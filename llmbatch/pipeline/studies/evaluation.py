@@ -1,9 +1,11 @@
 """A run folder put beside gold labels: read as it stands, nothing written."""
 
 from array import array
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmbatch.decisions import DecisionLog, TaskDecisions
 from llmbatch.errors import UsageError
 from llmbatch.evaluate.evaluation import Evaluation, Subject, evaluate
 from llmbatch.evaluate.gold import Gold, GoldOptions, read_gold
@@ -27,6 +29,8 @@ class JudgedRun:
 
     record: RunRecord
     judged: Judged
+    reviewed: int
+    """Rows that people have given their label."""
 
 
 def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float) -> Evaluation:
@@ -52,6 +56,7 @@ def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float) -> Evaluation:
         offline=record.offline,
         review_below=record.review_below,
         rows=run.judged.run_rows,
+        reviewed=run.reviewed,
     )
     notes = []
     if any(one.gold and one.gold == run.judged.gold.digest for one in record.calibrations):
@@ -81,11 +86,13 @@ def judge_run(path: Path, options: GoldOptions) -> JudgedRun:
     gold = read_gold(options, record.task)
     ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
     source = RunInput.again(record.inputs, record.reader, folder)
-    plan, join = recorded_plan(record), _Join(gold)
-    for item in source.read_again(join.note_fields):
-        join.add(item, None if isinstance(item, Rejection) else ledger.latest(plan.key(item.text)))
-    ledger.close()
-    return JudgedRun(record, join.judged())
+    plan, join, reviewed = recorded_plan(record), _Join(gold), 0
+    with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
+        decisions = TaskDecisions(log, record.task.label_names)
+        for item in source.read_again(join.note_fields):
+            join.add(item, None if isinstance(item, Rejection) else ledger.latest(plan.key(item.text)))
+            reviewed += isinstance(item, Row) and decisions.settles(item.text)
+    return JudgedRun(record, join.judged(), reviewed)
 
 
 class _Join:

@@ -1,14 +1,8 @@
 """Doubtful rows asked again of a stronger model: what that came to."""
 
+from llmbatch.ledger.index import KeyIndex, short
 from llmbatch.ledger.line import ESCALATION, FAILED, LedgerLine
 from llmbatch.summary import EscalationReport
-
-
-def is_doubtful(line: LedgerLine | None, review_below: float) -> bool:
-    """Whether a row would go to a person although the stronger model has not been asked about it."""
-    if line is None or line.arm == ESCALATION or line.confidence is None:
-        return False
-    return line.confidence < review_below
 
 
 class _Asked:
@@ -37,12 +31,24 @@ class Escalation:
         self._review_below = review_below
         self._first, self._stronger = _Asked(), _Asked()
         self._settled = 0
+        self._answered = KeyIndex()
+
+    def takes(self, line: LedgerLine | None) -> bool:
+        """Whether a row whose latest line this is goes to the stronger model: in doubt, and not answered by it yet."""
+        if line is None or line.confidence is None or line.confidence >= self._review_below:
+            return False
+        return self._answered.get(short(line.key)) is None
 
     def watch(self, line: LedgerLine) -> None:
         """Take note of a line in any arm. Doubtful rows come from the canary's arm as well as from the control's."""
-        if line.source == "reused" or (line.arm == ESCALATION and line.model != self._model):
+        is_stronger = line.arm == ESCALATION
+        if is_stronger and line.model != self._model:
             return
-        if line.arm != ESCALATION:
+        if is_stronger and line.status != FAILED:
+            self._answered[short(line.key)] = 1
+        if line.source == "reused":
+            return
+        if not is_stronger:
             self._first.add(line)
             return
         self._stronger.add(line)

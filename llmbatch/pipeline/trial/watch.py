@@ -46,21 +46,25 @@ class Trial:
         profiler: RunProfiler,
     ) -> None:
         self.canary = canary
-        self._escalation = escalation
+        self.escalation = escalation
         self._baseline = baseline
         self._profiler = profiler
+
+    def escalates(self, line: LedgerLine | None) -> bool:
+        """Whether a row whose latest line this is goes to the stronger model."""
+        return self.escalation is not None and self.escalation.takes(line)
 
     @property
     def needs_lines(self) -> bool:
         """Whether it has to see each line of the ledger, not only new ones."""
-        return any(part is not None for part in (self.canary, self._escalation, self._baseline))
+        return any(part is not None for part in (self.canary, self.escalation, self._baseline))
 
     def watch(self, line: LedgerLine) -> None:
         """Take note of a line."""
         if self.canary is not None:
             self.canary.watch(line)
-        if self._escalation is not None:
-            self._escalation.watch(line)
+        if self.escalation is not None:
+            self.escalation.watch(line)
         if self._baseline is not None:
             self._profiler.watch(line)
 
@@ -71,7 +75,7 @@ class Trial:
             drift = drift_report(baseline.path, baseline.profile, self._profiler.profile(), fails=baseline.fails)
         return TrialReport(
             canary=None if self.canary is None else self.canary.report(),
-            escalation=None if self._escalation is None else self._escalation.report(),
+            escalation=None if self.escalation is None else self.escalation.report(),
             drift=drift,
         )
 
