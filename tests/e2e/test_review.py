@@ -110,3 +110,6 @@ def test_a_decision_outlives_the_prompt_the_model_and_the_row_number(
     assert (result["row"], result["category"], result["reviewer"]) == (1, "marketing", "ana")
     estimated = llmbatch("estimate", "docs.jsonl", "--model", "gpt-5.4", "--json").json
     assert estimated["models"][0]["rows"]["to_ask"] == 5, "estimates know it too"
+    write_rows(llmbatch.folder / "gold.jsonl", [{"id": row["id"], "label": "legal"} for row in rows])
+    judged = llmbatch("evaluate", "docs.llmbatch", "--gold", "gold.jsonl")
+    assert "judged are the model's answers, not the labels that people gave 1 row" in judged.out
