@@ -5,7 +5,8 @@ have spent, and may still spend without asking again. A session under a daily bu
 the cap, in a transaction that excludes all others; so the cap holds with any number of processes, and a process that
 dies leaves a charge that is too high, never one that is too low.
 
-Each change is one `BEGIN IMMEDIATE` transaction, synced when it commits. Reports can read meanwhile.
+Each change is one `BEGIN IMMEDIATE` transaction, synced when it commits. Each row has a checksum; a store is looked at
+as a whole when it is opened, and one that is damaged is not used.
 """
 
 import sqlite3
@@ -19,44 +20,15 @@ from llmbatch.errors import StorageFailed
 from llmbatch.files import check_database
 from llmbatch.spend.figures import FIELDS, Figures
 from llmbatch.spend.liveness import SessionLock
+from llmbatch.spend.schema import prepare, seal
+from llmbatch.sqlite_checksum import DAMAGES
 
 REAL, OFFLINE = "real", "offline"
 """Books: what costs money, and what the offline endpoint would have cost. They share nothing."""
 
-FORMAT = 1
 _COLUMNS = {"day": "day", "model": "model", "run": "run", "prompt": "task || ' ' || prompt"}
 _BUSY_TIMEOUT_S = 10.0
 _ROOM_SHARE = 4
-_SCHEMA = f"""
-CREATE TABLE session (
-    id TEXT PRIMARY KEY,
-    book TEXT NOT NULL,
-    run TEXT NOT NULL,
-    model TEXT NOT NULL,
-    task TEXT NOT NULL,
-    prompt TEXT NOT NULL,
-    leased INTEGER NOT NULL,
-    started_at TEXT NOT NULL,
-    ended_at TEXT
-);
-CREATE TABLE spend (
-    session TEXT NOT NULL REFERENCES session (id),
-    day TEXT NOT NULL,
-    {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in FIELDS)},
-    spent_nusd INTEGER NOT NULL DEFAULT 0,
-    charged_nusd INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (session, day)
-) WITHOUT ROWID;
-CREATE INDEX spend_day ON spend (day);
-CREATE TABLE alert (
-    book TEXT NOT NULL,
-    day TEXT NOT NULL,
-    cap_nusd INTEGER NOT NULL,
-    percent REAL NOT NULL,
-    PRIMARY KEY (book, day, cap_nusd, percent)
-) WITHOUT ROWID;
-PRAGMA user_version = {FORMAT};
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +99,7 @@ class SpendStore:
         with self._telling():
             check_database(path)
             self._db = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
-            self._prepare()
+            prepare(self._db)
 
     def close(self) -> None:
         """Close the file."""
@@ -159,6 +131,7 @@ class SpendStore:
                         info.started_at,
                     ),
                 )
+                seal(self._db, "session", "id = ?", info.id)
         except StorageFailed:
             lock.remove()
             raise
@@ -186,6 +159,7 @@ class SpendStore:
                 " ON CONFLICT (session, day) DO UPDATE SET charged_nusd = charged_nusd + excluded.charged_nusd",
                 (info.id, day, granted),
             )
+            seal(self._db, "spend", "session = ? AND day = ?", info.id, day)
             return granted
 
     def record(
@@ -208,7 +182,7 @@ class SpendStore:
             for day, sums in figures.items():
                 self._put(session, day, {name: getattr(sums, name) for name in FIELDS})
             if ended_at is not None:
-                self._db.execute("UPDATE session SET ended_at = ? WHERE id = ?", (ended_at, session))
+                self._end(session, ended_at)
 
     def total(self, book: str, day: str) -> DayTotal:
         """How a day stands."""
@@ -280,7 +254,8 @@ class SpendStore:
             )
             for day, sums in settlement.figures.items():
                 self._put(session, day, {name: getattr(sums, name) for name in FIELDS})
-            self._db.execute("UPDATE session SET ended_at = ? WHERE id = ?", (ended_at, session))
+            seal(self._db, "spend", "session = ?", session)
+            self._end(session, ended_at)
 
     def claim_alert(self, book: str, day: str, cap_nusd: int, percent: float) -> bool:
         """Whether nobody has told yet that this share of the day's cap is spent; whoever asks first, tells."""
@@ -289,6 +264,7 @@ class SpendStore:
                 "INSERT OR IGNORE INTO alert (book, day, cap_nusd, percent) VALUES (?, ?, ?, ?)",
                 (book, day, cap_nusd, percent),
             )
+            seal(self._db, "alert", "book = ? AND day = ?", book, day)
             return done.rowcount == 1
 
     def _put(self, session: str, day: str, values: Mapping[str, int]) -> None:
@@ -300,24 +276,11 @@ class SpendStore:
             f" ON CONFLICT (session, day) DO UPDATE SET {sets}",
             (session, day, *values.values()),
         )
+        seal(self._db, "spend", "session = ? AND day = ?", session, day)
 
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        found = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if found > FORMAT:
-            raise sqlite3.DatabaseError(f"its format {found} is of a newer llmbatch")
-        if found == 0:
-            with self._transaction():
-                self._make_tables()
-
-    def _make_tables(self) -> None:
-        if self._db.execute("PRAGMA user_version").fetchone()[0] == FORMAT:
-            return  # another process was quicker
-        if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise sqlite3.DatabaseError("it is another program's database")
-        for statement in _SCHEMA.split(";"):
-            self._db.execute(statement)
+    def _end(self, session: str, ended_at: str) -> None:
+        self._db.execute("UPDATE session SET ended_at = ? WHERE id = ?", (ended_at, session))
+        seal(self._db, "session", "id = ?", session)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -340,7 +303,7 @@ class SpendStore:
     def _telling(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (*DAMAGES, OSError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise StorageFailed(
                 f"{self.path}: the spend store cannot be used ({why})",

@@ -1,14 +1,17 @@
 """The store: private, shared, and honest about what it does not know."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from llmbatch.errors import StorageFailed
 from llmbatch.spend.account import settle_dead
 from llmbatch.spend.figures import Figures
-from llmbatch.spend.store import FORMAT, Balance, SessionInfo, Settlement, SpendStore
+from llmbatch.spend.schema import FORMAT, SUMMED
+from llmbatch.spend.store import Balance, SessionInfo, Settlement, SpendStore
 
 DAY = "2026-11-25"
 
@@ -129,3 +132,70 @@ def test_what_is_no_store_of_ours_is_left_alone(tmp_path: Path, spoil: str, why:
     db.close()
     with pytest.raises(StorageFailed, match=why):
         SpendStore(tmp_path / "db")
+
+
+def filled(path: Path) -> None:
+    store = SpendStore(path)
+    for name in ("a", "b"):
+        one = session(name)
+        store.begin_session(one)
+        store.take(one, DAY, 10**9, need_nusd=10, want_nusd=40_000)
+        figures = Figures(rows=3, requests=4, cost_nusd=1000)
+        store.record(one.id, {DAY: Balance(1000, 40_000)}, {DAY: figures}, ended_at=None)
+    store.claim_alert("real", DAY, 10**9, 80.0)
+    store.close()
+
+
+def says(path: Path) -> tuple[object, ...]:
+    with closing(SpendStore(path)) as store:
+        by = tuple(store.sums(column, "real", DAY, DAY) for column in ("day", "model", "run", "prompt"))
+        return store.total("real", DAY), by, store.open_sessions(), store.unsettled("real", DAY, DAY)
+
+
+def test_no_flipped_bit_changes_what_it_says_in_silence(tmp_path: Path) -> None:
+    path = tmp_path / "spend.sqlite3"
+    filled(path)
+    whole, expected, chance = path.read_bytes(), says(path), Random(1)
+    used = [place for place, byte in enumerate(whole) if byte]
+    for place in chance.sample(used, min(len(used), FLIPS)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << chance.randrange(8)]) + whole[place + 1 :])
+        try:
+            found = says(path)
+        except StorageFailed:
+            continue
+        assert found == expected, place
+
+
+def test_a_store_of_format_1_is_brought_over(tmp_path: Path) -> None:
+    path = tmp_path / "spend.sqlite3"
+    filled(path)
+    expected = says(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(FORMAT_1)
+    assert says(path) == expected
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (FORMAT,)
+        assert db.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'old%'").fetchone() == (0,)
+
+
+FLIPS = 100
+FORMAT_1 = f"""
+PRAGMA journal_mode = WAL;
+BEGIN;
+CREATE TABLE s1 (id TEXT PRIMARY KEY, book TEXT NOT NULL, run TEXT NOT NULL, model TEXT NOT NULL, task TEXT NOT NULL,
+    prompt TEXT NOT NULL, leased INTEGER NOT NULL, started_at TEXT NOT NULL, ended_at TEXT);
+INSERT INTO s1 SELECT {", ".join(SUMMED["session"])} FROM session;
+CREATE TABLE p1 (session TEXT NOT NULL REFERENCES session (id), day TEXT NOT NULL,
+    {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in SUMMED["spend"][2:])},
+    PRIMARY KEY (session, day)) WITHOUT ROWID;
+INSERT INTO p1 SELECT {", ".join(SUMMED["spend"])} FROM spend;
+CREATE TABLE a1 (book TEXT NOT NULL, day TEXT NOT NULL, cap_nusd INTEGER NOT NULL, percent REAL NOT NULL,
+    PRIMARY KEY (book, day, cap_nusd, percent)) WITHOUT ROWID;
+INSERT INTO a1 SELECT {", ".join(SUMMED["alert"])} FROM alert;
+DROP TABLE spend; DROP TABLE session; DROP TABLE alert;
+ALTER TABLE s1 RENAME TO session; ALTER TABLE p1 RENAME TO spend; ALTER TABLE a1 RENAME TO alert;
+CREATE INDEX spend_day ON spend (day);
+PRAGMA user_version = 1;
+COMMIT;
+"""
+"""Makes of a store what the version without checksums would have made."""
