@@ -1,7 +1,8 @@
 """The store of answers: one SQLite file, private to its user, shared by all runs that ask for it.
 
 Write-ahead logging lets any number of runs read while one writes; answers come in groups, each one transaction. The
-file keeps to its limit by giving up the answers that were used longest ago. It holds no document: a key is a hash.
+file keeps to its limit by giving up the answers that were used longest ago. It holds no document: a key is a hash. An
+answer that does not fit its checksum is as good as none: the store may lose one, and never changes one.
 """
 
 import sqlite3
@@ -17,20 +18,25 @@ import orjson
 from platformdirs import user_cache_path
 
 from llmbatch.files import check_database
+from llmbatch.sqlite_checksum import COLUMN, DAMAGES, check_tables, checksum, seal_rows, teach_checksum
 
-_FORMAT = 1
+_FORMAT = 2
+"""1 had no checksums."""
+_SUMMED = ("key", "answered_at", "model", "answer")
+"""What an answer's checksum is over: all but when it was used last."""
 _BUSY_S = 2.0
 """How long another process may hold the file before this one goes on without it."""
 _EVICTED_AT_ONCE = 1_000
 _DAY_S = 86_400
 
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE answers (
     key BLOB PRIMARY KEY,
     answered_at INTEGER NOT NULL,
     used_at INTEGER NOT NULL,
     model TEXT NOT NULL,
-    answer BLOB NOT NULL
+    answer BLOB NOT NULL,
+    {COLUMN}
 ) WITHOUT ROWID;
 CREATE INDEX answers_by_use ON answers (used_at);
 """
@@ -113,10 +119,14 @@ class AnswerStore:
         """
         since = 0 if max_age_days is None else int(self._clock() - max_age_days * _DAY_S)
         marks = ",".join("?" * len(keys))
-        query = f"SELECT key, answer FROM answers WHERE answered_at >= ? AND key IN ({marks})"  # noqa: S608 - marks only
+        query = f"SELECT {', '.join(_SUMMED)}, checksum FROM answers WHERE answered_at >= ? AND key IN ({marks})"  # noqa: S608 - marks only
         with self._lock, _told():
             found = self._connection.execute(query, (since, *keys)).fetchall()
-        return {key: answer for key, raw in found if (answer := _loaded(raw)) is not None}
+        return {
+            row[0]: answer
+            for *row, sum_ in found
+            if checksum(*row) == sum_ and (answer := _loaded(row[-1])) is not None
+        }
 
     def add(self, answers: Mapping[bytes, KeptAnswer], *, used: Iterable[bytes] = (), limit_bytes: int) -> None:
         """Keep these answers, and note which others were used: those go last when room is needed.
@@ -130,10 +140,10 @@ class AnswerStore:
             StoreUnusableError: the file cannot be written any more.
         """
         now = int(self._clock())
-        rows = [(key, now, now, answer.model, orjson.dumps(asdict(answer))) for key, answer in answers.items()]
+        rows = [_row(key, now, answer) for key, answer in answers.items()]
         with self._writing() as connection:
             connection.executemany("UPDATE answers SET used_at = ? WHERE key = ?", [(now, key) for key in used])
-            connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", rows)
             while self._bytes_in_use() > limit_bytes and self._evict():
                 pass
 
@@ -157,11 +167,14 @@ class AnswerStore:
         Raises:
             StoreUnusableError: the file cannot be read.
         """
+        whole = f"checksum = row_checksum({', '.join(_SUMMED)})"
         with self._lock, _told():
             count, oldest, newest = self._connection.execute(
-                "SELECT count(*), min(answered_at), max(answered_at) FROM answers"
+                f"SELECT count(*), min(answered_at), max(answered_at) FROM answers WHERE {whole}"  # noqa: S608
             ).fetchone()
-            by_model = self._connection.execute("SELECT model, count(*) FROM answers GROUP BY model ORDER BY 2 DESC")
+            by_model = self._connection.execute(
+                f"SELECT model, count(*) FROM answers WHERE {whole} GROUP BY model ORDER BY 2 DESC"  # noqa: S608
+            )
             return StoreFigures(count, _size_on_disk(self.path), oldest, newest, dict(by_model))
 
     def close(self) -> None:
@@ -171,12 +184,14 @@ class AnswerStore:
 
     def _prepare(self) -> None:
         run = self._connection.execute
+        if (found := self._form()) > _FORMAT:
+            raise StoreUnusableError(f"its format {found} is of a newer llmbatch")
+        teach_checksum(self._connection)
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")  # a power cut may lose the last answers, and damages nothing
-        if self._form() == 0:
+        if found < _FORMAT:
             self._make()
-        if (found := self._form()) != _FORMAT:
-            raise StoreUnusableError(f"another llmbatch made it in a form ({found}) that this one does not know")
+        check_tables(self._connection, _SCHEMA)
 
     def _form(self) -> int:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
@@ -184,9 +199,17 @@ class AnswerStore:
     def _make(self) -> None:
         run = self._connection.execute
         run("BEGIN IMMEDIATE")  # two runs may make it at the same time
-        if self._form() == 0:
+        if (found := self._form()) < _FORMAT:
+            if found:
+                run("DROP INDEX answers_by_use")
+                run("ALTER TABLE answers RENAME TO old_answers")
             for statement in _SCHEMA.strip().split(";\n"):
                 run(statement)
+            if found:
+                columns = "key, answered_at, used_at, model, answer"
+                run(f"INSERT INTO answers ({columns}) SELECT {columns} FROM old_answers")  # noqa: S608 - our own
+                run("DROP TABLE old_answers")
+                seal_rows(self._connection, "answers", _SUMMED, "true", ())
             run(f"PRAGMA user_version = {_FORMAT}")
         run("COMMIT")
 
@@ -220,8 +243,13 @@ def _told() -> Iterator[None]:
     """What SQLite and the file system say, as our own error."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (*DAMAGES, OSError) as error:
         raise StoreUnusableError(error.strerror or str(error) if isinstance(error, OSError) else str(error)) from error
+
+
+def _row(key: bytes, now: int, answer: KeptAnswer) -> tuple[object, ...]:
+    raw = orjson.dumps(asdict(answer))
+    return key, now, now, answer.model, raw, checksum(key, now, answer.model, raw)
 
 
 def _size_on_disk(path: Path) -> int:

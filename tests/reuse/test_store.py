@@ -6,9 +6,12 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import closing, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
+from random import Random
 
+import orjson
 import pytest
 
 from llmbatch.reuse import AnswerStore, KeptAnswer, StoreUnusableError
@@ -137,3 +140,33 @@ def test_several_processes_write_at_the_same_time(tmp_path: Path) -> None:
     store = AnswerStore(path)
     assert store.figures().answers == 60
     store.close()
+
+
+def test_no_flipped_bit_changes_an_answer(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    kept = {key(n): replace(ANSWER, confidence=n / 100, request_id=f"req-{n}") for n in range(20)}
+    with closing(AnswerStore(path)) as store:
+        store.add(kept, limit_bytes=ROOMY)
+    whole, chance = path.read_bytes(), Random(1)
+    used = [place for place, byte in enumerate(whole) if byte]
+    for place in chance.sample(used, 150):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << chance.randrange(8)]) + whole[place + 1 :])
+        with suppress(StoreUnusableError), closing(AnswerStore(path)) as store:
+            assert store.look_up(kept).items() <= kept.items(), place
+            assert store.figures().by_model.keys() <= {ANSWER.model}, place
+
+
+def test_a_store_of_format_1_is_brought_over(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(
+            "PRAGMA journal_mode = WAL; CREATE TABLE answers (key BLOB PRIMARY KEY, answered_at INTEGER NOT NULL,"
+            " used_at INTEGER NOT NULL, model TEXT NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID;"
+            "CREATE INDEX answers_by_use ON answers (used_at); PRAGMA user_version = 1;"
+        )
+        db.execute("INSERT INTO answers VALUES (?, 1, 1, ?, ?)", (key(1), ANSWER.model, orjson.dumps(asdict(ANSWER))))
+        db.commit()
+    with closing(AnswerStore(path)) as store:
+        assert store.look_up([key(1)]) == {key(1): ANSWER}
+    with closing(AnswerStore(path)) as store:
+        assert store.look_up([key(1)]) == {key(1): ANSWER}
