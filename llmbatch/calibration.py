@@ -33,6 +33,8 @@ class Calibration(BaseModel):
     slope: float = 1.0
     intercept: float = 0.0
     """Platt: `1 / (1 + exp(-(slope * logit(raw) + intercept)))`."""
+    ends: tuple[float, float] = (0.0, 1.0)
+    """Calibrated confidences stay between these: after so many rows, none is certain."""
     rows: int
     """Gold rows that it was fitted on."""
     gold: str
@@ -42,7 +44,7 @@ class Calibration(BaseModel):
     def of(self, raw: float) -> float:
         """The calibrated confidence, to six decimals."""
         value = self._sigmoid(raw) if self.method == "platt" else self._interpolated(raw)
-        return round(min(max(value, 0.0), 1.0), 6)
+        return round(min(max(value, self.ends[0]), self.ends[1]), 6)
 
     def _sigmoid(self, raw: float) -> float:
         exponent = self.slope * log_odds(raw) + self.intercept

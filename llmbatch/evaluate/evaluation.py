@@ -1,18 +1,23 @@
 """One evaluation: every figure about a run's labels, and the same as JSON."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from llmbatch.evaluate.confusion import Confusion, confusions
 from llmbatch.evaluate.gold import GoldIssues, gold_issues_told
-from llmbatch.evaluate.metrics import Scores, score
-from llmbatch.evaluate.pairs import Judged
+from llmbatch.evaluate.metrics import Proportion, Scores, proportion, score
+from llmbatch.evaluate.pairs import Judged, Pair
 from llmbatch.evaluate.reliability import Reliability, reliability
-from llmbatch.evaluate.thresholds import Thresholds, thresholds
+from llmbatch.evaluate.thresholds import Thresholds, thresholds, withheld
+from llmbatch.ledger.line import CONTROL
 
 _UNLIKE = 0.001
 """Under this p-value the gold rows are said not to be a random sample of the run."""
+MOST_UNANSWERABLE = 0.02
+"""Of the gold rows with an answer, those whose gold label is not the task's: with more, the task and gold do not match,
+and nothing is recommended by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,16 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class ArmAccuracy:
+    """Rows that one prompt and model answered, where the run's labels are from several."""
+
+    arm: str
+    model: str
+    prompt: str
+    accuracy: Proportion
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What is known of a run's labels."""
 
@@ -42,7 +57,11 @@ class Evaluation:
     gold_rows: int
     matched: int
     """Rows of the run that have a gold label."""
+    texts: int
+    """Distinct texts among them."""
     scores: Scores
+    arms: tuple[ArmAccuracy, ...]
+    """Each by itself where several prompts or models answered; else empty."""
     confusions: tuple[Confusion, ...]
     reliability: Reliability | None
     thresholds: Thresholds
@@ -63,17 +82,57 @@ def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence
     labelled = judged.labelled
     confidences = [pair.confidence or 0.0 for pair in labelled]
     right = [pair.is_right for pair in labelled]
+    texts = [pair.text_id for pair in labelled]
+    all_texts = [pair.text_id for pair in judged.pairs]
+    arms = _arms(labelled)
+    table = thresholds(confidences, right, judged.run_confidences, wanted=wanted, texts=texts)
+    if remark := unanswerable_remark(labelled, subject.labels):
+        table = withheld(table, remark)
     return Evaluation(
         subject=subject,
         gold_file=judged.gold.file,
         gold_rows=judged.gold.rows,
         matched=len(judged.pairs),
-        scores=score([pair.gold for pair in judged.pairs], [pair.answer for pair in judged.pairs], subject.labels),
+        texts=len(set(all_texts)),
+        scores=score(
+            [pair.gold for pair in judged.pairs], [pair.answer for pair in judged.pairs], subject.labels, all_texts
+        ),
+        arms=arms,
         confusions=confusions(judged.pairs, review_below=subject.review_below),
-        reliability=reliability(confidences, right),
-        thresholds=thresholds(confidences, right, judged.run_confidences, wanted=wanted),
+        reliability=reliability(confidences, right, texts),
+        thresholds=table,
         issues=judged.gold.issues,
-        notes=tuple(_notes(judged, confidences)) + tuple(notes),
+        notes=tuple(_notes(judged, arms)) + tuple(notes),
+    )
+
+
+def unanswerable_remark(labelled: Sequence[Pair], labels: Sequence[str]) -> str | None:
+    """Why nothing may follow from these gold rows: too many have a label that is not the task's. None where they may.
+
+    Args:
+        labelled: gold rows with an answer.
+        labels: the task's.
+    """
+    known = set(labels)
+    unanswerable = sum(pair.gold not in known for pair in labelled)
+    if unanswerable <= MOST_UNANSWERABLE * len(labelled):
+        return None
+    return (
+        f"{unanswerable:,} of {len(labelled):,} gold rows have a label that the task does not have, more than "
+        f"{MOST_UNANSWERABLE:.0%}; add their labels to the task, as labels or aliases"
+    )
+
+
+def _arms(labelled: Sequence[Pair]) -> tuple[ArmAccuracy, ...]:
+    """Each prompt and model by itself; none where there is only one."""
+    rows: defaultdict[tuple[str, str, str], list[Pair]] = defaultdict(list)
+    for pair in labelled:
+        rows[pair.arm, pair.model or "", pair.prompt or ""].append(pair)
+    if len(rows) == 1:
+        return ()
+    return tuple(
+        ArmAccuracy(*asked, proportion(sum(p.is_right for p in pairs), len(pairs), [p.text_id for p in pairs]))
+        for asked, pairs in sorted(rows.items(), key=lambda item: (item[0][0] != CONTROL, item[0]))
     )
 
 
@@ -83,8 +142,11 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         **_subject(evaluation),
         "accuracy": asdict(scores.accuracy),
+        "accuracy_of_task_labels": asdict(scores.accuracy_of_task_labels),
+        "unanswerable": scores.unanswerable,
         "accuracy_of_all": asdict(scores.accuracy_of_all),
         "coverage": asdict(scores.coverage),
+        "arms": [asdict(arm) for arm in evaluation.arms],
         "kappa": scores.kappa,
         "macro": asdict(scores.macro),
         "weighted": asdict(scores.weighted),
@@ -108,6 +170,7 @@ def _subject(evaluation: Evaluation) -> dict[str, Any]:
         "gold_file": evaluation.gold_file,
         "gold_rows": evaluation.gold_rows,
         "matched": evaluation.matched,
+        "texts": evaluation.texts,
     }
     return {**subject, **gold}
 
@@ -120,7 +183,7 @@ def _confusion(confusion: Confusion) -> dict[str, Any]:
     return {**asdict(confusion), "examples": examples}
 
 
-def _notes(judged: Judged, confidences: Sequence[float]) -> list[str]:
+def _notes(judged: Judged, arms: Sequence[ArmAccuracy]) -> list[str]:
     notes = list(gold_issues_told(judged.gold.issues))
     if judged.unmatched_count:
         first = ", ".join(judged.unmatched)
@@ -131,18 +194,30 @@ def _notes(judged: Judged, confidences: Sequence[float]) -> list[str]:
         )
     if judged.gold.by_row:
         notes.append(f"{judged.gold.file} has no ids: its rows were taken for the run's in their order")
-    if unlike := _unlike(confidences, judged.run_confidences):
+    if arms:
+        told = ", ".join(f"{arm.accuracy.total:,} by {_asked(arm)}" for arm in arms)
+        notes.append(
+            f"several prompts or models answered these rows ({told}): "
+            "the figures are of the mixture, and hold for no later run that asks one of them alone"
+        )
+    if unlike := _unlike(judged):
         notes.append(unlike)
     return notes
 
 
-def _unlike(gold: Sequence[float], run: Sequence[float]) -> str | None:
-    """Whether the gold rows' confidences look like a random sample of the run's (Kolmogorov-Smirnov)."""
+def _asked(arm: ArmAccuracy) -> str:
+    return f"{arm.arm} {arm.model} prompt {arm.prompt}"
+
+
+def _unlike(judged: Judged) -> str | None:
+    """Whether gold texts' confidences look like those of the run's other texts (Kolmogorov-Smirnov), each text once."""
     from scipy.stats import ks_2samp  # noqa: PLC0415 - an extra, and slow to import
 
-    if not gold or len(gold) == len(run) or ks_2samp(gold, run, method="asymp").pvalue >= _UNLIKE:
+    gold = list({pair.text_id: pair.confidence or 0.0 for pair in judged.labelled}.values())
+    rest = judged.rest_confidences
+    if not gold or not rest or ks_2samp(gold, rest, method="asymp").pvalue >= _UNLIKE:
         return None
     return (
-        "the gold rows are not like the run's rows (their confidences differ): "
+        "the gold rows are not like the run's rows without gold (their confidences differ): "
         "the figures hold for rows like the gold ones, and a threshold by them may not keep its word"
     )

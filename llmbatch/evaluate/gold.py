@@ -55,7 +55,7 @@ class GoldIssues:
     """Decided by a model, as the record itself says."""
     without_id: int = 0
     unknown: Mapping[str, int] = field(default_factory=dict)
-    """Labels that are not the task's."""
+    """Labels that are not the task's. Such rows are not left out: no answer to them can be right."""
     repeated: int = 0
     """The same id with the same label once more: counted once."""
     contradicting: int = 0
@@ -76,6 +76,8 @@ class Gold:
     digest: str
     """Of the file's bytes; empty for standard input."""
     labels: Mapping["_Key", str] = field(repr=False)
+    unanswerable: Mapping["_Key", str] = field(repr=False)
+    """Rows whose label is not the task's, with that label as it is spelled: no answer to them is right."""
 
     @property
     def by_row(self) -> bool:
@@ -99,7 +101,11 @@ class Gold:
             return None
         else:
             keys = [_key(row_id), ("cell", _spelled(row_id)), *(() if typed else _numbers(row_id))]
-        return next((key for key in keys if key in self.labels), None)
+        return next((key for key in keys if key in self.labels or key in self.unanswerable), None)
+
+    def label_of(self, key: "_Key") -> str:
+        """The gold label with a key that `key_for` gave: one of the task's, or one that the task does not have."""
+        return self.labels[key] if key in self.labels else self.unanswerable[key]
 
 
 _Key = tuple[str, RowId]
@@ -132,9 +138,11 @@ def read_gold(options: GoldOptions, task: Task) -> Gold:
     gold = _Collector(task, label_field, id_field)
     for record in chain(head, records):
         gold.add(record)
-    if not gold.labels:
+    labels = {key: label for key, label in gold.labels.items() if label in task.label_names}
+    if not labels:
         raise UsageError(f"{item.label}: no row of it can be used as gold: {gold.why_not()}", hint=gold.hint())
-    return Gold(item.label, gold.rows, label_field, id_field, gold.issues(), _digest(item), gold.labels)
+    unanswerable = {key: label for key, label in gold.labels.items() if key not in labels}
+    return Gold(item.label, gold.rows, label_field, id_field, gold.issues(), _digest(item), labels, unanswerable)
 
 
 class _Collector:
@@ -175,7 +183,8 @@ class _Collector:
         spelling = value if isinstance(value, str) else repr(value)
         label = self._spellings.get(folded(spelling))
         if label is None:
-            self._unknown[spelling] += 1
+            self._unknown[spelling.strip()] += 1
+            return spelling.strip()
         return label
 
     def _key(self, record: Record) -> _Key | None:
@@ -218,7 +227,7 @@ class _Collector:
         )
 
     def why_not(self) -> str:
-        """In a few words, for a file of no use at all."""
+        """In a few words, for a file without one usable row."""
         if self._unknown:
             return f"its labels are not the task's ({listed(list(self._unknown))})"
         found = [f"{count} {name.replace('_', ' ')}" for name, count in self._found.most_common()]
@@ -283,7 +292,7 @@ def gold_issues_told(issues: GoldIssues) -> Iterator[str]:
         ("unlabelled", "gold rows without a label"),
         ("not_human", "gold rows that no person decided, left out"),
         ("without_id", "gold rows without an id"),
-        ("repeated", "gold rows that stand there once more with the same label"),
+        ("repeated", "gold rows whose id occurs before with the same label"),
         ("contradicting", "gold rows left out because others with their id have another label"),
     )
     for issue, what in told:
@@ -293,4 +302,5 @@ def gold_issues_told(issues: GoldIssues) -> Iterator[str]:
     if issues.unknown:
         labels = ", ".join(f"{label!r} {count:,}" for label, count in list(issues.unknown.items())[:_TOLD])
         more = f" and {len(issues.unknown) - _TOLD} more" if len(issues.unknown) > _TOLD else ""
-        yield f"gold rows with a label that is not the task's: {sum(issues.unknown.values()):,} ({labels}{more})"
+        count = sum(issues.unknown.values())
+        yield f"gold rows with a label that is not the task's: {count:,}, counted as wrong ({labels}{more})"

@@ -1,28 +1,35 @@
 """Accuracy and its relatives, for labelled rows; failed ones show in the coverage."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-CONFIDENCE_LEVEL = 0.95
-"""Of all intervals."""
+from llmbatch.intervals import effective_rows, wilson
 
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """A share of rows, with the Wilson score interval at 95% (Wilson, 1927). All None where there are no rows."""
+    """A share of rows, with Wilson's score interval (1927) at 95%. All None where there are no rows.
+
+    The interval is as wide as the distinct texts ask for: rows with one text are right or wrong together.
+    """
 
     count: int
     total: int
     value: float | None
     low: float | None
     high: float | None
+    texts: int = 0
+    """Distinct texts among the rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:
-    """How one label fares. `precision` is None where it was never given, `recall` where gold has no such row."""
+    """How one label fares. `precision` is None where it was never given, `recall` where gold has no such row.
+
+    It is also given to rows whose gold label is not the task's, which counts against its precision.
+    """
 
     label: str
     gold: int
@@ -47,9 +54,13 @@ class Scores:
     """What the labels are worth."""
 
     accuracy: Proportion
-    """Of the rows that have a label."""
+    """Of the rows that have a label; one whose gold label is not the task's counts as wrong."""
+    accuracy_of_task_labels: Proportion
+    """Of the rows that have a label and whose gold label is the task's: what the model could get right."""
     accuracy_of_all: Proportion
     """Of all rows with gold: a row without a label counts as wrong."""
+    unanswerable: int
+    """Rows whose gold label is not the task's."""
     coverage: Proportion
     """Rows with a label, of those with gold."""
     kappa: float | None
@@ -64,33 +75,43 @@ class Scores:
     """Rows: gold; columns: answers; both in the order of `labels`."""
 
 
-def proportion(count: int, total: int) -> Proportion:
-    """A share with its interval."""
-    from scipy.stats import binomtest  # noqa: PLC0415 - an extra, and slow to import
-
+def proportion(count: int, total: int, texts: Sequence[Hashable] | None = None) -> Proportion:
+    """A share with its interval; `texts` gives each row's text, where rows may have the same."""
     if not total:
         return Proportion(count, total, None, None, None)
-    interval = binomtest(count, total).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
-    return Proportion(count, total, count / total, float(interval.low), float(interval.high))
+    low, high = wilson(count / total, total if texts is None else effective_rows(texts))
+    return Proportion(count, total, count / total, low, high, total if texts is None else len(set(texts)))
 
 
-def score(gold: Sequence[str], answers: Sequence[str | None], labels: Sequence[str]) -> Scores:
+def score(
+    gold: Sequence[str],
+    answers: Sequence[str | None],
+    labels: Sequence[str],
+    texts: Sequence[Hashable] | None = None,
+) -> Scores:
     """Score answers against gold labels.
 
     Args:
         gold: one a row.
         answers: one a row; None where it has no label.
-        labels: the task's, in its order.
+        labels: the task's, in its order. A row whose gold label is none of them counts as wrong.
+        texts: what rows with the same text have in common, one a row; None where all differ.
     """
-    labelled = [(truth, answer) for truth, answer in zip(gold, answers, strict=True) if answer is not None]
-    occurring = {label for pair in labelled for label in pair}
+    texts = range(len(gold)) if texts is None else texts
+    rows = list(zip(gold, answers, texts, strict=True))
+    labelled = [(truth, answer) for truth, answer, _ in rows if answer is not None]
+    labelled_texts = [text for _, answer, text in rows if answer is not None]
+    occurring, known = {label for pair in labelled for label in pair}, set(labels)
     shown = [label for label in labels if label in occurring]
     right = sum(truth == answer for truth, answer in labelled)
+    answerable = [text for truth, answer, text in rows if answer is not None and truth in known]
     per_label, macro, weighted, matrix = _by_label(labelled, shown)
     return Scores(
-        accuracy=proportion(right, len(labelled)),
-        accuracy_of_all=proportion(right, len(gold)),
-        coverage=proportion(len(labelled), len(gold)),
+        accuracy=proportion(right, len(labelled), labelled_texts),
+        accuracy_of_task_labels=proportion(right, len(answerable), answerable),
+        accuracy_of_all=proportion(right, len(gold), texts),
+        unanswerable=sum(truth not in known for truth in gold),
+        coverage=proportion(len(labelled), len(gold), texts),
         kappa=kappa([truth for truth, _ in labelled], [answer for _, answer in labelled]),
         macro=macro,
         weighted=weighted,
@@ -111,7 +132,7 @@ def _by_label(
 ) -> tuple[tuple[LabelScore, ...], Average, Average, tuple[tuple[int, ...], ...]]:
     from sklearn.metrics import precision_recall_fscore_support  # noqa: PLC0415
 
-    if not labelled:
+    if not shown:
         return (), Average(0, 0, 0), Average(0, 0, 0), ()
     gold, answers = zip(*labelled, strict=True)
 
@@ -123,7 +144,8 @@ def _by_label(
     counts = Counter(labelled)
     matrix = tuple(tuple(counts[truth, answer] for answer in shown) for truth in shown)
     precisions, recalls, f1s, _ = scored(None)
-    given = [sum(column) for column in zip(*matrix, strict=True)]
+    answered = Counter(answers)
+    given = [answered[label] for label in shown]
     scores = tuple(
         LabelScore(
             label=label,

@@ -1,9 +1,10 @@
 """Rows that have a gold label, each beside the model's answer."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from llmbatch.evaluate.gold import Gold
+from llmbatch.ledger.line import CONTROL
 from llmbatch.rows import RowId
 
 
@@ -22,6 +23,11 @@ class Pair:
     confidence_from: str | None = None
     model: str | None = None
     """The model that was asked."""
+    prompt: str | None = None
+    """Fingerprint of the prompt that asked it."""
+    arm: str = CONTROL
+    key: str = ""
+    """The same for rows with the same text; empty where the text is not known, and counts as one of its own."""
     text: str = field(default="", repr=False)
     """The document's beginning; only where the answer is wrong."""
 
@@ -29,6 +35,11 @@ class Pair:
     def is_right(self) -> bool:
         """Whether the answer is the gold label."""
         return self.answer == self.gold
+
+    @property
+    def text_id(self) -> Hashable:
+        """What rows with the same text have in common."""
+        return self.key or self.row
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,8 @@ class Judged:
     """All rows of the run's input."""
     run_confidences: Sequence[float] = field(repr=False)
     """Of all labelled rows, those without gold included."""
+    rest_confidences: Sequence[float] = field(repr=False)
+    """Of the labelled texts without gold, each once."""
     same_id_rows: int
     """Rows of the run that share their id, and so their gold label, with an earlier one."""
     unmatched: tuple[str, ...]

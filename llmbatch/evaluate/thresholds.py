@@ -4,14 +4,18 @@ A threshold is recommended only where its precision is shown, not where it merel
 best of many thresholds looks better than it is, so they are tested in sequence, from strict to loose, each by an exact
 binomial bound; a sequence ends at its first failure, which keeps the chance of any wrong recommendation at 5% however
 many are tried (fixed-sequence testing from several starts: Angelopoulos et al., "Learn then Test", 2021, section 4).
+
+A text is one piece of evidence however many rows have it, and it is right only where all its gold rows are. A bound is
+the lower of two: of the texts, and of the rows at their effective number, so that a text of many rows counts as such.
 """
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 
 from llmbatch.errors import UsageError
+from llmbatch.intervals import effective_rows
 
 _RISK = 0.05
 """Chance that a recommended threshold is not as precise as wanted."""
@@ -28,10 +32,12 @@ class ThresholdRow:
     threshold: float
     passed: int
     """Gold rows that pass."""
+    texts: int
+    """Distinct texts among them."""
     right: int
     precision: float
     at_least: float
-    """Lower bound of the precision (Clopper-Pearson), at the level that the sequence of tests needs."""
+    """Lower bound of the precision over distinct texts (Clopper-Pearson), at the level that the tests need."""
     to_people: int
     """Labelled rows of the whole run under the threshold."""
     to_people_share: float
@@ -51,7 +57,7 @@ class Thresholds:
     recommended: ThresholdRow | None
     """The loosest at which the wanted precision is shown."""
     least_gold_rows: int
-    """Gold rows above a threshold that would be needed even if none were wrong."""
+    """Distinct texts above a threshold that would be needed even if none were wrong."""
     remark: str | None
     """Why none is recommended, in a sentence."""
 
@@ -75,7 +81,12 @@ def parse_precision(text: str) -> float:
 
 
 def thresholds(
-    confidences: Sequence[float], right: Sequence[bool], run_confidences: Sequence[float], *, wanted: float
+    confidences: Sequence[float],
+    right: Sequence[bool],
+    run_confidences: Sequence[float],
+    *,
+    wanted: float,
+    texts: Sequence[Hashable] | None = None,
 ) -> Thresholds:
     """The precision of what passes, for up to twenty thresholds.
 
@@ -84,23 +95,27 @@ def thresholds(
         right: whether each of their labels is right.
         run_confidences: of all labelled rows of the run.
         wanted: the precision wanted, under 1.
+        texts: what gold rows with the same text have in common, one a row; None where all differ.
     """
     run = sorted(run_confidences)
-    judged = sorted(zip(confidences, right, strict=True), reverse=True)
-    candidates = _candidates(confidences)
-    starts = _starts([sum(value >= threshold for value in confidences) for threshold in candidates], wanted)
+    judged = list(zip(confidences, right, range(len(right)) if texts is None else texts, strict=True))
+    by_text = {text: confidence for confidence, _, text in judged}
+    candidates = _candidates(list(by_text.values()))
+    starts = _starts([sum(value >= threshold for value in by_text.values()) for threshold in candidates], wanted)
     level = 1 - _RISK / max(len(starts), 1)
     strict_first = [_row(threshold, judged, run, level) for threshold in candidates]
     shown = _shown([row.at_least >= wanted for row in strict_first], starts)
-    rows = tuple(
-        ThresholdRow(row.threshold, row.passed, row.right, row.precision, row.at_least, row.to_people,
-                     row.to_people_share, n in shown)
-        for n, row in reversed(list(enumerate(strict_first)))
-    )  # fmt: skip
+    rows = tuple(replace(row, shown=n in shown) for n, row in reversed(list(enumerate(strict_first))))
     recommended = next((row for row in rows if row.shown), None)
     least = _least(wanted, level)
     remark = None if recommended else _remark(rows, wanted, level, least)
     return Thresholds(wanted, level, rows, recommended, least, remark)
+
+
+def withheld(table: Thresholds, remark: str) -> Thresholds:
+    """The table without a recommendation, and why."""
+    rows = tuple(replace(row, shown=False) for row in table.rows)
+    return replace(table, rows=rows, recommended=None, remark=remark)
 
 
 def _candidates(confidences: Sequence[float]) -> list[float]:
@@ -131,23 +146,28 @@ def _starts(passed: Sequence[int], wanted: float) -> list[int]:
     return sorted({round(first + n * (len(passed) - 1 - first) / (_STARTS - 1)) for n in range(_STARTS)})
 
 
-def _row(threshold: float, judged: Sequence[tuple[float, bool]], run: Sequence[float], level: float) -> ThresholdRow:
-    passed = [was_right for confidence, was_right in judged if confidence >= threshold]
-    right, under = sum(passed), bisect_left(run, threshold)
+def _row(
+    threshold: float, judged: Sequence[tuple[float, bool, Hashable]], run: Sequence[float], level: float
+) -> ThresholdRow:
+    passed = [(was_right, text) for confidence, was_right, text in judged if confidence >= threshold]
+    right, under = sum(was_right for was_right, _ in passed), bisect_left(run, threshold)
+    texts, wrong = {text for _, text in passed}, {text for was_right, text in passed if not was_right}
+    precision, rows = (right / len(passed) if passed else 0.0), effective_rows(text for _, text in passed)
     return ThresholdRow(
         threshold=threshold,
         passed=len(passed),
+        texts=len(texts),
         right=right,
-        precision=right / len(passed) if passed else 0.0,
-        at_least=_at_least(right, len(passed), level),
+        precision=precision,
+        at_least=min(_at_least(len(texts) - len(wrong), len(texts), level), _at_least(precision * rows, rows, level)),
         to_people=under,
         to_people_share=under / len(run) if run else 0.0,
         shown=False,
     )
 
 
-def _at_least(right: int, passed: int, level: float) -> float:
-    """The exact one-sided lower bound (Clopper and Pearson, 1934)."""
+def _at_least(right: float, passed: float, level: float) -> float:
+    """The exact one-sided lower bound (Clopper and Pearson, 1934); of effective rows, which may be no whole number."""
     from scipy.stats import beta  # noqa: PLC0415 - an extra, and slow to import
 
     return float(beta.ppf(1 - level, right, passed - right + 1)) if right else 0.0
@@ -170,27 +190,36 @@ def _shown(passes: Sequence[bool], starts: Sequence[int]) -> set[int]:
 
 
 def _remark(rows: Sequence[ThresholdRow], wanted: float, level: float, least: int) -> str:
-    total = max((row.passed for row in rows), default=0)
+    total = max((row.texts for row in rows), default=0)
     if total < least:
-        return f"{total:,} gold rows cannot show it: it takes {least:,} that pass without one error; label more rows"
+        return f"{_gold_rows(rows)} cannot show it: it takes {least:,} that pass without one error; label more rows"
     hopeful = [row for row in rows if row.precision > wanted]
     if not hopeful:
         best = max(rows, key=lambda row: row.precision)
         return (
             f"no threshold comes to it: the best is {best.precision:.1%} at {best.threshold:g}; "
-            "mend the task's descriptions, calibrate, or ask a stronger model"
+            "improve the task's descriptions, calibrate, or ask a stronger model"
         )
     best = max(hopeful, key=lambda row: row.at_least)
-    needed = min(_passing_rows_needed(row, wanted, level) * total / row.passed for row in hopeful)
+    needed = min(_passing_texts_needed(row, wanted, level) * total / row.texts for row in hopeful)
     return (
         f"likely but not shown: {best.precision:.1%} at {best.threshold:g}, at least {best.at_least:.1%}; "
-        f"about {math.ceil(max(needed, 1.2 * total)):,} gold rows might show it"
+        f"about {math.ceil(max(needed, 1.2 * total)):,} distinct gold rows might show it"
     )
 
 
-def _passing_rows_needed(row: ThresholdRow, wanted: float, level: float) -> int:
-    """Passing rows that put the lower bound at the wanted precision, if the precision stays as it is."""
-    enough = row.passed
+def _gold_rows(rows: Sequence[ThresholdRow]) -> str:
+    """`50 gold rows`, or `50 gold rows with 12 distinct texts`."""
+    count, texts = (max((getattr(row, name) for row in rows), default=0) for name in ("passed", "texts"))
+    told = f"{count:,} gold row" if count == 1 else f"{count:,} gold rows"
+    if texts == count:
+        return told
+    return f"{told} with {texts:,} distinct text" if texts == 1 else f"{told} with {texts:,} distinct texts"
+
+
+def _passing_texts_needed(row: ThresholdRow, wanted: float, level: float) -> int:
+    """Passing texts that put the lower bound at the wanted precision, if the precision stays as it is."""
+    enough = row.texts
     while _at_least(round(enough * row.precision), enough, level) < wanted:
         enough += max(enough // 8, 1)
     return enough

@@ -26,36 +26,37 @@ def _sections(calibrated: Calibrated) -> Iterator[RenderableType]:
     fit = calibrated.fit
     yield Text()
     yield Text.assemble(
-        ("Calibrated" if fit.chosen else "Not calibrated", "bold green" if fit.chosen else "bold yellow"),
+        ("Calibrated", "bold green") if calibrated.file else ("Not calibrated", "bold yellow"),
         f"  {neutral(calibrated.folder)}",
         (f"  by {neutral(calibrated.gold_file)}", "dim"),
     )
     endpoint = "the offline endpoint as " if calibrated.offline else ""
     yield Text(f"  {neutral(calibrated.task)}, {endpoint}{neutral(calibrated.model)}", style="dim")
-    rows = f"{counted(fit.rows, 'row')} with gold, {fit.wrong:,} of them wrong"
+    rows = f"{counted(fit.rows, 'row')} with gold, {counted(fit.texts, 'distinct text')}, {fit.wrong:,} of them wrong"
     yield Text(f"  confidence by {_KINDS[calibrated.kind]}; {rows}", style="dim")
-    yield section(f"On rows that had no part in the fit ({FOLDS}-fold)", _compared(fit))
+    yield section(f"On texts that had no part in the fit ({FOLDS}-fold)", _compared(fit))
     yield section(None, *_outcome(calibrated))
     if calibrated.notes:
         yield section("Notes", *(Text(neutral(f"{note}.", limit=600), style="yellow") for note in calibrated.notes))
 
 
 def _compared(fit: Fit) -> RenderableType:
-    table = columns("confidence", "log loss", "Brier", "ECE", first_width=16)
+    table = columns("confidence", "log loss", "gain", "Brier", "ECE", first_width=16)
     for name, held_out in {"as given": fit.raw, **fit.held_out}.items():
         style = "bold green" if name == fit.chosen else ""
-        table.add_row(Text(name, style=style), *(Text(figure, style=style) for figure in _figures(held_out)))
+        gain = "" if held_out is fit.raw else f"{held_out.gain:+.4f} ±{held_out.gain_error:.4f}"
+        table.add_row(Text(name, style=style), *(Text(figure, style=style) for figure in _figures(held_out, gain)))
     return table
 
 
-def _figures(held_out: HeldOut) -> tuple[str, str, str]:
+def _figures(held_out: HeldOut, gain: str) -> tuple[str, str, str, str]:
     calibration = held_out.reliability
-    return f"{held_out.log_loss:.4f}", f"{calibration.brier:.4f}", f"{calibration.ece:.4f}"
+    return f"{held_out.log_loss:.4f}", gain, f"{calibration.brier:.4f}", f"{calibration.ece:.4f}"
 
 
 def _outcome(calibrated: Calibrated) -> Iterator[RenderableType]:
     if calibrated.file is None:
-        yield Text("The confidences are as good as they get: no method does better, and nothing was stored.")
+        yield Text(neutral(f"Nothing was stored: {calibrated.remark}.", limit=600), style="yellow")
         return
     yield Text.assemble(("stored  ", "bold"), neutral(str(calibrated.file)))
     yield Text("Run the classify command again: it sends nothing, and sorts the rows by calibrated confidence.")

@@ -58,7 +58,8 @@ def _headline(evaluation: Evaluation) -> Iterator[Text]:
         f"  {neutral(subject.folder)}",
         (f"  against {neutral(evaluation.gold_file)}", "dim"),
     )
-    of = f"{counted(evaluation.matched, 'row')} of {subject.rows:,} have a gold label"
+    texts = counted(evaluation.texts, "distinct text")
+    of = f"{counted(evaluation.matched, 'row')} of {subject.rows:,} have a gold label, {texts}"
     endpoint = "the offline endpoint as " if subject.offline else ""
     yield Text(f"  {neutral(subject.task)}, {endpoint}{neutral(subject.model)}: {of}", style="dim")
     reviewed = f", not the labels that people gave {counted(subject.reviewed, 'row')}" if subject.reviewed else ""
@@ -71,13 +72,21 @@ def _figures(evaluation: Evaluation) -> Table:
     table.add_column(style="bold")
     table.add_column(justify="right", style="bold cyan")
     table.add_column(overflow="fold", style="dim")
-    right, labelled = scores.accuracy.count, scores.accuracy.total
-    table.add_row(
-        "accuracy", _share(scores.accuracy.value), f"{_interval(scores.accuracy)}; {right:,} of {labelled:,} right"
-    )
+    table.add_row("accuracy", _share(scores.accuracy.value), _right(scores.accuracy))
+    if scores.unanswerable:
+        unknown = (
+            f"{counted(scores.unanswerable, 'row')} with a gold label that the task does not have, counted as wrong"
+        )
+        table.add_row("", "", Text(f"{unknown}; without them:", style="bold yellow"))
+        table.add_row(
+            "task's labels", _share(scores.accuracy_of_task_labels.value), _right(scores.accuracy_of_task_labels)
+        )
+    for arm in evaluation.arms:
+        asked = f"{neutral(arm.model, limit=_NAME_WIDTH)}, prompt {arm.prompt}"
+        table.add_row(f"  {arm.arm}", _share(arm.accuracy.value), f"{_right(arm.accuracy)}; {asked}")
     if scores.coverage.count < scores.coverage.total:
         missing = scores.coverage.total - scores.coverage.count
-        wrong = f"{counted(missing, 'row')} with gold failed or undone; counted as wrong: accuracy "
+        wrong = f"{counted(missing, 'row')} with gold failed or pending; counted as wrong: accuracy "
         table.add_row("coverage", _share(scores.coverage.value), wrong + _share(scores.accuracy_of_all.value))
     table.add_row("kappa", _decimal(scores.kappa), "agreement beyond chance (Cohen)")
     for name, average in (("macro F1", scores.macro), ("weighted F1", scores.weighted)):
@@ -175,7 +184,7 @@ def _reliability(calibration: Reliability, bar: str) -> Iterator[RenderableType]
 
 
 def _thresholds(table: Thresholds) -> Iterator[RenderableType]:
-    shown = columns("--review-below", "precision", "at least", "to people", "share", "", first_width=18)
+    shown = columns("--review-below", "precision", "at least", "texts", "to people", "share", "", first_width=18)
     shown.columns[-1].justify = "left"
     for row in _thinned(table):
         chosen = row is table.recommended
@@ -183,6 +192,7 @@ def _thresholds(table: Thresholds) -> Iterator[RenderableType]:
             Text(f"{row.threshold:g}", style="bold green" if chosen else ""),
             _share(row.precision),
             Text(_share(row.at_least), style="green" if row.shown else "dim"),
+            f"{row.texts:,}",
             f"{row.to_people:,}",
             percent(row.to_people_share, 1),
             Text("recommended", style="bold green") if chosen else "",
@@ -195,8 +205,17 @@ def _thresholds(table: Thresholds) -> Iterator[RenderableType]:
     yield Text.assemble(
         f"A precision of {_share(table.wanted)} is shown for ",
         (f"--review-below {table.recommended.threshold:g}", "bold green"),
-        f" (at least {_share(table.recommended.at_least)}, 95% sure): {people} go to people.",
+        f" (at least {_share(table.recommended.at_least)}, by exact tests at 5% on "
+        f"{counted(table.recommended.texts, 'distinct text')} that pass): {people} go to people.",
     )
+
+
+def _right(accuracy: Proportion) -> str:
+    """`88.1% to 94.0% (95%, 310 distinct texts); 288 of 315 right`."""
+    if accuracy.value is None:
+        return "no rows"
+    sure = f"95%, {counted(accuracy.texts, 'distinct text')}"
+    return f"{_interval(accuracy)} ({sure}); {accuracy.count:,} of {accuracy.total:,} right"
 
 
 def _thinned(table: Thresholds) -> list[ThresholdRow]:

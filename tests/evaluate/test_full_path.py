@@ -59,15 +59,21 @@ def check_against_references(evaluation: Evaluation, run: Path, gold: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("task", "kind"),
+    ("task", "kind", "method"),
     [
-        ("ag_news", ConfidenceKind.reported),
-        ("banking77", ConfidenceKind.logprobs),
-        ("sib200", ConfidenceKind.logprobs),
+        ("ag_news", ConfidenceKind.reported, Method.platt),
+        ("banking77", ConfidenceKind.logprobs, Method.auto),
+        ("sib200", ConfidenceKind.logprobs, Method.auto),
     ],
 )
 def test_classify_evaluate_calibrate_and_again(
-    task: str, kind: ConfidenceKind, classify: Classify, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    task: str,
+    kind: ConfidenceKind,
+    method: Method,
+    classify: Classify,
+    served: Served,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)  # a packaged task's calibration lies in the current folder
     rows, choice, run = rows_of(task), ModelChoice(confidence=kind), tmp_path / "run"
@@ -81,7 +87,7 @@ def test_classify_evaluate_calibrate_and_again(
     check_against_references(first, run, gold)
 
     raw = {i: row["confidence"] for i, row in answers(run).items()}
-    calibrated = calibrate_run(run, options, method=Method.auto, out=None)
+    calibrated = calibrate_run(run, options, method=method, out=None)
     assert calibrated.kind is kind
     assert calibrated.file is not None
     assert calibrated.file.resolve() == tmp_path / f"{task}.calibration.json"

@@ -77,6 +77,7 @@ def test_everything_that_is_left_out_is_told_with_its_place(tmp_path: Path) -> N
     ]
     labels = gold(tmp_path, "gold.jsonl", "\n".join(lines))
     assert {key[1]: label for key, label in labels.labels.items()} == {"a": "spam", "f": "ham"}
+    assert {key[1]: label for key, label in labels.unanswerable.items()} == {"c": "tofu"}
     issues = labels.issues
     assert (issues.repeated, issues.contradicting, issues.unlabelled, issues.without_id) == (1, 3, 1, 1)
     assert (issues.unreadable, issues.not_human, issues.unknown) == (1, 2, {"tofu": 1})

@@ -1,12 +1,18 @@
 """A calibration fitted to a run folder's answers, and stored beside its task."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from llmbatch.calibration import Calibration
+from llmbatch.drift.profile import Asked
 from llmbatch.evaluate.calibrate import Calibrated, Fit, Method, fit_calibration
+from llmbatch.evaluate.evaluation import unanswerable_remark
 from llmbatch.evaluate.gold import GoldOptions, gold_issues_told
+from llmbatch.evaluate.pairs import Pair
+from llmbatch.ledger.line import CANARY, CONTROL, FAILED, LedgerLine
+from llmbatch.ledger.recover import read_lines
 from llmbatch.pipeline.calibrations import calibration_path, save_calibration
-from llmbatch.pipeline.folder import RunRecord, now_text
+from llmbatch.pipeline.folder import RunFolder, RunRecord, now_text
 from llmbatch.pipeline.studies.evaluation import JudgedRun, judge_run, require_statistics
 from llmbatch.rows import ConfidenceKind
 from llmbatch.task.load import BUILT_IN
@@ -22,15 +28,22 @@ def calibrate_run(path: Path, gold: GoldOptions, *, method: Method, out: Path | 
         out: the calibration file; None for the task's own.
 
     Raises:
-        UsageError: no run folder, no gold row fits it, too few rows, or the file cannot be written.
+        UsageError: no run folder, no gold row fits it, too few texts, or the file cannot be written.
     """
     require_statistics("llmbatch calibrate")
     run = judge_run(path, gold)
     record = run.record
-    kind, said, right = _of_one_kind(run)
-    fit = fit_calibration(said, right, method)
-    file = None
-    if fit.chosen is not None:
+    kind, used = _of_one_kind(_own_pairs(path, run))
+    fit = fit_calibration(
+        [pair.confidence_raw or 0.0 for pair in used],
+        [pair.is_right for pair in used],
+        method,
+        [pair.text_id for pair in used],
+    )
+    file, remark = None, unanswerable_remark(used, record.task.label_names)
+    if fit.chosen is None and remark is None:
+        remark = "no method does clearly better than the confidences as given, on texts that it was not fitted on"
+    if fit.chosen is not None and remark is None:
         task = None if record.task_source == BUILT_IN else record.task_source
         file = out or calibration_path(task)
         save_calibration(file, _calibration(record, kind, fit, run.judged.gold.digest))
@@ -43,17 +56,44 @@ def calibrate_run(path: Path, gold: GoldOptions, *, method: Method, out: Path | 
         kind=kind,
         fit=fit,
         file=file,
-        notes=tuple(_notes(run, len(said))),
+        remark=remark,
+        notes=tuple(_notes(run, len(used))),
     )
 
 
-def _of_one_kind(run: JudgedRun) -> tuple[ConfidenceKind, list[float], list[bool]]:
-    """Raw confidences and whether they are right, of the rows that the run's own model answered."""
-    own = [pair for pair in run.judged.labelled if pair.model == run.record.model and pair.confidence_raw is not None]
+def _own_pairs(path: Path, run: JudgedRun) -> list[Pair]:
+    """The gold rows as the run's own prompt and model answered them.
+
+    A doubtful row's own answer counts also where a stronger model had the last word: without the doubtful ones, the
+    rest would not be a sample. Rows of a canary are left out, and with them those that the canary failed first.
+    """
+    asked = Asked(run.record.prompt, run.record.model)
+    keys = {pair.key for pair in run.judged.pairs}
+    own: dict[str, LedgerLine] = {}
+    failed_by_canary: set[str] = set()
+    for _, line in read_lines(RunFolder(path).ledger):
+        if line.key not in keys or not line.can_be(run.record.labels):
+            continue
+        if line.status == FAILED:
+            failed_by_canary |= {line.key} if line.arm == CANARY else set()
+        elif line.arm == CONTROL and Asked.of(line) == asked and line.confidence_raw is not None:
+            own[line.key] = line
+    return [
+        replace(
+            pair,
+            answer=answered.category,
+            confidence_raw=answered.confidence_raw,
+            confidence_from=answered.confidence_from,
+        )
+        for pair in run.judged.pairs
+        if (answered := own.get(pair.key)) is not None and pair.key not in failed_by_canary
+    ]
+
+
+def _of_one_kind(own: list[Pair]) -> tuple[ConfidenceKind, list[Pair]]:
+    """The rows whose confidences are of one kind: measured ones where there are any."""
     measured = [pair for pair in own if pair.confidence_from == ConfidenceKind.logprobs]
-    kind = ConfidenceKind.logprobs if measured else ConfidenceKind.reported
-    used = measured or own
-    return kind, [pair.confidence_raw or 0.0 for pair in used], [pair.is_right for pair in used]
+    return (ConfidenceKind.logprobs, measured) if measured else (ConfidenceKind.reported, own)
 
 
 def _calibration(record: RunRecord, kind: ConfidenceKind, fit: Fit, gold: str) -> Calibration:
@@ -66,6 +106,7 @@ def _calibration(record: RunRecord, kind: ConfidenceKind, fit: Fit, gold: str) -
         points=fit.points,
         slope=fit.slope,
         intercept=fit.intercept,
+        ends=fit.ends,
         rows=fit.rows,
         gold=gold,
         fitted_at=now_text(),
@@ -77,6 +118,7 @@ def _notes(run: JudgedRun, used: int) -> list[str]:
     left_out = len(run.judged.pairs) - used
     if left_out:
         notes.append(
-            f"rows with gold left out: failed, or with another model's answer or kind of confidence: {left_out:,}"
+            "rows with gold left out, because they failed, another prompt or model answered them, "
+            f"or their confidence is of another kind: {left_out:,}"
         )
     return notes

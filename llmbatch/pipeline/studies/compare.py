@@ -187,7 +187,7 @@ def _drawn(options: CompareOptions, folder: RunFolder, gold: Gold | None) -> _Sa
 
     def label(row: Row) -> str | None:
         key = None if gold is None else gold.key_for(row.index, row.id, typed=row.place.file not in cells)
-        return None if gold is None or key is None else gold.labels[key]
+        return None if gold is None or key is None else gold.label_of(key)
 
     def candidates() -> Iterator[Row]:
         nonlocal counted

@@ -11,7 +11,8 @@ from llmbatch.evaluate.evaluation import Evaluation, Subject, evaluate
 from llmbatch.evaluate.gold import Gold, GoldOptions, read_gold
 from llmbatch.evaluate.pairs import Judged, Pair
 from llmbatch.extras import extra
-from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.ledger.index import KeyIndex, short
+from llmbatch.ledger.line import CONTROL, FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
@@ -60,7 +61,7 @@ def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float) -> Evaluation:
     )
     notes = []
     if any(one.gold and one.gold == run.judged.gold.digest for one in record.calibrations):
-        notes.append("the confidences were calibrated on this very gold file: figures about confidence flatter")
+        notes.append("the confidences were calibrated on this very gold file: confidence figures are optimistic")
     return evaluate(run.judged, subject, wanted=wanted, notes=notes)
 
 
@@ -90,7 +91,8 @@ def judge_run(path: Path, options: GoldOptions) -> JudgedRun:
     with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
         decisions = TaskDecisions(log, record.task.label_names)
         for item in source.read_again(join.note_fields):
-            join.add(item, None if isinstance(item, Rejection) else ledger.latest(plan.key(item.text)))
+            key = "" if isinstance(item, Rejection) else plan.key(item.text)
+            join.add(item, key, ledger.latest(key) if key else None)
             reviewed += isinstance(item, Row) and decisions.settles(item.text)
     return JudgedRun(record, join.judged(), reviewed)
 
@@ -102,7 +104,8 @@ class _Join:
         self._gold = gold
         self._cell_files: set[str] = set()
         self._pairs: list[Pair] = []
-        self._confidences = array("d")
+        self._confidences, self._rest = array("d"), array("d")
+        self._texts = KeyIndex()
         self._found: set[object] = set()
         self._same_id = 0
         self._rows = 0
@@ -112,7 +115,8 @@ class _Join:
         if choice.delimiter is not None:
             self._cell_files.add(choice.file)
 
-    def add(self, item: Row | Rejection, line: LedgerLine | None) -> None:
+    def add(self, item: Row | Rejection, text_key: str, line: LedgerLine | None) -> None:
+        """Take in a row; `text_key` is its text's, empty where it could not be read."""
         self._rows += 1
         labelled = line if line is not None and line.status != FAILED else None
         if labelled is not None and labelled.confidence is not None:
@@ -120,10 +124,11 @@ class _Join:
         row_id = item.id if isinstance(item, Row) else None
         key = self._gold.key_for(item.index, row_id, typed=item.place.file not in self._cell_files)
         if key is None:
+            self._add_to_rest(text_key, labelled)
             return
         self._same_id += key in self._found
         self._found.add(key)
-        label, answer = self._gold.labels[key], labelled.category if labelled else None
+        label, answer = self._gold.label_of(key), labelled.category if labelled else None
         wrong = isinstance(item, Row) and answer is not None and answer != label
         self._pairs.append(
             Pair(
@@ -135,9 +140,18 @@ class _Join:
                 confidence_raw=labelled.raw_confidence if labelled else None,
                 confidence_from=labelled.confidence_from if labelled else None,
                 model=labelled.model if labelled else None,
+                prompt=labelled.prompt if labelled else None,
+                arm=labelled.arm if labelled else CONTROL,
+                key=text_key,
                 text=item.text[:_EXCERPT] if wrong and isinstance(item, Row) else "",
             )
         )
+
+    def _add_to_rest(self, text_key: str, labelled: LedgerLine | None) -> None:
+        if labelled is None or labelled.confidence is None or self._texts.get(short(text_key)) is not None:
+            return
+        self._texts[short(text_key)] = len(self._rest)
+        self._rest.append(labelled.confidence)
 
     def judged(self) -> Judged:
         """What was found.
@@ -158,6 +172,7 @@ class _Join:
             pairs=tuple(self._pairs),
             run_rows=self._rows,
             run_confidences=self._confidences,
+            rest_confidences=self._rest,
             same_id_rows=self._same_id,
             unmatched=tuple(missing[:_TOLD]),
             unmatched_count=len(missing),
