@@ -34,6 +34,7 @@ from llmbatch.pipeline.trial.canary import Canary
 from llmbatch.pipeline.trial.watch import Trial, TrialPlan
 from llmbatch.prices import PriceBook
 from llmbatch.provider.client import Caller, Endpoint
+from llmbatch.provider.shape import RequestShape
 from llmbatch.redact import Redactor
 
 
@@ -61,6 +62,8 @@ class Assembly:
 
     engine: Engine
     arms: Arms
+    requests: Adaptation
+    """How the plan's own requests are sent."""
     paces: tuple[Pace, ...]
     callers: tuple[Caller, ...]
 
@@ -76,6 +79,7 @@ def assemble(
     strict: bool,
     trial: Trial,
     beside: TrialPlan,
+    shape: RequestShape | None = None,
 ) -> Assembly:
     """The engine of one session, ready to run.
 
@@ -89,16 +93,21 @@ def assemble(
         strict: end at the first row that cannot be read.
         trial: watches over what is on trial.
         beside: what is asked beside the plan.
+        shape: how an earlier session sent the plan's requests in the end.
     """
     lines = _Lines(endpoint, sending, around)
     builder = _ArmBuilder(lines, endpoint, sending, around, calibrations, review_below)
     stop, canary = around.stop, trial.canary
-    control = builder.asker(plan, halt=stop.set)
+    requests = builder.adaptation(plan, shape)
+    control = builder.asker(plan, requests, halt=stop.set)
     on_trial = None
     if canary is not None and beside.canary is not None:
-        asker = builder.asker(beside.canary, halt=_dropping(canary, stop), is_withdrawn=canary.is_dropped)
+        form, halt = builder.adaptation(beside.canary), _dropping(canary, stop)
+        asker = builder.asker(beside.canary, form, halt=halt, is_withdrawn=canary.is_dropped)
         on_trial = OnTrial(canary, asker, beside.canary.key_of)
-    escalation = None if beside.escalation is None else builder.asker(beside.escalation, halt=stop.set)
+    escalation = None
+    if beside.escalation is not None:
+        escalation = builder.asker(beside.escalation, builder.adaptation(beside.escalation), halt=stop.set)
     arms = Arms(around.ledger, control, on_trial=on_trial, escalation=escalation, escalates=trial.escalates)
     engine = Engine(
         arms=arms,
@@ -109,7 +118,7 @@ def assemble(
         on_row=around.on_row,
         settings=EngineSettings(lines.of(plan).most_in_flight, strict=strict, grace_s=sending.grace_s),
     )
-    return Assembly(engine, arms, lines.paces, lines.callers)
+    return Assembly(engine, arms, requests, lines.paces, lines.callers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,16 +180,20 @@ class _ArmBuilder:
     calibrations: tuple[Calibration, ...]
     review_below: float
 
+    def adaptation(self, plan: Plan, shape: RequestShape | None = None) -> Adaptation:
+        redact = Redactor((self.endpoint.api_key,))
+        return Adaptation(shape or plan.shape, redact=redact, tell=self.around.tell)
+
     def asker(
         self,
         plan: Plan,
+        adaptation: Adaptation,
         *,
         halt: Callable[[LLMBatchError], None],
         is_withdrawn: Callable[[], bool] = lambda: False,
     ) -> Asker:
         line, around, policy = self.lines.of(plan), self.around, self.sending.policy
         redact = Redactor((self.endpoint.api_key,))
-        adaptation = Adaptation(plan.shape, redact=redact, tell=around.tell)
         sender = Sender(
             plan=plan,
             caller=line.caller,

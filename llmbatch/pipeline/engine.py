@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from llmbatch import defaults
 from llmbatch.errors import LLMBatchError, UsageError
-from llmbatch.ledger.line import LedgerLine
+from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.arms import Arms, without_cost
 from llmbatch.pipeline.guard import Guard
@@ -125,8 +125,7 @@ class Engine:
         try:
             async for line in self._arms.ask(document.row, document.key):
                 self._append(line)
-                if not self._stop.is_set and (reason := self._guard.watch(line)) is not None:
-                    self._stop.set(reason)
+                self._watch(line, document)
             if line is not None:
                 self._tally.settle(line)
         except Exception as error:  # noqa: BLE001 - a task's error must not vanish with it
@@ -137,6 +136,12 @@ class Engine:
                 self._room.release()
         for follower in followers:
             self._reuse(follower, line)
+
+    def _watch(self, line: LedgerLine, document: Document) -> None:
+        """Stop a run that goes wrong. A row that failed before and fails again is no news."""
+        is_news = not (document.failed_before and line.status == FAILED)
+        if is_news and not self._stop.is_set and (reason := self._guard.watch(line)) is not None:
+            self._stop.set(reason)
 
     def _reuse(self, document: Document, line: LedgerLine | None) -> None:
         """Give a row the outcome of another with the same text; where there is none, it stays undone."""

@@ -23,6 +23,7 @@ from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.scoring import Recalibration
 from llmbatch.provider.limits import RateLimits
+from llmbatch.provider.shape import RequestShape
 from llmbatch.readers import InputIdentity, ReaderOptions
 from llmbatch.readers.inputs import part_of
 from llmbatch.task.model import Task
@@ -171,6 +172,8 @@ class RunRecord(BaseModel):
     """By the killed session's start."""
     limits: RateLimits = RateLimits()
     """The rates that the last session kept to, per second: stated by the user, else by the endpoint."""
+    shape: RequestShape | None = None
+    """How requests are sent, as the last session left it: adapted to what the endpoint refuses or cuts."""
     totals: dict[str, Any] | None = None
 
     def updated(self, **changes: Any) -> Self:

@@ -4,7 +4,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from llmbatch import defaults
-from llmbatch.drift.profile import USELESS, was_useless
+from llmbatch.drift.profile import USELESS
 from llmbatch.errors import RunStopped, UsageError
 from llmbatch.ledger.line import CANARY, FAILED, LedgerLine
 
@@ -63,14 +63,14 @@ class Guard:
             failed = [line for line in self._latest if line.status == FAILED]
             return self._reason(failed, "failed", f"--stop-at-failures {settings.stop_at_failures:.0%}")
         if self._useless > settings.stop_at_invalid * rows:
-            useless = [line for line in self._latest if was_useless(line)]
+            useless = [line for line in self._latest if _was_useless(line)]
             return self._reason(useless, "gave no usable answer", f"--stop-at-invalid {settings.stop_at_invalid:.0%}")
         return None
 
     def _count(self, line: LedgerLine, change: int) -> None:
         if line.status == FAILED:
             self._failed += change
-        if was_useless(line):
+        if _was_useless(line):
             self._useless += change
 
     def _reason(self, bad: list[LedgerLine], what: str, option: str) -> RunStopped:
@@ -78,6 +78,12 @@ class Guard:
             f"{len(bad)} of the last {len(self._latest)} rows {what} ({option}): {_commonest(bad)}",
             hint="mend the cause, then run the same command again: finished rows are kept",
         )
+
+
+def _was_useless(line: LedgerLine) -> bool:
+    """Whether the row had an unusable answer. One that was cut and came whole with more room is no sign of trouble."""
+    mended = {"truncated"} if line.status != FAILED else set[str]()
+    return line.parse in USELESS or any(retry.error in USELESS - mended for retry in line.retries)
 
 
 def _commonest(lines: list[LedgerLine]) -> str:

@@ -1,6 +1,7 @@
 """A row before it is asked: its text as it will be sent, its key, and the outcome that needs no request."""
 
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ class Document:
     key: str
     outcome: LedgerLine | None = None
     """What it ends as without a request: it is too long, or an earlier run was answered."""
+    failed_before: bool = False
+    """Whether it failed in an earlier session, so that failing again says nothing of other rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,28 @@ def skips(ledger: Ledger, is_wanted: Callable[[str], bool]) -> Callable[[str], b
 
 
 @dataclass(frozen=True, slots=True)
+class FailedBefore:
+    """The rows that failed in earlier sessions.
+
+    They come after those that were never asked, or they would stop a run again before it gets to these.
+    """
+
+    ledger: Ledger
+    began_at: int
+    """The ledger's size when this session began."""
+    read_again: Callable[[], Iterable[Row | Rejection]] | None
+    """The input from its start; None for a stream, whose rows are asked as they come."""
+
+    def __contains__(self, key: str) -> bool:
+        ledger = self.ledger
+        return (
+            ledger.was_written_since(key, 0)
+            and not ledger.is_done(key)
+            and not ledger.was_written_since(key, self.began_at)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
     """Makes rows ready, in the reader's thread: counting a long text's tokens takes its time, as a look-up does."""
 
@@ -71,6 +96,7 @@ class Intake:
     """What an earlier run's line counts as in this one."""
     is_settled: Callable[[str], bool] = lambda _: False
     """Whether people have given a text its label."""
+    failed_before: FailedBefore | None = None
 
     def prepared(self, rows: Iterable[Row | Rejection], *, batch: int) -> Iterator[Item]:
         """Rows as the engine takes them; `batch` of them are looked up at once among earlier answers."""
@@ -82,25 +108,47 @@ class Intake:
             yield from self._answered(group, self.earlier)
 
     def _wanted(self, rows: Iterable[Row | Rejection]) -> Iterator[Item]:
-        skipped = 0
-        is_skipped, is_settled, asked = self.is_skipped, self.is_settled, self.asked.limit.asked
-        plan = None if self.plan is self.asked else self.plan
-        key_of = self.plan.key_of
-        for row in rows:
+        skipped, put_off = 0, array("Q")
+        failed_before = self.failed_before
+        for row, text, key in self._keyed(rows):
             if isinstance(row, Rejection):
                 yield row
-                continue
-            text = asked(row.text)
-            key = key_of(text) if plan is None else plan.key(row.text)
-            if not is_skipped(key) and not is_settled(row.text):
+            elif self.is_skipped(key) or self.is_settled(row.text):
+                skipped += 1
+                if skipped == _SKIPPED_AT_ONCE:
+                    yield Skipped(skipped)
+                    skipped = 0
+            elif failed_before is None or key not in failed_before:
                 yield self._document(row, text, key)
-                continue
-            skipped += 1
-            if skipped == _SKIPPED_AT_ONCE:
-                yield Skipped(skipped)
-                skipped = 0
+            elif failed_before.read_again is not None:
+                put_off.append(row.index)
+            else:
+                yield replace(self._document(row, text, key), failed_before=True)
         if skipped:
             yield Skipped(skipped)
+        if put_off and failed_before is not None and failed_before.read_again is not None:
+            yield from self._put_off(failed_before.read_again(), put_off)
+
+    def _put_off(self, rows: Iterable[Row | Rejection], indexes: Sequence[int]) -> Iterator[Item]:
+        """The rows that failed in earlier sessions, by their places: all others are on their way."""
+        wanted = iter(indexes)
+        index = next(wanted)
+        for row, text, key in self._keyed(rows):
+            if isinstance(row, Row) and row.index == index:
+                yield replace(self._document(row, text, key), failed_before=True)
+                if (index := next(wanted, -1)) < 0:
+                    return
+
+    def _keyed(self, rows: Iterable[Row | Rejection]) -> Iterator[tuple[Row | Rejection, str, str]]:
+        """Each row with its text as it is asked, and its key."""
+        asked, key_of = self.asked.limit.asked, self.plan.key_of
+        plan = None if self.plan is self.asked else self.plan
+        for row in rows:
+            if isinstance(row, Rejection):
+                yield row, "", ""
+                continue
+            text = asked(row.text)
+            yield row, text, key_of(text) if plan is None else plan.key(row.text)
 
     def _document(self, row: Row, text: str, key: str) -> Document:
         if text is not row.text:

@@ -291,6 +291,7 @@ def _new_record(
         sample=options.sample,
         calibrations=calibrations,
         possibly_billed=standing.possibly_billed if standing else {},
+        shape=standing.shape if standing and standing.fingerprint == plan.fingerprint else None,
     )
 
 

@@ -20,7 +20,7 @@ from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import RunRecord
 from llmbatch.pipeline.forewarning import forewarnings
 from llmbatch.pipeline.input import RunInput
-from llmbatch.pipeline.intake import Intake, skips
+from llmbatch.pipeline.intake import FailedBefore, Intake, skips
 from llmbatch.pipeline.money.spending import Spending
 from llmbatch.pipeline.opening import Opened
 from llmbatch.pipeline.session_plan import SessionPlan
@@ -33,7 +33,9 @@ from llmbatch.pipeline.trial.watch import Trial
 from llmbatch.prices import PriceBook
 from llmbatch.progress import Progress
 from llmbatch.provider.client import Endpoint
+from llmbatch.provider.shape import RequestShape
 from llmbatch.readers import FieldChoice
+from llmbatch.rows import Rejection, Row
 
 if TYPE_CHECKING:
     from llmbatch.pipeline.reuse import EarlierAnswers
@@ -91,6 +93,7 @@ class UnderWay:
         for event in forewarnings(model, prices.price(model), endpoint.base_url):
             self._observer.tell(event)
         earlier = await self._earlier_answers()
+        began_at = self._opened.ledger.size
         is_skipped = skips(self._opened.ledger, plan.wanted(self._opened.ledger, self._trial))
         parts = self._assembled(endpoint, stop, prices, earlier)
         background = [asyncio.create_task(task) for task in self._background(parts, stop, earlier)]
@@ -106,6 +109,7 @@ class UnderWay:
                     earlier,
                     self.record.reread,
                     plan.is_settled,
+                    FailedBefore(self._opened.ledger, began_at, None if self._source.is_stream else self._read_again),
                 )
                 rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
                 await parts.engine.run(feed(rows, batch=batch))
@@ -118,9 +122,16 @@ class UnderWay:
             if earlier is not None:
                 await earlier.close()
             self._show_once(parts)
-            self.record = self.record.updated(limits=parts.paces[0].limits)
+            self.record = self.record.updated(limits=parts.paces[0].limits, **self._shape_kept(parts))
             self.is_hurried = stop.is_hurried
         return stop.reason
+
+    def _shape_kept(self, parts: Assembly) -> dict[str, RequestShape]:
+        """What the record keeps of how requests are sent: of the run's own plan, not of another model's."""
+        return {"shape": parts.requests.shape} if self._plan.asked is self._plan.plan else {}
+
+    def _read_again(self) -> Iterator[Row | Rejection]:
+        return self._source.read_again(lambda _: None)
 
     def _unpriced(self, prices: PriceBook) -> UsageError | None:
         """No limit holds where the price of a model that will be asked is not known."""
@@ -160,6 +171,7 @@ class UnderWay:
             strict=self._plan.strict,
             trial=self._trial,
             beside=self._plan.trial,
+            shape=self.record.shape if self._plan.asked is self._plan.plan else None,
         )
 
     def _background(
@@ -193,7 +205,7 @@ class UnderWay:
     def _tell_estimate(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
         if self._source.is_stream:
             return  # which can be read only once
-        plan, rows = self._plan, self._source.read_again(lambda _: None)
+        plan, rows = self._plan, self._read_again()
         with suppress(LLMBatchError):  # what is wrong with the input is told when its turn comes
             estimate = quick_estimate(
                 plan.plan,

@@ -1,0 +1,156 @@
+"""Endpoints of other makers: judged by what they say, whatever its form."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.e2e.program import Done, Program, documents, write_rows
+from tests.e2e.scripted import Asked, Reply, answer, is_row, scripted
+
+QUOTA = {"error": {"message": "This request requires more credits, or fewer max_tokens.", "code": 402}}
+FORBIDDEN = "<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1></body></html>"
+
+
+def classified(llmbatch: Program, url: str, *arguments: str) -> Done:
+    return llmbatch(
+        "classify", "docs.jsonl", "--base-url", url, "--model", "m", "--json", *arguments, OPENAI_API_KEY="k"
+    )
+
+
+def ledger(llmbatch: Program) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (llmbatch.folder / "docs.llmbatch" / "ledger.jsonl").open()]
+
+
+def kinds(llmbatch: Program) -> Counter[str | None]:
+    return Counter((line.get("error") or {}).get("kind") for line in ledger(llmbatch))
+
+
+def rows(llmbatch: Program, count: int) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(count))
+
+
+def test_an_error_inside_a_200_stops_the_run_with_its_own_text(llmbatch: Program) -> None:
+    rows(llmbatch, 30)
+    with scripted(lambda asked: Reply(200, QUOTA) if asked.number > 5 else answer()) as endpoint:
+        done = classified(llmbatch, endpoint.url)
+    assert done.code == 4
+    assert "requires more credits" in done.err
+    assert kinds(llmbatch) == {None: 5}
+
+
+def test_a_firewalls_page_for_some_rows_fails_those_and_a_rerun_asks_them_last(llmbatch: Program) -> None:
+    rows(llmbatch, 30)
+
+    def script(asked: Asked) -> Reply:
+        return Reply(403, FORBIDDEN) if is_row(asked, 4, 5, 17) else answer()
+
+    with scripted(script) as endpoint:
+        assert classified(llmbatch, endpoint.url).code == 3
+        assert kinds(llmbatch) == {None: 27, "refused": 3}
+        assert "403 Forbidden" in ledger(llmbatch)[-1].get("error", {"message": "403 Forbidden"})["message"]
+        rows(llmbatch, 34)
+        before = len(endpoint.asked)
+        assert classified(llmbatch, endpoint.url).code == 3
+        later = [is_row(asked, 4, 5, 17) for asked in endpoint.asked[before:]]
+    assert later == sorted(later), "rows that were never asked come first"
+    assert kinds(llmbatch) == {None: 31, "refused": 6}
+
+
+def test_a_key_that_is_withdrawn_stops_the_run_after_three_rows(llmbatch: Program) -> None:
+    rows(llmbatch, 60)
+    withdrawn = Reply(401, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}})
+    with scripted(lambda asked: withdrawn if asked.number > 10 else answer()) as endpoint:
+        done = classified(llmbatch, endpoint.url, "--concurrency", "1")
+    assert done.code == 4
+    assert len(endpoint.asked) <= 16
+    assert "3 rows in a row failed alike" in done.err
+
+
+def test_refusals_that_come_faster_than_answers_are_not_taken_for_all_rows(llmbatch: Program) -> None:
+    rows(llmbatch, 80)
+    odd = Reply(400, {"error": {"message": "computer says no"}})
+
+    def script(asked: Asked) -> Reply:
+        return odd if asked.number > 8 and any(f"{n}." in asked.text for n in (3, 8)) else answer()
+
+    with scripted(script) as endpoint:
+        assert classified(llmbatch, endpoint.url).code == 3
+    assert kinds(llmbatch)["bad_request"] >= 13
+
+
+def test_an_unknown_finish_reason_counts_with_a_valid_answer_and_error_is_retried(llmbatch: Program) -> None:
+    rows(llmbatch, 8)
+
+    def script(asked: Asked) -> Reply:
+        broken = asked.times == 1 and asked.number % 3 == 0
+        return answer('{"cat', finish_reason="error") if broken else answer(finish_reason="eos_token")
+
+    with scripted(script) as endpoint:
+        assert classified(llmbatch, endpoint.url).code == 0
+    assert all(line["flags"] == ["finish_reason_unusual"] for line in ledger(llmbatch))
+
+
+def test_an_answer_that_stands_where_thinking_belongs_is_found_or_named(llmbatch: Program) -> None:
+    rows(llmbatch, 4)
+    right = '{"category":"technical","percent":92}'
+
+    def script(asked: Asked) -> Reply:
+        thinking = right if is_row(asked, 0, 1) else f"It is {right}, I think."
+        return answer(None, message={"reasoning_content": thinking})
+
+    with scripted(script) as endpoint:
+        assert classified(llmbatch, endpoint.url).code == 3
+    lines = sorted(ledger(llmbatch), key=lambda line: line["row"])
+    assert [line.get("flags") for line in lines[:2]] == [["answer_in_thinking"]] * 2
+    assert all("only thinking came" in line["error"]["message"] for line in lines[2:])
+
+
+@pytest.mark.parametrize(("thinks", "limit"), [(False, 120), (True, 900)])
+def test_a_limit_that_cuts_healthy_answers_rises_and_stops_nothing(
+    llmbatch: Program,
+    thinks: bool,  # noqa: FBT001
+    limit: int,
+) -> None:
+    rows(llmbatch, 60)
+
+    def script(asked: Asked) -> Reply:
+        room = asked.body.get("max_tokens") or asked.body["max_completion_tokens"]
+        used = min(room, limit)
+        usage = {"prompt_tokens": 1700, "completion_tokens": used, "total_tokens": 1700 + used}
+        if thinks:
+            usage["completion_tokens_details"] = {"reasoning_tokens": max(used - 12, 0)}
+        if room < limit:
+            return answer("" if thinks else '{"cat', finish_reason="length", usage=usage)
+        return answer(usage=usage)
+
+    with scripted(script) as endpoint:
+        done = classified(llmbatch, endpoint.url, "--concurrency", "2")
+        assert done.code == 0, done.err
+        assert len(endpoint.asked) < 70
+        assert "--max-output-tokens" in done.err
+        rows(llmbatch, 64)
+        before = len(endpoint.asked)
+        assert classified(llmbatch, endpoint.url, "--concurrency", "2").code == 0
+        assert len(endpoint.asked) == before + 4, "the next session keeps the limit"
+
+
+def test_what_was_adapted_is_kept_in_the_run(llmbatch: Program) -> None:
+    rows(llmbatch, 4)
+    refusal = Reply(400, {"errors": ["temperature: not supported for this model"]})
+    with scripted(lambda asked: refusal if "temperature" in asked.body else answer()) as endpoint:
+        done = classified(llmbatch, endpoint.url)
+        assert "going on with temperature=None" in done.err
+        rows(llmbatch, 6)
+        classified(llmbatch, endpoint.url)
+    assert len(endpoint.asked) == 7
+
+
+def test_an_accepted_form_is_not_given_up_for_one_rows_refusal(llmbatch: Program) -> None:
+    rows(llmbatch, 20)
+    refusal = Reply(400, {"error": {"message": "response_format is not supported for this input"}})
+    with scripted(lambda asked: refusal if is_row(asked, 9) else answer()) as endpoint:
+        assert classified(llmbatch, endpoint.url).code == 3
+    assert all("response_format" in asked.body for asked in endpoint.asked)
+    assert kinds(llmbatch) == {None: 19, "bad_parameter": 1}
