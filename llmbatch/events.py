@@ -127,8 +127,28 @@ class PrefixPlanned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ArmEstimated:
+    """What one arm of a run will cost, nano-dollars; None where its price is not known."""
+
+    arm: str
+    model: str
+    low_rows: int
+    high_rows: int
+    low_nusd: int | None
+    high_nusd: int | None
+
+    def told(self, share: float) -> str:
+        """The arm in a few words, for this share (a factor) of the rows."""
+        rows = sorted({round(share * self.low_rows), round(share * self.high_rows)})
+        asked = f"{self.arm} {self.model}, {' to '.join(f'{count:,}' for count in rows)} rows"
+        if self.low_nusd is None or self.high_nusd is None:
+            return asked
+        return f"{asked}: {_dollars(share * self.low_nusd)} to {_dollars(share * self.high_nusd)}"
+
+
+@dataclass(frozen=True, slots=True)
 class RunEstimated(Event):
-    """What the run will cost, by a first look at its input. Costs are None where the model's price is not known."""
+    """What the run will cost, by a first look at its input. Costs are None where a model's price is not known."""
 
     name = "run.estimate"
     model: str
@@ -140,10 +160,12 @@ class RunEstimated(Event):
     low_nusd: int | None
     high_nusd: int | None
     seconds: float | None
+    arms: tuple[ArmEstimated, ...] = ()
+    """What is asked: the run's own plan, a canary, a stronger model; the costs above are of all of them."""
 
     @property
     def message(self) -> str:
-        """The estimate in a sentence."""
+        """The estimate in a sentence, with its arms where there are several."""
         if self.cost_nusd is None or self.low_nusd is None or self.high_nusd is None:
             return f"estimate: {self.rows:,} rows to ask; the price of {self.model} is not known"
         share, what = 1.0, f"{self.rows:,} rows to ask"
@@ -151,7 +173,8 @@ class RunEstimated(Event):
             share, what = 1000 / self.rows, f"by the first {self.rows:,} rows, for each 1,000"
         amounts = (_dollars(share * nusd) for nusd in (self.cost_nusd, self.low_nusd, self.high_nusd))
         time = "" if self.seconds is None else f", about {_time_span(self.seconds)}"
-        return "estimate: {}: about {} ({} to {}){}".format(what, *amounts, time)
+        arms = "".join(f"; {arm.told(share)}" for arm in self.arms) if len(self.arms) > 1 else ""
+        return "estimate: {}: about {} ({} to {}){}{}".format(what, *amounts, time, arms)
 
     def fields(self) -> dict[str, Any]:
         """Money in US dollars."""
@@ -162,6 +185,17 @@ class RunEstimated(Event):
             "is_whole": self.is_whole,
             **{name: None if nusd is None else to_usd(nusd) for name, nusd in costs.items()},
             "seconds": self.seconds,
+            "arms": [
+                {
+                    "arm": arm.arm,
+                    "model": arm.model,
+                    "low_rows": arm.low_rows,
+                    "high_rows": arm.high_rows,
+                    "low_usd": None if arm.low_nusd is None else to_usd(arm.low_nusd),
+                    "high_usd": None if arm.high_nusd is None else to_usd(arm.high_nusd),
+                }
+                for arm in self.arms
+            ],
         }
 
 

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from llmbatch.estimate.arms import ArmEstimate
     from llmbatch.pipeline.options import RunOptions
+
+
+def _high(arm: "ArmEstimate") -> int:
+    return 0 if arm.cost is None else arm.cost.high
 
 
 def confirm(run: "RunOptions", above_usd: float) -> None:
@@ -28,6 +33,8 @@ def confirm(run: "RunOptions", above_usd: float) -> None:
         f"{estimate.rows.to_ask:,} rows to ask may cost up to {dollars(cost.high)} ({dollars(cost.expected)} is "
         f"expected), more than --confirm-above ${above_usd:g}"
     )
+    if len(estimate.arms) > 1:
+        told += " (" + ", ".join(f"{arm.arm} {arm.model} up to {dollars(_high(arm))}" for arm in estimate.arms) + ")"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise BudgetReached(f"{told}; nothing was sent", hint="say --yes to go on, or llmbatch estimate to see more")
     if not typer.confirm(f"{told}. Go on?", err=True):

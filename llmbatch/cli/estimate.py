@@ -7,7 +7,7 @@ import typer
 
 from llmbatch import defaults
 from llmbatch.cli import options as shared
-from llmbatch.cli import sending
+from llmbatch.cli import sending, trial
 from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind
 
@@ -47,6 +47,12 @@ def estimate(
     rpm: sending.Rpm = None,
     tpm: sending.Tpm = None,
     price: sending.Price = None,
+    review_below: shared.ReviewBelow = None,
+    canary_prompt: trial.CanaryPrompt = None,
+    canary_model: trial.CanaryModel = None,
+    canary_share: trial.CanaryShare = f"{defaults.CANARY_SHARE}%",
+    canary_expand: trial.CanaryExpand = False,
+    escalate_to: trial.EscalateTo = None,
     exact: Annotated[
         bool,
         typer.Option(
@@ -94,6 +100,9 @@ def estimate(
             price=None if price is None else parse_price(price),
         ),
         reading=ReaderOptions(id_field, shared.names(text_field) or (), input_format),
+        review_below=review_below,
+        canary=trial.canary_options(canary_prompt, canary_model, canary_share, expand=canary_expand),
+        escalate_to=escalate_to,
     )
     estimated = estimate_run(EstimateOptions(run, tuple(model or ()), exact))
     if json:

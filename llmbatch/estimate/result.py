@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from llmbatch.estimate.arms import ArmEstimate
 from llmbatch.estimate.cost import Cost, Job
 from llmbatch.estimate.time import TimeNeeded
 from llmbatch.money import to_usd
@@ -29,7 +30,7 @@ class RowsFound:
 
 @dataclass(frozen=True, slots=True)
 class ModelEstimate:
-    """What a run would come to with one model. `cost` is None where the price is not known."""
+    """What a run would come to with one model. `cost` is None where a price is not known."""
 
     model: str
     rows: RowsFound
@@ -38,6 +39,13 @@ class ModelEstimate:
     time: TimeNeeded
     known_rows: int
     """Rows of the run folder that answer lengths and repeats are known from; 0 where they are assumed."""
+    arms: tuple[ArmEstimate, ...] = ()
+    """The run's own plan first, then what is asked beside it; `cost` is of all of them."""
+
+    @property
+    def unpriced(self) -> str | None:
+        """A model whose price is not known; None where all are."""
+        return next((arm.model for arm in self.arms if arm.cost is None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +80,23 @@ def _model_json(estimate: ModelEstimate) -> dict[str, Any]:
             "cached_share": round(job.cached_share, 4),
             "output_per_row": asdict(job.output_tokens),
         },
-        "cost_usd": None
-        if cost is None
-        else {
-            "expected": to_usd(cost.expected),
-            "low": to_usd(cost.low),
-            "high": to_usd(cost.high),
-            "without_cache": to_usd(cost.without_cache),
-            "movers": {name: to_usd(nusd) for name, nusd in cost.movers},
-        },
+        "cost_usd": _cost_json(cost),
+        "arms": [
+            {"arm": arm.arm, "model": arm.model, "rows": asdict(arm.rows), "cost_usd": _cost_json(arm.cost)}
+            for arm in estimate.arms
+        ],
         "time": asdict(estimate.time),
         "known_rows": estimate.known_rows,
+    }
+
+
+def _cost_json(cost: Cost | None) -> dict[str, Any] | None:
+    if cost is None:
+        return None
+    return {
+        "expected": to_usd(cost.expected),
+        "low": to_usd(cost.low),
+        "high": to_usd(cost.high),
+        "without_cache": to_usd(cost.without_cache),
+        "movers": {name: to_usd(nusd) for name, nusd in cost.movers},
     }

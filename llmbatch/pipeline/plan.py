@@ -89,6 +89,12 @@ def asked_model(task: Task, choice: ModelChoice) -> str:
     return choice.model or task.model.name or defaults.MODEL
 
 
+def review_threshold(task: Task, wish: float | None) -> float:
+    """Confidence (0..1) under which a row goes to people: the user's, the task's, or the default one."""
+    wishes = (wish, task.model.review_below, defaults.REVIEW_BELOW)
+    return next(threshold for threshold in wishes if threshold is not None)
+
+
 def make_plan(
     loaded: LoadedTask,
     choice: ModelChoice,

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llmbatch import defaults
 from llmbatch.calibration import Calibration
 from llmbatch.checksum import FORMAT
 from llmbatch.decisions import DecisionLog, TaskDecisions
@@ -24,7 +23,7 @@ from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, new_run_
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
 from llmbatch.pipeline.ownership import check_answers, check_inputs, check_stream, named_inputs
-from llmbatch.pipeline.plan import Plan, asked_model, make_plan
+from llmbatch.pipeline.plan import Plan, asked_model, make_plan, review_threshold
 from llmbatch.pipeline.planning import plan_run
 from llmbatch.pipeline.report import summarise
 from llmbatch.pipeline.session import Session
@@ -246,13 +245,6 @@ def _counted_last(totals: Mapping[str, Any]) -> ViewCounts:
     return ViewCounts(RowCounts(**totals["rows"]), labels, failures, answered_by, {}, totals["flags"])
 
 
-def _review_below(plan: Plan, options: RunOptions) -> float:
-    for wish in (options.review_below, plan.task.model.review_below):
-        if wish is not None:
-            return wish
-    return defaults.REVIEW_BELOW
-
-
 def _new_record(
     folder: RunFolder,
     source: RunInput,
@@ -284,7 +276,7 @@ def _new_record(
         model=plan.question.model,
         prefix_tokens=plan.prefix_tokens,
         prefix=plan.prefix,
-        review_below=_review_below(plan, options),
+        review_below=review_threshold(plan.task, options.review_below),
         canary=canary_record(trial, standing),
         escalate_to=options.escalate_to or (standing.escalate_to if standing else None),
         keep=options.keep,

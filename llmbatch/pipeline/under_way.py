@@ -26,6 +26,7 @@ from llmbatch.pipeline.opening import Opened
 from llmbatch.pipeline.session_plan import SessionPlan
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.stop_handle import StopHandle
+from llmbatch.pipeline.studies.arm_jobs import Beside
 from llmbatch.pipeline.studies.changed import plan_changed
 from llmbatch.pipeline.studies.estimate import quick_estimate
 from llmbatch.pipeline.tally import SessionTally, merged
@@ -213,11 +214,17 @@ class UnderWay:
                 rows,
                 is_skipped,
                 plan.is_settled,
+                Beside(plan.trial, self.record.review_below, self._is_waiting),
                 sending=plan.sending,
                 prices=prices,
                 standing=self.record,
             )
             self._observer.tell(estimate)
+
+    def _is_waiting(self, key: str) -> bool:
+        """Whether a row has its answer, and only waits for the stronger model."""
+        ledger = self._opened.ledger
+        return ledger.is_done(key) and self._trial.escalates(ledger.latest(key))
 
     async def _earlier_answers(self) -> "EarlierAnswers | None":
         if self._plan.reuse is None:

@@ -1,6 +1,7 @@
 """An estimate as a person reads it: one column a model, and what the figures rest on below."""
 
 from collections.abc import Callable, Iterator
+from math import ceil
 
 from rich.console import Console
 from rich.padding import Padding
@@ -72,6 +73,21 @@ def _time(estimate: ModelEstimate) -> str:
     return "unknown" if seconds is None else duration(seconds)
 
 
+def _arm(name: str) -> _Cell:
+    """What one of several arms comes to."""
+
+    def cell(estimate: ModelEstimate) -> str:
+        arm = next((arm for arm in estimate.arms if arm.arm == name), None)
+        if arm is None or len(estimate.arms) == 1:
+            return ""
+        low, high = round(arm.rows.low), ceil(arm.rows.high)
+        rows = f"{high:,} rows" if low == high else f"{low:,} to {high:,} rows"
+        cost = "unknown" if arm.cost is None else f"{dollars(arm.cost.low)} to {dollars(arm.cost.high)}"
+        return f"{neutral(arm.model, limit=_NAME_WIDTH)}, {rows}: {cost}"
+
+    return cell
+
+
 _LINES: dict[str, _Cell] = {
     "rows": _count("total"),
     "to ask": lambda estimate: f"{estimate.rows.to_ask:,}",
@@ -88,6 +104,9 @@ _LINES: dict[str, _Cell] = {
     "low end": _of_cost(lambda cost, _: dollars(cost.low)),
     "high end": _of_cost(lambda cost, _: dollars(cost.high)),
     "uncached": _of_cost(lambda cost, _: dollars(cost.without_cache)),
+    "control": _arm("control"),
+    "canary": _arm("canary"),
+    "escalation": _arm("escalation"),
     "1,000 rows": _of_cost(lambda cost, estimate: _per_thousand(cost, estimate.rows.to_ask)),
     "time": _time,
 }
@@ -102,7 +121,8 @@ def _remarks(estimate: ModelEstimate, heading: str) -> Text:
 def _remark_lines(estimate: ModelEstimate) -> Iterator[str]:
     job, cost = estimate.job, estimate.cost
     if cost is None:
-        yield f"The price of {neutral(estimate.model)} is not known: give it with --price INPUT,CACHED,OUTPUT."
+        unpriced = neutral(estimate.unpriced or estimate.model)
+        yield f"The price of {unpriced} is not known: give it with --price INPUT,CACHED,OUTPUT."
     elif cost.movers:
         yield "What moves the cost: " + "; ".join(f"{name}, +{dollars(nusd)}" for name, nusd in cost.movers) + "."
     if not job.documents.is_exact:

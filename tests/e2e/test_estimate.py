@@ -1,12 +1,13 @@
 """The estimate holds: what a run then costs lies where it was said to, and nothing was sent for it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmbatch.observer import Observer
-from llmbatch.pipeline.options import RunOptions, Sending
+from llmbatch.pipeline.options import CanaryOptions, RunOptions, Sending
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
 from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
@@ -17,6 +18,7 @@ from tests.e2e.program import Program, documents, write_rows
 
 # Automatic caching, as the endpoint accounts it for a model of this name.
 MODEL = "gpt-4o-mini"
+ARMS = {"canary": "canary", "escalate_to": "escalation"}
 QUICK = RetryPolicy(wait_min_s=0.001, wait_max_s=0.01)
 
 
@@ -62,6 +64,53 @@ def test_the_estimate_counts_the_rest_of_a_run_and_learns_from_its_beginning(
     assert estimate_run(EstimateOptions(limited)).models[0].time.seconds == 140
 
 
+@pytest.mark.parametrize(
+    ("beside", "review_below"),
+    [
+        ({"escalate_to": "gpt-5.4"}, 0.97),
+        ({"escalate_to": "gpt-5.4"}, 1.0),
+        ({"canary": CanaryOptions(None, "gpt-5.4", 0.3)}, 0.5),
+        ({"canary": CanaryOptions(None, "gpt-5.4", 0.1, expand=True), "escalate_to": "gpt-5.4-mini"}, 0.97),
+    ],
+)
+def test_all_that_is_asked_beside_a_run_is_in_its_estimate(
+    tmp_path: Path, endpoint: StartEndpoint, beside: dict[str, Any], review_below: float
+) -> None:
+    server = endpoint()
+    write_rows(tmp_path / "docs.jsonl", documents(40))
+    options = replace(run(tmp_path, server.url), review_below=review_below, **beside)
+    (estimated,) = estimate_run(EstimateOptions(options)).models
+    assert estimated.cost is not None
+    summary = classify_run(options, Observer())
+    assert summary.spent.cost_nusd is not None
+    assert estimated.cost.low <= summary.spent.cost_nusd <= estimated.cost.high
+    assert [arm.arm for arm in estimated.arms[1:]] == [ARMS[option] for option in beside]
+    (again,) = estimate_run(EstimateOptions(options)).models
+    assert again.cost is not None
+    assert again.cost.high == 0, "nothing is left to ask"
+
+
+def test_rows_that_only_wait_for_the_stronger_model_are_estimated_at_its_price(
+    tmp_path: Path, endpoint: StartEndpoint
+) -> None:
+    server = endpoint()
+    write_rows(tmp_path / "docs.jsonl", documents(60))
+    first = replace(run(tmp_path, server.url), review_below=0.97)
+    before = classify_run(first, Observer())
+    assert before.rows.review
+    (estimated,) = estimate_run(EstimateOptions(replace(first, escalate_to="gpt-5.4"))).models
+    control, stronger = estimated.arms
+    assert (control.rows.high, stronger.rows.low, stronger.rows.high) == (0, before.rows.review, before.rows.review)
+    after = classify_run(replace(first, escalate_to="gpt-5.4"), Observer())
+    assert estimated.cost is not None
+    assert after.session.cost_nusd == pytest.approx(estimated.cost.expected, rel=0.05)
+    write_rows(tmp_path / "docs.jsonl", documents(120))
+    (more,) = estimate_run(EstimateOptions(replace(first, escalate_to="gpt-5.4"))).models
+    rows = more.arms[1].rows
+    assert rows.expected == pytest.approx(before.rows.review)
+    assert rows.low < rows.expected <= rows.high
+
+
 def test_models_stand_side_by_side(llmbatch: Program) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(20))
     shown = llmbatch("estimate", "docs.jsonl", "-m", "gpt-4o-mini", "-m", "mine", "--rpm", "600")
@@ -85,3 +134,23 @@ def test_a_dear_run_needs_somebodys_word(llmbatch: Program, endpoint: StartEndpo
     told = llmbatch(*command, "0.0001", "--yes")
     assert (told.code, server.requests) == (0, 20)
     assert "estimate: 20 rows to ask: about $" in told.err
+
+
+def test_the_estimate_and_the_guard_name_every_arm(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint()
+    write_rows(llmbatch.folder / "docs.jsonl", documents(20))
+    beside = ("--escalate-to", "gpt-5.4", "--canary-model", "gpt-5.4-mini", "--canary-share", "20%")
+    command = ("classify", "docs.jsonl", "--base-url", server.url, *beside, "--confirm-above")
+    alone = llmbatch("estimate", "docs.jsonl", "--json").json["models"][0]["cost_usd"]["high"]
+    stopped = llmbatch(*command, str(alone))
+    assert (stopped.code, server.requests) == (5, 0)
+    assert "canary gpt-5.4-mini up to $" in stopped.err
+    assert "escalation gpt-5.4 up to $" in stopped.err
+    told = llmbatch(*command, str(alone), "--yes")
+    assert told.code == 0
+    assert "; control gpt-6-luna" in told.err
+    assert "; escalation gpt-5.4, 0 to 20 rows: $0 to $" in told.err
+    shown = llmbatch("estimate", "docs.jsonl", *beside, "--out", "new")
+    assert (shown.code, "gpt-5.4-mini, 0 to" in shown.out) == (0, True)
+    unknown = llmbatch("classify", "docs.jsonl", "--escalate-to", "mine", "--offline", "--confirm-above", "1")
+    assert (unknown.code, "the price of mine is not known" in unknown.err) == (2, True)

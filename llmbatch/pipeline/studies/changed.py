@@ -7,6 +7,7 @@ from llmbatch.events import PlanChanged
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunRecord
 from llmbatch.pipeline.session_plan import SessionPlan
+from llmbatch.pipeline.studies.arm_jobs import Beside
 from llmbatch.pipeline.studies.estimate import quick_estimate
 from llmbatch.prices import PriceBook
 from llmbatch.rows import Rejection, Row
@@ -48,6 +49,7 @@ def plan_changed(
         finished_before(),
         is_skipped,
         session.is_settled,
+        Beside(session.trial, session.record.review_below),
         sending=session.sending,
         prices=prices,
         standing=before,

@@ -1,28 +1,34 @@
 """What a run would cost, and how long it would take: nothing is sent, and nothing is written."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from math import ceil
 
 from llmbatch.decisions import DecisionLog, TaskDecisions
 from llmbatch.errors import UsageError
 from llmbatch.estimate.answers import answer_tokens
-from llmbatch.estimate.cost import Job, Range, cost_of
+from llmbatch.estimate.arms import ArmEstimate, arm_estimate, together
+from llmbatch.estimate.cost import Job
 from llmbatch.estimate.result import Estimate, ModelEstimate
 from llmbatch.estimate.time import Speed, time_needed
-from llmbatch.events import RunEstimated
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.ledger.log import Ledger
+from llmbatch.events import ArmEstimated, RunEstimated
+from llmbatch.ledger.line import CANARY, CONTROL, ESCALATION, LedgerLine
+from llmbatch.ledger.log import Ledger, as_written
 from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RunOptions, Sending
 from llmbatch.pipeline.ownership import check_answers, check_inputs
-from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.plan import Plan, review_threshold
 from llmbatch.pipeline.planning import plan_run
+from llmbatch.pipeline.studies.arm_jobs import Beside, arm_jobs
 from llmbatch.pipeline.studies.survey import History, Survey, survey
+from llmbatch.pipeline.trial.escalation import Escalation
+from llmbatch.pipeline.trial.plan import plan_trial
+from llmbatch.pipeline.trial.watch import TrialPlan
 from llmbatch.prices import PriceBook
 from llmbatch.rows import Rejection, Row
-from llmbatch.task.load import load_task
+from llmbatch.task.load import LoadedTask, load_task
 from llmbatch.tokens import count_tokens
 
 _SAMPLE_BYTES = 4_000_000
@@ -63,21 +69,20 @@ def estimate_run(options: EstimateOptions) -> Estimate:
         plan_run(loaded, replace(run, choice=replace(run.choice, model=model)), base_url, source, standing)
         for model in options.models or (run.choice.model,)
     ]
-    histories = [History(plan) for plan in plans]
+    prices = PriceBook(base_url, run.sending.price)
     with ExitStack() as stack:
-        is_done = _answered_keys(stack, folder, histories)
+        asked = [_Asked.by(loaded, run, plan) for plan in plans]
+        ledger = _opened(stack, folder, standing, asked)
+        is_done = (lambda _: False) if ledger is None else ledger.is_done
         log = stack.enter_context(closing(DecisionLog(folder.decisions)))
         is_settled = TaskDecisions(log, loaded.task.label_names).settles
         most_bytes = None if options.exact else _SAMPLE_BYTES
-        surveys = [Survey(plan, is_done, is_settled=is_settled, most_bytes=most_bytes) for plan in plans]
-        survey(source.rows(lambda _: None), surveys)
-    prices = PriceBook(base_url, run.sending.price)
-    estimates = (
-        _estimated(
-            found, found.job(_answer(found.asked, history, count_tokens)), history, run.sending, prices, standing
-        )
-        for found, history in zip(surveys, histories, strict=True)
-    )
+        looks = [
+            _Look(each.plan, each.plan, is_done, is_settled, each.beside(ledger), count_tokens, most_bytes=most_bytes)
+            for each in asked
+        ]
+        survey(source.rows(lambda _: None), [part for look in looks for part in look.surveys])
+    estimates = (look.estimate(run.sending, prices, standing) for look in looks)
     return Estimate(str(folder.path), loaded.task.name, tuple(estimates))
 
 
@@ -95,7 +100,7 @@ def dear_run(run: RunOptions, above_nusd: int) -> ModelEstimate | None:
     (estimate,) = estimate_run(EstimateOptions(run)).models
     if estimate.cost is None:
         raise UsageError(
-            f"--confirm-above cannot hold: the price of {estimate.model} is not known",
+            f"--confirm-above cannot hold: the price of {estimate.unpriced} is not known",
             hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
         )
     return estimate if estimate.cost.high > above_nusd else None
@@ -107,6 +112,7 @@ def quick_estimate(
     rows: Iterable[Row | Rejection],
     is_done: Callable[[str], bool],
     is_settled: Callable[[str], bool],
+    beside: Beside,
     *,
     sending: Sending,
     prices: PriceBook,
@@ -121,26 +127,37 @@ def quick_estimate(
         rows: the input; of a big one, only its first rows are looked at.
         is_done: whether a key has an answer already.
         is_settled: whether people have given a text its label.
+        beside: what is asked beside it.
         sending: the user's limits.
         prices: where the model's price is found.
         standing: what the run's folder records.
         within_s: stop after so many seconds; None goes to the end.
     """
-    found = Survey(plan, is_done, is_settled=is_settled, asked=asked, count=_guessed_tokens, most_bytes=None)
-    is_whole = survey(rows, [found], within_s=within_s)
-    history = History(asked)
-    job = found.job(_answer(asked, history, _guessed_tokens))
-    documents = replace(job.documents, margin=job.documents.tokens * _GUESS_MARGIN)
-    estimate = _estimated(found, replace(job, documents=documents), history, sending, prices, standing)
+    look = _Look(plan, asked, is_done, is_settled, beside, _guessed_tokens, most_bytes=None, margin=_GUESS_MARGIN)
+    is_whole = survey(rows, look.surveys, within_s=within_s)
+    estimate = look.estimate(sending, prices, standing)
     cost = estimate.cost
     return RunEstimated(
-        model=estimate.model,
+        model=estimate.unpriced or estimate.model,
         rows=estimate.rows.to_ask,
         is_whole=is_whole,
         cost_nusd=None if cost is None else cost.expected,
         low_nusd=None if cost is None else cost.low,
         high_nusd=None if cost is None else cost.high,
         seconds=estimate.time.seconds if is_whole else None,
+        arms=tuple(_arm_told(arm) for arm in estimate.arms),
+    )
+
+
+def _arm_told(arm: ArmEstimate) -> ArmEstimated:
+    cost = arm.cost
+    return ArmEstimated(
+        arm.arm,
+        arm.model,
+        low_rows=round(arm.rows.low),
+        high_rows=ceil(arm.rows.high),
+        low_nusd=None if cost is None else cost.low,
+        high_nusd=None if cost is None else cost.high,
     )
 
 
@@ -148,49 +165,124 @@ def _guessed_tokens(text: str) -> int:
     return -(-len(text.encode("utf-8", "replace")) // _BYTES_A_TOKEN)
 
 
-def _answer(plan: Plan, history: History, count: Callable[[str], int]) -> Range:
-    assumed = answer_tokens(
-        plan.question.schema,
-        ceiling=plan.shape.max_output_tokens,
-        thinks=plan.shape.reasoning_effort not in (None, "none"),
-        count=count,
-    )
-    return history.known(assumed)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A plan and what is asked beside it, with what the run folder's ledger tells of both."""
+
+    plan: Plan
+    trial: TrialPlan
+    review_below: float
+    histories: Mapping[str, History]
+    escalation: Escalation | None
+
+    @classmethod
+    def by(cls, loaded: LoadedTask, run: RunOptions, plan: Plan) -> "_Asked":
+        trial = plan_trial(loaded, replace(run, baseline=None), plan)
+        review_below = review_threshold(loaded.task, run.review_below)
+        arms = {CONTROL: plan, CANARY: trial.canary, ESCALATION: trial.escalation}
+        histories = {arm: History(asked, review_below) for arm, asked in arms.items() if asked is not None}
+        stronger = None if trial.escalation is None else Escalation(trial.escalation.question.model, review_below)
+        return cls(plan, trial, review_below, histories, stronger)
+
+    def add(self, line: LedgerLine) -> None:
+        for history in self.histories.values():
+            history.add(line)
+        if self.escalation is not None:
+            self.escalation.watch(line)
+
+    def beside(self, ledger: Ledger | None) -> Beside:
+        def is_waiting(key: str) -> bool:
+            if ledger is None or self.escalation is None or not ledger.is_done(key):
+                return False
+            return self.escalation.takes(ledger.latest(key))
+
+        return Beside(self.trial, self.review_below, is_waiting, self.histories)
 
 
-def _estimated(
-    found: Survey, job: Job, history: History, sending: Sending, prices: PriceBook, standing: RunRecord | None
-) -> ModelEstimate:
-    plan = found.asked
-    model = plan.question.model
-    price = prices.price(model)
-    return ModelEstimate(
-        model=model,
-        rows=found.rows,
-        job=job,
-        cost=None if price is None else cost_of(job, price, repeats=history.repeats),
-        time=time_needed(
-            job.requests,
-            job.input_tokens + job.requests * plan.shape.max_output_tokens,
-            Speed(sending.limits.requests_per_s, sending.limits.tokens_per_s, sending.concurrency),
-            _earlier_speed(plan, history, standing),
-        ),
-        known_rows=history.rows if history.is_enough else 0,
-    )
+class _Look:
+    """A look at the input: which rows each arm would be asked about, and what that comes to."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        asked: Plan,
+        is_done: Callable[[str], bool],
+        is_settled: Callable[[str], bool],
+        beside: Beside,
+        count: Callable[[str], int],
+        *,
+        most_bytes: int | None,
+        margin: float | None = None,
+    ) -> None:
+        """`margin`: share by which the tokens of documents may be off; None where they are counted."""
+        waits = beside.is_waiting
+        self._count = count
+        self._margin = margin
+        self._beside = beside
+        self._found = Survey(
+            plan,
+            lambda key: is_done(key) or waits(key),
+            is_settled=is_settled,
+            asked=asked,
+            count=count,
+            most_bytes=most_bytes,
+        )
+        self._waiting = Survey(
+            plan, lambda key: not waits(key), is_settled=is_settled, asked=asked, count=count, most_bytes=most_bytes
+        )
+
+    @property
+    def surveys(self) -> list[Survey]:
+        """What has to see the input's rows."""
+        return [self._found] if self._beside.trial.escalation is None else [self._found, self._waiting]
+
+    def estimate(self, sending: Sending, prices: PriceBook, standing: RunRecord | None) -> ModelEstimate:
+        """What the rows that were seen come to."""
+        plan = self._found.asked
+        history = self._beside.histories.get(CONTROL) or History(plan)
+        jobs = arm_jobs(self._found, self._waiting, self._beside, prices=prices, job_of=self._job)
+        arms, job = tuple(map(arm_estimate, jobs)), jobs[0].job
+        return ModelEstimate(
+            model=plan.question.model,
+            rows=self._found.rows,
+            job=job,
+            cost=together(arms),
+            time=time_needed(
+                job.requests,
+                job.input_tokens + job.requests * plan.shape.max_output_tokens,
+                Speed(sending.limits.requests_per_s, sending.limits.tokens_per_s, sending.concurrency),
+                _earlier_speed(plan, history, standing),
+            ),
+            known_rows=history.rows if history.is_enough else 0,
+            arms=arms,
+        )
+
+    def _job(self, found: Survey, plan: Plan, history: History) -> Job:
+        assumed = answer_tokens(
+            plan.question.schema,
+            ceiling=plan.shape.max_output_tokens,
+            thinks=plan.shape.reasoning_effort not in (None, "none"),
+            count=self._count,
+        )
+        job = found.job(plan, history.known(assumed))
+        if self._margin is None:
+            return job
+        return replace(job, documents=replace(job.documents, margin=job.documents.tokens * self._margin))
 
 
-def _answered_keys(stack: ExitStack, folder: RunFolder, histories: list[History]) -> Callable[[str], bool]:
-    """Tells which keys a run folder has answers for; told of each line, the histories are."""
+def _opened(stack: ExitStack, folder: RunFolder, standing: RunRecord | None, asked: list[_Asked]) -> Ledger | None:
+    """A run folder's ledger, all of whose lines are told; None where there is none yet."""
     if not folder.ledger.exists():
-        return lambda _: False
+        return None
 
     def note(_: int, line: LedgerLine) -> None:
-        for history in histories:
-            history.add(line)
+        for each in asked:
+            each.add(line)
 
-    ledger = Ledger.open_to_read(folder.ledger, on_line=note)
+    reread = as_written if standing is None else standing.reread
+    ledger = Ledger.open_to_read(folder.ledger, on_line=note, reread=reread)
     stack.callback(ledger.close)
-    return ledger.is_done
+    return ledger
 
 
 def _earlier_speed(plan: Plan, history: History, standing: RunRecord | None) -> Speed:

@@ -32,7 +32,10 @@ class History:
     """What a run folder's ledger tells of the answers to one plan."""
 
     plan: Plan
+    review_below: float = 0.0
+    """Confidence (0..1) under which an answer is in doubt."""
     rows: int = 0
+    in_doubt: int = 0
     answers: int = 0
     output_tokens: int = 0
     at_first_try: int = 0
@@ -44,6 +47,7 @@ class History:
         if not asked or line.source != "api" or not line.output_tokens:
             return
         self.rows += 1
+        self.in_doubt += line.confidence is not None and line.confidence < self.review_below
         self.answers += 1 + sum(retry.error in _USELESS for retry in line.retries)
         self.output_tokens += line.output_tokens
         if line.attempts == 1:
@@ -121,11 +125,11 @@ class Survey:
         found = self._found
         return RowsFound(**found, total=found.total() - found["truncated"])
 
-    def job(self, output_tokens: Range) -> Job:
-        """What would be asked; answers have so many tokens each."""
+    def job(self, asked: Plan, output_tokens: Range) -> Job:
+        """What would be asked by this plan; answers have so many tokens each."""
         documents = self._sample.total()
-        caching = profile_of(self.asked.question.model).caching
-        tokens = self.asked.prefix_tokens
+        caching = profile_of(asked.question.model).caching
+        tokens = asked.prefix_tokens
         cached = 0 if caching is None else caching.cached_tokens(tokens + OPENING_TOKENS)
         return Job(
             requests=documents.rows,

@@ -20,7 +20,7 @@ _HOLDS_AT = 10
 _RATIOS = (1.5, 2, _TOLERATED_RATIO, 5, 10, 20)
 _STEP_ROWS = 100
 """Canary rows before the share doubles, and between two steps."""
-_LARGEST_SHARE = 0.5
+LARGEST_SHARE = 0.5
 """The control must stay large enough to compare with."""
 _SALT = "canary"
 
@@ -152,7 +152,7 @@ class Canary:
         )
 
     def _grow(self) -> None:
-        share = min(self.share * 2, max(_LARGEST_SHARE, self.share))
+        share = min(self.share * 2, max(LARGEST_SHARE, self.share))
         if share > self.share:
             self.share, self._grew_at = share, self._arms[CANARY].rows
             self._period = _Period()
