@@ -15,11 +15,11 @@ from llmbatch.errors import UsageError
 from llmbatch.readers import ReaderOptions
 from llmbatch.readers.fields import choose_by_name
 from llmbatch.summary import Summary
+from llmbatch.views.records import error_field
 
 _VIEWS = {"ok": "results", "review": "review", "failed": "failed"}
 """The file of each status."""
 _STATUSES = tuple(_VIEWS)
-_ERROR_NAMES = ("llmbatch_error", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class Run(Sequence[Result]):
         )
 
     def _failed(self, record: dict[str, Any]) -> Result:
-        error = next(record[name] for name in _ERROR_NAMES if name in record)
+        error = record[error_field(record)]
         row = error["row"]
         return Result(row, self._id(record, row), "failed", None, None, error, record)
 

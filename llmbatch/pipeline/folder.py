@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import os
 import re
 import secrets
 import shutil
@@ -102,6 +103,12 @@ class PossiblyBilled(BaseModel):
 
     requests: int
     at_most_nusd: int
+
+
+def way_from(folder: Path, name: str) -> str:
+    """The way from a folder to a file, which stays the same where both are moved; a link in the last part is kept."""
+    path = Path(name)
+    return os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
 
 
 def new_run_id() -> str:

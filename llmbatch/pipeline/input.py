@@ -1,10 +1,11 @@
 """A run's input: read once to be asked about, and again from its start when the views are made."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from llmbatch.errors import UsageError
 from llmbatch.events import InputChanged
-from llmbatch.pipeline.folder import STDIN, RunFolder
+from llmbatch.pipeline.folder import STDIN, RunFolder, way_from
 from llmbatch.pipeline.input_changes import since_then, while_read
 from llmbatch.readers import (
     FieldChoice,
@@ -44,7 +45,10 @@ class RunInput:
         """
         inputs = resolve_inputs(names, options)
         first = tuple(spooled(item, folder.stdin_spool) if item.path is None else item for item in inputs)
-        again = tuple(from_spool(folder.stdin_spool, options) if item.path is None else item for item in inputs)
+        again = tuple(
+            from_spool(folder.stdin_spool, options) if item.path is None else _named_from(folder, item)
+            for item in inputs
+        )
         return cls(first, again, options)
 
     @classmethod
@@ -90,7 +94,7 @@ class RunInput:
         return read_rows(self._again, self._options, on_fields=on_fields, watch=watch)
 
     def compare_with(self, before: Mapping[str, InputIdentity]) -> None:
-        """Take note of what the inputs were in the last session, by the names in `names`."""
+        """Take note of what the inputs were in the last session, as `identities` gave it."""
         self._before = before
 
     def first_bytes(self, least: int) -> bytes:
@@ -99,18 +103,18 @@ class RunInput:
         return b"".join(item.head for item in self._first)
 
     def identities(self) -> dict[str, InputIdentity]:
-        """What the inputs were when they were read last, by the names in `names`; of the last session's where not."""
+        """What the inputs were when they were read last, by their way from beside the run folder."""
         reads = (self._read_again.get(again) or self._read.get(first) for first, again in self._pairs())
         return {
             name: read.identity if read is not None else self._before[name]
-            for name, read in zip(self.names, reads, strict=True)
+            for name, read in zip(self._keys, reads, strict=True)
             if read is not None or name in self._before
         }
 
     def changes(self) -> tuple[InputChanged, ...]:
         """How the inputs changed since the last session, or while this one read them."""
-        changes = [InputChanged(name, InputChanged.GONE) for name in self._before if name not in self.names]
-        for name, size, (first, again) in zip(self.names, self._sizes, self._pairs(), strict=True):
+        changes = [InputChanged(name, InputChanged.GONE) for name in self._before if name not in self._keys]
+        for name, size, (first, again) in zip(self._keys, self._sizes, self._pairs(), strict=True):
             read, latest = self._read.get(first), self._read_again.get(again)
             meanwhile = while_read(size, read, latest)
             before = self._before.get(name)
@@ -119,13 +123,17 @@ class RunInput:
                 changes.append(InputChanged(name, change, is_while_read=meanwhile is not None))
         return tuple(changes)
 
+    @property
+    def _keys(self) -> tuple[str, ...]:
+        return tuple(item.name for item in self._again)
+
     def _pairs(self) -> Iterator[tuple[Input, Input]]:
         return zip(self._first, self._again, strict=True)
 
     def _known_sizes(self, item: Input) -> frozenset[int]:
         """Offsets at which an input ended when it was read before: by its bytes up to there, one that grew is known."""
         at = self._again.index(item)
-        read, before = self._read.get(self._first[at]), self._before.get(self.names[at])
+        read, before = self._read.get(self._first[at]), self._before.get(item.name)
         return frozenset(known.size for known in (read and read.identity, before) if known)
 
     def count(self) -> int | None:
@@ -133,9 +141,14 @@ class RunInput:
         return count_rows(self._first, self._options)
 
 
+def _named_from(folder: RunFolder, item: Input) -> Input:
+    """The input by its way from beside the run folder, so that views tell the same place whoever makes them."""
+    return replace(item, name=way_from(folder.path.parent, item.name))
+
+
 def _reopened(name: str, options: ReaderOptions, folder: RunFolder) -> Input:
     if name != STDIN:
-        return resolve_inputs((name,), options)[0]
+        return _named_from(folder, resolve_inputs((name,), options)[0])
     if not folder.has_stdin_copy:
         raise UsageError(
             f"{folder.stdin_spool}: the copy of the standard input is gone", hint="pipe it into classify again"

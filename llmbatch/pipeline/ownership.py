@@ -1,11 +1,10 @@
 """Whose run folder it is: it belongs to its inputs, and holds real answers or simulated ones, never both."""
 
-import os
 import shlex
 
 from llmbatch.errors import UsageError
 from llmbatch.events import Event, InputsReplaced
-from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord
+from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord, way_from
 from llmbatch.pipeline.input import RunInput
 from llmbatch.readers import FIRST_MARK, first_mark
 
@@ -28,7 +27,7 @@ def check_answers(folder: RunFolder, standing: RunRecord | None, *, offline: boo
 
 def named_inputs(names: tuple[str, ...], folder: RunFolder) -> tuple[str, ...]:
     """The inputs as the user names them, patterns as they are, by their way from the folder: both may move together."""
-    return tuple(name if name == STDIN else os.path.relpath(name, folder.path) for name in names)
+    return tuple(name if name == STDIN else way_from(folder.path, name) for name in names)
 
 
 def check_inputs(

@@ -13,6 +13,8 @@ from llmbatch.pipeline.tally import Expenses, SessionTally
 from llmbatch.summary import RowCounts, Session, Spent, Summary, TrialReport
 from llmbatch.views import ViewCounts
 
+_MOST_RENAMED = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -149,6 +151,10 @@ def _notes(record: RunRecord, counts: ViewCounts, spent: Spent, ending: Ending |
             notes.append(remark)
     if counts.other_models:
         notes.append(f"Some answers came from another model than asked for: {', '.join(sorted(counts.other_models))}.")
+    if counts.renamed:
+        names = ", ".join(f"{field} as {name}" for field, name in list(counts.renamed.items())[:_MOST_RENAMED])
+        more = ", ..." if len(counts.renamed) > _MOST_RENAMED else ""
+        notes.append(f"Input fields that are named like columns of the results: {names}{more}.")
     if counts.stale_decisions:
         notes.append(
             f"Human decisions that no longer apply: {counts.stale_decisions:,}; their text or their label is gone."

@@ -29,6 +29,8 @@ class ViewCounts:
     """Texts with a human decision that no row has now, or whose label the task has no more."""
     other_models: frozenset[str] = frozenset()
     """Of the models in `answered_by`, those that were not asked where they answered."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Input fields that views carry by another name, since theirs is one of the views' own."""
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +20,7 @@ from llmbatch.views.records import (
     OWN_COLUMNS,
     carried_fields,
     column,
+    error_field,
     failed_record,
     rejected_record,
     result_record,
@@ -103,7 +104,7 @@ def _make_views(
     if options.sample:
         files[SAMPLE] = folder / f"{SAMPLE}.{suffix}"
     draw = Draw(options.sample, _finished(read, key, ledger))
-    tally = Tally()
+    tally, renamed = Tally(), dict[str, str]()
     with replacing_together(files) as opened, ExitStack() as stack:
         writers = _writers(stack, opened, read, options, decided=len(decisions) > 0)
         for item, carried in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
@@ -112,13 +113,14 @@ def _make_views(
                 writers[FAILED_VIEW].write(rejected_record(item))
                 continue
             tally.add(item)
+            beside = _renamed(carried, renamed)
             if item.view != UNDONE:
-                writers[item.view].write(_record(item, carried))
+                writers[item.view].write(_record(item, beside))
             if item.is_answered and draw.takes(item.row):
-                writers[SAMPLE].write(review_record(item, carried))
+                writers[SAMPLE].write(review_record(item, beside))
     if not options.sample:
         (folder / f"{SAMPLE}.{suffix}").unlink(missing_ok=True)
-    return tally.frozen(files, decisions)
+    return replace(tally.frozen(files, decisions), renamed=renamed)
 
 
 def count_views(
@@ -161,6 +163,14 @@ def outcomes(
         )
 
 
+def _renamed(carried: Mapping[str, Any], renamed: dict[str, str]) -> dict[str, Any]:
+    """The carried fields by their names in the views; those that differ go into `renamed`."""
+    beside = {column(name): value for name, value in carried.items()}
+    if beside.keys() != carried.keys():
+        renamed |= {name: column(name) for name in carried if column(name) != name}
+    return beside
+
+
 def _record(item: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
     if item.view == FAILED_VIEW and item.line is not None and item.line.error is not None:
         return failed_record(item.row, item.line.error)
@@ -176,13 +186,13 @@ def _writers(
 ) -> dict[str, RecordWriter]:
     if not options.csv:
         return {name: JsonlWriter(file) for name, file in opened.items()}
-    carried, everything = _columns(read, options)
+    carried, everything, errors = _columns(read, options)
     own = [name for name in OWN_COLUMNS if decided or name not in DECISION_COLUMNS]
     columns = {
         RESULTS: [*(name for name in own if name != "text"), *carried],
         REVIEW: [*own, *carried],
         SAMPLE: [*own, *carried],
-        FAILED_VIEW: [*everything, "raw", "raw_base64", "error"],
+        FAILED_VIEW: [*dict.fromkeys([*everything, "raw", "raw_base64", *errors])],
     }
     writers: dict[str, RecordWriter] = {}
     for name, file in opened.items():
@@ -192,14 +202,16 @@ def _writers(
     return writers
 
 
-def _columns(read: Read, options: ViewOptions) -> tuple[list[str], list[str]]:
-    """(carried columns, all input columns): a CSV's header must know them before the first row."""
+def _columns(read: Read, options: ViewOptions) -> tuple[list[str], list[str], list[str]]:
+    """(carried columns, all input columns, those of errors): a CSV's header must know them before the first row."""
     texts: dict[str, tuple[str, ...]] = {}
     carried: dict[str, None] = {}
     everything: dict[str, None] = {}
+    errors = {error_field({}): None}
     for item in read(lambda choice: texts.__setitem__(choice.file, choice.text_fields)):
         if isinstance(item, Row):
             everything |= dict.fromkeys(item.fields)
+            errors[error_field(item.fields)] = None
             fields = carried_fields(item, keep=options.keep, text_fields=texts.get(item.place.file, ()))
             carried |= dict.fromkeys(map(column, fields))
-    return list(carried), [name for name in everything if name != "error"]
+    return list(carried), list(everything), list(errors)

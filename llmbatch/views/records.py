@@ -20,17 +20,18 @@ DECISION_COLUMNS = (
 )
 """Columns of rows about which people said something."""
 HUMAN = "human"
+_PREFIX, _ERROR = "input_", "error"
 OWN_COLUMNS = ("row", "id", "category", "confidence", "reasoning", *DECISION_COLUMNS, "text")
 
 
 def result_record(outcome: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
-    """A finished row: its label, then the fields carried through from the input."""
-    return _labelled(outcome) | _beside(carried)
+    """A finished row: its label, then the fields carried through from the input, by the names of `column`."""
+    return {**_labelled(outcome), **carried}
 
 
 def review_record(outcome: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
     """A row for a person's eyes: as a result, with its text."""
-    return _labelled(outcome) | {"text": outcome.row.text} | _beside(carried)
+    return {**_labelled(outcome), "text": outcome.row.text, **carried}
 
 
 def failed_record(row: Row, error: RowError) -> dict[str, Any]:
@@ -61,13 +62,28 @@ def carried_fields(row: Row, *, keep: tuple[str, ...] | None, text_fields: tuple
     return {
         name: value
         for name, value in row.fields.items()
-        if name not in dropped and not (name == "error" and _is_error(value))
+        if name not in dropped and not (name.endswith(_ERROR) and _is_error(value))
     }
 
 
 def column(field: str) -> str:
-    """A carried field's name in a view, out of the way of the view's own: no answer is ever overwritten."""
-    return f"input_{field}" if field in OWN_COLUMNS else field
+    """A carried field's name in a view, out of the way of the view's own and of all other fields.
+
+    One that is named like a column, or would be behind the prefix, gets one more: two fields never meet in a name,
+    however often results are an input again, and the name hangs on nothing but the field's.
+    """
+    name = field
+    while name.startswith(_PREFIX):
+        name = name.removeprefix(_PREFIX)
+    return f"{_PREFIX}{field}" if name in OWN_COLUMNS else field
+
+
+def error_field(fields: Mapping[str, Any]) -> str:
+    """The field of a failed row of its error: `error`, behind `llmbatch_` where the row has one of its own."""
+    name = _ERROR
+    while name in fields and not _is_error(fields[name]):
+        name = f"llmbatch_{name}"
+    return name
 
 
 def _labelled(outcome: Outcome) -> dict[str, Any]:
@@ -89,10 +105,6 @@ def _labelled(outcome: Outcome) -> dict[str, Any]:
     return record
 
 
-def _beside(carried: Mapping[str, Any]) -> dict[str, Any]:
-    return {column(name): value for name, value in carried.items()}
-
-
 def _error(kind: str, code: str | None, message: str, where: Row | Rejection) -> dict[str, Any]:
     return {
         "kind": kind,
@@ -105,9 +117,7 @@ def _error(kind: str, code: str | None, message: str, where: Row | Rejection) ->
 
 
 def _with_error(fields: Mapping[str, Any], error: dict[str, Any]) -> dict[str, Any]:
-    if "error" not in fields or _is_error(fields["error"]):
-        return {**fields, "error": error}
-    return {**fields, "llmbatch_error": error}
+    return {**fields, error_field(fields): error}
 
 
 def _is_error(value: Any) -> bool:

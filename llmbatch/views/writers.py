@@ -34,7 +34,7 @@ class CsvWriter:
         self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         self._writer = csv.writer(self._text)
         self._columns = tuple(columns)
-        self._writer.writerow([csv_safe(name) for name in columns])
+        self._writer.writerow(_headings(columns))
 
     def write(self, record: dict[str, Any]) -> None:
         """Add a record; columns that it lacks stay empty."""
@@ -44,6 +44,18 @@ class CsvWriter:
     def detach(self) -> None:
         """Leave the file to its owner."""
         self._text.detach()
+
+
+def _headings(columns: Sequence[str]) -> list[str]:
+    """The columns' names as cells, no two alike: a name that is made safe may be another column's."""
+    taken, headings = {name for name in columns if csv_safe(name) == name}, []
+    for name in columns:
+        heading = csv_safe(name)
+        while heading != name and heading in taken:
+            heading = f"input_{heading}"
+        taken.add(heading)
+        headings.append(heading)
+    return headings
 
 
 def _cell(value: Any) -> Any:

@@ -34,14 +34,48 @@ def test_results_carry_the_inputs_other_fields_in_input_order(llmbatch: Program,
     assert not any("text" in result for result in results)
 
 
-def test_an_input_field_never_overwrites_the_answer(llmbatch: Program, endpoint: StartEndpoint) -> None:
-    write_rows(
-        llmbatch.folder / "docs.jsonl", [{"id": 1, "text": "An invoice.", "category": "mine", "confidence": "x"}]
-    )
-    llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--review-below", "0")
-    (result,) = read_rows(llmbatch.folder / "docs.llmbatch" / "results.jsonl")
-    assert result["category"] != "mine"
-    assert (result["input_category"], result["input_confidence"]) == ("mine", "x")
+def test_an_input_field_overwrites_neither_the_answer_nor_another_field(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    server = endpoint().url
+    own = {"category": "mine", "input_category": "older", "row": 70, "input_row": 71, "confidence": "x", "key": "k"}
+    write_rows(llmbatch.folder / "docs.jsonl", [{"id": 1, "text": "An invoice.", **own}])
+    done = llmbatch("classify", "docs.jsonl", "--base-url", server, "--review-below", "1", "--json")
+    (result,) = read_rows(llmbatch.folder / "docs.llmbatch" / "review.jsonl")
+    assert result["category"] not in own.values()
+    assert [value for value in result.values() if value in own.values()] == list(own.values())
+    assert "category as input_category, input_category as input_input_category" in done.json["notes"][-1]
+    answers = [result["category"]]
+    for name in ("review.jsonl", "review.csv"):
+        source = f"{done.json['folder']}/{name}"
+        if name.endswith("csv"):
+            llmbatch("export", done.json["folder"], "--format", "csv")
+        out = ("--out", f"again-{name}", "--review-below", "1", "--model", f"gpt-6-{'sol' if answers[1:] else 'luna'}")
+        done = llmbatch("classify", source, "--base-url", server, "--json", *out)
+        (result,) = read_rows(llmbatch.folder / f"again-{name}" / "review.jsonl")
+        answers.append(result["category"])
+        values = {str(value) for value in result.values()}
+        assert {*map(str, own.values()), *answers} <= values
+        assert result["input_category"] == answers[-2]
+
+
+def test_the_same_rows_give_the_same_bytes_whoever_writes_them(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    (llmbatch.folder / "in").mkdir()
+    write_rows(llmbatch.folder / "in" / "docs.jsonl", [*documents(4), b"{broken"])
+    server = endpoint("--fault", "refusal@2")
+    llmbatch("classify", "./in/docs.jsonl", "--base-url", server.url, "--concurrency", "1")
+    run = llmbatch.folder / "in" / "docs.llmbatch"
+    written = {name: (run / f"{name}.jsonl").read_bytes() for name in ("results", "review", "failed")}
+    assert {row["error"]["file"] for row in views(run)["failed"]} == {"docs.jsonl"}
+    for command in (
+        ("export", "in/docs.llmbatch"),
+        ("retry", run, "--only", "refusal", "--max-failed", "9"),
+        ("classify", llmbatch.folder / "in" / "docs.jsonl", "--base-url", server.url, "--max-failed", "9"),
+    ):
+        fault = ("--base-url", endpoint("--fault", "refusal@1+").url) if command[0] != "export" else ()
+        done = llmbatch(*command, *fault)
+        assert done.code == 0, done.err
+        assert {name: (run / f"{name}.jsonl").read_bytes() for name in written} == written, command
 
 
 def test_running_it_again_sends_nothing(llmbatch: Program, endpoint: StartEndpoint) -> None:

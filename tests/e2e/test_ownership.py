@@ -12,8 +12,12 @@ from tests.e2e.program import Program, documents, read_rows, views, write_rows
 
 
 def _kept(folder: Path) -> dict[str, bytes]:
-    """What a folder holds, file by file, folders below it included."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """What a folder holds, file by file, folders below it included; the lock tells who had it last."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
 
 
 def test_a_rehearsal_touches_no_real_answer(llmbatch: Program, endpoint: StartEndpoint) -> None:
