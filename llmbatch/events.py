@@ -411,6 +411,28 @@ class ReuseUnavailable(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NotAnsweredYet(Event):
+    """The endpoint has answered nothing so far; the request is sent again."""
+
+    name = "endpoint.unanswered"
+    level = Level.WARNING
+    kind: str
+    """The failure's."""
+    failure: str
+    wait_s: float
+    attempt: int | None
+    """Which one comes next, from 1; None where the endpoint did not take the last one, which is not counted."""
+    attempts: int
+    """How many there may be (`--attempts`)."""
+
+    @property
+    def message(self) -> str:
+        """What happened, and when it is tried again."""
+        which = "" if self.attempt is None else f" ({self.attempt} of {self.attempts})"
+        return f"{self.failure}; trying again{which} in {self.wait_s:,.0f} s"
+
+
+@dataclass(frozen=True, slots=True)
 class OutageBegan(Event):
     """The endpoint answers nobody any more."""
 

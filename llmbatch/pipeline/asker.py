@@ -110,7 +110,7 @@ class Asker:
             return await self._attempt(attempts, job)
 
         def note(failure: Failure, wait_s: float) -> None:
-            self._consequences.will_be_repeated(failure, wait_s)
+            self._consequences.will_be_repeated(failure, wait_s, job)
             self.retries[failure.kind] += 1
             after_s = time.perf_counter() - job.started
             job.retries.append(Retry(failure.kind, failure.status, failure.code, round(wait_s, 3), round(after_s, 3)))
@@ -156,7 +156,7 @@ class Asker:
     async def _sleep(self, seconds: float) -> None:
         self.waiting += 1
         try:
-            await self._stop.sleep(seconds)
+            await self._stop.sleep(self._consequences.wait_s(seconds))
         finally:
             self.waiting -= 1
 

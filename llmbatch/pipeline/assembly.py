@@ -211,7 +211,7 @@ class _ArmBuilder:
             plan=plan,
             scorer=Scorer(plan, self.calibrations),
             sender=sender,
-            consequences=Consequences(line.pace, adaptation, policy, redact),
+            consequences=Consequences(line.pace, adaptation, policy, redact, tell=around.tell),
             retry_budget=line.retry_budget,
             stop=around.stop,
             halt=halt,

@@ -1,9 +1,11 @@
 """What a failure means beyond its row: the pace, another request form, or the end of the run."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from llmbatch.errors import ComeBackLater, RunStopped
+from llmbatch.events import Event, NotAnsweredYet
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.alike import FailuresInARow
 from llmbatch.pipeline.job import Job
@@ -19,11 +21,20 @@ _LONGEST_WAIT_S = 10 * 365 * 86400.0  # a server can name any number; a date can
 class Consequences:
     """Acts on failures for the whole run. Counts what it has seen, since the first rows and runs alike weigh more."""
 
-    def __init__(self, pace: Pace, adaptation: Adaptation, policy: RetryPolicy, redact: Redactor) -> None:
+    def __init__(
+        self,
+        pace: Pace,
+        adaptation: Adaptation,
+        policy: RetryPolicy,
+        redact: Redactor,
+        *,
+        tell: Callable[[Event], None],
+    ) -> None:
         self._pace = pace
         self._adaptation = adaptation
         self._policy = policy
         self._redact = redact
+        self._tell = tell
         self._alike = FailuresInARow()
         self._answered = 0
         self.labelled = 0
@@ -69,10 +80,18 @@ class Consequences:
         job.attempts.note(failure, in_outage=in_outage)
         return failure
 
-    def will_be_repeated(self, failure: Failure, wait_s: float) -> None:
+    def will_be_repeated(self, failure: Failure, wait_s: float, job: Job) -> None:
         """An attempt will be repeated after so long. A refusal that names no wait holds everyone, for a moment."""
         if failure.action is Action.THROTTLE and failure.wait_s is None:
             self._pace.hold(min(wait_s, _PAUSE_S))
+        if not self._answered and not self._pace.outage_s and failure.action in (Action.RETRY, Action.THROTTLE):
+            attempt = None if failure.action is Action.THROTTLE else job.attempts.counted + 1
+            message = self._redact(failure.message)
+            self._tell(NotAnsweredYet(failure.kind, message, self.wait_s(wait_s), attempt, self._policy.attempts))
+
+    def wait_s(self, seconds: float) -> float:
+        """How long a row waits before it is sent again: not at all in an outage, whose probes wait themselves."""
+        return 0.0 if self._pace.outage_s else min(seconds, self._pace.patience_s)
 
     def row_failed(self, failure: Failure) -> None:
         """A row has used up its attempts.

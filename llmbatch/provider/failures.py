@@ -55,6 +55,8 @@ class Failure:
     slow_down: bool = False
     may_be_outage: bool = False
     """Not this row's fault: many of these with no answer between them mean that nobody is served."""
+    nobody_served: bool = False
+    """The server says itself that it serves nobody for now: rows wait, and one at a time asks again."""
     patience: float = 1.0
     """How many times the usual back-off this row waits."""
     alike_stops: int | None = None

@@ -145,7 +145,7 @@ def _rate_limit(_: int, __: ErrorReport, message: str) -> Failure:
 
 
 def _loading(_: int, __: ErrorReport, message: str) -> Failure:
-    return Failure("loading", Action.RETRY, message, may_be_outage=True)
+    return Failure("loading", Action.RETRY, message, may_be_outage=True, nobody_served=True)
 
 
 def _overloaded(status: int, _: ErrorReport, message: str) -> Failure:

@@ -154,3 +154,31 @@ def test_an_accepted_form_is_not_given_up_for_one_rows_refusal(llmbatch: Program
         assert classified(llmbatch, endpoint.url).code == 3
     assert all("response_format" in asked.body for asked in endpoint.asked)
     assert kinds(llmbatch) == {None: 19, "bad_parameter": 1}
+
+
+def test_a_server_that_loads_its_model_is_waited_for(llmbatch: Program) -> None:
+    rows(llmbatch, 4)
+    loading = Reply(503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}})
+    with scripted(lambda asked: loading if asked.number <= 2 else answer()) as endpoint:
+        done = classified(llmbatch, endpoint.url)
+    assert done.code == 0, done.err
+    assert "serves nobody (loading, HTTP 503)" in done.err
+
+
+def test_a_server_that_is_not_there_is_named_at_once_and_waited_for_no_longer_than_allowed(llmbatch: Program) -> None:
+    rows(llmbatch, 4)
+    done = classified(
+        llmbatch,
+        "http://127.0.0.1:9/v1",
+        "--max-wait",
+        "1",
+        "--retry-wait-min",
+        "0.5",
+        "--retry-wait-max",
+        "1",
+        "--attempts",
+        "9",
+    )
+    assert done.code == 7
+    assert "127.0.0.1:9 refuses connections; trying again (2 of 9) in " in done.err
+    assert "longer than --max-wait 1" in done.err

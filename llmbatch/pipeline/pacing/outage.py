@@ -38,7 +38,15 @@ class Outage:
         self._probing = False
         self._turn = asyncio.Lock()
         self._over = asyncio.Event()
+        self._was_answered = False
         self.is_on = False
+
+    @property
+    def patience_s(self) -> float:
+        """Seconds that a row may wait until sent again: what is left of `longest_s`, where nothing was answered."""
+        if self._was_answered or math.isinf(self._began_at):
+            return self._longest_s
+        return max(self._began_at + self._longest_s - self._clock(), 0.0)
 
     @property
     def lasts_s(self) -> float:
@@ -48,7 +56,7 @@ class Outage:
     def answered(self) -> bool:
         """The endpoint answered. True where that ends an outage."""
         lasted_s = self.lasts_s
-        self._in_a_row, self._began_at = 0, math.inf
+        self._in_a_row, self._began_at, self._was_answered = 0, math.inf, True
         if not self.is_on:
             return False
         self.is_on = False
@@ -74,9 +82,9 @@ class Outage:
             self._probe_after_s = min(self._probe_after_s * 2, _PROBE_EVERY_S)
         elif self._looks_like_one(failure, now):
             self._begin(failure)
-        else:
+        elif self._was_answered:
             return
-        if now - self._began_at > self._longest_s:
+        if now - self._began_at >= self._longest_s:
             raise ComeBackLater(
                 f"no answer for {now - self._began_at:,.0f} s, longer than --max-wait {self._longest_s:,.0f} "
                 f"({failure.kind})",
@@ -111,7 +119,7 @@ class Outage:
     def _looks_like_one(self, failure: Failure, now: float) -> bool:
         if failure.action is Action.THROTTLE and now - self._began_at < _REFUSED_FOR_S:
             return False
-        return self._in_a_row >= _IN_A_ROW
+        return failure.nobody_served or self._in_a_row >= _IN_A_ROW
 
     def _begin(self, failure: Failure) -> None:
         self.is_on = True

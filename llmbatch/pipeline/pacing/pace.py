@@ -48,6 +48,11 @@ class Pace:
         return self._outage.lasts_s
 
     @property
+    def patience_s(self) -> float:
+        """Seconds for which a row may wait before it is sent again."""
+        return self._outage.patience_s
+
+    @property
     def limits(self) -> RateLimits:
         """The rates that are kept to."""
         return self._rates.limits
