@@ -1,16 +1,16 @@
 """Two or more arms on the same rows: how often they agree, which is right, what each costs, and how sure that is."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import NormalDist, median
+from statistics import median
 from typing import Any
 
 from llmbatch.evaluate.metrics import Proportion, kappa, proportion
+from llmbatch.evaluate.paired import Difference, McNemar, Table, holm, mcnemar, paired_difference, rows_for
 
-_RISK, _POWER = 0.05, 0.8
-"""Of taking chance for a difference; of seeing a difference that is there."""
+SIGNIFICANT = 0.05
+"""A difference is shown where its adjusted p-value is lower."""
 TOLD_POINTS = (2, 5)
 """Differences in accuracy, in percentage points, for which the rows needed are told, where none has shown."""
 
@@ -60,31 +60,29 @@ class ArmFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class McNemar:
-    """McNemar's exact test (1947): of the rows that one arm alone has right, is it more than half?"""
-
-    first_alone_right: int
-    other_alone_right: int
-    p_value: float
-
-
-@dataclass(frozen=True, slots=True)
 class Versus:
-    """Another arm beside the first, on the rows that both were asked about."""
+    """Another arm beside the first, on the rows that both were asked about. Rows with one text count once."""
 
     name: str
     rows: int
+    texts: int
+    """Distinct texts among the rows."""
     agreement: Proportion
     kappa: float | None
     mcnemar: McNemar | None
     """None without gold."""
+    difference: Difference | None
+    """In accuracy; None without gold."""
     cost_ratio: float | None
     """The other's cost by the first's."""
     latency_ratio: float | None
-    rows_to_tell: int | None
-    """Rows with gold that show the difference seen, in four of five tries; None where none is seen."""
     rows_to_tell_by_points: Mapping[str, int]
-    """The same for differences in accuracy that one may care for, by percentage points."""
+    """Distinct texts with gold that show a difference in accuracy in four of five tries, by percentage points."""
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether chance is no good explanation of the difference."""
+        return self.mcnemar is not None and self.mcnemar.p_adjusted < SIGNIFICANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +91,16 @@ class Comparison:
 
     arms: tuple[ArmFigures, ...]
     versus: tuple[Versus, ...]
+    looks: int = 1
+    """How often these arms were compared by gold, other rows or other gold each time, this time included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One comparison by gold. `digest` is of the rows and their gold labels: the same ones again are no new look."""
+
+    rows: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +117,36 @@ class Compared:
     differences: Path
     """The rows that differ, with every arm's answer."""
     exit_code: int
+    looks: tuple[Look, ...]
+    """All comparisons by gold so far, this one included where there is gold."""
     notes: tuple[str, ...]
 
 
-def compare(arms: Sequence[Arm], gold: Sequence[str | None]) -> Comparison:
+def compare(
+    arms: Sequence[Arm], gold: Sequence[str | None], texts: Sequence[Hashable] | None = None, *, looks: int = 1
+) -> Comparison:
     """Compare arms.
 
     Args:
         arms: two or more, with one answer a row of the sample each.
         gold: one a row of the sample; None where it has none.
+        texts: what rows with the same text have in common, one a row of the sample; None where all differ.
+        looks: how often these arms have been compared, this time included.
     """
     first, *others = arms
-    return Comparison(tuple(_figures(arm, gold) for arm in arms), tuple(_versus(first, arm, gold) for arm in others))
+    texts = range(len(gold)) if texts is None else texts
+    versus = [_versus(first, arm, gold, texts) for arm in others]
+    return Comparison(tuple(_figures(arm, gold, texts) for arm in arms), _adjusted(versus, looks), looks)
+
+
+def _adjusted(versus: Sequence[Versus], looks: int) -> tuple[Versus, ...]:
+    """With p-values that hold for all arms together, and for all looks."""
+    tests = [one.mcnemar for one in versus if one.mcnemar is not None]
+    adjusted = iter(holm([test.p_value if looks == 1 else test.p_any_look for test in tests]))
+    return tuple(
+        one if one.mcnemar is None else replace(one, mcnemar=replace(one.mcnemar, p_adjusted=next(adjusted)))
+        for one in versus
+    )
 
 
 def compared_json(compared: Compared) -> dict[str, Any]:
@@ -128,73 +154,65 @@ def compared_json(compared: Compared) -> dict[str, Any]:
     return {**asdict(compared), "folder": str(compared.folder), "differences": str(compared.differences)}
 
 
-def rows_to_tell(only_first: float, only_other: float) -> int | None:
-    """Rows that a two-sided McNemar test at 5% needs to see a difference with a power of 80% (Connor, 1987).
-
-    Args:
-        only_first: share of rows that only the first arm has right.
-        only_other: share of rows that only the other one has right.
-    """
-    apart, difference = only_first + only_other, abs(only_first - only_other)
-    if difference == 0:
-        return None
-    risk, power = NormalDist().inv_cdf(1 - _RISK / 2), NormalDist().inv_cdf(_POWER)
-    spread = risk * math.sqrt(apart) + power * math.sqrt(max(apart - difference**2, 0.0))
-    return math.ceil(spread**2 / difference**2)
-
-
-def _figures(arm: Arm, gold: Sequence[str | None]) -> ArmFigures:
-    asked = [(answer, truth) for answer, truth in zip(arm.answers, gold, strict=True) if answer is not None]
-    judged = [(answer, truth) for answer, truth in asked if truth is not None]
-    confidences = [answer.confidence for answer, _ in asked if answer.confidence is not None]
+def _figures(arm: Arm, gold: Sequence[str | None], texts: Sequence[Hashable]) -> ArmFigures:
+    asked = [row for row in zip(arm.answers, gold, texts, strict=True) if row[0] is not None]
+    judged = [(answer.label == truth, text) for answer, truth, text in asked if answer and truth is not None]
+    # A text is asked once, so its answer counts once, however many rows have it.
+    answers = list({text: answer for answer, _, text in asked if answer}.values())
+    confidences = [answer.confidence for answer in answers if answer.confidence is not None]
     return ArmFigures(
         name=arm.name,
         model=arm.model,
         prompt=arm.prompt,
-        labelled=proportion(sum(answer.label is not None for answer, _ in asked), len(asked)),
-        invalid=proportion(sum(answer.invalid for answer, _ in asked), sum(answer.answers for answer, _ in asked)),
-        accuracy=proportion(sum(a.label == truth for a, truth in judged), len(judged)) if judged else None,
+        labelled=proportion(sum(answer.label is not None for answer in answers), len(answers)),
+        invalid=proportion(sum(answer.invalid for answer in answers), sum(answer.answers for answer in answers)),
+        accuracy=proportion(sum(right for right, _ in judged), len(judged), [text for _, text in judged])
+        if judged
+        else None,
         mean_confidence=sum(confidences) / len(confidences) if confidences else None,
-        cost_nusd=_mean_cost([answer for answer, _ in asked]),
-        latency_s=_median_latency([answer for answer, _ in asked]),
+        cost_nusd=_mean_cost(answers),
+        latency_s=_median_latency(answers),
     )
 
 
-def _versus(first: Arm, other: Arm, gold: Sequence[str | None]) -> Versus:
+def _versus(first: Arm, other: Arm, gold: Sequence[str | None], texts: Sequence[Hashable]) -> Versus:
     both = [
-        (one, two, truth)
-        for one, two, truth in zip(first.answers, other.answers, gold, strict=True)
+        (one, two, truth, text)
+        for one, two, truth, text in zip(first.answers, other.answers, gold, texts, strict=True)
         if one is not None and two is not None
     ]
-    labels = [(one.label, two.label) for one, two, _ in both if one.label is not None and two.label is not None]
+    answers = list({text: (one, two) for one, two, _, text in both}.values())
+    labels = [(one.label, two.label) for one, two in answers if one.label is not None and two.label is not None]
     same = sum(one == two for one, two in labels)
-    judged = [(one.label == truth, two.label == truth) for one, two, truth in both if truth is not None]
-    only_first, only_other = sum(a and not b for a, b in judged), sum(b and not a for a, b in judged)
-    ones, twos = [one for one, _, _ in both], [two for _, two, _ in both]
-    apart = (only_first + only_other) / len(judged) if judged else 1 - same / len(labels) if labels else 0.0
+    table = Table.of(_right_by_text([(one, two, truth, text) for one, two, truth, text in both if truth is not None]))
+    ones, twos = [one for one, _ in answers], [two for _, two in answers]
+    if table.texts:
+        apart, of = table.only_first + table.only_other, table.texts
+    else:
+        apart, of = len(labels) - same, len(labels)
     return Versus(
         name=other.name,
         rows=len(both),
+        texts=len(answers),
         agreement=proportion(same, len(labels)),
         kappa=kappa([one for one, _ in labels], [two for _, two in labels]),
-        mcnemar=McNemar(only_first, only_other, _exact(only_first, only_other)) if judged else None,
+        mcnemar=mcnemar(table) if table.texts else None,
+        difference=paired_difference(table),
         cost_ratio=_ratio(_mean_cost(twos), _mean_cost(ones)),
         latency_ratio=_ratio(_median_latency(twos), _median_latency(ones)),
-        rows_to_tell=rows_to_tell(only_first / len(judged), only_other / len(judged)) if judged else None,
-        rows_to_tell_by_points={str(points): _rows_for(apart, points / 100) for points in TOLD_POINTS},
+        rows_to_tell_by_points={str(points): rows_for(points / 100, apart, of) for points in TOLD_POINTS},
     )
 
 
-def _rows_for(apart: float, difference: float) -> int:
-    """Rows to tell a difference where so many rows set the arms apart: the difference itself at least."""
-    apart = max(apart, difference)
-    return rows_to_tell((apart + difference) / 2, (apart - difference) / 2) or 0
-
-
-def _exact(one: int, other: int) -> float:
-    from scipy.stats import binomtest  # noqa: PLC0415 - an extra, and slow to import
-
-    return float(binomtest(one, one + other).pvalue) if one + other else 1.0
+def _right_by_text(rows: Sequence[tuple[ArmAnswer, ArmAnswer, str, Hashable]]) -> list[tuple[bool, bool]]:
+    """For each text, whether either arm is right in most of its rows: they may have different gold labels."""
+    right: dict[Hashable, list[tuple[bool, bool]]] = {}
+    for one, two, truth, text in rows:
+        right.setdefault(text, []).append((one.label == truth, two.label == truth))
+    return [
+        (2 * sum(one for one, _ in copies) > len(copies), 2 * sum(two for _, two in copies) > len(copies))
+        for copies in right.values()
+    ]
 
 
 def _mean_cost(answers: Sequence[ArmAnswer]) -> int | None:

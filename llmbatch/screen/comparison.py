@@ -13,7 +13,6 @@ from llmbatch.screen.tables import columns, print_stripped, section
 
 _NAME_WIDTH = 28
 _WIDTH_FOR_INTERVALS = 100
-_SIGNIFICANT = 0.05
 
 
 def render_comparison(compared: Compared, console: Console) -> None:
@@ -29,7 +28,7 @@ def _sections(compared: Compared, width: int) -> Iterator[RenderableType]:
     yield section(None, _arms(comparison, with_interval=width >= _WIDTH_FOR_INTERVALS))
     for versus in comparison.versus:
         title = f"{neutral(versus.name, limit=40)} against {neutral(comparison.arms[0].name, limit=40)}"
-        yield section(title, *_versus(versus))
+        yield section(title, *_versus(versus, comparison))
     if compared.notes:
         yield section("Notes", *(Text(neutral(f"{note}.", limit=600), style="yellow") for note in compared.notes))
     differing = f"{counted(compared.differing, 'row')} with different answers  "
@@ -56,11 +55,11 @@ def _figures(arm: ArmFigures) -> Iterator[str]:
     yield "-" if arm.latency_s is None else duration(arm.latency_s)
 
 
-def _versus(versus: Versus) -> Iterator[RenderableType]:
+def _versus(versus: Versus, comparison: Comparison) -> Iterator[RenderableType]:
     kappa = "" if versus.kappa is None else f", kappa {versus.kappa:.3f}"
     agreed = f"{_share(versus.agreement)} ({_interval(versus.agreement)}){kappa}"
     yield Text.assemble(
-        "agree on ", (agreed, "bold"), f" of {counted(versus.agreement.total, 'row')} that both labelled"
+        "agree on ", (agreed, "bold"), f" of {counted(versus.agreement.total, 'distinct text')} that both labelled"
     )
     ratios = [
         f"{ratio:.2f} times the {what}"
@@ -69,24 +68,38 @@ def _versus(versus: Versus) -> Iterator[RenderableType]:
     ]
     if ratios:
         yield Text(", ".join(ratios))
-    yield from _verdict(versus)
+    yield from _verdict(versus, comparison)
 
 
-def _verdict(versus: Versus) -> Iterator[Text]:
-    test = versus.mcnemar
-    wanted = ", ".join(f"{rows:,} for {points} points" for points, rows in versus.rows_to_tell_by_points.items())
-    if test is None:
+def _verdict(versus: Versus, comparison: Comparison) -> Iterator[Text]:
+    test, difference = versus.mcnemar, versus.difference
+    wanted = ", ".join(f"{texts:,} for {points} points" for points, texts in versus.rows_to_tell_by_points.items())
+    wanted = f"Distinct texts with gold that tell a difference in accuracy four times in five: {wanted}."
+    if test is None or difference is None:
         yield Text("Which is right is not known without gold.", style="yellow")
-        yield Text(f"Rows with gold that it takes to tell a difference in accuracy: {wanted}.", style="yellow")
+        yield Text(wanted, style="yellow")
         return
+    yield Text(
+        f"accuracy {100 * difference.value:+.1f} points (95%: {100 * difference.low:+.1f} to "
+        f"{100 * difference.high:+.1f}) on {counted(difference.texts, 'distinct text')} with gold"
+    )
     alone = f"right alone: {test.other_alone_right:,}, the first {test.first_alone_right:,}"
-    yield Text(f"{alone}; p = {test.p_value:.3g} (McNemar's exact test)")
-    if test.p_value < _SIGNIFICANT:
+    yield Text(f"{alone}; p = {test.p_adjusted:.3g} ({_tested(comparison)})")
+    if versus.is_shown:
         better = "more" if test.other_alone_right > test.first_alone_right else "less"
         yield Text(f"It is {better} often right: chance alone would hardly bring that about.", style="bold green")
         return
-    seen = "" if versus.rows_to_tell is None else f"{versus.rows_to_tell:,} for the difference seen, "
-    yield Text(f"No difference is shown. Rows with gold that it would take: {seen}{wanted}.", style="yellow")
+    yield Text("No difference is shown.", style="yellow")
+    yield Text(wanted, style="yellow")
+
+
+def _tested(comparison: Comparison) -> str:
+    """How the p-value was had."""
+    looks = "McNemar's exact test"
+    if comparison.looks > 1:
+        looks = f"McNemar, look {comparison.looks} at these arms: a sequential test, since an ordinary p would not hold"
+    arms = len(comparison.versus)
+    return looks if arms == 1 else f"{looks}; Holm, {counted(arms, 'comparison')}"
 
 
 def _share(proportion: Proportion | None) -> str:

@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from llmbatch.errors import UsageError
-from llmbatch.evaluate.comparison import Arm, ArmAnswer, compare, compared_json, rows_to_tell
+from llmbatch.evaluate.comparison import Arm, ArmAnswer, compare, compared_json
 from llmbatch.evaluate.gold import GoldOptions
+from llmbatch.evaluate.paired import rows_to_tell
+from llmbatch.ledger.line import FAILED, LedgerLine, RowError
 from llmbatch.observer import Observer
 from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.studies.compare import CompareOptions, compare_runs
@@ -111,6 +114,39 @@ def test_two_models_are_asked_about_the_same_rows_once(served: Served, tmp_path:
     console = Console(file=stream, width=80, markup=False, emoji=False, highlight=False, color_system=None)
     render_comparison(stopped, console)
     assert max(map(len, stream.getvalue().splitlines())) <= 80
+
+
+def test_what_an_arm_failed_first_still_counts_when_it_is_run_again(served: Served, tmp_path: Path) -> None:
+    rows = rows_of("ag_news")[:30]
+    source = write_jsonl(tmp_path / "docs.jsonl", [{"id": row["id"], "text": row["text"]} for row in rows])
+    gold = write_jsonl(tmp_path / "gold.jsonl", [{"id": row["id"], "label": row["gold"]} for row in rows])
+    options = CompareOptions(
+        inputs=(str(source),),
+        models=("gpt-6-luna", "gpt-4o-mini"),
+        prompts=("ag_news",),
+        rows=20,
+        gold=GoldOptions(str(gold)),
+        sending=Sending(base_url=served.url),
+    )
+    first = compare_runs(options, Observer)
+    (ledger, _) = (folder / "ledger.jsonl" for folder in sorted(first.folder.glob("arm-*")))
+    lines = [LedgerLine.from_bytes(raw) for raw in ledger.read_bytes().splitlines(keepends=True)]
+    invalid = {"status": FAILED, "category": None, "confidence": None, "parse": "invalid"}
+    failed = [replace(line, **invalid, error=RowError("invalid", None, "no label")) for line in lines[:5]]
+    timed_out = replace(failed.pop(), parse=None, error=RowError("timeout", None, "too slow"), cost_usd=0.0)
+    ledger.write_bytes(b"".join(line.to_bytes() for line in (*failed, timed_out, *lines)))
+    again = compare_runs(options, Observer)
+    name = json.loads((ledger.parent / "run.json").read_text())["model"]
+    before, after = (next(arm for arm in one.comparison.arms if arm.model == name) for one in (first, again))
+    assert (before.invalid.count, after.invalid.count) == (0, 4)
+    assert (before.labelled.count, after.labelled.count) == (20, 16), "a time-out is made good by the later answer"
+    assert before.cost_nusd is not None
+    assert after.cost_nusd is not None
+    assert after.cost_nusd > before.cost_nusd
+    assert (len(first.looks), len(again.looks)) == (1, 1), "the same rows again are no new look"
+    more = compare_runs(CompareOptions(**{**options_of(options), "rows": 25}), Observer)
+    assert [look.rows for look in more.looks] == [20, 25]
+    assert more.comparison.looks == 2
 
 
 def options_of(options: CompareOptions) -> dict[str, Any]:

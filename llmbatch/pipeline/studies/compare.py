@@ -1,22 +1,21 @@
 """Models and prompts side by side: the same random rows put to each, in a run folder of its own for each."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from orjson import loads
+from pydantic import TypeAdapter, ValidationError
 
 from llmbatch.errors import ExitCode, RunStopped, UsageError
-from llmbatch.evaluate.comparison import Arm, ArmAnswer, Compared, compare, compared_json
+from llmbatch.evaluate.comparison import Arm, ArmAnswer, Compared, Look, compare, compared_json
 from llmbatch.evaluate.gold import Gold, GoldOptions, gold_issues_told, read_gold
 from llmbatch.events import ArmBegins
 from llmbatch.files import replacing, storing
 from llmbatch.jsonlines import dump_line
-from llmbatch.ledger.line import FAILED, LedgerLine
-from llmbatch.ledger.log import Ledger
 from llmbatch.money import to_nusd
 from llmbatch.observer import Observer
 from llmbatch.pipeline.folder import RunFolder, load_record
@@ -24,7 +23,8 @@ from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RunOptions, Sending
 from llmbatch.pipeline.ownership import check_answers, named_inputs
 from llmbatch.pipeline.plan import ModelChoice
-from llmbatch.pipeline.run import classify_run, recorded_plan
+from llmbatch.pipeline.run import classify_run
+from llmbatch.pipeline.studies.arm_answers import arm_answers
 from llmbatch.pipeline.studies.evaluation import require_statistics
 from llmbatch.readers import FieldChoice, ReaderOptions
 from llmbatch.rows import Row
@@ -33,7 +33,7 @@ from llmbatch.task.load import load_task
 from llmbatch.views import drawn
 
 _SAMPLE_READING = ReaderOptions("id", ("text",), "jsonl")
-_INVALID = "invalid"
+_LOOKS = TypeAdapter(tuple[Look, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +101,18 @@ def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextMan
                 exit_code=ExitCode(summary.exit_code),
             )
         summaries.append(summary)
-    arms = [_arm(contender, sample) for contender in contenders]
+    arms, looks = [_arm(contender, sample) for contender in contenders], _looks(folder, sample)
     differences = folder.path / "differences.jsonl"
     differing = _write_differences(differences, arms, sample)
     compared = Compared(
         folder=folder.path,
         rows=len(sample.rows),
         candidates=sample.candidates,
-        comparison=compare(arms, sample.gold),
+        comparison=compare(arms, sample.gold, [row.text for row in sample.rows], looks=max(len(looks), 1)),
         differing=differing,
         differences=differences,
         exit_code=next((summary.exit_code for summary in summaries if summary.state != "finished"), 0),
+        looks=looks,
         notes=tuple(_notes(contenders, summaries, gold)),
     )
     written = folder.path / "compare.json"
@@ -125,11 +126,7 @@ def _check_ownership(options: CompareOptions, contenders: Sequence[_Contender], 
     for contender in contenders:
         arm = RunFolder(contender.folder)
         check_answers(arm, load_record(arm) if arm.run_json.exists() else None, offline=options.sending.offline)
-    try:
-        compared = loads((folder.path / "compare.json").read_bytes())
-    except (OSError, ValueError):
-        return  # nothing was compared here
-    inputs = compared.get("inputs") if isinstance(compared, dict) else None
+    inputs = _standing(folder).get("inputs")
     if options.out is None and inputs is not None and inputs != list(named_inputs(options.inputs, folder)):
         raise UsageError(
             f"{folder.path} holds a comparison on {', '.join(map(str, inputs))}; nothing was sent",
@@ -236,26 +233,29 @@ def _spent_nusd(path: Path) -> int:
 def _arm(contender: _Contender, sample: _Sample) -> Arm:
     folder = RunFolder(contender.folder)
     record = load_record(folder)
-    plan = recorded_plan(record)
-    opened = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
-    with closing(opened) as ledger:
-        lines = [ledger.latest(plan.key(row.text)) for row in sample.rows]
-    answers = tuple(None if line is None else _answer(line) for line in lines)
-    return Arm(contender.name, record.model, record.task.name, answers)
+    return Arm(contender.name, record.model, record.task.name, arm_answers(folder, sample.rows))
 
 
-def _answer(line: LedgerLine) -> ArmAnswer:
-    retried = sum(retry.error == _INVALID for retry in line.retries)
-    invalid = retried + (line.parse == _INVALID)
-    return ArmAnswer(
-        label=None if line.status == FAILED else line.category,
-        confidence=line.confidence,
-        error=None if line.error is None else line.error.kind,
-        answers=retried + (line.parse is not None),
-        invalid=invalid,
-        cost_nusd=line.cost_nusd,
-        latency_s=line.latency_s,
-    )
+def _looks(folder: RunFolder, sample: _Sample) -> tuple[Look, ...]:
+    """The comparisons by gold so far, this one included where there is gold."""
+    try:
+        looks = _LOOKS.validate_python(_standing(folder).get("looks", ()))
+    except ValidationError:
+        looks = ()
+    judged = [(row.text, truth) for row, truth in zip(sample.rows, sample.gold, strict=True) if truth is not None]
+    if not judged:
+        return looks
+    look = Look(len(judged), hashlib.blake2b(dump_line(judged), digest_size=8).hexdigest())
+    return looks if look in looks else (*looks, look)
+
+
+def _standing(folder: RunFolder) -> Mapping[str, Any]:
+    """What stands in the folder of an earlier comparison; empty where nothing was compared there."""
+    try:
+        compared = loads((folder.path / "compare.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return compared if isinstance(compared, dict) else {}
 
 
 def _write_differences(path: Path, arms: Sequence[Arm], sample: _Sample) -> int:
