@@ -60,6 +60,7 @@ class Ledger:
         self._reread = reread
         self._labels = labels
         self._fd = fd
+        self._identity = os.fstat(fd)
         self._index = index
         self._size = size
         self._reserve = reserve
@@ -134,6 +135,16 @@ class Ledger:
         """Bytes that whole lines take."""
         return self._size
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the ledger's name still leads to it: nobody has deleted, moved or replaced the folder meanwhile."""
+        try:
+            return os.path.samestat(self.path.lstat(), self._identity)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True  # what is wrong there shows when it is written to
+
     def append(self, line: LedgerLine) -> None:
         """Add a line. Look at `trouble` afterwards: where it is set, this line was kept, and no other may be asked.
 
@@ -159,7 +170,12 @@ class Ledger:
 
         Raises:
             StorageFailed: the disk did not take it, now or earlier; what it holds since the last good sync is unknown.
+                Or the ledger is not in its place any more: what is answered from now on would be kept for nobody.
         """
+        if not self.is_in_place:
+            why = f"{self.path}: was deleted or moved while the run was under way"
+            hint = "where the folder was moved, what was answered is in it, and classify --out FOLDER goes on"
+            raise self._failed(StorageFailed(why, hint=hint))
         if self._is_doubtful and self.trouble is not None:
             raise self.trouble
         appended = self._appended

@@ -221,7 +221,8 @@ class Session:
         )
         summary = summarise(self._folder, self._record, counts, opened.expenses, ending)
         try:
-            self._save(summary)
+            if opened.ledger.is_in_place:  # else whatever stands there now is another run's
+                self._save(summary)
         except StorageFailed as error:
             ending = replace(ending, reason=reason or error)
             summary = summarise(self._folder, self._record, counts, opened.expenses, ending)

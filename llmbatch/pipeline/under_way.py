@@ -9,7 +9,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from llmbatch.errors import ComeBackLater, Interrupted, LLMBatchError, StorageFailed, UsageError
+from llmbatch.errors import ComeBackLater, Interrupted, LLMBatchError, UsageError
 from llmbatch.events import FieldsChosen, RunStopping
 from llmbatch.ledger.checkpoint import Checkpoint, save_checkpoint
 from llmbatch.ledger.line import LedgerLine
@@ -255,7 +255,7 @@ class UnderWay:
                 if ledger.size - milestone >= max(MILESTONE_BYTES, milestone // 8):
                     milestone = ledger.size
                     await asyncio.to_thread(save_checkpoint, ledger.path, self._milestone())
-            except StorageFailed as error:
+            except LLMBatchError as error:
                 stop.set(error)
                 return
 

@@ -290,3 +290,25 @@ def test_a_killed_run_takes_its_offline_endpoint_along(llmbatch: Program, run: P
     process.communicate()
     while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split()[2]:
         pass
+
+
+@pytest.mark.parametrize("kept_as", [None, "moved.llmbatch"])
+def test_a_run_whose_folder_is_gone_stops_paying(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path, kept_as: str | None
+) -> None:
+    server = endpoint("--latency", "0.2")
+    process = llmbatch.start("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "2", "--json")
+    wait_until(lambda: ledger_lines(run) >= 3, process)
+    if kept_as is None:
+        shutil.rmtree(run)
+    else:
+        run.rename(llmbatch.folder / kept_as)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 8, err
+    assert "was deleted or moved" in json.loads(out)["reason"]
+    assert "Traceback" not in err
+    assert server.requests < COUNT / 2
+    assert not run.exists()
+    if kept_as is not None:
+        again = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--out", kept_as)
+        assert (again.code, accounted(llmbatch.folder / kept_as)) == (0, list(range(COUNT)))
