@@ -97,6 +97,14 @@ class Interrupted(RunStopped):
         self.by = by
 
 
+class Terminated(BaseException):
+    """The same outside a run: it ends the command at once, and no `except Exception` holds it up."""
+
+    def __init__(self, exit_code: ExitCode) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
 class BudgetReached(RunStopped):
     """The next request could cost more than is left of the spending limit."""
 

@@ -1,18 +1,19 @@
 """The program: its commands, and the one place where errors are shown."""
 
 import gc
-import io
 import os
 import sys
-from contextlib import suppress
 from typing import Annotated
 
 import typer
+from typer._click.exceptions import ClickException
 
 import llmbatch
 from llmbatch.cli.commands import Commands
+from llmbatch.cli.signals import end_in_order_on_signals
+from llmbatch.cli.streams import output_failure, prepare_streams
 from llmbatch.cli.variables import check_variables
-from llmbatch.errors import ExitCode, LLMBatchError, UsageError
+from llmbatch.errors import ExitCode, LLMBatchError, Terminated, UsageError
 
 app = typer.Typer(
     name="llmbatch",
@@ -49,36 +50,45 @@ def _program(
 _ASKS = frozenset({"-h", "--help", "--version"})
 
 
-def _run(arguments: list[str]) -> None:
-    """Run a command. Who asks for the help gets it, and is told of a misspelt variable all the same."""
+def _run(arguments: list[str]) -> int:
+    """Run a command. Who asks for the help gets it, and a misspelt variable is reported all the same."""
     try:
         check_variables(os.environ, arguments)
     except UsageError:
         if not arguments or not _ASKS.isdisjoint(arguments):
-            with suppress(SystemExit):
-                app()
+            app(arguments or ["--help"], standalone_mode=False)
         raise
-    app()
+    return app(standalone_mode=False) or ExitCode.OK
 
 
 def main() -> None:
-    """Run the program. An error of ours is told in a line or two; a traceback always means a bug."""
+    """Run the program. An error of ours is reported in a line or two; a traceback always means a bug."""
     gc.set_threshold(*_COLLECT_AFTER)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that knows no UTF-8 is no reason to fail
+    output = prepare_streams()
+    end_in_order_on_signals()
+    code = _exit_code()
+    failure = output_failure(output)
+    if failure is not None:
+        from llmbatch.screen import show_error
+
+        show_error(f"standard output cannot be written ({failure.strerror}): what it holds is not whole", None)
+        code = code or ExitCode.STORAGE
+    sys.exit(code)
+
+
+def _exit_code() -> int:
+    """Run the command that the arguments name, and report what ends it early."""
     try:
-        _run(sys.argv[1:])
+        return _run(sys.argv[1:])
     except LLMBatchError as error:
         from llmbatch.screen import show_error
 
         if not error.is_told:
             show_error(error.message, error.hint)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+        return error.exit_code
+    except ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except Terminated as signal:
         sys.stderr.write("interrupted; what was answered is kept, and the same command goes on\n")
-        sys.exit(ExitCode.SIGINT)
-    except BrokenPipeError:
-        # Whoever read our output has gone (`| head`). Nothing more can be printed, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
+        return signal.exit_code

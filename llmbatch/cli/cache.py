@@ -1,11 +1,11 @@
 """`llmbatch cache`: the answers that runs keep for each other."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from llmbatch.cli import options as shared
+from llmbatch.cli.output import print_json
 
 app = typer.Typer(
     add_completion=False, help="The answers that runs keep for each other (classify --reuse).", no_args_is_help=True
@@ -15,7 +15,6 @@ app = typer.Typer(
 @app.command()
 def show(store: shared.ReuseStore = None, json: shared.Json = False) -> None:
     """Tell how many answers are kept, of which models, and what they take on the disk."""
-    from llmbatch.jsonlines import dump_line
     from llmbatch.reuse import default_store, store_figures
     from llmbatch.screen import stdout_console
     from llmbatch.screen.store import render_store
@@ -23,7 +22,7 @@ def show(store: shared.ReuseStore = None, json: shared.Json = False) -> None:
     path = store or default_store()
     figures = store_figures(path)
     if json:
-        sys.stdout.write(dump_line(figures.as_json(path)).decode())
+        print_json(figures.as_json(path))
     else:
         render_store(figures, path, stdout_console())
 

@@ -1,6 +1,5 @@
 """`llmbatch calibrate`: make confidence mean what it says."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from llmbatch.cli import gold as golden
 from llmbatch.cli import options as shared
+from llmbatch.cli.output import print_json
 
 app = typer.Typer(add_completion=False)
 
@@ -47,13 +47,12 @@ def calibrate(
     """Fit a calibration of confidence to a run's answers, and store it beside the task for later runs."""
     from llmbatch.evaluate.calibrate import calibrated_json, parse_method
     from llmbatch.evaluate.gold import GoldOptions
-    from llmbatch.jsonlines import dump_line
     from llmbatch.pipeline.studies.calibrate import calibrate_run
     from llmbatch.screen import stdout_console
     from llmbatch.screen.calibration import render_calibration
 
     calibrated = calibrate_run(run, GoldOptions(gold, gold_id_field, label_field), method=parse_method(method), out=out)
     if json:
-        sys.stdout.write(dump_line(calibrated_json(calibrated)).decode())
+        print_json(calibrated_json(calibrated))
     else:
         render_calibration(calibrated, stdout_console())

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli import options as shared
+from llmbatch.cli.output import print_json, print_path
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Prompts and models on trial: how they did, and taking them over."
@@ -15,7 +16,6 @@ app = typer.Typer(
 @app.command()
 def report(run: shared.RunPath, json: shared.Json = False) -> None:
     """Show both arms of a run's canary side by side."""
-    from llmbatch.cli.show import print_json
     from llmbatch.pipeline.trial.canary_report import canary_report
     from llmbatch.screen import stdout_console
     from llmbatch.screen.trial import render_canary
@@ -48,7 +48,7 @@ def promote(
 
     promoted = promote_canary(run, to)
     if promoted.path is not None:
-        typer.echo(promoted.path)
+        print_path(promoted.path)
     if promoted.kept is not None:
         typer.echo(f"the task file that stood there is kept as {promoted.kept}", err=True)
     if promoted.model is not None:

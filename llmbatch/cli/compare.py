@@ -117,7 +117,7 @@ def compare(
     log_file: watching.LogFile = None,
 ) -> None:
     """Ask two or more models or prompts about the same random rows, and hold their answers side by side."""
-    from llmbatch.cli.show import print_json
+    from llmbatch.cli.output import print_json
     from llmbatch.evaluate.comparison import compared_json
     from llmbatch.evaluate.gold import GoldOptions
     from llmbatch.pipeline.plan import ModelChoice

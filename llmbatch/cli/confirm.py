@@ -37,5 +37,9 @@ def confirm(run: "RunOptions", above_usd: float) -> None:
         told += " (" + ", ".join(f"{arm.arm} {arm.model} up to {dollars(_high(arm))}" for arm in estimate.arms) + ")"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise BudgetReached(f"{told}; nothing was sent", hint="say --yes to go on, or llmbatch estimate to see more")
-    if not typer.confirm(f"{told}. Go on?", err=True):
+    try:
+        agreed = typer.confirm(f"{told}. Go on?", err=True)
+    except typer.Abort:  # the end of the input, in place of an answer
+        agreed = False
+    if not agreed:
         raise BudgetReached("not begun; nothing was sent")

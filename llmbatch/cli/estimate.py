@@ -1,6 +1,5 @@
 """`llmbatch estimate`: what a run would cost, before a cent is spent."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, trial
+from llmbatch.cli.output import print_json
 from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind
 
@@ -67,7 +67,6 @@ def estimate(
 ) -> None:
     """Tell what classify would cost and how long it would take. Nothing is sent; no key is needed."""
     from llmbatch.estimate.result import estimate_json
-    from llmbatch.jsonlines import dump_line
     from llmbatch.pipeline.options import RunOptions, Sending
     from llmbatch.pipeline.plan import ModelChoice
     from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
@@ -106,6 +105,6 @@ def estimate(
     )
     estimated = estimate_run(EstimateOptions(run, tuple(model or ()), exact))
     if json:
-        sys.stdout.write(dump_line(estimate_json(estimated)).decode())
+        print_json(estimate_json(estimated))
     else:
         render_estimate(estimated, stdout_console())

@@ -1,6 +1,5 @@
 """`llmbatch evaluate`: are a run's labels right?"""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from llmbatch.cli import gold as golden
 from llmbatch.cli import options as shared
+from llmbatch.cli.output import print_json
 
 app = typer.Typer(add_completion=False)
 
@@ -47,7 +47,6 @@ def evaluate(
     from llmbatch.evaluate.gold import GoldOptions
     from llmbatch.evaluate.plot import check_plot, save_plot
     from llmbatch.evaluate.thresholds import parse_precision
-    from llmbatch.jsonlines import dump_line
     from llmbatch.pipeline.studies.evaluation import evaluate_run
     from llmbatch.screen import stdout_console
     from llmbatch.screen.evaluation import render_evaluation
@@ -59,6 +58,6 @@ def evaluate(
     if plot is not None:
         save_plot(evaluation, plot)
     if json:
-        sys.stdout.write(dump_line(evaluation_json(evaluation)).decode())
+        print_json(evaluation_json(evaluation))
     else:
         render_evaluation(evaluation, stdout_console(), plot=plot)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli import options as shared
+from llmbatch.cli.output import print_path
 
 app = typer.Typer(add_completion=False)
 
@@ -46,6 +47,6 @@ def export(
         summary = export_run(run, out=out, csv=format is Format.csv, observer=observer)
     for name, path in summary.files.items():
         if name != "ledger":
-            typer.echo(path)
+            print_path(path)
     if summary.input_changes:
         raise typer.Exit(ExitCode.ROWS_FAILED)

@@ -1,12 +1,12 @@
 """`llmbatch prompt`: start a task file, lint it, see exactly what is sent."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from llmbatch.cli import options as shared
+from llmbatch.cli.output import print_bytes
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Task files: start one, check it, see what is sent.")
 
@@ -149,8 +149,7 @@ def render(
     choice = ModelChoice(model=model, reasoning=reasoning, prefix=policy)
     plan = make_plan(load_task(task), choice, offline=False)
     if prefix:
-        sys.stdout.write(plan.question.prefix)
+        print_bytes(plan.question.prefix.encode())
     else:
-        body = RequestEncoder(plan.question).encode(text, plan.shape)
-        sys.stdout.write(body.decode() + "\n")
+        print_bytes(RequestEncoder(plan.question).encode(text, plan.shape) + b"\n")
     typer.echo(f"prefix: {plan.prefix_tokens:,} tokens, prompt {plan.prompt}, model {plan.question.model}", err=True)

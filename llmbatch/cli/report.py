@@ -7,6 +7,7 @@ import typer
 
 from llmbatch.cli import gold as golden
 from llmbatch.cli import options as shared
+from llmbatch.cli.output import print_path
 
 app = typer.Typer(add_completion=False)
 
@@ -37,4 +38,4 @@ def report(
         from llmbatch.pipeline.studies.page import report_run
 
     options = None if gold is None else GoldOptions(gold, gold_id_field, label_field)
-    typer.echo(report_run(run, out, gold=options))
+    print_path(report_run(run, out, gold=options))

@@ -10,7 +10,7 @@ import typer
 
 from llmbatch.cli import options as shared
 from llmbatch.cli.default_command import DefaultCommandGroup
-from llmbatch.cli.show import print_json
+from llmbatch.cli.output import print_json
 
 
 def _user() -> str:

@@ -1,13 +1,12 @@
 """`llmbatch show`: a run folder's summary; and how every command presents one."""
 
-import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmbatch.cli import options as shared
+from llmbatch.cli.output import print_json
 
 if TYPE_CHECKING:
     from llmbatch.summary import Summary
@@ -83,11 +82,3 @@ def present(summary: "Summary", *, json: bool, watching: "WatchOptions") -> None
         elif summary.exit_code and summary.reason:
             show_error(summary.reason, None)
     raise typer.Exit(summary.exit_code)
-
-
-def print_json(data: Mapping[str, Any]) -> None:
-    """Print one JSON object on stdout."""
-    from llmbatch.jsonlines import dump_line
-
-    sys.stdout.write(dump_line(data).decode())
-    sys.stdout.flush()

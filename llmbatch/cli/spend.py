@@ -56,7 +56,7 @@ def spend(
     json: shared.Json = False,
 ) -> None:
     """Show what was spent, and how it compares with as many days before."""
-    from llmbatch.cli.show import print_json
+    from llmbatch.cli.output import print_json
     from llmbatch.errors import UsageError
     from llmbatch.pipeline.studies.spent import spend_report
     from llmbatch.screen import stdout_console

@@ -1,6 +1,8 @@
 """Which screen a run gets, and the consoles behind it."""
 
+import os
 import sys
+from typing import TextIO
 
 from rich.console import Console
 
@@ -12,28 +14,46 @@ _PLAIN_WIDTH = 100
 
 
 def make_screen(*, quiet: bool) -> Observer:
-    """A live display on a terminal's stderr, dated lines otherwise, nothing where `quiet`."""
+    """A live display on a terminal that can move its cursor, dated lines otherwise, nothing where `quiet`."""
     if quiet:
         return Observer()
     console = stderr_console()
-    if console.is_terminal and not console.is_dumb_terminal:
+    if _is_terminal(sys.stderr) and console.is_interactive:
         return LiveScreen(console)
     return LineScreen(sys.stderr)
 
 
 def stderr_console() -> Console:
     """The console for talk."""
-    return _console(stderr=True)
+    return _console(sys.stderr)
 
 
 def stdout_console() -> Console:
     """The console for what was asked for."""
-    return _console(stderr=False)
+    return _console(sys.stdout)
 
 
-def _console(*, stderr: bool) -> Console:
-    """A console that takes no text for markup, emoji codes or something to highlight; untrusted text stays text."""
-    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
+def _is_terminal(stream: TextIO) -> bool:
+    """Whether it can move its cursor. `FORCE_COLOR`, which CI systems set, makes no terminal of a log."""
+    is_capable = os.environ.get("TERM", "dumb") not in {"", "dumb", "unknown"}
+    return stream.isatty() and is_capable and os.environ.get("TTY_COMPATIBLE") != "0"
+
+
+def _console(stream: TextIO) -> Console:
+    """A console that takes no text for markup, emoji codes or something to highlight; untrusted text stays text.
+
+    Colour goes by `NO_COLOR`, then `FORCE_COLOR` (https://no-color.org, https://force-color.org), then by whether it
+    is a terminal.
+    """
+    is_forced = bool(os.environ.get("FORCE_COLOR")) and not os.environ.get("NO_COLOR")
+    console = Console(
+        file=stream,
+        force_terminal=_is_terminal(stream) or is_forced,
+        color_system="standard" if is_forced and not _is_terminal(stream) else "auto",
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    if not stream.isatty():
         console.width = max(console.width, _PLAIN_WIDTH)  # a log has no edge to wrap at
     return console

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from llmbatch.errors import ExitCode, LLMBatchError, UsageError
+from llmbatch.errors import ExitCode, LLMBatchError, Terminated, UsageError
 from llmbatch.files import check_own, replacing
 from llmbatch.latency import Latencies
 from llmbatch.ledger.line import LedgerLine
@@ -146,10 +146,8 @@ class MetricsFile(Observer):
 
 def _exit_code(error: BaseException) -> int:
     match error:
-        case LLMBatchError():
+        case LLMBatchError() | Terminated():
             return int(error.exit_code)
-        case KeyboardInterrupt():
-            return int(ExitCode.SIGINT)
         case _:
             return int(ExitCode.BUG)
 

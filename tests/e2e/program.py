@@ -54,14 +54,18 @@ class Program:
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             given.write(stdin or b"")
             given.seek(0)
-            code = _forked().run(
-                [str(argument) for argument in arguments],
-                cwd=self.folder,
-                env=environment(**{**self.env, **env}),
-                files=(given.fileno(), out.fileno(), err.fileno()),
-                timeout_s=100,
-            )
+            code = self.onto((given.fileno(), out.fileno(), err.fileno()), *arguments, **env)
             return Done(code, _written(out), _written(err))
+
+    def onto(self, files: tuple[int, int, int], *arguments: str | Path, **env: str) -> int:
+        """Run a command with these files for its standard streams. Returns its exit code."""
+        return _forked().run(
+            [str(argument) for argument in arguments],
+            cwd=self.folder,
+            env=environment(**{**self.env, **env}),
+            files=files,
+            timeout_s=100,
+        )
 
     def start(self, *arguments: str | Path, **env: str) -> "subprocess.Popen[str]":
         """Start a command as a shell does."""

@@ -1,0 +1,67 @@
+"""The end-to-end tests' program and endpoints, and commands as a shell starts them."""
+
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import endpoint, endpoints, llmbatch
+from tests.e2e.program import PROGRAM, Done, documents, environment, write_rows
+
+__all__ = ["endpoint", "endpoints", "llmbatch"]
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs lines of Bash in a folder, with `$LLMBATCH` for the program."""
+
+    folder: Path
+
+    def __call__(self, line: str, *, without: tuple[str, ...] = (), files: tuple[int, ...] = (), **env: str) -> Done:
+        """Run a line to its end. Of a pipeline, the exit code is the last one that is not 0.
+
+        Args:
+            line: for Bash.
+            without: variables that the environment does not have.
+            files: what it has open besides the standard streams.
+            env: variables that it has besides.
+        """
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", line],
+            cwd=self.folder,
+            env=self._environment(without, env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            pass_fds=files,
+            timeout=60,
+        )
+        return Done(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+    def start(self, line: str, **env: str) -> "subprocess.Popen[str]":
+        """Start a line."""
+        return subprocess.Popen(
+            ["bash", "-o", "pipefail", "-c", line],
+            cwd=self.folder,
+            env=self._environment((), env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def _environment(self, without: tuple[str, ...], more: dict[str, str]) -> dict[str, str]:
+        env = {**environment(), "LLMBATCH": shlex.join(PROGRAM), **more}
+        return {name: value for name, value in env.items() if name not in without}
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    write_rows(tmp_path / "docs.jsonl", documents(3))
+    return Shell(tmp_path)
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")

@@ -1,0 +1,163 @@
+"""The exit code depends on the run, never on who reads its output."""
+
+import os
+import shlex
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Program, documents, read_rows, write_rows
+from tests.surroundings.conftest import Shell
+
+COMMANDS = [
+    "show run",
+    "show run --json",
+    "show run --by label",
+    "estimate docs.jsonl",
+    "export run",
+    "evaluate run --gold gold.jsonl",
+    "review export run",
+    "spend",
+    "cache show",
+    "prompt render",
+    "prompt check default",
+    "--help",
+    "classify --help",
+    "--version",
+]
+
+
+@contextmanager
+def _full() -> Iterator[int]:
+    file = os.open("/dev/full", os.O_WRONLY)
+    yield file
+    os.close(file)
+
+
+@contextmanager
+def _pipe_without_reader() -> Iterator[int]:
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
+@contextmanager
+def _socket_without_reader() -> Iterator[int]:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    yield ours.fileno()
+    ours.close()
+
+
+@contextmanager
+def _captured(path: Path) -> Iterator[int]:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    yield file
+    os.close(file)
+
+
+NOWHERE = {"full": _full, "pipe": _pipe_without_reader, "socket": _socket_without_reader}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a finished run in it."""
+    folder = tmp_path_factory.mktemp("streams")
+    write_rows(folder / "docs.jsonl", documents(3))
+    write_rows(folder / "gold.jsonl", [{"id": f"d-{n}", "label": "technical"} for n in range(3)])
+    assert Program(folder)("classify", "docs.jsonl", "--offline", "--out", "run").code == 0
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_reader_that_has_gone_is_no_failure(folder: Path, command: str) -> None:
+    for nowhere in (_pipe_without_reader, _socket_without_reader):
+        with nowhere() as out, _captured(folder / "err") as err:
+            assert Program(folder).onto((os.open(os.devnull, os.O_RDONLY), out, err), *command.split()) == 0
+        assert "Traceback" not in (folder / "err").read_text()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_full_disk_behind_standard_output_is_reported(folder: Path, command: str) -> None:
+    with _full() as out, _captured(folder / "err") as err:
+        code = Program(folder).onto((os.open(os.devnull, os.O_RDONLY), out, err), *command.split())
+    told = (folder / "err").read_text()
+    assert (code, told.count("standard output cannot be written (No space left on device)")) == (8, 1), told
+
+
+@pytest.mark.parametrize("nowhere", NOWHERE.values(), ids=NOWHERE)
+@pytest.mark.parametrize(("fault", "code"), [("", 0), ("filtered@1", 3), ("quota@1+", 4)])
+def test_a_run_ends_as_it_does_whoever_reads_what_it_says(
+    llmbatch: Program,
+    endpoint: StartEndpoint,
+    nowhere: Callable[[], AbstractContextManager[int]],
+    fault: str,
+    code: int,
+) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(3))
+    url = endpoint(*(("--fault", fault) if fault else ())).url
+    with nowhere() as err, _captured(llmbatch.folder / "out") as out:
+        stdin = os.open(os.devnull, os.O_RDONLY)
+        for log in ((), ("--log-format", "json")):
+            command = ("classify", "docs.jsonl", "--base-url", url, "--json", "--concurrency", "1", *log)
+            first = llmbatch.onto((stdin, out, err), *command)
+            assert first == code
+            (llmbatch.folder / "docs.llmbatch" / "ledger.jsonl").unlink()
+            url = endpoint(*(("--fault", fault) if fault else ())).url
+
+
+def test_a_failed_run_whose_summary_cannot_be_written_stays_a_failed_run(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(3))
+    url = endpoint("--fault", "filtered@1").url
+    with _full() as out, _captured(llmbatch.folder / "err") as err:
+        command = ("classify", "docs.jsonl", "--base-url", url, "--json")
+        assert llmbatch.onto((os.open(os.devnull, os.O_RDONLY), out, err), *command) == 3
+    assert "standard output cannot be written" in (llmbatch.folder / "err").read_text()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_the_null_device(shell: Shell, endpoint: StartEndpoint, closed: str) -> None:
+    """No file of the program's own takes its number: the lock would be read as documents."""
+    url = shlex.quote(endpoint().url)
+    done = shell(f"$LLMBATCH classify - docs.jsonl --out run --json --base-url {url} {closed}")
+    assert done.code == 0, done.err
+    assert len(read_rows(shell.folder / "run" / "ledger.jsonl")) == 3
+    assert (shell.folder / "run" / "stdin").read_bytes() == b""
+    assert ('"exit_code":0' in done.out) == (">&-" not in closed.replace("2>&-", ""))
+
+
+def test_a_stream_that_its_caller_made_non_blocking_gets_and_gives_everything(
+    shell: Shell, endpoint: StartEndpoint
+) -> None:
+    """As Node.js does with the pipes of its children: a write finds no room, and a read finds nothing yet."""
+    rows, written = os.pipe()
+    read, output = os.pipe()
+    for end in (rows, output):
+        os.set_blocking(end, False)
+    command = f"exec $LLMBATCH classify - --keep text --json --out run --base-url {shlex.quote(endpoint().url)}"
+    process = subprocess.Popen(
+        ["bash", "-c", command],
+        stdin=rows,
+        stdout=output,
+        stderr=output,
+        cwd=shell.folder,
+        env=shell._environment((), {"LLMBATCH_LOG_FORMAT": "json"}),
+    )
+    os.close(output)
+    os.close(rows)
+    started = os.read(read, 1)
+    with os.fdopen(written, "wb") as pipe:
+        pipe.write((shell.folder / "docs.jsonl").read_bytes())
+    with os.fdopen(read, "rb") as pipe:
+        lines = (started + pipe.read()).splitlines()
+    assert process.wait(timeout=60) == 0, lines
+    assert len(read_rows(shell.folder / "run" / "results.jsonl")) == 3
+    assert any(line.startswith(b'{"run_id"') or b'"exit_code"' in line for line in lines)
