@@ -2,7 +2,7 @@
 
 The label's tokens are found in the answer by their bytes. At each of them the model's next-best tokens are known, and
 those that would have led to another label of the task are that label's share. What leads to no label at all is no
-answer, and is left out.
+answer, and is left out; so is what fits every label alike, as a space before them.
 """
 
 import math
@@ -13,6 +13,10 @@ from dataclasses import dataclass
 
 import orjson
 
+from llmbatch.thinking import NoAnswerError, behind_thinking
+
+LEAST_MASS = 0.5
+"""Of all labels together, below which it is not the labels that the model was about to choose among."""
 _CATEGORY = re.compile(rb'"category"\s*:\s*"')
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*"')
 
@@ -32,6 +36,9 @@ class LabelOdds:
 
     probability: float
     runner_up: str | None
+    mass: float = 1.0
+    """The probability of all labels together (0..1). Where it is small, the model would have said something else: a
+    server holds it to a schema and reports probabilities from before that. The label's is then not set in relation."""
 
 
 def label_odds(tokens: Sequence[TokenLogprob], labels: Sequence[str], chosen: str) -> LabelOdds | None:
@@ -43,7 +50,7 @@ def label_odds(tokens: Sequence[TokenLogprob], labels: Sequence[str], chosen: st
         chosen: the label that was read from the answer, whatever its spelling there.
     """
     content = b"".join(token.token for token in tokens)
-    found = list(_CATEGORY.finditer(content))
+    found = list(_CATEGORY.finditer(content, _answer_start(content)))
     if len(found) != 1 or (rest := _REST_OF_STRING.match(content, found[0].end())) is None:
         return None
     # From its key on, since a token can hold the quote before a label together with the label's beginning.
@@ -74,21 +81,36 @@ def _odds(span: Sequence[tuple[int, TokenLogprob]], spellings: Mapping[str, byte
         for other, logprob in token.top:
             if other != token.token and (labels := _leads_to(so_far + other, spellings, chosen)):
                 shares[labels] += math.exp(path + logprob)
-        path += token.logprob
         so_far += token.token
+        path = 0.0 if _fits_every_label(so_far, spellings) else path + token.logprob
     shares[chosen,] += math.exp(path)
-    total = sum(shares.values())
+    mass = min(sum(shares.values()), 1.0)
     others = sorted(((share, labels) for labels, share in shares.items() if labels != (chosen,)), reverse=True)
     runner_up = others[0][1][0] if others and len(others[0][1]) == 1 else None
-    return LabelOdds(round(shares[chosen,] / total, 6) if total > 0 else 0.0, runner_up)
+    among = sum(shares.values()) if mass >= LEAST_MASS else 1.0
+    return LabelOdds(round(shares[chosen,] / among, 6), runner_up, round(mass, 6))
+
+
+def _answer_start(content: bytes) -> int:
+    """Where the answer begins behind the thinking."""
+    try:
+        return len(content) - len(behind_thinking(content.decode()).encode())
+    except (UnicodeDecodeError, NoAnswerError):
+        return 0
+
+
+def _fits_every_label(beginning: bytes, spellings: Mapping[str, bytes]) -> bool:
+    return all(spelling.startswith(beginning) for spelling in spellings.values())
 
 
 def _leads_to(beginning: bytes, spellings: Mapping[str, bytes], chosen: str) -> tuple[str, ...]:
-    """The labels that an answer with another beginning may come to.
+    """The labels that an answer with another beginning may come to; none where that fits every label alike.
 
     A beginning that the chosen label shares with others counts for the others: a model that meant the chosen one would
     have cut it into tokens as it did.
     """
+    if _fits_every_label(beginning, spellings):
+        return ()
     labels = tuple(
         label
         for label, spelling in spellings.items()

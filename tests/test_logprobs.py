@@ -59,7 +59,8 @@ def test_an_answer_without_one_label_has_no_odds(text: str) -> None:
 
 @given(
     st.lists(
-        st.text(alphabet="abé_ 'żę\"\\漢字", min_size=1, max_size=8).filter(str.strip),
+        # Signs at a label's beginning are cut into one token with the quote before it: that token fits every label.
+        st.tuples(st.sampled_from("abéżę漢字"), st.text(alphabet="abé_ 'żę\"\\漢字", max_size=7)).map("".join),
         min_size=2,
         max_size=6,
         unique=True,
@@ -101,3 +102,42 @@ def test_tokens_without_bytes_are_taken_by_their_text() -> None:
         decode_logprobs({"content": [{"token": "é", "logprob": -0.5, "bytes": None, "top_logprobs": []}]}) or ()
     )
     assert decoded == TokenLogprob("é".encode(), -0.5)
+
+
+def test_a_wavering_space_before_the_label_says_nothing_about_it() -> None:
+    tokens = [
+        token('{"category":', 0.9),
+        token(' "', 0.5, **{" ": 0.3, '"': 0.2}),
+        token("refund", 0.99, card=0.01),
+        token('"}'),
+    ]
+    odds = label_odds(tokens, LABELS, "refund")
+    assert odds is not None
+    assert odds.probability == pytest.approx(0.99, abs=1e-6)
+    assert odds.mass == pytest.approx(1.0)
+
+
+def test_a_beginning_that_all_labels_share_says_nothing_about_them() -> None:
+    tokens = [token('{"category":"'), token("card_", 0.6, ca=0.4), token("linking", 0.9, arrival=0.1), token('"}')]
+    odds = label_odds(tokens, ("card_arrival", "card_linking"), "card_linking")
+    assert odds is not None
+    assert odds.probability == pytest.approx(0.9, abs=1e-6)
+
+
+def test_labels_that_a_grammar_has_forced_are_not_sure_among_themselves() -> None:
+    tokens = [token('{"category":"'), token("refund", 0.001, Sure=0.9), token('"}')]
+    odds = label_odds(tokens, LABELS, "refund")
+    assert odds is not None
+    assert (odds.probability, odds.mass) == (0.001, 0.001)
+
+
+def test_a_label_that_is_weighed_in_the_thinking_is_not_the_answers() -> None:
+    tokens = [
+        token('<think>{"category":"card"}</think>'),
+        token('{"category":"'),
+        token("refund", 0.8, card=0.2),
+        token('"}'),
+    ]
+    odds = label_odds(tokens, LABELS, "refund")
+    assert odds is not None
+    assert odds.probability == pytest.approx(0.8)

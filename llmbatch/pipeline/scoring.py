@@ -7,7 +7,7 @@ from msgspec import structs
 
 from llmbatch.calibration import Calibration, fitting_calibration
 from llmbatch.ledger.line import LedgerLine
-from llmbatch.logprobs import label_odds
+from llmbatch.logprobs import LEAST_MASS, label_odds
 from llmbatch.parser import Answer
 from llmbatch.pipeline.plan import Plan
 from llmbatch.provider.completion import Completion
@@ -15,6 +15,8 @@ from llmbatch.rows import ConfidenceKind
 
 LOGPROBS_MISSING = "logprobs_missing"
 """Flag of a row whose confidence was to be measured and could not be: the model's own stands in for it."""
+LABELS_UNLIKELY = "labels_unlikely"
+"""Flag of a row for which the model, left alone, would have said something else than one of the labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,10 @@ class Scorer:
         if odds is None:
             reported = Score(answer.confidence, answer.confidence, ConfidenceKind.reported, flags=(LOGPROBS_MISSING,))
             return self._calibrated(reported)
-        return self._calibrated(Score(odds.probability, odds.probability, ConfidenceKind.logprobs, odds.runner_up))
+        flags = (LABELS_UNLIKELY,) if odds.mass < LEAST_MASS else ()
+        return self._calibrated(
+            Score(odds.probability, odds.probability, ConfidenceKind.logprobs, odds.runner_up, flags)
+        )
 
     def _calibrated(self, score: Score) -> Score:
         calibration = fitting_calibration(

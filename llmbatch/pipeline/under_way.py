@@ -31,7 +31,7 @@ from llmbatch.pipeline.studies.changed import plan_changed
 from llmbatch.pipeline.studies.estimate import quick_estimate
 from llmbatch.pipeline.tally import SessionTally, merged
 from llmbatch.pipeline.trial.watch import Trial
-from llmbatch.prices import PriceBook
+from llmbatch.prices import Price, PriceBook, PriceSource
 from llmbatch.progress import Progress
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.shape import RequestShape
@@ -139,12 +139,12 @@ class UnderWay:
         if not (limits := self._plan.sending.budget.limits):
             return None
         models = (plan.question.model for plan in self._plan.plans)
-        unknown = next((model for model in models if prices.price(model) is None), None)
+        unknown = next((model for model in models if not _is_stated(prices.price(model))), None)
         if unknown is None:
             return None
         return UsageError(
             f"{limits[0]} cannot hold: the price of {unknown} is not known",
-            hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
+            hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens (0,0,0 where it is free)",
         )
 
     def _assembled(
@@ -313,6 +313,11 @@ class UnderWay:
     def _tell_fields(self, choice: FieldChoice) -> None:
         if choice.detected:
             self._observer.tell(FieldsChosen(choice.file, choice.text_fields, choice.id_field))
+
+
+def _is_stated(price: Price | None) -> bool:
+    """Whether somebody has said what a model costs. That one's own server is free is a guess: it may be a proxy."""
+    return price is not None and price.source is not PriceSource.SELF_HOSTED
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 
 from llmbatch.logprobs import TokenLogprob
+from llmbatch.money import NANO
 from llmbatch.prices import Usage
 from llmbatch.provider.error_body import ErrorReport, read_error_data
 from llmbatch.provider.usage import read_usage
@@ -47,6 +49,8 @@ class Completion:
     """Of the content's tokens, in their order; None where the endpoint gives none, or not all that it should."""
     usage_flag: str | None = None
     """What is wrong with the usage that was reported, as the ledger flags it; None where nothing is."""
+    stated_cost_nusd: int | None = None
+    """What a proxy says that the answer cost, nano-dollars."""
     thinking: str | None = None
     """What the model thought before it answered, where that comes in a field of its own."""
     flags: tuple[str, ...] = ()
@@ -88,9 +92,22 @@ def decode_completion(body: bytes, headers: Mapping[str, str] | None = None) -> 
         request_id=(headers or {}).get("x-request-id") or _string(data.get("id")),
         logprobs=decode_logprobs(choice.get("logprobs")),
         usage_flag=reported.flag,
+        stated_cost_nusd=_stated_cost_nusd(headers or {}),
         thinking=thinking,
         flags=(ANSWER_IN_THINKING,) if is_taken_for_thinking else (),
     )
+
+
+def _stated_cost_nusd(headers: Mapping[str, str]) -> int | None:
+    """A litellm proxy's `x-litellm-response-cost`, in US dollars; None where it is absent or cannot be."""
+    try:
+        usd = Decimal(headers.get("x-litellm-response-cost", ""))
+    except ArithmeticError:
+        return None
+    return int(usd * NANO) if usd.is_finite() and 0 <= usd <= _DEAREST_USD else None
+
+
+_DEAREST_USD = 1_000
 
 
 def _object_in(body: bytes) -> dict[str, Any]:

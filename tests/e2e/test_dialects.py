@@ -182,3 +182,22 @@ def test_a_server_that_is_not_there_is_named_at_once_and_waited_for_no_longer_th
     assert done.code == 7
     assert "127.0.0.1:9 refuses connections; trying again (2 of 9) in " in done.err
     assert "longer than --max-wait 1" in done.err
+
+
+def test_a_proxys_own_word_for_the_cost_counts(llmbatch: Program) -> None:
+    rows(llmbatch, 3)
+    stated = answer()
+    reply = Reply(200, stated.body, {"x-litellm-response-cost": "0.00025"})
+    with scripted(lambda _: reply) as endpoint:
+        done = classified(llmbatch, endpoint.url)
+    assert [line["cost_usd"] for line in ledger(llmbatch)] == [0.00025] * 3
+    assert done.json["usage"]["cost_usd"] == pytest.approx(0.00075)
+
+
+def test_a_limit_on_money_wants_a_price_also_from_ones_own_server(llmbatch: Program) -> None:
+    rows(llmbatch, 3)
+    with scripted(lambda _: answer()) as endpoint:
+        refused = classified(llmbatch, endpoint.url, "--max-cost", "1")
+        assert (refused.code, endpoint.asked) == (2, [])
+        assert "0,0,0" in refused.err
+        assert classified(llmbatch, endpoint.url, "--max-cost", "1", "--price", "0,0,0").code == 0

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from llmbatch.ledger.line import ABOVE_BOUND
 from llmbatch.pipeline.plan import Plan
-from llmbatch.prices import PriceBook, Usage
+from llmbatch.prices import Price, PriceBook, PriceSource, Usage
 from llmbatch.provider.completion import Completion
 from llmbatch.provider.shape import RequestShape
 from llmbatch.provider.usage import IMPLAUSIBLE
@@ -86,10 +86,10 @@ class Biller:
         bill.usage += completion.usage
         answered = completion.model or self._model
         price = self._prices.price(answered, asked=self._model, service_tier=completion.service_tier)
-        if price is None:
+        cost_nusd = _cost_nusd(price, completion.usage, completion.stated_cost_nusd)
+        if cost_nusd is None:
             bill.cost_nusd = None
             return 0
-        cost_nusd = price.cost_nusd(completion.usage)
         if cost_nusd > reserved_nusd and self._prices.price(self._model) is not None:
             bill.flag(ABOVE_BOUND)
             self._dearest_nusd[self._model] = max(cost_nusd, self._dearest_nusd[self._model])
@@ -100,3 +100,11 @@ class Biller:
     def _most_tokens(self, body: bytes, shape: RequestShape) -> Usage:
         tokens = self._prefix_tokens + max(len(body) - self._prefix_bytes, 0)
         return Usage(input_tokens=tokens, output_tokens=shape.max_output_tokens)
+
+
+def _cost_nusd(price: Price | None, usage: Usage, stated_nusd: int | None) -> int | None:
+    """What an answer costs by its price and by a proxy's own word: the dearer one, unless the user gave the price."""
+    if price is None:
+        return stated_nusd
+    counted = price.cost_nusd(usage)
+    return counted if price.source is PriceSource.GIVEN or stated_nusd is None else max(counted, stated_nusd)
