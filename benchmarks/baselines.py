@@ -21,8 +21,8 @@ from openai import DEFAULT_MAX_RETRIES, APIError, AsyncOpenAI
 
 from llmbatch.pipeline.plan import ModelChoice, make_plan
 from llmbatch.provider.request import RequestEncoder, request_body
+from llmbatch.task.fence import build_document
 from llmbatch.task.load import load_task
-from llmbatch.task.prefix import build_document
 
 PLAN = make_plan(load_task(None), ModelChoice(), offline=False)
 

@@ -25,8 +25,8 @@ from llmbatch.pipeline.plan import ModelChoice, Plan, make_plan
 from llmbatch.prices import Price, Usage, find_price
 from llmbatch.provider.request import request_body
 from llmbatch.provider.usage import read_usage
+from llmbatch.task.fence import build_document
 from llmbatch.task.load import load_task
-from llmbatch.task.prefix import build_document
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "ag_news" / "test.csv"
 TASK = "ag_news"

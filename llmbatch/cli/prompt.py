@@ -1,5 +1,7 @@
 """`llmbatch prompt`: start a task file, lint it, see exactly what is sent."""
 
+import errno
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -67,6 +69,24 @@ def check(task: _TaskFile = None, model: shared.Model = None) -> None:
         raise typer.Exit(ExitCode.USAGE)
 
 
+def _document(named: str) -> str:
+    """The text of a file where there is one of that name, of standard input for `-`; else the text that was given."""
+    from llmbatch.errors import UsageError
+
+    try:
+        if named == "-":
+            return sys.stdin.buffer.read().decode("utf-8", "replace")
+        if "\n" not in named and Path(named).is_file():
+            return Path(named).read_bytes().decode("utf-8", "replace")
+    except ValueError:  # no name of a file: it holds a NUL
+        return named
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return named
+        raise UsageError(f"{named}: cannot be read ({error.strerror})") from None
+    return named
+
+
 @app.command("add-examples")
 def add_examples(
     task: Annotated[Path, typer.Argument(metavar="TASK", help="A task file of your own.", show_default=False)],
@@ -110,7 +130,12 @@ def render(
     text: Annotated[
         str,
         typer.Option(
-            "--text", "-t", envvar="LLMBATCH_PROMPT_TEXT", show_envvar=False, help="The document to show it with."
+            "--text",
+            "-t",
+            metavar="FILE|TEXT",
+            envvar="LLMBATCH_PROMPT_TEXT",
+            show_envvar=False,
+            help="The document to show it with: a file, - for standard input, or the text itself.",
         ),
     ] = "The document goes here.",
     model: shared.Model = None,
@@ -151,5 +176,5 @@ def render(
     if prefix:
         print_bytes(plan.question.prefix.encode())
     else:
-        print_bytes(RequestEncoder(plan.question).encode(text, plan.shape) + b"\n")
+        print_bytes(RequestEncoder(plan.question).encode(_document(text), plan.shape) + b"\n")
     typer.echo(f"prefix: {plan.prefix_tokens:,} tokens, prompt {plan.prompt}, model {plan.question.model}", err=True)

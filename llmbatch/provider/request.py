@@ -8,7 +8,7 @@ import orjson
 
 from llmbatch.profiles import OutputMode
 from llmbatch.provider.shape import RequestShape
-from llmbatch.task.prefix import build_document
+from llmbatch.task.fence import build_document
 
 _TOP_LOGPROBS = 5
 """Next-best tokens asked for; more than five are refused by some makers."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from llmbatch.task.prefix import build_document
+from llmbatch.task.fence import build_document
 
 _OPEN, _CLOSE = build_document("\0").split("\0")
 _SECTION = re.compile(r"^# Labels\n((?:- .*\n?)+)", re.MULTILINE)

@@ -1,12 +1,14 @@
 """The prompt: a stable prefix that the provider can cache, then one document.
 
 The prefix is a function of the task and of how many of its pool's examples are taken, nothing else: byte for byte the
-same for every row of a plan, in a message of its own, before anything that varies.
+same for every row of a plan, in a message of its own, before anything that varies. The document behind it is `fence`'s.
 """
 
 from typing import TYPE_CHECKING
 
 import orjson
+
+from llmbatch.task.fence import build_document, inert
 
 if TYPE_CHECKING:  # the simulator knows the prompt's form by this module, and starts quicker without pydantic
     from llmbatch.task.model import Example, Task
@@ -34,8 +36,6 @@ _CONTRACT_FIELDS = {
     'and "percent" (a whole number from 0 to 100).\n',
 }
 
-_DOCUMENT_OPEN, _DOCUMENT_CLOSE = "<document>", "</document>"
-
 
 def build_prefix(task: "Task", *, pool_examples: int = 0, reasoning: bool = False) -> str:
     """The system message of every request: role, rules, labels, examples, output contract.
@@ -55,11 +55,6 @@ def build_prefix(task: "Task", *, pool_examples: int = 0, reasoning: bool = Fals
     return "\n".join(sections)
 
 
-def build_document(text: str) -> str:
-    """The last message of a request: the document alone, fenced so that it reads as data."""
-    return f"{_DOCUMENT_OPEN}\n{text}\n{_DOCUMENT_CLOSE}"
-
-
 def _labels_section(task: "Task") -> str:
     lines = [
         f"- {label.name}: {' '.join(label.description.split())}" if label.description.strip() else f"- {label.name}"
@@ -76,5 +71,5 @@ def _examples_section(examples: "tuple[Example, ...]", *, reasoning: bool) -> st
 def _answer(example: "Example", *, reasoning: bool) -> str:
     answer: dict[str, object] = {"category": example.label, "percent": round(example.confidence * 100)}
     if reasoning:
-        answer = {"reasoning": example.reasoning or "It fits the label's description.", **answer}
+        answer = {"reasoning": inert(example.reasoning or "It fits the label's description."), **answer}
     return orjson.dumps(answer).decode()

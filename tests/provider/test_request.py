@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from llmbatch.profiles import OutputMode
 from llmbatch.provider.request import Question, RequestEncoder, request_body
 from llmbatch.provider.shape import RequestShape, initial_shape
+from llmbatch.task.fence import build_document
 from llmbatch.task.model import Label, Task
-from llmbatch.task.prefix import build_document, build_prefix
+from llmbatch.task.prefix import build_prefix
 
 TASK = Task(name="t", labels=(Label(name="a"), Label(name="b")))
 QUESTION = Question("gpt-6-luna", build_prefix(TASK), TASK.answer_schema(reasoning=False))

@@ -9,8 +9,9 @@ from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 from openai.types.chat import ChatCompletion
 
 from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault
+from llmbatch.task.fence import build_document
 from llmbatch.task.model import Task
-from llmbatch.task.prefix import build_document, build_prefix
+from llmbatch.task.prefix import build_prefix
 
 T = TypeVar("T")
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from llmbatch.simulate.features import features
 from llmbatch.simulate.labeller import Labeller
 from llmbatch.simulate.reading import LabelText, read_labels, unfenced
+from llmbatch.task.fence import build_document
 from llmbatch.task.load import load_task
 from llmbatch.task.model import Example, Label, Task
-from llmbatch.task.prefix import build_document, build_prefix
+from llmbatch.task.prefix import build_prefix
 
 NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters=":"), min_size=1, max_size=20).filter(
     lambda name: name == name.strip()

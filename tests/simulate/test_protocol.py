@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from llmbatch.simulate import SimulatorSettings
 from llmbatch.simulate.chat import _latency_s
-from llmbatch.task.prefix import build_document, build_prefix
+from llmbatch.task.fence import build_document
+from llmbatch.task.prefix import build_prefix
 from llmbatch.tokens import count_tokens
 from tests.simulate.endpoint import DOCUMENTS, SCHEMA, TASK, Endpoint, on_endpoint, question
 

@@ -16,7 +16,7 @@ from llmbatch.pipeline.limit import TRUNCATED
 from llmbatch.pipeline.plan import Plan
 from llmbatch.profiles import profile_of
 from llmbatch.rows import Rejection, Row
-from llmbatch.task.prefix import build_document
+from llmbatch.task.fence import build_document
 from llmbatch.tokens import count_tokens
 
 _AT_ONCE = 64
