@@ -43,6 +43,8 @@ def calibrate(
         ),
     ] = None,
     json: shared.Json = False,
+    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
+    trust: shared.TrustRun = False,
 ) -> None:
     """Fit a calibration of confidence to a run's answers, and store it beside the task for later runs."""
     from llmbatch.evaluate.calibrate import calibrated_json, parse_method
@@ -51,7 +53,14 @@ def calibrate(
     from llmbatch.screen import stdout_console
     from llmbatch.screen.calibration import render_calibration
 
-    calibrated = calibrate_run(run, GoldOptions(gold, gold_id_field, label_field), method=parse_method(method), out=out)
+    told = shared.trusted(trust, input)
+    calibrated = calibrate_run(
+        run,
+        GoldOptions(gold, gold_id_field, label_field),
+        method=parse_method(method),
+        out=out,
+        trust=told,
+    )
     if json:
         print_json(calibrated_json(calibrated))
     else:

@@ -42,11 +42,12 @@ def promote(
             show_default="the run's own task file",
         ),
     ] = None,
+    trust: shared.TrustRun = False,
 ) -> None:
     """Put the canary's task file in the place of the run's own, which is kept beside it."""
     from llmbatch.pipeline.trial.canary_report import promote_canary
 
-    promoted = promote_canary(run, to)
+    promoted = promote_canary(run, to, shared.trusted(trust))
     if promoted.path is not None:
         print_path(promoted.path)
     if promoted.kept is not None:

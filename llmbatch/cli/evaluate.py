@@ -41,6 +41,8 @@ def evaluate(
         ),
     ] = None,
     json: shared.Json = False,
+    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
+    trust: shared.TrustRun = False,
 ) -> None:
     """Measure a run's labels against gold ones: accuracy, confusions, calibration, the threshold to take."""
     from llmbatch.evaluate.evaluation import evaluation_json
@@ -54,7 +56,9 @@ def evaluate(
     wanted = parse_precision(precision)
     if plot is not None:
         check_plot(plot)
-    evaluation = evaluate_run(run, GoldOptions(gold, gold_id_field, label_field), wanted=wanted)
+    evaluation = evaluate_run(
+        run, GoldOptions(gold, gold_id_field, label_field), wanted=wanted, trust=shared.trusted(trust, input)
+    )
     if plot is not None:
         save_plot(evaluation, plot)
     if json:

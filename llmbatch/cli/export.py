@@ -37,6 +37,8 @@ def export(
         ),
     ] = None,
     quiet: shared.Quiet = False,
+    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
+    trust: shared.TrustRun = False,
 ) -> None:
     """Write results, review, failed and sample again, from the ledger and the input."""
     from llmbatch.errors import ExitCode
@@ -44,7 +46,9 @@ def export(
     from llmbatch.screen import make_screen
 
     with make_screen(quiet=quiet) as observer:
-        summary = export_run(run, out=out, csv=format is Format.csv, observer=observer)
+        summary = export_run(
+            run, out=out, csv=format is Format.csv, observer=observer, trust=shared.trusted(trust, input)
+        )
     for name, path in summary.files.items():
         if name != "ledger":
             print_path(path)

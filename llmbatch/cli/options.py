@@ -11,6 +11,7 @@ from llmbatch.rows import ConfidenceKind, Truncation
 
 if TYPE_CHECKING:
     from llmbatch.pipeline.options import Reuse
+    from llmbatch.pipeline.trust import Trust
 
 INPUT, TASK, RESULTS, SENDING, SCREEN = "Input", "Task and model", "Results", "Sending", "Screen"
 ROWS, REUSE, BUDGET = "Which rows", "Answers of earlier runs", "Money"
@@ -31,6 +32,26 @@ ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is 
 _INPUT_HELP = "Documents: .jsonl, .ndjson, .csv, .tsv, each also .gz; folders, quoted globs, or - for standard input."
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=_INPUT_HELP, show_default=False)]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder: INPUT.llmbatch.", show_default=False)]
+TrustRun = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        envvar="LLMBATCH_TRUST",
+        show_envvar=False,
+        help="Follow the paths that the run folder names, though llmbatch did not make it for you here.",
+    ),
+]
+NamedInput = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        envvar="LLMBATCH_RUN_INPUT",
+        show_envvar=False,
+        metavar="FILE",
+        help="Where the run's input is now. Repeatable.",
+        show_default="where the run found it",
+    ),
+]
 
 IdField = Annotated[
     str | None,
@@ -382,3 +403,10 @@ def reuse_options(wanted: bool, store: Path | None, limit_mb: int, max_age_days:
 def names(value: str | None) -> tuple[str, ...] | None:
     """Field names as the user lists them: `a,b`."""
     return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def trusted(trust: bool, inputs: list[str] | None = None) -> "Trust":
+    """What the user says about a run folder, as the pipeline takes it."""
+    from llmbatch.pipeline.trust import Trust
+
+    return Trust(trust, tuple(inputs or ()))

@@ -112,13 +112,15 @@ def add_examples(
             help="How many to add.",
         ),
     ] = 10,
+    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
+    trust: shared.TrustRun = False,
 ) -> None:
     """Add rows that people decided (llmbatch review) to a task's examples, what the model had wrong first."""
     from llmbatch.review.examples import add_decided
     from llmbatch.review.opened import opened
     from llmbatch.review.told import added_lines
 
-    with opened(run) as review:
+    with opened(run, shared.trusted(trust, input)) as review:
         added = add_decided(review, task, labels=label or (), most=most)
     for line in added_lines(added, task):
         typer.echo(line, err=True)

@@ -29,6 +29,8 @@ def report(
     gold: golden.GoldFileIfAny = None,
     gold_id_field: golden.GoldIdField = None,
     label_field: golden.LabelField = None,
+    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
+    trust: shared.TrustRun = False,
 ) -> None:
     """Write one HTML file that shows a run: charts, and the rows to look at. It fetches nothing."""
     from llmbatch.evaluate.gold import GoldOptions
@@ -38,4 +40,4 @@ def report(
         from llmbatch.pipeline.studies.page import report_run
 
     options = None if gold is None else GoldOptions(gold, gold_id_field, label_field)
-    print_path(report_run(run, out, gold=options))
+    print_path(report_run(run, out, gold=options, trust=shared.trusted(trust, input)))

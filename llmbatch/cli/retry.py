@@ -82,6 +82,8 @@ def retry(
     log_file: watching.LogFile = None,
     metrics_file: watching.MetricsFile = None,
     otel: watching.Otel = False,
+    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
+    trust: shared.TrustRun = False,
 ) -> None:
     """Ask again about a run folder's failed rows, and nothing else."""
     from llmbatch.cli.show import present
@@ -126,5 +128,5 @@ def retry(
     )
     watching_options = WatchOptions(quiet, log_format, log_file, metrics_file, otel=otel)
     with watch(watching_options) as observer:
-        summary = retry_run(run, options, observer)
+        summary = retry_run(run, options, observer, trust=shared.trusted(trust, input))
     present(summary, json=json, watching=watching_options)

@@ -80,6 +80,8 @@ def walk(
             show_default="as the terminal says",
         ),
     ] = None,
+    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
+    trust: shared.TrustRun = False,
 ) -> None:
     """Walk the rows that wait for a person, full-screen, a key a label. The default: llmbatch review RUN."""
     from llmbatch.review.queue import Choice
@@ -87,7 +89,9 @@ def walk(
     from llmbatch.review.walk import walk as walk_rows
 
     tell = partial(typer.echo, err=True)
-    walked = walk_rows(run, Choice(sample, all, label), reviewer=reviewer, tell=tell, light=light)
+    walked = walk_rows(
+        run, Choice(sample, all, label), reviewer=reviewer, tell=tell, light=light, trust=shared.trusted(trust, input)
+    )
     for line in walked_lines(walked):
         typer.echo(line, err=True)
 
@@ -129,6 +133,8 @@ def export(
     sample: OfSample = False,
     all: OfAll = False,  # noqa: A002
     label: OfLabel = None,
+    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
+    trust: shared.TrustRun = False,
 ) -> None:
     """Write the rows that wait for a person, to be decided in a spreadsheet."""
     from llmbatch.review.export import export_gold, export_to_decide, target
@@ -137,7 +143,7 @@ def export(
     from llmbatch.screen.figures import counted
 
     form = (format or (Format.jsonl if out is not None and ".jsonl" in out.suffixes else Format.csv)).value
-    with opened(run) as review, target(out) as file:
+    with opened(run, shared.trusted(trust, input)) as review, target(out) as file:
         if decided:
             count = export_gold(review, file, csv=form == "csv")
         else:
@@ -161,6 +167,8 @@ def import_(
             help="Take the good lines though others are refused.",
         ),
     ] = False,
+    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
+    trust: shared.TrustRun = False,
 ) -> None:
     """Take decisions over from a file: all of them, or none where a line is refused."""
     from llmbatch.errors import ExitCode
@@ -170,7 +178,8 @@ def import_(
     from llmbatch.review.settle import settle
     from llmbatch.review.told import imported_lines, settled_lines
 
-    with opened(run) as review:
+    told = shared.trusted(trust, input)
+    with opened(run, told) as review:
         imported = import_decisions(review, file, reviewer=reviewer, decided_at=now_text(), skip_refused=skip_refused)
     for line in imported_lines(imported):
         typer.echo(line, err=True)
@@ -178,7 +187,7 @@ def import_(
         typer.echo("mend these lines, or take the others with --skip-refused", err=True)
         raise typer.Exit(ExitCode.USAGE)
     if imported.taken:
-        for line in settled_lines(settle(run)):
+        for line in settled_lines(settle(run, told)):
             typer.echo(line, err=True)
 
 
@@ -195,6 +204,8 @@ def status(
         ),
     ] = None,
     json: shared.Json = False,
+    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
+    trust: shared.TrustRun = False,
 ) -> None:
     """Tell what waits, who decided what, the error rate in the random sample, and how it moved over the last runs."""
     from llmbatch.review.history import trend
@@ -203,7 +214,7 @@ def status(
     from llmbatch.review.told import render_review, status_json
     from llmbatch.screen import stdout_console
 
-    with opened(run) as review:
+    with opened(run, shared.trusted(trust, input)) as review:
         found = review_status(review)
         moved = None if found.sample is None else trend(review, found.sample, against or ())
     if json:

@@ -9,6 +9,7 @@ from llmbatch.cli import options as shared
 from llmbatch.cli.output import print_json
 
 if TYPE_CHECKING:
+    from llmbatch.pipeline.trust import Trust
     from llmbatch.summary import Summary
     from llmbatch.telemetry.watch import WatchOptions
 
@@ -39,29 +40,31 @@ def show(
         ),
     ] = None,
     json: shared.Json = False,
+    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
+    trust: shared.TrustRun = False,
 ) -> None:
     """Summarise a run folder as it stands, also while a run is under way."""
     if by is not None:
-        _show_by(run, by, json=json)
+        _show_by(run, by, shared.trusted(trust, input), json=json)
         return
     from llmbatch.pipeline.run import show_run
     from llmbatch.screen import render_summary, stdout_console
     from llmbatch.summary import summary_json
 
-    summary = show_run(run, against=against)
+    summary = show_run(run, against=against, trust=shared.trusted(trust, input))
     if json:
         print_json(summary_json(summary))
     else:
         render_summary(summary, stdout_console())
 
 
-def _show_by(run: Path, by: str, *, json: bool) -> None:
+def _show_by(run: Path, by: str, trust: "Trust", *, json: bool) -> None:
     from llmbatch.pipeline.studies.attribution import run_report
     from llmbatch.screen import stdout_console
     from llmbatch.screen.spending import render_spending
     from llmbatch.spend.report import report_json
 
-    report = run_report(run, by)
+    report = run_report(run, by, trust)
     if json:
         print_json(report_json(report))
     else:

@@ -21,16 +21,21 @@ from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import UsageError
 from llmbatch.files import open_to_read, replacing, storage_failure, storing, sync_folder
 from llmbatch.jsonlines import dump_line
+from llmbatch.pipeline.mark import is_marked, mark_of
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.scoring import Recalibration
 from llmbatch.provider.limits import RateLimits
 from llmbatch.provider.shape import RequestShape
 from llmbatch.readers import InputIdentity, ReaderOptions
 from llmbatch.readers.inputs import part_of
+from llmbatch.task.load import BUILT_IN, packaged_tasks
 from llmbatch.task.model import Task
 from llmbatch.views import Sample
 
 STDIN = "-"
+NOT_KNOWN = "(not known here)"
+"""In place of a task file's path that nobody vouches for."""
+_ANY_CLASSIFY = "llmbatch classify ..."
 
 
 class RunFolder:
@@ -94,6 +99,11 @@ class RunFolder:
             if fresh:
                 shutil.rmtree(self.path)
             raise
+
+
+def named_inputs(names: tuple[str, ...], folder: RunFolder) -> tuple[str, ...]:
+    """The inputs as the user names them, patterns as they are, by their way from the folder: both may move together."""
+    return tuple(name if name == STDIN else way_from(folder.path, name) for name in names)
 
 
 class PossiblyBilled(BaseModel):
@@ -160,7 +170,7 @@ class RunRecord(BaseModel):
     choice: ModelChoice
     offline: bool
     endpoint: str
-    command: str = "llmbatch classify ..."
+    command: str = _ANY_CLASSIFY
     """The command that made the run, without keys: it asks rows that are new."""
     fingerprint: str
     prompt: str
@@ -182,6 +192,12 @@ class RunRecord(BaseModel):
     shape: RequestShape | None = None
     """How requests are sent, as the last session left it: adapted to what the endpoint refuses or cuts."""
     totals: dict[str, Any] | None = None
+    made_in: str = ""
+    """The folder's absolute path when this was written."""
+    mark: str | None = None
+    """Shows that the user's own llmbatch wrote this, see mark.py; None where it had no place to keep its key."""
+    is_foreign: bool = Field(default=False, exclude=True)
+    """Whether this was read in a folder that the user did not make: its paths are not followed, see trust.py."""
 
     def updated(self, **changes: Any) -> Self:
         """A copy with changes and the present time."""
@@ -197,14 +213,42 @@ class RunRecord(BaseModel):
         """Shows a ledger line as this run has it now."""
         return Recalibration(self.calibrations, offline=self.offline)
 
+    def inputs_read_by(self, names: tuple[str, ...]) -> dict[str, InputIdentity]:
+        """What the inputs were when they were read last, by the names that they have now, in the same order."""
+        if len(names) != len(self.inputs):
+            return {}
+        return {
+            now: self.inputs_read[then]
+            for then, now in zip(self.inputs, names, strict=True)
+            if then in self.inputs_read
+        }
+
+    @property
+    def vouched(self) -> tuple[object, ...]:
+        """What the mark stands for: all that leads elsewhere, and what people are told to run."""
+        canary = None if self.canary is None else self.canary.task_source
+        return self.run_id, self.made_in, self.inputs, self.named, self.task_source, canary, self.command
+
+    def without_sources(self) -> Self:
+        """The same without the paths of task files, where somebody else wrote them down."""
+        if not self.is_foreign:
+            return self
+        source = self.task_source if self.task_source in {BUILT_IN, *packaged_tasks()} else NOT_KNOWN
+        canary = self.canary and self.canary.model_copy(update={"task_source": NOT_KNOWN})
+        return self.model_copy(update={"task_source": source, "canary": canary})
+
     def save(self, folder: RunFolder) -> None:
-        """Write it into the folder, whole or not at all.
+        """Write it into the folder, whole or not at all; with the user's mark, unless it came from somebody else.
 
         Raises:
             StorageFailed: it cannot be written.
         """
+        record = self
+        if not self.is_foreign:
+            record = self.model_copy(update={"made_in": str(folder.path.absolute())})
+            record = record.model_copy(update={"mark": mark_of(record.vouched)})
         with storing(folder.run_json), replacing(folder.run_json) as file:
-            file.write(seal(dump_line({**self.model_dump(mode="json"), "format": FORMAT}).rstrip(b"\n")))
+            file.write(seal(dump_line({**record.model_dump(mode="json"), "format": FORMAT}).rstrip(b"\n")))
 
 
 def load_record(folder: RunFolder) -> RunRecord:
@@ -215,7 +259,7 @@ def load_record(folder: RunFolder) -> RunRecord:
     """
     try:
         with open_to_read(folder.run_json) as file:
-            return RunRecord.model_validate_json(unseal_file(file.read()))
+            record = RunRecord.model_validate_json(unseal_file(file.read()))
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
             f"{folder.path} is not a run folder (it has no run.json)",
@@ -233,6 +277,14 @@ def load_record(folder: RunFolder) -> RunRecord:
         ) from None
     except ValueError as error:
         raise UsageError(f"{folder.run_json} is damaged ({error})", hint=_WITHOUT_RECORD) from None
+    if belongs_to_user(folder.path) and belongs_to_user(folder.run_json) and is_marked(record.vouched, record.mark):
+        return record.model_copy(update={"is_foreign": False})
+    return record.model_copy(update={"is_foreign": True, "command": _ANY_CLASSIFY})
+
+
+def belongs_to_user(path: Path) -> bool:
+    """Whether a file or folder is the user's own."""
+    return path.stat().st_uid == os.geteuid()
 
 
 _WITHOUT_RECORD = "the ledger holds the results: move run.json away and run the original classify command again"

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from llmbatch.errors import UsageError
 from llmbatch.events import InputChanged
-from llmbatch.pipeline.folder import STDIN, RunFolder, way_from
+from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord, way_from
 from llmbatch.pipeline.input_changes import since_then, while_read
+from llmbatch.pipeline.trust import UNTOLD, Trust, input_path
 from llmbatch.readers import (
     FieldChoice,
     IdentityWatch,
@@ -62,14 +63,20 @@ class RunInput:
         return cls(inputs, inputs, options)
 
     @classmethod
-    def again(cls, names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> "RunInput":
-        """The inputs of a run that was started earlier: the same files in the same order.
+    def again(cls, record: RunRecord, folder: RunFolder, trust: Trust = UNTOLD) -> "RunInput":
+        """The inputs of a run that was started earlier: the same files in the same order, unless they are named again.
 
         Raises:
-            UsageError: one of them is gone.
+            UsageError: one of them is gone, or may not be read for a folder of somebody else's.
         """
-        inputs = tuple(_reopened(name, options, folder) for name in names)
-        return cls(inputs, inputs, options)
+        if trust.inputs:
+            inputs = _named_again(trust.inputs, record.reader, folder)
+        else:
+            paths = (input_path(name, record, folder, trust) for name in record.inputs)
+            inputs = tuple(_reopened(path, record.reader, folder) for path in paths)
+        source = cls(inputs, inputs, record.reader)
+        source.compare_with(record.inputs_read_by(source.names))
+        return source
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -146,9 +153,18 @@ def _named_from(folder: RunFolder, item: Input) -> Input:
     return replace(item, name=way_from(folder.path.parent, item.name))
 
 
+def _named_again(names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> tuple[Input, ...]:
+    if STDIN in names:
+        raise UsageError("--input - cannot be read twice", hint="write it to a file, and name that")
+    return tuple(_named_from(folder, item) for item in resolve_inputs(names, options))
+
+
 def _reopened(name: str, options: ReaderOptions, folder: RunFolder) -> Input:
     if name != STDIN:
-        return _named_from(folder, resolve_inputs((name,), options)[0])
+        try:
+            return _named_from(folder, resolve_inputs((name,), options)[0])
+        except UsageError as error:
+            raise UsageError(error.message, hint="where it has moved, say where it is: --input FILE") from None
     if not folder.has_stdin_copy:
         raise UsageError(
             f"{folder.stdin_spool}: the copy of the standard input is gone", hint="pipe it into classify again"

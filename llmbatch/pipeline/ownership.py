@@ -4,7 +4,7 @@ import shlex
 
 from llmbatch.errors import UsageError
 from llmbatch.events import Event, InputsReplaced
-from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord, way_from
+from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord, named_inputs
 from llmbatch.pipeline.input import RunInput
 from llmbatch.readers import FIRST_MARK, first_mark
 
@@ -23,11 +23,6 @@ def check_answers(folder: RunFolder, standing: RunRecord | None, *, offline: boo
         "nothing was sent",
         hint="name another folder with --out",
     )
-
-
-def named_inputs(names: tuple[str, ...], folder: RunFolder) -> tuple[str, ...]:
-    """The inputs as the user names them, patterns as they are, by their way from the folder: both may move together."""
-    return tuple(name if name == STDIN else way_from(folder.path, name) for name in names)
 
 
 def check_inputs(

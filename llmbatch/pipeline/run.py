@@ -19,10 +19,10 @@ from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.recover import read_lines
 from llmbatch.observer import Observer
 from llmbatch.pipeline.calibrations import confidence_for
-from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, new_run_id, now_text
+from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, named_inputs, new_run_id, now_text
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
-from llmbatch.pipeline.ownership import check_answers, check_inputs, check_stream, named_inputs
+from llmbatch.pipeline.ownership import check_answers, check_inputs, check_stream
 from llmbatch.pipeline.plan import Plan, asked_model, make_plan, review_threshold
 from llmbatch.pipeline.planning import plan_run
 from llmbatch.pipeline.report import summarise
@@ -33,6 +33,7 @@ from llmbatch.pipeline.tally import Expenses
 from llmbatch.pipeline.trial.baseline import run_profile
 from llmbatch.pipeline.trial.plan import canary_record, plan_trial
 from llmbatch.pipeline.trial.watch import Baseline, Trial, TrialPlan, recalled_trial
+from llmbatch.pipeline.trust import UNTOLD, Trust, adopted, check_no_link
 from llmbatch.provider.client import Endpoint, resolve_endpoint
 from llmbatch.redact import Redactor
 from llmbatch.rows import Rejection
@@ -64,13 +65,16 @@ def classify_run(
     folder = RunFolder.for_inputs(options.inputs, options.out, offline=options.sending.offline)
     source = RunInput.first_read(options.inputs, options.reading, folder)
     _check_is_no_view(source, folder)
-    standing = load_record(folder) if folder.run_json.exists() else None
+    standing = load_record(folder).without_sources() if folder.run_json.exists() else None
+    if options.out is None:
+        check_no_link(folder, standing)
     check_answers(folder, standing, offline=options.sending.offline)
     is_chosen = options.out is not None
     replaced = check_inputs(folder, standing, options.inputs, source.names, is_chosen=is_chosen)
     check_stream(folder, standing, source, is_chosen=is_chosen)
     if standing is not None and not replaced:
-        source.compare_with(standing.inputs_read)
+        is_same = standing.named == named_inputs(options.inputs, folder)
+        source.compare_with(standing.inputs_read_by(source.names) if is_same else standing.inputs_read)
     plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
     confidence = confidence_for(plan, options.task, options.calibration)
     trial = plan_trial(loaded, options, plan)
@@ -101,7 +105,7 @@ def classify_run(
         return Session(folder, source, session_plan, observer, handle or StopHandle()).run()
 
 
-def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
+def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: Trust = UNTOLD) -> Summary:
     """Ask again about a run folder's failed rows, or those in review, and nothing else.
 
     The outcome counts for the run's own plan also where another model is asked.
@@ -120,8 +124,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
         taken = plan.prefix.pool_examples
         asked = make_plan(_recorded_task(record), choice, offline=sending.offline, pool_examples=taken)
     endpoint = _endpoint(sending, asked.question.model)
-    source = RunInput.again(record.inputs, record.reader, folder)
-    source.compare_with(record.inputs_read)
+    source = RunInput.again(record, folder, trust)
     with locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
         _check_kinds(folder, options.only)
 
@@ -129,7 +132,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
             return lambda key: _is_to_be_retried(ledger.latest(key), options, record.review_below)
 
         session_plan = SessionPlan(
-            record=record.updated(state="running"),
+            record=adopted(record, folder, trust, source.names).updated(state="running"),
             plan=plan,
             asked=asked,
             endpoint=endpoint,
@@ -144,8 +147,10 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer) -> Summary:
         return Session(folder, source, session_plan, observer, StopHandle()).run()
 
 
-def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -> Summary:
+def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer, trust: Trust = UNTOLD) -> Summary:
     """Write a run's views again, as JSON lines or CSV, into its folder or another one.
+
+    What the user says about the folder is remembered in it, so that it need not be said again.
 
     Raises:
         UsageError: no run folder, or its input cannot be read any more.
@@ -154,8 +159,7 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -
     folder = RunFolder(path)
     record = load_record(folder)
     target = RunFolder(out or path)
-    plan, source, expenses = recorded_plan(record), RunInput.again(record.inputs, record.reader, folder), Expenses()
-    source.compare_with(record.inputs_read)
+    plan, source, expenses = recorded_plan(record), RunInput.again(record, folder, trust), Expenses()
     with target.created(), locked(folder.path):
         ledger, torn = Ledger.open(
             folder.ledger, on_line=lambda _, line: expenses.add(line), reread=record.reread, labels=record.labels
@@ -173,6 +177,8 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer) -
                 options=options,
             )
         ledger.close()
+        if trust != UNTOLD and not source.changes():
+            adopted(record, folder, trust, source.names).save(folder)
     for change in source.changes():
         observer.tell(change)
     return replace(summarise(folder, record, counts, expenses), input_changes=source.changes())
@@ -182,6 +188,7 @@ def show_run(
     path: Path,
     *,
     against: Path | None = None,
+    trust: Trust = UNTOLD,
     on_line: Callable[[LedgerLine], None] | None = None,
     on_outcome: Callable[[Outcome | Rejection], None] | None = None,
 ) -> Summary:
@@ -192,6 +199,7 @@ def show_run(
     Args:
         path: the folder.
         against: an earlier run's folder, to tell what has shifted since.
+        trust: what the user says about the folder.
         on_line: given each line of the ledger, for who wants more than the summary.
         on_outcome: given each row of the input, where it stands.
 
@@ -214,8 +222,7 @@ def show_run(
 
     ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread, labels=record.labels)
     try:
-        source = RunInput.again(record.inputs, record.reader, folder)
-        source.compare_with(record.inputs_read)
+        source = RunInput.again(record, folder, trust)
         options = ViewOptions(record.review_below, record.keep)
         plan = recorded_plan(record)
         with closing(DecisionLog(folder.decisions)) as decisions:

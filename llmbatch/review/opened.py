@@ -13,6 +13,7 @@ from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.run import recorded_plan
+from llmbatch.pipeline.trust import UNTOLD, Trust
 from llmbatch.rows import Rejection, Row
 from llmbatch.views import ViewOptions
 from llmbatch.views.make import outcomes
@@ -53,15 +54,15 @@ class OpenedRun:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[OpenedRun]:
-    """Open a run folder.
+def opened(path: Path, trust: Trust = UNTOLD) -> Iterator[OpenedRun]:
+    """Open a run folder; `trust` is what the user says about it.
 
     Raises:
         UsageError: no run folder, its input is gone, or a file in it is damaged.
     """
     folder = RunFolder(path)
     record = load_record(folder)
-    plan, source = recorded_plan(record), RunInput.again(record.inputs, record.reader, folder)
+    plan, source = recorded_plan(record), RunInput.again(record, folder, trust)
     ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
     try:
         with closing(DecisionLog(folder.decisions)) as log:

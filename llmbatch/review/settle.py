@@ -6,6 +6,7 @@ from pathlib import Path
 from llmbatch.errors import FolderBusy
 from llmbatch.observer import Observer
 from llmbatch.pipeline.run import export_run
+from llmbatch.pipeline.trust import UNTOLD, Trust
 from llmbatch.review.desk import Progress
 from llmbatch.review.history import Trend, keep_check, trend
 from llmbatch.review.opened import opened
@@ -31,17 +32,17 @@ class Walked:
     """None where nothing was decided."""
 
 
-def settle(path: Path) -> Settled:
-    """Bring a run folder's decisions into its views.
+def settle(path: Path, trust: Trust = UNTOLD) -> Settled:
+    """Bring a run folder's decisions into its views; `trust` is what the user says about the folder.
 
     Raises:
         UsageError: the input cannot be read any more.
     """
     try:
-        export_run(path, out=None, csv=False, observer=Observer())
+        export_run(path, out=None, csv=False, observer=Observer(), trust=trust)
     except FolderBusy:
         return Settled(in_views=False)
-    with opened(path) as run:
+    with opened(path, trust) as run:
         sample = review_status(run).sample if run.record.sample else None
         if sample is None or not sample.all.checked:
             return Settled(in_views=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from llmbatch.errors import UsageError
 from llmbatch.neutral import neutral
 from llmbatch.pipeline.folder import RunFolder, load_record, now_text
+from llmbatch.pipeline.trust import UNTOLD, Trust
 from llmbatch.review.claims import Claims
 from llmbatch.review.desk import Desk
 from llmbatch.review.opened import opened
@@ -20,7 +21,13 @@ _LIGHT_BACKGROUNDS = ("7", "15")
 
 
 def walk(
-    path: Path, choice: Choice, *, reviewer: str, tell: Callable[[str], None], light: bool | None = None
+    path: Path,
+    choice: Choice,
+    *,
+    reviewer: str,
+    tell: Callable[[str], None],
+    light: bool | None = None,
+    trust: Trust = UNTOLD,
 ) -> Walked:
     """Review a run full-screen.
 
@@ -30,6 +37,7 @@ def walk(
         reviewer: who decides.
         tell: told what takes a while with many rows, in a line.
         light: whether the terminal's background is; None where it is to be guessed.
+        trust: what the user says about the folder.
 
     Raises:
         UsageError: there is no terminal, the extra `review` is not installed, or the run cannot be read.
@@ -37,7 +45,7 @@ def walk(
     load_record(RunFolder(path))
     _require_terminal(path)
     tell(f"reading {neutral(str(path))} ...")
-    with opened(path) as run:
+    with opened(path, trust) as run:
         from llmbatch.review.app.application import ReviewApp, Setting  # noqa: PLC0415 - the extra `review`
 
         queue = make_queue(run, choice)
@@ -55,7 +63,7 @@ def walk(
             progress, changed = desk.progress, desk.has_written
     if changed:
         tell("bringing the decisions into the results ...")
-    return Walked(progress, settle(path) if changed else None)
+    return Walked(progress, settle(path, trust) if changed else None)
 
 
 def _require_terminal(path: Path) -> None:

@@ -20,6 +20,7 @@ from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.run import recorded_plan
 from llmbatch.pipeline.tally import Expenses
+from llmbatch.pipeline.trust import UNTOLD, Trust
 from llmbatch.rows import Row, RowId
 from llmbatch.spend.figures import Figures
 from llmbatch.spend.report import Report, grouped, total_of
@@ -42,13 +43,14 @@ _OF_LINES: dict[str, Callable[[LedgerLine], str]] = {
 }
 
 
-def attribute(path: Path, by: str, spans: Sequence[Span]) -> list[dict[str, Figures]]:
+def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = UNTOLD) -> list[dict[str, Figures]]:
     """A run's figures by `label`, `model`, `prompt`, `day`, or else by the input's field of that name.
 
     Args:
         path: the run folder; another process may work on it.
         by: what to group by; `field:NAME` for a field with one of the names above.
         spans: the days of each answer; a row's day is the one on which it was first sent.
+        trust: what the user says about the folder.
 
     Returns:
         Groups for each span.
@@ -58,7 +60,7 @@ def attribute(path: Path, by: str, spans: Sequence[Span]) -> list[dict[str, Figu
     """
     folder = RunFolder(path)
     record = load_record(folder)
-    group_of = _OF_LINES.get(by) or _Fields(folder, record, by.removeprefix("field:")).group_of
+    group_of = _OF_LINES.get(by) or _Fields(folder, record, by.removeprefix("field:"), trust).group_of
     groups: list[dict[str, Expenses]] = [{} for _ in spans]
     for _, line in read_lines(folder.ledger):
         for is_in, sums in zip(spans, groups, strict=True):
@@ -67,13 +69,13 @@ def attribute(path: Path, by: str, spans: Sequence[Span]) -> list[dict[str, Figu
     return [{name: expenses.figures() for name, expenses in sums.items()} for sums in groups]
 
 
-def run_report(path: Path, by: str) -> Report:
+def run_report(path: Path, by: str, trust: Trust = UNTOLD) -> Report:
     """All that a run has ever cost in groups, with what was under way when it was killed.
 
     Raises:
         UsageError: as above.
     """
-    (groups,) = attribute(path, by, [lambda _: True])
+    (groups,) = attribute(path, by, [lambda _: True], trust)
     killed = load_record(RunFolder(path)).possibly_billed.values()
     if killed:
         requests = sum(session.requests for session in killed)
@@ -86,7 +88,7 @@ def run_report(path: Path, by: str) -> Report:
 class _Fields:
     """A field's value by ledger line: by the row's place and key, else by its key, else by its place and id."""
 
-    def __init__(self, folder: RunFolder, record: RunRecord, field: str) -> None:
+    def __init__(self, folder: RunFolder, record: RunRecord, field: str, trust: Trust) -> None:
         self._names: list[str] = []
         self._numbers: dict[str, int] = {}
         self._groups = array("L")
@@ -94,7 +96,7 @@ class _Fields:
         self._ids = array("Q")
         self._by_key = KeyIndex()
         key, known = _key_by_plan(record), list[str]()
-        for row in _rows(RunInput.again(record.inputs, record.reader, folder)):
+        for row in _rows(RunInput.again(record, folder, trust)):
             self._add(row, _name(row.fields, field), key(row.text))
             known = known or sorted(row.fields)
         if self._names == [NO_FIELD]:

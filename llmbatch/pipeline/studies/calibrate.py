@@ -14,11 +14,14 @@ from llmbatch.ledger.recover import read_lines
 from llmbatch.pipeline.calibrations import calibration_path, save_calibration
 from llmbatch.pipeline.folder import RunFolder, RunRecord, now_text
 from llmbatch.pipeline.studies.evaluation import JudgedRun, judge_run, require_statistics
+from llmbatch.pipeline.trust import UNTOLD, Trust, check_sources
 from llmbatch.rows import ConfidenceKind
 from llmbatch.task.load import BUILT_IN
 
 
-def calibrate_run(path: Path, gold: GoldOptions, *, method: Method, out: Path | None) -> Calibrated:
+def calibrate_run(
+    path: Path, gold: GoldOptions, *, method: Method, out: Path | None, trust: Trust = UNTOLD
+) -> Calibrated:
     """Fit a calibration to a run's answers and store it.
 
     Args:
@@ -26,13 +29,17 @@ def calibrate_run(path: Path, gold: GoldOptions, *, method: Method, out: Path | 
         gold: where the gold labels are.
         method: how to fit.
         out: the calibration file; None for the task's own.
+        trust: what the user says about the folder.
 
     Raises:
         UsageError: no run folder, no gold row fits it, too few texts, or the file cannot be written.
     """
     require_statistics("llmbatch calibrate")
-    run = judge_run(path, gold)
+    run = judge_run(path, gold, trust)
     record = run.record
+    if out is None:
+        what = f"no calibration is written beside {record.task_source}"
+        check_sources(what, record, RunFolder(path), trust, else_say="name the file: --out FILE")
     kind, used = _of_one_kind(_own_pairs(path, run))
     fit = fit_calibration(
         [pair.confidence_raw or 0.0 for pair in used],

@@ -14,18 +14,19 @@ from llmbatch.errors import ExitCode, RunStopped, UsageError
 from llmbatch.evaluate.comparison import Arm, ArmAnswer, Compared, Look, compare, compared_json
 from llmbatch.evaluate.gold import Gold, GoldOptions, gold_issues_told, read_gold
 from llmbatch.events import ArmBegins
-from llmbatch.files import replacing, storing
+from llmbatch.files import open_to_read, replacing, storing
 from llmbatch.jsonlines import dump_line
 from llmbatch.money import to_nusd
 from llmbatch.observer import Observer
-from llmbatch.pipeline.folder import RunFolder, load_record
+from llmbatch.pipeline.folder import RunFolder, load_record, named_inputs
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RunOptions, Sending
-from llmbatch.pipeline.ownership import check_answers, named_inputs
+from llmbatch.pipeline.ownership import check_answers
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
 from llmbatch.pipeline.studies.arm_answers import arm_answers
 from llmbatch.pipeline.studies.evaluation import require_statistics
+from llmbatch.pipeline.trust import check_no_link
 from llmbatch.readers import FieldChoice, ReaderOptions
 from llmbatch.rows import Row
 from llmbatch.summary import Summary
@@ -123,9 +124,13 @@ def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextMan
 
 def _check_ownership(options: CompareOptions, contenders: Sequence[_Contender], folder: RunFolder) -> None:
     """Refuse another input's comparison, and simulated answers beside real ones, before anything is replaced."""
+    if options.out is None:
+        check_no_link(folder, None)
     for contender in contenders:
         arm = RunFolder(contender.folder)
-        check_answers(arm, load_record(arm) if arm.run_json.exists() else None, offline=options.sending.offline)
+        standing = load_record(arm) if arm.run_json.exists() else None
+        check_no_link(arm, standing)
+        check_answers(arm, standing, offline=options.sending.offline)
     inputs = _standing(folder).get("inputs")
     if options.out is None and inputs is not None and inputs != list(named_inputs(options.inputs, folder)):
         raise UsageError(

@@ -17,6 +17,7 @@ from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.run import recorded_plan
+from llmbatch.pipeline.trust import UNTOLD, Trust
 from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row
 
@@ -34,19 +35,20 @@ class JudgedRun:
     """Rows that people have given their label."""
 
 
-def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float) -> Evaluation:
+def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float, trust: Trust = UNTOLD) -> Evaluation:
     """Evaluate a run folder.
 
     Args:
         path: the folder.
         gold: where the gold labels are.
         wanted: precision that is wanted of the rows that pass review.
+        trust: what the user says about the folder.
 
     Raises:
         UsageError: no run folder, its input is gone, or no gold row fits it.
     """
     require_statistics("llmbatch evaluate")
-    run = judge_run(path, gold)
+    run = judge_run(path, gold, trust)
     record = run.record
     subject = Subject(
         folder=str(path),
@@ -76,8 +78,8 @@ def require_statistics(needed_by: str) -> None:
         import sklearn.metrics  # noqa: F401, PLC0415
 
 
-def judge_run(path: Path, options: GoldOptions) -> JudgedRun:
-    """Join a run's outcomes with gold labels.
+def judge_run(path: Path, options: GoldOptions, trust: Trust = UNTOLD) -> JudgedRun:
+    """Join a run's outcomes with gold labels; `trust` is what the user says about its folder.
 
     Raises:
         UsageError: no run folder, its input is gone, or no gold row fits it.
@@ -86,7 +88,7 @@ def judge_run(path: Path, options: GoldOptions) -> JudgedRun:
     record = load_record(folder)
     gold = read_gold(options, record.task)
     ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
-    source = RunInput.again(record.inputs, record.reader, folder)
+    source = RunInput.again(record, folder, trust)
     plan, join, reviewed = recorded_plan(record), _Join(gold), 0
     with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
         decisions = TaskDecisions(log, record.task.label_names)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from llmbatch.pipeline.folder import RunFolder, load_record, now_text
 from llmbatch.pipeline.run import show_run
+from llmbatch.pipeline.trust import UNTOLD, Trust
 from llmbatch.report import Attention, Correctness, Page, Story, write_page
 from llmbatch.rows import Rejection
 from llmbatch.views.outcome import Outcome
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
 _WANTED_PRECISION = 0.98
 
 
-def report_run(path: Path, out: Path | None = None, *, gold: "GoldOptions | None" = None) -> Path:
+def report_run(
+    path: Path, out: Path | None = None, *, gold: "GoldOptions | None" = None, trust: Trust = UNTOLD
+) -> Path:
     """Write a run folder's page, also while another process works on it.
 
     Args:
         path: the run folder.
         out: the file to write; `report.html` in the folder by default.
         gold: where right labels are, if they are known.
+        trust: what the user says about the folder.
 
     Returns:
         The file that was written. Where the input is gone, rows are not looked at, and the page says so.
@@ -39,17 +43,17 @@ def report_run(path: Path, out: Path | None = None, *, gold: "GoldOptions | None
             story.add_row(item)
             attention.look_at(item)
 
-    summary = show_run(path, on_line=story.add_line, on_outcome=look_at)
-    page = Page(summary, story, attention, record.run_id, now_text(), _correctness(path, gold))
+    summary = show_run(path, trust=trust, on_line=story.add_line, on_outcome=look_at)
+    page = Page(summary, story, attention, record.run_id, now_text(), _correctness(path, gold, trust))
     target = out or path / "report.html"
     write_page(target, page)
     return target
 
 
-def _correctness(path: Path, gold: "GoldOptions | None") -> Correctness | None:
+def _correctness(path: Path, gold: "GoldOptions | None", trust: Trust) -> Correctness | None:
     if gold is None:
         return None
     from llmbatch.pipeline.studies.evaluation import evaluate_run  # noqa: PLC0415 - an extra
     from llmbatch.report.correctness import correctness  # noqa: PLC0415
 
-    return correctness(evaluate_run(path, gold, wanted=_WANTED_PRECISION))
+    return correctness(evaluate_run(path, gold, wanted=_WANTED_PRECISION, trust=trust))

@@ -8,6 +8,7 @@ from llmbatch.files import check_own, create_numbered, replacing
 from llmbatch.ledger.recover import read_lines
 from llmbatch.pipeline.folder import CanaryRecord, RunFolder, RunRecord, load_record
 from llmbatch.pipeline.trial.watch import recalled_trial
+from llmbatch.pipeline.trust import UNTOLD, Trust, check_sources
 from llmbatch.summary import CanaryReport
 from llmbatch.task.load import load_task
 
@@ -38,11 +39,17 @@ def canary_report(path: Path) -> CanaryReport:
     return report
 
 
-def promote_canary(run: Path, to: Path | None) -> Promoted:
+def promote_canary(run: Path, to: Path | None, trust: Trust = UNTOLD) -> Promoted:
     """Write the canary's task file to `to`, or over the run's own, which is kept beside it.
 
+    Args:
+        run: the run folder.
+        to: where to write it; None for the run's own task file.
+        trust: what the user says about the folder, which names both files.
+
     Raises:
-        UsageError: there was no canary, its file has changed since, or its place cannot be written to.
+        UsageError: there was no canary, the folder is somebody else's, its file has changed since, or its place cannot
+            be written to.
     """
     record = load_record(RunFolder(run))
     canary = record.canary
@@ -51,6 +58,8 @@ def promote_canary(run: Path, to: Path | None) -> Promoted:
     model = canary.model if canary.model != record.model else None
     if canary.task == record.task:
         return Promoted(None, None, model)
+    what = f"{canary.task_source} is not copied"
+    check_sources(what, record, RunFolder(run), trust, else_say="copy the canary's task file yourself")
     content = _content(canary)
     target = to or _own_file(record)
     kept = None
