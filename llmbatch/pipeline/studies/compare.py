@@ -257,7 +257,8 @@ def _looks(folder: RunFolder, sample: _Sample) -> tuple[Look, ...]:
 def _standing(folder: RunFolder) -> Mapping[str, Any]:
     """What stands in the folder of an earlier comparison; empty where nothing was compared there."""
     try:
-        compared = loads((folder.path / "compare.json").read_bytes())
+        with open_to_read(folder.path / "compare.json") as file:
+            compared = loads(file.read())
     except (OSError, ValueError):
         return {}
     return compared if isinstance(compared, dict) else {}
