@@ -153,5 +153,5 @@ _HINTS = {
     "refused": "check OPENAI_API_KEY and what stands between you and the endpoint; finished rows are kept",
     "proxy": "check HTTPS_PROXY and NO_PROXY: it is the proxy that refuses, not the endpoint",
     "redirect": "give the final address as --base-url",
-    "tls": "check the certificate, or the SSL_CERT_FILE that names your own authority",
+    "tls": "set SSL_CERT_FILE to the file of your own authority (REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE are not read)",
 }

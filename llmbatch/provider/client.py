@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -11,17 +12,21 @@ from urllib.parse import quote, urlsplit
 from llmbatch.errors import UsageError
 from llmbatch.hosts import Reach, reach_of
 from llmbatch.provider.completion import Completion, ErrorInAnswerError, NotACompletionError, decode_completion
-from llmbatch.provider.failures import RequestFailedError
+from llmbatch.provider.failures import Action, Failure, RequestFailedError
 from llmbatch.provider.judge import judge_not_a_completion, judge_report
 from llmbatch.provider.sdk import load_sdk
 from llmbatch.provider.transport import judge_exception
 
 if TYPE_CHECKING:
+    import ssl
+
+    import httpx2
     from openai import AsyncOpenAI, Omit
     from openai._types import RequestOptions
 
 _DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com")
+_LONGEST_HEADER = 1 << 18
 # What the SDK tells of itself and this machine with each request: of no use to the answer, and of nine headers less to
 # build, encode and send a request takes a tenth less.
 _UNTOLD = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
@@ -67,6 +72,7 @@ def resolve_endpoint(
         raise UsageError("the base URL is not one", hint="give it as https://HOST/v1 by --base-url or OPENAI_BASE_URL")
     if parts.username is not None or parts.password is not None:
         raise UsageError("the base URL holds a user name or password", hint="give the key in OPENAI_API_KEY instead")
+    _check_path(url, parts.path)
     if parts.query or parts.fragment:
         raise UsageError(
             "the base URL holds a ? or #", hint="give it up to its path; --api-version has an option of its own"
@@ -99,6 +105,14 @@ def resolve_endpoint(
         on_loopback=reach is Reach.LOOPBACK,
         in_the_clear=parts.scheme == "http" and reach is not Reach.LOOPBACK,
     )
+
+
+def _check_path(url: str, path: str) -> None:
+    """Refuse a base URL that names more than the base."""
+    proposed = re.sub(r"(/v\d+\w*)\1+", r"\1", re.sub(r"(/chat)?(/completions)?/?$", "", path))
+    if proposed.rstrip("/") != path.rstrip("/"):
+        base = url.replace(path, proposed.rstrip("/"))
+        raise UsageError(f"the base URL {url!r} names more than the base", hint=f"say --base-url {base}")
 
 
 def _api_key(*, azure: bool) -> str | None:
@@ -186,7 +200,16 @@ class Caller:
             if isinstance(refusal := getattr(error, "response", None), httpx2.Response):
                 self._on_headers(refusal.headers)
             # Without its cause, whose text may hold the key: a traceback would show it.
-            raise RequestFailedError(judge_exception(error)) from None
+            raise RequestFailedError(self._placed(judge_exception(error))) from None
+
+    def _placed(self, failure: Failure) -> Failure:
+        """Where nothing is at the path that was asked, which one that was, and what may be meant."""
+        if failure.status not in (404, 405) or failure.once_working is None or failure.action is not Action.STOP:
+            return failure
+        base = self._url.removesuffix(self._path)
+        has_version = re.search(r"/v\d", base) is not None
+        proposal = "" if has_version else f"; --base-url {base}/v1 may be meant"
+        return replace(failure, message=f"{failure.message}: nothing is at {urlsplit(self._url).path}{proposal}")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -208,8 +231,10 @@ def _open_client(endpoint: Endpoint, timeout_s: float, connections: int) -> "Asy
         limits=limits,
         timeout=timeout_s,
         trust_env=not endpoint.on_loopback,
+        verify=_trusted_authorities(),
         event_hooks={"response": [bound_answer]},
     )
+    _allow_long_headers(http_client)
     common: dict[str, Any] = {
         "api_key": endpoint.api_key,
         "max_retries": 0,
@@ -220,6 +245,40 @@ def _open_client(endpoint: Endpoint, timeout_s: float, connections: int) -> "Asy
     if endpoint.api_version is not None:
         return AsyncAzureOpenAI(azure_endpoint=endpoint.base_url, api_version=endpoint.api_version, **common)
     return AsyncOpenAI(base_url=endpoint.base_url, **common)
+
+
+def _trusted_authorities() -> "ssl.SSLContext":
+    """Who may vouch for an endpoint's certificate: the system's authorities, or those that SSL_CERT_FILE names.
+
+    Raises:
+        UsageError: that file cannot be read.
+    """
+    import httpx2  # noqa: PLC0415 - loaded by then
+
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as error:
+        raise UsageError(
+            f"SSL_CERT_FILE {os.environ.get('SSL_CERT_FILE')!r}: cannot be read ({error.strerror or error})",
+            hint="name a file of certificates in PEM form, or unset it",
+        ) from None
+
+
+def _allow_long_headers(http_client: "httpx2.AsyncClient") -> None:
+    """The transport bounds a header at 8 KB, and would take an answer with a longer one for a lost connection."""
+    import aiohttp  # noqa: PLC0415 - loaded by then
+
+    def session(transport: Any) -> aiohttp.ClientSession:
+        limits = transport.limits
+        connector = aiohttp.TCPConnector(
+            keepalive_timeout=limits.keepalive_expiry, ssl=transport.ssl_context, limit=limits.max_connections
+        )
+        return aiohttp.ClientSession(connector=connector, max_line_size=_LONGEST_HEADER, max_field_size=_LONGEST_HEADER)
+
+    mounted = (http_client._transport, *http_client._mounts.values())  # noqa: SLF001 - it has no public door
+    for transport in mounted:
+        if transport is not None:
+            transport.client = partial(session, transport)  # type: ignore[attr-defined]
 
 
 def _left_out(names: tuple[str, ...]) -> "dict[str, str | Omit]":

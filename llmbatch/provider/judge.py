@@ -197,7 +197,7 @@ def _by_status(status: int, message: str) -> Failure:
     if meaning is not None:
         return _BY_MEANING[meaning](status, ErrorReport(), message)
     match status:
-        case 404:
+        case 404 | 405:
             return Failure("model_not_found", Action.STOP, message, once_working=_refused(message))
         case 408:
             return timed_out(message)

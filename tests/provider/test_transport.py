@@ -1,0 +1,123 @@
+"""Answers over real sockets, packed, cut and placed as servers and proxies do it."""
+
+import asyncio
+import gzip
+import json
+import zlib
+from typing import Any
+
+import pytest
+
+from llmbatch.errors import UsageError
+from llmbatch.provider.client import Caller, Endpoint, resolve_endpoint
+from llmbatch.provider.completion import Completion
+from llmbatch.provider.failures import Failure, RequestFailedError
+from tests.e2e.scripted import Reply, answer, scripted
+
+BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]}).encode()
+COMPLETION = answer().raw
+ERROR = json.dumps({"error": {"message": "no such luck"}}).encode()
+
+
+def sent(reply: Reply, path: str = "/v1") -> Completion | Failure:
+    """What comes of one request that is answered so."""
+
+    async def send(url: str) -> Completion | Failure:
+        endpoint = Endpoint(url, "k", on_loopback=True)
+        caller = Caller(endpoint, model="m", timeout_s=10, connections=1, on_headers=lambda _: None)
+        try:
+            return await caller.send(BODY)
+        except RequestFailedError as error:
+            return error.failure
+        finally:
+            await caller.close()
+
+    with scripted(lambda _: reply) as endpoint:
+        return asyncio.run(send(endpoint.url.removesuffix("/v1") + path))
+
+
+RAW_DEFLATE = zlib.compressobj(wbits=-15)
+PACKED: list[tuple[str, bytes]] = [
+    ("gzip", gzip.compress(COMPLETION)),
+    ("gzip", gzip.compress(COMPLETION[:50]) + gzip.compress(COMPLETION[50:])),
+    ("x-gzip", gzip.compress(COMPLETION)),
+    ("deflate", zlib.compress(COMPLETION)),
+    ("deflate", RAW_DEFLATE.compress(COMPLETION) + RAW_DEFLATE.flush()),
+    ("gzip", COMPLETION),
+    ("deflate", COMPLETION),
+    ("utf-8", COMPLETION),
+    ("none", COMPLETION),
+    ("identity, gzip", gzip.compress(COMPLETION)),
+    ("", b"\xef\xbb\xbf" + COMPLETION),
+]
+
+
+@pytest.mark.parametrize(("encoding", "body"), PACKED)
+def test_an_answer_is_read_however_it_is_packed_or_said_to_be(encoding: str, body: bytes) -> None:
+    completion = sent(Reply(200, body, {"content-encoding": encoding} if encoding else {}))
+    assert isinstance(completion, Completion)
+    assert completion.content == '{"category":"technical","percent":92}'
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br"])
+def test_a_refusal_that_cannot_be_unpacked_keeps_its_status(encoding: str) -> None:
+    failure = sent(Reply(429, b"\x0b\x02\x80\x00", {"content-encoding": encoding, "retry-after": "3"}))
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.status, failure.wait_s) == ("rate_limit", 429, 3.0)
+
+
+def test_an_answer_that_cannot_be_unpacked_is_none() -> None:
+    failure = sent(Reply(200, b"\x0b\x02\x80\x00", {"content-encoding": "br"}))
+    assert isinstance(failure, Failure)
+    assert failure.kind == "not_a_completion"
+    assert "'br'" in failure.message
+
+
+@pytest.mark.parametrize("body", [gzip.compress(ERROR), b"\xef\xbb\xbf" + ERROR])
+def test_a_refusals_text_is_read_however_it_is_packed(body: bytes) -> None:
+    headers = {"content-encoding": "gzip"} if body.startswith(b"\x1f") else {}
+    failure = sent(Reply(400, body, headers))
+    assert isinstance(failure, Failure)
+    assert failure.message == "no such luck"
+
+
+def test_long_headers_are_read() -> None:
+    reply = answer()
+    completion = sent(Reply(200, reply.body, {"content-security-policy": "x" * 60_000}))
+    assert isinstance(completion, Completion)
+
+
+@pytest.mark.parametrize(
+    ("base", "proposed"), [("", "; --base-url http://127.0.0.1:"), ("/v1", "nothing is at /v1/chat/completions")]
+)
+def test_a_path_where_nothing_is_is_named_and_another_one_proposed(base: str, proposed: str) -> None:
+    failure = sent(Reply(404, {"detail": "Not Found"}), base)
+    assert isinstance(failure, Failure)
+    assert proposed in failure.message
+    assert ("/v1 may be meant" in failure.message) == (not base)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:9/v1/chat/completions", "http://127.0.0.1:9/v1/v1", "http://127.0.0.1:9/v1/completions/"],
+)
+def test_a_base_url_that_names_more_than_the_base_is_refused_with_the_right_one(url: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        resolve_endpoint(url, None, model="m")
+    assert refused.value.hint == "say --base-url http://127.0.0.1:9/v1"
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "", "/api/v1", "/openai/v1", "/v1beta/openai", "/compatible-mode/v1"])
+def test_a_usual_base_url_is_taken(path: str) -> None:
+    assert resolve_endpoint(
+        f"http://127.0.0.1:9{path}", None, model="m"
+    ).base_url == f"http://127.0.0.1:9{path}".rstrip("/")
+
+
+def test_an_authority_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    caller: Any = Caller(
+        Endpoint("https://127.0.0.1:9/v1", "k"), model="m", timeout_s=1, connections=1, on_headers=print
+    )
+    with pytest.raises(UsageError, match=r"/nowhere/ca\.pem"):
+        caller.open()
