@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmbatch.logprobs import TokenLogprob, label_odds
+from llmbatch.logprobs import LabelOdds, TokenLogprob, label_odds
 from llmbatch.provider.completion import decode_logprobs
 from llmbatch.simulate.answer import Answer, Verdict, as_json
 from llmbatch.simulate.likelihood import answer_logprobs
@@ -50,6 +50,55 @@ def test_another_cut_of_the_same_label_is_the_same_label() -> None:
     assert odds is not None
     assert odds.probability == pytest.approx(0.8)
     assert odds.runner_up == "card_linking"
+
+
+def spelled(first: str, share: float, **others: float) -> list[TokenLogprob]:
+    return [token('{"category":"'), token(first, share, **others), token('","confidence":0.9}')]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "probability"),
+    [
+        (spelled("Spam", 0.6, Ham=0.4), 0.6),
+        (spelled("Spam", 0.6, spam=0.1, HAM=0.3), 0.7),
+        (spelled("junk", 0.5, spam=0.3, ham=0.2), 0.8),
+        (spelled("spam", 0.5, Ju=0.2, h=0.3), 0.7),
+        (spelled(" spam", 0.6, **{" ham": 0.4}), 0.6),
+        (spelled("spam", 0.6, **{"caf\\u00e9": 0.4}), 0.6),
+        (spelled("spam", 0.6, **{"caf\\u00": 0.3, "caf\\n": 0.1}), 0.6 / 0.9),
+        (spelled("spam", 0.6, **{"\\u0068am": 0.4}), 0.6),
+        (spelled("spam", 0.6, **{"\\ud83d": 0.2, "\\ud83d\\ude00": 0.1, "😀": 0.1}), 0.6),
+        (spelled("spam", 0.6, tofu=0.4), 1.0),
+        ([token('{"category":', 0.5, **{'{"c": ': 0.5}), token('"spam', 0.6, **{'"Ham"': 0.4}), token('"}')], 0.6),
+        ([token('{"category"'), token(':"', 0.5, **{': "': 0.5}), token("spam", 0.6, ham=0.4), token('"}')], 0.6),
+    ],
+)
+def test_every_spelling_that_would_be_accepted_counts_for_its_label(
+    tokens: list[TokenLogprob], probability: float
+) -> None:
+    odds = label_odds(tokens, ("spam", "ham", "café", "😀"), "spam", {"junk": "spam"})
+    assert odds is not None
+    assert odds.probability == pytest.approx(probability, abs=1e-6)
+
+
+def test_an_escaped_answer_is_the_same_label_as_one_that_is_not() -> None:
+    tokens = [token('{"category":"'), token("caf"), token("\\u00", 0.5, é=0.2, eteria=0.3), token('e9"}')]
+    odds = label_odds(tokens, ("café", "cafeteria"), "café")
+    assert odds is not None
+    assert odds == LabelOdds(0.7, "cafeteria")
+
+
+def test_a_character_cut_within_its_bytes_leads_to_its_label() -> None:
+    first = TokenLogprob(b"spam", math.log(0.6), ((b"spam", math.log(0.6)), (b"caf\xc3", math.log(0.4))))
+    odds = label_odds([token('{"category":"'), first, token('"}')], ("spam", "café"), "spam")
+    assert odds is not None
+    assert odds == LabelOdds(0.6, "café")
+
+
+def test_labels_that_differ_in_case_alone_keep_their_shares() -> None:
+    odds = label_odds(spelled("us", 0.7, US=0.3), ("us", "US"), "us")
+    assert odds is not None
+    assert odds == LabelOdds(0.7, "US")
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"category": "card', '{"category":"a"}{"category":"a"}', "no JSON"])
