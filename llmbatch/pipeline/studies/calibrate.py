@@ -83,13 +83,13 @@ def _own_pairs(path: Path, run: JudgedRun) -> list[Pair]:
             continue
         if line.status == FAILED:
             failed_by_canary |= {line.key} if line.arm == CANARY else set()
-        elif line.arm == CONTROL and Asked.of(line) == asked and line.confidence_raw is not None:
+        elif line.arm == CONTROL and Asked.of(line) == asked and line.raw_confidence is not None:
             own[line.key] = line
     return [
         replace(
             pair,
             answer=answered.category,
-            confidence_raw=answered.confidence_raw,
+            confidence_raw=answered.raw_confidence,
             confidence_from=answered.confidence_from,
         )
         for pair in run.judged.pairs
