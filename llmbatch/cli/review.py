@@ -186,9 +186,8 @@ def import_(
     if not imported.saved:
         typer.echo("mend these lines, or take the others with --skip-refused", err=True)
         raise typer.Exit(ExitCode.USAGE)
-    if imported.taken:
-        for line in settled_lines(settle(run, told)):
-            typer.echo(line, err=True)
+    for line in settled_lines(settle(run, told)):
+        typer.echo(line, err=True)
 
 
 @app.command("status")

@@ -51,6 +51,11 @@ class DecisionLog:
         return self._labelled
 
     @property
+    def size(self) -> int:
+        """Bytes of the lines that are known."""
+        return self._size
+
+    @property
     def is_used(self) -> bool:
         """Whether anybody said anything."""
         return self._lines > 0

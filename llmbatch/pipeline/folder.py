@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import hashlib
 import os
 import re
 import secrets
@@ -30,7 +31,7 @@ from llmbatch.readers import InputIdentity, ReaderOptions
 from llmbatch.readers.inputs import part_of
 from llmbatch.task.load import BUILT_IN, packaged_tasks
 from llmbatch.task.model import Task
-from llmbatch.views import Sample
+from llmbatch.views import Sample, ViewOptions
 
 STDIN = "-"
 NOT_KNOWN = "(not known here)"
@@ -236,6 +237,15 @@ class RunRecord(BaseModel):
         source = self.task_source if self.task_source in {BUILT_IN, *packaged_tasks()} else NOT_KNOWN
         canary = self.canary and self.canary.model_copy(update={"task_source": NOT_KNOWN})
         return self.model_copy(update={"task_source": source, "canary": canary})
+
+    @property
+    def view_options(self) -> ViewOptions:
+        """What goes into the run's views."""
+        follows = self.model_dump(
+            mode="json", include={"fingerprint", "review_below", "keep", "sample", "calibrations", "inputs"}
+        )
+        digest = hashlib.blake2b(dump_line(follows), digest_size=8).hexdigest()
+        return ViewOptions(self.review_below, self.keep, self.sample, plan=digest)
 
     def save(self, folder: RunFolder) -> None:
         """Write it into the folder, whole or not at all; with the user's mark, unless it came from somebody else.

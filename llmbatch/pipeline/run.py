@@ -11,7 +11,7 @@ from typing import Any
 from llmbatch.calibration import Calibration
 from llmbatch.checksum import FORMAT
 from llmbatch.decisions import DecisionLog, TaskDecisions
-from llmbatch.errors import UsageError
+from llmbatch.errors import FolderBusy, LLMBatchError, UsageError
 from llmbatch.events import Event, FolderMigrated, LedgerTorn
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.lock import is_locked, locked
@@ -39,7 +39,7 @@ from llmbatch.redact import Redactor
 from llmbatch.rows import Rejection
 from llmbatch.summary import RowCounts, Summary
 from llmbatch.task.load import LoadedTask, load_task
-from llmbatch.views import ViewCounts, ViewOptions, count_views, make_views
+from llmbatch.views import Basis, ViewCounts, count_views, make_views, size_of, views_are_of
 from llmbatch.views.outcome import Outcome
 
 _VIEWS = frozenset({"results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl"})
@@ -166,7 +166,9 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer, t
         )
         if torn is not None:
             observer.tell(LedgerTorn(torn.name))
-        options = ViewOptions(record.review_below, record.keep, record.sample, csv=csv)
+        options = replace(record.view_options, csv=csv)
+        if target.path != folder.path:
+            options = replace(options, plan=None)
         with closing(DecisionLog(folder.decisions)) as decisions:
             counts = make_views(
                 target.path,
@@ -192,9 +194,10 @@ def show_run(
     on_line: Callable[[LedgerLine], None] | None = None,
     on_outcome: Callable[[Outcome | Rejection], None] | None = None,
 ) -> Summary:
-    """A run folder as it stands, also while another process works on it; nothing is written.
+    """A run folder as it stands, also while another process works on it.
 
-    Where the input is gone, the rows are told as the last session counted them.
+    Nothing is written but views that are older than their logs (see `refresh_views`). Where the input is gone, the rows
+    are told as the last session counted them.
 
     Args:
         path: the folder.
@@ -210,6 +213,7 @@ def show_run(
     record = load_record(folder)
     if record.state == "running" and not is_locked(folder.path):
         record = record.model_copy(update={"state": "killed"})
+    is_fresh = refresh_views(folder, record)
     expenses = Expenses()
     baseline = None if against is None else Baseline(against, run_profile(against, offline=record.offline))
     trial = recalled_trial(record, baseline)
@@ -223,7 +227,6 @@ def show_run(
     ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread, labels=record.labels)
     try:
         source = RunInput.again(record, folder, trust)
-        options = ViewOptions(record.review_below, record.keep)
         plan = recorded_plan(record)
         with closing(DecisionLog(folder.decisions)) as decisions:
             counts = count_views(
@@ -231,7 +234,7 @@ def show_run(
                 key=plan.key,
                 ledger=ledger,
                 decisions=TaskDecisions(decisions, plan.task.label_names),
-                options=options,
+                options=record.view_options,
                 on_outcome=on_outcome,
             )
     except UsageError as error:
@@ -244,7 +247,33 @@ def show_run(
         summary = summarise(folder, record, counts, expenses)
         notes = (*summary.notes, *(f"{change.message}." for change in changes))
         summary = replace(summary, input_changes=changes, notes=notes)
+    if not is_fresh:
+        stale = (
+            f"The result files are older than the ledger or the decisions: llmbatch export {shlex.quote(str(path))}."
+        )
+        summary = replace(summary, notes=(*summary.notes, stale))
     return replace(summary, trial=trial.report())
+
+
+def refresh_views(folder: RunFolder, record: RunRecord) -> bool:
+    """Make a folder's views anew where they are older than their logs: a kill can come between the two.
+
+    Nothing is written into a folder of somebody else's, whatever the user says about it.
+
+    Returns:
+        Whether they are as the logs have it, or will be once the run that is under way ends.
+    """
+    plan = record.view_options.plan or ""
+    basis = Basis(size_of(folder.ledger), size_of(folder.decisions), plan)
+    if not basis.ledger_bytes or views_are_of(folder.path, basis) or is_locked(folder.path):
+        return True
+    try:
+        export_run(folder.path, out=None, csv=False, observer=Observer())
+    except FolderBusy:
+        return True
+    except LLMBatchError:  # a damaged log, an input that is gone, a disk that is full: who reads it tells
+        return False
+    return True
 
 
 def _counted_last(totals: Mapping[str, Any]) -> ViewCounts:

@@ -37,7 +37,7 @@ from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row
 from llmbatch.spend.store import OFFLINE, REAL, SessionInfo
 from llmbatch.summary import Summary, summary_json
-from llmbatch.views import ViewCounts, ViewOptions, check_views, make_views
+from llmbatch.views import ViewCounts, check_views, make_views
 
 
 class Session:
@@ -187,7 +187,6 @@ class Session:
         )
 
     def _make_views(self, ledger: Ledger) -> ViewCounts:
-        options = ViewOptions(self._record.review_below, self._record.keep, self._record.sample)
         with closing(DecisionLog(self._folder.decisions)) as decisions:
             return make_views(
                 self._folder.path,
@@ -195,7 +194,7 @@ class Session:
                 key=self._plan.plan.key,
                 ledger=ledger,
                 decisions=TaskDecisions(decisions, self._record.task.label_names),
-                options=options,
+                options=self._record.view_options,
             )
 
     def _read_again(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:

@@ -12,10 +12,9 @@ from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.plan import Plan
-from llmbatch.pipeline.run import recorded_plan
+from llmbatch.pipeline.run import recorded_plan, refresh_views
 from llmbatch.pipeline.trust import UNTOLD, Trust
 from llmbatch.rows import Rejection, Row
-from llmbatch.views import ViewOptions
 from llmbatch.views.make import outcomes
 from llmbatch.views.outcome import Outcome
 from llmbatch.views.sample import Draw
@@ -40,7 +39,7 @@ class OpenedRun:
             key=self.plan.key,
             ledger=self.ledger,
             decisions=self.decisions,
-            options=ViewOptions(self.record.review_below),
+            options=self.record.view_options,
         )
         return ((item, carried) for item, carried in found if not isinstance(item, Rejection))
 
@@ -57,11 +56,14 @@ class OpenedRun:
 def opened(path: Path, trust: Trust = UNTOLD) -> Iterator[OpenedRun]:
     """Open a run folder; `trust` is what the user says about it.
 
+    Its views are made anew where a kill has left them older than its logs.
+
     Raises:
         UsageError: no run folder, its input is gone, or a file in it is damaged.
     """
     folder = RunFolder(path)
     record = load_record(folder)
+    refresh_views(folder, record)
     plan, source = recorded_plan(record), RunInput.again(record, folder, trust)
     ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
     try:

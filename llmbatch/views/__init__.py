@@ -4,8 +4,21 @@ Each is written beside the old one and renamed into place, so that no reader see
 disagree.
 """
 
+from llmbatch.views.basis import Basis, size_of, views_are_of
 from llmbatch.views.counts import ViewCounts
 from llmbatch.views.make import ViewOptions, check_views, count_views, make_views
 from llmbatch.views.sample import Sample, drawn, parse_sample
 
-__all__ = ["Sample", "ViewCounts", "ViewOptions", "check_views", "count_views", "drawn", "make_views", "parse_sample"]
+__all__ = [
+    "Basis",
+    "Sample",
+    "ViewCounts",
+    "ViewOptions",
+    "check_views",
+    "count_views",
+    "drawn",
+    "make_views",
+    "parse_sample",
+    "size_of",
+    "views_are_of",
+]

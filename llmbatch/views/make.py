@@ -13,6 +13,8 @@ from llmbatch.files import check_own, replacing_together
 from llmbatch.ledger.log import Ledger
 from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row
+from llmbatch.views.basis import FILE as BASIS_FILE
+from llmbatch.views.basis import Basis
 from llmbatch.views.counts import Tally, ViewCounts
 from llmbatch.views.outcome import FAILED_VIEW, RESULTS, REVIEW, UNDONE, Outcome, outcome
 from llmbatch.views.records import (
@@ -30,6 +32,7 @@ from llmbatch.views.sample import Draw, Sample
 from llmbatch.views.writers import CsvWriter, JsonlWriter, RecordWriter
 
 SAMPLE = "sample"
+_BASIS = "basis"
 
 Read = Callable[[Callable[[FieldChoice], None]], Iterator[Row | Rejection]]
 """Reads the input from its start; told where to report the fields that it chose."""
@@ -44,6 +47,8 @@ class ViewOptions:
     """Input fields carried into results; None for all but the text."""
     sample: Sample = Sample()
     csv: bool = False
+    plan: str | None = None
+    """The digest of what they follow from beside the logs (see `Basis`); None where they are not the run folder's."""
 
 
 def check_views(folder: Path) -> None:
@@ -54,6 +59,7 @@ def check_views(folder: Path) -> None:
     """
     for name in (RESULTS, REVIEW, FAILED_VIEW, SAMPLE):
         check_own(folder / f"{name}.jsonl")
+    check_own(folder / BASIS_FILE)
 
 
 def make_views(
@@ -105,7 +111,9 @@ def _make_views(
         files[SAMPLE] = folder / f"{SAMPLE}.{suffix}"
     draw = Draw(options.sample, _finished(read, key, ledger))
     tally, renamed = Tally(), dict[str, str]()
-    with replacing_together(files) as opened, ExitStack() as stack:
+    with replacing_together(files | _basis_file(folder, options)) as opened, ExitStack() as stack:
+        if options.plan is not None and _BASIS in opened:
+            opened[_BASIS].write(Basis(ledger.size, decisions.log.size, options.plan).to_bytes())
         writers = _writers(stack, opened, read, options, decided=len(decisions) > 0)
         for item, carried in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
             if isinstance(item, Rejection):
@@ -177,6 +185,11 @@ def _record(item: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
     return review_record(item, carried) if item.view == REVIEW else result_record(item, carried)
 
 
+def _basis_file(folder: Path, options: ViewOptions) -> dict[str, Path]:
+    """Where it is kept what the run folder's own views were made of."""
+    return {} if options.csv or options.plan is None else {_BASIS: folder / BASIS_FILE}
+
+
 def _finished(read: Read, key: Callable[[str], str], ledger: Ledger) -> Iterator[Row]:
     return (item for item in read(lambda _: None) if isinstance(item, Row) and ledger.is_done(key(item.text)))
 
@@ -185,7 +198,7 @@ def _writers(
     stack: ExitStack, opened: Mapping[str, BinaryIO], read: Read, options: ViewOptions, *, decided: bool
 ) -> dict[str, RecordWriter]:
     if not options.csv:
-        return {name: JsonlWriter(file) for name, file in opened.items()}
+        return {name: JsonlWriter(file) for name, file in opened.items() if name != _BASIS}
     carried, everything, errors = _columns(read, options)
     own = [name for name in OWN_COLUMNS if decided or name not in DECISION_COLUMNS]
     columns = {

@@ -21,7 +21,16 @@ KILL = "signal=SIGKILL"
 SHORT = [sys.executable, "-c", "from tests.torture.programs import main; main()"]
 LONG = [sys.executable, "-c", "from tests.torture.programs import main_of_a_long_session; main_of_a_long_session()"]
 """The program as it is in a session of 80,000 rows and more."""
-FILES = ("ledger.jsonl", "sent.log", "ledger.checkpoint", "reserve", ".lock", "run.json")
+FILES = (
+    "ledger.jsonl",
+    "sent.log",
+    "ledger.checkpoint",
+    "reserve",
+    ".lock",
+    "run.json",
+    "decisions.jsonl",
+    "views.json",
+)
 VIEWS = ("results", "review", "failed", "sample")
 MISSING = "strace is not installed: apt-get install strace" if shutil.which("strace") is None else None
 

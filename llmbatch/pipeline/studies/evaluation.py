@@ -16,7 +16,7 @@ from llmbatch.ledger.line import CONTROL, FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
-from llmbatch.pipeline.run import recorded_plan
+from llmbatch.pipeline.run import recorded_plan, refresh_views
 from llmbatch.pipeline.trust import UNTOLD, Trust
 from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row
@@ -86,6 +86,7 @@ def judge_run(path: Path, options: GoldOptions, trust: Trust = UNTOLD) -> Judged
     """
     folder = RunFolder(path)
     record = load_record(folder)
+    refresh_views(folder, record)
     gold = read_gold(options, record.task)
     ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
     source = RunInput.again(record, folder, trust)

@@ -7,6 +7,7 @@ from llmbatch.errors import UsageError
 from llmbatch.files import check_own, create_numbered, replacing
 from llmbatch.ledger.recover import read_lines
 from llmbatch.pipeline.folder import CanaryRecord, RunFolder, RunRecord, load_record
+from llmbatch.pipeline.run import refresh_views
 from llmbatch.pipeline.trial.watch import recalled_trial
 from llmbatch.pipeline.trust import UNTOLD, Trust, check_sources
 from llmbatch.summary import CanaryReport
@@ -30,6 +31,7 @@ def canary_report(path: Path) -> CanaryReport:
     """
     folder = RunFolder(path)
     record = load_record(folder)
+    refresh_views(folder, record)
     trial, reread = recalled_trial(record), record.reread
     for _, line in read_lines(folder.ledger):
         trial.watch(reread(line))
@@ -51,7 +53,9 @@ def promote_canary(run: Path, to: Path | None, trust: Trust = UNTOLD) -> Promote
         UsageError: there was no canary, the folder is somebody else's, its file has changed since, or its place cannot
             be written to.
     """
-    record = load_record(RunFolder(run))
+    folder = RunFolder(run)
+    record = load_record(folder)
+    refresh_views(folder, record)
     canary = record.canary
     if canary is None:
         raise UsageError(f"{run}: this run has had no canary", hint="try one with classify --canary-prompt FILE")

@@ -1,0 +1,47 @@
+"""What the views of a folder were made of, kept beside them: where the logs have grown since, they are made anew.
+
+It is renamed into place behind the views, so that it never speaks of more than they hold.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from llmbatch.checksum import FORMAT, seal, unseal_file
+from llmbatch.errors import UsageError
+from llmbatch.files import open_to_read
+
+FILE = "views.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What views follow from."""
+
+    ledger_bytes: int
+    decisions_bytes: int
+    plan: str
+    """Digest of the run's plan, threshold, calibrations and what else decides on a row's place."""
+
+    def to_bytes(self) -> bytes:
+        """The file's content."""
+        return seal(orjson.dumps({"format": FORMAT, **asdict(self)}))
+
+
+def views_are_of(folder: Path, basis: Basis) -> bool:
+    """Whether the views in a folder were made of this; a file that is missing or damaged says no."""
+    try:
+        with open_to_read(folder / FILE) as file:
+            found = orjson.loads(unseal_file(file.read()))
+    except (OSError, ValueError, UsageError):
+        return False
+    return bool(found == {"format": FORMAT, **asdict(basis)})
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a log; 0 where there is none."""
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
