@@ -1,4 +1,4 @@
-"""`review import` killed at any call on the run folder: whoever opens the folder then finds the decisions in the results."""
+"""`review import` killed at any call on the run folder: whoever opens it then finds the decisions in the results."""
 
 import shutil
 from itertools import count
