@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import CONSTANTS
 from tests.e2e.program import Done, Program, accounted, documents, ledger_lines, read_rows, views, write_rows
+from tests.torture.kill import holder
 from tests.torture.strike import EVERYTHING
 
 ROWS = 400
@@ -56,18 +57,12 @@ def test_kills_at_random_points_lose_nothing_and_pay_for_nothing_twice_in_silenc
 
 def _killed_at(lines: int, run: Path, running: "Future[Done]") -> None:
     """Kill the process that works on the folder once its ledger has so many lines. It must not end before that."""
-    before = _holder(run)
+    before = holder(run)
     deadline = time.monotonic() + 60
-    while ledger_lines(run) < lines or _holder(run) in (None, before):
+    while ledger_lines(run) < lines or holder(run) in (None, before):
         assert not running.done(), running.result()
         assert time.monotonic() < deadline
-    holder = _holder(run)
-    assert holder is not None
-    os.kill(holder, signal.SIGKILL)
+    working = holder(run)
+    assert working is not None
+    os.kill(working, signal.SIGKILL)
     assert running.result().code == -signal.SIGKILL
-
-
-def _holder(run: Path) -> int | None:
-    lock = run / ".lock"
-    words = lock.read_text().split() if lock.exists() else []
-    return int(words[1].rstrip(",")) if len(words) > 1 else None
