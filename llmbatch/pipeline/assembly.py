@@ -1,6 +1,5 @@
 """Puts a session's moving parts together, from the caller up to the engine: the one place that knows them all."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -19,6 +18,7 @@ from llmbatch.pipeline.engine import Engine, EngineSettings
 from llmbatch.pipeline.guard import Guard
 from llmbatch.pipeline.money.bill import Biller
 from llmbatch.pipeline.money.budget import Budget
+from llmbatch.pipeline.money.surplus import Surplus
 from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.pacing.concurrency import Concurrency
 from llmbatch.pipeline.pacing.outage import Outage
@@ -47,8 +47,7 @@ class Surroundings:
     tally: SessionTally
     stop: Stop
     prices: PriceBook
-    dearest_nusd: Counter[str]
-    """By the model, the dearest answer that cost more than was set aside for its request."""
+    surplus: Surplus
     budget: Budget
     tell: Callable[[Event], None]
     on_row: Callable[[LedgerLine], None]
@@ -202,7 +201,7 @@ class _ArmBuilder:
             retry_budget=line.retry_budget,
             budget=around.budget,
             sent=around.sent,
-            biller=Biller(plan, around.prices, around.dearest_nusd),
+            biller=Biller(plan, around.prices, around.surplus),
             stop=around.stop,
             clock=around.clock,
             is_withdrawn=is_withdrawn,

@@ -9,7 +9,7 @@ from llmbatch.ledger.sent import Sent, SentLog
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.job import Job
 from llmbatch.pipeline.money.bill import Biller
-from llmbatch.pipeline.money.budget import Budget
+from llmbatch.pipeline.money.budget import Budget, Reservation
 from llmbatch.pipeline.pacing.pace import Pace
 from llmbatch.pipeline.pacing.rates import TokenEstimate
 from llmbatch.pipeline.pacing.retry_budget import RetryBudget
@@ -53,6 +53,10 @@ class Sender:
         self._is_withdrawn = is_withdrawn
         self._encoder = RequestEncoder(plan.question)
         self._tokens = TokenEstimate(plan.prefix_tokens)
+        self._first = asyncio.Lock()
+        """Held by the only request that is in flight until an answer has shown what they cost: an endpoint may keep to
+        no bound."""
+        self._cost_is_known = asyncio.Event()
 
     async def send(self, job: Job, *, paid: float) -> Completion:
         """Send the row's request as soon as it may leave.
@@ -67,6 +71,13 @@ class Sender:
             BudgetReached: it could cost more than is left.
             StorageFailed: that it leaves could not be written down.
         """
+        if not self._cost_is_known.is_set():
+            async with self._first:
+                if not self._cost_is_known.is_set():
+                    return await self._send(job, paid)
+        return await self._send(job, paid)
+
+    async def _send(self, job: Job, paid: float) -> Completion:
         self._caller.open()
         characters = len(job.row.text)
         estimated = self._tokens.of(characters, self._adaptation.shape.max_output_tokens)
@@ -84,9 +95,17 @@ class Sender:
             self._pace.took(estimated=estimated, tokens=completion.usage.input_tokens + shape.max_output_tokens)
         return completion
 
+    async def _reserved(self, body: bytes, shape: RequestShape) -> Reservation:
+        """What the request may cost, set aside: by what is known of the endpoint when there is room for it."""
+        while True:
+            reservation = await self._budget.reserve(self._biller.most_nusd(body, shape))
+            if self._biller.most_nusd(body, shape) <= reservation.nusd:
+                return reservation
+            self._budget.settle(reservation, 0)
+
     async def _within_budget(self, job: Job, body: bytes, shape: RequestShape, paid: float) -> Completion:
-        reserved_nusd = self._biller.most_nusd(body, shape)
-        reservation = await self._budget.reserve(reserved_nusd)
+        reservation = await self._reserved(body, shape)
+        reserved_nusd = reservation.nusd
         spent_nusd, is_billed = reserved_nusd, True  # unless it becomes known, also where the task is cancelled
         try:
             if self._stop.is_set:
@@ -96,6 +115,7 @@ class Sender:
             self._sent.record(Sent(job.key, job.attempts.sends, reserved_nusd))
             job.completion = self._biller.bounded(await self._answered(body, paid), body, shape)
             spent_nusd = self._biller.charge(job.bill, job.completion, reserved_nusd)
+            self._cost_is_known.set()
         except RequestFailedError as error:
             if error.failure.billed is Billed.UNKNOWN:
                 job.bill.may_be_billed(reserved_nusd)

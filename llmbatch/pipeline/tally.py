@@ -30,6 +30,8 @@ class Expenses:
         """Rows with at least one answer whose tokens were counted."""
         self.dearest_nusd: Counter[str] = Counter()
         """By the model, the dearest row with an answer above what was set aside for it: the next may cost as much."""
+        self.longest_beyond = 0
+        """Output tokens of the longest such row."""
 
     @property
     def cost_nusd(self) -> int | None:
@@ -51,6 +53,7 @@ class Expenses:
             self.priced_nusd += cost_nusd
             if ABOVE_BOUND in line.flags:
                 self.dearest_nusd |= Counter({line.model: cost_nusd})  # a counter's union keeps the larger
+                self.longest_beyond = max(self.longest_beyond, line.output_tokens)
         for retry in line.retries:
             self.retries[retry.error] += 1
         if line.parse is not None and line.source == "api":
@@ -70,6 +73,7 @@ class Expenses:
         self.retries += other.retries
         self.parse += other.parse
         self.dearest_nusd |= other.dearest_nusd
+        self.longest_beyond = max(self.longest_beyond, other.longest_beyond)
 
     def as_json(self) -> dict[str, Any]:
         """The sums so far, for `restored`."""

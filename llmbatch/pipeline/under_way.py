@@ -22,6 +22,7 @@ from llmbatch.pipeline.forewarning import forewarnings
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.intake import FailedBefore, Intake, skips
 from llmbatch.pipeline.money.spending import Spending
+from llmbatch.pipeline.money.surplus import Surplus
 from llmbatch.pipeline.opening import Opened
 from llmbatch.pipeline.session_plan import SessionPlan
 from llmbatch.pipeline.stop import Stop
@@ -160,7 +161,7 @@ class UnderWay:
                 tally=self._tally,
                 stop=stop,
                 prices=prices,
-                dearest_nusd=self._opened.expenses.dearest_nusd.copy(),
+                surplus=Surplus(self._opened.expenses.dearest_nusd, self._opened.expenses.longest_beyond),
                 budget=self._spending.budget(self._opened.spent_nusd, stop),
                 tell=self._observer.tell,
                 on_row=partial(self._note_row, earlier),

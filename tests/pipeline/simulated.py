@@ -2,7 +2,6 @@
 
 import asyncio
 import selectors
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.assembly import Surroundings, assemble
 from llmbatch.pipeline.intake import Document
 from llmbatch.pipeline.money.budget import Budget, RunLimit
+from llmbatch.pipeline.money.surplus import Surplus
 from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.plan import ModelChoice, make_plan
 from llmbatch.pipeline.stop import Stop
@@ -132,7 +132,7 @@ async def _run(
             tally=SessionTally(),
             stop=stop,
             prices=PriceBook(None),
-            dearest_nusd=Counter(),
+            surplus=Surplus(),
             budget=Budget(RunLimit(None, 0), DailyLimit(None, None, sleep=stop.sleep)),
             tell=told.append,
             on_row=trial.watch,

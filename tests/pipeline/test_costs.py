@@ -4,13 +4,13 @@ In nano-dollars a token: input 100, from the cache 10, written to it 125, output
 250 and 750. The flex tier takes half.
 """
 
-from collections import Counter
 from typing import Any
 
 import pytest
 
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.pipeline.money.bill import Bill, Biller
+from llmbatch.pipeline.money.surplus import Surplus
 from llmbatch.pipeline.plan import ModelChoice, make_plan
 from llmbatch.pipeline.tally import Expenses
 from llmbatch.prices import PriceBook, Usage, parse_price
@@ -44,7 +44,7 @@ def billed(*answers: Completion, model: str = MODEL, price: str | None = None) -
     """The bill of a row that took these answers."""
     plan = make_plan(load_task(None), ModelChoice(model), offline=True)
     prices = PriceBook(None, None if price is None else parse_price(price))
-    biller, bill = Biller(plan, prices, Counter()), Bill()
+    biller, bill = Biller(plan, prices, Surplus()), Bill()
     for completion in answers:
         biller.charge(bill, completion, RESERVED)
     return bill

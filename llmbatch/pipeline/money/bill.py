@@ -1,12 +1,12 @@
 """What a row has cost so far, and what its next request may cost at most."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 
 from msgspec.structs import replace
 
 from llmbatch.ledger.line import ABOVE_BOUND
+from llmbatch.pipeline.money.surplus import Surplus
 from llmbatch.pipeline.plan import Plan
 from llmbatch.prices import Price, PriceBook, PriceSource, Usage
 from llmbatch.provider.completion import Completion
@@ -16,8 +16,6 @@ from llmbatch.provider.usage import IMPLAUSIBLE
 _MOST_BEYOND = 131_072
 """Tokens that an endpoint can have added to what was sent, or taken beyond the limit that it was given: instructions
 of its own, thinking. No model that is served writes more in one answer (OpenAI, "Models": 128,000)."""
-_AGAIN = 2
-"""Times the dearest answer above its bound that is set aside on top from then on."""
 
 
 @dataclass(slots=True)
@@ -45,26 +43,26 @@ class Bill:
 class Biller:
     """Prices the requests of one plan."""
 
-    def __init__(self, plan: Plan, prices: PriceBook, dearest_nusd: Counter[str]) -> None:
-        """`dearest_nusd`: by the model, the dearest answer that cost more than its bound; kept up to date here."""
+    def __init__(self, plan: Plan, prices: PriceBook, surplus: Surplus) -> None:
+        """`surplus`: what answers have cost beyond their bounds; told of each here."""
         self._model = plan.question.model
         self._prefix_tokens = plan.prefix_tokens
         self._prefix_bytes = len(plan.question.prefix.encode())
         self._prices = prices
-        self._dearest_nusd = dearest_nusd
+        self._surplus = surplus
 
     def most_nusd(self, body: bytes, shape: RequestShape) -> int:
         """Upper bound of a request's cost: no text has more tokens than bytes, and the prefix's are counted.
 
         An endpoint that does not keep to the output limit, or bills what nobody sent, has no such bound; once that
-        shows, as much as it took is set aside on top, twice over. 0 where the price is unknown.
+        shows, such a surplus is set aside on top. 0 where the price is unknown.
         """
         price = self._prices.price(self._model)
         if price is None:
             return 0
         plain = self._most_tokens(body, shape)
         bound_nusd = max(price.cost_nusd(plain), price.cost_nusd(replace(plain, cache_write_tokens=plain.input_tokens)))
-        return bound_nusd + _AGAIN * self._dearest_nusd[self._model]
+        return bound_nusd + self._surplus.nusd(self._model, price)
 
     def bounded(self, completion: Completion, body: bytes, shape: RequestShape) -> Completion:
         """The answer to a request, without the usage where no such request can have taken so much."""
@@ -92,7 +90,7 @@ class Biller:
             return 0
         if cost_nusd > reserved_nusd and self._prices.price(self._model) is not None:
             bill.flag(ABOVE_BOUND)
-            self._dearest_nusd[self._model] = max(cost_nusd, self._dearest_nusd[self._model])
+            self._surplus.note(self._model, cost_nusd, completion.usage)
         if bill.cost_nusd is not None:
             bill.cost_nusd += cost_nusd
         return cost_nusd
