@@ -329,6 +329,8 @@ def sending_options(
     Raises:
         UsageError: they do not go together.
     """
+    from datetime import UTC, datetime, timedelta
+
     from llmbatch.errors import UsageError
     from llmbatch.pipeline.guard import GuardSettings, parse_share
     from llmbatch.pipeline.options import Sending, parse_deadline
@@ -364,7 +366,7 @@ def sending_options(
             parse_share(stop_at_failures, "--stop-at-failures"), parse_share(stop_at_invalid, "--stop-at-invalid")
         ),
         grace_s=grace_s,
-        deadline_s=None if deadline is None else parse_deadline(deadline),
+        deadline=None if deadline is None else datetime.now(UTC) + timedelta(seconds=parse_deadline(deadline)),
         price=None if price is None else parse_price(price),
         budget=budget_options(
             max_cost_usd=max_cost_usd,

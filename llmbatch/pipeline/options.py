@@ -115,8 +115,8 @@ class Sending:
     policy: RetryPolicy = RetryPolicy()
     guard: GuardSettings = GuardSettings()
     grace_s: float = defaults.GRACE_S
-    deadline_s: float | None = None
-    """Seconds after which nothing more is sent; None for no deadline."""
+    deadline: datetime | None = None
+    """The instant from which on nothing more is sent; None for no deadline."""
     price: Price | None = None
     budget: BudgetOptions = BudgetOptions()
 

@@ -5,6 +5,7 @@ import gc
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 SYNC_EVERY_S = 1.0
 _SHOW_EVERY_S = 0.25
 _FIRST_LOOK_S = 0.5
+_LOOK_AT_THE_CLOCK_S = 20.0
 _READ_AHEAD = 64
 MILESTONE_BYTES = 64 << 20
 """Of the ledger, after which a checkpoint is kept: some 80,000 lines, which are read in a second. Of a ledger of more
@@ -279,11 +281,14 @@ class UnderWay:
             self._observer.tell(RunStopping(stop.reason.message, int(stop.reason.exit_code)))
 
     async def _keep_deadline(self, stop: Stop) -> None:
-        if (deadline_s := self._plan.sending.deadline_s) is not None:
-            await asyncio.sleep(deadline_s)
-            stop.set(
-                ComeBackLater("the --deadline has passed", hint="run the same command again: it goes on where it stood")
-            )
+        """By the wall clock, which goes on while a machine is suspended or somebody is asked for a word."""
+        if (deadline := self._plan.sending.deadline) is None:
+            return
+        while (left_s := (deadline - datetime.now(UTC)).total_seconds()) > 0:  # noqa: ASYNC110 - only the clock tells
+            await asyncio.sleep(min(left_s, _LOOK_AT_THE_CLOCK_S))
+        stop.set(
+            ComeBackLater("the --deadline has passed", hint="run the same command again: it goes on where it stood")
+        )
 
     async def _count_rows(self) -> None:
         self._total = await asyncio.to_thread(self._source.count)
