@@ -3,8 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+OLDEST_SDK := $(shell sed -n 's/.*openai\[aiohttp\]>=\([0-9.]*\).*/\1/p' pyproject.toml)
+# What the newest SDK lists of models, and how it loads.
+ABOUT_NEWEST_SDK := tests/provider/test_retirement.py tests/provider/test_profile.py tests/provider/test_sdk.py
 
-.PHONY: demo test torture lint format bench economy lock clean help
+.PHONY: demo test torture oldest lint format bench economy lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -26,6 +29,14 @@ torture: $(STAMP) ## the long proofs: a blow at every system call on a run folde
 	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/torture --durations=0
 	LLMBATCH_SCHEDULES=10000 $(BIN)/pytest -n0 tests/spend/test_schedules.py
 	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/promises --timeout=3600
+
+oldest: ## tests against the oldest SDK that is allowed, in build/oldest
+	@$(PYTHON) -m venv build/oldest
+	@build/oldest/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@build/oldest/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@build/oldest/bin/pip install --quiet --disable-pip-version-check "openai[aiohttp]==$(OLDEST_SDK)"
+	build/oldest/bin/pytest tests/provider tests/simulate tests/api tests/e2e/test_classify.py tests/e2e/test_faults.py \
+		$(foreach file,$(ABOUT_NEWEST_SDK),--deselect $(file))
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

@@ -3,15 +3,14 @@
 Answers of a few hundred bytes gain nothing from compression, so requests ask for none. A server or proxy that packs
 all the same is understood where it uses gzip or deflate, which can be unpacked in steps.
 
-Loads httpx2: imported with the SDK's client, not before.
+Loads the HTTP library: imported with the SDK's client, not before.
 """
 
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator
 
-import httpx2
-
 from llmbatch.provider.completion import NotACompletionError
+from llmbatch.provider.http_library import httpx
 
 LARGEST_ANSWER = 1 << 20
 """Bytes. A label takes some hundred, an error page some thousand."""
@@ -24,7 +23,7 @@ _NOT_READ = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz"})
 _GZIP, _FIRST_ERROR = b"\x1f\x8b", 300
 
 
-async def bound_answer(response: httpx2.Response) -> None:
+async def bound_answer(response: httpx.Response) -> None:
     """Bound an answer whose body is still to be read: a response hook of the client.
 
     A refusal that is packed in a way that cannot be bounded is judged by its status, without its body.
@@ -36,7 +35,7 @@ async def bound_answer(response: httpx2.Response) -> None:
     names = [name.strip().lower() for name in response.headers.pop("content-encoding", "").split(",")]
     packings = [name for name in names if name in _WINDOW_BITS or name in _NOT_READ]
     stream = response.stream
-    assert isinstance(stream, httpx2.AsyncByteStream)  # noqa: S101 - an async client's answers are
+    assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - an async client's answers are
     if not packings:
         response.stream = _BoundedStream(stream, None)
     elif len(packings) == 1 and packings[0] in _WINDOW_BITS:
@@ -84,10 +83,10 @@ class _Unpacker:
         return content
 
 
-class _UnreadStream(httpx2.AsyncByteStream):
+class _UnreadStream(httpx.AsyncByteStream):
     """A body that is not looked at."""
 
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
         self._stream = stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -98,8 +97,8 @@ class _UnreadStream(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-class _BoundedStream(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream, unpacker: _Unpacker | None) -> None:
+class _BoundedStream(httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.AsyncByteStream, unpacker: _Unpacker | None) -> None:
         self._stream = stream
         self._unpacker = unpacker
 

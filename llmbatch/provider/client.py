@@ -180,12 +180,12 @@ class Caller:
             RequestFailedError: with what became of it, judged.
         """
         client = self.open()
-        import httpx2  # noqa: PLC0415 - loaded with the SDK by then
+        from llmbatch.provider.http_library import httpx  # noqa: PLC0415 - loaded with the SDK by then
 
         headers: Mapping[str, str] = {}
         try:
             async with asyncio.timeout(self._timeout_s):
-                response = await client.post(self._url, cast_to=httpx2.Response, content=body, options=self._options)
+                response = await client.post(self._url, cast_to=httpx.Response, content=body, options=self._options)
             headers = response.headers
             self._on_headers(headers)
             return decode_completion(response.content, headers)
@@ -197,7 +197,7 @@ class Caller:
         except NotACompletionError as error:
             raise RequestFailedError(judge_not_a_completion(str(error))) from None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
-            if isinstance(refusal := getattr(error, "response", None), httpx2.Response):
+            if isinstance(refusal := getattr(error, "response", None), httpx.Response):
                 self._on_headers(refusal.headers)
             # Without its cause, whose text may hold the key: a traceback would show it.
             raise RequestFailedError(self._placed(judge_exception(error))) from None
@@ -219,12 +219,12 @@ class Caller:
 
 def _open_client(endpoint: Endpoint, timeout_s: float, connections: int) -> "AsyncOpenAI":
     load_sdk()
-    import httpx2  # noqa: PLC0415 - 0.4 s together with the SDK
     from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient  # noqa: PLC0415
 
-    from llmbatch.provider.bounds import UNPACKED, bound_answer  # noqa: PLC0415 - loads httpx2
+    from llmbatch.provider.bounds import UNPACKED, bound_answer  # noqa: PLC0415 - loads the HTTP library
+    from llmbatch.provider.http_library import httpx  # noqa: PLC0415 - 0.4 s together with the SDK
 
-    limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     # A redirect would post the document and the key to another host. A proxy has no business on loopback.
     http_client = DefaultAioHttpClient(
         follow_redirects=False,

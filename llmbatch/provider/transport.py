@@ -21,10 +21,10 @@ def judge_exception(error: BaseException) -> Failure:
         error: from the SDK, the transport below it, or our own deadline (`TimeoutError`). What is not known is
             this row's failure, reported as `unexpected`, and five alike end the run.
     """
-    import httpx2  # noqa: PLC0415 - heavy, and loaded by then
+    from llmbatch.provider.http_library import httpx  # noqa: PLC0415 - heavy, and loaded by then
 
     response = getattr(error, "response", None)
-    if isinstance(response, httpx2.Response):
+    if isinstance(response, httpx.Response):
         return judge(response.status_code, response.headers, response.content, response.headers.get("x-request-id"))
     chain = list(_causes(error))
     if _is_of_the_transport(chain):
@@ -94,9 +94,10 @@ def _unreachable(error: "aiohttp.ClientConnectorError") -> str:
 
 def _is_of_the_transport(chain: list[BaseException]) -> bool:
     import aiohttp  # noqa: PLC0415
-    import httpx2  # noqa: PLC0415
 
-    ours = aiohttp.ClientError | httpx2.TransportError | httpx2.DecodingError | ConnectionError | ssl.SSLError
+    from llmbatch.provider.http_library import httpx  # noqa: PLC0415
+
+    ours = aiohttp.ClientError | httpx.TransportError | httpx.DecodingError | ConnectionError | ssl.SSLError
     return any(isinstance(error, ours) for error in chain)
 
 

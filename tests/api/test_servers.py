@@ -11,9 +11,9 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from httpx2 import AsyncClient
 
 from llmbatch import aclassify, classify
+from llmbatch.provider.http_library import httpx
 from tests.api.calling import TEXTS, check_it_ended_in_order, options
 from tests.e2e.conftest import StartEndpoint
 
@@ -45,12 +45,12 @@ def application(url: str, folder: Path) -> FastAPI:
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[AsyncClient]:
+async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """The application behind a real server on loopback."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
         serving = asyncio.create_task(server.serve([listening]))
-        async with AsyncClient(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
             yield client
         server.should_exit = True
         await serving

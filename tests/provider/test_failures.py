@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import httpx2
 import openai
 import pytest
 
@@ -16,16 +15,17 @@ from llmbatch.prices import Usage
 from llmbatch.provider.completion import Completion, decode_completion
 from llmbatch.provider.failures import Action, Billed, Failure
 from llmbatch.provider.finish import judge_completion
+from llmbatch.provider.http_library import httpx
 from llmbatch.provider.transport import judge_exception
 
 WIRE = sorted((Path(__file__).parent / "wire").glob("*.json"))
-REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/chat/completions")
+REQUEST = httpx.Request("POST", "http://127.0.0.1/v1/chat/completions")
 
 
 def status_error(status: int, body: Any, headers: Mapping[str, str] | None = None) -> openai.APIStatusError:
     """The exception that the SDK makes of an answer."""
     content = body if isinstance(body, str) else json.dumps(body)
-    response = httpx2.Response(status, content=content, headers=dict(headers or {}), request=REQUEST)
+    response = httpx.Response(status, content=content, headers=dict(headers or {}), request=REQUEST)
     return openai.AsyncOpenAI(api_key="k")._make_status_error_from_response(response)
 
 

@@ -4,11 +4,11 @@ import time
 from collections import Counter
 from typing import Any
 
-import httpx2
 import openai
 import orjson
 import pytest
 
+from llmbatch.provider.http_library import httpx
 from llmbatch.simulate import parse_fault
 from llmbatch.simulate.answer_faults import ANSWER_FAULTS
 from llmbatch.simulate.catalogue import KINDS, MIXED_KINDS
@@ -20,7 +20,7 @@ LABELS = SCHEMA["properties"]["category"]["enum"]
 
 
 async def failure(endpoint: Endpoint, **changes: Any) -> Exception:
-    with pytest.raises((openai.OpenAIError, httpx2.HTTPError, ValueError)) as caught:
+    with pytest.raises((openai.OpenAIError, httpx.HTTPError, ValueError)) as caught:
         await endpoint.ask(**changes)
     return caught.value
 
@@ -88,7 +88,7 @@ def test_azure_words_its_content_filter_in_its_own_way() -> None:
 
 def test_a_login_page_comes_with_status_200() -> None:
     async def scenario(endpoint: Endpoint) -> Any:
-        async with httpx2.AsyncClient() as client:
+        async with httpx.AsyncClient() as client:
             return await client.post(f"{endpoint.url}/chat/completions", content=BODY)
 
     answer = on_endpoint(scenario, "not_json@1")
