@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 OLDEST_SDK := $(shell sed -n 's/.*openai\[aiohttp\]>=\([0-9.]*\).*/\1/p' pyproject.toml)
-# What the newest SDK lists of models, and how it loads.
-ABOUT_NEWEST_SDK := tests/provider/test_retirement.py tests/provider/test_profile.py tests/provider/test_sdk.py
+# What the newest SDK lists of models, how it loads, and that it lets errors of a hook through.
+ABOUT_NEWEST_SDK := tests/provider/test_retirement.py tests/provider/test_profile.py tests/provider/test_sdk.py \
+	tests/provider/test_transport.py::test_an_answer_that_cannot_be_unpacked_is_none
 
 .PHONY: demo test torture oldest lint format bench economy lock clean help
 

@@ -20,9 +20,10 @@ from llmbatch.provider.transport import judge_exception
 if TYPE_CHECKING:
     import ssl
 
-    import httpx2
     from openai import AsyncOpenAI, Omit
     from openai._types import RequestOptions
+
+    from llmbatch.provider.http_library import httpx
 
 _DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com")
@@ -253,10 +254,10 @@ def _trusted_authorities() -> "ssl.SSLContext":
     Raises:
         UsageError: that file cannot be read.
     """
-    import httpx2  # noqa: PLC0415 - loaded by then
+    from llmbatch.provider.http_library import httpx  # noqa: PLC0415 - loaded by then
 
     try:
-        return httpx2.create_ssl_context()
+        return httpx.create_ssl_context()
     except OSError as error:
         raise UsageError(
             f"SSL_CERT_FILE {os.environ.get('SSL_CERT_FILE')!r}: cannot be read ({error.strerror or error})",
@@ -264,7 +265,7 @@ def _trusted_authorities() -> "ssl.SSLContext":
         ) from None
 
 
-def _allow_long_headers(http_client: "httpx2.AsyncClient") -> None:
+def _allow_long_headers(http_client: "httpx.AsyncClient") -> None:
     """The transport bounds a header at 8 KB, and would take an answer with a longer one for a lost connection."""
     import aiohttp  # noqa: PLC0415 - loaded by then
 
