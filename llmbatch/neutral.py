@@ -6,6 +6,8 @@ the screen, set its title or turn the reading direction; in a spreadsheet they m
 
 import re
 
+from llmbatch.filenames import readable
+
 # C0 and C1 controls with DEL, line and paragraph separators, lone surrogates, and the format characters that hide or
 # reorder text: zero-width ones, bidirectional embeddings and isolates, the byte order mark, tags.
 _HARMFUL = re.compile(
@@ -30,7 +32,7 @@ def neutral(text: str, *, limit: int | None = None) -> str:
     """
     if limit is not None:
         text = text[: limit + 1]
-    shown = _HARMFUL.sub(_REPLACEMENT, _SPACES.sub(" ", text))
+    shown = _HARMFUL.sub(_REPLACEMENT, _SPACES.sub(" ", readable(text)))
     if limit is not None and len(shown) > limit:
         return shown[: limit - 1] + "…"
     return shown

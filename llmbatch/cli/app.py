@@ -11,7 +11,7 @@ from typer._click.exceptions import ClickException
 import llmbatch
 from llmbatch.cli.commands import Commands
 from llmbatch.cli.signals import end_in_order_on_signals
-from llmbatch.cli.streams import output_failure, prepare_streams
+from llmbatch.cli.streams import output_failure, prepare_streams, restart_in_utf8
 from llmbatch.cli.variables import check_variables
 from llmbatch.errors import ExitCode, LLMBatchError, Terminated, UsageError
 
@@ -63,6 +63,7 @@ def _run(arguments: list[str]) -> int:
 
 def main() -> None:
     """Run the program. An error of ours is reported in a line or two; a traceback always means a bug."""
+    restart_in_utf8()
     gc.set_threshold(*_COLLECT_AFTER)
     output = prepare_streams()
     end_in_order_on_signals()

@@ -1,6 +1,5 @@
 """`llmbatch classify`: the main job."""
 
-import shlex
 import sys
 
 import typer
@@ -87,6 +86,7 @@ def classify(
     """Label documents. Run it again to go on where it stood and to retry what failed."""
     from llmbatch.cli.confirm import confirm
     from llmbatch.cli.show import present
+    from llmbatch.filenames import shell_command
     from llmbatch.pipeline.options import RunOptions, parse_tolerance
     from llmbatch.pipeline.plan import ModelChoice
     from llmbatch.pipeline.run import classify_run
@@ -148,7 +148,7 @@ def classify(
         fail_on_drift=fail_on_drift,
         salvage=salvage,
         calibration=calibration,
-        command=shlex.join(["llmbatch", *sys.argv[1:]]),
+        command=shell_command(["llmbatch", *sys.argv[1:]]),
     )
     if confirm_above is not None and not yes:
         confirm(options, confirm_above)

@@ -38,11 +38,13 @@ def init(
 ) -> None:
     """Write a task file to fill in."""
     from llmbatch.errors import UsageError
+    from llmbatch.filenames import quoted
     from llmbatch.files import create_file
+    from llmbatch.neutral import neutral
     from llmbatch.task.template import task_template
 
     labels = label or ["first_label", "second_label", "other"]
-    text = task_template(name or path.stem, labels)
+    text = task_template(name or neutral(path.stem), labels)
     try:
         with create_file(path, 0o666) as file:
             file.write(text.encode())
@@ -50,7 +52,8 @@ def init(
         raise UsageError(f"{path} exists already; it was left as it is", hint="name another file") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
-    typer.echo(f"{path} written: fill it in, then check it with: llmbatch prompt check {path}", err=True)
+    written = f"{path} written: fill it in, then check it with: llmbatch prompt check {quoted(path)}"
+    typer.echo(neutral(written), err=True)
 
 
 @app.command()

@@ -71,6 +71,16 @@ def output_failure(output: OutputFile) -> OSError | None:
     return None if failure is None or failure.errno in _READER_IS_GONE else failure
 
 
+def restart_in_utf8() -> None:
+    """Start the program again in Python's UTF-8 mode, where it was started in a locale that has nothing but ASCII.
+
+    Python takes that mode by itself in the locales C and POSIX, unless `PYTHONUTF8=0` forbids it. Labels and names of
+    fields on the command line, which are UTF-8 in every file, would not be found then.
+    """
+    if sys.getfilesystemencoding() == "ascii" and "utf8" not in sys._xoptions:  # noqa: SLF001 - documented for CPython
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - no shell is needed
+
+
 def _open_closed() -> None:
     """Standard input is opened to be read, the others to be written; each gets the lowest number that is free."""
     for number, flags in enumerate((os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)):

@@ -11,15 +11,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+)
 
 import llmbatch
 from llmbatch.calibration import Calibration
 from llmbatch.checksum import FORMAT, NewerFormatError, seal, unseal_file
 from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import UsageError
+from llmbatch.filenames import restored, stored
 from llmbatch.files import open_to_read, replacing, storage_failure, storing, sync_folder
 from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.mark import is_marked, mark_of
@@ -102,6 +111,14 @@ class RunFolder:
             raise
 
 
+def _from_json(text: str, info: ValidationInfo) -> str:
+    return restored(text) if info.mode == "json" else text
+
+
+FileName = Annotated[str, AfterValidator(_from_json), PlainSerializer(stored, return_type=str, when_used="json")]
+"""A file's name, whatever bytes it has; in JSON as `llmbatch.filenames.stored` has it."""
+
+
 def named_inputs(names: tuple[str, ...], folder: RunFolder) -> tuple[str, ...]:
     """The inputs as the user names them, patterns as they are, by their way from the folder: both may move together."""
     return tuple(name if name == STDIN else way_from(folder.path, name) for name in names)
@@ -133,7 +150,7 @@ class CanaryRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     task: Task
-    task_source: str
+    task_source: FileName
     prompt: str
     model: str
     share: float
@@ -159,15 +176,15 @@ class RunRecord(BaseModel):
     state: str = "running"
     exit_code: int | None = None
     reason: str | None = None
-    inputs: tuple[str, ...]
+    inputs: tuple[FileName, ...]
     """Files by absolute path, or `-`."""
-    named: tuple[str, ...] = ()
+    named: tuple[FileName, ...] = ()
     """The same as the user named them, patterns as they are, by their way from the run folder; or `-`."""
-    inputs_read: dict[str, InputIdentity] = {}
+    inputs_read: dict[FileName, InputIdentity] = {}
     """What each of them was when it was read last."""
     reader: ReaderOptions
     task: Task
-    task_source: str
+    task_source: FileName
     choice: ModelChoice
     offline: bool
     endpoint: str
@@ -193,7 +210,7 @@ class RunRecord(BaseModel):
     shape: RequestShape | None = None
     """How requests are sent, as the last session left it: adapted to what the endpoint refuses or cuts."""
     totals: dict[str, Any] | None = None
-    made_in: str = ""
+    made_in: FileName = ""
     """The folder's absolute path when this was written."""
     mark: str | None = None
     """Shows that the user's own llmbatch wrote this, see mark.py; None where it had no place to keep its key."""

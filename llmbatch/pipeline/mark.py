@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from hmac import compare_digest
 from pathlib import Path
 
-import orjson
 from platformdirs import user_state_path
 
 from llmbatch.errors import UsageError
 from llmbatch.files import open_file
+from llmbatch.jsonlines import dump_line
 
 _KEY_BYTES = 32
 
@@ -39,7 +39,7 @@ def is_marked(named: Sequence[object], mark: str | None) -> bool:
 
 
 def _digest(named: Sequence[object], key: bytes) -> str:
-    return hashlib.blake2b(orjson.dumps(named), digest_size=16, key=key).hexdigest()
+    return hashlib.blake2b(dump_line(named), digest_size=16, key=key).hexdigest()
 
 
 def _read_key() -> bytes | None:

@@ -1,9 +1,8 @@
 """Whose run folder it is: it belongs to its inputs, and holds real answers or simulated ones, never both."""
 
-import shlex
-
 from llmbatch.errors import UsageError
 from llmbatch.events import Event, InputsReplaced
+from llmbatch.filenames import quoted
 from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord, named_inputs
 from llmbatch.pipeline.input import RunInput
 from llmbatch.readers import FIRST_MARK, first_mark
@@ -47,7 +46,7 @@ def check_inputs(
         return ()
     if is_chosen:
         return (InputsReplaced(str(folder.path), standing.inputs, files),)
-    path = shlex.quote(str(folder.path))
+    path = quoted(folder.path)
     raise UsageError(
         f"{folder.path} holds the results of {_listed(standing.inputs)}, not of {_listed(names)}; nothing was sent",
         hint=f"name another folder with --out, or say --out {path} to replace those results",
@@ -68,7 +67,7 @@ def check_stream(folder: RunFolder, standing: RunRecord | None, source: RunInput
         return
     mark = first_mark(source.first_bytes(FIRST_MARK))
     if mark is not None and before.marks and mark != before.marks[0]:
-        path = shlex.quote(str(folder.path))
+        path = quoted(folder.path)
         raise UsageError(
             f"{folder.path} holds the results of another standard input; nothing was sent",
             hint=f"name another folder with --out, or say --out {path} to replace those results",

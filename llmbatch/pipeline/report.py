@@ -1,12 +1,12 @@
 """From counts to the summary: totals, the exit code, and what to do next."""
 
-import shlex
 from dataclasses import dataclass, replace
 
 from llmbatch.economy.cached_share import far_from_plan
 from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import ExitCode, Interrupted, LLMBatchError
 from llmbatch.events import InputChanged
+from llmbatch.filenames import quoted
 from llmbatch.pipeline.folder import RunFolder, RunRecord
 from llmbatch.pipeline.options import Tolerance
 from llmbatch.pipeline.tally import Expenses, SessionTally
@@ -165,7 +165,7 @@ def _notes(record: RunRecord, counts: ViewCounts, spent: Spent, ending: Ending |
 def _next_commands(
     folder: RunFolder, record: RunRecord, rows: RowCounts, ending: Ending | None, *, has_views: bool
 ) -> list[str]:
-    run = shlex.quote(str(folder.path))
+    run = quoted(folder.path)
     commands = []
     if ending is not None and ending.reason is not None and (rows.undone or not has_views):
         commands.append(ending.command)

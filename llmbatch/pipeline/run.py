@@ -1,6 +1,5 @@
 """A run folder from the outside: classify into it, retry its rows, export and show it."""
 
-import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
@@ -13,6 +12,7 @@ from llmbatch.checksum import FORMAT
 from llmbatch.decisions import DecisionLog, TaskDecisions
 from llmbatch.errors import FolderBusy, LLMBatchError, UsageError
 from llmbatch.events import Event, FolderMigrated, LedgerTorn
+from llmbatch.filenames import quoted
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.lock import is_locked, locked
 from llmbatch.ledger.log import Ledger
@@ -142,7 +142,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
             max_failed=options.max_failed,
             salvage=options.salvage,
             remarks=_migrated(record),
-            command=f"llmbatch retry {shlex.quote(str(path))}",
+            command=f"llmbatch retry {quoted(path)}",
         )
         return Session(folder, source, session_plan, observer, StopHandle()).run()
 
@@ -248,9 +248,7 @@ def show_run(
         notes = (*summary.notes, *(f"{change.message}." for change in changes))
         summary = replace(summary, input_changes=changes, notes=notes)
     if not is_fresh:
-        stale = (
-            f"The result files are older than the ledger or the decisions: llmbatch export {shlex.quote(str(path))}."
-        )
+        stale = f"The result files are older than the ledger or the decisions: llmbatch export {quoted(path)}."
         summary = replace(summary, notes=(*summary.notes, stale))
     return replace(summary, trial=trial.report())
 

@@ -11,6 +11,7 @@ from llmbatch.decisions import DecisionLog, TaskDecisions
 from llmbatch.drift.profile import Asked
 from llmbatch.errors import Interrupted, LLMBatchError, StorageFailed, UsageError
 from llmbatch.events import PrefixPlanned, SentInTheClear
+from llmbatch.filenames import readable, stored
 from llmbatch.ledger.checkpoint import WORTHWHILE_BYTES, save_checkpoint
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.reserve import Reserve
@@ -164,7 +165,7 @@ class Session:
         record = self._record
         return RunStarted(
             run_id=record.run_id,
-            folder=str(self._folder.path),
+            folder=readable(self._folder.path),
             model=self._plan.asked.question.model,
             task=record.task.name,
             prompt=record.prompt,
@@ -178,7 +179,7 @@ class Session:
         return SessionInfo(
             id=self._id,
             book=REAL if plan.endpoint is not None else OFFLINE,
-            run=str(self._folder.path.absolute()),
+            run=stored(self._folder.path.absolute()),
             model=" + ".join(dict.fromkeys(one.question.model for one in asked)),
             task=plan.record.task.name,
             prompt=" + ".join(dict.fromkeys(one.prompt for one in asked)),

@@ -6,11 +6,11 @@ as the input, which `export` would then write out as rows. So the paths of a fol
 """
 
 import os
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from llmbatch.errors import UsageError
+from llmbatch.filenames import quoted
 from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord, belongs_to_user, named_inputs
 from llmbatch.pipeline.mark import key_path
 
@@ -65,7 +65,7 @@ def check_no_link(folder: RunFolder, record: RunRecord | None) -> None:
     if folder.path.is_symlink() and (record is None or record.is_foreign):
         raise UsageError(
             f"{folder.path} is a symbolic link to {folder.path.resolve()}; nothing was sent",
-            hint=f"say --out {shlex.quote(str(folder.path.resolve()))} to have the results there",
+            hint=f"say --out {quoted(folder.path.resolve())} to have the results there",
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from llmbatch.errors import ExitCode, LLMBatchError
 from llmbatch.events import Event, Level
+from llmbatch.filenames import readable_json
 from llmbatch.observer import Observer, RunStarted
 from llmbatch.progress import Heartbeat, Progress, progress_json
 from llmbatch.summary import Summary, summary_json
@@ -81,7 +82,8 @@ class JsonLog(Observer):
             "run": self._run_id,
             "message": message,
         }
-        self._stream.write(json.dumps(line | fields) + "\n")
+        text = readable_json(json.dumps(line | fields, ensure_ascii=False))
+        self._stream.write(json.dumps(json.loads(text)) + "\n")
         self._stream.flush()
 
 

@@ -16,6 +16,7 @@ from llmbatch.files import check_own, replacing
 from llmbatch.latency import Latencies
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.money import to_usd
+from llmbatch.neutral import neutral
 from llmbatch.observer import Observer, RunStarted
 from llmbatch.progress import Progress
 from llmbatch.summary import Summary
@@ -85,7 +86,7 @@ class MetricsFile(Observer):
 
     def _write(self) -> None:
         with replacing(self._path, keep_mode=True) as file:
-            file.write(exposition(self._families(), {"name": self._path.stem}).encode())
+            file.write(exposition(self._families(), {"name": neutral(self._path.stem)}).encode())
 
     def _families(self) -> Iterator[Family]:
         figures, run = self._figures, self._run
@@ -95,7 +96,7 @@ class MetricsFile(Observer):
                 "Which run this is.",
                 1,
                 run=run.run_id,
-                folder=run.folder,
+                folder=neutral(run.folder),
                 task=run.task,
                 model=run.model,
                 prompt=run.prompt,

@@ -1,6 +1,5 @@
 """Making the views of a run: one pass over the input, in its order, each row looked up in the ledger."""
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any, BinaryIO
 
 from llmbatch.decisions import TaskDecisions
 from llmbatch.errors import StorageFailed
+from llmbatch.filenames import quoted
 from llmbatch.files import check_own, replacing_together
 from llmbatch.ledger.log import Ledger
 from llmbatch.readers import FieldChoice
@@ -92,7 +92,7 @@ def make_views(
         path = error.filename or folder
         raise StorageFailed(
             f"{path}: cannot write results ({error.strerror}); the ledger is whole",
-            hint=f"make room, then: llmbatch export {shlex.quote(str(ledger.path.parent))}",
+            hint=f"make room, then: llmbatch export {quoted(ledger.path.parent)}",
         ) from error
 
 

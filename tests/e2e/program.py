@@ -89,7 +89,7 @@ def _forked() -> Forked:
 
 def _written(file: IO[bytes]) -> str:
     file.seek(0)
-    return file.read().decode()
+    return file.read().decode(errors="surrogateescape")
 
 
 class Endpoint:

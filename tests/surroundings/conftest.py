@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,25 +15,35 @@ from tests.e2e.program import PROGRAM, Done, documents, environment, write_rows
 __all__ = ["endpoint", "endpoints", "llmbatch"]
 
 
+_NOTHING: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True)
 class Shell:
     """Runs lines of Bash in a folder, with `$LLMBATCH` for the program."""
 
     folder: Path
 
-    def __call__(self, line: str, *, without: tuple[str, ...] = (), files: tuple[int, ...] = (), **env: str) -> Done:
+    def __call__(
+        self,
+        line: str,
+        *,
+        without: tuple[str, ...] = (),
+        files: tuple[int, ...] = (),
+        more: Mapping[str, str] = _NOTHING,
+    ) -> Done:
         """Run a line to its end. Of a pipeline, the exit code is the last one that is not 0.
 
         Args:
             line: for Bash.
             without: variables that the environment does not have.
             files: what it has open besides the standard streams.
-            env: variables that it has besides.
+            more: variables that it has besides.
         """
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", line],
             cwd=self.folder,
-            env=self._environment(without, env),
+            env=self._environment(without, more),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
@@ -41,19 +52,19 @@ class Shell:
         )
         return Done(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
-    def start(self, line: str, **env: str) -> "subprocess.Popen[str]":
+    def start(self, line: str) -> "subprocess.Popen[str]":
         """Start a line."""
         return subprocess.Popen(
             ["bash", "-o", "pipefail", "-c", line],
             cwd=self.folder,
-            env=self._environment((), env),
+            env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def _environment(self, without: tuple[str, ...], more: dict[str, str]) -> dict[str, str]:
+    def _environment(self, without: tuple[str, ...] = (), more: Mapping[str, str] = _NOTHING) -> dict[str, str]:
         env = {**environment(), "LLMBATCH": shlex.join(PROGRAM), **more}
         return {name: value for name, value in env.items() if name not in without}
 

@@ -5,6 +5,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from llmbatch.errors import StorageFailed, UsageError
+from llmbatch.filenames import restored
 from llmbatch.ledger.recover import read_lines
 from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.folder import RunFolder
@@ -19,7 +20,7 @@ def what_it_came_to(session: str, run: str) -> Settlement | None:
     A request that was under way, or whose line is damaged, counts with all that may have been set aside for it, on the
     session's last day.
     """
-    folder = RunFolder(Path(run))
+    folder = RunFolder(Path(restored(run)))
     try:
         left = SentLog(folder.sent_log).leftovers()
         if left is None or left.ledger_offset is None or left.started_at != session:

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from llmbatch.errors import UsageError
+from llmbatch.filenames import restored
 from llmbatch.money import to_usd
 from llmbatch.pipeline.money.settlement import what_it_came_to
 from llmbatch.pipeline.studies.attribution import attribute
@@ -54,7 +55,7 @@ def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list
     groups: tuple[Sums, Sums] = ({}, {})
     for run in sorted({*known[0], *known[1]}):
         try:
-            told = attribute(Path(run), by, [span.holds for span in spans])
+            told = attribute(Path(restored(run)), by, [span.holds for span in spans])
         except UsageError as error:
             notes.append(f"{error.message}; what {run} spent is under {NOT_TOLD}.")
             told = [{}, {}]
