@@ -154,6 +154,8 @@ class RunEstimated(Event):
     model: str
     rows: int
     """To be asked, of those that were looked at."""
+    done: int
+    """Of those, rows that have their label already."""
     is_whole: bool
     """Whether all were looked at."""
     cost_nusd: int | None
@@ -182,6 +184,7 @@ class RunEstimated(Event):
         return {
             "model": self.model,
             "rows": self.rows,
+            "done": self.done,
             "is_whole": self.is_whole,
             **{name: None if nusd is None else to_usd(nusd) for name, nusd in costs.items()},
             "seconds": self.seconds,

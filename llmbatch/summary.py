@@ -47,6 +47,8 @@ class Spent:
     possibly_billed_requests: int = 0
     saved_nusd: int = 0
     """What reused answers cost when they were asked for."""
+    labelled: int | None = None
+    """Rows that got a label in all these sessions, by whatever prompt; None where that is not known."""
 
     @property
     def cached_share(self) -> float:
@@ -69,6 +71,13 @@ class Session:
     requests: int = 0
     elapsed_s: float = 0.0
     cost_nusd: int | None = 0
+    labelled: int = 0
+    """Of the answered rows, those that got a label."""
+
+    @property
+    def cost_per_1000_nusd(self) -> int | None:
+        """This session's cost by the rows that it labelled; None where one is unknown, or there are none."""
+        return _per_1000(self.cost_nusd, self.labelled)
 
     @property
     def rows_per_s(self) -> float:
@@ -137,7 +146,7 @@ class Summary:
 
     folder: str
     state: str
-    """`finished`, `interrupted`, `stopped` (by a guard) or `running`."""
+    """`finished`, `incomplete` (it ended, and rows are pending), `interrupted`, `stopped` (by a guard) or `running`."""
     exit_code: int
     reason: str | None
     """Why it stopped or what went wrong, in a sentence; None where all is well."""
@@ -179,12 +188,21 @@ class Summary:
     next_commands: tuple[str, ...] = ()
     """Commands that go on from here."""
 
+    @property
+    def has_ended_by_itself(self) -> bool:
+        """Whether the session went through all rows that it was to ask."""
+        return self.state in ("finished", "incomplete")
+
+    @property
+    def cost_per_1000_nusd(self) -> int | None:
+        """All sessions' cost by the rows that they labelled; None where one is unknown, or there are none."""
+        labelled = self.rows.ok + self.rows.review if self.spent.labelled is None else self.spent.labelled
+        return _per_1000(self.spent.cost_nusd, labelled)
+
 
 def summary_json(summary: Summary) -> dict[str, Any]:
     """The summary as `--json` prints it: stable names, costs in US dollars, null where a price is unknown."""
     rows, spent, session = summary.rows, summary.spent, summary.session
-    labelled = rows.ok + rows.review
-    cost_usd = _usd(spent.cost_nusd)
     return {
         "folder": summary.folder,
         "state": summary.state,
@@ -212,10 +230,8 @@ def summary_json(summary: Summary) -> dict[str, Any]:
             "output_tokens": spent.output_tokens,
             "reasoning_tokens": spent.reasoning_tokens,
             "cached_share": round(spent.cached_share, 4),
-            "cost_usd": cost_usd,
-            "cost_per_1000_rows_usd": round(cost_usd / labelled * 1000, 9)
-            if cost_usd is not None and labelled
-            else None,
+            "cost_usd": _usd(spent.cost_nusd),
+            "cost_per_1000_rows_usd": _usd(summary.cost_per_1000_nusd),
             "possibly_billed_usd": _usd(spent.possibly_billed_nusd),
             "possibly_billed_requests": spent.possibly_billed_requests,
             "saved_usd": _usd(spent.saved_nusd),
@@ -229,6 +245,8 @@ def summary_json(summary: Summary) -> dict[str, Any]:
             "elapsed_s": round(session.elapsed_s, 3),
             "rows_per_s": round(session.rows_per_s, 1),
             "cost_usd": _usd(session.cost_nusd),
+            "labelled": session.labelled,
+            "cost_per_1000_rows_usd": _usd(session.cost_per_1000_nusd),
         },
         "retries": dict(summary.retries),
         "failures": dict(summary.failures),
@@ -298,6 +316,10 @@ def profile_json(profile: Profile) -> dict[str, Any]:
         "models": sorted(profile.models),
         "fingerprints": sorted(profile.fingerprints),
     }
+
+
+def _per_1000(nusd: int | None, rows: int) -> int | None:
+    return round(nusd * 1000 / rows) if nusd is not None and rows else None
 
 
 def _usd(nusd: int | None) -> float | None:

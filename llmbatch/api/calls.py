@@ -111,7 +111,7 @@ class _Call:
         options = run_options(self._options, inputs=place.inputs, out=place.out)
         with Observers([*self.shown.observers, watch(self._watching)]) as observer:
             summary = classify_run(options, observer, self.handle, is_locked=place.is_locked)
-        if summary.state != "finished":
+        if not summary.has_ended_by_itself:
             raise _stopped(summary, place)
         folder = Path(summary.folder)
         return Run(folder, summary, id_field=self._options.get("id_field"), is_temporary=place.is_temporary)

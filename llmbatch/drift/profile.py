@@ -8,8 +8,6 @@ from llmbatch.ledger.line import FAILED, LedgerLine
 
 USELESS = frozenset({"invalid", "empty", "truncated", "unusable"})
 """Kinds of an unusable answer: the model's doing, not the endpoint's."""
-INTERRUPTED = "interrupted"
-"""Kind of a row that a stop cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ class FirstOutcomes:
     def is_first(self, line: LedgerLine) -> bool:
         """Whether the line is its row's first outcome. To be asked of each line of a ledger, in its order."""
         place = (line.row, line.key)
-        if place in self._failed or line.source == "reused" or was_cut_off(line):
+        if place in self._failed or line.source == "reused" or line.is_abandoned:
             return False
         if line.status == FAILED:
             self._failed.add(place)
@@ -153,8 +151,3 @@ class Profiler:
 def was_useless(line: LedgerLine) -> bool:
     """Whether the row had an unusable answer, be it one that a re-ask fixed."""
     return line.parse in USELESS or any(retry.error in USELESS for retry in line.retries)
-
-
-def was_cut_off(line: LedgerLine) -> bool:
-    """Whether the run stopped before the row was done: no outcome, neither the model's nor the endpoint's."""
-    return line.error is not None and line.error.kind == INTERRUPTED

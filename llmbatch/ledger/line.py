@@ -28,6 +28,10 @@ _Amount = Annotated[float, Meta(ge=0)]
 _Share = Annotated[float, Meta(ge=0, le=1)]
 
 
+INTERRUPTED = "interrupted"
+"""Kind of error of a row that was abandoned when the run stopped: it has cost something, and is pending."""
+
+
 class Retry(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One attempt that was not the last: why it was repeated, and after how long."""
 
@@ -140,6 +144,11 @@ class LedgerLine(
     def saved_nusd(self) -> int:
         """`saved_usd` in nano-dollars."""
         return to_nusd(self.saved_usd)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the run stopped before the row had its outcome."""
+        return self.error is not None and self.error.kind == INTERRUPTED
 
     def reviewed(self, review_below: float) -> "LedgerLine":
         """A labelled row's line with the status that its confidence gives it."""

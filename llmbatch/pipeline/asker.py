@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 from llmbatch.errors import LLMBatchError
-from llmbatch.ledger.line import LedgerLine, Retry
+from llmbatch.ledger.line import INTERRUPTED, LedgerLine, Retry
 from llmbatch.parser import Answer, AnswerParser, InvalidAnswerError
 from llmbatch.pipeline.consequences import Consequences
 from llmbatch.pipeline.job import Job, answered_line, failed_line
@@ -163,5 +163,5 @@ class Asker:
     def _given_up(self, job: Job) -> LedgerLine | None:
         if not job.may_have_cost:
             return None
-        stopped = Failure("interrupted", Action.FAIL, "the run stopped before the row was done")
+        stopped = Failure(INTERRUPTED, Action.FAIL, "the run stopped before the row was done")
         return failed_line(job, self._plan, stopped, redact=self._redact)

@@ -88,7 +88,8 @@ class Engine:
                 self._reject(item)
                 continue
             if isinstance(item, Skipped):
-                self._tally.skipped += item.count
+                self._tally.skipped += item.count - item.left
+                self._tally.left += item.left
                 continue
             key = item.key
             if key in self._followers:

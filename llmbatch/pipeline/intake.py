@@ -38,6 +38,8 @@ class Skipped:
     """So many rows in succession that are not asked about: mostly those that an earlier session has finished."""
 
     count: int
+    left: int = 0
+    """Of them, rows without an outcome, which a retry leaves as they are."""
 
 
 Item = Document | Rejection | Skipped
@@ -97,6 +99,8 @@ class Intake:
     is_settled: Callable[[str], bool] = lambda _: False
     """Whether people have given a text its label."""
     failed_before: FailedBefore | None = None
+    is_done: Callable[[str], bool] = lambda _: True
+    """Whether a key that is skipped has its label."""
 
     def prepared(self, rows: Iterable[Row | Rejection], *, batch: int) -> Iterator[Item]:
         """Rows as the engine takes them; `batch` of them are looked up at once among earlier answers."""
@@ -108,16 +112,17 @@ class Intake:
             yield from self._answered(group, self.earlier)
 
     def _wanted(self, rows: Iterable[Row | Rejection]) -> Iterator[Item]:
-        skipped, put_off = 0, array("Q")
+        skipped, left, put_off = 0, 0, array("Q")
         failed_before = self.failed_before
         for row, text, key in self._keyed(rows):
             if isinstance(row, Rejection):
                 yield row
             elif self.is_skipped(key) or self.is_settled(row.text):
                 skipped += 1
+                left += not (self.is_done(key) or self.is_settled(row.text))
                 if skipped == _SKIPPED_AT_ONCE:
-                    yield Skipped(skipped)
-                    skipped = 0
+                    yield Skipped(skipped, left)
+                    skipped = left = 0
             elif failed_before is None or key not in failed_before:
                 yield self._document(row, text, key)
             elif failed_before.read_again is not None:
@@ -125,7 +130,7 @@ class Intake:
             else:
                 yield replace(self._document(row, text, key), failed_before=True)
         if skipped:
-            yield Skipped(skipped)
+            yield Skipped(skipped, left)
         if put_off and failed_before is not None and failed_before.read_again is not None:
             yield from self._put_off(failed_before.read_again(), put_off)
 

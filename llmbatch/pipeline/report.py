@@ -52,7 +52,7 @@ def summarise(
     spent = _with_killed_sessions(expenses.spent(), record)
     return Summary(
         folder=str(folder.path),
-        state=record.state if ending is None else _state(ending.reason),
+        state=record.state if ending is None else _state(ending.reason, counts.rows),
         exit_code=(record.exit_code or 0) if ending is None else _exit_code(counts.rows, ending),
         reason=record.reason if ending is None else _reason(ending),
         model=record.model,
@@ -81,9 +81,9 @@ def summarise(
     )
 
 
-def _state(reason: LLMBatchError | None) -> str:
+def _state(reason: LLMBatchError | None, rows: RowCounts) -> str:
     if reason is None:
-        return "finished"
+        return "incomplete" if rows.undone else "finished"
     return "interrupted" if isinstance(reason, Interrupted) else "stopped"
 
 
@@ -127,6 +127,7 @@ def _session(ending: Ending | None) -> Session:
         requests=tally.expenses.requests,
         elapsed_s=ending.elapsed_s,
         cost_nusd=tally.expenses.cost_nusd,
+        labelled=tally.expenses.labelled,
     )
 
 
@@ -185,7 +186,8 @@ def _as_the_session_counted(ending: Ending | None) -> ViewCounts:
     if ending is not None:
         tally = ending.tally
         rows = RowCounts(
-            total=tally.skipped + tally.answered + tally.rejected,
+            total=tally.skipped + tally.answered + tally.rejected + tally.left,
+            undone=tally.left,
             ok=tally.skipped + tally.answered - tally.failed - tally.review,
             review=tally.review,
             failed=tally.failed,

@@ -28,6 +28,8 @@ class SessionPlan:
     """Whether people have given a text its label: nobody is asked about it."""
     command: str
     """The command that goes on."""
+    leaves_rows: bool = False
+    """Whether rows without an outcome may be passed over, as a retry does."""
     before: RunRecord | None = None
     """The folder's record of the session before, where that asked otherwise: its finished rows are asked again."""
     trial: TrialPlan = TrialPlan()

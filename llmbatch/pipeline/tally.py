@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from llmbatch.ledger.line import ABOVE_BOUND, FAILED, REVIEW, LedgerLine
+from llmbatch.ledger.line import ABOVE_BOUND, ESCALATION, FAILED, REVIEW, LedgerLine
 from llmbatch.prices import Usage
 from llmbatch.spend.figures import Figures
 from llmbatch.summary import Spent
@@ -26,6 +26,8 @@ class Expenses:
         self.possibly_billed_nusd = 0
         self.possibly_billed_requests = 0
         self.saved_nusd = 0
+        self.labelled = 0
+        """Rows that got a label; one that was also asked of a stronger model counts once."""
         self.billed_rows = 0
         """Rows with at least one answer whose tokens were counted."""
         self.dearest_nusd: Counter[str] = Counter()
@@ -47,6 +49,7 @@ class Expenses:
         self.saved_nusd += line.saved_nusd
         self.usage += line.usage
         self.billed_rows += line.input_tokens > 0
+        self.labelled += line.status != FAILED and line.arm != ESCALATION
         if (cost_nusd := line.cost_nusd) is None:
             self.unpriced_rows += 1
         else:
@@ -68,6 +71,7 @@ class Expenses:
         self.saved_nusd += other.saved_nusd
         self.usage += other.usage
         self.billed_rows += other.billed_rows
+        self.labelled += other.labelled
         self.priced_nusd += other.priced_nusd
         self.unpriced_rows += other.unpriced_rows
         self.retries += other.retries
@@ -102,6 +106,7 @@ class Expenses:
         usage = self.usage
         return Spent(
             requests=self.requests,
+            labelled=self.labelled,
             input_tokens=usage.input_tokens,
             cached_input_tokens=usage.cached_input_tokens,
             cache_write_tokens=usage.cache_write_tokens,
@@ -159,6 +164,8 @@ class SessionTally:
     def __init__(self) -> None:
         self.days = DailyExpenses()
         self.skipped = 0
+        self.left = 0
+        """Rows that the session passes over though they have no outcome: a retry asks only some rows."""
         self.rejected = 0
         self.answered = 0
         self.reused = 0
@@ -178,7 +185,9 @@ class SessionTally:
         self.days.add(line)
 
     def settle(self, line: LedgerLine) -> None:
-        """Count a row that has just reached its outcome, which this line is."""
+        """Count a row that has just reached its outcome, which this line is; an abandoned one has none."""
+        if line.is_abandoned:
+            return
         self.answered += 1
         self.reused += line.source == "reused"
         self.from_earlier_runs += line.reused_from is not None

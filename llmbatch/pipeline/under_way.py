@@ -82,6 +82,8 @@ class UnderWay:
         self._observer = observer
         self._began = began
         self._total: int | None = None
+        self._standing = _standing(plan, opened.record)
+        """Rows that are done already, before the reader has come across them; 0 once it has them all."""
         self.record = opened.record
         """The run's, with the limits that were kept to."""
         self.is_hurried = False
@@ -114,9 +116,12 @@ class UnderWay:
                     self.record.reread,
                     plan.is_settled,
                     FailedBefore(self._opened.ledger, began_at, None if self._source.is_stream else self._read_again),
+                    self._opened.ledger.is_done,
                 )
                 rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
                 await parts.engine.run(feed(rows, batch=batch))
+                if not stop.is_set:
+                    self._standing = 0
         finally:
             for task in background:
                 task.cancel()
@@ -223,6 +228,8 @@ class UnderWay:
                 standing=self.record,
             )
             self._observer.tell(estimate)
+            if estimate.is_whole and not plan.leaves_rows:
+                self._standing = estimate.done
 
     def _is_waiting(self, key: str) -> bool:
         """Whether a row has its answer, and only waits for the stronger model."""
@@ -295,11 +302,12 @@ class UnderWay:
 
     def _show_once(self, parts: Assembly) -> None:
         tally, expenses = self._tally, self._tally.expenses
+        skipped = max(tally.skipped, self._standing)
         self._observer.update(
             Progress(
-                total=self._total,
-                done=tally.skipped + tally.answered + tally.rejected,
-                skipped=tally.skipped,
+                total=None if self._total is None else self._total - tally.left,
+                done=skipped + tally.answered + tally.rejected,
+                skipped=skipped,
                 failed=tally.failed + tally.rejected,
                 review=tally.review,
                 retries=parts.arms.retries,
@@ -319,6 +327,13 @@ class UnderWay:
     def _tell_fields(self, choice: FieldChoice) -> None:
         if choice.detected:
             self._observer.tell(FieldsChosen(choice.file, choice.text_fields, choice.id_field))
+
+
+def _standing(plan: SessionPlan, record: RunRecord) -> int:
+    """Rows that had their label when the last session ended in order; a killed one has told nothing of it."""
+    if plan.before is not None or record.totals is None:
+        return 0
+    return int(record.totals["rows"]["ok"])  # those in review may be asked again
 
 
 def _is_stated(price: Price | None) -> bool:

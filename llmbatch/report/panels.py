@@ -205,10 +205,8 @@ def arms(story: Story) -> list[ArmRow]:
 def tiles(summary: Summary) -> list[tuple[str, str, str]]:
     """(name, figure, remark) of what matters most."""
     rows, spent = summary.rows, summary.spent
-    labelled = rows.ok + rows.review
-    per_thousand = (
-        f"{dollars(round(spent.cost_nusd * 1000 / labelled))} per 1,000 rows" if spent.cost_nusd and labelled else ""
-    )
+    each = summary.cost_per_1000_nusd
+    per_thousand = f"{dollars(each)} per 1,000 rows" if each else ""
     may_be = f"at most {dollars(spent.possibly_billed_nusd)} more" if spent.possibly_billed_requests else ""
     shown = [
         ("labelled", f"{rows.ok:,}", percent(rows.ok, rows.total)),

@@ -58,6 +58,11 @@ def percent(part: float, whole: float) -> str:
     return f"{min(max(share, 0.1), 99.9):.1f}%"
 
 
+def spent_so_far(progress: Progress) -> str:
+    """What the session has cost; that it is this one's where others came before."""
+    return f"cost {dollars(progress.cost_nusd)}{' in this session' if progress.skipped else ''}"
+
+
 class Rate:
     """Rows finished per second over the last ten seconds, by the progress's own clock."""
 

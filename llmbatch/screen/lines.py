@@ -9,7 +9,7 @@ from llmbatch.events import Event, Level
 from llmbatch.neutral import neutral
 from llmbatch.observer import Observer
 from llmbatch.progress import CanaryProgress, Heartbeat, Progress
-from llmbatch.screen.figures import Rate, dollars, duration, percent
+from llmbatch.screen.figures import Rate, duration, percent, spent_so_far
 
 
 def _now() -> datetime:
@@ -61,7 +61,7 @@ def _parts(progress: Progress, rate: Rate) -> list[str]:
         "" if not total else f"({percent(progress.done, total)})",
         f"{rate.per_s:,.1f}/s",
         "" if eta_s is None else f"eta {duration(eta_s)}",
-        f"cost {dollars(progress.cost_nusd)}",
+        spent_so_far(progress),
         "" if not progress.input_tokens else f"cached {percent(progress.cached_input_tokens, progress.input_tokens)}",
         f"failed {progress.failed:,}",
         f"review {progress.review:,}",

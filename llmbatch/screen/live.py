@@ -13,7 +13,7 @@ from llmbatch.events import Event, Level
 from llmbatch.neutral import neutral
 from llmbatch.observer import Observer
 from llmbatch.progress import CanaryProgress, Progress
-from llmbatch.screen.figures import Rate, dollars, duration, percent
+from llmbatch.screen.figures import Rate, duration, percent, spent_so_far
 
 _BAR_WIDTH = 24
 _WIDTH_FOR_A_BAR = 60
@@ -92,7 +92,7 @@ class _Display:
     def _figures(self) -> list[Text]:
         """The second line's figures, the most important first."""
         progress = self._progress
-        figures = [Text(f"cost {dollars(progress.cost_nusd)}", style="green")]
+        figures = [Text(spent_so_far(progress), style="green")]
         if progress.outage_s:
             figures.append(Text(f"no answers for {duration(progress.outage_s)}", style="bold yellow"))
         if progress.held_s:

@@ -15,6 +15,12 @@ from llmbatch.summary import Spent, Summary
 _MOST_LABELS = 20
 _BAR_WIDTH = 24
 _NAME_WIDTH = 40
+_STATE_STYLES = {
+    "finished": "bold green",
+    "incomplete": "bold yellow",
+    "interrupted": "bold yellow",
+    "stopped": "bold red",
+}
 
 
 def render_summary(summary: Summary, console: Console) -> None:
@@ -42,7 +48,12 @@ def _sections(summary: Summary, *, bar: str) -> Iterator[RenderableType]:
 
 
 def _headline(summary: Summary) -> Text:
-    style = {"finished": "bold green", "interrupted": "bold yellow", "stopped": "bold red"}.get(summary.state, "bold")
+    style = {
+        "finished": "bold green",
+        "incomplete": "bold yellow",
+        "interrupted": "bold yellow",
+        "stopped": "bold red",
+    }.get(summary.state, "bold")
     session = summary.session
     line = Text.assemble((summary.state.capitalize(), style), f"  {neutral(summary.folder)}")
     if session.answered or session.skipped:
@@ -64,7 +75,7 @@ def _rows(summary: Summary) -> Table:
         ("review", rows.review, "magenta", "confidence too low: for a person"),
         ("failed", rows.failed, "red", _counted(summary.failures) if rows.failed else ""),
         ("unreadable", rows.rejected, "red", "" if rows.failed else _counted(summary.failures)),
-        ("undone", rows.undone, "yellow", "not asked yet"),
+        ("pending", rows.undone, "yellow", "without an outcome yet"),
     )
     shown = [kind for kind in kinds if kind[1] or kind[0] == "labelled"]
     remarked = any(remark for *_, remark in shown)  # rich cuts a column short to make room for an empty one
@@ -137,15 +148,20 @@ def _tokens(spent: Spent) -> str:
 
 
 def _cost(summary: Summary) -> str:
-    spent, rows = summary.spent, summary.rows
+    spent, session = summary.spent, summary.session
     if spent.cost_nusd is None:
         return "unknown"
-    labelled = rows.ok + rows.review
-    per_thousand = f" ({dollars(round(spent.cost_nusd * 1000 / labelled))} per 1,000 rows)" if labelled else ""
     offline = (
         f": what {neutral(summary.model)} would have cost; the offline endpoint is free" if summary.offline else ""
     )
-    return f"{dollars(spent.cost_nusd)}{per_thousand}{offline}"
+    if session.cost_nusd in (0, spent.cost_nusd):
+        return f"{dollars(spent.cost_nusd)}{_per_thousand(summary.cost_per_1000_nusd)}{offline}"
+    here = f"{dollars(session.cost_nusd)} in this session{_per_thousand(session.cost_per_1000_nusd)}"
+    return f"{here}, {dollars(spent.cost_nusd)} in all sessions{offline}"
+
+
+def _per_thousand(nusd: int | None) -> str:
+    return "" if nusd is None else f" ({dollars(nusd)} per 1,000 rows)"
 
 
 def _places(summary: Summary) -> Table:

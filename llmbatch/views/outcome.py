@@ -56,7 +56,7 @@ def outcome(row: Row, key: str, *, ledger: Ledger, decisions: TaskDecisions, rev
 def _view(line: LedgerLine | None, decision: Decision | None, review_below: float) -> str:
     if decision is not None and decision.category is not None:
         return RESULTS if decision.is_settled else REVIEW
-    if line is None:
+    if line is None or line.is_abandoned:
         return UNDONE
     if line.status == FAILED and line.error is not None:
         return FAILED_VIEW

@@ -95,7 +95,7 @@ def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextMan
         with watch() as observer:
             observer.tell(ArmBegins(contender.name, number, len(contenders)))
             summary = classify_run(_run_options(options, contender, contenders, sample), observer)
-        if summary.state != "finished" and summary.exit_code != ExitCode.BUDGET:
+        if not summary.has_ended_by_itself and summary.exit_code != ExitCode.BUDGET:
             raise RunStopped(
                 f"{contender.name}: {summary.reason}",
                 hint="the same command goes on where it stood",
@@ -112,7 +112,7 @@ def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextMan
         comparison=compare(arms, sample.gold, [row.text for row in sample.rows], looks=max(len(looks), 1)),
         differing=differing,
         differences=differences,
-        exit_code=next((summary.exit_code for summary in summaries if summary.state != "finished"), 0),
+        exit_code=next((summary.exit_code for summary in summaries if not summary.has_ended_by_itself), 0),
         looks=looks,
         notes=tuple(_notes(contenders, summaries, gold)),
     )
@@ -293,5 +293,5 @@ def _notes(contenders: Sequence[_Contender], summaries: Sequence[Summary], gold:
     if gold is not None:
         yield from gold_issues_told(gold.issues)
     for contender, summary in zip(contenders, summaries, strict=True):
-        if summary.state != "finished":
+        if not summary.has_ended_by_itself:
             yield f"{contender.name} {summary.state}: {summary.reason}; figures are of the rows that were asked"

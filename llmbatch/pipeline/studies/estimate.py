@@ -140,6 +140,7 @@ def quick_estimate(
     return RunEstimated(
         model=estimate.unpriced or estimate.model,
         rows=estimate.rows.to_ask,
+        done=estimate.rows.done,
         is_whole=is_whole,
         cost_nusd=None if cost is None else cost.expected,
         low_nusd=None if cost is None else cost.low,
@@ -228,7 +229,12 @@ class _Look:
             most_bytes=most_bytes,
         )
         self._waiting = Survey(
-            plan, lambda key: not waits(key), is_settled=is_settled, asked=asked, count=count, most_bytes=most_bytes
+            plan,
+            lambda key: not waits(key),
+            is_settled=is_settled,
+            asked=asked,
+            count=count,
+            most_bytes=most_bytes,
         )
 
     @property
