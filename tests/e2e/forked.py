@@ -21,6 +21,8 @@ _LONGEST_REQUEST = 1 << 20
 CONSTANTS = "CONSTANTS_OF_TEST"
 """Variable with a JSON object: constants of modules that are others in this command, so that small runs do what only
 long ones do."""
+WRITTEN = "NAMES_WRITTEN_OF_TEST"
+"""Variable with a file: the command notes there each name that it opens for writing, makes or renames to."""
 _LOADED_LATE = (
     "anyio.abc",
     "httpcore2",
@@ -108,6 +110,25 @@ def _dress(request: dict[str, Any], files: list[int]) -> None:
         module, _, constant = name.rpartition(".")
         setattr(import_module(module), constant, value)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if WRITTEN in os.environ:
+        _note_names(os.open(os.environ.pop(WRITTEN), os.O_WRONLY | os.O_CREAT | os.O_APPEND))
+
+
+def _note_names(log: int) -> None:
+    """Have Python itself tell of each name; what SQLite opens behind its back goes by the database's."""
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        name: object = None
+        if event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+            name = arguments[0]
+        elif event == "os.rename":
+            name = arguments[1]
+        elif event == "sqlite3.connect":
+            name = "".join(f"{arguments[0]}{suffix}\n" for suffix in ("-journal", "-wal", "-shm")) + str(arguments[0])
+        if isinstance(name, str | os.PathLike):
+            os.write(log, os.fsencode(f"{os.fspath(name)}\n"))
+
+    sys.addaudithook(note)
 
 
 if __name__ == "__main__":
