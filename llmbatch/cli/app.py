@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from typer._click.exceptions import ClickException
 
-import llmbatch
 from llmbatch.cli.commands import Commands
 from llmbatch.cli.signals import end_in_order_on_signals
 from llmbatch.cli.streams import output_failure, prepare_streams, restart_in_utf8
@@ -20,7 +19,7 @@ app = typer.Typer(
     cls=Commands,
     help="Label documents with an LLM, in bulk and unattended.",
     no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     rich_markup_mode=None,  # Rich is half of what the help would take
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -31,20 +30,22 @@ _COLLECT_AFTER = (10_000, 20, 20)
 """New objects, then collections. What is imported stays and rows leave few cycles, yet the default takes a tenth."""
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"llmbatch {llmbatch.__version__}")
-        raise typer.Exit
-
-
 @app.callback()
 def _program(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave."),
-    ] = False,
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --version: the versions that a bug report needs.")] = False,
 ) -> None:
     """Label documents with an LLM, in bulk and unattended."""
+    if version:
+        from json import dumps
+
+        from llmbatch.cli.version import version_line, version_report
+
+        typer.echo(dumps(version_report(), indent=2) if json else version_line())
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        context.fail("Missing command.")
 
 
 _ASKS = frozenset({"-h", "--help", "--version"})
