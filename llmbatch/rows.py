@@ -41,15 +41,20 @@ POINTS = 1 << 64
 """Points are below this."""
 
 
-def point(row: Row, salt: str) -> int:
+def point(row: Row, purpose: str, seed: int = 0) -> int:
     """A number that is as good as random, evenly from 0 up to `POINTS`, and always the same for a row.
 
     It hangs on the row's id and text, never on its place, so that rows put in, taken out or moved leave the other rows'
     points alone. An id that is only the row's place says nothing; rows with one id differ by their text.
+
+    Args:
+        row: the row.
+        purpose: what is drawn, in 16 bytes at most: other purposes give independent points.
+        seed: another one gives other points.
     """
     is_place = type(row.id) is int and row.id == row.index and row.id not in row.fields.values()
     name = "" if is_place else repr(row.id)
-    digest = hashlib.blake2b(digest_size=8, person=salt.encode())
+    digest = hashlib.blake2b(digest_size=8, person=purpose.encode(), salt=seed.to_bytes(8, "big", signed=True))
     digest.update(f"{name}\x00{row.text}".encode("utf-8", "surrogatepass"))
     return int.from_bytes(digest.digest(), "big")
 

@@ -5,6 +5,7 @@ Knows no screen: the terminal application shows it and turns keys into its metho
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Protocol
 
 from llmbatch.decisions import Decision, TaskDecisions, as_it_stood, decided, noted
@@ -97,10 +98,12 @@ class Desk:
 
     @property
     def error_rate(self) -> ErrorRate:
-        """How often the model was wrong in what has been decided, by rows."""
-        wrong = sum(self._queue.copies(place) for place, state in enumerate(self._states) if state == _CORRECTED)
-        right = sum(self._queue.copies(place) for place, state in enumerate(self._states) if state == _AGREED)
-        return ErrorRate(wrong + right, wrong)
+        """How often the model was wrong in the texts decided without a gap from the queue's beginning, each once.
+
+        Of a sample these are a random sample too, whatever was decided elsewhere before.
+        """
+        decided_ = list(takewhile(lambda state: state != _OPEN, self._states))
+        return ErrorRate(len(decided_), decided_.count(_CORRECTED))
 
     def decide(self, category: str, note: str | None = None) -> str | None:
         """Give the present row a label, save it, and go on to the next one.

@@ -6,7 +6,6 @@ goes with the folder wherever that goes. A trend is read from the folders beside
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import sqrt
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -14,6 +13,7 @@ from pydantic import TypeAdapter
 from llmbatch.checksum import FORMAT, HEAD, LineCheck, mended, seal
 from llmbatch.errors import UsageError
 from llmbatch.files import append_private, open_to_read
+from llmbatch.intervals import difference
 from llmbatch.jsonlines import dump_line
 from llmbatch.ledger.recover import cut_torn_tail
 from llmbatch.pipeline.folder import now_text
@@ -42,10 +42,12 @@ class SampleCheck:
     checked: int
     wrong: int
     passed_checked: int
-    """Of the checked ones, those that had passed without review."""
+    """Of those that had passed without review."""
     passed_wrong: int
     offline: bool = False
     """Whether the answers were simulated."""
+    estimate: tuple[float, float, float] | None = None
+    """The error rate of all answered rows with the ends of its interval; None for the plain share of the checked."""
     folder: str = ""
     """The folder's name, as it is called now."""
 
@@ -56,7 +58,7 @@ class SampleCheck:
     @property
     def rate(self) -> ErrorRate:
         """The error rate over all sampled rows."""
-        return ErrorRate(self.checked, self.wrong)
+        return ErrorRate(self.checked, self.wrong, estimate=self.estimate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def keep_check(run: OpenedRun, sample: SampleStatus) -> None:
         wrong=sample.all.wrong,
         passed_checked=sample.passed.checked,
         passed_wrong=sample.passed.wrong,
+        estimate=(sample.all.share or 0.0, *sample.all.interval),
         offline=record.offline,
     )
     path = run.folder.path / FILE
@@ -132,11 +135,8 @@ def change(before: SampleCheck, now: ErrorRate) -> Change:
     """How the rate moved, by Newcombe's hybrid score interval (1998, his method 10)."""
     then = before.rate
     earlier, later = then.share or 0.0, now.share or 0.0
-    (then_low, then_high), (now_low, now_high) = then.interval, now.interval
-    by = later - earlier
-    low = by - sqrt((later - now_low) ** 2 + (then_high - earlier) ** 2)
-    high = by + sqrt((now_high - later) ** 2 + (earlier - then_low) ** 2)
-    return Change(before.folder, by, low, high)
+    low, high = difference((later, *now.interval), (earlier, *then.interval))
+    return Change(before.folder, later - earlier, low, high)
 
 
 def _latest(path: Path) -> Sequence[SampleCheck]:

@@ -18,6 +18,8 @@ from llmbatch.review.opened import OpenedRun
 from llmbatch.views.outcome import Outcome
 
 _FIELDS = tuple(field.name for field in fields(Item))
+_Rank = tuple[int, float]
+"""By which the queue is sorted; a sample's is its own random order, so that half a walk is half a sample."""
 _RANK = {CONFLICT: 0, LOW_CONFIDENCE: 1, FAILED: 2, SAMPLED: 3, CHOSEN: 3}
 
 
@@ -49,21 +51,22 @@ class Choice:
 
 
 class Queue:
-    """Texts to look at, read back one by one: conflicts first, then the least confident, then the failed ones."""
+    """Texts to look at, read back one by one, in the order of their ranks."""
 
-    def __init__(self, items: Iterable[Item]) -> None:
+    def __init__(self, items: Iterable[tuple[Item, _Rank]]) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the queue
         self._offsets = array("Q")
         self._copies = array("L")
         self._numbers = KeyIndex()
-        ranks: list[tuple[int, float]] = []
-        for item in items:
+        ranks: list[_Rank] = []
+        for item, rank in items:
             number = self._numbers.get(short(item.digest))
             if number is None:
                 self._lay_down(item)
-                ranks.append(_rank(item))
+                ranks.append(rank)
             else:
                 self._copies[number] += 1
+                ranks[number] = min(ranks[number], rank)
         self._order = array("L", sorted(range(len(ranks)), key=ranks.__getitem__))
         self._places = array("L", self._order)
         for place, number in enumerate(self._order):
@@ -130,15 +133,17 @@ def make_queue(run: OpenedRun, choice: Choice, *, only: Callable[[Outcome], bool
     return Queue(_items(run, choice, only))
 
 
-def _items(run: OpenedRun, choice: Choice, only: Callable[[Outcome], bool]) -> Iterator[Item]:
+def _items(run: OpenedRun, choice: Choice, only: Callable[[Outcome], bool]) -> Iterator[tuple[Item, _Rank]]:
     draw = run.draw() if choice.sample else None
     for outcome, carried in run.outcomes():
-        sampled = draw is not None and outcome.is_answered and draw.takes(outcome.row)
-        reason = choice.reason(outcome, is_sampled=sampled, review_below=run.record.review_below)
+        place = draw.place(outcome.row) if draw is not None and outcome.is_answered else None
+        reason = choice.reason(outcome, is_sampled=place is not None, review_below=run.record.review_below)
         if reason is not None and only(outcome):
-            yield item_of(outcome, reason, carried)
+            item = item_of(outcome, reason, carried)
+            yield item, _rank(item) if place is None else place
 
 
-def _rank(item: Item) -> tuple[int, float]:
+def _rank(item: Item) -> _Rank:
+    """Conflicts first, then the least confident, then the failed ones."""
     confidence = item.confidence if item.reason == LOW_CONFIDENCE else None
     return _RANK[item.reason], confidence or 0.0

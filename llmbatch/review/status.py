@@ -3,11 +3,10 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from llmbatch.decisions import Decision
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.review.error_rate import ErrorRate
+from llmbatch.review.error_rate import ErrorRate, SampledRow, rate_in_order, stratified_rate
 from llmbatch.review.opened import OpenedRun
 from llmbatch.rows import RowId
 from llmbatch.views.counts import Tally
@@ -32,9 +31,12 @@ class SampleStatus:
     """The random sample. People's labels are taken for the truth."""
 
     rows: int
+    decided: int
+    """Of them, those that people decided, in whatever order."""
     all: ErrorRate
+    """Of all rows that the model answered; nothing is known before enough were decided in the sample's order."""
     passed: ErrorRate
-    """Of them, the rows that were confident enough not to go to people."""
+    """Of those that were confident enough not to go to people."""
     digest: str
     """Of the rows that are in it, as they were asked: another input, prompt or model is another sample."""
 
@@ -60,40 +62,50 @@ class ReviewStatus:
     sample: SampleStatus | None
 
 
-@dataclass(slots=True)
 class _Sampled:
-    rows: int = 0
-    checked: Counter[bool] = field(default_factory=Counter)
-    wrong: Counter[bool] = field(default_factory=Counter)
-    """By whether the row's confidence let it pass."""
-    digest: "hashlib.blake2b" = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
+    """Gathers the sample's rows, and counts what they stand for."""
 
-    def add(self, outcome: Outcome, line: LedgerLine, *, review_below: float) -> None:
-        self.rows += 1
-        self.digest.update(line.key.encode())
-        if outcome.human is None:
+    def __init__(self, draw: Draw, review_below: float) -> None:
+        self._draw = draw
+        self._review_below = review_below
+        self._rows: list[SampledRow] = []
+        self._answered: Counter[bool] = Counter()
+        """Rows of the run, by whether their confidence let them pass."""
+        self._digest = hashlib.blake2b(digest_size=8)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in a row."""
+        line = outcome.line
+        if line is None or not outcome.is_answered:
             return
-        passed = line.confidence is None or line.confidence >= review_below
-        self.checked[passed] += 1
-        self.wrong[passed] += outcome.human.category != line.category
+        passed = line.confidence is None or line.confidence >= self._review_below
+        self._answered[passed] += 1
+        if (place := self._draw.place(outcome.row)) is None:
+            return
+        wrong = None if outcome.human is None else outcome.human.category != line.category
+        self._rows.append(SampledRow(place, line.key, passed, wrong))
+        self._digest.update(line.key.encode())
 
     def status(self) -> SampleStatus:
-        every = ErrorRate(self.checked.total(), self.wrong.total())
-        passed = ErrorRate(self.checked[True], self.wrong[True])
-        return SampleStatus(self.rows, every, passed, self.digest.hexdigest())
+        return SampleStatus(
+            rows=len(self._rows),
+            decided=sum(row.wrong is not None for row in self._rows),
+            all=stratified_rate(self._rows, (self._answered[True], self._answered[False])),
+            passed=rate_in_order([row for row in self._rows if row.passed]),
+            digest=self._digest.hexdigest(),
+        )
 
 
 def review_status(run: OpenedRun) -> ReviewStatus:
     """Go through a run once and tell how its review stands."""
     draw = run.draw() if run.record.sample else Draw(Sample(), ())
-    tally, sampled = Tally(), _Sampled()
+    tally, sampled = Tally(), _Sampled(draw, run.record.review_below)
     reviewers: Counter[str] = Counter()
     corrected = conflicts = 0
     first: list[Conflict] = []
     for outcome, _ in run.outcomes():
         tally.add(outcome)
-        if outcome.line is not None and outcome.is_answered and draw.takes(outcome.row):
-            sampled.add(outcome, outcome.line, review_below=run.record.review_below)
+        sampled.add(outcome)
         if outcome.human is not None:
             reviewers[outcome.human.reviewer] += 1
             corrected += outcome.human.category != (outcome.line.category if outcome.line else None)

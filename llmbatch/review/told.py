@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from llmbatch.neutral import neutral
-from llmbatch.review.error_rate import ErrorRate
+from llmbatch.review.error_rate import ENOUGH, ErrorRate
 from llmbatch.review.examples import Added
 from llmbatch.review.history import Change, Trend
 from llmbatch.review.importing import Imported
 from llmbatch.review.settle import Settled, Walked
-from llmbatch.review.status import ReviewStatus
+from llmbatch.review.status import ReviewStatus, SampleStatus
 from llmbatch.screen.figures import counted, percent
 
 _MOST_REFUSED = 20
@@ -111,12 +111,12 @@ def added_lines(added: Added, task: Path) -> Sequence[str]:
 
 
 def rate_text(rate: ErrorRate) -> str:
-    """`3 of 50 wrong: 6.0% (95%: 2.1% to 16.2%)`."""
-    if not rate.checked:
+    """`3 of 50 wrong: 6.0% (95%: 2.1% to 16.2%)`; the share stands for all rows, and may be another than 3 of 50."""
+    if rate.share is None:
         return "none checked yet"
     low, high = rate.interval
     spread = f"{percent(low, 1)} to {percent(high, 1)}"
-    return f"{rate.wrong:,} of {rate.checked:,} wrong: {percent(rate.wrong, rate.checked)} (95%: {spread})"
+    return f"{rate.wrong:,} of {rate.checked:,} wrong: {percent(rate.share, 1)} (95%: {spread})"
 
 
 def _lines(status: ReviewStatus) -> Iterator[tuple[str, str]]:
@@ -130,8 +130,23 @@ def _lines(status: ReviewStatus) -> Iterator[tuple[str, str]]:
     if status.stale:
         yield "no longer apply", f"{counted(status.stale, 'decision')}: the text or the label is gone"
     if status.sample is not None:
-        yield "sample", f"{counted(status.sample.rows, 'row')}, {rate_text(status.sample.all)}"
+        yield "sample", _sample_text(status.sample)
         yield "", f"of those that passed without review, {rate_text(status.sample.passed)}"
+
+
+def _sample_text(sample: SampleStatus) -> str:
+    """The error rate of all answered rows, or why none is known yet."""
+    rows = counted(sample.rows, "row")
+    if sample.all.share is not None:
+        weighting = "" if sample.all.estimate is None else "; passed and in review weighted by rows"
+        return f"{rows}, {rate_text(sample.all)}{weighting}"
+    if not sample.decided:
+        return f"{rows}, none checked yet"
+    needed = min(ENOUGH, sample.rows)
+    return (
+        f"{rows}, {sample.decided:,} decided; no rate for all rows before {needed} are decided in the order of "
+        "llmbatch review --sample, of both kinds: passed, and in review"
+    )
 
 
 def _trend_lines(trend: Trend) -> Iterator[tuple[str, str]]:

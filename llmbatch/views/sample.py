@@ -1,14 +1,13 @@
 """The random sample for human eyes: the same rows at every run, whatever the order in which they finished."""
 
-import hashlib
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from llmbatch.errors import UsageError
-from llmbatch.rows import Row
+from llmbatch.rows import POINTS, Row, point
 
-_POINTS = 1 << 64
+_PURPOSE = "sample"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +45,31 @@ _MOST = 1_000_000_000
 
 
 class Draw:
-    """Tells which rows are in the sample.
+    """Tells which rows are in the sample, and in which order they stand there.
 
-    Membership hangs on a hash of the row's place and id, so that it is the same at every run, and growing the
-    share only adds rows.
+    Membership depends on a hash of the row's id and text, so that it is the same at every run, whatever rows were put
+    in or taken out before it, and growing the sample only adds rows. The order is by that hash too: the first rows of a
+    sample are a smaller sample.
     """
 
     def __init__(self, sample: Sample, candidates: Iterable[Row]) -> None:
         """`candidates` is read only where the sample is a count, to find the rows that it takes."""
         self._seed = sample.seed
-        self._below = int(sample.share * _POINTS)
+        self._end = (int(sample.share * POINTS), 0)
         if sample.count:
-            chosen = heapq.nsmallest(sample.count, (_point(row, self._seed) for row in candidates))
-            self._below = chosen[-1] + 1 if chosen else 0
+            chosen = heapq.nsmallest(sample.count, (_place(row, self._seed) for row in candidates))
+            self._end = (chosen[-1][0], chosen[-1][1] + 1) if chosen else (0, 0)
+
+    def place(self, row: Row) -> tuple[int, int] | None:
+        """Where a finished row stands in the sample, to be sorted by; None where it is not in it."""
+        if self._end == (0, 0):
+            return None
+        place = _place(row, self._seed)
+        return place if place < self._end else None
 
     def takes(self, row: Row) -> bool:
         """Whether a finished row is in the sample."""
-        return self._below > 0 and _point(row, self._seed) < self._below
+        return self.place(row) is not None
 
 
 def drawn(candidates: Iterable[Row], count: int, seed: int) -> list[Row]:
@@ -70,10 +77,10 @@ def drawn(candidates: Iterable[Row], count: int, seed: int) -> list[Row]:
 
     Holds `count` rows in memory, however many there are.
     """
-    chosen = heapq.nsmallest(count, candidates, key=lambda row: _point(row, seed))
+    chosen = heapq.nsmallest(count, candidates, key=lambda row: _place(row, seed))
     return sorted(chosen, key=lambda row: row.index)
 
 
-def _point(row: Row, seed: int) -> int:
-    name = f"{row.index}\x00{row.id!r}".encode("utf-8", "replace")
-    return int.from_bytes(hashlib.blake2b(seed.to_bytes(8, "big", signed=True) + name, digest_size=8).digest(), "big")
+def _place(row: Row, seed: int) -> tuple[int, int]:
+    """A row's point, and its index, which parts rows with the same id and text."""
+    return point(row, _PURPOSE, seed), row.index

@@ -80,7 +80,13 @@ def test_while_it_holds_its_share_doubles_up_to_half() -> None:
     assert canary.share == 0.5
 
 
-def test_a_rows_arm_hangs_on_its_id_alone_and_more_share_only_adds_rows() -> None:
+def test_rows_that_share_their_id_are_assigned_by_their_text() -> None:
+    canary = Canary(CONTROL_ASKED, CANARY_ASKED, share=0.3, expand=False, tell=lambda _: None)
+    rows = [Row(n, "same", f"text {n}", Place("in", n + 1), {"id": "same"}) for n in range(1000)]
+    assert sum(map(canary.takes, rows)) == pytest.approx(300, rel=0.2)
+
+
+def test_a_rows_arm_is_the_same_at_every_run_and_more_share_only_adds_rows() -> None:
     small, large = (
         Canary(CONTROL_ASKED, CANARY_ASKED, share=share, expand=False, tell=lambda _: None) for share in (0.1, 0.3)
     )

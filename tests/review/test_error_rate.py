@@ -3,13 +3,14 @@
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from llmbatch.review.error_rate import ErrorRate, wilson
+from llmbatch.intervals import wilson
+from llmbatch.review.error_rate import ErrorRate
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 10), (3, 50), (50, 50), (1, 1), (17, 1000)])
 def test_the_interval_is_wilsons(hits: int, trials: int) -> None:
     expected = proportion_confint(hits, trials, alpha=0.05, method="wilson")
-    assert wilson(hits, trials) == pytest.approx(tuple(map(float, expected)))
+    assert wilson(hits / trials, trials) == pytest.approx(tuple(map(float, expected)))
 
 
 def test_nothing_checked_is_nothing_known() -> None:

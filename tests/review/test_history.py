@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from llmbatch.ledger.lock import locked
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.history import FILE, SampleCheck, change
+from llmbatch.review.opened import opened
+from llmbatch.review.queue import Choice, make_queue
 from llmbatch.review.settle import settle
 from tests.e2e.program import read_rows
-from tests.review.conftest import decide
+from tests.review.conftest import take
 from tests.sealing import rewrite
 
 CHECK = SampleCheck("r", "s", "2026-11-24T00:00:00Z", "", "default", "p", "m", 50, 50, 4, 40, 1, folder="mon.llmbatch")
@@ -31,7 +34,7 @@ def test_a_run_is_compared_with_the_run_before_it_beside_it(run: Path) -> None:
     shutil.copytree(run, before)
     (before / FILE).write_text(json.dumps(read_check(run)) + "\n")
     rewrite(before / FILE, lambda check: check | {"sample": "x", "run_at": "2026-01-01T00:00:00Z"})
-    decide(run, d="technical", b="other")
+    decide_all(run, b="other")
     settled = settle(run)
     assert settled.sample is not None
     assert settled.trend is not None
@@ -40,11 +43,18 @@ def test_a_run_is_compared_with_the_run_before_it_beside_it(run: Path) -> None:
     assert settled.trend.change.since == "before.llmbatch"
 
 
+def decide_all(run: Path, **labels: str) -> None:
+    """Decide every row of the sample as the model has it, but for those that are named."""
+    with opened(run) as review, closing(make_queue(review, Choice(sample=True))) as queue:
+        items = [queue[place] for place in range(len(queue))]
+    take(run, [{"key": item.key, "id": item.id, "decision": labels.get(str(item.id), item.category)} for item in items])
+
+
 def read_check(run: Path) -> dict[str, object]:
-    """What a run's sample comes to once a row of it has been decided; the run is left as it was."""
+    """What a run's sample comes to once all of it has been decided; the run is left as it was."""
     copy = run.with_name("copy.llmbatch")
     shutil.copytree(run, copy)
-    decide(copy, d="technical", b="legal")
+    decide_all(copy)
     settle(copy)
     (check,) = read_rows(copy / FILE)
     shutil.rmtree(copy)
@@ -52,13 +62,13 @@ def read_check(run: Path) -> dict[str, object]:
 
 
 def test_a_check_is_kept_once_and_not_while_a_run_is_under_way(run: Path) -> None:
-    decide(run, d="technical", b="legal")
+    decide_all(run)
     with locked(run):
         assert not settle(run).in_views
     assert not (run / FILE).exists()
     settle(run)
     settle(run)
     assert len(read_rows(run / FILE)) == 1
-    decide(run, b="other")
+    decide_all(run, **dict.fromkeys("abdef7", "other"))
     settle(run)
     assert len(read_rows(run / FILE)) == 2

@@ -22,7 +22,7 @@ _STEP_ROWS = 100
 """Canary rows before the share doubles, and between two steps."""
 LARGEST_SHARE = 0.5
 """The control must stay large enough to compare with."""
-_SALT = "canary"
+_PURPOSE = "canary"
 
 _FIGURES: dict[str, Callable[[LedgerLine], bool]] = {
     "gave no usable answer": was_useless,
@@ -75,7 +75,7 @@ class Canary:
 
     def takes(self, row: Row) -> bool:
         """Whether the row is the canary's. A row's arm hangs on its id and text, and a larger share only adds rows."""
-        return self.dropped is None and point(row, _SALT) < self.share * POINTS
+        return self.dropped is None and point(row, _PURPOSE) < self.share * POINTS
 
     def watch(self, line: LedgerLine) -> None:
         """Take note of a row's outcome in either arm; drops the canary, or gives it more."""
