@@ -226,10 +226,11 @@ def show_run(
             on_line(line)
 
     ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread, labels=record.labels)
+    decisions = DecisionLog(folder.decisions)  # what is damaged is no input that is gone
     try:
         source = RunInput.again(record, folder, trust)
         plan = recorded_plan(record)
-        with closing(DecisionLog(folder.decisions)) as decisions:
+        with closing(decisions):
             counts = count_views(
                 source.read_again,
                 key=plan.key,
