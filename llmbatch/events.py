@@ -374,6 +374,39 @@ class RequestAdapted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WindowStated(Event):
+    """A refusal states the model's context window, which was not known."""
+
+    name = "window.stated"
+    level = Level.WARNING
+    model: str
+    window: int
+    """Tokens."""
+
+    @property
+    def message(self) -> str:
+        """What that means for longer documents."""
+        return (
+            f"the window of {self.model} is {self.window:,} tokens: longer documents fail; "
+            "the next run of the same command cuts them with --truncate head or head-tail"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TruncationUnbounded(Event):
+    """Long documents are to be cut, and nobody knows how long they may be."""
+
+    name = "truncation.unbounded"
+    level = Level.WARNING
+    model: str
+
+    @property
+    def message(self) -> str:
+        """Why nothing is cut, and what to do."""
+        return f"--truncate cuts nothing yet: the window of {self.model} is not known; --max-doc-tokens sets a length"
+
+
+@dataclass(frozen=True, slots=True)
 class OutputLimitRaised(Event):
     """Answers were cut at the run's output limit, and came whole with more room: the limit is raised."""
 

@@ -65,6 +65,11 @@ class Asker:
         """Rows that got a label in this session."""
         return self._consequences.labelled
 
+    @property
+    def window(self) -> int | None:
+        """The model's window in tokens, where a refusal has stated it."""
+        return self._consequences.window
+
     async def ask(self, row: Row, key: str, *, failed_before: str | None = None) -> LedgerLine | None:
         """What became of the row, or None where it stays undone: the run stopped before the row cost anything.
 

@@ -61,6 +61,7 @@ class Assembly:
 
     engine: Engine
     arms: Arms
+    control: Asker
     requests: Adaptation
     """How the plan's own requests are sent."""
     paces: tuple[Pace, ...]
@@ -117,7 +118,7 @@ def assemble(
         on_row=around.on_row,
         settings=EngineSettings(lines.of(plan).most_in_flight, strict=strict, grace_s=sending.grace_s),
     )
-    return Assembly(engine, arms, requests, lines.paces, lines.callers)
+    return Assembly(engine, arms, control, requests, lines.paces, lines.callers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ class _ArmBuilder:
             plan=plan,
             scorer=Scorer(plan, self.calibrations),
             sender=sender,
-            consequences=Consequences(line.pace, adaptation, policy, redact, tell=around.tell),
+            consequences=Consequences(line.pace, adaptation, policy, redact, plan, tell=around.tell),
             retry_budget=line.retry_budget,
             stop=around.stop,
             halt=halt,

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from llmbatch.errors import ComeBackLater, RunStopped
-from llmbatch.events import Event, NotAnsweredYet
+from llmbatch.events import Event, NotAnsweredYet, WindowStated
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.alike import FailuresInARow
 from llmbatch.pipeline.job import Job
 from llmbatch.pipeline.pacing.pace import Pace
+from llmbatch.pipeline.plan import Plan
 from llmbatch.provider.failures import Action, Failure
 from llmbatch.provider.retry import RetryPolicy
 from llmbatch.redact import Redactor
@@ -27,6 +28,7 @@ class Consequences:
         adaptation: Adaptation,
         policy: RetryPolicy,
         redact: Redactor,
+        plan: Plan,
         *,
         tell: Callable[[Event], None],
     ) -> None:
@@ -34,11 +36,14 @@ class Consequences:
         self._adaptation = adaptation
         self._policy = policy
         self._redact = redact
+        self._plan = plan
         self._tell = tell
         self._alike = FailuresInARow()
         self._answered = 0
         self.labelled = 0
         """Rows that got a label in this session."""
+        self.window: int | None = None
+        """The model's window in tokens, as a refusal has stated it."""
 
     def row_began(self, job: Job) -> None:
         """A row is about to be asked."""
@@ -73,6 +78,8 @@ class Consequences:
             self._halt_until(failure.wait_s)
         if failure.action is Action.STOP:
             self._halt(failure)
+        if failure.window is not None:
+            self._learn_window(failure.window)
         self._pace.failed(failure)
         if failure.action is Action.REASK and failure.kind == "truncated":
             job.room = self._adaptation.room_after_cut(job.room, job.completion)
@@ -103,6 +110,23 @@ class Consequences:
             raise ComeBackLater(
                 f"the endpoint serves nobody ({failure.kind}): {self._redact(failure.message)}",
                 hint="check --base-url, or run the same command again later",
+            )
+
+    def _learn_window(self, window: int) -> None:
+        """Take note of the model's window, by which later sessions go.
+
+        Raises:
+            RunStopped: the task alone fills it.
+        """
+        if self.window is None:
+            self._tell(WindowStated(self._plan.question.model, window))
+        self.window = window
+        taken = self._plan.prefix_tokens + self._adaptation.shape.max_output_tokens
+        if taken >= window:
+            raise RunStopped(
+                f"the task's prompt and an answer ({taken:,} tokens) fill the model's window ({window:,})",
+                hint="shorten the task, or serve the model with a larger window",
+                concerns_model=True,
             )
 
     def _concerns_the_row(self, failure: Failure, job: Job) -> bool:

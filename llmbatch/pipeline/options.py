@@ -194,6 +194,7 @@ class RetryOptions:
         return replace(
             choice,
             model=self.model or choice.model,
+            window=choice.window if self.model in (None, choice.model) else None,
             max_doc_tokens=self.max_doc_tokens or choice.max_doc_tokens,
             truncate=self.truncate or choice.truncate,
         )

@@ -49,6 +49,8 @@ class ModelChoice:
     """How much of the task's pool of examples goes into the prompt."""
     confidence: ConfidenceKind = ConfidenceKind.reported
     """Where the confidence is from; the model's own where it gives no log-probabilities."""
+    window: int | None = None
+    """Tokens of the model's window as the endpoint states it; None leaves it to what is known of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def make_plan(
 
 def _document_limit(model: str, choice: ModelChoice, taken: int) -> DocumentLimit:
     """By the user's word or by the model's window, whichever allows less; `taken` by the prefix and the answer."""
-    window, wanted = profile_of(model).context_window, choice.max_doc_tokens
+    window, wanted = choice.window or profile_of(model).context_window, choice.max_doc_tokens
     if window is not None and (wanted is None or wanted > window - taken - _FRAME_TOKENS):
         left = max(window - taken - _FRAME_TOKENS, 0)
         return DocumentLimit(left, choice.truncate, f"that the window of {model} ({window:,}) leaves for it")

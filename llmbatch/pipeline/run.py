@@ -21,6 +21,7 @@ from llmbatch.observer import Observer
 from llmbatch.pipeline.calibrations import confidence_for
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, named_inputs, new_run_id, now_text
 from llmbatch.pipeline.input import RunInput
+from llmbatch.pipeline.model_choice import check_room, completed_choice
 from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
 from llmbatch.pipeline.ownership import check_answers, check_inputs, check_stream
 from llmbatch.pipeline.plan import Plan, asked_model, make_plan, review_threshold
@@ -75,7 +76,9 @@ def classify_run(
     if standing is not None and not replaced:
         is_same = standing.named == named_inputs(options.inputs, folder)
         source.compare_with(standing.inputs_read_by(source.names) if is_same else standing.inputs_read)
+    options = replace(options, choice=completed_choice(loaded.task, options.choice, endpoint, standing))
     plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
+    check_room(plan)
     confidence = confidence_for(plan, options.task, options.calibration)
     trial = plan_trial(loaded, options, plan)
     lock = nullcontext() if is_locked else locked(folder.path)

@@ -21,6 +21,12 @@ from llmbatch.provider.failures import Billed, RequestFailedError
 from llmbatch.provider.request import RequestEncoder
 from llmbatch.provider.shape import RequestShape
 
+PROMPT_CUT = "prompt_cut"
+"""Flag of a row for which the server reports far less input than was sent: it has cut the prompt itself."""
+_LEAST_SHARE = 0.4
+_MOST_CHARACTERS = 8
+"""Of a token in ordinary text, by any tokenizer: English has four or five."""
+
 
 class Sender:
     """Sends rows' requests, one attempt at a time."""
@@ -57,6 +63,7 @@ class Sender:
         """Held by the only request that is in flight until an answer has shown what they cost: an endpoint may keep to
         no bound."""
         self._cost_is_known = asyncio.Event()
+        self._prefix_tokens = plan.prefix_tokens
 
     async def send(self, job: Job, *, paid: float) -> Completion:
         """Send the row's request as soon as it may leave.
@@ -92,6 +99,8 @@ class Sender:
             completion = await self._within_budget(job, body, shape, paid)
         if completion.usage is not None and completion.usage.input_tokens:
             self._tokens.learn(characters, completion.usage.input_tokens)
+            if completion.usage.input_tokens < self._least_tokens(job.row.text):
+                job.bill.flag(PROMPT_CUT)
             self._pace.took(estimated=estimated, tokens=completion.usage.input_tokens + shape.max_output_tokens)
         return completion
 
@@ -102,6 +111,10 @@ class Sender:
             if self._biller.most_nusd(body, shape) <= reservation.nusd:
                 return reservation
             self._budget.settle(reservation, 0)
+
+    def _least_tokens(self, text: str) -> float:
+        """Input tokens below which a server cannot have read all that was sent, whatever its tokenizer."""
+        return _LEAST_SHARE * (self._prefix_tokens + len(text) / _MOST_CHARACTERS)
 
     async def _within_budget(self, job: Job, body: bytes, shape: RequestShape, paid: float) -> Completion:
         reservation = await self._reserved(body, shape)

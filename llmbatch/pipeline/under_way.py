@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmbatch.errors import ComeBackLater, Interrupted, LLMBatchError, UsageError
 from llmbatch.events import FieldsChosen, RunStopping
@@ -36,7 +37,6 @@ from llmbatch.pipeline.trial.watch import Trial
 from llmbatch.prices import Price, PriceBook, PriceSource
 from llmbatch.progress import Progress
 from llmbatch.provider.client import Endpoint
-from llmbatch.provider.shape import RequestShape
 from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row
 
@@ -96,7 +96,7 @@ class UnderWay:
         if (refusal := self._unpriced(prices)) is not None:
             return refusal
         model = plan.asked.question.model
-        for event in forewarnings(model, prices.price(model), endpoint.base_url):
+        for event in forewarnings(plan.asked, prices.price(model), endpoint.base_url):
             self._observer.tell(event)
         earlier = await self._earlier_answers()
         began_at = self._opened.ledger.size
@@ -131,13 +131,18 @@ class UnderWay:
             if earlier is not None:
                 await earlier.close()
             self._show_once(parts)
-            self.record = self.record.updated(limits=parts.paces[0].limits, **self._shape_kept(parts))
+            self.record = self.record.updated(limits=parts.paces[0].limits, **self._learnt(parts))
             self.is_hurried = stop.is_hurried
         return stop.reason
 
-    def _shape_kept(self, parts: Assembly) -> dict[str, RequestShape]:
-        """What the record keeps of how requests are sent: of the run's own plan, not of another model's."""
-        return {"shape": parts.requests.shape} if self._plan.asked is self._plan.plan else {}
+    def _learnt(self, parts: Assembly) -> dict[str, Any]:
+        """What the record keeps of the endpoint's ways: with the run's own plan, not with another model."""
+        if self._plan.asked is not self._plan.plan:
+            return {}
+        learnt: dict[str, Any] = {"shape": parts.requests.shape}
+        if parts.control.window is not None:
+            learnt["choice"] = replace(self.record.choice, window=parts.control.window)
+        return learnt
 
     def _read_again(self) -> Iterator[Row | Rejection]:
         return self._source.read_again(lambda _: None)

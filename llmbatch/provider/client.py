@@ -45,6 +45,11 @@ class Endpoint:
     in_the_clear: bool = False
     """Whether key and documents go over a network by plain http."""
 
+    @property
+    def is_default(self) -> bool:
+        """Whether it is OpenAI's own, or Azure's, whose list of models tells no more than is known."""
+        return self.base_url == _DEFAULT_BASE_URL or self.api_version is not None
+
     def __repr__(self) -> str:
         return f"Endpoint({self.base_url!r})"
 

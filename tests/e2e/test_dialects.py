@@ -201,3 +201,75 @@ def test_a_limit_on_money_wants_a_price_also_from_ones_own_server(llmbatch: Prog
         assert (refused.code, endpoint.asked) == (2, [])
         assert "0,0,0" in refused.err
         assert classified(llmbatch, endpoint.url, "--max-cost", "1", "--price", "0,0,0").code == 0
+
+
+TOO_LONG = {
+    "code": 400,
+    "message": "request (18794 tokens) exceeds the available context size (8192 tokens), try increasing it",
+    "type": "exceed_context_size_error",
+    "n_ctx": 8192,
+}
+
+
+def long_rows(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", [*documents(4), {"id": "long", "text": "The server is slow. " * 4000}])
+
+
+def test_a_window_is_learnt_from_a_refusal_and_the_next_run_cuts_by_it(llmbatch: Program) -> None:
+    long_rows(llmbatch)
+
+    def script(asked: Asked) -> Reply:
+        if len(asked.text) > 60_000:
+            return Reply(400, {"error": TOO_LONG})
+        read = 1800 + len(asked.text) // 5
+        return answer(usage={"prompt_tokens": read, "completion_tokens": 12, "total_tokens": read + 12})
+
+    with scripted(script) as endpoint:
+        first = classified(llmbatch, endpoint.url, "--truncate", "head")
+        assert (first.code, kinds(llmbatch)) == (3, {None: 4, "too_long": 1})
+        assert "--truncate cuts nothing yet" in first.err
+        assert "the window of m is 8,192 tokens" in first.err
+        again = classified(llmbatch, endpoint.url, "--truncate", "head")
+    assert again.code == 0
+    assert ledger(llmbatch)[-1]["flags"] == ["truncated"]
+
+
+def test_the_only_model_that_a_server_lists_is_asked_with_its_window(llmbatch: Program) -> None:
+    long_rows(llmbatch)
+    models = {"object": "list", "data": [{"id": "tiny", "object": "model", "meta": {"n_ctx": 8192}}]}
+    with scripted(lambda _: answer(), models=models) as endpoint:
+        done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint.url, "--json", OPENAI_API_KEY="k")
+    assert done.code == 3
+    assert {asked.body["model"] for asked in endpoint.asked} == {"tiny"}
+    assert len(endpoint.asked) == 4
+    failed = next(line for line in ledger(llmbatch) if line["id"] == "long")
+    assert "the window of tiny (8,192) leaves for it" in failed["error"]["message"]
+
+
+def test_a_server_with_several_models_wants_one_named(llmbatch: Program) -> None:
+    rows(llmbatch, 2)
+    with scripted(lambda _: answer(), models={"data": [{"id": "a"}, {"id": "b"}]}) as endpoint:
+        done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint.url, OPENAI_API_KEY="k")
+    assert (done.code, endpoint.asked) == (2, [])
+    assert "--model: a, b" in done.err
+
+
+def test_a_task_that_fills_the_window_alone_is_reported_at_once(llmbatch: Program) -> None:
+    rows(llmbatch, 20)
+    refusal = Reply(400, {"error": {**TOO_LONG, "n_ctx": 1024}})
+    with scripted(lambda _: refusal) as endpoint:
+        done = classified(llmbatch, endpoint.url)
+    assert (done.code, len(endpoint.asked)) == (4, 1)
+    assert "fill the model's window (1,024)" in done.err
+    listed = {"data": [{"id": "m", "max_model_len": 1024}]}
+    with scripted(lambda _: answer(), models=listed) as endpoint:
+        done = classified(llmbatch, endpoint.url, "--out", "other")
+    assert (done.code, endpoint.asked) == (2, [])
+
+
+def test_a_server_that_cuts_the_prompt_itself_is_noticed(llmbatch: Program) -> None:
+    rows(llmbatch, 2)
+    usage = {"prompt_tokens": 512, "completion_tokens": 12, "total_tokens": 524}
+    with scripted(lambda _: answer(usage=usage)) as endpoint:
+        assert classified(llmbatch, endpoint.url).code == 0
+    assert [line["flags"] for line in ledger(llmbatch)] == [["prompt_cut"]] * 2
