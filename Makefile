@@ -8,7 +8,7 @@ OLDEST_SDK := $(shell sed -n 's/.*openai\[aiohttp\]>=\([0-9.]*\).*/\1/p' pyproje
 ABOUT_NEWEST_SDK := tests/provider/test_retirement.py tests/provider/test_profile.py tests/provider/test_sdk.py \
 	tests/provider/test_transport.py::test_an_answer_that_cannot_be_unpacked_is_none
 
-.PHONY: demo test torture oldest lint format bench economy lock clean help
+.PHONY: demo test torture oldest real lint format bench economy lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -39,6 +39,11 @@ oldest: ## tests against the oldest SDK that is allowed, in build/oldest
 	build/oldest/bin/pytest tests/provider tests/simulate tests/api tests/e2e/test_classify.py tests/e2e/test_faults.py \
 		$(foreach file,$(ABOUT_NEWEST_SDK),--deselect $(file))
 
+real: $(STAMP) ## optional: against llama.cpp's own server with a tiny random model (installs 250 MB into .real/)
+	@test -x .real/bin/python || $(PYTHON) -m venv .real
+	@.real/bin/pip install --quiet --disable-pip-version-check xllamacpp gguf numpy tokenizers
+	LLMBATCH_REAL=.real/bin/python $(BIN)/pytest -n0 --timeout=600 tests/real
+
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -59,4 +64,4 @@ lock: ## pin the versions anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --group dev --all-extras pyproject.toml -o requirements/dev.txt
 
 clean: ## remove what was made here
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .real build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from llmbatch.events import Event, OutputLimitRaised, RequestAdapted
 from llmbatch.provider.completion import Completion
+from llmbatch.provider.dialect import CHAT_COMPLETIONS
 from llmbatch.provider.failures import Failure
-from llmbatch.provider.shape import UNBOUNDED_THINKING_ROOM, RequestShape, adapted
+from llmbatch.provider.shape import UNBOUNDED_THINKING_ROOM, RequestShape
 from llmbatch.redact import Redactor
 from llmbatch.thinking import NoAnswerError, behind_thinking
 
@@ -49,7 +50,7 @@ class Adaptation:
         """
         if sent_as != self.shape:
             return True
-        shape = adapted(self.shape, failure.parameter or "", failure.message)
+        shape = CHAT_COMPLETIONS.fallback(self.shape, failure.parameter or "", failure.message)
         if shape is None or self._goes_in_circles(shape):
             return False
         what = _difference(self.shape, shape)

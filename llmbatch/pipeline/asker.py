@@ -17,8 +17,9 @@ from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import GivenUpError, Stop
 from llmbatch.provider.completion import Completion
+from llmbatch.provider.dialect import CHAT_COMPLETIONS
 from llmbatch.provider.failures import Action, Failure, RequestFailedError
-from llmbatch.provider.finish import judge_completion, judge_invalid
+from llmbatch.provider.finish import judge_invalid
 from llmbatch.provider.judge import judge_unexpected
 from llmbatch.provider.retry import Attempts, RetryPolicy, retrying
 from llmbatch.redact import Redactor
@@ -69,6 +70,11 @@ class Asker:
     def window(self) -> int | None:
         """The model's window in tokens, where a refusal has stated it."""
         return self._consequences.window
+
+    @property
+    def token_ratio(self) -> float:
+        """How many of the endpoint's tokens one of ours comes to, at most."""
+        return self._sender.token_ratio
 
     async def ask(self, row: Row, key: str, *, failed_before: str | None = None) -> LedgerLine | None:
         """What became of the row, or None where it stays undone: the run stopped before the row cost anything.
@@ -150,7 +156,7 @@ class Asker:
             self.waiting -= 1
 
     def _read(self, completion: Completion) -> Answer:
-        unusable = judge_completion(completion)
+        unusable = CHAT_COMPLETIONS.judge_answer(completion)
         if unusable is not None:
             raise RequestFailedError(unusable)
         try:

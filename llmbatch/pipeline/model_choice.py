@@ -30,7 +30,8 @@ def completed_choice(
     is_named = (choice.model or task.model.name) is not None
     model = asked_model(task, choice)
     if standing is not None and standing.choice.window is not None and (not is_named or model == standing.model):
-        return replace(choice, model=choice.model or standing.choice.model, window=standing.choice.window)
+        known = standing.choice
+        return replace(choice, model=choice.model or known.model, window=known.window, token_ratio=known.token_ratio)
     if endpoint is None or endpoint.is_default or (is_named and profile_of(model).context_window is not None):
         return choice
     served = served_models(endpoint)

@@ -195,6 +195,7 @@ class RetryOptions:
             choice,
             model=self.model or choice.model,
             window=choice.window if self.model in (None, choice.model) else None,
+            token_ratio=choice.token_ratio if self.model in (None, choice.model) else 1.0,
             max_doc_tokens=self.max_doc_tokens or choice.max_doc_tokens,
             truncate=self.truncate or choice.truncate,
         )

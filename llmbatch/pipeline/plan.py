@@ -51,6 +51,8 @@ class ModelChoice:
     """Where the confidence is from; the model's own where it gives no log-probabilities."""
     window: int | None = None
     """Tokens of the model's window as the endpoint states it; None leaves it to what is known of the model."""
+    token_ratio: float = 1.0
+    """How many of the endpoint's tokens one of ours comes to, by what answers have reported; never below 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +164,9 @@ def make_plan(
 def _document_limit(model: str, choice: ModelChoice, taken: int) -> DocumentLimit:
     """By the user's word or by the model's window, whichever allows less; `taken` by the prefix and the answer."""
     window, wanted = choice.window or profile_of(model).context_window, choice.max_doc_tokens
-    if window is not None and (wanted is None or wanted > window - taken - _FRAME_TOKENS):
-        left = max(window - taken - _FRAME_TOKENS, 0)
-        return DocumentLimit(left, choice.truncate, f"that the window of {model} ({window:,}) leaves for it")
+    room = None if window is None else max(int((window - _FRAME_TOKENS) / choice.token_ratio) - taken, 0)
+    if room is not None and (wanted is None or wanted > room):
+        return DocumentLimit(room, choice.truncate, f"that the window of {model} ({window:,}) leaves for it")
     return DocumentLimit(wanted, choice.truncate, "that --max-doc-tokens allows")
 
 

@@ -17,15 +17,19 @@ from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.stop import GivenUpError, Stop
 from llmbatch.provider.client import Caller
 from llmbatch.provider.completion import Completion
+from llmbatch.provider.dialect import CHAT_COMPLETIONS
 from llmbatch.provider.failures import Billed, RequestFailedError
-from llmbatch.provider.request import RequestEncoder
 from llmbatch.provider.shape import RequestShape
+from llmbatch.tokens import count_tokens
 
 PROMPT_CUT = "prompt_cut"
 """Flag of a row for which the server reports far less input than was sent: it has cut the prompt itself."""
 _LEAST_SHARE = 0.4
 _MOST_CHARACTERS = 8
 """Of a token in ordinary text, by any tokenizer: English has four or five."""
+
+_COMPARED, _COUNTED_CHARACTERS = 20, 20_000
+"""Answers whose input is counted here as well, and how long their text may be: counting takes a second a megabyte."""
 
 
 class Sender:
@@ -57,13 +61,16 @@ class Sender:
         self._stop = stop
         self._clock = clock
         self._is_withdrawn = is_withdrawn
-        self._encoder = RequestEncoder(plan.question)
+        self._encoder = CHAT_COMPLETIONS.encoder(plan.question)
         self._tokens = TokenEstimate(plan.prefix_tokens)
         self._first = asyncio.Lock()
         """Held by the only request that is in flight until an answer has shown what they cost: an endpoint may keep to
         no bound."""
         self._cost_is_known = asyncio.Event()
         self._prefix_tokens = plan.prefix_tokens
+        self._compared = 0
+        self.token_ratio = plan.choice.token_ratio
+        """How many of the endpoint's tokens one of ours comes to, at most."""
 
     async def send(self, job: Job, *, paid: float) -> Completion:
         """Send the row's request as soon as it may leave.
@@ -99,6 +106,7 @@ class Sender:
             completion = await self._within_budget(job, body, shape, paid)
         if completion.usage is not None and completion.usage.input_tokens:
             self._tokens.learn(characters, completion.usage.input_tokens)
+            self._compare_counts(job.row.text, completion.usage.input_tokens)
             if completion.usage.input_tokens < self._least_tokens(job.row.text):
                 job.bill.flag(PROMPT_CUT)
             self._pace.took(estimated=estimated, tokens=completion.usage.input_tokens + shape.max_output_tokens)
@@ -111,6 +119,12 @@ class Sender:
             if self._biller.most_nusd(body, shape) <= reservation.nusd:
                 return reservation
             self._budget.settle(reservation, 0)
+
+    def _compare_counts(self, text: str, input_tokens: int) -> None:
+        """Take note of how the endpoint counts: another tokenizer makes more of the same text."""
+        if self._compared < _COMPARED and len(text) < _COUNTED_CHARACTERS:
+            self._compared += 1
+            self.token_ratio = max(self.token_ratio, input_tokens / (self._prefix_tokens + count_tokens(text)))
 
     def _least_tokens(self, text: str) -> float:
         """Input tokens below which a server cannot have read all that was sent, whatever its tokenizer."""

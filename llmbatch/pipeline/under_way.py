@@ -5,8 +5,8 @@ import gc
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,10 @@ _SHOW_EVERY_S = 0.25
 _FIRST_LOOK_S = 0.5
 _LOOK_AT_THE_CLOCK_S = 20.0
 _READ_AHEAD = 64
+_LIKE_OURS = 1.15
+"""Times our count of tokens up to which an endpoint's is the same but for what frames the messages."""
+_OTHER_TEXT = 1.1
+"""By how much more the ratio may differ in other texts."""
 MILESTONE_BYTES = 64 << 20
 """Of the ledger, after which a checkpoint is kept: some 80,000 lines, which are read in a second. Of a ledger of more
 than half a gigabyte an eighth, so that what is hashed for all checkpoints together stays in proportion."""
@@ -139,10 +143,12 @@ class UnderWay:
         """What the record keeps of the endpoint's ways: with the run's own plan, not with another model."""
         if self._plan.asked is not self._plan.plan:
             return {}
-        learnt: dict[str, Any] = {"shape": parts.requests.shape}
-        if parts.control.window is not None:
-            learnt["choice"] = replace(self.record.choice, window=parts.control.window)
-        return learnt
+        control, choice = parts.control, self.record.choice
+        ratio = choice.token_ratio
+        if control.token_ratio > max(_LIKE_OURS, ratio):
+            ratio = control.token_ratio * _OTHER_TEXT
+        window = control.window or choice.window
+        return {"shape": parts.requests.shape, "choice": replace(choice, window=window, token_ratio=round(ratio, 3))}
 
     def _read_again(self) -> Iterator[Row | Rejection]:
         return self._source.read_again(lambda _: None)

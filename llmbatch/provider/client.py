@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from llmbatch.errors import UsageError
 from llmbatch.hosts import Reach, reach_of
-from llmbatch.provider.completion import Completion, ErrorInAnswerError, NotACompletionError, decode_completion
+from llmbatch.provider.completion import Completion, ErrorInAnswerError, NotACompletionError
+from llmbatch.provider.dialect import CHAT_COMPLETIONS
 from llmbatch.provider.failures import Action, Failure, RequestFailedError
 from llmbatch.provider.judge import judge_not_a_completion, judge_report
 from llmbatch.provider.sdk import load_sdk
@@ -161,9 +162,7 @@ class Caller:
         self._client: AsyncOpenAI | None = None
         self._url = ""
         self._options: RequestOptions = {}
-        self._path = "/chat/completions"
-        if endpoint.api_version is not None:
-            self._path = f"/deployments/{quote(model, safe='')}{self._path}"
+        self._path = CHAT_COMPLETIONS.path(model, deployment=endpoint.api_version is not None)
         self._timeout_s = timeout_s
         self._on_headers = on_headers
 
@@ -194,7 +193,7 @@ class Caller:
                 response = await client.post(self._url, cast_to=httpx.Response, content=body, options=self._options)
             headers = response.headers
             self._on_headers(headers)
-            return decode_completion(response.content, headers)
+            return CHAT_COMPLETIONS.decode(response.content, headers)
         except asyncio.CancelledError:
             raise
         except ErrorInAnswerError as error:

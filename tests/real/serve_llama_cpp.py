@@ -1,0 +1,26 @@
+"""llama.cpp's own server on loopback: `serve_llama_cpp.py MODEL.gguf SLOTS`. Prints its address, ends with its stdin.
+
+Each slot has a window of 8,192 tokens; the key is sk-llama-test, the model's name is tiny. Needs the package xllamacpp.
+"""
+
+# mypy: ignore-errors
+
+import sys
+
+import xllamacpp
+
+parameters = xllamacpp.CommonParams()
+parameters.model.path = sys.argv[1]
+parameters.port = 0
+parameters.n_parallel = int(sys.argv[2])
+parameters.n_ctx = 8192 * parameters.n_parallel
+parameters.api_keys = ["sk-llama-test"]
+parameters.model_alias = {"tiny"}
+parameters.use_jinja = True
+parameters.warmup = False
+parameters.n_gpu_layers = 0
+parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
+server = xllamacpp.Server(parameters)
+sys.stdout.write(f"{server.listening_address}\n")
+sys.stdout.flush()
+sys.stdin.read()

@@ -1,0 +1,99 @@
+"""Against llama.cpp's own server with a tiny random model. Optional: `make real` installs it and runs this."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.program import SAMPLE, Program, write_rows
+
+PYTHON = os.environ.get("LLMBATCH_REAL")
+HERE = Path(__file__).parent
+pytestmark = pytest.mark.skipif(PYTHON is None, reason="make real runs it")
+KEY = "sk-llama-test"
+Serve = Callable[[int], str]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "tiny.gguf"
+    subprocess.run([PYTHON or "", HERE / "tiny_model.py", path, SAMPLE], check=True)
+    return path
+
+
+@pytest.fixture
+def serve(model: Path) -> Iterator[Serve]:
+    """Starts a server with so many slots; gives its base URL."""
+    with ExitStack() as running:
+        yield lambda slots: running.enter_context(_served(model, slots))
+
+
+@contextmanager
+def _served(model: Path, slots: int) -> Iterator[str]:
+    command = [PYTHON or "", str(HERE / "serve_llama_cpp.py"), str(model), str(slots)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        try:
+            yield f"{server.stdout.readline().strip()}/v1"
+        finally:
+            server.stdin.close()
+            server.terminate()
+
+
+def rows(llmbatch: Program, count: int, *more: dict[str, Any]) -> None:
+    sample = [json.loads(line) for line in SAMPLE.read_bytes().splitlines()[:count]]
+    write_rows(llmbatch.folder / "docs.jsonl", [*sample, *more])
+
+
+def classify(llmbatch: Program, url: str, *arguments: str) -> dict[str, dict[str, Any]]:
+    """A run's lines, the last one of each row."""
+    done = llmbatch("classify", "docs.jsonl", "--base-url", url, *arguments, OPENAI_API_KEY=KEY)
+    assert done.code in (0, 3), done.err
+    lines = (llmbatch.folder / "docs.llmbatch" / "ledger.jsonl").read_bytes().splitlines()
+    return {line["id"]: line for line in map(json.loads, lines)}
+
+
+LONG = {"id": "long", "text": "The server crashed again. " * 3000}
+
+
+@pytest.mark.parametrize("slots", [1, 4])
+def test_the_default_task_is_answered_with_labels(llmbatch: Program, serve: Serve, slots: int) -> None:
+    rows(llmbatch, 12)
+    lines = classify(llmbatch, serve(slots))
+    assert {line["model"] for line in lines.values()} == {"tiny"}, "the only one that it serves"
+    assert {line["parse"] for line in lines.values()} == {"clean"}
+    assert sum(line["attempts"] for line in lines.values()) == 12, "nothing is given up and sent again"
+
+
+def test_probabilities_from_before_the_grammar_are_not_taken_for_sure(llmbatch: Program, serve: Serve) -> None:
+    rows(llmbatch, 4)
+    lines = classify(llmbatch, serve(4), "--confidence", "logprobs")
+    assert all(line["confidence_from"] == "logprobs" for line in lines.values())
+    assert all(line["status"] == "review" and "labels_unlikely" in line["flags"] for line in lines.values())
+
+
+def test_a_long_document_fails_alone_and_is_cut_to_the_servers_own_count(llmbatch: Program, serve: Serve) -> None:
+    rows(llmbatch, 4, LONG)
+    url = serve(4)
+    assert classify(llmbatch, url)["long"]["error"]["kind"] == "too_long"
+    classify(llmbatch, url, "--truncate", "head")
+    assert classify(llmbatch, url, "--truncate", "head")["long"]["status"] != "failed"
+
+
+def test_a_server_that_was_stopped_and_started_again_gets_the_rest(llmbatch: Program, model: Path) -> None:
+    rows(llmbatch, 4)
+    with _served(model, 4) as url:
+        classify(llmbatch, url)
+    rows(llmbatch, 8)
+    gone = llmbatch("classify", "docs.jsonl", "--base-url", url, "--model", "tiny", OPENAI_API_KEY=KEY)
+    assert gone.code == 7
+    with _served(model, 4) as url:
+        assert len(classify(llmbatch, url, "--model", "tiny")) == 8
