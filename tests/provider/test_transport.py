@@ -52,7 +52,7 @@ PACKED: list[tuple[str, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(("encoding", "body"), PACKED)
+@pytest.mark.parametrize(("encoding", "body"), PACKED, ids=[f"{n}-{name}" for n, (name, _) in enumerate(PACKED)])
 def test_an_answer_is_read_however_it_is_packed_or_said_to_be(encoding: str, body: bytes) -> None:
     completion = sent(Reply(200, body, {"content-encoding": encoding} if encoding else {}))
     assert isinstance(completion, Completion)
@@ -73,7 +73,7 @@ def test_an_answer_that_cannot_be_unpacked_is_none() -> None:
     assert "'br'" in failure.message
 
 
-@pytest.mark.parametrize("body", [gzip.compress(ERROR), b"\xef\xbb\xbf" + ERROR])
+@pytest.mark.parametrize("body", [gzip.compress(ERROR), b"\xef\xbb\xbf" + ERROR], ids=["packed", "marked"])
 def test_a_refusals_text_is_read_however_it_is_packed(body: bytes) -> None:
     headers = {"content-encoding": "gzip"} if body.startswith(b"\x1f") else {}
     failure = sent(Reply(400, body, headers))

@@ -42,7 +42,8 @@ def _served(model: Path, slots: int) -> Iterator[str]:
         assert server.stdin is not None
         assert server.stdout is not None
         try:
-            yield f"{server.stdout.readline().strip()}/v1"
+            address = next(line for line in server.stdout if line.startswith("http"))
+            yield f"{address.strip()}/v1"
         finally:
             server.stdin.close()
             server.terminate()
