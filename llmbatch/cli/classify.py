@@ -90,6 +90,7 @@ def classify(
     from llmbatch.pipeline.options import RunOptions, parse_tolerance
     from llmbatch.pipeline.plan import ModelChoice
     from llmbatch.pipeline.run import classify_run
+    from llmbatch.pipeline.studies.estimate import dear_run
     from llmbatch.readers import ReaderOptions
     from llmbatch.telemetry.watch import WatchOptions, watch
     from llmbatch.views import parse_sample
@@ -151,7 +152,7 @@ def classify(
         command=shell_command(["llmbatch", *sys.argv[1:]]),
     )
     if confirm_above is not None and not yes:
-        confirm(options, confirm_above)
+        confirm(lambda above_nusd: dear_run(options, above_nusd), confirm_above)
     watching_options = WatchOptions(quiet, log_format, log_file, metrics_file, otel=otel)
     with watch(watching_options) as observer:
         summary = classify_run(options, observer)

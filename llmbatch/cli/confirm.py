@@ -6,26 +6,31 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmbatch.estimate.arms import ArmEstimate
-    from llmbatch.pipeline.options import RunOptions
+    from llmbatch.estimate.result import ModelEstimate
 
 
 def _high(arm: "ArmEstimate") -> int:
     return 0 if arm.cost is None else arm.cost.high
 
 
-def confirm(run: "RunOptions", above_usd: float) -> None:
+def confirm(dear: "Callable[[int], ModelEstimate | None]", above_usd: float) -> None:
     """Ask on a terminal whether to begin a run whose estimate is above the limit.
+
+    Args:
+        dear: gives the estimate where it is above an amount, nano-dollars.
+        above_usd: the limit.
 
     Raises:
         BudgetReached: the answer was no, or nobody can give one.
     """
     from llmbatch.errors import BudgetReached
     from llmbatch.money import to_nusd
-    from llmbatch.pipeline.studies.estimate import dear_run
     from llmbatch.screen.figures import dollars
 
-    estimate = dear_run(run, to_nusd(above_usd))
+    estimate = dear(to_nusd(above_usd))
     if estimate is None or estimate.cost is None:
         return
     cost = estimate.cost

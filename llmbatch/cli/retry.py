@@ -70,6 +70,8 @@ def retry(
     grace: sending.Grace = defaults.GRACE_S,
     price: sending.Price = None,
     max_cost: sending.MaxCost = None,
+    confirm_above: shared.ConfirmAbove = None,
+    yes: shared.Yes = False,
     daily_budget: sending.DailyBudget = None,
     alert_at: sending.AlertAt = defaults.ALERT_AT,
     alert_command: sending.AlertCommand = None,
@@ -86,9 +88,11 @@ def retry(
     trust: shared.TrustRun = False,
 ) -> None:
     """Ask again about a run folder's failed rows, and nothing else."""
+    from llmbatch.cli.confirm import confirm
     from llmbatch.cli.show import present
     from llmbatch.pipeline.options import RetryOptions, parse_tolerance
     from llmbatch.pipeline.run import retry_run
+    from llmbatch.pipeline.studies.retry_estimate import dear_retry
     from llmbatch.telemetry.watch import WatchOptions, watch
 
     options = RetryOptions(
@@ -126,7 +130,10 @@ def retry(
         max_failed=parse_tolerance(max_failed),
         salvage=salvage,
     )
+    trusted = shared.trusted(trust, input)
+    if confirm_above is not None and not yes:
+        confirm(lambda above_nusd: dear_retry(run, options, above_nusd, trust=trusted), confirm_above)
     watching_options = WatchOptions(quiet, log_format, log_file, metrics_file, otel=otel)
     with watch(watching_options) as observer:
-        summary = retry_run(run, options, observer, trust=shared.trusted(trust, input))
+        summary = retry_run(run, options, observer, trust=trusted)
     present(summary, json=json, watching=watching_options)

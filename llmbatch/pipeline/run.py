@@ -121,18 +121,14 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
     record = load_record(folder)
     check_answers(folder, record, offline=record.offline or options.sending.offline)
     sending = replace(options.sending, offline=record.offline)
-    plan = recorded_plan(record)
-    asked, choice = plan, options.applied_to(record.choice)
-    if choice != record.choice:
-        taken = plan.prefix.pool_examples
-        asked = make_plan(_recorded_task(record), choice, offline=sending.offline, pool_examples=taken)
+    plan, asked = retried_plans(record, options)
     endpoint = _endpoint(sending, asked.question.model)
     source = RunInput.again(record, folder, trust)
     with locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
         _check_kinds(folder, options.only)
 
         def wanted(ledger: Ledger, _: Trial) -> Callable[[str], bool]:
-            return lambda key: _is_to_be_retried(ledger.latest(key), options, record.review_below)
+            return lambda key: is_to_be_retried(ledger.latest(key), options, record.review_below)
 
         session_plan = SessionPlan(
             record=adopted(record, folder, trust, source.names).updated(state="running"),
@@ -343,6 +339,19 @@ def recorded_plan(record: RunRecord) -> Plan:
     return plan
 
 
+def retried_plans(record: RunRecord, options: RetryOptions) -> tuple[Plan, Plan]:
+    """A run's plan, and the one that a retry of it asks.
+
+    Raises:
+        UsageError: this version would ask in another way.
+    """
+    plan, choice = recorded_plan(record), options.applied_to(record.choice)
+    if choice == record.choice:
+        return plan, plan
+    taken = plan.prefix.pool_examples
+    return plan, make_plan(_recorded_task(record), choice, offline=record.offline, pool_examples=taken)
+
+
 def _recorded_task(record: RunRecord) -> LoadedTask:
     return LoadedTask(record.task, record.task_source, record.prompt)
 
@@ -373,7 +382,8 @@ def _check_kinds(folder: RunFolder, only: frozenset[str]) -> None:
         )
 
 
-def _is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review_below: float) -> bool:
+def is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review_below: float) -> bool:
+    """Whether a retry asks again about the row whose latest line this is."""
     if line is None:
         return False
     if options.review:

@@ -154,3 +154,18 @@ def test_the_estimate_and_the_guard_name_every_arm(llmbatch: Program, endpoint: 
     assert (shown.code, "gpt-5.4-mini, 0 to" in shown.out) == (0, True)
     unknown = llmbatch("classify", "docs.jsonl", "--escalate-to", "mine", "--offline", "--confirm-above", "1")
     assert (unknown.code, "the price of mine is not known" in unknown.err) == (2, True)
+
+
+def test_a_dear_retry_needs_somebodys_word(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint("--fault", "refusal@2-3")
+    write_rows(llmbatch.folder / "docs.jsonl", documents(20))
+    served = ("--base-url", server.url)
+    assert llmbatch("classify", "docs.jsonl", *served, "--review-below", "0.97", "--concurrency", "1").code == 3
+    retry = ("retry", "docs.llmbatch", *served)
+    stopped = llmbatch(*retry, "--model", "gpt-5.4", LLMBATCH_CONFIRM_ABOVE="0.001")
+    assert (stopped.code, server.requests) == (5, 20), stopped.err
+    assert "2 rows to ask may cost up to $" in stopped.err
+    in_review = llmbatch(*retry, "--review", "--confirm-above", "0.00001")
+    assert (in_review.code, server.requests) == (5, 20)
+    assert llmbatch(*retry, "--confirm-above", "0.1").code == 0
+    assert server.requests == 22

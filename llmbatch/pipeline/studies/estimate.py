@@ -98,12 +98,38 @@ def dear_run(run: RunOptions, above_nusd: int) -> ModelEstimate | None:
             hint="write it to a file first, or limit the cost with --max-cost",
         )
     (estimate,) = estimate_run(EstimateOptions(run)).models
+    return above(estimate, above_nusd)
+
+
+def above(estimate: ModelEstimate, limit_nusd: int) -> ModelEstimate | None:
+    """The estimate where it may cost more than this, else None.
+
+    Raises:
+        UsageError: a price is not known.
+    """
     if estimate.cost is None:
         raise UsageError(
             f"--confirm-above cannot hold: the price of {estimate.unpriced} is not known",
             hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
         )
-    return estimate if estimate.cost.high > above_nusd else None
+    return estimate if estimate.cost.high > limit_nusd else None
+
+
+def counted_estimate(
+    plan: Plan,
+    asked: Plan,
+    rows: Iterable[Row | Rejection],
+    is_done: Callable[[str], bool],
+    is_settled: Callable[[str], bool],
+    *,
+    sending: Sending,
+    prices: PriceBook,
+    standing: RunRecord,
+) -> ModelEstimate:
+    """What asking some of a run's rows will cost, with tokens counted. The arguments are those of `quick_estimate`."""
+    look = _Look(plan, asked, is_done, is_settled, Beside(), count_tokens, most_bytes=_SAMPLE_BYTES)
+    survey(rows, look.surveys)
+    return look.estimate(sending, prices, standing)
 
 
 def quick_estimate(
