@@ -1,7 +1,7 @@
 """`llmbatch compare`: which model, which prompt?"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,11 @@ from llmbatch.cli import options as shared
 from llmbatch.cli import sending, watching
 from llmbatch.rows import ConfidenceKind
 from llmbatch.telemetry.log_format import LogFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmbatch.pipeline.options import RunOptions
 
 app = typer.Typer(add_completion=False)
 
@@ -107,6 +112,8 @@ def compare(
     grace: sending.Grace = defaults.GRACE_S,
     price: sending.Price = None,
     max_cost: sending.MaxCost = None,
+    confirm_above: shared.ConfirmAbove = None,
+    yes: shared.Yes = False,
     daily_budget: sending.DailyBudget = None,
     alert_at: sending.AlertAt = defaults.ALERT_AT,
     alert_command: sending.AlertCommand = None,
@@ -117,11 +124,13 @@ def compare(
     log_file: watching.LogFile = None,
 ) -> None:
     """Ask two or more models or prompts about the same random rows, and hold their answers side by side."""
+    from llmbatch.cli.confirm import confirm
     from llmbatch.cli.output import print_json
     from llmbatch.evaluate.comparison import compared_json
     from llmbatch.evaluate.gold import GoldOptions
     from llmbatch.pipeline.plan import ModelChoice
     from llmbatch.pipeline.studies.compare import CompareOptions, compare_runs
+    from llmbatch.pipeline.studies.estimate import dear_runs
     from llmbatch.readers import ReaderOptions
     from llmbatch.screen import stdout_console
     from llmbatch.screen.comparison import render_comparison
@@ -165,7 +174,12 @@ def compare(
         reading=ReaderOptions(id_field, shared.names(text_field) or (), input_format),
     )
     watching_options = WatchOptions(quiet, log_format, log_file)
-    compared = compare_runs(options, lambda: watch(watching_options))
+
+    def begin(runs: "Sequence[RunOptions]") -> None:
+        if confirm_above is not None and not yes:
+            confirm(lambda above_nusd: dear_runs(runs, above_nusd), confirm_above)
+
+    compared = compare_runs(options, lambda: watch(watching_options), confirm=begin)
     if json:
         print_json(compared_json(compared))
     else:

@@ -169,3 +169,14 @@ def test_a_dear_retry_needs_somebodys_word(llmbatch: Program, endpoint: StartEnd
     assert (in_review.code, server.requests) == (5, 20)
     assert llmbatch(*retry, "--confirm-above", "0.1").code == 0
     assert server.requests == 22
+
+
+def test_a_dear_comparison_needs_somebodys_word(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint()
+    write_rows(llmbatch.folder / "docs.jsonl", documents(10))
+    command = ("compare", "docs.jsonl", "--base-url", server.url, "-m", "gpt-6-luna", "-m", "gpt-5.4")
+    stopped = llmbatch(*command, LLMBATCH_CONFIRM_ABOVE="0.001")
+    assert (stopped.code, server.requests) == (5, 0), stopped.err
+    assert "20 rows to ask may cost up to $" in stopped.err
+    assert "gpt-5.4 up to $" in stopped.err
+    assert llmbatch(*command, "--yes", LLMBATCH_CONFIRM_ABOVE="0.001").code == 0

@@ -71,12 +71,18 @@ class _Sample:
     file: Path
 
 
-def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextManager[Observer]]) -> Compared:
+def compare_runs(
+    options: CompareOptions,
+    watch: Callable[[], AbstractContextManager[Observer]],
+    *,
+    confirm: Callable[[Sequence[RunOptions]], None] = lambda _: None,
+) -> Compared:
     """Put the same sample to every arm and compare what they answer. Run again, it goes on where it stood.
 
     Args:
         options: what to compare.
         watch: makes the observer of one arm's run.
+        confirm: is given the arms' runs before the first one begins, and raises where they are not to begin.
 
     Raises:
         RunStopped: an arm was interrupted, or stopped by a guard; what was answered is kept.
@@ -90,11 +96,12 @@ def compare_runs(options: CompareOptions, watch: Callable[[], AbstractContextMan
     _check_ownership(options, contenders, folder)
     with folder.created():
         sample = _drawn(options, folder, gold)
-    summaries = []
-    for number, contender in enumerate(contenders, start=1):
+    runs, summaries = [_run_options(options, contender, contenders, sample) for contender in contenders], []
+    confirm(runs)
+    for number, (contender, run) in enumerate(zip(contenders, runs, strict=True), start=1):
         with watch() as observer:
             observer.tell(ArmBegins(contender.name, number, len(contenders)))
-            summary = classify_run(_run_options(options, contender, contenders, sample), observer)
+            summary = classify_run(run, observer)
         if not summary.has_ended_by_itself and summary.exit_code != ExitCode.BUDGET:
             raise RunStopped(
                 f"{contender.name}: {summary.reason}",

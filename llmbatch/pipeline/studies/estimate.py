@@ -1,6 +1,6 @@
 """What a run would cost, and how long it would take: nothing is sent, and nothing is written."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from math import ceil
@@ -99,6 +99,18 @@ def dear_run(run: RunOptions, above_nusd: int) -> ModelEstimate | None:
         )
     (estimate,) = estimate_run(EstimateOptions(run)).models
     return above(estimate, above_nusd)
+
+
+def dear_runs(runs: Sequence[RunOptions], above_nusd: int) -> ModelEstimate | None:
+    """The estimate of several runs together where they may cost more than this, or None where they will not.
+
+    Raises:
+        UsageError: that cannot be told, or a run's options cannot be used.
+    """
+    estimates = [estimate_run(EstimateOptions(run)).models[0] for run in runs]
+    arms = tuple(arm for estimate in estimates for arm in estimate.arms)
+    rows = replace(estimates[0].rows, to_ask=sum(estimate.rows.to_ask for estimate in estimates))
+    return above(replace(estimates[0], rows=rows, cost=together(arms), arms=arms), above_nusd)
 
 
 def above(estimate: ModelEstimate, limit_nusd: int) -> ModelEstimate | None:
