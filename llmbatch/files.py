@@ -42,8 +42,7 @@ def open_file(path: Path, flags: int, mode: int = _PRIVATE) -> int:
         UsageError: a link, a device or another user's file has that name.
         OSError: the system refuses it, as it does with a folder.
     """
-    if path.is_symlink() or not path.is_dir():
-        check_own(path)
+    _check_unless_folder(path)
     fd = os.open(path, flags & ~os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK, mode)
     try:
         _check(path, os.fstat(fd))
@@ -119,12 +118,21 @@ def check_own(path: Path) -> None:
 def check_database(path: Path) -> None:
     """Make an SQLite file that is private to its user, where there is none, and check those that SQLite puts beside it.
 
-    SQLite itself opens it by its name. Raises as `open_file`.
+    SQLite itself opens it by its name. One that is there is only looked at: closing a descriptor of it would take away
+    the locks that another connection of this process holds on it (sqlite.org/howtocorrupt.html, 2.2).
+
+    Raises:
+        UsageError: a link, a device or another user's file has one of the names.
+        OSError: the system refuses it.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for suffix in ("-journal", "-wal", "-shm"):
         check_own(path.with_name(path.name + suffix))
-    os.close(open_file(path, os.O_RDWR | os.O_CREAT))
+    _check_unless_folder(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with suppress(FileExistsError):
+        create_file(path).close()
 
 
 def create_beside(path: Path, *, keep_mode: bool = False) -> tuple[Path, int]:
@@ -243,6 +251,12 @@ def _replacing(paths: Mapping[str, Path], *, keep_mode: bool) -> Iterator[dict[s
                 file.close()
     for folder in {path.parent for path in paths.values()}:
         sync_folder(folder)
+
+
+def _check_unless_folder(path: Path) -> None:
+    """As `check_own`, but for a folder, of which the system itself says what is wrong."""
+    if path.is_symlink() or not path.is_dir():
+        check_own(path)
 
 
 def _check(path: Path, status: os.stat_result) -> None:

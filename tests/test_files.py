@@ -3,6 +3,9 @@
 import ast
 import errno
 import os
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,6 +143,17 @@ def test_what_sqlite_puts_beside_a_database_is_looked_at_too(tmp_path: Path, suf
     (tmp_path / f"spend.sqlite3{suffix}").symlink_to(tmp_path / "victim")
     with pytest.raises(UsageError, match="symbolic link"):
         check_database(tmp_path / "spend.sqlite3")
+
+
+def test_looking_at_a_database_takes_no_lock_away_from_who_uses_it(tmp_path: Path) -> None:
+    path = tmp_path / "spend.sqlite3"
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    check_database(path)
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    refused = subprocess.run([sys.executable, "-c", other, path], capture_output=True, text=True, check=False)
+    assert "database is locked" in refused.stderr
+    writer.close()
 
 
 @pytest.mark.parametrize("plant", [link, pipe, folder, device])
