@@ -1,0 +1,99 @@
+"""Every kind of kept file says its format: a newer one is refused and left as it is, an earlier one still opens."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from llmbatch.calibration import Calibration
+from llmbatch.ledger.sent import SentLog
+from llmbatch.pipeline.calibrations import save_calibration
+from llmbatch.rows import ConfidenceKind
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Program, documents, read_rows, views, write_rows
+from tests.sealing import rewrite
+
+
+def test_a_newer_format_of_any_file_is_refused_and_nothing_is_written(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    here = llmbatch.folder
+    run, spend, answers, calibration = here / "run", here / "spend.db", here / "answers.db", here / "c.json"
+    llmbatch.env.update(LLMBATCH_SPEND_STORE=str(spend), LLMBATCH_DAILY_BUDGET="1", LLMBATCH_REUSE_STORE=str(answers))
+    write_rows(here / "docs.jsonl", documents(4))
+    command = ("classify", "docs.jsonl", "--base-url", endpoint().url, "--out", "run", "--review-below", "0", "--reuse")
+    assert llmbatch(*command).code == 0
+    write_rows(here / "decided.jsonl", [{"id": "d-1", "decision": "legal"}])
+    assert llmbatch("review", "import", "run", "decided.jsonl").code == 0
+    SentLog(run / "sent.log").begin((run / "ledger.jsonl").stat().st_size, "then")
+    save_calibration(calibration, _calibration())
+    for name in ("run/run.json", "run/ledger.jsonl", "run/decisions.jsonl", "run/sent.log", "c.json", "spend.db"):
+        file = here / name
+        whole = file.read_bytes()
+        _make_newer(file)
+        before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file() and path.name != ".lock"}
+        done = llmbatch(*command, "--calibration", calibration)
+        assert done.code == (8 if name == "spend.db" else 2), (name, done.err)
+        assert "newer llmbatch" in done.err, name
+        assert str(file.name) in done.err, name
+        after = {path: path.read_bytes() for path in here.rglob("*") if path.is_file() and path.name != ".lock"}
+        assert after == before, name
+        file.write_bytes(whole)
+    _make_newer(answers)
+    newer = answers.read_bytes()
+    done = llmbatch(*command)
+    assert (done.code, "newer llmbatch" in done.err) == (0, True), "the answers of earlier runs are no more than a help"
+    assert answers.read_bytes() == newer
+
+
+def test_a_folder_of_format_1_opens_goes_on_and_says_so_once(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    here, run, server = llmbatch.folder, llmbatch.folder / "run", endpoint()
+    write_rows(here / "docs.jsonl", documents(4))
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--out", "run", "--review-below", "0")
+    assert llmbatch(*command).code == 0
+    write_rows(here / "decided.jsonl", [{"id": "d-1", "decision": "legal"}])
+    assert llmbatch("review", "import", "run", "decided.jsonl").code == 0
+    before = views(run)
+    for name in ("run.json", "ledger.jsonl", "decisions.jsonl"):
+        _make_format_1(run / name)
+    assert llmbatch("show", "run", "--json").json["rows"]["reviewed"] == 1
+    write_rows(here / "docs.jsonl", documents(5))
+    went_on = llmbatch(*command)
+    assert (went_on.code, server.requests) == (0, 5), went_on.err
+    assert "new lines get checksums" in went_on.err
+    assert views(run)["results"][:4] == before["results"]
+    assert ["crc32" in line for line in read_rows(run / "ledger.jsonl")] == [False] * 4 + [True]
+    again = llmbatch(*command)
+    assert (again.code, "checksums" in again.err) == (0, False)
+
+
+def _make_newer(file: Path) -> None:
+    if file.suffix == ".db":
+        with closing(sqlite3.connect(file)) as db:
+            db.execute("PRAGMA user_version = 99")
+    else:
+        rewrite(file, lambda record: {"format": 99} | record | {"format": 99})
+
+
+def _make_format_1(file: Path) -> None:
+    records = [json.loads(line) for line in file.read_bytes().splitlines()]
+    for record in records:
+        del record["crc32"]
+        if file.name == "run.json":
+            record["format"] = 1
+        else:
+            del record["format"]
+    write_rows(file, records)
+
+
+def _calibration() -> Calibration:
+    return Calibration(
+        prompt="p",
+        model="m",
+        offline=False,
+        confidence=ConfidenceKind.reported,
+        method="platt",
+        rows=99,
+        gold="g",
+        fitted_at="now",
+    )
