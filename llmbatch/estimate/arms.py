@@ -5,10 +5,10 @@ dropped. So an arm has bounds of its rows beside those of what a row costs.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
-from llmbatch.estimate.cost import Cost, Job, Range, cost_of
+from llmbatch.estimate.cost import Cost, Job, Known, Range, cost_of
 from llmbatch.estimate.sample import TokenTotal
 from llmbatch.prices import Price
 
@@ -26,8 +26,7 @@ class ArmJob:
     rows: Range
     price: Price | None
     """None where it is not known."""
-    repeats: float = 0.0
-    """Share of the requests (0..1) that are billed twice, as far as it is known from earlier ones."""
+    known: Known = field(default_factory=Known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def arm_estimate(asked: ArmJob) -> ArmEstimate:
     if asked.price is None:
         return ArmEstimate(asked.arm, asked.model, asked.rows, None)
     low, expected, high = (
-        cost_of(_part(asked.job, rows), asked.price, repeats=asked.repeats)
+        cost_of(_part(asked.job, rows), asked.price, asked.known)
         for rows in (asked.rows.low, asked.rows.expected, asked.rows.high)
     )
     more = high.expected - expected.expected

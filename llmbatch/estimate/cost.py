@@ -1,12 +1,14 @@
 """What requests will cost: expected, and between which bounds.
 
-Three things move a run's cost that nobody knows beforehand: how much of the prompts comes from the provider's cache,
-how long answers are, and how many requests are repeated. The low end takes the kindest value of each, the high end an
-unkind one; the bounds are no guarantee (`--max-cost` is).
+Four things move a run's cost that nobody knows beforehand: how much of the prompts comes from the provider's cache,
+how long answers are, how many requests are repeated, and how many tokens the documents have where only a sample was
+counted. Each has an interval of its own, 95%; they have nothing to do with each other, so that what they may add is
+added in squares: all of them at their worst at once is far rarer than one in twenty. The bounds are no guarantee
+(`--max-cost` is).
 """
 
+import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 from msgspec import structs
 
@@ -19,10 +21,10 @@ FRAME_TOKENS = 11
 OPENING_TOKENS = 3
 """Of these, the ones that open a message: before the prefix, and so in the cache with it."""
 
-# Caches are shared and not promised. One request in five that finds nothing is what a busy day may look like.
-_UNKIND_HITS = 0.8
-# Repeated requests that were billed: answers that could not be used, and attempts whose outcome stayed unknown.
-_UNKIND_REPEATS = 0.1
+# What is assumed of a run that has no answers yet. A prefix that is in steady use stays in the cache, but caches are
+# shared and not promised; and a good model is seldom asked again.
+_MISSES = 0.05
+_REPEATS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,16 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What the answers so far tell of a run's requests; shares are 0..1, with their 95% intervals."""
+
+    misses: Range = Range(0.0, 0.0, _MISSES)
+    """Share of the requests after the first that do not find the prefix in the cache."""
+    repeats: Range = Range(0.0, 0.0, _REPEATS)
+    """Requests that are sent and billed once more, per request: answers that could not be used."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """What a job costs, nano-dollars."""
 
@@ -70,47 +82,52 @@ class Cost:
     without_cache: int
     """Expected, if nothing came from a cache."""
     movers: tuple[tuple[str, int], ...]
-    """What each unkind assumption alone adds to what is expected, the largest first."""
+    """What each high end alone adds to what is expected, the largest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Conduct:
     """How provider and model behave."""
 
-    hits: float
-    """Share of the requests after the first that find the prefix in the cache."""
+    misses: float
     answer_tokens: float
     repeats: float
-    """Requests that are sent and billed once more, per request."""
     document_tokens: float
 
 
-def cost_of(job: Job, price: Price, *, repeats: float = 0.0) -> Cost:
+def cost_of(job: Job, price: Price, known: Known = Known()) -> Cost:
     """What a job costs.
 
     Args:
         job: what is to be asked.
         price: the model's.
-        repeats: share of the requests (0..1) that are billed twice, as far as it is known from earlier ones.
+        known: what earlier answers tell.
     """
     documents, answer = job.documents, job.output_tokens
-    usual = _Conduct(1.0, answer.expected, repeats, documents.tokens)
-    unkind: dict[str, dict[str, Any]] = {
-        f"1 request in {round(1 / (1 - _UNKIND_HITS))} misses the cache": {"hits": _UNKIND_HITS},
-        f"answers of {answer.high:,.0f} tokens": {"answer_tokens": answer.high},
-        f"{_UNKIND_REPEATS:.0%} of the requests are repeated": {"repeats": max(repeats, _UNKIND_REPEATS)},
-        "the sample's margin": {"document_tokens": documents.tokens + documents.margin},
-    }
+    usual = _Conduct(known.misses.expected, answer.expected, known.repeats.expected, documents.tokens)
     expected = _nusd(job, price, usual)
-    worst = replace(usual, **{name: value for change in unkind.values() for name, value in change.items()})
-    kindest = _Conduct(1.0, answer.low, 0.0, max(documents.tokens - documents.margin, 0.0))
-    added = {name: _nusd(job, price, replace(usual, **change)) - expected for name, change in unkind.items()}
+
+    def moved(**changes: float) -> int:
+        return _nusd(job, price, replace(usual, **changes)) - expected
+
+    more = {
+        f"{known.misses.high:.0%} of the requests miss the cache": moved(misses=known.misses.high),
+        f"answers of {answer.high:,.0f} tokens": moved(answer_tokens=answer.high),
+        f"{known.repeats.high:.0%} of the requests are repeated": moved(repeats=known.repeats.high),
+        "the sample's margin": moved(document_tokens=documents.tokens + documents.margin),
+    }
+    less = (
+        moved(misses=known.misses.low),
+        moved(answer_tokens=answer.low),
+        moved(repeats=known.repeats.low),
+        moved(document_tokens=max(documents.tokens - documents.margin, 0.0)),
+    )
     return Cost(
         expected=expected,
-        low=_nusd(job, price, kindest),
-        high=_nusd(job, price, worst),
+        low=expected - round(math.hypot(*less)),
+        high=expected + round(math.hypot(*more.values())),
         without_cache=_nusd(replace(job, cached_tokens=0, written_tokens=0), price, usual),
-        movers=tuple(sorted(((name, nusd) for name, nusd in added.items() if nusd > 0), key=lambda mover: -mover[1])),
+        movers=tuple(sorted(((name, nusd) for name, nusd in more.items() if nusd > 0), key=lambda mover: -mover[1])),
     )
 
 
@@ -119,7 +136,7 @@ def _nusd(job: Job, price: Price, conduct: _Conduct) -> int:
         return 0
     document = conduct.document_tokens / job.requests
     sent = job.requests * (1 + conduct.repeats)
-    hits = (sent - 1) * conduct.hits
+    hits = (sent - 1) * (1 - conduct.misses)
     found = _request_nusd(job, price, document, conduct.answer_tokens, Usage(cached_input_tokens=job.cached_tokens))
     missed = _request_nusd(job, price, document, conduct.answer_tokens, Usage(cache_write_tokens=job.written_tokens))
     return round(hits * found + (sent - hits) * missed)

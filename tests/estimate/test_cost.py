@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from llmbatch.estimate.cost import FRAME_TOKENS, Job, Range, cost_of
+from llmbatch.estimate.cost import FRAME_TOKENS, Job, Known, Range, cost_of
 from llmbatch.estimate.sample import TokenTotal
 from llmbatch.prices import Price, Rates
 
@@ -40,26 +40,38 @@ def test_fractions_of_a_token_count_on_average() -> None:
 
 
 def test_repeats_that_are_known_are_expected() -> None:
-    once, twice = cost_of(JOB, PRICE), cost_of(JOB, PRICE, repeats=0.05)
+    once, twice = cost_of(JOB, PRICE), cost_of(JOB, PRICE, Known(repeats=Range(0.02, 0.05, 0.1)))
     assert twice.expected == pytest.approx(once.expected * 1.05, rel=0.05)
-    assert twice.low == once.low
+    assert once.expected < twice.low < twice.expected
+
+
+def test_misses_that_are_known_are_expected() -> None:
+    found, missed = cost_of(JOB, PRICE), cost_of(JOB, PRICE, Known(misses=Range(0.2, 0.25, 0.3)))
+    assert missed.expected - found.expected == pytest.approx(0.25 * 99 * 1400 * 900, abs=1)
 
 
 def test_the_bounds_enclose_what_is_expected_and_the_movers_say_what_moves_it() -> None:
     cost = cost_of(JOB, PRICE)
     assert cost.low < cost.expected < cost.high
     assert [name for name, _ in cost.movers] == [
-        "1 request in 5 misses the cache",
-        "10% of the requests are repeated",
+        "5% of the requests miss the cache",
         "answers of 16 tokens",
+        "5% of the requests are repeated",
     ]
-    assert sum(nusd for _, nusd in cost.movers) <= cost.high - cost.expected
+    largest, *rest = (nusd for _, nusd in cost.movers)
+    assert largest < cost.high - cost.expected < largest + sum(rest)
+
+
+def test_the_high_end_of_a_cached_prefix_is_no_multiple_of_its_cost() -> None:
+    cost = cost_of(replace(JOB, requests=10_000, documents=TokenTotal(500_000.0, 0.0, 10_000, 10_000)), PRICE)
+    assert cost.high < 1.5 * cost.expected
 
 
 def test_a_samples_margin_widens_the_bounds() -> None:
     unsure = replace(JOB, documents=TokenTotal(5_000.0, 500.0, 100, 10))
     assert cost_of(unsure, PRICE).expected == cost_of(JOB, PRICE).expected
-    assert cost_of(unsure, PRICE).high - cost_of(JOB, PRICE).high >= 500 * 1000
+    assert cost_of(unsure, PRICE).high - cost_of(unsure, PRICE).expected > 500 * 1000
+    assert cost_of(unsure, PRICE).high > cost_of(JOB, PRICE).high
     assert ("the sample's margin", 500 * 1000) in cost_of(unsure, PRICE).movers
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from llmbatch.estimate.cost import OPENING_TOKENS, Job, Range
+from llmbatch.estimate.cost import OPENING_TOKENS, Job, Known, Range
 from llmbatch.estimate.result import RowsFound
 from llmbatch.estimate.sample import TokenSample
+from llmbatch.intervals import wilson
 from llmbatch.ledger.index import KeyIndex
 from llmbatch.ledger.line import LedgerLine
 from llmbatch.pipeline.intake import Document, Intake, Skipped
@@ -38,6 +39,7 @@ class History:
     in_doubt: int = 0
     answers: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
     at_first_try: int = 0
     latency_s: float = 0.0
 
@@ -50,6 +52,7 @@ class History:
         self.in_doubt += line.confidence is not None and line.confidence < self.review_below
         self.answers += 1 + sum(retry.error in _USELESS for retry in line.retries)
         self.output_tokens += line.output_tokens
+        self.cached_tokens += line.cached_input_tokens
         if line.attempts == 1:
             self.at_first_try += 1
             self.latency_s += line.latency_s
@@ -59,10 +62,13 @@ class History:
         """Whether there are rows enough to tell something."""
         return self.rows >= _ENOUGH_ROWS
 
-    @property
-    def repeats(self) -> float:
-        """Answers that were asked for again, per row."""
-        return (self.answers - self.rows) / self.rows if self.is_enough else 0.0
+    def conduct(self, cached_tokens: int) -> Known:
+        """How often requests missed the cache and were repeated; a request that finds the cache has so many from it."""
+        if not self.is_enough:
+            return Known()
+        found = self.cached_tokens / cached_tokens if cached_tokens else 0.0
+        misses = max(1 - found / max(self.answers - 1, 1), 0.0) if cached_tokens else 0.0
+        return Known(share_known(misses, self.answers), share_known((self.answers - self.rows) / self.rows, self.rows))
 
     @property
     def answer_s(self) -> float | None:
@@ -75,6 +81,12 @@ class History:
             return assumed
         mean = self.output_tokens / self.answers
         return Range(min(assumed.low, mean), mean, max(assumed.high, mean))
+
+
+def share_known(share: float, rows: int) -> Range:
+    """A share with its 95% interval."""
+    low, high = wilson(min(share, 1.0), rows)
+    return Range(low, share, max(high, share))
 
 
 class Survey:
