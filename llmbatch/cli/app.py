@@ -9,7 +9,7 @@ import typer
 from typer._click.exceptions import ClickException
 
 from llmbatch.cli.commands import Commands
-from llmbatch.cli.signals import end_in_order_on_signals
+from llmbatch.cli.signals import end_in_order_on_signals, ignore_signals
 from llmbatch.cli.streams import output_failure, prepare_streams, restart_in_utf8
 from llmbatch.cli.variables import check_variables
 from llmbatch.errors import ExitCode, LLMBatchError, Terminated, UsageError
@@ -69,6 +69,7 @@ def main() -> None:
     output = prepare_streams()
     end_in_order_on_signals()
     code = _exit_code()
+    ignore_signals()
     failure = output_failure(output)
     if failure is not None:
         from llmbatch.screen import show_error

@@ -85,8 +85,10 @@ def classify(
 ) -> None:
     """Label documents. Run it again to go on where it stood and to retry what failed."""
     from llmbatch.cli.confirm import confirm
+    from llmbatch.cli.outcome import OutcomeStands
     from llmbatch.cli.show import present
     from llmbatch.filenames import shell_command
+    from llmbatch.observer import Observers
     from llmbatch.pipeline.options import RunOptions, parse_tolerance
     from llmbatch.pipeline.plan import ModelChoice
     from llmbatch.pipeline.run import classify_run
@@ -154,6 +156,6 @@ def classify(
     if confirm_above is not None and not yes:
         confirm(lambda above_nusd: dear_run(options, above_nusd), confirm_above)
     watching_options = WatchOptions(quiet, log_format, log_file, metrics_file, otel=otel)
-    with watch(watching_options) as observer:
+    with Observers([OutcomeStands(), watch(watching_options)]) as observer:
         summary = classify_run(options, observer)
     present(summary, json=json, watching=watching_options)

@@ -89,7 +89,9 @@ def retry(
 ) -> None:
     """Ask again about a run folder's failed rows, and nothing else."""
     from llmbatch.cli.confirm import confirm
+    from llmbatch.cli.outcome import OutcomeStands
     from llmbatch.cli.show import present
+    from llmbatch.observer import Observers
     from llmbatch.pipeline.options import RetryOptions, parse_tolerance
     from llmbatch.pipeline.run import retry_run
     from llmbatch.pipeline.studies.retry_estimate import dear_retry
@@ -134,6 +136,6 @@ def retry(
     if confirm_above is not None and not yes:
         confirm(lambda above_nusd: dear_retry(run, options, above_nusd, trust=trusted), confirm_above)
     watching_options = WatchOptions(quiet, log_format, log_file, metrics_file, otel=otel)
-    with watch(watching_options) as observer:
+    with Observers([OutcomeStands(), watch(watching_options)]) as observer:
         summary = retry_run(run, options, observer, trust=trusted)
     present(summary, json=json, watching=watching_options)

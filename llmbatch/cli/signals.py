@@ -5,6 +5,7 @@ handles them in its own way while it lasts; see `llmbatch.pipeline.signals`.
 """
 
 import signal
+from dataclasses import dataclass
 from types import FrameType
 
 from llmbatch.errors import ExitCode, Terminated
@@ -23,5 +24,25 @@ def end_in_order_on_signals() -> None:
             signal.signal(number, _terminate)
 
 
+def hear_no_more() -> None:
+    """Let the signals have no effect from here on: the exit code stands."""
+    _state.is_over = True
+
+
+def ignore_signals() -> None:
+    """The same for the kernel, which would act on them once Python has let go of its handlers at its end."""
+    for number in _EXIT_CODES:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@dataclass(slots=True)
+class _State:
+    is_over: bool = False
+
+
+_state = _State()
+
+
 def _terminate(number: int, _: FrameType | None) -> None:
-    raise Terminated(_EXIT_CODES[signal.Signals(number)])
+    if not _state.is_over:
+        raise Terminated(_EXIT_CODES[signal.Signals(number)])

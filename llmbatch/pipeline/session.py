@@ -94,12 +94,11 @@ class Session:
                     recorded = self._spending.end()
             if reason is not None and not isinstance(reason, LLMBatchError):
                 raise reason
-            with self._handle.deferred():
-                self._sent.close(settled=recorded and ledger.trouble is None)
-                self._tally.lost = ledger.lost
-                summary = self._sum_up(opened, counts, ledger.trouble or reason)
-                if ledger.trouble is None and not self._is_hurried:
-                    _keep_checkpoint(opened)
+            self._sent.close(settled=recorded and ledger.trouble is None)
+            self._tally.lost = ledger.lost
+            summary = self._sum_up(opened, counts, ledger.trouble or reason)
+            if ledger.trouble is None and not self._is_hurried:
+                _keep_checkpoint(opened)
         if isinstance(reason, UsageError) and not (self._tally.answered or self._tally.skipped):
             raise reason  # nothing came of it: a mistake to be told, not a run to be summed up
         return summary
@@ -157,9 +156,12 @@ class Session:
         try:
             self._reserve.release()
             ledger.sync()
-            return None if self._is_hurried else self._make_views(ledger), reason
+            counts = None if self._is_hurried else self._make_views(ledger)
+            self._handle.end()
         except LLMBatchError as error:
+            self._handle.end()
             return None, reason or error
+        return counts, reason
 
     def _introduction(self) -> RunStarted:
         record = self._record

@@ -64,11 +64,11 @@ class StopHandle:
                 set_stop(self._taken())
             yield
 
-    @contextmanager
-    def deferred(self) -> Iterator[None]:
-        """During the block, which is short, a call has no effect: all is done but for writing it down."""
-        with self._acting(lambda _: None):
-            yield
+    def end(self) -> None:
+        """From here on a call has no effect: all is done but for writing it down."""
+        with self._lock:
+            self._act = lambda _: None
+            self._pending = None
 
     @contextmanager
     def _acting(self, act: Callable[[Interrupted], None]) -> Iterator[None]:

@@ -20,7 +20,9 @@ _ESCAPES = (
 )
 """How HTML, addresses and program text write a character; each may be escaped once more."""
 _UNIT = re.compile("|".join((*_ESCAPES, ".")), re.DOTALL)
-_LEFT = "<\uff1c\ufe64\u2039\u3008\u27e8\u2329\u300a\u00ab\u276e\u02c2\u1438\u227a"
+_TAG_LEFT = "\U000e003c"
+"""Of the tag characters, which nobody sees and models read: each stands for one of ASCII."""
+_LEFT = f"{_TAG_LEFT}<\uff1c\ufe64\u2039\u3008\u27e8\u2329\u300a\u00ab\u276e\u02c2\u1438\u227a"
 _RIGHT = ">\uff1e\ufe65\u203a\u3009\u27e9\u232a\u300b\u00bb\u276f\u02c3\u1433\u227b"
 _MAY_OPEN = re.compile(
     rf"[{_LEFT}]|&(?:amp;)*(?:lt|LT|lang|langle|laquo|lsaquo|#0*60|#[xX]0*3[cC]);?"
@@ -34,6 +36,9 @@ _LOOK_ALIKES = str.maketrans(
     "documetocunudocument",
 )
 """Cyrillic, Greek, Armenian and small capital letters that look like those of the word."""
+
+
+_TAGS = {0xE0000 + code: chr(code) for code in range(0x20, 0x7F)}
 
 
 def build_document(text: str) -> str:
@@ -60,8 +65,9 @@ def inert(text: str) -> str:
 
 def _marks(text: str) -> Iterator[tuple[re.Match[str], int, int | None]]:
     """Each mark: its left bracket, where its word has ended, and where its right bracket ends if that comes next."""
+    tags_read = text.translate(_TAGS) if _TAG_LEFT in text else text
     for left in _MAY_OPEN.finditer(text):
-        behind = _behind_word(text, left.end())
+        behind = _behind_word(tags_read if left[0] == _TAG_LEFT else text, left.end())
         if behind is not None:
             yield left, *_behind_bracket(text, behind)
 

@@ -1,6 +1,7 @@
 """Signals end commands in order, also where the program is process 1, as in a container."""
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -65,3 +66,42 @@ def _unread(pipe: IO[str] | None) -> int:
 
 def _child_of(parent: int) -> int:
     return int(Path(f"/proc/{parent}/task/{parent}/children").read_text().split()[0])
+
+
+LAST_INSTANTS = """
+import os, signal, sys
+from llmbatch.cli import show
+from llmbatch.pipeline.session import Session
+
+def signalled(function):
+    def call(*arguments, **options):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+        try:
+            return function(*arguments, **options)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+    return call
+
+Session._sum_up = signalled(Session._sum_up)
+show.present = signalled(show.present)
+sys.exit = signalled(sys.exit)
+from llmbatch.cli import main
+main()
+"""
+
+
+def test_a_signal_in_the_last_instant_of_a_finished_run_changes_nothing(
+    tmp_path: Path, endpoint: StartEndpoint
+) -> None:
+    write_rows(tmp_path / "docs.jsonl", documents(3))
+    done = subprocess.run(
+        [PROGRAM[0], "-c", LAST_INSTANTS, "classify", "docs.jsonl", "--base-url", endpoint().url, "--json"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["exit_code"] == 0
