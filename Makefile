@@ -26,7 +26,7 @@ demo: $(STAMP) ## classify the sample documents against the offline endpoint: no
 test: $(STAMP) ## all tests
 	$(BIN)/pytest
 
-torture: $(STAMP) ## the long proofs: a blow at every system call on a run folder (needs strace), 200 kills, links at every name, 10,000 budget schedules, thousands of simulated runs for each promise about figures
+torture: $(STAMP) ## the long proofs: a blow at every system call on a run folder (needs strace), 200 kills, 100 schedules of kills under a spending limit, links at every name, 10,000 budget schedules, thousands of simulated runs for each promise about figures
 	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/torture --durations=0
 	LLMBATCH_SCHEDULES=10000 $(BIN)/pytest -n0 tests/spend/test_schedules.py
 	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/promises --timeout=3600

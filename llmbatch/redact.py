@@ -15,8 +15,8 @@ _MARGIN = 40
 _PIECE = 8
 """Characters of a key in a row that are as good as the key."""
 
-_KEY_SHAPES = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|hf|r8|fw|csk|pplx|tgp|nvapi)[-_][A-Za-z0-9_\-*]{6,}"  # as the makers shape them
+_KEY_SHAPES = re.compile(  # as the makers shape them
+    r"\b(?:sk|pk|rk|gsk|xai|hf|r8|fw|csk|pplx|tgp|nvapi)[-_][A-Za-z0-9_\-*]{6,}(?:\.[A-Za-z0-9_\-]{6,})*"
     r"|\bAIza[A-Za-z0-9_\-]{20,}"
     r"|\beyJ[A-Za-z0-9_\-]{10,300}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+"  # JSON web tokens
     r"|\b(?:Bearer|Basic)\s+[^\s\"',;]+"

@@ -22,6 +22,7 @@ KEY = "0a1b/2c3d+4e5f==6a7b8c9d0e1f2a3b"  # no shape that anybody could know
         "header Authorization: Bearer my.secret-token",
         "header Authorization: Basic c2VjcmV0LXRva2Vu",
         "proxy http://user:secret-token@proxy:3128",
+        "the key is sk-sp-ABCDEFGH1234567890.abcdefgh1234567890_wxyz",
         "the key is hunter2-hunter2",
         "the key begins with hunter2-hu and so on",
     ],

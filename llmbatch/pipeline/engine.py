@@ -122,13 +122,14 @@ class Engine:
         return task
 
     async def _work(self, document: Document) -> None:
-        line: LedgerLine | None = None
+        line, sends = None, 0
         try:
             async for line in self._arms.ask(document.row, document.key):
                 self._append(line)
                 self._watch(line, document)
+                sends += line.attempts
             if line is not None:
-                self._tally.settle(line)
+                self._tally.settle(line, was_asked=sends > 0)
         except Exception as error:  # noqa: BLE001 - a task's error must not vanish with it
             self._stop.set(error)
         finally:

@@ -184,12 +184,17 @@ class SessionTally:
         """Count what a line cost."""
         self.days.add(line)
 
-    def settle(self, line: LedgerLine) -> None:
-        """Count a row that has just reached its outcome, which this line is; an abandoned one has none."""
+    def settle(self, line: LedgerLine, *, was_asked: bool = False) -> None:
+        """Count a row that has just reached its outcome, which this line is; an abandoned one has none.
+
+        Args:
+            line: the outcome.
+            was_asked: whether a request was sent about this very row, also where an earlier answer has the last word.
+        """
         if line.is_abandoned:
             return
         self.answered += 1
-        self.reused += line.source == "reused"
+        self.reused += line.source == "reused" and not was_asked
         self.from_earlier_runs += line.reused_from is not None
         self.failed += line.status == FAILED
         self.review += line.status == REVIEW

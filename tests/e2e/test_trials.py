@@ -77,6 +77,14 @@ def test_another_stronger_model_is_asked_about_what_is_still_in_doubt_and_none_t
     assert not [note for note in retried["notes"] if "another model" in note]
 
 
+def test_a_row_whose_stronger_model_fails_was_asked_and_not_reused(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    server = endpoint("--fault", "refusal=100%", "--faulty-model", "gpt-5.4")
+    write_rows(llmbatch.folder / "docs.jsonl", documents(6))
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--review-below", "1", "--escalate-to", "gpt-5.4")
+    done = llmbatch(*command, "--json").json
+    assert (done["rows"]["review"], done["session"]["reused"]) == (6, 0)
+
+
 def test_what_a_canary_was_answered_is_not_asked_again_once_it_is_taken_over(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
