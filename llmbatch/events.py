@@ -711,8 +711,8 @@ class SentInTheClear(Event):
 
     @property
     def message(self) -> str:
-        """Who can read along."""
-        return f"{self.endpoint}: plain http, so that everybody on the way can read the API key and the documents"
+        """What it means."""
+        return f"{self.endpoint}: plain http, the API key and the documents are sent unencrypted"
 
 
 @dataclass(frozen=True, slots=True)

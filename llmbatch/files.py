@@ -158,7 +158,7 @@ def create_beside(path: Path, *, keep_mode: bool = False) -> tuple[Path, int]:
         fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666 if keep_mode else _PRIVATE)
         with suppress(OSError):  # a file system without locks: nobody can tell there what is left over
             fcntl.flock(fd, fcntl.LOCK_EX)
-        if os.fstat(fd).st_nlink:
+        if beside.exists():
             break
         os.close(fd)  # somebody took it for left over in the instant before it was locked
     if keep_mode:

@@ -53,13 +53,13 @@ def calibrate(
     from llmbatch.screen import stdout_console
     from llmbatch.screen.calibration import render_calibration
 
-    told = shared.trusted(trust, input)
+    given = shared.trusted(trust, input)
     calibrated = calibrate_run(
         run,
         GoldOptions(gold, gold_id_field, label_field),
         method=parse_method(method),
         out=out,
-        trust=told,
+        trust=given,
     )
     if json:
         print_json(calibrated_json(calibrated))

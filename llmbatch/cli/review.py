@@ -178,15 +178,15 @@ def import_(
     from llmbatch.review.settle import settle
     from llmbatch.review.told import imported_lines, settled_lines
 
-    told = shared.trusted(trust, input)
-    with opened(run, told) as review:
+    given = shared.trusted(trust, input)
+    with opened(run, given) as review:
         imported = import_decisions(review, file, reviewer=reviewer, decided_at=now_text(), skip_refused=skip_refused)
     for line in imported_lines(imported):
         typer.echo(line, err=True)
     if not imported.saved:
         typer.echo("mend these lines, or take the others with --skip-refused", err=True)
         raise typer.Exit(ExitCode.USAGE)
-    for line in settled_lines(settle(run, told)):
+    for line in settled_lines(settle(run, given)):
         typer.echo(line, err=True)
 
 

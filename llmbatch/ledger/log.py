@@ -173,7 +173,7 @@ class Ledger:
                 Or the ledger is not in its place any more: what is answered from now on would be kept for nobody.
         """
         if not self.is_in_place:
-            why = f"{self.path}: was deleted or moved while the run was under way"
+            why = f"{self.path}: was deleted or moved during the run"
             hint = "where the folder was moved, what was answered is in it, and classify --out FOLDER goes on"
             raise self._failed(StorageFailed(why, hint=hint))
         if self._is_doubtful and self.trouble is not None:

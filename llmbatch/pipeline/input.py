@@ -7,7 +7,7 @@ from llmbatch.errors import UsageError
 from llmbatch.events import InputChanged
 from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord, way_from
 from llmbatch.pipeline.input_changes import since_then, while_read
-from llmbatch.pipeline.trust import UNTOLD, Trust, input_path
+from llmbatch.pipeline.trust import NO_TRUST, Trust, input_path
 from llmbatch.readers import (
     FieldChoice,
     IdentityWatch,
@@ -63,7 +63,7 @@ class RunInput:
         return cls(inputs, inputs, options)
 
     @classmethod
-    def again(cls, record: RunRecord, folder: RunFolder, trust: Trust = UNTOLD) -> "RunInput":
+    def again(cls, record: RunRecord, folder: RunFolder, trust: Trust = NO_TRUST) -> "RunInput":
         """The inputs of a run that was started earlier: the same files in the same order, unless they are named again.
 
         Raises:

@@ -34,7 +34,7 @@ from llmbatch.pipeline.tally import Expenses
 from llmbatch.pipeline.trial.baseline import run_profile
 from llmbatch.pipeline.trial.plan import canary_record, plan_trial
 from llmbatch.pipeline.trial.watch import Baseline, Trial, TrialPlan, recalled_trial
-from llmbatch.pipeline.trust import UNTOLD, Trust, adopted, check_no_link
+from llmbatch.pipeline.trust import NO_TRUST, Trust, adopted, check_no_link
 from llmbatch.provider.client import Endpoint, resolve_endpoint
 from llmbatch.redact import Redactor
 from llmbatch.rows import Rejection
@@ -108,7 +108,7 @@ def classify_run(
         return Session(folder, source, session_plan, observer, handle or StopHandle()).run()
 
 
-def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: Trust = UNTOLD) -> Summary:
+def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: Trust = NO_TRUST) -> Summary:
     """Ask again about a run folder's failed rows, or those in review, and nothing else.
 
     The outcome counts for the run's own plan also where another model is asked.
@@ -147,7 +147,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
         return Session(folder, source, session_plan, observer, StopHandle()).run()
 
 
-def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer, trust: Trust = UNTOLD) -> Summary:
+def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer, trust: Trust = NO_TRUST) -> Summary:
     """Write a run's views again, as JSON lines or CSV, into its folder or another one.
 
     What the user says about the folder is remembered in it, so that it need not be said again.
@@ -179,7 +179,7 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer, t
                 options=options,
             )
         ledger.close()
-        if trust != UNTOLD and not source.changes():
+        if trust != NO_TRUST and not source.changes():
             adopted(record, folder, trust, source.names).save(folder)
     for change in source.changes():
         observer.tell(change)
@@ -190,7 +190,7 @@ def show_run(
     path: Path,
     *,
     against: Path | None = None,
-    trust: Trust = UNTOLD,
+    trust: Trust = NO_TRUST,
     on_line: Callable[[LedgerLine], None] | None = None,
     on_outcome: Callable[[Outcome | Rejection], None] | None = None,
 ) -> Summary:

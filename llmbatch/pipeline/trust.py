@@ -25,7 +25,7 @@ class Trust:
     """The inputs, named again: those that the folder names are not looked at."""
 
 
-UNTOLD = Trust()
+NO_TRUST = Trust()
 
 
 def input_path(name: str, record: RunRecord, folder: RunFolder, trust: Trust) -> str:
@@ -78,7 +78,7 @@ def adopted(record: RunRecord, folder: RunFolder, trust: Trust, inputs: tuple[st
         trust: what the user says.
         inputs: the files that were opened, by absolute path.
     """
-    if record.is_foreign and trust == UNTOLD:
+    if record.is_foreign and trust == NO_TRUST:
         return record
     known = record if trust.is_given else record.without_sources()
     named = named_inputs(trust.inputs, folder) if trust.inputs else record.named
@@ -100,11 +100,11 @@ def _is_inside(path: str, folder: RunFolder) -> bool:
 
 def _distrusted(what: str, folder: RunFolder, else_say: str) -> UsageError:
     if not belongs_to_user(folder.path):
-        why = "it belongs to another user"
+        why = "the folder belongs to another user"
     elif key_path().exists():
-        why = "llmbatch did not make it for this user on this machine"
+        why = "llmbatch did not make this folder for you on this machine"
     else:
-        why = f"nothing tells which folders are yours ({key_path()} is not there)"
+        why = f"the key that marks your own folders is missing ({key_path()})"
     return UsageError(
         f"{folder.path}: {what}: {why}",
         hint=f"{else_say}, or say --trust where you know who made the folder",

@@ -13,7 +13,7 @@ from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.run import recorded_plan, refresh_views
-from llmbatch.pipeline.trust import UNTOLD, Trust
+from llmbatch.pipeline.trust import NO_TRUST, Trust
 from llmbatch.rows import Rejection, Row
 from llmbatch.views.make import outcomes
 from llmbatch.views.outcome import Outcome
@@ -53,7 +53,7 @@ class OpenedRun:
 
 
 @contextmanager
-def opened(path: Path, trust: Trust = UNTOLD) -> Iterator[OpenedRun]:
+def opened(path: Path, trust: Trust = NO_TRUST) -> Iterator[OpenedRun]:
     """Open a run folder; `trust` is what the user says about it.
 
     Its views are made anew where a kill has left them older than its logs.

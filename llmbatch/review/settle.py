@@ -6,7 +6,7 @@ from pathlib import Path
 from llmbatch.errors import FolderBusy
 from llmbatch.observer import Observer
 from llmbatch.pipeline.run import export_run
-from llmbatch.pipeline.trust import UNTOLD, Trust
+from llmbatch.pipeline.trust import NO_TRUST, Trust
 from llmbatch.review.desk import Progress
 from llmbatch.review.history import Trend, keep_check, trend
 from llmbatch.review.opened import opened
@@ -32,7 +32,7 @@ class Walked:
     """None where nothing was decided."""
 
 
-def settle(path: Path, trust: Trust = UNTOLD) -> Settled:
+def settle(path: Path, trust: Trust = NO_TRUST) -> Settled:
     """Bring a run folder's decisions into its views; `trust` is what the user says about the folder.
 
     Raises:

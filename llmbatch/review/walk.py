@@ -10,7 +10,7 @@ from pathlib import Path
 from llmbatch.errors import UsageError
 from llmbatch.neutral import neutral
 from llmbatch.pipeline.folder import RunFolder, load_record, now_text
-from llmbatch.pipeline.trust import UNTOLD, Trust
+from llmbatch.pipeline.trust import NO_TRUST, Trust
 from llmbatch.review.claims import Claims
 from llmbatch.review.desk import Desk
 from llmbatch.review.opened import opened
@@ -27,7 +27,7 @@ def walk(
     reviewer: str,
     tell: Callable[[str], None],
     light: bool | None = None,
-    trust: Trust = UNTOLD,
+    trust: Trust = NO_TRUST,
 ) -> Walked:
     """Review a run full-screen.
 

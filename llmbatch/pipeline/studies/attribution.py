@@ -20,7 +20,7 @@ from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.run import recorded_plan
 from llmbatch.pipeline.tally import Expenses
-from llmbatch.pipeline.trust import UNTOLD, Trust
+from llmbatch.pipeline.trust import NO_TRUST, Trust
 from llmbatch.rows import Row, RowId
 from llmbatch.spend.figures import Figures
 from llmbatch.spend.report import Report, grouped, total_of
@@ -43,7 +43,7 @@ _OF_LINES: dict[str, Callable[[LedgerLine], str]] = {
 }
 
 
-def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = UNTOLD) -> list[dict[str, Figures]]:
+def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = NO_TRUST) -> list[dict[str, Figures]]:
     """A run's figures by `label`, `model`, `prompt`, `day`, or else by the input's field of that name.
 
     Args:
@@ -69,7 +69,7 @@ def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = UNTOLD)
     return [{name: expenses.figures() for name, expenses in sums.items()} for sums in groups]
 
 
-def run_report(path: Path, by: str, trust: Trust = UNTOLD) -> Report:
+def run_report(path: Path, by: str, trust: Trust = NO_TRUST) -> Report:
     """All that a run has ever cost in groups, with what was under way when it was killed.
 
     Raises:

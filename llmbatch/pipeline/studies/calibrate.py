@@ -14,13 +14,13 @@ from llmbatch.ledger.recover import read_lines
 from llmbatch.pipeline.calibrations import calibration_path, save_calibration
 from llmbatch.pipeline.folder import RunFolder, RunRecord, now_text
 from llmbatch.pipeline.studies.evaluation import JudgedRun, judge_run, require_statistics
-from llmbatch.pipeline.trust import UNTOLD, Trust, check_sources
+from llmbatch.pipeline.trust import NO_TRUST, Trust, check_sources
 from llmbatch.rows import ConfidenceKind
 from llmbatch.task.load import BUILT_IN
 
 
 def calibrate_run(
-    path: Path, gold: GoldOptions, *, method: Method, out: Path | None, trust: Trust = UNTOLD
+    path: Path, gold: GoldOptions, *, method: Method, out: Path | None, trust: Trust = NO_TRUST
 ) -> Calibrated:
     """Fit a calibration to a run's answers and store it.
 

@@ -17,7 +17,7 @@ from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.run import recorded_plan, refresh_views
-from llmbatch.pipeline.trust import UNTOLD, Trust
+from llmbatch.pipeline.trust import NO_TRUST, Trust
 from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row
 
@@ -35,7 +35,7 @@ class JudgedRun:
     """Rows that people have given their label."""
 
 
-def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float, trust: Trust = UNTOLD) -> Evaluation:
+def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float, trust: Trust = NO_TRUST) -> Evaluation:
     """Evaluate a run folder.
 
     Args:
@@ -78,7 +78,7 @@ def require_statistics(needed_by: str) -> None:
         import sklearn.metrics  # noqa: F401, PLC0415
 
 
-def judge_run(path: Path, options: GoldOptions, trust: Trust = UNTOLD) -> JudgedRun:
+def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST) -> JudgedRun:
     """Join a run's outcomes with gold labels; `trust` is what the user says about its folder.
 
     Raises:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from llmbatch.pipeline.folder import RunFolder, load_record, now_text
 from llmbatch.pipeline.run import show_run
-from llmbatch.pipeline.trust import UNTOLD, Trust
+from llmbatch.pipeline.trust import NO_TRUST, Trust
 from llmbatch.report import Attention, Correctness, Page, Story, write_page
 from llmbatch.rows import Rejection
 from llmbatch.views.outcome import Outcome
@@ -17,7 +17,7 @@ _WANTED_PRECISION = 0.98
 
 
 def report_run(
-    path: Path, out: Path | None = None, *, gold: "GoldOptions | None" = None, trust: Trust = UNTOLD
+    path: Path, out: Path | None = None, *, gold: "GoldOptions | None" = None, trust: Trust = NO_TRUST
 ) -> Path:
     """Write a run folder's page, also while another process works on it.
 

@@ -11,11 +11,11 @@ from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.options import RetryOptions
 from llmbatch.pipeline.run import is_to_be_retried, retried_plans
 from llmbatch.pipeline.studies.estimate import above, counted_estimate
-from llmbatch.pipeline.trust import UNTOLD, Trust
+from llmbatch.pipeline.trust import NO_TRUST, Trust
 from llmbatch.prices import PriceBook
 
 
-def dear_retry(path: Path, options: RetryOptions, above_nusd: int, *, trust: Trust = UNTOLD) -> ModelEstimate | None:
+def dear_retry(path: Path, options: RetryOptions, above_nusd: int, *, trust: Trust = NO_TRUST) -> ModelEstimate | None:
     """The estimate of a retry that may cost more than this, or None where it will not.
 
     Raises:

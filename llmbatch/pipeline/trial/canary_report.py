@@ -9,7 +9,7 @@ from llmbatch.ledger.recover import read_lines
 from llmbatch.pipeline.folder import CanaryRecord, RunFolder, RunRecord, load_record
 from llmbatch.pipeline.run import refresh_views
 from llmbatch.pipeline.trial.watch import recalled_trial
-from llmbatch.pipeline.trust import UNTOLD, Trust, check_sources
+from llmbatch.pipeline.trust import NO_TRUST, Trust, check_sources
 from llmbatch.summary import CanaryReport
 from llmbatch.task.load import load_task
 
@@ -41,7 +41,7 @@ def canary_report(path: Path) -> CanaryReport:
     return report
 
 
-def promote_canary(run: Path, to: Path | None, trust: Trust = UNTOLD) -> Promoted:
+def promote_canary(run: Path, to: Path | None, trust: Trust = NO_TRUST) -> Promoted:
     """Write the canary's task file to `to`, or over the run's own, which is kept beside it.
 
     Args:
