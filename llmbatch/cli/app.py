@@ -11,7 +11,7 @@ from typer._click.exceptions import ClickException
 from llmbatch.cli.commands import Commands
 from llmbatch.cli.signals import end_in_order_on_signals, ignore_signals
 from llmbatch.cli.streams import output_failure, prepare_streams, restart_in_utf8
-from llmbatch.cli.variables import check_variables
+from llmbatch.cli.variables import check_variables, variable_behind
 from llmbatch.errors import ExitCode, LLMBatchError, Terminated, UsageError
 
 app = typer.Typer(
@@ -91,6 +91,8 @@ def _exit_code() -> int:
         return error.exit_code
     except ClickException as error:
         error.show()
+        if (variable := variable_behind(error)) is not None:
+            sys.stderr.write(f"It is from the environment: {variable}.\n")
         return ExitCode.USAGE
     except Terminated as signal:
         sys.stderr.write("interrupted; what was answered is kept, and the same command goes on\n")

@@ -1,9 +1,13 @@
 """The program's environment variables: one that nobody reads is most likely a guard that is misspelt."""
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 
+from typer import BadParameter
 from typer._click import Command
+from typer._click.core import Parameter, ParameterSource
+from typer._click.exceptions import ClickException
 
 from llmbatch.cli.commands import SUMMARIES, load
 from llmbatch.errors import UsageError
@@ -36,12 +40,25 @@ def check_variables(environment: Mapping[str, str], arguments: list[str]) -> Non
         )
 
 
+def variable_behind(error: ClickException) -> str | None:
+    """The environment variable whose value was refused; None where the value is from elsewhere."""
+    if not isinstance(error, BadParameter) or error.param is None or error.ctx is None:
+        return None
+    if error.ctx.get_parameter_source(error.param.name) is not ParameterSource.ENVIRONMENT:
+        return None
+    return next((variable for variable in _names(error.param) if os.environ.get(variable)), None)
+
+
 def _variables(command: Command) -> Iterator[str]:
     for option in command.params:
-        names = option.envvar or ()
-        yield from (names,) if isinstance(names, str) else names
+        yield from _names(option)
     for below in getattr(command, "commands", {}).values():
         yield from _variables(below)
+
+
+def _names(option: Parameter) -> Iterable[str]:
+    names = option.envvar or ()
+    return (names,) if isinstance(names, str) else names
 
 
 def _given_to_commands() -> frozenset[str]:

@@ -47,3 +47,11 @@ def test_a_command_is_not_run(llmbatch: Program) -> None:
     done = llmbatch("prompt", "init", "new.toml", LLMBATCH_MAX_COSTS="0.01")
     assert done.code == 2
     assert not (llmbatch.folder / "new.toml").exists()
+
+
+def test_a_variable_whose_value_is_refused_is_named(llmbatch: Program) -> None:
+    done = llmbatch("classify", "docs.jsonl", "--offline", LLMBATCH_TIMEOUT="nan")
+    assert done.code == 2
+    assert "'--timeout'" in done.err
+    assert "from the environment: LLMBATCH_TIMEOUT" in done.err
+    assert "environment" not in llmbatch("classify", "docs.jsonl", "--offline", "--timeout", "nan").err
