@@ -28,15 +28,15 @@ def confirm(dear: "Callable[[int], ModelEstimate | None]", above_usd: float) -> 
     """
     from llmbatch.errors import BudgetReached
     from llmbatch.money import to_nusd
-    from llmbatch.screen.figures import dollars
+    from llmbatch.screen.figures import counted, dollars
 
     estimate = dear(to_nusd(above_usd))
     if estimate is None or estimate.cost is None:
         return
     cost = estimate.cost
     told = (
-        f"{estimate.rows.to_ask:,} rows to ask may cost up to {dollars(cost.high)} ({dollars(cost.expected)} is "
-        f"expected), more than --confirm-above ${above_usd:g}"
+        f"{counted(estimate.rows.to_ask, 'row')} to ask may cost up to {dollars(cost.high)} "
+        f"({dollars(cost.expected)} is expected), more than --confirm-above ${above_usd:g}"
     )
     if len(estimate.arms) > 1:
         told += " (" + ", ".join(f"{arm.arm} {arm.model} up to {dollars(_high(arm))}" for arm in estimate.arms) + ")"

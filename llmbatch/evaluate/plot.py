@@ -83,7 +83,7 @@ def _title(evaluation: Evaluation) -> str:
     if accuracy.value is None or accuracy.low is None or accuracy.high is None:
         return f"{name}{offline}"
     interval = f"{accuracy.low:.1%} to {accuracy.high:.1%}"
-    return f"{name}{offline} · accuracy {accuracy.value:.1%} ({interval}) on {accuracy.total:,} rows"
+    return f"{name}{offline} · accuracy {accuracy.value:.1%} ({interval}), distinct texts: {accuracy.texts:,}"
 
 
 def _draw_matrix(axes: "Axes", scores: Scores) -> None:

@@ -81,7 +81,7 @@ def _arm(name: str) -> _Cell:
         if arm is None or len(estimate.arms) == 1:
             return ""
         low, high = round(arm.rows.low), ceil(arm.rows.high)
-        rows = f"{high:,} rows" if low == high else f"{low:,} to {high:,} rows"
+        rows = counted(high, "row") if low == high else f"{low:,} to {counted(high, 'row')}"
         cost = "unknown" if arm.cost is None else f"{dollars(arm.cost.low)} to {dollars(arm.cost.high)}"
         return f"{neutral(arm.model, limit=_NAME_WIDTH)}, {rows}: {cost}"
 

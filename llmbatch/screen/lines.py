@@ -9,7 +9,7 @@ from llmbatch.events import Event, Level
 from llmbatch.neutral import neutral
 from llmbatch.observer import Observer
 from llmbatch.progress import CanaryProgress, Heartbeat, Progress
-from llmbatch.screen.figures import Rate, duration, percent, spent_so_far
+from llmbatch.screen.figures import Rate, counted, duration, percent, spent_so_far
 
 
 def _now() -> datetime:
@@ -57,7 +57,7 @@ class LineScreen(Observer):
 def _parts(progress: Progress, rate: Rate) -> list[str]:
     total, eta_s = progress.total, rate.eta_s(progress)
     return [
-        f"{progress.done:,} rows" if total is None else f"{progress.done:,}/{total:,} rows",
+        counted(progress.done, "row") if total is None else f"{progress.done:,}/{counted(total, 'row')}",
         "" if not total else f"({percent(progress.done, total)})",
         f"{rate.per_s:,.1f}/s",
         "" if eta_s is None else f"eta {duration(eta_s)}",

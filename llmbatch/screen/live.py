@@ -13,7 +13,7 @@ from llmbatch.events import Event, Level
 from llmbatch.neutral import neutral
 from llmbatch.observer import Observer
 from llmbatch.progress import CanaryProgress, Progress
-from llmbatch.screen.figures import Rate, duration, percent, spent_so_far
+from llmbatch.screen.figures import Rate, counted, duration, percent, spent_so_far
 
 _BAR_WIDTH = 24
 _WIDTH_FOR_A_BAR = 60
@@ -77,7 +77,7 @@ class _Display:
         """The first line's figures, the most important first."""
         progress, rate = self._progress, Text(f"{self._rate.per_s:,.1f} rows/s", style="cyan")
         if not progress.total:
-            return [Text(f"{progress.done:,} rows", style="bold"), rate, Text(duration(progress.elapsed_s))]
+            return [Text(counted(progress.done, "row"), style="bold"), rate, Text(duration(progress.elapsed_s))]
         return [
             Text(f"{progress.done:,}/{progress.total:,}", style="bold"),
             Text(percent(progress.done, progress.total)),
@@ -113,7 +113,7 @@ class _Display:
 def _canary(canary: CanaryProgress) -> list[Text]:
     """The third line, where something is on trial."""
     return [
-        Text("canary dropped", style="bold red") if canary.dropped else Text(f"canary {canary.rows:,} rows"),
+        Text("canary dropped", style="bold red") if canary.dropped else Text(f"canary {counted(canary.rows, 'row')}"),
         Text(f"bad {percent(canary.bad, canary.rows)}", style="yellow" if canary.bad else "dim"),
         Text(f"control {percent(canary.control_bad, canary.control_rows)} of {canary.control_rows:,}", style="dim"),
     ]

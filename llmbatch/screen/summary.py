@@ -101,7 +101,7 @@ def _labels(labels: Mapping[str, int], bar: str) -> Table:
         )
     hidden = [count for name, count in ranked if (name, count) not in shown]
     if hidden:
-        rest = f"{len(hidden)} more labels" if any(hidden) else f"{len(hidden)} labels without rows"
+        rest = counted(len(hidden), "more label") if any(hidden) else f"{counted(len(hidden), 'label')} without rows"
         table.add_row(Text(rest, style="dim"), f"{sum(hidden):,}" if any(hidden) else "", "", "")
     return table
 
