@@ -8,10 +8,13 @@ from types import MappingProxyType
 
 from llmbatch.simulate.answer_faults import ANSWER_FAULTS
 from llmbatch.simulate.error_faults import ERROR_FAULTS
+from llmbatch.simulate.maker_faults import MAKER_ANSWERS, MAKER_ERRORS
 from llmbatch.simulate.usage_faults import USAGE_FAULTS
 from llmbatch.simulate.wire_faults import WIRE_FAULTS
 
-GROUPS: tuple[Mapping[str, object], ...] = (ERROR_FAULTS, WIRE_FAULTS, ANSWER_FAULTS, USAGE_FAULTS)
+ERRORS, ANSWERS = ERROR_FAULTS | MAKER_ERRORS, ANSWER_FAULTS | MAKER_ANSWERS
+"""OpenAI's own, and other makers'."""
+GROUPS: tuple[Mapping[str, object], ...] = (ERRORS, WIRE_FAULTS, ANSWERS, USAGE_FAULTS)
 
 KINDS: tuple[str, ...] = tuple(kind for group in GROUPS for kind in group)
 

@@ -15,9 +15,9 @@ import orjson
 
 from llmbatch.profiles import AUTOMATIC_CACHING, PromptCaching, profile_of
 from llmbatch.simulate.answer import Answer, as_json
-from llmbatch.simulate.answer_faults import ANSWER_FAULTS
+from llmbatch.simulate.catalogue import ANSWERS, ERRORS
 from llmbatch.simulate.draw import question_digest, struck, uniform
-from llmbatch.simulate.error_faults import ERROR_FAULTS, rate_limited, too_large, unknown_model, wrong_key
+from llmbatch.simulate.error_faults import rate_limited, too_large, unknown_model, wrong_key
 from llmbatch.simulate.fault import Fault
 from llmbatch.simulate.likelihood import answer_logprobs
 from llmbatch.simulate.limits import Exceeded, Limits, as_duration
@@ -125,7 +125,7 @@ class Chat:
         faults = self._struck(request.model, number, question, times_asked)
         delivery = self._delivery(faults, f"{question}/{times_asked}")
         for fault in faults:
-            if (error_fault := ERROR_FAULTS.get(fault.kind)) is not None:
+            if (error_fault := ERRORS.get(fault.kind)) is not None:
                 reply = error_fault(request, fault.parameters)
                 return Outcome(
                     Reply(reply.status, reply.body, {**headers, **reply.headers}, reply.content_type), delivery
@@ -133,7 +133,7 @@ class Chat:
         verdict = prompt.verdict(document)
         answer = Answer(request.model, as_json(verdict.fields))
         for fault in faults:
-            if (answer_fault := ANSWER_FAULTS.get(fault.kind)) is not None:
+            if (answer_fault := ANSWERS.get(fault.kind)) is not None:
                 answer = answer_fault(answer, verdict)
             elif (usage_fault := USAGE_FAULTS.get(fault.kind)) is not None:
                 answer = usage_fault(answer)

@@ -56,7 +56,8 @@ def rows(llmbatch: Program, count: int, *more: dict[str, Any]) -> None:
 
 def classify(llmbatch: Program, url: str, *arguments: str) -> dict[str, dict[str, Any]]:
     """A run's lines, the last one of each row."""
-    done = llmbatch("classify", "docs.jsonl", "--base-url", url, *arguments, OPENAI_API_KEY=KEY)
+    patient = ("--timeout", "300")  # the machine may be busy, and one slot answers one request after the other
+    done = llmbatch("classify", "docs.jsonl", "--base-url", url, *patient, *arguments, OPENAI_API_KEY=KEY)
     assert done.code in (0, 3), done.err
     lines = (llmbatch.folder / "docs.llmbatch" / "ledger.jsonl").read_bytes().splitlines()
     return {line["id"]: line for line in map(json.loads, lines)}

@@ -1,0 +1,99 @@
+"""What other makers' servers do, in their own words: faults to rehearse with, as one finds them at their endpoints.
+
+Not among the mixed faults, since most of them cannot be got over without a person.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from llmbatch.simulate.answer import Answer, Verdict, as_json
+from llmbatch.simulate.answer_faults import AnswerFault
+from llmbatch.simulate.error_faults import ErrorFault, Parameters
+from llmbatch.simulate.reply import Reply, html_reply
+
+if TYPE_CHECKING:
+    from llmbatch.simulate.request import ChatRequest
+
+
+def _json(status: int, body: Any) -> Reply:
+    return Reply(status, orjson.dumps(body))
+
+
+def _moderation(request: "ChatRequest", _: Parameters) -> Reply:
+    message = f'{request.model} requires moderation. Your input was flagged for "violence".'
+    return _json(403, {"error": {"message": message, "code": 403, "metadata": {"reasons": ["violence"]}}})
+
+
+def _content_risk(_: "ChatRequest", __: Parameters) -> Reply:
+    error = {"message": "Content Exists Risk", "type": "invalid_request_error", "param": None}
+    return _json(400, {"error": {**error, "code": "invalid_request_error"}})
+
+
+def _firewall(_: "ChatRequest", __: Parameters) -> Reply:
+    return html_reply(403, "Attention Required! | Cloudflare", "Sorry, you have been blocked.")
+
+
+def _context_size(_: "ChatRequest", __: Parameters) -> Reply:
+    message = "request (18794 tokens) exceeds the available context size (8192 tokens), try increasing it"
+    error = {"code": 400, "message": message, "type": "exceed_context_size_error"}
+    return _json(400, {"error": {**error, "n_prompt_tokens": 18794, "n_ctx": 8192}})
+
+
+def _loading(_: "ChatRequest", __: Parameters) -> Reply:
+    return _json(503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}})
+
+
+def _error_in_answer(_: "ChatRequest", __: Parameters) -> Reply:
+    return _json(200, {"error": {"message": "Rate limit exceeded: free-models-per-min. ", "code": 429}})
+
+
+def _credits_in_answer(_: "ChatRequest", __: Parameters) -> Reply:
+    return _json(200, {"error": {"message": "This request requires more credits.", "code": 402}})
+
+
+def _no_choices(request: "ChatRequest", _: Parameters) -> Reply:
+    usage = {"prompt_tokens": 1500, "completion_tokens": 0, "total_tokens": 1500}
+    return _json(200, {"id": "x", "object": "chat.completion", "model": request.model, "choices": [], "usage": usage})
+
+
+def _thinking(answer: Answer, verdict: Verdict) -> Answer:
+    other = next((label for label in verdict.labels if label != verdict.label), verdict.label)
+    idea = as_json(verdict.replaced(verdict.label_key, other))
+    return replace(answer, content=f"<think>First idea: {idea}. But no.</think>\n{as_json(verdict.fields)}")
+
+
+def _thinking_unclosed(answer: Answer, verdict: Verdict) -> Answer:
+    return replace(answer, content=f"<think>The format is {as_json(verdict.fields)}, so")
+
+
+def _eos_token(answer: Answer, _: Verdict) -> Answer:
+    return replace(answer, finish_reason="eos_token")
+
+
+def _broken_off(answer: Answer, verdict: Verdict) -> Answer:
+    return replace(answer, content=as_json(verdict.fields)[:5], finish_reason="error")
+
+
+def _decorated(answer: Answer, verdict: Verdict) -> Answer:
+    return replace(answer, content=as_json(verdict.replaced(verdict.label_key, f"**{verdict.label}**.")))
+
+
+MAKER_ERRORS: dict[str, ErrorFault] = {
+    "moderation": _moderation,
+    "content_risk": _content_risk,
+    "firewall": _firewall,
+    "context_size": _context_size,
+    "loading": _loading,
+    "error_in_answer": _error_in_answer,
+    "credits_in_answer": _credits_in_answer,
+    "no_choices": _no_choices,
+}
+MAKER_ANSWERS: dict[str, AnswerFault] = {
+    "thinking": _thinking,
+    "thinking_unclosed": _thinking_unclosed,
+    "eos_token": _eos_token,
+    "broken_off": _broken_off,
+    "decorated": _decorated,
+}
