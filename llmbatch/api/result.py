@@ -20,6 +20,8 @@ from llmbatch.views.records import error_field
 _VIEWS = {"ok": "results", "review": "review", "failed": "failed"}
 """The file of each status."""
 _STATUSES = tuple(_VIEWS)
+_UNREADABLE = frozenset({"raw", "error"})
+"""The fields of a row that could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Run(Sequence[Result]):
     def _id(self, record: Mapping[str, Any], row: int) -> Any:
         """The id that a failed row has in its input, where it has one; it stands there as it was read."""
         fields: Any = record
-        if "raw" in record:
+        if record.keys() == _UNREADABLE:
             try:
                 fields = orjson.loads(record["raw"])
             except orjson.JSONDecodeError:

@@ -51,6 +51,11 @@ def locked(folder: Path) -> Iterator[None]:
         with suppress(OSError):  # on a full disk the second process is refused without a name
             os.truncate(fd, 0)
             os.pwrite(fd, f"process {os.getpid()}, started {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ},".encode(), 0)
-        yield
+        process = os.getpid()
+        try:
+            yield
+        finally:
+            if os.getpid() == process:  # a fork, which has the descriptor too, neither ends the lock nor prolongs it
+                fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
         os.close(fd)

@@ -53,6 +53,17 @@ def test_a_failed_row_has_the_id_of_the_field_that_the_caller_names(tmp_path: Pa
     assert (result.id, result.status) == ("x", "failed")
 
 
+def test_fields_of_any_name_do_not_hide_what_a_row_came_to(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    own = {"raw": "x", "error": "mine", "llmbatch_error": {"row": 7}, "row": 9, "category": "mine", "status": "x"}
+    texts = {1: " ", 2: "A court.", 3: "A bank."}
+    documents = [{"id": name, "text": text, **own} for name, text in texts.items()]
+    run = classify(documents, **options(endpoint("--fault", "refusal@2").url, tmp_path / "run"))
+    assert [result.row for result in run] == [0, 1, 2]
+    assert [(result.id, result.status) for result in run] == [(1, "failed"), (2, "ok"), (3, "failed")]
+    assert [result.error and result.error["kind"] for result in run] == ["empty_text", None, "refusal"]
+    assert [result.category for result in run] == [None, "legal", None]
+
+
 def test_a_temporary_folder_goes_with_the_run(endpoint: StartEndpoint) -> None:
     server = endpoint()
     run = classify(["A court."], base_url=server.url)
@@ -123,6 +134,26 @@ def test_a_folder_at_work_is_refused_before_anything_in_it_is_touched(tmp_path: 
     with pytest.raises(Interrupted):
         classify(TEXTS, **options(server.url, out), handle=handle, progress=look)
     assert len(busy) == 1
+
+
+def test_a_process_that_was_forked_meanwhile_does_not_hold_the_folder(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    children: list[int] = []
+    ending, end = os.pipe()
+
+    def fork(progress: Progress) -> None:
+        if progress.done and not children:
+            children.append(os.fork())
+            if children == [0]:
+                os.close(end)
+                os.read(ending, 1)  # until the test ends
+                os._exit(0)
+
+    server = endpoint("--latency", "0.02")
+    assert classify(TEXTS[:30], **options(server.url, tmp_path / "run"), progress=fork).ok
+    assert classify(TEXTS[:31], **options(server.url, tmp_path / "run")).ok
+    os.close(end)
+    os.waitpid(children[0], 0)
+    os.close(ending)
 
 
 def test_calls_on_folders_of_their_own_do_not_disturb_each_other(tmp_path: Path, endpoint: StartEndpoint) -> None:
