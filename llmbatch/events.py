@@ -324,6 +324,24 @@ class PossiblyBilledFound(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LogShrank(Event):
+    """A log is shorter than when the results were made of it: lines were cut off, or an older copy stands there."""
+
+    name = "log.shrank"
+    level = Level.WARNING
+    file: str
+    missing_bytes: int
+
+    @property
+    def message(self) -> str:
+        """Which one, by how much, and what follows."""
+        return (
+            f"{self.file} is {self.missing_bytes:,} bytes shorter than when the results were made of it: "
+            "what it has lost is missing from them, and such rows are asked again"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class FolderMigrated(Event):
     """An earlier version made the run folder: its lines so far have no checksum, new ones do."""
 

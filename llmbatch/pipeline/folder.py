@@ -28,6 +28,7 @@ from llmbatch.calibration import Calibration
 from llmbatch.checksum import FORMAT, NewerFormatError, seal, unseal_file
 from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import UsageError
+from llmbatch.events import Event, FolderMigrated, LogShrank
 from llmbatch.filenames import restored, stored
 from llmbatch.files import open_to_read, replacing, storage_failure, storing, sync_folder
 from llmbatch.jsonlines import dump_line
@@ -40,7 +41,7 @@ from llmbatch.readers import InputIdentity, ReaderOptions
 from llmbatch.readers.inputs import part_of
 from llmbatch.task.load import BUILT_IN, packaged_tasks
 from llmbatch.task.model import Task
-from llmbatch.views import Sample, ViewOptions
+from llmbatch.views import Sample, ViewOptions, basis_of_views, size_of
 
 STDIN = "-"
 NOT_KNOWN = "(not known here)"
@@ -312,6 +313,20 @@ def load_record(folder: RunFolder) -> RunRecord:
 def belongs_to_user(path: Path) -> bool:
     """Whether a file or folder is the user's own."""
     return path.stat().st_uid == os.geteuid()
+
+
+def migrated(record: RunRecord | None) -> tuple[Event, ...]:
+    """That an earlier version made the folder: said once, since the record is then written in the present format."""
+    return () if record is None or record.format == FORMAT else (FolderMigrated(record.llmbatch),)
+
+
+def shrunk_logs(folder: RunFolder) -> tuple[Event, ...]:
+    """The logs that are shorter than when the views were made of them: somebody has cut or replaced them."""
+    basis = basis_of_views(folder.path)
+    if basis is None:
+        return ()
+    then = {folder.ledger: basis.ledger_bytes, folder.decisions: basis.decisions_bytes}
+    return tuple(LogShrank(str(log), size - size_of(log)) for log, size in then.items() if size_of(log) < size)
 
 
 _WITHOUT_RECORD = "the ledger holds the results: move run.json away and run the original classify command again"

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from llmbatch.calibration import Calibration
-from llmbatch.checksum import FORMAT
 from llmbatch.decisions import DecisionLog, TaskDecisions
 from llmbatch.errors import FolderBusy, LLMBatchError, UsageError
-from llmbatch.events import Event, FolderMigrated, LedgerTorn
+from llmbatch.events import LedgerTorn
 from llmbatch.filenames import quoted
 from llmbatch.ledger.line import FAILED, LedgerLine
 from llmbatch.ledger.lock import is_locked, locked
@@ -19,7 +18,16 @@ from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.recover import read_lines
 from llmbatch.observer import Observer
 from llmbatch.pipeline.calibrations import confidence_for
-from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, named_inputs, new_run_id, now_text
+from llmbatch.pipeline.folder import (
+    RunFolder,
+    RunRecord,
+    load_record,
+    migrated,
+    named_inputs,
+    new_run_id,
+    now_text,
+    shrunk_logs,
+)
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.model_choice import check_room, completed_choice
 from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
@@ -40,7 +48,7 @@ from llmbatch.redact import Redactor
 from llmbatch.rows import Rejection
 from llmbatch.summary import RowCounts, Summary
 from llmbatch.task.load import LoadedTask, load_task
-from llmbatch.views import Basis, ViewCounts, count_views, make_views, size_of, views_are_of
+from llmbatch.views import Basis, ViewCounts, basis_of_views, count_views, make_views, size_of
 from llmbatch.views.outcome import Outcome
 
 _VIEWS = frozenset({"results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl"})
@@ -102,7 +110,7 @@ def classify_run(
             reuse=options.reuse,
             max_failed=options.max_failed,
             salvage=options.salvage,
-            remarks=(*_migrated(standing), *replaced, *confidence.remarks),
+            remarks=(*migrated(standing), *replaced, *confidence.remarks),
             command=record.command,
         )
         return Session(folder, source, session_plan, observer, handle or StopHandle()).run()
@@ -141,7 +149,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
             leaves_rows=True,
             max_failed=options.max_failed,
             salvage=options.salvage,
-            remarks=_migrated(record),
+            remarks=migrated(record),
             command=f"llmbatch retry {quoted(path)}",
         )
         return Session(folder, source, session_plan, observer, StopHandle()).run()
@@ -161,6 +169,8 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer, t
     target = RunFolder(out or path)
     plan, source, expenses = recorded_plan(record), RunInput.again(record, folder, trust), Expenses()
     with target.created(), locked(folder.path):
+        for shrunk in shrunk_logs(folder):
+            observer.tell(shrunk)
         ledger, torn = Ledger.open(
             folder.ledger, on_line=lambda _, line: expenses.add(line), reread=record.reread, labels=record.labels
         )
@@ -249,7 +259,7 @@ def show_run(
         notes = (*summary.notes, *(f"{change.message}." for change in changes))
         summary = replace(summary, input_changes=changes, notes=notes)
     if not is_fresh:
-        stale = f"The result files are older than the ledger or the decisions: llmbatch export {quoted(path)}."
+        stale = f"The result files are not of the present ledger and decisions: llmbatch export {quoted(path)}."
         summary = replace(summary, notes=(*summary.notes, stale))
     return replace(summary, trial=trial.report())
 
@@ -262,10 +272,11 @@ def refresh_views(folder: RunFolder, record: RunRecord) -> bool:
     Returns:
         Whether they are as the logs have it, or will be once the run that is under way ends.
     """
-    plan = record.view_options.plan or ""
-    basis = Basis(size_of(folder.ledger), size_of(folder.decisions), plan)
-    if not basis.ledger_bytes or views_are_of(folder.path, basis) or is_locked(folder.path):
+    basis = Basis(size_of(folder.ledger), size_of(folder.decisions), record.view_options.plan or "")
+    if not basis.ledger_bytes or basis_of_views(folder.path) == basis or is_locked(folder.path):
         return True
+    if shrunk_logs(folder):
+        return False  # whoever writes tells
     try:
         export_run(folder.path, out=None, csv=False, observer=Observer())
     except FolderBusy:
@@ -391,11 +402,6 @@ def is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review_belo
     if line.status != FAILED:
         return False
     return not options.only or (line.error is not None and line.error.kind in options.only)
-
-
-def _migrated(record: RunRecord | None) -> tuple[Event, ...]:
-    """Said once, since the record is then written in the present format."""
-    return () if record is None or record.format == FORMAT else (FolderMigrated(record.llmbatch),)
 
 
 def _endpoint(sending: Sending, model: str) -> Endpoint | None:

@@ -18,7 +18,7 @@ from llmbatch.ledger.reserve import Reserve
 from llmbatch.ledger.sent import SentLog
 from llmbatch.observer import Observer, RunStarted
 from llmbatch.pipeline.engine import ROWS_PER_SLOT
-from llmbatch.pipeline.folder import RunFolder, now_text
+from llmbatch.pipeline.folder import RunFolder, now_text, shrunk_logs
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.money.spending import Spending
 from llmbatch.pipeline.offline import offline_endpoint
@@ -114,6 +114,8 @@ class Session:
 
     def _open(self) -> Opened:
         check_views(self._folder.path)
+        for shrunk in shrunk_logs(self._folder):
+            self._observer.tell(shrunk)
         opening = Opening(self._folder, self._record, self._sent, self._reserve, tell=self._observer.tell)
         watch = self._trial.watch if self._trial.needs_lines else None
         opened = opening.open(salvages=self._plan.salvage, watch=watch, check=self._handle.check)

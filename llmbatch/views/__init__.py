@@ -4,7 +4,7 @@ Each is written beside the old one and renamed into place, so that no reader see
 disagree.
 """
 
-from llmbatch.views.basis import Basis, size_of, views_are_of
+from llmbatch.views.basis import Basis, basis_of_views, size_of
 from llmbatch.views.counts import ViewCounts
 from llmbatch.views.make import ViewOptions, check_views, count_views, make_views
 from llmbatch.views.sample import Sample, drawn, parse_sample
@@ -14,11 +14,11 @@ __all__ = [
     "Sample",
     "ViewCounts",
     "ViewOptions",
+    "basis_of_views",
     "check_views",
     "count_views",
     "drawn",
     "make_views",
     "parse_sample",
     "size_of",
-    "views_are_of",
 ]

@@ -29,14 +29,15 @@ class Basis:
         return seal(orjson.dumps({"format": FORMAT, **asdict(self)}))
 
 
-def views_are_of(folder: Path, basis: Basis) -> bool:
-    """Whether the views in a folder were made of this; a file that is missing or damaged says no."""
+def basis_of_views(folder: Path) -> Basis | None:
+    """What the views in a folder were made of; None where the file that says it is missing or damaged."""
     try:
         with open_to_read(folder / FILE) as file:
             found = orjson.loads(unseal_file(file.read()))
-    except (OSError, ValueError, UsageError):
-        return False
-    return bool(found == {"format": FORMAT, **asdict(basis)})
+            del found["format"]
+            return Basis(**found)
+    except (OSError, ValueError, TypeError, KeyError, UsageError):
+        return None
 
 
 def size_of(path: Path) -> int:

@@ -97,3 +97,22 @@ def _calibration() -> Calibration:
         gold="g",
         fitted_at="now",
     )
+
+
+def test_logs_that_were_cut_at_a_line_are_reported_before_their_rows_are_asked_again(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    server, ledger = endpoint(), llmbatch.folder / "run" / "ledger.jsonl"
+    write_rows(llmbatch.folder / "docs.jsonl", documents(4))
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--out", "run", "--review-below", "0")
+    assert llmbatch(*command).code == 0
+    whole = ledger.read_bytes()
+    kept = b"".join(whole.splitlines(keepends=True)[:3])
+    ledger.write_bytes(kept)
+    shown = llmbatch("show", "run", "--json")
+    assert any("not of the present ledger" in note for note in shown.json["notes"]), shown.err
+    done = llmbatch(*command)
+    assert (done.code, server.requests) == (0, 5)
+    assert f"is {len(whole) - len(kept):,} bytes shorter" in done.err
+    again = llmbatch(*command)
+    assert (again.code, "shorter" in again.err) == (0, False)
