@@ -42,7 +42,7 @@ def export(
 ) -> None:
     """Write results, review, failed and sample again, from the ledger and the input."""
     from llmbatch.errors import ExitCode
-    from llmbatch.pipeline.run import export_run
+    from llmbatch.pipeline.standing import export_run
     from llmbatch.screen import make_screen
 
     with make_screen(quiet=quiet) as observer:

@@ -47,7 +47,7 @@ def show(
     if by is not None:
         _show_by(run, by, shared.trusted(trust, input), json=json)
         return
-    from llmbatch.pipeline.run import show_run
+    from llmbatch.pipeline.standing import show_run
     from llmbatch.screen import render_summary, stdout_console
     from llmbatch.summary import summary_json
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from llmbatch.errors import FolderBusy
 from llmbatch.observer import Observer
-from llmbatch.pipeline.run import export_run
+from llmbatch.pipeline.standing import export_run
 from llmbatch.pipeline.trust import NO_TRUST, Trust
 from llmbatch.review.desk import Progress
 from llmbatch.review.history import Trend, keep_check, trend

@@ -27,6 +27,7 @@ _LOADED_LATE = (
     "anyio.abc",
     "httpcore2",
     "llmbatch.pipeline.run",
+    "llmbatch.pipeline.standing",
     "llmbatch.screen.live",
     "llmbatch.screen.logfile",
     "llmbatch.simulate",

@@ -10,7 +10,7 @@ import pytest
 
 from llmbatch.decisions import DecisionLog, mark_of
 from llmbatch.observer import Observer
-from llmbatch.pipeline.run import export_run, show_run
+from llmbatch.pipeline.standing import export_run, show_run
 from llmbatch.review.export import export_gold, export_to_decide
 from llmbatch.review.importing import import_decisions
 from llmbatch.review.opened import opened

@@ -16,7 +16,8 @@ from llmbatch.ledger.line import CONTROL, FAILED, LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
-from llmbatch.pipeline.run import recorded_plan, refresh_views
+from llmbatch.pipeline.run import recorded_plan
+from llmbatch.pipeline.standing import refresh_views
 from llmbatch.pipeline.trust import NO_TRUST, Trust
 from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row

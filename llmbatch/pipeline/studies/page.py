@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmbatch.pipeline.folder import RunFolder, load_record, now_text
-from llmbatch.pipeline.run import show_run
+from llmbatch.pipeline.standing import show_run
 from llmbatch.pipeline.trust import NO_TRUST, Trust
 from llmbatch.report import Attention, Correctness, Page, Story, write_page
 from llmbatch.rows import Rejection

@@ -7,7 +7,7 @@ from llmbatch.errors import UsageError
 from llmbatch.files import check_own, create_numbered, replacing
 from llmbatch.ledger.recover import read_lines
 from llmbatch.pipeline.folder import CanaryRecord, RunFolder, RunRecord, load_record
-from llmbatch.pipeline.run import refresh_views
+from llmbatch.pipeline.standing import refresh_views
 from llmbatch.pipeline.trial.watch import recalled_trial
 from llmbatch.pipeline.trust import NO_TRUST, Trust, check_sources
 from llmbatch.summary import CanaryReport
