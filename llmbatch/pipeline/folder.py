@@ -81,6 +81,10 @@ class RunFolder:
             first = Path(*(part for part in first.parts if not glob.has_magic(part))) / stem
         return cls(first.with_name(f"{stem}{ending}"))
 
+    def way_to(self, file: str) -> str:
+        """The way to a file from beside the folder, which is the same where both are moved or a link leads here."""
+        return way_from(self.path.resolve().parent, file)
+
     @property
     def has_stdin_copy(self) -> bool:
         """Whether standard input was copied here, at least in part."""
@@ -182,7 +186,7 @@ class RunRecord(BaseModel):
     named: tuple[FileName, ...] = ()
     """The same as the user named them, patterns as they are, by their way from the run folder; or `-`."""
     inputs_read: dict[FileName, InputIdentity] = {}
-    """What each of them was when it was read last."""
+    """What each of them was when it was read last, by its way from beside the run folder; or `-`."""
     reader: ReaderOptions
     task: Task
     task_source: FileName
@@ -232,15 +236,12 @@ class RunRecord(BaseModel):
         """Shows a ledger line as this run has it now."""
         return Recalibration(self.calibrations, offline=self.offline)
 
-    def inputs_read_by(self, names: tuple[str, ...]) -> dict[str, InputIdentity]:
-        """What the inputs were when they were read last, by the names that they have now, in the same order."""
-        if len(names) != len(self.inputs):
-            return {}
-        return {
-            now: self.inputs_read[then]
-            for then, now in zip(self.inputs, names, strict=True)
-            if then in self.inputs_read
-        }
+    def inputs_read_at(self, files: tuple[str, ...], folder: RunFolder) -> dict[str, InputIdentity]:
+        """What the inputs were when they were read last; where all are elsewhere now, they are in the same order."""
+        names = [name if name == STDIN else folder.way_to(name) for name in files]
+        if len(names) != len(self.inputs_read) or not self.inputs_read.keys().isdisjoint(names):
+            return self.inputs_read
+        return dict(zip(names, self.inputs_read.values(), strict=True))
 
     @property
     def vouched(self) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from llmbatch.errors import UsageError
 from llmbatch.events import InputChanged
-from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord, way_from
+from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord
 from llmbatch.pipeline.input_changes import since_then, while_read
 from llmbatch.pipeline.trust import NO_TRUST, Trust, input_path
 from llmbatch.readers import (
@@ -75,7 +75,7 @@ class RunInput:
             paths = (input_path(name, record, folder, trust) for name in record.inputs)
             inputs = tuple(_reopened(path, record.reader, folder) for path in paths)
         source = cls(inputs, inputs, record.reader)
-        source.compare_with(record.inputs_read_by(source.names))
+        source.compare_with(record.inputs_read_at(source.names, folder))
         return source
 
     @property
@@ -150,7 +150,7 @@ class RunInput:
 
 def _named_from(folder: RunFolder, item: Input) -> Input:
     """The input by its way from beside the run folder, so that views tell the same place whoever makes them."""
-    return replace(item, name=way_from(folder.path.parent, item.name))
+    return replace(item, name=folder.way_to(item.name))
 
 
 def _named_again(names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> tuple[Input, ...]:

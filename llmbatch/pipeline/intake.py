@@ -99,8 +99,8 @@ class Intake:
     is_settled: Callable[[str], bool] = lambda _: False
     """Whether people have given a text its label."""
     failed_before: FailedBefore | None = None
-    is_done: Callable[[str], bool] = lambda _: True
-    """Whether a key that is skipped has its label."""
+    is_done: Callable[[str], bool] | None = None
+    """Whether a key that is skipped has its label; None where all have."""
 
     def prepared(self, rows: Iterable[Row | Rejection], *, batch: int) -> Iterator[Item]:
         """Rows as the engine takes them; `batch` of them are looked up at once among earlier answers."""
@@ -119,7 +119,8 @@ class Intake:
                 yield row
             elif self.is_skipped(key) or self.is_settled(row.text):
                 skipped += 1
-                left += not (self.is_done(key) or self.is_settled(row.text))
+                if self.is_done is not None:
+                    left += not (self.is_done(key) or self.is_settled(row.text))
                 if skipped == _SKIPPED_AT_ONCE:
                     yield Skipped(skipped, left)
                     skipped = left = 0

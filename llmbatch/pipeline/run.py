@@ -73,8 +73,7 @@ def classify_run(
     replaced = check_inputs(folder, standing, options.inputs, source.names, is_chosen=is_chosen)
     check_stream(folder, standing, source, is_chosen=is_chosen)
     if standing is not None and not replaced:
-        is_same = standing.named == named_inputs(options.inputs, folder)
-        source.compare_with(standing.inputs_read_by(source.names) if is_same else standing.inputs_read)
+        source.compare_with(standing.inputs_read_at(source.names, folder))
     options = replace(options, choice=completed_choice(loaded.task, options.choice, endpoint, standing))
     plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
     check_room(plan)

@@ -82,7 +82,9 @@ def adopted(record: RunRecord, folder: RunFolder, trust: Trust, inputs: tuple[st
         return record
     known = record if trust.is_given else record.without_sources()
     named = named_inputs(trust.inputs, folder) if trust.inputs else record.named
-    return known.updated(inputs=inputs, named=named, inputs_read=record.inputs_read_by(inputs), is_foreign=False)
+    return known.updated(
+        inputs=inputs, named=named, inputs_read=record.inputs_read_at(inputs, folder), is_foreign=False
+    )
 
 
 def _moved_along(name: str, record: RunRecord, folder: RunFolder) -> str:

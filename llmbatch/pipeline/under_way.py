@@ -120,7 +120,7 @@ class UnderWay:
                     self.record.reread,
                     plan.is_settled,
                     FailedBefore(self._opened.ledger, began_at, None if self._source.is_stream else self._read_again),
-                    self._opened.ledger.is_done,
+                    self._opened.ledger.is_done if plan.leaves_rows else None,
                 )
                 rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
                 await parts.engine.run(feed(rows, batch=batch))

@@ -21,6 +21,8 @@ class Settled:
     """Whether the decisions are in the run's views; else a run under way takes them in at its end."""
     sample: SampleStatus | None = None
     trend: Trend | None = None
+    input_changes: tuple[str, ...] = ()
+    """What has happened to the inputs since the last session, each in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,13 @@ def settle(path: Path, trust: Trust = NO_TRUST) -> Settled:
         UsageError: the input cannot be read any more.
     """
     try:
-        export_run(path, out=None, csv=False, observer=Observer(), trust=trust)
+        exported = export_run(path, out=None, csv=False, observer=Observer(), trust=trust)
     except FolderBusy:
         return Settled(in_views=False)
+    changes = tuple(change.message for change in exported.input_changes)
     with opened(path, trust) as run:
         sample = review_status(run).sample if run.record.sample else None
         if sample is None or not sample.all.checked:
-            return Settled(in_views=True)
+            return Settled(in_views=True, input_changes=changes)
         keep_check(run, sample)
-        return Settled(True, sample, trend(run, sample))
+        return Settled(True, sample, trend(run, sample), changes)

@@ -82,7 +82,8 @@ def settled_lines(settled: Settled) -> Sequence[str]:
     """Where the decisions are now, and what the random sample has come to."""
     if not settled.in_views:
         return ["a run is under way on the folder: its results will have the decisions when it ends"]
-    lines = [] if settled.sample is None else [f"random sample: {rate_text(settled.sample.all)}"]
+    lines = [f"warning: {neutral(change)}" for change in settled.input_changes]
+    lines += [] if settled.sample is None else [f"random sample: {rate_text(settled.sample.all)}"]
     if settled.trend is not None and settled.trend.change is not None:
         lines.append(change_text(settled.trend.change))
     return lines

@@ -37,6 +37,8 @@ def test_an_input_that_shrank_since_is_told_by_whoever_makes_results_of_it(
         assert (exported.code, "is shorter than when it was read last" in exported.err) == (3, True)
     shown = llmbatch("show", "docs.llmbatch", "--json").json
     assert (shown["input_changes"][0]["change"], "is shorter" in shown["notes"][-1]) == ("shrank", True)
+    write_rows(llmbatch.folder / "mine.jsonl", [{"id": "d-1", "decision": "other"}])
+    assert "is shorter than" in llmbatch("review", "import", "docs.llmbatch", "mine.jsonl").err
     again = llmbatch(*command, "--quiet")
     assert (again.code, "is shorter than when it was read last" in again.err, server.requests) == (3, True, 10)
     assert llmbatch(*command).code == 0, "it is told once"
