@@ -68,7 +68,8 @@ def test_the_paired_interval_is_newcombes() -> None:
 
 
 def test_where_no_text_sets_the_arms_apart_the_most_that_is_likely_counts() -> None:
-    assert rows_for(0.02, apart=0, texts=50) == rows_to_tell((0.05815 + 0.02) / 2, (0.05815 - 0.02) / 2)
+    likely = rows_to_tell((0.05815 + 0.02) / 2, (0.05815 - 0.02) / 2) or 0
+    assert likely < rows_for(0.02, apart=0, texts=50) < 1.1 * likely
     assert rows_for(0.02, apart=0, texts=50) > rows_for(0.02, apart=0, texts=5000)
 
 
