@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from llmbatch.cli import bounds
 from llmbatch.cli import options as shared
 from llmbatch.cli.output import print_json
 
@@ -36,7 +37,7 @@ def clear(
             "--older-than",
             metavar="DAYS",
             min=0,
-            max=shared.MOST_DAYS,
+            max=bounds.MOST_DAYS,
             envvar="LLMBATCH_OLDER_THAN",
             show_envvar=False,
             help="Only answers that are older.",

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmbatch import defaults
+from llmbatch.cli import bounds, sending, watching
 from llmbatch.cli import gold as golden
 from llmbatch.cli import options as shared
-from llmbatch.cli import sending, watching
 from llmbatch.rows import ConfidenceKind
 from llmbatch.telemetry.log_format import LogFormat
 
@@ -53,7 +53,7 @@ def compare(
             "--rows",
             "-n",
             min=1,
-            max=shared.MOST_ROWS,
+            max=bounds.MOST_ROWS,
             envvar="LLMBATCH_COMPARE_ROWS",
             show_envvar=False,
             rich_help_panel=shared.ROWS,

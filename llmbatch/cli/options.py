@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmbatch import defaults
+from llmbatch.cli import bounds
 from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind, Truncation
 
@@ -16,16 +17,6 @@ if TYPE_CHECKING:
 INPUT, TASK, RESULTS, SENDING, SCREEN = "Input", "Task and model", "Results", "Sending", "Screen"
 ROWS, REUSE, BUDGET = "Which rows", "Answers of earlier runs", "Money"
 """Panels of the help."""
-
-MOST_SECONDS = 365 * 86_400
-MOST_DAYS = 36_500
-MOST_USD = 1_000_000_000
-MOST_MEGABYTES = 1_000_000_000
-MOST_ATTEMPTS = 1_000
-MOST_ROWS = 1_000_000_000
-MOST_A_MINUTE = 1_000_000_000_000
-MOST_WHOLE = 2**63 - 1
-"""Bounds of numbers: far beyond any use, and within what files, the store and the clock can hold."""
 
 ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
 
@@ -191,7 +182,7 @@ ConfirmAbove = Annotated[
         "--confirm-above",
         metavar="USD",
         min=0,
-        max=MOST_USD,
+        max=bounds.MOST_USD,
         envvar="LLMBATCH_CONFIRM_ABOVE",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -237,7 +228,7 @@ ReuseLimit = Annotated[
         "--reuse-limit",
         metavar="MB",
         min=1,
-        max=MOST_MEGABYTES,
+        max=bounds.MOST_MEGABYTES,
         envvar="LLMBATCH_REUSE_LIMIT",
         show_envvar=False,
         rich_help_panel=REUSE,
@@ -250,7 +241,7 @@ ReuseMaxAge = Annotated[
         "--reuse-max-age",
         metavar="DAYS",
         min=0,
-        max=MOST_DAYS,
+        max=bounds.MOST_DAYS,
         envvar="LLMBATCH_REUSE_MAX_AGE",
         show_envvar=False,
         rich_help_panel=REUSE,
@@ -341,8 +332,8 @@ Seed = Annotated[
     int,
     typer.Option(
         "--seed",
-        min=-MOST_WHOLE,
-        max=MOST_WHOLE,
+        min=-bounds.MOST_WHOLE,
+        max=bounds.MOST_WHOLE,
         envvar="LLMBATCH_SEED",
         show_envvar=False,
         rich_help_panel=RESULTS,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from llmbatch.cli import bounds
 from llmbatch.cli import options as shared
 from llmbatch.cli.output import print_bytes
 
@@ -109,7 +110,7 @@ def add_examples(
         typer.Option(
             "--max",
             min=1,
-            max=shared.MOST_ROWS,
+            max=bounds.MOST_ROWS,
             envvar="LLMBATCH_EXAMPLES_MAX",
             show_envvar=False,
             help="How many to add.",

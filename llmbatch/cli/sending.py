@@ -5,14 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmbatch import defaults
-from llmbatch.cli.options import (
-    BUDGET,
-    MOST_A_MINUTE,
-    MOST_ATTEMPTS,
-    MOST_SECONDS,
-    MOST_USD,
-    SENDING,
-)
+from llmbatch.cli import bounds
+from llmbatch.cli.options import BUDGET, SENDING
 
 if TYPE_CHECKING:
     from llmbatch.pipeline.options import Sending
@@ -86,7 +80,7 @@ Rpm = Annotated[
     typer.Option(
         "--rpm",
         min=0.001,
-        max=MOST_A_MINUTE,
+        max=bounds.MOST_A_MINUTE,
         envvar="LLMBATCH_RPM",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -99,7 +93,7 @@ Tpm = Annotated[
     typer.Option(
         "--tpm",
         min=0.001,
-        max=MOST_A_MINUTE,
+        max=bounds.MOST_A_MINUTE,
         envvar="LLMBATCH_TPM",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -112,7 +106,7 @@ Attempts = Annotated[
     typer.Option(
         "--attempts",
         min=1,
-        max=MOST_ATTEMPTS,
+        max=bounds.MOST_ATTEMPTS,
         envvar="LLMBATCH_ATTEMPTS",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -124,7 +118,7 @@ Timeout = Annotated[
     typer.Option(
         "--timeout",
         min=0.001,
-        max=MOST_SECONDS,
+        max=bounds.MOST_SECONDS,
         envvar="LLMBATCH_TIMEOUT",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -136,7 +130,7 @@ RetryWaitMin = Annotated[
     typer.Option(
         "--retry-wait-min",
         min=0,
-        max=MOST_SECONDS,
+        max=bounds.MOST_SECONDS,
         envvar="LLMBATCH_RETRY_WAIT_MIN",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -148,7 +142,7 @@ RetryWaitMax = Annotated[
     typer.Option(
         "--retry-wait-max",
         min=0,
-        max=MOST_SECONDS,
+        max=bounds.MOST_SECONDS,
         envvar="LLMBATCH_RETRY_WAIT_MAX",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -160,7 +154,7 @@ MaxWait = Annotated[
     typer.Option(
         "--max-wait",
         min=0,
-        max=MOST_SECONDS,
+        max=bounds.MOST_SECONDS,
         envvar="LLMBATCH_MAX_WAIT",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -183,7 +177,7 @@ Reask = Annotated[
     typer.Option(
         "--reask",
         min=0,
-        max=MOST_ATTEMPTS,
+        max=bounds.MOST_ATTEMPTS,
         envvar="LLMBATCH_REASK",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -217,7 +211,7 @@ Grace = Annotated[
     typer.Option(
         "--grace",
         min=0,
-        max=MOST_SECONDS,
+        max=bounds.MOST_SECONDS,
         envvar="LLMBATCH_GRACE",
         show_envvar=False,
         rich_help_panel=SENDING,
@@ -230,7 +224,7 @@ MaxCost = Annotated[
         "--max-cost",
         metavar="USD",
         min=0,
-        max=MOST_USD,
+        max=bounds.MOST_USD,
         envvar="LLMBATCH_MAX_COST",
         show_envvar=False,
         rich_help_panel=BUDGET,
@@ -243,7 +237,7 @@ DailyBudget = Annotated[
         "--daily-budget",
         metavar="USD",
         min=0,
-        max=MOST_USD,
+        max=bounds.MOST_USD,
         envvar="LLMBATCH_DAILY_BUDGET",
         show_envvar=False,
         rich_help_panel=BUDGET,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from llmbatch import defaults
-from llmbatch.cli import options as shared
+from llmbatch.cli import bounds
 
 app = typer.Typer(add_completion=False)
 
@@ -53,7 +53,7 @@ def simulate(
             envvar="LLMBATCH_SIMULATE_LATENCY",
             show_envvar=False,
             min=0,
-            max=shared.MOST_SECONDS,
+            max=bounds.MOST_SECONDS,
             help="Seconds that an answer takes on average.",
         ),
     ] = 0.0,
@@ -64,7 +64,7 @@ def simulate(
             envvar="LLMBATCH_SIMULATE_RPM",
             show_envvar=False,
             min=1,
-            max=shared.MOST_A_MINUTE,
+            max=bounds.MOST_A_MINUTE,
             help="Requests a minute, enforced.",
         ),
     ] = None,
@@ -75,7 +75,7 @@ def simulate(
             envvar="LLMBATCH_SIMULATE_TPM",
             show_envvar=False,
             min=1,
-            max=shared.MOST_A_MINUTE,
+            max=bounds.MOST_A_MINUTE,
             help="Tokens a minute, enforced.",
         ),
     ] = None,
@@ -110,8 +110,8 @@ def simulate(
             "--seed",
             envvar="LLMBATCH_SIMULATE_SEED",
             show_envvar=False,
-            min=-shared.MOST_WHOLE,
-            max=shared.MOST_WHOLE,
+            min=-bounds.MOST_WHOLE,
+            max=bounds.MOST_WHOLE,
             help="Draws other faults.",
         ),
     ] = 0,
