@@ -13,8 +13,8 @@ from tests.e2e.program import Done, Program, documents, write_rows
 from tests.torture.strike import EVERYTHING
 
 ROWS = 24
-MILESTONES = {"llmbatch.pipeline.under_way.MILESTONE_BYTES": 500, "llmbatch.pipeline.under_way.SYNC_EVERY_S": 0.01}
-"""A checkpoint on the way, as else after 80,000 rows."""
+CHECKPOINTED = {"llmbatch.pipeline.session.WORTHWHILE_BYTES": 0}
+"""A checkpoint at the end, as else beside a long ledger."""
 FILES = ("--log-file", "run.log", "--metrics-file", "run.prom", "--reuse", "--reuse-store", "answers.sqlite")
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("classify", "docs.jsonl", "--base-url", "URL", "--out", "new", "--sample", "2", *FILES),
@@ -98,7 +98,7 @@ class _Copies:
         places = {f"XDG_{kind}_HOME": str(copy / kind.lower()) for kind in ("STATE", "CACHE")}
         places["MPLCONFIGDIR"] = str(self._base / "matplotlib")  # its own affair, in its user's own folder
         if "torn" in arguments:
-            env[CONSTANTS] = json.dumps(MILESTONES)
+            env[CONSTANTS] = json.dumps(CHECKPOINTED)
         stdin = (copy / "docs.jsonl").read_bytes()
         return Program(copy)(*arguments, stdin=stdin, LLMBATCH_TRUST="1", **places, **env)
 
