@@ -60,6 +60,8 @@ def test_with_what_thirty_answers_and_more_tell(misses: float, repeats: float) -
         documents = draw.integers(20, 200, REQUESTS).tolist()
         exact = TokenTotal(float(sum(documents)), 0.0, REQUESTS, REQUESTS)
         missed, repeated = draw.binomial(200, misses) / 200, draw.binomial(200, repeats) / 200
-        cost = cost_of(job(exact), PRICE, Known(share_known(missed, 200), share_known(repeated, 200)))
+        cost = cost_of(
+            job(exact), PRICE, Known(share_known(missed, 200, REQUESTS), share_known(repeated, 200, REQUESTS))
+        )
         outside += not cost.low <= actual(draw, documents, misses=misses, repeats=repeats) <= cost.high
     assert outside <= most(0.05, len(seeds))

@@ -67,7 +67,7 @@ def arm_jobs(
 
 def _job(arm: str, plan: Plan, job: Job, rows: Range, history: History, prices: PriceBook) -> ArmJob:
     model = plan.question.model
-    return ArmJob(arm, model, job, rows, prices.price(model), history.conduct(job.cached_tokens))
+    return ArmJob(arm, model, job, rows, prices.price(model), history.conduct(job))
 
 
 def _share_in_doubt(history: History, review_below: float) -> Range:

@@ -62,13 +62,16 @@ class History:
         """Whether there are rows enough to tell something."""
         return self.rows >= _ENOUGH_ROWS
 
-    def conduct(self, cached_tokens: int) -> Known:
-        """How often requests missed the cache and were repeated; a request that finds the cache has so many from it."""
+    def conduct(self, job: Job) -> Known:
+        """How often the job's requests will miss the cache and be repeated, as far as it is known."""
         if not self.is_enough:
             return Known()
-        found = self.cached_tokens / cached_tokens if cached_tokens else 0.0
-        misses = max(1 - found / max(self.answers - 1, 1), 0.0) if cached_tokens else 0.0
-        return Known(share_known(misses, self.answers), share_known((self.answers - self.rows) / self.rows, self.rows))
+        cached = job.cached_tokens * max(self.answers - 1, 1)
+        misses = max(1 - self.cached_tokens / cached, 0.0) if cached else 0.0
+        return Known(
+            share_known(misses, self.answers, job.requests),
+            share_known((self.answers - self.rows) / self.rows, self.rows, job.requests),
+        )
 
     @property
     def answer_s(self) -> float | None:
@@ -83,9 +86,12 @@ class History:
         return Range(min(assumed.low, mean), mean, max(assumed.high, mean))
 
 
-def share_known(share: float, rows: int) -> Range:
-    """A share with its 95% interval."""
-    low, high = wilson(min(share, 1.0), rows)
+def share_known(share: float, seen: int, coming: int) -> Range:
+    """A share that was seen in so many requests, with its 95% interval in those that come.
+
+    Chance is in both: their variances add up, as if fewer had been seen.
+    """
+    low, high = wilson(min(share, 1.0), seen * coming / (seen + coming))
     return Range(low, share, max(high, share))
 
 
