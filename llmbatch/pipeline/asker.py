@@ -82,7 +82,7 @@ class Asker:
         `failed_before` is how it failed in an earlier session, where it did.
 
         A failure that all rows would share halts this arm. A row that has cost something by then ends as a
-        failed one, so that its cost is kept.
+        failed one, so that its cost is kept; so does one that may have been refused for its own sake.
         """
         job = Job(row, key, failed_before=failed_before)
         self._consequences.row_began(job)
@@ -172,6 +172,8 @@ class Asker:
             self.waiting -= 1
 
     def _given_up(self, job: Job) -> LedgerLine | None:
+        if job.refusal is not None:
+            return failed_line(job, self._plan, job.refusal, redact=self._redact)
         if not job.may_have_cost:
             return None
         stopped = Failure(INTERRUPTED, Action.FAIL, "the run stopped before the row was done")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import NoReturn
 
 from llmbatch.errors import ComeBackLater, RunStopped
@@ -77,6 +78,10 @@ class Consequences:
         if failure.wait_s is not None and failure.wait_s > self._policy.max_wait_s:
             self._halt_until(failure.wait_s)
         if failure.action is Action.STOP:
+            if (
+                failure.status == HTTPStatus.FORBIDDEN
+            ):  # it may be the document's fault: then others come first next time
+                job.refusal = failure.once_working
             self._halt(failure)
         if failure.window is not None:
             self._learn_window(failure.window)

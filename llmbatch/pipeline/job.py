@@ -45,6 +45,8 @@ class Job:
     """Its place among the rows that this session asks of the same arm."""
     failed_before: str | None = None
     """How it failed in an earlier session, where it did."""
+    refusal: Failure | None = None
+    """What it was refused with, where that stopped the run and may be the row's own fault."""
     room: int = 0
     """Output tokens that its next answer may have, where one was cut; the run's own limit where that is more."""
     sent_as: RequestShape | None = None

@@ -273,3 +273,12 @@ def test_a_server_that_cuts_the_prompt_itself_is_noticed(llmbatch: Program) -> N
     with scripted(lambda _: answer(usage=usage)) as endpoint:
         assert classified(llmbatch, endpoint.url).code == 0
     assert [line["flags"] for line in ledger(llmbatch)] == [["prompt_cut"]] * 2
+
+
+def test_a_first_row_that_a_firewall_refuses_does_not_stop_the_job_for_ever(llmbatch: Program) -> None:
+    rows(llmbatch, 6)
+    with scripted(lambda asked: Reply(403, FORBIDDEN) if is_row(asked, 0) else answer()) as endpoint:
+        assert classified(llmbatch, endpoint.url).code == 4
+        assert kinds(llmbatch) == {"refused": 1}
+        assert classified(llmbatch, endpoint.url).code == 3
+    assert kinds(llmbatch) == {"refused": 2, None: 5}
