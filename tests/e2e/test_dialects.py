@@ -52,7 +52,7 @@ def test_a_firewalls_page_for_some_rows_fails_those_and_a_rerun_asks_them_last(l
         assert "403 Forbidden" in ledger(llmbatch)[-1].get("error", {"message": "403 Forbidden"})["message"]
         rows(llmbatch, 34)
         before = len(endpoint.asked)
-        assert classified(llmbatch, endpoint.url).code == 3
+        assert classified(llmbatch, endpoint.url, "--concurrency", "1").code == 3
         later = [is_row(asked, 4, 5, 17) for asked in endpoint.asked[before:]]
     assert later == sorted(later), "rows that were never asked come first"
     assert kinds(llmbatch) == {None: 31, "refused": 6}
