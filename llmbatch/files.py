@@ -125,6 +125,10 @@ def check_database(path: Path) -> None:
         UsageError: a link, a device or another user's file has one of the names.
         OSError: the system refuses it.
     """
+    if path.parts[:1] == ("~",):  # what stands for the user's own folders where there is no home
+        raise FileNotFoundError(errno.ENOENT, "there is no home folder to keep it in", str(path))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for suffix in ("-journal", "-wal", "-shm"):
         check_own(path.with_name(path.name + suffix))

@@ -9,8 +9,10 @@ import typer
 from typer._click.exceptions import ClickException
 
 from llmbatch.cli.commands import Commands
+from llmbatch.cli.environment import prepare_environment
+from llmbatch.cli.refusals import refusal
 from llmbatch.cli.signals import end_in_order_on_signals, ignore_signals
-from llmbatch.cli.streams import output_failure, prepare_streams, restart_in_utf8
+from llmbatch.cli.streams import output_failure, prepare_streams
 from llmbatch.cli.variables import check_variables, variable_behind
 from llmbatch.errors import ExitCode, LLMBatchError, Terminated, UsageError
 
@@ -64,7 +66,7 @@ def _run(arguments: list[str]) -> int:
 
 def main() -> None:
     """Run the program. An error of ours is reported in a line or two; a traceback always means a bug."""
-    restart_in_utf8()
+    prepare_environment()
     gc.set_threshold(*_COLLECT_AFTER)
     output = prepare_streams()
     end_in_order_on_signals()
@@ -72,7 +74,7 @@ def main() -> None:
     ignore_signals()
     failure = output_failure(output)
     if failure is not None:
-        from llmbatch.screen import show_error
+        from llmbatch.screen.error import show_error
 
         show_error(f"standard output cannot be written ({failure.strerror}): what it holds is not whole", None)
         code = code or ExitCode.STORAGE
@@ -84,11 +86,7 @@ def _exit_code() -> int:
     try:
         return _run(sys.argv[1:])
     except LLMBatchError as error:
-        from llmbatch.screen import show_error
-
-        if not error.is_told:
-            show_error(error.message, error.hint)
-        return error.exit_code
+        return _shown(error)
     except ClickException as error:
         error.show()
         if (variable := variable_behind(error)) is not None:
@@ -97,3 +95,16 @@ def _exit_code() -> int:
     except Terminated as signal:
         sys.stderr.write("interrupted; what was answered is kept, and the same command goes on\n")
         return signal.exit_code
+    except (OSError, RuntimeError, MemoryError) as error:
+        refused = refusal(error)
+        if refused is None:
+            raise
+        return _shown(refused)
+
+
+def _shown(error: LLMBatchError) -> ExitCode:
+    from llmbatch.screen.error import show_error
+
+    if not error.is_told:
+        show_error(error.message, error.hint)
+    return error.exit_code

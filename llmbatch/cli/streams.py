@@ -10,7 +10,6 @@
 import errno
 import io
 import os
-import re
 import select
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -18,8 +17,6 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-_SIZE = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
-"""Columns or lines of a terminal."""
 _READER_IS_GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN})
 
 
@@ -53,9 +50,6 @@ def prepare_streams() -> OutputFile:
         The file of standard output; see `output_failure`.
     """
     _open_closed()
-    for name in ("COLUMNS", "LINES"):
-        if not _SIZE.fullmatch(os.environ.get(name, "")):
-            os.environ.pop(name, None)  # a zero or a word: the terminal knows better
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - a standard stream stays open
     output = OutputFile(1, keeps_trying=False)
@@ -69,16 +63,6 @@ def output_failure(output: OutputFile) -> OSError | None:
     sys.stdout.flush()
     failure = output.failure
     return None if failure is None or failure.errno in _READER_IS_GONE else failure
-
-
-def restart_in_utf8() -> None:
-    """Start the program again in Python's UTF-8 mode, where it was started in a locale that has nothing but ASCII.
-
-    Python takes that mode by itself in the locales C and POSIX, unless `PYTHONUTF8=0` forbids it. Labels and names of
-    fields on the command line, which are UTF-8 in every file, would not be found then.
-    """
-    if sys.getfilesystemencoding() == "ascii" and "utf8" not in sys._xoptions:  # noqa: SLF001 - documented for CPython
-        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - no shell is needed
 
 
 def _open_closed() -> None:

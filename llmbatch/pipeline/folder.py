@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -30,7 +30,7 @@ from llmbatch.economy.prefix_plan import PrefixPlan
 from llmbatch.errors import UsageError
 from llmbatch.events import Event, FolderMigrated, LogShrank
 from llmbatch.filenames import restored, stored
-from llmbatch.files import open_to_read, replacing, storage_failure, storing, sync_folder
+from llmbatch.files import create_file, open_to_read, replacing, storage_failure, storing, sync_folder
 from llmbatch.jsonlines import dump_line
 from llmbatch.pipeline.mark import is_marked, mark_of
 from llmbatch.pipeline.plan import ModelChoice
@@ -73,6 +73,8 @@ class RunFolder:
         if names[0] == STDIN:
             return cls(Path(f"stdin{ending}"))
         first = Path(names[0])
+        if first.name in {"", ".."}:  # `.`, `..` or `/`: here, by the name of what that is
+            return cls(Path(f"{first.resolve().name or 'run'}{ending}"))
         stem = first.name
         for suffix in (".gz", ".jsonl", ".ndjson", ".csv", ".tsv"):
             stem = stem.removesuffix(suffix)
@@ -91,8 +93,11 @@ class RunFolder:
         return self.stdin_spool.exists() or part_of(self.stdin_spool).exists()
 
     @contextmanager
-    def created(self) -> Iterator[None]:
+    def created(self, *, holds_run: bool = True) -> Iterator[None]:
         """The folder, private to the user; made where there is none, and gone again where a UsageError ends the block.
+
+        Args:
+            holds_run: whether it is for a run, which does not belong into the repository that it may lie in.
 
         Raises:
             UsageError: it cannot be made.
@@ -101,6 +106,8 @@ class RunFolder:
         fresh = not self.path.exists()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if fresh and holds_run:
+                self._keep_out_of_git()
             sync_folder(self.path.parent)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
@@ -114,6 +121,12 @@ class RunFolder:
             if fresh:
                 shutil.rmtree(self.path)
             raise
+
+    def _keep_out_of_git(self) -> None:
+        """People's texts are in it, and a commit is soon published."""
+        if any((parent / ".git").exists() for parent in self.path.absolute().parents):
+            with suppress(FileExistsError), create_file(self.path / ".gitignore", 0o666) as file:
+                file.write(b"# Written by llmbatch: a run does not belong into a repository.\n*\n")
 
 
 def _from_json(text: str, info: ValidationInfo) -> str:

@@ -12,18 +12,17 @@ from collections.abc import Sequence
 from hmac import compare_digest
 from pathlib import Path
 
-from platformdirs import user_state_path
-
 from llmbatch.errors import UsageError
 from llmbatch.files import open_file
 from llmbatch.jsonlines import dump_line
+from llmbatch.places import state_folder
 
 _KEY_BYTES = 32
 
 
 def key_path() -> Path:
     """Where the key is kept."""
-    return user_state_path("llmbatch") / "folders.key"
+    return state_folder() / "folders.key"
 
 
 def mark_of(named: Sequence[object]) -> str | None:

@@ -18,6 +18,7 @@ from llmbatch.ledger.reserve import Reserve
 from llmbatch.ledger.sent import SentLog
 from llmbatch.observer import Observer, RunStarted
 from llmbatch.pipeline.engine import ROWS_PER_SLOT
+from llmbatch.pipeline.event_loop import loop_factory
 from llmbatch.pipeline.folder import RunFolder, now_text, shrunk_logs
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.money.spending import Spending
@@ -148,7 +149,7 @@ class Session:
                     arguments = self._plan.sending.offline_arguments
                     url = stack.enter_context(offline_endpoint(arguments, meanwhile=load_sdk))
                     endpoint = Endpoint(url, "offline", on_loopback=True)
-                with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                with asyncio.Runner(loop_factory=loop_factory()) as runner:
                     return runner.run(under_way.ask(endpoint))
         finally:
             self._record, self._is_hurried = under_way.record, under_way.is_hurried
@@ -253,13 +254,3 @@ def _keep_checkpoint(opened: Opened) -> None:
 def _rows_at_once(sending: Sending) -> int:
     """Rows whose outcome may be still to come once nothing more is sent: in flight, or waiting for a retry."""
     return Concurrency(sending.concurrency).most * ROWS_PER_SLOT
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it is installed (the extra `uvloop`)."""
-    try:
-        import uvloop  # noqa: PLC0415 - optional
-    except ImportError:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory

@@ -46,7 +46,7 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer, t
     record = load_record(folder)
     target = RunFolder(out or path)
     plan, source, expenses = recorded_plan(record), RunInput.again(record, folder, trust), Expenses()
-    with target.created(), locked(folder.path):
+    with target.created(holds_run=False), locked(folder.path):
         for shrunk in shrunk_logs(folder):
             observer.tell(shrunk)
         ledger, torn = Ledger.open(

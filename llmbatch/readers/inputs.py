@@ -151,11 +151,16 @@ def _in_folder(name: str, wanted: str | None) -> Iterator[Input]:
 
 def _walk(name: str) -> Iterator[str]:
     """All files below a folder but hidden ones and those of run folders, which are our own output."""
-    for folder, below, files in os.walk(name):
+    for folder, below, files in os.walk(name, onerror=_refuse_unreadable):
         below[:] = [sub for sub in below if not sub.startswith(".") and not _is_run_folder(Path(folder, sub))]
         for file in files:
             if not file.startswith(".") and Path(folder, file).is_file():
                 yield str(Path(folder, file))
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    """Rows of a folder that cannot be looked into would be left out without a word."""
+    raise UsageError(f"{error.filename}: cannot be read ({error.strerror})")
 
 
 def _is_run_folder(path: Path) -> bool:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from platformdirs import user_cache_path
 
 from llmbatch.files import check_database
+from llmbatch.places import cache_folder
 from llmbatch.sqlite_checksum import COLUMN, DAMAGES, check_tables, checksum, seal_rows, teach_checksum
 
 _FORMAT = 2
@@ -86,7 +86,7 @@ class StoreFigures:
 
 def default_store() -> Path:
     """Where the store lies unless the user names another place: the user's cache folder."""
-    return user_cache_path("llmbatch") / "answers.sqlite"
+    return cache_folder() / "answers.sqlite"
 
 
 class AnswerStore:

@@ -9,6 +9,8 @@ import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import IO
 
 from llmbatch.errors import UsageError
 from llmbatch.jsonlines import dump_line
@@ -53,8 +55,9 @@ class Choice:
 class Queue:
     """Texts to look at, read back one by one, in the order of their ranks."""
 
-    def __init__(self, items: Iterable[tuple[Item, _Rank]]) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the queue
+    def __init__(self, items: Iterable[tuple[Item, _Rank]], run: Path) -> None:
+        """`run` is the run folder, which takes what the system's folders for temporary files do not."""
+        self._file = _temporary_file(run)
         self._offsets = array("Q")
         self._copies = array("L")
         self._numbers = KeyIndex()
@@ -130,7 +133,14 @@ def make_queue(run: OpenedRun, choice: Choice, *, only: Callable[[Outcome], bool
     labels = run.record.task.label_names
     if choice.label is not None and choice.label not in labels:
         raise UsageError(f"{choice.label!r} is not a label of the task", hint=f"its labels: {', '.join(labels)}")
-    return Queue(_items(run, choice, only))
+    return Queue(_items(run, choice, only), run.folder.path)
+
+
+def _temporary_file(folder: Path) -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except FileNotFoundError:  # none of /tmp, /var/tmp and the like can be written to
+        return tempfile.TemporaryFile(dir=folder)
 
 
 def _items(run: OpenedRun, choice: Choice, only: Callable[[Outcome], bool]) -> Iterator[tuple[Item, _Rank]]:

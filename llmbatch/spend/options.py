@@ -1,5 +1,6 @@
 """What the user says about money, checked."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,4 +67,4 @@ def parse_store(name: str | Path | None) -> Path | None:
     """The spend store that is meant: a file, None for `off`; no name stands for the user's own."""
     if name is None:
         return default_store()
-    return None if str(name) == OFF else Path(name).expanduser().absolute()
+    return None if str(name) == OFF else Path(os.path.expanduser(name)).absolute()  # noqa: PTH111 - as a shell does it

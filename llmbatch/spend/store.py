@@ -18,6 +18,7 @@ from pathlib import Path
 
 from llmbatch.errors import StorageFailed
 from llmbatch.files import check_database
+from llmbatch.places import state_folder
 from llmbatch.spend.figures import FIELDS, Figures
 from llmbatch.spend.liveness import SessionLock
 from llmbatch.spend.schema import prepare, seal
@@ -77,9 +78,7 @@ class Settlement:
 
 def default_store() -> Path:
     """The user's own: in the folder where programs keep their state (on Linux `~/.local/state/llmbatch`)."""
-    from platformdirs import user_state_path  # noqa: PLC0415 - only where no store is named
-
-    return user_state_path("llmbatch") / "spend.sqlite3"
+    return state_folder() / "spend.sqlite3"
 
 
 class SpendStore:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import stat
 import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -85,9 +86,10 @@ def packaged_tasks() -> tuple[str, ...]:
 
 def _read(source: str) -> bytes:
     path = Path(source)
-    if not path.is_file() and source in packaged_tasks():
-        return _packaged(source).read_bytes()
+    _check_is_file(path, source)
     try:
+        if not path.is_file() and source in packaged_tasks():
+            return _packaged(source).read_bytes()
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise _not_found(source) from None
@@ -95,6 +97,20 @@ def _read(source: str) -> bytes:
         raise UsageError(f"{source} is a folder, not a task file") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"the task file {source!r} cannot be read: {error}") from None
+
+
+def _check_is_file(path: Path, source: str) -> None:
+    """Refuse what never ends or never begins: a device, or a pipe that nobody writes to. `<(command)` is in /dev/fd.
+
+    Raises:
+        UsageError: the task file is neither a regular file nor such a pipe.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # reading it will tell
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (stat.S_ISFIFO(mode) and path.parent == Path("/dev/fd"))):
+        raise UsageError(f"{source} is a pipe or a device, not a task file")
 
 
 def _not_found(source: str) -> UsageError:

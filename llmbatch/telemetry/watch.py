@@ -9,12 +9,12 @@ from typing import TextIO
 from llmbatch.errors import UsageError
 from llmbatch.events import Event, Level
 from llmbatch.extras import extra
-from llmbatch.files import append_private
 from llmbatch.observer import Observer, Observers
 from llmbatch.screen import make_screen
 from llmbatch.screen.logfile import LogFile
 from llmbatch.telemetry.jsonlog import JsonLog, JsonScreen
 from llmbatch.telemetry.log_format import LogFormat
+from llmbatch.telemetry.log_stream import open_log
 from llmbatch.telemetry.textfile import MetricsFile
 
 _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
@@ -71,6 +71,6 @@ def _telemetry(options: WatchOptions, tell: Callable[[Event], None]) -> list[Obs
 
 def _opened(path: Path) -> TextIO:
     try:
-        return append_private(path)
+        return open_log(path)
     except OSError as error:
         raise UsageError(f"--log-file {path}: cannot be written ({error.strerror})") from None

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from llmbatch.errors import UsageError
 from llmbatch.files import replacing
+from llmbatch.places import cache_folder
 from llmbatch.tokens.o200k import TABLE_SHA256, count_tokens, table_given_up
 
 
@@ -31,7 +30,7 @@ def kept_counts(texts: Sequence[str]) -> list[int]:
 
 
 def _folder() -> Path:
-    return user_cache_path("llmbatch") / "token-counts"
+    return cache_folder() / "token-counts"
 
 
 def _read(file: Path) -> list[int] | None:
@@ -43,6 +42,8 @@ def _read(file: Path) -> list[int] | None:
 
 
 def _keep(file: Path, counts: list[int]) -> None:
+    if not file.is_absolute():  # a user without a home
+        return
     with suppress(OSError, UsageError):  # a folder that cannot be written costs the next run 0.2 s
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with replacing(file) as kept:

@@ -9,6 +9,7 @@ saves is a second of imports. A few tests still start the program as a shell doe
 import gc
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -23,15 +24,21 @@ CONSTANTS = "CONSTANTS_OF_TEST"
 long ones do."""
 WRITTEN = "NAMES_WRITTEN_OF_TEST"
 """Variable with a file: the command notes there each name that it opens for writing, makes or renames to."""
+SURROUNDINGS = "SURROUNDINGS_OF_TEST"
+"""Variable with a JSON object: the `user` (a number, with no entry in the user database) that this command runs as, and
+its `limits` by their names in `resource`."""
 _LOADED_LATE = (
     "anyio.abc",
+    "encodings.idna",
     "httpcore2",
     "llmbatch.pipeline.run",
     "llmbatch.pipeline.standing",
     "llmbatch.screen.live",
     "llmbatch.screen.logfile",
     "llmbatch.simulate",
+    "llmbatch.review.export",
     "llmbatch.telemetry.watch",
+    "tiktoken",
     "typer._adapters",
     "uvloop",
 )
@@ -110,6 +117,7 @@ def _dress(request: dict[str, Any], files: list[int]) -> None:
     for name, value in json.loads(os.environ.pop(CONSTANTS, "{}")).items():
         module, _, constant = name.rpartition(".")
         setattr(import_module(module), constant, value)
+    _surround(json.loads(os.environ.pop(SURROUNDINGS, "{}")))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if WRITTEN in os.environ:
         _note_names(os.open(os.environ.pop(WRITTEN), os.O_WRONLY | os.O_CREAT | os.O_APPEND))
@@ -132,6 +140,15 @@ def _note_names(log: int) -> None:
     sys.addaudithook(note)
 
 
+def _surround(surroundings: dict[str, Any]) -> None:
+    for name, most in surroundings.get("limits", {}).items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
+    if (user := surroundings.get("user")) is not None:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+
+
 if __name__ == "__main__":
     for late in _LOADED_LATE:
         import_module(late)
@@ -139,10 +156,12 @@ if __name__ == "__main__":
     from llmbatch.cli.commands import SUMMARIES, load
     from llmbatch.prices import find_price
     from llmbatch.provider.sdk import load_sdk
+    from llmbatch.task.load import load_task
 
     for name in SUMMARIES:
         load(name)
     load_sdk()
+    load_task(None)
     find_price("gpt-6-luna")
     gc.freeze()
     _become_the_program(sys.argv[1])

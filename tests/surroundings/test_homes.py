@@ -1,0 +1,100 @@
+"""One writable run folder is enough, whoever the user is; what has no place is off, with a line."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.forked import SURROUNDINGS
+from tests.e2e.program import Program, accounted, documents, write_rows
+from tests.surroundings.conftest import needs_root
+
+NOBODY = 43210
+"""Not in the user database."""
+pytestmark = needs_root
+
+
+def _as_user(user: int, **limits: int) -> dict[str, str]:
+    return {SURROUNDINGS: json.dumps({"user": user, "limits": limits})}
+
+
+@pytest.fixture
+def program() -> Iterator[Program]:
+    """Of a user without an entry or a home, in a folder of root's with one that is its own; pytest's are closed."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    write_rows(folder / "docs.jsonl", documents(3)).chmod(0o644)
+    own = folder / "own"
+    own.mkdir()
+    os.chown(own, NOBODY, NOBODY)
+    yield Program(folder, {**_as_user(NOBODY), "XDG_STATE_HOME": "", "XDG_CACHE_HOME": ""})
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("home", ["", "/nonexistent", "/"], ids=["none", "missing", "read-only"])
+def test_a_run_needs_its_folder_and_nothing_else(program: Program, endpoint: StartEndpoint, home: str) -> None:
+    classify = ("classify", "docs.jsonl", "--out", "own/run", "--base-url", endpoint().url)
+    done = program(*classify, HOME=home, TMPDIR="/nonexistent")
+    assert (done.code, accounted(program.folder / "own" / "run")) == (0, [0, 1, 2]), done.err
+    assert done.err.count("warning:") == 1, "the spend store is off"
+    assert "spend store cannot be used" in done.err
+    assert program(*classify, HOME=home).code == 0
+    for command in ("show own/run", "export own/run --trust", "review export own/run --trust"):
+        done = program(*command.split(), HOME=home, TMPDIR="/nonexistent")
+        assert done.code == 0, (command, done.err)
+    assert sorted(path.name for path in program.folder.iterdir()) == ["docs.jsonl", "own"], "no folder named ~"
+
+
+@pytest.mark.parametrize("home", ["", "/"])
+def test_a_daily_budget_without_a_store_is_refused(program: Program, endpoint: StartEndpoint, home: str) -> None:
+    server = endpoint()
+    command = ("classify", "docs.jsonl", "--out", "own/run", "--base-url", server.url, "--daily-budget", "1")
+    done = program(*command, HOME=home)
+    assert (done.code in {2, 8}, server.requests) == (True, 0), done.err
+    assert "spend store" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("option", ["--out", "--log-file", "--metrics-file", "--spend-store", "--prompt", "--baseline"])
+def test_a_folder_that_may_not_be_entered_is_refused_in_a_line(program: Program, option: str) -> None:
+    closed = program.folder / "closed"
+    closed.mkdir(mode=0o700)
+    command = ("classify", "docs.jsonl", "--out", "own/run", "--base-url", "http://127.0.0.1:9", "--daily-budget", "1")
+    done = program(*command, option, "closed/file", HOME="")
+    assert done.code in {2, 8}, done.err
+    assert "Permission denied" in done.err or "cannot be" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_an_input_that_may_not_be_read_is_refused_in_a_line(program: Program) -> None:
+    (program.folder / "closed").mkdir(mode=0o700)
+    for name in ("closed", "closed/docs.jsonl", "."):
+        done = program("estimate", name, HOME="")
+        assert (done.code, done.err.count("error:"), "Permission denied" in done.err) == (2, 1, True), done.err
+
+
+def test_the_current_folder_as_input_has_a_run_folder_of_its_name(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(1))
+    done = llmbatch("classify", ".", "--base-url", endpoint().url)
+    assert (done.code, (llmbatch.folder / f"{llmbatch.folder.name}.llmbatch").is_dir()) == (0, True), done.err
+
+
+def test_a_user_who_may_start_no_thread_is_told_so(program: Program, endpoint: StartEndpoint) -> None:
+    command = ("classify", "docs.jsonl", "--out", "own/run", "--base-url", endpoint().url)
+    done = Program(program.folder, {**program.env, **_as_user(NOBODY, NPROC=1)})(*command, HOME="")
+    assert (done.code, "ulimit -u" in done.err) == (8, True), done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("files", [5, 8, 12, 16])
+def test_a_limit_on_open_files_is_told(program: Program, endpoint: StartEndpoint, files: int) -> None:
+    command = ("classify", "docs.jsonl", "--out", "own/run", "--base-url", endpoint().url)
+    done = Program(program.folder, {**program.env, **_as_user(NOBODY, NOFILE=files)})(*command, HOME="")
+    assert done.code == 8, done.err
+    assert "Too many open files" in done.err
+    assert "Traceback" not in done.err
