@@ -1,6 +1,7 @@
 """An input's bytes, in chunks: opened, copied where wanted, unpacked, without a byte order mark."""
 
 import os
+import select
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -96,8 +97,13 @@ def _opened_copy(spool: Path) -> BinaryIO:
 
 
 def _read_chunk(file: BinaryIO) -> bytes:
+    """The next bytes, none at the end. A pipe that its owner made non-blocking is waited for."""
     try:
-        return file.read(_CHUNK_BYTES)
+        while True:
+            try:
+                return os.read(file.fileno(), _CHUNK_BYTES)
+            except BlockingIOError:
+                select.select([file], [], [])
     except OSError as error:
         raise BrokenStream(UNREADABLE, f"cannot be read any further ({error.strerror})") from None
 

@@ -1,15 +1,17 @@
 import gzip
 import json
+import os
 import random
 import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmbatch.errors import UsageError
-from llmbatch.readers import ReaderOptions, count_rows, read_rows, resolve_inputs
+from llmbatch.readers import ReaderOptions, count_rows, read_rows, resolve_inputs, stream
 from llmbatch.rows import Rejection, Row
 
 
@@ -158,3 +160,14 @@ def test_a_row_over_the_limit_takes_no_more_memory_than_the_limit(tmp_path: Path
     path = tmp_path / name
     path.write_bytes(b"text\n" + b"x" * 20_000_000)
     assert peak_bytes_of_reading(path, max_row_bytes=500_000) < 3_000_000
+
+
+def test_a_pipe_that_is_not_blocking_is_waited_for() -> None:
+    out, into = os.pipe()
+    os.set_blocking(out, False)
+    with os.fdopen(out, "rb", buffering=0) as file, ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(stream._read_chunk, file)
+        os.write(into, b"late")
+        assert reading.result(timeout=20) == b"late"
+        os.close(into)
+        assert stream._read_chunk(file) == b""
