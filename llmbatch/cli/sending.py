@@ -385,7 +385,7 @@ def parsed_concurrency(text: str) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > len(str(_MOST_AT_ONCE)):
         raise UsageError(f"--concurrency {text[:40]!r} is neither a number from 1 to {_MOST_AT_ONCE:,} nor auto")
     if not 1 <= int(text) <= _MOST_AT_ONCE:
-        raise UsageError(f"--concurrency {text} is not between 1 and {_MOST_AT_ONCE:,}")
+        raise UsageError(f"--concurrency {text} is not between 1 and {_MOST_AT_ONCE:,}, nor auto")
     return int(text)
 
 

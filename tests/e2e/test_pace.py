@@ -32,4 +32,4 @@ def test_concurrency_is_a_number_or_auto(llmbatch: Program) -> None:
     for wrong in ("0", "-3", "many", "1.5"):
         done = llmbatch("classify", "docs.jsonl", "--offline", "--concurrency", wrong)
         assert done.code == 2
-        assert "--concurrency" in done.err
+        assert "auto" in done.err
