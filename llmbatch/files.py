@@ -132,9 +132,7 @@ def check_database(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for suffix in ("-journal", "-wal", "-shm"):
         check_own(path.with_name(path.name + suffix))
-    _check_unless_folder(path)
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    check_own(path)
     with suppress(FileExistsError):
         create_file(path).close()
 
@@ -149,6 +147,7 @@ def create_beside(path: Path, *, keep_mode: bool = False) -> tuple[Path, int]:
 
     Returns:
         Its path and a descriptor to append by. While that is open the file is locked: so it is known to be in use.
+        `release_beside` is called once the file has been renamed or removed.
 
     Raises:
         UsageError: what is to be replaced is no file of the user's own.
@@ -164,11 +163,17 @@ def create_beside(path: Path, *, keep_mode: bool = False) -> tuple[Path, int]:
             fcntl.flock(fd, fcntl.LOCK_EX)
         if beside.exists():
             break
+        release_beside(beside)
         os.close(fd)  # somebody took it for left over in the instant before it was locked
     if keep_mode:
         with suppress(OSError):  # there is none yet, or the file system knows no permissions
             os.fchmod(fd, stat.S_IMODE(path.lstat().st_mode))
     return beside, fd
+
+
+def release_beside(beside: Path) -> None:
+    """Forget a file of `create_beside` that has been renamed into place, or removed."""
+    _being_written.discard(beside.name)
 
 
 @contextmanager
@@ -253,6 +258,8 @@ def _replacing(paths: Mapping[str, Path], *, keep_mode: bool) -> Iterator[dict[s
         for file in files.values():
             with suppress(OSError):  # what could not be written cannot be flushed either
                 file.close()
+        for new in beside.values():
+            release_beside(new)
     for folder in {path.parent for path in paths.values()}:
         sync_folder(folder)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from llmbatch import files
 from llmbatch.errors import ExitCode, StorageFailed, UsageError
 from llmbatch.files import (
     append_private,
@@ -25,6 +26,7 @@ from llmbatch.files import (
     replacing_together,
     storing,
 )
+from llmbatch.ledger.sent import SentLog
 from tests.e2e.program import REPOSITORY
 
 
@@ -36,10 +38,22 @@ def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: 
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a", "old")]
 
 
+def test_a_long_lived_process_remembers_no_file_that_it_has_replaced(tmp_path: Path) -> None:
+    for content in (b"new", b"newer"):
+        with replacing(tmp_path / "a") as file:
+            file.write(content)
+    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a") as file:
+        file.write(b"newest" * (1 // 0))
+    log = SentLog(tmp_path / "sent.log")
+    log.begin(0, "now")
+    log.close(settled=True)
+    assert not files._being_written
+
+
 def test_files_that_belong_together_are_replaced_all_or_none(tmp_path: Path) -> None:
     paths = {name: tmp_path / name for name in "ab"}
-    with replacing_together(paths) as files:
-        for name, file in files.items():
+    with replacing_together(paths) as opened:
+        for name, file in opened.items():
             file.write(name.encode())
     (tmp_path / "b").unlink()
     (tmp_path / "b").mkdir()

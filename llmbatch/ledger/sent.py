@@ -28,7 +28,15 @@ from msgspec.json import decode, encode
 
 from llmbatch.checksum import FORMAT, LineCheck, NewerFormatError, is_unsealed, mended, seal
 from llmbatch.errors import UsageError
-from llmbatch.files import create_beside, open_file, open_to_read, storage_failure, storing, sync_folder
+from llmbatch.files import (
+    create_beside,
+    open_file,
+    open_to_read,
+    release_beside,
+    storage_failure,
+    storing,
+    sync_folder,
+)
 
 _Count = Annotated[int, Meta(ge=0)]
 _LINES = re.compile(rb'\n|(?=\{"format":)')
@@ -159,6 +167,8 @@ class SentLog:
                 beside.unlink(missing_ok=True)
             os.close(fd)
             raise
+        finally:
+            release_beside(beside)
         if self._fd is not None:
             os.close(self._fd)
         self._fd, self._size, self._synced = fd, size, size
