@@ -78,9 +78,7 @@ class Consequences:
         if failure.wait_s is not None and failure.wait_s > self._policy.max_wait_s:
             self._halt_until(failure.wait_s)
         if failure.action is Action.STOP:
-            if (
-                failure.status == HTTPStatus.FORBIDDEN
-            ):  # it may be the document's fault: then others come first next time
+            if failure.status == HTTPStatus.FORBIDDEN:  # perhaps for the document: then others come first next time
                 job.refusal = failure.once_working
             self._halt(failure)
         if failure.window is not None:
