@@ -26,6 +26,7 @@ from llmbatch.pipeline.intake import FailedBefore, Intake, skips
 from llmbatch.pipeline.money.spending import Spending
 from llmbatch.pipeline.money.surplus import Surplus
 from llmbatch.pipeline.opening import Opened
+from llmbatch.pipeline.sender import LIKE_OURS
 from llmbatch.pipeline.session_plan import SessionPlan
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.stop_handle import StopHandle
@@ -48,8 +49,6 @@ _SHOW_EVERY_S = 0.25
 _FIRST_LOOK_S = 0.5
 _LOOK_AT_THE_CLOCK_S = 20.0
 _READ_AHEAD = 64
-_LIKE_OURS = 1.15
-"""Times our count of tokens up to which an endpoint's is the same but for what frames the messages."""
 _OTHER_TEXT = 1.1
 """By how much more the ratio may differ in other texts."""
 MILESTONE_BYTES = 64 << 20
@@ -145,7 +144,7 @@ class UnderWay:
             return {}
         control, choice = parts.control, self.record.choice
         ratio = choice.token_ratio
-        if control.token_ratio > max(_LIKE_OURS, ratio):
+        if control.token_ratio > max(LIKE_OURS, ratio):
             ratio = control.token_ratio * _OTHER_TEXT
         window = control.window or choice.window
         return {"shape": parts.requests.shape, "choice": replace(choice, window=window, token_ratio=round(ratio, 3))}
