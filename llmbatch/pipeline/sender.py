@@ -116,9 +116,10 @@ class Sender:
 
     async def _reserved(self, body: bytes, shape: RequestShape) -> Reservation:
         """What the request may cost, set aside: by what is known of the endpoint when there is room for it."""
+        bound_nusd = self._biller.most_nusd(body, shape)
         while True:
-            reservation = await self._budget.reserve(self._biller.most_nusd(body, shape))
-            if self._biller.most_nusd(body, shape) <= reservation.nusd:
+            reservation = await self._budget.reserve(bound_nusd + self._biller.surplus_nusd())
+            if bound_nusd + self._biller.surplus_nusd() <= reservation.nusd:
                 return reservation
             self._budget.settle(reservation, 0)
 

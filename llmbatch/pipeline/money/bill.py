@@ -54,15 +54,19 @@ class Biller:
     def most_nusd(self, body: bytes, shape: RequestShape) -> int:
         """Upper bound of a request's cost: no text has more tokens than bytes, and the prefix's are counted.
 
-        An endpoint that does not keep to the output limit, or bills what nobody sent, has no such bound; once that
-        shows, such a surplus is set aside on top. 0 where the price is unknown.
+        It holds as long as the endpoint keeps to the output limit and bills nothing else; see `surplus_nusd`. 0 where
+        the price is unknown.
         """
         price = self._prices.price(self._model)
         if price is None:
             return 0
         plain = self._most_tokens(body, shape)
-        bound_nusd = max(price.cost_nusd(plain), price.cost_nusd(replace(plain, cache_write_tokens=plain.input_tokens)))
-        return bound_nusd + self._surplus.nusd(self._model, price)
+        return max(price.cost_nusd(plain), price.cost_nusd(replace(plain, cache_write_tokens=plain.input_tokens)))
+
+    def surplus_nusd(self) -> int:
+        """What is set aside on top of that, as far as answers have shown by now that the bound does not hold."""
+        price = self._prices.price(self._model)
+        return 0 if price is None else self._surplus.nusd(self._model, price)
 
     def bounded(self, completion: Completion, body: bytes, shape: RequestShape) -> Completion:
         """The answer to a request, without the usage where no such request can have taken so much."""

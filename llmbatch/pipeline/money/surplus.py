@@ -26,6 +26,8 @@ class Surplus:
 
         What one model of an endpoint thinks another may think as well.
         """
+        if not self._output_tokens and not self._dearest_nusd:  # as with nearly every endpoint
+            return 0
         thought_nusd = price.cost_nusd(Usage(output_tokens=self._output_tokens))
         return _TIMES * max(self._dearest_nusd.get(model, 0), thought_nusd)
 
