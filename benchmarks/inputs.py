@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import orjson
+from msgspec.structs import replace
 
 from benchmarks.processes import classify, measured
+from llmbatch.ledger.line import LedgerLine
 from llmbatch.pipeline.folder import RunFolder, load_record
 from llmbatch.pipeline.run import recorded_plan
 
@@ -24,9 +26,9 @@ def finished_run(folder: Path, url: str, count: int) -> Path:
     """A run folder in which so many rows are finished: one is asked, and its line written for all."""
     run = RunFolder(folder / f"finished-{count}")
     measured(classify(written_rows(folder, 1), url, run.path))
-    line = orjson.loads(run.ledger.read_bytes())
+    line = LedgerLine.from_bytes(run.ledger.read_bytes())
     plan = recorded_plan(load_record(run))
     with run.ledger.open("wb") as ledger:
         for n in range(count):
-            ledger.write(orjson.dumps(line | {"row": n, "id": n, "key": plan.key(TEXT.format(n=n))}) + b"\n")
+            ledger.write(replace(line, row=n, id=n, key=plan.key(TEXT.format(n=n))).to_bytes())
     return run.path
