@@ -9,6 +9,7 @@ commonest way, and in another one where that is refused (`shape.py`).
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class OutputMode(StrEnum):
@@ -74,6 +75,7 @@ def profile_of(model: str) -> ModelProfile:
     return next((profile for pattern, profile in _FAMILIES if pattern.match(bare)), UNKNOWN)
 
 
+@lru_cache(maxsize=256)
 def is_same_model(asked: str, answered: str) -> bool:
     """Whether an answer names the model that was asked, in whatever way endpoints spell it.
 
