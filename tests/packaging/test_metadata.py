@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tarfile
 import zipfile
 from email.message import Message
 from email.parser import Parser
@@ -30,8 +29,8 @@ def metadata(tmp_path: Path, origin: str) -> Message:
     subprocess.run(["git", "-C", source, "remote", "add", "origin", origin], check=True)
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path / "dist")]
     subprocess.run([*build, "-t", "sdist"], cwd=source, check=True, capture_output=True)
-    with tarfile.open(next((tmp_path / "dist").glob("*.tar.gz"))) as packed:
-        packed.extractall(tmp_path / "unpacked", filter="data")
+    (tmp_path / "unpacked").mkdir()
+    subprocess.run(["tar", "-xzf", next((tmp_path / "dist").glob("*.tar.gz")), "-C", tmp_path / "unpacked"], check=True)
     subprocess.run(
         [*build, "-t", "wheel"], cwd=next((tmp_path / "unpacked").iterdir()), check=True, capture_output=True
     )
