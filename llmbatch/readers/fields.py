@@ -34,19 +34,19 @@ _LISTED = 20
 class FieldChoice:
     """What is read out of one input. Without an id field a row's id is its index.
 
-    `detected` says that at least one field was not named by the user; `delimiter` is what stands between the
-    cells of a CSV or TSV file.
+    `detected` says that at least one field was not named by the user; `is_typed` that values have types, where cells
+    of a table are all strings.
     """
 
     file: str
     id_field: str | None
     text_fields: tuple[str, ...]
     detected: bool
-    delimiter: str | None = None
+    is_typed: bool = True
 
 
 def choose_by_name(
-    file: str, names: Collection[str], options: ReaderOptions, *, delimiter: str | None = None
+    file: str, names: Collection[str], options: ReaderOptions, *, is_typed: bool = True
 ) -> FieldChoice | None:
     """The fields that the user or their names single out; None where none looks like the text.
 
@@ -54,7 +54,7 @@ def choose_by_name(
         file: the input's name, for the choice.
         names: the fields that there are.
         options: which fields the user asks for.
-        delimiter: for the choice.
+        is_typed: for the choice.
     """
     by_folded = _by_folded(names)
     texts = options.text_fields or _detected_texts(by_folded)
@@ -62,7 +62,7 @@ def choose_by_name(
         return None
     id_field = options.id_field or _first(ID_NAMES, by_folded, but=texts)
     detected = not options.text_fields or (options.id_field is None and id_field is not None)
-    return FieldChoice(file, id_field, texts, detected, delimiter)
+    return FieldChoice(file, id_field, texts, detected, is_typed)
 
 
 def choose_by_row(file: str, fields: Mapping[str, Any], options: ReaderOptions) -> FieldChoice | None:
@@ -94,7 +94,7 @@ class RowMaker:
         self._file = file
         self._id_field = choice.id_field
         self._id_is_required = options.id_field is not None
-        self._blank_is_missing = choice.delimiter is not None
+        self._blank_is_missing = not choice.is_typed
         self._texts = choice.text_fields
 
     def make(

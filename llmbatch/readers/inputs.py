@@ -8,28 +8,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llmbatch.errors import UsageError
+from llmbatch.readers.formats import SUFFIXES, Format, format_named, format_of_file
 from llmbatch.readers.options import ReaderOptions
+from llmbatch.readers.packings import SUFFIXES as PACKED
 
 STDIN = "-"
-FORMATS = {"jsonl": "jsonl", "ndjson": "jsonl", "csv": "csv", "tsv": "tsv"}
-"""What may be asked for, and the format that it stands for."""
 
 _HEAD_BYTES = 64 * 1024
-_KNOWN = ".jsonl, .ndjson, .csv and .tsv, each also with .gz"
+_KNOWN = f"{', '.join(SUFFIXES)}, each also with {' or '.join(PACKED)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
     """One source of rows, which can be read any number of times; standard input only once.
 
-    `name` is as the user gave it; `path` is None for standard input; `format` is `jsonl`, `csv` or `tsv`, or None
+    `name` is as the user gave it; `path` is None for standard input; `format` is None
     where it shows only when the first bytes come; `size` is in bytes, None where unknown. While standard input is
     read, its bytes are copied to `spool`; `head` are those that were taken from it already.
     """
 
     name: str
     path: Path | None
-    format: str | None
+    format: Format | None
     size: int | None
     spool: Path | None = None
     head: bytes = b""
@@ -92,18 +92,11 @@ def part_of(spool: Path) -> Path:
     return spool.with_name(f"{spool.name}.part")
 
 
-def _wanted_format(options: ReaderOptions) -> str | None:
-    if options.input_format is None:
-        return None
-    try:
-        return FORMATS[options.input_format.lower()]
-    except KeyError:
-        raise UsageError(
-            f"--input-format {options.input_format!r} is unknown", hint=f"say one of {', '.join(FORMATS)}"
-        ) from None
+def _wanted_format(options: ReaderOptions) -> Format | None:
+    return None if options.input_format is None else format_named(options.input_format)
 
 
-def _resolve(name: str, wanted: str | None) -> Iterator[Input]:
+def _resolve(name: str, wanted: Format | None) -> Iterator[Input]:
     if name == STDIN:
         yield Input(name=STDIN, path=None, format=wanted, size=None)
         return
@@ -128,7 +121,7 @@ def _mode(name: str) -> int | None:
         raise UsageError(f"{name}: cannot be read ({error.strerror})") from None
 
 
-def _globbed(name: str, wanted: str | None) -> Iterator[Input]:
+def _globbed(name: str, wanted: Format | None) -> Iterator[Input]:
     if not glob.has_magic(name):
         raise UsageError(f"{name or repr(name)}: no such file", hint="check the name, or say - to read standard input")
     found = sorted(
@@ -136,14 +129,14 @@ def _globbed(name: str, wanted: str | None) -> Iterator[Input]:
         for path in glob.glob(name, recursive=True)  # noqa: PTH207 - keeps the name as the user wrote it
         if Path(path).is_file() and not any(_is_run_folder(parent) for parent in Path(path).parents)
     )
-    files = [path for path in found if wanted or _format_of(path)]
+    files = [path for path in found if wanted or format_of_file(path)]
     if not files:
         raise UsageError(f"{name}: the pattern matches no input file", hint=f"inputs end in {_KNOWN}")
     yield from (_file(path, wanted) for path in files)
 
 
-def _in_folder(name: str, wanted: str | None) -> Iterator[Input]:
-    files = sorted(path for path in _walk(name) if _format_of(path))
+def _in_folder(name: str, wanted: Format | None) -> Iterator[Input]:
+    files = sorted(path for path in _walk(name) if format_of_file(path))
     if not files:
         raise UsageError(f"{name}: the folder holds no input file", hint=f"inputs end in {_KNOWN}")
     yield from (_file(path, wanted) for path in files)
@@ -167,9 +160,9 @@ def _is_run_folder(path: Path) -> bool:
     return path.suffix == ".llmbatch" or ((path / "run.json").is_file() and (path / "ledger.jsonl").is_file())
 
 
-def _file(name: str, wanted: str | None) -> Input:
+def _file(name: str, wanted: Format | None) -> Input:
     path = Path(name)
-    file_format = wanted or _format_of(name)
+    file_format = wanted or format_of_file(name)
     if file_format is None:
         raise UsageError(f"{name}: unknown kind of file; known are {_KNOWN}", hint=_suffix_hint(path))
     try:
@@ -183,11 +176,6 @@ def _file(name: str, wanted: str | None) -> Input:
     except OSError as error:
         raise UsageError(f"{name}: cannot be read ({error.strerror})") from None
     return Input(name=name, path=path, format=file_format, size=status.st_size)
-
-
-def _format_of(name: str) -> str | None:
-    suffix = Path(name.lower().removesuffix(".gz")).suffix
-    return FORMATS.get(suffix.removeprefix("."))
 
 
 def _suffix_hint(path: Path) -> str:

@@ -1,16 +1,16 @@
 """From inputs to rows: one index over all of them, each opened when its turn comes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from itertools import chain, count
 
-from llmbatch.readers.fields import FieldChoice
+from llmbatch.readers.choosing import choose_by_header, choose_by_records
+from llmbatch.readers.fields import FieldChoice, RowMaker
+from llmbatch.readers.formats import Unread
 from llmbatch.readers.identity import ByteWatch
 from llmbatch.readers.inputs import Input
-from llmbatch.readers.jsonl import count_jsonl, read_jsonl
 from llmbatch.readers.options import ReaderOptions
-from llmbatch.readers.separated import count_separated, read_separated
-from llmbatch.readers.stream import open_stream
-from llmbatch.rows import Rejection, Row
+from llmbatch.readers.stream import open_input
+from llmbatch.rows import Place, Rejection, Row
 
 OnFields = Callable[[FieldChoice], None]
 
@@ -50,7 +50,7 @@ def count_rows(inputs: Sequence[Input], options: ReaderOptions) -> int | None:
     """
     if any(item.path is None for item in inputs):
         return None
-    return sum(_count_one(item, options) for item in inputs)
+    return sum(opened.format.count(opened.content, options) for opened in map(open_input, inputs))
 
 
 def _read_one(
@@ -60,17 +60,29 @@ def _read_one(
     on_fields: OnFields,
     watch: ByteWatch | None = None,
 ) -> Iterator[Row | Rejection]:
-    stream = open_stream(item, watch)
-    if stream.format == "jsonl":
-        return read_jsonl(stream.chunks, item.label, options, indices, on_fields)
-    return read_separated(stream.chunks, item.label, stream.format, options, indices, on_fields)
+    file, opened = item.label, open_input(item, watch)
+    records = opened.format.read(opened.content, options)
+    items = records.items
+    if records.names:
+        choice = choose_by_header(file, records.names, options, is_typed=opened.format.is_typed)
+    else:
+        for found in items:
+            if not isinstance(found, Unread):
+                choice, looked_at = choose_by_records(file, found, items, options)
+                items = chain(looked_at, items)
+                break
+            yield _rejection(next(indices), file, found)
+        else:
+            return
+    on_fields(choice)
+    maker = RowMaker(file, choice, options)
+    for found in items:
+        index = next(indices)
+        yield _rejection(index, file, found) if isinstance(found, Unread) else maker.make(index, *found)
 
 
-def _count_one(item: Input, options: ReaderOptions) -> int:
-    stream = open_stream(item)
-    if stream.format == "jsonl":
-        return count_jsonl(stream.chunks, options)
-    return count_separated(stream.chunks, item.label, stream.format, options)
+def _rejection(index: int, file: str, unread: Unread) -> Rejection:
+    return Rejection(index, Place(file, unread.line), unread.kind, unread.message, unread.raw)
 
 
 def _tell_nobody(_: FieldChoice) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import select
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -12,29 +11,28 @@ from typing import BinaryIO
 
 from llmbatch.errors import StorageFailed, UsageError
 from llmbatch.files import open_private, open_to_read, sync_folder
-from llmbatch.readers.faults import BAD_GZIP, TORN, UNREADABLE, BrokenStream
+from llmbatch.readers.faults import TORN, UNREADABLE, BrokenStream
+from llmbatch.readers.formats import Content, Format, format_of_head
 from llmbatch.readers.identity import ByteWatch
 from llmbatch.readers.inputs import Input, part_of
+from llmbatch.readers.packings import MAGIC_BYTES, unpacking_of
 
 _CHUNK_BYTES = 256 * 1024
 _SNIFF_BYTES = 64 * 1024
-_GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_STEP_BYTES = 1024
-"""Bytes unpacked at a time: what a step with damage in it would have given is lost, so steps are small."""
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
-    """An open input. `chunks` raises `BrokenStream` where bytes cannot be read any more."""
+class Opened:
+    """An open input, in the format that it is read in."""
 
-    format: str
-    chunks: Iterator[bytes]
+    format: Format
+    content: Content
 
 
-def open_stream(item: Input, watch: ByteWatch | None = None) -> Stream:
-    """Open an input and find out what its first bytes tell: gzip, byte order mark, and the format where it is open.
+def open_input(item: Input, watch: ByteWatch | None = None) -> Opened:
+    """Open an input and find out what its first bytes tell: packing, byte order mark, and the format where it is open.
 
     Args:
         item: the input.
@@ -44,9 +42,9 @@ def open_stream(item: Input, watch: ByteWatch | None = None) -> Stream:
         UsageError: it cannot be opened, or it is UTF-16.
         StorageFailed: the copy of standard input cannot be written.
     """
-    magic, packed = _peeked(_read(item, watch), lambda head: len(head) >= len(_GZIP_MAGIC))
-    unpacked = _unpacked(packed) if magic.startswith(_GZIP_MAGIC) else packed
-    head, chunks = _peeked(unpacked, _tells_enough if item.format is None else _tells_encoding)
+    magic, chunks = _peeked(_read(item, watch), lambda head: len(head) >= MAGIC_BYTES)
+    unpack = unpacking_of(magic)
+    head, chunks = _peeked(unpack(chunks) if unpack else chunks, _tells_encoding if item.format else _tells_enough)
     if head.startswith(_UTF16_BOMS):
         raise UsageError(
             f"{item.label}: is UTF-16; inputs are read as UTF-8", hint="convert it: iconv -f UTF-16 -t UTF-8"
@@ -55,7 +53,7 @@ def open_stream(item: Input, watch: ByteWatch | None = None) -> Stream:
         next(chunks)
         head = head.removeprefix(_UTF8_BOM)
         chunks = chain((head,), chunks)
-    return Stream(item.format or _sniffed_format(head), chunks)
+    return Opened(item.format or format_of_head(head), Content(item.label, chunks, None if unpack else item.path))
 
 
 def _read(item: Input, watch: ByteWatch | None) -> Iterator[bytes]:
@@ -168,55 +166,3 @@ def _tells_encoding(head: bytes) -> bool:
 
 def _tells_enough(head: bytes) -> bool:
     return b"\n" in head.lstrip() or len(head) >= _SNIFF_BYTES
-
-
-def _sniffed_format(head: bytes) -> str:
-    start = head.lstrip()
-    if not start or start.startswith((b"{", b"[")):
-        return "jsonl"
-    return "tsv" if b"\t" in start.partition(b"\n")[0] else "csv"
-
-
-def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Gzip members, one after the other; zeros behind the last are padding."""
-    member = _Member()
-    for chunk in chunks:
-        for start in range(0, len(chunk), _GZIP_STEP_BYTES):
-            step = chunk[start : start + _GZIP_STEP_BYTES]
-            while step:
-                if member.is_over:
-                    step = step.lstrip(b"\0")
-                    if not step:
-                        break
-                    member = _Member()
-                yield from member.feed(step)
-                step = member.left_over
-    if not member.is_over:
-        raise BrokenStream(BAD_GZIP, "the gzip data ends too early: what follows is missing")
-
-
-class _Member:
-    """One gzip member, unpacked in pieces of bounded size, however well it was packed."""
-
-    def __init__(self) -> None:
-        self._inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-
-    @property
-    def is_over(self) -> bool:
-        return self._inflater.eof
-
-    @property
-    def left_over(self) -> bytes:
-        return self._inflater.unused_data
-
-    def feed(self, step: bytes) -> Iterator[bytes]:
-        while True:
-            try:
-                piece = self._inflater.decompress(step, _CHUNK_BYTES)
-            except zlib.error:
-                raise BrokenStream(BAD_GZIP, "the gzip data is damaged: what follows cannot be read") from None
-            if piece:
-                yield piece
-            step = self._inflater.unconsumed_tail
-            if not step and len(piece) < _CHUNK_BYTES:
-                return

@@ -52,9 +52,9 @@ def test_fields_are_detected_by_their_names(
         assert (choice.id_field, choice.text_fields, choice.detected) == (id_field, text_fields, True)
 
 
-def test_a_choice_names_its_file_and_delimiter(choose: Any, tmp_path: Path) -> None:
+def test_a_choice_names_its_file_and_that_cells_have_no_types(choose: Any, tmp_path: Path) -> None:
     file = str(tmp_path / "in.csv")
-    assert choose("id;text\n1;a\n", "in.csv") == FieldChoice(file, "id", ("text",), detected=True, delimiter=";")
+    assert choose("id;text\n1;a\n", "in.csv") == FieldChoice(file, "id", ("text",), detected=True, is_typed=False)
 
 
 def test_fields_that_the_user_names_are_not_detected(choose: Any) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from llmbatch.readers import IdentityWatch, Input, WholeRead, first_mark
 
-ITEM = Input("in", Path("in"), "jsonl", None)
+ITEM = Input("in", Path("in"), None, None)
 STATUS = Path(os.devnull).stat()
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from llmbatch.errors import UsageError
 from llmbatch.readers import Input, ReaderOptions, read_rows, resolve_inputs
+from llmbatch.readers.formats import format_named
+from llmbatch.readers.formats.jsonl import JSONL
 from llmbatch.rows import Row
 
 
@@ -50,12 +52,12 @@ def refusal(*names: str, input_format: str | None = None) -> UsageError:
 )
 def test_the_suffix_tells_the_format(name: str, expected: str) -> None:
     made(name)
-    assert resolve(name) == (Input(name=name, path=Path(name), format=expected, size=14),)
+    assert resolve(name) == (Input(name=name, path=Path(name), format=format_named(expected), size=14),)
 
 
 def test_a_format_that_was_asked_for_wins_over_the_suffix() -> None:
     made("a.txt", "a.csv")
-    assert [item.format for item in resolve("a.txt", "a.csv", input_format="ndjson")] == ["jsonl", "jsonl"]
+    assert [item.format for item in resolve("a.txt", "a.csv", input_format="ndjson")] == [JSONL, JSONL]
 
 
 def test_an_unknown_format_is_refused() -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from llmbatch.errors import UsageError
 from llmbatch.readers import ReaderOptions, count_rows, read_rows, resolve_inputs
 from llmbatch.readers.faults import Fault
+from llmbatch.readers.formats import Content, Parsed, Unread, format_named
 from llmbatch.readers.lines import line_blocks
-from llmbatch.readers.separated import read_separated
 from llmbatch.rows import Rejection, Row
 
 Item = Row | Rejection
@@ -127,7 +127,7 @@ def test_lines_do_not_depend_on_how_the_stream_is_cut(content: bytes, size: int,
 def test_records_do_not_depend_on_how_the_stream_is_cut(file_format: str, content: bytes, size: int) -> None:
     content = (b"id,text\n" if file_format == "csv" else b"id\ttext\n") + content
 
-    def rows_of(chunks: list[bytes]) -> list[Item]:
-        return list(read_separated(iter(chunks), "f", file_format, ReaderOptions(), iter(range(10**6)), lambda _: None))
+    def rows_of(chunks: list[bytes]) -> list[Parsed | Unread]:
+        return list(format_named(file_format).read(Content("f", iter(chunks)), ReaderOptions()).items)
 
     assert rows_of([content[at : at + size] for at in range(0, len(content), size)]) == rows_of([content])

@@ -191,7 +191,7 @@ def _drawn(options: CompareOptions, folder: RunFolder, gold: Gold | None) -> _Sa
     counted = 0
 
     def note(choice: FieldChoice) -> None:
-        if choice.delimiter is not None:
+        if not choice.is_typed:
             cells.add(choice.file)
 
     def label(row: Row) -> str | None:

@@ -116,7 +116,7 @@ class _Join:
 
     def note_fields(self, choice: FieldChoice) -> None:
         """A file of cells gives ids without a JSON type."""
-        if choice.delimiter is not None:
+        if not choice.is_typed:
             self._cell_files.add(choice.file)
 
     def add(self, item: Row | Rejection, text_key: str, line: LedgerLine | None) -> None:

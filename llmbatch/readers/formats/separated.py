@@ -2,15 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from llmbatch.errors import UsageError
 from llmbatch.readers.faults import TORN, BadRow, BrokenStream, Fault
-from llmbatch.readers.fields import FieldChoice, RowMaker, choose_by_name, listed
+from llmbatch.readers.fields import listed
+from llmbatch.readers.formats.format import Content, Parsed, Records, Unread
 from llmbatch.readers.lines import Lines
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.quoting import csv_record, tsv_cells
-from llmbatch.rows import Place, Rejection, Row
 
 _COMMA, _SEMICOLON, _TAB = b",", b";", b"\t"
 _QUOTED = re.compile(rb'"[^"]*"')
@@ -19,55 +20,35 @@ _Record = tuple[int, bytes, list[str] | BadRow]
 """A record's first line, its raw bytes, and its cells or what is wrong with it."""
 
 
-def read_separated(
-    chunks: Iterator[bytes],
-    file: str,
-    file_format: str,
-    options: ReaderOptions,
-    indices: Iterator[int],
-    on_fields: Callable[[FieldChoice], None],
-) -> Iterator[Row | Rejection]:
-    """The rows of one CSV or TSV stream.
+@dataclass(frozen=True, slots=True)
+class _Separated:
+    name: str
+    suffixes: tuple[str, ...]
+    is_typed = False
 
-    Args:
-        chunks: the stream's bytes.
-        file: its name, for places.
-        file_format: `csv` or `tsv`.
-        options: which columns to take.
-        indices: gives each row its index.
-        on_fields: told which columns are taken, before the first row.
+    def read(self, content: Content, options: ReaderOptions) -> Records:
+        table = Table(content.chunks, self.name, options.max_row_bytes)
+        try:
+            header = table.header(content.file)
+        except BrokenStream as broken:
+            whole = () if broken.kind == TORN else (Unread(1, b"", broken.kind, broken.message),)
+            return Records(iter(whole), names=())
+        return Records(_records(table, header), names=tuple(header))
 
-    Raises:
-        UsageError: the header cannot be used, or has not the columns wanted.
-    """
-    table = Table(chunks, file_format, options.max_row_bytes)
-    try:
-        header = table.header(file)
-    except BrokenStream as broken:
-        if broken.kind != TORN:
-            yield Rejection(next(indices), Place(file, 1), broken.kind, broken.message, b"")
-        return
-    if not header:
-        return
-    choice = _choose(file, header, options, table.delimiter.decode())
-    on_fields(choice)
-    maker = RowMaker(file, choice, options)
-    for line, raw, cells in table.records(len(header)):
-        index = next(indices)
+    def count(self, content: Content, options: ReaderOptions) -> int:
+        return sum(1 for _ in self.read(content, options).items)
+
+
+CSV = _Separated("csv", (".csv",))
+TSV = _Separated("tsv", (".tsv",))
+
+
+def _records(table: "Table", header: list[str]) -> Iterator[Parsed | Unread]:
+    for line, raw, cells in table.records(len(header)) if header else ():
         if isinstance(cells, BadRow):
-            yield Rejection(index, Place(file, line), cells.kind, cells.message, raw)
+            yield Unread(line, raw, cells.kind, cells.message)
         else:
-            yield maker.make(index, line, raw, dict(zip(header, cells, strict=True)))
-
-
-def count_separated(chunks: Iterator[bytes], file: str, file_format: str, options: ReaderOptions) -> int:
-    """How many rows `read_separated` gives; its arguments and its errors are the same."""
-    table = Table(chunks, file_format, options.max_row_bytes)
-    try:
-        header = table.header(file)
-    except BrokenStream as broken:
-        return 0 if broken.kind == TORN else 1
-    return sum(1 for _ in table.records(len(header))) if header else 0
+            yield line, raw, dict(zip(header, cells, strict=True)), ()
 
 
 class Table:
@@ -178,17 +159,3 @@ def _refuse_unclear(file: str, names: list[str]) -> None:
         raise UsageError(f"{file}: the header has more than one column without a name", hint="name them")
     if twice:
         raise UsageError(f"{file}: the header has columns of the same name: {listed(twice)}", hint="rename them")
-
-
-def _choose(file: str, header: list[str], options: ReaderOptions, delimiter: str) -> FieldChoice:
-    asked = [*options.text_fields, *([options.id_field] if options.id_field is not None else [])]
-    for name in asked:
-        if name not in header:
-            raise UsageError(f"{file}: there is no column {name!r}", hint=f"columns are {listed(header)}")
-    choice = choose_by_name(file, header, options, delimiter=delimiter)
-    if choice is None:
-        raise UsageError(
-            f"{file}: no column looks like the text; columns are {listed(header)}",
-            hint="say which one it is: --text-field NAME",
-        )
-    return choice

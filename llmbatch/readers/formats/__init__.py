@@ -1,0 +1,53 @@
+"""The formats that inputs are read in, by name, by suffix and by their first bytes. A new one is added to `_ALL`."""
+
+from pathlib import PurePath
+
+from llmbatch.errors import UsageError
+from llmbatch.readers.formats.format import Content, Format, Parsed, Records, Unread
+from llmbatch.readers.formats.jsonl import JSONL
+from llmbatch.readers.formats.separated import CSV, TSV
+from llmbatch.readers.packings import unpacked_name
+
+__all__ = [
+    "SUFFIXES",
+    "Content",
+    "Format",
+    "Parsed",
+    "Records",
+    "Unread",
+    "format_named",
+    "format_of_file",
+    "format_of_head",
+]
+
+_ALL: tuple[Format, ...] = (JSONL, CSV, TSV)
+_BY_SUFFIX = {suffix: one for one in _ALL for suffix in one.suffixes}
+_BY_NAME = {one.name: one for one in _ALL} | {suffix.removeprefix("."): one for suffix, one in _BY_SUFFIX.items()}
+
+SUFFIXES = tuple(_BY_SUFFIX)
+"""Of files that can be read, packed ones aside."""
+
+
+def format_named(name: str) -> Format:
+    """The format that the user asks for by its name or a suffix of its files.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        return _BY_NAME[name.lower()]
+    except KeyError:
+        raise UsageError(f"--input-format {name!r} is unknown", hint=f"say one of {', '.join(_BY_NAME)}") from None
+
+
+def format_of_file(name: str) -> Format | None:
+    """The format that a file's name tells, None where it tells none."""
+    return _BY_SUFFIX.get(PurePath(unpacked_name(name.lower())).suffix)
+
+
+def format_of_head(head: bytes) -> Format:
+    """The format that the first bytes of a stream look like."""
+    start = head.lstrip()
+    if not start or start.startswith((b"{", b"[")):
+        return JSONL
+    return TSV if b"\t" in start.partition(b"\n")[0] else CSV

@@ -1,0 +1,74 @@
+"""What a format is: an input's bytes become records, each with its line. One file here is one format."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from llmbatch.readers.options import ReaderOptions
+
+Parsed = tuple[int, bytes, Mapping[str, Any], tuple[str, ...]]
+"""A record: its line, its raw bytes, its fields, and flags of what was done to them."""
+
+
+class Unread(Struct, frozen=True, gc=False):
+    """A record that cannot be read: its line, its raw bytes as far as kept, a rejection's kind, and a message."""
+
+    line: int
+    raw: bytes
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a format reads: an input that is open, unpacked, and without its byte order mark.
+
+    `file` is its name for places; `chunks` raises `BrokenStream` where bytes cannot be read any more; `path` is where
+    the same bytes lie on this disk, for a format that has to jump about in them: None for a packed input or a stream.
+    """
+
+    file: str
+    chunks: Iterator[bytes] = field(repr=False)
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records of one input, read as they are taken.
+
+    `names` are the fields where they stand before the records (a header, a schema), None where each record has its
+    own; `findings` is what was detected and not said by the user, each in a few words (`cells between ';'`).
+    """
+
+    items: Iterator[Parsed | Unread] = field(repr=False)
+    names: tuple[str, ...] | None = None
+    findings: tuple[str, ...] = ()
+
+
+class Format(Protocol):
+    """One format. Its records are read any number of times, so it keeps nothing of a reading."""
+
+    @property
+    def name(self) -> str:
+        """As `--input-format` says it."""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Of files in it, each with its point, in lower case."""
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether values have types; else every value is a string, and an empty one means that there is none."""
+
+    def read(self, content: Content, options: ReaderOptions) -> Records:
+        """The records, lazily.
+
+        Raises:
+            UsageError: the input cannot be used at all.
+        """
+
+    def count(self, content: Content, options: ReaderOptions) -> int:
+        """How many items `read` gives, as cheaply as can be; its errors are the same."""
