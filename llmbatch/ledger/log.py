@@ -63,6 +63,7 @@ class Ledger:
         self._identity = os.fstat(fd)
         self._index = index
         self._size = size
+        self._session_began_at = size
         self._reserve = reserve
         self._full_at = _largest_file() - (reserve.size if reserve is not None else 0)
         self._appended = 0
@@ -196,12 +197,20 @@ class Ledger:
         packed = self._index.get(short(key))
         return packed is not None and not packed & 1
 
-    def was_written_since(self, key: str, offset: int) -> bool:
-        """Whether the key's latest line stands at or behind `offset`."""
-        if self._size <= offset:
+    def begin_session(self) -> None:
+        """What is appended from now on is this session's."""
+        self._session_began_at = self._size
+
+    def was_written(self, key: str) -> bool:
+        """Whether the key has a line, of whichever session."""
+        return self._index.get(short(key)) is not None
+
+    def is_of_session(self, key: str) -> bool:
+        """Whether the key's latest line is this session's."""
+        if self._size <= self._session_began_at:
             return False
         packed = self._index.get(short(key))
-        return packed is not None and packed >> 1 >= offset
+        return packed is not None and packed >> 1 >= self._session_began_at
 
     def latest(self, key: str) -> LedgerLine | None:
         """The key's latest line, or None where there is none or what it says can be no outcome."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from llmbatch.ledger.line import CANARY, FAILED, LedgerLine
-from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.asker import Asker
+from llmbatch.pipeline.sinks import Outcomes
 from llmbatch.pipeline.trial.canary import Canary
 from llmbatch.rows import Row
 
@@ -30,7 +30,7 @@ class Arms:
 
     def __init__(
         self,
-        ledger: Ledger,
+        outcomes: Outcomes,
         control: Asker,
         *,
         on_trial: OnTrial | None = None,
@@ -38,7 +38,7 @@ class Arms:
         escalates: Callable[[LedgerLine], bool],
     ) -> None:
         """`escalates`: whether a row whose latest line this is goes to the stronger model."""
-        self._ledger = ledger
+        self._outcomes = outcomes
         self._control = control
         self._on_trial = on_trial
         self._escalation = escalation
@@ -82,7 +82,7 @@ class Arms:
         on_trial = self._on_trial
         if on_trial is not None and on_trial.canary.takes(row):
             own_key = on_trial.key_of(row.text)
-            if self._ledger.is_done(own_key) and (earlier := self._ledger.latest(own_key)) is not None:
+            if self._outcomes.is_done(own_key) and (earlier := self._outcomes.latest(own_key)) is not None:
                 known = replace(without_cost(earlier), key=key, row=row.index, id=row.id, flags=row.flags, arm=CANARY)
                 yield known
                 return
@@ -96,18 +96,18 @@ class Arms:
 
     def _failed_before(self, key: str) -> str | None:
         """How the row failed in an earlier session, where it did."""
-        latest = self._ledger.latest(key)
+        latest = self._outcomes.latest(key)
         return None if latest is None or latest.error is None else latest.error.kind
 
     def _earlier(self, key: str) -> LedgerLine | None:
         """The answer that an earlier session had, where the row only waits for the stronger model."""
-        if self._escalation is None or not self._ledger.is_done(key):
+        if self._escalation is None or not self._outcomes.is_done(key):
             return None
-        return self._ledger.latest(key)
+        return self._outcomes.latest(key)
 
     def _keep_for_canary(self, row: Row, line: LedgerLine) -> None:
         if self._on_trial is not None:
-            self._ledger.append(replace(without_cost(line), key=self._on_trial.key_of(row.text)))
+            self._outcomes.append(replace(without_cost(line), key=self._on_trial.key_of(row.text)))
 
 
 def without_cost(line: LedgerLine) -> LedgerLine:

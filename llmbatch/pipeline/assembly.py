@@ -1,4 +1,4 @@
-"""Puts a session's moving parts together, from the caller up to the engine: the one place that knows them all."""
+"""Puts the moving parts of asking together, from the caller up to the arms: the one place that knows them all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,14 +8,10 @@ from llmbatch.calibration import Calibration
 from llmbatch.errors import LLMBatchError, RunStopped
 from llmbatch.events import Event
 from llmbatch.ledger.line import LedgerLine
-from llmbatch.ledger.log import Ledger
-from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.arms import Arms, OnTrial
 from llmbatch.pipeline.asker import Asker
 from llmbatch.pipeline.consequences import Consequences
-from llmbatch.pipeline.engine import Engine, EngineSettings
-from llmbatch.pipeline.guard import Guard
 from llmbatch.pipeline.money.bill import Biller
 from llmbatch.pipeline.money.budget import Budget
 from llmbatch.pipeline.money.surplus import Surplus
@@ -28,8 +24,8 @@ from llmbatch.pipeline.pacing.retry_budget import RetryBudget
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.sender import Sender
+from llmbatch.pipeline.sinks import Outcomes, Sends
 from llmbatch.pipeline.stop import Stop
-from llmbatch.pipeline.tally import SessionTally
 from llmbatch.pipeline.trial.canary import Canary
 from llmbatch.pipeline.trial.watch import Trial, TrialPlan
 from llmbatch.prices import PriceBook
@@ -37,35 +33,36 @@ from llmbatch.provider.client import Caller, Endpoint
 from llmbatch.provider.shape import RequestShape
 from llmbatch.redact import Redactor
 
+_NOTHING = TrialPlan()
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a session brings along: its files, its brake, its money, who is told, and the time."""
+    """What whoever asks brings along: what is kept and where, a brake, the money, who is told, and the time."""
 
-    ledger: Ledger
-    sent: SentLog
-    tally: SessionTally
+    outcomes: Outcomes
+    sends: Sends
     stop: Stop
     prices: PriceBook
     surplus: Surplus
     budget: Budget
     tell: Callable[[Event], None]
-    on_row: Callable[[LedgerLine], None]
     random: Random
     clock: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """The parts that a session needs to hold: it runs the engine, shows the others, closes the callers."""
+    """The parts that whoever asks needs to hold: it asks the arms, shows the others, closes the callers."""
 
-    engine: Engine
     arms: Arms
     control: Asker
     requests: Adaptation
     """How the plan's own requests are sent."""
     paces: tuple[Pace, ...]
     callers: tuple[Caller, ...]
+    most_in_flight: int
+    """Requests of the plan that may ever be under way at once."""
 
 
 def assemble(
@@ -76,28 +73,26 @@ def assemble(
     *,
     calibrations: tuple[Calibration, ...],
     review_below: float,
-    strict: bool,
-    trial: Trial,
-    beside: TrialPlan,
+    trial: Trial | None = None,
+    beside: TrialPlan = _NOTHING,
     shape: RequestShape | None = None,
 ) -> Assembly:
-    """The engine of one session, ready to run.
+    """All that is needed to ask about rows.
 
     Args:
         plan: what is asked.
         endpoint: of whom.
         sending: how.
-        around: the session's own parts.
+        around: what the caller brings along.
         calibrations: of the answers' confidence, by prompt and model.
         review_below: confidence (0..1) under which a row goes to people.
-        strict: end at the first row that cannot be read.
-        trial: watches over what is on trial.
+        trial: watches over what is on trial; None where nothing is.
         beside: what is asked beside the plan.
         shape: how an earlier session sent the plan's requests in the end.
     """
     lines = _Lines(endpoint, sending, around)
     builder = _ArmBuilder(lines, endpoint, sending, around, calibrations, review_below)
-    stop, canary = around.stop, trial.canary
+    stop, canary = around.stop, None if trial is None else trial.canary
     requests = builder.adaptation(plan, shape)
     control = builder.asker(plan, requests, halt=stop.set)
     on_trial = None
@@ -108,17 +103,13 @@ def assemble(
     escalation = None
     if beside.escalation is not None:
         escalation = builder.asker(beside.escalation, builder.adaptation(beside.escalation), halt=stop.set)
-    arms = Arms(around.ledger, control, on_trial=on_trial, escalation=escalation, escalates=trial.escalates)
-    engine = Engine(
-        arms=arms,
-        ledger=around.ledger,
-        stop=stop,
-        tally=around.tally,
-        guard=Guard(sending.guard),
-        on_row=around.on_row,
-        settings=EngineSettings(lines.of(plan).most_in_flight, strict=strict, grace_s=sending.grace_s),
-    )
-    return Assembly(engine, arms, control, requests, lines.paces, lines.callers)
+    escalates = _never if trial is None else trial.escalates
+    arms = Arms(around.outcomes, control, on_trial=on_trial, escalation=escalation, escalates=escalates)
+    return Assembly(arms, control, requests, lines.paces, lines.callers, lines.of(plan).most_in_flight)
+
+
+def _never(_: LedgerLine) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +192,7 @@ class _ArmBuilder:
             adaptation=adaptation,
             retry_budget=line.retry_budget,
             budget=around.budget,
-            sent=around.sent,
+            sends=around.sends,
             biller=Biller(plan, around.prices, around.surplus),
             stop=around.stop,
             clock=around.clock,

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from llmbatch import defaults
 from llmbatch.errors import LLMBatchError, UsageError
 from llmbatch.ledger.line import FAILED, LedgerLine
-from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.arms import Arms, without_cost
 from llmbatch.pipeline.guard import Guard
 from llmbatch.pipeline.intake import Document, Item, Skipped
+from llmbatch.pipeline.sinks import Outcomes
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
 from llmbatch.rows import Rejection
@@ -34,7 +34,7 @@ class EngineSettings:
 
 
 class Engine:
-    """Works through the rows that are wanted: asks about each, appends each outcome to the ledger.
+    """Works through the rows that are wanted: asks about each, and has each outcome kept.
 
     Rows with the same text are asked once: those that come while the first is under way follow it, later ones
     take its line.
@@ -44,7 +44,7 @@ class Engine:
         self,
         *,
         arms: Arms,
-        ledger: Ledger,
+        outcomes: Outcomes,
         stop: Stop,
         tally: SessionTally,
         guard: Guard,
@@ -52,8 +52,7 @@ class Engine:
         settings: EngineSettings,
     ) -> None:
         self._arms = arms
-        self._ledger = ledger
-        self._began_at = ledger.size
+        self._outcomes = outcomes
         self._stop = stop
         self._tally = tally
         self._guard = guard
@@ -95,8 +94,8 @@ class Engine:
             if key in self._followers:
                 await self._room.acquire()
                 self._follow(item)
-            elif self._ledger.was_written_since(key, self._began_at):
-                self._reuse(item, self._ledger.latest(key))
+            elif self._outcomes.is_of_session(key):
+                self._reuse(item, self._outcomes.latest(key))
             elif item.outcome is not None:
                 self._append(item.outcome)
                 self._tally.settle(item.outcome)
@@ -112,7 +111,7 @@ class Engine:
             self._followers[document.key].append(document)
         else:  # it was answered while this row waited for room
             self._room.release()
-            self._reuse(document, self._ledger.latest(document.key))
+            self._reuse(document, self._outcomes.latest(document.key))
 
     def _start(self, document: Document) -> "asyncio.Task[None]":
         self._followers[document.key] = []
@@ -157,11 +156,11 @@ class Engine:
             self._stop.set(error)
 
     def _append(self, line: LedgerLine) -> None:
-        self._ledger.append(line)
+        self._outcomes.append(line)
         self._tally.add(line)
         self._on_row(line)
-        if self._ledger.trouble is not None:  # it found room, but another might not
-            self._stop.set(self._ledger.trouble)
+        if self._outcomes.trouble is not None:  # it found room, but another might not
+            self._stop.set(self._outcomes.trouble)
 
     def _reject(self, rejection: Rejection) -> None:
         if self._settings.strict:

@@ -49,15 +49,14 @@ _SKIPPED_AT_ONCE = 1_000
 
 
 def skips(ledger: Ledger, is_wanted: Callable[[str], bool]) -> Callable[[str], bool]:
-    """Tells the keys that a session has nothing to do for, also while it appends lines. Ask for it when it begins.
+    """Tells the keys that a session has nothing to do for, also while it appends lines.
 
     Args:
         ledger: as earlier sessions left it.
         is_wanted: whether a key is asked about, by its latest line.
     """
-    began_at = ledger.size
     # In this order: a line that comes between the two makes the row one of this session's.
-    return lambda key: not is_wanted(key) and not ledger.was_written_since(key, began_at)
+    return lambda key: not is_wanted(key) and not ledger.is_of_session(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +67,12 @@ class FailedBefore:
     """
 
     ledger: Ledger
-    began_at: int
-    """The ledger's size when this session began."""
     read_again: Callable[[], Iterable[Row | Rejection]] | None
     """The input from its start; None for a stream, whose rows are asked as they come."""
 
     def __contains__(self, key: str) -> bool:
         ledger = self.ledger
-        return (
-            ledger.was_written_since(key, 0)
-            and not ledger.is_done(key)
-            and not ledger.was_written_since(key, self.began_at)
-        )
+        return ledger.was_written(key) and not ledger.is_done(key) and not ledger.is_of_session(key)
 
 
 @dataclass(frozen=True, slots=True)

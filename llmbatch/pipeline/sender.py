@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from llmbatch.ledger.sent import Sent, SentLog
+from llmbatch.ledger.sent import Sent
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.job import Job
 from llmbatch.pipeline.money.bill import Biller
@@ -14,6 +14,7 @@ from llmbatch.pipeline.pacing.pace import Pace
 from llmbatch.pipeline.pacing.rates import TokenEstimate
 from llmbatch.pipeline.pacing.retry_budget import RetryBudget
 from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.sinks import Sends
 from llmbatch.pipeline.stop import GivenUpError, Stop
 from llmbatch.provider.client import Caller
 from llmbatch.provider.completion import Completion
@@ -46,7 +47,7 @@ class Sender:
         adaptation: Adaptation,
         retry_budget: RetryBudget,
         budget: Budget,
-        sent: SentLog,
+        sends: Sends,
         biller: Biller,
         stop: Stop,
         clock: Callable[[], float],
@@ -58,7 +59,7 @@ class Sender:
         self._adaptation = adaptation
         self._retry_budget = retry_budget
         self._budget = budget
-        self._sent = sent
+        self._sends = sends
         self._biller = biller
         self._stop = stop
         self._clock = clock
@@ -143,7 +144,7 @@ class Sender:
                 spent_nusd, is_billed = 0, False
                 raise GivenUpError
             job.attempts.sends += 1
-            self._sent.record(Sent(job.key, job.attempts.sends, reserved_nusd))
+            self._sends.record(Sent(job.key, job.attempts.sends, reserved_nusd))
             job.completion = self._biller.bounded(await self._answered(body, paid), body, shape)
             spent_nusd = self._biller.charge(job.bill, job.completion, reserved_nusd)
             self._cost_is_known.set()
@@ -164,7 +165,7 @@ class Sender:
     def write_down_end(self, job: Job) -> None:
         """What a row's last request came to, where its line in the ledger comes later: a kill may come before it."""
         if job.last_send is not None:
-            self._sent.record(job.last_send)
+            self._sends.record(job.last_send)
 
     async def _answered(self, body: bytes, paid: float) -> Completion:
         left_at = self._clock()

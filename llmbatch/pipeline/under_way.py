@@ -18,9 +18,11 @@ from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.sent import SentLog
 from llmbatch.observer import Observer
 from llmbatch.pipeline.assembly import Assembly, Surroundings, assemble
+from llmbatch.pipeline.engine import Engine, EngineSettings
 from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import RunRecord
 from llmbatch.pipeline.forewarning import forewarnings
+from llmbatch.pipeline.guard import Guard
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.intake import FailedBefore, Intake, skips
 from llmbatch.pipeline.money.spending import Spending
@@ -102,9 +104,9 @@ class UnderWay:
         for event in forewarnings(plan.asked, prices.price(model), endpoint.base_url):
             self._observer.tell(event)
         earlier = await self._earlier_answers()
-        began_at = self._opened.ledger.size
+        self._opened.ledger.begin_session()
         is_skipped = skips(self._opened.ledger, plan.wanted(self._opened.ledger, self._trial))
-        parts = self._assembled(endpoint, stop, prices, earlier)
+        parts = self._assembled(endpoint, stop, prices)
         background = [asyncio.create_task(task) for task in self._background(parts, stop, earlier)]
         try:
             with self._handle.stopping(stop, self._observer), _lasting_objects_spared():
@@ -118,11 +120,11 @@ class UnderWay:
                     earlier,
                     self.record.reread,
                     plan.is_settled,
-                    FailedBefore(self._opened.ledger, began_at, None if self._source.is_stream else self._read_again),
+                    FailedBefore(self._opened.ledger, None if self._source.is_stream else self._read_again),
                     self._opened.ledger.is_done if plan.leaves_rows else None,
                 )
                 rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
-                await parts.engine.run(feed(rows, batch=batch))
+                await self._engine(parts, stop, earlier).run(feed(rows, batch=batch))
                 if not stop.is_set:
                     self._standing = 0
         finally:
@@ -165,32 +167,39 @@ class UnderWay:
             hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens (0,0,0 where it is free)",
         )
 
-    def _assembled(
-        self, endpoint: Endpoint, stop: Stop, prices: PriceBook, earlier: "EarlierAnswers | None"
-    ) -> Assembly:
+    def _assembled(self, endpoint: Endpoint, stop: Stop, prices: PriceBook) -> Assembly:
         return assemble(
             self._plan.asked,
             endpoint,
             self._plan.sending,
             Surroundings(
-                ledger=self._opened.ledger,
-                sent=self._sent,
-                tally=self._tally,
+                outcomes=self._opened.ledger,
+                sends=self._sent,
                 stop=stop,
                 prices=prices,
                 surplus=Surplus(self._opened.expenses.dearest_nusd, self._opened.expenses.longest_beyond),
                 budget=self._spending.budget(self._opened.spent_nusd, stop),
                 tell=self._observer.tell,
-                on_row=partial(self._note_row, earlier),
                 random=Random(),  # noqa: S311 - jitter, not secrets
                 clock=time.monotonic,
             ),
             calibrations=self.record.calibrations,
             review_below=self.record.review_below,
-            strict=self._plan.strict,
             trial=self._trial,
             beside=self._plan.trial,
             shape=self.record.shape if self._plan.asked is self._plan.plan else None,
+        )
+
+    def _engine(self, parts: Assembly, stop: Stop, earlier: "EarlierAnswers | None") -> Engine:
+        sending = self._plan.sending
+        return Engine(
+            arms=parts.arms,
+            outcomes=self._opened.ledger,
+            stop=stop,
+            tally=self._tally,
+            guard=Guard(sending.guard),
+            on_row=partial(self._note_row, earlier),
+            settings=EngineSettings(parts.most_in_flight, strict=self._plan.strict, grace_s=sending.grace_s),
         )
 
     def _background(

@@ -14,6 +14,8 @@ from llmbatch.ledger.line import LedgerLine
 from llmbatch.ledger.log import Ledger
 from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.assembly import Surroundings, assemble
+from llmbatch.pipeline.engine import Engine, EngineSettings
+from llmbatch.pipeline.guard import Guard, GuardSettings
 from llmbatch.pipeline.intake import Document
 from llmbatch.pipeline.money.budget import Budget, RunLimit
 from llmbatch.pipeline.money.surplus import Surplus
@@ -127,25 +129,31 @@ async def _run(
         endpoint,
         Sending(policy=policy),
         Surroundings(
-            ledger=ledger,
-            sent=sent,
-            tally=SessionTally(),
+            outcomes=ledger,
+            sends=sent,
             stop=stop,
             prices=PriceBook(None),
             surplus=Surplus(),
             budget=Budget(RunLimit(None, 0), DailyLimit(None, None, sleep=stop.sleep)),
             tell=told.append,
-            on_row=trial.watch,
             random=Random(7),
             clock=clock,
         ),
         calibrations=(),
         review_below=0.5,
-        strict=False,
         trial=trial,
         beside=beside,
     )
-    await parts.engine.run(_rows(texts))
+    engine = Engine(
+        arms=parts.arms,
+        outcomes=ledger,
+        stop=stop,
+        tally=SessionTally(),
+        guard=Guard(GuardSettings()),
+        on_row=trial.watch,
+        settings=EngineSettings(parts.most_in_flight),
+    )
+    await engine.run(_rows(texts))
     ended_s, stats = clock(), simulator.stats
     for caller in parts.callers:
         await caller.close()
