@@ -9,10 +9,21 @@ for result in run:
 
 TYPE_CHECKING = False  # as typing has it; an import here would come before __main__ can mend the module path
 if TYPE_CHECKING:
-    from llmbatch.api import Options, Result, Run, StopHandle, aclassify, classify
+    from llmbatch.api import AskingOptions, Label, Labeler, Options, Result, Run, StopHandle, aclassify, classify
 
 __version__ = "0.1.0"
-__all__ = ["Options", "Result", "Run", "StopHandle", "__version__", "aclassify", "classify"]
+__all__ = [
+    "AskingOptions",
+    "Label",
+    "Labeler",
+    "Options",
+    "Result",
+    "Run",
+    "StopHandle",
+    "__version__",
+    "aclassify",
+    "classify",
+]
 
 
 def __getattr__(name: str) -> object:

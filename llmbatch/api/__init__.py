@@ -1,8 +1,9 @@
 """The Python API: the same engine as the command line's, for notebooks, scripts and servers."""
 
 from llmbatch.api.calls import aclassify, classify
-from llmbatch.api.options import Options
+from llmbatch.api.labeler import Label, Labeler
+from llmbatch.api.options import AskingOptions, Options
 from llmbatch.api.result import Result, Run
 from llmbatch.pipeline.stop_handle import StopHandle
 
-__all__ = ["Options", "Result", "Run", "StopHandle", "aclassify", "classify"]
+__all__ = ["AskingOptions", "Label", "Labeler", "Options", "Result", "Run", "StopHandle", "aclassify", "classify"]

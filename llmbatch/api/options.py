@@ -1,6 +1,6 @@
 """The options of a call: those of `llmbatch classify`, by its names and under its rules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -21,28 +21,11 @@ Names = str | Iterable[str]
 """Field names: `"title,body"`, or a list of them where a name has a comma in it."""
 
 
-class Options(TypedDict, total=False):
-    """What `classify` takes by name. `llmbatch classify --help` says what each does; None stands for the default."""
+class AskingOptions(TypedDict, total=False):
+    """What is asked, of whom, and how, by name: see `llmbatch classify --help`. None stands for the default."""
 
-    task: PathLike | None
-    """A task file, or the name of a packaged task. `prompt` is another name for it."""
-    prompt: PathLike | None
     model: str | None
-    out: PathLike | None
-    """Run folder. Documents in memory go to a temporary folder without it, and cannot be resumed."""
-
-    id_field: str | None
-    text_field: Names | None
-    input_format: str | None
-    """Of files."""
-    strict: bool
-    keep: Names | None
     review_below: float | None
-    sample: str | int | None
-    seed: int | None
-    max_failed: str | int | None
-    """Failed rows tolerated before `Run.ok` is false."""
-
     reasoning: bool
     temperature: float | None
     reasoning_effort: str | None
@@ -66,14 +49,42 @@ class Options(TypedDict, total=False):
     retry_wait_min: float | None
     retry_wait_max: float | None
     max_wait: float | None
-    deadline: str | None
     reask: int | None
     stop_at_failures: str | None
     stop_at_invalid: str | None
-    grace: float | None
     price: str | None
-
     max_cost: float | None
+
+    timeout_s: float | None
+    """Earlier name of `timeout`."""
+    max_cost_usd: float | None
+    """Earlier name of `max_cost`."""
+    retries: RetryPolicy | None
+    """In place of `attempts`, `retry_wait_min`, `retry_wait_max`, `max_wait` and `reask`."""
+
+
+class Options(AskingOptions, total=False):
+    """What `classify` takes by name, beside what is asked: documents, files, days, trials, logs."""
+
+    task: PathLike | None
+    """A task file, or the name of a packaged task. `prompt` is another name for it."""
+    prompt: PathLike | None
+    out: PathLike | None
+    """Run folder. Documents in memory go to a temporary folder without it, and cannot be resumed."""
+
+    id_field: str | None
+    text_field: Names | None
+    input_format: str | None
+    """Of files."""
+    strict: bool
+    keep: Names | None
+    sample: str | int | None
+    seed: int | None
+    max_failed: str | int | None
+    """Failed rows tolerated before `Run.ok` is false."""
+
+    deadline: str | None
+    grace: float | None
     daily_budget: float | None
     alert_at: str | None
     alert_command: str | None
@@ -101,12 +112,9 @@ class Options(TypedDict, total=False):
     otel: bool
 
     text_fields: Names | None
-    """Earlier name of `text_field`. So with the three that follow."""
-    timeout_s: float | None
-    max_cost_usd: float | None
+    """Earlier name of `text_field`."""
     daily_budget_usd: float | None
-    retries: RetryPolicy | None
-    """In place of `attempts`, `retry_wait_min`, `retry_wait_max`, `max_wait` and `reask`."""
+    """Earlier name of `daily_budget`."""
 
 
 _OTHER_NAMES = {
@@ -121,19 +129,22 @@ _FREE = frozenset({"task", "out", "text_field", "keep", "reuse", "retries"})
 _WATCHING = ("log_format", "log_file", "metrics_file", "otel")
 
 
-def named(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def named(
+    function: str, given: Mapping[str, Any], known: Collection[str] = Options.__optional_keys__
+) -> dict[str, Any]:
     """The options that were given, each by its present name.
 
     Args:
         function: for the message.
         given: keyword arguments; None stands for the default.
+        known: the names that the function takes.
 
     Raises:
         TypeError: there is no such option, or one is given by two names.
     """
     options: dict[str, Any] = {}
     for name, value in given.items():
-        if name not in Options.__annotations__:
+        if name not in known:
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
         present = _OTHER_NAMES.get(name, name)
         if present in options:
@@ -141,6 +152,22 @@ def named(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             options[present] = value
     return options
+
+
+def asking_options(function: str, task: PathLike | None, given: Mapping[str, Any]) -> RunOptions:
+    """What is asked and how, for a function that has neither input nor run folder.
+
+    Args:
+        function: for messages.
+        task: a task file, or the name of a packaged one; None for the default.
+        given: keyword arguments, which `AskingOptions` lists.
+
+    Raises:
+        UsageError: a value cannot be used.
+        TypeError: there is no such option, or one is given by two names.
+    """
+    options = named(function, given, AskingOptions.__optional_keys__)
+    return run_options(options | ({} if task is None else {"task": task}), inputs=(), out=None)
 
 
 def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path | None) -> RunOptions:

@@ -1,10 +1,11 @@
 """What should be known about a model and its price before anything is sent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from llmbatch.errors import UsageError
 from llmbatch.events import Event, ModelRetires, PriceNone, PriceUnknown, TruncationUnbounded
 from llmbatch.pipeline.plan import Plan
-from llmbatch.prices import Price, PriceSource
+from llmbatch.prices import Price, PriceBook, PriceSource
 from llmbatch.provider.retirement import shutdown_date
 
 
@@ -25,3 +26,28 @@ def forewarnings(plan: Plan, price: Price | None, endpoint: str) -> Iterator[Eve
         yield ModelRetires(model, retires_on.isoformat())
     if plan.limit.cut is not None and plan.limit.tokens is None:
         yield TruncationUnbounded(model)
+
+
+def unpriced(models: Iterable[str], limits: Sequence[str], prices: PriceBook) -> UsageError | None:
+    """Why spending limits cannot hold: nobody has said what one of the models costs. None where they can.
+
+    That one's own server is free is a guess, since it may be a proxy.
+
+    Args:
+        models: all that will be asked.
+        limits: the options by which the user limits spending.
+        prices: what is known.
+    """
+    if not limits:
+        return None
+    unknown = next((model for model in models if not _is_stated(prices.price(model))), None)
+    if unknown is None:
+        return None
+    return UsageError(
+        f"{limits[0]} cannot hold: the price of {unknown} is not known",
+        hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens (0,0,0 where it is free)",
+    )
+
+
+def _is_stated(price: Price | None) -> bool:
+    return price is not None and price.source is not PriceSource.SELF_HOSTED

@@ -1,16 +1,28 @@
-"""What the endpoint itself says about the model to ask: its name where none is given, and its window."""
+"""Which endpoint and model to ask: by the options, and by what the endpoint itself says of its models."""
 
 from dataclasses import replace
 
 from llmbatch.errors import UsageError
 from llmbatch.pipeline.folder import RunRecord
+from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.plan import ModelChoice, Plan, asked_model
 from llmbatch.profiles import profile_of
-from llmbatch.provider.client import Endpoint
+from llmbatch.provider.client import Endpoint, resolve_endpoint
 from llmbatch.provider.served import served_models
 from llmbatch.task.model import Task
 
 _LISTED = 5
+
+
+def endpoint_for(sending: Sending, model: str) -> Endpoint | None:
+    """Where requests go; None for the offline endpoint, which is yet to be started.
+
+    Raises:
+        UsageError: the address or the key cannot be used.
+    """
+    if sending.offline:
+        return None
+    return resolve_endpoint(sending.base_url, sending.api_version, model=model, insecure_http=sending.insecure_http)
 
 
 def completed_choice(

@@ -26,8 +26,8 @@ from llmbatch.pipeline.folder import (
     now_text,
 )
 from llmbatch.pipeline.input import RunInput
-from llmbatch.pipeline.model_choice import check_room, completed_choice
-from llmbatch.pipeline.options import RetryOptions, RunOptions, Sending
+from llmbatch.pipeline.model_choice import check_room, completed_choice, endpoint_for
+from llmbatch.pipeline.options import RetryOptions, RunOptions
 from llmbatch.pipeline.ownership import check_answers, check_inputs, check_stream
 from llmbatch.pipeline.plan import Plan, asked_model, make_plan, review_threshold
 from llmbatch.pipeline.planning import plan_run
@@ -37,7 +37,7 @@ from llmbatch.pipeline.stop_handle import StopHandle
 from llmbatch.pipeline.trial.plan import canary_record, plan_trial
 from llmbatch.pipeline.trial.watch import Trial, TrialPlan
 from llmbatch.pipeline.trust import NO_TRUST, Trust, adopted, check_no_link
-from llmbatch.provider.client import Endpoint, resolve_endpoint
+from llmbatch.provider.client import Endpoint
 from llmbatch.redact import Redactor
 from llmbatch.summary import Summary
 from llmbatch.task.load import LoadedTask, load_task
@@ -61,7 +61,7 @@ def classify_run(
         FolderBusy: another process works on the folder.
     """
     loaded = load_task(options.task)
-    endpoint = _endpoint(options.sending, asked_model(loaded.task, options.choice))
+    endpoint = endpoint_for(options.sending, asked_model(loaded.task, options.choice))
     folder = RunFolder.for_inputs(options.inputs, options.out, offline=options.sending.offline)
     source = RunInput.first_read(options.inputs, options.reading, folder)
     _check_is_no_view(source, folder)
@@ -120,7 +120,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
     check_answers(folder, record, offline=record.offline or options.sending.offline)
     sending = replace(options.sending, offline=record.offline)
     plan, asked = retried_plans(record, options)
-    endpoint = _endpoint(sending, asked.question.model)
+    endpoint = endpoint_for(sending, asked.question.model)
     source = RunInput.again(record, folder, trust)
     with locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
         _check_kinds(folder, options.only)
@@ -256,10 +256,3 @@ def is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review_belo
     if line.status != FAILED:
         return False
     return not options.only or (line.error is not None and line.error.kind in options.only)
-
-
-def _endpoint(sending: Sending, model: str) -> Endpoint | None:
-    """Where to send, or None for the offline endpoint. Checked before anything is touched."""
-    if sending.offline:
-        return None
-    return resolve_endpoint(sending.base_url, sending.api_version, model=model, insecure_http=sending.insecure_http)

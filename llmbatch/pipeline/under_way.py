@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from llmbatch.errors import ComeBackLater, Interrupted, LLMBatchError, UsageError
+from llmbatch.errors import ComeBackLater, Interrupted, LLMBatchError
 from llmbatch.events import FieldsChosen, RunStopping
 from llmbatch.ledger.checkpoint import Checkpoint, save_checkpoint
 from llmbatch.ledger.line import LedgerLine
@@ -21,7 +21,7 @@ from llmbatch.pipeline.assembly import Assembly, Surroundings, assemble
 from llmbatch.pipeline.engine import Engine, EngineSettings
 from llmbatch.pipeline.feed import feed
 from llmbatch.pipeline.folder import RunRecord
-from llmbatch.pipeline.forewarning import forewarnings
+from llmbatch.pipeline.forewarning import forewarnings, unpriced
 from llmbatch.pipeline.guard import Guard
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.intake import FailedBefore, Intake, skips
@@ -37,7 +37,7 @@ from llmbatch.pipeline.studies.changed import plan_changed
 from llmbatch.pipeline.studies.estimate import quick_estimate
 from llmbatch.pipeline.tally import SessionTally, merged
 from llmbatch.pipeline.trial.watch import Trial
-from llmbatch.prices import Price, PriceBook, PriceSource
+from llmbatch.prices import PriceBook
 from llmbatch.progress import Progress
 from llmbatch.provider.client import Endpoint
 from llmbatch.readers import FieldChoice
@@ -98,7 +98,8 @@ class UnderWay:
         """Ask until the rows end or the run is stopped. Returns the reason of a stop."""
         stop, plan = Stop(), self._plan
         prices = PriceBook(None if plan.endpoint is None else endpoint.base_url, plan.sending.price)
-        if (refusal := self._unpriced(prices)) is not None:
+        models = tuple(one.question.model for one in plan.plans)
+        if (refusal := unpriced(models, plan.sending.budget.limits, prices)) is not None:
             return refusal
         model = plan.asked.question.model
         for event in forewarnings(plan.asked, prices.price(model), endpoint.base_url):
@@ -153,19 +154,6 @@ class UnderWay:
 
     def _read_again(self) -> Iterator[Row | Rejection]:
         return self._source.read_again(lambda _: None)
-
-    def _unpriced(self, prices: PriceBook) -> UsageError | None:
-        """No limit holds where the price of a model that will be asked is not known."""
-        if not (limits := self._plan.sending.budget.limits):
-            return None
-        models = (plan.question.model for plan in self._plan.plans)
-        unknown = next((model for model in models if not _is_stated(prices.price(model))), None)
-        if unknown is None:
-            return None
-        return UsageError(
-            f"{limits[0]} cannot hold: the price of {unknown} is not known",
-            hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens (0,0,0 where it is free)",
-        )
 
     def _assembled(self, endpoint: Endpoint, stop: Stop, prices: PriceBook) -> Assembly:
         return assemble(
@@ -353,11 +341,6 @@ def _standing(plan: SessionPlan, record: RunRecord) -> int:
     if plan.before is not None or record.totals is None:
         return 0
     return int(record.totals["rows"]["ok"])  # those in review may be asked again
-
-
-def _is_stated(price: Price | None) -> bool:
-    """Whether somebody has said what a model costs. That one's own server is free is a guess: it may be a proxy."""
-    return price is not None and price.source is not PriceSource.SELF_HOSTED
 
 
 @contextmanager

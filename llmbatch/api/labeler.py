@@ -1,0 +1,167 @@
+"""`Labeler`: texts are labelled one at a time, as they come, and nothing is written to a disk."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import count
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+from llmbatch.api.options import AskingOptions, PathLike, asking_options
+from llmbatch.errors import UsageError
+from llmbatch.ledger.line import LedgerLine
+from llmbatch.observer import Observer, Observers
+from llmbatch.pipeline.calibrations import confidence_for
+from llmbatch.pipeline.labelling import Labelling
+from llmbatch.pipeline.model_choice import check_room, completed_choice, endpoint_for
+from llmbatch.pipeline.offline import offline_endpoint
+from llmbatch.pipeline.plan import asked_model, make_plan, review_threshold
+from llmbatch.prices import PriceBook
+from llmbatch.provider.client import Endpoint
+from llmbatch.provider.sdk import load_sdk
+from llmbatch.rows import Place, Row, RowId
+from llmbatch.summary import Spent
+from llmbatch.task.load import load_task
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a text was labelled. `status` is `ok`, `review` or `failed`; a failed one has `error` and no category."""
+
+    id: RowId
+    status: str
+    category: str | None
+    confidence: float | None
+    reasoning: str | None
+    error: Mapping[str, Any] | None
+    """`kind`, `code` and `message`."""
+    cost_usd: float | None
+    """None where the model's price is not known."""
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    attempts: int
+    """Requests that were sent for it."""
+    latency_s: float
+    """From its first request to its outcome."""
+
+
+class Labeler:
+    """Labels texts, thousands at once, with the pace, the retries, the guards and the spending limit of a run.
+
+        async with Labeler("tickets.toml", max_cost=5) as labeler:
+            labels = await asyncio.gather(*(labeler.label(text) for text in texts))
+
+    It has no run folder: nothing is kept, resumed, or counted in `llmbatch spend`.
+    """
+
+    def __init__(
+        self, task: PathLike | None = None, *, observer: Observer | None = None, **options: Unpack[AskingOptions]
+    ) -> None:
+        """Check the options; nothing is opened yet.
+
+        Args:
+            task: a task file, or the name of a packaged one; None for the default one.
+            observer: is told of events and of each label.
+            options: those of `llmbatch classify` that say what is asked and how, by their names; see `AskingOptions`.
+
+        Raises:
+            UsageError: an option cannot be used.
+            TypeError: there is no such option.
+        """
+        self._options = asking_options("Labeler", task, options)
+        self._observer = Observers([] if observer is None else [observer])
+        self._numbers = count()
+        self._opened = ExitStack()
+        self._labelling: Labelling | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open it for the running event loop.
+
+        Raises:
+            UsageError: the task, the endpoint or the model cannot be used, or a spending limit could not hold.
+        """
+        if self._labelling is not None:
+            raise UsageError("the labeler is open already", hint="make one for each `async with`")
+        self._labelling = await asyncio.to_thread(self._open)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of everything. Labels that are still awaited raise."""
+        try:
+            await self._in_use().close()
+        finally:
+            await asyncio.to_thread(self._opened.close)
+
+    @property
+    def spent(self) -> Spent:
+        """Tokens and money so far."""
+        return self._in_use().spent
+
+    async def label(self, text: Any, *, id: RowId | None = None) -> Label:  # noqa: A002 - as the field is called
+        """Label one text. A failure that is the text's own is in the label, not raised.
+
+        Args:
+            text: what to label.
+            id: for the label; None gives it the number of the call, from 0.
+
+        Raises:
+            UsageError: it is no text or blank, or the labeler is not open.
+            RunStopped: nothing more is sent: a guard, a limit, credentials, a quota.
+        """
+        labelling, number = self._in_use(), next(self._numbers)
+        if not isinstance(text, str) or not text.strip():
+            given = "blank" if isinstance(text, str) else f"of type {type(text).__name__}"
+            raise UsageError(f"text {number} is {given}: there is nothing to label", hint="give a text")
+        place = Place("<labeler>", number + 1)
+        row = Row(number, number if id is None else id, text, place, {"text": text})
+        return _label(await labelling.ask(row))
+
+    def _in_use(self) -> Labelling:
+        if self._labelling is None:
+            raise UsageError("the labeler is not open", hint="use it in `async with Labeler(...) as labeler:`")
+        return self._labelling
+
+    def _open(self) -> Labelling:
+        options, sending = self._options, self._options.sending
+        loaded = load_task(options.task)
+        endpoint = endpoint_for(sending, asked_model(loaded.task, options.choice))
+        choice = completed_choice(loaded.task, options.choice, endpoint, None)
+        prices = PriceBook(None if endpoint is None else endpoint.base_url, sending.price)
+        plan = make_plan(loaded, choice, offline=sending.offline, price=prices.price(asked_model(loaded.task, choice)))
+        check_room(plan)
+        confidence = confidence_for(plan, options.task, options.calibration)
+        for remark in confidence.remarks:
+            self._observer.tell(remark)
+        if endpoint is None:
+            url = self._opened.enter_context(offline_endpoint(sending.offline_arguments, meanwhile=load_sdk))
+            endpoint = Endpoint(url, "offline", on_loopback=True)
+        return Labelling(
+            plan,
+            endpoint,
+            sending,
+            calibrations=confidence.calibrations,
+            review_below=review_threshold(loaded.task, options.review_below),
+            observer=self._observer,
+        )
+
+
+def _label(line: LedgerLine) -> Label:
+    error = line.error
+    return Label(
+        id=line.id,
+        status=line.status,
+        category=line.category,
+        confidence=line.confidence,
+        reasoning=line.reasoning,
+        error=None if error is None else {"kind": error.kind, "code": error.code, "message": error.message},
+        cost_usd=line.cost_usd,
+        input_tokens=line.input_tokens,
+        cached_input_tokens=line.cached_input_tokens,
+        output_tokens=line.output_tokens,
+        attempts=line.attempts,
+        latency_s=line.latency_s,
+    )
