@@ -1,8 +1,9 @@
 """Counts of texts that come back with every run, as a prompt does: made once, then kept in the user's cache folder.
 
 A run counts its prompt and nothing else, and the table that this takes would cost it 0.2 s at every start and 80 MB to
-its end. So the table is given up again, and the counts are kept under a hash of the texts and the table: they cannot go
-stale, and a file that is gone or damaged is made anew.
+its end. So the table is given up again, and the counts are kept under a hash of the texts and the table, sealed with a
+checksum: they cannot go stale, and a file that is gone or damaged is made anew. A wrong count would be another output
+limit, and so another prompt: every row would be asked and paid for again.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from llmbatch.checksum import FORMAT, seal, unseal
 from llmbatch.errors import UsageError
 from llmbatch.files import replacing
 from llmbatch.places import cache_folder
@@ -35,10 +37,10 @@ def _folder() -> Path:
 
 def _read(file: Path) -> list[int] | None:
     try:
-        counts = json.loads(file.read_bytes())
+        counts = json.loads(unseal(file.read_bytes()))["counts"]
     except (OSError, ValueError):
         return None
-    return counts if isinstance(counts, list) and all(type(count) is int and count >= 0 for count in counts) else None
+    return counts if all(type(count) is int for count in counts) else None
 
 
 def _keep(file: Path, counts: list[int]) -> None:
@@ -47,4 +49,4 @@ def _keep(file: Path, counts: list[int]) -> None:
     with suppress(OSError, UsageError):  # a folder that cannot be written costs the next run 0.2 s
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with replacing(file) as kept:
-            kept.write(json.dumps(counts).encode())
+            kept.write(seal(json.dumps({"format": FORMAT, "counts": counts}, separators=(",", ":")).encode()))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from llmbatch.checksum import seal
 from llmbatch.tokens import count_tokens, kept_counts
 from llmbatch.tokens.kept import _read
 
@@ -31,10 +32,21 @@ def test_a_count_that_is_damaged_is_made_anew(folder: Path) -> None:
     assert kept_counts(TEXTS) == COUNTS
 
 
-@pytest.mark.parametrize("damage", [b"", b"\0\0\0", b"[1,", b'["1"]', b"{}", b"[-1]", b"[true]", b"[1.5]"])
+@pytest.mark.parametrize("damage", [b"", b"\0\0\0", b"[1,", b"[1]", b"{}", seal(b'{"format":2,"counts":["1"]}')])
 def test_what_is_no_list_of_counts_is_not_taken_for_one(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "kept").write_bytes(damage)
     assert _read(tmp_path / "kept") is None
+
+
+def test_no_flipped_bit_gives_another_count(folder: Path) -> None:
+    kept_counts(TEXTS)
+    (file,) = folder.iterdir()
+    whole = file.read_bytes()
+    for at in range(len(whole) * 8):
+        flipped = bytearray(whole)
+        flipped[at // 8] ^= 1 << at % 8
+        file.write_bytes(flipped)
+        assert _read(file) in (None, COUNTS)
 
 
 def test_a_folder_that_cannot_be_made_keeps_nothing_and_counts_all_the_same(
