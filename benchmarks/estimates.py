@@ -12,8 +12,9 @@ from pathlib import Path
 
 from llmbatch.estimate.cost import Cost
 from llmbatch.observer import Observer
-from llmbatch.pipeline.options import RunOptions, Sending
+from llmbatch.pipeline.options import RunOptions
 from llmbatch.pipeline.run import classify_run
+from llmbatch.pipeline.sending import Sending
 from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
 from llmbatch.provider.retry import RetryPolicy
 from llmbatch.readers import ReaderOptions

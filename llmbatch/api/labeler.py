@@ -15,12 +15,12 @@ from llmbatch.observer import Observer, Observers
 from llmbatch.pipeline.calibrations import confidence_for
 from llmbatch.pipeline.labelling import Labelling
 from llmbatch.pipeline.model_choice import check_room, completed_choice, endpoint_for
-from llmbatch.pipeline.offline import offline_endpoint
 from llmbatch.pipeline.plan import asked_model, make_plan, review_threshold
 from llmbatch.prices import PriceBook
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.sdk import load_sdk
 from llmbatch.rows import Place, Row, RowId
+from llmbatch.simulate.child import offline_endpoint
 from llmbatch.summary import Spent
 from llmbatch.task.load import load_task
 

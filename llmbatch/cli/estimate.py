@@ -67,8 +67,9 @@ def estimate(
 ) -> None:
     """Tell what classify would cost and how long it would take. Nothing is sent; no key is needed."""
     from llmbatch.estimate.result import estimate_json
-    from llmbatch.pipeline.options import RunOptions, Sending
+    from llmbatch.pipeline.options import RunOptions
     from llmbatch.pipeline.plan import ModelChoice
+    from llmbatch.pipeline.sending import Sending
     from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
     from llmbatch.prices import parse_price
     from llmbatch.provider.limits import RateLimits

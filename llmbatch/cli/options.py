@@ -11,8 +11,8 @@ from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind, Truncation
 
 if TYPE_CHECKING:
-    from llmbatch.pipeline.options import Reuse
     from llmbatch.pipeline.trust import Trust
+    from llmbatch.reuse.options import Reuse
 
 INPUT, TASK, RESULTS, SENDING, SCREEN = "Input", "Task and model", "Results", "Sending", "Screen"
 ROWS, REUSE, BUDGET = "Which rows", "Answers of earlier runs", "Money"
@@ -386,7 +386,7 @@ Quiet = Annotated[
 
 def reuse_options(wanted: bool, store: Path | None, limit_mb: int, max_age_days: float | None) -> "Reuse | None":
     """The options of reuse as the pipeline takes them; None where it is not wanted."""
-    from llmbatch.pipeline.options import Reuse
+    from llmbatch.reuse.options import Reuse
 
     return Reuse(store, limit_mb * 1_000_000, max_age_days) if wanted else None
 

@@ -9,7 +9,7 @@ from llmbatch.cli import bounds
 from llmbatch.cli.options import BUDGET, SENDING
 
 if TYPE_CHECKING:
-    from llmbatch.pipeline.options import Sending
+    from llmbatch.pipeline.sending import Sending
 
 BaseUrl = Annotated[
     str | None,
@@ -327,7 +327,8 @@ def sending_options(
 
     from llmbatch.errors import UsageError
     from llmbatch.pipeline.guard import GuardSettings, parse_share
-    from llmbatch.pipeline.options import Sending, parse_deadline
+    from llmbatch.pipeline.options import parse_deadline
+    from llmbatch.pipeline.sending import Sending
     from llmbatch.prices import parse_price
     from llmbatch.provider.limits import RateLimits
     from llmbatch.provider.retry import RetryPolicy

@@ -1,6 +1,6 @@
 """One line of the ledger: what became of a row, what it took, and what it cost."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -195,3 +195,12 @@ class LedgerLine(
 
 _ENCODER = Encoder()
 _DECODER = Decoder(LedgerLine)
+
+
+Reread = Callable[[LedgerLine], LedgerLine]
+"""What a line counts as when it is told or looked up."""
+
+
+def as_written(line: LedgerLine) -> LedgerLine:
+    """The line itself."""
+    return line

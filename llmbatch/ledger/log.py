@@ -22,21 +22,12 @@ from llmbatch.errors import StorageFailed, UsageError
 from llmbatch.files import open_file, open_to_read, storage_failure, storing, sync_folder
 from llmbatch.ledger.checkpoint import Checkpoint
 from llmbatch.ledger.index import KeyIndex, short
-from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.ledger.line import FAILED, LedgerLine, Reread, as_written
 from llmbatch.ledger.recover import cut_torn_tail, fewest_lines, read_lines
 from llmbatch.ledger.reserve import Reserve
 
 _LINES_AT_ONCE = 16 << 10
 """Bytes: rows are looked up mostly in the order in which their lines stand."""
-
-
-Reread = Callable[[LedgerLine], LedgerLine]
-"""What a line counts as when it is told or looked up."""
-
-
-def as_written(line: LedgerLine) -> LedgerLine:
-    """The line itself."""
-    return line
 
 
 class Ledger:

@@ -37,6 +37,7 @@ from llmbatch.files import (
     storing,
     sync_folder,
 )
+from llmbatch.send import Sent
 
 _Count = Annotated[int, Meta(ge=0)]
 _LINES = re.compile(rb'\n|(?=\{"format":)')
@@ -79,23 +80,6 @@ class Leftovers:
             elif sent.billed:
                 lost.append(sent)
         return tuple(lost)
-
-
-class Sent(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="format", tag=FORMAT):
-    """A request that left: its row's key, which send of the row it was, and its cost at most, in nano-dollars."""
-
-    key: str
-    attempt: _Count
-    at_most_nusd: _Count
-    """What was set aside for it; what it came to, once that is known."""
-    ended: bool = False
-    """Whether this tells what became of it, in place of that it left."""
-    billed: bool = True
-    """False once it is known that it was not."""
-
-    def ends(self, earlier: "Sent") -> bool:
-        """Whether this tells what became of that one, of the same row."""
-        return self.ended and self.attempt == earlier.attempt
 
 
 class SentLog:

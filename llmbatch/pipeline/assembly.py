@@ -15,7 +15,6 @@ from llmbatch.pipeline.consequences import Consequences
 from llmbatch.pipeline.money.bill import Biller
 from llmbatch.pipeline.money.budget import Budget
 from llmbatch.pipeline.money.surplus import Surplus
-from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.pacing.concurrency import Concurrency
 from llmbatch.pipeline.pacing.outage import Outage
 from llmbatch.pipeline.pacing.pace import Pace
@@ -24,6 +23,7 @@ from llmbatch.pipeline.pacing.retry_budget import RetryBudget
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.sender import Sender
+from llmbatch.pipeline.sending import Sending
 from llmbatch.pipeline.sinks import Outcomes, Sends
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.trial.canary import Canary

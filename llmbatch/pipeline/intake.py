@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.ledger.log import Ledger, Reread, as_written
+from llmbatch.ledger.line import LedgerLine, Reread, as_written
 from llmbatch.pipeline.job import earlier_line, unsent_line
 from llmbatch.pipeline.limit import TRUNCATED
 from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.sinks import Outcomes
 from llmbatch.rows import Rejection, Row
 
 if TYPE_CHECKING:
-    from llmbatch.pipeline.reuse import EarlierAnswers
     from llmbatch.reuse import KeptAnswer
+    from llmbatch.reuse.answers import EarlierAnswers
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,15 @@ _SKIPPED_AT_ONCE = 1_000
 """Rows that are skipped before it is told: the loop has no time for each of a million."""
 
 
-def skips(ledger: Ledger, is_wanted: Callable[[str], bool]) -> Callable[[str], bool]:
+def skips(outcomes: Outcomes, is_wanted: Callable[[str], bool]) -> Callable[[str], bool]:
     """Tells the keys that a session has nothing to do for, also while it appends lines.
 
     Args:
-        ledger: as earlier sessions left it.
+        outcomes: as earlier sessions left them.
         is_wanted: whether a key is asked about, by its latest line.
     """
     # In this order: a line that comes between the two makes the row one of this session's.
-    return lambda key: not is_wanted(key) and not ledger.is_of_session(key)
+    return lambda key: not is_wanted(key) and not outcomes.is_of_session(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,13 @@ class FailedBefore:
     They come after those that were never asked, or they would stop a run again before it gets to these.
     """
 
-    ledger: Ledger
+    outcomes: Outcomes
     read_again: Callable[[], Iterable[Row | Rejection]] | None
     """The input from its start; None for a stream, whose rows are asked as they come."""
 
     def __contains__(self, key: str) -> bool:
-        ledger = self.ledger
-        return ledger.was_written(key) and not ledger.is_done(key) and not ledger.is_of_session(key)
+        outcomes = self.outcomes
+        return outcomes.was_written(key) and not outcomes.is_done(key) and not outcomes.is_of_session(key)
 
 
 @dataclass(frozen=True, slots=True)

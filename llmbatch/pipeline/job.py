@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from llmbatch.ledger.line import FAILED, OK, REVIEW, LedgerLine, Retry, RowError, Status
-from llmbatch.ledger.sent import Sent
 from llmbatch.money import to_usd
 from llmbatch.parser import Answer
 from llmbatch.pipeline.money.bill import Bill
@@ -21,6 +20,7 @@ from llmbatch.provider.retry import Attempts
 from llmbatch.provider.shape import RequestShape
 from llmbatch.redact import Redactor
 from llmbatch.rows import Row
+from llmbatch.send import Sent
 
 if TYPE_CHECKING:
     from llmbatch.reuse import KeptAnswer

@@ -15,8 +15,8 @@ from llmbatch.pipeline.guard import Guard
 from llmbatch.pipeline.intake import Document, Intake
 from llmbatch.pipeline.money.budget import Budget, RunLimit
 from llmbatch.pipeline.money.surplus import Surplus
-from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.sending import Sending
 from llmbatch.pipeline.sinks import NothingKept
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import Expenses

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from llmbatch.errors import UsageError
 from llmbatch.pipeline.folder import RunRecord
-from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.plan import ModelChoice, Plan, asked_model
+from llmbatch.pipeline.sending import Sending
 from llmbatch.profiles import profile_of
 from llmbatch.provider.client import Endpoint, resolve_endpoint
 from llmbatch.provider.served import served_models

@@ -8,14 +8,11 @@ from pathlib import Path
 from llmbatch import defaults
 from llmbatch.errors import UsageError
 from llmbatch.local_time import local_zone
-from llmbatch.pipeline.guard import GuardSettings
 from llmbatch.pipeline.plan import ModelChoice
-from llmbatch.prices import Price
-from llmbatch.provider.limits import RateLimits
-from llmbatch.provider.retry import RetryPolicy
+from llmbatch.pipeline.sending import Sending
 from llmbatch.readers import ReaderOptions
+from llmbatch.reuse.options import Reuse
 from llmbatch.rows import Truncation
-from llmbatch.spend.options import BudgetOptions
 from llmbatch.views import Sample
 
 
@@ -94,43 +91,6 @@ def _next(clock: time, now: datetime) -> datetime:
 _MOST_DAYS = 4
 """Until a time of day comes again: some zones have skipped a whole day."""
 _SPAN = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """How requests are sent: where to, how many at once, how patiently."""
-
-    base_url: str | None = None
-    api_version: str | None = None
-    insecure_http: bool = False
-    """Send the key to a public host by plain http."""
-    offline: bool = False
-    offline_arguments: tuple[str, ...] = ()
-    """Options of `llmbatch simulate` for the offline endpoint, as `--fault`."""
-    concurrency: int | None = None
-    """Requests under way at once; None finds the level that the endpoint keeps up with."""
-    limits: RateLimits = RateLimits()
-    """The user's own, per second; None leaves them to what the endpoint states."""
-    timeout_s: float = defaults.TIMEOUT_S
-    policy: RetryPolicy = RetryPolicy()
-    guard: GuardSettings = GuardSettings()
-    grace_s: float = defaults.GRACE_S
-    deadline: datetime | None = None
-    """The instant from which on nothing more is sent; None for no deadline."""
-    price: Price | None = None
-    budget: BudgetOptions = BudgetOptions()
-
-
-@dataclass(frozen=True, slots=True)
-class Reuse:
-    """The answers of earlier runs: where they are kept, and which count."""
-
-    store: Path | None = None
-    """None for the one in the user's cache folder."""
-    limit_bytes: int = defaults.REUSE_LIMIT_MB * 1_000_000
-    """What the store may take on the disk."""
-    max_age_days: float | None = None
-    """None for any age."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from llmbatch.ledger.sent import Sent
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.job import Job
 from llmbatch.pipeline.money.bill import Biller
@@ -21,6 +20,7 @@ from llmbatch.provider.completion import Completion
 from llmbatch.provider.dialect import CHAT_COMPLETIONS
 from llmbatch.provider.failures import Billed, RequestFailedError
 from llmbatch.provider.shape import RequestShape
+from llmbatch.send import Sent
 from llmbatch.tokens import count_tokens
 
 PROMPT_CUT = "prompt_cut"

@@ -22,11 +22,10 @@ from llmbatch.pipeline.event_loop import loop_factory
 from llmbatch.pipeline.folder import RunFolder, now_text, shrunk_logs
 from llmbatch.pipeline.input import RunInput
 from llmbatch.pipeline.money.spending import Spending
-from llmbatch.pipeline.offline import offline_endpoint
 from llmbatch.pipeline.opening import Opened, Opening
-from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.pacing.concurrency import Concurrency
 from llmbatch.pipeline.report import Ending, summarise
+from llmbatch.pipeline.sending import Sending
 from llmbatch.pipeline.session_plan import SessionPlan
 from llmbatch.pipeline.signals import signals_handled
 from llmbatch.pipeline.stop_handle import StopHandle
@@ -37,6 +36,7 @@ from llmbatch.provider.client import Endpoint
 from llmbatch.provider.sdk import load_sdk
 from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row
+from llmbatch.simulate.child import offline_endpoint
 from llmbatch.spend.store import OFFLINE, REAL, SessionInfo
 from llmbatch.summary import Summary, summary_json
 from llmbatch.views import ViewCounts, check_views, make_views

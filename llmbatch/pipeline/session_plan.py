@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from llmbatch.events import Event
 from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import RunRecord
-from llmbatch.pipeline.options import Reuse, Sending, Tolerance
+from llmbatch.pipeline.options import Tolerance
 from llmbatch.pipeline.plan import Plan
+from llmbatch.pipeline.sending import Sending
 from llmbatch.pipeline.trial.watch import Trial, TrialPlan
 from llmbatch.provider.client import Endpoint
+from llmbatch.reuse.options import Reuse
 
 
 @dataclass(frozen=True, slots=True)

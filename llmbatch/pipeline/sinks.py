@@ -4,7 +4,7 @@ from typing import Protocol
 
 from llmbatch.errors import StorageFailed
 from llmbatch.ledger.line import LedgerLine
-from llmbatch.ledger.sent import Sent
+from llmbatch.send import Sent
 
 
 class Outcomes(Protocol):
@@ -23,6 +23,9 @@ class Outcomes(Protocol):
 
     def latest(self, key: str) -> LedgerLine | None:
         """The latest outcome of a key, None where there is none."""
+
+    def was_written(self, key: str) -> bool:
+        """Whether a key has an outcome, of whichever session."""
 
     def is_done(self, key: str) -> bool:
         """Whether a key's latest outcome is final and no failure."""
@@ -53,6 +56,10 @@ class NothingKept:
     def latest(self, key: str) -> LedgerLine | None:  # noqa: ARG002 - as the protocol has it
         """None."""
         return None
+
+    def was_written(self, key: str) -> bool:  # noqa: ARG002
+        """False."""
+        return False
 
     def is_done(self, key: str) -> bool:  # noqa: ARG002
         """False."""

@@ -25,7 +25,8 @@ from llmbatch.pipeline.report import summarise
 from llmbatch.pipeline.run import recorded_plan
 from llmbatch.pipeline.tally import Expenses
 from llmbatch.pipeline.trial.baseline import run_profile
-from llmbatch.pipeline.trial.watch import Baseline, recalled_trial
+from llmbatch.pipeline.trial.recalled import recalled_trial
+from llmbatch.pipeline.trial.watch import Baseline
 from llmbatch.pipeline.trust import NO_TRUST, Trust, adopted
 from llmbatch.rows import Rejection
 from llmbatch.summary import RowCounts, Summary

@@ -44,7 +44,7 @@ from llmbatch.readers import FieldChoice
 from llmbatch.rows import Rejection, Row
 
 if TYPE_CHECKING:
-    from llmbatch.pipeline.reuse import EarlierAnswers
+    from llmbatch.reuse.answers import EarlierAnswers
 
 SYNC_EVERY_S = 1.0
 _SHOW_EVERY_S = 0.25
@@ -246,7 +246,7 @@ class UnderWay:
     async def _earlier_answers(self) -> "EarlierAnswers | None":
         if self._plan.reuse is None:
             return None
-        from llmbatch.pipeline.reuse import earlier_answers  # noqa: PLC0415 - SQLite, and few runs ask for it
+        from llmbatch.reuse.answers import earlier_answers  # noqa: PLC0415 - SQLite, and few runs ask for it
 
         record, tell = self.record, self._observer.tell
         return await asyncio.to_thread(

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from llmbatch.observer import Observer
-from llmbatch.pipeline.options import CanaryOptions, RunOptions, Sending
+from llmbatch.pipeline.options import CanaryOptions, RunOptions
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
+from llmbatch.pipeline.sending import Sending
 from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
 from llmbatch.provider.limits import RateLimits
 from llmbatch.provider.retry import RetryPolicy

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from llmbatch.observer import Observer
-from llmbatch.pipeline.options import RunOptions, Sending
+from llmbatch.pipeline.options import RunOptions
 from llmbatch.pipeline.run import classify_run
+from llmbatch.pipeline.sending import Sending
 from llmbatch.progress import Progress
 from llmbatch.spend.options import budget_options
 from tests.e2e.conftest import StartEndpoint

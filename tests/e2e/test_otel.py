@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from llmbatch.pipeline.options import RunOptions, Sending
+from llmbatch.pipeline.options import RunOptions
 from llmbatch.pipeline.run import classify_run
+from llmbatch.pipeline.sending import Sending
 from llmbatch.telemetry import conventions
 from llmbatch.telemetry.otel import OpenTelemetry
 from tests.e2e.conftest import StartEndpoint

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from llmbatch.observer import Observer
-from llmbatch.pipeline.options import RunOptions, Sending
+from llmbatch.pipeline.options import RunOptions
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
+from llmbatch.pipeline.sending import Sending
 from llmbatch.simulate import Simulator, SimulatorSettings
 from llmbatch.summary import Summary
 

@@ -18,7 +18,7 @@ from llmbatch.evaluate.gold import GoldOptions
 from llmbatch.evaluate.paired import rows_to_tell
 from llmbatch.ledger.line import FAILED, LedgerLine, RowError
 from llmbatch.observer import Observer
-from llmbatch.pipeline.options import Sending
+from llmbatch.pipeline.sending import Sending
 from llmbatch.pipeline.studies.compare import CompareOptions, compare_runs
 from llmbatch.screen.comparison import render_comparison
 from llmbatch.spend.options import BudgetOptions

@@ -10,7 +10,8 @@ from msgspec.json import encode
 
 from llmbatch.checksum import seal
 from llmbatch.errors import UsageError
-from llmbatch.ledger.sent import Damage, Sent, SentLog
+from llmbatch.ledger.sent import Damage, SentLog
+from llmbatch.send import Sent
 
 
 def test_a_session_that_ended_in_order_leaves_nothing(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from llmbatch.pipeline.guard import Guard, GuardSettings
 from llmbatch.pipeline.intake import Document
 from llmbatch.pipeline.money.budget import Budget, RunLimit
 from llmbatch.pipeline.money.surplus import Surplus
-from llmbatch.pipeline.options import Sending
 from llmbatch.pipeline.plan import ModelChoice, make_plan
+from llmbatch.pipeline.sending import Sending
 from llmbatch.pipeline.stop import Stop
 from llmbatch.pipeline.tally import SessionTally
 from llmbatch.pipeline.trial.watch import TrialPlan, begin_trial

@@ -5,8 +5,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from llmbatch.ledger.line import LedgerLine
-from llmbatch.ledger.sent import Sent, SentLog
+from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.money.settlement import what_it_came_to
+from llmbatch.send import Sent
 
 SESSION = "2026-11-25T12:00:00Z-a"
 LINE = LedgerLine(

@@ -5,7 +5,7 @@ import pytest
 
 from llmbatch.drift.profile import Asked, Profile
 from llmbatch.drift.shifts import shifts
-from llmbatch.pipeline.trial.baseline import RunProfiler
+from llmbatch.pipeline.trial.run_profiler import RunProfiler
 from tests.promises.simulation import fewest, most, row_line, runs
 
 RISK = 0.001

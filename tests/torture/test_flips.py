@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from llmbatch.calibration import Calibration
-from llmbatch.ledger.sent import Sent, SentLog
+from llmbatch.ledger.sent import SentLog
 from llmbatch.pipeline.calibrations import save_calibration
 from llmbatch.pipeline.folder import RunFolder, load_record
 from llmbatch.rows import ConfidenceKind
+from llmbatch.send import Sent
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import CONSTANTS
 from tests.e2e.program import Done, Program, documents, write_rows

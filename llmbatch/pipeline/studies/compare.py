@@ -20,10 +20,11 @@ from llmbatch.money import to_nusd
 from llmbatch.observer import Observer
 from llmbatch.pipeline.folder import RunFolder, load_record, named_inputs
 from llmbatch.pipeline.input import RunInput
-from llmbatch.pipeline.options import RunOptions, Sending
+from llmbatch.pipeline.options import RunOptions
 from llmbatch.pipeline.ownership import check_answers
 from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.run import classify_run
+from llmbatch.pipeline.sending import Sending
 from llmbatch.pipeline.studies.arm_answers import arm_answers
 from llmbatch.pipeline.studies.evaluation import require_statistics
 from llmbatch.pipeline.trust import check_no_link

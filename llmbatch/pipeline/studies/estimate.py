@@ -13,14 +13,15 @@ from llmbatch.estimate.cost import Job
 from llmbatch.estimate.result import Estimate, ModelEstimate
 from llmbatch.estimate.time import Speed, time_needed
 from llmbatch.events import ArmEstimated, RunEstimated
-from llmbatch.ledger.line import CANARY, CONTROL, ESCALATION, LedgerLine
-from llmbatch.ledger.log import Ledger, as_written
+from llmbatch.ledger.line import CANARY, CONTROL, ESCALATION, LedgerLine, as_written
+from llmbatch.ledger.log import Ledger
 from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord, load_record
 from llmbatch.pipeline.input import RunInput
-from llmbatch.pipeline.options import RunOptions, Sending
+from llmbatch.pipeline.options import RunOptions
 from llmbatch.pipeline.ownership import check_answers, check_inputs
 from llmbatch.pipeline.plan import Plan, review_threshold
 from llmbatch.pipeline.planning import plan_run
+from llmbatch.pipeline.sending import Sending
 from llmbatch.pipeline.studies.arm_jobs import Beside, arm_jobs
 from llmbatch.pipeline.studies.survey import History, Survey, survey
 from llmbatch.pipeline.trial.escalation import Escalation

@@ -8,7 +8,7 @@ from llmbatch.files import check_own, create_numbered, replacing
 from llmbatch.ledger.recover import read_lines
 from llmbatch.pipeline.folder import CanaryRecord, RunFolder, RunRecord, load_record
 from llmbatch.pipeline.standing import refresh_views
-from llmbatch.pipeline.trial.watch import recalled_trial
+from llmbatch.pipeline.trial.recalled import recalled_trial
 from llmbatch.pipeline.trust import NO_TRUST, Trust, check_sources
 from llmbatch.summary import CanaryReport
 from llmbatch.task.load import load_task

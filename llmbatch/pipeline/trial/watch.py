@@ -7,11 +7,10 @@ from pathlib import Path
 from llmbatch.drift.profile import Asked, Profile
 from llmbatch.events import Event
 from llmbatch.ledger.line import LedgerLine
-from llmbatch.pipeline.folder import RunRecord
 from llmbatch.pipeline.plan import Plan
-from llmbatch.pipeline.trial.baseline import RunProfiler, drift_report
 from llmbatch.pipeline.trial.canary import Canary
 from llmbatch.pipeline.trial.escalation import Escalation
+from llmbatch.pipeline.trial.run_profiler import RunProfiler, drift_report
 from llmbatch.summary import TrialReport
 
 
@@ -100,21 +99,3 @@ def begin_trial(
     if plan.escalation is not None:
         escalation = Escalation(plan.escalation.question.model, review_below)
     return Trial(canary, escalation, plan.baseline, RunProfiler(control))
-
-
-def recalled_trial(record: RunRecord, baseline: Baseline | None = None) -> Trial:
-    """What a run's record says was watched, ready to be fed with its ledger."""
-    control, canary, escalation = Asked(record.prompt, record.model), None, None
-    if record.canary is not None:
-        on_trial = Asked(record.canary.prompt, record.canary.model)
-        canary = Canary(
-            control,
-            on_trial,
-            share=record.canary.share,
-            expand=record.canary.expand,
-            tell=lambda _: None,
-            since=record.canary.since,
-        )
-    if record.escalate_to is not None:
-        escalation = Escalation(record.escalate_to, record.review_below)
-    return Trial(canary, escalation, baseline, RunProfiler(control))

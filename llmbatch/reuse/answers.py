@@ -11,8 +11,8 @@ from threading import Lock
 
 from llmbatch.events import Event, ReuseUnavailable
 from llmbatch.ledger.line import CONTROL, FAILED, LedgerLine
-from llmbatch.pipeline.options import Reuse
 from llmbatch.reuse import AnswerStore, KeptAnswer, StoreUnusableError, default_store
+from llmbatch.reuse.options import Reuse
 
 _KEY_BYTES = 16
 _FLUSH_EVERY_S = 1.0

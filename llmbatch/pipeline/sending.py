@@ -1,0 +1,36 @@
+"""How requests are sent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from llmbatch import defaults
+from llmbatch.pipeline.guard import GuardSettings
+from llmbatch.prices import Price
+from llmbatch.provider.limits import RateLimits
+from llmbatch.provider.retry import RetryPolicy
+from llmbatch.spend.options import BudgetOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How requests are sent: where to, how many at once, how patiently."""
+
+    base_url: str | None = None
+    api_version: str | None = None
+    insecure_http: bool = False
+    """Send the key to a public host by plain http."""
+    offline: bool = False
+    offline_arguments: tuple[str, ...] = ()
+    """Options of `llmbatch simulate` for the offline endpoint, as `--fault`."""
+    concurrency: int | None = None
+    """Requests under way at once; None finds the level that the endpoint keeps up with."""
+    limits: RateLimits = RateLimits()
+    """The user's own, per second; None leaves them to what the endpoint states."""
+    timeout_s: float = defaults.TIMEOUT_S
+    policy: RetryPolicy = RetryPolicy()
+    guard: GuardSettings = GuardSettings()
+    grace_s: float = defaults.GRACE_S
+    deadline: datetime | None = None
+    """The instant from which on nothing more is sent; None for no deadline."""
+    price: Price | None = None
+    budget: BudgetOptions = BudgetOptions()
