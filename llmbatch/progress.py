@@ -39,6 +39,8 @@ class Progress:
     """Seconds for which the server holds everyone back; 0 where it does not."""
     outage_s: float = 0.0
     """Seconds that an outage has lasted; 0 where there is none."""
+    limited_by: str = ""
+    """The rate limit that holds requests back, in words; empty where none does."""
     input_tokens: int = 0
     cached_input_tokens: int = 0
     cost_nusd: int | None = 0

@@ -322,6 +322,7 @@ class UnderWay:
                 limit=sum(pace.limit for pace in parts.paces),
                 waiting=parts.arms.waiting,
                 held_s=max(pace.held_s for pace in parts.paces),
+                limited_by=next((pace.limited_by for pace in parts.paces if pace.limited_by), ""),
                 outage_s=max(pace.outage_s for pace in parts.paces),
                 input_tokens=expenses.usage.input_tokens,
                 cached_input_tokens=expenses.usage.cached_input_tokens,

@@ -14,7 +14,7 @@ from llmbatch.provider.completion import Completion, decode_completion
 from llmbatch.provider.failures import Failure
 from llmbatch.provider.finish import judge_completion
 from llmbatch.provider.judge import judge
-from llmbatch.provider.limits import LimitBucket, stated_buckets
+from llmbatch.provider.limits import StatedLimit, stated_limits
 from llmbatch.provider.request import Question, RequestEncoder
 from llmbatch.provider.shape import RequestShape, adapted
 
@@ -54,7 +54,7 @@ class Dialect(Protocol):
         ...
 
     @property
-    def limits(self) -> Callable[[Mapping[str, str]], tuple[LimitBucket, ...]]:
+    def limits(self) -> Callable[[Mapping[str, str]], tuple[StatedLimit, ...]]:
         """Reads the limits that headers state."""
         ...
 
@@ -76,7 +76,7 @@ class ChatCompletions:
     decode: Callable[[bytes, Mapping[str, str]], Completion] = decode_completion
     judge: Callable[[int, Mapping[str, str], bytes], Failure] = judge
     judge_answer: Callable[[Completion], Failure | None] = judge_completion
-    limits: Callable[[Mapping[str, str]], tuple[LimitBucket, ...]] = stated_buckets
+    limits: Callable[[Mapping[str, str]], tuple[StatedLimit, ...]] = stated_limits
     fallback: Callable[[RequestShape, str, str], RequestShape | None] = adapted
 
     def path(self, model: str, *, deployment: bool) -> str:

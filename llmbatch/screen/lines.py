@@ -70,6 +70,7 @@ def _parts(progress: Progress, rate: Rate) -> list[str]:
         "" if progress.canary is None else f"canary {_canary(progress.canary)}",
         "" if not progress.outage_s else f"(no answers for {duration(progress.outage_s)})",
         "" if not progress.held_s else f"(the server asks to wait {duration(progress.held_s)})",
+        "" if not progress.limited_by else f"(limited by: {progress.limited_by})",
     ]
 
 

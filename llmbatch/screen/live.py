@@ -97,6 +97,8 @@ class _Display:
             figures.append(Text(f"no answers for {duration(progress.outage_s)}", style="bold yellow"))
         if progress.held_s:
             figures.append(Text(f"the server asks to wait {duration(progress.held_s)}", style="bold yellow"))
+        if progress.limited_by:
+            figures.append(Text(f"limited by: {progress.limited_by}", style="yellow"))
         figures += [
             Text(f"failed {progress.failed:,}", style="bold red" if progress.failed else "dim"),
             Text(f"review {progress.review:,}", style="magenta" if progress.review else "dim"),

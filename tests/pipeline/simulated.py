@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from llmbatch.drift.profile import Asked
 from llmbatch.events import Event
@@ -109,15 +109,48 @@ def run_simulated(
 ) -> Outcome:
     """Run rows with these texts against an endpoint with these faults and settings; takes no time to speak of."""
     told = SimulatorSettings(faults=tuple(map(parse_fault, faults)), **settings)
+    sending = Sending(policy=RetryPolicy(max_wait_s=max_wait_s))
     with asyncio.Runner(loop_factory=SimulatedTimeLoop) as runner:
-        return runner.run(_run(folder, texts, told, RetryPolicy(max_wait_s=max_wait_s), beside))
+        return runner.run(_run(folder, texts, lambda clock: Simulator(told, clock=clock), sending, beside))
+
+
+class Serving(Protocol):
+    """An endpoint on the run's own loop."""
+
+    @property
+    def stats(self) -> Any:
+        """What it has met."""
+
+    async def start(self) -> str:
+        """Listen; returns the base URL."""
+
+    async def stop(self) -> None:
+        """Stop listening."""
+
+
+def run_beside(
+    folder: Path,
+    texts: list[str],
+    serving: Callable[[Callable[[], float]], Serving],
+    *,
+    max_wait_s: float = 600.0,
+    concurrency: int | None = None,
+) -> Outcome:
+    """As `run_simulated`, against an endpoint that is made with the loop's clock."""
+    sending = Sending(policy=RetryPolicy(max_wait_s=max_wait_s), concurrency=concurrency)
+    with asyncio.Runner(loop_factory=SimulatedTimeLoop) as runner:
+        return runner.run(_run(folder, texts, serving, sending, TrialPlan()))
 
 
 async def _run(
-    folder: Path, texts: list[str], settings: SimulatorSettings, policy: RetryPolicy, beside: TrialPlan
+    folder: Path,
+    texts: list[str],
+    serving: Callable[[Callable[[], float]], Serving],
+    sending: Sending,
+    beside: TrialPlan,
 ) -> Outcome:
     clock, told, lines = asyncio.get_running_loop().time, list[Event](), list[LedgerLine]()
-    simulator = Simulator(settings, clock=clock)
+    simulator = serving(clock)
     endpoint = Endpoint(await simulator.start(), "none", on_loopback=True)
     ledger, _ = Ledger.open(folder / "ledger.jsonl", on_line=lambda *_: None)
     sent = SentLog(folder / "sent.log")
@@ -127,7 +160,7 @@ async def _run(
     parts = assemble(
         PLAN,
         endpoint,
-        Sending(policy=policy),
+        sending,
         Surroundings(
             outcomes=ledger,
             sends=sent,

@@ -2,63 +2,112 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.pipeline.pacing.concurrency import Concurrency, Slots
 
 
-def test_it_doubles_with_each_round_trip_until_the_first_congestion() -> None:
-    level = Concurrency()
-    seen = [level.limit]
-    for _ in range(3):
-        for _ in range(seen[-1]):
-            level.succeeded(seen[-1], 0.3)
-        seen.append(level.limit)
-    assert seen == [8, 16, 32, 64]
+class Server:
+    """Answers in `latency_s` as many requests at once as it has slots; the others wait for one."""
+
+    def __init__(self, level: Concurrency, *, slots: int = 1000, latency_s: float = 0.3) -> None:
+        self.level = level
+        self.now = 0.0
+        self._slots = slots
+        self._latency_s = latency_s
+        level.succeeded(1, latency_s, self.now)  # the probe, alone
+
+    def answer(self, rounds: int, *, in_use: float = 1.0) -> list[int]:
+        """Let so many round trips pass, each of as many requests as are allowed; returns the limit after each."""
+        limits = []
+        for _ in range(rounds):
+            count = max(int(self.level.limit * in_use), 1)
+            latency_s = self._latency_s * max(count / self._slots, 1.0)
+            self.now += latency_s
+            for _ in range(count):
+                self.level.succeeded(count, latency_s, self.now)
+            limits.append(self.level.limit)
+        return limits
 
 
-def test_after_congestion_it_grows_by_one_a_round_trip() -> None:
+def test_the_level_doubles_for_as_long_as_answers_take_no_longer() -> None:
+    limits = Server(Concurrency()).answer(8)
+    assert (limits[0], limits[-1], limits) == (16, 512, sorted(limits))
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4, 8, 64])
+def test_the_level_settles_where_more_requests_would_only_wait(slots: int) -> None:
     level = Concurrency()
-    level.congested(now=1.0)
+    server = Server(level, slots=slots)
+    limits = server.answer(400)
+    assert slots <= level.limit <= 2.5 * slots + 1, limits
+    assert max(limits[100:]) <= 3 * slots + 1, "and it stays there"
+
+
+def test_a_slow_endpoint_is_not_given_more_at_once_than_it_can_answer_in_time() -> None:
+    level = Concurrency(timeout_s=30)
+    server = Server(level, slots=1, latency_s=5.0)
+    assert level.limit == 1, "eight at once, one after the other, would take 40 s"
+    assert max(server.answer(200)) * 5.0 < 30
+
+
+def test_the_level_goes_down_before_requests_time_out() -> None:
+    level = Concurrency(timeout_s=30)
+    server = Server(level)
+    server.answer(4)
     before = level.limit
-    for _ in range(before + 1):
-        level.succeeded(before, 0.3)
-    assert level.limit == before + 1
+    for n in range(20):
+        level.succeeded(before, 20.0, server.now + 20 + n)
+    assert level.limit < before
 
 
 def test_one_round_trip_of_refusals_is_one_cut() -> None:
     level = Concurrency()
-    for _ in range(100):
-        level.succeeded(level.limit, 0.3)
+    Server(level).answer(3)
     before = level.limit
     for n in range(20):
         level.congested(now=10.0 + n / 1000)
     assert level.limit == int(before * 0.7)
 
 
+def test_a_time_out_halves_the_level_and_does_not_restart_it() -> None:
+    level = Concurrency()
+    Server(level).answer(3)
+    before = level.limit
+    level.timed_out(now=100.0)
+    assert level.limit == before // 2
+
+
+def test_after_an_outage_it_goes_on_from_half_of_what_was_kept_up_with() -> None:
+    level = Concurrency()
+    server = Server(level)
+    server.answer(4)
+    server.answer(1, in_use=0.4)
+    kept_up = level.limit
+    for n in range(20):
+        level.congested(now=100.0 + n)
+    level.resume(now=200.0)
+    assert level.limit == kept_up // 2
+    server.now = 200.0
+    assert max(server.answer(4)) > kept_up
+
+
 def test_it_does_not_grow_while_half_of_it_is_idle() -> None:
     level = Concurrency()
-    for _ in range(1000):
-        level.succeeded(3, 0.3)
-    assert level.limit == 8
-
-
-def test_it_does_not_grow_when_answers_only_get_slower() -> None:
-    level = Concurrency()
-    for _ in range(20):
-        level.succeeded(level.limit, 0.01)
+    server = Server(level)
+    server.answer(1)
     before = level.limit
-    for _ in range(1000):
-        level.succeeded(level.limit, 0.5)
-    assert level.limit == before
+    assert server.answer(100, in_use=0.4)[-1] == before
 
 
 def test_one_slow_answer_among_many_does_not_end_the_doubling() -> None:
-    level = Concurrency()
-    for n in range(100):
-        level.succeeded(level.limit, 3.0 if n % 20 == 19 else 0.5)
-    assert level.limit == 108
+    level, now = Concurrency(), 0.0
+    for n in range(600):
+        now += 0.02
+        level.succeeded(level.limit, 3.0 if n % 20 == 19 else 0.5, now)
+    assert level.limit > 100
 
 
 @given(st.lists(st.sampled_from(["success", "congestion"])), st.integers(1, 100))
@@ -67,7 +116,7 @@ def test_a_fixed_number_stays_and_a_found_one_keeps_its_bounds(events: list[str]
     for n, event in enumerate(events):
         for level in (fixed, found):
             if event == "success":
-                level.succeeded(level.limit, 0.1)
+                level.succeeded(level.limit, 0.1, float(n))
             else:
                 level.congested(float(n))
     assert fixed.limit == number == fixed.most

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.pipeline.pacing.rates import Rates, TokenEstimate
-from llmbatch.provider.limits import RateLimits
+from llmbatch.provider.limits import RateLimits, StatedLimit
 
 arrivals = st.lists(st.tuples(st.floats(0, 0.5), st.floats(1, 500)), min_size=1, max_size=200)
 
@@ -16,7 +16,7 @@ def departures(rates: Rates, coming: list[tuple[float, float]]) -> list[tuple[fl
     for gap_s, tokens in coming:
         coming_at += gap_s
         now = max(now, coming_at)
-        now += rates.wait_s(now)
+        now += rates.wait_s(now, tokens)
         rates.take(now, tokens)
         left.append((now, tokens))
     return left
@@ -47,23 +47,23 @@ def test_without_a_limit_nothing_waits() -> None:
 def test_a_rate_that_becomes_known_counts_what_left_before() -> None:
     rates = Rates()
     rates.take(100.0, 1.0)
-    rates.learn(RateLimits(requests_per_s=1))
-    assert rates.wait_s(100.3) == pytest.approx(1.02 / 0.99 - 0.3)
+    rates.learn([StatedLimit("requests", 60)], 100.0)
+    assert rates.wait_s(100.3, 1) == pytest.approx(1.02 / 0.99 - 0.3)
 
 
 def test_what_was_taken_on_top_is_waited_for_and_what_was_not_used_comes_back() -> None:
     rates = Rates(RateLimits(tokens_per_s=1000))
     rates.take(100.0, 1980)
-    as_thought = rates.wait_s(100.0)
+    as_thought = rates.wait_s(100.0, 1)
     rates.correct(+99)
-    assert rates.wait_s(100.0) - as_thought == pytest.approx(0.102)
+    assert rates.wait_s(100.0, 1) - as_thought == pytest.approx(0.102)
     rates.correct(-594)
-    assert rates.wait_s(100.0) - as_thought == pytest.approx(-0.51)
+    assert rates.wait_s(100.0, 1) - as_thought == pytest.approx(-0.51)
 
 
 def test_the_users_limit_wins_over_the_endpoints() -> None:
     rates = Rates(RateLimits(requests_per_s=1))
-    rates.learn(RateLimits(requests_per_s=1000, tokens_per_s=50))
+    rates.learn([StatedLimit("requests", 60_000), StatedLimit("tokens", 3_000)], 0.0)
     left = departures(rates, [(0.0, 1.0)] * 3)
     assert left[2][0] - left[1][0] == pytest.approx(1.02 / 0.99)
 

@@ -1,17 +1,22 @@
 """When a request may leave: no outage, a slot among those under way, no wait by a server's word, the rates kept."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from llmbatch.pipeline.pacing.concurrency import Concurrency, Slots
 from llmbatch.pipeline.pacing.outage import Outage
 from llmbatch.pipeline.pacing.rates import Rates
+from llmbatch.pipeline.pacing.refusals import Refusals
 from llmbatch.pipeline.stop import GivenUpError, Stop
+from llmbatch.provider.dialect import CHAT_COMPLETIONS
 from llmbatch.provider.failures import Action, Failure
-from llmbatch.provider.limits import RateLimits, stated_limits
+from llmbatch.provider.limits import RateLimits
 
 _LEARN_FIRST, _LEARN_EVERY = 16, 32
+_LIMITED_S = 1.0
+"""How long after a wait a limit counts as what holds the run."""
 
 
 class Pace:
@@ -29,11 +34,13 @@ class Pace:
         self._concurrency = concurrency
         self._slots = Slots(concurrency)
         self._rates = rates
+        self._refusals = Refusals()
         self._outage = outage
         self._stop = stop
         self._clock = clock
         self._turn = asyncio.Lock()
         self._held_until = 0.0
+        self._limited_by, self._limited_at = "", -math.inf
         self._answers = 0
         self.in_flight = 0
 
@@ -55,7 +62,12 @@ class Pace:
     @property
     def limits(self) -> RateLimits:
         """The rates that are kept to."""
-        return self._rates.limits
+        return self._rates.limits(self._clock())
+
+    @property
+    def limited_by(self) -> str:
+        """The rate limit that made the latest requests wait, in words; empty where none does."""
+        return self._limited_by if self._clock() - self._limited_at < _LIMITED_S else ""
 
     @property
     def limit(self) -> int:
@@ -63,22 +75,26 @@ class Pace:
         return self._concurrency.limit
 
     def hold(self, seconds: float) -> None:
-        """Nobody sends for so long: a server's wait is a floor for all rows, not only for the one that met it."""
+        """Nobody sends for so long: a server's wait is a floor for all rows, unless it refuses rows at random."""
+        if self._refusals.are_random(self.in_flight) and not self._rates.are_inferred:
+            return
         self._held_until = max(self._held_until, self._clock() + seconds)
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take over the limits that an answer states; after the first few answers, only now and then."""
         self._answers += 1
-        if self._answers <= _LEARN_FIRST or self._answers % _LEARN_EVERY == 0:
-            self._rates.learn(stated_limits(headers))
+        if self._answers <= _LEARN_FIRST or self._answers % _LEARN_EVERY == 0 or self._rates.wants_every_answer:
+            self._rates.learn(CHAT_COMPLETIONS.limits(headers), self._clock())
 
     def answered(self, latency_s: float) -> bool:
         """The endpoint keeps up. True where this answer ends an outage: then requests start out as at the beginning."""
-        self._concurrency.succeeded(self.in_flight, latency_s)
-        self._rates.answered(self._clock())
+        now = self._clock()
         is_back = self._outage.answered()
         if is_back:
-            self._concurrency.restart()
+            self._concurrency.resume(now)
+        self._refusals.passed()
+        self._concurrency.succeeded(self.in_flight, latency_s, now)
+        self._rates.answered(now)
         return is_back
 
     def took(self, *, estimated: float, tokens: float) -> None:
@@ -91,10 +107,14 @@ class Pace:
         Raises:
             ComeBackLater: an outage has lasted too long.
         """
-        if failure.slow_down:
-            self._concurrency.congested(self._clock())
+        now = self._clock()
         if failure.action is Action.THROTTLE:
-            self._rates.refused(self._clock())
+            self._refusals.refused()
+            self._rates.refused(now)
+        if failure.kind == "timeout":
+            self._concurrency.timed_out(now)
+        elif failure.slow_down and not (failure.action is Action.THROTTLE and self._refusals.are_few(self.in_flight)):
+            self._concurrency.congested(now)
         if failure.wait_s is not None and failure.action in (Action.THROTTLE, Action.RETRY):
             self.hold(failure.wait_s)
         self._outage.failed(failure)
@@ -118,11 +138,15 @@ class Pace:
                     yield
                 finally:
                     self.in_flight -= 1
+                    self._rates.ended(tokens)
                 return
 
     async def _until_allowed(self, tokens: float) -> None:
         async with self._turn:  # one by one, so that what is learnt meanwhile counts for all who wait
-            while (wait_s := max(self.held_s, self._rates.wait_s(self._clock()))) > 0:
+            while (wait_s := max(self.held_s, rate_s := self._rates.wait_s(self._clock(), tokens))) > 0:
+                if rate_s > 0:
+                    self._limited_at = self._clock() + rate_s
+                    self._limited_by = self._rates.limited_by(self._clock(), tokens)
                 await self._stop.sleep(wait_s)
             if self._stop.is_set:
                 raise GivenUpError

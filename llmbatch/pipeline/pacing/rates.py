@@ -1,13 +1,13 @@
 """Requests and tokens a second: when the next request may leave, by the limits that are known."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from llmbatch.pipeline.pacing.found_rate import FoundRate
-from llmbatch.provider.limits import RateLimits
+from llmbatch.pipeline.pacing.allowance import USED_SHARE, Allowance
+from llmbatch.pipeline.pacing.inferred_rate import InferredRateLimit
+from llmbatch.provider.limits import Kind, RateLimits, StatedLimit
 
-_SHARE = 0.99
-"""Of a stated limit, what is used: clocks differ a little."""
 _BURST_S = 0.3
 """How far behind schedule requests may catch up."""
 _BUCKET_S = 1.0
@@ -43,47 +43,121 @@ class _Meter:
         self.last_at, self.owed = due_at, amount
 
 
+@dataclass(slots=True)
+class _Limited:
+    """What bounds requests, or tokens: the user's own limit, else all that the endpoint states."""
+
+    kind: Kind
+    own_per_s: float | None
+    meter: _Meter = field(default_factory=_Meter)
+    stated: dict[float | None, Allowance] = field(default_factory=dict)
+    """By the seconds that each is for, as far as its headers say so."""
+
+    def learn(self, stated: StatedLimit, now: float) -> None:
+        if self.own_per_s is None:
+            self.stated.setdefault(stated.window_s, Allowance(stated)).learn(stated, now)
+
+    @property
+    def standing(self) -> list[Allowance]:
+        return [allowance for allowance in self.stated.values() if not allowance.is_void]
+
+    def per_s(self, now: float) -> float | None:
+        rates = [allowance.rate_per_s(now) for allowance in self.standing]
+        return self.own_per_s * USED_SHARE if self.own_per_s is not None else min(rates, default=None)
+
+    def wait_s(self, now: float, amount: float, most_per_s: float | None = None) -> float:
+        self.meter.per_s = self.per_s(now)
+        waits = [allowance.wait_s(now, amount) for allowance in self.standing]
+        return max(self.meter.due_at(now, most_per_s) - now, *waits, 0.0)
+
+    def take(self, now: float, amount: float, most_per_s: float | None = None) -> None:
+        self.meter.per_s = self.per_s(now)
+        self.meter.take(self.meter.due_at(now, most_per_s), amount)
+        for allowance in self.standing:
+            allowance.take(now, amount)
+
+    def ended(self, amount: float) -> None:
+        for allowance in self.stated.values():
+            allowance.ended(amount)
+
+    def source(self, now: float, amount: float) -> str:
+        """The limit that the next request waits for, in words."""
+        if self.own_per_s is not None:
+            return f"{self.own_per_s * 60:,.4g} {self.kind}/min, as you said"
+        standing = self.standing
+        if not standing:
+            return ""
+        tightest = max(standing, key=lambda allowance: (allowance.wait_s(now, amount), -allowance.rate_per_s(now)))
+        return f"{tightest.words}, stated by the endpoint"
+
+
 class Rates:
     """Schedules requests under limits that the user states or the endpoint does; the user's win."""
 
-    def __init__(self, stated: RateLimits = RateLimits()) -> None:
-        self._stated = stated
-        self._requests = _Meter(_used(stated.requests_per_s))
-        self._tokens = _Meter(_used(stated.tokens_per_s))
-        self._found = FoundRate()
+    def __init__(self, own: RateLimits = RateLimits()) -> None:
+        self._requests = _Limited("requests", own.requests_per_s)
+        self._tokens = _Limited("tokens", own.tokens_per_s)
+        self._inferred = InferredRateLimit()
 
-    def learn(self, limits: RateLimits) -> None:
+    def learn(self, limits: Iterable[StatedLimit], now: float) -> None:
         """Take over what an answer's headers say."""
-        if self._stated.requests_per_s is None and limits.requests_per_s is not None:
-            self._requests.per_s = _used(limits.requests_per_s)
-        if self._stated.tokens_per_s is None and limits.tokens_per_s is not None:
-            self._tokens.per_s = _used(limits.tokens_per_s)
+        for stated in limits:
+            (self._requests if stated.kind == "requests" else self._tokens).learn(stated, now)
 
     @property
-    def limits(self) -> RateLimits:
-        """What is kept to, per second; None where no limit is known."""
-        return RateLimits(self._requests.per_s, self._tokens.per_s)
+    def wants_every_answer(self) -> bool:
+        """Whether a limit is at hand of which little remains, or whose meaning only more readings show."""
+        return any(a.wants_every_answer for kind in (self._requests, self._tokens) for a in kind.standing)
 
-    def wait_s(self, now: float) -> float:
-        """Seconds until the next request may leave."""
-        return max(self._requests.due_at(now, self._found.per_s(now)) - now, self._tokens.due_at(now) - now, 0.0)
+    @property
+    def are_inferred(self) -> bool:
+        """Whether refusals have shown a limit that nobody states."""
+        return self._inferred.is_on
+
+    def limits(self, now: float) -> RateLimits:
+        """What is kept to, per second; None where no limit is known."""
+        return RateLimits(self._requests.per_s(now), self._tokens.per_s(now))
+
+    def wait_s(self, now: float, tokens: float) -> float:
+        """Seconds until the next request, of so many tokens, may leave."""
+        requests_s = self._requests.wait_s(now, 1, self._inferred.per_s(now))
+        return max(requests_s, self._tokens.wait_s(now, tokens))
+
+    def limited_by(self, now: float, tokens: float) -> str:
+        """The limit that makes the next request wait, in words."""
+        inferred = self._inferred.per_s(now)
+        requests_s, tokens_s = self._requests.wait_s(now, 1, inferred), self._tokens.wait_s(now, tokens)
+        if tokens_s > requests_s:
+            return self._tokens.source(now, tokens)
+        known = self._requests.per_s(now)
+        if inferred is not None and (known is None or inferred < known):
+            return f"about {inferred:,.3g} requests/s, inferred from refusals"
+        return self._requests.source(now, 1)
 
     def take(self, now: float, tokens: float) -> None:
         """A request of so many tokens leaves now."""
-        self._requests.take(self._requests.due_at(now, self._found.per_s(now)), 1)
-        self._tokens.take(self._tokens.due_at(now), tokens)
+        self._requests.take(now, 1, self._inferred.per_s(now))
+        self._inferred.sent(now)
+        self._tokens.take(now, tokens)
+
+    def ended(self, tokens: float) -> None:
+        """A request that left with so many tokens is over."""
+        self._requests.ended(1)
+        self._tokens.ended(tokens)
 
     def answered(self, now: float) -> None:
         """A request passed the endpoint's limits."""
-        self._found.answered(now)
+        self._inferred.answered(now)
+        for allowance in (*self._requests.standing, *self._tokens.standing):
+            allowance.passed()
 
     def refused(self, now: float) -> None:
         """One was refused for its rate: there is a limit below the stated ones."""
-        self._found.refused(now)
+        self._inferred.refused(now)
 
     def correct(self, tokens: float) -> None:
         """A request that left took so many tokens more than was thought, or less where negative."""
-        self._tokens.owed += tokens
+        self._tokens.meter.owed += tokens
 
 
 class TokenEstimate:
@@ -124,7 +198,3 @@ class TokenEstimate:
         spread = self._squares - self._characters**2
         per_character = (self._products - self._characters * self._tokens) / spread if spread >= 1 else 0.0
         return max(self._tokens + per_character * (characters - self._characters), 0.0)
-
-
-def _used(limit_per_s: float | None) -> float | None:
-    return None if limit_per_s is None else limit_per_s * _SHARE

@@ -1,0 +1,194 @@
+"""One limit that the endpoint states: what it leaves for the next request, whatever its headers mean.
+
+Three kinds are met, and one reading fits all of them: a bucket that fills by the minute (OpenAI), a bucket that fills
+by the day under the same names (OpenAI's small accounts, Groq), and a window that counts anew at a point in time
+(gateways, OpenRouter). So nothing is made of a single reading. A minute's share is what may leave as long as something
+remains; where nothing remains, requests wait for what the reset promises, and one of them asks whether it is true.
+"""
+
+import math
+
+from llmbatch.provider.limits import StatedLimit
+
+_MINUTE_S = 60.0
+USED_SHARE = 0.99
+"""Of a stated limit, what is used: clocks differ a little."""
+_BY_THE_MINUTE = 0.8
+"""Of a minute's share: what comes back at least as fast is a bucket that fills by the minute."""
+_FASTER = 1.5
+"""What comes back so many times as fast as a minute's share is for less time; its rate is found by doubling."""
+_FIND_EVERY_S, _LESS = 0.4, 0.8
+_LONG_S = 90.0
+"""A window up to here is used evenly; a longer one is far away until little remains of it."""
+_SAME_RESET_S = 1.5
+"""A reset that stays where it is, give or take so much, while requests are used up is the end of a window."""
+_WINDOW_SHOWN_S, _USED_UP = 2.0, 2
+_FIRST_DOUBT_S, _DOUBT_S = 1.0, 5.0
+"""Longest wait on the word of a reading alone: then one request asks. A refusal brings the server's own wait."""
+_CONTRADICTIONS = 2
+"""Requests that passed though nothing remained, after which what is stated is no limit."""
+_UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "hour"), (86_400.0, "day"))
+_ABOUT = 0.2
+"""How far a period may be from one that has a name."""
+
+
+class Allowance:
+    """A stated limit as it stands: learns from readings, says when the next request may leave."""
+
+    def __init__(self, stated: StatedLimit) -> None:
+        self._stated = stated
+        self._left: float | None = None
+        """What remains by the latest reading, less what has left since."""
+        self._in_flight = 0.0
+        self._read_at = -math.inf
+        self._resets_at = math.inf
+        self._anchor, self._anchored_at, self._anchored_left = math.inf, -math.inf, 0
+        """A reset that later readings repeat, since when, and what remained then."""
+        self._refill_per_s = 0.0
+        self._is_window = stated.is_window
+        self._window_s = stated.window_s
+        self._found_per_s, self._found_at = 0.0, -math.inf
+        """What passes of a limit that is for less than a minute, and when that was last found."""
+        self._asked_at = -math.inf
+        self._is_doubtful = False
+        self._contradictions = 0
+
+    @property
+    def is_void(self) -> bool:
+        """What was stated has been contradicted by what passed."""
+        return self._contradictions >= _CONTRADICTIONS
+
+    @property
+    def wants_every_answer(self) -> bool:
+        """Whether each reading counts; where requests come back within the minute, now and then one is enough."""
+        return self._left is not None and (not self._is_by_the_minute or self._found_per_s > 0)
+
+    @property
+    def words(self) -> str:
+        """The limit for people: `500 requests/min`."""
+        stated = self._stated
+        return f"{stated.limit:,} {stated.kind}{self._per(stated.limit)}"
+
+    def rate_per_s(self, now: float) -> float:
+        """At which requests (or tokens) may leave now, while something remains."""
+        by_the_minute = self._stated.limit / _MINUTE_S * USED_SHARE
+        if self._window_s is not None and self._window_s > _LONG_S:
+            return by_the_minute
+        nominal = self._stated.limit / (self._window_s or _MINUTE_S) * USED_SHARE
+        if self._left is None:
+            return nominal
+        if self._is_window:
+            span_s = self._resets_at - now
+            return max(nominal, self._left / span_s) if 0 < span_s <= _LONG_S else nominal
+        return max(nominal, self._found_per_s)
+
+    def wait_s(self, now: float, amount: float) -> float:
+        """Seconds until something remains for so much; 0 where it does now, or where nobody knows."""
+        if self._left is None or self._is_by_the_minute:
+            return 0.0
+        missing = min(amount, self._stated.limit) - self._left_at(now)
+        if missing <= 0:
+            return 0.0
+        fills = not self._is_window and self._refill_per_s > 0
+        due_s = missing / self._refill_per_s if fills else self._resets_at - now
+        doubted_s = max(self._read_at + _FIRST_DOUBT_S, self._asked_at + _DOUBT_S) - now
+        return max(min(due_s, doubted_s), 0.0)
+
+    def take(self, now: float, amount: float) -> None:
+        """A request of so much leaves now."""
+        self._in_flight += amount
+        if self._left is None:
+            return
+        left = self._left_at(now)
+        if left < min(amount, self._stated.limit):
+            self._asked_at, self._is_doubtful = now, not self._is_by_the_minute
+        if self._is_window and now >= self._resets_at:
+            self._resets_at = now + (self._window_s or _MINUTE_S)
+        self._left, self._read_at = left - amount, now
+
+    def ended(self, amount: float) -> None:
+        """A request that left with so much is over, answered or not."""
+        self._in_flight = max(self._in_flight - amount, 0.0)
+
+    def learn(self, stated: StatedLimit, now: float) -> None:
+        """Take over a reading that came just now with an answer or a refusal."""
+        self._stated = stated
+        remaining = stated.remaining
+        if remaining is None:
+            self._left = None
+            return
+        self._judge_reset(stated, remaining, now)
+        self._find_rate(stated.limit, remaining, now)
+        others = self._in_flight - 1 if stated.kind == "requests" else self._in_flight
+        self._left, self._read_at = remaining - max(others, 0.0), now
+
+    def passed(self) -> None:
+        """A request was let through: a limit that is empty would have refused it, and one that stays full is none."""
+        stated = self._stated
+        if stated.kind == "requests" and stated.remaining == stated.limit < _MINUTE_S:
+            self._contradictions = _CONTRADICTIONS  # one request takes over a second to come back
+        elif self._is_doubtful and stated.remaining == 0:
+            self._contradictions += 1
+        elif not self._is_doubtful:
+            self._contradictions = 0
+        self._is_doubtful = False
+
+    @property
+    def _is_by_the_minute(self) -> bool:
+        """Whether what was used comes back within about a minute: then an even rate is all that is needed."""
+        if self._is_window or (self._window_s is not None and self._window_s > _LONG_S):
+            return False
+        return self._refill_per_s >= _BY_THE_MINUTE * self._stated.limit / _MINUTE_S
+
+    @property
+    def _is_faster_than_it_says(self) -> bool:
+        """Whether most of it remains and comes back sooner than a minute's would: then it is for less than a minute."""
+        remaining, limit = self._stated.remaining or 0, self._stated.limit
+        return limit / 2 <= remaining < limit and self._refill_per_s >= _FASTER * limit / _MINUTE_S
+
+    def _find_rate(self, limit: int, remaining: int, now: float) -> None:
+        """Double what passes while most remains, and go down a little when little does."""
+        if now - self._found_at < _FIND_EVERY_S:
+            return
+        if self._is_faster_than_it_says:
+            self._found_per_s = max(self._found_per_s, limit / _MINUTE_S) * 2
+            self._found_at = now
+        elif remaining < limit / 4:
+            self._found_per_s *= _LESS
+            self._found_at = now
+
+    def _judge_reset(self, stated: StatedLimit, remaining: int, now: float) -> None:
+        self._window_s = stated.window_s or self._window_s
+        self._is_window = self._is_window or stated.is_window
+        if stated.reset_s is None:
+            self._resets_at, self._refill_per_s = math.inf, 0.0
+            return
+        resets_at, used = now + stated.reset_s, stated.limit - remaining
+        if abs(resets_at - self._anchor) > _SAME_RESET_S:
+            if self._is_window and stated.window_s is None and math.isfinite(self._anchor) and resets_at > self._anchor:
+                self._window_s = min(self._window_s or math.inf, resets_at - self._anchor)
+            self._anchor, self._anchored_at, self._anchored_left = resets_at, now, remaining
+        elif (
+            now - self._anchored_at > _WINDOW_SHOWN_S
+            and self._anchored_left - remaining >= _USED_UP
+            and stated.reset_s > _SAME_RESET_S
+        ):
+            self._is_window = True
+        self._resets_at = resets_at
+        self._refill_per_s = used / stated.reset_s if stated.reset_s > 0 else math.inf
+
+    def _left_at(self, now: float) -> float:
+        """What remains by now, by what the reset promises."""
+        assert self._left is not None  # noqa: S101 - asked only where something was read
+        if self._is_window:
+            return float(self._stated.limit) if now >= self._resets_at else self._left
+        gained = self._refill_per_s * (now - self._read_at) if math.isfinite(self._refill_per_s) else 0.0
+        return min(self._left + gained, float(self._stated.limit))
+
+    def _per(self, limit: int) -> str:
+        if self._window_s is not None:
+            return next((f"/{unit}" for seconds, unit in _UNITS if abs(self._window_s / seconds - 1) < _ABOUT), "")
+        day_s = limit / self._refill_per_s if 0 < self._refill_per_s < math.inf else 0.0
+        if self._is_by_the_minute or not self._refill_per_s:
+            return "/min"
+        return next((f"/{unit}" for seconds, unit in _UNITS if abs(day_s / seconds - 1) < _ABOUT), "")

@@ -1,0 +1,110 @@
+"""An endpoint that is not our own: it refuses, queues and states limits as other people's servers do."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+ANSWER = {
+    "id": "x",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": '{"category":"technical","percent":90}'},
+        }
+    ],
+    "usage": {"prompt_tokens": 1600, "completion_tokens": 20, "total_tokens": 1620},
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What it answers at once, or once a slot is free."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Seen:
+    """What it has met; the names are the offline endpoint's."""
+
+    by_second: Counter[int] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
+    prompt_tokens: int = 0
+    abandoned: int = 0
+    """Requests whose client went away before they were answered."""
+
+
+class OtherEndpoint:
+    """HTTP over a plain socket, one request after another on each connection."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        judge: Callable[[float], Said] = lambda _: Said(),
+        *,
+        latency_s: float = 0.3,
+        jitter: float = 0.0,
+        slots: int | None = None,
+    ) -> None:
+        """`slots`: how many it works on at once; the others wait in its queue, as llama.cpp and vLLM have it."""
+        self.stats = Seen()
+        self._clock = clock
+        self._judge = judge
+        self._latency_s = latency_s
+        self._jitter = jitter
+        self._slots = asyncio.Semaphore(slots) if slots else None
+        self._random = Random(1)
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> str:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=4096)
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
+                await reader.readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)
+                await self._answer(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.stats.by_second[int(self._clock())] += 1
+        said = self._judge(self._clock())
+        if said.status == 200:
+            await self._work(reader)
+        self.stats.statuses[said.status] += 1
+        body: Any = ANSWER if said.status == 200 else {"error": {"message": "slow down", "code": said.status}}
+        raw = json.dumps(body).encode()
+        headers = {"content-type": "application/json", "content-length": str(len(raw)), **said.headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(f"HTTP/1.1 {said.status} X\r\n{lines}\r\n".encode() + raw)
+        await writer.drain()
+
+    async def _work(self, reader: asyncio.StreamReader) -> None:
+        """An abandoned request is worked on to its end, as servers do that notice it too late."""
+        took_s = self._latency_s * self._random.lognormvariate(0, self._jitter)
+        if self._slots is None:
+            await asyncio.sleep(took_s)
+        else:
+            async with self._slots:
+                await asyncio.sleep(took_s)
+        if reader.at_eof():
+            self.stats.abandoned += 1
