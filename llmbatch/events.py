@@ -392,6 +392,45 @@ class RequestAdapted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceTierUnpriced(Event):
+    """A service tier is asked for, and no price of its own is published for the model."""
+
+    name = "tier.unpriced"
+    level = Level.WARNING
+    model: str
+    tier: str
+
+    @property
+    def message(self) -> str:
+        """By which price rows count, and what the endpoint may do."""
+        return (
+            f"no {self.tier} price is published for {self.model}: rows count at the standard price, "
+            "and the endpoint may refuse the tier"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTierChanged(Event):
+    """Answers are served at another tier than the one asked for, or do not say at which; told once a session."""
+
+    name = "tier.changed"
+    level = Level.WARNING
+    asked: str
+    served: str | None
+    """As the answer reports it, redacted; None where it does not."""
+
+    @property
+    def message(self) -> str:
+        """Which tier came, and by which price rows count."""
+        if self.served is None:
+            return (
+                f"answers do not say whether they are served at the {self.asked} tier: "
+                "rows count at the dearer one of its price and the standard price"
+            )
+        return f"asked for the {self.asked} tier, served at {self.served}: rows count at the price of what is served"
+
+
+@dataclass(frozen=True, slots=True)
 class WindowStated(Event):
     """A refusal states the model's context window, which was not known."""
 

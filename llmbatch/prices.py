@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from llmbatch.errors import UsageError
 from llmbatch.hosts import Reach, reach_of
+from llmbatch.service_tiers import priced_tier
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider, TieredPrices
@@ -129,7 +130,7 @@ def find_price(
         base_url: the endpoint, which tells the provider. One that nobody published prices for costs what the model's
             maker asks; one's own server (on this machine or its network) costs nothing, unless the model is one
             that only its maker serves: then the server is a proxy to it.
-        service_tier: as the answer states it (`flex`, `priority`); None for the standard price.
+        service_tier: as the answer states it, or as it is asked for; the standard price where the model's has none.
         batch: the price of answers that may take a day, where one is published.
     """
     found = _find_model(model, base_url)
@@ -137,7 +138,7 @@ def find_price(
         return FREE
     if found is None:
         return None
-    context = {"service_tier": service_tier} if service_tier not in (None, "default", "auto") else {}
+    context = {} if (tier := priced_tier(service_tier)) is None else {"service_tier": tier}
     prices = found[1].get_prices(datetime.now(tz=UTC), context | ({"processing": "batch"} if batch else {}))
     given, output = prices.input_mtok, prices.output_mtok
     if given is None or output is None:
@@ -173,6 +174,12 @@ class PriceBook:
                 found = find_price(asked, self._base_url, service_tier)
             self._found[key] = found
         return self._found[key]
+
+    def has_tier(self, model: str, tier: str) -> bool:
+        """Whether a service tier's own price is what counts for it: a published one, or the user's."""
+        if priced_tier(tier) is None or self._own_price is not None:
+            return True
+        return self.price(model, service_tier=tier) != self.price(model)
 
 
 def _find_model(model: str, base_url: str | None) -> "tuple[Provider, ModelInfo] | None":

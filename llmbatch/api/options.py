@@ -36,6 +36,7 @@ class AskingOptions(TypedDict, total=False):
     confidence: Literal["reported", "logprobs"] | None
     calibration: PathLike | None
 
+    service_tier: Literal["auto", "default", "flex", "priority", "fast", "scale", "on_demand", "performance"] | None
     base_url: str | None
     api_version: str | None
     insecure_http: bool
@@ -225,6 +226,7 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
             truncate=values["truncate"],
             prefix=values["prefix"],
             confidence=values["confidence"],
+            service_tier=values["service_tier"],
         ),
         sending=sending if policy is None else replace(sending, policy=policy),
         reading=ReaderOptions(values["id_field"], field_names(given.get("text_field")) or (), values["input_format"]),

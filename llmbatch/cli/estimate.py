@@ -41,6 +41,7 @@ def estimate(
     truncate: shared.Truncate = None,
     confidence: shared.Confidence = ConfidenceKind.reported,
     out: shared.Out = None,
+    service_tier: shared.ServiceTierWish = None,
     base_url: sending.BaseUrl = None,
     offline: sending.Offline = False,
     concurrency: sending.Concurrency = defaults.CONCURRENCY,
@@ -91,6 +92,7 @@ def estimate(
             truncate,
             prefix,
             confidence,
+            service_tier=service_tier,
         ),
         sending=Sending(
             base_url=base_url,

@@ -9,6 +9,7 @@ from llmbatch import defaults
 from llmbatch.cli import bounds
 from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind, Truncation
+from llmbatch.service_tiers import ServiceTier
 
 if TYPE_CHECKING:
     from llmbatch.pipeline.trust import Trust
@@ -138,6 +139,17 @@ ReasoningEffort = Annotated[
         rich_help_panel=TASK,
         help="For reasoning models.",
         show_default="the lowest",
+    ),
+]
+ServiceTierWish = Annotated[
+    ServiceTier | None,
+    typer.Option(
+        "--service-tier",
+        envvar="LLMBATCH_SERVICE_TIER",
+        show_envvar=False,
+        rich_help_panel=SENDING,
+        help="Tier that requests are served at; flex: half the price, slower, refusals are waited out.",
+        show_default="the endpoint's own",
     ),
 ]
 MaxOutputTokens = Annotated[

@@ -114,7 +114,7 @@ Attempts = Annotated[
     ),
 ]
 Timeout = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--timeout",
         min=0.001,
@@ -123,6 +123,7 @@ Timeout = Annotated[
         show_envvar=False,
         rich_help_panel=SENDING,
         help="Seconds that one whole request may take.",
+        show_default=f"{defaults.TIMEOUT_S:g}; {defaults.FLEX_TIMEOUT_S:g} with --service-tier flex",
     ),
 ]
 RetryWaitMin = Annotated[
@@ -302,7 +303,7 @@ def sending_options(
     rpm: float | None,
     tpm: float | None,
     attempts: int,
-    timeout_s: float,
+    timeout_s: float | None,
     retry_wait_min_s: float,
     retry_wait_max_s: float,
     max_wait_s: float,

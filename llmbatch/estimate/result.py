@@ -39,6 +39,10 @@ class ModelEstimate:
     time: TimeNeeded
     known_rows: int
     """Rows of the run folder that answer lengths and repeats are known from; 0 where they are assumed."""
+    service_tier: str | None = None
+    """That rows are asked at; None for the endpoint's own."""
+    is_tier_priced: bool = True
+    """Whether `cost` is by that tier's price; else by the standard one."""
     arms: tuple[ArmEstimate, ...] = ()
     """The run's own plan first, then what is asked beside it; `cost` is of all of them."""
 
@@ -87,6 +91,7 @@ def _model_json(estimate: ModelEstimate) -> dict[str, Any]:
         ],
         "time": asdict(estimate.time),
         "known_rows": estimate.known_rows,
+        "service_tier": estimate.service_tier,
     }
 
 

@@ -87,6 +87,8 @@ class LedgerLine(
     response_model: str | None = None
     system_fingerprint: str | None = None
     """The provider's own mark of what answered."""
+    service_tier: str | None = None
+    """At which the last answer was served, as it reports; its price counts."""
     request_id: str | None = None
     finish_reason: str | None = None
     attempts: _Count = 0

@@ -105,6 +105,8 @@ def _thinks(completion: Completion | None) -> bool:
 
 
 def _difference(before: RequestShape, after: RequestShape) -> str:
+    if before.service_tier != after.service_tier:
+        return f"the standard service tier and its price, instead of {before.service_tier}"
     changed = [
         f"{name}={getattr(after, name)}"
         for name in RequestShape.__slots__

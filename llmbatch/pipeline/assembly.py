@@ -142,10 +142,10 @@ class _Lines:
     def of(self, plan: Plan) -> _Line:
         model = plan.question.model
         if model not in self._open:
-            self._open[model] = self._opened(model)
+            self._open[model] = self._opened(model, plan.shape.service_tier)
         return self._open[model]
 
-    def _opened(self, model: str) -> _Line:
+    def _opened(self, model: str, tier: str | None) -> _Line:
         sending, around = self._sending, self._around
         stop, clock = around.stop, around.clock
         concurrency = Concurrency(sending.concurrency, timeout_s=sending.timeout_s)
@@ -155,7 +155,7 @@ class _Lines:
         caller = Caller(
             self._endpoint,
             model=model,
-            timeout_s=sending.timeout_s,
+            timeout_s=sending.request_timeout_s(tier),
             connections=concurrency.most,
             on_headers=pace.learn,
         )
@@ -197,6 +197,7 @@ class _ArmBuilder:
             stop=around.stop,
             clock=around.clock,
             is_withdrawn=is_withdrawn,
+            timeout_s=self.sending.request_timeout_s,
         )
         return Asker(
             plan=plan,

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import NoReturn
 
 from llmbatch.errors import ComeBackLater, RunStopped
-from llmbatch.events import Event, NotAnsweredYet, WindowStated
+from llmbatch.events import Event, NotAnsweredYet, ServiceTierChanged, WindowStated
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.alike import FailuresInARow
 from llmbatch.pipeline.job import Job
@@ -15,6 +15,7 @@ from llmbatch.pipeline.plan import Plan
 from llmbatch.provider.failures import Action, Failure
 from llmbatch.provider.retry import RetryPolicy
 from llmbatch.redact import Redactor
+from llmbatch.service_tiers import is_served_as_asked
 
 _PAUSE_S = 1.0
 _LONGEST_WAIT_S = 10 * 365 * 86400.0  # a server can name any number; a date cannot hold it
@@ -41,6 +42,7 @@ class Consequences:
         self._tell = tell
         self._alike = FailuresInARow()
         self._answered = 0
+        self._is_tier_told = False
         self.labelled = 0
         """Rows that got a label in this session."""
         self.window: int | None = None
@@ -54,6 +56,7 @@ class Consequences:
         """The endpoint took a request and answered it, whatever the answer is worth."""
         self._answered += 1
         self._adaptation.accepted(job.sent_as)
+        self._compare_tier(job)
 
     def row_labelled(self, job: Job) -> None:
         """A row got its label: whatever failed before, not all rows fail alike."""
@@ -83,7 +86,11 @@ class Consequences:
             self._halt(failure)
         if failure.window is not None:
             self._learn_window(failure.window)
-        self._pace.failed(failure)
+        try:
+            self._pace.failed(failure)
+        except ComeBackLater as later:
+            later.hint = f"{later.hint}{self._way_around(failure)}"
+            raise
         if failure.action is Action.REASK and failure.kind == "truncated":
             job.room = self._adaptation.room_after_cut(job.room, job.completion)
         self._count_alike(failure, job)
@@ -112,8 +119,22 @@ class Consequences:
         if failure.may_be_outage and not self._answered:
             raise ComeBackLater(
                 f"the endpoint serves nobody ({failure.kind}): {self._redact(failure.message)}",
-                hint="check --base-url, or run the same command again later",
+                hint=f"check --base-url, or run the same command again later{self._way_around(failure)}",
             )
+
+    def _way_around(self, failure: Failure) -> str:
+        """What else can be done where a service tier has no capacity."""
+        tier = self._adaptation.shape.service_tier
+        return f"; without --service-tier {tier} it does not wait" if tier and failure.is_without_capacity else ""
+
+    def _compare_tier(self, job: Job) -> None:
+        """Report, once, that answers come at another service tier than the one that is asked for."""
+        asked = None if job.sent_as is None else job.sent_as.service_tier
+        served = None if job.completion is None else job.completion.service_tier
+        if self._is_tier_told or asked is None or (served is not None and is_served_as_asked(asked, served)):
+            return
+        self._is_tier_told = True
+        self._tell(ServiceTierChanged(asked, None if served is None else self._redact(served)))
 
     def _learn_window(self, window: int) -> None:
         """Take note of the model's window, by which later sessions go.

@@ -3,25 +3,28 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from llmbatch.errors import UsageError
-from llmbatch.events import Event, ModelRetires, PriceNone, PriceUnknown, TruncationUnbounded
+from llmbatch.events import Event, ModelRetires, PriceNone, PriceUnknown, ServiceTierUnpriced, TruncationUnbounded
 from llmbatch.pipeline.plan import Plan
 from llmbatch.prices import Price, PriceBook, PriceSource
 from llmbatch.provider.retirement import shutdown_date
 
 
-def forewarnings(plan: Plan, price: Price | None, endpoint: str) -> Iterator[Event]:
+def forewarnings(plan: Plan, prices: PriceBook, endpoint: str) -> Iterator[Event]:
     """The events to tell at a run's start.
 
     Args:
         plan: what is asked, of which model.
-        price: the model's; None where it is not known.
+        prices: where the model's is found.
         endpoint: the base URL.
     """
-    model = plan.question.model
+    model, tier = plan.question.model, plan.shape.service_tier
+    price = prices.price(model)
     if price is None:
         yield PriceUnknown(model)
     elif price.source is PriceSource.SELF_HOSTED:
         yield PriceNone(endpoint)
+    elif tier is not None and not prices.has_tier(model, tier):
+        yield ServiceTierUnpriced(model, tier)
     if (retires_on := shutdown_date(model)) is not None:
         yield ModelRetires(model, retires_on.isoformat())
     if plan.limit.cut is not None and plan.limit.tokens is None:

@@ -133,6 +133,7 @@ def _line(job: Job, plan: Plan, status: Status) -> LedgerLine:
         arm=plan.arm,
         response_model=completion.model if completion else None,
         system_fingerprint=completion.system_fingerprint if completion else None,
+        service_tier=completion.service_tier if completion else None,
         request_id=completion.request_id if completion else None,
         finish_reason=completion.finish_reason if completion else None,
         attempts=job.attempts.sends,
@@ -150,7 +151,14 @@ def _line(job: Job, plan: Plan, status: Status) -> LedgerLine:
     )
 
 
-_TEXTS_OF_THE_SERVER = ("reasoning", "response_model", "system_fingerprint", "request_id", "finish_reason")
+_TEXTS_OF_THE_SERVER = (
+    "reasoning",
+    "response_model",
+    "system_fingerprint",
+    "service_tier",
+    "request_id",
+    "finish_reason",
+)
 
 
 def _without_secrets(line: LedgerLine, redact: Redactor) -> LedgerLine:

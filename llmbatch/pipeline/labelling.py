@@ -63,7 +63,7 @@ class Labelling:
         prices = PriceBook(None if plan.offline else endpoint.base_url, sending.price)
         if (refusal := unpriced((plan.question.model,), sending.budget.limits, prices)) is not None:
             raise refusal
-        for event in forewarnings(plan, prices.price(plan.question.model), endpoint.base_url):
+        for event in forewarnings(plan, prices, endpoint.base_url):
             observer.tell(event)
         self._stop, nothing_kept = Stop(), NothingKept()
         self._parts = assemble(

@@ -13,6 +13,7 @@ from llmbatch.pipeline.sending import Sending
 from llmbatch.readers import ReaderOptions
 from llmbatch.reuse.options import Reuse
 from llmbatch.rows import Truncation
+from llmbatch.service_tiers import ServiceTier
 from llmbatch.views import Sample
 
 
@@ -142,7 +143,8 @@ class RetryOptions:
     review: bool = False
     """The rows in review instead of the failed ones."""
     model: str | None = None
-    """Another model to ask; None asks the run's. So with the two that follow."""
+    """Another model to ask; None asks the run's. So with the three that follow."""
+    service_tier: ServiceTier | None = None
     max_doc_tokens: int | None = None
     truncate: Truncation | None = None
     sending: Sending = field(default_factory=Sending)
@@ -156,6 +158,7 @@ class RetryOptions:
             model=self.model or choice.model,
             window=choice.window if self.model in (None, choice.model) else None,
             token_ratio=choice.token_ratio if self.model in (None, choice.model) else 1.0,
+            service_tier=self.service_tier or choice.service_tier,
             max_doc_tokens=self.max_doc_tokens or choice.max_doc_tokens,
             truncate=self.truncate or choice.truncate,
         )

@@ -16,6 +16,7 @@ from llmbatch.profiles import profile_of
 from llmbatch.provider.request import Question
 from llmbatch.provider.shape import RequestShape, initial_shape
 from llmbatch.rows import ConfidenceKind, Truncation
+from llmbatch.service_tiers import ServiceTier
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
@@ -51,6 +52,8 @@ class ModelChoice:
     """Where the confidence is from; the model's own where it gives no log-probabilities."""
     window: int | None = None
     """Tokens of the model's window as the endpoint states it; None leaves it to what is known of the model."""
+    service_tier: ServiceTier | None = None
+    """At what priority and price rows are asked; no part of their keys, since the answer is the same."""
     token_ratio: float = 1.0
     """How many of the endpoint's tokens one of ours comes to, by what answers have reported; never below 1."""
 
@@ -135,6 +138,7 @@ def make_plan(
         temperature=choice.temperature if choice.temperature is not None else task.model.temperature,
         reasoning_effort=choice.reasoning_effort or task.model.reasoning_effort,
         logprobs=choice.confidence is ConfidenceKind.logprobs,
+        service_tier=choice.service_tier or task.model.service_tier,
     )
     prompt = _hash({"prefix": prefix, "schema": schema}, 6)
     asked = {

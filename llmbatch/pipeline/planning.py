@@ -34,5 +34,6 @@ def plan_run(
         promoted, canary = make_plan(loaded, choice, offline=offline), standing.canary
         if (promoted.prompt, promoted.question.model) == (canary.prompt, canary.model):
             return promoted  # what was on trial is taken over as it was asked
-    price = PriceBook(base_url, options.sending.price).price(asked_model(loaded.task, choice))
+    prices, tier = PriceBook(base_url, options.sending.price), choice.service_tier or loaded.task.model.service_tier
+    price = prices.price(asked_model(loaded.task, choice), service_tier=tier)
     return make_plan(loaded, choice, offline=offline, price=price, rows=source.count())

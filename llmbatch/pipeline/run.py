@@ -38,6 +38,7 @@ from llmbatch.pipeline.trial.plan import canary_record, plan_trial
 from llmbatch.pipeline.trial.watch import Trial, TrialPlan
 from llmbatch.pipeline.trust import NO_TRUST, Trust, adopted, check_no_link
 from llmbatch.provider.client import Endpoint
+from llmbatch.provider.shape import RequestShape
 from llmbatch.redact import Redactor
 from llmbatch.summary import Summary
 from llmbatch.task.load import LoadedTask, load_task
@@ -184,8 +185,15 @@ def _new_record(
         sample=options.sample,
         calibrations=calibrations,
         possibly_billed=standing.possibly_billed if standing else {},
-        shape=standing.shape if standing and standing.fingerprint == plan.fingerprint else None,
+        shape=_standing_shape(standing, plan),
     )
+
+
+def _standing_shape(standing: RunRecord | None, plan: Plan) -> RequestShape | None:
+    """How an earlier session sent the same plan's requests in the end; at which tier is up to this one."""
+    if standing is None or standing.shape is None or standing.fingerprint != plan.fingerprint:
+        return None
+    return replace(standing.shape, service_tier=plan.shape.service_tier)
 
 
 def recorded_plan(record: RunRecord) -> Plan:

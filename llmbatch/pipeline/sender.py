@@ -52,8 +52,13 @@ class Sender:
         stop: Stop,
         clock: Callable[[], float],
         is_withdrawn: Callable[[], bool],
+        timeout_s: Callable[[str | None], float],
     ) -> None:
-        """`is_withdrawn`: whether nothing more is to be asked by this plan, which may come while a row waits."""
+        """What it sends by, and with.
+
+        `is_withdrawn`: whether nothing more is to be asked by this plan, which may come while a row waits.
+        `timeout_s`: how long a request may take, by its service tier.
+        """
         self._caller = caller
         self._pace = pace
         self._adaptation = adaptation
@@ -64,6 +69,7 @@ class Sender:
         self._stop = stop
         self._clock = clock
         self._is_withdrawn = is_withdrawn
+        self._timeout_s = timeout_s
         self._encoder = CHAT_COMPLETIONS.encoder(plan.question)
         self._tokens = TokenEstimate(plan.prefix_tokens)
         self._first = asyncio.Lock()
@@ -145,8 +151,8 @@ class Sender:
                 raise GivenUpError
             job.attempts.sends += 1
             self._sends.record(Sent(job.key, job.attempts.sends, reserved_nusd))
-            job.completion = self._biller.bounded(await self._answered(body, paid), body, shape)
-            spent_nusd = self._biller.charge(job.bill, job.completion, reserved_nusd)
+            job.completion = self._biller.bounded(await self._answered(body, shape, paid), body, shape)
+            spent_nusd = self._biller.charge(job.bill, job.completion, reserved_nusd, asked_tier=shape.service_tier)
             self._cost_is_known.set()
         except RequestFailedError as error:
             if error.failure.billed is Billed.UNKNOWN:
@@ -167,9 +173,9 @@ class Sender:
         if job.last_send is not None:
             self._sends.record(job.last_send)
 
-    async def _answered(self, body: bytes, paid: float) -> Completion:
+    async def _answered(self, body: bytes, shape: RequestShape, paid: float) -> Completion:
         left_at = self._clock()
-        completion = await self._caller.send(body)
+        completion = await self._caller.send(body, timeout_s=self._timeout_s(shape.service_tier))
         self._retry_budget.succeeded(paid)
         if self._pace.answered(self._clock() - left_at):
             self._retry_budget.refill()

@@ -8,6 +8,7 @@ from llmbatch.pipeline.guard import GuardSettings
 from llmbatch.prices import Price
 from llmbatch.provider.limits import RateLimits
 from llmbatch.provider.retry import RetryPolicy
+from llmbatch.service_tiers import request_timeout_s
 from llmbatch.spend.options import BudgetOptions
 
 
@@ -26,7 +27,8 @@ class Sending:
     """Requests under way at once; None finds the level that the endpoint keeps up with."""
     limits: RateLimits = RateLimits()
     """The user's own, per second; None leaves them to what the endpoint states."""
-    timeout_s: float = defaults.TIMEOUT_S
+    timeout_s: float | None = None
+    """For one whole request; None for what its service tier takes."""
     policy: RetryPolicy = RetryPolicy()
     guard: GuardSettings = GuardSettings()
     grace_s: float = defaults.GRACE_S
@@ -34,3 +36,7 @@ class Sending:
     """The instant from which on nothing more is sent; None for no deadline."""
     price: Price | None = None
     budget: BudgetOptions = BudgetOptions()
+
+    def request_timeout_s(self, tier: str | None) -> float:
+        """Seconds that one whole request at a service tier may take."""
+        return request_timeout_s(tier) if self.timeout_s is None else self.timeout_s

@@ -101,8 +101,7 @@ class UnderWay:
         models = tuple(one.question.model for one in plan.plans)
         if (refusal := unpriced(models, plan.sending.budget.limits, prices)) is not None:
             return refusal
-        model = plan.asked.question.model
-        for event in forewarnings(plan.asked, prices.price(model), endpoint.base_url):
+        for event in forewarnings(plan.asked, prices, endpoint.base_url):
             self._observer.tell(event)
         earlier = await self._earlier_answers()
         self._opened.ledger.begin_session()

@@ -157,13 +157,16 @@ class Caller:
         connections: int,
         on_headers: Callable[[Mapping[str, str]], None],
     ) -> None:
-        """`on_headers` is told the headers of every answer, refusals among them."""
+        """Args.
+
+        timeout_s: the longest that any request may take.
+        on_headers: is told the headers of every answer, refusals among them.
+        """
         self._open = partial(_open_client, endpoint, timeout_s, connections)
         self._client: AsyncOpenAI | None = None
         self._url = ""
         self._options: RequestOptions = {}
         self._path = CHAT_COMPLETIONS.path(model, deployment=endpoint.api_version is not None)
-        self._timeout_s = timeout_s
         self._on_headers = on_headers
 
     def open(self) -> "AsyncOpenAI":
@@ -178,8 +181,12 @@ class Caller:
             self._options = {"headers": _left_out(_UNTOLD_BY_REQUEST)}
         return self._client
 
-    async def send(self, body: bytes) -> Completion:
+    async def send(self, body: bytes, *, timeout_s: float) -> Completion:
         """Send one request and decode its answer, as the server sent it: an echo of our key is still in it.
+
+        Args:
+            body: the request's.
+            timeout_s: seconds until its whole answer must be there.
 
         Raises:
             RequestFailedError: with what became of it, judged.
@@ -189,7 +196,7 @@ class Caller:
 
         headers: Mapping[str, str] = {}
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s):
                 response = await client.post(self._url, cast_to=httpx.Response, content=body, options=self._options)
             headers = response.headers
             self._on_headers(headers)

@@ -59,6 +59,8 @@ class Failure:
     """The server says itself that it serves nobody for now: rows wait, and one at a time asks again."""
     patience: float = 1.0
     """How many times the usual back-off this row waits."""
+    is_without_capacity: bool = False
+    """The service tier has nothing free: a row bears that for as long as the run may wait, however often it is said."""
     alike_stops: int | None = None
     """How many different rows in a row that fail like this stop the run, or more where rows fail like this now and then
     (None: never)."""

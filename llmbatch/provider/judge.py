@@ -136,7 +136,13 @@ def _too_long(_: int, report: ErrorReport, message: str) -> Failure:
 def _no_capacity(_: int, __: ErrorReport, message: str) -> Failure:
     """A tier without guarantees has nothing free at the moment; others may be served, so nobody else waits."""
     return Failure(
-        "overloaded", Action.THROTTLE, message, slow_down=True, may_be_outage=True, patience=_NO_CAPACITY_PATIENCE
+        "overloaded",
+        Action.THROTTLE,
+        message,
+        slow_down=True,
+        may_be_outage=True,
+        patience=_NO_CAPACITY_PATIENCE,
+        is_without_capacity=True,
     )
 
 

@@ -69,18 +69,14 @@ def request_body(question: Question, shape: RequestShape, content: str) -> dict[
     }
     if shape.states_stream:
         body["stream"] = False
-    match shape.output:
-        case OutputMode.JSON_SCHEMA:
-            schema = {"name": "answer", "strict": True, "schema": question.schema}
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        case OutputMode.JSON_OBJECT:
-            body["response_format"] = {"type": "json_object"}
-        case OutputMode.TEXT:
-            pass
-    if shape.temperature is not None:
-        body["temperature"] = shape.temperature
-    if shape.reasoning_effort is not None:
-        body["reasoning_effort"] = shape.reasoning_effort
+    if shape.output is OutputMode.JSON_SCHEMA:
+        schema = {"name": "answer", "strict": True, "schema": question.schema}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    elif shape.output is OutputMode.JSON_OBJECT:
+        body["response_format"] = {"type": "json_object"}
+    for name in ("temperature", "reasoning_effort", "service_tier"):
+        if (wish := getattr(shape, name)) is not None:
+            body[name] = wish
     if shape.logprobs:
         body |= {"logprobs": True, "top_logprobs": _TOP_LOGPROBS}
     if shape.cache_key:

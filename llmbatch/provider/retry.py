@@ -101,6 +101,8 @@ class _StopByFailure(stop_base):
         if failure.repeats is not None and attempts.met(failure.kind) > failure.repeats:
             return True
         match failure.action:
+            case Action.THROTTLE if failure.is_without_capacity:
+                return (retry_state.seconds_since_start or 0.0) >= policy.max_wait_s
             case Action.THROTTLE:
                 return attempts.throttled > policy.throttled
             case Action.REASK:

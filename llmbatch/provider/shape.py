@@ -27,6 +27,8 @@ class RequestShape:
     """Send the prefix in a system message of its own; else in front of the document, in the user's."""
     states_stream: bool = True
     """Say that the answer is not to be streamed, which some servers do where nothing is said."""
+    service_tier: str | None = None
+    """Ask to be served at another priority and price; None leaves it to the endpoint."""
 
     def with_room(self, max_output_tokens: int) -> "RequestShape":
         """The same with so many output tokens, if that is more."""
@@ -50,6 +52,7 @@ def initial_shape(
     temperature: float | None = None,
     reasoning_effort: str | None = None,
     logprobs: bool = False,
+    service_tier: str | None = None,
 ) -> RequestShape:
     """The request to try first for a model.
 
@@ -59,6 +62,7 @@ def initial_shape(
         temperature: the user's wish; None leaves it to the model's profile (0 where it may be set).
         reasoning_effort: the user's wish; None takes the lowest that the model is known to take.
         logprobs: ask for log-probabilities, unless the model is known to give none.
+        service_tier: the user's wish.
     """
     profile = profile_of(model)
     effort = reasoning_effort if reasoning_effort is not None else profile.reasoning_effort
@@ -72,6 +76,7 @@ def initial_shape(
         cache_key=profile.cache_key,
         cache_breakpoint=profile.caching is not None and profile.caching.breakpoints,
         logprobs=logprobs and profile.logprobs and effort in (None, "none"),
+        service_tier=service_tier,
     )
 
 
@@ -145,6 +150,10 @@ def _no_system_role(shape: RequestShape, _: str) -> RequestShape | None:
     return replace(shape, system_role=False, cache_breakpoint=False) if shape.system_role else None
 
 
+def _no_service_tier(shape: RequestShape, _: str) -> RequestShape | None:
+    return None if shape.service_tier is None else replace(shape, service_tier=None)
+
+
 def _no_stream(shape: RequestShape, _: str) -> RequestShape | None:
     return replace(shape, states_stream=False) if shape.states_stream else None
 
@@ -160,6 +169,7 @@ _FALLBACKS: dict[str, Callable[[RequestShape, str], RequestShape | None]] = {
     "system_role": _no_system_role,
     "response_format": _looser_output,
     "stream": _no_stream,
+    "service_tier": _no_service_tier,
 }
 _UNNAMED = (
     "logprobs",

@@ -125,6 +125,10 @@ def _remark_lines(estimate: ModelEstimate) -> Iterator[str]:
         yield f"The price of {unpriced} is not known: give it with --price INPUT,CACHED,OUTPUT."
     elif cost.movers:
         yield "What moves the cost: " + "; ".join(f"{name}, +{dollars(nusd)}" for name, nusd in cost.movers) + "."
+    if estimate.service_tier is not None:
+        priced = "" if estimate.is_tier_priced else f", for which no {estimate.service_tier} price is published"
+        tier = estimate.service_tier if estimate.is_tier_priced else "standard"
+        yield f"Service tier: {estimate.service_tier}; the cost is by the {tier} price{priced}."
     if not job.documents.is_exact:
         counted_rows = counted(job.documents.counted_rows, "document")
         yield f"Tokens are from {counted_rows} drawn at random; the total is within the margin 95 times in 100."

@@ -43,6 +43,8 @@ class Answer:
     content: str | None
     refusal: str | None = None
     finish_reason: str = "stop"
+    service_tier: str | None = "default"
+    """None leaves it out."""
     thinking_tokens: int = 0
     """Output that is billed and not shown."""
     usage: Callable[[Usage], Usage | None] = lambda usage: usage

@@ -131,7 +131,7 @@ class Chat:
                     Reply(reply.status, reply.body, {**headers, **reply.headers}, reply.content_type), delivery
                 )
         verdict = prompt.verdict(document)
-        answer = Answer(request.model, as_json(verdict.fields))
+        answer = Answer(request.model, as_json(verdict.fields), service_tier=request.service_tier)
         for fault in faults:
             if (answer_fault := ANSWERS.get(fault.kind)) is not None:
                 answer = answer_fault(answer, verdict)
@@ -193,15 +193,16 @@ class Chat:
             "refusal": answer.refusal,
             "annotations": [],
         }
-        completion = {
+        completion: dict[str, Any] = {
             "id": f"chatcmpl-{self._instance}{next(self._ids):015x}",
             "object": "chat.completion",
             "created": int(time.time()),
             "model": answer.model,
             "choices": [{"index": 0, "message": message, "logprobs": logprobs, "finish_reason": answer.finish_reason}],
-            "service_tier": "default",
             "system_fingerprint": "fp_offline",
         }
+        if answer.service_tier is not None:
+            completion["service_tier"] = answer.service_tier
         reported = answer.usage(usage)
         return orjson.dumps(completion if reported is None else completion | {"usage": reported})
 

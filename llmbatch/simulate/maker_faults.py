@@ -45,6 +45,16 @@ def _loading(_: "ChatRequest", __: Parameters) -> Reply:
     return _json(503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}})
 
 
+def _flex_unavailable(_: "ChatRequest", __: Parameters) -> Reply:
+    error = {"message": "Resource Unavailable", "type": "invalid_request_error", "param": None}
+    return _json(429, {"error": {**error, "code": "resource_unavailable"}})
+
+
+def _flex_capacity(_: "ChatRequest", __: Parameters) -> Reply:
+    error = {"message": "Flex tier capacity exceeded, please try again later", "type": "invalid_request_error"}
+    return _json(498, {"error": {**error, "code": "capacity_exceeded"}})
+
+
 def _error_in_answer(_: "ChatRequest", __: Parameters) -> Reply:
     return _json(200, {"error": {"message": "Rate limit exceeded: free-models-per-min. ", "code": 429}})
 
@@ -80,12 +90,22 @@ def _decorated(answer: Answer, verdict: Verdict) -> Answer:
     return replace(answer, content=as_json(verdict.replaced(verdict.label_key, f"**{verdict.label}**.")))
 
 
+def _other_tier(answer: Answer, _: Verdict) -> Answer:
+    return replace(answer, service_tier="default")
+
+
+def _no_tier(answer: Answer, _: Verdict) -> Answer:
+    return replace(answer, service_tier=None)
+
+
 MAKER_ERRORS: dict[str, ErrorFault] = {
     "moderation": _moderation,
     "content_risk": _content_risk,
     "firewall": _firewall,
     "context_size": _context_size,
     "loading": _loading,
+    "flex_unavailable": _flex_unavailable,
+    "flex_capacity": _flex_capacity,
     "error_in_answer": _error_in_answer,
     "credits_in_answer": _credits_in_answer,
     "no_choices": _no_choices,
@@ -96,4 +116,6 @@ MAKER_ANSWERS: dict[str, AnswerFault] = {
     "eos_token": _eos_token,
     "broken_off": _broken_off,
     "decorated": _decorated,
+    "other_tier": _other_tier,
+    "no_tier": _no_tier,
 }

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import orjson
 
+from llmbatch.prices import find_price
 from llmbatch.profiles import profile_of
 from llmbatch.simulate.reply import RefusedError, error_reply
 
@@ -48,6 +49,8 @@ class ChatRequest:
     """Whether the end of the last message counts as a breakpoint too."""
     cache_key: str | None = None
     """`prompt_cache_key`."""
+    service_tier: str = "default"
+    """At which it is served."""
 
 
 def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) -> ChatRequest:
@@ -88,7 +91,32 @@ def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) 
         breakpoints=breakpoints,
         marks_last=marks_last,
         cache_key=_cache_key(body),
+        service_tier=served_tier(body.get("service_tier"), model),
     )
+
+
+def served_tier(asked: Any, model: str) -> str:
+    """The service tier at which a request is served, as its answer reports it.
+
+    Raises:
+        RefusedError: there is no such tier, or the model has none of that name, by its published prices.
+    """
+    if asked in (None, "auto", "default"):
+        return "default"
+    if asked not in _TIERS:
+        message = (
+            f"Invalid value: {asked!r}. Supported values are: {', '.join(map(repr, ('auto', 'default', *_TIERS)))}."
+        )
+        _refuse(message, "service_tier", "invalid_value")
+    tier = _TIERS[asked]
+    standard = find_price(model)
+    if standard is not None and tier != "scale" and find_price(model, service_tier=tier) == standard:
+        _refuse("Invalid service_tier argument", "service_tier")
+    return tier
+
+
+_TIERS = {"flex": "flex", "priority": "priority", "fast": "priority", "scale": "scale"}
+"""What may be asked for, and how answers report it."""
 
 
 def _messages(messages: Any) -> list[Message]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from llmbatch.defaults import MOST_TOKENS
+from llmbatch.service_tiers import ServiceTier
 
 Name = Annotated[str, StringConstraints(max_length=200, strict=True, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Text = Annotated[str, StringConstraints(min_length=1, strict=True)]
@@ -38,6 +39,7 @@ class ModelDefaults(_Part):
     temperature: Annotated[float, Field(ge=0, le=2, strict=True)] | None = None
     max_output_tokens: Annotated[int, Field(ge=1, le=MOST_TOKENS, strict=True)] | None = None
     reasoning_effort: str | None = None
+    service_tier: ServiceTier | None = None
     review_below: Annotated[float, Field(ge=0, le=1, strict=True)] | None = None
 
 

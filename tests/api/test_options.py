@@ -115,3 +115,9 @@ def test_a_script_is_silent_but_for_warnings(
     log = tmp_path / "log.jsonl"
     classify(["A court."], **options(server.url, tmp_path / "c"), log_file=log)
     assert log.read_text().startswith("{")
+
+
+def test_the_service_tier_is_an_option_of_calls_under_the_command_lines_rules() -> None:
+    assert made(service_tier="flex").choice.service_tier == "flex"
+    with pytest.raises(UsageError, match="flex"):
+        made(service_tier="flx")

@@ -4,6 +4,7 @@ In nano-dollars a token: input 100, from the cache 10, written to it 125, output
 250 and 750. The flex tier takes half.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -68,6 +69,33 @@ def billed(*answers: Completion, model: str = MODEL, price: str | None = None) -
 )
 def test_a_rows_cost_is_what_its_answers_cost(what: str, answers: list[Completion], nusd: int) -> None:
     assert billed(*answers).cost_nusd == nusd, what
+
+
+@pytest.mark.parametrize(
+    ("asked", "served", "nusd"),
+    [
+        ("flex", "flex", 67_250),  # half of 1,300 x 100 + 9 x 500
+        ("flex", "default", 134_500),
+        ("flex", None, 134_500),  # it does not say: the dearer one counts
+        ("flex", "nobodys-tier", 134_500),
+        ("priority", "priority", 269_000),
+        ("priority", "default", 134_500),
+        ("priority", None, 269_000),
+        ("fast", "priority", 269_000),
+        ("fast", None, 269_000),
+        (None, None, 134_500),
+        (None, "flex", 67_250),
+    ],
+)
+def test_an_answer_counts_at_the_tier_that_served_it(asked: str | None, served: str | None, nusd: int) -> None:
+    plan = make_plan(load_task(None), ModelChoice(MODEL), offline=True)
+    biller, bill = Biller(plan, PriceBook(None), Surplus()), Bill()
+    biller.charge(bill, answer(Usage(1_300, output_tokens=9), served), RESERVED, asked_tier=asked)
+    assert bill.cost_nusd == nusd
+    shape = replace(plan.shape, service_tier=asked)
+    assert biller.most_nusd(b"x" * 5_000, shape) >= biller.most_nusd(b"x" * 5_000, plan.shape), (
+        "whichever comes, it fits"
+    )
 
 
 def test_the_users_price_holds_for_all_that_it_names() -> None:

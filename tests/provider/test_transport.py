@@ -26,7 +26,7 @@ def sent(reply: Reply, path: str = "/v1") -> Completion | Failure:
         endpoint = Endpoint(url, "k", on_loopback=True)
         caller = Caller(endpoint, model="m", timeout_s=10, connections=1, on_headers=lambda _: None)
         try:
-            return await caller.send(BODY)
+            return await caller.send(BODY, timeout_s=10)
         except RequestFailedError as error:
             return error.failure
         finally:

@@ -54,14 +54,13 @@ class Biller:
     def most_nusd(self, body: bytes, shape: RequestShape) -> int:
         """Upper bound of a request's cost: no text has more tokens than bytes, and the prefix's are counted.
 
-        It holds as long as the endpoint keeps to the output limit and bills nothing else; see `surplus_nusd`. 0 where
-        the price is unknown.
+        It holds as long as the endpoint keeps to the output limit and bills nothing else; see `surplus_nusd`. Whichever
+        tier was asked for, the answer may come at the standard one. 0 where the price is unknown.
         """
-        price = self._prices.price(self._model)
-        if price is None:
-            return 0
         plain = self._most_tokens(body, shape)
-        return max(price.cost_nusd(plain), price.cost_nusd(replace(plain, cache_write_tokens=plain.input_tokens)))
+        written = replace(plain, cache_write_tokens=plain.input_tokens)
+        prices = self._prices_at(self._model, {shape.service_tier, None})
+        return max(price.cost_nusd(usage) if price else 0 for price in prices for usage in (plain, written))
 
     def surplus_nusd(self) -> int:
         """What is set aside on top of that, as far as answers have shown by now that the bound does not hold."""
@@ -78,8 +77,11 @@ class Biller:
             return completion
         return changed(completion, usage=None, usage_flag=IMPLAUSIBLE)
 
-    def charge(self, bill: Bill, completion: Completion, reserved_nusd: int) -> int:
-        """Put an answer on a row's bill. Returns what it counts for against the budget, nano-dollars."""
+    def charge(self, bill: Bill, completion: Completion, reserved_nusd: int, *, asked_tier: str | None = None) -> int:
+        """Put an answer on a row's bill. Returns what it counts for against the budget, nano-dollars.
+
+        It is priced by the tier that it reports; where it reports none, by the dearer one of `asked_tier` and standard.
+        """
         if completion.usage_flag is not None:
             bill.flag(completion.usage_flag)
         if completion.usage is None:
@@ -87,8 +89,10 @@ class Biller:
             return reserved_nusd
         bill.usage += completion.usage
         answered = completion.model or self._model
-        price = self._prices.price(answered, asked=self._model, service_tier=completion.service_tier)
-        cost_nusd = _cost_nusd(price, completion.usage, completion.stated_cost_nusd)
+        served = completion.service_tier
+        prices = self._prices_at(answered, {asked_tier, None} if served is None else {served})
+        costs = (_cost_nusd(price, completion.usage, completion.stated_cost_nusd) for price in prices)
+        cost_nusd = max((cost for cost in costs if cost is not None), default=None)
         if cost_nusd is None:
             bill.cost_nusd = None
             return 0
@@ -98,6 +102,10 @@ class Biller:
         if bill.cost_nusd is not None:
             bill.cost_nusd += cost_nusd
         return cost_nusd
+
+    def _prices_at(self, model: str, tiers: set[str | None]) -> list[Price | None]:
+        """A model's prices at these service tiers; None where they are unknown."""
+        return [self._prices.price(model, asked=self._model, service_tier=tier) for tier in tiers]
 
     def _most_tokens(self, body: bytes, shape: RequestShape) -> Usage:
         tokens = self._prefix_tokens + max(len(body) - self._prefix_bytes, 0)

@@ -67,7 +67,9 @@ def arm_jobs(
 
 def _job(arm: str, plan: Plan, job: Job, rows: Range, history: History, prices: PriceBook) -> ArmJob:
     model = plan.question.model
-    return ArmJob(arm, model, job, rows, prices.price(model), history.conduct(job))
+    return ArmJob(
+        arm, model, job, rows, prices.price(model, service_tier=plan.shape.service_tier), history.conduct(job)
+    )
 
 
 def _share_in_doubt(history: History, review_below: float) -> Range:

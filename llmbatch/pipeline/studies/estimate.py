@@ -299,6 +299,8 @@ class _Look:
                 _earlier_speed(plan, history, standing),
             ),
             known_rows=history.rows if history.is_enough else 0,
+            service_tier=(tier := plan.shape.service_tier),
+            is_tier_priced=tier is None or prices.has_tier(plan.question.model, tier),
             arms=arms,
         )
 
