@@ -148,7 +148,7 @@ class _Lines:
     def _opened(self, model: str, tier: str | None) -> _Line:
         sending, around = self._sending, self._around
         stop, clock = around.stop, around.clock
-        concurrency = Concurrency(sending.concurrency, timeout_s=sending.timeout_s)
+        concurrency = Concurrency(sending.concurrency, timeout_s=sending.request_timeout_s(tier))
         longest_s = sending.policy.max_wait_s
         outage = Outage(stop, longest_s=longest_s, random=around.random, clock=clock, tell=around.tell)
         pace = Pace(concurrency, Rates(sending.limits), outage, stop, clock=clock)
