@@ -38,7 +38,9 @@ from llmbatch.pipeline.scoring import Recalibration
 from llmbatch.provider.limits import RateLimits
 from llmbatch.provider.shape import RequestShape
 from llmbatch.readers import InputIdentity, ReaderOptions
+from llmbatch.readers.formats import SUFFIXES
 from llmbatch.readers.inputs import part_of
+from llmbatch.readers.packings import SUFFIXES as PACKED
 from llmbatch.task.load import BUILT_IN, packaged_tasks
 from llmbatch.task.model import Task
 from llmbatch.views import Sample, ViewOptions, basis_of_views, size_of
@@ -76,7 +78,7 @@ class RunFolder:
         if first.name in {"", ".."}:  # `.`, `..` or `/`: here, by the name of what that is
             return cls(Path(f"{first.resolve().name or 'run'}{ending}"))
         stem = first.name
-        for suffix in (".gz", ".jsonl", ".ndjson", ".csv", ".tsv"):
+        for suffix in (*PACKED, *SUFFIXES):
             stem = stem.removesuffix(suffix)
         if not first.exists():  # a glob's name makes no file name
             stem = re.sub(r"[*?\[\]]+", "", stem) or "run"

@@ -164,7 +164,9 @@ def _file(name: str, wanted: Format | None) -> Input:
     path = Path(name)
     file_format = wanted or format_of_file(name)
     if file_format is None:
-        raise UsageError(f"{name}: unknown kind of file; known are {_KNOWN}", hint=_suffix_hint(path))
+        raise UsageError(
+            f"{name}: unknown kind of file; known are {_KNOWN}", hint="say --input-format json, csv or tsv"
+        )
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -176,12 +178,6 @@ def _file(name: str, wanted: Format | None) -> Input:
     except OSError as error:
         raise UsageError(f"{name}: cannot be read ({error.strerror})") from None
     return Input(name=name, path=path, format=file_format, size=status.st_size)
-
-
-def _suffix_hint(path: Path) -> str:
-    if path.suffix.lower() == ".json":
-        return "one object a line: say --input-format jsonl; one array: make lines of it with jq -c '.[]'"
-    return "say --input-format jsonl, csv or tsv"
 
 
 def _refuse_twice(inputs: Sequence[Input]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llmbatch.readers.formats.jsonl import parse_json
+from llmbatch.readers.formats.json_values import parse_json
 from llmbatch.rows import Row
 
 DATA = Path(__file__).parent / "data"

@@ -7,7 +7,7 @@ import pytest
 from llmbatch.errors import UsageError
 from llmbatch.readers import Input, ReaderOptions, read_rows, resolve_inputs
 from llmbatch.readers.formats import format_named
-from llmbatch.readers.formats.jsonl import JSONL
+from llmbatch.readers.formats.json_format import JSON
 from llmbatch.rows import Row
 
 
@@ -57,7 +57,7 @@ def test_the_suffix_tells_the_format(name: str, expected: str) -> None:
 
 def test_a_format_that_was_asked_for_wins_over_the_suffix() -> None:
     made("a.txt", "a.csv")
-    assert [item.format for item in resolve("a.txt", "a.csv", input_format="ndjson")] == [JSONL, JSONL]
+    assert [item.format for item in resolve("a.txt", "a.csv", input_format="ndjson")] == [JSON, JSON]
 
 
 def test_an_unknown_format_is_refused() -> None:
@@ -121,12 +121,7 @@ def test_a_glob_without_a_match_is_refused() -> None:
 
 def test_an_unknown_suffix_is_refused() -> None:
     made("a.txt")
-    assert refusal("a.txt").hint == "say --input-format jsonl, csv or tsv"
-
-
-def test_a_json_file_gets_a_hint_of_its_own() -> None:
-    made("a.json")
-    assert "jq -c" in (refusal("a.json").hint or "")
+    assert refusal("a.txt").hint == "say --input-format json, csv or tsv"
 
 
 @pytest.mark.parametrize("second", ["a.jsonl", "./a.jsonl", "link.jsonl", "hard.jsonl", "*.jsonl"])

@@ -100,7 +100,7 @@ def test_no_bytes_do_harm(content: bytes, name: str, limit: int) -> None:
         return
     assert [row.index for row in rows] == list(range(len(rows)))
     lines = [row.place.line for row in rows]
-    assert lines == sorted(set(lines)), "each row begins on a line of its own"
+    assert lines == sorted(lines if "json" in name else set(lines)), "each row of a table begins on a line of its own"
 
 
 @given(jumble, st.sampled_from(["in.csv", "in.tsv"]), st.integers(1, 40))

@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 from llmbatch.errors import UsageError
 from llmbatch.readers.formats.format import Content, Format, Parsed, Records, Unread
-from llmbatch.readers.formats.jsonl import JSONL
+from llmbatch.readers.formats.json_format import JSON
 from llmbatch.readers.formats.separated import CSV, TSV
 from llmbatch.readers.packings import unpacked_name
 
@@ -20,7 +20,7 @@ __all__ = [
     "format_of_head",
 ]
 
-_ALL: tuple[Format, ...] = (JSONL, CSV, TSV)
+_ALL: tuple[Format, ...] = (JSON, CSV, TSV)
 _BY_SUFFIX = {suffix: one for one in _ALL for suffix in one.suffixes}
 _BY_NAME = {one.name: one for one in _ALL} | {suffix.removeprefix("."): one for suffix, one in _BY_SUFFIX.items()}
 
@@ -48,6 +48,6 @@ def format_of_file(name: str) -> Format | None:
 def format_of_head(head: bytes) -> Format:
     """The format that the first bytes of a stream look like."""
     start = head.lstrip()
-    if not start or start.startswith((b"{", b"[")):
-        return JSONL
+    if not start or start.startswith((b"{", b"[", b"\x1e")):
+        return JSON
     return TSV if b"\t" in start.partition(b"\n")[0] else CSV
