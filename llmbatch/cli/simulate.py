@@ -94,6 +94,30 @@ def simulate(
             "--api-key", envvar="LLMBATCH_SIMULATE_API_KEY", show_envvar=False, help="Refuse every other key."
         ),
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="M",
+            envvar="LLMBATCH_SIMULATE_MODEL",
+            show_envvar=False,
+            help="A model to serve, and no other. Repeatable.",
+            show_default="every name",
+        ),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            "--window",
+            metavar="TOKENS",
+            envvar="LLMBATCH_SIMULATE_WINDOW",
+            show_envvar=False,
+            min=1,
+            max=defaults.MOST_TOKENS,
+            help="The models' window: longer requests are refused.",
+            show_default="the model's own",
+        ),
+    ] = None,
     refuse: Annotated[
         list[str] | None,
         typer.Option(
@@ -129,6 +153,8 @@ def simulate(
         tpm=tpm,
         states_limits=not unstated_limits,
         api_key=api_key,
+        models=tuple(model) if model else None,
+        window=window,
         refuse=frozenset(refuse or ()),
     )
     serve(settings, host, port, announce=typer.echo, until_stdin_closes=until_stdin_closes)

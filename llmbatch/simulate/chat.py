@@ -17,7 +17,7 @@ from llmbatch.profiles import AUTOMATIC_CACHING, PromptCaching, profile_of
 from llmbatch.simulate.answer import Answer, as_json
 from llmbatch.simulate.catalogue import ANSWERS, ERRORS
 from llmbatch.simulate.draw import question_digest, struck, uniform
-from llmbatch.simulate.error_faults import rate_limited, too_large, unknown_model, wrong_key
+from llmbatch.simulate.error_faults import rate_limited, too_large, too_long, unknown_model, wrong_key
 from llmbatch.simulate.fault import Fault
 from llmbatch.simulate.likelihood import answer_logprobs
 from llmbatch.simulate.limits import Exceeded, Limits, as_duration
@@ -118,6 +118,7 @@ class Chat:
         prompt = self._read_prompt(request.leading, marked, answer_form(request), caching)
         rendered = _rendered(request, prompt, caching)
         prompt_tokens = rendered.tokens + ANSWER_OVERHEAD
+        self._check_window(request, prompt_tokens)
         headers = self._pass_limits(request, prompt_tokens)
         document = unfenced(request.last[1])
         question = question_digest(request.model, document)
@@ -145,6 +146,11 @@ class Chat:
         logprobs = None if request.top_logprobs is None else answer_logprobs(answer, verdict, request.top_logprobs)
         body = self._completion(answer, logprobs, _usage(prompt_tokens, answer_tokens, cache_use))
         return Outcome(Reply(200, body, headers), delivery, cache_use)
+
+    def _check_window(self, request: ChatRequest, prompt_tokens: int) -> None:
+        window = self._settings.window or profile_of(request.model).context_window
+        if window is not None and prompt_tokens + (request.max_tokens or 0) > window:
+            raise RefusedError(too_long(window, prompt_tokens, request.max_tokens or 0))
 
     def _pass_limits(self, request: ChatRequest, prompt_tokens: int) -> dict[str, str]:
         # OpenAI counts the output limit as used in full, whatever the answer's length.

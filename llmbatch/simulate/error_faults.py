@@ -65,6 +65,23 @@ def too_large(model: str, limit: int, requested: int) -> Reply:
     return error_reply(429, message, kind="tokens", code="rate_limit_exceeded")
 
 
+def too_long(window: int, prompt_tokens: int, answer_tokens: int) -> Reply:
+    """400 for a prompt that leaves no room in the model's window for the answer that it allows."""
+    if prompt_tokens > window:
+        message = f"your messages resulted in {prompt_tokens} tokens. Please reduce the length of the messages."
+    else:
+        message = (
+            f"you requested {prompt_tokens + answer_tokens} tokens ({prompt_tokens} in the messages, {answer_tokens} "
+            "in the completion). Please reduce the length of the messages or completion."
+        )
+    return error_reply(
+        400,
+        f"This model's maximum context length is {window} tokens. However, {message}",
+        param="messages",
+        code="context_length_exceeded",
+    )
+
+
 def _rate_limit(request: "ChatRequest", parameters: Parameters) -> Reply:
     wait_s = parameters["retry_after"]
     return rate_limited(_limit_message(request, f" Please try again in {wait_s:g}s."), "requests", wait_s)
@@ -124,11 +141,7 @@ def _model_not_found(request: "ChatRequest", _: Parameters) -> Reply:
 
 
 def _context_length(_: "ChatRequest", __: Parameters) -> Reply:
-    message = (
-        "This model's maximum context length is 128000 tokens. However, your messages resulted in 130211 tokens. "
-        "Please reduce the length of the messages."
-    )
-    return error_reply(400, message, param="messages", code="context_length_exceeded")
+    return too_long(128_000, 130_211, 0)
 
 
 def _content_policy(request: "ChatRequest", _: Parameters) -> Reply:

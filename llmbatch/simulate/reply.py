@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NoReturn
 
 import orjson
 
@@ -73,6 +74,15 @@ def error_reply(
     """An error in OpenAI's shape. `kind` is its `type`."""
     error = {"message": message, "type": kind, "param": param, "code": code}
     return Reply(status, orjson.dumps({"error": error}), headers or {})
+
+
+def reject(message: str, param: str | None = None, code: str | None = None) -> NoReturn:
+    """Answer a request with 400.
+
+    Raises:
+        RefusedError: always.
+    """
+    raise RefusedError(error_reply(400, message, param=param, code=code))
 
 
 def html_reply(status: int, title: str, text: str) -> Reply:

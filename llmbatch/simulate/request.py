@@ -3,13 +3,16 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 
 from llmbatch.prices import find_price
 from llmbatch.profiles import profile_of
-from llmbatch.simulate.reply import RefusedError, error_reply
+from llmbatch.simulate.parameters import check_parameters
+from llmbatch.simulate.reply import reject
+from llmbatch.simulate.strict_schema import check_strict
 
 Message = tuple[str, str]
 """A role and a text."""
@@ -25,7 +28,8 @@ class Breakpoint(NamedTuple):
 # Reasoning models, by the name after a router's prefix (openai/...).
 _REASONING = re.compile(r"o[134]|gpt-[56]")
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-_MOST_LOGPROBS = 20
+_LONGEST_TEXT, _TOO_LONG = 10_485_760, "string_above_max_length"
+"""Characters of a message, and the code of one that has more."""
 _FORMATS = frozenset({"text", "json_object", "json_schema"})
 
 
@@ -67,15 +71,16 @@ def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) 
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        _refuse("We could not parse the JSON body of your request. The API expects a JSON payload.")
+        reject("We could not parse the JSON body of your request. The API expects a JSON payload.")
     if not isinstance(body, dict):
-        _refuse("The JSON body of your request is not an object.")
+        reject("The JSON body of your request is not an object.")
     model = deployment if deployment is not None else body.get("model")
     if not isinstance(model, str) or not model:
-        _refuse("you must provide a model parameter")
+        reject("you must provide a model parameter")
     messages = _messages(body.get("messages"))
-    _check_answer_form(body)
     _check_refused(body, refuse)
+    check_parameters(body, model)
+    _check_answer_form(body)
     breakpoints, marks_last = _breakpoints(body, model, refuse)
     max_tokens = _max_tokens(body)
     if _REASONING.match(model.rsplit("/", 1)[-1].lower()):
@@ -87,86 +92,83 @@ def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) 
         schema=_schema(body.get("response_format"), messages, refuse),
         max_tokens=max_tokens,
         azure=deployment is not None,
-        top_logprobs=_top_logprobs(body),
+        top_logprobs=(body.get("top_logprobs") or 0) if body.get("logprobs") else None,
         breakpoints=breakpoints,
         marks_last=marks_last,
-        cache_key=_cache_key(body),
+        cache_key=body.get("prompt_cache_key"),
         service_tier=served_tier(body.get("service_tier"), model),
     )
 
 
-def served_tier(asked: Any, model: str) -> str:
+@lru_cache(maxsize=64)
+def served_tier(asked: str | None, model: str) -> str:
     """The service tier at which a request is served, as its answer reports it.
 
     Raises:
-        RefusedError: there is no such tier, or the model has none of that name, by its published prices.
+        RefusedError: the model has no tier of that name, by its published prices.
     """
     if asked in (None, "auto", "default"):
         return "default"
-    if asked not in _TIERS:
-        message = (
-            f"Invalid value: {asked!r}. Supported values are: {', '.join(map(repr, ('auto', 'default', *_TIERS)))}."
-        )
-        _refuse(message, "service_tier", "invalid_value")
-    tier = _TIERS[asked]
+    tier = "priority" if asked == "fast" else str(asked)
     standard = find_price(model)
     if standard is not None and tier != "scale" and find_price(model, service_tier=tier) == standard:
-        _refuse("Invalid service_tier argument", "service_tier")
+        reject("Invalid service_tier argument", "service_tier")
     return tier
-
-
-_TIERS = {"flex": "flex", "priority": "priority", "fast": "priority", "scale": "scale"}
-"""What may be asked for, and how answers report it."""
 
 
 def _messages(messages: Any) -> list[Message]:
     if messages is None:
-        _refuse("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
+        reject("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
     if not isinstance(messages, list):
-        _refuse("Invalid type for 'messages': expected an array of objects.", "messages", "invalid_type")
+        reject("Invalid type for 'messages': expected an array of objects.", "messages", "invalid_type")
     if not messages:
         message = (
             "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead."
         )
-        _refuse(message, "messages", "empty_array")
+        reject(message, "messages", "empty_array")
     return [_message(number, message) for number, message in enumerate(messages)]
 
 
 def _message(number: int, message: Any) -> Message:
     where = f"messages[{number}]"
     if not isinstance(message, dict):
-        _refuse(f"Invalid type for '{where}': expected an object.", where, "invalid_type")
+        reject(f"Invalid type for '{where}': expected an object.", where, "invalid_type")
     role, content = message.get("role"), message.get("content")
     if role not in _ROLES:
         expected = ", ".join(f"'{name}'" for name in sorted(_ROLES))
-        _refuse(f"Invalid value: {role!r}. Supported values are: {expected}.", f"{where}.role", "invalid_value")
+        reject(f"Invalid value: {role!r}. Supported values are: {expected}.", f"{where}.role", "invalid_value")
     if isinstance(content, str):
+        if len(content) > _LONGEST_TEXT:
+            text = (
+                f"Invalid '{where}.content': string too long. Expected a string with maximum length {_LONGEST_TEXT}, "
+            )
+            reject(f"{text}but got a string with length {len(content)} instead.", f"{where}.content", _TOO_LONG)
         return role, content
     if not isinstance(content, list):
         text = f"Invalid type for '{where}.content': expected one of a string or array of objects."
-        _refuse(text, f"{where}.content", "invalid_type")
+        reject(text, f"{where}.content", "invalid_type")
     return role, "".join(_part(where, part) for part in content)
 
 
 def _part(where: str, part: Any) -> str:
     if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
         text = f"Invalid '{where}'. The offline endpoint takes content blocks of type text only."
-        _refuse(text, where, "invalid_value")
+        reject(text, where, "invalid_value")
     return str(part["text"])
 
 
 def _check_answer_form(body: Mapping[str, Any]) -> None:
     """Refuse what would need an answer of another form, rather than answer in the wrong one."""
     if body.get("stream"):
-        _refuse("The offline endpoint does not stream.", "stream", "unsupported_value")
+        reject("The offline endpoint does not stream.", "stream", "unsupported_value")
     if body.get("n") not in (None, 1):
-        _refuse("The offline endpoint gives one choice.", "n", "unsupported_value")
+        reject("The offline endpoint gives one choice.", "n", "unsupported_value")
 
 
 def _check_refused(body: Mapping[str, Any], refuse: frozenset[str]) -> None:
     for name in sorted(refuse & body.keys()):
         message = f"Unsupported parameter: '{name}' is not supported with this model."
-        _refuse(message, name, "unsupported_parameter")
+        reject(message, name, "unsupported_parameter")
 
 
 def _breakpoints(body: Mapping[str, Any], model: str, refuse: frozenset[str]) -> tuple[tuple[Breakpoint, ...], bool]:
@@ -175,14 +177,14 @@ def _breakpoints(body: Mapping[str, Any], model: str, refuse: frozenset[str]) ->
     mode = options.get("mode", "implicit") if isinstance(options, dict) else "implicit"
     if mode not in ("implicit", "explicit"):
         message = f"Invalid value: {mode!r}. Supported values are: 'implicit' and 'explicit'."
-        _refuse(message, "prompt_cache_options.mode", "invalid_value")
+        reject(message, "prompt_cache_options.mode", "invalid_value")
     found = tuple(_marked_places(body["messages"]))
     caching = profile_of(model).caching
     if "prompt_cache_breakpoint" in refuse or (caching is not None and not caching.breakpoints):
         for name, given in (("prompt_cache_options", options), ("prompt_cache_breakpoint", found)):
             if given:
                 message = f"Unsupported parameter: '{name}' is not supported with this model."
-                _refuse(message, name, "unsupported_parameter")
+                reject(message, name, "unsupported_parameter")
     return found, mode == "implicit"
 
 
@@ -195,37 +197,11 @@ def _marked_places(messages: list[dict[str, Any]]) -> Iterator[Breakpoint]:
                 yield Breakpoint(number, characters)
 
 
-def _cache_key(body: Mapping[str, Any]) -> str | None:
-    key = body.get("prompt_cache_key")
-    if key is not None and not isinstance(key, str):
-        _refuse("Invalid type for 'prompt_cache_key': expected a string.", "prompt_cache_key", "invalid_type")
-    return key
-
-
 def _max_tokens(body: Mapping[str, Any]) -> int | None:
-    given = {name: body[name] for name in ("max_tokens", "max_completion_tokens") if body.get(name) is not None}
+    given = [body[name] for name in ("max_tokens", "max_completion_tokens") if body.get(name) is not None]
     if len(given) > 1:
-        _refuse("Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.", "max_tokens")
-    for name, value in given.items():
-        if not isinstance(value, int) or isinstance(value, bool):
-            _refuse(f"Invalid type for '{name}': expected an integer.", name, "invalid_type")
-        if value < 1:
-            message = f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead."
-            _refuse(message, name, "integer_below_min_value")
-        return value
-    return None
-
-
-def _top_logprobs(body: Mapping[str, Any]) -> int | None:
-    top = body.get("top_logprobs")
-    if not body.get("logprobs"):
-        if top is not None:
-            _refuse("'top_logprobs' can only be set when 'logprobs' is true.", "top_logprobs")
-        return None
-    if top is not None and (not isinstance(top, int) or isinstance(top, bool) or not 0 <= top <= _MOST_LOGPROBS):
-        message = f"Invalid value for 'top_logprobs': must be between 0 and {_MOST_LOGPROBS}."
-        _refuse(message, "top_logprobs", "invalid_value")
-    return top or 0
+        reject("Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.", "max_tokens")
+    return given[0] if given else None
 
 
 def _check_reasoning_model(body: Mapping[str, Any]) -> None:
@@ -233,16 +209,16 @@ def _check_reasoning_model(body: Mapping[str, Any]) -> None:
         message = (
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
         )
-        _refuse(message, "max_tokens", "unsupported_parameter")
+        reject(message, "max_tokens", "unsupported_parameter")
     if body.get("logprobs") and body.get("reasoning_effort") != "none":
         message = "Unsupported parameter: 'logprobs' is not supported with this model."
-        _refuse(message, "logprobs", "unsupported_parameter")
+        reject(message, "logprobs", "unsupported_parameter")
     if (temperature := body.get("temperature")) not in (None, 1):
         message = (
             f"Unsupported value: 'temperature' does not support {temperature} with this model. "
             "Only the default (1) value is supported."
         )
-        _refuse(message, "temperature", "unsupported_value")
+        reject(message, "temperature", "unsupported_value")
 
 
 def _schema(form: Any, messages: list[Message], refuse: frozenset[str]) -> Mapping[str, Any] | None:
@@ -251,9 +227,9 @@ def _schema(form: Any, messages: list[Message], refuse: frozenset[str]) -> Mappi
     kind = form.get("type") if isinstance(form, dict) else None
     if kind not in _FORMATS:
         message = f"Invalid value: {kind!r}. Supported values are: 'text', 'json_object' and 'json_schema'."
-        _refuse(message, "response_format.type", "invalid_value")
+        reject(message, "response_format.type", "invalid_value")
     if kind in refuse:
-        _refuse(
+        reject(
             f"Invalid parameter: 'response_format' of type '{kind}' is not supported with this model.",
             "response_format",
         )
@@ -261,7 +237,7 @@ def _schema(form: Any, messages: list[Message], refuse: frozenset[str]) -> Mappi
         message = (
             "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
         )
-        _refuse(message, "messages")
+        reject(message, "messages")
     return _named_schema(form) if kind == "json_schema" else None
 
 
@@ -269,13 +245,11 @@ def _named_schema(form: Mapping[str, Any]) -> Mapping[str, Any]:
     named = form.get("json_schema")
     if not isinstance(named, dict) or not isinstance(named.get("name"), str):
         where = "response_format.json_schema.name" if isinstance(named, dict) else "response_format.json_schema"
-        _refuse(f"Missing required parameter: '{where}'.", where, "missing_required_parameter")
+        reject(f"Missing required parameter: '{where}'.", where, "missing_required_parameter")
     schema = named.get("schema")
     if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
         message = f"Invalid schema for response_format '{named['name']}': schema must be an object with properties."
-        _refuse(message, "response_format", "invalid_json_schema")
+        reject(message, "response_format", "invalid_json_schema")
+    if named.get("strict"):
+        check_strict(named["name"], schema)
     return schema
-
-
-def _refuse(message: str, param: str | None = None, code: str | None = None) -> NoReturn:
-    raise RefusedError(error_reply(400, message, param=param, code=code))

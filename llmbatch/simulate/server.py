@@ -31,6 +31,8 @@ _COMPLETIONS = frozenset({"/v1/chat/completions", "/chat/completions", "/openai/
 _DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)/chat/completions")
 _MODELS = re.compile(r"(?:/openai)?(?:/v1)?/models(?:/(.+))?")
 
+_LISTED = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-sol", "gpt-5.4-mini", "gpt-5-mini", "gpt-4.1-mini", "gpt-4o-mini")
+"""Models that the list names where every name is served."""
 _LARGEST_BODY = 64 * 1024 * 1024
 _CONNECTIONS_WAITING = 4096  # a run may open thousands at once
 _SHUTDOWN_S = 0.1  # requests that hang on purpose would hang for minutes
@@ -162,7 +164,7 @@ class Simulator:
                 return Reply(200, orjson.dumps(_model(name)))
         except RefusedError as error:
             return error.reply
-        models = [_model(served) for served in self._settings.models or ()]
+        models = [_model(served) for served in self._settings.models or _LISTED]
         return Reply(200, orjson.dumps({"object": "list", "data": models}))
 
 

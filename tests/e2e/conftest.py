@@ -69,7 +69,14 @@ def _settings(arguments: tuple[str, ...]) -> SimulatorSettings:
     parser.add_argument("--fault", action="append", default=[], type=parse_fault)
     parser.add_argument("--refuse", action="append", default=[])
     parser.add_argument("--latency", dest="latency_s", type=float, default=0.0)
-    for name, convert in {"rpm": int, "tpm": int, "api-key": str, "seed": int, "faulty-model": str}.items():
+    for name, convert in {
+        "rpm": int,
+        "tpm": int,
+        "window": int,
+        "api-key": str,
+        "seed": int,
+        "faulty-model": str,
+    }.items():
         parser.add_argument(f"--{name}", type=convert)
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
     faults, refuse = tuple(given.pop("fault")), frozenset(given.pop("refuse"))

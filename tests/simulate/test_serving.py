@@ -123,7 +123,7 @@ def test_a_client_that_goes_away_leaves_nothing_behind(caplog: pytest.LogCapture
 
 def test_a_large_body_is_taken() -> None:
     async def scenario() -> None:
-        simulator = Simulator()
+        simulator = Simulator(SimulatorSettings(window=1_000_000))
         url = await simulator.start()
         request = urllib.request.Request(
             f"{url}/chat/completions", data=orjson.dumps(question("a long document " * 200_000))

@@ -3,9 +3,10 @@ from typing import Any
 import openai
 import pytest
 
+from llmbatch import defaults
 from llmbatch.simulate.reply import RefusedError
 from llmbatch.simulate.request import read_request
-from tests.simulate.endpoint import Endpoint, on_endpoint
+from tests.simulate.endpoint import DOCUMENTS, Endpoint, on_endpoint
 
 OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
 
@@ -114,3 +115,32 @@ def test_reasoning_models_take_their_own_parameters() -> None:
             model="gpt-6-luna", max_completion_tokens=64, temperature=1, reasoning_effort="none"
         )
     )
+
+
+@pytest.mark.parametrize(("limit", "said"), [(50, "you requested"), (9, "your messages resulted in")])
+def test_a_request_beyond_the_window_is_refused(limit: int, said: str) -> None:
+    async def scenario(endpoint: Endpoint) -> openai.BadRequestError:
+        usage = (await endpoint.ask(max_tokens=9)).usage
+        assert usage is not None
+        tokens = usage.prompt_tokens
+        with pytest.raises(openai.BadRequestError) as caught:
+            await endpoint.ask(DOCUMENTS[0] * (60 if limit == 9 else 1), max_tokens=400 - tokens + limit)
+        return caught.value
+
+    error = on_endpoint(scenario, window=400)
+    assert (error.param, error.code) == ("messages", "context_length_exceeded")
+    assert "maximum context length is 400 tokens" in error.message
+    assert said in error.message
+
+
+def test_the_models_window_holds_where_none_is_named() -> None:
+    error = refusal(model="gpt-4o-mini", max_tokens=128_000)
+    assert "maximum context length is 128000 tokens" in error.message
+
+
+def test_models_are_listed_and_the_default_one_is_among_them() -> None:
+    async def scenario(endpoint: Endpoint) -> list[str]:
+        return [model.id async for model in endpoint.client.models.list()]
+
+    assert defaults.MODEL in on_endpoint(scenario)
+    assert on_endpoint(scenario, models=("a", "b")) == ["a", "b"]
