@@ -60,6 +60,8 @@ class Engine:
         self._settings = settings
         self._room = asyncio.Semaphore(settings.most_in_flight * ROWS_PER_SLOT)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._followers: dict[str, list[Document]] = {}
 
     async def run(self, rows: AsyncIterator[Item]) -> None:
@@ -117,8 +119,14 @@ class Engine:
         self._followers[document.key] = []
         task = asyncio.create_task(self._work(document))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._idle.clear()
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not self._tasks:
+            self._idle.set()
 
     async def _work(self, document: Document) -> None:
         line, sends = None, 0
@@ -183,9 +191,9 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _until_idle_or(self, event: Coroutine[None, None, None]) -> None:
-        waiting = asyncio.create_task(event)
+        ends = {asyncio.create_task(event), asyncio.create_task(self._idle.wait())}
         try:
-            while self._tasks and not waiting.done():
-                await asyncio.wait({*self._tasks, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            waiting.cancel()
+            for end in ends:
+                end.cancel()

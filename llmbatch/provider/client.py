@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 
 from llmbatch.errors import UsageError
 from llmbatch.hosts import Reach, reach_of
+from llmbatch.provider.body import UNPACKED
 from llmbatch.provider.completion import Completion, ErrorInAnswerError, NotACompletionError
 from llmbatch.provider.dialect import CHAT_COMPLETIONS
 from llmbatch.provider.failures import Action, Failure, RequestFailedError
 from llmbatch.provider.judge import judge_not_a_completion, judge_report
+from llmbatch.provider.repeat import RepeatedRequest, Response, repeated
 from llmbatch.provider.sdk import load_sdk
 from llmbatch.provider.transport import judge_exception
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 _DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com")
 _LONGEST_HEADER = 1 << 18
+_FIRST_REFUSAL = 300
+"""Statuses from here on are no answer; a redirect would post the document and the key to another host."""
 # What the SDK tells of itself and this machine with each request: of no use to the answer, and of nine headers less to
 # build, encode and send a request takes a tenth less.
 _UNTOLD = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
@@ -168,6 +172,8 @@ class Caller:
         self._options: RequestOptions = {}
         self._path = CHAT_COMPLETIONS.path(model, deployment=endpoint.api_version is not None)
         self._on_headers = on_headers
+        self._timeout_s = timeout_s
+        self._repeated: RepeatedRequest | None = None
 
     def open(self) -> "AsyncOpenAI":
         """Load the SDK and make its client, once. Done before a request's turn comes, which this must not delay.
@@ -191,28 +197,42 @@ class Caller:
         Raises:
             RequestFailedError: with what became of it, judged.
         """
-        client = self.open()
-        from llmbatch.provider.http_library import httpx  # noqa: PLC0415 - loaded with the SDK by then
-
         headers: Mapping[str, str] = {}
         try:
             async with asyncio.timeout(timeout_s):
-                response = await client.post(self._url, cast_to=httpx.Response, content=body, options=self._options)
+                response = await (self._repeated.send(body) if self._repeated else self._first_sent(body))
             headers = response.headers
             self._on_headers(headers)
-            return CHAT_COMPLETIONS.decode(response.content, headers)
-        except asyncio.CancelledError:
+            return self._completion(response)
+        except (asyncio.CancelledError, RequestFailedError):
             raise
         except ErrorInAnswerError as error:
-            failure = judge_report(200, headers, error.report, headers.get("x-request-id"))
+            failure = judge_report(200, headers, error.report)
             raise RequestFailedError(failure) from None
         except NotACompletionError as error:
             raise RequestFailedError(judge_not_a_completion(str(error))) from None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
-            if isinstance(refusal := getattr(error, "response", None), httpx.Response):
-                self._on_headers(refusal.headers)
             # Without its cause, whose text may hold the key: a traceback would show it.
-            raise RequestFailedError(self._placed(judge_exception(error))) from None
+            raise RequestFailedError(judge_exception(error)) from None
+
+    def _completion(self, response: Response) -> Completion:
+        if response.status < _FIRST_REFUSAL:
+            return CHAT_COMPLETIONS.decode(response.body, response.headers)
+        raise RequestFailedError(self._placed(CHAT_COMPLETIONS.judge(response.status, response.headers, response.body)))
+
+    async def _first_sent(self, body: bytes) -> Response:
+        """Through the SDK, whose request is repeated from then on."""
+        client = self.open()
+        from openai import APIStatusError  # noqa: PLC0415 - loaded by then
+
+        from llmbatch.provider.http_library import httpx  # noqa: PLC0415 - loaded with the SDK
+
+        try:
+            response = await client.post(self._url, cast_to=httpx.Response, content=body, options=self._options)
+        except APIStatusError as refused:
+            response = refused.response
+        self._repeated = repeated(client, response.request, self._timeout_s)
+        return Response(response.status_code, response.headers, response.content)
 
     def _placed(self, failure: Failure) -> Failure:
         """Where nothing is at the path that was asked, which one that was, and what may be meant."""
@@ -233,7 +253,7 @@ def _open_client(endpoint: Endpoint, timeout_s: float, connections: int) -> "Asy
     load_sdk()
     from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient  # noqa: PLC0415
 
-    from llmbatch.provider.bounds import UNPACKED, bound_answer  # noqa: PLC0415 - loads the HTTP library
+    from llmbatch.provider.bounds import bound_answer  # noqa: PLC0415 - loads the HTTP library
     from llmbatch.provider.http_library import httpx  # noqa: PLC0415 - 0.4 s together with the SDK
 
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)

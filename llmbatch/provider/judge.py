@@ -35,25 +35,22 @@ _WINDOW = re.compile(
 _LEAST_WINDOW = 256
 
 
-def judge(status: int, headers: Mapping[str, str], body: bytes, request_id: str | None = None) -> Failure:
+def judge(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """What to do about a refusal.
 
     Args:
         status: the HTTP status.
         headers: looked up in lower case.
         body: as it came.
-        request_id: the provider's name for the request.
     """
-    return judge_report(status, headers, read_error(body), request_id)
+    return judge_report(status, headers, read_error(body))
 
 
-def judge_report(
-    status: int, headers: Mapping[str, str], report: ErrorReport, request_id: str | None = None
-) -> Failure:
+def judge_report(status: int, headers: Mapping[str, str], report: ErrorReport) -> Failure:
     """What to do about an error whose body has been read; one in a 200 is judged by the status that it names."""
     if status == HTTPStatus.OK and report.status is not None:
         status = report.status
-    message = report.message or f"HTTP {status}"
+    message, request_id = report.message or f"HTTP {status}", headers.get("x-request-id")
     failure = _by_meaning(status, report, message) or _by_status(status, message)
     if failure.action in (Action.RETRY, Action.THROTTLE):
         failure = replace(failure, wait_s=_wait_s(headers, report))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmbatch.errors import ExitCode
 from llmbatch.provider.failures import Action, Billed, Failure
-from llmbatch.provider.judge import judge, judge_unexpected, timed_out
+from llmbatch.provider.judge import judge_unexpected, timed_out
 
 if TYPE_CHECKING:
     import aiohttp
@@ -21,11 +21,6 @@ def judge_exception(error: BaseException) -> Failure:
         error: from the SDK, the transport below it, or our own deadline (`TimeoutError`). What is not known is
             this row's failure, reported as `unexpected`, and five alike end the run.
     """
-    from llmbatch.provider.http_library import httpx  # noqa: PLC0415 - heavy, and loaded by then
-
-    response = getattr(error, "response", None)
-    if isinstance(response, httpx.Response):
-        return judge(response.status_code, response.headers, response.content, response.headers.get("x-request-id"))
     chain = list(_causes(error))
     if _is_of_the_transport(chain):
         return _judge_connection(chain)

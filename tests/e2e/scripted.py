@@ -26,13 +26,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: its number from 1, its body, its document's text, and how often that text has come by now."""
+    """One request: its number from 1, its body, its document's text, how often that text has come, its headers."""
 
     number: int
     body: dict[str, Any]
     text: str
     times: int
     path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Script = Callable[[Asked], Reply]
@@ -60,7 +61,7 @@ def scripted(script: Script, *, models: Any = None) -> Iterator[Scripted]:
             text = str(body["messages"][-1]["content"])
             with lock:
                 times = 1 + sum(earlier.text == text for earlier in running.asked)
-                asked = Asked(len(running.asked) + 1, body, text, times, self.path)
+                asked = Asked(len(running.asked) + 1, body, text, times, self.path, dict(self.headers))
                 running.asked.append(asked)
             self._send(script(asked))
 

@@ -1,4 +1,4 @@
-"""Every failure has its action: the table, through the SDK's own exceptions."""
+"""Every failure has its action."""
 
 import json
 import ssl
@@ -16,17 +16,11 @@ from llmbatch.provider.completion import Completion, decode_completion
 from llmbatch.provider.failures import Action, Billed, Failure
 from llmbatch.provider.finish import judge_completion
 from llmbatch.provider.http_library import httpx
+from llmbatch.provider.judge import judge
 from llmbatch.provider.transport import judge_exception
 
 WIRE = sorted((Path(__file__).parent / "wire").glob("*.json"))
 REQUEST = httpx.Request("POST", "http://127.0.0.1/v1/chat/completions")
-
-
-def status_error(status: int, body: Any, headers: Mapping[str, str] | None = None) -> openai.APIStatusError:
-    """The exception that the SDK makes of an answer."""
-    content = body if isinstance(body, str) else json.dumps(body)
-    response = httpx.Response(status, content=content, headers=dict(headers or {}), request=REQUEST)
-    return openai.AsyncOpenAI(api_key="k")._make_status_error_from_response(response)
 
 
 def openai_error(
@@ -39,7 +33,8 @@ def openai_error(
 
 
 def judged(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Failure:
-    return judge_exception(status_error(status, body, headers))
+    content = body if isinstance(body, str) else json.dumps(body)
+    return judge(status, headers or {}, content.encode())
 
 
 TABLE = [

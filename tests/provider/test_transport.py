@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 import zlib
 from typing import Any
 
@@ -20,20 +21,30 @@ ERROR = json.dumps({"error": {"message": "no such luck"}}).encode()
 
 
 def sent(reply: Reply, path: str = "/v1") -> Completion | Failure:
-    """What comes of one request that is answered so."""
+    """What comes of a request that is answered so: the same as the first of a run, and behind another."""
+    at_first = outcomes([reply], path)[-1]
+    behind = outcomes([answer(), reply], path)[-1]
+    assert re.sub(r":\d+", "", str(behind)) == re.sub(r":\d+", "", str(at_first))  # but for the ports
+    return at_first
 
-    async def send(url: str) -> Completion | Failure:
-        endpoint = Endpoint(url, "k", on_loopback=True)
-        caller = Caller(endpoint, model="m", timeout_s=10, connections=1, on_headers=lambda _: None)
+
+def outcomes(replies: list[Reply], path: str = "/v1") -> list[Completion | Failure]:
+    """What comes of requests, one after the other, that are answered so."""
+    with scripted(lambda asked: replies[asked.number - 1]) as endpoint:
+        url = endpoint.url.removesuffix("/v1") + path
+        return asyncio.run(send_each(Endpoint(url, "k", on_loopback=True), len(replies)))
+
+
+async def send_each(endpoint: Endpoint, times: int) -> list[Completion | Failure]:
+    caller = Caller(endpoint, model="m", timeout_s=10, connections=1, on_headers=lambda _: None)
+    found: list[Completion | Failure] = []
+    for _ in range(times):
         try:
-            return await caller.send(BODY, timeout_s=10)
+            found.append(await caller.send(BODY, timeout_s=10))
         except RequestFailedError as error:
-            return error.failure
-        finally:
-            await caller.close()
-
-    with scripted(lambda _: reply) as endpoint:
-        return asyncio.run(send(endpoint.url.removesuffix("/v1") + path))
+            found.append(error.failure)
+    await caller.close()
+    return found
 
 
 RAW_DEFLATE = zlib.compressobj(wbits=-15)
@@ -121,3 +132,24 @@ def test_an_authority_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPat
     )
     with pytest.raises(UsageError, match=r"/nowhere/ca\.pem"):
         caller.open()
+
+
+@pytest.mark.filterwarnings("ignore:BasicAuth:DeprecationWarning")  # which the SDK uses for it
+def test_all_requests_go_through_a_proxy_with_its_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted(lambda _: answer()) as proxy:
+        address = proxy.url.removesuffix("/v1").replace("http://", "http://user:word@")
+        monkeypatch.setenv("HTTP_PROXY", address)
+        found = asyncio.run(send_each(Endpoint("http://llm.invalid/v1", "k"), 3))
+    assert [type(outcome) for outcome in found] == [Completion] * 3, found
+    assert {asked.path for asked in proxy.asked} == {"http://llm.invalid/v1/chat/completions"}
+    assert {asked.headers["Proxy-Authorization"] for asked in proxy.asked} == {"Basic dXNlcjp3b3Jk"}
+
+
+def test_every_request_has_the_headers_that_the_sdk_gave_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    with scripted(lambda _: answer()) as endpoint:
+        asyncio.run(send_each(Endpoint(endpoint.url, "k", on_loopback=True), 3))
+    first, *others = ({name.lower(): value for name, value in asked.headers.items()} for asked in endpoint.asked)
+    assert first.pop("connection") == "keep-alive"  # which is what HTTP/1.1 means without a word
+    assert (first["authorization"], first["openai-organization"]) == ("Bearer k", "org-1")
+    assert others == [first, first]

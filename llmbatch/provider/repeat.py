@@ -1,0 +1,96 @@
+"""The request that the SDK has built, sent again with other bodies over the same connections.
+
+All requests of a run differ in nothing but their body. The SDK builds each anew, which takes several times as long as
+sending it; so it builds the first, with its credentials, its URL and its headers, and opens the connections, and what
+follows repeats that. Answers are judged by their status, headers and body whichever way they came.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from llmbatch.provider.body import LARGEST_ANSWER, body_reader
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+    from openai import AsyncOpenAI
+
+    from llmbatch.provider.http_library import httpx
+
+_OF_ONE_REQUEST = frozenset({"host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
+"""Headers that are each request's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back: any status, headers by their names in lower case, the body unpacked."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class RepeatedRequest:
+    """One request, to be sent any number of times at once."""
+
+    def __init__(self, session: "ClientSession", request: "httpx.Request", transport: Any, timeout_s: float) -> None:
+        """Take it over from the SDK.
+
+        Args:
+            session: the SDK's, with its connections.
+            request: as the SDK built it.
+            transport: which it left by; with a proxy where there is one.
+            timeout_s: how long connecting and each read may take at most.
+        """
+        import aiohttp  # noqa: PLC0415 - heavy, and loaded by then
+        from yarl import URL  # noqa: PLC0415
+
+        self._session = session
+        self._url = URL(str(request.url), encoded=True)
+        self._headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_ONE_REQUEST}
+        self._options: dict[str, Any] = {
+            "allow_redirects": False,
+            "auto_decompress": False,
+            "timeout": aiohttp.ClientTimeout(total=None, sock_connect=timeout_s, sock_read=timeout_s),
+        }
+        if (proxy := transport.proxy) is not None:
+            auth = aiohttp.BasicAuth(*proxy.auth) if proxy.auth else None
+            self._options |= {"proxy": str(proxy.url), "proxy_auth": auth, "proxy_headers": proxy.headers}
+
+    async def send(self, body: bytes) -> Response:
+        """Send it with this body.
+
+        Raises:
+            NotACompletionError: more comes than an answer can be.
+            aiohttp.ClientError, OSError, TimeoutError: no answer comes.
+        """
+        async with self._session.post(self._url, data=body, headers=self._headers, **self._options) as answer:
+            headers = {name.lower(): _text(value) for name, value in answer.headers.items()}
+            encoding = headers.pop("content-encoding", "")
+            if not encoding and (answer.content_length or LARGEST_ANSWER) < LARGEST_ANSWER:
+                return Response(answer.status, headers, await answer.read())
+            reader = body_reader(encoding, answer.status)
+            if reader is None:
+                return Response(answer.status, headers, b"")
+            parts = [reader.read(chunk) async for chunk in answer.content.iter_any()]
+            return Response(answer.status, headers, b"".join(parts))
+
+
+def _text(value: str) -> str:
+    """A header's value as text that can be written down, whatever bytes it was."""
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def repeated(client: "AsyncOpenAI", request: "httpx.Request", timeout_s: float) -> RepeatedRequest | None:
+    """The request that a client has just sent, to be sent again; None where its transport is not the expected one.
+
+    Args:
+        client: the SDK's.
+        request: as it was sent.
+        timeout_s: how long connecting and each read may take at most.
+    """
+    transport = client._client._transport_for_url(request.url)  # noqa: SLF001 - it has no public door
+    session = getattr(transport, "client", None)
+    if session is None or callable(session):
+        return None
+    return RepeatedRequest(session, request, transport, timeout_s)
