@@ -54,8 +54,9 @@ class RepeatedRequest:
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=timeout_s, sock_read=timeout_s),
         }
         if (proxy := transport.proxy) is not None:
-            auth = aiohttp.BasicAuth(*proxy.auth) if proxy.auth else None
-            self._options |= {"proxy": str(proxy.url), "proxy_auth": auth, "proxy_headers": proxy.headers}
+            user, password = proxy.auth or (None, None)
+            address = URL(str(proxy.url)).with_user(user).with_password(password)
+            self._options |= {"proxy": address, "proxy_headers": proxy.headers}
 
     async def send(self, body: bytes) -> Response:
         """Send it with this body.

@@ -134,7 +134,7 @@ def test_an_authority_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPat
         caller.open()
 
 
-@pytest.mark.filterwarnings("ignore:BasicAuth:DeprecationWarning")  # which the SDK uses for it
+@pytest.mark.filterwarnings("ignore:BasicAuth", "ignore:The 'proxy_auth'")  # which the SDK uses for the first
 def test_all_requests_go_through_a_proxy_with_its_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     with scripted(lambda _: answer()) as proxy:
         address = proxy.url.removesuffix("/v1").replace("http://", "http://user:word@")
