@@ -526,6 +526,20 @@ class NotAnsweredYet(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimited(Event):
+    """A rate limit has held requests back for some seconds; reported once for each limit."""
+
+    name = "rate.limited"
+    limit: str
+    """In words, with where it is known from."""
+
+    @property
+    def message(self) -> str:
+        """Which limit it is."""
+        return f"limited by: {self.limit}"
+
+
+@dataclass(frozen=True, slots=True)
 class OutageBegan(Event):
     """The endpoint answers nobody any more."""
 

@@ -151,7 +151,7 @@ class _Lines:
         concurrency = Concurrency(sending.concurrency, timeout_s=sending.request_timeout_s(tier))
         longest_s = sending.policy.max_wait_s
         outage = Outage(stop, longest_s=longest_s, random=around.random, clock=clock, tell=around.tell)
-        pace = Pace(concurrency, Rates(sending.limits), outage, stop, clock=clock)
+        pace = Pace(concurrency, Rates(sending.limits), outage, stop, clock=clock, tell=around.tell)
         caller = Caller(
             self._endpoint,
             model=model,

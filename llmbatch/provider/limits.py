@@ -5,6 +5,7 @@ request passes, until all of it is there again, or a point in time. So what is r
 it means for the next request is judged by what comes of it (`pacing/allowance.py`).
 """
 
+import email.utils
 import re
 import time
 from collections import defaultdict
@@ -30,6 +31,8 @@ class RateLimits:
 class StatedLimit:
     """One limit as one answer states it, in whatever form. None is what it does not state."""
 
+    name: str
+    """By which it is told from the other limits that the same answers state."""
     kind: Kind
     limit: int
     remaining: int | None = None
@@ -37,91 +40,118 @@ class StatedLimit:
     """Seconds from the answer on until all of it is there again, at the latest."""
     window_s: float | None = None
     """Seconds that the limit is for, where the headers say so (60, 86,400)."""
-    is_window: bool = False
-    """The reset is a point in time: the limit counts anew from there, and nothing comes back before."""
 
 
-_FIELDS = ("limit", "remaining", "reset", "renewalperiod")
-_WINDOWS_S = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
-_NAME = re.compile(r"(?:^|-)(?:rate-?limit|tokenlimit|ratelimitbysize)(?:-|$)")
-_OTHER_UNITS = re.compile(r"images|audio|input|output|concurren|policy")
+_FAMILIES = frozenset({"ratelimit", "tokenlimit", "ratelimitbysize"})
+_FIELDS = frozenset({"limit", "remaining", "reset", "renewalperiod"})
+_FILLERS = frozenset({"ms", "after", "at", "time"})
+"""Words that one header of a limit has and the others have not: `x-ratelimit-reset-after`."""
+_OTHER_UNITS = frozenset({"images", "audio", "input", "output", "concurrent", "concurrency", "policy"})
+_WINDOWS_S = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0, "month": 30 * 86_400.0}
 _UNIX_S, _UNIX_MS = 1e9, 1e11
 """From where on a reset is no number of seconds but a time: 2001 in seconds, 1973 in milliseconds."""
 _MOST_DIGITS = 15
-_DRAFT_ITEM = re.compile(r";\s*([a-z]+)=(\d{1,15})")
+_POLICY = re.compile(r"(\d{1,15})\s*;[^,]*?\bw(?:indow)?=(\d{1,9})")
+"""A limit and its seconds, as older drafts write it: `100;w=60`, also behind the limit itself."""
+_DRAFT_ITEM = re.compile(r'("[^"]*"|[a-z*][\w.*-]*)((?:\s*;\s*[a-z]+=(?:"[^"]*"|[^,;"]*))+)')
+_DRAFT_PARAMETER = re.compile(r';\s*([a-z]+)=(?:"([^"]*)"|([^,;"\s]*))')
+_DRAFT_PAIR = re.compile(r"\b(limit|remaining|reset)=(\d{1,15})")
 
 
 def stated_limits(headers: Mapping[str, str], *, now: float | None = None) -> tuple[StatedLimit, ...]:
-    """Every limit on requests and tokens that an answer's headers state, one for each window.
+    """Every limit on requests and tokens that an answer's headers state.
 
     Known forms, told apart by the words in a header's name, in any order: OpenAI, Groq and Fireworks
     (`x-ratelimit-limit-requests`, durations), Azure (`x-ratelimit-renewalperiod-requests` besides), Anthropic
     (`anthropic-ratelimit-requests-limit`, ISO dates), Cerebras and Mistral (`x-ratelimit-limit-requests-day`,
     `x-ratelimit-limit-req-minute`), OpenRouter (`x-ratelimit-reset` in milliseconds of Unix time), Together
-    (`x-tokenlimit-limit`), and the IETF's draft, as it was (`ratelimit-limit`) and as it is since its eighth version
-    (`ratelimit: "api";r=489;t=189` with `ratelimit-policy: "api";q=500;w=300`).
+    (`x-tokenlimit-limit`), a proxy's own beside its provider's (`llm_provider-x-ratelimit-limit-requests`), and the
+    IETF's draft, as it was (`ratelimit-limit: 100, 100;w=60`; `ratelimit: limit=100, remaining=50, reset=30`) and as
+    it is since its eighth version (`ratelimit: "api";r=489;t=189` with `ratelimit-policy: "api";q=500;w=300`).
 
     Args:
         headers: an answer's, with names in lower case.
-        now: Unix time that times count from; the clock's by default.
+        now: Unix time that times count from; by default the server's own (`date`), whose clock the times are by.
     """
-    found: defaultdict[tuple[Kind, float | None], dict[str, str]] = defaultdict(dict)
-    for name, value in headers.items():
-        match = _NAME.search(name)
-        field = next((field for field in _FIELDS if name.endswith(f"-{field}") or f"-{field}-" in name), None)
-        if match is None or field is None or _OTHER_UNITS.search(name):
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for header, value in headers.items():
+        words = header.replace("_", "-").replace("rate-limit", "ratelimit").split("-")
+        field = next((word for word in words if word in _FIELDS), None)
+        if field is None or _FAMILIES.isdisjoint(words) or not _OTHER_UNITS.isdisjoint(words):
             continue
-        window_s = next((seconds for word, seconds in _WINDOWS_S.items() if word in name), None)
-        found["tokens" if "token" in name else "requests", window_s][field] = value
-    at = time.time() if now is None else now
-    stated = (_stated(kind, window_s, fields, at) for (kind, window_s), fields in found.items())
-    return (*(limit for limit in stated if limit is not None), *_drafted(headers))
+        name = "-".join(word for word in words if word != field and word not in _FILLERS)
+        found[name][field] = f"{value}ms" if field == "reset" and "ms" in words and value.isdecimal() else value
+    for field, value in _DRAFT_PAIR.findall(headers.get("ratelimit", "")):
+        found["ratelimit"][field] = value
+    at = now or _date(headers.get("date", "")) or time.time()
+    policy = headers.get("ratelimit-policy", "")
+    stated = (_stated(name, fields, policy, at) for name, fields in found.items())
+    return (*(limit for limit in stated if limit is not None), *_drafted(headers.get("ratelimit", ""), policy))
 
 
-def _stated(kind: Kind, window_s: float | None, fields: Mapping[str, str], now: float) -> StatedLimit | None:
+def _stated(name: str, fields: Mapping[str, str], policy: str, now: float) -> StatedLimit | None:
     limit, remaining = _count(fields.get("limit")), _count(fields.get("remaining"))
     if not limit:
         return None
-    reset_s, is_window = _reset(fields.get("reset"), now)
+    words = name.split("-")
+    policies = {int(count): float(seconds) for count, seconds in _POLICY.findall(f"{fields['limit']}, {policy}")}
     return StatedLimit(
-        kind,
+        name,
+        "tokens" if "token" in name else "requests",
         limit,
         None if remaining is not None and remaining > limit else remaining,
-        reset_s,
-        window_s or parse_duration_s(fields.get("renewalperiod")) or None,
-        is_window,
+        _reset_s(fields.get("reset"), now),
+        next((_WINDOWS_S[word] for word in words if word in _WINDOWS_S), None)
+        or parse_duration_s(fields.get("renewalperiod"))
+        or policies.get(limit)
+        or None,
     )
 
 
-def _drafted(headers: Mapping[str, str]) -> Iterator[StatedLimit]:
-    items = (
-        *_DRAFT_ITEM.findall(headers.get("ratelimit-policy", "")),
-        *_DRAFT_ITEM.findall(headers.get("ratelimit", "")),
-    )
-    stated = {name: int(value) for name, value in items}
-    if stated.get("q") and "r" in stated:
-        window_s = float(stated["w"]) if stated.get("w") else None
-        yield StatedLimit("requests", stated["q"], stated["r"], float(stated["t"]) if "t" in stated else None, window_s)
+def _drafted(current: str, policy: str) -> Iterator[StatedLimit]:
+    policies = _draft_items(policy)
+    for name, state in _draft_items(current).items():
+        stated = policies.get(name, {}) | state
+        unit = stated.get("qu", "requests")
+        limit, remaining = _count(stated.get("q")), _count(stated.get("r"))
+        if limit and remaining is not None and remaining <= limit and unit in ("requests", "tokens"):
+            kind: Kind = "tokens" if unit == "tokens" else "requests"
+            reset_s, window_s = parse_duration_s(stated.get("t")), parse_duration_s(stated.get("w"))
+            yield StatedLimit(f"ratelimit {name}", kind, limit, remaining, reset_s, window_s or None)
 
 
-def _reset(value: str | None, now: float) -> tuple[float | None, bool]:
-    """Seconds until a reset (None where it has passed, or cannot be read), and whether it is a point in time.
+def _draft_items(value: str) -> dict[str, dict[str, str]]:
+    """The parameters of each item of a structured field, by the item's name."""
+    return {
+        name.strip('"'): {key: quoted or plain for key, quoted, plain in _DRAFT_PARAMETER.findall(parameters)}
+        for name, parameters in _DRAFT_ITEM.findall(value)
+    }
 
-    A duration, seconds, a Unix time in seconds or milliseconds, or an ISO date.
+
+def _reset_s(value: str | None, now: float) -> float | None:
+    """Seconds until a reset; None where it has passed, or cannot be read.
+
+    A duration, seconds, a Unix time in seconds or milliseconds, an ISO date, or an HTTP date.
     """
     seconds = parse_duration_s(value)
-    if value is not None and seconds is None:
-        try:
-            seconds = datetime.fromisoformat(value.strip()).timestamp()
-        except (ValueError, OverflowError, OSError):
-            return None, False
+    if seconds is None and value is not None:
+        seconds = _date(value.strip())
     if seconds is None or seconds < _UNIX_S:
-        return seconds, False
+        return seconds
     left_s = (seconds / 1000 if seconds >= _UNIX_MS else seconds) - now
-    return (left_s if left_s > 0 else None), True
+    return left_s if left_s > 0 else None
+
+
+def _date(value: str) -> float | None:
+    for read in (datetime.fromisoformat, email.utils.parsedate_to_datetime):
+        try:
+            return read(value).timestamp()
+        except (ValueError, TypeError, OverflowError, OSError):
+            continue
+    return None
 
 
 def _count(value: str | None) -> int | None:
     """A whole number; some gateways write it as `100.0`, or name more limits behind a comma."""
-    first = "" if value is None else value.split(",", 1)[0].strip().removesuffix(".0")
+    first = "" if value is None else re.split("[,;]", value, maxsplit=1)[0].strip().removesuffix(".0")
     return int(first) if first.isascii() and first.isdigit() and len(first) <= _MOST_DIGITS else None

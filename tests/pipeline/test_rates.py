@@ -47,7 +47,7 @@ def test_without_a_limit_nothing_waits() -> None:
 def test_a_rate_that_becomes_known_counts_what_left_before() -> None:
     rates = Rates()
     rates.take(100.0, 1.0)
-    rates.learn([StatedLimit("requests", 60)], 100.0)
+    rates.learn([StatedLimit("stated", "requests", 60, window_s=60)], 100.0)
     assert rates.wait_s(100.3, 1) == pytest.approx(1.02 / 0.99 - 0.3)
 
 
@@ -63,7 +63,9 @@ def test_what_was_taken_on_top_is_waited_for_and_what_was_not_used_comes_back() 
 
 def test_the_users_limit_wins_over_the_endpoints() -> None:
     rates = Rates(RateLimits(requests_per_s=1))
-    rates.learn([StatedLimit("requests", 60_000), StatedLimit("tokens", 3_000)], 0.0)
+    rates.learn(
+        [StatedLimit("a", "requests", 60_000, window_s=60), StatedLimit("b", "tokens", 3_000, window_s=60)], 0.0
+    )
     left = departures(rates, [(0.0, 1.0)] * 3)
     assert left[2][0] - left[1][0] == pytest.approx(1.02 / 0.99)
 

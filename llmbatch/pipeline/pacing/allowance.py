@@ -1,9 +1,10 @@
 """One limit that the endpoint states: what it leaves for the next request, whatever its headers mean.
 
-Three kinds are met, and one reading fits all of them: a bucket that fills by the minute (OpenAI), a bucket that fills
-by the day under the same names (OpenAI's small accounts, Groq), and a window that counts anew at a point in time
-(gateways, OpenRouter). So nothing is made of a single reading. A minute's share is what may leave as long as something
-remains; where nothing remains, requests wait for what the reset promises, and one of them asks whether it is true.
+Three kinds are met, and one reading fits all of them: a bucket that fills by the minute (OpenAI, Anthropic), a bucket
+that fills by the day under the same names (OpenAI's small accounts, Groq), and a window that counts anew at a point in
+time (gateways, OpenRouter). So nothing is made of a single reading. What fills by the minute is used evenly; of
+everything else, what remains may leave, the less of it the slower. Where nothing remains, requests wait for what the
+reset promises, and one of them asks whether it is true.
 """
 
 import math
@@ -19,14 +20,25 @@ _FASTER = 1.5
 """What comes back so many times as fast as a minute's share is for less time; its rate is found by doubling."""
 _FIND_EVERY_S, _LESS = 0.4, 0.8
 _LONG_S = 90.0
-"""A window up to here is used evenly; a longer one is far away until little remains of it."""
+"""What comes back later than this is no minute's limit: it holds nobody while something remains of it."""
+_SPENT_IN_S = 10.0
+"""In which what remains would be used up at the present rate; so the rate falls to a minute's share with it."""
+_COARSE_S = 2.0
+"""By how much a reset may be too late: whole seconds are rounded up, by the clocks of two machines."""
 _SAME_RESET_S = 1.5
 """A reset that stays where it is, give or take so much, while requests are used up is the end of a window."""
 _WINDOW_SHOWN_S, _USED_UP = 2.0, 2
 _FIRST_DOUBT_S, _DOUBT_S = 1.0, 5.0
 """Longest wait on the word of a reading alone: then one request asks. A refusal brings the server's own wait."""
-_CONTRADICTIONS = 2
-"""Requests that passed though nothing remained, after which what is stated is no limit."""
+_CONFIRMED_S = 30.0
+"""The same where a refusal has shown that the readings are true."""
+_CONTRADICTIONS = 1.9
+"""Requests that passed though nothing remained, after which what is stated is no limit, until a refusal confirms it."""
+_UNASKED, _MANY = 0.4, 100
+"""What such a request counts where it left in its turn, and of how large a limit: where one passes in a second or more,
+nothing may remain after each."""
+_UNMOVED, _UNMOVED_S = 10, 5.0
+"""Requests that passed, over so long, without anything missing from what remains: they are not what it counts."""
 _UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "hour"), (86_400.0, "day"))
 _ABOUT = 0.2
 """How far a period may be from one that has a name."""
@@ -45,18 +57,22 @@ class Allowance:
         self._anchor, self._anchored_at, self._anchored_left = math.inf, -math.inf, 0
         """A reset that later readings repeat, since when, and what remained then."""
         self._refill_per_s = 0.0
-        self._is_window = stated.is_window
+        self._is_window = False
         self._window_s = stated.window_s
-        self._found_per_s, self._found_at = 0.0, -math.inf
+        self._found_per_s, self._found_at, self._refused_at = 0.0, -math.inf, -math.inf
         """What passes of a limit that is for less than a minute, and when that was last found."""
         self._asked_at = -math.inf
         self._is_doubtful = False
-        self._contradictions = 0
+        self._is_confirmed = False
+        """Whether a request was refused when nothing remained, so that the next may wait for the reset."""
+        self._contradictions = 0.0
+        self._unmoved, self._unmoved_since = 0, -math.inf
+        """Readings in a row that showed no less than the one before, and since when."""
 
     @property
     def is_void(self) -> bool:
         """What was stated has been contradicted by what passed."""
-        return self._contradictions >= _CONTRADICTIONS
+        return self._contradictions > _CONTRADICTIONS
 
     @property
     def wants_every_answer(self) -> bool:
@@ -70,17 +86,16 @@ class Allowance:
         return f"{stated.limit:,} {stated.kind}{self._per(stated.limit)}"
 
     def rate_per_s(self, now: float) -> float:
-        """At which requests (or tokens) may leave now, while something remains."""
-        by_the_minute = self._stated.limit / _MINUTE_S * USED_SHARE
-        if self._window_s is not None and self._window_s > _LONG_S:
-            return by_the_minute
+        """At which requests (or tokens) may leave now, while something remains; infinite where it is far away."""
+        if self._is_long or (self._left is None and self._window_s is None):
+            return math.inf
         nominal = self._stated.limit / (self._window_s or _MINUTE_S) * USED_SHARE
         if self._left is None:
             return nominal
-        if self._is_window:
-            span_s = self._resets_at - now
-            return max(nominal, self._left / span_s) if 0 < span_s <= _LONG_S else nominal
-        return max(nominal, self._found_per_s)
+        if self._may_be_by_the_minute:
+            return max(nominal, self._found_per_s)
+        span_s = max(self._resets_at - now, 1.0) if self._is_window else math.inf
+        return max(nominal, self._found_per_s, self._left / min(span_s, _SPENT_IN_S))
 
     def wait_s(self, now: float, amount: float) -> float:
         """Seconds until something remains for so much; 0 where it does now, or where nobody knows."""
@@ -91,7 +106,8 @@ class Allowance:
             return 0.0
         fills = not self._is_window and self._refill_per_s > 0
         due_s = missing / self._refill_per_s if fills else self._resets_at - now
-        doubted_s = max(self._read_at + _FIRST_DOUBT_S, self._asked_at + _DOUBT_S) - now
+        first_s, again_s = (_CONFIRMED_S, _CONFIRMED_S) if self._is_confirmed else (_FIRST_DOUBT_S, _DOUBT_S)
+        doubted_s = max(self._read_at + first_s, self._asked_at + again_s) - now
         return max(min(due_s, doubted_s), 0.0)
 
     def take(self, now: float, amount: float) -> None:
@@ -112,54 +128,100 @@ class Allowance:
 
     def learn(self, stated: StatedLimit, now: float) -> None:
         """Take over a reading that came just now with an answer or a refusal."""
-        self._stated = stated
+        before, self._stated = self._stated, stated
         remaining = stated.remaining
         if remaining is None:
-            self._left = None
+            self._left, self._window_s = None, stated.window_s
             return
+        self._count_unmoved(before.remaining, remaining, now)
         self._judge_reset(stated, remaining, now)
         self._find_rate(stated.limit, remaining, now)
         others = self._in_flight - 1 if stated.kind == "requests" else self._in_flight
         self._left, self._read_at = remaining - max(others, 0.0), now
 
+    def refused(self, now: float) -> None:
+        """A request was refused for its rate: nothing remains, as was stated, or less passes than was found."""
+        if self._stated.remaining == 0:
+            self._is_confirmed, self._is_doubtful, self._contradictions = True, False, 0.0
+        elif now - self._refused_at >= _FIND_EVERY_S:
+            self._found_per_s /= 2
+            self._found_at = self._refused_at = now
+
     def passed(self) -> None:
         """A request was let through: a limit that is empty would have refused it, and one that stays full is none."""
         stated = self._stated
-        if stated.kind == "requests" and stated.remaining == stated.limit < _MINUTE_S:
-            self._contradictions = _CONTRADICTIONS  # one request takes over a second to come back
+        if self._unmoved >= _UNMOVED and self._read_at - self._unmoved_since >= _UNMOVED_S:
+            self._contradictions = math.inf
+        elif stated.kind == "requests" and stated.remaining == stated.limit < _MINUTE_S:
+            self._contradictions = math.inf  # one request takes over a second to come back
         elif self._is_doubtful and stated.remaining == 0:
             self._contradictions += 1
+            self._is_confirmed = False
+        elif stated.remaining == 0 and not self._is_confirmed and stated.limit >= _MANY:
+            self._contradictions += _UNASKED
         elif not self._is_doubtful:
-            self._contradictions = 0
+            self._contradictions = 0.0
         self._is_doubtful = False
+
+    @property
+    def _is_long(self) -> bool:
+        """Whether it is for more than a minute, by its name or by when all of it is there again."""
+        if self._window_s is not None:
+            return self._window_s > _LONG_S
+        return (self._stated.reset_s or 0.0) > _LONG_S
 
     @property
     def _is_by_the_minute(self) -> bool:
         """Whether what was used comes back within about a minute: then an even rate is all that is needed."""
-        if self._is_window or (self._window_s is not None and self._window_s > _LONG_S):
+        if self._is_window or self._is_long:
             return False
         return self._refill_per_s >= _BY_THE_MINUTE * self._stated.limit / _MINUTE_S
 
     @property
+    def _may_be_by_the_minute(self) -> bool:
+        """The same, with a reset that is rounded up: then an even rate is the safe one."""
+        if self._is_window or self._is_long:
+            return False
+        stated = self._stated
+        used = stated.limit - (stated.remaining or 0)
+        return (stated.reset_s or 0.0) - _COARSE_S <= used * _MINUTE_S / stated.limit / _BY_THE_MINUTE
+
+    @property
     def _is_faster_than_it_says(self) -> bool:
-        """Whether most of it remains and comes back sooner than a minute's would: then it is for less than a minute."""
-        remaining, limit = self._stated.remaining or 0, self._stated.limit
-        return limit / 2 <= remaining < limit and self._refill_per_s >= _FASTER * limit / _MINUTE_S
+        """Whether most of it remains and comes back sooner than a minute's would: then it is for less than a minute.
+
+        Parts of a request, and of a second, are often missing in a reading: at least this much comes back.
+        """
+        remaining, limit, reset_s = self._stated.remaining or 0, self._stated.limit, self._stated.reset_s
+        if reset_s is None or not limit / 2 <= remaining < limit:
+            return False
+        longest_s = reset_s + reset_s.is_integer()
+        return max(limit - remaining - 1, 1) >= _FASTER * limit / _MINUTE_S * longest_s
 
     def _find_rate(self, limit: int, remaining: int, now: float) -> None:
-        """Double what passes while most remains, and go down a little when little does."""
+        """Double what passes while most remains, up to what a window would hold, and go down when little remains."""
         if now - self._found_at < _FIND_EVERY_S:
             return
         if self._is_faster_than_it_says:
-            self._found_per_s = max(self._found_per_s, limit / _MINUTE_S) * 2
+            by_the_window = remaining / max(self._stated.reset_s or 0.0, 1e-3) * USED_SHARE
+            doubled = max(self._found_per_s, limit / _MINUTE_S) * 2
+            self._found_per_s = max(self._found_per_s, min(doubled, by_the_window))
             self._found_at = now
         elif remaining < limit / 4:
             self._found_per_s *= _LESS
             self._found_at = now
 
+    def _count_unmoved(self, before: int | None, remaining: int, now: float) -> None:
+        reset_s = self._stated.reset_s
+        if before is None or remaining < before or reset_s is None or self._may_be_by_the_minute:
+            self._unmoved = 0
+        elif self._unmoved == 0 or now > self._unmoved_since + reset_s:
+            self._unmoved, self._unmoved_since = 1, now
+        else:
+            self._unmoved += 1
+
     def _judge_reset(self, stated: StatedLimit, remaining: int, now: float) -> None:
         self._window_s = stated.window_s or self._window_s
-        self._is_window = self._is_window or stated.is_window
         if stated.reset_s is None:
             self._resets_at, self._refill_per_s = math.inf, 0.0
             return
@@ -189,6 +251,8 @@ class Allowance:
         if self._window_s is not None:
             return next((f"/{unit}" for seconds, unit in _UNITS if abs(self._window_s / seconds - 1) < _ABOUT), "")
         day_s = limit / self._refill_per_s if 0 < self._refill_per_s < math.inf else 0.0
-        if self._is_by_the_minute or not self._refill_per_s:
+        if self._is_window:
+            return ""
+        if self._may_be_by_the_minute or not self._refill_per_s:
             return "/min"
         return next((f"/{unit}" for seconds, unit in _UNITS if abs(day_s / seconds - 1) < _ABOUT), "")

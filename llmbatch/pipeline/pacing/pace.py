@@ -5,6 +5,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
+from llmbatch.events import Event, RateLimited
 from llmbatch.pipeline.pacing.concurrency import Concurrency, Slots
 from llmbatch.pipeline.pacing.outage import Outage
 from llmbatch.pipeline.pacing.rates import Rates
@@ -17,6 +18,8 @@ from llmbatch.provider.limits import RateLimits
 _LEARN_FIRST, _LEARN_EVERY = 16, 32
 _LIMITED_S = 1.0
 """How long after a wait a limit counts as what holds the run."""
+_REPORTED_S = 2.0
+"""How long a limit holds requests back, or will by its next wait, until that is reported."""
 
 
 class Pace:
@@ -30,6 +33,7 @@ class Pace:
         stop: Stop,
         *,
         clock: Callable[[], float],
+        tell: Callable[[Event], None],
     ) -> None:
         self._concurrency = concurrency
         self._slots = Slots(concurrency)
@@ -38,9 +42,11 @@ class Pace:
         self._outage = outage
         self._stop = stop
         self._clock = clock
+        self._tell = tell
         self._turn = asyncio.Lock()
         self._held_until = 0.0
-        self._limited_by, self._limited_at = "", -math.inf
+        self._limited_by, self._limited_at, self._limited_since = "", -math.inf, 0.0
+        self._reported = set[str]()
         self._answers = 0
         self.in_flight = 0
 
@@ -145,9 +151,20 @@ class Pace:
         async with self._turn:  # one by one, so that what is learnt meanwhile counts for all who wait
             while (wait_s := max(self.held_s, rate_s := self._rates.wait_s(self._clock(), tokens))) > 0:
                 if rate_s > 0:
-                    self._limited_at = self._clock() + rate_s
-                    self._limited_by = self._rates.limited_by(self._clock(), tokens)
+                    self._note_limit(rate_s, tokens)
                 await self._stop.sleep(wait_s)
             if self._stop.is_set:
                 raise GivenUpError
             self._rates.take(self._clock(), tokens)
+
+    def _note_limit(self, wait_s: float, tokens: float) -> None:
+        """Take note of what makes the next request wait, and report it once where that goes on."""
+        now = self._clock()
+        if now - self._limited_at > _LIMITED_S:
+            self._limited_since = now
+        self._limited_at = now + wait_s
+        limit = self._rates.limited_by(now, tokens)
+        self._limited_by = limit.words
+        if self._limited_at - self._limited_since >= _REPORTED_S and limit.which not in self._reported:
+            self._reported.add(limit.which)
+            self._tell(RateLimited(limit.words))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from llmbatch.pipeline.pacing.allowance import USED_SHARE, Allowance
 from llmbatch.pipeline.pacing.inferred_rate import InferredRateLimit
@@ -50,20 +51,22 @@ class _Limited:
     kind: Kind
     own_per_s: float | None
     meter: _Meter = field(default_factory=_Meter)
-    stated: dict[float | None, Allowance] = field(default_factory=dict)
-    """By the seconds that each is for, as far as its headers say so."""
+    stated: dict[str, Allowance] = field(default_factory=dict)
+    """By the name that its headers give each."""
 
     def learn(self, stated: StatedLimit, now: float) -> None:
         if self.own_per_s is None:
-            self.stated.setdefault(stated.window_s, Allowance(stated)).learn(stated, now)
+            self.stated.setdefault(stated.name, Allowance(stated)).learn(stated, now)
 
     @property
     def standing(self) -> list[Allowance]:
         return [allowance for allowance in self.stated.values() if not allowance.is_void]
 
     def per_s(self, now: float) -> float | None:
-        rates = [allowance.rate_per_s(now) for allowance in self.standing]
-        return self.own_per_s * USED_SHARE if self.own_per_s is not None else min(rates, default=None)
+        if self.own_per_s is not None:
+            return self.own_per_s * USED_SHARE
+        lowest = min((allowance.rate_per_s(now) for allowance in self.standing), default=math.inf)
+        return lowest if math.isfinite(lowest) else None
 
     def wait_s(self, now: float, amount: float, most_per_s: float | None = None) -> float:
         self.meter.per_s = self.per_s(now)
@@ -73,7 +76,7 @@ class _Limited:
     def take(self, now: float, amount: float, most_per_s: float | None = None) -> None:
         self.meter.per_s = self.per_s(now)
         self.meter.take(self.meter.due_at(now, most_per_s), amount)
-        for allowance in self.standing:
+        for allowance in self.stated.values():
             allowance.take(now, amount)
 
     def ended(self, amount: float) -> None:
@@ -89,6 +92,14 @@ class _Limited:
             return ""
         tightest = max(standing, key=lambda allowance: (allowance.wait_s(now, amount), -allowance.rate_per_s(now)))
         return f"{tightest.words}, stated by the endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitedBy:
+    """What makes the next request wait."""
+
+    which: Literal["requests", "tokens", "inferred"]
+    words: str
 
 
 class Rates:
@@ -123,16 +134,16 @@ class Rates:
         requests_s = self._requests.wait_s(now, 1, self._inferred.per_s(now))
         return max(requests_s, self._tokens.wait_s(now, tokens))
 
-    def limited_by(self, now: float, tokens: float) -> str:
-        """The limit that makes the next request wait, in words."""
+    def limited_by(self, now: float, tokens: float) -> LimitedBy:
+        """The limit that makes the next request wait."""
         inferred = self._inferred.per_s(now)
         requests_s, tokens_s = self._requests.wait_s(now, 1, inferred), self._tokens.wait_s(now, tokens)
         if tokens_s > requests_s:
-            return self._tokens.source(now, tokens)
+            return LimitedBy("tokens", self._tokens.source(now, tokens))
         known = self._requests.per_s(now)
         if inferred is not None and (known is None or inferred < known):
-            return f"about {inferred:,.3g} requests/s, inferred from refusals"
-        return self._requests.source(now, 1)
+            return LimitedBy("inferred", f"about {inferred:,.3g} requests/s, inferred from refusals")
+        return LimitedBy("requests", self._requests.source(now, 1))
 
     def take(self, now: float, tokens: float) -> None:
         """A request of so many tokens leaves now."""
@@ -154,6 +165,8 @@ class Rates:
     def refused(self, now: float) -> None:
         """One was refused for its rate: there is a limit below the stated ones."""
         self._inferred.refused(now)
+        for allowance in (*self._requests.stated.values(), *self._tokens.stated.values()):
+            allowance.refused(now)
 
     def correct(self, tokens: float) -> None:
         """A request that left took so many tokens more than was thought, or less where negative."""
