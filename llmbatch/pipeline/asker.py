@@ -8,21 +8,16 @@ from random import Random
 
 from llmbatch.errors import LLMBatchError
 from llmbatch.ledger.line import INTERRUPTED, LedgerLine, Retry
-from llmbatch.parser import Answer, AnswerParser, InvalidAnswerError
+from llmbatch.parser import Answer
 from llmbatch.pipeline.consequences import Consequences
-from llmbatch.pipeline.job import Job, answered_line, failed_line
+from llmbatch.pipeline.job import Job
+from llmbatch.pipeline.outcome import OutcomeReader
 from llmbatch.pipeline.pacing.retry_budget import RetryBudget
-from llmbatch.pipeline.plan import Plan
-from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import GivenUpError, Stop
-from llmbatch.provider.completion import Completion
-from llmbatch.provider.dialect import CHAT_COMPLETIONS
 from llmbatch.provider.failures import Action, Failure, RequestFailedError
-from llmbatch.provider.finish import judge_invalid
 from llmbatch.provider.judge import judge_unexpected
 from llmbatch.provider.retry import Attempts, RetryPolicy, retrying
-from llmbatch.redact import Redactor
 from llmbatch.rows import Row
 
 
@@ -32,31 +27,24 @@ class Asker:
     def __init__(
         self,
         *,
-        plan: Plan,
-        scorer: Scorer,
+        reader: OutcomeReader,
         sender: Sender,
         consequences: Consequences,
         retry_budget: RetryBudget,
         stop: Stop,
         halt: Callable[[LLMBatchError], None],
         policy: RetryPolicy,
-        review_below: float,
-        redact: Redactor,
         random: Random,
     ) -> None:
         """`halt` is told what all rows of this plan would fail with."""
-        self._plan = plan
-        self._scorer = scorer
+        self._reader = reader
         self._sender = sender
         self._consequences = consequences
         self._retry_budget = retry_budget
         self._stop = stop
         self._halt = halt
         self._policy = policy
-        self._review_below = review_below
-        self._redact = redact
         self._random = random
-        self._parser = AnswerParser(plan.task)
         self.retries: Counter[str] = Counter()
         self.waiting = 0
         """Rows that wait for their next attempt; they hold no slot."""
@@ -90,8 +78,9 @@ class Asker:
             try:
                 answer = await self._until_answered(job)
             except RequestFailedError as error:
+                job.end()
                 self._consequences.row_failed(error.failure)
-                return failed_line(job, self._plan, error.failure, redact=self._redact)
+                return self._reader.failed(job, error.failure)
         except GivenUpError:
             return self._given_up(job)
         except LLMBatchError as reason:
@@ -101,9 +90,9 @@ class Asker:
             if not self._stop.is_set:
                 raise
             return self._given_up(job)  # its grace is over
+        job.end()
         self._consequences.row_labelled(job)
-        score = self._scorer.score(answer, job.completion)
-        return answered_line(job, self._plan, answer, score, review_below=self._review_below, redact=self._redact)
+        return self._reader.labelled(job, answer)
 
     async def _until_answered(self, job: Job) -> Answer:
         try:
@@ -135,7 +124,7 @@ class Asker:
             paid = await self._pay_for_retry(attempts)
             completion = await self._sender.send(job, paid=paid)
             self._consequences.answered(job)
-            return self._read(completion)
+            return self._reader.answer(completion)
         except RequestFailedError as error:
             self._sender.write_down_end(job)
             raise RequestFailedError(self._consequences.attempt_failed(error.failure, job)) from error
@@ -155,15 +144,6 @@ class Asker:
         finally:
             self.waiting -= 1
 
-    def _read(self, completion: Completion) -> Answer:
-        unusable = CHAT_COMPLETIONS.judge_answer(completion)
-        if unusable is not None:
-            raise RequestFailedError(unusable)
-        try:
-            return self._parser.parse(completion.content or "")
-        except InvalidAnswerError as error:
-            raise RequestFailedError(judge_invalid(str(error), completion)) from None
-
     async def _sleep(self, seconds: float) -> None:
         self.waiting += 1
         try:
@@ -172,9 +152,10 @@ class Asker:
             self.waiting -= 1
 
     def _given_up(self, job: Job) -> LedgerLine | None:
+        job.end()
         if job.refusal is not None:
-            return failed_line(job, self._plan, job.refusal, redact=self._redact)
+            return self._reader.failed(job, job.refusal)
         if not job.may_have_cost:
             return None
         stopped = Failure(INTERRUPTED, Action.FAIL, "the run stopped before the row was done")
-        return failed_line(job, self._plan, stopped, redact=self._redact)
+        return self._reader.failed(job, stopped)

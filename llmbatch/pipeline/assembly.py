@@ -15,13 +15,13 @@ from llmbatch.pipeline.consequences import Consequences
 from llmbatch.pipeline.money.bill import Biller
 from llmbatch.pipeline.money.budget import Budget
 from llmbatch.pipeline.money.surplus import Surplus
+from llmbatch.pipeline.outcome import OutcomeReader
 from llmbatch.pipeline.pacing.concurrency import Concurrency
 from llmbatch.pipeline.pacing.outage import Outage
 from llmbatch.pipeline.pacing.pace import Pace
 from llmbatch.pipeline.pacing.rates import Rates
 from llmbatch.pipeline.pacing.retry_budget import RetryBudget
 from llmbatch.pipeline.plan import Plan
-from llmbatch.pipeline.scoring import Scorer
 from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.sending import Sending
 from llmbatch.pipeline.sinks import Outcomes, Sends
@@ -200,16 +200,13 @@ class _ArmBuilder:
             timeout_s=self.sending.request_timeout_s,
         )
         return Asker(
-            plan=plan,
-            scorer=Scorer(plan, self.calibrations),
+            reader=OutcomeReader(plan, self.calibrations, review_below=self.review_below, redact=redact),
             sender=sender,
             consequences=Consequences(line.pace, adaptation, policy, redact, plan, tell=around.tell),
             retry_budget=line.retry_budget,
             stop=around.stop,
             halt=halt,
             policy=policy,
-            review_below=self.review_below,
-            redact=redact,
             random=around.random,
         )
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from llmbatch.ledger.line import LedgerLine, Reread, as_written
-from llmbatch.pipeline.job import earlier_line, unsent_line
 from llmbatch.pipeline.limit import TRUNCATED
+from llmbatch.pipeline.outcome import earlier_line, unsent_line
 from llmbatch.pipeline.plan import Plan
 from llmbatch.pipeline.sinks import Outcomes
 from llmbatch.rows import Rejection, Row

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 from llmbatch.errors import UsageError
 from llmbatch.hosts import Reach, reach_of
 from llmbatch.provider.body import UNPACKED
-from llmbatch.provider.completion import Completion, ErrorInAnswerError, NotACompletionError
+from llmbatch.provider.completion import Completion, NotACompletionError
 from llmbatch.provider.dialect import CHAT_COMPLETIONS
 from llmbatch.provider.failures import Action, Failure, RequestFailedError
-from llmbatch.provider.judge import judge_not_a_completion, judge_report
-from llmbatch.provider.repeat import RepeatedRequest, Response, repeated
+from llmbatch.provider.judge import judge_not_a_completion
+from llmbatch.provider.repeat import RepeatedRequest, repeated
+from llmbatch.provider.response import Response, read_response
 from llmbatch.provider.sdk import load_sdk
 from llmbatch.provider.transport import judge_exception
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 _DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com")
 _LONGEST_HEADER = 1 << 18
-_FIRST_REFUSAL = 300
-"""Statuses from here on are no answer; a redirect would post the document and the key to another host."""
 # What the SDK tells of itself and this machine with each request: of no use to the answer, and of nine headers less to
 # build, encode and send a request takes a tenth less.
 _UNTOLD = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
@@ -188,7 +187,7 @@ class Caller:
         return self._client
 
     async def send(self, body: bytes, *, timeout_s: float) -> Completion:
-        """Send one request and decode its answer, as the server sent it: an echo of our key is still in it.
+        """Send one request. Its answer is as the server sent it: an echo of our key is still in it.
 
         Args:
             body: the request's.
@@ -197,28 +196,24 @@ class Caller:
         Raises:
             RequestFailedError: with what became of it, judged.
         """
-        headers: Mapping[str, str] = {}
+        response = await self._response(body, timeout_s)
+        self._on_headers(response.headers)
+        try:
+            return read_response(response)
+        except RequestFailedError as refused:
+            raise RequestFailedError(self._placed(refused.failure)) from None
+
+    async def _response(self, body: bytes, timeout_s: float) -> Response:
         try:
             async with asyncio.timeout(timeout_s):
-                response = await (self._repeated.send(body) if self._repeated else self._first_sent(body))
-            headers = response.headers
-            self._on_headers(headers)
-            return self._completion(response)
-        except (asyncio.CancelledError, RequestFailedError):
+                return await (self._repeated.send(body) if self._repeated else self._first_sent(body))
+        except asyncio.CancelledError:
             raise
-        except ErrorInAnswerError as error:
-            failure = judge_report(200, headers, error.report)
-            raise RequestFailedError(failure) from None
         except NotACompletionError as error:
             raise RequestFailedError(judge_not_a_completion(str(error))) from None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
             # Without its cause, whose text may hold the key: a traceback would show it.
             raise RequestFailedError(judge_exception(error)) from None
-
-    def _completion(self, response: Response) -> Completion:
-        if response.status < _FIRST_REFUSAL:
-            return CHAT_COMPLETIONS.decode(response.body, response.headers)
-        raise RequestFailedError(self._placed(CHAT_COMPLETIONS.judge(response.status, response.headers, response.body)))
 
     async def _first_sent(self, body: bytes) -> Response:
         """Through the SDK, whose request is repeated from then on."""

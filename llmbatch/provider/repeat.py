@@ -5,11 +5,10 @@ sending it; so it builds the first, with its credentials, its URL and its header
 follows repeats that. Answers are judged by their status, headers and body whichever way they came.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from llmbatch.provider.body import LARGEST_ANSWER, body_reader
+from llmbatch.provider.response import Response
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -19,15 +18,6 @@ if TYPE_CHECKING:
 
 _OF_ONE_REQUEST = frozenset({"host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
 """Headers that are each request's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What came back: any status, headers by their names in lower case, the body unpacked."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
 
 
 class RepeatedRequest:
