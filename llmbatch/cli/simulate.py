@@ -36,6 +36,16 @@ def simulate(
             help="A fault, as rate_limit=5% or quota@100+. Repeatable.",
         ),
     ] = None,
+    dialect: Annotated[
+        str,
+        typer.Option(
+            "--dialect",
+            metavar="NAME",
+            envvar="LLMBATCH_SIMULATE_DIALECT",
+            show_envvar=False,
+            help="The maker or server to play, as vllm: its errors, headers, finish reasons, thinking.",
+        ),
+    ] = "openai",
     faulty_model: Annotated[
         str | None,
         typer.Option(
@@ -149,6 +159,7 @@ def simulate(
         latency_s=latency,
         faults=tuple(parse_fault(spec) for spec in fault or ()),
         faulty_model=faulty_model,
+        dialect=dialect,
         rpm=rpm,
         tpm=tpm,
         states_limits=not unstated_limits,

@@ -45,6 +45,10 @@ class Answer:
     finish_reason: str = "stop"
     service_tier: str | None = "default"
     """None leaves it out."""
+    thinking: str = ""
+    """What the model thought before it answered, where it shows that; billed, whatever the output limit."""
+    thinking_place: str = ""
+    """Where it stands, as `Dialect.thinking` has it."""
     thinking_tokens: int = 0
     """Output that is billed and not shown."""
     usage: Callable[[Usage], Usage | None] = lambda usage: usage

@@ -16,17 +16,20 @@ import orjson
 from llmbatch.profiles import AUTOMATIC_CACHING, PromptCaching, profile_of
 from llmbatch.simulate.answer import Answer, as_json
 from llmbatch.simulate.catalogue import ANSWERS, ERRORS
+from llmbatch.simulate.dialects import dialect_of
 from llmbatch.simulate.draw import question_digest, struck, uniform
 from llmbatch.simulate.error_faults import rate_limited, too_large, too_long, unknown_model, wrong_key
 from llmbatch.simulate.fault import Fault
 from llmbatch.simulate.likelihood import answer_logprobs
 from llmbatch.simulate.limits import Exceeded, Limits, as_duration
+from llmbatch.simulate.maker_faults import MAKER_ERRORS, first_idea
 from llmbatch.simulate.prompt import Prompt, answer_form, read_prompt
 from llmbatch.simulate.prompt_cache import ANSWER_OVERHEAD, CacheUse, PromptCache, PromptDigest
 from llmbatch.simulate.reading import unfenced
 from llmbatch.simulate.reply import Delivery, RefusedError, Reply
 from llmbatch.simulate.request import ChatRequest, read_request
 from llmbatch.simulate.settings import SimulatorSettings
+from llmbatch.simulate.stated_limits import StatedLimits
 from llmbatch.simulate.stats import Stats
 from llmbatch.simulate.usage_faults import USAGE_FAULTS
 from llmbatch.simulate.wire_faults import WIRE_FAULTS
@@ -36,6 +39,10 @@ _PROMPTS = 64
 """Prompts whose analysis is kept."""
 
 _AT_ONCE = Delivery()
+_ANY_WINDOW, _TOO_MANY = 128_000, 2_211
+"""What a refusal tells where there is no window, and by how much it is exceeded."""
+_AS_IT_IS = frozenset({*MAKER_ERRORS, "redirect", "not_json", "bad_gateway", "rate_limit_html"})
+"""Faults that are in somebody's words already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,11 @@ class Chat:
         self._began = clock()
         self._read_prompt = lru_cache(maxsize=_PROMPTS)(read_prompt)
         self._cache = PromptCache(ttl_s=settings.cache_ttl_s, clock=clock)
+        self.dialect = dialect_of(settings.dialect)
         self._limits = Limits(settings.rpm, settings.tpm, clock=clock)
+        self._stated = self._limits.headers
+        if self.dialect.limits is not None:
+            self._stated = StatedLimits(self.dialect.limits, rpm=settings.rpm, tpm=settings.tpm, clock=clock).headers
         self._ids = count(1)
         self._instance = secrets.token_hex(7)  # ids differ from start to start, as a provider's do
 
@@ -78,11 +89,25 @@ class Chat:
         """Answer a request's body; `number` says which request it is, from 1."""
         try:
             self.check_key(client)
-            request = read_request(raw, deployment=client.deployment, refuse=self._settings.refuse)
+            request = read_request(
+                raw, deployment=client.deployment, refuse=self._settings.refuse, dialect=self.dialect
+            )
             self.check_model(request.model, azure=request.azure)
             return self._complete(request, number)
         except RefusedError as error:
-            return Outcome(error.reply)
+            return Outcome(self.refusal(error.reply))
+
+    def refusal(self, reply: Reply, model: str = "") -> Reply:
+        """A refusal in the maker's words."""
+        window = self.window(model) or _ANY_WINDOW
+        tokens = window + _TOO_MANY
+        facts = {"model": model, "window": window, "tokens": tokens, "answer_tokens": 64, "requested": tokens + 64}
+        worded = self.dialect.in_its_words(reply, facts)
+        return replace(worded, headers={**self.dialect.headers, **reply.headers, **worded.headers})
+
+    def window(self, model: str) -> int | None:
+        """Tokens of prompt and answer together; None where there is no limit."""
+        return self._settings.window or self.dialect.window or profile_of(model).context_window
 
     def check_key(self, client: Client) -> None:
         """Let only the right key pass.
@@ -128,27 +153,30 @@ class Chat:
         for fault in faults:
             if (error_fault := ERRORS.get(fault.kind)) is not None:
                 reply = error_fault(request, fault.parameters)
-                return Outcome(
-                    Reply(reply.status, reply.body, {**headers, **reply.headers}, reply.content_type), delivery
-                )
+                wait = {"wait_s": reply.facts["wait_s"]} if "wait_s" in reply.facts else {}
+                reply = replace(reply, kind=fault.kind, facts=wait, headers={**headers, **reply.headers})
+                return Outcome(reply if fault.kind in _AS_IT_IS else self.refusal(reply, request.model), delivery)
         verdict = prompt.verdict(document)
         answer = Answer(request.model, as_json(verdict.fields), service_tier=request.service_tier)
+        if self.dialect.thinking:
+            answer = replace(answer, thinking=first_idea(verdict), thinking_place=self.dialect.thinking)
         for fault in faults:
             if (answer_fault := ANSWERS.get(fault.kind)) is not None:
                 answer = answer_fault(answer, verdict)
             elif (usage_fault := USAGE_FAULTS.get(fault.kind)) is not None:
                 answer = usage_fault(answer)
         answer, answer_tokens = _within(answer, request.max_tokens)
+        answer = replace(answer, thinking_tokens=answer.thinking_tokens or count_tokens(answer.thinking))
         answer_tokens += answer.thinking_tokens
         owner = (request.model, request.cache_key, prompt.form)
         cache_use = self._cache.look_up(owner, rendered.marks, caching)
         self._count(prompt_tokens, cache_use, answer_tokens)
         logprobs = None if request.top_logprobs is None else answer_logprobs(answer, verdict, request.top_logprobs)
         body = self._completion(answer, logprobs, _usage(prompt_tokens, answer_tokens, cache_use))
-        return Outcome(Reply(200, body, headers), delivery, cache_use)
+        return Outcome(Reply(200, body, {**self.dialect.headers, **headers}), delivery, cache_use)
 
     def _check_window(self, request: ChatRequest, prompt_tokens: int) -> None:
-        window = self._settings.window or profile_of(request.model).context_window
+        window = self.window(request.model)
         if window is not None and prompt_tokens + (request.max_tokens or 0) > window:
             raise RefusedError(too_long(window, prompt_tokens, request.max_tokens or 0))
 
@@ -156,13 +184,13 @@ class Chat:
         # OpenAI counts the output limit as used in full, whatever the answer's length.
         tokens = prompt_tokens + (request.max_tokens or 0)
         exceeded = self._limits.take(tokens)
-        headers = self._limits.headers(tokens) if self._settings.states_limits else {}
+        headers = self._stated(tokens) if self._settings.states_limits else {}
         if exceeded is None:
             self.stats.tokens_by_second[int(self._elapsed_s)] += tokens
             return headers
         self.stats.refused_by_second[int(self._elapsed_s)] += 1
         reply = _limit_reply(request.model, exceeded)
-        raise RefusedError(Reply(reply.status, reply.body, {**headers, **reply.headers}))
+        raise RefusedError(replace(reply, headers={**headers, **reply.headers}))
 
     def _struck(self, model: str, number: int, question: str, times_asked: int) -> list[Fault]:
         if not self._settings.faults or self._settings.faulty_model not in (None, model):
@@ -209,8 +237,11 @@ class Chat:
         }
         if answer.service_tier is not None:
             completion["service_tier"] = answer.service_tier
-        reported = answer.usage(usage)
-        return orjson.dumps(completion if reported is None else completion | {"usage": reported})
+        if answer.thinking:
+            usage["completion_tokens_details"]["reasoning_tokens"] = answer.thinking_tokens
+        if (reported := answer.usage(usage)) is not None:
+            completion["usage"] = reported
+        return orjson.dumps(self.dialect.shaped(completion, answer.thinking, answer.thinking_place))
 
 
 def _rendered(request: ChatRequest, prompt: Prompt, caching: PromptCaching) -> PromptDigest:

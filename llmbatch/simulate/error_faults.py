@@ -21,12 +21,13 @@ def wrong_key(key: str | None, *, azure: bool) -> Reply:
             "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key "
             "for an active subscription and use a correct regional API endpoint for your resource."
         )
-        return Reply(401, orjson.dumps({"error": {"code": "401", "message": message}}))
+        return Reply(401, orjson.dumps({"error": {"code": "401", "message": message}}), kind="auth")
     if not key:
         return error_reply(
             401,
             "You didn't provide an API key. You need to provide your API key in an Authorization header using "
             "Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
+            fault="auth",
         )
     masked = f"{key[:3]}{'*' * max(len(key) - 7, 3)}{key[-4:]}"
     return error_reply(
@@ -34,6 +35,7 @@ def wrong_key(key: str | None, *, azure: bool) -> Reply:
         f"Incorrect API key provided: {masked}. You can find your API key at "
         "https://platform.openai.com/account/api-keys.",
         code="invalid_api_key",
+        fault="auth",
     )
 
 
@@ -45,15 +47,21 @@ def unknown_model(model: str, *, azure: bool) -> Reply:
             "The API deployment for this resource does not exist. If you created the deployment within the last "
             "5 minutes, please wait a moment and try again.",
             code="DeploymentNotFound",
+            fault="model_not_found",
+            model=model,
         )
     message = f"The model `{model}` does not exist or you do not have access to it."
-    return error_reply(404, message, code="model_not_found")
+    return error_reply(404, message, code="model_not_found", fault="model_not_found", model=model)
 
 
 def rate_limited(message: str, kind: str, wait_s: float | None) -> Reply:
     """429 of a rate limit; `kind` is what ran out, `requests` or `tokens`."""
-    headers = {} if wait_s is None else retry_headers(wait_s)
-    return error_reply(429, message, kind=kind, code="rate_limit_exceeded", headers=headers)
+    if wait_s is None:
+        return error_reply(429, message, kind=kind, code="rate_limit_exceeded")
+    headers, wait = retry_headers(wait_s), f"{wait_s:g}"
+    return error_reply(
+        429, message, kind=kind, code="rate_limit_exceeded", headers=headers, fault="rate_limit", wait_s=wait
+    )
 
 
 def too_large(model: str, limit: int, requested: int) -> Reply:
@@ -79,6 +87,11 @@ def too_long(window: int, prompt_tokens: int, answer_tokens: int) -> Reply:
         f"This model's maximum context length is {window} tokens. However, {message}",
         param="messages",
         code="context_length_exceeded",
+        fault="context_length",
+        window=window,
+        tokens=prompt_tokens,
+        answer_tokens=answer_tokens,
+        requested=prompt_tokens + answer_tokens,
     )
 
 

@@ -68,10 +68,26 @@ def _no_choices(request: "ChatRequest", _: Parameters) -> Reply:
     return _json(200, {"id": "x", "object": "chat.completion", "model": request.model, "choices": [], "usage": usage})
 
 
-def _thinking(answer: Answer, verdict: Verdict) -> Answer:
+def first_idea(verdict: Verdict) -> str:
+    """Thinking that weighs another label first."""
     other = next((label for label in verdict.labels if label != verdict.label), verdict.label)
-    idea = as_json(verdict.replaced(verdict.label_key, other))
-    return replace(answer, content=f"<think>First idea: {idea}. But no.</think>\n{as_json(verdict.fields)}")
+    return f"First idea: {as_json(verdict.replaced(verdict.label_key, other))}. But no."
+
+
+def _thinking(answer: Answer, verdict: Verdict) -> Answer:
+    return replace(answer, thinking=first_idea(verdict), thinking_place="tags")
+
+
+def _reasoning_content(answer: Answer, verdict: Verdict) -> Answer:
+    return replace(answer, thinking=first_idea(verdict), thinking_place="reasoning_content")
+
+
+def _thinking_parts(answer: Answer, verdict: Verdict) -> Answer:
+    return replace(answer, thinking=first_idea(verdict), thinking_place="parts")
+
+
+def _answer_in_thinking(answer: Answer, verdict: Verdict) -> Answer:
+    return replace(answer, content="", thinking=as_json(verdict.fields), thinking_place="reasoning_content")
 
 
 def _thinking_unclosed(answer: Answer, verdict: Verdict) -> Answer:
@@ -80,6 +96,14 @@ def _thinking_unclosed(answer: Answer, verdict: Verdict) -> Answer:
 
 def _eos_token(answer: Answer, _: Verdict) -> Answer:
     return replace(answer, finish_reason="eos_token")
+
+
+def _finish_upper(answer: Answer, _: Verdict) -> Answer:
+    return replace(answer, finish_reason="STOP")
+
+
+def _finish_empty(answer: Answer, _: Verdict) -> Answer:
+    return replace(answer, finish_reason="")
 
 
 def _broken_off(answer: Answer, verdict: Verdict) -> Answer:
@@ -113,7 +137,12 @@ MAKER_ERRORS: dict[str, ErrorFault] = {
 MAKER_ANSWERS: dict[str, AnswerFault] = {
     "thinking": _thinking,
     "thinking_unclosed": _thinking_unclosed,
+    "reasoning_content": _reasoning_content,
+    "thinking_parts": _thinking_parts,
+    "answer_in_thinking": _answer_in_thinking,
     "eos_token": _eos_token,
+    "finish_upper": _finish_upper,
+    "finish_empty": _finish_empty,
     "broken_off": _broken_off,
     "decorated": _decorated,
     "other_tier": _other_tier,

@@ -71,7 +71,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         "response_format": _OBJECT,
         "safety_identifier": _STRING,
         "seed": _integer(-(1 << 63), (1 << 63) - 1),
-        "service_tier": _one_of("auto", "default", "flex", "scale", "priority", "fast"),
+        "service_tier": _STRING,
         "stop": _ANY,
         "store": _BOOLEAN,
         "stream": _BOOLEAN,
@@ -95,17 +95,22 @@ _EFFORTS_FROM = {
 """What a model takes, by the lowest effort that it does."""
 
 
-def check_parameters(body: Mapping[str, Any], model: str) -> None:
+def check_parameters(body: Mapping[str, Any], model: str, *, ignores_unknown: bool = False) -> None:
     """Refuse parameters that there are not, and values that they do not take; null stands for none.
+
+    Args:
+        body: the request's.
+        model: that is asked.
+        ignores_unknown: leave aside what is no parameter.
 
     Raises:
         RefusedError: with 400.
     """
-    for name in body:
-        if name not in PARAMETERS:
-            reject(f"Unknown parameter: {name!r}.", name, "unknown_parameter")
     for name, value in body.items():
-        if value is not None:
+        if name not in PARAMETERS:
+            if not ignores_unknown:
+                reject(f"Unknown parameter: {name!r}.", name, "unknown_parameter")
+        elif value is not None:
             _check_value(name, value, PARAMETERS[name])
     if body.get("top_logprobs") is not None and not body.get("logprobs"):
         reject("'top_logprobs' can only be set when 'logprobs' is true.", "top_logprobs")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import orjson
 
@@ -17,6 +17,10 @@ class Reply:
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+    kind: str = ""
+    """Of a refusal, by its fault's name: other makers have other words for it."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What such words may tell."""
 
 
 class Manner(Enum):
@@ -70,10 +74,12 @@ def error_reply(
     param: str | None = None,
     code: str | None = None,
     headers: Mapping[str, str] | None = None,
+    fault: str = "",
+    **facts: Any,
 ) -> Reply:
-    """An error in OpenAI's shape. `kind` is its `type`."""
+    """An error in OpenAI's shape. `kind` is its `type`; `fault` and `facts` are the reply's `kind` and `facts`."""
     error = {"message": message, "type": kind, "param": param, "code": code}
-    return Reply(status, orjson.dumps({"error": error}), headers or {})
+    return Reply(status, orjson.dumps({"error": error}), headers or {}, kind=fault, facts=facts)
 
 
 def reject(message: str, param: str | None = None, code: str | None = None) -> NoReturn:
@@ -82,7 +88,8 @@ def reject(message: str, param: str | None = None, code: str | None = None) -> N
     Raises:
         RefusedError: always.
     """
-    raise RefusedError(error_reply(400, message, param=param, code=code))
+    fault = "bad_parameter" if param and not param.startswith("messages") else ""
+    raise RefusedError(error_reply(400, message, param=param, code=code, fault=fault, parameter=param))
 
 
 def html_reply(status: int, title: str, text: str) -> Reply:

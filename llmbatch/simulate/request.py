@@ -10,6 +10,7 @@ import orjson
 
 from llmbatch.prices import find_price
 from llmbatch.profiles import profile_of
+from llmbatch.simulate.dialects import Dialect, dialect_of
 from llmbatch.simulate.parameters import check_parameters
 from llmbatch.simulate.reply import reject
 from llmbatch.simulate.strict_schema import check_strict
@@ -57,17 +58,22 @@ class ChatRequest:
     """At which it is served."""
 
 
-def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) -> ChatRequest:
+def read_request(
+    raw: bytes, *, deployment: str | None, refuse: frozenset[str], dialect: Dialect | None = None
+) -> ChatRequest:
     """Read and check a request's body.
 
     Args:
         raw: the body.
         deployment: the Azure deployment in the path; it stands in for the body's model.
         refuse: parameters, and types of response format, that this endpoint does not take.
+        dialect: whose ways the endpoint has; None for OpenAI's.
 
     Raises:
         RefusedError: with OpenAI's answer to what is wrong.
     """
+    dialect = dialect or dialect_of("openai")
+    refuse = refuse | dialect.refuses
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -79,7 +85,7 @@ def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) 
         reject("you must provide a model parameter")
     messages = _messages(body.get("messages"))
     _check_refused(body, refuse)
-    check_parameters(body, model)
+    check_parameters(body, model, ignores_unknown=dialect.ignores_unknown)
     _check_answer_form(body)
     breakpoints, marks_last = _breakpoints(body, model, refuse)
     max_tokens = _max_tokens(body)
@@ -89,31 +95,38 @@ def read_request(raw: bytes, *, deployment: str | None, refuse: frozenset[str]) 
         model=model,
         leading=tuple(messages[:-1]),
         last=messages[-1],
-        schema=_schema(body.get("response_format"), messages, refuse),
+        schema=_schema(body.get("response_format"), messages, refuse, is_strict=dialect.strict),
         max_tokens=max_tokens,
         azure=deployment is not None,
         top_logprobs=(body.get("top_logprobs") or 0) if body.get("logprobs") else None,
         breakpoints=breakpoints,
         marks_last=marks_last,
         cache_key=body.get("prompt_cache_key"),
-        service_tier=served_tier(body.get("service_tier"), model),
+        service_tier=served_tier(body.get("service_tier"), model, dialect),
     )
 
 
-@lru_cache(maxsize=64)
-def served_tier(asked: str | None, model: str) -> str:
+def served_tier(asked: str | None, model: str, dialect: Dialect) -> str:
     """The service tier at which a request is served, as its answer reports it.
 
     Raises:
-        RefusedError: the model has no tier of that name, by its published prices.
+        RefusedError: there is no such tier, or the model has none of that name, by its published prices.
     """
-    if asked in (None, "auto", "default"):
-        return "default"
+    if asked in (None, "auto") or not dialect.tiers:
+        return dialect.tiers[0] if dialect.tiers else "default"
     tier = "priority" if asked == "fast" else str(asked)
-    standard = find_price(model)
-    if standard is not None and tier != "scale" and find_price(model, service_tier=tier) == standard:
+    if tier not in dialect.tiers:
+        known = ", ".join(map(repr, ("auto", *dialect.tiers)))
+        reject(f"Invalid value: {asked!r}. Supported values are: {known}.", "service_tier", "invalid_value")
+    if dialect.strict and tier in ("flex", "priority") and not _has_tier(model, tier):
         reject("Invalid service_tier argument", "service_tier")
     return tier
+
+
+@lru_cache(maxsize=64)
+def _has_tier(model: str, tier: str) -> bool:
+    standard = find_price(model)
+    return standard is None or find_price(model, service_tier=tier) != standard
 
 
 def _messages(messages: Any) -> list[Message]:
@@ -221,7 +234,7 @@ def _check_reasoning_model(body: Mapping[str, Any]) -> None:
         reject(message, "temperature", "unsupported_value")
 
 
-def _schema(form: Any, messages: list[Message], refuse: frozenset[str]) -> Mapping[str, Any] | None:
+def _schema(form: Any, messages: list[Message], refuse: frozenset[str], *, is_strict: bool) -> Mapping[str, Any] | None:
     if form is None:
         return None
     kind = form.get("type") if isinstance(form, dict) else None
@@ -238,10 +251,10 @@ def _schema(form: Any, messages: list[Message], refuse: frozenset[str]) -> Mappi
             "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
         )
         reject(message, "messages")
-    return _named_schema(form) if kind == "json_schema" else None
+    return _named_schema(form, is_strict=is_strict) if kind == "json_schema" else None
 
 
-def _named_schema(form: Mapping[str, Any]) -> Mapping[str, Any]:
+def _named_schema(form: Mapping[str, Any], *, is_strict: bool) -> Mapping[str, Any]:
     named = form.get("json_schema")
     if not isinstance(named, dict) or not isinstance(named.get("name"), str):
         where = "response_format.json_schema.name" if isinstance(named, dict) else "response_format.json_schema"
@@ -250,6 +263,6 @@ def _named_schema(form: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
         message = f"Invalid schema for response_format '{named['name']}': schema must be an object with properties."
         reject(message, "response_format", "invalid_json_schema")
-    if named.get("strict"):
+    if is_strict and named.get("strict"):
         check_strict(named["name"], schema)
     return schema

@@ -161,11 +161,15 @@ class Simulator:
             self._chat.check_key(Client(key))
             if name is not None:
                 self._chat.check_model(name)
-                return Reply(200, orjson.dumps(_model(name)))
+                return Reply(200, orjson.dumps(self._model(name)))
         except RefusedError as error:
-            return error.reply
-        models = [_model(served) for served in self._settings.models or _LISTED]
+            return self._chat.refusal(error.reply, name or "")
+        listed = self._settings.models or self._chat.dialect.models or _LISTED
+        models = [self._model(served) for served in listed]
         return Reply(200, orjson.dumps({"object": "list", "data": models}))
+
+    def _model(self, name: str) -> dict[str, object]:
+        return self._chat.dialect.listed(name, self._settings.window)
 
 
 def check_loopback(host: str) -> None:
@@ -216,10 +220,6 @@ async def _body(request: web.BaseRequest) -> bytes:
         return await request.read()
     except web.RequestPayloadError:
         return b""  # broken chunks or compression: answered like any body that is not JSON
-
-
-def _model(name: str) -> dict[str, object]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "offline"}
 
 
 def _wrong_method(request: web.BaseRequest) -> Reply:

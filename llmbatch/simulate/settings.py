@@ -30,6 +30,8 @@ class SimulatorSettings:
     """The only models (or Azure deployments) that exist; None serves every name."""
     window: int | None = None
     """Tokens of prompt and answer together; None for what is known of the model, and no limit where nothing is."""
+    dialect: str = "openai"
+    """The maker whose ways and words it has."""
     refuse: frozenset[str] = frozenset()
     """Parameters that are answered with 400, and `json_schema` or `json_object` as a response format's type."""
     cache_ttl_s: float | None = None

@@ -73,6 +73,7 @@ def _settings(arguments: tuple[str, ...]) -> SimulatorSettings:
         "rpm": int,
         "tpm": int,
         "window": int,
+        "dialect": str,
         "api-key": str,
         "seed": int,
         "faulty-model": str,

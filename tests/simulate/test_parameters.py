@@ -37,7 +37,6 @@ def test_the_table_has_the_parameters_that_the_sdk_has() -> None:
         ({"reasoning_effort": "none"}, None, "Unrecognized request argument supplied: reasoning_effort"),
         ({"model": "gpt-5-mini", "reasoning_effort": "none"}, "unsupported_value", "does not support 'none'"),
         ({"model": "o3", "reasoning_effort": "minimal"}, "unsupported_value", "'low', 'medium', and 'high'"),
-        ({"service_tier": "flx"}, "invalid_value", "'flex'"),
         ({"prompt_cache_key": 5}, "invalid_type", "expected a string, but got an integer"),
         ({"response_format": "json"}, "invalid_type", "expected an object, but got a string"),
         ({"verbosity": "loud"}, "invalid_value", "'low', 'medium', and 'high'"),

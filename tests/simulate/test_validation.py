@@ -34,6 +34,8 @@ def refusal(refuse: frozenset[str] = frozenset(), **changes: Any) -> openai.BadR
         ({"model": "gpt-5-mini", "temperature": 0}, "temperature", "unsupported_value", "Only the default (1)"),
         ({"stream": True}, "stream", "unsupported_value", "does not stream"),
         ({"n": 2}, "n", "unsupported_value", "one choice"),
+        ({"service_tier": "flx"}, "service_tier", "invalid_value", "'flex'"),
+        ({"service_tier": "flex"}, "service_tier", None, "Invalid service_tier argument"),
         ({"response_format": {"type": "xml"}}, "response_format.type", "invalid_value", "'xml'"),
         (
             {"response_format": {"type": "json_object"}, "messages": [{"role": "user", "content": "hi"}]},
