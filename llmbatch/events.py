@@ -540,6 +540,21 @@ class RateLimited(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MachineLacks(Event):
+    """This machine has no means to send as many requests at once; told once for each of what it lacks."""
+
+    name = "machine.lacks"
+    level = Level.WARNING
+    lack: str
+    hint: str
+
+    @property
+    def message(self) -> str:
+        """What is lacking, what is done about it, and what the user can do."""
+        return f"{self.lack}: going on with fewer requests at once ({self.hint})"
+
+
+@dataclass(frozen=True, slots=True)
 class OutageBegan(Event):
     """The endpoint answers nobody any more."""
 

@@ -16,8 +16,8 @@ from llmbatch.pipeline.pacing.retry_budget import RetryBudget
 from llmbatch.pipeline.sender import Sender
 from llmbatch.pipeline.stop import GivenUpError, Stop
 from llmbatch.provider.failures import Action, Failure, RequestFailedError
-from llmbatch.provider.judge import judge_unexpected
 from llmbatch.provider.retry import Attempts, RetryPolicy, retrying
+from llmbatch.provider.transport import judge_exception
 from llmbatch.rows import Row
 
 
@@ -131,7 +131,7 @@ class Asker:
         except (GivenUpError, LLMBatchError):
             raise
         except Exception as error:  # a bug of ours costs its row, is told, and five alike end the run
-            raise RequestFailedError(self._consequences.attempt_failed(judge_unexpected(error), job)) from error
+            raise RequestFailedError(self._consequences.attempt_failed(judge_exception(error), job)) from error
 
     async def _pay_for_retry(self, attempts: Attempts) -> float:
         """Only what the endpoint would see as load multiplied is paid for: not a re-ask after an answer."""

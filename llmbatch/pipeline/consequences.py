@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import NoReturn
 
 from llmbatch.errors import ComeBackLater, RunStopped
-from llmbatch.events import Event, NotAnsweredYet, ServiceTierChanged, WindowStated
+from llmbatch.events import Event, MachineLacks, NotAnsweredYet, ServiceTierChanged, WindowStated
 from llmbatch.pipeline.adaptation import Adaptation
 from llmbatch.pipeline.alike import FailuresInARow
 from llmbatch.pipeline.job import Job
@@ -43,6 +43,7 @@ class Consequences:
         self._alike = FailuresInARow()
         self._answered = 0
         self._is_tier_told = False
+        self._lacks_told = set[str]()
         self.labelled = 0
         """Rows that got a label in this session."""
         self.window: int | None = None
@@ -99,9 +100,11 @@ class Consequences:
 
     def will_be_repeated(self, failure: Failure, wait_s: float, job: Job) -> None:
         """An attempt will be repeated after so long. A refusal that names no wait holds everyone, for a moment."""
-        if failure.action is Action.THROTTLE and failure.wait_s is None:
+        if failure.action is Action.THROTTLE and failure.wait_s is None and not failure.is_of_this_machine:
             self._pace.hold(min(wait_s, _PAUSE_S))
-        if not self._answered and not self._pace.outage_s and failure.action in (Action.RETRY, Action.THROTTLE):
+        if failure.is_of_this_machine:
+            self._report_lack(failure)
+        elif not self._answered and not self._pace.outage_s and failure.action in (Action.RETRY, Action.THROTTLE):
             attempt = None if failure.action is Action.THROTTLE else job.attempts.counted + 1
             message = self._redact(failure.message)
             self._tell(NotAnsweredYet(failure.kind, message, self.wait_s(wait_s), attempt, self._policy.attempts))
@@ -121,6 +124,11 @@ class Consequences:
                 f"the endpoint serves nobody ({failure.kind}): {self._redact(failure.message)}",
                 hint=f"check --base-url, or run the same command again later{self._way_around(failure)}",
             )
+
+    def _report_lack(self, failure: Failure) -> None:
+        if failure.message not in self._lacks_told:
+            self._lacks_told.add(failure.message)
+            self._tell(MachineLacks(failure.message, failure.hint or ""))
 
     def _way_around(self, failure: Failure) -> str:
         """What else can be done where a service tier has no capacity."""

@@ -19,6 +19,7 @@ from llmbatch.provider.judge import judge_not_a_completion
 from llmbatch.provider.repeat import RepeatedRequest, repeated
 from llmbatch.provider.response import Response, read_response
 from llmbatch.provider.sdk import load_sdk
+from llmbatch.provider.this_machine import lack_of_this_machine
 from llmbatch.provider.transport import judge_exception
 
 if TYPE_CHECKING:
@@ -285,6 +286,8 @@ def _trusted_authorities() -> "ssl.SSLContext":
     try:
         return httpx.create_ssl_context()
     except OSError as error:
+        if lack_of_this_machine([error]) is not None:
+            raise
         raise UsageError(
             f"SSL_CERT_FILE {os.environ.get('SSL_CERT_FILE')!r}: cannot be read ({error.strerror or error})",
             hint="name a file of certificates in PEM form, or unset it",

@@ -59,6 +59,10 @@ class Failure:
     """The server says itself that it serves nobody for now: rows wait, and one at a time asks again."""
     patience: float = 1.0
     """How many times the usual back-off this row waits."""
+    is_of_this_machine: bool = False
+    """The request could not leave, for want of something here: neither its row nor the endpoint is to blame."""
+    hint: str | None = None
+    """What the user can do, where the kind alone does not say it."""
     is_without_capacity: bool = False
     """The service tier has nothing free: a row bears that for as long as the run may wait, however often it is said."""
     alike_stops: int | None = None

@@ -47,7 +47,7 @@ class Attempts:
     def note(self, failure: Failure, *, in_outage: bool = False) -> None:
         """Count a failed send by its kind. In an outage it says nothing of the row, and uses up no attempt."""
         self.failures.append(failure)
-        if in_outage and failure.may_be_outage:
+        if failure.is_of_this_machine or (in_outage and failure.may_be_outage):
             return
         match failure.action:
             case Action.THROTTLE:
@@ -101,6 +101,8 @@ class _StopByFailure(stop_base):
         if failure.repeats is not None and attempts.met(failure.kind) > failure.repeats:
             return True
         match failure.action:
+            case Action.THROTTLE if failure.is_of_this_machine:
+                return False  # the run waits, or ends
             case Action.THROTTLE if failure.is_without_capacity:
                 return (retry_state.seconds_since_start or 0.0) >= policy.max_wait_s
             case Action.THROTTLE:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from llmbatch.errors import ExitCode
 from llmbatch.provider.failures import Action, Billed, Failure
 from llmbatch.provider.judge import judge_unexpected, timed_out
+from llmbatch.provider.this_machine import judge_lack, lack_of_this_machine
 
 if TYPE_CHECKING:
     import aiohttp
@@ -22,6 +23,8 @@ def judge_exception(error: BaseException) -> Failure:
             this row's failure, reported as `unexpected`, and five alike end the run.
     """
     chain = list(_causes(error))
+    if (lack := lack_of_this_machine(chain)) is not None:
+        return judge_lack(lack)
     if _is_of_the_transport(chain):
         return _judge_connection(chain)
     if isinstance(error, TimeoutError):

@@ -41,6 +41,7 @@ class Concurrency:
         self._fixed = fixed
         self._timeout_s = timeout_s
         self._limit = float(fixed or _START)
+        self._most = fixed or _MOST
         self._since = -math.inf
         self._latencies_s: list[float] = []
         self._typical_s = 0.0
@@ -62,7 +63,7 @@ class Concurrency:
     @property
     def most(self) -> int:
         """Requests that may ever be in flight."""
-        return self._fixed or _MOST
+        return self._most
 
     def succeeded(self, in_flight: int, latency_s: float, now: float) -> None:
         """An answer came at `now` (seconds of any clock) after so long, while so many were in flight, itself one."""
@@ -85,6 +86,13 @@ class Concurrency:
     def timed_out(self, now: float) -> None:
         """A request was not answered in time."""
         self._cut(_HALVED, now)
+
+    def bound(self, now: float) -> None:
+        """This machine has no means for so many: fewer from now on, also where the user has fixed them."""
+        if now - self._cut_at >= self._typical_s:
+            self._cut_at = now
+            self._most = max(int(self._limit * _CUT), 1)
+            self._settle(self._most, now)
 
     def resume(self, now: float) -> None:
         """After an outage: half of the level that was kept up with before, and up from there."""
@@ -143,7 +151,7 @@ class Concurrency:
             self._settle(self._limit * share, now)
 
     def _set(self, level: float, now: float) -> None:
-        self._limit = min(max(level, 1.0), _MOST)
+        self._limit = min(max(level, 1.0), self._most)
         self._since = now
         self._is_confirming = False
         self._latencies_s.clear()

@@ -5,6 +5,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
+from llmbatch.errors import StorageFailed
 from llmbatch.events import Event, RateLimited
 from llmbatch.pipeline.pacing.concurrency import Concurrency, Slots
 from llmbatch.pipeline.pacing.outage import Outage
@@ -16,6 +17,8 @@ from llmbatch.provider.failures import Action, Failure
 from llmbatch.provider.limits import RateLimits
 
 _LEARN_FIRST, _LEARN_EVERY = 16, 32
+_LACKING_S = 120.0
+"""How long this machine may let no request leave: ports are free again after a minute or two."""
 _LIMITED_S = 1.0
 """How long after a wait a limit counts as what holds the run."""
 _REPORTED_S = 2.0
@@ -48,6 +51,7 @@ class Pace:
         self._limited_by, self._limited_at, self._limited_since = "", -math.inf, 0.0
         self._reported = set[str]()
         self._answers = 0
+        self._lacking_since = math.inf
         self.in_flight = 0
 
     @property
@@ -95,6 +99,7 @@ class Pace:
     def answered(self, latency_s: float) -> bool:
         """The endpoint keeps up. True where this answer ends an outage: then requests start out as at the beginning."""
         now = self._clock()
+        self._lacking_since = math.inf
         is_back = self._outage.answered()
         if is_back:
             self._concurrency.resume(now)
@@ -112,8 +117,12 @@ class Pace:
 
         Raises:
             ComeBackLater: an outage has lasted too long.
+            StorageFailed: this machine has let no request leave for too long.
         """
         now = self._clock()
+        if failure.is_of_this_machine:
+            self._cannot_leave(failure, now)
+            return
         if failure.action is Action.THROTTLE:
             self._refusals.refused()
             self._rates.refused(now)
@@ -124,6 +133,13 @@ class Pace:
         if failure.wait_s is not None and failure.action in (Action.THROTTLE, Action.RETRY):
             self.hold(failure.wait_s)
         self._outage.failed(failure)
+
+    def _cannot_leave(self, failure: Failure, now: float) -> None:
+        self._concurrency.bound(now)
+        self._lacking_since = min(self._lacking_since, now)
+        lasts_s = now - self._lacking_since
+        if lasts_s >= min(_LACKING_S, self._outage.patience_s):
+            raise StorageFailed(f"no request could leave for {lasts_s:,.0f} s: {failure.message}", hint=failure.hint)
 
     @asynccontextmanager
     async def slot(self, tokens: float, *, asked_before: bool) -> AsyncIterator[None]:

@@ -1,0 +1,18 @@
+"""A machine that lets a run open few files: fewer requests at once, and not a word against the endpoint."""
+
+import json
+
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.forked import SURROUNDINGS
+from tests.e2e.program import Program, documents, write_rows
+
+
+def test_a_run_goes_on_with_as_many_requests_as_may_be_open(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(150))
+    short_of_files = Program(llmbatch.folder, {SURROUNDINGS: json.dumps({"limits": {"NOFILE": 60}})})
+    url = endpoint("--latency", "0.02").url
+    done = short_of_files("classify", "docs.jsonl", "--base-url", url, "--concurrency", "150", OPENAI_API_KEY="k")
+    assert done.code == 0, done.err
+    assert done.err.count("this process may open no more files") == 1
+    assert "ulimit -n" in done.err
+    assert "serves nobody" not in done.err
