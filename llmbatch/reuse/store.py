@@ -16,12 +16,9 @@ from typing import Any
 
 import orjson
 
-from llmbatch.files import check_database
 from llmbatch.places import cache_folder
-from llmbatch.sqlite_checksum import COLUMN, DAMAGES, check_tables, checksum, seal_rows, teach_checksum
+from llmbatch.sqlite_store import COLUMN, DAMAGES, Schema, checksum, open_store, transaction
 
-_FORMAT = 2
-"""1 had no checksums."""
 _SUMMED = ("key", "answered_at", "model", "answer")
 """What an answer's checksum is over: all but when it was used last."""
 _BUSY_S = 2.0
@@ -29,7 +26,7 @@ _BUSY_S = 2.0
 _EVICTED_AT_ONCE = 1_000
 _DAY_S = 86_400
 
-_SCHEMA = f"""
+_TABLES = f"""
 CREATE TABLE answers (
     key BLOB PRIMARY KEY,
     answered_at INTEGER NOT NULL,
@@ -40,6 +37,13 @@ CREATE TABLE answers (
 ) WITHOUT ROWID;
 CREATE INDEX answers_by_use ON answers (used_at);
 """
+_SCHEMA = Schema(
+    _TABLES,
+    columns={"answers": ("key", "answered_at", "used_at", "model", "answer")},
+    summed={"answers": _SUMMED},
+    indexes=("answers_by_use",),
+    is_write_ahead=True,
+)
 
 
 class StoreUnusableError(Exception):
@@ -103,13 +107,7 @@ class AnswerStore:
         self._clock = clock
         self._lock = threading.Lock()
         with _told():
-            check_database(path)
-            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            try:
-                self._prepare()
-            except BaseException:
-                self._connection.close()
-                raise
+            self._connection = open_store(path, _SCHEMA, busy_s=_BUSY_S)
 
     def look_up(self, keys: Collection[bytes], *, max_age_days: float | None = None) -> dict[bytes, KeptAnswer]:
         """The answers that there are for some of these keys, none older than `max_age_days`.
@@ -182,48 +180,10 @@ class AnswerStore:
         with self._lock, suppress(sqlite3.Error):
             self._connection.close()
 
-    def _prepare(self) -> None:
-        run = self._connection.execute
-        if (found := self._form()) > _FORMAT:
-            raise StoreUnusableError(f"its format {found} is of a newer llmbatch")
-        teach_checksum(self._connection)
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = NORMAL")  # a power cut may lose the last answers, and damages nothing
-        if found < _FORMAT:
-            self._make()
-        check_tables(self._connection, _SCHEMA)
-
-    def _form(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-
-    def _make(self) -> None:
-        run = self._connection.execute
-        run("BEGIN IMMEDIATE")  # two runs may make it at the same time
-        if (found := self._form()) < _FORMAT:
-            if found:
-                run("DROP INDEX answers_by_use")
-                run("ALTER TABLE answers RENAME TO old_answers")
-            for statement in _SCHEMA.strip().split(";\n"):
-                run(statement)
-            if found:
-                columns = "key, answered_at, used_at, model, answer"
-                run(f"INSERT INTO answers ({columns}) SELECT {columns} FROM old_answers")  # noqa: S608 - our own
-                run("DROP TABLE old_answers")
-                seal_rows(self._connection, "answers", _SUMMED, "true", ())
-            run(f"PRAGMA user_version = {_FORMAT}")
-        run("COMMIT")
-
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _told():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self._lock, _told(), transaction(self._connection):
+            yield self._connection
 
     def _bytes_in_use(self) -> int:
         pages, free, size = (

@@ -9,7 +9,6 @@ Each change is one `BEGIN IMMEDIATE` transaction, synced when it commits. Each r
 as a whole when it is opened, and one that is damaged is not used.
 """
 
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmbatch.errors import StorageFailed
-from llmbatch.files import check_database
 from llmbatch.places import state_folder
 from llmbatch.spend.figures import FIELDS, Figures
 from llmbatch.spend.liveness import SessionLock
-from llmbatch.spend.schema import prepare, seal
-from llmbatch.sqlite_checksum import DAMAGES
+from llmbatch.spend.schema import SCHEMA
+from llmbatch.sqlite_store import DAMAGES, check_rows, open_store, seal_rows, transaction
 
 REAL, OFFLINE = "real", "offline"
 """Books: what costs money, and what the offline endpoint would have cost. They share nothing."""
@@ -96,9 +94,12 @@ class SpendStore:
         self.path = path
         self._lock = threading.Lock()
         with self._telling():
-            check_database(path)
-            self._db = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
-            prepare(self._db)
+            self._db = open_store(path, SCHEMA, busy_s=busy_timeout_s)
+            try:
+                check_rows(self._db, SCHEMA)
+            except BaseException:
+                self._db.close()
+                raise
 
     def close(self) -> None:
         """Close the file."""
@@ -130,7 +131,7 @@ class SpendStore:
                         info.started_at,
                     ),
                 )
-                seal(self._db, "session", "id = ?", info.id)
+                self._seal("session", "id = ?", info.id)
         except StorageFailed:
             lock.remove()
             raise
@@ -158,7 +159,7 @@ class SpendStore:
                 " ON CONFLICT (session, day) DO UPDATE SET charged_nusd = charged_nusd + excluded.charged_nusd",
                 (info.id, day, granted),
             )
-            seal(self._db, "spend", "session = ? AND day = ?", info.id, day)
+            self._seal("spend", "session = ? AND day = ?", info.id, day)
             return granted
 
     def record(
@@ -253,7 +254,7 @@ class SpendStore:
             )
             for day, sums in settlement.figures.items():
                 self._put(session, day, {name: getattr(sums, name) for name in FIELDS})
-            seal(self._db, "spend", "session = ?", session)
+            self._seal("spend", "session = ?", session)
             self._end(session, ended_at)
 
     def claim_alert(self, book: str, day: str, cap_nusd: int, percent: float) -> bool:
@@ -263,8 +264,11 @@ class SpendStore:
                 "INSERT OR IGNORE INTO alert (book, day, cap_nusd, percent) VALUES (?, ?, ?, ?)",
                 (book, day, cap_nusd, percent),
             )
-            seal(self._db, "alert", "book = ? AND day = ?", book, day)
+            self._seal("alert", "book = ? AND day = ?", book, day)
             return done.rowcount == 1
+
+    def _seal(self, table: str, where: str, *values: object) -> None:
+        seal_rows(self._db, table, SCHEMA.summed[table], where, values)
 
     def _put(self, session: str, day: str, values: Mapping[str, int]) -> None:
         names = ", ".join(values)
@@ -275,23 +279,16 @@ class SpendStore:
             f" ON CONFLICT (session, day) DO UPDATE SET {sets}",
             (session, day, *values.values()),
         )
-        seal(self._db, "spend", "session = ? AND day = ?", session, day)
+        self._seal("spend", "session = ? AND day = ?", session, day)
 
     def _end(self, session: str, ended_at: str) -> None:
         self._db.execute("UPDATE session SET ended_at = ? WHERE id = ?", (ended_at, session))
-        seal(self._db, "session", "id = ?", session)
+        self._seal("session", "id = ?", session)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._reading():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._reading(), transaction(self._db):
+            yield
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

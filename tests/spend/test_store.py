@@ -10,8 +10,9 @@ import pytest
 from llmbatch.errors import StorageFailed
 from llmbatch.spend.account import settle_dead
 from llmbatch.spend.figures import Figures
-from llmbatch.spend.schema import FORMAT, SUMMED
+from llmbatch.spend.schema import SCHEMA
 from llmbatch.spend.store import Balance, SessionInfo, Settlement, SpendStore
+from llmbatch.sqlite_store import FORMAT
 
 DAY = "2026-11-25"
 
@@ -184,14 +185,14 @@ PRAGMA journal_mode = WAL;
 BEGIN;
 CREATE TABLE s1 (id TEXT PRIMARY KEY, book TEXT NOT NULL, run TEXT NOT NULL, model TEXT NOT NULL, task TEXT NOT NULL,
     prompt TEXT NOT NULL, leased INTEGER NOT NULL, started_at TEXT NOT NULL, ended_at TEXT);
-INSERT INTO s1 SELECT {", ".join(SUMMED["session"])} FROM session;
+INSERT INTO s1 SELECT {", ".join(SCHEMA.summed["session"])} FROM session;
 CREATE TABLE p1 (session TEXT NOT NULL REFERENCES session (id), day TEXT NOT NULL,
-    {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in SUMMED["spend"][2:])},
+    {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in SCHEMA.summed["spend"][2:])},
     PRIMARY KEY (session, day)) WITHOUT ROWID;
-INSERT INTO p1 SELECT {", ".join(SUMMED["spend"])} FROM spend;
+INSERT INTO p1 SELECT {", ".join(SCHEMA.summed["spend"])} FROM spend;
 CREATE TABLE a1 (book TEXT NOT NULL, day TEXT NOT NULL, cap_nusd INTEGER NOT NULL, percent REAL NOT NULL,
     PRIMARY KEY (book, day, cap_nusd, percent)) WITHOUT ROWID;
-INSERT INTO a1 SELECT {", ".join(SUMMED["alert"])} FROM alert;
+INSERT INTO a1 SELECT {", ".join(SCHEMA.summed["alert"])} FROM alert;
 DROP TABLE spend; DROP TABLE session; DROP TABLE alert;
 ALTER TABLE s1 RENAME TO session; ALTER TABLE p1 RENAME TO spend; ALTER TABLE a1 RENAME TO alert;
 CREATE INDEX spend_day ON spend (day);
