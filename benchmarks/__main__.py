@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.memory import memory_section
-from benchmarks.pacing import pacing_table
+from benchmarks.pacing import awkward_table, pacing_table
 from benchmarks.processes import static_endpoint
 from benchmarks.resume import resume_section
 from benchmarks.speed import speed_section
@@ -36,7 +36,7 @@ def main() -> None:
         measurements: dict[str, Callable[[], str]] = {
             "Speed": lambda: speed_section(folder, endpoint.url, options.rows, options.rounds),
             "Start-up": lambda: start_up_section(max(options.rounds, 5)),
-            "Pacing": lambda: "\n".join(pacing_table(folder)),
+            "Pacing": lambda: "\n".join([*pacing_table(folder), "", *awkward_table(folder)]),
             "Resuming": lambda: resume_section(folder, options.finished),
             "Memory": lambda: memory_section(folder, endpoint.url, sizes),
         }

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,6 +42,10 @@ class Seen:
     prompt_tokens: int = 0
     abandoned: int = 0
     """Requests whose client went away before they were answered."""
+    first_at: float = math.inf
+    """When the first request came, by the endpoint's clock."""
+    last_at: float = -math.inf
+    """When the last answer left."""
 
 
 class OtherEndpoint:
@@ -87,10 +92,12 @@ class OtherEndpoint:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.stats.by_second[int(self._clock())] += 1
+        self.stats.first_at = min(self.stats.first_at, self._clock())
         said = self._judge(self._clock())
         if said.status == 200:
             await self._work(reader)
         self.stats.statuses[said.status] += 1
+        self.stats.last_at = self._clock()
         body: Any = ANSWER if said.status == 200 else {"error": {"message": "slow down", "code": said.status}}
         raw = json.dumps(body).encode()
         headers = {"content-type": "application/json", "content-length": str(len(raw)), **said.headers}

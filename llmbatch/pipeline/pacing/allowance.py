@@ -30,13 +30,13 @@ _SAME_RESET_S = 1.5
 _WINDOW_SHOWN_S, _USED_UP = 2.0, 2
 _FIRST_DOUBT_S, _DOUBT_S = 1.0, 5.0
 """Longest wait on the word of a reading alone: then one request asks. A refusal brings the server's own wait."""
-_CONFIRMED_S = 30.0
-"""The same where a refusal has shown that the readings are true."""
-_CONTRADICTIONS = 1.9
-"""Requests that passed though nothing remained, after which what is stated is no limit, until a refusal confirms it."""
+_CONFIRMED_BY, _CONFIRMED_S = 2, 30.0
+"""Refusals in a row that show that the readings are true, and the longest wait on the word of one from then on."""
+_CONTRADICTIONS = 2
+"""Requests that passed though nothing remained, after which what is stated is no limit."""
 _UNASKED, _MANY = 0.4, 100
-"""What such a request counts where it left in its turn, and of how large a limit: where one passes in a second or more,
-nothing may remain after each."""
+"""What such a request counts where it left in its turn, not to ask, and of how large a limit: where one passes in a
+second or more, nothing may remain after each."""
 _UNMOVED, _UNMOVED_S = 10, 5.0
 """Requests that passed, over so long, without anything missing from what remains: they are not what it counts."""
 _UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "hour"), (86_400.0, "day"))
@@ -64,7 +64,8 @@ class Allowance:
         self._asked_at = -math.inf
         self._is_doubtful = False
         self._is_confirmed = False
-        """Whether a request was refused when nothing remained, so that the next may wait for the reset."""
+        """Whether requests were refused when nothing remained, so that the next may wait for the reset."""
+        self._refused_in_a_row = 0
         self._contradictions = 0.0
         self._unmoved, self._unmoved_since = 0, -math.inf
         """Readings in a row that showed no less than the one before, and since when."""
@@ -72,7 +73,7 @@ class Allowance:
     @property
     def is_void(self) -> bool:
         """What was stated has been contradicted by what passed."""
-        return self._contradictions > _CONTRADICTIONS
+        return self._contradictions >= _CONTRADICTIONS
 
     @property
     def wants_every_answer(self) -> bool:
@@ -104,11 +105,16 @@ class Allowance:
         missing = min(amount, self._stated.limit) - self._left_at(now)
         if missing <= 0:
             return 0.0
-        fills = not self._is_window and self._refill_per_s > 0
-        due_s = missing / self._refill_per_s if fills else self._resets_at - now
+        due_s = self._due_s(now, missing)
         first_s, again_s = (_CONFIRMED_S, _CONFIRMED_S) if self._is_confirmed else (_FIRST_DOUBT_S, _DOUBT_S)
         doubted_s = max(self._read_at + first_s, self._asked_at + again_s) - now
         return max(min(due_s, doubted_s), 0.0)
+
+    def used_up_s(self, now: float) -> float:
+        """Seconds until one more request may pass, where refusals have shown that nothing remains; else 0."""
+        if not self._is_confirmed or self._stated.remaining != 0:
+            return 0.0
+        return max(self._due_s(now, 1.0), 0.0)
 
     def take(self, now: float, amount: float) -> None:
         """A request of so much leaves now."""
@@ -141,21 +147,25 @@ class Allowance:
 
     def refused(self, now: float) -> None:
         """A request was refused for its rate: nothing remains, as was stated, or less passes than was found."""
+        self._refused_in_a_row += 1
         if self._stated.remaining == 0:
-            self._is_confirmed, self._is_doubtful, self._contradictions = True, False, 0.0
+            self._is_doubtful = False
+            self._is_confirmed = self._is_confirmed or self._refused_in_a_row >= _CONFIRMED_BY
+            if self._is_confirmed:
+                self._contradictions = 0.0
         elif now - self._refused_at >= _FIND_EVERY_S:
             self._found_per_s /= 2
             self._found_at = self._refused_at = now
 
     def passed(self) -> None:
         """A request was let through: a limit that is empty would have refused it, and one that stays full is none."""
-        stated = self._stated
+        stated, self._refused_in_a_row = self._stated, 0
         if self._unmoved >= _UNMOVED and self._read_at - self._unmoved_since >= _UNMOVED_S:
             self._contradictions = math.inf
         elif stated.kind == "requests" and stated.remaining == stated.limit < _MINUTE_S:
             self._contradictions = math.inf  # one request takes over a second to come back
         elif self._is_doubtful and stated.remaining == 0:
-            self._contradictions += 1
+            self._contradictions = self._contradictions + 1 if self._contradictions < 1 else math.inf
             self._is_confirmed = False
         elif stated.remaining == 0 and not self._is_confirmed and stated.limit >= _MANY:
             self._contradictions += _UNASKED
@@ -238,6 +248,11 @@ class Allowance:
             self._is_window = True
         self._resets_at = resets_at
         self._refill_per_s = used / stated.reset_s if stated.reset_s > 0 else math.inf
+
+    def _due_s(self, now: float, missing: float) -> float:
+        """Seconds until so much has come back, by what the reset promises."""
+        fills = not self._is_window and self._refill_per_s > 0
+        return missing / self._refill_per_s if fills else self._resets_at - now
 
     def _left_at(self, now: float) -> float:
         """What remains by now, by what the reset promises."""

@@ -49,6 +49,11 @@ class Outage:
         return max(self._began_at + self._longest_s - self._clock(), 0.0)
 
     @property
+    def longest_s(self) -> float:
+        """Seconds that the run waits for an endpoint at most (`--max-wait`)."""
+        return self._longest_s
+
+    @property
     def lasts_s(self) -> float:
         """Seconds since the first failure of the outage that is on; 0 where there is none."""
         return self._clock() - self._began_at if self.is_on else 0.0

@@ -5,7 +5,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from llmbatch.errors import StorageFailed
+from llmbatch.errors import ComeBackLater, StorageFailed
 from llmbatch.events import Event, RateLimited
 from llmbatch.pipeline.pacing.concurrency import Concurrency, Slots
 from llmbatch.pipeline.pacing.outage import Outage
@@ -116,7 +116,7 @@ class Pace:
         """A request failed: fewer at once, a wait for everyone, or an outage, as the failure says.
 
         Raises:
-            ComeBackLater: an outage has lasted too long.
+            ComeBackLater: an outage has lasted too long, or a limit is used up for too long.
             StorageFailed: this machine has let no request leave for too long.
         """
         now = self._clock()
@@ -126,6 +126,7 @@ class Pace:
         if failure.action is Action.THROTTLE:
             self._refusals.refused()
             self._rates.refused(now)
+            self._bear_with_limit(now)
         if failure.kind == "timeout":
             self._concurrency.timed_out(now)
         elif failure.slow_down and not (failure.action is Action.THROTTLE and self._refusals.are_few(self.in_flight)):
@@ -140,6 +141,15 @@ class Pace:
         lasts_s = now - self._lacking_since
         if lasts_s >= min(_LACKING_S, self._outage.patience_s):
             raise StorageFailed(f"no request could leave for {lasts_s:,.0f} s: {failure.message}", hint=failure.hint)
+
+    def _bear_with_limit(self, now: float) -> None:
+        used_up_s, longest_s = self._rates.used_up_s(now), self._outage.longest_s
+        if used_up_s > longest_s:
+            raise ComeBackLater(
+                f"{self._rates.limited_by(now, 1).words}: used up for {used_up_s:,.0f} s more, "
+                f"longer than --max-wait {longest_s:,.0f}",
+                hint="run the same command again later: finished rows are kept",
+            )
 
     @asynccontextmanager
     async def slot(self, tokens: float, *, asked_before: bool) -> AsyncIterator[None]:

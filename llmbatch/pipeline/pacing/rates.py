@@ -159,7 +159,7 @@ class Rates:
     def answered(self, now: float) -> None:
         """A request passed the endpoint's limits."""
         self._inferred.answered(now)
-        for allowance in (*self._requests.standing, *self._tokens.standing):
+        for allowance in (*self._requests.stated.values(), *self._tokens.stated.values()):
             allowance.passed()
 
     def refused(self, now: float) -> None:
@@ -167,6 +167,11 @@ class Rates:
         self._inferred.refused(now)
         for allowance in (*self._requests.stated.values(), *self._tokens.stated.values()):
             allowance.refused(now)
+
+    def used_up_s(self, now: float) -> float:
+        """Seconds until a stated limit of which nothing remains lets another request pass; 0 where none is used up."""
+        standing = (*self._requests.standing, *self._tokens.standing)
+        return max((allowance.used_up_s(now) for allowance in standing), default=0.0)
 
     def correct(self, tokens: float) -> None:
         """A request that left took so many tokens more than was thought, or less where negative."""
