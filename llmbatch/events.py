@@ -9,6 +9,10 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from llmbatch.money import NANO, to_usd
+from llmbatch.neutral import neutral
+
+_SAMPLE = 80
+"""Characters of a document."""
 
 
 class Level(StrEnum):
@@ -28,8 +32,13 @@ class Event:
 
     @property
     def message(self) -> str:
-        """A sentence of plain text."""
+        """A sentence of plain text, for logs too: documents' texts are not in it."""
         raise NotImplementedError
+
+    @property
+    def shown(self) -> str:
+        """The message as the user's own screen shows it."""
+        return self.message
 
     def fields(self) -> dict[str, Any]:
         """The event's own fields as JSON values, money in US dollars."""
@@ -44,12 +53,24 @@ class FieldsChosen(Event):
     file: str
     text_fields: tuple[str, ...]
     id_field: str | None
+    sample: str = ""
+    """The beginning of the first document."""
 
     @property
     def message(self) -> str:
         """Which fields."""
+        texts = " + ".join(map(repr, self.text_fields))
         identity = f"id from {self.id_field!r}" if self.id_field else "row numbers for ids"
-        return f"{self.file}: text from {'+'.join(self.text_fields)!r}, {identity}"
+        return f"{self.file}: text from {texts}, {identity} (--text-field, --id-field name others)"
+
+    @property
+    def shown(self) -> str:
+        """Which fields, and what the first document is then."""
+        return f'{self.message}: "{neutral(self.sample, limit=_SAMPLE)}"' if self.sample else self.message
+
+    def fields(self) -> dict[str, Any]:
+        """All but the sample."""
+        return {name: value for name, value in asdict(self).items() if name != "sample"}
 
 
 @dataclass(frozen=True, slots=True)

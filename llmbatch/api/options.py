@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from llmbatch.api.declared import checked_path, declared_values
-from llmbatch.cli.options import names, reuse_options
+from llmbatch.cli.options import reuse_options
 from llmbatch.cli.sending import sending_options
 from llmbatch.cli.trial import canary_options
 from llmbatch.pipeline.options import RunOptions, parse_tolerance
@@ -260,4 +260,4 @@ def watch_options(given: Mapping[str, Any]) -> WatchOptions:
 
 def field_names(given: Names | None) -> tuple[str, ...] | None:
     """Names of fields, however they were given."""
-    return names(given) if given is None or isinstance(given, str) else tuple(given)
+    return given if given is None else (given,) if isinstance(given, str) else tuple(given)

@@ -12,8 +12,8 @@ import orjson
 
 from llmbatch.api.workspace import removed_with
 from llmbatch.errors import UsageError
-from llmbatch.readers import ReaderOptions
-from llmbatch.readers.fields import choose_by_name
+from llmbatch.readers.paths import value_at
+from llmbatch.readers.usual_names import usual_id
 from llmbatch.summary import Summary
 from llmbatch.views.records import error_field
 
@@ -163,6 +163,6 @@ class Run(Sequence[Result]):
                 return row
         if not isinstance(fields, Mapping):
             return row
-        choice = choose_by_name("", [*fields, "text"], ReaderOptions(self._id_field))
-        found = None if choice is None or choice.id_field is None else fields.get(choice.id_field)
+        id_field = self._id_field or usual_id(fields, but=())
+        found = None if id_field is None else value_at(fields, id_field)
         return row if found is None else found

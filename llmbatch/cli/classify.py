@@ -7,6 +7,7 @@ import typer
 from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, trial, watching
+from llmbatch.cli.field_names import given
 from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind
 from llmbatch.telemetry.log_format import LogFormat
@@ -140,8 +141,8 @@ def classify(
             alert_command=alert_command,
             spend_store=spend_store,
         ),
-        reading=ReaderOptions(id_field, shared.names(text_field) or (), input_format),
-        keep=shared.names(keep),
+        reading=ReaderOptions(id_field, given(text_field) or (), input_format),
+        keep=given(keep),
         strict=strict,
         review_below=review_below,
         sample=parse_sample(sample, seed),

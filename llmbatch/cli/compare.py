@@ -9,6 +9,7 @@ from llmbatch import defaults
 from llmbatch.cli import bounds, sending, watching
 from llmbatch.cli import gold as golden
 from llmbatch.cli import options as shared
+from llmbatch.cli.field_names import given
 from llmbatch.rows import ConfidenceKind
 from llmbatch.telemetry.log_format import LogFormat
 
@@ -172,7 +173,7 @@ def compare(
             alert_command=alert_command,
             spend_store=spend_store,
         ),
-        reading=ReaderOptions(id_field, shared.names(text_field) or (), input_format),
+        reading=ReaderOptions(id_field, given(text_field) or (), input_format),
     )
     watching_options = WatchOptions(quiet, log_format, log_file)
 

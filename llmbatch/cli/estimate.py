@@ -7,6 +7,7 @@ import typer
 from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, trial
+from llmbatch.cli.field_names import given
 from llmbatch.cli.output import print_json
 from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind
@@ -101,7 +102,7 @@ def estimate(
             limits=RateLimits(None if rpm is None else rpm / 60, None if tpm is None else tpm / 60),
             price=None if price is None else parse_price(price),
         ),
-        reading=ReaderOptions(id_field, shared.names(text_field) or (), input_format),
+        reading=ReaderOptions(id_field, given(text_field) or (), input_format),
         review_below=review_below,
         canary=trial.canary_options(canary_prompt, canary_model, canary_share, expand=canary_expand),
         escalate_to=escalate_to,

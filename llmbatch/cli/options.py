@@ -7,6 +7,7 @@ import typer
 
 from llmbatch import defaults
 from llmbatch.cli import bounds
+from llmbatch.cli.field_names import whole_variable
 from llmbatch.economy.policy import PrefixPolicy
 from llmbatch.rows import ConfidenceKind, Truncation
 from llmbatch.service_tiers import ServiceTier
@@ -21,7 +22,9 @@ ROWS, REUSE, BUDGET = "Which rows", "Answers of earlier runs", "Money"
 
 ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
 
-_INPUT_HELP = "Documents: .jsonl, .ndjson, .csv, .tsv, each also .gz; folders, quoted globs, or - for standard input."
+_INPUT_HELP = (
+    "Documents: .json, .jsonl, .ndjson, .csv, .tsv, each also .gz; folders, quoted globs, or - for standard input."
+)
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=_INPUT_HELP, show_default=False)]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder: INPUT.llmbatch.", show_default=False)]
 TrustRun = Annotated[
@@ -56,13 +59,14 @@ IdField = Annotated[
     ),
 ]
 TextField = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--text-field",
+        callback=whole_variable,
         envvar="LLMBATCH_TEXT_FIELD",
         show_envvar=False,
         rich_help_panel=INPUT,
-        help="Field with the text; several are joined: title,body.",
+        help="Field with the text, or a path: doc.body, tags[]. Repeatable, or title,body: several are joined.",
     ),
 ]
 InputFormat = Annotated[
@@ -72,7 +76,7 @@ InputFormat = Annotated[
         envvar="LLMBATCH_INPUT_FORMAT",
         show_envvar=False,
         rich_help_panel=INPUT,
-        help="jsonl, csv or tsv, whatever the name says.",
+        help="json, csv or tsv, whatever the name says.",
     ),
 ]
 Strict = Annotated[
@@ -306,13 +310,14 @@ Out = Annotated[
     ),
 ]
 Keep = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--keep",
+        callback=whole_variable,
         envvar="LLMBATCH_KEEP",
         show_envvar=False,
         rich_help_panel=RESULTS,
-        help="Input fields carried into the results: a,b.",
+        help="Input field carried into the results. Repeatable, or a,b.",
         show_default="all but the text",
     ),
 ]
@@ -401,11 +406,6 @@ def reuse_options(wanted: bool, store: Path | None, limit_mb: int, max_age_days:
     from llmbatch.reuse.options import Reuse
 
     return Reuse(store, limit_mb * 1_000_000, max_age_days) if wanted else None
-
-
-def names(value: str | None) -> tuple[str, ...] | None:
-    """Field names as the user lists them: `a,b`."""
-    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
 
 
 def trusted(trust: bool, inputs: list[str] | None = None) -> "Trust":

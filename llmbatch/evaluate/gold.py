@@ -8,7 +8,8 @@ from itertools import chain, islice
 
 from llmbatch.errors import UsageError
 from llmbatch.readers import Input, ReaderOptions, Record, read_records, resolve_inputs
-from llmbatch.readers.fields import ID_NAMES, listed
+from llmbatch.readers.fields import listed
+from llmbatch.readers.names import ID_NAMES
 from llmbatch.rows import Rejection, RowId
 from llmbatch.task.model import Task, folded
 

@@ -37,7 +37,7 @@ from llmbatch.pipeline.plan import ModelChoice
 from llmbatch.pipeline.scoring import Recalibration
 from llmbatch.provider.limits import RateLimits
 from llmbatch.provider.shape import RequestShape
-from llmbatch.readers import InputIdentity, ReaderOptions
+from llmbatch.readers import InputIdentity, KeptFields, ReaderOptions
 from llmbatch.readers.formats import SUFFIXES
 from llmbatch.readers.inputs import part_of
 from llmbatch.readers.packings import SUFFIXES as PACKED
@@ -203,6 +203,9 @@ class RunRecord(BaseModel):
     inputs_read: dict[FileName, InputIdentity] = {}
     """What each of them was when it was read last, by its way from beside the run folder; or `-`."""
     reader: ReaderOptions
+    fields: dict[FileName, KeptFields] | None = None
+    """What was taken of each input, by its way from beside the run folder; or `-`. None in records of versions that
+    went by names alone each time."""
     task: Task
     task_source: FileName
     choice: ModelChoice

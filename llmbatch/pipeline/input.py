@@ -9,14 +9,18 @@ from llmbatch.pipeline.folder import STDIN, RunFolder, RunRecord
 from llmbatch.pipeline.input_changes import since_then, while_read
 from llmbatch.pipeline.trust import NO_TRUST, Trust, input_path
 from llmbatch.readers import (
+    EarlierFields,
     FieldChoice,
     IdentityWatch,
     Input,
     InputIdentity,
+    KeptFields,
     ReaderOptions,
     WholeRead,
     begun,
+    chosen_fields,
     count_rows,
+    existing_fields,
     from_spool,
     read_rows,
     resolve_inputs,
@@ -36,6 +40,11 @@ class RunInput:
         self._before: Mapping[str, InputIdentity] = {}
         self._read: dict[Input, WholeRead] = {}
         self._read_again: dict[Input, WholeRead] = {}
+        self._fields: dict[str, KeptFields] = {}
+        """By an input's key."""
+        self._goes_by_name = False
+        self._keep: tuple[str, ...] = ()
+        """Fields that the user wants to have carried, as long as no input has shown whether it has them."""
 
     @classmethod
     def first_read(cls, names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> "RunInput":
@@ -76,6 +85,7 @@ class RunInput:
             inputs = tuple(_reopened(path, record.reader, folder) for path in paths)
         source = cls(inputs, inputs, record.reader)
         source.compare_with(record.inputs_read_at(source.names, folder))
+        source.take_fields_of(record)
         return source
 
     @property
@@ -93,12 +103,44 @@ class RunInput:
     def rows(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
         """The rows, for the first time; the fields chosen are told."""
         watch = IdentityWatch(self._read, lambda _: frozenset())
-        return read_rows(self._first, self._options, on_fields=on_fields, watch=watch)
+        return self._rows(self._first, on_fields, watch)
 
     def read_again(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
         """The rows from the start."""
         watch = IdentityWatch(self._read_again, self._known_sizes)
-        return read_rows(self._again, self._options, on_fields=on_fields, watch=watch)
+        return self._rows(self._again, on_fields, watch)
+
+    def take_fields_of(self, record: RunRecord) -> None:
+        """Take the same fields as an earlier session whose user named the same: rows that came since change nothing."""
+        if record.reader == self._options:
+            self._goes_by_name = record.fields is None
+            self._fields = dict(record.fields or {})
+
+    def choose_fields(self, keep: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Choose the fields of all files, before anything is sent.
+
+        Args:
+            keep: the fields that the user wants to have carried, each as he writes it.
+
+        Returns:
+            The names of these fields. Those of a stream show only when it comes.
+
+        Raises:
+            UsageError: a field that the user names is not there, or none looks like the text.
+        """
+        chosen = chosen_fields(self._first, self._options, self._earlier(self._first))
+        for item, choice in chosen.items():
+            self._keep_fields(self._keys[self._first.index(item)], choice)
+        if keep is None:
+            return None
+        if self.is_stream:
+            self._keep = keep
+            return tuple(part.strip() for name in keep for part in name.split(","))
+        return tuple(existing_fields(chosen, self._options, keep)) if chosen else keep
+
+    def fields(self) -> dict[str, KeptFields]:
+        """What is taken of the inputs that were read so far, by their way from beside the run folder."""
+        return dict(self._fields)
 
     def compare_with(self, before: Mapping[str, InputIdentity]) -> None:
         """Take note of what the inputs were in the last session, as `identities` gave it."""
@@ -129,6 +171,27 @@ class RunInput:
             if (change := meanwhile or since) is not None:
                 changes.append(InputChanged(name, change, is_while_read=meanwhile is not None))
         return tuple(changes)
+
+    def _rows(
+        self, inputs: tuple[Input, ...], on_fields: Callable[[FieldChoice], None], watch: IdentityWatch
+    ) -> Iterator[Row | Rejection]:
+        keys = {item.label: key for item, key in zip(inputs, self._keys, strict=True)}
+
+        def noted(choice: FieldChoice) -> None:
+            self._keep_fields(keys[choice.file], choice)
+            if self._keep:
+                existing_fields({inputs[0]: choice}, self._options, self._keep)
+                self._keep = ()
+            on_fields(choice)
+
+        return read_rows(inputs, self._options, on_fields=noted, watch=watch, earlier=self._earlier(inputs))
+
+    def _keep_fields(self, key: str, choice: FieldChoice) -> None:
+        self._fields.setdefault(key, KeptFields(choice.id_field, choice.text_fields))
+
+    def _earlier(self, inputs: tuple[Input, ...]) -> EarlierFields:
+        kept = {item: self._fields[key] for item, key in zip(inputs, self._keys, strict=True) if key in self._fields}
+        return EarlierFields(kept, by_name=self._goes_by_name)
 
     @property
     def _keys(self) -> tuple[str, ...]:

@@ -75,6 +75,8 @@ def classify_run(
     check_stream(folder, standing, source, is_chosen=is_chosen)
     if standing is not None and not replaced:
         source.compare_with(standing.inputs_read_at(source.names, folder))
+        source.take_fields_of(standing)
+    options = replace(options, keep=source.choose_fields(options.keep))
     options = replace(options, choice=completed_choice(loaded.task, options.choice, endpoint, standing))
     plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
     check_room(plan)
@@ -167,6 +169,7 @@ def _new_record(
         inputs_read=source.identities(),
         totals=standing.totals if standing else None,
         reader=options.reading,
+        fields=source.fields(),
         task=plan.task,
         task_source=plan.task_source,
         choice=plan.choice,

@@ -213,7 +213,7 @@ class Session:
         changes = self._source.changes()
         for change in changes:
             self._observer.tell(change)
-        self._record = self._record.updated(inputs_read=self._source.identities())
+        self._record = self._record.updated(inputs_read=self._source.identities(), fields=self._source.fields())
         ending = Ending(
             reason=reason,
             tally=self._tally,

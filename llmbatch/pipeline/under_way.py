@@ -333,7 +333,7 @@ class UnderWay:
 
     def _tell_fields(self, choice: FieldChoice) -> None:
         if choice.detected:
-            self._observer.tell(FieldsChosen(choice.file, choice.text_fields, choice.id_field))
+            self._observer.tell(FieldsChosen(choice.file, choice.text_fields, choice.id_field, choice.sample))
 
 
 def _standing(plan: SessionPlan, record: RunRecord) -> int:

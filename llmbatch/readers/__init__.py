@@ -5,24 +5,28 @@ A row's way: inputs (which files) -> stream (bytes, unpacked) -> lines -> jsonl 
 the pipeline and the command line import from here, never the other way round.
 """
 
-from llmbatch.readers.fields import FieldChoice
+from llmbatch.readers.fields import FieldChoice, KeptFields
 from llmbatch.readers.identity import FIRST_MARK, IdentityWatch, InputIdentity, WholeRead, first_mark
 from llmbatch.readers.inputs import Input, begun, from_spool, resolve_inputs, spooled
 from llmbatch.readers.options import ReaderOptions
-from llmbatch.readers.reading import count_rows, read_rows
+from llmbatch.readers.reading import EarlierFields, chosen_fields, count_rows, existing_fields, read_rows
 from llmbatch.readers.records import Record, read_records
 
 __all__ = [
     "FIRST_MARK",
+    "EarlierFields",
     "FieldChoice",
     "IdentityWatch",
     "Input",
     "InputIdentity",
+    "KeptFields",
     "ReaderOptions",
     "Record",
     "WholeRead",
     "begun",
+    "chosen_fields",
     "count_rows",
+    "existing_fields",
     "first_mark",
     "from_spool",
     "read_records",

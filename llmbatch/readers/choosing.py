@@ -1,83 +1,142 @@
-"""Choosing the fields of one input, by its header or by its first records."""
+"""Choosing an input's fields: those that the user names, else those of an earlier session, else by its first rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmbatch.errors import UsageError
-from llmbatch.readers.fields import FieldChoice, choose_by_name, choose_by_row, listed, usable
-from llmbatch.readers.formats import Parsed, Unread
+from llmbatch.readers.fields import FieldChoice, KeptFields, RowMaker, listed
 from llmbatch.readers.options import ReaderOptions
+from llmbatch.readers.paths import is_there, paths_of
+from llmbatch.readers.prose import TwoTextsError, text_fields
+from llmbatch.readers.usual_names import usual_id, usual_texts, usual_texts_of_rows
+from llmbatch.rows import Row
 
 LOOKED_AT = 100
-"""Records that are held back at most while looking for one with a text field."""
+"""Records that are held back at most to choose by."""
+_SAMPLE = 200
+"""Characters."""
 
 
-def choose_by_header(file: str, names: Sequence[str], options: ReaderOptions, *, is_typed: bool) -> FieldChoice:
-    """The fields to take from an input whose fields stand before its records.
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What an input begins with.
 
-    Args:
-        file: the input's name.
-        names: its fields.
-        options: which of them the user asks for.
-        is_typed: whether its values have types.
-
-    Raises:
-        UsageError: there is no such field, or none looks like the text.
+    `names` are its fields where they stand before the records, None where each record has its own; `rows` its first
+    records; `later` looks for a field in those that follow, where these can be read again.
     """
-    asked = [*options.text_fields, *([options.id_field] if options.id_field is not None else [])]
-    for name in asked:
-        if name not in names:
-            raise UsageError(f"{file}: there is no column {name!r}", hint=f"columns are {listed(names)}")
-    choice = choose_by_name(file, names, options, is_typed=is_typed)
-    if choice is None:
-        raise UsageError(
-            f"{file}: no column looks like the text; columns are {listed(names)}",
-            hint="say which one it is: --text-field NAME",
-        )
-    return choice
+
+    file: str
+    names: tuple[str, ...] | None
+    rows: Sequence[Mapping[str, Any]] = field(repr=False)
+    """Mappings by the fields' names."""
+    is_typed: bool = True
+    later: Callable[[str], bool] = field(default=lambda _: False, repr=False)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of all fields that were seen."""
+        return self.names or tuple(dict.fromkeys(name for row in self.rows for name in row))
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a field, or what its path leads to."""
+        return name in self.fields or any(is_there(row, name) for row in self.rows)
 
 
-def choose_by_records(
-    file: str, first: Parsed, items: Iterator[Parsed | Unread], options: ReaderOptions
-) -> tuple[FieldChoice, list[Parsed | Unread]]:
-    """The fields to take from an input each of whose records has its own.
+def choose(
+    beginning: Beginning, options: ReaderOptions, *, kept: KeptFields | None = None, by_name: bool = False
+) -> FieldChoice:
+    """The fields to take from an input.
 
     Args:
-        file: the input's name.
-        first: its first record that could be read.
-        items: what follows, of which no more is taken than it needs.
+        beginning: what it begins with.
         options: which fields the user asks for.
-
-    Returns:
-        The choice, and what was looked at, `first` before the others.
+        kept: what an earlier session of the run took, for those that the user does not name.
+        by_name: go by names alone, as versions did that kept nothing.
 
     Raises:
-        UsageError: no field looks like the text.
+        UsageError: a field that the user names is not there, none looks like the text, or two do.
     """
-    looked_at: list[Parsed | Unread] = []
-    rows: list[Mapping[str, Any]] = []
-    for item in chain((first,), items):
-        looked_at.append(item)
-        if not isinstance(item, Unread):
-            _, _, fields, _ = item
-            rows.append(fields)
-            if (choice := choose_by_row(file, fields, options)) is not None:
-                return choice, looked_at
-        if len(looked_at) >= LOOKED_AT:
-            break
-    return _by_all(file, rows, options), looked_at
+    named_id = None if options.id_field is None else _existing(beginning, options.id_field)
+    texts = tuple(name for given in options.text_fields for name in named_fields(beginning, given))
+    if not texts:
+        texts = kept.text_fields if kept is not None else _detected(beginning, named_id, by_name=by_name)
+    id_field = named_id
+    if id_field is None:
+        id_field = kept.id_field if kept is not None else usual_id(_possible_ids(beginning), but=texts)
+    detected = not options.text_fields or (options.id_field is None and id_field is not None)
+    choice = FieldChoice(beginning.file, id_field, texts, detected, beginning.is_typed)
+    return FieldChoice(
+        beginning.file,
+        id_field,
+        texts,
+        detected,
+        beginning.is_typed,
+        names=beginning.fields,
+        sample=_sample(beginning, choice, options),
+    )
 
 
-def _by_all(file: str, rows: Sequence[Mapping[str, Any]], options: ReaderOptions) -> FieldChoice:
-    """By fields that hold what they should if there are any, else by names alone."""
-    names = list(dict.fromkeys(name for fields in rows for name in fields))
-    choice = choose_by_name(
-        file, dict.fromkeys(name for fields in rows for name in usable(fields)), options
-    ) or choose_by_name(file, names, options)
-    if choice is None:
-        raise UsageError(
-            f"{file}: no field looks like the text; fields are {listed(names)}",
-            hint="say which one it is: --text-field NAME",
-        )
-    return choice
+def named_fields(beginning: Beginning, given: str) -> tuple[str, ...]:
+    """The fields that the user means with a name: the one that is called so, else several between commas.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if "," not in given or beginning.has(given):
+        return (_existing(beginning, given),)
+    return tuple(_existing(beginning, name.strip()) for name in given.split(",") if name.strip())
+
+
+def _existing(beginning: Beginning, name: str) -> str:
+    if (not beginning.rows and not beginning.names) or beginning.has(name) or beginning.later(name):
+        return name
+    kind, kinds = ("column", "columns") if beginning.names else ("field", "fields")
+    likely = difflib.get_close_matches(name, paths_of(beginning.rows) or beginning.fields, 1)
+    remedy = f"did you mean {likely[0]!r}? " if likely else ""
+    raise UsageError(
+        f"{beginning.file}: there is no {kind} {name!r}", hint=f"{remedy}{kinds} are {listed(beginning.fields)}"
+    )
+
+
+def _detected(beginning: Beginning, id_field: str | None, *, by_name: bool) -> tuple[str, ...]:
+    but = id_field or usual_id(_possible_ids(beginning), but=())
+    texts: tuple[str, ...] = ()
+    if not by_name:
+        try:
+            texts = text_fields(beginning.rows, but=but)
+        except TwoTextsError as error:
+            each = " ".join(f"--text-field {name!r}" for name in error.names)
+            raise UsageError(
+                f"{beginning.file}: {listed(error.names)} may all be the text; nothing was sent",
+                hint=f"say which one it is: --text-field {error.names[0]!r}; or join them: {each}",
+            ) from None
+    texts = texts or (usual_texts(beginning.names) if beginning.names else usual_texts_of_rows(beginning.rows))
+    if not texts:
+        raise _no_text(beginning)
+    return texts
+
+
+def _no_text(beginning: Beginning) -> UsageError:
+    kind, kinds = ("column", "columns") if beginning.names else ("field", "fields")
+    inner = [path for path in paths_of(beginning.rows) if path not in beginning.fields]
+    paths = f", or a path like {inner[-1]!r}" if inner else ""
+    return UsageError(
+        f"{beginning.file}: no {kind} looks like the text; {kinds} are {listed(beginning.fields)}",
+        hint=f"say which one it is: --text-field NAME{paths}",
+    )
+
+
+def _possible_ids(beginning: Beginning) -> tuple[str, ...]:
+    if beginning.names:
+        return beginning.names
+    rows = ((name, value) for row in beginning.rows for name, value in row.items())
+    return tuple(dict.fromkeys(name for name, value in rows if not isinstance(value, list | dict)))
+
+
+def _sample(beginning: Beginning, choice: FieldChoice, options: ReaderOptions) -> str:
+    """The beginning of the first document."""
+    maker = RowMaker(beginning.file, choice, options)
+    made = (maker.make(number, 0, b"", row) for number, row in enumerate(beginning.rows))
+    return next((row.text[:_SAMPLE] for row in made if isinstance(row, Row)), "")

@@ -1,18 +1,34 @@
 """From inputs to rows: one index over all of them, each opened when its turn comes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, count
 
-from llmbatch.readers.choosing import choose_by_header, choose_by_records
-from llmbatch.readers.fields import FieldChoice, RowMaker
-from llmbatch.readers.formats import Unread
+from llmbatch.readers.choosing import LOOKED_AT, Beginning, choose, named_fields
+from llmbatch.readers.fields import FieldChoice, KeptFields, RowMaker
+from llmbatch.readers.formats import Parsed, Unread
 from llmbatch.readers.identity import ByteWatch
 from llmbatch.readers.inputs import Input
+from llmbatch.readers.look_ahead import MOMENT_S, looked_ahead
 from llmbatch.readers.options import ReaderOptions
+from llmbatch.readers.paths import is_there
 from llmbatch.readers.stream import open_input
 from llmbatch.rows import Place, Rejection, Row
 
 OnFields = Callable[[FieldChoice], None]
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierFields:
+    """What earlier sessions of a run took of its inputs; `by_name` where they kept nothing and went by names alone."""
+
+    kept: Mapping[Input, KeptFields] = field(default_factory=dict)
+    by_name: bool = False
+
+
+NO_EARLIER = EarlierFields()
+_MOST_BYTES = 8 * 1024 * 1024
+"""Of records that are held back."""
 
 
 def read_rows(
@@ -21,6 +37,7 @@ def read_rows(
     *,
     on_fields: OnFields | None = None,
     watch: ByteWatch | None = None,
+    earlier: EarlierFields = NO_EARLIER,
 ) -> Iterator[Row | Rejection]:
     """The rows of all inputs in their order, one at a time as they are asked for.
 
@@ -29,6 +46,7 @@ def read_rows(
         options: which fields to take.
         on_fields: told once an input what is taken from it, before its first row; not for an input without rows.
         watch: is shown the inputs' bytes.
+        earlier: which fields earlier sessions took.
 
     Raises:
         UsageError: an input cannot be used at all. Files are looked into before the first row is given, so that a
@@ -36,10 +54,49 @@ def read_rows(
     """
     for item in inputs[1:]:
         if item.path is not None:
-            next(_read_one(item, options, count(), _tell_nobody), None)
+            next(_read_one(item, options, count(), _tell_nobody, earlier), None)
     indices = count()
     for item in inputs:
-        yield from _read_one(item, options, indices, on_fields or _tell_nobody, watch)
+        yield from _read_one(item, options, indices, on_fields or _tell_nobody, earlier, watch)
+
+
+def chosen_fields(
+    inputs: Sequence[Input], options: ReaderOptions, earlier: EarlierFields = NO_EARLIER
+) -> dict[Input, FieldChoice]:
+    """What `read_rows` will take of those inputs that are files and have rows.
+
+    Raises:
+        UsageError: an input cannot be used at all.
+    """
+    chosen: dict[Input, FieldChoice] = {}
+    for item in inputs:
+        choices: list[FieldChoice] = []
+        if item.path is not None:
+            next(_read_one(item, options, count(), choices.append, earlier), None)
+        if choices:
+            chosen[item] = choices[0]
+    return chosen
+
+
+def existing_fields(chosen: Mapping[Input, FieldChoice], options: ReaderOptions, asked: Sequence[str]) -> list[str]:
+    """The fields that the user asks for by name, or by several names between commas, in files.
+
+    Args:
+        chosen: what `chosen_fields` gave.
+        options: how the files are read.
+        asked: each as the user writes it.
+
+    Raises:
+        UsageError: no file has such a field.
+    """
+    names = dict.fromkeys(name for choice in chosen.values() for name in choice.names)
+    files = ", ".join(choice.file for choice in chosen.values())
+
+    def is_later(name: str) -> bool:
+        return any(_has_field(item, options, name) for item in chosen if item.path is not None)
+
+    fields = Beginning(files, None, [names], later=is_later)
+    return [name for each in asked for name in named_fields(fields, each)]
 
 
 def count_rows(inputs: Sequence[Input], options: ReaderOptions) -> int | None:
@@ -58,27 +115,56 @@ def _read_one(
     options: ReaderOptions,
     indices: Iterator[int],
     on_fields: OnFields,
+    earlier: EarlierFields,
     watch: ByteWatch | None = None,
 ) -> Iterator[Row | Rejection]:
     file, opened = item.label, open_input(item, watch)
     records = opened.format.read(opened.content, options)
     items = records.items
-    if records.names:
-        choice = choose_by_header(file, records.names, options, is_typed=opened.format.is_typed)
+    for found in items:
+        if not isinstance(found, Unread):
+            items = chain((found,), items)
+            break
+        yield _rejection(next(indices), file, found)
     else:
-        for found in items:
-            if not isinstance(found, Unread):
-                choice, looked_at = choose_by_records(file, found, items, options)
-                items = chain(looked_at, items)
-                break
-            yield _rejection(next(indices), file, found)
-        else:
+        if not records.names:
             return
+    within_s = MOMENT_S if item.path is None else None
+    first, items = looked_ahead(items, _Enough(), within_s=within_s)
+    rows = [found[2] for found in first if not isinstance(found, Unread)]
+
+    def is_later(name: str) -> bool:
+        return item.path is not None and _has_field(item, options, name)
+
+    beginning = Beginning(file, records.names or None, rows, opened.format.is_typed, is_later)
+    choice = choose(beginning, options, kept=earlier.kept.get(item), by_name=earlier.by_name)
     on_fields(choice)
     maker = RowMaker(file, choice, options)
     for found in items:
         index = next(indices)
         yield _rejection(index, file, found) if isinstance(found, Unread) else maker.make(index, *found)
+
+
+class _Enough:
+    """Whether the records so far are enough to choose by."""
+
+    def __init__(self) -> None:
+        self._records = self._bytes = 0
+
+    def __call__(self, found: Parsed | Unread) -> bool:
+        """Take in another one."""
+        self._records += 1
+        self._bytes += len(found.raw if isinstance(found, Unread) else found[1])
+        return self._records >= LOOKED_AT or self._bytes >= _MOST_BYTES
+
+
+def _has_field(item: Input, options: ReaderOptions, name: str) -> bool:
+    """Whether any record has this field: one that the first hundred lack may be seldom, or misspelt."""
+    opened = open_input(item)
+    records = opened.format.read(opened.content, options)
+    return not records.names and any(
+        is_there(found[2], name) for found in records.items if not isinstance(found, Unread)
+    )
 
 
 def _rejection(index: int, file: str, unread: Unread) -> Rejection:

@@ -8,7 +8,7 @@ from typing import Any
 from llmbatch.decisions import Decision, decided, last_said, mark_of
 from llmbatch.neutral import csv_meant
 from llmbatch.readers import ReaderOptions, read_rows, resolve_inputs
-from llmbatch.readers.fields import ID_NAMES
+from llmbatch.readers.names import ID_NAMES
 from llmbatch.review.item import item_of
 from llmbatch.review.opened import OpenedRun
 from llmbatch.rows import Rejection, Row

@@ -42,8 +42,11 @@ class LineScreen(Observer):
 
     def tell(self, event: Event) -> None:
         """Write what happened, dated."""
+        self._tell(event, event.shown)
+
+    def _tell(self, event: Event, message: str) -> None:
         level = "" if event.level is Level.INFO else f"{event.level}: "
-        self._write(f"{level}{neutral(event.message)}")
+        self._write(f"{level}{neutral(message)}")
 
     def _show(self, progress: Progress) -> None:
         self._shown = progress

@@ -43,10 +43,10 @@ class LiveScreen(Observer):
     def tell(self, event: Event) -> None:
         """Print what happened above the bar."""
         if event.level is Level.INFO:
-            self._console.print(Text(neutral(event.message), style="dim"))
+            self._console.print(Text(neutral(event.shown), style="dim"))
         else:
             style = "bold red" if event.level is Level.ERROR else "bold yellow"
-            self._console.print(Text.assemble((f"{event.level}: ", style), neutral(event.message)))
+            self._console.print(Text.assemble((f"{event.level}: ", style), neutral(event.shown)))
 
 
 class _Display:

@@ -3,6 +3,7 @@
 from types import TracebackType
 
 from llmbatch.errors import LLMBatchError
+from llmbatch.events import Event
 from llmbatch.neutral import neutral
 from llmbatch.observer import RunStarted
 from llmbatch.screen.figures import counted, dollars, duration
@@ -24,6 +25,10 @@ class LogFile(LineScreen):
     def started(self, run: RunStarted) -> None:
         """Tell which run it is."""
         self._write(neutral(f"run {run.run_id} in {run.folder}: asking {run.model}, task {run.task}"))
+
+    def tell(self, event: Event) -> None:
+        """Write what happened, dated, without documents' texts: a log goes further than a screen."""
+        self._tell(event, event.message)
 
     def ended(self, summary: Summary) -> None:
         """Tell what came of it."""

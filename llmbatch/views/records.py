@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from llmbatch.ledger.line import RowError
+from llmbatch.readers.paths import Spread, is_there, value_at
 from llmbatch.rows import Rejection, Row
 from llmbatch.views.outcome import Outcome
 
@@ -53,17 +54,21 @@ def carried_fields(row: Row, *, keep: tuple[str, ...] | None, text_fields: tuple
 
     Args:
         row: the row.
-        keep: the fields to carry; None for all but the text and the id.
+        keep: the fields to carry, or paths to them; None for all but the text and the id.
         text_fields: the fields that the text was made of.
     """
     if keep is not None:
-        return {name: row.fields[name] for name in keep if name in row.fields}
+        return {name: _plain(value_at(row.fields, name)) for name in keep if is_there(row.fields, name)}
     dropped = {*text_fields} | ({"id"} if row.fields.get("id") == row.id else set())
     return {
         name: value
         for name, value in row.fields.items()
         if name not in dropped and not (name.endswith(_ERROR) and _is_error(value))
     }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, Spread) else value
 
 
 def column(field: str) -> str:

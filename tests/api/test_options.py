@@ -47,7 +47,7 @@ def test_python_values_stand_for_what_is_typed() -> None:
         stop_at_failures="30%",
     )
     assert given.reading.text_fields == ("title", "body, long")
-    assert given.keep == ("a", "b")
+    assert given.keep == ("a,b",), "which fields that are shows in the input"
     assert (given.sending.concurrency, given.sending.timeout_s) == (8, 3.0)
     assert (given.max_failed, given.sample) == (Tolerance(count=3), Sample(count=50, seed=2))
     assert given.choice.truncate is Truncation.HEAD_TAIL

@@ -111,7 +111,7 @@ def test_many_names_are_told_in_part(choose: Any) -> None:
 def test_a_named_column_that_is_not_there_is_refused(choose: Any, options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="there is no column 'txt'") as caught:
         choose("id,text\n1,a\n", "in.csv", **options)
-    assert caught.value.hint == "columns are 'id', 'text'"
+    assert caught.value.hint == "did you mean 'text'? columns are 'id', 'text'"
 
 
 def test_no_column_like_a_text_is_refused(choose: Any) -> None:

@@ -127,7 +127,7 @@ def test_reading_twice_gives_the_same(tmp_path: Path) -> None:
 
 def test_reading_is_lazy(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
-    path.write_bytes(b'{"text": "a"}\n')
+    path.write_bytes(b'{"text": "a"}\n' * 100)
     with path.open("r+b") as growing:
         growing.truncate(2**40)  # a hole that nothing could read to its end
     rows = read_rows(resolve_inputs([str(path)], ReaderOptions()), ReaderOptions())

@@ -64,6 +64,8 @@ def estimate_run(options: EstimateOptions) -> Estimate:
     standing = load_record(folder) if folder.run_json.exists() else None
     check_answers(folder, standing, offline=run.sending.offline)
     source = RunInput.only_once(run.inputs, run.reading)
+    if standing is not None:
+        source.take_fields_of(standing)
     check_inputs(folder, standing, run.inputs, source.names, is_chosen=run.out is not None)
     base_url = None if run.sending.offline else run.sending.base_url
     plans = [
