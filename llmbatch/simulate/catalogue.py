@@ -1,4 +1,4 @@
-"""Every kind of fault, in four groups, with the parameters that it takes. docs/simulate.md is the users' list.
+"""Every kind of fault, in five groups, with the parameters that it takes. docs/simulate.md is the users' list.
 
 A request meets at most one fault of each group: an answer can be delayed and wrapped, and an error can drip.
 """
@@ -8,13 +8,14 @@ from types import MappingProxyType
 
 from llmbatch.simulate.answer_faults import ANSWER_FAULTS
 from llmbatch.simulate.error_faults import ERROR_FAULTS
+from llmbatch.simulate.header_faults import HEADER_FAULTS
 from llmbatch.simulate.maker_faults import MAKER_ANSWERS, MAKER_ERRORS
 from llmbatch.simulate.usage_faults import USAGE_FAULTS
 from llmbatch.simulate.wire_faults import WIRE_FAULTS
 
 ERRORS, ANSWERS = ERROR_FAULTS | MAKER_ERRORS, ANSWER_FAULTS | MAKER_ANSWERS
 """OpenAI's own, and other makers'."""
-GROUPS: tuple[Mapping[str, object], ...] = (ERRORS, WIRE_FAULTS, ANSWERS, USAGE_FAULTS)
+GROUPS: tuple[Mapping[str, object], ...] = (ERRORS, WIRE_FAULTS, ANSWERS, USAGE_FAULTS, HEADER_FAULTS)
 
 KINDS: tuple[str, ...] = tuple(kind for group in GROUPS for kind in group)
 

@@ -20,6 +20,7 @@ from llmbatch.simulate.dialects import dialect_of
 from llmbatch.simulate.draw import question_digest, struck, uniform
 from llmbatch.simulate.error_faults import rate_limited, too_large, too_long, unknown_model, wrong_key
 from llmbatch.simulate.fault import Fault
+from llmbatch.simulate.header_faults import HEADER_FAULTS, OtherLimits
 from llmbatch.simulate.likelihood import answer_logprobs
 from llmbatch.simulate.limits import Exceeded, Limits, as_duration
 from llmbatch.simulate.maker_faults import MAKER_ERRORS, first_idea
@@ -75,6 +76,7 @@ class Chat:
         self._cache = PromptCache(ttl_s=settings.cache_ttl_s, clock=clock)
         self.dialect = dialect_of(settings.dialect)
         self._limits = Limits(settings.rpm, settings.tpm, clock=clock)
+        self._other_limits = OtherLimits(rpm=settings.rpm, tpm=settings.tpm, clock=clock)
         self._stated = self._limits.headers
         if self.dialect.limits is not None:
             self._stated = StatedLimits(self.dialect.limits, rpm=settings.rpm, tpm=settings.tpm, clock=clock).headers
@@ -150,6 +152,9 @@ class Chat:
         times_asked = self.stats.ask(question)
         faults = self._struck(request.model, number, question, times_asked)
         delivery = self._delivery(faults, f"{question}/{times_asked}")
+        for fault in faults:
+            if fault.kind in HEADER_FAULTS:
+                headers = self._other_limits.headers(fault.kind, prompt_tokens + (request.max_tokens or 0))
         for fault in faults:
             if (error_fault := ERRORS.get(fault.kind)) is not None:
                 reply = error_fault(request, fault.parameters)

@@ -98,6 +98,10 @@ def _eos_token(answer: Answer, _: Verdict) -> Answer:
     return replace(answer, finish_reason="eos_token")
 
 
+def _no_resources(answer: Answer, verdict: Verdict) -> Answer:
+    return replace(answer, content=as_json(verdict.fields)[:5], finish_reason="insufficient_system_resource")
+
+
 def _finish_upper(answer: Answer, _: Verdict) -> Answer:
     return replace(answer, finish_reason="STOP")
 
@@ -144,6 +148,7 @@ MAKER_ANSWERS: dict[str, AnswerFault] = {
     "finish_upper": _finish_upper,
     "finish_empty": _finish_empty,
     "broken_off": _broken_off,
+    "no_resources": _no_resources,
     "decorated": _decorated,
     "other_tier": _other_tier,
     "no_tier": _no_tier,

@@ -6,9 +6,6 @@ from llmbatch.simulate.dialects import dialect_names
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, read_rows, write_rows
 
-UNUSUAL = {"tgi", "together", "gemini", "anthropic", "litellm"}
-"""Makers whose finish reasons are their own."""
-
 
 @pytest.mark.parametrize("name", dialect_names())
 def test_a_run_labels_its_rows_at_each_maker(llmbatch: Program, endpoint: StartEndpoint, name: str) -> None:
@@ -47,7 +44,14 @@ def test_what_stops_a_run_stops_it_in_any_words(
 
 
 @pytest.mark.parametrize("fault", ["thinking", "reasoning_content", "thinking_parts", "answer_in_thinking",
-                                   "finish_upper", "finish_empty", "eos_token"])  # fmt: skip
+                                   "finish_upper",
+        "limits_fixed_window",
+        "limits_unix_seconds",
+        "limits_unix_milliseconds",
+        "limits_dates",
+        "limits_day",
+        "limits_second",
+        "limits_minute", "finish_empty", "eos_token"])  # fmt: skip
 def test_a_makers_ways_by_name_leave_every_row_labelled(llmbatch: Program, endpoint: StartEndpoint, fault: str) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     served = endpoint("--fault", f"{fault}=100%")

@@ -13,6 +13,7 @@ from llmbatch.provider.finish import Ending, ending_of
 from llmbatch.provider.judge import judge, judge_report
 from llmbatch.provider.limits import stated_limits
 from llmbatch.simulate.dialects import Dialect, dialect_names, dialect_of
+from llmbatch.simulate.header_faults import HEADER_FAULTS, OtherLimits
 from llmbatch.simulate.reply import Reply
 from llmbatch.simulate.stated_limits import StatedLimits
 
@@ -145,3 +146,12 @@ def test_an_unknown_dialect_is_refused_with_those_that_there_are() -> None:
 def test_thinking_stands_where_the_maker_puts_it(place: str, message: dict[str, Any]) -> None:
     completion = {"choices": [{"finish_reason": "stop", "message": {"content": "{}"}}]}
     assert dialect_of("vllm").shaped(completion, "hm", place)["choices"][0]["message"] == message
+
+
+@pytest.mark.parametrize("kind", HEADER_FAULTS)
+def test_limits_can_be_stated_as_another_maker_does(kind: str) -> None:
+    limits = OtherLimits(rpm=None, tpm=None, clock=lambda: 0.0)
+    read = [{limit.kind: limit for limit in stated_limits(limits.headers(kind, 1_000))} for _ in range(2)]
+    first, second = (stated["requests"].remaining for stated in read)
+    assert first is not None
+    assert second == first - 1
