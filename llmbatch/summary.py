@@ -168,6 +168,8 @@ class Summary:
     rows: RowCounts = RowCounts()
     labels: Mapping[str, int] = field(default_factory=dict)
     """Rows by label (ok and review), in the task's order, labels without rows included."""
+    service_tiers: Mapping[str, int] = field(default_factory=dict)
+    """Rows by the service tier that their answers report."""
     spent: Spent = Spent()
     session: Session = Session()
     retries: Mapping[str, int] = field(default_factory=dict)
@@ -210,6 +212,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "reason": summary.reason,
         "model": summary.model,
         "answered_by": dict(summary.answered_by),
+        "service_tiers": dict(summary.service_tiers),
         "endpoint": summary.endpoint,
         "offline": summary.offline,
         "task": summary.task,

@@ -57,6 +57,7 @@ def summarise(
         reason=record.reason if ending is None else _reason(ending),
         model=record.model,
         answered_by=dict(counts.answered_by),
+        service_tiers=dict(counts.service_tiers),
         endpoint=record.endpoint,
         offline=record.offline,
         task=record.task.name,

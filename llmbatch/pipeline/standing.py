@@ -167,4 +167,6 @@ def refresh_views(folder: RunFolder, record: RunRecord) -> bool:
 
 def _counted_last(totals: Mapping[str, Any]) -> ViewCounts:
     labels, failures, answered_by = totals["labels"], totals["failures"], totals["answered_by"]
-    return ViewCounts(RowCounts(**totals["rows"]), labels, failures, answered_by, {}, totals["flags"])
+    tiers = totals.get("service_tiers", {})
+    rows = RowCounts(**totals["rows"])
+    return ViewCounts(rows, labels, failures, answered_by, {}, totals["flags"], service_tiers=tiers)

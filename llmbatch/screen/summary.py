@@ -10,6 +10,7 @@ from rich.text import Text
 from llmbatch.neutral import neutral
 from llmbatch.screen.figures import counted, dollars, duration, percent
 from llmbatch.screen.trial import trial_sections
+from llmbatch.service_tiers import priced_tier
 from llmbatch.summary import Spent, Summary
 
 _MOST_LABELS = 20
@@ -128,6 +129,8 @@ def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "tokens", _tokens(spent)
     size = "" if summary.prefix_why else f", prefix of {summary.prefix_tokens:,} tokens"
     yield "model", f"{neutral(summary.model)}, task {neutral(summary.task)}{size}"
+    if any(priced_tier(tier) is not None for tier in summary.service_tiers):
+        yield "tier", _counted(summary.service_tiers)
     if summary.prefix_why:
         yield "prompt", neutral(summary.prefix_why)
     if summary.flags:

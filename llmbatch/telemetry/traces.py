@@ -102,6 +102,7 @@ class RunTrace:
         }
         optional = {
             names.RESPONSE_MODEL: line.response_model,
+            names.SERVICE_TIER: line.service_tier,
             names.FINISH_REASONS: (line.finish_reason,) if line.finish_reason else None,
             names.ERROR_TYPE: line.error.kind if line.error else None,
             names.PARSE: line.parse,

@@ -31,6 +31,8 @@ class ViewCounts:
     """Of the models in `answered_by`, those that were not asked where they answered."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Input fields that views carry by another name, since theirs is one of the views' own."""
+    service_tiers: Mapping[str, int] = field(default_factory=dict)
+    """Rows by the service tier that their answers report."""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class Tally:
     answered_by: Counter[str] = field(default_factory=Counter)
     other_models: set[str] = field(default_factory=set)
     flags: Counter[str] = field(default_factory=Counter)
+    service_tiers: Counter[str] = field(default_factory=Counter)
     decided: KeyIndex = field(default_factory=KeyIndex)
 
     def reject(self, rejection: Rejection) -> None:
@@ -83,6 +86,8 @@ class Tally:
         if line is not None and outcome.is_answered:
             answered = line.response_model or line.model
             self.answered_by[answered] += 1
+            if line.service_tier is not None:
+                self.service_tiers[line.service_tier] += 1
             if not is_same_model(line.model, answered):
                 self.other_models.add(answered)
 
@@ -91,5 +96,13 @@ class Tally:
         stale = max(len(decisions) - len(self.decided), 0)
         rows = RowCounts(self.total, self.ok, self.review, self.failed, self.rejected, self.undone, self.reviewed)
         return ViewCounts(
-            rows, self.labels, self.failures, self.answered_by, files, self.flags, stale, frozenset(self.other_models)
+            rows,
+            self.labels,
+            self.failures,
+            self.answered_by,
+            files,
+            self.flags,
+            stale,
+            frozenset(self.other_models),
+            service_tiers=self.service_tiers,
         )

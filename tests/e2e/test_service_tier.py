@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from llmbatch.pipeline.sending import Sending
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Done, Program, documents, read_rows, write_rows
 from tests.e2e.scripted import Asked, Reply, answer, scripted
@@ -33,6 +34,8 @@ def test_flex_halves_the_cost_and_stands_in_the_ledger(llmbatch: Program, endpoi
     done = classified(llmbatch, endpoint().url, *FLEX)
     assert done.code == 0, done.err
     half = cost(llmbatch)
+    assert done.json["service_tiers"] == {"flex": 6}
+    assert "flex 6" in llmbatch("show", "docs.llmbatch").out
     assert {line["service_tier"] for line in ledger(llmbatch)} == {"flex"}
     classified(llmbatch, endpoint().url, "--out", "standard.llmbatch")
     standard = read_rows(llmbatch.folder / "standard.llmbatch" / "ledger.jsonl")
@@ -136,6 +139,15 @@ def test_an_estimate_is_by_the_tiers_price_and_says_so(llmbatch: Program) -> Non
     assert "by the flex price" in llmbatch("estimate", "docs.jsonl", *FLEX).out
     unpriced = llmbatch("estimate", "docs.jsonl", *FLEX, "--model", "gpt-4o-mini").out
     assert "by the standard price" in " ".join(unpriced.split())
+
+
+@pytest.mark.parametrize(
+    ("tier", "given_s", "right_s"), [(None, None, 30), ("flex", None, 900), ("priority", None, 30), ("flex", 5.0, 5)]
+)
+def test_a_request_at_the_flex_tier_has_fifteen_minutes(
+    tier: str | None, given_s: float | None, right_s: float
+) -> None:
+    assert Sending(timeout_s=given_s).request_timeout_s(tier) == right_s
 
 
 def test_a_tier_that_does_not_exist_is_refused_before_anything_is_sent(llmbatch: Program) -> None:

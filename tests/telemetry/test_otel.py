@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, Sum
-from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes, openai_attributes
 from opentelemetry.semconv._incubating.metrics import gen_ai_metrics
 from opentelemetry.semconv.attributes import error_attributes, http_attributes, server_attributes
 
@@ -62,7 +62,14 @@ def test_names_are_those_of_the_conventions() -> None:
     ours = {name: value for name, value in vars(conventions).items() if name.isupper() and "." in str(value)}
     theirs = {
         value
-        for module in (gen_ai_attributes, gen_ai_metrics, error_attributes, http_attributes, server_attributes)
+        for module in (
+            gen_ai_attributes,
+            gen_ai_metrics,
+            openai_attributes,
+            error_attributes,
+            http_attributes,
+            server_attributes,
+        )
         for value in vars(module).values()
         if isinstance(value, str)
     }
