@@ -36,6 +36,8 @@ class Usage(Struct, frozen=True, gc=False):
     cache_write_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_unreported_tokens: int = 0
+    """Input of answers that do not say how much of it came from the cache."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -44,6 +46,7 @@ class Usage(Struct, frozen=True, gc=False):
             self.cache_write_tokens + other.cache_write_tokens,
             self.output_tokens + other.output_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            self.cache_unreported_tokens + other.cache_unreported_tokens,
         )
 
 

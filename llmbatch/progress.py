@@ -43,6 +43,8 @@ class Progress:
     """The rate limit that holds requests back, in words; empty where none does."""
     input_tokens: int = 0
     cached_input_tokens: int = 0
+    cache_unreported_tokens: int = 0
+    """Of the input, what belongs to answers that do not say how much came from the cache."""
     cost_nusd: int | None = 0
     """Nano-dollars spent in this session; None where the price is unknown."""
     canary: CanaryProgress | None = None

@@ -6,7 +6,7 @@ SQLite has no checksums of its own: a flipped bit in a number is another number 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
 
@@ -18,22 +18,22 @@ COLUMN = "checksum INTEGER NOT NULL DEFAULT 0"
 DAMAGES = (sqlite3.Error, ValueError, OverflowError, MemoryError)
 """What comes of using a damaged file: texts in messages that are no UTF-8 and sizes beyond all bounds, too."""
 
-FORMAT = 2
-"""Of all stores; 1 had no checksums."""
-
 
 @dataclass(frozen=True, slots=True)
 class Schema:
     """What a store holds.
 
-    `tables` makes it, statement by statement; `columns` are by table those of format 1, and `summed` those that a
-    row's checksum is over; `indexes` are the names of its indexes.
+    `tables` makes it, statement by statement; `columns` are by table those that are brought over from format 1, which
+    had no checksums, and `summed` those that a row's checksum is over; `indexes` are the names of its indexes.
     """
 
     tables: str
     columns: Mapping[str, Sequence[str]]
     summed: Mapping[str, Sequence[str]]
     indexes: tuple[str, ...]
+    format: int = 2
+    new: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    """By the format, the columns that came with it."""
     is_write_ahead: bool = False
     """Any number may read while one writes. What a killed process left there counts only as far as it is undamaged, and
     a power cut may lose the last transactions: not for what must not be lost."""
@@ -85,8 +85,8 @@ def seal_rows(db: sqlite3.Connection, table: str, columns: Sequence[str], where:
     db.execute(f"UPDATE {table} SET checksum = row_checksum({', '.join(columns)}) WHERE {where}", values)  # noqa: S608
 
 
-def check_rows(db: sqlite3.Connection, schema: Schema) -> None:
-    """Look at all of a store: its structure, its indexes, and each row's checksum.
+def check_rows(db: sqlite3.Connection, summed: Mapping[str, Sequence[str]]) -> None:
+    """Look at all of a store: its structure, its indexes, and each row's checksum over these columns, by table.
 
     Raises:
         sqlite3.DatabaseError: something is damaged.
@@ -94,7 +94,7 @@ def check_rows(db: sqlite3.Connection, schema: Schema) -> None:
     (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         raise sqlite3.DatabaseError(f"it is damaged: {str(found).splitlines()[-1]}")
-    for table, columns in schema.summed.items():
+    for table, columns in summed.items():
         wrong = f"SELECT count(*) FROM {table} WHERE checksum != row_checksum({', '.join(columns)})"  # noqa: S608
         if damaged := db.execute(wrong).fetchone()[0]:
             raise sqlite3.DatabaseError(f"it is damaged: {damaged} rows of its table {table} are not what was written")
@@ -102,18 +102,18 @@ def check_rows(db: sqlite3.Connection, schema: Schema) -> None:
 
 def _prepare(db: sqlite3.Connection, schema: Schema) -> None:
     db.create_function("row_checksum", -1, checksum, deterministic=True)
-    if (found := _format(db)) > FORMAT:
+    if (found := _format(db)) > schema.format:
         raise sqlite3.DatabaseError(f"its format {found} is of a newer llmbatch")
     if schema.is_write_ahead:
         db.execute("PRAGMA journal_mode = WAL")
-    elif found < FORMAT and found:
+    elif found < schema.format and found:
         db.execute("PRAGMA journal_mode = DELETE")  # fails while a process of an earlier version has it open
     db.execute(f"PRAGMA synchronous = {'NORMAL' if schema.is_write_ahead else 'FULL'}")
-    if found < FORMAT:
+    if found < schema.format:
         with transaction(db):
-            if (found := _format(db)) < FORMAT:  # else another process was quicker
-                _bring_over(db, schema) if found else _make(db, schema)
-                db.execute(f"PRAGMA user_version = {FORMAT}")
+            if (found := _format(db)) < schema.format:  # else another process was quicker
+                _bring_over(db, schema, found) if found else _make(db, schema)
+                db.execute(f"PRAGMA user_version = {schema.format}")
     _check_tables(db, schema)
 
 
@@ -128,18 +128,25 @@ def _make(db: sqlite3.Connection, schema: Schema) -> None:
         db.execute(statement)
 
 
-def _bring_over(db: sqlite3.Connection, schema: Schema) -> None:
+def _bring_over(db: sqlite3.Connection, schema: Schema, found: int) -> None:
+    later = frozenset[str]().union(*(names for came_with, names in schema.new.items() if came_with > found))
+    if found > 1:
+        check_rows(db, {table: _without(later, columns) for table, columns in schema.summed.items()})
     for index in schema.indexes:
         db.execute(f"DROP INDEX {index}")
     for table in schema.columns:
         db.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
     _make(db, schema)
     for table, columns in schema.columns.items():
-        names = ", ".join(columns)
+        names = ", ".join(_without(later, columns))
         db.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM old_{table}")  # noqa: S608 - our own columns
         seal_rows(db, table, schema.summed[table], "true", ())
     for table in reversed(list(schema.columns)):
         db.execute(f"DROP TABLE old_{table}")
+
+
+def _without(names: frozenset[str], columns: Sequence[str]) -> list[str]:
+    return [column for column in columns if column not in names]
 
 
 def _check_tables(db: sqlite3.Connection, schema: Schema) -> None:

@@ -49,11 +49,21 @@ class Spent:
     """What reused answers cost when they were asked for."""
     labelled: int | None = None
     """Rows that got a label in all these sessions, by whatever prompt; None where that is not known."""
+    cache_unreported_tokens: int = 0
+    """Of the input, what belongs to answers that do not say how much came from the cache."""
 
     @property
-    def cached_share(self) -> float:
-        """Share of the input tokens that the provider served from its prompt cache, 0..1."""
-        return self.cached_input_tokens / self.input_tokens if self.input_tokens else 0.0
+    def cached_share(self) -> float | None:
+        """Share of the input that came from the provider's prompt cache, 0..1; None where no answer says so."""
+        told = self.input_tokens - self.cache_unreported_tokens
+        if told > 0:
+            return self.cached_input_tokens / told
+        return None if self.input_tokens or not self.is_usage_reported else 0.0
+
+    @property
+    def is_usage_reported(self) -> bool:
+        """Whether the tokens of any answer are known; there may have been none."""
+        return self.input_tokens > 0 or not self.possibly_billed_requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +237,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "labels": dict(summary.labels),
         "usage": {
             "requests": spent.requests,
-            "input_tokens": spent.input_tokens,
-            "cached_input_tokens": spent.cached_input_tokens,
-            "cache_write_tokens": spent.cache_write_tokens,
-            "output_tokens": spent.output_tokens,
-            "reasoning_tokens": spent.reasoning_tokens,
-            "cached_share": round(spent.cached_share, 4),
+            **_tokens_json(spent),
             "cost_usd": _usd(spent.cost_nusd),
             "cost_per_1000_rows_usd": _usd(summary.cost_per_1000_nusd),
             "possibly_billed_usd": _usd(spent.possibly_billed_nusd),
@@ -327,3 +332,19 @@ def _per_1000(nusd: int | None, rows: int) -> int | None:
 
 def _usd(nusd: int | None) -> float | None:
     return None if nusd is None else to_usd(nusd)
+
+
+def _tokens_json(spent: Spent) -> dict[str, float | None]:
+    """Null is what no answer has reported."""
+    share = spent.cached_share
+    cached = {
+        "cached_input_tokens": None if share is None else spent.cached_input_tokens,
+        "cache_write_tokens": None if share is None else spent.cache_write_tokens,
+        "cached_share": None if share is None else round(share, 4),
+    }
+    counts = {
+        "input_tokens": spent.input_tokens,
+        "output_tokens": spent.output_tokens,
+        "reasoning_tokens": spent.reasoning_tokens,
+    }
+    return cached | {name: count if spent.is_usage_reported else None for name, count in counts.items()}

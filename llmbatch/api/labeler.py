@@ -39,7 +39,8 @@ class Label:
     cost_usd: float | None
     """None where the model's price is not known."""
     input_tokens: int
-    cached_input_tokens: int
+    cached_input_tokens: int | None
+    """None where the endpoint does not report them."""
     output_tokens: int
     attempts: int
     """Requests that were sent for it."""
@@ -160,7 +161,7 @@ def _label(line: LedgerLine) -> Label:
         error=None if error is None else {"kind": error.kind, "code": error.code, "message": error.message},
         cost_usd=line.cost_usd,
         input_tokens=line.input_tokens,
-        cached_input_tokens=line.cached_input_tokens,
+        cached_input_tokens=None if line.cache_unreported_tokens else line.cached_input_tokens,
         output_tokens=line.output_tokens,
         attempts=line.attempts,
         latency_s=line.latency_s,

@@ -21,6 +21,8 @@ def far_from_plan(prefix: PrefixPlan, usage: Usage, answers: int) -> str | None:
     planned = prefix.cached_tokens * (answers - 1)
     if answers < _ENOUGH_ANSWERS or planned == 0 or usage.cached_input_tokens >= _NEAR * planned:
         return None
+    if usage.cache_unreported_tokens >= usage.input_tokens:
+        return "How much of the prefix came from the cache is not known: this endpoint does not report it."
     return (
         f"Of the prefix's tokens {usage.cached_input_tokens / planned:.0%} came from the cache instead of nearly all: "
         f"{_likely_cause(prefix, usage)}."
@@ -30,7 +32,7 @@ def far_from_plan(prefix: PrefixPlan, usage: Usage, answers: int) -> str | None:
 def _likely_cause(prefix: PrefixPlan, usage: Usage) -> str:
     writes = usage.cache_write_tokens // prefix.cached_tokens
     if usage.cached_input_tokens == 0 and writes == 0:
-        return "this endpoint does not cache prompts, or does not report it"
+        return "this endpoint does not cache prompts"
     if usage.cached_input_tokens == 0:
         return f"the prefix was written {writes:,} times and never found again, as if each request had another one"
     if writes >= _OFTEN:

@@ -99,6 +99,8 @@ class LedgerLine(
     cache_write_tokens: _Count = 0
     output_tokens: _Count = 0
     reasoning_tokens: _Count = 0
+    cache_unreported_tokens: _Count = 0
+    """Of the input, what belongs to answers that do not say how much came from the cache."""
     cost_usd: _Amount | None = 0.0
     """All billed attempts; None where the price is unknown."""
     possibly_billed_usd: _Amount = NOTHING
@@ -130,6 +132,7 @@ class LedgerLine(
             self.cache_write_tokens,
             self.output_tokens,
             self.reasoning_tokens,
+            self.cache_unreported_tokens,
         )
 
     @property

@@ -133,6 +133,7 @@ def _line(job: Job, plan: Plan, status: Status) -> LedgerLine:
         cache_write_tokens=bill.usage.cache_write_tokens,
         output_tokens=bill.usage.output_tokens,
         reasoning_tokens=bill.usage.reasoning_tokens,
+        cache_unreported_tokens=bill.usage.cache_unreported_tokens,
         cost_usd=None if bill.cost_nusd is None else to_usd(bill.cost_nusd),
         possibly_billed_usd=to_usd(bill.possibly_billed_nusd),
         possibly_billed_attempts=bill.possibly_billed_attempts,

@@ -325,6 +325,7 @@ class UnderWay:
                 outage_s=max(pace.outage_s for pace in parts.paces),
                 input_tokens=expenses.usage.input_tokens,
                 cached_input_tokens=expenses.usage.cached_input_tokens,
+                cache_unreported_tokens=expenses.usage.cache_unreported_tokens,
                 cost_nusd=expenses.cost_nusd,
                 canary=None if self._trial.canary is None else self._trial.canary.progress(),
                 elapsed_s=time.perf_counter() - self._began,

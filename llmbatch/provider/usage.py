@@ -57,8 +57,10 @@ class _Report:
         output = self._count(_OUTPUT, self._data)
         if not total and (not given or output is None):
             return ReportedUsage(None, MISSING)
-        cached = self._count(_CACHED, self._input_details, self._data) or 0
-        written = self._count(_WRITTEN, self._input_details, self._data) or 0
+        cached = self._count(_CACHED, self._input_details, self._data)
+        written = self._count(_WRITTEN, self._input_details, self._data)
+        is_cache_reported = cached is not None or written is not None
+        cached, written = cached or 0, written or 0
         reasoning = self._count(_REASONING, self._output_details, self._data) or 0
         self._is_contradictory |= not given or output is None
         given, answer = self._whole_input(given or 0, cached + written, output or 0, total), output or 0
@@ -69,7 +71,8 @@ class _Report:
             self._is_contradictory = True
             answer = max(answer, total - given)
         flag = CONTRADICTORY if self._is_contradictory else None
-        return ReportedUsage(Usage(given, cached, written, answer, reasoning), flag)
+        unreported = 0 if is_cache_reported else given
+        return ReportedUsage(Usage(given, cached, written, answer, reasoning, unreported), flag)
 
     def _whole_input(self, given: int, of_the_cache: int, output: int, total: int | None) -> int:
         """The input with what came from the cache or went into it, which some makers count beside the rest."""

@@ -10,8 +10,8 @@ from llmbatch.neutral import neutral
 from llmbatch.report.buckets import Buckets
 from llmbatch.report.charts import Column, bar, columns
 from llmbatch.report.story import CONFIDENCE_BINS, Moment, Story
-from llmbatch.screen.figures import counted, dollars, duration, percent
-from llmbatch.summary import Summary
+from llmbatch.screen.figures import cached_share, counted, dollars, duration, percent
+from llmbatch.summary import Spent, Summary
 
 _MOST_BARS = 30
 _MOST_DRIFTS = 6
@@ -215,14 +215,21 @@ def tiles(summary: Summary) -> list[tuple[str, str, str]]:
         ("cost", dollars(spent.cost_nusd), may_be or per_thousand),
         (
             "tokens",
-            f"{spent.input_tokens + spent.output_tokens:,}",
-            f"{percent(spent.cached_input_tokens, spent.input_tokens)} of the input cached",
+            f"{spent.input_tokens + spent.output_tokens:,}" if spent.is_usage_reported else "not reported",
+            _cached(spent),
         ),
         ("requests", f"{spent.requests:,}", f"{sum(summary.retries.values()):,} retries"),
     ]
     if rows.undone:
         shown.insert(3, ("undone", f"{rows.undone:,}", percent(rows.undone, rows.total)))
     return shown
+
+
+def _cached(spent: Spent) -> str:
+    if not spent.is_usage_reported:
+        return ""
+    share = cached_share(spent.cached_input_tokens, spent.input_tokens, spent.cache_unreported_tokens)
+    return f"cached tokens {share}" if spent.cached_share is None else f"{share} of the input cached"
 
 
 def _with_gaps(moments: Buckets[Moment]) -> Iterator[tuple[int, Moment | None]]:

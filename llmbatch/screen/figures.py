@@ -58,9 +58,25 @@ def percent(part: float, whole: float) -> str:
     return f"{min(max(share, 0.1), 99.9):.1f}%"
 
 
+def cached_share(cached: int, given: int, unreported: int) -> str:
+    """The share of an input that came from the cache.
+
+    Args:
+        cached: tokens from the cache.
+        given: all of the input.
+        unreported: of it, what belongs to answers that do not say.
+    """
+    return "not reported" if given and unreported >= given else percent(cached, given - unreported)
+
+
 def spent_so_far(progress: Progress) -> str:
     """What the session has cost; that it is this one's where others came before."""
     return f"cost {dollars(progress.cost_nusd)}{' in this session' if progress.skipped else ''}"
+
+
+def cached_so_far(progress: Progress) -> str:
+    """The share of the session's input that came from the cache."""
+    return cached_share(progress.cached_input_tokens, progress.input_tokens, progress.cache_unreported_tokens)
 
 
 class Rate:

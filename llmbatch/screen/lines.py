@@ -9,7 +9,7 @@ from llmbatch.events import Event, Level
 from llmbatch.neutral import neutral
 from llmbatch.observer import Observer
 from llmbatch.progress import CanaryProgress, Heartbeat, Progress
-from llmbatch.screen.figures import Rate, counted, duration, percent, spent_so_far
+from llmbatch.screen.figures import Rate, cached_so_far, counted, duration, percent, spent_so_far
 
 
 def _now() -> datetime:
@@ -65,7 +65,7 @@ def _parts(progress: Progress, rate: Rate) -> list[str]:
         f"{rate.per_s:,.1f}/s",
         "" if eta_s is None else f"eta {duration(eta_s)}",
         spent_so_far(progress),
-        "" if not progress.input_tokens else f"cached {percent(progress.cached_input_tokens, progress.input_tokens)}",
+        "" if not progress.input_tokens else f"cached {cached_so_far(progress)}",
         f"failed {progress.failed:,}",
         f"review {progress.review:,}",
         f"retries {progress.retries:,}",

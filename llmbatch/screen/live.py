@@ -13,7 +13,7 @@ from llmbatch.events import Event, Level
 from llmbatch.neutral import neutral
 from llmbatch.observer import Observer
 from llmbatch.progress import CanaryProgress, Progress
-from llmbatch.screen.figures import Rate, counted, duration, percent, spent_so_far
+from llmbatch.screen.figures import Rate, cached_so_far, counted, duration, percent, spent_so_far
 
 _BAR_WIDTH = 24
 _WIDTH_FOR_A_BAR = 60
@@ -105,7 +105,7 @@ class _Display:
             Text(f"retries {progress.retries:,}", style="yellow" if progress.retries else "dim"),
         ]
         if progress.input_tokens:
-            figures.append(Text(f"cached {percent(progress.cached_input_tokens, progress.input_tokens)}"))
+            figures.append(Text(f"cached {cached_so_far(progress)}"))
         figures.append(Text(f"in flight {progress.in_flight:,}", style="dim"))
         if progress.waiting:
             figures.append(Text(f"waiting {progress.waiting:,}", style="dim"))

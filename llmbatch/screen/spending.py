@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmbatch.neutral import neutral
-from llmbatch.screen.figures import counted, dollars, percent
+from llmbatch.screen.figures import cached_share, counted, dollars
 from llmbatch.spend.figures import Figures
 from llmbatch.spend.report import Group as Line
 from llmbatch.spend.report import Report
@@ -56,11 +56,9 @@ def _headline(report: Report) -> str:
 def _why(now: Figures, before: Figures) -> str:
     """Whether there were more rows, or dearer ones, and whether the prompt cache is the cause."""
     each, each_before = now.cost_nusd * 1000 // now.rows, before.cost_nusd * 1000 // before.rows
-    cached = percent(now.cached_input_tokens, now.input_tokens)
-    cached_before = percent(before.cached_input_tokens, before.input_tokens)
     return (
         f"{counted(now.rows, 'row')} ({_change(now.rows, before.rows)}), {dollars(each)} per 1,000 rows "
-        f"({_change(each, each_before)}), {cached} of the input cached ({cached_before} before)"
+        f"({_change(each, each_before)}), {_cached(now)} of the input cached ({_cached(before)} before)"
     )
 
 
@@ -98,15 +96,19 @@ def _cells(line: Line, *, possibly: bool, compares: bool) -> list[Text]:
         neutral(name, limit=_NAME_WIDTH * 4),
         f"{now.rows:,}",
         f"{now.requests:,}",
-        f"{now.input_tokens:,}",
-        percent(now.cached_input_tokens, now.input_tokens),
-        f"{now.output_tokens:,}",
+        f"{now.input_tokens:,}" if now.is_usage_reported else "not reported",
+        _cached(now) if now.is_usage_reported else "",
+        f"{now.output_tokens:,}" if now.is_usage_reported else "",
         dollars(now.cost_nusd),
         dollars(now.cost_nusd * 1000 // now.rows) if now.rows else "",
     ]
     cells += [dollars(now.possibly_billed_nusd) if now.possibly_billed_nusd else ""] if possibly else []
     cells += [dollars(before.cost_nusd), _change(now.cost_nusd, before.cost_nusd)] if compares else []
     return [Text(cell) for cell in cells]
+
+
+def _cached(figures: Figures) -> str:
+    return cached_share(figures.cached_input_tokens, figures.input_tokens, figures.cache_unreported_tokens)
 
 
 def _change(now: int, before: int) -> str:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmbatch.neutral import neutral
-from llmbatch.screen.figures import counted, dollars, duration, percent
+from llmbatch.screen.figures import cached_share, counted, dollars, duration, percent
 from llmbatch.screen.trial import trial_sections
 from llmbatch.service_tiers import priced_tier
 from llmbatch.summary import Spent, Summary
@@ -144,9 +144,12 @@ def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def _tokens(spent: Spent) -> str:
-    cached = percent(spent.cached_input_tokens, spent.input_tokens)
+    if not spent.is_usage_reported:
+        return f"not reported; {counted(spent.requests, 'request')}"
+    cached = cached_share(spent.cached_input_tokens, spent.input_tokens, spent.cache_unreported_tokens)
+    cached = f"cached tokens {cached}" if spent.cached_share is None else f"{cached} cached"
     thinking = f", {spent.reasoning_tokens:,} of it thinking" if spent.reasoning_tokens else ""
-    given = f"{spent.input_tokens:,} in ({cached} cached), {spent.output_tokens:,} out{thinking}"
+    given = f"{spent.input_tokens:,} in ({cached}), {spent.output_tokens:,} out{thinking}"
     return f"{given}; {counted(spent.requests, 'request')}"
 
 

@@ -22,6 +22,18 @@ class Figures:
     possibly_billed_nusd: int = 0
     """Upper bound of what requests with an unknown outcome may have cost on top."""
     possibly_billed_requests: int = 0
+    cache_unreported_tokens: int = 0
+    """Of the input, what belongs to answers that do not say how much came from the cache."""
+
+    @property
+    def is_cache_reported(self) -> bool:
+        """Whether any answer says how much of its input came from the cache."""
+        return self.input_tokens > self.cache_unreported_tokens
+
+    @property
+    def is_usage_reported(self) -> bool:
+        """Whether the tokens of any answer are known; there may have been none."""
+        return self.input_tokens > 0 or not self.possibly_billed_requests
 
     def __add__(self, other: "Figures") -> "Figures":
         return Figures(*(getattr(self, name) + getattr(other, name) for name in FIELDS))

@@ -112,6 +112,11 @@ def _group_json(group: Group) -> dict[str, Any]:
 def figures_json(figures: Figures) -> dict[str, Any]:
     """Sums as JSON: the fields' own names, money in US dollars."""
     data = asdict(figures)
+    del data["cache_unreported_tokens"]
+    if figures.input_tokens and not figures.is_cache_reported:
+        data |= {"cached_input_tokens": None, "cache_write_tokens": None}
+    if not figures.is_usage_reported:
+        data |= dict.fromkeys(name for name in data if name.endswith("_tokens"))
     cost, possibly = data.pop("cost_nusd"), data.pop("possibly_billed_nusd")
     return data | {"cost_usd": to_usd(cost), "possibly_billed_usd": to_usd(possibly)}
 

@@ -44,5 +44,12 @@ CREATE TABLE alert (
 ) WITHOUT ROWID;
 """
 
-SCHEMA = Schema(_TABLES, columns=_COLUMNS, summed=_COLUMNS, indexes=("spend_day",))
+SCHEMA = Schema(
+    _TABLES,
+    columns=_COLUMNS,
+    summed=_COLUMNS,
+    indexes=("spend_day",),
+    format=3,
+    new={3: frozenset({"cache_unreported_tokens"})},
+)
 """A row's checksum is over all its columns."""

@@ -96,7 +96,7 @@ class SpendStore:
         with self._telling():
             self._db = open_store(path, SCHEMA, busy_s=busy_timeout_s)
             try:
-                check_rows(self._db, SCHEMA)
+                check_rows(self._db, SCHEMA.summed)
             except BaseException:
                 self._db.close()
                 raise

@@ -92,7 +92,6 @@ class RunTrace:
             **self._shared,
             names.INPUT_TOKENS: line.input_tokens,
             names.OUTPUT_TOKENS: line.output_tokens,
-            names.CACHED_TOKENS: line.cached_input_tokens,
             names.REASONING_TOKENS: line.reasoning_tokens,
             "llmbatch.row": line.row,
             "llmbatch.key": line.key,
@@ -101,6 +100,7 @@ class RunTrace:
             "llmbatch.arm": line.arm,
         }
         optional = {
+            names.CACHED_TOKENS: None if line.cache_unreported_tokens else line.cached_input_tokens,
             names.RESPONSE_MODEL: line.response_model,
             names.SERVICE_TIER: line.service_tier,
             names.FINISH_REASONS: (line.finish_reason,) if line.finish_reason else None,

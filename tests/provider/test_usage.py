@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from llmbatch.prices import Usage, parse_price
 from llmbatch.provider.usage import CONTRADICTORY, MISSING, read_usage
@@ -22,6 +23,13 @@ def completion(tokens: Any, **details: Any) -> dict[str, Any]:
 
 def total(tokens: Any) -> dict[str, Any]:
     return {"total_tokens": tokens}
+
+
+def counts(reported: dict[str, Any]) -> tuple[Usage, str | None]:
+    """What is read, whether or not the cache is reported."""
+    found = read_usage(reported)
+    assert found.usage is not None
+    return replace(found.usage, cache_unreported_tokens=0), found.flag
 
 
 THOUGHT = Usage(1_300, output_tokens=209, reasoning_tokens=200)
@@ -53,8 +61,7 @@ THOUGHT = Usage(1_300, output_tokens=209, reasoning_tokens=200)
     ],
 )
 def test_every_spelling_is_read(reported: dict[str, Any], usage: Usage) -> None:
-    found = read_usage(reported)
-    assert (found.usage, found.flag) == (usage, None)
+    assert counts(reported) == (usage, None)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +86,27 @@ def test_every_spelling_is_read(reported: dict[str, Any], usage: Usage) -> None:
     ],
 )
 def test_where_figures_contradict_each_other_the_dearer_reading_counts(reported: dict[str, Any], usage: Usage) -> None:
-    found = read_usage(reported)
-    assert (found.usage, found.flag) == (usage, CONTRADICTORY)
+    assert counts(reported) == (usage, CONTRADICTORY)
+
+
+@pytest.mark.parametrize(
+    ("reported", "unreported"),
+    [
+        (prompt(1_300, cached_tokens=0), 0),
+        (prompt(1_300) | {"cached_tokens": 0}, 0),
+        (prompt(1_300) | {"prompt_cache_hit_tokens": 0}, 0),
+        (prompt(1_300) | {"cache_read_input_tokens": 0}, 0),
+        (prompt(1_300, cache_creation_tokens=0), 0),
+        (prompt(1_300), 1_300),
+        (prompt(1_300, cached_tokens=None), 1_300),
+        (prompt(1_300, cached_tokens="some"), 1_300),
+        ({"prompt_tokens": 1_300, "prompt_tokens_details": None}, 1_300),
+    ],
+)
+def test_no_word_of_the_cache_is_not_taken_for_none_from_it(reported: dict[str, Any], unreported: int) -> None:
+    usage = read_usage(reported | completion(9)).usage
+    assert usage is not None
+    assert (usage.cached_input_tokens, usage.cache_unreported_tokens) == (0, unreported)
 
 
 @pytest.mark.parametrize(

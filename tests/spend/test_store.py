@@ -12,7 +12,7 @@ from llmbatch.spend.account import settle_dead
 from llmbatch.spend.figures import Figures
 from llmbatch.spend.schema import SCHEMA
 from llmbatch.spend.store import Balance, SessionInfo, Settlement, SpendStore
-from llmbatch.sqlite_store import FORMAT
+from llmbatch.sqlite_store import checksum
 
 DAY = "2026-11-25"
 
@@ -123,7 +123,7 @@ def test_a_store_that_is_locked_for_long_is_told_in_a_line(store: SpendStore) ->
     ("spoil", "why"),
     [
         ("CREATE TABLE mine (x)", "another program's database"),
-        (f"PRAGMA user_version = {FORMAT + 1}", "newer llmbatch"),
+        (f"PRAGMA user_version = {SCHEMA.format + 1}", "newer llmbatch"),
     ],
 )
 def test_what_is_no_store_of_ours_is_left_alone(tmp_path: Path, spoil: str, why: str) -> None:
@@ -175,8 +175,27 @@ def test_a_store_of_format_1_is_brought_over(tmp_path: Path) -> None:
         db.executescript(FORMAT_1)
     assert says(path) == expected
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (FORMAT,)
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA.format,)
         assert db.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'old%'").fetchone() == (0,)
+
+
+def test_a_store_of_format_2_is_brought_over_and_a_damaged_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "spend.sqlite3"
+    filled(path)
+    expected = says(path)
+    had = [name for name in SCHEMA.summed["spend"] if name != "cache_unreported_tokens"]
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.create_function("row_checksum", -1, checksum, deterministic=True)
+        db.execute("ALTER TABLE spend DROP COLUMN cache_unreported_tokens")
+        db.execute(f"UPDATE spend SET checksum = row_checksum({', '.join(had)})")
+        db.execute("PRAGMA user_version = 2")
+    damaged = tmp_path / "damaged.sqlite3"
+    damaged.write_bytes(path.read_bytes())
+    assert says(path) == expected
+    with closing(sqlite3.connect(damaged, isolation_level=None)) as db:
+        db.execute("UPDATE spend SET input_tokens = input_tokens + 1")
+    with pytest.raises(StorageFailed, match="not what was written"):
+        says(damaged)
 
 
 FLIPS = 100
