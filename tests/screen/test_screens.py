@@ -168,6 +168,25 @@ def test_the_live_display_fits_its_terminal(width: int) -> None:
     assert "[/foo]" in stream.getvalue()
 
 
+LIMITED = Progress(total=500, done=30, limited_by="500 requests/min, stated by the endpoint", elapsed_s=3.0)
+
+
+def test_the_live_display_shows_on_80_columns_what_holds_the_run() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    screen = LiveScreen(console)
+    screen.update(LIMITED)
+    with console.capture() as captured:
+        console.print(screen._display)
+    assert "limited by: 500 requests/min, stated by the endpoint  failed 0" in captured.get()
+
+
+def test_plain_lines_show_what_holds_the_run() -> None:
+    stream = io.StringIO()
+    with LineScreen(stream, clock=lambda: NOON) as screen:
+        screen.update(LIMITED)
+    assert stream.getvalue().endswith("(limited by: 500 requests/min, stated by the endpoint)\n")
+
+
 def test_the_live_display_tells_that_everybody_waits() -> None:
     console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None)
     screen = LiveScreen(console)
