@@ -43,7 +43,7 @@ _AT_ONCE = Delivery()
 _ANY_WINDOW, _TOO_MANY = 128_000, 2_211
 """What a refusal tells where there is no window, and by how much it is exceeded."""
 _AS_IT_IS = frozenset({*MAKER_ERRORS, "redirect", "not_json", "bad_gateway", "rate_limit_html"})
-"""Faults that are in somebody's words already."""
+"""Faults that are in somebody's words already: another maker has his own for few of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,8 @@ class Chat:
                 reply = error_fault(request, fault.parameters)
                 wait = {"wait_s": reply.facts["wait_s"]} if "wait_s" in reply.facts else {}
                 reply = replace(reply, kind=fault.kind, facts=wait, headers={**headers, **reply.headers})
-                return Outcome(reply if fault.kind in _AS_IT_IS else self.refusal(reply, request.model), delivery)
+                is_worded = fault.kind in _AS_IT_IS and fault.kind not in self.dialect.errors
+                return Outcome(reply if is_worded else self.refusal(reply, request.model), delivery)
         verdict = prompt.verdict(document)
         answer = Answer(request.model, as_json(verdict.fields), service_tier=request.service_tier)
         if self.dialect.thinking:
@@ -171,7 +172,8 @@ class Chat:
             elif (usage_fault := USAGE_FAULTS.get(fault.kind)) is not None:
                 answer = usage_fault(answer)
         answer, answer_tokens = _within(answer, request.max_tokens)
-        answer = replace(answer, thinking_tokens=answer.thinking_tokens or count_tokens(answer.thinking))
+        if answer.thinking:
+            answer = replace(answer, thinking_tokens=answer.thinking_tokens or count_tokens(answer.thinking))
         answer_tokens += answer.thinking_tokens
         owner = (request.model, request.cache_key, prompt.form)
         cache_use = self._cache.look_up(owner, rendered.marks, caching)

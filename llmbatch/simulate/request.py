@@ -264,5 +264,11 @@ def _named_schema(form: Mapping[str, Any], *, is_strict: bool) -> Mapping[str, A
         message = f"Invalid schema for response_format '{named['name']}': schema must be an object with properties."
         reject(message, "response_format", "invalid_json_schema")
     if is_strict and named.get("strict"):
-        check_strict(named["name"], schema)
+        _check_once(named["name"], orjson.dumps(schema))
     return schema
+
+
+@lru_cache(maxsize=64)
+def _check_once(name: str, schema: bytes) -> None:
+    """`check_strict`, once for all requests of a run."""
+    check_strict(name, orjson.loads(schema))

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 
 from llmbatch.errors import UsageError
@@ -16,6 +17,7 @@ from llmbatch.simulate.dialects import Dialect, dialect_names, dialect_of
 from llmbatch.simulate.header_faults import HEADER_FAULTS, OtherLimits
 from llmbatch.simulate.reply import Reply
 from llmbatch.simulate.stated_limits import StatedLimits
+from tests.simulate.endpoint import Endpoint, on_endpoint
 
 DIALECTS = [dialect_of(name) for name in dialect_names()]
 ERRORS = [(dialect, kind) for dialect in DIALECTS for kind in dialect.errors]
@@ -155,3 +157,23 @@ def test_limits_can_be_stated_as_another_maker_does(kind: str) -> None:
     first, second = (stated["requests"].remaining for stated in read)
     assert first is not None
     assert second == first - 1
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "said"),
+    [
+        ("tgi", "loading", "Model gpt-4o-mini is currently loading"),
+        ("llama.cpp", "loading", "Loading model"),
+        ("groq", "flex_unavailable", "Flex tier capacity exceeded"),
+        ("openai", "flex_unavailable", "Resource Unavailable"),
+        ("mistral", "moderation", "requires moderation"),
+        ("vllm", "server_error", "BadRequestError"),
+    ],
+)
+def test_a_fault_comes_in_the_makers_words_where_it_has_some(name: str, fault: str, said: str) -> None:
+    async def scenario(endpoint: Endpoint) -> str:
+        with pytest.raises(openai.APIStatusError) as caught:
+            await endpoint.ask()
+        return caught.value.response.text
+
+    assert said in on_endpoint(scenario, f"{fault}@1", dialect=name)
