@@ -23,7 +23,8 @@ class ServiceTier(StrEnum):
     """Groq's."""
 
 
-_ALIKE = {"fast": "priority", "on_demand": "default"}
+_ALIKE = {"fast": "priority", "on_demand": "default", "standard": "default"}
+"""Other makers' and answers' names: `standard` is Anthropic's."""
 _STANDARD = frozenset({"default", "auto"})
 
 

@@ -87,7 +87,7 @@ def decode_completion(body: bytes, headers: Mapping[str, str] | None = None) -> 
         has_tool_calls=bool(message.get("tool_calls") or message.get("function_call")),
         model=_string(data.get("model")),
         usage=reported.usage,
-        service_tier=_string(data.get("service_tier")),
+        service_tier=_service_tier(data),
         system_fingerprint=_string(data.get("system_fingerprint")),
         request_id=(headers or {}).get("x-request-id") or _string(data.get("id")),
         logprobs=decode_logprobs(choice.get("logprobs")),
@@ -96,6 +96,13 @@ def decode_completion(body: bytes, headers: Mapping[str, str] | None = None) -> 
         thinking=thinking,
         flags=(ANSWER_IN_THINKING,) if is_taken_for_thinking else (),
     )
+
+
+def _service_tier(data: dict[str, Any]) -> str | None:
+    """The tier that served an answer: in the answer, or in its usage, as Anthropic and some gateways have it."""
+    usage = data.get("usage")
+    within = usage.get("service_tier") if isinstance(usage, dict) else None
+    return _string(data.get("service_tier")) or _string(within)
 
 
 def _stated_cost_nusd(headers: Mapping[str, str]) -> int | None:

@@ -129,11 +129,12 @@ def _check_sizes(name: str, nodes: list[_Node]) -> None:
     if len(names) > MOST_PROPERTIES:
         _refuse(name, f"{len(names)} parameters exceed the limit of {MOST_PROPERTIES}.")
     values = [value for enum in enums for value in enum]
+    if any("\n" in value for value in (*values, *constants) if isinstance(value, str)):
+        _refuse(name, "\\n is not allowed in string literals for structured outputs (strict=true).")
     if len(values) > MOST_ENUM_VALUES:
         _refuse(
             name,
-            f"Expected at most {MOST_ENUM_VALUES} enum values in total within a schema when using structured outputs, "
-            f"but got {len(values)}.",
+            f"Expected at most {MOST_ENUM_VALUES} enum values in total, but received {len(values)}.",
         )
     for enum in enums:
         size = sum(len(value) for value in enum if isinstance(value, str))

@@ -154,3 +154,14 @@ def test_a_tier_that_does_not_exist_is_refused_before_anything_is_sent(llmbatch:
     done = classified(llmbatch, "http://127.0.0.1:9/v1", "--service-tier", "flx")
     assert done.code == 2
     assert "flex" in done.err
+
+
+@pytest.mark.parametrize(("said", "tier"), [("flex", "flex"), ("standard", "standard"), (7, None)])
+def test_a_tier_that_stands_in_the_usage_counts_too(llmbatch: Program, said: Any, tier: str | None) -> None:
+    usage = {"prompt_tokens": 1700, "completion_tokens": 12, "total_tokens": 1712, "service_tier": said}
+    with scripted(lambda _: answer(usage=usage)) as served:
+        done = classified(llmbatch, served.url, *FLEX, rows=2)
+    assert done.code == 0
+    assert {line.get("service_tier") for line in ledger(llmbatch)} == {tier}
+    nanodollars = 1700 * 100 + 12 * 500
+    assert cost(llmbatch) == pytest.approx(nanodollars / (2 if tier == "flex" else 1) * 2 * 1e-9, rel=1e-6)

@@ -63,6 +63,8 @@ def refusal(schema: dict[str, Any], name: str = "answer") -> str:
         ),
         (an_object({"x": {"$ref": "#/$defs/y"}}, **{"$defs": {"y": {"type": "object"}}}), "('$defs', 'y')"),
         (an_object({"x": 7}), "is not of type"),
+        (an_object({"x": {"type": "string", "enum": ["a\nb"]}}), "\\n is not allowed in string literals"),
+        (an_object({"x": {"const": "a\nb"}}), "\\n is not allowed in string literals"),
         ({"type": "array", "items": TEXT}, "schema must be a JSON Schema of 'type: \"object\"'"),
         (an_object({"x": TEXT}, anyOf=[TEXT]), "schema must be a JSON Schema of 'type: \"object\"'"),
         (nested(11), "11 levels of nesting exceeds limit of 10."),
@@ -104,4 +106,4 @@ def test_a_schemas_name_has_letters_digits_and_dashes(name: str) -> None:
 
 def test_a_task_with_more_labels_than_an_enum_takes_is_refused() -> None:
     task = Task.model_validate({"name": "many", "labels": [{"name": f"label {n}"} for n in range(1001)]})
-    assert "but got 1001" in refusal(task.answer_schema(reasoning=False))
+    assert "but received 1001" in refusal(task.answer_schema(reasoning=False))
