@@ -98,9 +98,9 @@ _AWKWARD = (
     Awkward("a day's bucket of 10,000", ("day", "10000"), 3_000),
     Awkward("4% refused at random", ("refusing", "0.04", "50"), 4_000),
     Awkward("10% refused at random", ("refusing", "0.1", "200"), 3_000),
-    Awkward("1 slot and a queue", ("queue", "1", "0.2"), 120, (1, 2)),
-    Awkward("4 slots and a queue", ("queue", "4", "0.5"), 240, (4, 8)),
-    Awkward("64 slots and a queue", ("queue", "64", "0.3"), 4_000, (64, 96)),
+    Awkward("1 slot and a queue", ("queue", "1", "0.2"), 60, (1, 2)),
+    Awkward("4 slots and a queue", ("queue", "4", "0.5"), 120, (4, 8)),
+    Awkward("64 slots and a queue", ("queue", "64", "0.3"), 3_000, (64, 96)),
 )
 
 

@@ -22,9 +22,10 @@ _CUT, _HALVED = 0.7, 0.5
 """What refusals leave, and what time-outs do (multiplicative decrease; a time-out is the later sign)."""
 _REST, _LONGEST_REST = 16, 256
 """Answers for each request of the level until the next step up is tried: the first time, and at most."""
-_START_SHARE, _DOUBLE_SHARE, _SLOW_SHARE = 0.25, 0.4, 0.5
-"""Of a request's time-out. How long `_START` requests may take on an endpoint that serves one at a time; how long
-answers may take when the level is doubled; and how long before it is cut although nothing has failed yet."""
+_START_SHARE, _QUICK_SHARE, _DOUBLE_SHARE, _SLOW_SHARE = 0.4, 0.1, 0.4, 0.5
+"""Of a request's time-out. How long `_START` requests may take on an endpoint that serves one at a time; up to when
+answers are quick, so that a step too far does no harm; how long they may take when the level is doubled; and how long
+before it is cut although nothing has failed yet."""
 
 
 class Concurrency:
@@ -110,8 +111,18 @@ class Concurrency:
             self._resting -= 1
             return
         self._latencies_s.append(latency_s)
-        if len(self._latencies_s) >= max(self._limit * (1 if self._is_doubling else 2), _FEWEST_ANSWERS):
+        if len(self._latencies_s) >= max(self._limit * self._answers_each(), _FEWEST_ANSWERS):
             self._judge(sum(self._latencies_s) / len(self._latencies_s), now)
+
+    def _answers_each(self) -> float:
+        """Answers for each request of the level, before it is judged: fewer where too many in flight would do no harm.
+
+        Not of the first eight, which come upon an empty queue: half of them would show half of it.
+        """
+        if not self._is_doubling:
+            return 2.0
+        is_quick = self._limit > _START and self._typical_s < _QUICK_SHARE * self._timeout_s
+        return 0.5 if is_quick else 1.0
 
     def _judge(self, mean_s: float, now: float) -> None:
         level, rows_per_s = self._limit, self._limit / max(mean_s, 1e-9)
