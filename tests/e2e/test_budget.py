@@ -41,6 +41,32 @@ def test_a_limit_needs_a_price(llmbatch: Program, endpoint: StartEndpoint) -> No
     assert llmbatch(*command, endpoint().url, "--price", "1,0.1,2", "--json").json["usage"]["cost_usd"] > 0
 
 
+UNPRICED = [
+    ("classify", "docs.jsonl", "--model", "mine"),
+    ("classify", "docs.jsonl", "--model", "gpt-6-luna", "--canary-model", "mine", "--canary-share", "10%"),
+    ("classify", "docs.jsonl", "--model", "gpt-6-luna", "--escalate-to", "mine", "--review-below", "0.9"),
+    ("compare", "docs.jsonl", "--model", "gpt-6-luna", "--model", "mine"),
+    ("retry", "labelled.llmbatch", "--review", "--model", "mine"),
+]
+
+
+@pytest.mark.parametrize("limit", ["--max-cost", "--daily-budget"])
+def test_a_limit_that_cannot_hold_for_one_model_sends_nothing_to_any(
+    llmbatch: Program, endpoint: StartEndpoint, limit: str
+) -> None:
+    server = endpoint()
+    here = Program(llmbatch.folder, {"OPENAI_BASE_URL": server.url, "LLMBATCH_SPEND_STORE": "spend"})
+    write_rows(here.folder / "docs.jsonl", documents(6))
+    here("classify", "docs.jsonl", "--out", "labelled.llmbatch", "--review-below", "1")
+    sent = server.requests
+    for command in UNPRICED:
+        refused = here(*command, limit, "1")
+        assert (refused.code, server.requests) == (2, sent), refused.err
+        assert f"{limit} cannot hold: the price of mine is not known" in refused.err
+        assert "0,0,0" in refused.err
+    assert here(*UNPRICED[-1], limit, "1", "--price", "0,0,0").code == 0
+
+
 def test_a_limit_of_nothing_sends_nothing(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))

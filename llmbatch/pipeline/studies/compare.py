@@ -19,15 +19,18 @@ from llmbatch.jsonlines import dump_line
 from llmbatch.money import to_nusd
 from llmbatch.observer import Observer
 from llmbatch.pipeline.folder import RunFolder, load_record, named_inputs
+from llmbatch.pipeline.forewarning import unpriced
 from llmbatch.pipeline.input import RunInput
+from llmbatch.pipeline.model_choice import endpoint_for
 from llmbatch.pipeline.options import RunOptions
 from llmbatch.pipeline.ownership import check_answers
-from llmbatch.pipeline.plan import ModelChoice
+from llmbatch.pipeline.plan import ModelChoice, asked_model
 from llmbatch.pipeline.run import classify_run
 from llmbatch.pipeline.sending import Sending
 from llmbatch.pipeline.studies.arm_answers import arm_answers
 from llmbatch.pipeline.studies.evaluation import require_statistics
 from llmbatch.pipeline.trust import check_no_link
+from llmbatch.prices import PriceBook
 from llmbatch.readers import FieldChoice, ReaderOptions
 from llmbatch.rows import Row
 from llmbatch.summary import Summary
@@ -98,6 +101,7 @@ def compare_runs(
     with folder.created():
         sample = _drawn(options, folder, gold)
     runs, summaries = [_run_options(options, contender, contenders, sample) for contender in contenders], []
+    _check_limits(runs)
     confirm(runs)
     for number, (contender, run) in enumerate(zip(contenders, runs, strict=True), start=1):
         with watch() as observer:
@@ -128,6 +132,16 @@ def compare_runs(
     with storing(written), replacing(written) as file:
         file.write(dump_line(compared_json(compared) | {"inputs": named_inputs(options.inputs, folder)}))
     return compared
+
+
+def _check_limits(runs: Sequence[RunOptions]) -> None:
+    """Refuse a limit that cannot hold for one of the arms before another one has cost anything."""
+    for run in runs:
+        model = asked_model(load_task(run.task).task, run.choice)
+        endpoint = endpoint_for(run.sending, model)
+        prices = PriceBook(None if endpoint is None else endpoint.base_url, run.sending.price)
+        if (refusal := unpriced((model,), run.sending.budget.limits, prices)) is not None:
+            raise refusal
 
 
 def _check_ownership(options: CompareOptions, contenders: Sequence[_Contender], folder: RunFolder) -> None:
