@@ -80,7 +80,7 @@ class Consequences:
         elif failure.once_working is not None and self._concerns_the_row(failure.once_working, job):
             failure = failure.once_working
         if failure.wait_s is not None and failure.wait_s > self._policy.max_wait_s:
-            self._halt_until(failure.wait_s)
+            self._halt_until(failure.wait_s, self._way_around(failure))
         if failure.action is Action.STOP:
             if failure.status == HTTPStatus.FORBIDDEN:  # perhaps for the document: then others come first next time
                 job.refusal = failure.once_working
@@ -190,12 +190,12 @@ class Consequences:
             concerns_model=failure.kind in _OF_THE_MODEL,
         )
 
-    def _halt_until(self, wait_s: float) -> NoReturn:
+    def _halt_until(self, wait_s: float, way_around: str) -> NoReturn:
         then = datetime.now(UTC) + timedelta(seconds=min(wait_s, _LONGEST_WAIT_S))
         raise ComeBackLater(
             f"the endpoint asks to wait {wait_s:,.0f} s, longer than --max-wait {self._policy.max_wait_s:,.0f}",
             wait_s=wait_s,
-            hint=f"run the same command again after {then:%Y-%m-%dT%H:%M:%SZ}",
+            hint=f"run the same command again after {then:%Y-%m-%dT%H:%M:%SZ}{way_around}",
         )
 
 

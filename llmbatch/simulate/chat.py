@@ -40,8 +40,8 @@ _PROMPTS = 64
 """Prompts whose analysis is kept."""
 
 _AT_ONCE = Delivery()
-_ANY_WINDOW, _TOO_MANY = 128_000, 2_211
-"""What a refusal tells where there is no window, and by how much it is exceeded."""
+_ANY_WINDOW = 128_000
+"""Tokens that a refusal tells where there is no window."""
 _AS_IT_IS = frozenset({*MAKER_ERRORS, "redirect", "not_json", "bad_gateway", "rate_limit_html"})
 """Faults that are in somebody's words already: another maker has his own for few of them."""
 
@@ -101,10 +101,7 @@ class Chat:
 
     def refusal(self, reply: Reply, model: str = "") -> Reply:
         """A refusal in the maker's words."""
-        window = self.window(model) or _ANY_WINDOW
-        tokens = window + _TOO_MANY
-        facts = {"model": model, "window": window, "tokens": tokens, "answer_tokens": 64, "requested": tokens + 64}
-        worded = self.dialect.in_its_words(reply, facts)
+        worded = self.dialect.in_its_words(reply, {"model": model})
         return replace(worded, headers={**self.dialect.headers, **reply.headers, **worded.headers})
 
     def window(self, model: str) -> int | None:
@@ -157,9 +154,9 @@ class Chat:
                 headers = self._other_limits.headers(fault.kind, prompt_tokens + (request.max_tokens or 0))
         for fault in faults:
             if (error_fault := ERRORS.get(fault.kind)) is not None:
-                reply = error_fault(request, fault.parameters)
-                wait = {"wait_s": reply.facts["wait_s"]} if "wait_s" in reply.facts else {}
-                reply = replace(reply, kind=fault.kind, facts=wait, headers={**headers, **reply.headers})
+                window = self.window(request.model) or _ANY_WINDOW
+                reply = error_fault(request, {**fault.parameters, "window": window})
+                reply = replace(reply, kind=fault.kind, headers={**headers, **reply.headers})
                 is_worded = fault.kind in _AS_IT_IS and fault.kind not in self.dialect.errors
                 return Outcome(reply if is_worded else self.refusal(reply, request.model), delivery)
         verdict = prompt.verdict(document)

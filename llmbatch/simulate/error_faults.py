@@ -1,4 +1,7 @@
-"""Faults that put an error in the answer's place: each a function from the request to the reply."""
+"""Faults that put an error in the answer's place: each a function from the request to the reply.
+
+Beside a fault's own parameters each gets the `window` of the model, in tokens.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -12,6 +15,9 @@ if TYPE_CHECKING:
 
 Parameters = Mapping[str, float]
 ErrorFault = Callable[["ChatRequest", Parameters], Reply]
+
+
+_TOO_MANY = 2_211
 
 
 def wrong_key(key: str | None, *, azure: bool) -> Reply:
@@ -153,8 +159,9 @@ def _model_not_found(request: "ChatRequest", _: Parameters) -> Reply:
     return unknown_model(request.model, azure=request.azure)
 
 
-def _context_length(_: "ChatRequest", __: Parameters) -> Reply:
-    return too_long(128_000, 130_211, 0)
+def _context_length(_: "ChatRequest", parameters: Parameters) -> Reply:
+    window = int(parameters["window"])
+    return too_long(window, window + _TOO_MANY, 0)
 
 
 def _content_policy(request: "ChatRequest", _: Parameters) -> Reply:
