@@ -52,6 +52,19 @@ class Lines:
         self.number += 1
         return self._ready.popleft()
 
+    def ahead(self, most: int, *, waits: bool) -> list[Line]:
+        """The next lines, so many at most, which stay to be taken.
+
+        Args:
+            most: how many.
+            waits: for all of them; else those that have come already, at least one unless the stream has ended.
+        """
+        taken: list[Line] = []
+        while len(taken) < most and (waits or not taken or self._ready) and (line := self.take()) is not None:
+            taken.append(line)
+        self.give_back(taken)
+        return taken
+
     def give_back(self, lines: Sequence[Line]) -> None:
         """Take back the lines taken last, in their order."""
         self._ready.extendleft(reversed(lines))

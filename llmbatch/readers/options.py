@@ -3,17 +3,27 @@
 from dataclasses import dataclass
 
 MAX_ROW_BYTES = 64 * 1024 * 1024
+AUTO = "auto"
+"""The encoding that is looked for where the text is not UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
-    """What to read out of the input. None and empty leave the choice to detection.
+    """What to read out of the input, and how. None and empty leave the choice to detection.
 
-    `input_format` is `jsonl` (or `ndjson`), `csv` or `tsv`, and wins over file names. A row longer than
-    `max_row_bytes` is rejected without being held in memory.
+    `input_format` is a format's name, and wins over file names. A row longer than `max_row_bytes` is rejected without
+    being held in memory. The others are about tables of text: `encoding` is Python's name of one, or `auto`;
+    `delimiter`, `quote` and `escape` are one character each, `quote` also empty where quotes are text; `skip_lines`
+    stand before the header, or before the first row where there is none.
     """
 
     id_field: str | None = None
     text_fields: tuple[str, ...] = ()
     input_format: str | None = None
     max_row_bytes: int = MAX_ROW_BYTES
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None
+    escape: str | None = None
+    has_header: bool = True
+    skip_lines: int = 0

@@ -1,4 +1,4 @@
-"""Cells out of the lines of CSV (RFC 4180) and TSV records.
+"""Cells out of the lines of CSV (RFC 4180) and TSV records, with any delimiter, quote and escape.
 
 An unclosed quote must not swallow the rows behind it: where a quoted cell does not close, the line that opened it
 is given up and reading goes on behind that line. Looking ahead cannot become quadratic: a line that leaves a quote
@@ -7,32 +7,76 @@ has no more cells than the header.
 """
 
 import re
+from dataclasses import dataclass
+from functools import cached_property
 
 from llmbatch.readers.faults import RAW_EXCERPT_BYTES, BadRow, Fault
 from llmbatch.readers.lines import Line, Lines
 
 _QUOTE = b'"'
 
-_INSIDE = re.compile(rb'[^"]*+(?:""[^"]*+)*+')
-"""A quoted cell's inside, as far as it goes: up to a quote that stands alone, or to the end."""
+_UNESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"0": b"\0", b"b": b"\b", b"Z": b"\x1a"}
+"""Behind a backslash, as MySQL writes them (`SELECT ... INTO OUTFILE`); any other character stands for itself."""
+
+
+@dataclass(frozen=True)
+class Quoting:
+    """How cells are set off from each other. Each is one byte; `quote` is empty where quotes are text."""
+
+    delimiter: bytes = b","
+    quote: bytes = _QUOTE
+    escape: bytes = b""
+
+    @cached_property
+    def inside(self) -> "re.Pattern[bytes]":
+        """A quoted cell's inside, as far as it goes: up to a quote that stands alone, or to the end."""
+        quote, escape = re.escape(self.quote), re.escape(self.escape)
+        plain = b"[^%s%s]*+" % (quote, escape)
+        special = b"%s%s" % (quote, quote) + (b"|%s." % escape if escape else b"")
+        return re.compile(b"%s(?:(?:%s)%s)*+" % (plain, special, plain), re.DOTALL)
+
+    @cached_property
+    def outside(self) -> "re.Pattern[bytes]":
+        """An unquoted cell, up to its delimiter or to the end."""
+        delimiter, escape = re.escape(self.delimiter), re.escape(self.escape)
+        if not escape:
+            return re.compile(b"[^%s]*+" % delimiter, re.DOTALL)
+        return re.compile(b"(?:[^%s%s]|%s.)*+" % (delimiter, escape, escape), re.DOTALL)
+
+    def meant(self, cell: bytes, *, is_quoted: bool) -> bytes:
+        """What a cell says: its quotes and escapes resolved. MySQL's NULL is as good as nothing."""
+        if is_quoted:
+            cell = cell.replace(self.quote * 2, self.quote)
+        if not self.escape or self.escape not in cell:
+            return cell
+        if cell == self.escape + b"N" and not is_quoted:
+            return b""
+        return self._escaped.sub(lambda match: _UNESCAPED.get(match[1], match[1]), cell)
+
+    @cached_property
+    def _escaped(self) -> "re.Pattern[bytes]":
+        return re.compile(re.escape(self.escape) + b"(.)", re.DOTALL)
+
+
+_TSV = Quoting(b"\t")
 
 Outcome = list[bytes] | BadRow | Fault
 
 
-def csv_record(first: bytes, lines: Lines, *, delimiter: bytes, width: int | None, limit: int) -> tuple[bytes, Outcome]:
+def csv_record(first: bytes, lines: Lines, *, quoting: Quoting, width: int | None, limit: int) -> tuple[bytes, Outcome]:
     """One record whose first line has quotes in it.
 
     Args:
         first: that line, just taken from `lines`.
         lines: where further lines are taken from; those that turn out not to belong to the record are given back.
-        delimiter: what stands between cells.
+        quoting: how its cells are set off from each other.
         width: how many cells a row has; None for the header.
         limit: the record's bytes at most.
 
     Returns:
         The record's bytes with its cells, or with what is wrong; a fault where the stream broke inside the record.
     """
-    record = _Record(delimiter)
+    record = _Record(quoting)
     taken: list[bytes] = []
     size = 0
     line: Line | None = first
@@ -64,17 +108,24 @@ def tsv_cells(line: bytes, width: int | None) -> list[bytes]:
         line: one line.
         width: how many cells a row has; None for the header.
     """
-    line = line.removesuffix(b"\r")
+    line = line.rstrip(b"\r")
     cells = line.split(b"\t")
     if width is not None and len(cells) > width:
-        record = _Record(b"\t")
+        record = _Record(_TSV)
         if record.feed(line) and len(record.cells) == width:
             return record.cells
     return [_unquoted(cell) if cell.startswith(_QUOTE) else cell for cell in cells]
 
 
+def is_misquoted(line: bytes, quoting: Quoting) -> bool:
+    """Whether text follows a closing quote in a line, so that it makes no sense when it is read so."""
+    record = _Record(quoting)
+    record.feed(line)
+    return record.is_misquoted
+
+
 def _unquoted(cell: bytes) -> bytes:
-    inside = _INSIDE.match(cell, 1)
+    inside = _TSV.inside.match(cell, 1)
     if len(cell) < len(b'""') or inside is None or inside.end() != len(cell) - 1:
         return cell
     return cell[1:-1].replace(b'""', _QUOTE)
@@ -83,8 +134,8 @@ def _unquoted(cell: bytes) -> bytes:
 class _Record:
     """The cells of one record, whose lines are fed one by one until it is complete."""
 
-    def __init__(self, delimiter: bytes) -> None:
-        self._delimiter = delimiter
+    def __init__(self, quoting: Quoting) -> None:
+        self._quoting = quoting
         self._lines = 0
         self._open: list[bytes] | None = None
         self._opened_at = 0
@@ -106,19 +157,20 @@ class _Record:
 
     def feed(self, line: bytes) -> bool:
         """Take in the next line; whether the record ends with it."""
-        body = line.removesuffix(b"\r")
+        body = line.rstrip(b"\r")
+        quoting = self._quoting
         self._lines += 1
         at = 0
         while True:
             if self._open is not None:
                 end = self._close(line, body, at)
-            elif body.startswith(_QUOTE, at):
+            elif quoting.quote and body.startswith(quoting.quote, at):
                 self._open, self._opened_at, self.opened_in = [], at, self._lines - 1
                 end = self._close(line, body, at + 1)
             else:
-                end = body.find(self._delimiter, at)
-                end = len(body) if end < 0 else end
-                self.cells.append(body[at:end])
+                found = quoting.outside.match(body, at)
+                end = len(body) if found is None else found.end()
+                self.cells.append(quoting.meant(body[at:end], is_quoted=False))
             if end is None:
                 return False
             if end == len(body):
@@ -127,16 +179,16 @@ class _Record:
 
     def _close(self, line: bytes, body: bytes, at: int) -> int | None:
         """Take in the open cell's inside from `at`; the place behind its closing quote, if that is in this line."""
-        inside = _INSIDE.match(body, at)
+        inside = self._quoting.inside.match(body, at)
         closing = inside.end() if inside is not None else at
         parts = self._open if self._open is not None else []
-        if closing == len(body):
+        if closing == len(body) or body[closing:] == self._quoting.escape:  # which escapes the line's end
             parts.append(line[at:])
             return None
         end = closing + 1
-        if end != len(body) and not body.startswith(self._delimiter, end):
+        if end != len(body) and not body.startswith(self._quoting.delimiter, end):
             self.is_misquoted, self._closed_at = True, closing
             return None
-        self.cells.append(b"\n".join((*parts, line[at:closing])).replace(b'""', _QUOTE))
+        self.cells.append(self._quoting.meant(b"\n".join((*parts, line[at:closing])), is_quoted=True))
         self._open = None
         return end

@@ -107,7 +107,9 @@ def count_rows(inputs: Sequence[Input], options: ReaderOptions) -> int | None:
     """
     if any(item.path is None for item in inputs):
         return None
-    return sum(opened.format.count(opened.content, options) for opened in map(open_input, inputs))
+    return sum(
+        opened.format.count(opened.content, options) for opened in (open_input(item, options) for item in inputs)
+    )
 
 
 def _read_one(
@@ -118,7 +120,7 @@ def _read_one(
     earlier: EarlierFields,
     watch: ByteWatch | None = None,
 ) -> Iterator[Row | Rejection]:
-    file, opened = item.label, open_input(item, watch)
+    file, opened = item.label, open_input(item, options, watch)
     records = opened.format.read(opened.content, options)
     items = records.items
     for found in items:
@@ -160,7 +162,7 @@ class _Enough:
 
 def _has_field(item: Input, options: ReaderOptions, name: str) -> bool:
     """Whether any record has this field: one that the first hundred lack may be seldom, or misspelt."""
-    opened = open_input(item)
+    opened = open_input(item, options)
     records = opened.format.read(opened.content, options)
     return not records.names and any(
         is_there(found[2], name) for found in records.items if not isinstance(found, Unread)

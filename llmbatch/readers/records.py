@@ -27,7 +27,7 @@ def read_records(item: Input, options: ReaderOptions) -> Iterator[Record | Rejec
     Raises:
         UsageError: it cannot be opened, or its header cannot be used.
     """
-    opened = open_input(item)
+    opened = open_input(item, options)
     is_typed = opened.format.is_typed
     for index, found in enumerate(opened.format.read(opened.content, options).items):
         if isinstance(found, Unread):

@@ -1,4 +1,4 @@
-"""An input's bytes, in chunks: opened, copied where wanted, unpacked, without a byte order mark."""
+"""An input's bytes, in chunks: opened, copied where wanted, unpacked, text as UTF-8 with lines that end in LF."""
 
 import os
 import select
@@ -11,16 +11,16 @@ from typing import BinaryIO
 
 from llmbatch.errors import StorageFailed, UsageError
 from llmbatch.files import open_private, open_to_read, sync_folder
+from llmbatch.readers.encodings import LONGEST_BOM, utf8_text
 from llmbatch.readers.faults import TORN, UNREADABLE, BrokenStream
 from llmbatch.readers.formats import Content, Format, format_of_head
 from llmbatch.readers.identity import ByteWatch
 from llmbatch.readers.inputs import Input, part_of
+from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.packings import MAGIC_BYTES, unpacking_of
 
 _CHUNK_BYTES = 256 * 1024
 _SNIFF_BYTES = 64 * 1024
-_UTF8_BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +31,35 @@ class Opened:
     content: Content
 
 
-def open_input(item: Input, watch: ByteWatch | None = None) -> Opened:
-    """Open an input and find out what its first bytes tell: packing, byte order mark, and the format where it is open.
+def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = None) -> Opened:
+    """Open an input and find out what its first bytes tell: packing, encoding, line ends, and an open format.
 
     Args:
         item: the input.
+        options: how it is read.
         watch: is shown its bytes as they are read.
 
     Raises:
-        UsageError: it cannot be opened, or it is UTF-16.
+        UsageError: it cannot be opened, or nobody can tell its encoding.
         StorageFailed: the copy of standard input cannot be written.
     """
     magic, chunks = _peeked(_read(item, watch), lambda head: len(head) >= MAGIC_BYTES)
     unpack = unpacking_of(magic)
-    head, chunks = _peeked(unpack(chunks) if unpack else chunks, _tells_encoding if item.format else _tells_enough)
-    if head.startswith(_UTF16_BOMS):
-        raise UsageError(
-            f"{item.label}: is UTF-16; inputs are read as UTF-8", hint="convert it: iconv -f UTF-16 -t UTF-8"
-        )
-    if head.startswith(_UTF8_BOM):
-        next(chunks)
-        head = head.removeprefix(_UTF8_BOM)
-        chunks = chain((head,), chunks)
-    return Opened(item.format or format_of_head(head), Content(item.label, chunks, None if unpack else item.path))
+    head, chunks = _peeked(unpack(chunks) if unpack else chunks, lambda head: len(head) >= LONGEST_BOM)
+    path = None if unpack else item.path
+    if item.format is not None and not item.format.is_text:
+        return Opened(item.format, Content(item.label, chunks, path))
+    text = utf8_text(
+        item.label, head, chunks, options, may_be_refused=item.format is not None and not item.format.is_typed
+    )
+    head, chunks = _peeked(text.chunks, _tells_enough)
+    findings: tuple[str, ...] = () if text.finding is None else (text.finding,)
+    if b"\r" in head and b"\n" not in head:
+        chunks = (chunk.replace(b"\r", b"\n") for chunk in chunks)
+        findings += ("lines end in CR",)
+    return Opened(
+        item.format or format_of_head(head), Content(item.label, chunks, path, findings, is_live=item.path is None)
+    )
 
 
 def _read(item: Input, watch: ByteWatch | None) -> Iterator[bytes]:
@@ -158,10 +164,6 @@ def _peeked(chunks: Iterator[bytes], enough: Callable[[bytes], bool]) -> tuple[b
 def _broken_after(head: bytes, broken: BrokenStream) -> Iterator[bytes]:
     yield head
     raise broken
-
-
-def _tells_encoding(head: bytes) -> bool:
-    return len(head) >= len(_UTF8_BOM)
 
 
 def _tells_enough(head: bytes) -> bool:

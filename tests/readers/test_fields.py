@@ -39,7 +39,6 @@ def lines(*rows: object) -> str:
         ("title,text", None, ("text",)),
         ("title,author", None, ("title",)),
         ("id,description,text", "id", ("text",)),
-        ("n, text ", None, (" text ",)),
     ],
 )
 def test_fields_are_detected_by_their_names(

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from llmbatch.errors import UsageError
 from llmbatch.readers import ReaderOptions, count_rows, read_rows, resolve_inputs, stream
 from llmbatch.rows import Rejection, Row
 
@@ -104,10 +103,11 @@ def test_a_packed_byte_order_mark_is_taken_off(read: Any) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
 @pytest.mark.parametrize("name", ["in.jsonl", "in.csv", "in.tsv"])
-def test_utf_16_is_refused_with_the_way_out(read: Any, encoding: str, name: str) -> None:
-    with pytest.raises(UsageError, match="is UTF-16") as caught:
-        read("\ufeffid\ttext\n".removeprefix("\ufeff" if encoding == "utf-16" else "").encode(encoding), name)
-    assert caught.value.hint == "convert it: iconv -f UTF-16 -t UTF-8"
+def test_utf_16_is_read_by_its_byte_order_mark(read: Any, encoding: str, name: str) -> None:
+    text = '{"id": 1, "text": "grün"}\n' if name == "in.jsonl" else "id\ttext\n1\tgrün\n"
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    (row,) = read(f"{mark}{text}".encode(encoding), name)
+    assert row.text == "grün"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a file whose content cannot be read")

@@ -5,7 +5,7 @@ from pathlib import PurePath
 from llmbatch.errors import UsageError
 from llmbatch.readers.formats.format import Content, Format, Parsed, Records, Unread
 from llmbatch.readers.formats.json_format import JSON
-from llmbatch.readers.formats.separated import CSV, TSV
+from llmbatch.readers.formats.separated import CSV, PSV, TSV
 from llmbatch.readers.packings import unpacked_name
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
     "format_of_head",
 ]
 
-_ALL: tuple[Format, ...] = (JSON, CSV, TSV)
+_ALL: tuple[Format, ...] = (JSON, CSV, TSV, PSV)
 _BY_SUFFIX = {suffix: one for one in _ALL for suffix in one.suffixes}
 _BY_NAME = {one.name: one for one in _ALL} | {suffix.removeprefix("."): one for suffix, one in _BY_SUFFIX.items()}
 

@@ -1,6 +1,6 @@
 """What a format is: an input's bytes become records, each with its line. One file here is one format."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ class Unread(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a format reads: an input that is open, unpacked, and without its byte order mark.
+    """What a format reads: an input that is open and unpacked; text as UTF-8, without a byte order mark.
 
     `file` is its name for places; `chunks` raises `BrokenStream` where bytes cannot be read any more; `path` is where
     the same bytes lie on this disk, for a format that has to jump about in them: None for a packed input or a stream.
@@ -33,6 +33,10 @@ class Content:
     file: str
     chunks: Iterator[bytes] = field(repr=False)
     path: Path | None = None
+    findings: tuple[str, ...] = ()
+    """What was detected of it so far, as `Records` has it."""
+    is_live: bool = False
+    """Somebody may still be writing it: nothing is held back to look at more of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Records:
     items: Iterator[Parsed | Unread] = field(repr=False)
     names: tuple[str, ...] | None = None
     findings: tuple[str, ...] = ()
+    at_end: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False)
+    """Once they are all taken: what was passed over or put right on the way (`3 empty rows passed over`)."""
 
 
 class Format(Protocol):
@@ -58,6 +64,10 @@ class Format(Protocol):
     @property
     def suffixes(self) -> tuple[str, ...]:
         """Of files in it, each with its point, in lower case."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is text, of which `Content` then holds UTF-8."""
 
     @property
     def is_typed(self) -> bool:

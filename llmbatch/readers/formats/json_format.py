@@ -18,6 +18,7 @@ _BLANK = b" \t\r"
 class _Json:
     name = "json"
     suffixes = (".jsonl", ".ndjson", ".json", ".geojson")
+    is_text = True
     is_typed = True
 
     def read(self, content: Content, options: ReaderOptions) -> Records:

@@ -1,130 +1,186 @@
-"""CSV and TSV: a header, then one record a row."""
+"""Tables of text: CSV, TSV and the like. A header, then one record a row."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llmbatch.errors import UsageError
+from llmbatch.readers.dialect import Dialect, dialect_of
 from llmbatch.readers.faults import TORN, BadRow, BrokenStream, Fault
-from llmbatch.readers.fields import listed
 from llmbatch.readers.formats.format import Content, Parsed, Records, Unread
-from llmbatch.readers.lines import Lines
+from llmbatch.readers.lines import Line, Lines
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.quoting import csv_record, tsv_cells
 
-_COMMA, _SEMICOLON, _TAB = b",", b";", b"\t"
-_QUOTED = re.compile(rb'"[^"]*"')
-
-_Record = tuple[int, bytes, list[str] | BadRow]
-"""A record's first line, its raw bytes, and its cells or what is wrong with it."""
+_LINES_LOOKED_AT = 60
 
 
 @dataclass(frozen=True, slots=True)
 class _Separated:
     name: str
     suffixes: tuple[str, ...]
+    is_text = True
     is_typed = False
 
     def read(self, content: Content, options: ReaderOptions) -> Records:
-        table = Table(content.chunks, self.name, options.max_row_bytes)
+        lines = Lines(content.chunks, options.max_row_bytes)
         try:
-            header = table.header(content.file)
+            table = _Table(content, lines, self.name, options)
         except BrokenStream as broken:
             whole = () if broken.kind == TORN else (Unread(1, b"", broken.kind, broken.message),)
             return Records(iter(whole), names=())
-        return Records(_records(table, header), names=tuple(header))
+        findings = content.findings + table.findings
+        return Records(table.records(), names=table.names, findings=findings, at_end=table.put_right)
 
     def count(self, content: Content, options: ReaderOptions) -> int:
         return sum(1 for _ in self.read(content, options).items)
 
 
 CSV = _Separated("csv", (".csv",))
-TSV = _Separated("tsv", (".tsv",))
+TSV = _Separated("tsv", (".tsv", ".tab"))
+PSV = _Separated("psv", (".psv",))
 
 
-def _records(table: "Table", header: list[str]) -> Iterator[Parsed | Unread]:
-    for line, raw, cells in table.records(len(header)) if header else ():
-        if isinstance(cells, BadRow):
-            yield Unread(line, raw, cells.kind, cells.message)
-        else:
-            yield line, raw, dict(zip(header, cells, strict=True)), ()
+class _Table:
+    """A table whose dialect and header are known, and whose records are still to be read."""
 
-
-class Table:
-    """The records of a stream, the header first, whatever is in them."""
-
-    def __init__(self, chunks: Iterator[bytes], file_format: str, limit: int) -> None:
-        self._lines = Lines(chunks, limit)
-        self._is_tsv = file_format == "tsv"
-        self._limit = limit
-        self.delimiter = _TAB if self._is_tsv else _COMMA
-
-    def header(self, file: str) -> list[str]:
-        """The columns' names; none in an empty file.
+    def __init__(self, content: Content, lines: Lines, file_format: str, options: ReaderOptions) -> None:
+        """Read up to the first record.
 
         Raises:
-            UsageError: there is a header and it is not usable.
-            BrokenStream: the stream breaks before its end.
+            UsageError: the dialect is in doubt, or the header cannot be used.
+            BrokenStream: the stream breaks before its first record.
         """
+        self._lines, self._limit = lines, options.max_row_bytes
+        self._short = self._empty = 0
+        ahead = lines.ahead(_LINES_LOOKED_AT + options.skip_lines, waits=not content.is_live)
+        first = [line for line in ahead if isinstance(line, bytes)]
+        self._dialect = dialect_of(content.file, first, file_format, options)
+        self._skip(self._dialect.skipped_lines)
+        found = self._header(content.file)
+        self.names, remarks = ((), ()) if found is None else _distinct(found, self._dialect)
+        self.findings = self._dialect.findings + remarks
+
+    def put_right(self) -> tuple[str, ...]:
+        """What was passed over and filled in so far."""
+        empty = f"{self._empty:,} empty {_rows(self._empty)} passed over"
+        short = f"{self._short:,} {_rows(self._short)} with fewer cells than the header filled with empty ones"
+        return tuple(words for words, count in ((empty, self._empty), (short, self._short)) if count)
+
+    def records(self) -> Iterator[Parsed | Unread]:
+        """What stands below the header."""
+        lines, names, quoting = self._lines, self.names, self._dialect.quoting
+        width, delimiter = len(names), quoting.delimiter.decode()
+        marks = [mark for mark in (quoting.quote, quoting.escape) if mark]
+        while names and (line := lines.take()) is not None:
+            number = lines.number
+            if isinstance(line, bytes) and not any(mark in line for mark in marks):
+                raw = line.rstrip(b"\r")
+                if not raw:
+                    continue
+                cells: list[str] | BadRow | Fault = _decoded(raw, delimiter)
+            else:
+                raw, cells = (line.raw, line) if isinstance(line, Fault) else self._cells(line, width)
+            if isinstance(cells, list):
+                cells = cells if len(cells) == width and cells[0] else self._fitted(cells, width)
+            if isinstance(cells, list):
+                if cells:
+                    yield number, raw, dict(zip(names, cells, strict=True)), ()
+            elif cells.kind != TORN:
+                yield Unread(number, raw, cells.kind, cells.message)
+                if isinstance(cells, Fault) and cells.ends_stream:
+                    return
+
+    def _skip(self, lines: int) -> None:
+        for _ in range(lines):
+            self._lines.take()
+
+    def _header(self, file: str) -> list[str] | None:
+        """The cells of the first record, which stays to be read where it is no header; None where there is none."""
         first = self._first_line(file)
         if first is None:
-            return []
-        if not self._is_tsv:
-            self.delimiter = _sniffed_delimiter(first)
+            return None
+        before = self._lines.number
         _, cells = self._cells(first, None)
         if isinstance(cells, Fault):
             raise BrokenStream(cells.kind, cells.message)
         if isinstance(cells, BadRow):
             raise UsageError(f"{file}: the header {cells.message}")
-        _refuse_unclear(file, cells)
+        if not self._dialect.has_header:
+            if self._lines.number != before:
+                raise UsageError(
+                    f"{file}: its first row goes over several lines, so its columns cannot be counted",
+                    hint="give the table a header",
+                )
+            self._lines.give_back([first])
         return cells
-
-    def records(self, width: int) -> Iterator[_Record]:
-        """What stands below the header.
-
-        Args:
-            width: the number of cells that a row must have.
-        """
-        lines, delimiter = self._lines, self.delimiter.decode()
-        while (line := lines.take()) is not None:
-            number = lines.number
-            if isinstance(line, bytes) and b'"' not in line:
-                raw = line.removesuffix(b"\r")
-                if raw:
-                    yield number, raw, _checked(_decoded(raw, delimiter), width)
-                continue
-            raw, cells = (line.raw, line) if isinstance(line, Fault) else self._cells(line, width)
-            if not isinstance(cells, Fault):
-                yield number, raw, _checked(cells, width)
-            elif cells.kind != TORN:
-                yield number, cells.raw, BadRow(cells.kind, cells.message)
-                if cells.ends_stream:
-                    return
 
     def _first_line(self, file: str) -> bytes | None:
         """The first line with something in it."""
+        line: Line | None
         while (line := self._lines.take()) is not None:
             if isinstance(line, bytes):
-                if line.removesuffix(b"\r"):
+                if line.rstrip(b"\r"):
                     return line
             elif line.ends_stream:
                 raise BrokenStream(line.kind, line.message)
             else:
-                raise UsageError(f"{file}: the header {line.message}", hint="is it a CSV or TSV file?")
+                raise UsageError(f"{file}: the header {line.message}", hint="is it a table?")
         return None
 
     def _cells(self, line: bytes, width: int | None) -> tuple[bytes, list[str] | BadRow | Fault]:
-        if self._is_tsv:
-            return line.removesuffix(b"\r"), _each_decoded(tsv_cells(line, width))
-        raw, outcome = csv_record(line, self._lines, delimiter=self.delimiter, width=width, limit=self._limit)
-        return raw.removesuffix(b"\r"), _each_decoded(outcome) if isinstance(outcome, list) else outcome
+        if self._dialect.keeps_quotes:
+            return line.rstrip(b"\r"), _each_decoded(tsv_cells(line, width))
+        quoting = self._dialect.quoting
+        raw, outcome = csv_record(line, self._lines, quoting=quoting, width=width, limit=self._limit)
+        return raw.rstrip(b"\r"), _each_decoded(outcome) if isinstance(outcome, list) else outcome
+
+    def _fitted(self, cells: list[str], width: int) -> list[str] | BadRow:
+        """A row's cells, as many as there are columns: none where all are empty, as spreadsheets leave them."""
+        if width > 1 and not any(map(str.strip, cells)):
+            self._empty += 1
+            return []
+        if len(cells) < width:
+            self._short += 1
+            return cells + [""] * (width - len(cells))
+        if any(cells[width:]):
+            return BadRow("bad_columns", f"has {len(cells)} cells, the header has {width}")
+        return cells[:width]
 
 
-def _sniffed_delimiter(header: bytes) -> bytes:
-    """What stands between the cells of a file that is named CSV."""
-    unquoted = _QUOTED.sub(b"", header)
-    return next((mark for mark in (_COMMA, _SEMICOLON, _TAB) if mark in unquoted), _COMMA)
+def _distinct(found: list[str], dialect: Dialect) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of columns that can all be told apart, and what was done to them."""
+    if not dialect.has_header:
+        return tuple(f"column_{number}" for number in range(1, len(found) + 1)), ("no header",)
+    names: list[str] = []
+    taken = Counter(name.strip() for name in found)
+    nameless: list[str] = []
+    repeated: list[str] = []
+    for number, given in enumerate(found, 1):
+        name = given.strip()
+        if not name:
+            name = _free(f"column_{number}", names, taken)
+            nameless.append(name)
+        elif name in names:
+            name = next(new for n in range(2, len(found) + 2) if (new := f"{name}_{n}") not in names and not taken[new])
+            repeated.append(name)
+        names.append(name)
+    remarks = (("columns without a name", nameless), ("columns of the same name", repeated))
+    return tuple(names), tuple(f"{words} called {_listed(new)}" for words, new in remarks if new)
+
+
+def _free(name: str, names: list[str], taken: Counter[str]) -> str:
+    while name in names or taken[name]:
+        name += "_"
+    return name
+
+
+def _listed(names: list[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _rows(count: int) -> str:
+    return "row" if count == 1 else "rows"
 
 
 def _decoded(raw: bytes, delimiter: str) -> list[str] | BadRow:
@@ -143,19 +199,3 @@ def _each_decoded(cells: list[bytes]) -> list[str] | BadRow:
 
 def _bad_encoding(bad: UnicodeDecodeError) -> BadRow:
     return BadRow("bad_encoding", f"is not UTF-8 (byte 0x{bad.object[bad.start]:02x})")
-
-
-def _checked(cells: list[str] | BadRow, width: int) -> list[str] | BadRow:
-    if isinstance(cells, BadRow) or len(cells) == width:
-        return cells
-    plural = "" if len(cells) == 1 else "s"
-    return BadRow("bad_columns", f"has {len(cells)} cell{plural}, the header has {width}")
-
-
-def _refuse_unclear(file: str, names: list[str]) -> None:
-    """Two columns of one name cannot both be fields of a row."""
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice == [""]:
-        raise UsageError(f"{file}: the header has more than one column without a name", hint="name them")
-    if twice:
-        raise UsageError(f"{file}: the header has columns of the same name: {listed(twice)}", hint="rename them")

@@ -1,0 +1,176 @@
+"""The dialect of a table of text: what the user says of it, and what its first lines tell of the rest.
+
+A header is looked for, not guessed: where the first lines may be something else, the table is refused with the option
+that says what they are, since a row that is taken for the header is lost without a word.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmbatch.errors import UsageError
+from llmbatch.readers.options import ReaderOptions
+from llmbatch.readers.quoting import Quoting, is_misquoted
+
+_DELIMITERS = (b",", b";", b"\t", b"|")
+_NAMES = {b"\t": "tabs", b",": "commas", b";": "semicolons", b"|": "bars"}
+_LOOKED_AT = 50
+_MOST_BEFORE = 20
+"""Lines that may stand before a header."""
+_MOSTLY, _ENOUGH = 0.6, 4
+_QUOTED = re.compile(rb'"(?:[^"\\]|""|\\.)*"', re.DOTALL)
+_SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?\r*', re.IGNORECASE | re.DOTALL)
+"""Excel's own first line, which names the delimiter."""
+_NUMBER = re.compile(rb"[-+]?[0-9]+(?:[.,][0-9]+)?")
+_WORDS_OF_PROSE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a table is written. `findings` is what was detected and is not what its name says."""
+
+    quoting: Quoting
+    keeps_quotes: bool
+    """Quotes are text unless they enclose a whole cell on one line, as most writers of TSV mean them."""
+    skipped_lines: int
+    has_header: bool
+    findings: tuple[str, ...] = ()
+
+
+def dialect_of(file: str, lines: Sequence[bytes], file_format: str, options: ReaderOptions) -> Dialect:
+    """The dialect of a table.
+
+    Args:
+        file: its name, for messages.
+        lines: its first lines, as many as have come.
+        file_format: `csv`, `tsv` or `psv`.
+        options: what the user says of it.
+
+    Raises:
+        UsageError: an option cannot be used, or the lines may be read in more than one way.
+    """
+    skipped = options.skip_lines
+    lines = [line.rstrip(b"\r") for line in lines[skipped : skipped + _LOOKED_AT]]
+    findings: list[str] = []
+    named = _character("--delimiter", options.delimiter)
+    if lines and (found := _SEPARATOR_LINE.fullmatch(lines[0])) is not None:
+        skipped, lines = skipped + 1, lines[1:]
+        if named is None:
+            named = found[1]
+            findings.append(f"cells between {_NAMES.get(named, repr(named.decode('latin-1')))}, by its sep= line")
+    by_name = {"tsv": b"\t", "psv": b"|"}.get(file_format)
+    lines = [line for line in lines if line]
+    delimiter = named or by_name or _sniffed(file, lines, options)
+    if delimiter not in (named, by_name, b","):
+        findings.append(f"cells between {_NAMES[delimiter]}")
+    quote = _character("--quote", options.quote)
+    escape = _character("--escape", options.escape)
+    if escape is None and options.quote is None and file_format == "csv" and _is_escaped(lines, delimiter):
+        escape = b"\\"
+        findings.append("quotes escaped by \\")
+    quoting = Quoting(delimiter, b'"' if quote is None else quote, escape or b"")
+    if options.has_header and named is None:
+        _refuse_lines_before(file, lines, quoting, skipped)
+    if options.has_header:
+        _refuse_data(file, lines, quoting)
+    keeps_quotes = file_format == "tsv" and delimiter == b"\t" and quote is None and not escape
+    return Dialect(quoting, keeps_quotes, skipped, options.has_header, tuple(findings))
+
+
+def _character(option: str, given: str | None) -> bytes | None:
+    if given is None:
+        return None
+    named = {"\\t": "\t", "tab": "\t", "none": ""}.get(given.lower(), given)
+    if (len(named) == 1 or (not named and option != "--delimiter")) and named.isascii() and named not in "\r\n\0":
+        return named.encode()
+    raise UsageError(f"{option} {given!r} is not one ASCII character", hint="say tab for a tab")
+
+
+def _counts(lines: Sequence[bytes], delimiter: bytes) -> list[int]:
+    return [_QUOTED.sub(b"", line).count(delimiter) for line in lines]
+
+
+def _sniffed(file: str, lines: Sequence[bytes], options: ReaderOptions) -> bytes:
+    """What stands between the cells of a file that is named CSV: what is in the header as often as below it."""
+    if not lines:
+        return b","
+    fits: dict[bytes, float] = {}
+    for mark in _DELIMITERS:
+        first, *others = _counts(lines, mark)
+        if first:
+            fits[mark] = sum(count == first for count in others) / len(others) if others else 1.0
+    if not fits:
+        below = {mark: max(_counts(lines, mark)) for mark in _DELIMITERS}
+        return max(below, key=lambda mark: below[mark]) if any(below.values()) and options.skip_lines else b","
+    best = max(fits.values())
+    likely = [mark for mark in fits if fits[mark] == best]
+    cells = [_counts(lines[:1], mark)[0] for mark in likely]
+    if len(lines) >= _ENOUGH and best > _MOSTLY and cells.count(max(cells)) > 1:
+        one, other = (_NAMES[mark] for mark in likely[:2])
+        raise UsageError(
+            f"{file}: its cells may stand between {one} or between {other}",
+            hint=f"say which: --delimiter {_shown(likely[0])!r} or --delimiter {_shown(likely[1])!r}",
+        )
+    return likely[0]
+
+
+def _shown(mark: bytes) -> str:
+    return "tab" if mark == b"\t" else mark.decode()
+
+
+def _is_escaped(lines: Sequence[bytes], delimiter: bytes) -> bool:
+    """Whether quotes inside of quoted cells have a backslash before them: by RFC 4180 such lines make no sense."""
+    mark, inside = re.escape(delimiter), rb'(?:[^"\\]|\\.)*'
+    quoted = re.compile(rb'(?:^|%s)"%s\\"%s"(?:%s|$)' % (mark, inside, inside, mark), re.DOTALL)
+    plain = Quoting(delimiter)
+    return any(b'\\"' in line and quoted.search(line) and is_misquoted(line, plain) for line in lines)
+
+
+def _refuse_lines_before(file: str, lines: Sequence[bytes], quoting: Quoting, skipped: int) -> None:
+    """A report's title and the like: lines of one cell, and a table below them."""
+    if not lines or _counts(lines[:1], quoting.delimiter)[0]:
+        return
+    for mark in dict.fromkeys((quoting.delimiter, *_DELIMITERS)):
+        counts = _counts(lines, mark)
+        before = next((number for number, count in enumerate(counts) if count), 0)
+        below = counts[before:]
+        if not 0 < before <= _MOST_BEFORE or len(below) <= 1:
+            continue
+        usual, times = Counter(below).most_common(1)[0]
+        if usual and below[0] == usual and times >= _MOSTLY * len(below) and len(set(below)) == 1:
+            raise UsageError(
+                f"{file}: its first line has one cell, those from line {skipped + before + 1} on have {usual + 1}",
+                hint=f"say --skip-lines {skipped + before} where the header comes behind other lines, "
+                "or --delimiter where all lines have one cell",
+            )
+
+
+def _refuse_data(file: str, lines: Sequence[bytes], quoting: Quoting) -> None:
+    """A first line that looks like the others is hardly a header: numbers above numbers, prose above prose."""
+    rows = [_plain_cells(line, quoting) for line in lines[:_LOOKED_AT]]
+    if len(rows) <= 1:
+        return
+    first, others = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
+    if not others or not all(first):
+        return
+    is_number = [
+        bool(_NUMBER.fullmatch(cell)) and all(_NUMBER.fullmatch(row[n]) or not row[n] for row in others)
+        for n, cell in enumerate(first)
+    ]
+    is_prose = [
+        len(cell.split()) >= _WORDS_OF_PROSE and any(len(row[n].split()) >= _WORDS_OF_PROSE for row in others)
+        for n, cell in enumerate(first)
+    ]
+    if any(is_prose) and (any(is_number) or all(is_prose)):
+        raise UsageError(
+            f"{file}: its first line looks like a row, not like a header",
+            hint="say --no-header if it is one; else give it a header",
+        )
+
+
+def _plain_cells(line: bytes, quoting: Quoting) -> list[bytes]:
+    """Roughly: a cell over several lines is not looked at."""
+    quoted = [cell.replace(quoting.delimiter, b" ") for cell in _QUOTED.findall(line)]
+    plain = _QUOTED.sub(lambda _: quoted.pop(0), line)
+    return [cell.strip().strip(b'"') for cell in plain.split(quoting.delimiter)]
