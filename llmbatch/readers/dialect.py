@@ -82,7 +82,9 @@ def _character(option: str, given: str | None) -> bytes | None:
     if given is None:
         return None
     named = {"\\t": "\t", "tab": "\t", "none": ""}.get(given.lower(), given)
-    if (len(named) == 1 or (not named and option != "--delimiter")) and named.isascii() and named not in "\r\n\0":
+    if not named and option != "--delimiter":
+        return b""
+    if len(named) == 1 and named.isascii() and named not in "\r\n\0":
         return named.encode()
     raise UsageError(f"{option} {given!r} is not one ASCII character", hint="say tab for a tab")
 
@@ -104,9 +106,9 @@ def _sniffed(file: str, lines: Sequence[bytes], options: ReaderOptions) -> bytes
         below = {mark: max(_counts(lines, mark)) for mark in _DELIMITERS}
         return max(below, key=lambda mark: below[mark]) if any(below.values()) and options.skip_lines else b","
     best = max(fits.values())
-    likely = [mark for mark in fits if fits[mark] == best]
-    cells = [_counts(lines[:1], mark)[0] for mark in likely]
-    if len(lines) >= _ENOUGH and best > _MOSTLY and cells.count(max(cells)) > 1:
+    cells = {mark: _counts(lines[:1], mark)[0] for mark in fits if fits[mark] == best}
+    likely = [mark for mark in cells if cells[mark] == max(cells.values())]
+    if len(likely) > 1 and len(lines) >= _ENOUGH and best > _MOSTLY:
         one, other = (_NAMES[mark] for mark in likely[:2])
         raise UsageError(
             f"{file}: its cells may stand between {one} or between {other}",

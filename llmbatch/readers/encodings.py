@@ -31,6 +31,7 @@ _UTF8_CHARACTER = re.compile(
     rb"|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
 )
 """All but ASCII (RFC 3629)."""
+_BEYOND_ASCII = bytes(range(128, 256))
 _MOST_LINES_DAMAGED = 0.4
 """A share of lines up to which bytes that are no UTF-8 cost their rows alone; of more, the table is refused."""
 _FEWEST_LINES = 3
@@ -136,7 +137,8 @@ def _is_utf8(head: bytes) -> bool:
 def _is_damaged_utf8(head: bytes) -> bool:
     """Whether most of it is UTF-8 all the same: some characters are, or most lines."""
     looked_at = head[:_LOOKED_AT]
-    if _UTF8_CHARACTER.search(looked_at):
+    rest, characters = _UTF8_CHARACTER.subn(b"", looked_at)
+    if characters >= len(rest) - len(rest.translate(None, _BEYOND_ASCII)):
         return True
     lines = looked_at.splitlines()
     damaged = sum(not line.isascii() for line in lines)

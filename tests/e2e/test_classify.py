@@ -268,8 +268,9 @@ def test_run_folders_are_private(llmbatch: Program, endpoint: StartEndpoint) -> 
         (["classify", "docs.jsonl", "--offline", "--fault", "fire=5%"], "fire"),
         (["classify", "docs.jsonl", "--offline", "--text-field", "nope", "--strict"], "nope"),
         (["classify", "docs.jsonl", "--base-url", "ftp://x"], "base URL"),
-        (["classify", "twice.csv", "--offline"], "same name"),
-        (["classify", "utf16.csv", "--offline"], "UTF-16"),
+        (["classify", "headless.csv", "--offline"], "--no-header"),
+        (["classify", "titled.csv", "--offline"], "--skip-lines 2"),
+        (["classify", "western.csv", "--offline"], "--encoding cp1252"),
         (["classify", "docs.jsonl", "--offline", "--price", "1"], "amounts"),
         (["retry", "nowhere"], "run folder"),
         (["show", "nowhere"], "run folder"),
@@ -281,8 +282,9 @@ def test_a_users_mistake_is_told_in_a_line_and_leaves_with_two(
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(1))
     (llmbatch.folder / "docs.txt").touch()
-    (llmbatch.folder / "twice.csv").write_text("id,text,text\n1,a,b\n")
-    (llmbatch.folder / "utf16.csv").write_text("id,text\n1,a\n", encoding="utf-16")
+    (llmbatch.folder / "headless.csv").write_text("1,Where is my parcel now?\n2,I want my money back\n")
+    (llmbatch.folder / "titled.csv").write_text("Export of today\n2 records\nid;text\n1;a\n2;b\n")
+    (llmbatch.folder / "western.csv").write_text("id,text\n1,grün\n2,schön\n3,über\n", encoding="cp1252")
     done = llmbatch(*arguments)
     assert done.code == 2, done.err
     assert said in done.err

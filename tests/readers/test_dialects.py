@@ -1,0 +1,149 @@
+"""Tables in the dialects and encodings that people's programs write, by detection and by what the user says."""
+
+import csv
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmbatch.errors import UsageError
+from llmbatch.readers import ReaderOptions, read_rows, resolve_inputs
+from llmbatch.rows import Row
+
+
+def fields(rows: list[Any]) -> list[dict[str, Any]]:
+    return [dict(row.fields) for row in rows if isinstance(row, Row)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("in.csv", "id;text, long;text\n1;a,b;c\n"),
+        ("in.csv", "sep=;\nid;text\n1;c\n"),
+        ("in.csv", '"sep=|"\nid|text\n1|c\n'),
+        ("in.psv", "id|text\n1|c\n"),
+        ("in.csv", "id|text\n1|c\n"),
+        ("in.csv", "id\ttext\n1\tc\n"),
+        ("in.tab", "id\ttext\n1\tc\n"),
+    ],
+)
+def test_the_delimiter_is_found(read: Any, name: str, content: str) -> None:
+    (row,) = read(content, name, text_fields=("text",))
+    assert (row.id, row.text) == ("1", "c")
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "cells"),
+    [
+        ("id^text\n1^a,b\n", {"delimiter": "^"}, ["1", "a,b"]),
+        ("id,text\n1,'a,b'\n", {"quote": "'"}, ["1", "a,b"]),
+        ("id,text\n1,'it''s, so'\n", {"quote": "'"}, ["1", "it's, so"]),
+        ('id,text\n1,"a\n', {"quote": "none"}, ["1", '"a']),
+        ('id,text\n1,"say \\"hi\\", x"\n', {}, ["1", 'say "hi", x']),
+        ("id,text\n1,a\\, b\\nc\n", {"escape": "\\"}, ["1", "a, b\nc"]),
+        ("id,text\n1,\\N\n", {"escape": "\\"}, ["1", ""]),
+        ('id,text\n1,"a\\\nb"\n', {"escape": "\\"}, ["1", "a\nb"]),
+        ("Report\n\nid,text\n1,a\n", {"skip_lines": 2}, ["1", "a"]),
+        ("# made today\nid,text\n1,a\n", {"skip_lines": 1}, ["1", "a"]),
+    ],
+)
+def test_a_dialect_is_read_as_it_is_said_or_found(
+    read: Any, content: str, options: dict[str, Any], cells: list[str]
+) -> None:
+    (found,) = fields(read(content, "in.csv", text_fields=("id",), **options))
+    assert list(found.values()) == cells
+
+
+def test_columns_without_a_header_are_numbered(read: Any) -> None:
+    rows = read("1,Where is it?\n2,I want my money\n", "in.csv", has_header=False)
+    assert fields(rows) == [
+        {"column_1": "1", "column_2": "Where is it?"},
+        {"column_1": "2", "column_2": "I want my money"},
+    ]
+    assert [row.place.line for row in rows] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("content", "option"),
+    [
+        ("1,Where is my parcel now?\n2,I want my money back\n", "--no-header"),
+        ("Export of today\nid;text\n1;a\n2;b\n", "--skip-lines 1"),
+        ("a,b;c,d;e\n1,2;3,4;5\n6,7;8,9;0\n1,2;3,4;5\n", "--delimiter"),
+    ],
+)
+def test_what_may_be_read_in_two_ways_is_refused_with_the_option_that_settles_it(
+    read: Any, content: str, option: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        read(content, "in.csv")
+    assert option in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize("name", ["delimiter", "quote", "escape"])
+@pytest.mark.parametrize("given", ["ab", "é", "\n"])
+def test_a_character_is_one_of_ascii(read: Any, name: str, given: str) -> None:
+    with pytest.raises(UsageError, match=f"--{name}"):
+        read("id,text\n1,a\n", "in.csv", **{name: given})
+
+
+GERMAN = "id;text\n1;Bitte um Rückruf\n2;Der Drücker klemmt\n3;Grüße aus Köln\n"
+JAPANESE = "id,text\n1,プリンタが燃えています\n2,荷物が届きません\n3,返金してください\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [(GERMAN, "cp1252"), (JAPANESE, "shift_jis"), (GERMAN, "utf-16"), (GERMAN, "utf-16-le"), (JAPANESE, "utf-32")],
+)
+@pytest.mark.parametrize("said", ["auto", None])
+def test_a_text_is_read_in_its_own_encoding(read: Any, text: str, encoding: str, said: str | None) -> None:
+    rows = read(text.encode(encoding), "in.csv", encoding=said or encoding)
+    assert [row.text for row in rows] == [line[2:] for line in text.splitlines()[1:]]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "shift_jis"])
+def test_another_encoding_is_refused_with_the_option_for_it(read: Any, encoding: str) -> None:
+    text = GERMAN if encoding == "cp1252" else JAPANESE
+    with pytest.raises(UsageError) as refused:
+        read(text.encode(encoding), "in.csv")
+    assert f"--encoding {encoding}" in (refused.value.hint or "")
+
+
+def test_one_damaged_row_costs_itself_in_any_encoding(read: Any) -> None:
+    content = JAPANESE.encode("shift_jis").replace("荷".encode("shift_jis"), b"\x81\xff")
+    first, bad, last = read(content, "in.csv", encoding="shift_jis")
+    assert (bad.kind, bad.place.line) == ("bad_encoding", 3)
+    assert (first.id, last.id) == ("1", "3")
+
+
+def test_an_unknown_encoding_is_refused(read: Any) -> None:
+    for name in ("utf-9", "rot13", "base64"):
+        with pytest.raises(UsageError, match="--encoding"):
+            read("id,text\n1,a\n", "in.csv", encoding=name)
+
+
+cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=12)
+
+
+@given(
+    rows=st.lists(st.tuples(cells.filter(str.strip), cells), min_size=1, max_size=6),
+    delimiter=st.sampled_from(",;|\t^"),
+    quote=st.sampled_from("\"'"),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_the_csv_module_writes_in_any_dialect_is_read_back_with_its_options(
+    rows: list[tuple[str, str]], delimiter: str, quote: str, quoting: Any, line_end: str
+) -> None:
+    written = io.StringIO(newline="")
+    writer = csv.writer(written, delimiter=delimiter, quotechar=quote, quoting=quoting, lineterminator=line_end)
+    writer.writerows([("text", "note"), *rows])
+    options = ReaderOptions(text_fields=("text",), delimiter=delimiter, quote=quote)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "in.csv")
+        path.write_bytes(written.getvalue().encode())
+        read = list(read_rows(resolve_inputs([str(path)], options), options))
+    assert [tuple(row.fields.values()) for row in read if isinstance(row, Row)] == rows
