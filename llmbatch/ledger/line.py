@@ -3,11 +3,12 @@
 from collections.abc import Callable, Collection
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
 from llmbatch.checksum import FORMAT, is_unsealed, seal, unseal
+from llmbatch.exact_numbers import Number
 from llmbatch.money import NOTHING, to_nusd
 from llmbatch.prices import Usage
 from llmbatch.rows import RowId
@@ -198,7 +199,14 @@ class LedgerLine(
         return _DECODER.decode(record)
 
 
-_ENCODER = Encoder()
+def _exact(value: object) -> Raw:
+    """An id as it stands in the input."""
+    if isinstance(value, Number):
+        return Raw(value.literal.encode())
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_ENCODER = Encoder(enc_hook=_exact)
 _DECODER = Decoder(LedgerLine)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from llmbatch.errors import UsageError
+from llmbatch.exact_numbers import integer, number
 from llmbatch.jsonlines import dump_line
 from llmbatch.ledger.index import KeyIndex, short
 from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, Item, item_of
@@ -82,7 +83,7 @@ class Queue:
         if not 0 <= place < len(self):
             raise IndexError(place)
         self._file.seek(self._offsets[self._order[place]])
-        return Item(**json.loads(self._file.readline()))
+        return Item(**json.loads(self._file.readline(), parse_float=number, parse_int=integer))
 
     def copies(self, place: int) -> int:
         """How many rows have the item's text."""

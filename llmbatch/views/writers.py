@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Any, BinaryIO, Protocol
 
+from llmbatch.exact_numbers import Number
 from llmbatch.jsonlines import dump_line
 from llmbatch.neutral import csv_safe
 
@@ -64,6 +65,8 @@ def _cell(value: Any) -> Any:
             return ""
         case bool():
             return "true" if value else "false"
+        case Number():
+            return value.literal
         case int() | float():
             return value
         case str():

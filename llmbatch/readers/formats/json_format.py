@@ -8,7 +8,7 @@ from llmbatch.readers.faults import TORN, BadRow, Fault
 from llmbatch.readers.formats.format import Content, Parsed, Records, Unread
 from llmbatch.readers.formats.json_documents import json_values
 from llmbatch.readers.formats.json_shape import Shape, told_shape
-from llmbatch.readers.formats.json_values import may_exceed_64_bits, parse_object
+from llmbatch.readers.formats.json_values import is_exact, parse_object
 from llmbatch.readers.lines import line_blocks
 from llmbatch.readers.options import ReaderOptions
 
@@ -47,7 +47,6 @@ def _objects(chunks: Iterator[bytes], options: ReaderOptions) -> Iterator[Parsed
     """Of lines, each of which is an object."""
     number = 0
     for block in line_blocks(chunks, options.max_row_bytes):
-        exactly = may_exceed_64_bits(b"\n".join(line for line in block if isinstance(line, bytes)))
         for line in block:
             number += 1
             if not _is_row(line):
@@ -57,10 +56,10 @@ def _objects(chunks: Iterator[bytes], options: ReaderOptions) -> Iterator[Parsed
                 continue
             raw = line.removesuffix(b"\r")
             try:
-                value = None if exactly else orjson.loads(raw)
+                value = orjson.loads(raw)
             except orjson.JSONDecodeError:
                 value = None
-            if isinstance(value, dict):
+            if isinstance(value, dict) and is_exact(raw, value):
                 yield number, raw, value, ()  # as most rows are: a million may have to be passed over
                 continue
             yield _parsed((number, raw))

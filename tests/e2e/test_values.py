@@ -1,0 +1,70 @@
+"""What an input holds comes back in all views, and in tables for spreadsheets, as it was."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Program, read_rows
+
+NUMBERS = ["0.1234567890123456789", "1.0", "1.50", "1E5", "-0", "-0.0", "9" * 40, "123456789012345678", "1e-7"]
+
+
+def line_of(identity: str, text: str, fields: str) -> str:
+    return f'{{"id":{identity},"text":{json.dumps(text)},"score":{fields},"deep":{{"more":[{fields}]}}}}\n'
+
+
+def test_numbers_and_ids_come_back_as_they_were_in_every_view(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    docs = llmbatch.folder / "docs.jsonl"
+    lines = [line_of(number, f"Invoice {n} is overdue.", number) for n, number in enumerate(NUMBERS)]
+    docs.write_text("".join(lines) + '{"id":1,"text":"x","score":1e400}\n')
+    server = endpoint("--fault", "context_length@1")
+    done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--review-below", "0.7", "--concurrency", "1")
+    assert done.code == 3, done.err
+    run = llmbatch.folder / "docs.llmbatch"
+    written = "".join((run / f"{name}.jsonl").read_text() for name in ("results", "review", "failed"))
+    assert (run / "review.jsonl").stat().st_size
+    for number in NUMBERS:
+        assert f'"id":{number},' in written
+        assert f'"score":{number},"deep":{{"more":[{number}]}}' in written
+    assert '"score":1e400' in json.loads((run / "failed.jsonl").read_text().splitlines()[-1])["raw"]
+    assert "docs.jsonl:10" in done.err or '"line":10' in written
+    ledger = (run / "ledger.jsonl").read_text()
+    assert all(f'"id":{number},"key"' in ledger for number in NUMBERS)
+    assert llmbatch("export", run, "--format", "csv").code == 0
+    cells = [row for name in ("results", "review", "failed") for row in table(run / f"{name}.csv")]
+    assert sorted(row["score"] for row in cells if row["score"]) == sorted(NUMBERS)
+    again = llmbatch(
+        "classify", run / "failed.jsonl", "--base-url", server.url, "--out", "again", "--review-below", "0"
+    )
+    assert again.code == 3, "the row that could not be read stays so"
+    (result,) = (llmbatch.folder / "again" / "results.jsonl").read_text().splitlines()
+    assert f'"score":{NUMBERS[0]},' in result
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
+
+
+def test_fields_that_are_called_like_our_own_come_back_with_their_values(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    own: dict[str, Any] = {"id": 1, "text": "x y", "category": "A", "input_category": "B", "row": "C", "input_row": "D",
+           "error": "E", "raw": "F", "confidence": "G", "decided_by": "H", "llmbatch_error": "I"}  # fmt: skip
+    (llmbatch.folder / "own.jsonl").write_text(json.dumps(own) + "\n")
+    done = llmbatch("classify", "own.jsonl", "--base-url", endpoint().url, "--review-below", "0")
+    assert done.code == 0, done.err
+    run = llmbatch.folder / "own.llmbatch"
+    (result,) = read_rows(run / "results.jsonl")
+    values = {str(value) for name, value in own.items() if name != "text"}
+    assert values <= set(map(str, result.values()))
+    assert llmbatch("export", run, "--format", "csv").code == 0
+    (row,) = table(run / "results.csv")
+    assert values <= set(row.values())
+    failing = endpoint("--fault", "context_length@1-9").url
+    assert llmbatch("classify", "own.jsonl", "--base-url", failing, "--out", "f").code == 3
+    assert llmbatch("export", "f", "--format", "csv").code == 0
+    (failed,) = table(llmbatch.folder / "f" / "failed.csv")
+    assert {name: failed[name] for name in own} == {name: str(value) for name, value in own.items()}
