@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from random import Random
 
-from tests.pipeline.other_endpoint import OtherEndpoint, Said
+from tests.engine.other_endpoint import OtherEndpoint, Said
 
 _LATENCY_S, _JITTER = 0.3, 0.2
 

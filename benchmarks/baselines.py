@@ -19,7 +19,7 @@ import aiohttp
 import orjson
 from openai import DEFAULT_MAX_RETRIES, APIError, AsyncOpenAI
 
-from llmbatch.pipeline.plan import ModelChoice, make_plan
+from llmbatch.engine.plan import ModelChoice, make_plan
 from llmbatch.provider.request import RequestEncoder, request_body
 from llmbatch.task.fence import build_document
 from llmbatch.task.load import load_task

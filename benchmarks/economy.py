@@ -20,9 +20,9 @@ from typing import Any
 import aiohttp
 import orjson
 
-from llmbatch.money import to_usd
-from llmbatch.pipeline.plan import ModelChoice, Plan, make_plan
-from llmbatch.prices import Price, Usage, find_price
+from llmbatch.core.money import to_usd
+from llmbatch.core.prices import Price, Usage, find_price
+from llmbatch.engine.plan import ModelChoice, Plan, make_plan
 from llmbatch.provider.request import request_body
 from llmbatch.provider.usage import read_usage
 from llmbatch.task.fence import build_document

@@ -10,14 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from llmbatch.engine.sending import Sending
 from llmbatch.estimate.cost import Cost
-from llmbatch.observer import Observer
-from llmbatch.pipeline.options import RunOptions
-from llmbatch.pipeline.run import classify_run
-from llmbatch.pipeline.sending import Sending
-from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
+from llmbatch.estimate.estimate import EstimateOptions, estimate_run
+from llmbatch.observe.observer import Observer
 from llmbatch.provider.retry import RetryPolicy
 from llmbatch.readers import ReaderOptions
+from llmbatch.runs.options import RunOptions
+from llmbatch.session.run import classify_run
 
 _QUICK = RetryPolicy(wait_min_s=0.01, wait_max_s=0.1)
 

@@ -6,9 +6,9 @@ import orjson
 from msgspec.structs import replace
 
 from benchmarks.processes import classify, measured
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.pipeline.folder import RunFolder, load_record
-from llmbatch.pipeline.run import recorded_plan
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.runs.folder import RunFolder, load_record
+from llmbatch.session.run import recorded_plan
 
 TEXT = "The nightly backup of server {n} stopped with an I/O error; the log shows a full disk and a failed retry."
 

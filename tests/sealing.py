@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from llmbatch.checksum import seal
+from llmbatch.core.checksum import seal
 
 Record = dict[str, Any]
 

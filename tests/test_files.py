@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from llmbatch import files
-from llmbatch.errors import ExitCode, StorageFailed, UsageError
-from llmbatch.files import (
+from llmbatch.core import files
+from llmbatch.core.errors import ExitCode, StorageFailed, UsageError
+from llmbatch.core.files import (
     append_private,
     check_database,
     create_beside,
@@ -26,7 +26,7 @@ from llmbatch.files import (
     replacing_together,
     storing,
 )
-from llmbatch.ledger.sent import SentLog
+from llmbatch.runs.ledger.sent import SentLog
 from tests.e2e.program import REPOSITORY
 
 
@@ -204,7 +204,7 @@ def test_no_other_part_of_the_program_opens_files_for_writing() -> None:
     found = {
         f"{path.relative_to(package)}:{call.lineno} {ast.unparse(call)}"
         for path in package.rglob("*.py")
-        if path != package / "files.py"
+        if path != package / "core" / "files.py"
         for call in ast.walk(ast.parse(path.read_text()))
         if isinstance(call, ast.Call) and _opens_for_writing(ast.unparse(call.func), call)
     }

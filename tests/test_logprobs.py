@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmbatch.logprobs import LabelOdds, TokenLogprob, label_odds
 from llmbatch.provider.completion import decode_logprobs
 from llmbatch.simulate.answer import Answer, Verdict, as_json
 from llmbatch.simulate.likelihood import answer_logprobs
+from llmbatch.task.logprobs import LabelOdds, TokenLogprob, label_odds
 
 LABELS = ("card_arrival", "card_linking", "card", "refund")
 

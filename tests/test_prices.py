@@ -8,8 +8,8 @@ from genai_prices import calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.errors import UsageError
-from llmbatch.prices import PriceBook, PriceSource, Usage, find_price, is_self_hosted, parse_price
+from llmbatch.core.errors import UsageError
+from llmbatch.core.prices import PriceBook, PriceSource, Usage, find_price, is_self_hosted, parse_price
 
 counts = st.integers(0, 400_000)
 

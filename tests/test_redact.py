@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.redact import Redactor
+from llmbatch.core.redact import Redactor
 
 KEY = "0a1b/2c3d+4e5f==6a7b8c9d0e1f2a3b"  # no shape that anybody could know
 

@@ -4,6 +4,6 @@ from llmbatch.api.calls import aclassify, classify
 from llmbatch.api.labeler import Label, Labeler
 from llmbatch.api.options import AskingOptions, Options
 from llmbatch.api.result import Result, Run
-from llmbatch.pipeline.stop_handle import StopHandle
+from llmbatch.session.stop_handle import StopHandle
 
 __all__ = ["AskingOptions", "Label", "Labeler", "Options", "Result", "Run", "StopHandle", "aclassify", "classify"]

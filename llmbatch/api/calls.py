@@ -11,11 +11,11 @@ from llmbatch.api.progress import ProgressOption, Shown
 from llmbatch.api.result import Run
 from llmbatch.api.running import run_and_await, run_and_wait
 from llmbatch.api.workspace import Workspace, workspace
-from llmbatch.errors import ExitCode, Interrupted, RunStopped
-from llmbatch.observer import Observers
-from llmbatch.pipeline.run import classify_run
-from llmbatch.pipeline.stop_handle import StopHandle
-from llmbatch.summary import Summary
+from llmbatch.core.errors import ExitCode, Interrupted, RunStopped
+from llmbatch.observe.observer import Observers
+from llmbatch.observe.summary import Summary
+from llmbatch.session.run import classify_run
+from llmbatch.session.stop_handle import StopHandle
 from llmbatch.telemetry.watch import watch
 
 

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from typer.models import OptionInfo
 
 from llmbatch.cli.classify import classify
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 
 
 def declared_values(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from llmbatch.api.tables import ArrowStream, table_rows
-from llmbatch.errors import UsageError
-from llmbatch.pipeline.folder import STDIN
+from llmbatch.core.errors import UsageError
+from llmbatch.runs.folder import STDIN
 
 Documents = str | os.PathLike[str] | Iterable[str | Mapping[str, Any] | os.PathLike[str]] | ArrowStream
 """A mapping of columns is an iterable of names, too."""

@@ -9,19 +9,19 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from llmbatch.api.options import AskingOptions, PathLike, asking_options
-from llmbatch.errors import UsageError
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.observer import Observer, Observers
-from llmbatch.pipeline.calibrations import confidence_for
-from llmbatch.pipeline.labelling import Labelling
-from llmbatch.pipeline.model_choice import check_room, completed_choice, endpoint_for
-from llmbatch.pipeline.plan import asked_model, make_plan, review_threshold
-from llmbatch.prices import PriceBook
+from llmbatch.core.errors import UsageError
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.prices import PriceBook
+from llmbatch.core.rows import Place, Row, RowId
+from llmbatch.engine.labelling import Labelling
+from llmbatch.engine.plan import asked_model, make_plan, review_threshold
+from llmbatch.observe.observer import Observer, Observers
+from llmbatch.observe.summary import Spent
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.sdk import load_sdk
-from llmbatch.rows import Place, Row, RowId
+from llmbatch.runs.calibrations import confidence_for
+from llmbatch.runs.model_choice import check_room, completed_choice, endpoint_for
 from llmbatch.simulate.child import offline_endpoint
-from llmbatch.summary import Spent
 from llmbatch.task.load import load_task
 
 

@@ -9,12 +9,12 @@ from llmbatch.api.declared import checked_path, declared_values
 from llmbatch.cli.options import reuse_options
 from llmbatch.cli.sending import sending_options
 from llmbatch.cli.trial import canary_options
-from llmbatch.pipeline.options import RunOptions, parse_tolerance
-from llmbatch.pipeline.plan import ModelChoice
+from llmbatch.engine.plan import ModelChoice
 from llmbatch.provider.retry import RetryPolicy
 from llmbatch.readers import ReaderOptions
+from llmbatch.runs.options import RunOptions, parse_tolerance
+from llmbatch.runs.outputs import parse_sample
 from llmbatch.telemetry.watch import WatchOptions
-from llmbatch.views import parse_sample
 
 PathLike = str | Path
 Names = str | Iterable[str]

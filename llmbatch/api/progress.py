@@ -5,11 +5,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from llmbatch.observer import Observer
-from llmbatch.progress import Progress
-from llmbatch.screen import make_screen
-from llmbatch.screen.log import LogScreen
-from llmbatch.screen.notebook import NotebookBar
+from llmbatch.observe.observer import Observer
+from llmbatch.observe.progress import Progress
+from llmbatch.terminal import make_screen
+from llmbatch.terminal.log import LogScreen
+from llmbatch.terminal.notebook import NotebookBar
 
 _logger = logging.getLogger("llmbatch")
 

@@ -11,11 +11,11 @@ from typing import Any, Self, overload
 import orjson
 
 from llmbatch.api.workspace import removed_with
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
+from llmbatch.observe.summary import Summary
 from llmbatch.readers.paths import value_at
 from llmbatch.readers.usual_names import usual_id
-from llmbatch.summary import Summary
-from llmbatch.views.records import error_field
+from llmbatch.runs.outputs.records import error_field
 
 _VIEWS = {"ok": "results", "review": "review", "failed": "failed"}
 """The file of each status."""

@@ -14,9 +14,9 @@ from contextlib import suppress
 from llmbatch.api.progress import Shown
 from llmbatch.api.result import Run
 from llmbatch.api.signals import Waiting, main_thread_signals
-from llmbatch.errors import LLMBatchError
-from llmbatch.pipeline.signals import EXIT_CODES
-from llmbatch.pipeline.stop_handle import StopHandle
+from llmbatch.core.errors import LLMBatchError
+from llmbatch.session.signals import EXIT_CODES
+from llmbatch.session.stop_handle import StopHandle
 
 _SECOND_CANCEL_S = 1.0
 """Cancelling again sooner is one cancellation that is delivered more than once, as anyio does it."""

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from llmbatch.pipeline.signals import EXIT_CODES, interrupted_by
-from llmbatch.pipeline.stop_handle import StopHandle
+from llmbatch.session.signals import EXIT_CODES, interrupted_by
+from llmbatch.session.stop_handle import StopHandle
 
 
 class Waiting:

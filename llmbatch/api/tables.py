@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 
 
 class ArrowStream(Protocol):

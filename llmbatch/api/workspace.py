@@ -17,10 +17,10 @@ from typing import Any
 import orjson
 
 from llmbatch.api.documents import Files, Rows
-from llmbatch.errors import UsageError
-from llmbatch.files import replacing
-from llmbatch.ledger.lock import locked
-from llmbatch.pipeline.folder import RunFolder
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import replacing
+from llmbatch.runs.folder import RunFolder
+from llmbatch.runs.ledger.lock import locked
 
 _INPUT = "input.jsonl"
 _BEFORE = ".input.jsonl.before"

@@ -14,7 +14,7 @@ from llmbatch.cli.refusals import refusal
 from llmbatch.cli.signals import end_in_order_on_signals, ignore_signals
 from llmbatch.cli.streams import output_failure, prepare_streams
 from llmbatch.cli.variables import check_variables, variable_behind
-from llmbatch.errors import ExitCode, LLMBatchError, Terminated, UsageError
+from llmbatch.core.errors import ExitCode, LLMBatchError, Terminated, UsageError
 
 app = typer.Typer(
     name="llmbatch",
@@ -74,7 +74,7 @@ def main() -> None:
     ignore_signals()
     failure = output_failure(output)
     if failure is not None:
-        from llmbatch.screen.error import show_error
+        from llmbatch.terminal.error import show_error
 
         show_error(f"standard output cannot be written ({failure.strerror}): what it holds is not whole", None)
         code = code or ExitCode.STORAGE
@@ -103,7 +103,7 @@ def _exit_code() -> int:
 
 
 def _shown(error: LLMBatchError) -> ExitCode:
-    from llmbatch.screen.error import show_error
+    from llmbatch.terminal.error import show_error
 
     if not error.is_told:
         show_error(error.message, error.hint)

@@ -16,9 +16,9 @@ app = typer.Typer(
 @app.command()
 def show(store: shared.ReuseStore = None, json: shared.Json = False) -> None:
     """Tell how many answers are kept, of which models, and what they take on the disk."""
-    from llmbatch.reuse import default_store, store_figures
-    from llmbatch.screen import stdout_console
-    from llmbatch.screen.store import render_store
+    from llmbatch.cache import default_store, store_figures
+    from llmbatch.terminal import stdout_console
+    from llmbatch.terminal.store import render_store
 
     path = store or default_store()
     figures = store_figures(path)
@@ -46,8 +46,8 @@ def clear(
     ] = None,
 ) -> None:
     """Give up kept answers. Runs and their results are not touched."""
-    from llmbatch.reuse import clear_store, default_store
-    from llmbatch.screen.figures import counted
+    from llmbatch.cache import clear_store, default_store
+    from llmbatch.terminal.figures import counted
 
     removed = clear_store(store or default_store(), older_than_days=older_than)
     told = "the store was damaged: it is gone" if removed is None else f"{counted(removed, 'answer')} removed"

@@ -47,11 +47,11 @@ def calibrate(
     trust: shared.TrustRun = False,
 ) -> None:
     """Fit a calibration of confidence to a run's answers, and store it beside the task for later runs."""
-    from llmbatch.evaluate.calibrate import calibrated_json, parse_method
-    from llmbatch.evaluate.gold import GoldOptions
-    from llmbatch.pipeline.studies.calibrate import calibrate_run
-    from llmbatch.screen import stdout_console
-    from llmbatch.screen.calibration import render_calibration
+    from llmbatch.analysis.calibrate_run import calibrate_run
+    from llmbatch.analysis.fit import calibrated_json, parse_method
+    from llmbatch.analysis.gold import GoldOptions
+    from llmbatch.terminal import stdout_console
+    from llmbatch.terminal.calibration import render_calibration
 
     given = shared.trusted(trust, input)
     calibrated = calibrate_run(

@@ -7,7 +7,7 @@ import typer
 
 from llmbatch.cli import options as shared
 from llmbatch.cli.output import print_json, print_path
-from llmbatch.neutral import neutral
+from llmbatch.core.sanitize import neutral
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Prompts and models on trial: how they did, and taking them over."
@@ -17,10 +17,10 @@ app = typer.Typer(
 @app.command()
 def report(run: shared.RunPath, json: shared.Json = False) -> None:
     """Show both arms of a run's canary side by side."""
-    from llmbatch.pipeline.trial.canary_report import canary_report
-    from llmbatch.screen import stdout_console
-    from llmbatch.screen.trial import render_canary
-    from llmbatch.summary import canary_json
+    from llmbatch.observe.summary import canary_json
+    from llmbatch.session.canary_report import canary_report
+    from llmbatch.terminal import stdout_console
+    from llmbatch.terminal.trial import render_canary
 
     found = canary_report(run)
     if json:
@@ -46,7 +46,7 @@ def promote(
     trust: shared.TrustRun = False,
 ) -> None:
     """Put the canary's task file in the place of the run's own, which is kept beside it."""
-    from llmbatch.pipeline.trial.canary_report import promote_canary
+    from llmbatch.session.canary_report import promote_canary
 
     promoted = promote_canary(run, to, shared.trusted(trust))
     if promoted.path is not None:

@@ -4,12 +4,12 @@ import sys
 
 import typer
 
-from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, trial, watching
 from llmbatch.cli.field_names import given
-from llmbatch.economy.policy import PrefixPolicy
-from llmbatch.rows import ConfidenceKind
+from llmbatch.core import defaults
+from llmbatch.core.rows import ConfidenceKind
+from llmbatch.task.prefix_policy import PrefixPolicy
 from llmbatch.telemetry.log_format import LogFormat
 
 app = typer.Typer(add_completion=False)
@@ -89,15 +89,15 @@ def classify(
     from llmbatch.cli.confirm import confirm
     from llmbatch.cli.outcome import OutcomeStands
     from llmbatch.cli.show import present
-    from llmbatch.filenames import shell_command
-    from llmbatch.observer import Observers
-    from llmbatch.pipeline.options import RunOptions, parse_tolerance
-    from llmbatch.pipeline.plan import ModelChoice
-    from llmbatch.pipeline.run import classify_run
-    from llmbatch.pipeline.studies.estimate import dear_run
+    from llmbatch.core.filenames import shell_command
+    from llmbatch.engine.plan import ModelChoice
+    from llmbatch.estimate.estimate import dear_run
+    from llmbatch.observe.observer import Observers
     from llmbatch.readers import ReaderOptions
+    from llmbatch.runs.options import RunOptions, parse_tolerance
+    from llmbatch.runs.outputs import parse_sample
+    from llmbatch.session.run import classify_run
     from llmbatch.telemetry.watch import WatchOptions, watch
-    from llmbatch.views import parse_sample
 
     options = RunOptions(
         inputs=tuple(inputs),

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmbatch import defaults
 from llmbatch.cli import bounds, sending, watching
 from llmbatch.cli import gold as golden
 from llmbatch.cli import options as shared
 from llmbatch.cli.field_names import given
-from llmbatch.rows import ConfidenceKind
+from llmbatch.core import defaults
+from llmbatch.core.rows import ConfidenceKind
 from llmbatch.telemetry.log_format import LogFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmbatch.pipeline.options import RunOptions
+    from llmbatch.runs.options import RunOptions
 
 app = typer.Typer(add_completion=False)
 
@@ -126,17 +126,17 @@ def compare(
     log_file: watching.LogFile = None,
 ) -> None:
     """Ask two or more models or prompts about the same random rows, and hold their answers side by side."""
+    from llmbatch.analysis.compare import CompareOptions, compare_runs
+    from llmbatch.analysis.comparison import compared_json
+    from llmbatch.analysis.gold import GoldOptions
     from llmbatch.cli.confirm import confirm
     from llmbatch.cli.output import print_json
-    from llmbatch.evaluate.comparison import compared_json
-    from llmbatch.evaluate.gold import GoldOptions
-    from llmbatch.pipeline.plan import ModelChoice
-    from llmbatch.pipeline.studies.compare import CompareOptions, compare_runs
-    from llmbatch.pipeline.studies.estimate import dear_runs
+    from llmbatch.engine.plan import ModelChoice
+    from llmbatch.estimate.estimate import dear_runs
     from llmbatch.readers import ReaderOptions
-    from llmbatch.screen import stdout_console
-    from llmbatch.screen.comparison import render_comparison
     from llmbatch.telemetry.watch import WatchOptions, watch
+    from llmbatch.terminal import stdout_console
+    from llmbatch.terminal.comparison import render_comparison
 
     options = CompareOptions(
         inputs=tuple(inputs),

@@ -26,9 +26,9 @@ def confirm(dear: "Callable[[int], ModelEstimate | None]", above_usd: float) -> 
     Raises:
         BudgetReached: the answer was no, or nobody can give one.
     """
-    from llmbatch.errors import BudgetReached
-    from llmbatch.money import to_nusd
-    from llmbatch.screen.figures import counted, dollars
+    from llmbatch.core.errors import BudgetReached
+    from llmbatch.core.money import to_nusd
+    from llmbatch.terminal.figures import counted, dollars
 
     estimate = dear(to_nusd(above_usd))
     if estimate is None or estimate.cost is None:

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, trial
 from llmbatch.cli.field_names import given
 from llmbatch.cli.output import print_json
-from llmbatch.economy.policy import PrefixPolicy
-from llmbatch.rows import ConfidenceKind
+from llmbatch.core import defaults
+from llmbatch.core.rows import ConfidenceKind
+from llmbatch.task.prefix_policy import PrefixPolicy
 
 app = typer.Typer(add_completion=False)
 
@@ -68,16 +68,16 @@ def estimate(
     json: shared.Json = False,
 ) -> None:
     """Tell what classify would cost and how long it would take. Nothing is sent; no key is needed."""
+    from llmbatch.core.prices import parse_price
+    from llmbatch.engine.plan import ModelChoice
+    from llmbatch.engine.sending import Sending
+    from llmbatch.estimate.estimate import EstimateOptions, estimate_run
     from llmbatch.estimate.result import estimate_json
-    from llmbatch.pipeline.options import RunOptions
-    from llmbatch.pipeline.plan import ModelChoice
-    from llmbatch.pipeline.sending import Sending
-    from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
-    from llmbatch.prices import parse_price
     from llmbatch.provider.limits import RateLimits
     from llmbatch.readers import ReaderOptions
-    from llmbatch.screen import stdout_console
-    from llmbatch.screen.estimate import render_estimate
+    from llmbatch.runs.options import RunOptions
+    from llmbatch.terminal import stdout_console
+    from llmbatch.terminal.estimate import render_estimate
 
     run = RunOptions(
         inputs=tuple(inputs),

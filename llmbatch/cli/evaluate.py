@@ -45,13 +45,13 @@ def evaluate(
     trust: shared.TrustRun = False,
 ) -> None:
     """Measure a run's labels against gold ones: accuracy, confusions, calibration, the threshold to take."""
-    from llmbatch.evaluate.evaluation import evaluation_json
-    from llmbatch.evaluate.gold import GoldOptions
-    from llmbatch.evaluate.plot import check_plot, save_plot
-    from llmbatch.evaluate.thresholds import parse_precision
-    from llmbatch.pipeline.studies.evaluation import evaluate_run
-    from llmbatch.screen import stdout_console
-    from llmbatch.screen.evaluation import render_evaluation
+    from llmbatch.analysis.evaluation import evaluation_json
+    from llmbatch.analysis.gold import GoldOptions
+    from llmbatch.analysis.plot import check_plot, save_plot
+    from llmbatch.analysis.run_evaluation import evaluate_run
+    from llmbatch.analysis.thresholds import parse_precision
+    from llmbatch.terminal import stdout_console
+    from llmbatch.terminal.evaluation import render_evaluation
 
     wanted = parse_precision(precision)
     if plot is not None:

@@ -41,9 +41,9 @@ def export(
     trust: shared.TrustRun = False,
 ) -> None:
     """Write results, review, failed and sample again, from the ledger and the input."""
-    from llmbatch.errors import ExitCode
-    from llmbatch.pipeline.standing import export_run
-    from llmbatch.screen import make_screen
+    from llmbatch.core.errors import ExitCode
+    from llmbatch.session.standing import export_run
+    from llmbatch.terminal import make_screen
 
     with make_screen(quiet=quiet) as observer:
         summary = export_run(

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmbatch import defaults
 from llmbatch.cli import bounds
 from llmbatch.cli.field_names import whole_variable
-from llmbatch.economy.policy import PrefixPolicy
-from llmbatch.rows import ConfidenceKind, Truncation
-from llmbatch.service_tiers import ServiceTier
+from llmbatch.core import defaults
+from llmbatch.core.rows import ConfidenceKind, Truncation
+from llmbatch.core.service_tiers import ServiceTier
+from llmbatch.task.prefix_policy import PrefixPolicy
 
 if TYPE_CHECKING:
-    from llmbatch.pipeline.trust import Trust
-    from llmbatch.reuse.options import Reuse
+    from llmbatch.cache.options import Reuse
+    from llmbatch.runs.trust import Trust
 
 INPUT, TASK, RESULTS, SENDING, SCREEN = "Input", "Task and model", "Results", "Sending", "Screen"
 ROWS, REUSE, BUDGET = "Which rows", "Answers of earlier runs", "Money"
@@ -403,13 +403,13 @@ Quiet = Annotated[
 
 def reuse_options(wanted: bool, store: Path | None, limit_mb: int, max_age_days: float | None) -> "Reuse | None":
     """The options of reuse as the pipeline takes them; None where it is not wanted."""
-    from llmbatch.reuse.options import Reuse
+    from llmbatch.cache.options import Reuse
 
     return Reuse(store, limit_mb * 1_000_000, max_age_days) if wanted else None
 
 
 def trusted(trust: bool, inputs: list[str] | None = None) -> "Trust":
     """What the user says about a run folder, as the pipeline takes it."""
-    from llmbatch.pipeline.trust import Trust
+    from llmbatch.runs.trust import Trust
 
     return Trust(trust, tuple(inputs or ()))

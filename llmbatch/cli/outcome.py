@@ -1,8 +1,8 @@
 """A run's outcome, once it is written down, is its command's: no signal changes the exit code any more."""
 
 from llmbatch.cli.signals import hear_no_more
-from llmbatch.observer import Observer
-from llmbatch.summary import Summary
+from llmbatch.observe.observer import Observer
+from llmbatch.observe.summary import Summary
 
 
 class OutcomeStands(Observer):

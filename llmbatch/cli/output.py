@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from llmbatch.neutral import neutral
+from llmbatch.core.sanitize import neutral
 
 
 def print_json(data: Mapping[str, Any]) -> None:
     """Print one JSON object, in UTF-8, on a line of its own."""
-    from llmbatch.jsonlines import dump_line
+    from llmbatch.core.jsonlines import dump_line
 
     print_bytes(dump_line(data))
 

@@ -38,10 +38,10 @@ def init(
     ] = None,
 ) -> None:
     """Write a task file to fill in."""
-    from llmbatch.errors import UsageError
-    from llmbatch.filenames import quoted
-    from llmbatch.files import create_file
-    from llmbatch.neutral import neutral
+    from llmbatch.core.errors import UsageError
+    from llmbatch.core.filenames import quoted
+    from llmbatch.core.files import create_file
+    from llmbatch.core.sanitize import neutral
     from llmbatch.task.template import task_template
 
     labels = label or ["first_label", "second_label", "other"]
@@ -60,8 +60,8 @@ def init(
 @app.command()
 def check(task: _TaskFile = None, model: shared.Model = None) -> None:
     """Lint a task file. Leaves with 2 if it has errors; warnings and notes are told."""
-    from llmbatch.errors import ExitCode
-    from llmbatch.neutral import neutral
+    from llmbatch.core.errors import ExitCode
+    from llmbatch.core.sanitize import neutral
     from llmbatch.task.check import check_task
     from llmbatch.task.load import load_task
 
@@ -75,7 +75,7 @@ def check(task: _TaskFile = None, model: shared.Model = None) -> None:
 
 def _document(named: str) -> str:
     """The text of a file where there is one of that name, of standard input for `-`; else the text that was given."""
-    from llmbatch.errors import UsageError
+    from llmbatch.core.errors import UsageError
 
     try:
         if named == "-":
@@ -171,10 +171,10 @@ def render(
     ] = False,
 ) -> None:
     """Print exactly what is sent for a document: the request's JSON body."""
-    from llmbatch.economy.policy import PrefixPolicy
-    from llmbatch.pipeline.plan import ModelChoice, make_plan
+    from llmbatch.engine.plan import ModelChoice, make_plan
     from llmbatch.provider.request import RequestEncoder
     from llmbatch.task.load import load_task
+    from llmbatch.task.prefix_policy import PrefixPolicy
 
     policy = PrefixPolicy.FULL if pool else PrefixPolicy.MINIMAL
     choice = ModelChoice(model=model, reasoning=reasoning, prefix=policy)

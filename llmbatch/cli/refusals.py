@@ -4,7 +4,7 @@ import errno
 import os
 from pathlib import Path
 
-from llmbatch.errors import LLMBatchError, StorageFailed, UsageError
+from llmbatch.core.errors import LLMBatchError, StorageFailed, UsageError
 
 _LIMITS = {
     errno.EMFILE: "ulimit -n",

@@ -33,11 +33,11 @@ def report(
     trust: shared.TrustRun = False,
 ) -> None:
     """Write one HTML file that shows a run: charts, and the rows to look at. It fetches nothing."""
-    from llmbatch.evaluate.gold import GoldOptions
-    from llmbatch.extras import extra
+    from llmbatch.analysis.gold import GoldOptions
+    from llmbatch.core.extras import extra
 
     with extra("report", needed_by="llmbatch report"):
-        from llmbatch.pipeline.studies.page import report_run
+        from llmbatch.report.from_run import report_run
 
     options = None if gold is None else GoldOptions(gold, gold_id_field, label_field)
     print_path(report_run(run, out, gold=options, trust=shared.trusted(trust, input)))

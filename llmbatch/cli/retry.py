@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from llmbatch import defaults
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, watching
+from llmbatch.core import defaults
 from llmbatch.telemetry.log_format import LogFormat
 
 app = typer.Typer(add_completion=False)
@@ -92,10 +92,10 @@ def retry(
     from llmbatch.cli.confirm import confirm
     from llmbatch.cli.outcome import OutcomeStands
     from llmbatch.cli.show import present
-    from llmbatch.observer import Observers
-    from llmbatch.pipeline.options import RetryOptions, parse_tolerance
-    from llmbatch.pipeline.run import retry_run
-    from llmbatch.pipeline.studies.retry_estimate import dear_retry
+    from llmbatch.observe.observer import Observers
+    from llmbatch.runs.options import RetryOptions, parse_tolerance
+    from llmbatch.session.retry_estimate import dear_retry
+    from llmbatch.session.run import retry_run
     from llmbatch.telemetry.watch import WatchOptions, watch
 
     options = RetryOptions(

@@ -140,7 +140,7 @@ def export(
     from llmbatch.review.export import export_gold, export_to_decide, target
     from llmbatch.review.opened import opened
     from llmbatch.review.queue import Choice
-    from llmbatch.screen.figures import counted
+    from llmbatch.terminal.figures import counted
 
     form = (format or (Format.jsonl if out is not None and ".jsonl" in out.suffixes else Format.csv)).value
     with opened(run, shared.trusted(trust, input)) as review, target(out) as file:
@@ -171,12 +171,12 @@ def import_(
     trust: shared.TrustRun = False,
 ) -> None:
     """Take decisions over from a file: all of them, or none where a line is refused."""
-    from llmbatch.errors import ExitCode
-    from llmbatch.pipeline.folder import now_text
+    from llmbatch.core.errors import ExitCode
     from llmbatch.review.importing import import_decisions
     from llmbatch.review.opened import opened
     from llmbatch.review.settle import settle
     from llmbatch.review.told import imported_lines, settled_lines
+    from llmbatch.runs.folder import now_text
 
     given = shared.trusted(trust, input)
     with opened(run, given) as review:
@@ -211,7 +211,7 @@ def status(
     from llmbatch.review.opened import opened
     from llmbatch.review.status import review_status
     from llmbatch.review.told import render_review, status_json
-    from llmbatch.screen import stdout_console
+    from llmbatch.terminal import stdout_console
 
     with opened(run, shared.trusted(trust, input)) as review:
         found = review_status(review)

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmbatch import defaults
 from llmbatch.cli import bounds
 from llmbatch.cli.options import BUDGET, SENDING
+from llmbatch.core import defaults
 
 if TYPE_CHECKING:
-    from llmbatch.pipeline.sending import Sending
+    from llmbatch.engine.sending import Sending
 
 BaseUrl = Annotated[
     str | None,
@@ -326,13 +326,13 @@ def sending_options(
     """
     from datetime import UTC, datetime, timedelta
 
-    from llmbatch.errors import UsageError
-    from llmbatch.pipeline.guard import GuardSettings, parse_share
-    from llmbatch.pipeline.options import parse_deadline
-    from llmbatch.pipeline.sending import Sending
-    from llmbatch.prices import parse_price
+    from llmbatch.core.errors import UsageError
+    from llmbatch.core.prices import parse_price
+    from llmbatch.engine.failure_rate_guard import GuardSettings, parse_share
+    from llmbatch.engine.sending import Sending
     from llmbatch.provider.limits import RateLimits
     from llmbatch.provider.retry import RetryPolicy
+    from llmbatch.runs.options import parse_deadline
     from llmbatch.simulate import parse_fault
     from llmbatch.spend.options import budget_options
 
@@ -380,7 +380,7 @@ def parsed_concurrency(text: str) -> int | None:
     Raises:
         UsageError: it is neither a number nor `auto`.
     """
-    from llmbatch.errors import UsageError
+    from llmbatch.core.errors import UsageError
 
     if text == defaults.CONCURRENCY:
         return None

@@ -9,8 +9,8 @@ from llmbatch.cli import options as shared
 from llmbatch.cli.output import print_json
 
 if TYPE_CHECKING:
-    from llmbatch.pipeline.trust import Trust
-    from llmbatch.summary import Summary
+    from llmbatch.observe.summary import Summary
+    from llmbatch.runs.trust import Trust
     from llmbatch.telemetry.watch import WatchOptions
 
 app = typer.Typer(add_completion=False)
@@ -47,9 +47,9 @@ def show(
     if by is not None:
         _show_by(run, by, shared.trusted(trust, input), json=json)
         return
-    from llmbatch.pipeline.standing import show_run
-    from llmbatch.screen import render_summary, stdout_console
-    from llmbatch.summary import summary_json
+    from llmbatch.observe.summary import summary_json
+    from llmbatch.session.standing import show_run
+    from llmbatch.terminal import render_summary, stdout_console
 
     summary = show_run(run, against=against, trust=shared.trusted(trust, input))
     if json:
@@ -59,10 +59,10 @@ def show(
 
 
 def _show_by(run: Path, by: str, trust: "Trust", *, json: bool) -> None:
-    from llmbatch.pipeline.studies.attribution import run_report
-    from llmbatch.screen import stdout_console
-    from llmbatch.screen.spending import render_spending
+    from llmbatch.analysis.attribution import run_report
     from llmbatch.spend.report import report_json
+    from llmbatch.terminal import stdout_console
+    from llmbatch.terminal.spending import render_spending
 
     report = run_report(run, by, trust)
     if json:
@@ -73,9 +73,9 @@ def _show_by(run: Path, by: str, trust: "Trust", *, json: bool) -> None:
 
 def present(summary: "Summary", *, json: bool, watching: "WatchOptions") -> None:
     """Show a session's summary, as JSON on stdout or for people on stderr, and leave with its exit code."""
-    from llmbatch.screen import render_summary, show_error, stderr_console
-    from llmbatch.summary import summary_json
+    from llmbatch.observe.summary import summary_json
     from llmbatch.telemetry.log_format import LogFormat
+    from llmbatch.terminal import render_summary, show_error, stderr_console
 
     if json:
         print_json(summary_json(summary))

@@ -1,14 +1,14 @@
 """SIGINT, SIGTERM and SIGHUP end every command in order: its `finally` blocks run, and no half-written file stays.
 
 The kernel drops a signal where it has no handler and the program is process 1, as in a container. A session
-handles them in its own way while it lasts; see `llmbatch.pipeline.signals`.
+handles them in its own way while it lasts; see `llmbatch.session.signals`.
 """
 
 import signal
 from dataclasses import dataclass
 from types import FrameType
 
-from llmbatch.errors import ExitCode, Terminated
+from llmbatch.core.errors import ExitCode, Terminated
 
 _EXIT_CODES = {
     signal.SIGINT: ExitCode.SIGINT,

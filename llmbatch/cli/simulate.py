@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from llmbatch import defaults
 from llmbatch.cli import bounds
+from llmbatch.core import defaults
 
 app = typer.Typer(add_completion=False)
 

@@ -56,14 +56,14 @@ def spend(
     json: shared.Json = False,
 ) -> None:
     """Show what was spent, and how it compares with as many days before."""
+    from llmbatch.analysis.spent import spend_report
     from llmbatch.cli.output import print_json
-    from llmbatch.errors import UsageError
-    from llmbatch.pipeline.studies.spent import spend_report
-    from llmbatch.screen import stdout_console
-    from llmbatch.screen.spending import render_spending
+    from llmbatch.core.errors import UsageError
     from llmbatch.spend.days import parse_day
     from llmbatch.spend.options import parse_store
     from llmbatch.spend.report import period, report_json
+    from llmbatch.terminal import stdout_console
+    from llmbatch.terminal.spending import render_spending
 
     store = parse_store(spend_store)
     if store is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from llmbatch.pipeline.options import CanaryOptions
+    from llmbatch.runs.options import CanaryOptions
 
 TRIAL = "Canary, escalation, drift"
 
@@ -93,8 +93,8 @@ def canary_options(prompt: str | None, model: str | None, share: str, *, expand:
     Raises:
         UsageError: the share is none.
     """
-    from llmbatch.pipeline.guard import parse_share
-    from llmbatch.pipeline.options import CanaryOptions
+    from llmbatch.engine.failure_rate_guard import parse_share
+    from llmbatch.runs.options import CanaryOptions
 
     if prompt is None and model is None:
         return None

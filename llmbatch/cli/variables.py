@@ -10,7 +10,7 @@ from typer._click.core import Parameter, ParameterSource
 from typer._click.exceptions import ClickException
 
 from llmbatch.cli.commands import SUMMARIES, load
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 
 PREFIX = "LLMBATCH_"
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import sqrt
 
+from llmbatch.core.prices import Price
 from llmbatch.estimate.cost import Cost, Job, Known, Range, cost_of
 from llmbatch.estimate.sample import TokenTotal
-from llmbatch.prices import Price
 
 _DEVIATIONS = 3
 """Standard deviations that a share of the rows may be off: 997 times in 1,000 it is within them."""

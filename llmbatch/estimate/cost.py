@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
+from llmbatch.core.prices import Price, Usage
 from llmbatch.estimate.sample import TokenTotal
-from llmbatch.prices import Price, Usage
 
 # A prompt is framed: four tokens a message, of which there are two, and three before the answer (OpenAI's cookbook,
 # "How to count tokens with tiktoken").

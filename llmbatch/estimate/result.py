@@ -3,10 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from llmbatch.core.money import to_usd
 from llmbatch.estimate.arms import ArmEstimate
 from llmbatch.estimate.cost import Cost, Job
 from llmbatch.estimate.time import TimeNeeded
-from llmbatch.money import to_usd
 
 
 @dataclass(frozen=True, slots=True)

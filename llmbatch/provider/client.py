@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from llmbatch.errors import UsageError
-from llmbatch.hosts import Reach, reach_of
+from llmbatch.core.errors import UsageError
+from llmbatch.core.hosts import Reach, reach_of
 from llmbatch.provider.body import UNPACKED
 from llmbatch.provider.completion import Completion, NotACompletionError
 from llmbatch.provider.dialect import CHAT_COMPLETIONS

@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 
-from llmbatch.logprobs import TokenLogprob
-from llmbatch.money import NANO
-from llmbatch.prices import Usage
+from llmbatch.core.money import NANO
+from llmbatch.core.prices import Usage
 from llmbatch.provider.error_body import ErrorReport, read_error_data
 from llmbatch.provider.usage import read_usage
 from llmbatch.provider.wordings import wording_of
+from llmbatch.task.logprobs import TokenLogprob
 
 ANSWER_IN_THINKING = "answer_in_thinking"
 """Flag of an answer that the server took for thinking: all of it is one JSON object, and nothing else came."""

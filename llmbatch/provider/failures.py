@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from llmbatch.errors import ExitCode
+from llmbatch.core.errors import ExitCode
 
 
 class Action(Enum):

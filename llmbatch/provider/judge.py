@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 
-from llmbatch.errors import ExitCode
+from llmbatch.core.errors import ExitCode
 from llmbatch.provider.error_body import ErrorReport, read_error
 from llmbatch.provider.failures import Action, Billed, Failure
 from llmbatch.provider.waits import server_wait_s, wait_in_text_s

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from llmbatch.profiles import OutputMode
+from llmbatch.core.models import OutputMode
 from llmbatch.provider.shape import RequestShape
 from llmbatch.task.fence import build_document
 

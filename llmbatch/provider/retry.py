@@ -8,7 +8,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
-from llmbatch import defaults
+from llmbatch.core import defaults
 from llmbatch.provider.failures import Action, Failure, RequestFailedError
 
 _REPEATED = frozenset({Action.RETRY, Action.THROTTLE, Action.REASK, Action.ADAPT})

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from llmbatch.profiles import OutputMode, profile_of
+from llmbatch.core.models import OutputMode, profile_of
 from llmbatch.provider.wordings import parameters_named
 
 

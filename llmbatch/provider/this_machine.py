@@ -6,7 +6,7 @@ Nothing has been sent then, and no row and no endpoint is to blame: fewer reques
 import errno
 from collections.abc import Iterable
 
-from llmbatch.errors import ExitCode
+from llmbatch.core.errors import ExitCode
 from llmbatch.provider.failures import Action, Failure
 
 _FEWER = "fewer requests at once need less of it: --concurrency"

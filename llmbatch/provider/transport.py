@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from llmbatch.errors import ExitCode
+from llmbatch.core.errors import ExitCode
 from llmbatch.provider.failures import Action, Billed, Failure
 from llmbatch.provider.judge import judge_unexpected, timed_out
 from llmbatch.provider.this_machine import judge_lack, lack_of_this_machine

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Row
 from llmbatch.readers.fields import FieldChoice, KeptFields, RowMaker, listed
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.paths import is_there, paths_of
 from llmbatch.readers.prose import TwoTextsError, text_fields
 from llmbatch.readers.usual_names import usual_id, usual_texts, usual_texts_of_rows
-from llmbatch.rows import Row
 
 LOOKED_AT = 100
 """Records that are held back at most to choose by."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.quoting import Quoting, is_misquoted
 

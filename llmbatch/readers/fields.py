@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmbatch.core.rows import Place, Rejection, Row, RowId
 from llmbatch.readers.faults import BadRow
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.paths import Spread, is_path, value_at
-from llmbatch.rows import Place, Rejection, Row, RowId
 
 _JOINT = "\n\n"
 _ID_TYPES = (str, int, float)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.readers.formats import SUFFIXES, Format, format_named, format_of_file
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.packings import SUFFIXES as PACKED

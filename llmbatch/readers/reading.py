@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 
+from llmbatch.core.rows import Place, Rejection, Row
 from llmbatch.readers.choosing import LOOKED_AT, Beginning, choose, named_fields
 from llmbatch.readers.fields import FieldChoice, KeptFields, RowMaker
 from llmbatch.readers.formats import Parsed, Unread
@@ -13,7 +14,6 @@ from llmbatch.readers.look_ahead import MOMENT_S, looked_ahead
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.paths import is_there
 from llmbatch.readers.stream import open_input
-from llmbatch.rows import Place, Rejection, Row
 
 OnFields = Callable[[FieldChoice], None]
 

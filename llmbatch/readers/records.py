@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmbatch.core.rows import Place, Rejection
 from llmbatch.readers.formats import Unread
 from llmbatch.readers.inputs import Input
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.stream import open_input
-from llmbatch.rows import Place, Rejection
 
 
 @dataclass(frozen=True, slots=True)

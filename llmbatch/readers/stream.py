@@ -9,8 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from llmbatch.errors import StorageFailed, UsageError
-from llmbatch.files import open_private, open_to_read, sync_folder
+from llmbatch.core.errors import StorageFailed, UsageError
+from llmbatch.core.files import open_private, open_to_read, sync_folder
 from llmbatch.readers.encodings import LONGEST_BOM, utf8_text
 from llmbatch.readers.faults import TORN, UNREADABLE, BrokenStream
 from llmbatch.readers.formats import Content, Format, format_of_head

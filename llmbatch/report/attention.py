@@ -4,9 +4,9 @@ import heapq
 from collections import Counter
 from dataclasses import asdict, dataclass
 
-from llmbatch.neutral import neutral
-from llmbatch.rows import Rejection, Row
-from llmbatch.views.outcome import FAILED_VIEW, REVIEW, Outcome
+from llmbatch.core.rows import Rejection, Row
+from llmbatch.core.sanitize import neutral
+from llmbatch.runs.outputs.outcome import FAILED_VIEW, REVIEW, Outcome
 
 MOST_OF_A_KIND = 100
 MOST_IN_REVIEW = 500

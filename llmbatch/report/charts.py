@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from markupsafe import Markup
 
-from llmbatch.neutral import neutral
+from llmbatch.core.sanitize import neutral
 
 _HEIGHT = 100.0
 _GAP = 0.12

@@ -3,11 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from llmbatch.evaluate.evaluation import Evaluation
-from llmbatch.evaluate.reliability import Reliability
+from llmbatch.analysis.evaluation import Evaluation
+from llmbatch.analysis.reliability import Reliability
 from llmbatch.report.charts import Column, columns
 from llmbatch.report.panels import Bar, Chart, bars
-from llmbatch.screen.figures import counted
+from llmbatch.terminal.figures import counted
 
 _BINS = 10
 

@@ -16,13 +16,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import llmbatch
-from llmbatch.errors import UsageError
-from llmbatch.files import replacing
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import replacing
+from llmbatch.observe.summary import Summary
 from llmbatch.report import panels
 from llmbatch.report.attention import Attention
 from llmbatch.report.correctness import Correctness
 from llmbatch.report.story import Story
-from llmbatch.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from llmbatch.neutral import neutral
+from llmbatch.core.sanitize import neutral
+from llmbatch.observe.summary import Spent, Summary
 from llmbatch.report.buckets import Buckets
 from llmbatch.report.charts import Column, bar, columns
 from llmbatch.report.story import CONFIDENCE_BINS, Moment, Story
-from llmbatch.screen.figures import cached_share, counted, dollars, duration, percent
-from llmbatch.summary import Spent, Summary
+from llmbatch.terminal.figures import cached_share, counted, dollars, duration, percent
 
 _MOST_BARS = 30
 _MOST_DRIFTS = 6

@@ -4,10 +4,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from llmbatch.latency import Latencies
-from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.core.latency import Latencies
+from llmbatch.core.ledger_line import FAILED, LedgerLine
 from llmbatch.report.buckets import Buckets
-from llmbatch.views.outcome import REVIEW, Outcome
+from llmbatch.runs.outputs.outcome import REVIEW, Outcome
 
 CONFIDENCE_BINS = 20
 _SEGMENTS = 32

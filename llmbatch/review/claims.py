@@ -8,8 +8,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from llmbatch.errors import UsageError
-from llmbatch.files import open_file
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import open_file
 
 
 class Claims:

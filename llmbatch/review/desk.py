@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Protocol
 
-from llmbatch.decisions import Decision, TaskDecisions, as_it_stood, decided, noted
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.item import Item
 from llmbatch.review.queue import Queue
+from llmbatch.runs.decisions import Decision, TaskDecisions, as_it_stood, decided, noted
 
 _OPEN, _AGREED, _CORRECTED = 0, 1, 2
 
@@ -41,7 +41,7 @@ class _Done:
     before: Decision | None
 
 
-class Desk:
+class ReviewSession:
     """A queue under a reviewer's eyes."""
 
     def __init__(

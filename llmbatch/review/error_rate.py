@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmbatch.intervals import effective_rows, weighted, wilson
+from llmbatch.stats.intervals import effective_rows, weighted, wilson
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from llmbatch.decisions import Decision, mark_of
-from llmbatch.errors import UsageError
-from llmbatch.files import replacing
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import replacing
 from llmbatch.review.opened import OpenedRun
 from llmbatch.review.queue import Choice, Queue, make_queue
-from llmbatch.views.records import HUMAN
-from llmbatch.views.writers import CsvWriter, JsonlWriter, RecordWriter
+from llmbatch.runs.decisions import Decision, mark_of
+from llmbatch.runs.outputs.records import HUMAN
+from llmbatch.runs.outputs.writers import CsvWriter, JsonlWriter, RecordWriter
 
 TO_DECIDE = (
     "row",

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from llmbatch.checksum import FORMAT, HEAD, LineCheck, mended, seal
-from llmbatch.errors import UsageError
-from llmbatch.files import append_private, open_to_read
-from llmbatch.intervals import difference
-from llmbatch.jsonlines import dump_line
-from llmbatch.ledger.recover import cut_torn_tail
-from llmbatch.pipeline.folder import now_text
+from llmbatch.core.checksum import FORMAT, HEAD, LineCheck, mended, seal
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import append_private, open_to_read
+from llmbatch.core.jsonlines import dump_line
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.opened import OpenedRun
 from llmbatch.review.status import SampleStatus
+from llmbatch.runs.folder import now_text
+from llmbatch.runs.ledger.recover import cut_torn_tail
+from llmbatch.stats.intervals import difference
 
 FILE = "sample_checks.jsonl"
 

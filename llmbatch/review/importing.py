@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llmbatch.decisions import Decision, decided, last_said, mark_of
-from llmbatch.neutral import csv_meant
+from llmbatch.core.rows import Rejection, Row
+from llmbatch.core.sanitize import csv_meant
 from llmbatch.readers import ReaderOptions, read_rows, resolve_inputs
 from llmbatch.readers.names import ID_NAMES
 from llmbatch.review.item import item_of
 from llmbatch.review.opened import OpenedRun
-from llmbatch.rows import Rejection, Row
+from llmbatch.runs.decisions import Decision, decided, last_said, mark_of
 from llmbatch.task.model import Task, folded
 
 DECISION_FIELD = "decision"

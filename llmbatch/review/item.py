@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmbatch.decisions import Decision, text_digest
-from llmbatch.rows import RowId
-from llmbatch.views.outcome import Outcome
+from llmbatch.core.rows import RowId
+from llmbatch.runs.decisions import Decision, text_digest
+from llmbatch.runs.outputs.outcome import Outcome
 
 CONFLICT, LOW_CONFIDENCE, FAILED, SAMPLED, CHOSEN = "conflict", "low_confidence", "failed", "sample", "chosen"
 """Why a row is looked at."""

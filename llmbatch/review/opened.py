@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmbatch.decisions import DecisionLog, TaskDecisions
-from llmbatch.ledger.lock import is_locked
-from llmbatch.ledger.log import Ledger
-from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record
-from llmbatch.pipeline.input import RunInput
-from llmbatch.pipeline.plan import Plan
-from llmbatch.pipeline.run import recorded_plan
-from llmbatch.pipeline.standing import refresh_views
-from llmbatch.pipeline.trust import NO_TRUST, Trust
-from llmbatch.rows import Rejection, Row
-from llmbatch.views.make import outcomes
-from llmbatch.views.outcome import Outcome
-from llmbatch.views.sample import Draw
+from llmbatch.core.rows import Rejection, Row
+from llmbatch.engine.plan import Plan
+from llmbatch.runs.decisions import DecisionLog, TaskDecisions
+from llmbatch.runs.folder import RunFolder, RunRecord, load_record
+from llmbatch.runs.input import RunInput
+from llmbatch.runs.ledger.lock import is_locked
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.outputs.make import outcomes
+from llmbatch.runs.outputs.outcome import Outcome
+from llmbatch.runs.outputs.sample import Draw
+from llmbatch.runs.trust import NO_TRUST, Trust
+from llmbatch.session.run import recorded_plan
+from llmbatch.session.standing import refresh_views
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
+from llmbatch.core.jsonlines import dump_line
+from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.exact_numbers import integer, number
-from llmbatch.jsonlines import dump_line
-from llmbatch.ledger.index import KeyIndex, short
 from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, Item, item_of
 from llmbatch.review.opened import OpenedRun
-from llmbatch.views.outcome import Outcome
+from llmbatch.runs.outputs.outcome import Outcome
 
 _FIELDS = tuple(field.name for field in fields(Item))
 _Rank = tuple[int, float]

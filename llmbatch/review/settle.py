@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmbatch.errors import FolderBusy
-from llmbatch.observer import Observer
-from llmbatch.pipeline.standing import export_run
-from llmbatch.pipeline.trust import NO_TRUST, Trust
+from llmbatch.core.errors import FolderBusy
+from llmbatch.observe.observer import Observer
 from llmbatch.review.desk import Progress
 from llmbatch.review.history import Trend, keep_check, trend
 from llmbatch.review.opened import opened
 from llmbatch.review.status import SampleStatus, review_status
+from llmbatch.runs.trust import NO_TRUST, Trust
+from llmbatch.session.standing import export_run
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llmbatch.decisions import Decision
+from llmbatch.core.rows import RowId
 from llmbatch.review.error_rate import ErrorRate, SampledRow, rate_in_order, stratified_rate
 from llmbatch.review.opened import OpenedRun
-from llmbatch.rows import RowId
-from llmbatch.views.counts import Tally
-from llmbatch.views.outcome import REVIEW, Outcome
-from llmbatch.views.sample import Draw, Sample
+from llmbatch.runs.decisions import Decision
+from llmbatch.runs.outputs.counts import Tally
+from llmbatch.runs.outputs.outcome import REVIEW, Outcome
+from llmbatch.runs.outputs.sample import Draw, Sample
 
 _MOST_CONFLICTS = 20
 

@@ -12,14 +12,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from llmbatch.neutral import neutral
+from llmbatch.core.sanitize import neutral
 from llmbatch.review.error_rate import ENOUGH, ErrorRate
 from llmbatch.review.examples import Added
 from llmbatch.review.history import Change, Trend
 from llmbatch.review.importing import Imported
 from llmbatch.review.settle import Settled, Walked
 from llmbatch.review.status import ReviewStatus, SampleStatus
-from llmbatch.screen.figures import counted, percent
+from llmbatch.terminal.figures import counted, percent
 
 _MOST_REFUSED = 20
 _LATEST_RUNS = 8

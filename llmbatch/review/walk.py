@@ -7,15 +7,15 @@ from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
-from llmbatch.errors import UsageError
-from llmbatch.neutral import neutral
-from llmbatch.pipeline.folder import RunFolder, load_record, now_text
-from llmbatch.pipeline.trust import NO_TRUST, Trust
+from llmbatch.core.errors import UsageError
+from llmbatch.core.sanitize import neutral
 from llmbatch.review.claims import Claims
-from llmbatch.review.desk import Desk
+from llmbatch.review.desk import ReviewSession
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
 from llmbatch.review.settle import Walked, settle
+from llmbatch.runs.folder import RunFolder, load_record, now_text
+from llmbatch.runs.trust import NO_TRUST, Trust
 
 _LIGHT_BACKGROUNDS = ("7", "15")
 
@@ -50,7 +50,7 @@ def walk(
 
         queue = make_queue(run, choice)
         with closing(queue), closing(Claims(path)) as claims:
-            desk = Desk(queue, run.decisions, reviewer=reviewer, claims=claims, clock=now_text)
+            desk = ReviewSession(queue, run.decisions, reviewer=reviewer, claims=claims, clock=now_text)
             setting = Setting(
                 run=path.name,
                 task=run.record.task.name,

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from llmbatch.profiles import AUTOMATIC_CACHING, PromptCaching, profile_of
+from llmbatch.core.models import AUTOMATIC_CACHING, PromptCaching, profile_of
 from llmbatch.simulate.answer import Answer, as_json
 from llmbatch.simulate.catalogue import ANSWERS, ERRORS
 from llmbatch.simulate.dialects import dialect_of

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import llmbatch
-from llmbatch.errors import LLMBatchError
+from llmbatch.core.errors import LLMBatchError
 
 _START = """
 import importlib.util, sys

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import orjson
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.simulate.reply import Reply, retry_headers
 
 _TABLE = Path(__file__).with_name("dialects.toml")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NoReturn
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.simulate.catalogue import DEFAULTS, KINDS, MIXED
 
 _SPEC = re.compile(r"(?P<kind>[a-z_]+)(?:\[(?P<parameters>[^\]]*)\])?(?P<sign>[=@])(?P<when>.+)", re.DOTALL)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from llmbatch.profiles import UNKNOWN, profile_of
+from llmbatch.core.models import UNKNOWN, profile_of
 from llmbatch.simulate.reply import reject
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from llmbatch.profiles import PromptCaching
+from llmbatch.core.models import PromptCaching
 from llmbatch.simulate.answer import Verdict
 from llmbatch.simulate.labeller import Labeller
 from llmbatch.simulate.prompt_cache import PromptDigest

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from llmbatch.profiles import PromptCaching
+from llmbatch.core.models import PromptCaching
 from llmbatch.tokens import token_ids
 
 # OpenAI's cookbook, "How to count tokens with tiktoken": each message is framed, and so is the answer.

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from llmbatch.prices import find_price
-from llmbatch.profiles import profile_of
+from llmbatch.core.models import profile_of
+from llmbatch.core.prices import find_price
 from llmbatch.simulate.dialects import Dialect, dialect_of
 from llmbatch.simulate.parameters import check_parameters
 from llmbatch.simulate.reply import reject

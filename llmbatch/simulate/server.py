@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import orjson
 from aiohttp import web
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.simulate.chat import Chat, Client, Outcome
 from llmbatch.simulate.delivery import Sleep, deliver
 from llmbatch.simulate.reply import RefusedError, Reply, error_reply

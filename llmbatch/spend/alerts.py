@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from llmbatch.errors import UsageError
-from llmbatch.events import AlertCommandFailed, BudgetAlert, Event
+from llmbatch.core.errors import UsageError
+from llmbatch.observe.events import AlertCommandFailed, BudgetAlert, Event
 
 COMMAND_TIMEOUT_S = 30.0
 _HIDDEN = (  # a command that tells somebody needs no key to the model

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 
 
 def utc_now() -> datetime:

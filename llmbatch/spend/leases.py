@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from llmbatch.errors import BudgetReached
-from llmbatch.money import to_usd
+from llmbatch.core.errors import BudgetReached
+from llmbatch.core.money import to_usd
 from llmbatch.spend.account import SpendAccount
 from llmbatch.spend.days import day_of, next_day_begins, utc_now
 from llmbatch.spend.figures import Figures

@@ -5,8 +5,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from llmbatch.errors import UsageError
-from llmbatch.files import open_file
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import open_file
 
 
 class SessionLock:

@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmbatch import defaults
-from llmbatch.errors import UsageError
-from llmbatch.money import to_nusd
+from llmbatch.core import defaults
+from llmbatch.core.errors import UsageError
+from llmbatch.core.money import to_nusd
 from llmbatch.spend.alerts import parse_percents
 from llmbatch.spend.store import default_store
 

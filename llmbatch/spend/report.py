@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from llmbatch.errors import UsageError
-from llmbatch.money import to_usd
+from llmbatch.core.errors import UsageError
+from llmbatch.core.money import to_usd
 from llmbatch.spend.figures import Figures
 
 DEFAULT_DAYS = 30

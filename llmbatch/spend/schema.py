@@ -4,8 +4,8 @@ A rollback journal, not write-ahead logging: what a killed process left in a wri
 own checksums fit, so that one flipped byte there would drop the charges behind it without a word.
 """
 
+from llmbatch.core.sqlite_store import COLUMN, Schema
 from llmbatch.spend.figures import FIELDS
-from llmbatch.sqlite_store import COLUMN, Schema
 
 _COLUMNS = {
     "session": ("id", "book", "run", "model", "task", "prompt", "leased", "started_at", "ended_at"),

@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmbatch.errors import StorageFailed
-from llmbatch.places import state_folder
+from llmbatch.core.errors import StorageFailed
+from llmbatch.core.places import state_folder
+from llmbatch.core.sqlite_store import DAMAGES, check_rows, open_store, seal_rows, transaction
 from llmbatch.spend.figures import FIELDS, Figures
 from llmbatch.spend.liveness import SessionLock
 from llmbatch.spend.schema import SCHEMA
-from llmbatch.sqlite_store import DAMAGES, check_rows, open_store, seal_rows, transaction
 
 REAL, OFFLINE = "real", "offline"
 """Books: what costs money, and what the offline endpoint would have cost. They share nothing."""

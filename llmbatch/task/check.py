@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from llmbatch.profiles import AUTOMATIC_CACHING, profile_of
+from llmbatch.core.models import AUTOMATIC_CACHING, profile_of
 from llmbatch.task.model import Task, folded
 from llmbatch.task.prefix import build_prefix
 from llmbatch.tokens import count_tokens

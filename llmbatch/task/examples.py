@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from llmbatch.errors import UsageError
-from llmbatch.files import replacing
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import replacing
 from llmbatch.task.load import load_task, parse_task
 from llmbatch.task.model import Example
 from llmbatch.task.template import toml_string

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.task.model import Example, Label, ModelDefaults, Task, folded
 
 _PARTS: Mapping[str, type[BaseModel]] = {

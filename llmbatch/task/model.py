@@ -4,8 +4,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from llmbatch.defaults import MOST_TOKENS
-from llmbatch.service_tiers import ServiceTier
+from llmbatch.core.defaults import MOST_TOKENS
+from llmbatch.core.service_tiers import ServiceTier
 
 Name = Annotated[str, StringConstraints(max_length=200, strict=True, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Text = Annotated[str, StringConstraints(min_length=1, strict=True)]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.task.load import parse_task
 
 _HEAD = """\

@@ -7,7 +7,7 @@ against it.
 from typing import Final
 from urllib.parse import urlsplit
 
-from llmbatch.observer import RunStarted
+from llmbatch.observe.observer import RunStarted
 
 OPERATION: Final = "gen_ai.operation.name"
 PROVIDER: Final = "gen_ai.provider.name"

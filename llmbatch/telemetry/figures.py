@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.money import to_usd
-from llmbatch.prices import Usage
-from llmbatch.progress import Progress
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.money import to_usd
+from llmbatch.core.prices import Usage
+from llmbatch.observe.progress import Progress
 
 
 class Figures:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TextIO
 
-from llmbatch.errors import ExitCode, LLMBatchError
-from llmbatch.events import Event, Level
-from llmbatch.filenames import readable_json
-from llmbatch.observer import Observer, RunStarted
-from llmbatch.progress import Heartbeat, Progress, progress_json
-from llmbatch.summary import Summary, summary_json
+from llmbatch.core.errors import ExitCode, LLMBatchError
+from llmbatch.core.filenames import readable_json
+from llmbatch.observe.events import Event, Level
+from llmbatch.observe.observer import Observer, RunStarted
+from llmbatch.observe.progress import Heartbeat, Progress, progress_json
+from llmbatch.observe.summary import Summary, summary_json
 
 
 def _now() -> datetime:

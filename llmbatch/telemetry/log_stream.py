@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from llmbatch.errors import UsageError
-from llmbatch.files import open_file
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import open_file
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

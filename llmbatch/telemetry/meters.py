@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.money import to_usd
-from llmbatch.observer import RunStarted
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.money import to_usd
+from llmbatch.observe.observer import RunStarted
 from llmbatch.telemetry import conventions as names
 from llmbatch.telemetry.figures import Figures
 

@@ -20,12 +20,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 
-from llmbatch.errors import UsageError
-from llmbatch.events import Event, ExportFailed
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.observer import Observer, RunStarted
-from llmbatch.progress import Progress
-from llmbatch.summary import Summary
+from llmbatch.core.errors import UsageError
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.observe.events import Event, ExportFailed
+from llmbatch.observe.observer import Observer, RunStarted
+from llmbatch.observe.progress import Progress
+from llmbatch.observe.summary import Summary
 from llmbatch.telemetry import conventions as names
 from llmbatch.telemetry.figures import Figures
 from llmbatch.telemetry.meters import RunMetrics

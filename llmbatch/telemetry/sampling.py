@@ -7,9 +7,9 @@ always kept, and `OTEL_TRACES_SAMPLER` decides about rows, by their keys: the sa
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llmbatch.errors import UsageError
-from llmbatch.ledger.index import short
-from llmbatch.ledger.line import FAILED, LedgerLine
+from llmbatch.core.errors import UsageError
+from llmbatch.core.key_index import short
+from llmbatch.core.ledger_line import FAILED, LedgerLine
 
 _DEFAULT_SHARE = 0.01
 _FIRST_ROWS = 100

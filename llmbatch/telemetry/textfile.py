@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from llmbatch.errors import ExitCode, LLMBatchError, Terminated, UsageError
-from llmbatch.files import check_own, replacing
-from llmbatch.latency import Latencies
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.money import to_usd
-from llmbatch.neutral import neutral
-from llmbatch.observer import Observer, RunStarted
-from llmbatch.progress import Progress
-from llmbatch.summary import Summary
+from llmbatch.core.errors import ExitCode, LLMBatchError, Terminated, UsageError
+from llmbatch.core.files import check_own, replacing
+from llmbatch.core.latency import Latencies
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.money import to_usd
+from llmbatch.core.sanitize import neutral
+from llmbatch.observe.observer import Observer, RunStarted
+from llmbatch.observe.progress import Progress
+from llmbatch.observe.summary import Summary
 from llmbatch.telemetry.exposition import Family, Sample, exposition, gauge, gauges
 from llmbatch.telemetry.figures import Figures
 

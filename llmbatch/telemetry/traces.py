@@ -12,12 +12,12 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from llmbatch.errors import ExitCode
-from llmbatch.events import Event
-from llmbatch.ledger.line import FAILED, LedgerLine, Retry
-from llmbatch.money import to_usd
-from llmbatch.observer import RunStarted
-from llmbatch.summary import Summary
+from llmbatch.core.errors import ExitCode
+from llmbatch.core.ledger_line import FAILED, LedgerLine, Retry
+from llmbatch.core.money import to_usd
+from llmbatch.observe.events import Event
+from llmbatch.observe.observer import RunStarted
+from llmbatch.observe.summary import Summary
 from llmbatch.telemetry import conventions as names
 from llmbatch.telemetry.sampling import RowSampling
 

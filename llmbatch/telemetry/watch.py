@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from llmbatch.errors import UsageError
-from llmbatch.events import Event, Level
-from llmbatch.extras import extra
-from llmbatch.observer import Observer, Observers
-from llmbatch.screen import make_screen
-from llmbatch.screen.logfile import LogFile
+from llmbatch.core.errors import UsageError
+from llmbatch.core.extras import extra
+from llmbatch.observe.events import Event, Level
+from llmbatch.observe.observer import Observer, Observers
 from llmbatch.telemetry.jsonlog import JsonLog, JsonScreen
 from llmbatch.telemetry.log_format import LogFormat
 from llmbatch.telemetry.log_stream import open_log
 from llmbatch.telemetry.textfile import MetricsFile
+from llmbatch.terminal import make_screen
+from llmbatch.terminal.logfile import LogFile
 
 _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 

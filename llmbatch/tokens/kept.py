@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from llmbatch.checksum import FORMAT, seal, unseal
-from llmbatch.errors import UsageError
-from llmbatch.files import replacing
-from llmbatch.places import cache_folder
+from llmbatch.core.checksum import FORMAT, seal, unseal
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import replacing
+from llmbatch.core.places import cache_folder
 from llmbatch.tokens.o200k import TABLE_SHA256, count_tokens, table_given_up
 
 

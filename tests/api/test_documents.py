@@ -17,7 +17,7 @@ import pytest
 from llmbatch import classify
 from llmbatch.api.documents import Files, documents_of
 from llmbatch.api.workspace import workspace
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from tests.api.calling import options
 from tests.e2e.conftest import StartEndpoint
 

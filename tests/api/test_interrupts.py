@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from llmbatch import StopHandle, aclassify, classify
-from llmbatch.errors import Interrupted
-from llmbatch.progress import Progress
+from llmbatch.core.errors import Interrupted
+from llmbatch.observe.progress import Progress
 from tests.api.calling import TEXTS, check_it_ended_in_order, is_running, options
 from tests.e2e.conftest import StartEndpoint
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from llmbatch import Label, Labeler
-from llmbatch.errors import BudgetReached, ExitCode, RunStopped, UsageError
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.observer import Observer
+from llmbatch.core.errors import BudgetReached, ExitCode, RunStopped, UsageError
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.observe.observer import Observer
 from tests.api.calling import TEXTS
 from tests.e2e.conftest import StartEndpoint
 

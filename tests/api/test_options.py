@@ -10,11 +10,11 @@ import pytest
 from llmbatch import Options, classify
 from llmbatch.api.options import named, run_options
 from llmbatch.cli.classify import classify as command
-from llmbatch.errors import UsageError
-from llmbatch.pipeline.options import RunOptions, Tolerance
+from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Truncation
 from llmbatch.provider.retry import RetryPolicy
-from llmbatch.rows import Truncation
-from llmbatch.views import Sample
+from llmbatch.runs.options import RunOptions, Tolerance
+from llmbatch.runs.outputs import Sample
 from tests.api.calling import options
 from tests.e2e.conftest import StartEndpoint
 

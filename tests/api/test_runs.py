@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from llmbatch import Run, StopHandle, aclassify, classify
-from llmbatch.errors import FolderBusy, Interrupted, RunStopped, UsageError
-from llmbatch.progress import Progress
+from llmbatch.core.errors import FolderBusy, Interrupted, RunStopped, UsageError
+from llmbatch.observe.progress import Progress
 from tests.api.calling import TEXTS, options
 from tests.e2e.conftest import StartEndpoint
 

@@ -7,14 +7,14 @@ import pytest
 from typer import BadParameter
 from typer._click import Command, Context
 
-from llmbatch import errors
 from llmbatch.cli.commands import SUMMARIES, load
 from llmbatch.cli.sending import parsed_concurrency
-from llmbatch.pipeline.guard import parse_share
-from llmbatch.pipeline.options import parse_deadline, parse_tolerance
-from llmbatch.prices import parse_price
+from llmbatch.core import errors
+from llmbatch.core.prices import parse_price
+from llmbatch.engine.failure_rate_guard import parse_share
+from llmbatch.runs.options import parse_deadline, parse_tolerance
+from llmbatch.runs.outputs import parse_sample
 from llmbatch.spend.alerts import parse_percents
-from llmbatch.views import parse_sample
 
 WRONG = (
     "nan",

@@ -4,7 +4,7 @@ import pytest
 
 from llmbatch.cli.commands import SUMMARIES
 from llmbatch.cli.variables import check_variables
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from tests.e2e.program import Program
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmbatch.decisions import Decision, text_digest
+from llmbatch.runs.decisions import Decision, text_digest
 
 MakeDecision = Callable[..., Decision]
 

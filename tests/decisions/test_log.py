@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmbatch.decisions import Decision, DecisionLog, text_digest
-from llmbatch.errors import StorageFailed, UsageError
+from llmbatch.core.errors import StorageFailed, UsageError
+from llmbatch.runs.decisions import Decision, DecisionLog, text_digest
 from tests.decisions.conftest import MakeDecision
 
 
@@ -88,7 +88,7 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from llmbatch.decisions import Decision, DecisionLog, text_digest
+from llmbatch.runs.decisions import Decision, DecisionLog, text_digest
 log, who = DecisionLog(Path(sys.argv[1])), sys.argv[2]
 for n in range(40):
     key = text_digest(f"{who}{n}")

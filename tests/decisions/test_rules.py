@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from llmbatch.decisions import Standing, as_it_stood, decided, noted
+from llmbatch.runs.decisions import Standing, as_it_stood, decided, noted
 from tests.decisions.conftest import MakeDecision
 
 ANA, BEN = Standing("legal", "ana", "2026-11-25T12:00:00Z"), Standing("other", "ben", "2026-11-25T12:00:00Z")

@@ -31,10 +31,10 @@ _LOADED_LATE = (
     "anyio.abc",
     "encodings.idna",
     "httpcore2",
-    "llmbatch.pipeline.run",
-    "llmbatch.pipeline.standing",
-    "llmbatch.screen.live",
-    "llmbatch.screen.logfile",
+    "llmbatch.session.run",
+    "llmbatch.session.standing",
+    "llmbatch.terminal.live",
+    "llmbatch.terminal.logfile",
     "llmbatch.simulate",
     "llmbatch.review.export",
     "llmbatch.telemetry.watch",
@@ -154,7 +154,7 @@ if __name__ == "__main__":
         import_module(late)
     from llmbatch.cli import main
     from llmbatch.cli.commands import SUMMARIES, load
-    from llmbatch.prices import find_price
+    from llmbatch.core.prices import find_price
     from llmbatch.provider.sdk import load_sdk
     from llmbatch.task.load import load_task
 

@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from llmbatch.prices import Usage, parse_price
+from llmbatch.core.prices import Usage, parse_price
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Endpoint, Program, documents, ledger_lines, wait_until, write_rows
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from llmbatch.observer import Observer
-from llmbatch.pipeline.options import CanaryOptions, RunOptions
-from llmbatch.pipeline.plan import ModelChoice
-from llmbatch.pipeline.run import classify_run
-from llmbatch.pipeline.sending import Sending
-from llmbatch.pipeline.studies.estimate import EstimateOptions, estimate_run
+from llmbatch.engine.plan import ModelChoice
+from llmbatch.engine.sending import Sending
+from llmbatch.estimate.estimate import EstimateOptions, estimate_run
+from llmbatch.observe.observer import Observer
 from llmbatch.provider.limits import RateLimits
 from llmbatch.provider.retry import RetryPolicy
+from llmbatch.runs.options import CanaryOptions, RunOptions
+from llmbatch.session.run import classify_run
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, write_rows
 

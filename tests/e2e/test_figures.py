@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from llmbatch.observer import Observer
-from llmbatch.pipeline.options import RunOptions
-from llmbatch.pipeline.run import classify_run
-from llmbatch.pipeline.sending import Sending
-from llmbatch.progress import Progress
+from llmbatch.engine.sending import Sending
+from llmbatch.observe.observer import Observer
+from llmbatch.observe.progress import Progress
+from llmbatch.runs.options import RunOptions
+from llmbatch.session.run import classify_run
 from llmbatch.spend.options import budget_options
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, read_rows, views, wait_until, write_rows

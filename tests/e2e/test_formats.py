@@ -5,10 +5,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from llmbatch.calibration import Calibration
-from llmbatch.ledger.sent import SentLog
-from llmbatch.pipeline.calibrations import save_calibration
-from llmbatch.rows import ConfidenceKind
+from llmbatch.core.rows import ConfidenceKind
+from llmbatch.runs.calibrations import save_calibration
+from llmbatch.runs.ledger.sent import SentLog
+from llmbatch.task.calibration import Calibration
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, read_rows, views, write_rows
 from tests.sealing import rewrite

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from llmbatch.pipeline.options import RunOptions
-from llmbatch.pipeline.run import classify_run
-from llmbatch.pipeline.sending import Sending
+from llmbatch.engine.sending import Sending
+from llmbatch.runs.options import RunOptions
+from llmbatch.session.run import classify_run
 from llmbatch.telemetry import conventions
 from llmbatch.telemetry.otel import OpenTelemetry
 from tests.e2e.conftest import StartEndpoint

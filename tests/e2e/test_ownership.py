@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from llmbatch import classify
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, read_rows, views, write_rows
 

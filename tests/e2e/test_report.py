@@ -4,7 +4,7 @@ import json
 import re
 
 from llmbatch import classify
-from llmbatch.pipeline.studies.page import report_run
+from llmbatch.report.from_run import report_run
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, write_rows
 

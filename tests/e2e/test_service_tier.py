@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from llmbatch.pipeline.sending import Sending
+from llmbatch.engine.sending import Sending
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Done, Program, documents, read_rows, write_rows
 from tests.e2e.scripted import Asked, Reply, answer, scripted

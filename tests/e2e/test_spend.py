@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmbatch.pipeline.studies.spent import spend_report
+from llmbatch.analysis.spent import spend_report
 from llmbatch.spend.report import Period, report_json
 from tests.e2e.program import Program, documents, write_rows
 

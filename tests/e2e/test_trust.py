@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llmbatch.checksum import FORMAT, seal
+from llmbatch.core.checksum import FORMAT, seal
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, read_rows, write_rows
 

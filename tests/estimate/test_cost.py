@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from llmbatch.core.prices import Price, Rates
 from llmbatch.estimate.cost import FRAME_TOKENS, Job, Known, Range, cost_of
 from llmbatch.estimate.sample import TokenTotal
-from llmbatch.prices import Price, Rates
 
 # USD a million tokens: 1 plain, 0.1 cached, 1.25 written, 4 out. So one plain token is 1,000 nano-dollars.
 PRICE = Price(((-1, Rates(1_000_000_000, 100_000_000, 1_250_000_000, 4_000_000_000)),))

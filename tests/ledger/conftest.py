@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmbatch.ledger.line import OK, LedgerLine
+from llmbatch.core.ledger_line import OK, LedgerLine
 
 MakeLine = Callable[..., LedgerLine]
 

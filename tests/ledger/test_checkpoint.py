@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from llmbatch.errors import UsageError
-from llmbatch.ledger.checkpoint import load_checkpoint, save_checkpoint
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.ledger.log import Ledger
+from llmbatch.core.errors import UsageError
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.runs.ledger.checkpoint import load_checkpoint, save_checkpoint
+from llmbatch.runs.ledger.log import Ledger
 
 Lines = Callable[..., LedgerLine]
 

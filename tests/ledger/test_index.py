@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.ledger.index import KeyIndex
+from llmbatch.core.key_index import KeyIndex
 
 keys = st.integers(0, 2**64 - 1) | st.integers(0, 50) | st.integers(0, 50).map(lambda n: n << 32)
 

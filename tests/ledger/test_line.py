@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llmbatch.ledger.line import FAILED, LedgerLine, Retry, RowError
-from llmbatch.money import to_usd
+from llmbatch.core.ledger_line import FAILED, LedgerLine, Retry, RowError
+from llmbatch.core.money import to_usd
 
 texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 

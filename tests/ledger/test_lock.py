@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from llmbatch.errors import ExitCode, FolderBusy
-from llmbatch.ledger.lock import locked
+from llmbatch.core.errors import ExitCode, FolderBusy
+from llmbatch.runs.ledger.lock import locked
 
 HOLD = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from llmbatch.ledger.lock import locked
+from llmbatch.runs.ledger.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

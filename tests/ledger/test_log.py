@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llmbatch.errors import StorageFailed, UsageError
-from llmbatch.ledger.line import FAILED, LedgerLine, RowError
-from llmbatch.ledger.log import Ledger
-from llmbatch.ledger.recover import read_lines, salvage, write_again
+from llmbatch.core.errors import StorageFailed, UsageError
+from llmbatch.core.ledger_line import FAILED, LedgerLine, RowError
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.ledger.recover import read_lines, salvage, write_again
 from tests.sealing import rewrite
 
 MakeLine = Callable[..., LedgerLine]
@@ -115,9 +115,9 @@ def test_a_full_disk_is_told_and_leaves_no_half_line(tmp_path: Path, make_line: 
 import resource, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path
-from llmbatch.errors import StorageFailed
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.ledger.log import Ledger
+from llmbatch.core.errors import StorageFailed
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.runs.ledger.log import Ledger
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 ledger, _ = Ledger.open(Path(sys.argv[1]), on_line=lambda *_: None)
 line = LedgerLine.from_bytes(sys.stdin.buffer.read())

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.json import encode
 
-from llmbatch.checksum import seal
-from llmbatch.errors import UsageError
-from llmbatch.ledger.sent import Damage, SentLog
-from llmbatch.send import Sent
+from llmbatch.core.checksum import seal
+from llmbatch.core.errors import UsageError
+from llmbatch.core.sent import Sent
+from llmbatch.runs.ledger.sent import Damage, SentLog
 
 
 def test_a_session_that_ended_in_order_leaves_nothing(tmp_path: Path) -> None:

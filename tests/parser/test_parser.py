@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.parser import Answer, AnswerParser, InvalidAnswerError
+from llmbatch.task.answer import Answer, AnswerParser, InvalidAnswerError
 from llmbatch.task.model import Label, Task
 
 TASK = Task(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmbatch.parser import Answer, AnswerParser, InvalidAnswerError
+from llmbatch.task.answer import Answer, AnswerParser, InvalidAnswerError
 from llmbatch.task.model import Label, Task
 
 PARSER = AnswerParser(Task(name="desk", labels=(Label(name="technical"), Label(name="business"))))

@@ -4,7 +4,7 @@ import os
 
 from scipy.stats import binom
 
-from llmbatch.ledger.line import CONTROL, FAILED, OK, LedgerLine, RowError
+from llmbatch.core.ledger_line import CONTROL, FAILED, OK, LedgerLine, RowError
 
 IS_LONG = "LLMBATCH_TORTURE" in os.environ
 """Whether there is time for the simulations in full (`make torture`)."""

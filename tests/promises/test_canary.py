@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from llmbatch.drift.profile import Asked
-from llmbatch.ledger.line import CANARY, CONTROL
-from llmbatch.pipeline.trial.canary import Canary
-from llmbatch.rows import Place, Row
+from llmbatch.core.ledger_line import CANARY, CONTROL
+from llmbatch.core.rows import Place, Row
+from llmbatch.engine.experiments.canary import Canary
+from llmbatch.stats.profile import Asked
 from tests.promises.simulation import fewest, most, row_line, runs
 
 PROMPTS = {CONTROL: "a" * 12, CANARY: "b" * 12}

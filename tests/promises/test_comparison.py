@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import binomtest
 from statsmodels.stats.multitest import multipletests
 
-from llmbatch.evaluate.comparison import Arm, ArmAnswer, compare
-from llmbatch.evaluate.paired import Table, holm, mcnemar, paired_difference, rows_for, rows_to_tell
+from llmbatch.analysis.comparison import Arm, ArmAnswer, compare
+from llmbatch.analysis.paired import Table, holm, mcnemar, paired_difference, rows_for, rows_to_tell
 from tests.promises.simulation import fewest, most, runs
 
 

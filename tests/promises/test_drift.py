@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from llmbatch.drift.profile import Asked, Profile
-from llmbatch.drift.shifts import shifts
-from llmbatch.pipeline.trial.run_profiler import RunProfiler
+from llmbatch.engine.experiments.run_profiler import RunStatisticsCollector
+from llmbatch.stats.profile import Asked, Profile
+from llmbatch.stats.shifts import shifts
 from tests.promises.simulation import fewest, most, row_line, runs
 
 RISK = 0.001
@@ -13,7 +13,7 @@ RISK = 0.001
 
 def night(draw: np.random.Generator, rows: int, *, kind: str, shifted: float = 0.0) -> Profile:
     """A run's profile; `kind` says what its figures look like, `shifted` (0..1) how many rows are another's."""
-    profiler = RunProfiler(Asked("a" * 12, "m"))
+    profiler = RunStatisticsCollector(Asked("a" * 12, "m"))
     labels = [str(n) for n in range(40 if kind == "many labels" else 4)]
     for row in range(rows):
         moved = draw.random() < shifted
@@ -74,7 +74,7 @@ def test_many_labels_that_each_move_a_little_are_seen() -> None:
 
 def test_constant_figures_that_differ_have_shifted_and_equal_ones_have_not() -> None:
     def constant(confidence: float) -> Profile:
-        profiler = RunProfiler(Asked("a" * 12, "m"))
+        profiler = RunStatisticsCollector(Asked("a" * 12, "m"))
         for row in range(30):
             profiler.watch(row_line(row, confidence=confidence))
         return profiler.profile()
@@ -84,7 +84,7 @@ def test_constant_figures_that_differ_have_shifted_and_equal_ones_have_not() -> 
 
 
 def test_a_row_counts_once_by_its_first_outcome_however_often_it_is_asked_again() -> None:
-    profiler = RunProfiler(Asked("a" * 12, "m"))
+    profiler = RunStatisticsCollector(Asked("a" * 12, "m"))
     for line in [row_line(0, bad=True)] * 3 + [
         row_line(0),
         row_line(1),

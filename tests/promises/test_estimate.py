@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from llmbatch.core.prices import Price, Rates, Usage
 from llmbatch.estimate.cost import FRAME_TOKENS, Job, Known, Range, cost_of
+from llmbatch.estimate.input_scan import share_known
 from llmbatch.estimate.sample import TokenSample, TokenTotal
-from llmbatch.pipeline.studies.survey import share_known
-from llmbatch.prices import Price, Rates, Usage
 from tests.promises.simulation import most, runs
 
 PRICE = Price(((-1, Rates(1_000_000_000, 100_000_000, 1_250_000_000, 4_000_000_000)),))

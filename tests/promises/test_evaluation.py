@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from llmbatch.evaluate.calibrate import fit_calibration
-from llmbatch.evaluate.metrics import proportion
-from llmbatch.evaluate.thresholds import Thresholds, thresholds
-from llmbatch.intervals import effective_rows, weighted, wilson
+from llmbatch.analysis.fit import fit_calibration
+from llmbatch.analysis.metrics import proportion
+from llmbatch.analysis.thresholds import Thresholds, thresholds
+from llmbatch.stats.intervals import effective_rows, weighted, wilson
 from tests.promises.simulation import fewest, most, runs
 
 WANTED = 0.9

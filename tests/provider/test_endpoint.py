@@ -2,8 +2,8 @@
 
 import pytest
 
-from llmbatch.errors import UsageError
-from llmbatch.hosts import Reach, reach_of
+from llmbatch.core.errors import UsageError
+from llmbatch.core.hosts import Reach, reach_of
 from llmbatch.provider.client import resolve_endpoint
 
 LOOPBACK = ["localhost", "LOCALHOST", "localhost.", "127.0.0.1", "127.8.9.1", "[::1]", "[::ffff:127.0.0.1]"]

@@ -12,8 +12,8 @@ from openai.types.chat import ChatCompletionContentPartTextParam
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming, PromptCacheOptions
 from openai.types.shared import ChatModel
 
-from llmbatch.prices import find_price
-from llmbatch.profiles import OutputMode, is_same_model, profile_of
+from llmbatch.core.models import OutputMode, is_same_model, profile_of
+from llmbatch.core.prices import find_price
 from llmbatch.provider.shape import RequestShape, adapted, initial_shape
 
 

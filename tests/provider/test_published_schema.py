@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmbatch.profiles import OutputMode
+from llmbatch.core.models import OutputMode
 from llmbatch.provider.request import Question, RequestEncoder
 from llmbatch.provider.shape import RequestShape, adapted, initial_shape
 from llmbatch.provider.wordings import wordings

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.profiles import OutputMode
+from llmbatch.core.models import OutputMode
 from llmbatch.provider.request import Question, RequestEncoder, request_body
 from llmbatch.provider.shape import RequestShape, initial_shape
 from llmbatch.task.fence import build_document

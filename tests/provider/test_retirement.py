@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from openai.types.shared import ChatModel
 
-from llmbatch import defaults
+from llmbatch.core import defaults
 from llmbatch.provider.retirement import shutdown_date
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 import aiohttp
 import pytest
 
-from llmbatch.errors import ExitCode
+from llmbatch.core.errors import ExitCode
 from llmbatch.provider.client import Caller, Endpoint
 from llmbatch.provider.failures import Action, Billed, RequestFailedError
 from llmbatch.provider.transport import judge_exception

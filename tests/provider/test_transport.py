@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.provider.client import Caller, Endpoint, resolve_endpoint
 from llmbatch.provider.completion import Completion
 from llmbatch.provider.failures import Failure, RequestFailedError

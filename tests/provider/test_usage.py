@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from llmbatch.prices import Usage, parse_price
+from llmbatch.core.prices import Usage, parse_price
 from llmbatch.provider.usage import CONTRADICTORY, MISSING, read_usage
 
 PRICE = parse_price("1,0.1,5,1.25")

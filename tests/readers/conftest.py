@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers import ReaderOptions, read_rows, resolve_inputs
-from llmbatch.rows import Rejection, Row
 
 Read = Callable[..., list[Row | Rejection]]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from llmbatch.core.rows import Row
 from llmbatch.readers.formats.json_values import parse_json
-from llmbatch.rows import Row
 
 DATA = Path(__file__).parent / "data"
 SPECTRUM = sorted((DATA / "csv_spectrum" / "csvs").glob("*.csv"))

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers import ReaderOptions, count_rows, resolve_inputs
-from llmbatch.rows import Rejection, Row
 
 
 def told(rows: list[Row | Rejection]) -> list[Any]:

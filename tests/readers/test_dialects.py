@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Row
 from llmbatch.readers import ReaderOptions, read_rows, resolve_inputs
-from llmbatch.rows import Row
 
 
 def fields(rows: list[Any]) -> list[dict[str, Any]]:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Row
 from llmbatch.readers import FieldChoice, ReaderOptions, read_rows, resolve_inputs
-from llmbatch.rows import Row
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Row
 from llmbatch.readers import Input, ReaderOptions, read_rows, resolve_inputs
 from llmbatch.readers.formats import format_named
 from llmbatch.readers.formats.json_format import JSON
-from llmbatch.rows import Row
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers import ReaderOptions, count_rows, read_rows, resolve_inputs
 from llmbatch.readers.formats import Content, Unread, format_named
-from llmbatch.rows import Rejection, Row
 
 no_surrogates = st.characters(exclude_categories=["Cs"])
 json_values = st.recursive(

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from llmbatch.core.rows import Place, Rejection, Row
 from llmbatch.readers import ReaderOptions, count_rows, resolve_inputs
-from llmbatch.rows import Place, Rejection, Row
 
 
 def test_a_row_keeps_its_place_its_id_its_text_and_all_its_fields(read: Any, tmp_path: Any) -> None:

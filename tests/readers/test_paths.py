@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.readers.paths import Spread, is_there, paths_of, value_at
 
 ROW: dict[str, Any] = {

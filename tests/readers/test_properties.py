@@ -11,12 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers import ReaderOptions, count_rows, read_rows, resolve_inputs
 from llmbatch.readers.faults import Fault
 from llmbatch.readers.formats import Content, Parsed, Unread, format_named
 from llmbatch.readers.lines import line_blocks
-from llmbatch.rows import Rejection, Row
 
 Item = Row | Rejection
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.readers import FieldChoice, ReaderOptions, read_rows, resolve_inputs
 
 LONG = "The seam came apart after one wash and nobody answers my mails, so I want my money back."

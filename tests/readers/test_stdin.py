@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from llmbatch.core.rows import Rejection
 from llmbatch.readers import ReaderOptions, count_rows, from_spool, read_rows, resolve_inputs, spooled
-from llmbatch.rows import Rejection
 
 READER = """
 import sys

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers import ReaderOptions, count_rows, read_rows, resolve_inputs, stream
-from llmbatch.rows import Rejection, Row
 
 
 def some_rows(count: int) -> bytes:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from llmbatch.rows import Rejection
+from llmbatch.core.rows import Rejection
 
 
 @pytest.mark.parametrize(

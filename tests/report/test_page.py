@@ -10,16 +10,16 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from llmbatch.ledger.line import RowError
+from llmbatch.core.ledger_line import RowError
+from llmbatch.observe.summary import RowCounts
 from llmbatch.report.attention import Attention
 from llmbatch.report.correctness import Correctness
 from llmbatch.report.page import Page, embedded_json, render
 from llmbatch.report.panels import bars
 from llmbatch.report.story import Story
-from llmbatch.summary import RowCounts
-from llmbatch.views.outcome import FAILED_VIEW, REVIEW
+from llmbatch.runs.outputs.outcome import FAILED_VIEW, REVIEW
 from tests.report.test_story import line, outcome
-from tests.screen.test_screens import TROUBLED, summary
+from tests.terminal.test_screens import TROUBLED, summary
 
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\u2028\x1b[31m'\"&{{ 7*7 }}"
 

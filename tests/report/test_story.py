@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from llmbatch.latency import Latencies
-from llmbatch.ledger.line import LedgerLine, RowError
+from llmbatch.core.latency import Latencies
+from llmbatch.core.ledger_line import LedgerLine, RowError
+from llmbatch.core.rows import Place, Rejection, Row
 from llmbatch.report.attention import MOST_IN_REVIEW, MOST_OF_A_KIND, Attention
 from llmbatch.report.buckets import Buckets
 from llmbatch.report.panels import course
 from llmbatch.report.story import Story
-from llmbatch.rows import Place, Rejection, Row
-from llmbatch.views.outcome import FAILED_VIEW, RESULTS, REVIEW, Outcome
+from llmbatch.runs.outputs.outcome import FAILED_VIEW, RESULTS, REVIEW, Outcome
 
 
 @dataclass

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from llmbatch.ledger.line import FAILED, OK, LedgerLine, RowError
-from llmbatch.ledger.log import Ledger
-from llmbatch.pipeline.folder import RunFolder, RunRecord, load_record, now_text
-from llmbatch.pipeline.plan import ModelChoice, make_plan
+from llmbatch.core.ledger_line import FAILED, OK, LedgerLine, RowError
+from llmbatch.engine.plan import ModelChoice, make_plan
 from llmbatch.readers import ReaderOptions
 from llmbatch.review.importing import Imported, import_decisions
 from llmbatch.review.opened import opened
+from llmbatch.runs.folder import RunFolder, RunRecord, load_record, now_text
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.outputs import Sample
 from llmbatch.task.load import LoadedTask, load_task
 from llmbatch.task.model import Task
-from llmbatch.views import Sample
 from tests.e2e.program import write_rows
 
 NOON = "2026-11-25T12:00:00Z"

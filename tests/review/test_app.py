@@ -15,7 +15,7 @@ from llmbatch.review.app.dialogs import matching
 from llmbatch.review.app.keys import LABEL_KEYS, label_keys
 from llmbatch.review.app.readable import readable
 from llmbatch.review.claims import Claims
-from llmbatch.review.desk import Desk
+from llmbatch.review.desk import ReviewSession
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
 from llmbatch.task.load import load_task
@@ -30,7 +30,9 @@ def drive(run: Path, steps: Steps, *, size: tuple[int, int] = (80, 24), labels: 
 
     async def session() -> None:
         with opened(run) as review, closing(make_queue(review, Choice())) as queue, closing(Claims(run)) as claims:
-            desk = Desk(queue, review.decisions, reviewer="ana", claims=claims, clock=lambda: "2026-11-25T12:00:00Z")
+            desk = ReviewSession(
+                queue, review.decisions, reviewer="ana", claims=claims, clock=lambda: "2026-11-25T12:00:00Z"
+            )
             task = review.record.task
             setting = Setting("docs.llmbatch", task.name, labels or task.labels, 0.6, of_sample=False)
             app = ReviewApp(desk, setting)

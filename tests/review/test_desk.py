@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from llmbatch.decisions import Decision, DecisionLog
 from llmbatch.review.claims import Claims
-from llmbatch.review.desk import Desk, Progress
+from llmbatch.review.desk import Progress, ReviewSession
 from llmbatch.review.item import LOW_CONFIDENCE
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
+from llmbatch.runs.decisions import Decision, DecisionLog
 from tests.sealing import rewrite
 
 
@@ -25,7 +25,7 @@ class _NoClaims:
         return True
 
 
-OpenDesk = Callable[[str], Desk]
+OpenDesk = Callable[[str], ReviewSession]
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def desk_of(run: Path) -> Iterator[OpenDesk]:
     seconds = count()
     with ExitStack() as stack:
 
-        def open_desk(reviewer: str, choice: Choice | None = None) -> Desk:
+        def open_desk(reviewer: str, choice: Choice | None = None) -> ReviewSession:
             review = stack.enter_context(opened(run))
             queue = make_queue(review, choice or Choice())
             stack.callback(queue.close)
-            return Desk(
+            return ReviewSession(
                 queue,
                 review.decisions,
                 reviewer=reviewer,
@@ -48,13 +48,13 @@ def desk_of(run: Path) -> Iterator[OpenDesk]:
         yield open_desk
 
 
-def standing(run: Path, desk: Desk) -> Decision | None:
+def standing(run: Path, desk: ReviewSession) -> Decision | None:
     """What the log says of the desk's row, to whoever opens it now."""
     assert desk.item is not None
     return DecisionLog(run / "decisions.jsonl").latest(desk.item.digest)
 
 
-def ids(desk: Desk) -> Iterator[object]:
+def ids(desk: ReviewSession) -> Iterator[object]:
     while desk.item is not None:
         yield desk.item.id
         desk.skip()
@@ -151,7 +151,7 @@ def test_a_decision_outlives_the_prompt_and_the_model(run: Path, desk_of: OpenDe
     assert (again.item and again.item.id, again.progress.decided) == ("7", 1)
 
 
-def test_a_sample_tells_the_error_rate(desk_of: Callable[..., Desk]) -> None:
+def test_a_sample_tells_the_error_rate(desk_of: Callable[..., ReviewSession]) -> None:
     desk = desk_of("ana", Choice(sample=True))
     total = desk.progress.total
     while desk.item is not None and desk.item.category is not None:

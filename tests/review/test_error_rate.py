@@ -3,8 +3,8 @@
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from llmbatch.intervals import wilson
 from llmbatch.review.error_rate import ErrorRate
+from llmbatch.stats.intervals import wilson
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 10), (3, 50), (50, 50), (1, 1), (17, 1000)])

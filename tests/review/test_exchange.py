@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from llmbatch.decisions import DecisionLog, mark_of
-from llmbatch.observer import Observer
-from llmbatch.pipeline.standing import export_run, show_run
+from llmbatch.observe.observer import Observer
 from llmbatch.review.export import export_gold, export_to_decide
 from llmbatch.review.importing import import_decisions
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice
 from llmbatch.review.settle import settle
 from llmbatch.review.status import review_status
+from llmbatch.runs.decisions import DecisionLog, mark_of
+from llmbatch.session.standing import export_run, show_run
 from tests.e2e.program import read_rows, views, write_rows
 from tests.review.conftest import NOON, decide, rename_label, take
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from llmbatch.ledger.lock import locked
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.history import FILE, SampleCheck, change
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
 from llmbatch.review.settle import settle
+from llmbatch.runs.ledger.lock import locked
 from tests.e2e.program import read_rows
 from tests.review.conftest import take
 from tests.sealing import rewrite

@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.provider.completion import ErrorInAnswerError, decode_completion
 from llmbatch.provider.failures import Failure
 from llmbatch.provider.finish import Ending, ending_of

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.simulate import Fault, parse_fault
 from llmbatch.simulate.catalogue import DEFAULTS, KINDS
 from llmbatch.simulate.fault import Period, Span

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from openai import BadRequestError
 
-from llmbatch.profiles import AUTOMATIC_CACHING, MARKED_CACHING
+from llmbatch.core.models import AUTOMATIC_CACHING, MARKED_CACHING
 from llmbatch.simulate.prompt_cache import MESSAGE_OVERHEAD, Mark, PromptCache, PromptDigest
 from llmbatch.task.model import Task
 from tests.simulate.endpoint import DOCUMENTS, LONG_TASK, TASK, Endpoint, on_endpoint, question

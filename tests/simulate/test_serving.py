@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import orjson
 import pytest
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault, serve
 from tests.simulate.endpoint import DOCUMENTS, question
 

@@ -3,7 +3,7 @@ from typing import Any
 import openai
 import pytest
 
-from llmbatch import defaults
+from llmbatch.core import defaults
 from llmbatch.simulate.reply import RefusedError
 from llmbatch.simulate.request import read_request
 from tests.simulate.endpoint import DOCUMENTS, Endpoint, on_endpoint

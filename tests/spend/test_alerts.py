@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from llmbatch.errors import UsageError
-from llmbatch.events import AlertCommandFailed, BudgetAlert, Event
+from llmbatch.core.errors import UsageError
+from llmbatch.observe.events import AlertCommandFailed, BudgetAlert, Event
 from llmbatch.spend.alerts import AlertCommand, Alerts, Level, parse_percents
 
 ALERT = BudgetAlert("--daily-budget", 80.0, 8_100_000_000, 10_000_000_000, "2026-11-25")

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec
 
 import pytest
 
-from llmbatch.errors import BudgetReached
+from llmbatch.core.errors import BudgetReached
 from llmbatch.spend.account import SpendAccount
 from llmbatch.spend.leases import DailyLimit
 from llmbatch.spend.store import SessionInfo, SpendStore

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from llmbatch.errors import UsageError
-from llmbatch.pipeline.studies.spent import NOT_TOLD, spend_report
-from llmbatch.screen.spending import render_spending
+from llmbatch.analysis.spent import NOT_TOLD, spend_report
+from llmbatch.core.errors import UsageError
 from llmbatch.spend.figures import Figures
 from llmbatch.spend.report import Period, period
 from llmbatch.spend.store import Balance, SessionInfo, SpendStore
+from llmbatch.terminal.spending import render_spending
 
 NOVEMBER = Period(date(2026, 11, 11), date(2026, 11, 20))
 

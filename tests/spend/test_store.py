@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
-from llmbatch.errors import StorageFailed
+from llmbatch.core.errors import StorageFailed
+from llmbatch.core.sqlite_store import checksum
 from llmbatch.spend.account import settle_dead
 from llmbatch.spend.figures import Figures
 from llmbatch.spend.schema import SCHEMA
 from llmbatch.spend.store import Balance, SessionInfo, Settlement, SpendStore
-from llmbatch.sqlite_store import checksum
 
 DAY = "2026-11-25"
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from llmbatch.errors import BudgetReached
-from llmbatch.pipeline.money.budget import Budget, RunLimit
-from llmbatch.pipeline.stop import GivenUpError
+from llmbatch.core.errors import BudgetReached
+from llmbatch.engine.budget.budget import Budget, RunLimit
+from llmbatch.engine.cancellation import RunCancelledError
 from llmbatch.spend.account import SpendAccount, settle_dead
 from llmbatch.spend.figures import Figures
 from llmbatch.spend.leases import DailyLimit
@@ -194,7 +194,7 @@ class Process:
             except BudgetReached as reached:
                 self.stopped = True
                 self.world.reached.append(reached.message)
-            except GivenUpError:
+            except RunCancelledError:
                 self.folder.todo += 1
                 return
 
@@ -206,7 +206,7 @@ class Process:
             reservation = await self.budget.reserve(most)
             if self.stopped:
                 self.budget.settle(reservation, 0)
-                raise GivenUpError
+                raise RunCancelledError
             folder.sent[row] = so_far + most
             fate = random.choice(("answer", "answer", "answer", "timeout", "refused"))
             cost = 0 if fate == "refused" else most if world.dear else random.randrange(most + 1)
@@ -229,5 +229,5 @@ class Process:
 
     async def _sleep(self, seconds: float, *, or_until: asyncio.Event) -> None:  # noqa: ARG002
         if self.stopped:
-            raise GivenUpError
+            raise RunCancelledError
         await self.world.step()

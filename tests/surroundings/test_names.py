@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.filenames import readable, restored, shell_command, stored
+from llmbatch.core.filenames import readable, restored, shell_command, stored
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, read_rows, write_rows
 from tests.surroundings.conftest import Shell

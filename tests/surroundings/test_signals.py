@@ -71,7 +71,7 @@ def _child_of(parent: int) -> int:
 LAST_INSTANTS = """
 import os, signal, sys
 from llmbatch.cli import show
-from llmbatch.pipeline.session import Session
+from llmbatch.session.session import Session
 
 def signalled(function):
     def call(*arguments, **options):

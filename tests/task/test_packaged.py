@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llmbatch.profiles import AUTOMATIC_CACHING
+from llmbatch.core.models import AUTOMATIC_CACHING
 from llmbatch.task.check import check_task
 from llmbatch.task.load import load_task, packaged_tasks, parse_task
 from llmbatch.task.prefix import build_prefix

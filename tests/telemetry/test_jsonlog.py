@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmbatch import events
-from llmbatch.errors import UsageError
-from llmbatch.events import Event, FieldsChosen, LedgerTorn, Level, PossiblyBilledFound
-from llmbatch.observer import RunStarted
-from llmbatch.progress import Progress
+from llmbatch.core.errors import UsageError
+from llmbatch.observe import events
+from llmbatch.observe.events import Event, FieldsChosen, LedgerTorn, Level, PossiblyBilledFound
+from llmbatch.observe.observer import RunStarted
+from llmbatch.observe.progress import Progress
 from llmbatch.telemetry.jsonlog import JsonLog, JsonScreen
 from tests.e2e.program import REPOSITORY
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from llmbatch.events import Event, LedgerTorn, ObserverFailed
-from llmbatch.ledger.line import LedgerLine
-from llmbatch.observer import Observer, Observers
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.observe.events import Event, LedgerTorn, ObserverFailed
+from llmbatch.observe.observer import Observer, Observers
 from llmbatch.telemetry.jsonlog import JsonLog
 
 LINE = LedgerLine(

@@ -15,19 +15,19 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes, open
 from opentelemetry.semconv._incubating.metrics import gen_ai_metrics
 from opentelemetry.semconv.attributes import error_attributes, http_attributes, server_attributes
 
-from llmbatch.errors import UsageError
-from llmbatch.events import Event, ExportFailed, RunStopping
-from llmbatch.ledger.line import LedgerLine, Retry, RowError
-from llmbatch.observer import Observers
-from llmbatch.progress import Progress
+from llmbatch.core.errors import UsageError
+from llmbatch.core.ledger_line import LedgerLine, Retry, RowError
+from llmbatch.observe.events import Event, ExportFailed, RunStopping
+from llmbatch.observe.observer import Observers
+from llmbatch.observe.progress import Progress
 from llmbatch.telemetry import conventions
 from llmbatch.telemetry.figures import Figures
 from llmbatch.telemetry.meters import RunMetrics
 from llmbatch.telemetry.otel import OpenTelemetry
 from llmbatch.telemetry.watch import WatchOptions, watch
 from tests.e2e.program import REPOSITORY
-from tests.screen.test_screens import summary
 from tests.telemetry.test_jsonlog import RUN
+from tests.terminal.test_screens import summary
 
 DOCUMENTED = (REPOSITORY / "docs" / "observability.md").read_text()
 DASHBOARD = json.loads((REPOSITORY / "docs" / "grafana" / "llmbatch.json").read_text())

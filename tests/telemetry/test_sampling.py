@@ -2,8 +2,8 @@
 
 import pytest
 
-from llmbatch.errors import UsageError
-from llmbatch.ledger.line import LedgerLine, Status
+from llmbatch.core.errors import UsageError
+from llmbatch.core.ledger_line import LedgerLine, Status
 from llmbatch.telemetry.sampling import RowSampling, row_sampling
 
 

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
-from llmbatch.errors import UsageError
-from llmbatch.progress import Progress
+from llmbatch.core.errors import UsageError
+from llmbatch.observe.progress import Progress
 from llmbatch.telemetry.exposition import exposition, gauge
 from llmbatch.telemetry.textfile import MetricsFile
 from tests.e2e.program import REPOSITORY
-from tests.screen.test_screens import TROUBLED, summary
 from tests.telemetry.test_jsonlog import RUN
 from tests.telemetry.test_otel import FAILED
+from tests.terminal.test_screens import TROUBLED, summary
 
 DOCUMENTED = (REPOSITORY / "docs" / "observability.md").read_text()
 

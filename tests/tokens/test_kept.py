@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llmbatch.checksum import seal
+from llmbatch.core.checksum import seal
 from llmbatch.tokens import count_tokens, kept_counts
 from llmbatch.tokens.kept import _read
 

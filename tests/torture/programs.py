@@ -2,8 +2,9 @@
 
 from itertools import count
 
-from llmbatch import cli, files
-from llmbatch.pipeline import under_way
+from llmbatch import cli
+from llmbatch.core import files
+from llmbatch.session import session_loop as under_way
 
 BESIDE = [f".llmbatch-{number:016x}.new" for number in range(60)]
 """Names of the first files that are written beside others."""

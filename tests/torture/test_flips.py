@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from llmbatch.calibration import Calibration
-from llmbatch.ledger.sent import SentLog
-from llmbatch.pipeline.calibrations import save_calibration
-from llmbatch.pipeline.folder import RunFolder, load_record
-from llmbatch.rows import ConfidenceKind
-from llmbatch.send import Sent
+from llmbatch.core.rows import ConfidenceKind
+from llmbatch.core.sent import Sent
+from llmbatch.runs.calibrations import save_calibration
+from llmbatch.runs.folder import RunFolder, load_record
+from llmbatch.runs.ledger.sent import SentLog
+from llmbatch.task.calibration import Calibration
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import CONSTANTS
 from tests.e2e.program import Done, Program, documents, write_rows
@@ -69,7 +69,7 @@ def kept(tmp_path: Path, endpoint: StartEndpoint) -> Kept:
             "LLMBATCH_REUSE_STORE": str(folder / "answers.sqlite"),
             "LLMBATCH_CALIBRATION": str(folder / "calibration.json"),
             "LLMBATCH_SAMPLE": "50%",
-            CONSTANTS: json.dumps({"llmbatch.pipeline.session.WORTHWHILE_BYTES": 1}),
+            CONSTANTS: json.dumps({"llmbatch.session.session.WORTHWHILE_BYTES": 1}),
         },
     )
     made = Kept(program, tmp_path / "copy", endpoint("--fault", "refusal@3").url)

@@ -17,7 +17,10 @@ from tests.torture.kill import holder
 from tests.torture.strike import EVERYTHING
 
 ROWS = 400
-MILESTONES = {"llmbatch.pipeline.under_way.MILESTONE_BYTES": 8_000, "llmbatch.pipeline.under_way.SYNC_EVERY_S": 0.01}
+MILESTONES = {
+    "llmbatch.session.session_loop.MILESTONE_BYTES": 8_000,
+    "llmbatch.session.session_loop.SYNC_EVERY_S": 0.01,
+}
 """A checkpoint every ten lines, and the file of sends begun again, as else after 80,000."""
 KILLS_A_RUN = 20 if EVERYTHING else 5
 RUNS = 10 if EVERYTHING else 1

@@ -13,7 +13,7 @@ from tests.e2e.program import Done, Program, documents, write_rows
 from tests.torture.strike import EVERYTHING
 
 ROWS = 24
-CHECKPOINTED = {"llmbatch.pipeline.session.WORTHWHILE_BYTES": 0}
+CHECKPOINTED = {"llmbatch.session.session.WORTHWHILE_BYTES": 0}
 """A checkpoint at the end, as else beside a long ledger."""
 FILES = ("--log-file", "run.log", "--metrics-file", "run.prom", "--reuse", "--reuse-store", "answers.sqlite")
 COMMANDS: tuple[tuple[str, ...], ...] = (

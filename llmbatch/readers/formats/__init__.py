@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.readers.formats.format import Content, Format, Parsed, Records, Unread
 from llmbatch.readers.formats.json_format import JSON
 from llmbatch.readers.formats.separated import CSV, PSV, TSV

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.readers.faults import BadRow, BrokenStream
 from llmbatch.readers.fields import listed
 from llmbatch.readers.formats.json_extent import Extent

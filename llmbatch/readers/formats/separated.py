@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from llmbatch.errors import UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.readers.dialect import Dialect, dialect_of
 from llmbatch.readers.faults import TORN, BadRow, BrokenStream, Fault
 from llmbatch.readers.formats.format import Content, Parsed, Records, Unread

@@ -13,12 +13,12 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from llmbatch.errors import LLMBatchError
-from llmbatch.neutral import neutral
+from llmbatch.core.errors import LLMBatchError
+from llmbatch.core.sanitize import neutral
 from llmbatch.review.app import panes
 from llmbatch.review.app.dialogs import Help, LabelPicker, LineDialog
 from llmbatch.review.app.keys import label_keys
-from llmbatch.review.desk import Desk
+from llmbatch.review.desk import ReviewSession
 from llmbatch.task.model import Label
 
 _LOOK_EVERY_S = 1.0
@@ -56,7 +56,7 @@ class ReviewScreen(Screen[None]):
         Binding("q", "app.quit", show=False),
     ]
 
-    def __init__(self, desk: Desk, setting: Setting) -> None:
+    def __init__(self, desk: ReviewSession, setting: Setting) -> None:
         super().__init__()
         self._desk = desk
         self._setting = setting
@@ -227,7 +227,7 @@ class ReviewApp(App[None]):
         Binding("ctrl+c", "quit", priority=True, show=False),
     ]
 
-    def __init__(self, desk: Desk, setting: Setting) -> None:
+    def __init__(self, desk: ReviewSession, setting: Setting) -> None:
         super().__init__()
         self._desk = desk
         self._setting = setting

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from llmbatch.neutral import neutral
+from llmbatch.core.sanitize import neutral
 from llmbatch.task.model import Label
 
 HELP = """\

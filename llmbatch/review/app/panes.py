@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 
 from textual.content import Content
 
-from llmbatch.decisions import Decision
-from llmbatch.neutral import neutral
+from llmbatch.core.sanitize import neutral
 from llmbatch.review.app.readable import readable
-from llmbatch.review.desk import Desk, Progress
+from llmbatch.review.desk import Progress, ReviewSession
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, Item
 from llmbatch.review.told import rate_text
-from llmbatch.screen.figures import counted
+from llmbatch.runs.decisions import Decision
 from llmbatch.task.model import Label
+from llmbatch.terminal.figures import counted
 
 _BAR = 10
 _NAME, _ID, _VALUE = 60, 40, 400
@@ -122,7 +122,7 @@ def keys_line(keys: Mapping[str, Label], item: Item | None, *, width: int) -> Co
     return shown
 
 
-def finished(desk: Desk, *, of_sample: bool) -> Content:
+def finished(desk: ReviewSession, *, of_sample: bool) -> Content:
     """What is said when nothing is left to look at."""
     progress = desk.progress
     if not progress.total:

@@ -2,7 +2,7 @@
 
 import re
 
-from llmbatch.neutral import neutral
+from llmbatch.core.sanitize import neutral
 
 _LINES = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 _JOINERS = str.maketrans("", "", "\u200c\u200d")

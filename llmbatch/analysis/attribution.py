@@ -1,0 +1,155 @@
+"""What a run's rows cost, in groups: by what the ledger says of them, or by a field of the input.
+
+The ledger is read once, and so is the input where a field is asked for. What is kept is some bytes a row, and the sums
+of each group.
+"""
+
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.key_index import KeyIndex, short
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.rows import Row, RowId
+from llmbatch.engine.tally import Expenses
+from llmbatch.runs.folder import RunFolder, RunRecord, load_record
+from llmbatch.runs.input import RunInput
+from llmbatch.runs.ledger.recover import read_lines
+from llmbatch.runs.trust import NO_TRUST, Trust
+from llmbatch.session.run import recorded_plan
+from llmbatch.spend.figures import Figures
+from llmbatch.spend.report import Report, grouped, total_of
+
+GONE = "(rows that the input has no more)"
+NO_FIELD = "(no such field)"
+UNLABELLED = "(no label)"
+KILLED = "(under way when a run was killed)"
+_LONGEST_NAME = 200
+_DAY = len("2026-11-25")
+
+Span = Callable[[str], bool]
+"""Whether a day is in it."""
+
+_OF_LINES: dict[str, Callable[[LedgerLine], str]] = {
+    "label": lambda line: line.category or UNLABELLED,
+    "model": lambda line: line.model,
+    "prompt": lambda line: line.prompt,
+    "day": lambda line: line.started_at[:_DAY],
+}
+
+
+def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = NO_TRUST) -> list[dict[str, Figures]]:
+    """A run's figures by `label`, `model`, `prompt`, `day`, or else by the input's field of that name.
+
+    Args:
+        path: the run folder; another process may work on it.
+        by: what to group by; `field:NAME` for a field with one of the names above.
+        spans: the days of each answer; a row's day is the one on which it was first sent.
+        trust: what the user says about the folder.
+
+    Returns:
+        Groups for each span.
+
+    Raises:
+        UsageError: no run folder, its ledger is damaged, its input cannot be read any more, or no row has the field.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    group_of = _OF_LINES.get(by) or _Fields(folder, record, by.removeprefix("field:"), trust).group_of
+    groups: list[dict[str, Expenses]] = [{} for _ in spans]
+    for _, line in read_lines(folder.ledger):
+        for is_in, sums in zip(spans, groups, strict=True):
+            if is_in(line.started_at[:_DAY]):
+                sums.setdefault(group_of(line), Expenses()).add(line)
+    return [{name: expenses.figures() for name, expenses in sums.items()} for sums in groups]
+
+
+def run_report(path: Path, by: str, trust: Trust = NO_TRUST) -> Report:
+    """All that a run has ever cost in groups, with what was under way when it was killed.
+
+    Raises:
+        UsageError: as above.
+    """
+    (groups,) = attribute(path, by, [lambda _: True], trust)
+    killed = load_record(RunFolder(path)).possibly_billed.values()
+    if killed:
+        requests = sum(session.requests for session in killed)
+        at_most = sum(session.at_most_nusd for session in killed)
+        lost = Figures(requests=requests, possibly_billed_requests=requests, possibly_billed_nusd=at_most)
+        groups[KILLED] = groups.get(KILLED, Figures()) + lost
+    return Report(by, grouped(by, groups), total_of(groups), offline=load_record(RunFolder(path)).offline)
+
+
+class _Fields:
+    """A field's value by ledger line: by the row's place and key, else by its key, else by its place and id."""
+
+    def __init__(self, folder: RunFolder, record: RunRecord, field: str, trust: Trust) -> None:
+        self._names: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._groups = array("L")
+        self._keys = array("Q")
+        self._ids = array("Q")
+        self._by_key = KeyIndex()
+        key, known = _key_by_plan(record), list[str]()
+        for row in _rows(RunInput.again(record, folder, trust)):
+            self._add(row, _name(row.fields, field), key(row.text))
+            known = known or sorted(row.fields)
+        if self._names == [NO_FIELD]:
+            raise UsageError(
+                f"{folder.path}: no row has a field {field!r}",
+                hint=f"the first row has {', '.join(known)}; label, model, prompt and day go as well",
+            )
+
+    def group_of(self, line: LedgerLine) -> str:
+        """The name of the line's group."""
+        key, place = short(line.key), line.row
+        if place >= len(self._keys) or self._keys[place] != key:
+            number = self._by_key.get(key)
+            if number is not None:
+                return self._names[number]
+            if place >= len(self._ids) or self._ids[place] != _digest(line.id):
+                return GONE
+        return self._names[self._groups[place]]
+
+    def _add(self, row: Row, name: str, key: str | None) -> None:
+        number = self._numbers.setdefault(name, len(self._names))
+        if number == len(self._names):
+            self._names.append(name)
+        while len(self._groups) < row.index:  # rows that could not be read
+            self._groups.append(0)
+            self._keys.append(0)
+            self._ids.append(0)
+        self._groups.append(number)
+        self._ids.append(_digest(row.id))
+        self._keys.append(0 if key is None else short(key))
+        if key is not None:
+            self._by_key[short(key)] = number
+
+
+def _rows(source: RunInput) -> Iterator[Row]:
+    return (item for item in source.read_again(lambda _: None) if isinstance(item, Row))
+
+
+def _key_by_plan(record: RunRecord) -> Callable[[str], str | None]:
+    """Keys by the run's plan; none where this version would ask differently, and rows are known by place and id."""
+    try:
+        return recorded_plan(record).key
+    except UsageError:
+        return lambda _: None
+
+
+def _name(fields: Mapping[str, Any], field: str) -> str:
+    if field not in fields:
+        return NO_FIELD
+    value = fields[field]
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return text[:_LONGEST_NAME]
+
+
+def _digest(row_id: RowId) -> int:
+    return int.from_bytes(blake2b(repr(row_id).encode("utf-8", "replace"), digest_size=8).digest())

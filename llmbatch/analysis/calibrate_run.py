@@ -1,0 +1,131 @@
+"""A calibration fitted to a run folder's answers, and stored beside its task."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from llmbatch.analysis.evaluation import unanswerable_remark
+from llmbatch.analysis.fit import Calibrated, Fit, Method, fit_calibration
+from llmbatch.analysis.gold import GoldOptions, gold_issues_told
+from llmbatch.analysis.pairs import Pair
+from llmbatch.analysis.run_evaluation import JudgedRun, judge_run, require_statistics
+from llmbatch.core.ledger_line import CANARY, CONTROL, FAILED, LedgerLine
+from llmbatch.core.rows import ConfidenceKind
+from llmbatch.runs.calibrations import calibration_path, save_calibration
+from llmbatch.runs.folder import RunFolder, RunRecord, now_text
+from llmbatch.runs.ledger.recover import read_lines
+from llmbatch.runs.trust import NO_TRUST, Trust, check_sources
+from llmbatch.stats.profile import Asked
+from llmbatch.task.calibration import Calibration
+from llmbatch.task.load import BUILT_IN
+
+
+def calibrate_run(
+    path: Path, gold: GoldOptions, *, method: Method, out: Path | None, trust: Trust = NO_TRUST
+) -> Calibrated:
+    """Fit a calibration to a run's answers and store it.
+
+    Args:
+        path: the run folder.
+        gold: where the gold labels are.
+        method: how to fit.
+        out: the calibration file; None for the task's own.
+        trust: what the user says about the folder.
+
+    Raises:
+        UsageError: no run folder, no gold row fits it, too few texts, or the file cannot be written.
+    """
+    require_statistics("llmbatch calibrate")
+    run = judge_run(path, gold, trust)
+    record = run.record
+    if out is None:
+        what = f"no calibration is written beside {record.task_source}"
+        check_sources(what, record, RunFolder(path), trust, else_say="name the file: --out FILE")
+    kind, used = _of_one_kind(_own_pairs(path, run))
+    fit = fit_calibration(
+        [pair.confidence_raw or 0.0 for pair in used],
+        [pair.is_right for pair in used],
+        method,
+        [pair.text_id for pair in used],
+    )
+    file, remark = None, unanswerable_remark(used, record.task.label_names)
+    if fit.chosen is None and remark is None:
+        remark = "no method does clearly better than the confidences as given, on texts that it was not fitted on"
+    if fit.chosen is not None and remark is None:
+        task = None if record.task_source == BUILT_IN else record.task_source
+        file = out or calibration_path(task)
+        save_calibration(file, _calibration(record, kind, fit, run.judged.gold.digest))
+    return Calibrated(
+        folder=str(path),
+        task=record.task.name,
+        model=record.model,
+        offline=record.offline,
+        gold_file=run.judged.gold.file,
+        kind=kind,
+        fit=fit,
+        file=file,
+        remark=remark,
+        notes=tuple(_notes(run, len(used))),
+    )
+
+
+def _own_pairs(path: Path, run: JudgedRun) -> list[Pair]:
+    """The gold rows as the run's own prompt and model answered them.
+
+    A doubtful row's own answer counts also where a stronger model had the last word: without the doubtful ones, the
+    rest would not be a sample. Rows of a canary are left out, and with them those that the canary failed first.
+    """
+    asked = Asked(run.record.prompt, run.record.model)
+    keys = {pair.key for pair in run.judged.pairs}
+    own: dict[str, LedgerLine] = {}
+    failed_by_canary: set[str] = set()
+    for _, line in read_lines(RunFolder(path).ledger):
+        if line.key not in keys or not line.can_be(run.record.labels):
+            continue
+        if line.status == FAILED:
+            failed_by_canary |= {line.key} if line.arm == CANARY else set()
+        elif line.arm == CONTROL and Asked.of(line) == asked and line.raw_confidence is not None:
+            own[line.key] = line
+    return [
+        replace(
+            pair,
+            answer=answered.category,
+            confidence_raw=answered.raw_confidence,
+            confidence_from=answered.confidence_from,
+        )
+        for pair in run.judged.pairs
+        if (answered := own.get(pair.key)) is not None and pair.key not in failed_by_canary
+    ]
+
+
+def _of_one_kind(own: list[Pair]) -> tuple[ConfidenceKind, list[Pair]]:
+    """The rows whose confidences are of one kind: measured ones where there are any."""
+    measured = [pair for pair in own if pair.confidence_from == ConfidenceKind.logprobs]
+    return (ConfidenceKind.logprobs, measured) if measured else (ConfidenceKind.reported, own)
+
+
+def _calibration(record: RunRecord, kind: ConfidenceKind, fit: Fit, gold: str) -> Calibration:
+    return Calibration(
+        prompt=record.prompt,
+        model=record.model,
+        offline=record.offline,
+        confidence=kind,
+        method="isotonic" if fit.chosen == Method.isotonic else "platt",
+        points=fit.points,
+        slope=fit.slope,
+        intercept=fit.intercept,
+        ends=fit.ends,
+        rows=fit.rows,
+        gold=gold,
+        fitted_at=now_text(),
+    )
+
+
+def _notes(run: JudgedRun, used: int) -> list[str]:
+    notes = list(gold_issues_told(run.judged.gold.issues))
+    left_out = len(run.judged.pairs) - used
+    if left_out:
+        notes.append(
+            "rows with gold left out, because they failed, another prompt or model answered them, "
+            f"or their confidence is of another kind: {left_out:,}"
+        )
+    return notes

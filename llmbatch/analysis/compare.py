@@ -1,0 +1,319 @@
+"""Models and prompts side by side: the same random rows put to each, in a run folder of its own for each."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from orjson import loads
+from pydantic import TypeAdapter, ValidationError
+
+from llmbatch.analysis.arm_answers import arm_answers
+from llmbatch.analysis.comparison import Arm, ArmAnswer, Compared, Look, compare, compared_json
+from llmbatch.analysis.gold import Gold, GoldOptions, gold_issues_told, read_gold
+from llmbatch.analysis.run_evaluation import require_statistics
+from llmbatch.core.errors import ExitCode, RunStopped, UsageError
+from llmbatch.core.files import open_to_read, replacing, storing
+from llmbatch.core.jsonlines import dump_line
+from llmbatch.core.money import to_nusd
+from llmbatch.core.prices import PriceBook
+from llmbatch.core.rows import Row
+from llmbatch.engine.plan import ModelChoice, asked_model
+from llmbatch.engine.preflight import unpriced
+from llmbatch.engine.sending import Sending
+from llmbatch.observe.events import ArmBegins
+from llmbatch.observe.observer import Observer
+from llmbatch.observe.summary import Summary
+from llmbatch.readers import FieldChoice, ReaderOptions
+from llmbatch.runs.folder import RunFolder, load_record, named_inputs
+from llmbatch.runs.input import RunInput
+from llmbatch.runs.model_choice import endpoint_for
+from llmbatch.runs.options import RunOptions
+from llmbatch.runs.outputs import drawn
+from llmbatch.runs.ownership import check_answers
+from llmbatch.runs.trust import check_no_link
+from llmbatch.session.run import classify_run
+from llmbatch.task.load import load_task
+
+_SAMPLE_READING = ReaderOptions("id", ("text",), "jsonl")
+_LOOKS = TypeAdapter(tuple[Look, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """What is compared on which rows."""
+
+    inputs: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    """Each model is asked with each prompt; empty for the task's model and the default prompt."""
+    rows: int = 50
+    seed: int = 0
+    gold: GoldOptions | None = None
+    out: Path | None = None
+    choice: ModelChoice = ModelChoice()
+    sending: Sending = field(default_factory=Sending)
+    """Its `max_cost_nusd` holds for all arms and sessions together."""
+    reading: ReaderOptions = ReaderOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class _Contender:
+    name: str
+    model: str | None
+    prompt: str | None
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    rows: list[Row]
+    gold: list[str | None]
+    candidates: int
+    file: Path
+
+
+def compare_runs(
+    options: CompareOptions,
+    watch: Callable[[], AbstractContextManager[Observer]],
+    *,
+    confirm: Callable[[Sequence[RunOptions]], None] = lambda _: None,
+) -> Compared:
+    """Put the same sample to every arm and compare what they answer. Run again, it goes on where it stood.
+
+    Args:
+        options: what to compare.
+        watch: makes the observer of one arm's run.
+        confirm: is given the arms' runs before the first one begins, and raises where they are not to begin.
+
+    Raises:
+        RunStopped: an arm was interrupted, or stopped by a guard; what was answered is kept.
+        UsageError: fewer than two arms, or the input, a task, gold or an option cannot be used.
+        FolderBusy: another process works on an arm's folder.
+    """
+    require_statistics("llmbatch compare")
+    contenders = _contenders(options)
+    gold = None if options.gold is None else read_gold(options.gold, load_task(contenders[0].prompt).task)
+    folder = RunFolder(_folder(options))
+    _check_ownership(options, contenders, folder)
+    with folder.created():
+        sample = _drawn(options, folder, gold)
+    runs, summaries = [_run_options(options, contender, contenders, sample) for contender in contenders], []
+    _check_limits(runs)
+    confirm(runs)
+    for number, (contender, run) in enumerate(zip(contenders, runs, strict=True), start=1):
+        with watch() as observer:
+            observer.tell(ArmBegins(contender.name, number, len(contenders)))
+            summary = classify_run(run, observer)
+        if not summary.has_ended_by_itself and summary.exit_code != ExitCode.BUDGET:
+            raise RunStopped(
+                f"{contender.name}: {summary.reason}",
+                hint="the same command goes on where it stood",
+                exit_code=ExitCode(summary.exit_code),
+            )
+        summaries.append(summary)
+    arms, looks = [_arm(contender, sample) for contender in contenders], _looks(folder, sample)
+    differences = folder.path / "differences.jsonl"
+    differing = _write_differences(differences, arms, sample)
+    compared = Compared(
+        folder=folder.path,
+        rows=len(sample.rows),
+        candidates=sample.candidates,
+        comparison=compare(arms, sample.gold, [row.text for row in sample.rows], looks=max(len(looks), 1)),
+        differing=differing,
+        differences=differences,
+        exit_code=next((summary.exit_code for summary in summaries if not summary.has_ended_by_itself), 0),
+        looks=looks,
+        notes=tuple(_notes(contenders, summaries, gold)),
+    )
+    written = folder.path / "compare.json"
+    with storing(written), replacing(written) as file:
+        file.write(dump_line(compared_json(compared) | {"inputs": named_inputs(options.inputs, folder)}))
+    return compared
+
+
+def _check_limits(runs: Sequence[RunOptions]) -> None:
+    """Refuse a limit that cannot hold for one of the arms before another one has cost anything."""
+    for run in runs:
+        model = asked_model(load_task(run.task).task, run.choice)
+        endpoint = endpoint_for(run.sending, model)
+        prices = PriceBook(None if endpoint is None else endpoint.base_url, run.sending.price)
+        if (refusal := unpriced((model,), run.sending.budget.limits, prices)) is not None:
+            raise refusal
+
+
+def _check_ownership(options: CompareOptions, contenders: Sequence[_Contender], folder: RunFolder) -> None:
+    """Refuse another input's comparison, and simulated answers beside real ones, before anything is replaced."""
+    if options.out is None:
+        check_no_link(folder, None)
+    for contender in contenders:
+        arm = RunFolder(contender.folder)
+        standing = load_record(arm) if arm.run_json.exists() else None
+        check_no_link(arm, standing)
+        check_answers(arm, standing, offline=options.sending.offline)
+    inputs = _standing(folder).get("inputs")
+    if options.out is None and inputs is not None and inputs != list(named_inputs(options.inputs, folder)):
+        raise UsageError(
+            f"{folder.path} holds a comparison on {', '.join(map(str, inputs))}; nothing was sent",
+            hint="name another folder with --out",
+        )
+
+
+def _contenders(options: CompareOptions) -> list[_Contender]:
+    models: Sequence[str | None] = options.models or (None,)
+    prompts: Sequence[str | None] = options.prompts or (None,)
+    pairs = [(model, prompt) for model in dict.fromkeys(models) for prompt in dict.fromkeys(prompts)]
+    if len(pairs) < 2:  # noqa: PLR2004 - one has nothing to be compared with
+        raise UsageError("there is nothing to compare", hint="say --model or --prompt at least twice")
+    labels = {load_task(prompt).task.label_names for prompt in dict.fromkeys(prompts)}
+    if len({frozenset(names) for names in labels}) > 1:
+        raise UsageError("the prompts have different labels", hint="their answers could never be compared")
+    folder = _folder(options)
+    return [
+        _Contender(_name(model, prompt, pairs), model, prompt, folder / _hash(model, prompt)) for model, prompt in pairs
+    ]
+
+
+def _name(model: str | None, prompt: str | None, pairs: list[tuple[str | None, str | None]]) -> str:
+    """What sets an arm apart: its model, its prompt, or both."""
+    parts = []
+    if len({one for one, _ in pairs}) > 1 and model is not None:
+        parts.append(model)
+    if len({one for _, one in pairs}) > 1:
+        parts.append("default" if prompt is None else Path(prompt).stem)
+    return " ".join(parts)
+
+
+def _hash(model: str | None, prompt: str | None) -> str:
+    """An arm's folder: the same whatever the order of the arms, and no name of a user's in a path."""
+    digest = hashlib.blake2b(f"{model}\0{prompt}".encode("utf-8", "replace"), digest_size=4).hexdigest()
+    return f"arm-{digest}"
+
+
+def _folder(options: CompareOptions) -> Path:
+    if options.out is not None:
+        return options.out
+    run = RunFolder.for_inputs(options.inputs, None, offline=options.sending.offline).path
+    return run.with_name(f"{run.stem}.compare.llmbatch")
+
+
+def _drawn(options: CompareOptions, folder: RunFolder, gold: Gold | None) -> _Sample:
+    """The sample, written down as the input of all arms."""
+    source = RunInput.first_read(options.inputs, options.reading, folder)
+    cells: set[str] = set()
+    counted = 0
+
+    def note(choice: FieldChoice) -> None:
+        if not choice.is_typed:
+            cells.add(choice.file)
+
+    def label(row: Row) -> str | None:
+        key = None if gold is None else gold.key_for(row.index, row.id, typed=row.place.file not in cells)
+        return None if gold is None or key is None else gold.label_of(key)
+
+    def candidates() -> Iterator[Row]:
+        nonlocal counted
+        for row in source.rows(note):
+            if isinstance(row, Row) and (gold is None or label(row) is not None):
+                counted += 1
+                yield row
+
+    rows = drawn(candidates(), options.rows, options.seed)
+    if not rows:
+        missing = "no row of the input" if gold is None else f"no row of the input has a gold label in {gold.file}"
+        raise UsageError(f"{missing} can be drawn", hint="check the input, and that the gold ids are its ids")
+    path = folder.path / "sample.jsonl"
+    with storing(path), replacing(path) as file:
+        for row in rows:
+            file.write(dump_line({"id": row.id, "text": row.text, "input_row": row.index}))
+    return _Sample(rows, [label(row) for row in rows], counted, path)
+
+
+def _run_options(
+    options: CompareOptions, contender: _Contender, contenders: Sequence[_Contender], sample: _Sample
+) -> RunOptions:
+    budget = options.sending.budget
+    if budget.max_cost_nusd is not None:
+        others = sum(_spent_nusd(one.folder) for one in contenders if one is not contender)
+        budget = replace(budget, max_cost_nusd=max(budget.max_cost_nusd - others, 0))
+    return RunOptions(
+        inputs=(str(sample.file),),
+        out=contender.folder,
+        task=contender.prompt,
+        choice=replace(options.choice, model=contender.model),
+        sending=replace(options.sending, budget=budget),
+        reading=_SAMPLE_READING,
+        command="the same compare command",
+    )
+
+
+def _spent_nusd(path: Path) -> int:
+    """What an arm has cost so far, and may have cost."""
+    folder = RunFolder(path)
+    totals = load_record(folder).totals if folder.run_json.exists() else None
+    usage = {} if totals is None else totals["usage"]
+    return to_nusd(usage.get("cost_usd") or 0.0) + to_nusd(usage.get("possibly_billed_usd") or 0.0)
+
+
+def _arm(contender: _Contender, sample: _Sample) -> Arm:
+    folder = RunFolder(contender.folder)
+    record = load_record(folder)
+    return Arm(contender.name, record.model, record.task.name, arm_answers(folder, sample.rows))
+
+
+def _looks(folder: RunFolder, sample: _Sample) -> tuple[Look, ...]:
+    """The comparisons by gold so far, this one included where there is gold."""
+    try:
+        looks = _LOOKS.validate_python(_standing(folder).get("looks", ()))
+    except ValidationError:
+        looks = ()
+    judged = [(row.text, truth) for row, truth in zip(sample.rows, sample.gold, strict=True) if truth is not None]
+    if not judged:
+        return looks
+    look = Look(len(judged), hashlib.blake2b(dump_line(judged), digest_size=8).hexdigest())
+    return looks if look in looks else (*looks, look)
+
+
+def _standing(folder: RunFolder) -> Mapping[str, Any]:
+    """What stands in the folder of an earlier comparison; empty where nothing was compared there."""
+    try:
+        with open_to_read(folder.path / "compare.json") as file:
+            compared = loads(file.read())
+    except (OSError, ValueError):
+        return {}
+    return compared if isinstance(compared, dict) else {}
+
+
+def _write_differences(path: Path, arms: Sequence[Arm], sample: _Sample) -> int:
+    """The rows on which arms differ, each with all that a person needs to judge them."""
+    differing = 0
+    with storing(path), replacing(path) as file:
+        for n, row in enumerate(sample.rows):
+            answers = [arm.answers[n] for arm in arms]
+            if len({None if answer is None else answer.label for answer in answers}) == 1:
+                continue
+            differing += 1
+            said = {arm.name: _told(answer) for arm, answer in zip(arms, answers, strict=True)}
+            gold = {} if sample.gold[n] is None else {"gold": sample.gold[n]}
+            file.write(dump_line({"row": row.index, "id": row.id, **gold, "answers": said, "text": row.text}))
+    return differing
+
+
+def _told(answer: ArmAnswer | None) -> dict[str, Any]:
+    if answer is None:
+        return {"category": None, "error": "not asked"}
+    return {
+        "category": answer.label,
+        "confidence": answer.confidence,
+        **({"error": answer.error} if answer.error else {}),
+    }
+
+
+def _notes(contenders: Sequence[_Contender], summaries: Sequence[Summary], gold: Gold | None) -> Iterator[str]:
+    if gold is not None:
+        yield from gold_issues_told(gold.issues)
+    for contender, summary in zip(contenders, summaries, strict=True):
+        if not summary.has_ended_by_itself:
+            yield f"{contender.name} {summary.state}: {summary.reason}; figures are of the rows that were asked"

@@ -1,0 +1,56 @@
+"""Which labels are taken for which, and what that costs: errors that nobody would look at come first."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from llmbatch.analysis.pairs import Pair
+
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """One label taken for another."""
+
+    gold: str
+    answer: str
+    count: int
+    unseen: int
+    """Of them, those confident enough to pass as results: no person would see them."""
+    share_of_gold: float
+    """Of the gold label's rows, 0..1."""
+    mean_confidence: float
+    examples: tuple[Pair, ...]
+    """The most confident ones."""
+
+
+def confusions(pairs: Iterable[Pair], *, review_below: float) -> tuple[Confusion, ...]:
+    """All confusions, the costliest first: by the errors that pass unseen, then by all of them.
+
+    Args:
+        pairs: rows with gold; those without an answer are left aside.
+        review_below: the run's threshold.
+    """
+    of_gold: defaultdict[str, int] = defaultdict(int)
+    confused: defaultdict[tuple[str, str], list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        if pair.answer is not None:
+            of_gold[pair.gold] += 1
+            if not pair.is_right:
+                confused[pair.gold, pair.answer].append(pair)
+    found = [_confusion(gold, answer, wrong, of_gold[gold], review_below) for (gold, answer), wrong in confused.items()]
+    return tuple(sorted(found, key=lambda one: (-one.unseen, -one.count, one.gold, one.answer)))
+
+
+def _confusion(gold: str, answer: str, wrong: list[Pair], of_gold: int, review_below: float) -> Confusion:
+    confidences = [pair.confidence or 0.0 for pair in wrong]
+    return Confusion(
+        gold=gold,
+        answer=answer,
+        count=len(wrong),
+        unseen=sum(confidence >= review_below for confidence in confidences),
+        share_of_gold=len(wrong) / of_gold,
+        mean_confidence=sum(confidences) / len(confidences),
+        examples=tuple(sorted(wrong, key=lambda pair: (-(pair.confidence or 0.0), pair.row))[:_EXAMPLES]),
+    )

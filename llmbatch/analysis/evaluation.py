@@ -1,0 +1,223 @@
+"""One evaluation: every figure about a run's labels, and the same as JSON."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from llmbatch.analysis.confusion import Confusion, confusions
+from llmbatch.analysis.gold import GoldIssues, gold_issues_told
+from llmbatch.analysis.metrics import Proportion, Scores, proportion, score
+from llmbatch.analysis.pairs import Judged, Pair
+from llmbatch.analysis.reliability import Reliability, reliability
+from llmbatch.analysis.thresholds import Thresholds, thresholds, withheld
+from llmbatch.core.ledger_line import CONTROL
+
+_UNLIKE = 0.001
+"""Under this p-value the gold rows are said not to be a random sample of the run."""
+MOST_UNANSWERABLE = 0.02
+"""Of the gold rows with an answer, those whose gold label is not the task's: with more, the task and gold do not match,
+and nothing is recommended by them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The run that is evaluated."""
+
+    folder: str
+    task: str
+    labels: tuple[str, ...]
+    model: str
+    prompt: str
+    offline: bool
+    review_below: float
+    rows: int
+    reviewed: int = 0
+    """Rows whose label in the results is a person's. What is judged is the model's answer about them, too."""
+    judges: str = "model"
+    """Whose labels are judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmAccuracy:
+    """Rows that one prompt and model answered, where the run's labels are from several."""
+
+    arm: str
+    model: str
+    prompt: str
+    accuracy: Proportion
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is known of a run's labels."""
+
+    subject: Subject
+    gold_file: str
+    gold_rows: int
+    matched: int
+    """Rows of the run that have a gold label."""
+    texts: int
+    """Distinct texts among them."""
+    scores: Scores
+    arms: tuple[ArmAccuracy, ...]
+    """Each by itself where several prompts or models answered; else empty."""
+    confusions: tuple[Confusion, ...]
+    reliability: Reliability | None
+    thresholds: Thresholds
+    issues: GoldIssues
+    notes: tuple[str, ...]
+    """What a person should know before believing the figures, each in a sentence."""
+
+
+def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence[str] = ()) -> Evaluation:
+    """Work out every figure.
+
+    Args:
+        judged: the run's rows with their gold labels.
+        subject: the run.
+        wanted: precision that is wanted of what passes review.
+        notes: what the caller knows besides.
+    """
+    labelled = judged.labelled
+    confidences = [pair.confidence or 0.0 for pair in labelled]
+    right = [pair.is_right for pair in labelled]
+    texts = [pair.text_id for pair in labelled]
+    all_texts = [pair.text_id for pair in judged.pairs]
+    arms = _arms(labelled)
+    table = thresholds(confidences, right, judged.run_confidences, wanted=wanted, texts=texts)
+    if remark := unanswerable_remark(labelled, subject.labels):
+        table = withheld(table, remark)
+    return Evaluation(
+        subject=subject,
+        gold_file=judged.gold.file,
+        gold_rows=judged.gold.rows,
+        matched=len(judged.pairs),
+        texts=len(set(all_texts)),
+        scores=score(
+            [pair.gold for pair in judged.pairs], [pair.answer for pair in judged.pairs], subject.labels, all_texts
+        ),
+        arms=arms,
+        confusions=confusions(judged.pairs, review_below=subject.review_below),
+        reliability=reliability(confidences, right, texts),
+        thresholds=table,
+        issues=judged.gold.issues,
+        notes=tuple(_notes(judged, arms)) + tuple(notes),
+    )
+
+
+def unanswerable_remark(labelled: Sequence[Pair], labels: Sequence[str]) -> str | None:
+    """Why nothing may follow from these gold rows: too many have a label that is not the task's. None where they may.
+
+    Args:
+        labelled: gold rows with an answer.
+        labels: the task's.
+    """
+    known = set(labels)
+    unanswerable = sum(pair.gold not in known for pair in labelled)
+    if unanswerable <= MOST_UNANSWERABLE * len(labelled):
+        return None
+    return (
+        f"{unanswerable:,} of {len(labelled):,} gold rows have a label that the task does not have, more than "
+        f"{MOST_UNANSWERABLE:.0%}; add their labels to the task, as labels or aliases"
+    )
+
+
+def _arms(labelled: Sequence[Pair]) -> tuple[ArmAccuracy, ...]:
+    """Each prompt and model by itself; none where there is only one."""
+    rows: defaultdict[tuple[str, str, str], list[Pair]] = defaultdict(list)
+    for pair in labelled:
+        rows[pair.arm, pair.model or "", pair.prompt or ""].append(pair)
+    if len(rows) == 1:
+        return ()
+    return tuple(
+        ArmAccuracy(*asked, proportion(sum(p.is_right for p in pairs), len(pairs), [p.text_id for p in pairs]))
+        for asked, pairs in sorted(rows.items(), key=lambda item: (item[0][0] != CONTROL, item[0]))
+    )
+
+
+def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
+    """The evaluation as `--json` prints it: stable names, shares in 0..1, null where a figure is undefined."""
+    scores, calibration = evaluation.scores, evaluation.reliability
+    return {
+        **_subject(evaluation),
+        "accuracy": asdict(scores.accuracy),
+        "accuracy_of_task_labels": asdict(scores.accuracy_of_task_labels),
+        "unanswerable": scores.unanswerable,
+        "accuracy_of_all": asdict(scores.accuracy_of_all),
+        "coverage": asdict(scores.coverage),
+        "arms": [asdict(arm) for arm in evaluation.arms],
+        "kappa": scores.kappa,
+        "macro": asdict(scores.macro),
+        "weighted": asdict(scores.weighted),
+        "labels": [asdict(label) for label in scores.labels],
+        "confusion_matrix": {
+            "labels": [label.label for label in scores.labels],
+            "gold_by_answer": [list(row) for row in scores.matrix],
+        },
+        "confusions": [_confusion(confusion) for confusion in evaluation.confusions],
+        "reliability": None if calibration is None else asdict(calibration),
+        "thresholds": asdict(evaluation.thresholds),
+        "issues": asdict(evaluation.issues),
+        "notes": list(evaluation.notes),
+    }
+
+
+def _subject(evaluation: Evaluation) -> dict[str, Any]:
+    subject = asdict(evaluation.subject)
+    subject.pop("labels")
+    gold: Mapping[str, Any] = {
+        "gold_file": evaluation.gold_file,
+        "gold_rows": evaluation.gold_rows,
+        "matched": evaluation.matched,
+        "texts": evaluation.texts,
+    }
+    return {**subject, **gold}
+
+
+def _confusion(confusion: Confusion) -> dict[str, Any]:
+    examples = [
+        {"row": pair.row, "id": pair.id, "confidence": pair.confidence, "text": pair.text}
+        for pair in confusion.examples
+    ]
+    return {**asdict(confusion), "examples": examples}
+
+
+def _notes(judged: Judged, arms: Sequence[ArmAccuracy]) -> list[str]:
+    notes = list(gold_issues_told(judged.gold.issues))
+    if judged.unmatched_count:
+        first = ", ".join(judged.unmatched)
+        notes.append(f"gold rows that are not in the run: {judged.unmatched_count:,} (first: {first})")
+    if judged.same_id_rows:
+        notes.append(
+            f"rows of the run that share their id with an earlier one, and so its gold label: {judged.same_id_rows:,}"
+        )
+    if judged.gold.by_row:
+        notes.append(f"{judged.gold.file} has no ids: its rows were taken for the run's in their order")
+    if arms:
+        told = ", ".join(f"{arm.accuracy.total:,} by {_asked(arm)}" for arm in arms)
+        notes.append(
+            f"several prompts or models answered these rows ({told}): "
+            "the figures are of the mixture, and hold for no later run that asks one of them alone"
+        )
+    if unlike := _unlike(judged):
+        notes.append(unlike)
+    return notes
+
+
+def _asked(arm: ArmAccuracy) -> str:
+    return f"{arm.arm} {arm.model} prompt {arm.prompt}"
+
+
+def _unlike(judged: Judged) -> str | None:
+    """Whether gold texts' confidences look like those of the run's other texts (Kolmogorov-Smirnov), each text once."""
+    from scipy.stats import ks_2samp  # noqa: PLC0415 - an extra, and slow to import
+
+    gold = list({pair.text_id: pair.confidence or 0.0 for pair in judged.labelled}.values())
+    rest = judged.rest_confidences
+    if not gold or not rest or ks_2samp(gold, rest, method="asymp").pvalue >= _UNLIKE:
+        return None
+    return (
+        "the gold rows are not like the run's rows without gold (their confidences differ): "
+        "the figures hold for rows like the gold ones, and a threshold by them may not keep its word"
+    )

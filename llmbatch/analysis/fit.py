@@ -1,0 +1,261 @@
+"""Fitting a calibration: isotonic or Platt's, where it does clearly better on texts that it was not fitted on.
+
+A mapping is taken only where its mean gain in log loss on held-out texts is more than one standard error of that gain,
+and the more complex of two that help only where it gains as much again on the simpler one (the one-standard-error rule:
+Breiman et al., Classification and Regression Trees, 1984, section 3.4.3). Fitted to confidences that are calibrated
+already, a mapping adds nothing but its own error, and is stored in fewer than one of ten cases.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmbatch.analysis.reliability import Reliability, reliability
+from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import ConfidenceKind
+from llmbatch.task.calibration import log_odds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[Any]
+
+FOLDS = 5
+_LEAST_OF_EACH = 10
+"""Right texts and wrong texts that there must be, so that each fold has two of either."""
+_SHORTEST_STEP = 1e-9
+_CERTAIN = 1e-6
+"""How far from 0 and 1 a confidence counts, at least, where its logarithm is taken."""
+
+
+class Method(StrEnum):
+    """How a calibration is fitted; auto takes what does best on held-out rows, which may be none."""
+
+    auto = "auto"
+    isotonic = "isotonic"
+    platt = "platt"
+
+
+def parse_method(text: str) -> Method:
+    """A method as the user writes it.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    try:
+        return Method(text)
+    except ValueError:
+        raise UsageError(f"--method {text!r} is unknown", hint=f"say one of {', '.join(Method)}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """How confidences do on texts that had no part in the fit."""
+
+    log_loss: float
+    """Mean negative log-likelihood, in nats; lower is better."""
+    reliability: Reliability
+    gain: float = 0.0
+    """Mean decrease of the log loss, against the confidences as given."""
+    gain_error: float = 0.0
+    """Its standard error, over texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What was fitted, on all rows, and how its like did in cross-validation."""
+
+    rows: int
+    texts: int
+    """Distinct texts among the rows: each is one observation."""
+    wrong: int
+    """Of the texts, those with a wrong label."""
+    raw: HeldOut
+    """Confidences as the model gives them."""
+    held_out: dict[str, HeldOut]
+    """By method, five-fold cross-validated."""
+    chosen: str | None
+    """The method taken; None where no method does clearly better than the raw confidences."""
+    points: tuple[tuple[float, float], ...] = ()
+    slope: float = 1.0
+    intercept: float = 0.0
+    ends: tuple[float, float] = (0.0, 1.0)
+    """Calibrated confidences stay between these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What came of it. `file` is None where nothing was stored, for the reason in `remark`."""
+
+    folder: str
+    task: str
+    model: str
+    offline: bool
+    gold_file: str
+    kind: ConfidenceKind
+    fit: Fit
+    file: Path | None
+    remark: str | None
+    notes: tuple[str, ...]
+
+
+def calibrated_json(calibrated: Calibrated) -> dict[str, Any]:
+    """The outcome as `--json` prints it."""
+    return {**asdict(calibrated), "file": None if calibrated.file is None else str(calibrated.file)}
+
+
+def fit_calibration(
+    confidences: Sequence[float],
+    right: Sequence[bool],
+    method: Method = Method.auto,
+    texts: Sequence[Hashable] | None = None,
+) -> Fit:
+    """Fit a calibration of raw confidences.
+
+    Args:
+        confidences: raw, one a gold row.
+        right: whether each row's label is right.
+        method: which to fit; one that is named is taken whether it helps or not.
+        texts: what rows with the same text have in common, one a row; None where all differ.
+
+    Raises:
+        UsageError: there are too few texts of either kind.
+    """
+    said, was = _by_text(confidences, right, range(len(right)) if texts is None else texts)
+    wrong = int((~was).sum())
+    if min(wrong, len(was) - wrong) < _LEAST_OF_EACH:
+        raise UsageError(
+            f"too few gold rows to calibrate: of {len(was):,} distinct texts, {len(was) - wrong} right and "
+            f"{wrong} wrong ones, {_LEAST_OF_EACH} of each are needed",
+            hint="label more rows, drawn at random",
+        )
+    values = {name: _cross_validated(fitter, said, was) for name, fitter in _FITTERS.items()}
+    losses, raw = {name: _losses(value, was) for name, value in values.items()}, _losses(said, was)
+    held_out = {name: _judged(value, was, losses[name], raw) for name, value in values.items()}
+    chosen = _best(losses, raw) if method is Method.auto else method.value
+    fit = Fit(len(right), len(was), wrong, _judged(said, was, raw, raw), held_out, chosen)
+    return fit if chosen is None else _FITTERS[chosen](said, was).into(fit)
+
+
+def _by_text(
+    confidences: Sequence[float], right: Sequence[bool], texts: Sequence[Hashable]
+) -> tuple["Floats", "Floats"]:
+    """One observation a text: its confidence, and whether it is right, as most of its rows have it."""
+    import numpy as np  # noqa: PLC0415 - an extra
+
+    rows: defaultdict[Hashable, list[bool]] = defaultdict(list)
+    for was_right, text in zip(right, texts, strict=True):
+        rows[text].append(was_right)
+    said = {text: confidence for confidence, text in zip(confidences, texts, strict=True)}
+    was = [2 * sum(rows[text]) > len(rows[text]) for text in said]
+    return np.array(list(said.values()), float), np.array(was, bool)
+
+
+def _best(losses: dict[str, "Floats"], raw: "Floats") -> str | None:
+    helping = [name for name in losses if _is_gain(raw - losses[name])]
+    if len(helping) < len(losses):
+        return next(iter(helping), None)
+    is_better = _is_gain(losses[Method.platt] - losses[Method.isotonic])
+    return Method.isotonic.value if is_better else Method.platt.value
+
+
+def _is_gain(gains: "Floats") -> bool:
+    mean, error = _mean_gain(gains)
+    return mean > error
+
+
+def _mean_gain(gains: "Floats") -> tuple[float, float]:
+    return float(gains.mean()), float(gains.std(ddof=1) / math.sqrt(len(gains)))
+
+
+def _losses(said: "Floats", was: "Floats") -> "Floats":
+    """Each text's negative log-likelihood, in nats."""
+    import numpy as np  # noqa: PLC0415
+
+    kept = np.clip(said, _CERTAIN, 1 - _CERTAIN)
+    values: Floats = -np.log(np.where(was, kept, 1 - kept))
+    return values
+
+
+class _Isotonic:
+    """Monotone steps, as many as the rows ask for; overfits small samples, which cross-validation sees."""
+
+    def __init__(self, said: "Floats", was: "Floats") -> None:
+        from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415
+
+        low, high = _ends(was)
+        model = IsotonicRegression(y_min=low, y_max=high, out_of_bounds="clip").fit(said, was.astype(float))
+        self._model = model
+        self._points = [(float(x), float(y)) for x, y in zip(model.X_thresholds_, model.y_thresholds_, strict=True)]
+
+    def __call__(self, said: "Floats") -> "Floats":
+        predicted: Floats = self._model.predict(said)
+        return predicted
+
+    def into(self, fit: Fit) -> Fit:
+        return replace(fit, points=tuple(self._points))
+
+
+class _Platt:
+    """A sigmoid of the log-odds, fitted to smoothed targets (Platt, 1999): two figures, hard to overfit."""
+
+    def __init__(self, said: "Floats", was: "Floats") -> None:
+        import numpy as np  # noqa: PLC0415
+        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
+        right = int(was.sum())
+        targets = np.where(was, (right + 1) / (right + 2), 1 / (len(was) - right + 2))
+        # A target between 0 and 1 is a right row and a wrong one, weighted.
+        twice = np.concatenate([_column(said), _column(said)])
+        model = LogisticRegression(C=1e4, max_iter=1000).fit(
+            twice, np.repeat([1, 0], len(was)), sample_weight=np.concatenate([targets, 1 - targets])
+        )
+        self._ends = _ends(was)
+        # Upside down, it would rank sure rows below doubtful ones: then all that is known is the share of right rows.
+        self._slope = max(float(model.coef_[0][0]), _SHORTEST_STEP)
+        share = float(was.mean())
+        self._intercept = float(model.intercept_[0]) if model.coef_[0][0] > 0 else math.log(share / (1 - share))
+
+    def __call__(self, said: "Floats") -> "Floats":
+        import numpy as np  # noqa: PLC0415
+
+        values: Floats = 1 / (1 + np.exp(-(self._slope * _column(said)[:, 0] + self._intercept)))
+        return np.clip(values, *self._ends)
+
+    def into(self, fit: Fit) -> Fit:
+        return replace(fit, slope=self._slope, intercept=self._intercept, ends=self._ends)
+
+
+_FITTERS: dict[str, type[_Isotonic] | type[_Platt]] = {"isotonic": _Isotonic, "platt": _Platt}
+
+
+def _ends(was: "Floats") -> tuple[float, float]:
+    """No confidence is certain after so many texts: the ends keep the room of one more of either kind (Laplace)."""
+    return 1 / (len(was) + 2), 1 - 1 / (len(was) + 2)
+
+
+def _column(said: "Floats") -> "Floats":
+    import numpy as np  # noqa: PLC0415
+
+    return np.array([[log_odds(float(value))] for value in said])
+
+
+def _cross_validated(fitter: Callable[["Floats", "Floats"], Any], said: "Floats", was: "Floats") -> "Floats":
+    """Each text's confidence by a fit that did not see it. The folds are the same every time."""
+    import numpy as np  # noqa: PLC0415
+    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
+
+    values = np.empty_like(said)
+    for seen, unseen in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(said, was):
+        values[unseen] = fitter(said[seen], was[seen])(said[unseen])
+    return values
+
+
+def _judged(said: "Floats", was: "Floats", losses: "Floats", raw: "Floats") -> HeldOut:
+    found = reliability(said.tolist(), was.tolist())
+    assert found is not None  # noqa: S101 - there are rows
+    return HeldOut(float(losses.mean()), found, *_mean_gain(raw - losses))

@@ -1,0 +1,307 @@
+"""Gold labels: read from a file of any known format, checked against the task, found by a row's id or its place."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Rejection, RowId
+from llmbatch.readers import Input, ReaderOptions, Record, read_records, resolve_inputs
+from llmbatch.readers.fields import listed
+from llmbatch.readers.names import ID_NAMES
+from llmbatch.task.model import Task, folded
+
+LABEL_NAMES = (
+    "gold",
+    "gold_label",
+    "human_label",
+    "category",
+    "label",
+    "class",
+    "intent",
+    "topic",
+    "target",
+    "expected",
+)
+"""Names that are taken for the label, best first."""
+
+DECIDED_BY, HUMAN = "decided_by", "human"
+"""A record that says who decided is gold only where a person did: a run's own answers prove nothing about it."""
+
+_OWN_RESULT = {"row", "id", "category", "confidence"}
+"""Fields of a run's own results."""
+_LOOKED_AT = 100
+_TOLD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GoldOptions:
+    """Where the gold labels are, and which fields to take; None leaves the choice to detection."""
+
+    file: str
+    id_field: str | None = None
+    label_field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GoldIssues:
+    """What was found on the way that a person should know; every row left out is counted in exactly one of these."""
+
+    unreadable: int = 0
+    unlabelled: int = 0
+    """No label in them: not decided yet."""
+    not_human: int = 0
+    """Decided by a model, as the record itself says."""
+    without_id: int = 0
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    """Labels that are not the task's. Such rows are not left out: no answer to them can be right."""
+    repeated: int = 0
+    """The same id with the same label once more: counted once."""
+    contradicting: int = 0
+    """Rows whose id has several labels."""
+    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By issue: where the first few are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """The gold labels of one file. With `by_row` it has no ids, and its rows stand in the run's order."""
+
+    file: str
+    rows: int
+    label_field: str
+    id_field: str | None
+    issues: GoldIssues
+    digest: str
+    """Of the file's bytes; empty for standard input."""
+    labels: Mapping["_Key", str] = field(repr=False)
+    unanswerable: Mapping["_Key", str] = field(repr=False)
+    """Rows whose label is not the task's, with that label as it is spelled: no answer to them is right."""
+
+    @property
+    def by_row(self) -> bool:
+        """Whether rows are found by their place, for want of ids."""
+        return self.id_field is None
+
+    def key_for(self, row: int, row_id: RowId | None, *, typed: bool) -> "_Key | None":
+        """The key of the gold label for a row of the run, or None where there is none.
+
+        Ids keep their JSON type, so that `1` and `"1"` differ; but a cell of a CSV file has no type, on either side,
+        and stands for the number as well.
+
+        Args:
+            row: its place in the run's input.
+            row_id: its id; None where it could not be read.
+            typed: whether that id has a JSON type.
+        """
+        if self.by_row:
+            keys: list[_Key] = [("row", row)]
+        elif row_id is None:
+            return None
+        else:
+            keys = [_key(row_id), ("cell", _spelled(row_id)), *(() if typed else _numbers(row_id))]
+        return next((key for key in keys if key in self.labels or key in self.unanswerable), None)
+
+    def label_of(self, key: "_Key") -> str:
+        """The gold label with a key that `key_for` gave: one of the task's, or one that the task does not have."""
+        return self.labels[key] if key in self.labels else self.unanswerable[key]
+
+
+_Key = tuple[str, RowId]
+
+
+def read_gold(options: GoldOptions, task: Task) -> Gold:
+    """Read a gold file.
+
+    A label may be spelled as an answer may: as one of the task's, by an alias, or in other case.
+
+    Raises:
+        UsageError: it cannot be read, no field looks like the label, or no row of it is of use.
+    """
+    reading = ReaderOptions()
+    (item, *more) = resolve_inputs((options.file,), reading)
+    if more:
+        raise UsageError(f"{options.file}: gold labels are read from one file", hint="put them into one")
+    records = read_records(item, reading)
+    head = list(islice(records, _LOOKED_AT))
+    if not head:
+        raise UsageError(f"{item.label}: it has no rows")
+    names = list(dict.fromkeys(name for record in head if isinstance(record, Record) for name in record.fields))
+    label_field = _chosen(options.file, options.label_field, LABEL_NAMES, names)
+    if label_field is None:
+        raise UsageError(
+            f"{item.label}: no field looks like the label; fields are {listed(names)}",
+            hint="say which one it is: --label-field NAME",
+        )
+    id_field = _chosen(options.file, options.id_field, ID_NAMES, [name for name in names if name != label_field])
+    gold = _Collector(task, label_field, id_field)
+    for record in chain(head, records):
+        gold.add(record)
+    labels = {key: label for key, label in gold.labels.items() if label in task.label_names}
+    if not labels:
+        raise UsageError(f"{item.label}: no row of it can be used as gold: {gold.why_not()}", hint=gold.hint())
+    unanswerable = {key: label for key, label in gold.labels.items() if key not in labels}
+    return Gold(item.label, gold.rows, label_field, id_field, gold.issues(), _digest(item), labels, unanswerable)
+
+
+class _Collector:
+    """Sorts records into gold labels and issues."""
+
+    def __init__(self, task: Task, label_field: str, id_field: str | None) -> None:
+        self._task = task
+        self._spellings = {
+            folded(spelling): label.name for label in task.labels for spelling in (label.name, *label.aliases)
+        }
+        self._label_field = label_field
+        self._id_field = id_field
+        self._found: Counter[str] = Counter()
+        self._unknown: Counter[str] = Counter()
+        self._contradicted: dict[_Key, int] = {}
+        self._examples: dict[str, list[str]] = {}
+        self.labels: dict[_Key, str] = {}
+        self.rows = 0
+
+    def add(self, record: Record | Rejection) -> None:
+        self.rows += 1
+        if isinstance(record, Rejection):
+            self._note("unreadable", f"{record.place} {record.message}")
+            return
+        if not _is_human(record):
+            self._note("not_human", str(record.place))
+            return
+        label = self._label(record)
+        key = self._key(record)
+        if label is not None and key is not None:
+            self._put(key, label, record)
+
+    def _label(self, record: Record) -> str | None:
+        value = record.fields.get(self._label_field)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            self._note("unlabelled", str(record.place))
+            return None
+        spelling = value if isinstance(value, str) else repr(value)
+        label = self._spellings.get(folded(spelling))
+        if label is None:
+            self._unknown[spelling.strip()] += 1
+            return spelling.strip()
+        return label
+
+    def _key(self, record: Record) -> _Key | None:
+        if self._id_field is None:
+            return ("row", record.index)
+        value = record.fields.get(self._id_field)
+        if isinstance(value, str | int | float) and value != "":
+            return _key(value) if record.typed else ("cell", value)
+        self._note("without_id", str(record.place))
+        return None
+
+    def _put(self, key: _Key, label: str, record: Record) -> None:
+        if key in self._contradicted:
+            self._contradicted[key] += 1
+        elif (standing := self.labels.get(key)) is None:
+            self.labels[key] = label
+        elif standing == label:
+            self._note("repeated", f"{record.place} id {key[1]!r}")
+        else:
+            del self.labels[key]
+            self._contradicted[key] = 2
+            self._note("contradicting", f"{record.place} id {key[1]!r}: {standing} or {label}")
+
+    def _note(self, issue: str, where: str) -> None:
+        self._found[issue] += 1
+        examples = self._examples.setdefault(issue, [])
+        if len(examples) < _TOLD:
+            examples.append(where)
+
+    def issues(self) -> GoldIssues:
+        return GoldIssues(
+            unreadable=self._found["unreadable"],
+            unlabelled=self._found["unlabelled"],
+            not_human=self._found["not_human"],
+            without_id=self._found["without_id"],
+            unknown=dict(self._unknown.most_common()),
+            repeated=self._found["repeated"],
+            contradicting=sum(self._contradicted.values()),
+            examples={issue: tuple(places) for issue, places in self._examples.items()},
+        )
+
+    def why_not(self) -> str:
+        """In a few words, for a file without one usable row."""
+        if self._unknown:
+            return f"its labels are not the task's ({listed(list(self._unknown))})"
+        found = [f"{count} {name.replace('_', ' ')}" for name, count in self._found.most_common()]
+        return ", ".join(found)
+
+    def hint(self) -> str:
+        """What to do about it."""
+        labels = listed(self._task.label_names, most=_TOLD)
+        return f"the task {self._task.name} has the labels {labels}; --label-field names a field"
+
+
+def _is_human(record: Record) -> bool:
+    """Whether a person decided: said so, or left open by a file that is no run's own results."""
+    if DECIDED_BY in record.fields:
+        return bool(record.fields[DECIDED_BY] == HUMAN)
+    return not (record.fields.keys() >= _OWN_RESULT and record.fields["confidence"] not in (None, ""))
+
+
+def _digest(item: Input) -> str:
+    if item.path is None:
+        return ""
+    with item.path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _chosen(file: str, wanted: str | None, known: Sequence[str], names: Sequence[str]) -> str | None:
+    if wanted is not None:
+        if wanted not in names:
+            raise UsageError(f"{file}: there is no field {wanted!r}", hint=f"fields are {listed(names)}")
+        return wanted
+    by_folded = {name.strip().casefold(): name for name in reversed(names)}
+    return next((by_folded[name] for name in known if name in by_folded), None)
+
+
+def _key(row_id: RowId) -> _Key:
+    match row_id:
+        case bool():
+            return ("boolean", row_id)
+        case str():
+            return ("string", row_id)
+        case _:
+            return ("number", row_id)
+
+
+def _spelled(value: RowId) -> str:
+    """The cell that stands for an id."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _numbers(cell: RowId) -> list[_Key]:
+    """The number that a cell stands for, if it is spelled as one."""
+    try:
+        return [("number", int(cell))] if str(int(cell)) == cell else []
+    except ValueError:
+        return []
+
+
+def gold_issues_told(issues: GoldIssues) -> Iterator[str]:
+    """The issues as people read them."""
+    told = (
+        ("unreadable", "gold rows that cannot be read"),
+        ("unlabelled", "gold rows without a label"),
+        ("not_human", "gold rows that no person decided, left out"),
+        ("without_id", "gold rows without an id"),
+        ("repeated", "gold rows whose id occurs before with the same label"),
+        ("contradicting", "gold rows left out because others with their id have another label"),
+    )
+    for issue, what in told:
+        if count := getattr(issues, issue):
+            first = "; ".join(issues.examples.get(issue, ())[:2])
+            yield f"{what}: {count:,} (first: {first})"
+    if issues.unknown:
+        labels = ", ".join(f"{label!r} {count:,}" for label, count in list(issues.unknown.items())[:_TOLD])
+        more = f" and {len(issues.unknown) - _TOLD} more" if len(issues.unknown) > _TOLD else ""
+        count = sum(issues.unknown.values())
+        yield f"gold rows with a label that is not the task's: {count:,}, counted as wrong ({labels}{more})"

@@ -1,0 +1,183 @@
+"""A run folder put beside gold labels: read as it stands, nothing written."""
+
+from array import array
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.analysis.evaluation import Evaluation, Subject, evaluate
+from llmbatch.analysis.gold import Gold, GoldOptions, read_gold
+from llmbatch.analysis.pairs import Judged, Pair
+from llmbatch.core.errors import UsageError
+from llmbatch.core.extras import extra
+from llmbatch.core.key_index import KeyIndex, short
+from llmbatch.core.ledger_line import CONTROL, FAILED, LedgerLine
+from llmbatch.core.rows import Rejection, Row
+from llmbatch.readers import FieldChoice
+from llmbatch.runs.decisions import DecisionLog, TaskDecisions
+from llmbatch.runs.folder import RunFolder, RunRecord, load_record
+from llmbatch.runs.input import RunInput
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.trust import NO_TRUST, Trust
+from llmbatch.session.run import recorded_plan
+from llmbatch.session.standing import refresh_views
+
+_EXCERPT = 300
+_TOLD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRun:
+    """A run folder's record, and its rows with their gold labels."""
+
+    record: RunRecord
+    judged: Judged
+    reviewed: int
+    """Rows that people have given their label."""
+
+
+def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float, trust: Trust = NO_TRUST) -> Evaluation:
+    """Evaluate a run folder.
+
+    Args:
+        path: the folder.
+        gold: where the gold labels are.
+        wanted: precision that is wanted of the rows that pass review.
+        trust: what the user says about the folder.
+
+    Raises:
+        UsageError: no run folder, its input is gone, or no gold row fits it.
+    """
+    require_statistics("llmbatch evaluate")
+    run = judge_run(path, gold, trust)
+    record = run.record
+    subject = Subject(
+        folder=str(path),
+        task=record.task.name,
+        labels=record.task.label_names,
+        model=record.model,
+        prompt=record.prompt,
+        offline=record.offline,
+        review_below=record.review_below,
+        rows=run.judged.run_rows,
+        reviewed=run.reviewed,
+    )
+    notes = []
+    if any(one.gold and one.gold == run.judged.gold.digest for one in record.calibrations):
+        notes.append("the confidences were calibrated on this very gold file: confidence figures are optimistic")
+    return evaluate(run.judged, subject, wanted=wanted, notes=notes)
+
+
+def require_statistics(needed_by: str) -> None:
+    """See to it that there are the libraries that figures come from, before anything is read or paid for.
+
+    Raises:
+        UsageError: the extra is not installed.
+    """
+    with extra("eval", needed_by=needed_by):
+        import scipy.stats  # noqa: F401, PLC0415 - only to see that they are there
+        import sklearn.metrics  # noqa: F401, PLC0415
+
+
+def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST) -> JudgedRun:
+    """Join a run's outcomes with gold labels; `trust` is what the user says about its folder.
+
+    Raises:
+        UsageError: no run folder, its input is gone, or no gold row fits it.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    refresh_views(folder, record)
+    gold = read_gold(options, record.task)
+    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
+    source = RunInput.again(record, folder, trust)
+    plan, join, reviewed = recorded_plan(record), _Join(gold), 0
+    with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
+        decisions = TaskDecisions(log, record.task.label_names)
+        for item in source.read_again(join.note_fields):
+            key = "" if isinstance(item, Rejection) else plan.key(item.text)
+            join.add(item, key, ledger.latest(key) if key else None)
+            reviewed += isinstance(item, Row) and decisions.settles(item.text)
+    return JudgedRun(record, join.judged(), reviewed)
+
+
+class _Join:
+    """Goes through the run's rows and picks those that have a gold label."""
+
+    def __init__(self, gold: Gold) -> None:
+        self._gold = gold
+        self._cell_files: set[str] = set()
+        self._pairs: list[Pair] = []
+        self._confidences, self._rest = array("d"), array("d")
+        self._texts = KeyIndex()
+        self._found: set[object] = set()
+        self._same_id = 0
+        self._rows = 0
+
+    def note_fields(self, choice: FieldChoice) -> None:
+        """A file of cells gives ids without a JSON type."""
+        if not choice.is_typed:
+            self._cell_files.add(choice.file)
+
+    def add(self, item: Row | Rejection, text_key: str, line: LedgerLine | None) -> None:
+        """Take in a row; `text_key` is its text's, empty where it could not be read."""
+        self._rows += 1
+        labelled = line if line is not None and line.status != FAILED else None
+        if labelled is not None and labelled.confidence is not None:
+            self._confidences.append(labelled.confidence)
+        row_id = item.id if isinstance(item, Row) else None
+        key = self._gold.key_for(item.index, row_id, typed=item.place.file not in self._cell_files)
+        if key is None:
+            self._add_to_rest(text_key, labelled)
+            return
+        self._same_id += key in self._found
+        self._found.add(key)
+        label, answer = self._gold.label_of(key), labelled.category if labelled else None
+        wrong = isinstance(item, Row) and answer is not None and answer != label
+        self._pairs.append(
+            Pair(
+                row=item.index,
+                id=row_id,
+                gold=label,
+                answer=answer,
+                confidence=labelled.confidence if labelled else None,
+                confidence_raw=labelled.raw_confidence if labelled else None,
+                confidence_from=labelled.confidence_from if labelled else None,
+                model=labelled.model if labelled else None,
+                prompt=labelled.prompt if labelled else None,
+                arm=labelled.arm if labelled else CONTROL,
+                key=text_key,
+                text=item.text[:_EXCERPT] if wrong and isinstance(item, Row) else "",
+            )
+        )
+
+    def _add_to_rest(self, text_key: str, labelled: LedgerLine | None) -> None:
+        if labelled is None or labelled.confidence is None or self._texts.get(short(text_key)) is not None:
+            return
+        self._texts[short(text_key)] = len(self._rest)
+        self._rest.append(labelled.confidence)
+
+    def judged(self) -> Judged:
+        """What was found.
+
+        Raises:
+            UsageError: no gold row is a row of the run.
+        """
+        gold = self._gold
+        if not self._pairs:
+            ids = ", ".join(repr(key[1]) for key in list(gold.labels)[:3])
+            raise UsageError(
+                f"{gold.file}: none of its rows is in the run",
+                hint=f"rows are found by id; gold ids are like {ids}; --id-field names the field",
+            )
+        missing = [repr(key[1]) for key in gold.labels if key not in self._found]
+        return Judged(
+            gold=gold,
+            pairs=tuple(self._pairs),
+            run_rows=self._rows,
+            run_confidences=self._confidences,
+            rest_confidences=self._rest,
+            same_id_rows=self._same_id,
+            unmatched=tuple(missing[:_TOLD]),
+            unmatched_count=len(missing),
+        )

@@ -1,0 +1,98 @@
+"""What was spent over all runs: from the store, and by a field of the inputs from the run folders that it names."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+from llmbatch.analysis.attribution import attribute
+from llmbatch.core.errors import UsageError
+from llmbatch.core.filenames import restored
+from llmbatch.core.money import to_usd
+from llmbatch.session.settlement import actual_spend
+from llmbatch.spend.account import settle_dead
+from llmbatch.spend.figures import FIELDS, Figures
+from llmbatch.spend.report import Period, Report, grouped, total_of
+from llmbatch.spend.store import OFFLINE, REAL, SpendStore
+
+NOT_TOLD = "(not told by a run folder)"
+_OF_THE_STORE = ("day", "model", "prompt", "run")
+
+Sums = dict[str, Figures]
+
+
+def spend_report(path: Path, by: str, period: Period, *, offline: bool = False) -> Report:
+    """What was spent in a period and in the one before it.
+
+    Args:
+        path: the spend store.
+        by: `day`, `model`, `prompt`, `run`; or `label` or an input field, which the run folders tell.
+        period: which days.
+        offline: what the offline endpoint would have cost, instead of what was spent.
+
+    Raises:
+        StorageFailed: the store cannot be used.
+    """
+    if not path.exists():
+        nothing = total_of({}, {})
+        return Report(by, (), nothing, period, offline, (f"There is no spend store at {path} yet.",))
+    with closing(SpendStore(path)) as store:
+        settle_dead(store, actual_spend)
+        book = OFFLINE if offline else REAL
+        notes = _unsettled(store, book, period)
+        if by in _OF_THE_STORE:
+            now, before = (store.sums(by, book, *_ends(span)) for span in (period, period.before))
+        else:
+            now, before = _by_field(store, book, by, period, notes)
+    if unpriced := sum(figures.unpriced_rows for figures in now.values()):
+        notes.append(f"Rows billed at a price that is not known: {unpriced:,}. They are in no sum of money.")
+    return Report(by, grouped(by, now, before), total_of(now, before), period, offline, tuple(notes))
+
+
+def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list[str]) -> tuple[Sums, Sums]:
+    """(now, before) by what the ledgers and inputs say. What they do not tell is a group of its own, and noted."""
+    spans = (period, period.before)
+    known = [store.sums("run", book, *_ends(span)) for span in spans]
+    groups: tuple[Sums, Sums] = ({}, {})
+    for run in sorted({*known[0], *known[1]}):
+        try:
+            told = attribute(Path(restored(run)), by, [span.holds for span in spans])
+        except UsageError as error:
+            notes.append(f"{error.message}; what {run} spent is under {NOT_TOLD}.")
+            told = [{}, {}]
+        for sums, found, of_run in zip(groups, told, known, strict=True):
+            _add(sums, found)
+            rest = of_run.get(run, Figures()) - sum(found.values(), Figures())
+            if _money(rest) > 0:  # under way at a kill, or the folder tells nothing
+                _add(sums, {NOT_TOLD: Figures(*(max(getattr(rest, name), 0) for name in FIELDS))})
+            elif _money(rest) < 0:
+                more = f"${to_usd(-_money(rest)):,.6g}"
+                notes.append(
+                    f"The ledger of {run} holds {more} more than the store knows: some session wrote elsewhere."
+                )
+    return groups
+
+
+def _unsettled(store: SpendStore, book: str, period: Period) -> list[str]:
+    notes = []
+    for session, run, held_nusd in store.unsettled(book, *_ends(period)):
+        if store.session_lock(session).is_held():
+            notes.append(f"{run} is under way: counted as of some seconds ago.")
+        else:
+            notes.append(
+                f"{run} was killed, and its folder does not tell what it came to: up to ${to_usd(held_nusd):,.6g} "
+                "more may have been spent."
+            )
+    return notes
+
+
+def _add(sums: Sums, more: Mapping[str, Figures]) -> None:
+    for name, figures in more.items():
+        sums[name] = sums.get(name, Figures()) + figures
+
+
+def _money(figures: Figures) -> int:
+    return figures.cost_nusd + figures.possibly_billed_nusd
+
+
+def _ends(span: Period) -> tuple[str, str]:
+    return span.since.isoformat(), span.until.isoformat()

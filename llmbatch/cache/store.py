@@ -1,0 +1,224 @@
+"""The store of answers: one SQLite file, private to its user, shared by all runs that ask for it.
+
+Write-ahead logging lets any number of runs read while one writes; answers come in groups, each one transaction. The
+file keeps to its limit by giving up the answers that were used longest ago. It holds no document: a key is a hash. An
+answer that does not fit its checksum is as good as none: the store may lose one, and never changes one.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from llmbatch.core.places import cache_folder
+from llmbatch.core.sqlite_store import COLUMN, DAMAGES, Schema, checksum, open_store, transaction
+
+_SUMMED = ("key", "answered_at", "model", "answer")
+"""What an answer's checksum is over: all but when it was used last."""
+_BUSY_S = 2.0
+"""How long another process may hold the file before this one goes on without it."""
+_EVICTED_AT_ONCE = 1_000
+_DAY_S = 86_400
+
+_TABLES = f"""
+CREATE TABLE answers (
+    key BLOB PRIMARY KEY,
+    answered_at INTEGER NOT NULL,
+    used_at INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    answer BLOB NOT NULL,
+    {COLUMN}
+) WITHOUT ROWID;
+CREATE INDEX answers_by_use ON answers (used_at);
+"""
+_SCHEMA = Schema(
+    _TABLES,
+    columns={"answers": ("key", "answered_at", "used_at", "model", "answer")},
+    summed={"answers": _SUMMED},
+    indexes=("answers_by_use",),
+    is_write_ahead=True,
+)
+
+
+class StoreUnusableError(Exception):
+    """The file cannot be read or written, is no store, is damaged, or somebody holds it; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class CachedAnswer:
+    """A model's answer that counted, and where it came from.
+
+    Confidence is the raw one, in 0..1; cost is in nano-dollars.
+    """
+
+    category: str
+    confidence: float
+    reasoning: str | None
+    parse: str | None
+    model: str
+    """Asked for."""
+    response_model: str | None
+    request_id: str | None
+    run_id: str
+    """The run that asked."""
+    cost_nusd: int | None
+    """What the row cost then; None where the price is unknown."""
+    confidence_from: str = "reported"
+    runner_up: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """What a store holds. Times are seconds since 1970."""
+
+    answers: int
+    bytes_on_disk: int
+    oldest: int | None
+    newest: int | None
+    by_model: Mapping[str, int]
+
+    def as_json(self, path: Path) -> dict[str, Any]:
+        """The figures as `--json` prints them."""
+        return {"store": str(path), **asdict(self)}
+
+
+def default_store() -> Path:
+    """Where the store lies unless the user names another place: the user's cache folder."""
+    return cache_folder() / "answers.sqlite"
+
+
+class AnswerStore:
+    """An open store. Its methods block, so they are called off the event loop; any thread may."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        """Open or make the store at `path`.
+
+        Raises:
+            StoreUnusableError: it cannot be.
+            UsageError: no file of the user's own has that name.
+        """
+        self.path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        with _told():
+            self._connection = open_store(path, _SCHEMA, busy_s=_BUSY_S)
+
+    def look_up(self, keys: Collection[bytes], *, max_age_days: float | None = None) -> dict[bytes, CachedAnswer]:
+        """The answers that there are for some of these keys, none older than `max_age_days`.
+
+        Raises:
+            StoreUnusableError: the file cannot be read any more.
+        """
+        since = 0 if max_age_days is None else int(self._clock() - max_age_days * _DAY_S)
+        marks = ",".join("?" * len(keys))
+        query = f"SELECT {', '.join(_SUMMED)}, checksum FROM answers WHERE answered_at >= ? AND key IN ({marks})"  # noqa: S608 - marks only
+        with self._lock, _told():
+            found = self._connection.execute(query, (since, *keys)).fetchall()
+        return {
+            row[0]: answer
+            for *row, sum_ in found
+            if checksum(*row) == sum_ and (answer := _loaded(row[-1])) is not None
+        }
+
+    def add(self, answers: Mapping[bytes, CachedAnswer], *, used: Iterable[bytes] = (), limit_bytes: int) -> None:
+        """Keep these answers, and note which others were used: those go last when room is needed.
+
+        Args:
+            answers: by key; later ones replace earlier ones.
+            used: keys that were looked up and found.
+            limit_bytes: what the store may take on the disk.
+
+        Raises:
+            StoreUnusableError: the file cannot be written any more.
+        """
+        now = int(self._clock())
+        rows = [_row(key, now, answer) for key, answer in answers.items()]
+        with self._writing() as connection:
+            connection.executemany("UPDATE answers SET used_at = ? WHERE key = ?", [(now, key) for key in used])
+            connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", rows)
+            while self._bytes_in_use() > limit_bytes and self._evict():
+                pass
+
+    def remove(self, *, older_than_days: float | None = None) -> int:
+        """Give up all answers, or the older ones. Returns how many; the file shrinks.
+
+        Raises:
+            StoreUnusableError: the file cannot be written.
+        """
+        before = 2**62 if older_than_days is None else int(self._clock() - older_than_days * _DAY_S)
+        with self._writing() as connection:
+            removed: int = connection.execute("DELETE FROM answers WHERE answered_at < ?", (before,)).rowcount
+        with self._lock, _told():
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return removed
+
+    def figures(self) -> StoreFigures:
+        """What it holds.
+
+        Raises:
+            StoreUnusableError: the file cannot be read.
+        """
+        whole = f"checksum = row_checksum({', '.join(_SUMMED)})"
+        with self._lock, _told():
+            count, oldest, newest = self._connection.execute(
+                f"SELECT count(*), min(answered_at), max(answered_at) FROM answers WHERE {whole}"  # noqa: S608
+            ).fetchone()
+            by_model = self._connection.execute(
+                f"SELECT model, count(*) FROM answers WHERE {whole} GROUP BY model ORDER BY 2 DESC"  # noqa: S608
+            )
+            return StoreFigures(count, _size_on_disk(self.path), oldest, newest, dict(by_model))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock, suppress(sqlite3.Error):
+            self._connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _told(), transaction(self._connection):
+            yield self._connection
+
+    def _bytes_in_use(self) -> int:
+        pages, free, size = (
+            self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    def _evict(self) -> int:
+        oldest = "SELECT key FROM answers ORDER BY used_at LIMIT ?"
+        evicted = self._connection.execute(f"DELETE FROM answers WHERE key IN ({oldest})", (_EVICTED_AT_ONCE,))  # noqa: S608
+        return evicted.rowcount
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What SQLite and the file system say, as our own error."""
+    try:
+        yield
+    except (*DAMAGES, OSError) as error:
+        raise StoreUnusableError(error.strerror or str(error) if isinstance(error, OSError) else str(error)) from error
+
+
+def _row(key: bytes, now: int, answer: CachedAnswer) -> tuple[object, ...]:
+    raw = orjson.dumps(asdict(answer))
+    return key, now, now, answer.model, raw, checksum(key, now, answer.model, raw)
+
+
+def _size_on_disk(path: Path) -> int:
+    beside = (path, path.with_name(f"{path.name}-wal"))
+    return sum(file.stat().st_size for file in beside if file.exists())
+
+
+def _loaded(raw: bytes) -> CachedAnswer | None:
+    try:
+        return CachedAnswer(**orjson.loads(raw))
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,58 @@
+"""A store looked at and cleared by its user, who wants to know what is wrong with it."""
+
+from pathlib import Path
+
+from llmbatch.cache.store import AnswerStore, StoreFigures, StoreUnusableError
+from llmbatch.core.errors import UsageError
+
+
+def store_figures(path: Path) -> StoreFigures:
+    """What a store holds; nothing where there is none.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if not path.exists():
+        return StoreFigures(0, 0, None, None, {})
+    try:
+        store = AnswerStore(path)
+        try:
+            return store.figures()
+        finally:
+            store.close()
+    except StoreUnusableError as error:
+        raise UsageError(f"{path}: {error}", hint="llmbatch cache clear makes it anew") from None
+
+
+def clear_store(path: Path, *, older_than_days: float | None = None) -> int | None:
+    """Give up a store's answers, or the older ones. A damaged store is removed as a file.
+
+    Returns:
+        How many answers were given up; None where that cannot be known.
+
+    Raises:
+        UsageError: the file cannot be removed, or is somebody's that is no store of ours.
+    """
+    if not path.exists():
+        return 0
+    try:
+        store = AnswerStore(path)
+        try:
+            return store.remove(older_than_days=older_than_days)
+        finally:
+            store.close()
+    except StoreUnusableError as error:
+        if older_than_days is not None or "locked" in str(error):
+            raise UsageError(f"{path}: {error}", hint="try again, or clear all of it") from None
+        _unlink(path)
+        return None
+
+
+def _unlink(path: Path) -> None:
+    if path.suffix not in (".sqlite", ".db"):
+        raise UsageError(f"{path}: this is no store of answers, so it is left alone", hint="remove it by hand")
+    try:
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+            path.with_name(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be removed ({error.strerror})") from None

@@ -1,0 +1,71 @@
+"""JSON as lines, exact also where the quick encoder is not."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from llmbatch.core.filenames import readable
+from llmbatch.exact_numbers import Number
+
+
+def dump_line(data: Any) -> bytes:
+    """`data` as one line of UTF-8 JSON, newline included.
+
+    Numbers that input rows carry are written as they were read, integers beyond 64 bits among them. Bytes of file names
+    that are not UTF-8 stand as people read them.
+    """
+    try:
+        return orjson.dumps(data, default=_literal, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:
+        return f"{''.join(_parts(data))}\n".encode()
+
+
+def _literal(value: Any) -> orjson.Fragment:
+    if isinstance(value, Number):
+        return orjson.Fragment(value.literal)
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_END = object()
+
+
+def _parts(data: Any) -> Iterator[str]:
+    """The text in parts, however deep: `open_` holds what is begun, each with what closes it."""
+    begun: list[tuple[Iterator[Any], str]] = []
+    value = data
+    while True:
+        if isinstance(value, dict):
+            yield "{"
+            begun.append((_members(value), "}"))
+        elif isinstance(value, list | tuple):
+            yield "["
+            begun.append((_elements(value), "]"))
+        else:
+            yield _scalar(value)
+        value = _END
+        while value is _END:
+            if not begun:
+                return
+            items, closer = begun[-1]
+            lead, value = next(items, (closer, _END))
+            yield lead
+            if value is _END:
+                begun.pop()
+
+
+def _members(value: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
+    for place, (name, member) in enumerate(value.items()):
+        yield f"{',' if place else ''}{_scalar(str(name))}:", member
+
+
+def _elements(value: Any) -> Iterator[tuple[str, Any]]:
+    for place, element in enumerate(value):
+        yield "," if place else "", element
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, Number):
+        return value.literal
+    return json.dumps(readable(value) if isinstance(value, str) else value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,219 @@
+"""One line of the ledger: what became of a row, what it took, and what it cost."""
+
+from collections.abc import Callable, Collection
+from typing import Annotated, Literal
+
+from msgspec import Meta, Raw, Struct
+from msgspec.json import Decoder, Encoder
+from msgspec.structs import replace
+
+from llmbatch.core.checksum import FORMAT, is_unsealed, seal, unseal
+from llmbatch.core.money import NOTHING, to_nusd
+from llmbatch.core.prices import Usage
+from llmbatch.core.rows import RowId
+from llmbatch.exact_numbers import Number
+
+Status = Literal["ok", "review", "failed"]
+OK: Status = "ok"
+REVIEW: Status = "review"
+FAILED: Status = "failed"
+CONTROL, CANARY, ESCALATION = "control", "canary", "escalation"
+"""Arms: the run's own prompt and model, those on trial, and the stronger model that doubtful rows are asked of."""
+
+ABOVE_BOUND = "cost_above_bound"
+"""Flag of a row: an answer cost more than was set aside for its request."""
+
+
+_Count = Annotated[int, Meta(ge=0)]
+_Amount = Annotated[float, Meta(ge=0)]
+_Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+INTERRUPTED = "interrupted"
+"""Kind of error of a row that was abandoned when the run stopped: it has cost something, and is pending."""
+
+
+class Retry(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """One attempt that was not the last: why it was repeated, and after how long."""
+
+    error: str
+    status: int | None
+    code: str | None
+    waited_s: _Amount
+    after_s: _Amount = 0.0
+    """When it had failed, seconds from the row's first send."""
+
+
+class RowError(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """Why a row failed. `kind` is the failure's name; `message` is redacted."""
+
+    kind: str
+    code: str | None
+    message: str
+
+
+class LedgerLine(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    tag_field="format",
+    tag=FORMAT,
+):
+    """A row's final outcome, once for each time that it was worked on.
+
+    Its fields are the file's, in the file's order, as docs/formats.md gives them: a line is read in one step, with
+    every value's type and bounds looked at, and a million of them in seconds. What has its default is left out.
+    """
+
+    row: _Count
+    id: RowId
+    key: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    status: Status
+    category: str | None = None
+    confidence: _Share | None = None
+    """Calibrated, where there was a calibration when the line was written."""
+    confidence_raw: _Share | None = None
+    """As the model gave it, where that differs; see `raw_confidence`."""
+    confidence_from: str = "reported"
+    """What it is: the model's own word, or its `logprobs`."""
+    runner_up: str | None = None
+    """The next likely label, where log-probabilities tell it."""
+    reasoning: str | None = None
+    arm: str = CONTROL
+    prompt: str
+    model: str
+    response_model: str | None = None
+    system_fingerprint: str | None = None
+    """The provider's own mark of what answered."""
+    service_tier: str | None = None
+    """At which the last answer was served, as it reports; its price counts."""
+    request_id: str | None = None
+    finish_reason: str | None = None
+    attempts: _Count = 0
+    retries: tuple[Retry, ...] = ()
+    parse: str | None = None
+    input_tokens: _Count = 0
+    cached_input_tokens: _Count = 0
+    cache_write_tokens: _Count = 0
+    output_tokens: _Count = 0
+    reasoning_tokens: _Count = 0
+    cache_unreported_tokens: _Count = 0
+    """Of the input, what belongs to answers that do not say how much came from the cache."""
+    cost_usd: _Amount | None = 0.0
+    """All billed attempts; None where the price is unknown."""
+    possibly_billed_usd: _Amount = NOTHING
+    """Upper bound of what attempts with an unknown outcome may have cost on top."""
+    possibly_billed_attempts: _Count = 0
+    latency_s: _Amount = 0.0
+    started_at: str
+    source: str = "api"
+    reused_from: str | None = None
+    """The run that asked, where that was another one."""
+    saved_usd: _Amount = NOTHING
+    """What a reused answer cost when it was asked for."""
+    flags: tuple[str, ...] = ()
+    answer: str | None = None
+    """The raw answer, where it could not be read as it stood."""
+    error: RowError | None = None
+
+    @property
+    def raw_confidence(self) -> float | None:
+        """The confidence as the model gave it."""
+        return self.confidence if self.confidence_raw is None else self.confidence_raw
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens of all its answers."""
+        return Usage(
+            self.input_tokens,
+            self.cached_input_tokens,
+            self.cache_write_tokens,
+            self.output_tokens,
+            self.reasoning_tokens,
+            self.cache_unreported_tokens,
+        )
+
+    @property
+    def cost_nusd(self) -> int | None:
+        """`cost_usd` in nano-dollars."""
+        return None if self.cost_usd is None else to_nusd(self.cost_usd)
+
+    @property
+    def possibly_billed_nusd(self) -> int:
+        """`possibly_billed_usd` in nano-dollars."""
+        return to_nusd(self.possibly_billed_usd)
+
+    @property
+    def saved_nusd(self) -> int:
+        """`saved_usd` in nano-dollars."""
+        return to_nusd(self.saved_usd)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the run stopped before the row had its outcome."""
+        return self.error is not None and self.error.kind == INTERRUPTED
+
+    def reviewed(self, review_below: float) -> "LedgerLine":
+        """A labelled row's line with the status that its confidence gives it."""
+        under = self.confidence is not None and self.confidence < review_below
+        return replace(self, status=REVIEW if under else OK)
+
+    def can_be(self, labels: Collection[str] | None) -> bool:
+        """Whether this can be a row's outcome: one of these labels (None for any), or a failure with its error.
+
+        The one check of that, wherever lines become results.
+        """
+        if self.status == FAILED:
+            return self.error is not None
+        return labels is None or self.category in labels
+
+    def to_bytes(self) -> bytes:
+        """The line as it stands in the file, sealed, newline included."""
+        return seal(_ENCODER.encode(self))
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> "LedgerLine":
+        """Read a line back, as this version or an earlier one wrote it.
+
+        Raises:
+            ValueError: it is not a line of a ledger; the message says why.
+        """
+        try:
+            record = unseal(raw)
+        except ValueError:
+            if not is_unsealed(raw):
+                raise
+            record = raw
+        return cls.from_record(record)
+
+    @classmethod
+    def from_record(cls, record: bytes) -> "LedgerLine":
+        """The line whose seal is off already.
+
+        Raises:
+            ValueError: it is not a line of a ledger; the message says why.
+        """
+        return _DECODER.decode(record)
+
+
+def _exact(value: object) -> Raw:
+    """An id as it stands in the input."""
+    if isinstance(value, Number):
+        return Raw(value.literal.encode())
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_ENCODER = Encoder(enc_hook=_exact)
+_DECODER = Decoder(LedgerLine)
+
+
+Reread = Callable[[LedgerLine], LedgerLine]
+"""What a line counts as when it is told or looked up."""
+
+
+def as_written(line: LedgerLine) -> LedgerLine:
+    """The line itself."""
+    return line

@@ -1,0 +1,215 @@
+"""What tokens cost: dated, tiered prices from `genai-prices`, or the user's own."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.hosts import Reach, reach_of
+from llmbatch.core.service_tiers import priced_tier
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, Provider, TieredPrices
+
+_MILLION = 1_000_000
+_LOWEST, _HIGHEST = Decimal("0.000000001"), Decimal(100_000)
+"""USD for a million tokens. What is below counts for nothing, and no limit would hold; nobody asks more."""
+_LONGEST_SHOWN = 80
+
+# Makers whose models nobody can serve at home: a server of one's own that does is a proxy to them, or a stand-in.
+_CLOSED_MAKERS = frozenset({"openai", "anthropic", "google", "x-ai"})
+_OPEN_MODELS = ("gpt-oss", "gemma")
+
+
+class Usage(Struct, frozen=True, gc=False):
+    """Tokens of one answer, as the endpoint reports them.
+
+    `input_tokens` holds the cached and cache-written ones, `output_tokens` the reasoning ones.
+    """
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cache_unreported_tokens: int = 0
+    """Input of answers that do not say how much of it came from the cache."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.cached_input_tokens + other.cached_input_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.output_tokens + other.output_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.cache_unreported_tokens + other.cache_unreported_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Prices in nano-dollars for a million tokens: whole numbers down to $0.000000001 per million."""
+
+    input: int
+    cached: int
+    cache_write: int
+    output: int
+
+    def cost_nusd(self, usage: Usage) -> int:
+        """What `usage` costs, in nano-dollars, rounded up."""
+        plain = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
+        total = (
+            max(plain, 0) * self.input
+            + usage.cached_input_tokens * self.cached
+            + usage.cache_write_tokens * self.cache_write
+            + usage.output_tokens * self.output
+        )
+        return -(-total // _MILLION)
+
+
+class PriceSource(StrEnum):
+    """Where a price is from."""
+
+    PUBLISHED = "published"
+    GIVEN = "given"
+    """By the user."""
+    SELF_HOSTED = "self-hosted"
+    """None is asked: the server is one's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A model's rates by prompt size: past a tier's start, the whole request costs that tier's rates."""
+
+    tiers: tuple[tuple[int, Rates], ...]
+    """(input tokens that must be exceeded, rates), in rising order; the first starts at -1."""
+    source: PriceSource = PriceSource.PUBLISHED
+
+    def cost_nusd(self, usage: Usage) -> int:
+        """What a request with this usage costs, in nano-dollars, rounded up."""
+        rates = next(rates for start, rates in reversed(self.tiers) if usage.input_tokens > start)
+        return rates.cost_nusd(usage)
+
+
+FREE = Price(((-1, Rates(0, 0, 0, 0)),), PriceSource.SELF_HOSTED)
+
+
+def parse_price(text: str) -> Price:
+    """The user's own price in USD for a million tokens: `input,cached,output`, or with a cache write's as the fourth.
+
+    Writing to the cache costs as much as plain input where it is left out (`--price 0.1,0.01,0.5`).
+
+    Raises:
+        UsageError: not three or four numbers of zero or more.
+    """
+    try:
+        amounts = [Decimal(part.strip()) for part in text.split(",")]
+    except ArithmeticError:
+        amounts = []
+    if len(amounts) not in (3, 4) or not all(map(_is_price, amounts)):
+        raise UsageError(
+            f"--price {text[:_LONGEST_SHOWN]!r} is not three or four amounts, each 0 or {_LOWEST:f} to {_HIGHEST:,}",
+            hint="give USD per million tokens: --price INPUT,CACHED,OUTPUT[,CACHE_WRITE], say --price 0.1,0.01,0.5",
+        )
+    given, cached, output, *written = (_per_million(amount) for amount in amounts)
+    return Price(((-1, Rates(given, cached, written[0] if written else given, output)),), PriceSource.GIVEN)
+
+
+def _is_price(amount: Decimal) -> bool:
+    return amount.is_finite() and (amount == 0 or _LOWEST <= amount <= _HIGHEST)
+
+
+def find_price(
+    model: str, base_url: str | None = None, service_tier: str | None = None, *, batch: bool = False
+) -> Price | None:
+    """The price of a model today, or None where it is not known.
+
+    Args:
+        model: as asked for, or as the answer names it; a maker's prefix (`openai/gpt-6-luna`) is understood.
+        base_url: the endpoint, which tells the provider. One that nobody published prices for costs what the model's
+            maker asks; one's own server (on this machine or its network) costs nothing, unless the model is one
+            that only its maker serves: then the server is a proxy to it.
+        service_tier: as the answer states it, or as it is asked for; the standard price where the model's has none.
+        batch: the price of answers that may take a day, where one is published.
+    """
+    found = _find_model(model, base_url)
+    if base_url is not None and is_self_hosted(base_url) and not (found and _is_closed(*found)):
+        return FREE
+    if found is None:
+        return None
+    context = {} if (tier := priced_tier(service_tier)) is None else {"service_tier": tier}
+    prices = found[1].get_prices(datetime.now(tz=UTC), context | ({"processing": "batch"} if batch else {}))
+    given, output = prices.input_mtok, prices.output_mtok
+    if given is None or output is None:
+        return None
+    cached = prices.cache_read_mtok if prices.cache_read_mtok is not None else given
+    written = prices.cache_write_mtok if prices.cache_write_mtok is not None else given
+    parts = (given, cached, written, output)
+    starts = sorted({tier.start for part in parts if not isinstance(part, Decimal) for tier in part.tiers})
+    return Price(tuple((start, Rates(*(_rate_at(part, start) for part in parts))) for start in (-1, *starts)))
+
+
+def is_self_hosted(base_url: str) -> bool:
+    """Whether an endpoint is on this machine or its own network, by its host's name or address."""
+    return reach_of(base_url) is not Reach.PUBLIC
+
+
+class PriceBook:
+    """Looks each model up once and remembers the answer, misses too."""
+
+    def __init__(self, base_url: str | None, own_price: Price | None = None) -> None:
+        self._base_url = base_url
+        self._own_price = own_price
+        self._found: dict[tuple[str, str | None], Price | None] = {}
+
+    def price(self, model: str, *, asked: str | None = None, service_tier: str | None = None) -> Price | None:
+        """The price of an answer by `model`; where that name is unknown, of the model that was asked for."""
+        if self._own_price is not None:
+            return self._own_price
+        key = (model, service_tier)
+        if key not in self._found:
+            found = find_price(model, self._base_url, service_tier)
+            if found in (None, FREE) and asked is not None and asked != model:
+                found = find_price(asked, self._base_url, service_tier)
+            self._found[key] = found
+        return self._found[key]
+
+    def has_tier(self, model: str, tier: str) -> bool:
+        """Whether a service tier's own price is what counts for it: a published one, or the user's."""
+        if priced_tier(tier) is None or self._own_price is not None:
+            return True
+        return self.price(model, service_tier=tier) != self.price(model)
+
+
+def _find_model(model: str, base_url: str | None) -> "tuple[Provider, ModelInfo] | None":
+    """A model as its endpoint's provider lists it; where that is nobody's known one, as its maker does."""
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 0.3 s, and only some commands ask
+
+    find = get_snapshot().find_provider_model
+    bare = model.rsplit("/", 1)[-1]
+    by_maker = ((bare, "openai", None), (model, None, None), (bare, None, None))
+    for name, provider, url in by_maker if base_url is None else ((model, None, base_url), *by_maker):
+        try:
+            return find(name, None, provider, url)
+        except LookupError:
+            continue
+    return None
+
+
+def _is_closed(provider: "Provider", model: "ModelInfo") -> bool:
+    return provider.id in _CLOSED_MAKERS and not model.id.startswith(_OPEN_MODELS)
+
+
+def _rate_at(price: "Decimal | TieredPrices", start: int) -> int:
+    if isinstance(price, Decimal):
+        return _per_million(price)
+    reached = [tier.price for tier in price.tiers if tier.start <= start]
+    return _per_million(reached[-1] if reached else price.base)
+
+
+def _per_million(usd: Decimal) -> int:
+    return int((usd * 1_000_000_000).to_integral_value())

@@ -1,0 +1,223 @@
+"""Puts the moving parts of asking together, from the caller up to the arms: the one place that knows them all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from llmbatch.core.errors import LLMBatchError, RunStopped
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.prices import PriceBook
+from llmbatch.core.redact import Redactor
+from llmbatch.engine.attempt import AttemptSender
+from llmbatch.engine.budget.bill import Biller
+from llmbatch.engine.budget.budget import Budget
+from llmbatch.engine.budget.surplus import Surplus
+from llmbatch.engine.cancellation import Cancellation
+from llmbatch.engine.cascade import CanaryArm, Cascade
+from llmbatch.engine.experiments.canary import Canary
+from llmbatch.engine.experiments.watch import ExperimentPlan, Experiments
+from llmbatch.engine.failure_policy import FailurePolicy
+from llmbatch.engine.outcome import OutcomeReader
+from llmbatch.engine.plan import Plan
+from llmbatch.engine.request_fallbacks import RequestFallbacks
+from llmbatch.engine.row_worker import RowWorker
+from llmbatch.engine.sending import Sending
+from llmbatch.engine.sinks import Outcomes, Sends
+from llmbatch.engine.throttle.circuit_breaker import CircuitBreaker
+from llmbatch.engine.throttle.concurrency import Concurrency
+from llmbatch.engine.throttle.rates import Rates
+from llmbatch.engine.throttle.retry_budget import RetryBudget
+from llmbatch.engine.throttle.throttle import Throttle
+from llmbatch.observe.events import Event
+from llmbatch.provider.client import Caller, Endpoint
+from llmbatch.provider.shape import RequestShape
+from llmbatch.task.calibration import Calibration
+
+_NOTHING = ExperimentPlan()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineDeps:
+    """What whoever asks brings along: what is kept and where, a brake, the money, who is told, and the time."""
+
+    outcomes: Outcomes
+    sends: Sends
+    stop: Cancellation
+    prices: PriceBook
+    surplus: Surplus
+    budget: Budget
+    tell: Callable[[Event], None]
+    random: Random
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The parts that whoever asks needs to hold: it asks the arms, shows the others, closes the callers."""
+
+    arms: Cascade
+    control: RowWorker
+    requests: RequestFallbacks
+    """How the plan's own requests are sent."""
+    paces: tuple[Throttle, ...]
+    callers: tuple[Caller, ...]
+    most_in_flight: int
+    """Requests of the plan that may ever be under way at once."""
+
+
+def assemble(
+    plan: Plan,
+    endpoint: Endpoint,
+    sending: Sending,
+    around: EngineDeps,
+    *,
+    calibrations: tuple[Calibration, ...],
+    review_below: float,
+    trial: Experiments | None = None,
+    beside: ExperimentPlan = _NOTHING,
+    shape: RequestShape | None = None,
+) -> Assembly:
+    """All that is needed to ask about rows.
+
+    Args:
+        plan: what is asked.
+        endpoint: of whom.
+        sending: how.
+        around: what the caller brings along.
+        calibrations: of the answers' confidence, by prompt and model.
+        review_below: confidence (0..1) under which a row goes to people.
+        trial: watches over what is on trial; None where nothing is.
+        beside: what is asked beside the plan.
+        shape: how an earlier session sent the plan's requests in the end.
+    """
+    lines = _ModelLanes(endpoint, sending, around)
+    builder = _ArmBuilder(lines, endpoint, sending, around, calibrations, review_below)
+    stop, canary = around.stop, None if trial is None else trial.canary
+    requests = builder.adaptation(plan, shape)
+    control = builder.asker(plan, requests, halt=stop.set)
+    on_trial = None
+    if canary is not None and beside.canary is not None:
+        form, halt = builder.adaptation(beside.canary), _dropping(canary, stop)
+        asker = builder.asker(beside.canary, form, halt=halt, is_withdrawn=canary.is_dropped)
+        on_trial = CanaryArm(canary, asker, beside.canary.key_of)
+    escalation = None
+    if beside.escalation is not None:
+        escalation = builder.asker(beside.escalation, builder.adaptation(beside.escalation), halt=stop.set)
+    escalates = _never if trial is None else trial.escalates
+    arms = Cascade(around.outcomes, control, on_trial=on_trial, escalation=escalation, escalates=escalates)
+    return Assembly(arms, control, requests, lines.paces, lines.callers, lines.of(plan).most_in_flight)
+
+
+def _never(_: LedgerLine) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The way to one model: its limits are its own, so its pace is."""
+
+    pace: Throttle
+    caller: Caller
+    retry_budget: RetryBudget
+    most_in_flight: int
+
+
+class _ModelLanes:
+    """One for each model: arms that ask the same model share its limits."""
+
+    def __init__(self, endpoint: Endpoint, sending: Sending, around: EngineDeps) -> None:
+        self._endpoint = endpoint
+        self._sending = sending
+        self._around = around
+        self._open: dict[str, _Line] = {}
+
+    @property
+    def paces(self) -> tuple[Throttle, ...]:
+        return tuple(line.pace for line in self._open.values())
+
+    @property
+    def callers(self) -> tuple[Caller, ...]:
+        return tuple(line.caller for line in self._open.values())
+
+    def of(self, plan: Plan) -> _Line:
+        model = plan.question.model
+        if model not in self._open:
+            self._open[model] = self._opened(model, plan.shape.service_tier)
+        return self._open[model]
+
+    def _opened(self, model: str, tier: str | None) -> _Line:
+        sending, around = self._sending, self._around
+        stop, clock = around.stop, around.clock
+        concurrency = Concurrency(sending.concurrency, timeout_s=sending.request_timeout_s(tier))
+        longest_s = sending.policy.max_wait_s
+        outage = CircuitBreaker(stop, longest_s=longest_s, random=around.random, clock=clock, tell=around.tell)
+        pace = Throttle(concurrency, Rates(sending.limits), outage, stop, clock=clock, tell=around.tell)
+        caller = Caller(
+            self._endpoint,
+            model=model,
+            timeout_s=sending.request_timeout_s(tier),
+            connections=concurrency.most,
+            on_headers=pace.learn,
+        )
+        return _Line(pace, caller, RetryBudget(stop, clock=clock), concurrency.most)
+
+
+@dataclass(frozen=True, slots=True)
+class _ArmBuilder:
+    lines: _ModelLanes
+    endpoint: Endpoint
+    sending: Sending
+    around: EngineDeps
+    calibrations: tuple[Calibration, ...]
+    review_below: float
+
+    def adaptation(self, plan: Plan, shape: RequestShape | None = None) -> RequestFallbacks:
+        redact = Redactor((self.endpoint.api_key,))
+        return RequestFallbacks(shape or plan.shape, redact=redact, tell=self.around.tell)
+
+    def asker(
+        self,
+        plan: Plan,
+        adaptation: RequestFallbacks,
+        *,
+        halt: Callable[[LLMBatchError], None],
+        is_withdrawn: Callable[[], bool] = lambda: False,
+    ) -> RowWorker:
+        line, around, policy = self.lines.of(plan), self.around, self.sending.policy
+        redact = Redactor((self.endpoint.api_key,))
+        sender = AttemptSender(
+            plan=plan,
+            caller=line.caller,
+            pace=line.pace,
+            adaptation=adaptation,
+            retry_budget=line.retry_budget,
+            budget=around.budget,
+            sends=around.sends,
+            biller=Biller(plan, around.prices, around.surplus),
+            stop=around.stop,
+            clock=around.clock,
+            is_withdrawn=is_withdrawn,
+            timeout_s=self.sending.request_timeout_s,
+        )
+        return RowWorker(
+            reader=OutcomeReader(plan, self.calibrations, review_below=self.review_below, redact=redact),
+            sender=sender,
+            consequences=FailurePolicy(line.pace, adaptation, policy, redact, plan, tell=around.tell),
+            retry_budget=line.retry_budget,
+            stop=around.stop,
+            halt=halt,
+            policy=policy,
+            random=around.random,
+        )
+
+
+def _dropping(canary: Canary, stop: Cancellation) -> Callable[[LLMBatchError], None]:
+    """What only the canary's model or prompt meets ends the canary; what all would meet ends the run."""
+
+    def halt(reason: LLMBatchError) -> None:
+        if type(reason) is RunStopped and reason.concerns_model:
+            canary.drop(reason.message)
+        else:
+            stop.set(reason)
+
+    return halt

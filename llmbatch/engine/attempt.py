@@ -1,0 +1,194 @@
+"""One attempt: a slot, the money set aside, the send written down, the answer put on the row's bill."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from llmbatch.core.sent import Sent
+from llmbatch.engine.budget.bill import Biller
+from llmbatch.engine.budget.budget import Budget, Reservation
+from llmbatch.engine.cancellation import Cancellation, RunCancelledError
+from llmbatch.engine.plan import Plan
+from llmbatch.engine.request_fallbacks import RequestFallbacks
+from llmbatch.engine.row_state import RowState
+from llmbatch.engine.sinks import Sends
+from llmbatch.engine.throttle.rates import TokenEstimate
+from llmbatch.engine.throttle.retry_budget import RetryBudget
+from llmbatch.engine.throttle.throttle import Throttle
+from llmbatch.provider.client import Caller
+from llmbatch.provider.completion import Completion
+from llmbatch.provider.dialect import CHAT_COMPLETIONS
+from llmbatch.provider.failures import Billed, RequestFailedError
+from llmbatch.provider.shape import RequestShape
+from llmbatch.tokens import count_tokens
+
+PROMPT_CUT = "prompt_cut"
+"""Flag of a row for which the server reports far less input than was sent: it has cut the prompt itself."""
+_LEAST_SHARE = 0.4
+_MOST_CHARACTERS = 8
+"""Of a token in ordinary text, by any tokenizer: English has four or five."""
+
+LIKE_OURS = 1.15
+"""Times our count of tokens up to which an endpoint's is the same but for what frames the messages."""
+_COMPARED, _COUNTED_CHARACTERS = 20, 20_000
+"""Answers whose input is looked at, and how long their text may be: counting takes a second a megabyte."""
+
+
+class AttemptSender:
+    """Sends rows' requests, one attempt at a time."""
+
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        caller: Caller,
+        pace: Throttle,
+        adaptation: RequestFallbacks,
+        retry_budget: RetryBudget,
+        budget: Budget,
+        sends: Sends,
+        biller: Biller,
+        stop: Cancellation,
+        clock: Callable[[], float],
+        is_withdrawn: Callable[[], bool],
+        timeout_s: Callable[[str | None], float],
+    ) -> None:
+        """What it sends by, and with.
+
+        `is_withdrawn`: whether nothing more is to be asked by this plan, which may come while a row waits.
+        `timeout_s`: how long a request may take, by its service tier.
+        """
+        self._caller = caller
+        self._pace = pace
+        self._adaptation = adaptation
+        self._retry_budget = retry_budget
+        self._budget = budget
+        self._sends = sends
+        self._biller = biller
+        self._stop = stop
+        self._clock = clock
+        self._is_withdrawn = is_withdrawn
+        self._timeout_s = timeout_s
+        self._encoder = CHAT_COMPLETIONS.encoder(plan.question)
+        self._tokens = TokenEstimate(plan.prefix_tokens)
+        self._first = asyncio.Lock()
+        """Held by the only request that is in flight until an answer has shown what they cost: an endpoint may keep to
+        no bound."""
+        self._cost_is_known = asyncio.Event()
+        self._prefix_tokens = plan.prefix_tokens
+        self._compared = 0
+        self.token_ratio = plan.choice.token_ratio
+        """How many of the endpoint's tokens one of ours comes to, at most."""
+
+    async def send(self, job: RowState, *, paid: float) -> Completion:
+        """Send the row's request as soon as it may leave.
+
+        Args:
+            job: the row; its bill is kept here.
+            paid: what the retry budget charged for this attempt.
+
+        Raises:
+            RequestFailedError: with what became of it, judged.
+            GivenUpError: the run stopped, or the plan was withdrawn, before it left.
+            BudgetReached: it could cost more than is left.
+            StorageFailed: that it leaves could not be written down.
+        """
+        if not self._cost_is_known.is_set():
+            async with self._first:
+                if not self._cost_is_known.is_set():
+                    return await self._send(job, paid)
+        return await self._send(job, paid)
+
+    async def _send(self, job: RowState, paid: float) -> Completion:
+        self._caller.open()
+        characters = len(job.row.text)
+        estimated = self._tokens.of(characters, self._adaptation.shape.max_output_tokens)
+        async with self._pace.slot(estimated, asked_before=job.attempts.sends > 0):
+            if self._is_withdrawn():
+                raise RunCancelledError
+            job.sent_as = self._adaptation.shape
+            shape = job.sent_as.with_room(job.room)
+            body = self._encoder.encode(job.row.text, shape)
+            if job.attempts.sends == 0:
+                job.started_at, job.started = datetime.now(UTC), time.perf_counter()
+            completion = await self._within_budget(job, body, shape, paid)
+        if completion.usage is not None and completion.usage.input_tokens:
+            self._tokens.learn(characters, completion.usage.input_tokens)
+            self._compare_counts(job.row.text, completion.usage.input_tokens)
+            if completion.usage.input_tokens < self._least_tokens(job.row.text):
+                job.bill.flag(PROMPT_CUT)
+            self._pace.took(estimated=estimated, tokens=completion.usage.input_tokens + shape.max_output_tokens)
+        return completion
+
+    async def _reserved(self, body: bytes, shape: RequestShape) -> Reservation:
+        """What the request may cost, set aside: by what is known of the endpoint when there is room for it."""
+        bound_nusd = self._biller.most_nusd(body, shape)
+        while True:
+            reservation = await self._budget.reserve(bound_nusd + self._biller.surplus_nusd())
+            if bound_nusd + self._biller.surplus_nusd() <= reservation.nusd:
+                return reservation
+            self._budget.settle(reservation, 0)
+
+    def _compare_counts(self, text: str, input_tokens: int) -> None:
+        """Take note of how the endpoint counts: another tokenizer makes more of the same text."""
+        if self._compared < _COMPARED and len(text) < _COUNTED_CHARACTERS:
+            self._compared += 1
+            if may_count_otherwise(text, input_tokens, self._prefix_tokens):
+                self.token_ratio = max(self.token_ratio, input_tokens / (self._prefix_tokens + count_tokens(text)))
+
+    def _least_tokens(self, text: str) -> float:
+        """Input tokens below which a server cannot have read all that was sent, whatever its tokenizer."""
+        return _LEAST_SHARE * _fewest_tokens(text, self._prefix_tokens)
+
+    async def _within_budget(self, job: RowState, body: bytes, shape: RequestShape, paid: float) -> Completion:
+        reservation = await self._reserved(body, shape)
+        reserved_nusd = reservation.nusd
+        spent_nusd, is_billed = reserved_nusd, True  # unless it becomes known, also where the task is cancelled
+        try:
+            if self._stop.is_set:
+                spent_nusd, is_billed = 0, False
+                raise RunCancelledError
+            job.attempts.sends += 1
+            self._sends.record(Sent(job.key, job.attempts.sends, reserved_nusd))
+            job.completion = self._biller.bounded(await self._answered(body, shape, paid), body, shape)
+            spent_nusd = self._biller.charge(job.bill, job.completion, reserved_nusd, asked_tier=shape.service_tier)
+            self._cost_is_known.set()
+        except RequestFailedError as error:
+            if error.failure.billed is Billed.UNKNOWN:
+                job.bill.may_be_billed(reserved_nusd)
+            else:
+                spent_nusd, is_billed = 0, False
+            raise
+        except asyncio.CancelledError:
+            job.bill.may_be_billed(reserved_nusd)
+            raise
+        finally:
+            self._budget.settle(reservation, spent_nusd)
+            job.last_send = Sent(job.key, job.attempts.sends, spent_nusd, ended=True, billed=is_billed)
+        return job.completion
+
+    def write_down_end(self, job: RowState) -> None:
+        """What a row's last request came to, where its line in the ledger comes later: a kill may come before it."""
+        if job.last_send is not None:
+            self._sends.record(job.last_send)
+
+    async def _answered(self, body: bytes, shape: RequestShape, paid: float) -> Completion:
+        left_at = self._clock()
+        completion = await self._caller.send(body, timeout_s=self._timeout_s(shape.service_tier))
+        self._retry_budget.succeeded(paid)
+        if self._pace.answered(self._clock() - left_at):
+            self._retry_budget.refill()
+        return completion
+
+
+def may_count_otherwise(text: str, input_tokens: int, prefix_tokens: int) -> bool:
+    """Whether an endpoint that reports so many input tokens may have another tokenizer than ours.
+
+    Only then is the text worth counting: the table takes 0.2 s to load, and 80 MB.
+    """
+    return input_tokens > LIKE_OURS * _fewest_tokens(text, prefix_tokens)
+
+
+def _fewest_tokens(text: str, prefix_tokens: int) -> float:
+    return prefix_tokens + len(text) / _MOST_CHARACTERS

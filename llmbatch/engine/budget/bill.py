@@ -1,0 +1,120 @@
+"""What a row has cost so far, and what its next request may cost at most."""
+
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
+
+from msgspec.structs import replace
+
+from llmbatch.core.ledger_line import ABOVE_BOUND
+from llmbatch.core.prices import Price, PriceBook, PriceSource, Usage
+from llmbatch.engine.budget.surplus import Surplus
+from llmbatch.engine.plan import Plan
+from llmbatch.provider.completion import Completion
+from llmbatch.provider.shape import RequestShape
+from llmbatch.provider.usage import IMPLAUSIBLE
+
+_MOST_BEYOND = 131_072
+"""Tokens that an endpoint can have added to what was sent, or taken beyond the limit that it was given: instructions
+of its own, thinking. No model that is served writes more in one answer (OpenAI, "Models": 128,000)."""
+
+
+@dataclass(slots=True)
+class Bill:
+    """One row's, over all its attempts. Money in nano-dollars; `cost_nusd` is None where a price is unknown."""
+
+    usage: Usage = field(default_factory=Usage)
+    cost_nusd: int | None = 0
+    possibly_billed_nusd: int = 0
+    possibly_billed_attempts: int = 0
+    flags: tuple[str, ...] = ()
+    """What is particular about it, as the ledger flags it."""
+
+    def may_be_billed(self, at_most_nusd: int) -> None:
+        """An attempt ended with its outcome unknown."""
+        self.possibly_billed_attempts += 1
+        self.possibly_billed_nusd += at_most_nusd
+
+    def flag(self, name: str) -> None:
+        """Note what is particular, once."""
+        if name not in self.flags:
+            self.flags = (*self.flags, name)
+
+
+class Biller:
+    """Prices the requests of one plan."""
+
+    def __init__(self, plan: Plan, prices: PriceBook, surplus: Surplus) -> None:
+        """`surplus`: what answers have cost beyond their bounds; told of each here."""
+        self._model = plan.question.model
+        self._prefix_tokens = plan.prefix_tokens
+        self._prefix_bytes = len(plan.question.prefix.encode())
+        self._prices = prices
+        self._surplus = surplus
+
+    def most_nusd(self, body: bytes, shape: RequestShape) -> int:
+        """Upper bound of a request's cost: no text has more tokens than bytes, and the prefix's are counted.
+
+        It holds as long as the endpoint keeps to the output limit and bills nothing else; see `surplus_nusd`. Whichever
+        tier was asked for, the answer may come at the standard one. 0 where the price is unknown.
+        """
+        plain = self._most_tokens(body, shape)
+        written = replace(plain, cache_write_tokens=plain.input_tokens)
+        prices = self._prices_at(self._model, {shape.service_tier, None})
+        return max(price.cost_nusd(usage) if price else 0 for price in prices for usage in (plain, written))
+
+    def surplus_nusd(self) -> int:
+        """What is set aside on top of that, as far as answers have shown by now that the bound does not hold."""
+        price = self._prices.price(self._model)
+        return 0 if price is None else self._surplus.nusd(self._model, price)
+
+    def bounded(self, completion: Completion, body: bytes, shape: RequestShape) -> Completion:
+        """The answer to a request, without the usage where no such request can have taken so much."""
+        usage, most = completion.usage, self._most_tokens(body, shape)
+        if usage is None or (
+            usage.input_tokens <= most.input_tokens + _MOST_BEYOND
+            and usage.output_tokens <= most.output_tokens + _MOST_BEYOND
+        ):
+            return completion
+        return changed(completion, usage=None, usage_flag=IMPLAUSIBLE)
+
+    def charge(self, bill: Bill, completion: Completion, reserved_nusd: int, *, asked_tier: str | None = None) -> int:
+        """Put an answer on a row's bill. Returns what it counts for against the budget, nano-dollars.
+
+        It is priced by the tier that it reports; where it reports none, by the dearer one of `asked_tier` and standard.
+        """
+        if completion.usage_flag is not None:
+            bill.flag(completion.usage_flag)
+        if completion.usage is None:
+            bill.may_be_billed(reserved_nusd)
+            return reserved_nusd
+        bill.usage += completion.usage
+        answered = completion.model or self._model
+        served = completion.service_tier
+        prices = self._prices_at(answered, {asked_tier, None} if served is None else {served})
+        costs = (_cost_nusd(price, completion.usage, completion.stated_cost_nusd) for price in prices)
+        cost_nusd = max((cost for cost in costs if cost is not None), default=None)
+        if cost_nusd is None:
+            bill.cost_nusd = None
+            return 0
+        if cost_nusd > reserved_nusd and self._prices.price(self._model) is not None:
+            bill.flag(ABOVE_BOUND)
+            self._surplus.note(self._model, cost_nusd, completion.usage)
+        if bill.cost_nusd is not None:
+            bill.cost_nusd += cost_nusd
+        return cost_nusd
+
+    def _prices_at(self, model: str, tiers: set[str | None]) -> list[Price | None]:
+        """A model's prices at these service tiers; None where they are unknown."""
+        return [self._prices.price(model, asked=self._model, service_tier=tier) for tier in tiers]
+
+    def _most_tokens(self, body: bytes, shape: RequestShape) -> Usage:
+        tokens = self._prefix_tokens + max(len(body) - self._prefix_bytes, 0)
+        return Usage(input_tokens=tokens, output_tokens=shape.max_output_tokens)
+
+
+def _cost_nusd(price: Price | None, usage: Usage, stated_nusd: int | None) -> int | None:
+    """What an answer costs by its price and by a proxy's own word: the dearer one, unless the user gave the price."""
+    if price is None:
+        return stated_nusd
+    counted = price.cost_nusd(usage)
+    return counted if price.source is PriceSource.GIVEN or stated_nusd is None else max(counted, stated_nusd)

@@ -1,0 +1,63 @@
+"""The run's one brake."""
+
+import asyncio
+
+_TICK_S = 0.001
+"""The shortest sleep: a wait that rounding left over must not become a busy loop."""
+
+
+class RunCancelledError(Exception):
+    """The run is stopping: what has not left yet stays unsent."""
+
+
+class Cancellation:
+    """The run's one brake. The first reason counts."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self.reason: Exception | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the run is stopping."""
+        return self._event.is_set()
+
+    def set(self, reason: Exception) -> None:
+        """Stop sending, for this reason: an LLMBatchError, or what only a bug can raise."""
+        if self.reason is None:
+            self.reason = reason
+        self._event.set()
+
+    def hurry(self) -> None:
+        """Give up what is under way as well."""
+        self._hurry.set()
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether even the requests under way are given up."""
+        return self._hurry.is_set()
+
+    async def wait(self) -> None:
+        """Until the run stops."""
+        await self._event.wait()
+
+    async def wait_hurried(self) -> None:
+        """Until the requests under way are given up."""
+        await self._hurry.wait()
+
+    async def sleep(self, seconds: float, *, or_until: asyncio.Event | None = None) -> None:
+        """Sleep for so long, or until an event.
+
+        Raises:
+            GivenUpError: the run stopped meanwhile.
+        """
+        events = (self._event,) if or_until is None else (self._event, or_until)
+        waiting = {asyncio.ensure_future(event.wait()) for event in events}
+        try:
+            await asyncio.wait(waiting, timeout=max(seconds, _TICK_S), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        if self._event.is_set():
+            raise RunCancelledError

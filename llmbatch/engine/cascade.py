@@ -1,0 +1,130 @@
+"""Which arm a row is asked of: the canary or the control, and the stronger model where the answer is doubtful."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from llmbatch.core.ledger_line import CANARY, FAILED, LedgerLine
+from llmbatch.core.rows import Row
+from llmbatch.engine.experiments.canary import Canary
+from llmbatch.engine.row_worker import RowWorker
+from llmbatch.engine.sinks import Outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryArm:
+    """A canary, who asks for it, and the key of a text by its own plan."""
+
+    canary: Canary
+    asker: RowWorker
+    key_of: Callable[[str], str]
+
+
+class Cascade:
+    """Asks a row of one arm after another, until one has the last word.
+
+    What a canary's plan was answered counts for that plan, too, under its own key: whoever takes it over pays for no
+    row again.
+    """
+
+    def __init__(
+        self,
+        outcomes: Outcomes,
+        control: RowWorker,
+        *,
+        on_trial: CanaryArm | None = None,
+        escalation: RowWorker | None = None,
+        escalates: Callable[[LedgerLine], bool],
+    ) -> None:
+        """`escalates`: whether a row whose latest line this is goes to the stronger model."""
+        self._outcomes = outcomes
+        self._control = control
+        self._on_trial = on_trial
+        self._escalation = escalation
+        self._escalates = escalates
+        self._askers = [control, *([on_trial.asker] if on_trial else []), *([escalation] if escalation else [])]
+
+    @property
+    def labelled(self) -> int:
+        """Rows that got a label in this session."""
+        return sum(asker.labelled for asker in self._askers)
+
+    @property
+    def waiting(self) -> int:
+        """Rows that wait for their next attempt."""
+        return sum(asker.waiting for asker in self._askers)
+
+    @property
+    def retries(self) -> int:
+        """Attempts that were repeated."""
+        return sum(asker.retries.total() for asker in self._askers)
+
+    async def ask(self, row: Row, key: str) -> AsyncIterator[LedgerLine]:
+        """Each line that the row comes to; the last one is its outcome. None at all where it stays undone."""
+        line = self._earlier(key)
+        if line is None:
+            async for line in self._answers(row, key):
+                yield line
+        if line is None or self._escalation is None or not self._escalates(line):
+            return
+        stronger = await self._escalation.ask(row, key)
+        if stronger is None:
+            return
+        yield stronger
+        if stronger.status == FAILED:
+            yield without_cost(line)  # what was known before has the last word
+        elif line.arm == CANARY:
+            self._keep_for_canary(row, stronger)
+
+    async def _answers(self, row: Row, key: str) -> AsyncIterator[LedgerLine]:
+        failed_before = self._failed_before(key)
+        on_trial = self._on_trial
+        if on_trial is not None and on_trial.canary.takes(row):
+            own_key = on_trial.key_of(row.text)
+            if self._outcomes.is_done(own_key) and (earlier := self._outcomes.latest(own_key)) is not None:
+                known = replace(without_cost(earlier), key=key, row=row.index, id=row.id, flags=row.flags, arm=CANARY)
+                yield known
+                return
+            if (line := await on_trial.asker.ask(row, key, failed_before=failed_before)) is not None:
+                yield line
+                if line.status != FAILED:
+                    self._keep_for_canary(row, line)
+                    return
+        if (line := await self._control.ask(row, key, failed_before=failed_before)) is not None:
+            yield line
+
+    def _failed_before(self, key: str) -> str | None:
+        """How the row failed in an earlier session, where it did."""
+        latest = self._outcomes.latest(key)
+        return None if latest is None or latest.error is None else latest.error.kind
+
+    def _earlier(self, key: str) -> LedgerLine | None:
+        """The answer that an earlier session had, where the row only waits for the stronger model."""
+        if self._escalation is None or not self._outcomes.is_done(key):
+            return None
+        return self._outcomes.latest(key)
+
+    def _keep_for_canary(self, row: Row, line: LedgerLine) -> None:
+        if self._on_trial is not None:
+            self._outcomes.append(replace(without_cost(line), key=self._on_trial.key_of(row.text)))
+
+
+def without_cost(line: LedgerLine) -> LedgerLine:
+    """The same outcome, for which nothing is paid again."""
+    return replace(
+        line,
+        source="reused",
+        attempts=0,
+        retries=(),
+        input_tokens=0,
+        cached_input_tokens=0,
+        cache_write_tokens=0,
+        output_tokens=0,
+        reasoning_tokens=0,
+        cost_usd=0.0,
+        possibly_billed_usd=0.0,
+        possibly_billed_attempts=0,
+        latency_s=0.0,
+        answer=None,
+    )

@@ -1,0 +1,159 @@
+"""A new prompt or model on trial: which rows it gets, and whether it is dropped or gets more."""
+
+from collections.abc import Callable
+
+from llmbatch.core.ledger_line import CANARY, CONTROL, FAILED, LedgerLine
+from llmbatch.core.rows import POINTS, Row, point
+from llmbatch.observe.events import CanaryDropped, CanaryExpanded, Event
+from llmbatch.observe.progress import CanaryProgress
+from llmbatch.observe.summary import CanaryReport
+from llmbatch.stats.arms import ArmEvidence
+from llmbatch.stats.profile import Asked, FirstOutcomes, Profiler, was_useless
+from llmbatch.stats.shifts import shifts
+
+_DROPS_AT = 2 / 0.05
+"""Evidence for either of two figures that drops a canary: one that is as good goes in at most 5 of 100 runs."""
+_TOLERATED_RATIO = 3
+"""A canary whose rate of bad rows is so many times the control's must not grow."""
+_HOLDS_AT = 10
+"""Evidence that its rate is lower than that: one that is so much worse grows in at most 10 of 100 runs."""
+_RATIOS = (1.5, 2, _TOLERATED_RATIO, 5, 10, 20)
+_STEP_ROWS = 100
+"""Canary rows before the share doubles, and between two steps."""
+LARGEST_SHARE = 0.5
+"""The control must stay large enough to compare with."""
+_PURPOSE = "canary"
+
+_FIGURES: dict[str, Callable[[LedgerLine], bool]] = {
+    "gave no usable answer": was_useless,
+    "failed": lambda line: line.status == FAILED,
+}
+"""In what a canary can be worse: a phrase for it, and whether a row is bad by it."""
+
+
+class _Period:
+    """Both arms' rows while the canary has one share: only such rows were had under the same conditions."""
+
+    def __init__(self) -> None:
+        self.arms = {CONTROL: Profiler(), CANARY: Profiler()}
+
+    @property
+    def rows(self) -> int:
+        """Of the smaller arm."""
+        return min(profiler.rows for profiler in self.arms.values())
+
+
+class Canary:
+    """Routes rows and watches both arms. Fed with a run's earlier lines, it stands where the run stood."""
+
+    def __init__(
+        self,
+        control: Asked,
+        canary: Asked,
+        *,
+        share: float,
+        expand: bool,
+        tell: Callable[[Event], None],
+        since: str = "",
+    ) -> None:
+        """`share` (0..1) of the rows go to the canary; with `expand` it doubles step by step while it holds.
+
+        Lines that began before `since` (UTC, as the ledger has it) are of a trial with another share.
+        """
+        self._asked = {CONTROL: control, CANARY: canary}
+        self._expand = expand
+        self._tell = tell
+        self._since = since
+        self._outcomes = FirstOutcomes()
+        self._arms = {CONTROL: Profiler(), CANARY: Profiler()}
+        self._period = self._largest_period = _Period()
+        self._evidence = {what: ArmEvidence(_RATIOS) for what in _FIGURES}
+        self._grew_at = 0
+        self.share = share
+        self.dropped: str | None = None
+        """Why it was dropped; None while it is on trial."""
+
+    def takes(self, row: Row) -> bool:
+        """Whether the row is the canary's. A row's arm hangs on its id and text, and a larger share only adds rows."""
+        return self.dropped is None and point(row, _PURPOSE) < self.share * POINTS
+
+    def watch(self, line: LedgerLine) -> None:
+        """Take note of a row's outcome in either arm; drops the canary, or gives it more."""
+        if self._asked.get(line.arm) != Asked.of(line) or line.started_at < self._since:
+            return  # of another trial, or asked otherwise
+        if not self._outcomes.is_first(line):
+            return
+        self._arms[line.arm].add(line)
+        if self.dropped is not None:
+            return
+        self._period.arms[line.arm].add(line)
+        if self._period.rows > self._largest_period.rows:
+            self._largest_period = self._period
+        ends = [
+            self._evidence[what].add(is_canary=line.arm == CANARY, is_bad=is_bad(line))
+            for what, is_bad in _FIGURES.items()
+        ]
+        if any(ends):
+            self._look()
+
+    def is_dropped(self) -> bool:
+        """Whether it gets no more rows."""
+        return self.dropped is not None
+
+    def drop(self, reason: str) -> None:
+        """Send it nothing more; its rows go to the control."""
+        if self.dropped is None:
+            self.dropped = reason
+            self._tell(CanaryDropped(reason))
+
+    def report(self) -> CanaryReport:
+        """What both arms have come to, and in what they differ in the period with the most rows."""
+        asked, period = self._asked[CANARY], self._largest_period
+        return CanaryReport(
+            prompt=asked.prompt,
+            model=asked.model,
+            share=self.share,
+            dropped=self.dropped,
+            control=self._arms[CONTROL].profile(),
+            canary=self._arms[CANARY].profile(),
+            shifts=shifts(*(period.arms[arm].profile() for arm in (CONTROL, CANARY))),
+            compared_rows=sum(profiler.rows for profiler in period.arms.values()),
+        )
+
+    def progress(self) -> CanaryProgress:
+        """How it stands."""
+        control, canary = self._arms[CONTROL], self._arms[CANARY]
+        return CanaryProgress(
+            canary.rows,
+            canary.useless + canary.failed,
+            control.rows,
+            control.useless + control.failed,
+            dropped=self.dropped is not None,
+        )
+
+    def _look(self) -> None:
+        for what, evidence in self._evidence.items():
+            if evidence.worse >= _DROPS_AT:
+                self.drop(
+                    f"{evidence.canary_bad} of {evidence.bad} rows that {what} were its own; "
+                    f"{evidence.expected:.1f} would be if it were as good as the control"
+                )
+                return
+        if self._expand and self._holds():
+            self._grow()
+
+    def _holds(self) -> bool:
+        """Whether none of its rows is bad, or a rate of three times the control's is ruled out, for either figure."""
+        if self._arms[CANARY].rows - self._grew_at < _STEP_ROWS:
+            return False
+        return all(
+            evidence.canary_bad == 0 or evidence.within(_TOLERATED_RATIO) >= _HOLDS_AT
+            for evidence in self._evidence.values()
+        )
+
+    def _grow(self) -> None:
+        share = min(self.share * 2, max(LARGEST_SHARE, self.share))
+        if share > self.share:
+            self.share, self._grew_at = share, self._arms[CANARY].rows
+            self._period = _Period()
+            self._tell(CanaryExpanded(share))

@@ -1,0 +1,73 @@
+"""Doubtful rows asked again of a stronger model: what that came to."""
+
+from llmbatch.core.key_index import KeyIndex, short
+from llmbatch.core.ledger_line import ESCALATION, FAILED, LedgerLine
+from llmbatch.observe.summary import EscalationReport
+
+
+class _Asked:
+    """Rows that were asked about, each counted once, and what all their lines cost."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.cost_nusd: int | None = 0
+        self._failed: set[tuple[int, str]] = set()
+
+    def add(self, line: LedgerLine) -> None:
+        place = (line.row, line.key)
+        self.rows += place not in self._failed
+        if line.status == FAILED:
+            self._failed.add(place)
+        known = line.cost_nusd is not None and self.cost_nusd is not None
+        self.cost_nusd = (self.cost_nusd or 0) + (line.cost_nusd or 0) if known else None
+
+
+class Escalation:
+    """Counts rows that went to the stronger model. Fed with a run's earlier lines too."""
+
+    def __init__(self, model: str, review_below: float) -> None:
+        """`review_below`: confidence (0..1) under which a row goes to people."""
+        self._model = model
+        self._review_below = review_below
+        self._first, self._stronger = _Asked(), _Asked()
+        self._settled = 0
+        self._answered = KeyIndex()
+
+    def takes(self, line: LedgerLine | None) -> bool:
+        """Whether a row whose latest line this is goes to the stronger model: in doubt, and not answered by it yet."""
+        if line is None or line.confidence is None or line.confidence >= self._review_below:
+            return False
+        return self._answered.get(short(line.key)) is None
+
+    def watch(self, line: LedgerLine) -> None:
+        """Take note of a line in any arm. Doubtful rows come from the canary's arm as well as from the control's."""
+        is_stronger = line.arm == ESCALATION
+        if is_stronger and line.model != self._model:
+            return
+        if is_stronger and line.status != FAILED:
+            self._answered[short(line.key)] = 1
+        if line.source == "reused":
+            return
+        if not is_stronger:
+            self._first.add(line)
+            return
+        self._stronger.add(line)
+        if line.status != FAILED:
+            self._settled += line.confidence is not None and line.confidence >= self._review_below
+
+    def report(self) -> EscalationReport:
+        """How many rows, what became of them, and what asking the stronger model about all rows would have cost."""
+        return EscalationReport(
+            model=self._model,
+            rows=self._stronger.rows,
+            settled=self._settled,
+            cost_nusd=self._stronger.cost_nusd,
+            saved_nusd=_saved_nusd(self._first, self._stronger),
+        )
+
+
+def _saved_nusd(first: _Asked, stronger: _Asked) -> int | None:
+    """Against asking the stronger model about every row at what it costs for one of these."""
+    if first.cost_nusd is None or stronger.cost_nusd is None or not stronger.rows:
+        return None
+    return round(stronger.cost_nusd / stronger.rows * first.rows) - first.cost_nusd - stronger.cost_nusd

@@ -1,0 +1,34 @@
+"""The profile of a run, made while its lines come in, and what has shifted since another one."""
+
+from pathlib import Path
+
+from llmbatch.core.ledger_line import CONTROL, LedgerLine
+from llmbatch.observe.summary import DriftReport
+from llmbatch.stats.profile import Asked, FirstOutcomes, Profile, Profiler
+from llmbatch.stats.shifts import shifts
+
+
+class RunStatisticsCollector:
+    """Sums up what a run's own prompt and model answered of the rows that were theirs from the start.
+
+    What was on trial or asked otherwise is left out, and so are rows that a canary failed first.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._profiler = Profiler()
+        self._outcomes = FirstOutcomes()
+
+    def watch(self, line: LedgerLine) -> None:
+        """Take in a line."""
+        if self._outcomes.is_first(line) and line.arm == CONTROL and Asked.of(line) == self._asked:
+            self._profiler.add(line)
+
+    def profile(self) -> Profile:
+        """The figures so far."""
+        return self._profiler.profile()
+
+
+def drift_report(against: Path, before: Profile, after: Profile, *, fails: bool = False) -> DriftReport:
+    """What has shifted since the run in the folder `against`; `fails`: a significant shift is to end with a failure."""
+    return DriftReport(str(against), before.rows, after.rows, shifts(before, after), fails)

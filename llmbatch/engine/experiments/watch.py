@@ -1,0 +1,101 @@
+"""What a run does beside asking its own plan: a canary, a stronger model for doubt, a look at an earlier run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.engine.experiments.canary import Canary
+from llmbatch.engine.experiments.escalation import Escalation
+from llmbatch.engine.experiments.run_profiler import RunStatisticsCollector, drift_report
+from llmbatch.engine.plan import Plan
+from llmbatch.observe.events import Event
+from llmbatch.observe.summary import ExperimentReport
+from llmbatch.stats.profile import Asked, Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """An earlier run to compare with; `fails` makes a significant shift count as failed rows do."""
+
+    path: Path
+    profile: Profile
+    fails: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentPlan:
+    """What is asked for. `share` (0..1) of the rows go to the canary, more and more while it holds with `expand`."""
+
+    canary: Plan | None = None
+    share: float = 0.0
+    expand: bool = False
+    escalation: Plan | None = None
+    baseline: Baseline | None = None
+
+
+class Experiments:
+    """Watches a run's lines, those of its earlier sessions first."""
+
+    def __init__(
+        self,
+        canary: Canary | None,
+        escalation: Escalation | None,
+        baseline: Baseline | None,
+        profiler: RunStatisticsCollector,
+    ) -> None:
+        self.canary = canary
+        self.escalation = escalation
+        self._baseline = baseline
+        self._profiler = profiler
+
+    def escalates(self, line: LedgerLine | None) -> bool:
+        """Whether a row whose latest line this is goes to the stronger model."""
+        return self.escalation is not None and self.escalation.takes(line)
+
+    @property
+    def needs_lines(self) -> bool:
+        """Whether it has to see each line of the ledger, not only new ones."""
+        return any(part is not None for part in (self.canary, self.escalation, self._baseline))
+
+    def watch(self, line: LedgerLine) -> None:
+        """Take note of a line."""
+        if self.canary is not None:
+            self.canary.watch(line)
+        if self.escalation is not None:
+            self.escalation.watch(line)
+        if self._baseline is not None:
+            self._profiler.watch(line)
+
+    def report(self) -> ExperimentReport:
+        """What came of it."""
+        drift, baseline = None, self._baseline
+        if baseline is not None:
+            drift = drift_report(baseline.path, baseline.profile, self._profiler.profile(), fails=baseline.fails)
+        return ExperimentReport(
+            canary=None if self.canary is None else self.canary.report(),
+            escalation=None if self.escalation is None else self.escalation.report(),
+            drift=drift,
+        )
+
+
+def begin_experiments(
+    plan: ExperimentPlan, control: Asked, *, review_below: float, tell: Callable[[Event], None], since: str = ""
+) -> Experiments:
+    """What a session watches.
+
+    Args:
+        plan: what it asks beside its own plan.
+        control: what its own plan asks.
+        review_below: confidence (0..1) under which a row goes to people.
+        tell: is told what becomes of a canary.
+        since: when the canary's trial began, UTC; empty where all lines are of it.
+    """
+    canary = None
+    if plan.canary is not None:
+        on_trial = Asked(plan.canary.prompt, plan.canary.question.model)
+        canary = Canary(control, on_trial, share=plan.share, expand=plan.expand, tell=tell, since=since)
+    escalation = None
+    if plan.escalation is not None:
+        escalation = Escalation(plan.escalation.question.model, review_below)
+    return Experiments(canary, escalation, plan.baseline, RunStatisticsCollector(control))

@@ -1,0 +1,213 @@
+"""What a failure means beyond its row: the pace, another request form, or the end of the run."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import NoReturn
+
+from llmbatch.core.errors import ComeBackLater, RunStopped
+from llmbatch.core.redact import Redactor
+from llmbatch.core.service_tiers import is_served_as_asked
+from llmbatch.engine.alike import FailuresInARow
+from llmbatch.engine.plan import Plan
+from llmbatch.engine.request_fallbacks import RequestFallbacks
+from llmbatch.engine.row_state import RowState
+from llmbatch.engine.throttle.throttle import Throttle
+from llmbatch.observe.events import Event, MachineLacks, NotAnsweredYet, ServiceTierChanged, WindowStated
+from llmbatch.provider.failures import Action, Failure
+from llmbatch.provider.retry import RetryPolicy
+
+_PAUSE_S = 1.0
+_LONGEST_WAIT_S = 10 * 365 * 86400.0  # a server can name any number; a date cannot hold it
+
+
+class FailurePolicy:
+    """Acts on failures for the whole run. Counts what it has seen, since the first rows and runs alike weigh more."""
+
+    def __init__(
+        self,
+        pace: Throttle,
+        adaptation: RequestFallbacks,
+        policy: RetryPolicy,
+        redact: Redactor,
+        plan: Plan,
+        *,
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._pace = pace
+        self._adaptation = adaptation
+        self._policy = policy
+        self._redact = redact
+        self._plan = plan
+        self._tell = tell
+        self._alike = FailuresInARow()
+        self._answered = 0
+        self._is_tier_told = False
+        self._lacks_told = set[str]()
+        self.labelled = 0
+        """Rows that got a label in this session."""
+        self.window: int | None = None
+        """The model's window in tokens, as a refusal has stated it."""
+
+    def row_began(self, job: RowState) -> None:
+        """A row is about to be asked."""
+        job.number = self._alike.row_began()
+
+    def answered(self, job: RowState) -> None:
+        """The endpoint took a request and answered it, whatever the answer is worth."""
+        self._answered += 1
+        self._adaptation.accepted(job.sent_as)
+        self._compare_tier(job)
+
+    def row_labelled(self, job: RowState) -> None:
+        """A row got its label: whatever failed before, not all rows fail alike."""
+        self.labelled += 1
+        self._alike.row_labelled(job.number)
+        self._adaptation.came_whole(job.room, job.completion)
+
+    def attempt_failed(self, failure: Failure, job: RowState) -> Failure:
+        """Do what the failure of an attempt asks of the whole run, and count it.
+
+        Returns:
+            The failure as it now stands for the row.
+
+        Raises:
+            RunStopped: it stops the run.
+        """
+        in_outage = self._pace.outage_s > 0
+        if failure.action is Action.ADAPT:
+            failure = self._adapted(failure, job)
+        elif failure.once_working is not None and self._concerns_the_row(failure.once_working, job):
+            failure = failure.once_working
+        if failure.wait_s is not None and failure.wait_s > self._policy.max_wait_s:
+            self._halt_until(failure.wait_s, self._way_around(failure))
+        if failure.action is Action.STOP:
+            if failure.status == HTTPStatus.FORBIDDEN:  # perhaps for the document: then others come first next time
+                job.refusal = failure.once_working
+            self._halt(failure)
+        if failure.window is not None:
+            self._learn_window(failure.window)
+        try:
+            self._pace.failed(failure)
+        except ComeBackLater as later:
+            later.hint = f"{later.hint}{self._way_around(failure)}"
+            raise
+        if failure.action is Action.REASK and failure.kind == "truncated":
+            job.room = self._adaptation.room_after_cut(job.room, job.completion)
+        self._count_alike(failure, job)
+        job.attempts.note(failure, in_outage=in_outage)
+        return failure
+
+    def will_be_repeated(self, failure: Failure, wait_s: float, job: RowState) -> None:
+        """An attempt will be repeated after so long. A refusal that names no wait holds everyone, for a moment."""
+        if failure.action is Action.THROTTLE and failure.wait_s is None and not failure.is_of_this_machine:
+            self._pace.hold(min(wait_s, _PAUSE_S))
+        if failure.is_of_this_machine:
+            self._report_lack(failure)
+        elif not self._answered and not self._pace.outage_s and failure.action in (Action.RETRY, Action.THROTTLE):
+            attempt = None if failure.action is Action.THROTTLE else job.attempts.counted + 1
+            message = self._redact(failure.message)
+            self._tell(NotAnsweredYet(failure.kind, message, self.wait_s(wait_s), attempt, self._policy.attempts))
+
+    def wait_s(self, seconds: float) -> float:
+        """How long a row waits before it is sent again: not at all in an outage, whose probes wait themselves."""
+        return 0.0 if self._pace.outage_s else min(seconds, self._pace.patience_s)
+
+    def row_failed(self, failure: Failure) -> None:
+        """A row has used up its attempts.
+
+        Raises:
+            RunStopped: nothing has been answered yet, and it is the endpoint that fails: so would every other row.
+        """
+        if failure.may_be_outage and not self._answered:
+            raise ComeBackLater(
+                f"the endpoint serves nobody ({failure.kind}): {self._redact(failure.message)}",
+                hint=f"check --base-url, or run the same command again later{self._way_around(failure)}",
+            )
+
+    def _report_lack(self, failure: Failure) -> None:
+        if failure.message not in self._lacks_told:
+            self._lacks_told.add(failure.message)
+            self._tell(MachineLacks(failure.message, failure.hint or ""))
+
+    def _way_around(self, failure: Failure) -> str:
+        """What else can be done where a service tier has no capacity."""
+        tier = self._adaptation.shape.service_tier
+        return f"; without --service-tier {tier} it does not wait" if tier and failure.is_without_capacity else ""
+
+    def _compare_tier(self, job: RowState) -> None:
+        """Report, once, that answers come at another service tier than the one that is asked for."""
+        asked = None if job.sent_as is None else job.sent_as.service_tier
+        served = None if job.completion is None else job.completion.service_tier
+        if self._is_tier_told or asked is None or (served is not None and is_served_as_asked(asked, served)):
+            return
+        self._is_tier_told = True
+        self._tell(ServiceTierChanged(asked, None if served is None else self._redact(served)))
+
+    def _learn_window(self, window: int) -> None:
+        """Take note of the model's window, by which later sessions go.
+
+        Raises:
+            RunStopped: the task alone fills it.
+        """
+        if self.window is None:
+            self._tell(WindowStated(self._plan.question.model, window))
+        self.window = window
+        taken = self._plan.prefix_tokens + self._adaptation.shape.max_output_tokens
+        if taken >= window:
+            raise RunStopped(
+                f"the task's prompt and an answer ({taken:,} tokens) fill the model's window ({window:,})",
+                hint="shorten the task, or serve the model with a larger window",
+                concerns_model=True,
+            )
+
+    def _concerns_the_row(self, failure: Failure, job: RowState) -> bool:
+        """Whether others are served, or the row has failed like this in an earlier session."""
+        return self._answered > 0 or job.failed_before == failure.kind
+
+    def _adapted(self, failure: Failure, job: RowState) -> Failure:
+        """A shape that the endpoint has taken is not given up for one row's refusal."""
+        is_still_sent = job.sent_as == self._adaptation.shape
+        if failure.once_working is not None and is_still_sent and self._adaptation.is_accepted(job.sent_as):
+            return failure.once_working
+        if not self._adaptation.adapt(failure, job.sent_as):
+            self._halt(failure)
+        return failure
+
+    def _count_alike(self, failure: Failure, job: RowState) -> None:
+        if failure.alike_stops is None or job.failed_before is not None:
+            return
+        rows = self._alike.row_failed(job.number, failure.kind, failure.alike_stops)
+        if rows is not None:
+            self._halt(failure, f"{rows} rows in a row failed alike: ")
+
+    def _halt(self, failure: Failure, why: str = "") -> NoReturn:
+        status = f" (HTTP {failure.status})" if failure.status else ""
+        raise RunStopped(
+            f"{why}{failure.kind}{status}: {self._redact(failure.message)}",
+            hint=_HINTS.get(failure.kind),
+            exit_code=failure.exit_code,
+            concerns_model=failure.kind in _OF_THE_MODEL,
+        )
+
+    def _halt_until(self, wait_s: float, way_around: str) -> NoReturn:
+        then = datetime.now(UTC) + timedelta(seconds=min(wait_s, _LONGEST_WAIT_S))
+        raise ComeBackLater(
+            f"the endpoint asks to wait {wait_s:,.0f} s, longer than --max-wait {self._policy.max_wait_s:,.0f}",
+            wait_s=wait_s,
+            hint=f"run the same command again after {then:%Y-%m-%dT%H:%M:%SZ}{way_around}",
+        )
+
+
+_OF_THE_MODEL = frozenset({"model_not_found", "bad_parameter", "bad_request"})
+_HINTS = {
+    "quota": "top up the account or raise its limit, then run the same command again: finished rows are kept",
+    "credentials": "check OPENAI_API_KEY (and the project's permissions), then run the same command again",
+    "model_not_found": "check --model and --base-url: the endpoint does not serve this model to you",
+    "bad_parameter": "the endpoint takes none of the request forms that llmbatch knows; check --model and --base-url",
+    "not_a_completion": "check --base-url: it should end in /v1 and not lead to a login page or a proxy",
+    "refused": "check OPENAI_API_KEY and what stands between you and the endpoint; finished rows are kept",
+    "proxy": "check HTTPS_PROXY and NO_PROXY: it is the proxy that refuses, not the endpoint",
+    "redirect": "give the final address as --base-url",
+    "tls": "set SSL_CERT_FILE to the file of your own authority (REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE are not read)",
+}

@@ -1,0 +1,102 @@
+"""Stops a run that goes wrong: too many of the latest rows failed, or too many answers were of no use."""
+
+from collections import Counter, deque
+from dataclasses import dataclass
+
+from llmbatch.core import defaults
+from llmbatch.core.errors import RunStopped, UsageError
+from llmbatch.core.ledger_line import CANARY, FAILED, LedgerLine
+from llmbatch.stats.profile import USELESS
+
+_WINDOW = 200
+_MINIMUM = 50
+"""Rows before a share says anything: among fewer, a bad patch is no trend."""
+_MOST_ERRORS = 3
+_LONGEST_EXAMPLE = 120
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """Shares (0..1) of the latest rows at which a run stops."""
+
+    stop_at_failures: float = defaults.STOP_AT_FAILURES / 100
+    stop_at_invalid: float = defaults.STOP_AT_INVALID / 100
+
+
+def parse_share(text: str, option: str) -> float:
+    """A share as the user writes it: `50%`.
+
+    Raises:
+        UsageError: it is no percentage from 0 to 100.
+    """
+    number = text.strip().removesuffix("%")
+    try:
+        share = float(number) / 100
+    except ValueError:
+        share = -1.0
+    if not text.strip().endswith("%") or not 0 <= share <= 1:
+        raise UsageError(f"{option} {text!r} is no share", hint=f"say {option} 50%; 100% never stops")
+    return share
+
+
+class FailureRateGuard:
+    """Watches the latest rows. Rows that were answered by another's outcome do not count."""
+
+    def __init__(self, settings: GuardSettings) -> None:
+        self._settings = settings
+        self._latest: deque[LedgerLine] = deque()
+        self._failed = 0
+        self._useless = 0
+
+    def watch(self, line: LedgerLine) -> RunStopped | None:
+        """Take note of a row's outcome; gives the reason to stop, where there is one. A canary is watched elsewhere."""
+        if line.arm == CANARY:
+            return None
+        self._latest.append(line)
+        self._count(line, 1)
+        if len(self._latest) > _WINDOW:
+            self._count(self._latest.popleft(), -1)
+        rows, settings = len(self._latest), self._settings
+        if rows < _MINIMUM:
+            return None
+        if self._failed > settings.stop_at_failures * rows:
+            failed = [line for line in self._latest if line.status == FAILED]
+            return self._reason(failed, "failed", f"--stop-at-failures {settings.stop_at_failures:.0%}")
+        if self._useless > settings.stop_at_invalid * rows:
+            useless = [line for line in self._latest if _was_useless(line)]
+            return self._reason(useless, "gave no usable answer", f"--stop-at-invalid {settings.stop_at_invalid:.0%}")
+        return None
+
+    def _count(self, line: LedgerLine, change: int) -> None:
+        if line.status == FAILED:
+            self._failed += change
+        if _was_useless(line):
+            self._useless += change
+
+    def _reason(self, bad: list[LedgerLine], what: str, option: str) -> RunStopped:
+        return RunStopped(
+            f"{len(bad)} of the last {len(self._latest)} rows {what} ({option}): {_commonest(bad)}",
+            hint="mend the cause, then run the same command again: finished rows are kept",
+        )
+
+
+def _was_useless(line: LedgerLine) -> bool:
+    """Whether the row had an unusable answer. One that was cut and came whole with more room is no sign of trouble."""
+    mended = {"truncated"} if line.status != FAILED else set[str]()
+    return line.parse in USELESS or any(retry.error in USELESS - mended for retry in line.retries)
+
+
+def _commonest(lines: list[LedgerLine]) -> str:
+    """The three commonest errors, each with how often and an example."""
+    examples: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for line in lines:
+        kind = line.error.kind if line.error else next(r.error for r in line.retries if r.error in USELESS)
+        counts[kind] += 1
+        if line.error is not None:
+            examples.setdefault(kind, f"row {line.row}: {line.error.message[:_LONGEST_EXAMPLE]}")
+    told = [
+        f"{kind} {count}" + (f" ({examples[kind]})" if kind in examples else "")
+        for kind, count in counts.most_common(_MOST_ERRORS)
+    ]
+    return "; ".join(told)

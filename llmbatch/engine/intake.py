@@ -1,0 +1,171 @@
+"""A row before it is asked: its text as it will be sent, its key, and the outcome that needs no request."""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from llmbatch.core.ledger_line import LedgerLine, Reread, as_written
+from llmbatch.core.rows import Rejection, Row
+from llmbatch.engine.outcome import earlier_line, unsent_line
+from llmbatch.engine.plan import Plan
+from llmbatch.engine.sinks import Outcomes
+from llmbatch.task.document_limit import TRUNCATED
+
+if TYPE_CHECKING:
+    from llmbatch.cache import CachedAnswer
+    from llmbatch.cache.answers import AnswerCache
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A row as the engine takes it."""
+
+    row: Row
+    """Its text is what will be sent."""
+    key: str
+    outcome: LedgerLine | None = None
+    """What it ends as without a request: it is too long, or an earlier run was answered."""
+    failed_before: bool = False
+    """Whether it failed in an earlier session, so that failing again says nothing of other rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """So many rows in succession that are not asked about: mostly those that an earlier session has finished."""
+
+    count: int
+    left: int = 0
+    """Of them, rows without an outcome, which a retry leaves as they are."""
+
+
+Item = Document | Rejection | Skipped
+
+_SKIPPED_AT_ONCE = 1_000
+"""Rows that are skipped before it is told: the loop has no time for each of a million."""
+
+
+def skips(outcomes: Outcomes, is_wanted: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Tells the keys that a session has nothing to do for, also while it appends lines.
+
+    Args:
+        outcomes: as earlier sessions left them.
+        is_wanted: whether a key is asked about, by its latest line.
+    """
+    # In this order: a line that comes between the two makes the row one of this session's.
+    return lambda key: not is_wanted(key) and not outcomes.is_of_session(key)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedBefore:
+    """The rows that failed in earlier sessions.
+
+    They come after those that were never asked, or they would stop a run again before it gets to these.
+    """
+
+    outcomes: Outcomes
+    read_again: Callable[[], Iterable[Row | Rejection]] | None
+    """The input from its start; None for a stream, whose rows are asked as they come."""
+
+    def __contains__(self, key: str) -> bool:
+        outcomes = self.outcomes
+        return outcomes.was_written(key) and not outcomes.is_done(key) and not outcomes.is_of_session(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Makes rows ready, in the reader's thread: counting a long text's tokens takes its time, as a look-up does."""
+
+    plan: Plan
+    """The run's, which gives the rows their keys."""
+    asked: Plan
+    """The one that is asked: another where a retry asks another model."""
+    review_below: float
+    is_skipped: Callable[[str], bool]
+    """As `skips` makes it."""
+    earlier: "AnswerCache | None" = None
+    reread: Reread = as_written
+    """What an earlier run's line counts as in this one."""
+    is_settled: Callable[[str], bool] = lambda _: False
+    """Whether people have given a text its label."""
+    failed_before: FailedBefore | None = None
+    is_done: Callable[[str], bool] | None = None
+    """Whether a key that is skipped has its label; None where all have."""
+
+    def prepared(self, rows: Iterable[Row | Rejection], *, batch: int) -> Iterator[Item]:
+        """Rows as the engine takes them; `batch` of them are looked up at once among earlier answers."""
+        items = self._wanted(rows)
+        if self.earlier is None:
+            yield from items
+            return
+        while group := list(islice(items, batch)):
+            yield from self._answered(group, self.earlier)
+
+    def _wanted(self, rows: Iterable[Row | Rejection]) -> Iterator[Item]:
+        skipped, left, put_off = 0, 0, array("Q")
+        failed_before = self.failed_before
+        for row, text, key in self._keyed(rows):
+            if isinstance(row, Rejection):
+                yield row
+            elif self.is_skipped(key) or self.is_settled(row.text):
+                skipped += 1
+                if self.is_done is not None:
+                    left += not (self.is_done(key) or self.is_settled(row.text))
+                if skipped == _SKIPPED_AT_ONCE:
+                    yield Skipped(skipped, left)
+                    skipped = left = 0
+            elif failed_before is None or key not in failed_before:
+                yield self._document(row, text, key)
+            elif failed_before.read_again is not None:
+                put_off.append(row.index)
+            else:
+                yield replace(self._document(row, text, key), failed_before=True)
+        if skipped:
+            yield Skipped(skipped, left)
+        if put_off and failed_before is not None and failed_before.read_again is not None:
+            yield from self._put_off(failed_before.read_again(), put_off)
+
+    def _put_off(self, rows: Iterable[Row | Rejection], indexes: Sequence[int]) -> Iterator[Item]:
+        """The rows that failed in earlier sessions, by their places: all others are on their way."""
+        wanted = iter(indexes)
+        index = next(wanted)
+        for row, text, key in self._keyed(rows):
+            if isinstance(row, Row) and row.index == index:
+                yield replace(self._document(row, text, key), failed_before=True)
+                if (index := next(wanted, -1)) < 0:
+                    return
+
+    def _keyed(self, rows: Iterable[Row | Rejection]) -> Iterator[tuple[Row | Rejection, str, str]]:
+        """Each row with its text as it is asked, and its key."""
+        asked, key_of = self.asked.limit.asked, self.plan.key_of
+        plan = None if self.plan is self.asked else self.plan
+        for row in rows:
+            if isinstance(row, Rejection):
+                yield row, "", ""
+                continue
+            text = asked(row.text)
+            yield row, text, key_of(text) if plan is None else plan.key(row.text)
+
+    def _document(self, row: Row, text: str, key: str) -> Document:
+        if text is not row.text:
+            return Document(structs.replace(row, text=text, flags=(*row.flags, TRUNCATED)), key)
+        refusal = self.asked.limit.refusal(text)
+        return Document(row, key, None if refusal is None else unsent_line(row, key, self.asked, "too_long", refusal))
+
+    def _answered(self, group: list[Item], earlier: "AnswerCache") -> Iterator[Item]:
+        open_keys = {item.key for item in group if isinstance(item, Document) and item.outcome is None}
+        answers = earlier.look_up(open_keys)
+        for item in group:
+            if isinstance(item, Document) and (answer := answers.get(item.key)) is not None:
+                yield self._with_answer(item, answer)
+            else:
+                yield item
+
+    def _with_answer(self, document: Document, answer: "CachedAnswer") -> Document:
+        if answer.category not in self.asked.task.label_names:
+            return document  # no file of ours may bring in a label that the task does not have
+        line = self.reread(earlier_line(document.row, document.key, self.asked, answer))
+        return replace(document, outcome=line.reviewed(self.review_below))

@@ -1,0 +1,132 @@
+"""Labelling without a run: rows are asked about as they come, and nothing is written to a disk."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from random import Random
+
+from llmbatch.core.errors import LLMBatchError
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.prices import PriceBook
+from llmbatch.core.rows import Row
+from llmbatch.engine.assembly import EngineDeps, assemble
+from llmbatch.engine.budget.budget import Budget, RunLimit
+from llmbatch.engine.budget.surplus import Surplus
+from llmbatch.engine.cancellation import Cancellation
+from llmbatch.engine.failure_rate_guard import FailureRateGuard
+from llmbatch.engine.intake import Document, Intake
+from llmbatch.engine.plan import Plan
+from llmbatch.engine.preflight import preflight_warnings, unpriced
+from llmbatch.engine.sending import Sending
+from llmbatch.engine.sinks import NothingKept
+from llmbatch.engine.tally import Expenses
+from llmbatch.observe.observer import Observer
+from llmbatch.observe.summary import Spent
+from llmbatch.provider.client import Endpoint
+from llmbatch.spend.leases import DailyLimit
+from llmbatch.task.calibration import Calibration
+
+_LONG = 20_000
+"""Characters of a text whose tokens may take long to count: about a second a megabyte."""
+
+
+class Labelling:
+    """Asks about rows, any number at once, with one pace, one retry budget and one spending limit for all of them.
+
+    Belongs to the event loop that it is used in first. Once something has stopped it (a guard, a limit, credentials),
+    nothing more is sent.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        endpoint: Endpoint,
+        sending: Sending,
+        *,
+        calibrations: Iterable[Calibration],
+        review_below: float,
+        observer: Observer,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            plan: what is asked.
+            endpoint: of whom.
+            sending: how; of its budget only the run's own limit counts.
+            calibrations: of the answers' confidence.
+            review_below: confidence (0..1) under which a row goes to people.
+            observer: is told what happens.
+
+        Raises:
+            UsageError: there is a spending limit, and the model's price is not known.
+        """
+        prices = PriceBook(None if plan.offline else endpoint.base_url, sending.price)
+        if (refusal := unpriced((plan.question.model,), sending.budget.limits, prices)) is not None:
+            raise refusal
+        for event in preflight_warnings(plan, prices, endpoint.base_url):
+            observer.tell(event)
+        self._stop, nothing_kept = Cancellation(), NothingKept()
+        self._parts = assemble(
+            plan,
+            endpoint,
+            sending,
+            EngineDeps(
+                outcomes=nothing_kept,
+                sends=nothing_kept,
+                stop=self._stop,
+                prices=prices,
+                surplus=Surplus(),
+                budget=Budget(
+                    RunLimit(sending.budget.max_cost_nusd, 0), DailyLimit(None, None, sleep=self._stop.sleep)
+                ),
+                tell=observer.tell,
+                random=Random(),  # noqa: S311 - jitter, not secrets
+                clock=time.monotonic,
+            ),
+            calibrations=tuple(calibrations),
+            review_below=review_below,
+        )
+        self._intake = Intake(plan, plan, review_below, is_skipped=lambda _: False)
+        self._guard = FailureRateGuard(sending.guard)
+        self._observer = observer
+        self._expenses = Expenses()
+
+    @property
+    def spent(self) -> Spent:
+        """Tokens and money so far; requests under way are not in it."""
+        return self._expenses.spent()
+
+    async def ask(self, row: Row) -> LedgerLine:
+        """What became of a row: a label, or a failure that is the row's own.
+
+        Raises:
+            LLMBatchError: nothing more is sent, for this reason; the row may have been abandoned for it.
+        """
+        document = await asyncio.to_thread(self._document, row) if len(row.text) > _LONG else self._document(row)
+        outcome = document.outcome
+        if outcome is None:
+            self._check()
+            async for line in self._parts.arms.ask(document.row, document.key):
+                self._expenses.add(outcome := line)
+        if outcome is None or outcome.is_abandoned:
+            self._check()
+            raise LLMBatchError("the labelling was stopped")
+        self._observer.row(outcome)
+        if (reason := self._guard.watch(outcome)) is not None:
+            self._stop.set(reason)
+        return outcome
+
+    async def close(self) -> None:
+        """Let go of the connections. Whoever still waits for an outcome gets none."""
+        self._stop.set(LLMBatchError("the labeler is closed"))
+        for caller in self._parts.callers:
+            await caller.close()
+
+    def _document(self, row: Row) -> Document:
+        (document,) = self._intake.prepared([row], batch=1)
+        assert isinstance(document, Document)  # noqa: S101 - no row is skipped or rejected here
+        return document
+
+    def _check(self) -> None:
+        if self._stop.reason is not None:
+            raise self._stop.reason

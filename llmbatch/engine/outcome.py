@@ -1,0 +1,169 @@
+"""From a response to a row's outcome: pure functions of the plan, the row and what came back.
+
+Whoever got the response, and whenever, the same one gives the same ledger line.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from llmbatch.core.ledger_line import FAILED, OK, REVIEW, LedgerLine, RowError, Status
+from llmbatch.core.money import to_usd
+from llmbatch.core.redact import Redactor
+from llmbatch.core.rows import Row
+from llmbatch.engine.plan import Plan
+from llmbatch.engine.row_state import RowState
+from llmbatch.engine.scoring import Scorer
+from llmbatch.provider.completion import Completion
+from llmbatch.provider.dialect import CHAT_COMPLETIONS
+from llmbatch.provider.failures import Billed, Failure, RequestFailedError
+from llmbatch.provider.finish import flags_of, judge_invalid
+from llmbatch.task.answer import Answer, AnswerParser, InvalidAnswerError
+from llmbatch.task.calibration import Calibration
+
+if TYPE_CHECKING:
+    from llmbatch.cache import CachedAnswer
+
+_LONGEST_KEPT_ANSWER = 2_000
+
+
+class OutcomeReader:
+    """Reads answers to one plan, and makes ledger lines of them and of failures."""
+
+    def __init__(
+        self, plan: Plan, calibrations: Iterable[Calibration], *, review_below: float, redact: Redactor
+    ) -> None:
+        """`review_below`: confidence (0..1) under which a row goes to people."""
+        self._plan = plan
+        self._review_below = review_below
+        self._redact = redact
+        self._parser = AnswerParser(plan.task)
+        self._scorer = Scorer(plan, calibrations)
+
+    def answer(self, completion: Completion) -> Answer:
+        """What a completion says.
+
+        Raises:
+            RequestFailedError: it cannot be used, with why, judged.
+        """
+        if (unusable := CHAT_COMPLETIONS.judge_answer(completion)) is not None:
+            raise RequestFailedError(unusable)
+        try:
+            return self._parser.parse(completion.content or "")
+        except InvalidAnswerError as error:
+            raise RequestFailedError(judge_invalid(str(error), completion)) from None
+
+    def labelled(self, job: RowState, answer: Answer) -> LedgerLine:
+        """The line of a row that has a label."""
+        score = self._scorer.score(answer, job.completion)
+        line = _line(job, self._plan, REVIEW if score.confidence < self._review_below else OK)
+        labelled = replace(
+            line,
+            category=answer.category,
+            confidence=score.confidence,
+            confidence_raw=None if score.raw == score.confidence else score.raw,
+            confidence_from=score.kind.value,
+            runner_up=score.runner_up,
+            reasoning=answer.reasoning,
+            parse="repaired" if answer.repaired else "clean",
+            answer=_kept(job.completion, self._redact) if answer.repaired else None,
+            flags=(*line.flags, *(flags_of(job.completion) if job.completion else ()), *score.flags),
+        )
+        return _without_secrets(labelled, self._redact)
+
+    def failed(self, job: RowState, failure: Failure) -> LedgerLine:
+        """The line of a row that has none. An answer that was paid for is kept, so that it can be read again."""
+        line, redact = _line(job, self._plan, FAILED), self._redact
+        was_answered = failure.billed is Billed.YES
+        code = None if failure.code is None else redact.hide(failure.code)
+        failed = replace(
+            line,
+            error=RowError(failure.kind, code, redact(failure.message)),
+            request_id=failure.request_id or line.request_id,
+            parse=failure.kind if was_answered else None,
+            answer=_kept(job.completion, redact) if was_answered else None,
+        )
+        return _without_secrets(failed, redact)
+
+
+def unsent_line(row: Row, key: str, plan: Plan, kind: str, message: str) -> LedgerLine:
+    """The line of a row that failed before anything was sent: it cost nothing."""
+    return replace(_line(RowState(row, key), plan, FAILED), error=RowError(kind, None, message))
+
+
+def earlier_line(row: Row, key: str, plan: Plan, answer: "CachedAnswer") -> LedgerLine:
+    """The line of a row that an earlier run was answered about: it costs nothing now. Its confidence is the raw one."""
+    return replace(
+        _line(RowState(row, key), plan, OK),
+        category=answer.category,
+        confidence=answer.confidence,
+        confidence_from=answer.confidence_from,
+        runner_up=answer.runner_up,
+        reasoning=answer.reasoning,
+        response_model=answer.response_model,
+        request_id=answer.request_id,
+        parse=answer.parse,
+        source="reused",
+        reused_from=answer.run_id,
+        saved_usd=to_usd(answer.cost_nusd or 0),
+    )
+
+
+def _line(job: RowState, plan: Plan, status: Status) -> LedgerLine:
+    completion, bill = job.completion, job.bill
+    return LedgerLine(
+        row=job.row.index,
+        id=job.row.id,
+        key=job.key,
+        status=status,
+        prompt=plan.prompt,
+        model=plan.question.model,
+        started_at=f"{job.started_at:%Y-%m-%dT%H:%M:%S.%f}Z",
+        arm=plan.arm,
+        response_model=completion.model if completion else None,
+        system_fingerprint=completion.system_fingerprint if completion else None,
+        service_tier=completion.service_tier if completion else None,
+        request_id=completion.request_id if completion else None,
+        finish_reason=completion.finish_reason if completion else None,
+        attempts=job.attempts.sends,
+        retries=tuple(job.retries),
+        input_tokens=bill.usage.input_tokens,
+        cached_input_tokens=bill.usage.cached_input_tokens,
+        cache_write_tokens=bill.usage.cache_write_tokens,
+        output_tokens=bill.usage.output_tokens,
+        reasoning_tokens=bill.usage.reasoning_tokens,
+        cache_unreported_tokens=bill.usage.cache_unreported_tokens,
+        cost_usd=None if bill.cost_nusd is None else to_usd(bill.cost_nusd),
+        possibly_billed_usd=to_usd(bill.possibly_billed_nusd),
+        possibly_billed_attempts=bill.possibly_billed_attempts,
+        latency_s=round(job.latency_s, 6),
+        flags=(*job.row.flags, *bill.flags),
+    )
+
+
+_TEXTS_OF_THE_SERVER = (
+    "reasoning",
+    "response_model",
+    "system_fingerprint",
+    "service_tier",
+    "request_id",
+    "finish_reason",
+)
+
+
+def _without_secrets(line: LedgerLine, redact: Redactor) -> LedgerLine:
+    """The line as it may be written: the answer has been read by now, and a label is one of the task's."""
+    texts = {name: text for name in _TEXTS_OF_THE_SERVER if (text := getattr(line, name)) is not None}
+    changes: dict[str, Any] = {name: hidden for name, text in texts.items() if (hidden := redact.hide(text)) != text}
+    if line.retries:
+        changes["retries"] = tuple(
+            retry if retry.code is None else replace(retry, code=redact.hide(retry.code)) for retry in line.retries
+        )
+    return replace(line, **changes) if changes else line
+
+
+def _kept(completion: Completion | None, redact: Redactor) -> str | None:
+    if completion is None or completion.content is None:
+        return None
+    return redact(completion.content, longest=_LONGEST_KEPT_ANSWER)

@@ -1,0 +1,190 @@
+"""What a run asks, and the keys by which its rows are known."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from llmbatch.core import defaults
+from llmbatch.core.ledger_line import CONTROL
+from llmbatch.core.models import profile_of
+from llmbatch.core.prices import Price
+from llmbatch.core.rows import ConfidenceKind, Truncation
+from llmbatch.core.service_tiers import ServiceTier
+from llmbatch.provider.request import Question
+from llmbatch.provider.shape import RequestShape, initial_shape
+from llmbatch.task.document_limit import DocumentLimit
+from llmbatch.task.load import LoadedTask
+from llmbatch.task.model import Task
+from llmbatch.task.prefix import build_prefix
+from llmbatch.task.prefix_plan import PrefixPlan, PrefixTerms, plan_prefix
+from llmbatch.task.prefix_policy import PrefixPolicy
+from llmbatch.tokens import kept_counts
+
+# Models space and round as they like, and some wrap the object in a code fence and a sentence; a run-away answer
+# is still cut short. Room that is not used costs nothing.
+_ANSWER_MARGIN = 1.5
+_WRAPPER_TOKENS = 24
+_REASONING_TOKENS = 120
+
+# Of a model's window, what frames the messages and the document, and what counting these apart may miss.
+_FRAME_TOKENS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """What is asked of which model. None leaves it to the task file, then to what is known of the model."""
+
+    model: str | None = None
+    temperature: float | None = None
+    reasoning_effort: str | None = None
+    max_output_tokens: int | None = None
+    reasoning: bool = False
+    """Also ask for a short rationale."""
+    max_doc_tokens: int | None = None
+    """Tokens that a document may have; None leaves it to the model's window."""
+    truncate: Truncation | None = None
+    """How a longer document is cut; None lets it fail."""
+    prefix: PrefixPolicy = PrefixPolicy.AUTO
+    """How much of the task's pool of examples goes into the prompt."""
+    confidence: ConfidenceKind = ConfidenceKind.reported
+    """Where the confidence is from; the model's own where it gives no log-probabilities."""
+    window: int | None = None
+    """Tokens of the model's window as the endpoint states it; None leaves it to what is known of the model."""
+    service_tier: ServiceTier | None = None
+    """At what priority and price rows are asked; no part of their keys, since the answer is the same."""
+    token_ratio: float = 1.0
+    """How many of the endpoint's tokens one of ours comes to, by what answers have reported; never below 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A task put to a model: the stable part of every request, and the run's identity."""
+
+    task: Task
+    task_source: str
+    question: Question
+    shape: RequestShape
+    prompt: str
+    """Fingerprint of the prompt: prefix and schema."""
+    fingerprint: str
+    """Fingerprint of all that an answer depends on: prompt, model, parameters."""
+    prefix: PrefixPlan
+    offline: bool
+    choice: ModelChoice
+    limit: DocumentLimit = DocumentLimit()
+    arm: str = CONTROL
+    """For what its rows are asked: as the run itself, on trial, or once more."""
+
+    @property
+    def prefix_tokens(self) -> int:
+        """Tokens of the stable prefix."""
+        return self.prefix.tokens
+
+    def key(self, text: str) -> str:
+        """The key of a row with this text. Of a text that is too long, only what is asked about counts."""
+        return self.key_of(self.limit.asked(text))
+
+    def key_of(self, asked: str) -> str:
+        """The key of what is asked: the text as it is sent, and the plan. Rows with the same one share it."""
+        return hashlib.blake2b((self.fingerprint + asked).encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def asked_model(task: Task, choice: ModelChoice) -> str:
+    """The model to ask: the user's, the task's, or the default one."""
+    return choice.model or task.model.name or defaults.MODEL
+
+
+def review_threshold(task: Task, wish: float | None) -> float:
+    """Confidence (0..1) under which a row goes to people: the user's, the task's, or the default one."""
+    wishes = (wish, task.model.review_below, defaults.REVIEW_BELOW)
+    return next(threshold for threshold in wishes if threshold is not None)
+
+
+def make_plan(
+    loaded: LoadedTask,
+    choice: ModelChoice,
+    *,
+    offline: bool,
+    price: Price | None = None,
+    rows: int | None = None,
+    pool_examples: int | None = None,
+) -> Plan:
+    """The plan of a task and a model.
+
+    Args:
+        loaded: the task file.
+        choice: the user's wishes; the task file's fill the gaps.
+        offline: answers of the offline endpoint are never taken for a model's, so their keys differ.
+        price: the model's, where it is known; what goes into the prefix depends on it if the task has a pool.
+        rows: how many will be asked, likewise; None for a stream without a known end.
+        pool_examples: how many of the pool's examples an earlier session asked with; None to decide anew.
+    """
+    task = loaded.task
+    model = asked_model(task, choice)
+    prefixes = [
+        build_prefix(task, pool_examples=taken, reasoning=choice.reasoning) for taken in range(len(task.pool) + 1)
+    ]
+    sizes, answer_tokens = _counted(prefixes, task)
+    terms = PrefixTerms(profile_of(model).caching, price, rows)
+    prefix_plan = plan_prefix(sizes, choice.prefix, terms, standing=pool_examples)
+    prefix = prefixes[prefix_plan.pool_examples]
+    schema = task.answer_schema(reasoning=choice.reasoning)
+    ceiling = _answer_ceiling(answer_tokens, reasoning=choice.reasoning)
+    shape = initial_shape(
+        model,
+        answer_tokens=choice.max_output_tokens or task.model.max_output_tokens or ceiling,
+        temperature=choice.temperature if choice.temperature is not None else task.model.temperature,
+        reasoning_effort=choice.reasoning_effort or task.model.reasoning_effort,
+        logprobs=choice.confidence is ConfidenceKind.logprobs,
+        service_tier=choice.service_tier or task.model.service_tier,
+    )
+    prompt = _hash({"prefix": prefix, "schema": schema}, 6)
+    asked = {
+        "prompt": prompt,
+        "model": model,
+        "temperature": shape.temperature,
+        "reasoning_effort": shape.reasoning_effort,
+        "max_output_tokens": shape.max_output_tokens,
+        "offline": offline,
+    }
+    if shape.logprobs:  # plans that ask for none keep the fingerprint that they always had
+        asked["logprobs"] = True
+    return Plan(
+        task=task,
+        task_source=loaded.source,
+        question=Question(model, prefix, schema),
+        shape=shape,
+        prompt=prompt,
+        fingerprint=_hash(asked, 16),
+        prefix=prefix_plan,
+        offline=offline,
+        choice=choice,
+        limit=_document_limit(model, choice, prefix_plan.tokens + shape.max_output_tokens),
+    )
+
+
+def _document_limit(model: str, choice: ModelChoice, taken: int) -> DocumentLimit:
+    """By the user's word or by the model's window, whichever allows less; `taken` by the prefix and the answer."""
+    window, wanted = choice.window or profile_of(model).context_window, choice.max_doc_tokens
+    room = None if window is None else max(int((window - _FRAME_TOKENS) / choice.token_ratio) - taken, 0)
+    if room is not None and (wanted is None or wanted > room):
+        return DocumentLimit(room, choice.truncate, f"that the window of {model} ({window:,}) leaves for it")
+    return DocumentLimit(wanted, choice.truncate, "that --max-doc-tokens allows")
+
+
+def _counted(prefixes: list[str], task: Task) -> tuple[list[int], int]:
+    """Tokens of each prefix, and of the longest answer that the task allows."""
+    answers = [orjson.dumps({"category": name, "percent": 100}).decode() for name in task.label_names]
+    counts = kept_counts([*prefixes, *answers])
+    return counts[: len(prefixes)], max(counts[len(prefixes) :])
+
+
+def _answer_ceiling(longest: int, *, reasoning: bool) -> int:
+    """The longest answer with a margin, in tokens: the ceiling that stops run-away answers."""
+    return int(longest * _ANSWER_MARGIN) + _WRAPPER_TOKENS + (_REASONING_TOKENS if reasoning else 0)
+
+
+def _hash(data: dict[str, Any], size: int) -> str:
+    return hashlib.blake2b(orjson.dumps(data), digest_size=size).hexdigest()

@@ -1,0 +1,161 @@
+"""One row from question to ledger line: send, judge, repeat where that can help."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+from llmbatch.core.errors import LLMBatchError
+from llmbatch.core.ledger_line import INTERRUPTED, LedgerLine, Retry
+from llmbatch.core.rows import Row
+from llmbatch.engine.attempt import AttemptSender
+from llmbatch.engine.cancellation import Cancellation, RunCancelledError
+from llmbatch.engine.failure_policy import FailurePolicy
+from llmbatch.engine.outcome import OutcomeReader
+from llmbatch.engine.row_state import RowState
+from llmbatch.engine.throttle.retry_budget import RetryBudget
+from llmbatch.provider.failures import Action, Failure, RequestFailedError
+from llmbatch.provider.retry import Attempts, RetryPolicy, retrying
+from llmbatch.provider.transport import judge_exception
+from llmbatch.task.answer import Answer
+
+
+class RowWorker:
+    """Asks the model about rows, by one plan."""
+
+    def __init__(
+        self,
+        *,
+        reader: OutcomeReader,
+        sender: AttemptSender,
+        consequences: FailurePolicy,
+        retry_budget: RetryBudget,
+        stop: Cancellation,
+        halt: Callable[[LLMBatchError], None],
+        policy: RetryPolicy,
+        random: Random,
+    ) -> None:
+        """`halt` is told what all rows of this plan would fail with."""
+        self._reader = reader
+        self._sender = sender
+        self._consequences = consequences
+        self._retry_budget = retry_budget
+        self._stop = stop
+        self._halt = halt
+        self._policy = policy
+        self._random = random
+        self.retries: Counter[str] = Counter()
+        self.waiting = 0
+        """Rows that wait for their next attempt; they hold no slot."""
+
+    @property
+    def labelled(self) -> int:
+        """Rows that got a label in this session."""
+        return self._consequences.labelled
+
+    @property
+    def window(self) -> int | None:
+        """The model's window in tokens, where a refusal has stated it."""
+        return self._consequences.window
+
+    @property
+    def token_ratio(self) -> float:
+        """How many of the endpoint's tokens one of ours comes to, at most."""
+        return self._sender.token_ratio
+
+    async def ask(self, row: Row, key: str, *, failed_before: str | None = None) -> LedgerLine | None:
+        """What became of the row, or None where it stays undone: the run stopped before the row cost anything.
+
+        `failed_before` is how it failed in an earlier session, where it did.
+
+        A failure that all rows would share halts this arm. A row that has cost something by then ends as a
+        failed one, so that its cost is kept; so does one that may have been refused for its own sake.
+        """
+        job = RowState(row, key, failed_before=failed_before)
+        self._consequences.row_began(job)
+        try:
+            try:
+                answer = await self._until_answered(job)
+            except RequestFailedError as error:
+                job.end()
+                self._consequences.row_failed(error.failure)
+                return self._reader.failed(job, error.failure)
+        except RunCancelledError:
+            return self._given_up(job)
+        except LLMBatchError as reason:
+            self._halt(reason)
+            return self._given_up(job)
+        except asyncio.CancelledError:
+            if not self._stop.is_set:
+                raise
+            return self._given_up(job)  # its grace is over
+        job.end()
+        self._consequences.row_labelled(job)
+        return self._reader.labelled(job, answer)
+
+    async def _until_answered(self, job: RowState) -> Answer:
+        try:
+            return await self._attempt(job.attempts, job)
+        except RequestFailedError as failed:
+            return await self._again(job, failed)
+
+    async def _again(self, job: RowState, failed: RequestFailedError) -> Answer:
+        """Goes on after a first failure: most rows have none, and do without the retry loop's cost."""
+        met_already = [failed]
+
+        async def attempt(attempts: Attempts, job: RowState) -> Answer:
+            if met_already:
+                raise met_already.pop()
+            return await self._attempt(attempts, job)
+
+        def note(failure: Failure, wait_s: float) -> None:
+            self._consequences.will_be_repeated(failure, wait_s, job)
+            self.retries[failure.kind] += 1
+            after_s = time.perf_counter() - job.started
+            job.retries.append(Retry(failure.kind, failure.status, failure.code, round(wait_s, 3), round(after_s, 3)))
+
+        loop = retrying(self._policy, sleep=self._sleep, before_sleep=note, random=self._random)
+        answer: Answer = await loop(attempt, job.attempts, job)
+        return answer
+
+    async def _attempt(self, attempts: Attempts, job: RowState) -> Answer:
+        try:
+            paid = await self._pay_for_retry(attempts)
+            completion = await self._sender.send(job, paid=paid)
+            self._consequences.answered(job)
+            return self._reader.answer(completion)
+        except RequestFailedError as error:
+            self._sender.write_down_end(job)
+            raise RequestFailedError(self._consequences.attempt_failed(error.failure, job)) from error
+        except (RunCancelledError, LLMBatchError):
+            raise
+        except Exception as error:  # a bug of ours costs its row, is told, and five alike end the run
+            raise RequestFailedError(self._consequences.attempt_failed(judge_exception(error), job)) from error
+
+    async def _pay_for_retry(self, attempts: Attempts) -> float:
+        """Only what the endpoint would see as load multiplied is paid for: not a re-ask after an answer."""
+        last = attempts.failures[-1].action if attempts.failures else None
+        if last not in (Action.RETRY, Action.THROTTLE):
+            return 0.0
+        self.waiting += 1
+        try:
+            return await self._retry_budget.spend(last)
+        finally:
+            self.waiting -= 1
+
+    async def _sleep(self, seconds: float) -> None:
+        self.waiting += 1
+        try:
+            await self._stop.sleep(self._consequences.wait_s(seconds))
+        finally:
+            self.waiting -= 1
+
+    def _given_up(self, job: RowState) -> LedgerLine | None:
+        job.end()
+        if job.refusal is not None:
+            return self._reader.failed(job, job.refusal)
+        if not job.may_have_cost:
+            return None
+        stopped = Failure(INTERRUPTED, Action.FAIL, "the run stopped before the row was done")
+        return self._reader.failed(job, stopped)

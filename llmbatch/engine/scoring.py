@@ -1,0 +1,92 @@
+"""A row's confidence: taken from the answer or measured, then calibrated, the same when written and when read again."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from msgspec import structs
+
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.rows import ConfidenceKind
+from llmbatch.engine.plan import Plan
+from llmbatch.provider.completion import Completion
+from llmbatch.task.answer import Answer
+from llmbatch.task.calibration import Calibration, fitting_calibration
+from llmbatch.task.logprobs import LEAST_MASS, label_odds
+
+LOGPROBS_MISSING = "logprobs_missing"
+"""Flag of a row whose confidence was to be measured and could not be: the model's own stands in for it."""
+LABELS_UNLIKELY = "labels_unlikely"
+"""Flag of a row for which the model, left alone, would have said something else than one of the labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What is known about how sure an answer is. `confidence` is calibrated where there is a calibration."""
+
+    confidence: float
+    raw: float
+    kind: ConfidenceKind
+    runner_up: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+class Scorer:
+    """Scores the answers to one plan."""
+
+    def __init__(self, plan: Plan, calibrations: Iterable[Calibration]) -> None:
+        self._plan = plan
+        self._calibrations = tuple(calibrations)
+        self._aliases = {alias: label.name for label in plan.task.labels for alias in label.aliases}
+
+    def score(self, answer: Answer, completion: Completion | None) -> Score:
+        """The confidence of an answer that was read from `completion`."""
+        if not self._plan.shape.logprobs:
+            return self._calibrated(Score(answer.confidence, answer.confidence, ConfidenceKind.reported))
+        tokens = None if completion is None else completion.logprobs
+        labels = self._plan.task.label_names
+        odds = None if tokens is None else label_odds(tokens, labels, answer.category, self._aliases)
+        if odds is None:
+            reported = Score(answer.confidence, answer.confidence, ConfidenceKind.reported, flags=(LOGPROBS_MISSING,))
+            return self._calibrated(reported)
+        flags = (LABELS_UNLIKELY,) if odds.mass < LEAST_MASS else ()
+        return self._calibrated(
+            Score(odds.probability, odds.probability, ConfidenceKind.logprobs, odds.runner_up, flags)
+        )
+
+    def _calibrated(self, score: Score) -> Score:
+        calibration = fitting_calibration(
+            self._calibrations,
+            prompt=self._plan.prompt,
+            model=self._plan.question.model,
+            kind=score.kind,
+            offline=self._plan.offline,
+        )
+        return score if calibration is None else replace(score, confidence=calibration.of(score.raw))
+
+
+class Recalibration:
+    """Ledger lines as the run's present calibrations have them, whatever calibrations they were written under.
+
+    So a new calibration asks nothing anew, and nothing that reads the ledger sees another confidence.
+    """
+
+    def __init__(self, calibrations: Iterable[Calibration], *, offline: bool) -> None:
+        self._calibrations = tuple(calibrations)
+        self._offline = offline
+
+    def __call__(self, line: LedgerLine) -> LedgerLine:
+        """The line with its confidence calibrated anew from the raw one."""
+        raw = line.raw_confidence
+        if raw is None or (not self._calibrations and line.confidence == raw):
+            return line
+        calibration = fitting_calibration(
+            self._calibrations,
+            prompt=line.prompt,
+            model=line.model,
+            kind=ConfidenceKind(line.confidence_from),
+            offline=self._offline,
+        )
+        confidence = raw if calibration is None else calibration.of(raw)
+        return (
+            line if confidence == line.confidence else structs.replace(line, confidence=confidence, confidence_raw=raw)
+        )

@@ -1,0 +1,42 @@
+"""How requests are sent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from llmbatch.core import defaults
+from llmbatch.core.prices import Price
+from llmbatch.core.service_tiers import request_timeout_s
+from llmbatch.engine.failure_rate_guard import GuardSettings
+from llmbatch.provider.limits import RateLimits
+from llmbatch.provider.retry import RetryPolicy
+from llmbatch.spend.options import BudgetOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How requests are sent: where to, how many at once, how patiently."""
+
+    base_url: str | None = None
+    api_version: str | None = None
+    insecure_http: bool = False
+    """Send the key to a public host by plain http."""
+    offline: bool = False
+    offline_arguments: tuple[str, ...] = ()
+    """Options of `llmbatch simulate` for the offline endpoint, as `--fault`."""
+    concurrency: int | None = None
+    """Requests under way at once; None finds the level that the endpoint keeps up with."""
+    limits: RateLimits = RateLimits()
+    """The user's own, per second; None leaves them to what the endpoint states."""
+    timeout_s: float | None = None
+    """For one whole request; None for what its service tier takes."""
+    policy: RetryPolicy = RetryPolicy()
+    guard: GuardSettings = GuardSettings()
+    grace_s: float = defaults.GRACE_S
+    deadline: datetime | None = None
+    """The instant from which on nothing more is sent; None for no deadline."""
+    price: Price | None = None
+    budget: BudgetOptions = BudgetOptions()
+
+    def request_timeout_s(self, tier: str | None) -> float:
+        """Seconds that one whole request at a service tier may take."""
+        return request_timeout_s(tier) if self.timeout_s is None else self.timeout_s

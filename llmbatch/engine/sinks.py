@@ -1,0 +1,73 @@
+"""What the engine keeps of its work, and where: files of a run folder, or nothing at all."""
+
+from typing import Protocol
+
+from llmbatch.core.errors import StorageFailed
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.sent import Sent
+
+
+class Outcomes(Protocol):
+    """Keeps the outcome of each row, and finds it again by the row's key. A run folder's ledger is one."""
+
+    @property
+    def trouble(self) -> StorageFailed | None:
+        """Why nothing more may be asked: no other outcome might be kept."""
+
+    def append(self, line: LedgerLine) -> None:
+        """Keep a row's outcome.
+
+        Raises:
+            StorageFailed: it could not be kept.
+        """
+
+    def latest(self, key: str) -> LedgerLine | None:
+        """The latest outcome of a key, None where there is none."""
+
+    def was_written(self, key: str) -> bool:
+        """Whether a key has an outcome, of whichever session."""
+
+    def is_done(self, key: str) -> bool:
+        """Whether a key's latest outcome is final and no failure."""
+
+    def is_of_session(self, key: str) -> bool:
+        """Whether a key's latest outcome is of this session."""
+
+
+class Sends(Protocol):
+    """Is told of each request before it leaves, so that it counts even if nobody lives to see its answer."""
+
+    def record(self, sent: Sent) -> None:
+        """A request is about to leave, or what one came to is known.
+
+        Raises:
+            StorageFailed: it could not be written down, so the request must not leave.
+        """
+
+
+class NothingKept:
+    """For a caller who takes each outcome as it comes: nothing is kept, and nothing is found again."""
+
+    trouble = None
+
+    def append(self, line: LedgerLine) -> None:
+        """The caller has it."""
+
+    def latest(self, key: str) -> LedgerLine | None:  # noqa: ARG002 - as the protocol has it
+        """None."""
+        return None
+
+    def was_written(self, key: str) -> bool:  # noqa: ARG002
+        """False."""
+        return False
+
+    def is_done(self, key: str) -> bool:  # noqa: ARG002
+        """False."""
+        return False
+
+    def is_of_session(self, key: str) -> bool:  # noqa: ARG002
+        """False."""
+        return False
+
+    def record(self, sent: Sent) -> None:
+        """Not written down."""

@@ -1,0 +1,215 @@
+"""How many requests may be in flight: a number of the user's, or the level that the endpoint keeps up with."""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from llmbatch.core import defaults
+
+_START = 8
+_MOST = 512
+_FEWEST_ANSWERS = 4
+"""At a level, before it is judged; models answer unevenly."""
+_WORTH = 0.5
+"""Of the throughput that a step up would bring on an idle endpoint: less, and it only makes requests wait longer."""
+_ROOM = 1.2
+"""Times the level that the throughput fills: one request more than is served keeps a server busy."""
+_STEP = 1.5
+"""Times the level that is tried once doubling has come to its end."""
+_CUT, _HALVED = 0.7, 0.5
+"""What refusals leave, and what time-outs do (multiplicative decrease; a time-out is the later sign)."""
+_REST, _LONGEST_REST = 16, 256
+"""Answers for each request of the level until the next step up is tried: the first time, and at most."""
+_START_SHARE, _QUICK_SHARE, _DOUBLE_SHARE, _SLOW_SHARE = 0.4, 0.1, 0.4, 0.5
+"""Of a request's time-out. How long `_START` requests may take on an endpoint that serves one at a time; up to when
+answers are quick, so that a step too far does no harm; how long they may take when the level is doubled; and how long
+before it is cut although nothing has failed yet."""
+
+
+class Concurrency:
+    """The level, found by measuring what each step up brings.
+
+    The first answer, alone, tells how long one takes. Then the level doubles for as long as answers take hardly
+    longer, so that twice as many requests are twice as many rows. Where a step brings less than half of that, the
+    requests only wait in the endpoint's queue: the level goes back to what it fills, and a smaller step is tried now
+    and then. By Little's law the rows a second of a level are its requests by their mean latency, so nothing but
+    latencies is needed, and they tell of a queue long before requests time out in it.
+    """
+
+    def __init__(self, fixed: int | None = None, *, timeout_s: float = defaults.TIMEOUT_S) -> None:
+        self._fixed = fixed
+        self._timeout_s = timeout_s
+        self._limit = float(fixed or _START)
+        self._most = fixed or _MOST
+        self._since = -math.inf
+        self._latencies_s: list[float] = []
+        self._typical_s = 0.0
+        self._cut_at = -math.inf
+        self._kept_up = self._limit
+        """The level at the latest answer."""
+        self._before: tuple[float, float] | None = None
+        """The level below, and its rows a second."""
+        self._is_doubling = True
+        self._is_confirming = False
+        self._resting = 0
+        self._rest = _REST
+
+    @property
+    def limit(self) -> int:
+        """Requests that may be in flight now."""
+        return int(self._limit)
+
+    @property
+    def most(self) -> int:
+        """Requests that may ever be in flight."""
+        return self._most
+
+    def succeeded(self, in_flight: int, latency_s: float, now: float) -> None:
+        """An answer came at `now` (seconds of any clock) after so long, while so many were in flight, itself one."""
+        share = 1 / max(min(self._limit, _START), 1)
+        self._typical_s = self._typical_s + (latency_s - self._typical_s) * share if self._typical_s else latency_s
+        if self._fixed is not None:
+            return
+        self._kept_up = self._limit
+        if self._before is None:
+            self._begin(latency_s, now)
+        elif self._typical_s > _SLOW_SHARE * self._timeout_s and in_flight > 1:
+            self._cut(_CUT, now)
+        elif now - latency_s >= self._since and in_flight * 2 >= self._limit:
+            self._measure(latency_s, now)
+
+    def congested(self, now: float) -> None:
+        """A request was refused since too many came."""
+        self._cut(_CUT, now)
+
+    def timed_out(self, now: float) -> None:
+        """A request was not answered in time."""
+        self._cut(_HALVED, now)
+
+    def bound(self, now: float) -> None:
+        """This machine has no means for so many: fewer from now on, also where the user has fixed them."""
+        if now - self._cut_at >= self._typical_s:
+            self._cut_at = now
+            self._most = max(int(self._limit * _CUT), 1)
+            self._settle(self._most, now)
+
+    def resume(self, now: float) -> None:
+        """After an outage: half of the level that was kept up with before, and up from there."""
+        if self._fixed is None:
+            self._set(self._kept_up * _HALVED, now)
+            self._before, self._is_doubling, self._resting = (self._limit, 0.0), True, 0
+
+    def _begin(self, latency_s: float, now: float) -> None:
+        """The first answer: it was alone, and many at once may take as many times as long."""
+        self._before = (1.0, 1 / max(latency_s, 1e-9))
+        self._set(min(_START_SHARE * self._timeout_s / max(latency_s, 1e-9), _START), now)
+
+    def _measure(self, latency_s: float, now: float) -> None:
+        if self._resting > 0:
+            self._resting -= 1
+            return
+        self._latencies_s.append(latency_s)
+        if len(self._latencies_s) >= max(self._limit * self._answers_each(), _FEWEST_ANSWERS):
+            self._judge(sum(self._latencies_s) / len(self._latencies_s), now)
+
+    def _answers_each(self) -> float:
+        """Answers for each request of the level, before it is judged: fewer where too many in flight would do no harm.
+
+        Not of the first eight, which come upon an empty queue: half of them would show half of it.
+        """
+        if not self._is_doubling:
+            return 2.0
+        is_quick = self._limit > _START and self._typical_s < _QUICK_SHARE * self._timeout_s
+        return 0.5 if is_quick else 1.0
+
+    def _judge(self, mean_s: float, now: float) -> None:
+        level, rows_per_s = self._limit, self._limit / max(mean_s, 1e-9)
+        below, before_per_s = self._before or (level, rows_per_s)
+        if level <= below:  # measured anew, after a rest or a cut
+            self._step_up(level, rows_per_s, mean_s, now)
+            return
+        gain = rows_per_s / before_per_s
+        if gain >= 1 + _WORTH * (level / below - 1):
+            self._rest = _REST
+            self._step_up(level, rows_per_s, mean_s, now)
+        elif self._is_doubling and not self._is_confirming:
+            self._is_confirming = True
+            self._latencies_s.clear()
+        else:
+            fills = math.ceil(below * gain * _ROOM) if self._is_doubling else below
+            self._settle(min(max(fills, below), level), now)
+
+    def _step_up(self, level: float, rows_per_s: float, mean_s: float, now: float) -> None:
+        self._before = (level, rows_per_s)
+        if self._is_doubling and mean_s <= _DOUBLE_SHARE * self._timeout_s:
+            self._set(level * 2, now)
+        else:
+            self._set(max(level * _STEP, level + 1), now)
+
+    def _settle(self, level: float, now: float) -> None:
+        self._is_doubling = False
+        self._set(level, now)
+        self._before = (self._limit, 0.0)
+        self._resting = int(self._rest * self._limit)
+        self._rest = min(self._rest * 2, _LONGEST_REST)
+
+    def _cut(self, share: float, now: float) -> None:
+        """At most once in a round trip, since all requests of one trip meet the same congestion."""
+        if self._fixed is None and now - self._cut_at >= self._typical_s:
+            self._cut_at = now
+            self._settle(self._limit * share, now)
+
+    def _set(self, level: float, now: float) -> None:
+        self._limit = min(max(level, 1.0), self._most)
+        self._since = now
+        self._is_confirming = False
+        self._latencies_s.clear()
+
+
+class Slots:
+    """Places for requests under way, as many as the limit allows at the moment, given in the order of asking.
+
+    A row that was asked before goes ahead of those that never were: else, where a limit keeps hundreds waiting, it
+    would get its answer at the run's end, and what it has cost by then would be lost in a kill.
+    """
+
+    def __init__(self, concurrency: Concurrency) -> None:
+        self._concurrency = concurrency
+        self._taken = 0
+        self._fresh: deque[asyncio.Future[None]] = deque()
+        self._asked_before: deque[asyncio.Future[None]] = deque()
+
+    @asynccontextmanager
+    async def place(self, *, asked_before: bool) -> AsyncIterator[None]:
+        """Hold a place, waiting for one where there is none."""
+        await self.acquire(asked_before=asked_before)
+        try:
+            yield
+        finally:
+            self.release()
+
+    async def acquire(self, *, asked_before: bool) -> None:
+        """Take a place; `release` gives it back."""
+        ahead = self._asked_before or (self._fresh and not asked_before)
+        if self._taken < self._concurrency.limit and not ahead:
+            self._taken += 1
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        (self._asked_before if asked_before else self._fresh).append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.release()  # it was given in the same instant
+            raise
+
+    def release(self) -> None:
+        """Give a place back."""
+        self._taken -= 1
+        while (waiting := self._asked_before or self._fresh) and self._taken < self._concurrency.limit:
+            place = waiting.popleft()
+            if not place.done():
+                self._taken += 1
+                place.set_result(None)

@@ -1,0 +1,218 @@
+"""Requests and tokens a second: when the next request may leave, by the limits that are known."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from llmbatch.engine.throttle.allowance import USED_SHARE, Allowance
+from llmbatch.engine.throttle.inferred_rate import InferredRateLimit
+from llmbatch.provider.limits import Kind, RateLimits, StatedLimit
+
+_BURST_S = 0.3
+"""How far behind schedule requests may catch up."""
+_BUCKET_S = 1.0
+"""What endpoints let gather at least, in seconds of their rate: one request that takes as much leaves no slack."""
+_WIDER = 1.02
+"""Where the bucket holds one request, one that overtakes the usual delay on its way comes too early."""
+_LEARNING = 0.05
+_CAUTION = 2.0
+"""How many times its usual error is added to an estimate."""
+
+
+@dataclass(slots=True)
+class _Meter:
+    """Spaces requests evenly (the generic cell rate algorithm, ITU-T I.371)."""
+
+    per_s: float | None = None
+    last_at: float = -math.inf
+    owed: float = 0.0
+    """What the last request took, and what turned out later to have been taken on top."""
+
+    def due_at(self, now: float, most_per_s: float | None = None) -> float:
+        """When the next request is due. The last one counts, also where the rate became known only after it."""
+        per_s = min((rate for rate in (self.per_s, most_per_s) if rate is not None), default=None)
+        if per_s is None:
+            return now
+        spacing_s = self.owed / per_s
+        if spacing_s > _BUCKET_S / 2:
+            spacing_s *= _WIDER
+        slack_s = min(_BURST_S, max(_BUCKET_S - spacing_s, 0.0))
+        return max(self.last_at + spacing_s, now - slack_s)
+
+    def take(self, due_at: float, amount: float) -> None:
+        self.last_at, self.owed = due_at, amount
+
+
+@dataclass(slots=True)
+class _Limited:
+    """What bounds requests, or tokens: the user's own limit, else all that the endpoint states."""
+
+    kind: Kind
+    own_per_s: float | None
+    meter: _Meter = field(default_factory=_Meter)
+    stated: dict[str, Allowance] = field(default_factory=dict)
+    """By the name that its headers give each."""
+
+    def learn(self, stated: StatedLimit, now: float) -> None:
+        if self.own_per_s is None:
+            self.stated.setdefault(stated.name, Allowance(stated)).learn(stated, now)
+
+    @property
+    def standing(self) -> list[Allowance]:
+        return [allowance for allowance in self.stated.values() if not allowance.is_void]
+
+    def per_s(self, now: float) -> float | None:
+        if self.own_per_s is not None:
+            return self.own_per_s * USED_SHARE
+        lowest = min((allowance.rate_per_s(now) for allowance in self.standing), default=math.inf)
+        return lowest if math.isfinite(lowest) else None
+
+    def wait_s(self, now: float, amount: float, most_per_s: float | None = None) -> float:
+        self.meter.per_s = self.per_s(now)
+        waits = [allowance.wait_s(now, amount) for allowance in self.standing]
+        return max(self.meter.due_at(now, most_per_s) - now, *waits, 0.0)
+
+    def take(self, now: float, amount: float, most_per_s: float | None = None) -> None:
+        self.meter.per_s = self.per_s(now)
+        self.meter.take(self.meter.due_at(now, most_per_s), amount)
+        for allowance in self.stated.values():
+            allowance.take(now, amount)
+
+    def ended(self, amount: float) -> None:
+        for allowance in self.stated.values():
+            allowance.ended(amount)
+
+    def source(self, now: float, amount: float) -> str:
+        """The limit that the next request waits for, in words."""
+        if self.own_per_s is not None:
+            return f"{self.own_per_s * 60:,.4g} {self.kind}/min, as you said"
+        standing = self.standing
+        if not standing:
+            return ""
+        tightest = max(standing, key=lambda allowance: (allowance.wait_s(now, amount), -allowance.rate_per_s(now)))
+        return f"{tightest.words}, stated by the endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitedBy:
+    """What makes the next request wait."""
+
+    which: Literal["requests", "tokens", "inferred"]
+    words: str
+
+
+class Rates:
+    """Schedules requests under limits that the user states or the endpoint does; the user's win."""
+
+    def __init__(self, own: RateLimits = RateLimits()) -> None:
+        self._requests = _Limited("requests", own.requests_per_s)
+        self._tokens = _Limited("tokens", own.tokens_per_s)
+        self._inferred = InferredRateLimit()
+
+    def learn(self, limits: Iterable[StatedLimit], now: float) -> None:
+        """Take over what an answer's headers say."""
+        for stated in limits:
+            (self._requests if stated.kind == "requests" else self._tokens).learn(stated, now)
+
+    @property
+    def wants_every_answer(self) -> bool:
+        """Whether a limit is at hand of which little remains, or whose meaning only more readings show."""
+        return any(a.wants_every_answer for kind in (self._requests, self._tokens) for a in kind.standing)
+
+    @property
+    def are_inferred(self) -> bool:
+        """Whether refusals have shown a limit that nobody states."""
+        return self._inferred.is_on
+
+    def limits(self, now: float) -> RateLimits:
+        """What is kept to, per second; None where no limit is known."""
+        return RateLimits(self._requests.per_s(now), self._tokens.per_s(now))
+
+    def wait_s(self, now: float, tokens: float) -> float:
+        """Seconds until the next request, of so many tokens, may leave."""
+        requests_s = self._requests.wait_s(now, 1, self._inferred.per_s(now))
+        return max(requests_s, self._tokens.wait_s(now, tokens))
+
+    def limited_by(self, now: float, tokens: float) -> LimitedBy:
+        """The limit that makes the next request wait."""
+        inferred = self._inferred.per_s(now)
+        requests_s, tokens_s = self._requests.wait_s(now, 1, inferred), self._tokens.wait_s(now, tokens)
+        if tokens_s > requests_s:
+            return LimitedBy("tokens", self._tokens.source(now, tokens))
+        known = self._requests.per_s(now)
+        if inferred is not None and (known is None or inferred < known):
+            return LimitedBy("inferred", f"about {inferred:,.3g} requests/s, inferred from refusals")
+        return LimitedBy("requests", self._requests.source(now, 1))
+
+    def take(self, now: float, tokens: float) -> None:
+        """A request of so many tokens leaves now."""
+        self._requests.take(now, 1, self._inferred.per_s(now))
+        self._inferred.sent(now)
+        self._tokens.take(now, tokens)
+
+    def ended(self, tokens: float) -> None:
+        """A request that left with so many tokens is over."""
+        self._requests.ended(1)
+        self._tokens.ended(tokens)
+
+    def answered(self, now: float) -> None:
+        """A request passed the endpoint's limits."""
+        self._inferred.answered(now)
+        for allowance in (*self._requests.stated.values(), *self._tokens.stated.values()):
+            allowance.passed()
+
+    def refused(self, now: float) -> None:
+        """One was refused for its rate: there is a limit below the stated ones."""
+        self._inferred.refused(now)
+        for allowance in (*self._requests.stated.values(), *self._tokens.stated.values()):
+            allowance.refused(now)
+
+    def used_up_s(self, now: float) -> float:
+        """Seconds until a stated limit of which nothing remains lets another request pass; 0 where none is used up."""
+        standing = (*self._requests.standing, *self._tokens.standing)
+        return max((allowance.used_up_s(now) for allowance in standing), default=0.0)
+
+    def correct(self, tokens: float) -> None:
+        """A request that left took so many tokens more than was thought, or less where negative."""
+        self._tokens.meter.owed += tokens
+
+
+class TokenEstimate:
+    """Tokens of a request before it is sent, from its length; learns from the answers what a character comes to.
+
+    A line through the latest answers (least squares, the older the lighter): what comes on top of each document, as
+    its fence, weighs much in short ones and little in long ones. Rather too much than too little: what was not used
+    comes back with the answer, and what is missing is a refusal.
+    """
+
+    def __init__(self, prefix_tokens: int) -> None:
+        self._prefix_tokens = prefix_tokens
+        # Means over the answers of characters, tokens, characters squared and their product; two made-up answers
+        # (ordinary English, a document of 2,000 characters and an empty one) until real ones outweigh them.
+        self._characters, self._tokens, self._squares, self._products = 1000.0, 300.0, 2e6, 5.8e5
+        self._answers = 2
+        self._error = 0.2
+        """Root mean square of how far off the estimates were, as a share of them."""
+
+    def of(self, characters: int, max_output_tokens: int) -> float:
+        """What a limit on tokens counts: the prompt, and the output limit as if it were used."""
+        likely = self._document_tokens(characters)
+        return self._prefix_tokens + likely * (1 + _CAUTION * self._error) + max_output_tokens
+
+    def learn(self, characters: int, input_tokens: int) -> None:
+        """Take note of what a request came to."""
+        tokens = max(input_tokens - self._prefix_tokens, 0)
+        likely = max(self._document_tokens(characters), 1.0)
+        self._answers += 1
+        share = max(1 / self._answers, _LEARNING)
+        self._error = math.sqrt((1 - share) * self._error**2 + share * (tokens / likely - 1) ** 2)
+        self._characters += share * (characters - self._characters)
+        self._tokens += share * (tokens - self._tokens)
+        self._squares += share * (characters * characters - self._squares)
+        self._products += share * (characters * tokens - self._products)
+
+    def _document_tokens(self, characters: int) -> float:
+        spread = self._squares - self._characters**2
+        per_character = (self._products - self._characters * self._tokens) / spread if spread >= 1 else 0.0
+        return max(self._tokens + per_character * (characters - self._characters), 0.0)

@@ -1,0 +1,196 @@
+"""When a request may leave: no outage, a slot among those under way, no wait by a server's word, the rates kept."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from llmbatch.core.errors import ComeBackLater, StorageFailed
+from llmbatch.engine.cancellation import Cancellation, RunCancelledError
+from llmbatch.engine.throttle.circuit_breaker import CircuitBreaker
+from llmbatch.engine.throttle.concurrency import Concurrency, Slots
+from llmbatch.engine.throttle.rates import Rates
+from llmbatch.engine.throttle.refusals import Refusals
+from llmbatch.observe.events import Event, RateLimited
+from llmbatch.provider.dialect import CHAT_COMPLETIONS
+from llmbatch.provider.failures import Action, Failure
+from llmbatch.provider.limits import RateLimits
+
+_LEARN_FIRST, _LEARN_EVERY = 16, 32
+_LACKING_S = 120.0
+"""How long this machine may let no request leave: ports are free again after a minute or two."""
+_LIMITED_S = 1.0
+"""How long after a wait a limit counts as what holds the run."""
+_REPORTED_S = 2.0
+"""How long a limit holds requests back, or will by its next wait, until that is reported."""
+
+
+class Throttle:
+    """What all requests of a run share on their way out, and what their outcomes teach."""
+
+    def __init__(
+        self,
+        concurrency: Concurrency,
+        rates: Rates,
+        outage: CircuitBreaker,
+        stop: Cancellation,
+        *,
+        clock: Callable[[], float],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._concurrency = concurrency
+        self._slots = Slots(concurrency)
+        self._rates = rates
+        self._refusals = Refusals()
+        self._outage = outage
+        self._stop = stop
+        self._clock = clock
+        self._tell = tell
+        self._turn = asyncio.Lock()
+        self._held_until = 0.0
+        self._limited_by, self._limited_at, self._limited_since = "", -math.inf, 0.0
+        self._reported = set[str]()
+        self._answers = 0
+        self._lacking_since = math.inf
+        self.in_flight = 0
+
+    @property
+    def held_s(self) -> float:
+        """Seconds until requests may leave again, by a server's word; 0 where they may now."""
+        return max(self._held_until - self._clock(), 0.0)
+
+    @property
+    def outage_s(self) -> float:
+        """Seconds that an outage has lasted; 0 where there is none."""
+        return self._outage.lasts_s
+
+    @property
+    def patience_s(self) -> float:
+        """Seconds for which a row may wait before it is sent again."""
+        return self._outage.patience_s
+
+    @property
+    def limits(self) -> RateLimits:
+        """The rates that are kept to."""
+        return self._rates.limits(self._clock())
+
+    @property
+    def limited_by(self) -> str:
+        """The rate limit that made the latest requests wait, in words; empty where none does."""
+        return self._limited_by if self._clock() - self._limited_at < _LIMITED_S else ""
+
+    @property
+    def limit(self) -> int:
+        """Requests that may be under way now."""
+        return self._concurrency.limit
+
+    def hold(self, seconds: float) -> None:
+        """Nobody sends for so long: a server's wait is a floor for all rows, unless it refuses rows at random."""
+        if self._refusals.are_random(self.in_flight) and not self._rates.are_inferred:
+            return
+        self._held_until = max(self._held_until, self._clock() + seconds)
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Take over the limits that an answer states; after the first few answers, only now and then."""
+        self._answers += 1
+        if self._answers <= _LEARN_FIRST or self._answers % _LEARN_EVERY == 0 or self._rates.wants_every_answer:
+            self._rates.learn(CHAT_COMPLETIONS.limits(headers), self._clock())
+
+    def answered(self, latency_s: float) -> bool:
+        """The endpoint keeps up. True where this answer ends an outage: then requests start out as at the beginning."""
+        now = self._clock()
+        self._lacking_since = math.inf
+        is_back = self._outage.answered()
+        if is_back:
+            self._concurrency.resume(now)
+        self._refusals.passed()
+        self._concurrency.succeeded(self.in_flight, latency_s, now)
+        self._rates.answered(now)
+        return is_back
+
+    def took(self, *, estimated: float, tokens: float) -> None:
+        """A request for which so many tokens were estimated took this many by the endpoint's count."""
+        self._rates.correct(tokens - estimated)
+
+    def failed(self, failure: Failure) -> None:
+        """A request failed: fewer at once, a wait for everyone, or an outage, as the failure says.
+
+        Raises:
+            ComeBackLater: an outage has lasted too long, or a limit is used up for too long.
+            StorageFailed: this machine has let no request leave for too long.
+        """
+        now = self._clock()
+        if failure.is_of_this_machine:
+            self._cannot_leave(failure, now)
+            return
+        if failure.action is Action.THROTTLE:
+            self._refusals.refused()
+            self._rates.refused(now)
+            self._bear_with_limit(now)
+        if failure.kind == "timeout":
+            self._concurrency.timed_out(now)
+        elif failure.slow_down and not (failure.action is Action.THROTTLE and self._refusals.are_few(self.in_flight)):
+            self._concurrency.congested(now)
+        if failure.wait_s is not None and failure.action in (Action.THROTTLE, Action.RETRY):
+            self.hold(failure.wait_s)
+        self._outage.failed(failure)
+
+    def _cannot_leave(self, failure: Failure, now: float) -> None:
+        self._concurrency.bound(now)
+        self._lacking_since = min(self._lacking_since, now)
+        lasts_s = now - self._lacking_since
+        if lasts_s >= min(_LACKING_S, self._outage.patience_s):
+            raise StorageFailed(f"no request could leave for {lasts_s:,.0f} s: {failure.message}", hint=failure.hint)
+
+    def _bear_with_limit(self, now: float) -> None:
+        used_up_s, longest_s = self._rates.used_up_s(now), self._outage.longest_s
+        if used_up_s > longest_s:
+            raise ComeBackLater(
+                f"{self._rates.limited_by(now, 1).words}: used up for {used_up_s:,.0f} s more, "
+                f"longer than --max-wait {longest_s:,.0f}",
+                hint="run the same command again later: finished rows are kept",
+            )
+
+    @asynccontextmanager
+    async def slot(self, tokens: float, *, asked_before: bool) -> AsyncIterator[None]:
+        """A place among the requests under way, given when one of so many tokens may leave.
+
+        A row that was asked before comes first.
+
+        Raises:
+            GivenUpError: the run stopped before the request left.
+        """
+        while True:
+            async with self._outage.passage() as is_probe, self._slots.place(asked_before=asked_before):
+                await self._until_allowed(tokens)
+                if self._outage.is_on and not is_probe:
+                    continue  # it began while this request waited
+                self.in_flight += 1
+                try:
+                    yield
+                finally:
+                    self.in_flight -= 1
+                    self._rates.ended(tokens)
+                return
+
+    async def _until_allowed(self, tokens: float) -> None:
+        async with self._turn:  # one by one, so that what is learnt meanwhile counts for all who wait
+            while (wait_s := max(self.held_s, rate_s := self._rates.wait_s(self._clock(), tokens))) > 0:
+                if rate_s > 0:
+                    self._note_limit(rate_s, tokens)
+                await self._stop.sleep(wait_s)
+            if self._stop.is_set:
+                raise RunCancelledError
+            self._rates.take(self._clock(), tokens)
+
+    def _note_limit(self, wait_s: float, tokens: float) -> None:
+        """Take note of what makes the next request wait, and report it once where that goes on."""
+        now = self._clock()
+        if now - self._limited_at > _LIMITED_S:
+            self._limited_since = now
+        self._limited_at = now + wait_s
+        limit = self._rates.limited_by(now, tokens)
+        self._limited_by = limit.words
+        if self._limited_at - self._limited_since >= _REPORTED_S and limit.which not in self._reported:
+            self._reported.add(limit.which)
+            self._tell(RateLimited(limit.words))

@@ -1,0 +1,85 @@
+"""What each arm of a run would be asked: the run's own plan, a canary's, and the stronger model's."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from math import sqrt
+
+from llmbatch.core.ledger_line import CANARY, CONTROL, ESCALATION
+from llmbatch.core.prices import PriceBook
+from llmbatch.engine.experiments.canary import LARGEST_SHARE
+from llmbatch.engine.experiments.watch import ExperimentPlan
+from llmbatch.engine.plan import Plan
+from llmbatch.estimate.arms import ArmJob, joined, share_of
+from llmbatch.estimate.cost import Job, Range
+from llmbatch.estimate.input_scan import History, Survey
+
+_DEVIATIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is asked beside the run's own plan, and what is known of it."""
+
+    trial: ExperimentPlan = ExperimentPlan()
+    review_below: float = 0.0
+    """Confidence (0..1) under which a row goes to the stronger model."""
+    is_waiting: Callable[[str], bool] = lambda _: False
+    """Whether a key has an answer, and only waits for the stronger model."""
+    histories: Mapping[str, History] = field(default_factory=dict)
+    """Of earlier answers, by the arm."""
+
+
+def arm_jobs(
+    found: Survey,
+    waiting: Survey,
+    beside: Beside,
+    *,
+    prices: PriceBook,
+    job_of: Callable[[Survey, Plan, History], Job],
+) -> list[ArmJob]:
+    """What each arm is asked, the run's own first.
+
+    Args:
+        found: the rows that are to be asked.
+        waiting: those that only wait for the stronger model.
+        beside: what is asked beside the run's own plan.
+        prices: where prices are found.
+        job_of: the rows of a survey, asked by a plan, whose earlier answers are given.
+    """
+    asked, trial = found.asked, beside.trial
+    history = beside.histories.get(CONTROL) or History(asked)
+    control = job_of(found, asked, history)
+    all_rows = control.requests
+    jobs = [_job(CONTROL, asked, control, Range(all_rows, all_rows, all_rows), history, prices)]
+    if (canary := trial.canary) is not None:
+        rows = share_of(all_rows, trial.share, most=LARGEST_SHARE if trial.expand else None)
+        own = beside.histories.get(CANARY) or History(canary)
+        jobs[0] = replace(jobs[0], rows=Range(all_rows - rows.high, all_rows - rows.expected, all_rows))
+        jobs.append(_job(CANARY, canary, job_of(found, canary, own), rows, own, prices))
+    if (stronger := trial.escalation) is not None:
+        own = beside.histories.get(ESCALATION) or History(stronger)
+        job = joined(job_of(found, stronger, own), waits := job_of(waiting, stronger, own))
+        doubt, certain = _share_in_doubt(history, beside.review_below), waits.requests
+        rows = Range(*(certain + share * all_rows for share in (doubt.low, doubt.expected, doubt.high)))
+        jobs.append(_job(ESCALATION, stronger, job, rows, own, prices))
+    return jobs
+
+
+def _job(arm: str, plan: Plan, job: Job, rows: Range, history: History, prices: PriceBook) -> ArmJob:
+    model = plan.question.model
+    return ArmJob(
+        arm, model, job, rows, prices.price(model, service_tier=plan.shape.service_tier), history.conduct(job)
+    )
+
+
+def _share_in_doubt(history: History, review_below: float) -> Range:
+    """Share of the rows (0..1) that are answered with less confidence than that.
+
+    Models are seldom in doubt of much, but the share is anybody's guess until some rows are answered: the cube of the
+    threshold is an eighth at 0.5 and all at 1.
+    """
+    if not history.is_enough:
+        return Range(0.0, review_below**3, 1.0 if review_below else 0.0)
+    share = history.in_doubt / history.rows
+    off = _DEVIATIONS * sqrt(max(share * (1 - share), 1 / history.rows) / history.rows)
+    return Range(max(share - off, 0.0), share, min(share + off, 1.0))

@@ -1,0 +1,193 @@
+"""Going over the input before a run: which rows would be asked, and how many tokens that is."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from llmbatch.core.key_index import KeyIndex
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.models import profile_of
+from llmbatch.core.rows import Rejection, Row
+from llmbatch.engine.intake import Document, Intake, Skipped
+from llmbatch.engine.plan import Plan
+from llmbatch.estimate.cost import OPENING_TOKENS, Job, Known, Range
+from llmbatch.estimate.result import RowsFound
+from llmbatch.estimate.sample import TokenSample
+from llmbatch.stats.intervals import wilson
+from llmbatch.task.document_limit import TRUNCATED
+from llmbatch.task.fence import build_document
+from llmbatch.tokens import count_tokens
+
+_AT_ONCE = 64
+_DRAW_DIGITS = 16
+_ENOUGH_ROWS = 30
+"""Answered rows from which on lengths and repeats are known and not assumed."""
+_USELESS = frozenset({"invalid", "empty", "truncated", "refusal", "filtered", "unusable"})
+"""Failures after an answer that was billed."""
+
+
+@dataclass(slots=True)
+class History:
+    """What a run folder's ledger tells of the answers to one plan."""
+
+    plan: Plan
+    review_below: float = 0.0
+    """Confidence (0..1) under which an answer is in doubt."""
+    rows: int = 0
+    in_doubt: int = 0
+    answers: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    at_first_try: int = 0
+    latency_s: float = 0.0
+
+    def add(self, line: LedgerLine) -> None:
+        """Take note of a row's outcome, where this plan was asked."""
+        asked = (line.prompt, line.model) == (self.plan.prompt, self.plan.question.model)
+        if not asked or line.source != "api" or not line.output_tokens:
+            return
+        self.rows += 1
+        self.in_doubt += line.confidence is not None and line.confidence < self.review_below
+        self.answers += 1 + sum(retry.error in _USELESS for retry in line.retries)
+        self.output_tokens += line.output_tokens
+        self.cached_tokens += line.cached_input_tokens
+        if line.attempts == 1:
+            self.at_first_try += 1
+            self.latency_s += line.latency_s
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are rows enough to tell something."""
+        return self.rows >= _ENOUGH_ROWS
+
+    def conduct(self, job: Job) -> Known:
+        """How often the job's requests will miss the cache and be repeated, as far as it is known."""
+        if not self.is_enough:
+            return Known()
+        cached = job.cached_tokens * max(self.answers - 1, 1)
+        misses = max(1 - self.cached_tokens / cached, 0.0) if cached else 0.0
+        return Known(
+            share_known(misses, self.answers, job.requests),
+            share_known((self.answers - self.rows) / self.rows, self.rows, job.requests),
+        )
+
+    @property
+    def answer_s(self) -> float | None:
+        """What an answer takes."""
+        return self.latency_s / self.at_first_try if self.at_first_try >= _ENOUGH_ROWS else None
+
+    def known(self, assumed: Range) -> Range:
+        """Tokens of an answer, as they were where that is known."""
+        if not self.is_enough:
+            return assumed
+        mean = self.output_tokens / self.answers
+        return Range(min(assumed.low, mean), mean, max(assumed.high, mean))
+
+
+def share_known(share: float, seen: int, coming: int) -> Range:
+    """A share that was seen in so many requests, with its 95% interval in those that come.
+
+    Chance is in both: their variances add up, as if fewer had been seen.
+    """
+    low, high = wilson(min(share, 1.0), seen * coming / (seen + coming))
+    return Range(low, share, max(high, share))
+
+
+class Survey:
+    """Counts what a run by one plan would ask, row by row as the engine would take them."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        is_done: Callable[[str], bool],
+        *,
+        is_settled: Callable[[str], bool] = lambda _: False,
+        asked: Plan | None = None,
+        count: Callable[[str], int] = count_tokens,
+        most_bytes: int | None,
+    ) -> None:
+        """Nothing is found yet.
+
+        Args:
+            plan: the run's, which gives the rows their keys.
+            is_done: whether a key has an answer already.
+            is_settled: whether people have given a text its label.
+            asked: what would be asked, where that is not the run's own plan.
+            count: gives a text's tokens.
+            most_bytes: of texts whose tokens are counted; None counts all.
+        """
+        self.asked = asked or plan
+        self._intake = Intake(plan, self.asked, review_below=0.0, is_skipped=is_done, is_settled=is_settled)
+        self._count = count
+        self._fence = count(build_document(""))
+        self._sample = TokenSample(most_bytes, self._document_tokens)
+        self._seen = KeyIndex()
+        self._found: Counter[str] = Counter()
+
+    def add(self, rows: Sequence[Row | Rejection]) -> None:
+        """Take note of some rows, in the input's order."""
+        for item in self._intake.prepared(rows, batch=_AT_ONCE):
+            match item:
+                case Skipped(count):
+                    self._found["done"] += count
+                case Rejection():
+                    self._found["rejected"] += 1
+                case Document():
+                    self._found[self._kind(item)] += 1
+
+    @property
+    def rows(self) -> RowsFound:
+        """Where the rows would go."""
+        found = self._found
+        return RowsFound(**found, total=found.total() - found["truncated"])
+
+    def job(self, asked: Plan, output_tokens: Range) -> Job:
+        """What would be asked by this plan; answers have so many tokens each."""
+        documents = self._sample.total()
+        caching = profile_of(asked.question.model).caching
+        tokens = asked.prefix_tokens
+        cached = 0 if caching is None else caching.cached_tokens(tokens + OPENING_TOKENS)
+        return Job(
+            requests=documents.rows,
+            prefix_tokens=tokens,
+            documents=replace(documents, tokens=documents.tokens + documents.rows * self._fence),
+            cached_tokens=cached,
+            written_tokens=cached if caching is not None and caching.breakpoints else 0,
+            output_tokens=output_tokens,
+        )
+
+    def _kind(self, document: Document) -> str:
+        draw = int(document.key[:_DRAW_DIGITS], 16)
+        if self._seen.get(draw) is not None:
+            return "like_another"
+        self._seen[draw] = 0
+        if document.outcome is not None:
+            return "too_long"
+        self._found["truncated"] += TRUNCATED in document.row.flags
+        self._sample.add(draw, document.row.text)
+        return "to_ask"
+
+    def _document_tokens(self, text: str) -> int:
+        return self._count(build_document(text)) - self._fence
+
+
+def survey(rows: Iterable[Row | Rejection], surveys: Sequence[Survey], *, within_s: float | None = None) -> bool:
+    """Go over the input once for all of these.
+
+    Args:
+        rows: the input.
+        surveys: told of each row.
+        within_s: stop after so many seconds; None goes to the end.
+
+    Returns:
+        Whether the end was reached.
+    """
+    began, left = time.monotonic(), iter(rows)
+    while group := list(islice(left, _AT_ONCE)):
+        for each in surveys:
+            each.add(group)
+        if within_s is not None and time.monotonic() - began > within_s:
+            return False
+    return True

@@ -1,0 +1,114 @@
+"""Who watches a run, and how they are told: one hook type for screens, logs, metrics and traces.
+
+Every back-end is an `Observer` in a file of its own that overrides what it needs. The pipeline knows one observer;
+`Observers` stands for many.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.observe.events import Event, ObserverFailed
+from llmbatch.observe.progress import Progress
+from llmbatch.observe.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A session on a run folder begins."""
+
+    run_id: str
+    """The folder's, the same in all its sessions."""
+    folder: str
+    model: str
+    task: str
+    prompt: str
+    """Fingerprint of the prompt."""
+    endpoint: str
+    offline: bool
+    llmbatch: str
+    """The version."""
+
+
+class Observer:
+    """Watches a run. Does nothing by itself; as a context, it lasts from before the first word until after the last.
+
+    Called in the run's own thread (`tell` in the reader's too), so whatever takes time must be done elsewhere.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of what was opened; `error` is what ended the run where it was not summed up."""
+
+    def started(self, run: RunStarted) -> None:
+        """A session begins; called once, before anything is sent."""
+
+    def update(self, progress: Progress) -> None:
+        """The run's present state; called a few times a second."""
+
+    def row(self, line: LedgerLine) -> None:
+        """A row has its outcome, which stands in the ledger."""
+
+    def tell(self, event: Event) -> None:
+        """Something happened."""
+
+    def ended(self, summary: Summary) -> None:
+        """The session is over and summed up."""
+
+
+class Observers(Observer):
+    """Passes everything on to several observers. One that fails is left out from then on, and the others are told."""
+
+    def __init__(self, observers: Iterable[Observer]) -> None:
+        self._observers = list(observers)
+        self._on_row: list[Observer] = [o for o in self._observers if type(o).row is not Observer.row]
+
+    def __enter__(self) -> Self:
+        self._pass_on(self._observers, lambda observer: observer.__enter__())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let all go, the last one first."""
+        self._pass_on(self._observers[::-1], lambda observer: observer.__exit__(kind, error, trace))
+
+    def started(self, run: RunStarted) -> None:
+        """Tell all."""
+        self._pass_on(self._observers, lambda observer: observer.started(run))
+
+    def update(self, progress: Progress) -> None:
+        """Tell all."""
+        self._pass_on(self._observers, lambda observer: observer.update(progress))
+
+    def row(self, line: LedgerLine) -> None:
+        """Tell those that look at rows, which mostly nobody does."""
+        if self._on_row:
+            self._pass_on(self._on_row, lambda observer: observer.row(line))
+
+    def tell(self, event: Event) -> None:
+        """Tell all."""
+        self._pass_on(self._observers, lambda observer: observer.tell(event))
+
+    def ended(self, summary: Summary) -> None:
+        """Tell all."""
+        self._pass_on(self._observers, lambda observer: observer.ended(summary))
+
+    def _pass_on(self, observers: list[Observer], call: Callable[[Observer], Any]) -> None:
+        for observer in tuple(observers):
+            try:
+                call(observer)
+            except Exception as error:  # noqa: BLE001 - whoever watches must never harm what is watched
+                self._drop(observer)
+                self.tell(ObserverFailed(type(observer).__name__, f"{type(error).__name__}: {error}"))
+
+    def _drop(self, observer: Observer) -> None:
+        for observers in (self._observers, self._on_row):
+            if observer in observers:
+                observers.remove(observer)

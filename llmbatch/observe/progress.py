@@ -1,0 +1,78 @@
+"""What observers are told while a run is under way: one frozen snapshot at a time."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from llmbatch.core.money import to_usd
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryProgress:
+    """How a canary stands: rows of each arm, and how many of them failed or gave no usable answer at first."""
+
+    rows: int
+    bad: int
+    control_rows: int
+    control_bad: int
+    dropped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The run at one instant. `total` is None while the input is still being counted."""
+
+    total: int | None = None
+    done: int = 0
+    """Rows with a final outcome, earlier sessions' and rejected ones included."""
+    skipped: int = 0
+    """Of them, rows that an earlier session had finished."""
+    failed: int = 0
+    """Failed and rejected rows."""
+    review: int = 0
+    retries: int = 0
+    in_flight: int = 0
+    limit: int = 0
+    """Requests that may be under way at present."""
+    waiting: int = 0
+    """Rows that wait for their next attempt."""
+    held_s: float = 0.0
+    """Seconds for which the server holds everyone back; 0 where it does not."""
+    outage_s: float = 0.0
+    """Seconds that an outage has lasted; 0 where there is none."""
+    limited_by: str = ""
+    """The rate limit that holds requests back, in words; empty where none does."""
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_unreported_tokens: int = 0
+    """Of the input, what belongs to answers that do not say how much came from the cache."""
+    cost_nusd: int | None = 0
+    """Nano-dollars spent in this session; None where the price is unknown."""
+    canary: CanaryProgress | None = None
+    elapsed_s: float = 0.0
+
+
+def progress_json(progress: Progress) -> dict[str, Any]:
+    """A snapshot as logs carry it: stable names, money in US dollars."""
+    data = asdict(progress)
+    nusd = data.pop("cost_nusd")
+    return data | {
+        "held_s": round(progress.held_s, 3),
+        "outage_s": round(progress.outage_s, 3),
+        "elapsed_s": round(progress.elapsed_s, 3),
+        "cost_usd": None if nusd is None else to_usd(nusd),
+    }
+
+
+class Heartbeat:
+    """Says when a log is due another line: after the first second, then every so often."""
+
+    def __init__(self, every_s: float = 10.0) -> None:
+        self._every_s = every_s
+        self._next_s = 1.0
+
+    def is_due(self, progress: Progress) -> bool:
+        """Whether to write this snapshot; asked once for each."""
+        if progress.elapsed_s < self._next_s:
+            return False
+        self._next_s = progress.elapsed_s + self._every_s
+        return True

@@ -1,0 +1,350 @@
+"""What a run came to, as frozen data: counted by the pipeline, shown by the screen, printed by `--json`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from llmbatch.core.money import to_usd
+from llmbatch.observe.events import InputChanged
+from llmbatch.stats.profile import Profile
+from llmbatch.stats.shifts import Shift
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """Where the input's rows are. Every row is in exactly one of ok, review, failed, rejected, undone.
+
+    `failed` rows were asked about and have no label; `rejected` rows could not be read and were never sent
+    (both are in `failed.jsonl`); `undone` rows still wait, after a run that ended early. Of the ok rows, people gave
+    `reviewed` their label.
+    """
+
+    total: int = 0
+    ok: int = 0
+    review: int = 0
+    failed: int = 0
+    rejected: int = 0
+    undone: int = 0
+    reviewed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Tokens and money of all requests of a run folder, earlier sessions included.
+
+    `cost_nusd` is in nano-dollars (1e-9 USD), None where the model's price is unknown. `possibly_billed_nusd` bounds
+    what requests with an unknown outcome (time-outs, kills) may have cost on top.
+    """
+
+    requests: int = 0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_nusd: int | None = 0
+    possibly_billed_nusd: int = 0
+    possibly_billed_requests: int = 0
+    saved_nusd: int = 0
+    """What reused answers cost when they were asked for."""
+    labelled: int | None = None
+    """Rows that got a label in all these sessions, by whatever prompt; None where that is not known."""
+    cache_unreported_tokens: int = 0
+    """Of the input, what belongs to answers that do not say how much came from the cache."""
+
+    @property
+    def cached_share(self) -> float | None:
+        """Share of the input that came from the provider's prompt cache, 0..1; None where no answer says so."""
+        told = self.input_tokens - self.cache_unreported_tokens
+        if told > 0:
+            return self.cached_input_tokens / told
+        return None if self.input_tokens or not self.is_usage_reported else 0.0
+
+    @property
+    def is_usage_reported(self) -> bool:
+        """Whether the tokens of any answer are known; there may have been none."""
+        return self.input_tokens > 0 or not self.possibly_billed_requests
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What this invocation did, as opposed to the whole folder."""
+
+    answered: int = 0
+    """Rows that got a final outcome now."""
+    reused: int = 0
+    """Of them, rows answered without a request: like another row, or by an earlier run."""
+    from_earlier_runs: int = 0
+    """Of these, the ones answered by earlier runs (`--reuse`)."""
+    skipped: int = 0
+    """Rows that an earlier session had already finished."""
+    requests: int = 0
+    elapsed_s: float = 0.0
+    cost_nusd: int | None = 0
+    labelled: int = 0
+    """Of the answered rows, those that got a label."""
+
+    @property
+    def cost_per_1000_nusd(self) -> int | None:
+        """This session's cost by the rows that it labelled; None where one is unknown, or there are none."""
+        return _per_1000(self.cost_nusd, self.labelled)
+
+    @property
+    def rows_per_s(self) -> float:
+        """Rows with a final outcome per second of this session."""
+        return self.answered / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryReport:
+    """A canary beside the run's own prompt and model. `share` (0..1) is what it gets by now."""
+
+    prompt: str
+    model: str
+    share: float
+    dropped: str | None
+    """Why it gets no more rows; None while it is on trial."""
+    control: Profile
+    canary: Profile
+    shifts: tuple[Shift, ...]
+    """In the period in which the canary had one share and most rows were asked."""
+    compared_rows: int
+    """Of both arms in that period."""
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationReport:
+    """Doubtful rows that were asked again of a stronger model, and how many of them need no person now."""
+
+    model: str
+    rows: int
+    settled: int
+    cost_nusd: int | None
+    saved_nusd: int | None
+    """Against asking that model about every row; None where a price is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """A run beside an earlier one."""
+
+    against: str
+    rows_before: int
+    rows: int
+    shifts: tuple[Shift, ...]
+    fails: bool = False
+    """Whether a significant shift makes the exit code 3."""
+
+    @property
+    def significant(self) -> tuple[Shift, ...]:
+        """The figures that have shifted by more than chance and more than a trifle."""
+        return tuple(shift for shift in self.shifts if shift.is_significant)
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentReport:
+    """What was done beside asking the run's own plan."""
+
+    canary: CanaryReport | None = None
+    escalation: EscalationReport | None = None
+    drift: DriftReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One run folder at the end of a session."""
+
+    folder: str
+    state: str
+    """`finished`, `incomplete` (it ended, and rows are pending), `interrupted`, `stopped` (by a guard) or `running`."""
+    exit_code: int
+    reason: str | None
+    """Why it stopped or what went wrong, in a sentence; None where all is well."""
+    model: str
+    answered_by: Mapping[str, int]
+    """Rows by the model name that the answers carried."""
+    endpoint: str
+    offline: bool
+    task: str
+    prompt: str
+    """The prompt's fingerprint."""
+    prefix_tokens: int
+    cached_prefix_tokens: int = 0
+    """Of them, those that the provider's cache should serve from the second row on."""
+    pool_examples: int = 0
+    """How many examples of the task's pool are in the prefix."""
+    prefix_why: str = ""
+    """What was decided about the prefix, and why, in one line."""
+    rows: RowCounts = RowCounts()
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """Rows by label (ok and review), in the task's order, labels without rows included."""
+    service_tiers: Mapping[str, int] = field(default_factory=dict)
+    """Rows by the service tier that their answers report."""
+    spent: Spent = Spent()
+    session: Session = Session()
+    retries: Mapping[str, int] = field(default_factory=dict)
+    """Retries by reason, as `rate_limit`, `timeout`, `server_error`."""
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Failed and rejected rows by kind, as `too_long`, `invalid`, `bad_json`."""
+    flags: Mapping[str, int] = field(default_factory=dict)
+    """Rows by what is particular about them: `truncated`, `usage_missing`, `cost_above_bound`."""
+    parse: Mapping[str, int] = field(default_factory=dict)
+    """Answers by how they could be read: `clean`, `repaired`, and the kinds that could not."""
+    trial: ExperimentReport = ExperimentReport()
+    input_changes: tuple[InputChanged, ...] = ()
+    """Inputs that are not what they were in the session before, or changed while they were read."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The views by name: results, review, failed, sample, ledger."""
+    notes: tuple[str, ...] = ()
+    """What else a person should know, each in a sentence."""
+    next_commands: tuple[str, ...] = ()
+    """Commands that go on from here."""
+
+    @property
+    def has_ended_by_itself(self) -> bool:
+        """Whether the session went through all rows that it was to ask."""
+        return self.state in ("finished", "incomplete")
+
+    @property
+    def cost_per_1000_nusd(self) -> int | None:
+        """All sessions' cost by the rows that they labelled; None where one is unknown, or there are none."""
+        labelled = self.rows.ok + self.rows.review if self.spent.labelled is None else self.spent.labelled
+        return _per_1000(self.spent.cost_nusd, labelled)
+
+
+def summary_json(summary: Summary) -> dict[str, Any]:
+    """The summary as `--json` prints it: stable names, costs in US dollars, null where a price is unknown."""
+    rows, spent, session = summary.rows, summary.spent, summary.session
+    return {
+        "folder": summary.folder,
+        "state": summary.state,
+        "exit_code": summary.exit_code,
+        "reason": summary.reason,
+        "model": summary.model,
+        "answered_by": dict(summary.answered_by),
+        "service_tiers": dict(summary.service_tiers),
+        "endpoint": summary.endpoint,
+        "offline": summary.offline,
+        "task": summary.task,
+        "prompt": summary.prompt,
+        "prefix_tokens": summary.prefix_tokens,
+        "prefix": {
+            "cached_tokens": summary.cached_prefix_tokens,
+            "pool_examples": summary.pool_examples,
+            "why": summary.prefix_why,
+        },
+        "rows": asdict(rows),
+        "labels": dict(summary.labels),
+        "usage": {
+            "requests": spent.requests,
+            **_tokens_json(spent),
+            "cost_usd": _usd(spent.cost_nusd),
+            "cost_per_1000_rows_usd": _usd(summary.cost_per_1000_nusd),
+            "possibly_billed_usd": _usd(spent.possibly_billed_nusd),
+            "possibly_billed_requests": spent.possibly_billed_requests,
+            "saved_usd": _usd(spent.saved_nusd),
+        },
+        "session": {
+            "answered": session.answered,
+            "reused": session.reused,
+            "from_earlier_runs": session.from_earlier_runs,
+            "skipped": session.skipped,
+            "requests": session.requests,
+            "elapsed_s": round(session.elapsed_s, 3),
+            "rows_per_s": round(session.rows_per_s, 1),
+            "cost_usd": _usd(session.cost_nusd),
+            "labelled": session.labelled,
+            "cost_per_1000_rows_usd": _usd(session.cost_per_1000_nusd),
+        },
+        "retries": dict(summary.retries),
+        "failures": dict(summary.failures),
+        "flags": dict(summary.flags),
+        "parse": dict(summary.parse),
+        **trial_json(summary.trial),
+        "input_changes": [change.fields() for change in summary.input_changes],
+        "files": dict(summary.files),
+        "notes": list(summary.notes),
+        "next_commands": list(summary.next_commands),
+    }
+
+
+def trial_json(trial: ExperimentReport) -> dict[str, Any]:
+    """What was done beside the run's own plan, as JSON data; what was not done is left out."""
+    data: dict[str, Any] = {}
+    if trial.canary is not None:
+        data["canary"] = canary_json(trial.canary)
+    if (escalation := trial.escalation) is not None:
+        data["escalation"] = {
+            "model": escalation.model,
+            "rows": escalation.rows,
+            "settled": escalation.settled,
+            "cost_usd": _usd(escalation.cost_nusd),
+            "saved_usd": _usd(escalation.saved_nusd),
+        }
+    if trial.drift is not None:
+        data["drift"] = drift_json(trial.drift)
+    return data
+
+
+def canary_json(report: CanaryReport) -> dict[str, Any]:
+    """A canary's report as JSON data."""
+    return {
+        "prompt": report.prompt,
+        "model": report.model,
+        "share": report.share,
+        "dropped": report.dropped,
+        "arms": {"control": profile_json(report.control), "canary": profile_json(report.canary)},
+        "shifts": [asdict(shift) for shift in report.shifts],
+        "compared_rows": report.compared_rows,
+    }
+
+
+def drift_json(report: DriftReport) -> dict[str, Any]:
+    """What has shifted since an earlier run, as JSON data."""
+    return {
+        "against": report.against,
+        "rows_before": report.rows_before,
+        "rows": report.rows,
+        "shifts": [asdict(shift) for shift in report.shifts],
+        "significant": [shift.figure for shift in report.significant],
+    }
+
+
+def profile_json(profile: Profile) -> dict[str, Any]:
+    """A profile as JSON data: means a row, costs in US dollars."""
+    return {
+        "rows": profile.rows,
+        "failed": profile.failed,
+        "useless": profile.useless,
+        "labels": dict(profile.labels),
+        "confidence": round(profile.confidence.value, 4),
+        "tokens": round(profile.tokens.value, 1),
+        "latency_s": round(profile.latency_s.value, 3),
+        "cost_usd": _usd(profile.cost_nusd),
+        "models": sorted(profile.models),
+        "fingerprints": sorted(profile.fingerprints),
+    }
+
+
+def _per_1000(nusd: int | None, rows: int) -> int | None:
+    return round(nusd * 1000 / rows) if nusd is not None and rows else None
+
+
+def _usd(nusd: int | None) -> float | None:
+    return None if nusd is None else to_usd(nusd)
+
+
+def _tokens_json(spent: Spent) -> dict[str, float | None]:
+    """Null is what no answer has reported."""
+    share = spent.cached_share
+    cached = {
+        "cached_input_tokens": None if share is None else spent.cached_input_tokens,
+        "cache_write_tokens": None if share is None else spent.cache_write_tokens,
+        "cached_share": None if share is None else round(share, 4),
+    }
+    counts = {
+        "input_tokens": spent.input_tokens,
+        "output_tokens": spent.output_tokens,
+        "reasoning_tokens": spent.reasoning_tokens,
+    }
+    return cached | {name: count if spent.is_usage_reported else None for name, count in counts.items()}

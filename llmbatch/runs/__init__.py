@@ -1,0 +1,1 @@
+"""The run folder as a library: its record, input, ledger, decisions and outputs."""

@@ -1,0 +1,30 @@
+"""Runs against earlier runs: the profile of a run folder, and what has shifted since another one."""
+
+from pathlib import Path
+
+from llmbatch.core.errors import UsageError
+from llmbatch.engine.experiments.run_profiler import RunStatisticsCollector
+from llmbatch.runs.folder import RunFolder, load_record
+from llmbatch.runs.ledger.recover import read_lines
+from llmbatch.stats.profile import Asked, Profile
+
+
+def run_profile(path: Path, *, offline: bool) -> Profile:
+    """The profile of a run folder.
+
+    Args:
+        path: the folder.
+        offline: whether it is compared with simulated answers.
+
+    Raises:
+        UsageError: no run folder, its ledger is damaged, or it holds the other kind of answers.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    if record.offline != offline:
+        held, others = ("simulated", "real") if record.offline else ("real", "simulated")
+        raise UsageError(f"{path} holds {held} answers, which say nothing about {others} ones")
+    profiler, reread = RunStatisticsCollector(Asked(record.prompt, record.model)), record.reread
+    for _, line in read_lines(folder.ledger):
+        profiler.watch(reread(line))
+    return profiler.profile()

@@ -1,0 +1,136 @@
+"""The calibration file beside the task: `contracts.toml` has `contracts.calibration.json`.
+
+It holds one calibration for each prompt, model and kind of confidence; a new one takes the old one's place. A packaged
+task has no place of its own to write to: its file is looked for in the current folder.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from llmbatch.core.checksum import FORMAT, NewerFormatError, seal, unseal_file
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import replacing
+from llmbatch.core.jsonlines import dump_line
+from llmbatch.core.rows import ConfidenceKind
+from llmbatch.engine.plan import Plan
+from llmbatch.observe.events import CalibrationMissing, CalibrationUsed, Event, LogprobsUnknown
+from llmbatch.task.calibration import Calibration, fitting_calibration
+from llmbatch.task.load import DEFAULT_TASK, packaged_tasks
+
+NO_CALIBRATION = "none"
+"""What `--calibration` says where none is wanted."""
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT
+    calibrations: tuple[Calibration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfidence:
+    """What a run does about confidence, and what is to be told about it."""
+
+    calibrations: tuple[Calibration, ...]
+    remarks: tuple[Event, ...]
+
+
+def confidence_for(plan: Plan, task: str | None, wanted: str | None) -> RunConfidence:
+    """The calibrations for a run.
+
+    Args:
+        plan: what it asks.
+        task: its task as the user gives it; None for the default one.
+        wanted: a calibration file, or `none`; None takes the task's own where there is one.
+
+    Raises:
+        UsageError: the file cannot be read, or the one that was named is not there.
+    """
+    unknown = (LogprobsUnknown(plan.question.model),) if _asks_in_vain(plan) else ()
+    if wanted == NO_CALIBRATION:
+        return RunConfidence((), unknown)
+    path = calibration_path(task) if wanted is None else Path(wanted)
+    if wanted is not None and not path.is_file():
+        raise UsageError(f"--calibration {path}: there is no such file", hint="llmbatch calibrate makes one")
+    calibrations = load_calibrations(path)
+    if not calibrations:
+        return RunConfidence((), unknown)
+    kind = ConfidenceKind.logprobs if plan.shape.logprobs else ConfidenceKind.reported
+    fitting = fitting_calibration(
+        calibrations, prompt=plan.prompt, model=plan.question.model, kind=kind, offline=plan.offline
+    )
+    told: Event = CalibrationMissing(str(path))
+    if fitting is not None:
+        told = CalibrationUsed(str(path), fitting.method, fitting.rows)
+    return RunConfidence(calibrations, (*unknown, told))
+
+
+def _asks_in_vain(plan: Plan) -> bool:
+    return plan.choice.confidence is ConfidenceKind.logprobs and not plan.shape.logprobs
+
+
+def calibration_path(task: str | None) -> Path:
+    """Where a task's calibrations are kept.
+
+    Args:
+        task: a task file or the name of a packaged task, as the user gives it; None for the default task.
+
+    Raises:
+        UsageError: there is no such task here.
+    """
+    if task is not None and Path(task).is_file():
+        return Path(task).with_suffix(".calibration.json")
+    name = DEFAULT_TASK if task is None else task
+    if name in packaged_tasks():
+        return Path(f"{name}.calibration.json")
+    raise UsageError(
+        f"there is no task file {task} here", hint="run this where the run was started, or name a file: --out"
+    )
+
+
+def load_calibrations(path: Path) -> tuple[Calibration, ...]:
+    """The calibrations of a file; none where there is no such file.
+
+    Raises:
+        UsageError: it cannot be read, or is no calibration file.
+    """
+    try:
+        return _File.model_validate_json(unseal_file(path.read_bytes())).calibrations
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        raise UsageError(
+            f"{path}: {'.'.join(map(str, problem['loc'])) or 'content'}: {problem['msg']}",
+            hint="it is no calibration file of llmbatch; --calibration none goes on without",
+        ) from None
+    except NewerFormatError as error:
+        raise UsageError(f"{path}: {error}", hint="--calibration none goes on without") from None
+    except ValueError as error:
+        raise UsageError(
+            f"{path} is damaged ({error})", hint="llmbatch calibrate makes it anew; --calibration none goes on without"
+        ) from None
+
+
+def save_calibration(path: Path, calibration: Calibration) -> None:
+    """Add a calibration to a file, in place of the one for the same prompt, model and kind of confidence.
+
+    Raises:
+        UsageError: the file cannot be read or written.
+    """
+    kept = tuple(one for one in load_calibrations(path) if _subject(one) != _subject(calibration))
+    try:
+        with replacing(path) as file:
+            whole = _File(calibrations=(*kept, calibration)).model_dump(mode="json")
+            file.write(seal(dump_line(whole).rstrip(b"\n")))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror})", hint="name another file: --out") from None
+
+
+def _subject(calibration: Calibration) -> tuple[object, ...]:
+    return calibration.prompt, calibration.model, calibration.confidence, calibration.offline

@@ -1,0 +1,77 @@
+"""What a run is asked to try beside its own plan: the plans of its canary and of the stronger model, its baseline."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.ledger_line import CANARY, ESCALATION
+from llmbatch.engine.experiments.watch import Baseline, ExperimentPlan
+from llmbatch.engine.plan import Plan, make_plan
+from llmbatch.runs.baseline import run_profile
+from llmbatch.runs.folder import CanaryRecord, RunRecord, now_text
+from llmbatch.runs.options import RunOptions
+from llmbatch.task.load import LoadedTask, load_task
+
+
+def plan_experiments(loaded: LoadedTask, options: RunOptions, plan: Plan) -> ExperimentPlan:
+    """What is asked beside the run's own plan.
+
+    Raises:
+        UsageError: the canary is no trial of the same task, or the baseline is no run folder.
+    """
+    canary, offline = options.canary, options.sending.offline
+    escalation = baseline = canary_plan = None
+    if canary is not None:
+        on_trial = loaded if canary.task is None else load_task(canary.task)
+        choice = replace(options.choice, model=canary.model or plan.question.model)
+        canary_plan = replace(make_plan(on_trial, choice, offline=offline), arm=CANARY)
+        _check_canary(plan, canary_plan)
+    if options.escalate_to is not None:
+        choice = replace(options.choice, model=options.escalate_to)
+        escalation = replace(make_plan(loaded, choice, offline=offline), arm=ESCALATION)
+    if options.baseline is not None:
+        baseline = Baseline(options.baseline, run_profile(options.baseline, offline=offline), options.fail_on_drift)
+    share, expand = (canary.share, canary.expand) if canary is not None else (0.0, False)
+    return ExperimentPlan(canary_plan, share, expand, escalation, baseline)
+
+
+def _check_canary(plan: Plan, canary: Plan) -> None:
+    """Refuse what is no trial of the same task."""
+    if set(plan.task.label_names) != set(canary.task.label_names):
+        raise UsageError(
+            f"{canary.task_source}: the canary's labels are not the task's",
+            hint="a canary tries another prompt or model for the same labels; another task needs a run of its own",
+        )
+    if (plan.prompt, plan.question.model) == (canary.prompt, canary.question.model):
+        raise UsageError(
+            "the canary asks just what the run itself asks", hint="give another --canary-prompt or --canary-model"
+        )
+
+
+def canary_record(trial: ExperimentPlan, standing: RunRecord | None) -> CanaryRecord | None:
+    """The canary that is on trial now, else the last one that was."""
+    canary = trial.canary
+    if canary is None:
+        return standing.canary if standing else None
+    record = CanaryRecord(
+        task=canary.task,
+        task_source=_absolute(canary.task_source),
+        prompt=canary.prompt,
+        model=canary.question.model,
+        share=trial.share,
+        expand=trial.expand,
+    )
+    before = standing.canary if standing else None
+    if before is None:
+        return record
+    # Rows that were assigned by another share cannot be judged by this one: the trial begins anew.
+    is_same = (before.prompt, before.model, before.share, before.expand) == (
+        record.prompt, record.model, record.share, record.expand,
+    )  # fmt: skip
+    return record.model_copy(update={"since": before.since if is_same else now_text()})
+
+
+def _absolute(task_source: str) -> str:
+    """A task's source as it can be found again from another folder; a packaged task's name as it is."""
+    path = Path(task_source)
+    return str(path.absolute()) if path.is_file() else task_source

@@ -1,0 +1,356 @@
+"""The run folder: which file is what, and `run.json`, the run's plan and state."""
+
+import errno
+import glob
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+)
+
+import llmbatch
+from llmbatch.core.checksum import FORMAT, NewerFormatError, seal, unseal_file
+from llmbatch.core.errors import UsageError
+from llmbatch.core.filenames import restored, stored
+from llmbatch.core.files import create_file, open_to_read, replacing, storage_failure, storing, sync_folder
+from llmbatch.core.jsonlines import dump_line
+from llmbatch.engine.plan import ModelChoice
+from llmbatch.engine.scoring import Recalibration
+from llmbatch.observe.events import Event, FolderMigrated, LogShrank
+from llmbatch.provider.limits import RateLimits
+from llmbatch.provider.shape import RequestShape
+from llmbatch.readers import InputIdentity, KeptFields, ReaderOptions
+from llmbatch.readers.formats import SUFFIXES
+from llmbatch.readers.inputs import part_of
+from llmbatch.readers.packings import SUFFIXES as PACKED
+from llmbatch.runs.mark import is_marked, mark_of
+from llmbatch.runs.outputs import Sample, ViewOptions, basis_of_outputs, size_of
+from llmbatch.task.calibration import Calibration
+from llmbatch.task.load import BUILT_IN, packaged_tasks
+from llmbatch.task.model import Task
+from llmbatch.task.prefix_plan import PrefixPlan
+
+STDIN = "-"
+NOT_KNOWN = "(not known here)"
+"""In place of a task file's path that nobody vouches for."""
+_ANY_CLASSIFY = "llmbatch classify ..."
+
+
+class RunFolder:
+    """The paths in a run folder. Making one touches nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_json = path / "run.json"
+        self.ledger = path / "ledger.jsonl"
+        self.decisions = path / "decisions.jsonl"
+        self.sent_log = path / "sent.log"
+        self.reserve = path / "reserve"
+        self.stdin_spool = path / "stdin"
+
+    @classmethod
+    def for_inputs(cls, names: tuple[str, ...], out: Path | None, *, offline: bool) -> "RunFolder":
+        """The folder that the user names, else the first input's name without its suffixes + `.llmbatch`.
+
+        Simulated answers have a folder of their own: `.offline.llmbatch`.
+        """
+        if out is not None:
+            return cls(out)
+        ending = ".offline.llmbatch" if offline else ".llmbatch"
+        if names[0] == STDIN:
+            return cls(Path(f"stdin{ending}"))
+        first = Path(names[0])
+        if first.name in {"", ".."}:  # `.`, `..` or `/`: here, by the name of what that is
+            return cls(Path(f"{first.resolve().name or 'run'}{ending}"))
+        stem = first.name
+        for suffix in (*PACKED, *SUFFIXES):
+            stem = stem.removesuffix(suffix)
+        if not first.exists():  # a glob's name makes no file name
+            stem = re.sub(r"[*?\[\]]+", "", stem) or "run"
+            first = Path(*(part for part in first.parts if not glob.has_magic(part))) / stem
+        return cls(first.with_name(f"{stem}{ending}"))
+
+    def way_to(self, file: str) -> str:
+        """The way to a file from beside the folder, which is the same where both are moved or a link leads here."""
+        return way_from(self.path.resolve().parent, file)
+
+    @property
+    def has_stdin_copy(self) -> bool:
+        """Whether standard input was copied here, at least in part."""
+        return self.stdin_spool.exists() or part_of(self.stdin_spool).exists()
+
+    @contextmanager
+    def created(self, *, holds_run: bool = True) -> Iterator[None]:
+        """The folder, private to the user; made where there is none, and gone again where a UsageError ends the block.
+
+        Args:
+            holds_run: whether it is for a run, which does not belong into the repository that it may lie in.
+
+        Raises:
+            UsageError: it cannot be made.
+            StorageFailed: the disk does not take it.
+        """
+        fresh = not self.path.exists()
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if fresh and holds_run:
+                self._keep_out_of_git()
+            sync_folder(self.path.parent)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                raise storage_failure(self.path, error) from None
+            raise UsageError(
+                f"{self.path}: cannot make the run folder ({error.strerror})", hint="name another one with --out"
+            ) from None
+        try:
+            yield
+        except UsageError:
+            if fresh:
+                shutil.rmtree(self.path)
+            raise
+
+    def _keep_out_of_git(self) -> None:
+        """People's texts are in it, and a commit is soon published."""
+        if any((parent / ".git").exists() for parent in self.path.absolute().parents):
+            with suppress(FileExistsError), create_file(self.path / ".gitignore", 0o666) as file:
+                file.write(b"# Written by llmbatch: a run does not belong into a repository.\n*\n")
+
+
+def _from_json(text: str, info: ValidationInfo) -> str:
+    return restored(text) if info.mode == "json" else text
+
+
+FileName = Annotated[str, AfterValidator(_from_json), PlainSerializer(stored, return_type=str, when_used="json")]
+"""A file's name, whatever bytes it has; in JSON as `llmbatch.core.filenames.stored` has it."""
+
+
+def named_inputs(names: tuple[str, ...], folder: RunFolder) -> tuple[str, ...]:
+    """The inputs as the user names them, patterns as they are, by their way from the folder: both may move together."""
+    return tuple(name if name == STDIN else way_from(folder.path, name) for name in names)
+
+
+class PossiblyBilled(BaseModel):
+    """Requests of one killed session whose outcome is unknown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    requests: int
+    at_most_nusd: int
+
+
+def way_from(folder: Path, name: str) -> str:
+    """The way from a folder to a file, which stays the same where both are moved; a link in the last part is kept."""
+    path = Path(name)
+    return os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
+
+
+def new_run_id() -> str:
+    """A name for a run that no other run has."""
+    return secrets.token_hex(8)
+
+
+class CanaryRecord(BaseModel):
+    """A prompt or model that is or was on trial in this run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Task
+    task_source: FileName
+    prompt: str
+    model: str
+    share: float
+    """Of the rows (0..1), at its start."""
+    expand: bool = False
+    """Whether it grows while it holds."""
+    since: str = ""
+    """When a trial with this share began, UTC; empty for the run's first one."""
+
+
+class RunRecord(BaseModel):
+    """`run.json`: what it takes to go on with a run, and how it stands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT
+    """That it was read in; it is written in the present one."""
+    llmbatch: str = llmbatch.__version__
+    run_id: str = Field(default_factory=new_run_id)
+    """The folder's, the same in all its sessions."""
+    created_at: str
+    updated_at: str
+    state: str = "running"
+    exit_code: int | None = None
+    reason: str | None = None
+    inputs: tuple[FileName, ...]
+    """Files by absolute path, or `-`."""
+    named: tuple[FileName, ...] = ()
+    """The same as the user named them, patterns as they are, by their way from the run folder; or `-`."""
+    inputs_read: dict[FileName, InputIdentity] = {}
+    """What each of them was when it was read last, by its way from beside the run folder; or `-`."""
+    reader: ReaderOptions
+    fields: dict[FileName, KeptFields] | None = None
+    """What was taken of each input, by its way from beside the run folder; or `-`. None in records of versions that
+    went by names alone each time."""
+    task: Task
+    task_source: FileName
+    choice: ModelChoice
+    offline: bool
+    endpoint: str
+    command: str = _ANY_CLASSIFY
+    """The command that made the run, without keys: it asks rows that are new."""
+    fingerprint: str
+    prompt: str
+    model: str
+    prefix_tokens: int
+    prefix: PrefixPlan | None = None
+    """What went into the prefix, so that the run goes on with the same however many rows it has by then."""
+    review_below: float
+    keep: tuple[str, ...] | None = None
+    sample: Sample = Sample()
+    calibrations: tuple[Calibration, ...] = ()
+    """Of the confidences, as the task's calibration file had them when the run last began."""
+    canary: CanaryRecord | None = None
+    escalate_to: str | None = None
+    possibly_billed: dict[str, PossiblyBilled] = {}
+    """By the killed session's start."""
+    limits: RateLimits = RateLimits()
+    """The rates that the last session kept to, per second: stated by the user, else by the endpoint."""
+    shape: RequestShape | None = None
+    """How requests are sent, as the last session left it: adapted to what the endpoint refuses or cuts."""
+    totals: dict[str, Any] | None = None
+    made_in: FileName = ""
+    """The folder's absolute path when this was written."""
+    mark: str | None = None
+    """Shows that the user's own llmbatch wrote this, see mark.py; None where it had no place to keep its key."""
+    is_foreign: bool = Field(default=False, exclude=True)
+    """Whether this was read in a folder that the user did not make: its paths are not followed, see trust.py."""
+
+    def updated(self, **changes: Any) -> Self:
+        """A copy with changes and the present time."""
+        return self.model_copy(update={**changes, "updated_at": now_text()})
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """All that an answer can say: the labels of its task, and of the task on trial."""
+        return frozenset((*self.task.label_names, *(self.canary.task.label_names if self.canary else ())))
+
+    @property
+    def reread(self) -> Recalibration:
+        """Shows a ledger line as this run has it now."""
+        return Recalibration(self.calibrations, offline=self.offline)
+
+    def inputs_read_at(self, files: tuple[str, ...], folder: RunFolder) -> dict[str, InputIdentity]:
+        """What the inputs were when they were read last; where all are elsewhere now, they are in the same order."""
+        names = [name if name == STDIN else folder.way_to(name) for name in files]
+        if len(names) != len(self.inputs_read) or not self.inputs_read.keys().isdisjoint(names):
+            return self.inputs_read
+        return dict(zip(names, self.inputs_read.values(), strict=True))
+
+    @property
+    def vouched(self) -> tuple[object, ...]:
+        """What the mark stands for: all that leads elsewhere, and what people are told to run."""
+        canary = None if self.canary is None else self.canary.task_source
+        return self.run_id, self.made_in, self.inputs, self.named, self.task_source, canary, self.command
+
+    def without_sources(self) -> Self:
+        """The same without the paths of task files, where somebody else wrote them down."""
+        if not self.is_foreign:
+            return self
+        source = self.task_source if self.task_source in {BUILT_IN, *packaged_tasks()} else NOT_KNOWN
+        canary = self.canary and self.canary.model_copy(update={"task_source": NOT_KNOWN})
+        return self.model_copy(update={"task_source": source, "canary": canary})
+
+    @property
+    def view_options(self) -> ViewOptions:
+        """What goes into the run's views."""
+        follows = self.model_dump(
+            mode="json", include={"fingerprint", "review_below", "keep", "sample", "calibrations", "inputs"}
+        )
+        digest = hashlib.blake2b(dump_line(follows), digest_size=8).hexdigest()
+        return ViewOptions(self.review_below, self.keep, self.sample, plan=digest)
+
+    def save(self, folder: RunFolder) -> None:
+        """Write it into the folder, whole or not at all; with the user's mark, unless it came from somebody else.
+
+        Raises:
+            StorageFailed: it cannot be written.
+        """
+        record = self
+        if not self.is_foreign:
+            record = self.model_copy(update={"made_in": str(folder.path.absolute())})
+            record = record.model_copy(update={"mark": mark_of(record.vouched)})
+        with storing(folder.run_json), replacing(folder.run_json) as file:
+            file.write(seal(dump_line({**record.model_dump(mode="json"), "format": FORMAT}).rstrip(b"\n")))
+
+
+def load_record(folder: RunFolder) -> RunRecord:
+    """The record of a run folder.
+
+    Raises:
+        UsageError: this is no run folder, or its record cannot be read.
+    """
+    try:
+        with open_to_read(folder.run_json) as file:
+            record = RunRecord.model_validate_json(unseal_file(file.read()))
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(
+            f"{folder.path} is not a run folder (it has no run.json)",
+            hint="name the folder that classify told: INPUT.llmbatch",
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{folder.run_json}: cannot be read ({error.strerror})") from None
+    except NewerFormatError as error:
+        raise UsageError(f"{folder.run_json}: {error}", hint="use that version for this run folder") from None
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        raise UsageError(
+            f"{folder.run_json}: {'.'.join(map(str, problem['loc'])) or 'content'}: {problem['msg']}",
+            hint=_WITHOUT_RECORD,
+        ) from None
+    except ValueError as error:
+        raise UsageError(f"{folder.run_json} is damaged ({error})", hint=_WITHOUT_RECORD) from None
+    if belongs_to_user(folder.path) and belongs_to_user(folder.run_json) and is_marked(record.vouched, record.mark):
+        return record.model_copy(update={"is_foreign": False})
+    return record.model_copy(update={"is_foreign": True, "command": _ANY_CLASSIFY})
+
+
+def belongs_to_user(path: Path) -> bool:
+    """Whether a file or folder is the user's own."""
+    return path.stat().st_uid == os.geteuid()
+
+
+def migrated(record: RunRecord | None) -> tuple[Event, ...]:
+    """That an earlier version made the folder: said once, since the record is then written in the present format."""
+    return () if record is None or record.format == FORMAT else (FolderMigrated(record.llmbatch),)
+
+
+def shrunk_logs(folder: RunFolder) -> tuple[Event, ...]:
+    """The logs that are shorter than when the views were made of them: somebody has cut or replaced them."""
+    basis = basis_of_outputs(folder.path)
+    if basis is None:
+        return ()
+    then = {folder.ledger: basis.ledger_bytes, folder.decisions: basis.decisions_bytes}
+    return tuple(LogShrank(str(log), size - size_of(log)) for log, size in then.items() if size_of(log) < size)
+
+
+_WITHOUT_RECORD = "the ledger holds the results: move run.json away and run the original classify command again"
+
+
+def now_text() -> str:
+    """The present time in UTC, RFC 3339."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,235 @@
+"""A run's input: read once to be asked about, and again from its start when the views are made."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Rejection, Row
+from llmbatch.observe.events import InputChanged
+from llmbatch.readers import (
+    EarlierFields,
+    FieldChoice,
+    IdentityWatch,
+    Input,
+    InputIdentity,
+    KeptFields,
+    ReaderOptions,
+    WholeRead,
+    begun,
+    chosen_fields,
+    count_rows,
+    existing_fields,
+    from_spool,
+    read_rows,
+    resolve_inputs,
+    spooled,
+)
+from llmbatch.runs.folder import STDIN, RunFolder, RunRecord
+from llmbatch.runs.input_changes import since_then, while_read
+from llmbatch.runs.trust import NO_TRUST, Trust, input_path
+
+
+class RunInput:
+    """The inputs of one run. Standard input is copied to the run folder while it is read, since it comes only once."""
+
+    def __init__(self, first: tuple[Input, ...], again: tuple[Input, ...], options: ReaderOptions) -> None:
+        self._first = first
+        self._again = again
+        self._options = options
+        self._sizes = tuple(item.size for item in first)
+        self._before: Mapping[str, InputIdentity] = {}
+        self._read: dict[Input, WholeRead] = {}
+        self._read_again: dict[Input, WholeRead] = {}
+        self._fields: dict[str, KeptFields] = {}
+        """By an input's key."""
+        self._goes_by_name = False
+        self._keep: tuple[str, ...] = ()
+        """Fields that the user wants to have carried, as long as no input has shown whether it has them."""
+
+    @classmethod
+    def first_read(cls, names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> "RunInput":
+        """The inputs as the user names them.
+
+        Raises:
+            UsageError: one of them cannot be read.
+        """
+        inputs = resolve_inputs(names, options)
+        first = tuple(spooled(item, folder.stdin_spool) if item.path is None else item for item in inputs)
+        again = tuple(
+            from_spool(folder.stdin_spool, options) if item.path is None else _named_from(folder, item)
+            for item in inputs
+        )
+        return cls(first, again, options)
+
+    @classmethod
+    def only_once(cls, names: tuple[str, ...], options: ReaderOptions) -> "RunInput":
+        """The inputs as the user names them, to be looked at and not kept: standard input is gone once it is read.
+
+        Raises:
+            UsageError: one of them cannot be read.
+        """
+        inputs = resolve_inputs(names, options)
+        return cls(inputs, inputs, options)
+
+    @classmethod
+    def again(cls, record: RunRecord, folder: RunFolder, trust: Trust = NO_TRUST) -> "RunInput":
+        """The inputs of a run that was started earlier: the same files in the same order, unless they are named again.
+
+        Raises:
+            UsageError: one of them is gone, or may not be read for a folder of somebody else's.
+        """
+        if trust.inputs:
+            inputs = _named_again(trust.inputs, record.reader, folder)
+        else:
+            paths = (input_path(name, record, folder, trust) for name in record.inputs)
+            inputs = tuple(_reopened(path, record.reader, folder) for path in paths)
+        source = cls(inputs, inputs, record.reader)
+        source.compare_with(record.inputs_read_at(source.names, folder))
+        source.take_fields_of(record)
+        return source
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files by absolute path, folders and globs resolved; `-` for standard input."""
+        return tuple(
+            STDIN if item.path is None or item.name == STDIN else str(item.path.absolute()) for item in self._first
+        )
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether rows come from standard input, one by one, as somebody writes them."""
+        return any(item.path is None for item in self._first)
+
+    def rows(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
+        """The rows, for the first time; the fields chosen are told."""
+        watch = IdentityWatch(self._read, lambda _: frozenset())
+        return self._rows(self._first, on_fields, watch)
+
+    def read_again(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
+        """The rows from the start."""
+        watch = IdentityWatch(self._read_again, self._known_sizes)
+        return self._rows(self._again, on_fields, watch)
+
+    def take_fields_of(self, record: RunRecord) -> None:
+        """Take the same fields as an earlier session whose user named the same: rows that came since change nothing."""
+        if record.reader == self._options:
+            self._goes_by_name = record.fields is None
+            self._fields = dict(record.fields or {})
+
+    def choose_fields(self, keep: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Choose the fields of all files, before anything is sent.
+
+        Args:
+            keep: the fields that the user wants to have carried, each as he writes it.
+
+        Returns:
+            The names of these fields. Those of a stream show only when it comes.
+
+        Raises:
+            UsageError: a field that the user names is not there, or none looks like the text.
+        """
+        chosen = chosen_fields(self._first, self._options, self._earlier(self._first))
+        for item, choice in chosen.items():
+            self._keep_fields(self._keys[self._first.index(item)], choice)
+        if keep is None:
+            return None
+        if self.is_stream:
+            self._keep = keep
+            return tuple(part.strip() for name in keep for part in name.split(","))
+        return tuple(existing_fields(chosen, self._options, keep)) if chosen else keep
+
+    def fields(self) -> dict[str, KeptFields]:
+        """What is taken of the inputs that were read so far, by their way from beside the run folder."""
+        return dict(self._fields)
+
+    def compare_with(self, before: Mapping[str, InputIdentity]) -> None:
+        """Take note of what the inputs were in the last session, as `identities` gave it."""
+        self._before = before
+
+    def first_bytes(self, least: int) -> bytes:
+        """The first bytes of standard input, at least so many unless it ends before; none where it is no input."""
+        self._first = tuple(begun(item, least) if item.path is None else item for item in self._first)
+        return b"".join(item.head for item in self._first)
+
+    def identities(self) -> dict[str, InputIdentity]:
+        """What the inputs were when they were read last, by their way from beside the run folder."""
+        reads = (self._read_again.get(again) or self._read.get(first) for first, again in self._pairs())
+        return {
+            name: read.identity if read is not None else self._before[name]
+            for name, read in zip(self._keys, reads, strict=True)
+            if read is not None or name in self._before
+        }
+
+    def changes(self) -> tuple[InputChanged, ...]:
+        """How the inputs changed since the last session, or while this one read them."""
+        changes = [InputChanged(name, InputChanged.GONE) for name in self._before if name not in self._keys]
+        for name, size, (first, again) in zip(self._keys, self._sizes, self._pairs(), strict=True):
+            read, latest = self._read.get(first), self._read_again.get(again)
+            meanwhile = while_read(size, read, latest)
+            before = self._before.get(name)
+            since = None if before is None else since_then(before, latest or read)
+            if (change := meanwhile or since) is not None:
+                changes.append(InputChanged(name, change, is_while_read=meanwhile is not None))
+        return tuple(changes)
+
+    def _rows(
+        self, inputs: tuple[Input, ...], on_fields: Callable[[FieldChoice], None], watch: IdentityWatch
+    ) -> Iterator[Row | Rejection]:
+        keys = {item.label: key for item, key in zip(inputs, self._keys, strict=True)}
+
+        def noted(choice: FieldChoice) -> None:
+            self._keep_fields(keys[choice.file], choice)
+            if self._keep:
+                existing_fields({inputs[0]: choice}, self._options, self._keep)
+                self._keep = ()
+            on_fields(choice)
+
+        return read_rows(inputs, self._options, on_fields=noted, watch=watch, earlier=self._earlier(inputs))
+
+    def _keep_fields(self, key: str, choice: FieldChoice) -> None:
+        self._fields.setdefault(key, KeptFields(choice.id_field, choice.text_fields))
+
+    def _earlier(self, inputs: tuple[Input, ...]) -> EarlierFields:
+        kept = {item: self._fields[key] for item, key in zip(inputs, self._keys, strict=True) if key in self._fields}
+        return EarlierFields(kept, by_name=self._goes_by_name)
+
+    @property
+    def _keys(self) -> tuple[str, ...]:
+        return tuple(item.name for item in self._again)
+
+    def _pairs(self) -> Iterator[tuple[Input, Input]]:
+        return zip(self._first, self._again, strict=True)
+
+    def _known_sizes(self, item: Input) -> frozenset[int]:
+        """Offsets at which an input ended when it was read before: by its bytes up to there, one that grew is known."""
+        at = self._again.index(item)
+        read, before = self._read.get(self._first[at]), self._before.get(item.name)
+        return frozenset(known.size for known in (read and read.identity, before) if known)
+
+    def count(self) -> int | None:
+        """How many rows there are, or None for a stream."""
+        return count_rows(self._first, self._options)
+
+
+def _named_from(folder: RunFolder, item: Input) -> Input:
+    """The input by its way from beside the run folder, so that views tell the same place whoever makes them."""
+    return replace(item, name=folder.way_to(item.name))
+
+
+def _named_again(names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> tuple[Input, ...]:
+    if STDIN in names:
+        raise UsageError("--input - cannot be read twice", hint="write it to a file, and name that")
+    return tuple(_named_from(folder, item) for item in resolve_inputs(names, options))
+
+
+def _reopened(name: str, options: ReaderOptions, folder: RunFolder) -> Input:
+    if name != STDIN:
+        try:
+            return _named_from(folder, resolve_inputs((name,), options)[0])
+        except UsageError as error:
+            raise UsageError(error.message, hint="where it has moved, say where it is: --input FILE") from None
+    if not folder.has_stdin_copy:
+        raise UsageError(
+            f"{folder.stdin_spool}: the copy of the standard input is gone", hint="pipe it into classify again"
+        )
+    return from_spool(folder.stdin_spool, options)

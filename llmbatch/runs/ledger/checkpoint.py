@@ -1,0 +1,118 @@
+"""What a long ledger comes to, kept beside it: resuming a million rows need not decode a million lines.
+
+1. A session writes the index of its ledger and the sums over it to `ledger.checkpoint`: in order at its end, and now
+   and then while it is under way.
+2. The next one takes them where the ledger begins with exactly the bytes that they were made of, by their SHA-256, and
+   decodes only what follows. The ledger stays the truth: every byte of it is still read.
+3. A checkpoint that is missing, damaged, of another version or of other bytes is passed over: all lines are decoded.
+"""
+
+import hashlib
+import sys
+from array import array
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+import llmbatch
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import open_to_read, replacing
+from llmbatch.core.key_index import KeyIndex
+
+WORTHWHILE_BYTES = 8 << 20
+"""Fewer than these are decoded sooner than anybody waits for."""
+
+_BLOCK = 1 << 20
+_MADE_BY = f"llmbatch {llmbatch.__version__}, {sys.byteorder} endian"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A ledger's first `size` bytes, in whole lines: the index of them, and the caller's sums over them."""
+
+    size: int
+    index: KeyIndex
+    sums: dict[str, Any]
+
+    def kept_apart(self) -> "Checkpoint":
+        """The same, which lines that are appended meanwhile do not change."""
+        return replace(self, index=self.index.copied())
+
+
+def load_checkpoint(ledger: Path) -> Checkpoint | None:
+    """The checkpoint of a ledger, or None where there is none that fits it."""
+    try:
+        with open_to_read(_beside(ledger)) as file:
+            beginning = file.readline()
+            header = orjson.loads(beginning)
+            if header["made_by"] != _MADE_BY or header["sha256"] != _digest(ledger, header["size"]):
+                return None
+            keys, values = _read_array(file, header["slots"]), _read_array(file, header["slots"])
+            own = hashlib.sha256(beginning)
+            own.update(keys)
+            own.update(values)
+            if own.digest() != file.read():
+                return None
+            index = KeyIndex.of_arrays(keys, values, count=header["count"])
+            return Checkpoint(header["size"], index, header["sums"])
+    except (OSError, EOFError, ValueError, KeyError, TypeError, UsageError):
+        return None
+
+
+def save_checkpoint(ledger: Path, checkpoint: Checkpoint) -> None:
+    """Keep a checkpoint of a ledger. Where that cannot be, the next session takes longer to begin, no more."""
+    keys, values = checkpoint.index.arrays
+    with suppress(OSError, UsageError), replacing(_beside(ledger)) as file:
+        header = {
+            "made_by": _MADE_BY,
+            "size": checkpoint.size,
+            "sha256": _digest(ledger, checkpoint.size),
+            "slots": len(keys),
+            "count": len(checkpoint.index),
+            "sums": checkpoint.sums,
+        }
+        own = hashlib.sha256()
+        beginning = orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE)
+        for part in chain((beginning,), _blocks(keys), _blocks(values)):
+            own.update(part)
+            file.write(part)
+        file.write(own.digest())
+
+
+def _beside(ledger: Path) -> Path:
+    return ledger.with_suffix(".checkpoint")
+
+
+def _digest(ledger: Path, size: int) -> str:
+    """Of the first `size` bytes.
+
+    Raises:
+        EOFError: there are fewer.
+    """
+    digest = hashlib.sha256()
+    with open_to_read(ledger) as file:
+        while size > 0:
+            block = file.read(min(_BLOCK, size))
+            if not block:
+                raise EOFError
+            digest.update(block)
+            size -= len(block)
+    return digest.hexdigest()
+
+
+def _blocks(values: "array[int]") -> Iterator[bytes]:
+    """Copies, since keys may come meanwhile: what is hashed is what is written."""
+    raw = memoryview(values).cast("B")
+    for start in range(0, len(raw), _BLOCK):
+        yield bytes(raw[start : start + _BLOCK])
+
+
+def _read_array(file: BinaryIO, length: int) -> "array[int]":
+    values = array("Q")
+    values.fromfile(file, length)
+    return values

@@ -1,0 +1,160 @@
+"""Opening a ledger after whatever happened to it.
+
+1. A torn tail (no newline at its end, half a character, a block of NULs) is the only damage that a crash can do:
+   it is moved aside to `ledger.torn-N` and cut off, and told. A last line that lacks no more than its newline, by its
+   checksum, gets that back.
+2. A bad line anywhere else means that something else wrote there. It is refused with its place, since rows that
+   were paid for may be lost, unless the user asks for `--salvage`, which moves bad lines aside and keeps the rest.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from llmbatch.core.checksum import LineCheck, NewerFormatError, mended
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import create_numbered, open_file, open_to_read, replacing
+from llmbatch.core.ledger_line import LedgerLine
+
+_BLOCK = 1 << 16
+_NEWLINE = ord("\n")
+
+
+def cut_torn_tail(path: Path) -> Path | None:
+    """Cut what follows the last newline, unless that is a whole line but for its newline, which it gets then.
+
+    Returns:
+        The file that it was moved to (`ledger.torn-N`), or None.
+    """
+    if not path.exists():
+        return None
+    with os.fdopen(open_file(path, os.O_RDWR), "r+b") as ledger:
+        size = ledger.seek(0, os.SEEK_END)
+        end = _end_of_last_line(path)
+        if end == size:
+            return None
+        ledger.seek(end)
+        tail = ledger.read()
+        if (line := mended(tail)) is not None:
+            ledger.seek(end)
+            ledger.write(line)
+            ledger.truncate()
+            ledger.flush()
+            os.fsync(ledger.fileno())
+            return None
+        aside, torn = create_numbered(path.parent, f"{path.stem}.torn")
+        with torn:
+            torn.write(tail)
+        ledger.truncate(end)
+        os.fsync(ledger.fileno())
+    return aside
+
+
+def write_again(path: Path, offset: int) -> None:
+    """Write what stands behind `offset` once more, and bring it to the disk.
+
+    For what a session has left that did not end in order: its last sync may have failed, and after that the kernel
+    takes pages for clean that the disk never took. Written again, they are synced or the failure shows. The bytes are
+    the same, so that a kill in the middle of it changes nothing.
+    """
+    if not path.exists():
+        return
+    fd = open_file(path, os.O_RDWR)
+    try:
+        while block := os.pread(fd, _BLOCK, offset):
+            offset += os.pwrite(fd, block, offset)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def read_lines(
+    path: Path, *, start: int = 0, salvage: Callable[[int, bytes], None] | None = None
+) -> Iterator[tuple[int, LedgerLine]]:
+    """Each line with its offset in bytes, in the file's order.
+
+    Args:
+        path: the ledger. What follows its last newline is not read.
+        start: the offset of the first line to read; lines from there on all have checksums.
+        salvage: called with the line number and bytes of each bad line, instead of raising.
+
+    Raises:
+        UsageError: a line is not one of a ledger's, or of a newer format, with its number and why.
+    """
+    if not path.exists():
+        return
+    offset, check = start, LineCheck(from_start=start == 0)
+    with open_to_read(path) as ledger:
+        ledger.seek(start)
+        for number, raw in enumerate(ledger, start=1):
+            whole = raw if raw[-1] == _NEWLINE else mended(raw)
+            if whole is None:
+                return  # another process is writing it, or it is a torn tail that was not cut yet
+            try:
+                line = LedgerLine.from_record(check.record(whole))
+            except NewerFormatError as error:
+                raise _refusal(path, start, number, error) from None
+            except (ValueError, TypeError) as error:
+                if salvage is None:
+                    raise _refusal(path, start, number, error) from None
+                salvage(number, raw)
+            else:
+                yield offset, line
+            offset += len(whole)
+
+
+def _refusal(path: Path, start: int, number: int, error: Exception) -> UsageError:
+    where = f"{path}: line {number + _lines_before(start, path)}"
+    if isinstance(error, NewerFormatError):
+        return UsageError(f"{where}: {error}; nothing was sent", hint="use that version for this run folder")
+    return UsageError(
+        f"{where} is damaged ({error}); nothing was sent",
+        hint="--salvage moves damaged lines aside and keeps the rest; their rows are sent again",
+    )
+
+
+def fewest_lines(path: Path) -> int:
+    """About how many lines a ledger has, by the length of its first ones: rather too few than too many."""
+    if not path.exists():
+        return 0
+    with open_to_read(path) as ledger:
+        beginning = ledger.read(_BLOCK)
+        size = ledger.seek(0, os.SEEK_END)
+    return size * beginning.count(b"\n") // max(len(beginning), 1) * 3 // 4
+
+
+def salvage(path: Path) -> int:
+    """Move every bad line to `ledger.salvaged-N`, keep the others in order. Returns how many were moved."""
+    bad: list[bytes] = []
+    for _ in read_lines(path, salvage=lambda _, raw: bad.append(raw)):
+        pass
+    if not bad:
+        return 0
+    _, aside = create_numbered(path.parent, f"{path.stem}.salvaged")
+    with aside:
+        aside.writelines(bad)
+        aside.flush()
+        os.fsync(aside.fileno())
+    with replacing(path) as kept:
+        for _, line in read_lines(path, salvage=lambda *_: None):
+            kept.write(line.to_bytes())
+    return len(bad)
+
+
+def _lines_before(offset: int, path: Path) -> int:
+    with open_to_read(path) as file:
+        return sum(file.read(min(_BLOCK, offset - start)).count(b"\n") for start in range(0, offset, _BLOCK))
+
+
+def _end_of_last_line(path: Path) -> int:
+    """The offset behind the last newline, found from the end."""
+    with open_to_read(path) as file:
+        position = file.seek(0, os.SEEK_END)
+        while position > 0:
+            start = max(position - _BLOCK, 0)
+            file.seek(start)
+            newline = file.read(position - start).rfind(b"\n")
+            if newline != -1:
+                return start + newline + 1
+            position = start
+    return 0

@@ -1,0 +1,55 @@
+"""Disk space set aside like money: answers that are paid for must find room also when the disk is full.
+
+While a run is under way, a file of zeros stands in its folder. When a line of the ledger finds no room, the file is
+deleted, the line is written into the room that this gives, and nothing more is sent.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from llmbatch.core.errors import StorageFailed
+from llmbatch.core.files import open_file
+
+_LINE_BYTES = 4096
+"""Room for one row: a line is some 700 bytes, and up to six times that with a long answer in it."""
+
+
+class Reserve:
+    """Holds the space. What another process writes in the instant after it is given back is beyond our power."""
+
+    def __init__(self, path: Path, *, rows: int) -> None:
+        """`rows` is how many may still end once nothing more is sent."""
+        self.size = rows * _LINE_BYTES
+        self._path = path
+        self._is_held = False
+
+    def take(self) -> None:
+        """Set the space aside. A reserve that a killed session left behind is taken over.
+
+        Raises:
+            StorageFailed: the disk has not even that much.
+            UsageError: something else has the file's name.
+        """
+        try:
+            fd = open_file(self._path, os.O_RDWR | os.O_CREAT)
+            self._is_held = True
+            try:
+                os.posix_fallocate(fd, 0, self.size)  # where the file system cannot, the C library writes zeros
+            finally:
+                os.close(fd)
+        except OSError as error:
+            self.release()
+            raise StorageFailed(
+                f"{self._path}: cannot set aside the {self.size / 2**20:,.1f} MiB that answers under way may need "
+                f"({error.strerror}); nothing was sent",
+                hint="make room, then run the same command again",
+            ) from error
+
+    def release(self) -> bool:
+        """Give the space back. Tells whether there was any."""
+        was_held, self._is_held = self._is_held, False
+        if was_held:
+            with suppress(OSError):
+                self._path.unlink()
+        return was_held

@@ -1,0 +1,286 @@
+"""What was sent and may have been billed, known even after a kill.
+
+Before a request leaves, one short line goes to `sent.log`: a killed process's writes survive it, and they are synced
+in the group with the ledger, so that a power cut takes what was sent since, at most about a second. The first line
+states where the ledger ended when the file began, so that only outcomes behind that offset count as answers to what
+follows; it stands there twice, since without it no send could be told from one that ended. A row that is asked again
+has no line in the ledger yet: what its last request came to stands here as a line that takes the first one's place.
+
+A line that is damaged counts as a request that was billed, with the most that any request here may have cost.
+
+A long session begins the file again from time to time, with only the sends that have no outcome yet: whoever comes
+after a kill reads all of it.
+"""
+
+import errno
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from zlib import crc32
+
+from msgspec import Meta, Struct
+from msgspec.json import decode, encode
+
+from llmbatch.core.checksum import FORMAT, LineCheck, NewerFormatError, is_unsealed, mended, seal
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import (
+    create_beside,
+    open_file,
+    open_to_read,
+    release_beside,
+    storage_failure,
+    storing,
+    sync_folder,
+)
+from llmbatch.core.sent import Sent
+
+_Count = Annotated[int, Meta(ge=0)]
+_LINES = re.compile(rb'\n|(?=\{"format":)')
+"""Where a line ends, or the next one begins because the newline between them is damaged."""
+_AMOUNT = re.compile(rb'"at_most_nusd":(.{1,12}?)[,}]')
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Lines of the file that cannot be read: each may be a request that was billed."""
+
+    requests: int = 0
+    at_most_nusd: int = 0
+    """Of all of them; 0 where the file does not say what a request may cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What the last session left: where the ledger ended when the file began, the session, and what it sent since."""
+
+    ledger_offset: int | None
+    """None where the file does not say it any more: then no send is known to have ended."""
+    started_at: str
+    came_to: Mapping[str, Any]
+    """What the session had come to before that offset, as it was given to `begin_again`."""
+    sends: tuple["Sent", ...]
+    damage: Damage = Damage()
+
+    def unsettled(self, settled: Mapping[str, int]) -> tuple["Sent", ...]:
+        """The sends that no ledger line tells of, and that are not known to be free: possibly billed.
+
+        Args:
+            settled: by the key, the attempts of its lines behind the offset. A row that is asked of several models has
+                a line for each, so that its first ones say nothing of a later send.
+        """
+        told, lost = Counter(settled), []
+        for sent in self.sends:
+            if told[sent.key] > 0:
+                told[sent.key] -= 1
+            elif sent.billed:
+                lost.append(sent)
+        return tuple(lost)
+
+
+class SentLog:
+    """Append-only, one file a session; the next session reads what the last one left, then starts it anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd: int | None = None
+        self._size = 0
+        self._synced = 0
+        self._started_at = ""
+        self._open: dict[str, list[Sent]] = {}
+        """The sends of rows that have no outcome yet."""
+
+    def leftovers(self) -> Leftovers | None:
+        """What the last session left, or None where it ended in order.
+
+        Raises:
+            UsageError: the file is of a newer format.
+            StorageFailed: it cannot be read.
+        """
+        with storing(self._path):
+            try:
+                with open_to_read(self._path) as file:
+                    raw = file.read()
+            except FileNotFoundError:
+                return None
+        try:
+            return _Found.read(raw).leftovers(raw) if raw else None
+        except NewerFormatError as error:
+            raise UsageError(f"{self._path}: {error}", hint="use that version for this run folder") from None
+
+    def begin(self, ledger_offset: int, started_at: str) -> None:
+        """Start a session's file anew.
+
+        Raises:
+            StorageFailed: it cannot be written, so that nothing may be sent.
+        """
+        self._started_at = started_at
+        with storing(self._path):
+            self._fd = open_file(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+        self._size = self._write(self._fd, 0, [_Beginning(ledger_offset, started_at)] * _COPIES)
+        self.sync()
+        with storing(self._path):
+            sync_folder(self._path.parent)
+
+    def begin_again(self, ledger_offset: int, came_to: Mapping[str, Any]) -> None:
+        """Leave out the sends whose outcome stands in the ledger before `ledger_offset`, all of it on the disk.
+
+        Args:
+            ledger_offset: where the ledger ends now.
+            came_to: what the session has come to so far, for whoever finds the file.
+
+        Raises:
+            StorageFailed: that cannot be written; the file is as it was.
+        """
+        with storing(self._path):
+            beside, fd = create_beside(self._path)
+        sends = (sent for row in self._open.values() for sent in row)
+        try:
+            beginning = _Beginning(ledger_offset, self._started_at, came_to)
+            size = self._write(fd, 0, [*[beginning] * _COPIES, *sends])
+            with storing(self._path):
+                os.fsync(fd)
+                beside.replace(self._path)
+                sync_folder(self._path.parent)
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            os.close(fd)
+            raise
+        finally:
+            release_beside(beside)
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd, self._size, self._synced = fd, size, size
+
+    def sync(self) -> None:
+        """Bring to the disk what was sent; blocks, so call it off the event loop, before the ledger is synced.
+
+        Raises:
+            StorageFailed: the disk did not take it, so that nothing more may be sent.
+        """
+        size = self._size
+        if self._fd is None or size == self._synced:
+            return
+        with storing(self._path):
+            os.fsync(self._fd)
+        self._synced = size
+
+    def record(self, sent: Sent) -> None:
+        """Write down a request that is about to leave, or again what it came to.
+
+        Raises:
+            StorageFailed: that cannot be kept, so no request must leave.
+        """
+        assert self._fd is not None, "begin() comes first"  # noqa: S101 - a programmer's mistake
+        self._size = self._write(self._fd, self._size, [sent])
+        sends = self._open.setdefault(sent.key, [])
+        if sends and sent.ends(sends[-1]):
+            sends[-1] = sent
+        else:
+            sends.append(sent)
+
+    def settle(self, key: str, attempts: int) -> None:
+        """Take note that a line with so many attempts stands in the ledger."""
+        sends = self._open.pop(key, [])
+        if len(sends) > attempts:
+            self._open[key] = sends[attempts:]
+
+    def close(self, *, settled: bool) -> None:
+        """End the session. `settled` tells that every send has its outcome in the ledger: the file can go.
+
+        Where it cannot be deleted it does no harm: the next session finds all of it settled.
+        """
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+        if settled:
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def _write(self, fd: int, size: int, records: "Sequence[_Beginning | Sent]") -> int:
+        """Add records to a file of so many bytes, all or none. Returns its size then."""
+        raw = b"".join(seal(encode(record)) for record in records)
+        try:
+            written = os.write(fd, raw)
+        except OSError as error:
+            raise storage_failure(self._path, error) from error
+        if written != len(raw):
+            with suppress(OSError):  # else it counts as a damaged line, though nothing was sent
+                os.ftruncate(fd, size)
+            raise storage_failure(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        return size + written
+
+
+class _Beginning(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="format", tag=FORMAT):
+    """The first line: where the ledger ended then, the session, and what it had come to before."""
+
+    ledger_offset: _Count
+    started_at: str
+    came_to: Mapping[str, Any] = {}
+
+
+_COPIES = 2
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a file holds, line by line."""
+
+    copies: int
+    """Of the first line, as the file was written."""
+    beginnings: list[_Beginning]
+    records: list[Sent]
+    damaged: list[bytes]
+
+    @classmethod
+    def read(cls, raw: bytes) -> "_Found":
+        found = cls(1 if is_unsealed(raw.partition(b"\n")[0]) else _COPIES, [], [], [])
+        check = LineCheck(from_start=True)
+        for line in filter(None, _LINES.split(raw)):
+            try:
+                record = check.record(mended(line) or line + b"\n")
+                if b'"ledger_offset":' in record:
+                    found.beginnings.append(decode(record, type=_Beginning))
+                else:
+                    found.records.append(decode(record, type=Sent))
+            except NewerFormatError:
+                raise
+            except ValueError:
+                found.damaged.append(line)
+        return found
+
+    def leftovers(self, raw: bytes) -> Leftovers:
+        sends = tuple(_with_their_ends(self.records))
+        if not self.beginnings:
+            return Leftovers(None, f"damaged-{crc32(raw):08x}", {}, sends, self._damage())
+        first = self.beginnings[0]
+        return Leftovers(first.ledger_offset, first.started_at, first.came_to, sends, self._damage())
+
+    def _damage(self) -> Damage:
+        """Of the first line's copies only one is needed."""
+        requests = max(len(self.damaged) - max(self.copies - len(self.beginnings), 0), 0)
+        return Damage(requests, requests * self._most_nusd())
+
+    def _most_nusd(self) -> int:
+        if self.records:
+            return max(sent.at_most_nusd for sent in self.records)
+        digits = [len(amount[1]) for line in self.damaged for amount in _AMOUNT.finditer(line)]
+        return 10 ** max(digits) - 1 if digits else 0
+
+
+def _with_their_ends(records: Iterable[Sent]) -> list[Sent]:
+    """The sends in their order, each as it is known at last."""
+    sends: list[Sent] = []
+    latest: dict[str, int] = {}
+    for sent in records:
+        if sent.key in latest and sent.ends(sends[latest[sent.key]]):
+            sends[latest[sent.key]] = sent
+        else:
+            latest[sent.key] = len(sends)
+            sends.append(sent)
+    return sends

@@ -1,0 +1,125 @@
+"""Opening a run's ledger: whatever earlier sessions left, ended in order, killed, or with a damaged file."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llmbatch.core.files import storing
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.engine.tally import Expenses
+from llmbatch.observe.events import Event, LedgerSalvaged, LedgerTorn, PossiblyBilledFound, SentLogDamaged
+from llmbatch.runs.folder import PossiblyBilled, RunFolder, RunRecord
+from llmbatch.runs.ledger.checkpoint import Checkpoint, load_checkpoint
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.ledger.recover import cut_torn_tail, salvage, write_again
+from llmbatch.runs.ledger.reserve import Reserve
+from llmbatch.runs.ledger.sent import Leftovers, SentLog
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLedger:
+    """An open ledger, and what its earlier sessions came to."""
+
+    ledger: Ledger
+    record: RunRecord
+    """The run's, with what a killed session may have been billed for."""
+    expenses: Expenses
+    checkpointed: int
+    """Bytes of the ledger that were taken from its checkpoint."""
+
+    @property
+    def spent_nusd(self) -> int:
+        """What the earlier sessions cost and may have cost, nano-dollars."""
+        killed = sum(session.at_most_nusd for session in self.record.possibly_billed.values())
+        return self.expenses.priced_nusd + self.expenses.possibly_billed_nusd + killed
+
+
+class LedgerOpening:
+    """Mends what a crash can have done to a ledger, opens it, and counts what stands in it."""
+
+    def __init__(
+        self, folder: RunFolder, record: RunRecord, sent: SentLog, reserve: Reserve, *, tell: Callable[[Event], None]
+    ) -> None:
+        self._folder = folder
+        self._record = record
+        self._sent = sent
+        self._reserve = reserve
+        self._tell = tell
+
+    def open(
+        self, *, salvages: bool, watch: Callable[[LedgerLine], None] | None, check: Callable[[], None]
+    ) -> OpenLedger:
+        """Open it.
+
+        Args:
+            salvages: move damaged lines aside instead of refusing the ledger.
+            watch: is given every line as it counts now; None where a checkpoint may stand for most of them.
+            check: called for each line, to raise what ends the reading.
+
+        Raises:
+            UsageError: a line in the middle is damaged.
+            StorageFailed: what has to be mended cannot be written.
+        """
+        path = self._folder.ledger
+        if salvages:
+            self._salvage()
+        left = self._sent.leftovers()
+        if left is not None:
+            with storing(path):
+                write_again(path, left.ledger_offset or 0)
+        checkpoint, expenses = self._restored(left) if watch is None else (None, Expenses())
+        settled: Counter[str] = Counter()
+
+        def note(offset: int, line: LedgerLine) -> None:
+            check()
+            expenses.add(line)
+            if watch is not None:
+                watch(line)
+            if left is not None and left.ledger_offset is not None and offset >= left.ledger_offset:
+                settled[line.key] += line.attempts
+
+        ledger, torn = Ledger.open(
+            path,
+            on_line=note,
+            reread=self._record.reread,
+            labels=self._record.labels,
+            reserve=self._reserve,
+            checkpoint=checkpoint,
+        )
+        if torn is not None:
+            self._tell(LedgerTorn(torn.name))
+        record = self._record if left is None else self._with_unsettled(left, settled)
+        return OpenLedger(ledger, record, expenses, 0 if checkpoint is None else checkpoint.size)
+
+    def _salvage(self) -> None:
+        with storing(self._folder.ledger):
+            cut_torn_tail(self._folder.ledger)
+            moved = salvage(self._folder.ledger)
+        if moved:
+            self._tell(LedgerSalvaged(moved))
+
+    def _restored(self, left: Leftovers | None) -> tuple[Checkpoint | None, Expenses]:
+        """What earlier sessions knew of the ledger; not of lines that a killed one wrote: they count singly."""
+        checkpoint = load_checkpoint(self._folder.ledger)
+        offset = None if left is None else left.ledger_offset
+        if checkpoint is None or (offset is not None and checkpoint.size > offset):
+            return None, Expenses()
+        try:
+            return checkpoint, Expenses.restored(checkpoint.sums)
+        except (TypeError, ValueError):
+            return None, Expenses()
+
+    def _with_unsettled(self, left: Leftovers, settled: Counter[str]) -> RunRecord:
+        """The record with the sends of a killed session that have no outcome."""
+        lost, damage = left.unsettled(settled), left.damage
+        if damage.requests:
+            self._tell(SentLogDamaged(damage.requests, damage.at_most_nusd))
+        if lost:
+            self._tell(PossiblyBilledFound(len(lost), sum(sent.at_most_nusd for sent in lost)))
+        if not lost and not damage.requests:
+            return self._record
+        billed = PossiblyBilled(
+            requests=len(lost) + damage.requests,
+            at_most_nusd=sum(sent.at_most_nusd for sent in lost) + damage.at_most_nusd,
+        )
+        return self._record.updated(possibly_billed={**self._record.possibly_billed, left.started_at: billed})

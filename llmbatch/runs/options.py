@@ -1,0 +1,164 @@
+"""What the user may say about a run, as one frozen object that is passed whole."""
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+from llmbatch.cache.options import Reuse
+from llmbatch.core import defaults
+from llmbatch.core.errors import UsageError
+from llmbatch.core.local_time import local_zone
+from llmbatch.core.rows import Truncation
+from llmbatch.core.service_tiers import ServiceTier
+from llmbatch.engine.plan import ModelChoice
+from llmbatch.engine.sending import Sending
+from llmbatch.readers import ReaderOptions
+from llmbatch.runs.outputs import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How many rows may fail without the exit code telling so: a count, or a share of all rows (0..1)."""
+
+    count: int = 0
+    share: float = 0.0
+
+    def allows(self, failed: int, total: int) -> bool:
+        """Whether that many failed rows are tolerated."""
+        return failed <= max(self.count, self.share * total)
+
+
+def parse_tolerance(text: str) -> Tolerance:
+    """A tolerance as the user writes it: `10` or `1%`.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        if text.strip().endswith("%"):
+            share = float(text.strip()[:-1]) / 100
+            if 0 <= share <= 1:
+                return Tolerance(share=share)
+        elif 0 <= (count := int(text)) <= _MOST_FAILED:
+            return Tolerance(count=count)
+    except ValueError:
+        pass
+    raise UsageError(
+        f"--max-failed {text!r} is neither a count nor a share", hint="say --max-failed 10 or --max-failed 1%"
+    )
+
+
+_MOST_FAILED = 1_000_000_000
+
+
+def parse_deadline(text: str, *, now: datetime | None = None) -> float:
+    """Seconds from `now` to a deadline as the user writes it.
+
+    Args:
+        text: a span (`90s`, `30m`, `6h`, `2h30m`) or a time of day (`06:30`), which may name its zone (`06:30Z`). A
+            time that the clocks skip counts by the clock before the change, one that comes twice is the next of both.
+        now: the present, in the zone of a time that names none; None for the present in the user's own.
+
+    Raises:
+        UsageError: it is neither, or the user's zone is not known.
+    """
+    match = _SPAN.fullmatch(text.strip().lower())
+    if match is not None and any(match.groups()):
+        return sum(int(part or 0) * unit_s for part, unit_s in zip(match.groups(), (3600, 60, 1), strict=True))
+    try:
+        clock = time.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"--deadline {text!r} is neither a time span nor a time of day",
+            hint="say --deadline 6h, --deadline 2h30m or --deadline 06:30",
+        ) from None
+    now = now or datetime.now(local_zone())
+    return (_next(clock, now) - now.astimezone(UTC)).total_seconds()
+
+
+def _next(clock: time, now: datetime) -> datetime:
+    """The next instant at which clocks show that time, in UTC: within one zone Python knows of no change."""
+    zone = clock.tzinfo or now.tzinfo
+    today, after = now.astimezone(zone).date(), now.astimezone(UTC)
+    instants: list[datetime] = []
+    for days in range(_MOST_DAYS):
+        first = datetime.combine(today + timedelta(days=days), clock.replace(tzinfo=None), zone)
+        once, again = first.astimezone(UTC), first.replace(fold=1).astimezone(UTC)
+        instants += [once, max(once, again)]
+    return min(instant for instant in instants if instant > after)
+
+
+_MOST_DAYS = 4
+"""Until a time of day comes again: some zones have skipped a whole day."""
+_SPAN = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryOptions:
+    """A prompt and/or a model on trial. `share` is 0..1 of the rows; `expand` gives it more while it holds."""
+
+    task: str | None
+    model: str | None
+    share: float = defaults.CANARY_SHARE / 100
+    expand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """A run from its first byte to its last. None leaves a choice to the task file or the default."""
+
+    inputs: tuple[str, ...]
+    out: Path | None = None
+    task: str | None = None
+    choice: ModelChoice = ModelChoice()
+    sending: Sending = field(default_factory=Sending)
+    reading: ReaderOptions = ReaderOptions()
+    keep: tuple[str, ...] | None = None
+    strict: bool = False
+    review_below: float | None = None
+    sample: Sample = Sample()
+    max_failed: Tolerance = Tolerance()
+    reuse: Reuse | None = None
+    """None asks every row that this run has not asked."""
+    canary: CanaryOptions | None = None
+    escalate_to: str | None = None
+    """The stronger model that rows for review are asked of first."""
+    baseline: Path | None = None
+    """An earlier run's folder to compare with."""
+    fail_on_drift: bool = False
+    salvage: bool = False
+    calibration: str | None = None
+    """Calibration file, or `none`; None takes the task's own where there is one."""
+    command: str = "llmbatch classify ..."
+    """The command that goes on with this run, as the summary tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryOptions:
+    """Which rows of a run folder are asked again, and how."""
+
+    only: frozenset[str] = frozenset()
+    """Kinds of failure; empty for all."""
+    review: bool = False
+    """The rows in review instead of the failed ones."""
+    model: str | None = None
+    """Another model to ask; None asks the run's. So with the three that follow."""
+    service_tier: ServiceTier | None = None
+    max_doc_tokens: int | None = None
+    truncate: Truncation | None = None
+    sending: Sending = field(default_factory=Sending)
+    max_failed: Tolerance = Tolerance()
+    salvage: bool = False
+
+    def applied_to(self, choice: ModelChoice) -> ModelChoice:
+        """What is asked this time, where it differs from what the run asked."""
+        return replace(
+            choice,
+            model=self.model or choice.model,
+            window=choice.window if self.model in (None, choice.model) else None,
+            token_ratio=choice.token_ratio if self.model in (None, choice.model) else 1.0,
+            service_tier=self.service_tier or choice.service_tier,
+            max_doc_tokens=self.max_doc_tokens or choice.max_doc_tokens,
+            truncate=self.truncate or choice.truncate,
+        )

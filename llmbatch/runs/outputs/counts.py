@@ -1,0 +1,108 @@
+"""What the views of a run come to."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from llmbatch.core.key_index import KeyIndex
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.models import is_same_model
+from llmbatch.core.rows import Rejection
+from llmbatch.observe.summary import RowCounts
+from llmbatch.runs.decisions import TaskDecisions
+from llmbatch.runs.outputs.outcome import FAILED_VIEW, REVIEW, UNDONE, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class OutputCounts:
+    """What the views came to, over all rows of the input."""
+
+    rows: RowCounts
+    labels: Mapping[str, int]
+    failures: Mapping[str, int]
+    answered_by: Mapping[str, int]
+    files: Mapping[str, Path]
+    flags: Mapping[str, int] = field(default_factory=dict)
+    """Rows by what is particular about them, as `truncated`."""
+    stale_decisions: int = 0
+    """Texts with a human decision that no row has now, or whose label the task has no more."""
+    other_models: frozenset[str] = frozenset()
+    """Of the models in `answered_by`, those that were not asked where they answered."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Input fields that views carry by another name, since theirs is one of the views' own."""
+    service_tiers: Mapping[str, int] = field(default_factory=dict)
+    """Rows by the service tier that their answers report."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts row by row."""
+
+    total: int = 0
+    ok: int = 0
+    review: int = 0
+    failed: int = 0
+    rejected: int = 0
+    undone: int = 0
+    reviewed: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    answered_by: Counter[str] = field(default_factory=Counter)
+    other_models: set[str] = field(default_factory=set)
+    flags: Counter[str] = field(default_factory=Counter)
+    service_tiers: Counter[str] = field(default_factory=Counter)
+    decided: KeyIndex = field(default_factory=KeyIndex)
+
+    def reject(self, rejection: Rejection) -> None:
+        """Count a row that could not be read."""
+        self.total += 1
+        self.rejected += 1
+        self.failures[rejection.kind] += 1
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a row."""
+        self.total += 1
+        self.flags.update(() if outcome.line is None else outcome.line.flags)
+        if outcome.decision is not None and outcome.decision.category is not None:
+            self.decided[outcome.decision.short_text] = 1
+        if outcome.view == UNDONE:
+            self.undone += 1
+        elif outcome.view == FAILED_VIEW and outcome.line is not None and outcome.line.error is not None:
+            self.failed += 1
+            self.failures[outcome.line.error.kind] += 1
+        else:
+            self._add_labelled(outcome, outcome.line)
+
+    def _add_labelled(self, outcome: Outcome, line: LedgerLine | None) -> None:
+        if outcome.view == REVIEW:
+            self.review += 1
+        else:
+            self.ok += 1
+        if outcome.human is not None:
+            self.reviewed += 1
+        if outcome.category is not None:
+            self.labels[outcome.category] += 1
+        if line is not None and outcome.is_answered:
+            answered = line.response_model or line.model
+            self.answered_by[answered] += 1
+            if line.service_tier is not None:
+                self.service_tiers[line.service_tier] += 1
+            if not is_same_model(line.model, answered):
+                self.other_models.add(answered)
+
+    def frozen(self, files: Mapping[str, Path], decisions: TaskDecisions) -> OutputCounts:
+        """The counts as they stand, with the views' files."""
+        stale = max(len(decisions) - len(self.decided), 0)
+        rows = RowCounts(self.total, self.ok, self.review, self.failed, self.rejected, self.undone, self.reviewed)
+        return OutputCounts(
+            rows,
+            self.labels,
+            self.failures,
+            self.answered_by,
+            files,
+            self.flags,
+            stale,
+            frozenset(self.other_models),
+            service_tiers=self.service_tiers,
+        )

@@ -1,0 +1,230 @@
+"""Making the views of a run: one pass over the input, in its order, each row looked up in the ledger."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from llmbatch.core.errors import StorageFailed
+from llmbatch.core.filenames import quoted
+from llmbatch.core.files import check_own, replacing_together
+from llmbatch.core.rows import Rejection, Row
+from llmbatch.readers import FieldChoice
+from llmbatch.runs.decisions import TaskDecisions
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.outputs.basis import FILE as BASIS_FILE
+from llmbatch.runs.outputs.basis import Basis
+from llmbatch.runs.outputs.counts import OutputCounts, Tally
+from llmbatch.runs.outputs.outcome import FAILED_VIEW, RESULTS, REVIEW, UNDONE, Outcome, outcome
+from llmbatch.runs.outputs.records import (
+    DECISION_COLUMNS,
+    OWN_COLUMNS,
+    carried_fields,
+    column,
+    error_field,
+    failed_record,
+    rejected_record,
+    result_record,
+    review_record,
+)
+from llmbatch.runs.outputs.sample import Draw, Sample
+from llmbatch.runs.outputs.writers import CsvWriter, JsonlWriter, RecordWriter
+
+SAMPLE = "sample"
+_BASIS = "basis"
+
+Read = Callable[[Callable[[FieldChoice], None]], Iterator[Row | Rejection]]
+"""Reads the input from its start; told where to report the fields that it chose."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOptions:
+    """What goes into the views. Changing it asks nothing anew."""
+
+    review_below: float
+    keep: tuple[str, ...] | None = None
+    """Input fields carried into results; None for all but the text."""
+    sample: Sample = Sample()
+    csv: bool = False
+    plan: str | None = None
+    """The digest of what they follow from beside the logs (see `Basis`); None where they are not the run folder's."""
+
+
+def check_outputs(folder: Path) -> None:
+    """See to it that nothing but views of the user's own stands where a run will write them.
+
+    Raises:
+        UsageError: something else does.
+    """
+    for name in (RESULTS, REVIEW, FAILED_VIEW, SAMPLE):
+        check_own(folder / f"{name}.jsonl")
+    check_own(folder / BASIS_FILE)
+
+
+def write_outputs(
+    folder: Path,
+    read: Read,
+    *,
+    key: Callable[[str], str],
+    ledger: Ledger,
+    decisions: TaskDecisions,
+    options: ViewOptions,
+) -> OutputCounts:
+    """Write the views of a run into `folder`, replacing those that stand there.
+
+    Args:
+        folder: where to.
+        read: reads the input.
+        key: a text's key by the run's plan.
+        ledger: the run's outcomes.
+        decisions: what people decided.
+        options: what to write.
+
+    A row is in exactly one of results, review and failed, or undone; the sample copies finished rows.
+
+    Raises:
+        StorageFailed: they cannot be written now; those that stand there are untouched.
+    """
+    try:
+        return _make_views(folder, read, key=key, ledger=ledger, decisions=decisions, options=options)
+    except OSError as error:
+        path = error.filename or folder
+        raise StorageFailed(
+            f"{path}: cannot write results ({error.strerror}); the ledger is whole",
+            hint=f"make room, then: llmbatch export {quoted(ledger.path.parent)}",
+        ) from error
+
+
+def _make_views(
+    folder: Path,
+    read: Read,
+    *,
+    key: Callable[[str], str],
+    ledger: Ledger,
+    decisions: TaskDecisions,
+    options: ViewOptions,
+) -> OutputCounts:
+    suffix = "csv" if options.csv else "jsonl"
+    files = {name: folder / f"{name}.{suffix}" for name in (RESULTS, REVIEW, FAILED_VIEW)}
+    if options.sample:
+        files[SAMPLE] = folder / f"{SAMPLE}.{suffix}"
+    draw = Draw(options.sample, _finished(read, key, ledger))
+    tally, renamed = Tally(), dict[str, str]()
+    with replacing_together(files | _basis_file(folder, options)) as opened, ExitStack() as stack:
+        if options.plan is not None and _BASIS in opened:
+            opened[_BASIS].write(Basis(ledger.size, decisions.log.size, options.plan).to_bytes())
+        writers = _writers(stack, opened, read, options, decided=len(decisions) > 0)
+        for item, carried in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
+            if isinstance(item, Rejection):
+                tally.reject(item)
+                writers[FAILED_VIEW].write(rejected_record(item))
+                continue
+            tally.add(item)
+            beside = _renamed(carried, renamed)
+            if item.view != UNDONE:
+                writers[item.view].write(_record(item, beside))
+            if item.is_answered and draw.takes(item.row):
+                writers[SAMPLE].write(review_record(item, beside))
+    if not options.sample:
+        (folder / f"{SAMPLE}.{suffix}").unlink(missing_ok=True)
+    return replace(tally.frozen(files, decisions), renamed=renamed)
+
+
+def count_outputs(
+    read: Read,
+    *,
+    key: Callable[[str], str],
+    ledger: Ledger,
+    decisions: TaskDecisions,
+    options: ViewOptions,
+    on_outcome: Callable[[Outcome | Rejection], None] | None = None,
+) -> OutputCounts:
+    """What the views of a run would hold, without writing them; the arguments are those of `make_views`.
+
+    `on_outcome` is given each row on the way.
+    """
+    tally = Tally()
+    for item, _ in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
+        if on_outcome is not None:
+            on_outcome(item)
+        if isinstance(item, Rejection):
+            tally.reject(item)
+        else:
+            tally.add(item)
+    return tally.frozen({}, decisions)
+
+
+def outcomes(
+    read: Read, *, key: Callable[[str], str], ledger: Ledger, decisions: TaskDecisions, options: ViewOptions
+) -> Iterator[tuple[Outcome | Rejection, Mapping[str, Any]]]:
+    """Each row in its input's order: where it stands, and the input's fields that go along with it."""
+    texts: dict[str, tuple[str, ...]] = {}
+    for item in read(lambda choice: texts.__setitem__(choice.file, choice.text_fields)):
+        if isinstance(item, Rejection):
+            yield item, {}
+            continue
+        text_fields = texts.get(item.place.file, ())
+        yield (
+            outcome(item, key(item.text), ledger=ledger, decisions=decisions, review_below=options.review_below),
+            carried_fields(item, keep=options.keep, text_fields=text_fields),
+        )
+
+
+def _renamed(carried: Mapping[str, Any], renamed: dict[str, str]) -> dict[str, Any]:
+    """The carried fields by their names in the views; those that differ go into `renamed`."""
+    beside = {column(name): value for name, value in carried.items()}
+    if beside.keys() != carried.keys():
+        renamed |= {name: column(name) for name in carried if column(name) != name}
+    return beside
+
+
+def _record(item: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
+    if item.view == FAILED_VIEW and item.line is not None and item.line.error is not None:
+        return failed_record(item.row, item.line.error)
+    return review_record(item, carried) if item.view == REVIEW else result_record(item, carried)
+
+
+def _basis_file(folder: Path, options: ViewOptions) -> dict[str, Path]:
+    """Where it is kept what the run folder's own views were made of."""
+    return {} if options.csv or options.plan is None else {_BASIS: folder / BASIS_FILE}
+
+
+def _finished(read: Read, key: Callable[[str], str], ledger: Ledger) -> Iterator[Row]:
+    return (item for item in read(lambda _: None) if isinstance(item, Row) and ledger.is_done(key(item.text)))
+
+
+def _writers(
+    stack: ExitStack, opened: Mapping[str, BinaryIO], read: Read, options: ViewOptions, *, decided: bool
+) -> dict[str, RecordWriter]:
+    if not options.csv:
+        return {name: JsonlWriter(file) for name, file in opened.items() if name != _BASIS}
+    carried, everything, errors = _columns(read, options)
+    own = [name for name in OWN_COLUMNS if decided or name not in DECISION_COLUMNS]
+    columns = {
+        RESULTS: [*(name for name in own if name != "text"), *carried],
+        REVIEW: [*own, *carried],
+        SAMPLE: [*own, *carried],
+        FAILED_VIEW: [*dict.fromkeys([*everything, "raw", "raw_base64", *errors])],
+    }
+    writers: dict[str, RecordWriter] = {}
+    for name, file in opened.items():
+        writer = CsvWriter(file, columns[name])
+        stack.callback(writer.detach)
+        writers[name] = writer
+    return writers
+
+
+def _columns(read: Read, options: ViewOptions) -> tuple[list[str], list[str], list[str]]:
+    """(carried columns, all input columns, those of errors): a CSV's header must know them before the first row."""
+    texts: dict[str, tuple[str, ...]] = {}
+    carried: dict[str, None] = {}
+    everything: dict[str, None] = {}
+    errors = {error_field({}): None}
+    for item in read(lambda choice: texts.__setitem__(choice.file, choice.text_fields)):
+        if isinstance(item, Row):
+            everything |= dict.fromkeys(item.fields)
+            errors[error_field(item.fields)] = None
+            fields = carried_fields(item, keep=options.keep, text_fields=texts.get(item.place.file, ()))
+            carried |= dict.fromkeys(map(column, fields))
+    return list(carried), list(everything), list(errors)

@@ -1,0 +1,63 @@
+"""Where a row stands: decided by the ledger's latest line, people's decisions and the present threshold."""
+
+from dataclasses import dataclass
+
+from llmbatch.core.ledger_line import FAILED, LedgerLine
+from llmbatch.core.rows import Row
+from llmbatch.runs.decisions import Decision, TaskDecisions
+from llmbatch.runs.ledger.log import Ledger
+
+RESULTS, REVIEW, FAILED_VIEW, UNDONE = "results", "review", "failed", "undone"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A row, the model's answer, and what people said of it."""
+
+    row: Row
+    key: str
+    view: str
+    """`results`, `review`, `failed` or `undone`."""
+    line: LedgerLine | None
+    decision: Decision | None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the model gave a label that stands in the ledger."""
+        return self.line is not None and self.line.status != FAILED
+
+    @property
+    def human(self) -> Decision | None:
+        """The decision that gave the row its label, or None where the model did."""
+        return self.decision if self.decision is not None and self.decision.is_settled else None
+
+    @property
+    def category(self) -> str | None:
+        """The row's label, whoever gave it."""
+        if self.human is not None:
+            return self.human.category
+        return None if self.line is None else self.line.category
+
+
+def outcome(row: Row, key: str, *, ledger: Ledger, decisions: TaskDecisions, review_below: float) -> Outcome:
+    """Where a row stands. People's word goes before the model's; where people differ, the row is in review.
+
+    Args:
+        row: the row.
+        key: its key by the run's plan.
+        ledger: the model's answers.
+        decisions: people's.
+        review_below: confidence under which an answer goes to people.
+    """
+    line, decision = ledger.latest(key), decisions.about(row.text)
+    return Outcome(row, key, _view(line, decision, review_below), line, decision)
+
+
+def _view(line: LedgerLine | None, decision: Decision | None, review_below: float) -> str:
+    if decision is not None and decision.category is not None:
+        return RESULTS if decision.is_settled else REVIEW
+    if line is None or line.is_abandoned:
+        return UNDONE
+    if line.status == FAILED and line.error is not None:
+        return FAILED_VIEW
+    return REVIEW if line.confidence is not None and line.confidence < review_below else RESULTS

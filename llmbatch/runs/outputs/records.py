@@ -1,0 +1,130 @@
+"""What stands in each view for one row."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from llmbatch.core.ledger_line import RowError
+from llmbatch.core.rows import Rejection, Row
+from llmbatch.readers.paths import Spread, is_there, value_at
+from llmbatch.runs.outputs.outcome import Outcome
+
+DECISION_COLUMNS = (
+    "decided_by",
+    "reviewer",
+    "decided_at",
+    "review_note",
+    "model_category",
+    "model_confidence",
+    "conflict",
+)
+"""Columns of rows about which people said something."""
+HUMAN = "human"
+_PREFIX, _ERROR = "input_", "error"
+OWN_COLUMNS = ("row", "id", "category", "confidence", "reasoning", *DECISION_COLUMNS, "text")
+
+
+def result_record(outcome: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
+    """A finished row: its label, then the fields carried through from the input, by the names of `column`."""
+    return {**_labelled(outcome), **carried}
+
+
+def review_record(outcome: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
+    """A row for a person's eyes: as a result, with its text."""
+    return {**_labelled(outcome), "text": outcome.row.text, **carried}
+
+
+def failed_record(row: Row, error: RowError) -> dict[str, Any]:
+    """A failed row as it was read, ready to be an input again, with its error."""
+    return _with_error(row.fields, _error(error.kind, error.code, error.message, row))
+
+
+def rejected_record(rejection: Rejection) -> dict[str, Any]:
+    """A row that could not be read: its raw content, with the reason. Bytes that are no UTF-8 go as Base64."""
+    error = _error(rejection.kind, None, rejection.message, rejection)
+    try:
+        return {"raw": rejection.raw.decode("utf-8"), "error": error}
+    except UnicodeDecodeError:
+        return {"raw_base64": base64.b64encode(rejection.raw).decode("ascii"), "error": error}
+
+
+def carried_fields(row: Row, *, keep: tuple[str, ...] | None, text_fields: tuple[str, ...]) -> dict[str, Any]:
+    """The input's fields that go along into results.
+
+    Args:
+        row: the row.
+        keep: the fields to carry, or paths to them; None for all but the text and the id.
+        text_fields: the fields that the text was made of.
+    """
+    if keep is not None:
+        return {name: _plain(value_at(row.fields, name)) for name in keep if is_there(row.fields, name)}
+    dropped = {*text_fields} | ({"id"} if row.fields.get("id") == row.id else set())
+    return {
+        name: value
+        for name, value in row.fields.items()
+        if name not in dropped and not (name.endswith(_ERROR) and _is_error(value))
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, Spread) else value
+
+
+def column(field: str) -> str:
+    """A carried field's name in a view, out of the way of the view's own and of all other fields.
+
+    One that is named like a column, or would be behind the prefix, gets one more: two fields never meet in a name,
+    however often results are an input again, and the name hangs on nothing but the field's.
+    """
+    name = field
+    while name.startswith(_PREFIX):
+        name = name.removeprefix(_PREFIX)
+    return f"{_PREFIX}{field}" if name in OWN_COLUMNS else field
+
+
+def error_field(fields: Mapping[str, Any]) -> str:
+    """The field of a failed row of its error: `error`, behind `llmbatch_` where the row has one of its own."""
+    name = _ERROR
+    while name in fields and not _is_error(fields[name]):
+        name = f"llmbatch_{name}"
+    return name
+
+
+def _labelled(outcome: Outcome) -> dict[str, Any]:
+    row, line, decision = outcome.row, outcome.line, outcome.decision
+    confidence = None if line is None else line.confidence
+    record: dict[str, Any] = {"row": row.index, "id": row.id, "category": outcome.category, "confidence": confidence}
+    if line is not None and line.reasoning is not None:
+        record["reasoning"] = line.reasoning
+    if decision is None:
+        return record
+    if outcome.human is not None:  # a person states no confidence; the model's stays with the model's answer
+        record |= {"confidence": None, "decided_by": HUMAN}
+        record |= {"reviewer": decision.reviewer, "decided_at": decision.decided_at}
+        record |= {"model_category": None if line is None else line.category, "model_confidence": confidence}
+    elif decision.is_conflict:
+        record["conflict"] = [asdict(standing) for standing in decision.standings]
+    if decision.note is not None:
+        record["review_note"] = decision.note
+    return record
+
+
+def _error(kind: str, code: str | None, message: str, where: Row | Rejection) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "code": code,
+        "message": message,
+        "row": where.index,
+        "file": where.place.file,
+        "line": where.place.line,
+    }
+
+
+def _with_error(fields: Mapping[str, Any], error: dict[str, Any]) -> dict[str, Any]:
+    return {**fields, error_field(fields): error}
+
+
+def _is_error(value: Any) -> bool:
+    """Whether a field is the error of an earlier run, in a failed row that is an input again."""
+    return isinstance(value, dict) and value.keys() == {"kind", "code", "message", "row", "file", "line"}

@@ -1,0 +1,82 @@
+"""Whose run folder it is: it belongs to its inputs, and holds real answers or simulated ones, never both."""
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.filenames import quoted
+from llmbatch.observe.events import Event, InputsReplaced
+from llmbatch.readers import FIRST_MARK, first_mark
+from llmbatch.runs.folder import STDIN, RunFolder, RunRecord, named_inputs
+from llmbatch.runs.input import RunInput
+
+
+def check_answers(folder: RunFolder, standing: RunRecord | None, *, offline: bool) -> None:
+    """Refuse to put simulated answers among real ones, or real ones among simulated ones.
+
+    Raises:
+        UsageError: the folder holds the other kind.
+    """
+    if standing is None or standing.offline == offline:
+        return
+    held, wanted = ("real", "simulated") if offline else ("simulated", "real")
+    raise UsageError(
+        f"{folder.path} holds {held} answers (--offline makes simulated ones): {wanted} ones never go among them; "
+        "nothing was sent",
+        hint="name another folder with --out",
+    )
+
+
+def check_inputs(
+    folder: RunFolder, standing: RunRecord | None, names: tuple[str, ...], files: tuple[str, ...], *, is_chosen: bool
+) -> tuple[Event, ...]:
+    """Refuse inputs that are not the folder's, since their results would replace those that stand there.
+
+    Args:
+        folder: the run folder.
+        standing: its record, where it has one.
+        names: the inputs as the user names them.
+        files: the files that these stand for, by absolute path.
+        is_chosen: the user names the folder too (`--out`), so that other inputs are reported and not refused.
+
+    Returns:
+        What to report.
+
+    Raises:
+        UsageError: the folder belongs to other inputs.
+    """
+    if standing is None or standing.inputs == files or standing.named == named_inputs(names, folder):
+        return ()
+    if is_chosen:
+        return (InputsReplaced(str(folder.path), standing.inputs, files),)
+    path = quoted(folder.path)
+    raise UsageError(
+        f"{folder.path} holds the results of {_listed(standing.inputs)}, not of {_listed(names)}; nothing was sent",
+        hint=f"name another folder with --out, or say --out {path} to replace those results",
+    )
+
+
+def check_stream(folder: RunFolder, standing: RunRecord | None, source: RunInput, *, is_chosen: bool) -> None:
+    """Refuse a standard input that begins otherwise than the one that the folder belongs to.
+
+    It waits for the first bytes, which are kept for the reading. One that begins alike may have grown or been edited,
+    as a file may.
+
+    Raises:
+        UsageError: it is another one, and the user does not name the folder.
+    """
+    before = None if standing is None else standing.inputs_read.get(STDIN)
+    if before is None or is_chosen or not source.is_stream:
+        return
+    mark = first_mark(source.first_bytes(FIRST_MARK))
+    if mark is not None and before.marks and mark != before.marks[0]:
+        path = quoted(folder.path)
+        raise UsageError(
+            f"{folder.path} holds the results of another standard input; nothing was sent",
+            hint=f"name another folder with --out, or say --out {path} to replace those results",
+        )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join("standard input" if name == STDIN else name for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN:,} more"
+
+
+_SHOWN = 3

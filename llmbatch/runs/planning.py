@@ -1,0 +1,39 @@
+"""The plan of a run that is about to begin or to go on."""
+
+from llmbatch.core.prices import PriceBook
+from llmbatch.engine.plan import Plan, asked_model, make_plan
+from llmbatch.runs.folder import RunRecord
+from llmbatch.runs.input import RunInput
+from llmbatch.runs.options import RunOptions
+from llmbatch.task.load import LoadedTask
+from llmbatch.task.prefix_policy import PrefixPolicy
+
+
+def plan_run(
+    loaded: LoadedTask, options: RunOptions, base_url: str | None, source: RunInput, standing: RunRecord | None
+) -> Plan:
+    """The plan of a run. One that stands goes on with the prefix that it has, so that appended rows undo none.
+
+    So does a canary that is taken over.
+
+    Args:
+        loaded: the task.
+        options: the run's.
+        base_url: the endpoint's, by which prices are found; None for the offline endpoint.
+        source: the input, whose rows are counted where what goes into the prefix depends on how many they are.
+        standing: what the run's folder records, where it stands.
+    """
+    choice, offline = options.choice, options.sending.offline
+    if choice.prefix is not PrefixPolicy.AUTO or not loaded.task.pool:
+        return make_plan(loaded, choice, offline=offline)
+    if standing is not None and standing.prefix is not None:
+        plan = make_plan(loaded, choice, offline=offline, pool_examples=standing.prefix.pool_examples)
+        if plan.fingerprint == standing.fingerprint:
+            return plan
+    if standing is not None and standing.canary is not None:
+        promoted, canary = make_plan(loaded, choice, offline=offline), standing.canary
+        if (promoted.prompt, promoted.question.model) == (canary.prompt, canary.model):
+            return promoted  # what was on trial is taken over as it was asked
+    prices, tier = PriceBook(base_url, options.sending.price), choice.service_tier or loaded.task.model.service_tier
+    price = prices.price(asked_model(loaded.task, choice), service_tier=tier)
+    return make_plan(loaded, choice, offline=offline, price=price, rows=source.count())

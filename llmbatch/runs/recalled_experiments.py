@@ -1,0 +1,26 @@
+"""What a run folder says was on trial."""
+
+from llmbatch.engine.experiments.canary import Canary
+from llmbatch.engine.experiments.escalation import Escalation
+from llmbatch.engine.experiments.run_profiler import RunStatisticsCollector
+from llmbatch.engine.experiments.watch import Baseline, Experiments
+from llmbatch.runs.folder import RunRecord
+from llmbatch.stats.profile import Asked
+
+
+def recalled_experiments(record: RunRecord, baseline: Baseline | None = None) -> Experiments:
+    """What a run's record says was watched, ready to be fed with its ledger."""
+    control, canary, escalation = Asked(record.prompt, record.model), None, None
+    if record.canary is not None:
+        on_trial = Asked(record.canary.prompt, record.canary.model)
+        canary = Canary(
+            control,
+            on_trial,
+            share=record.canary.share,
+            expand=record.canary.expand,
+            tell=lambda _: None,
+            since=record.canary.since,
+        )
+    if record.escalate_to is not None:
+        escalation = Escalation(record.escalate_to, record.review_below)
+    return Experiments(canary, escalation, baseline, RunStatisticsCollector(control))

@@ -1,0 +1,113 @@
+"""Paths that a run folder brings along: followed where the user made the folder, or says so, and not otherwise.
+
+`run.json` names files of its own choice. In a folder from somebody else these could be any files of the user's: a key
+as the input, which `export` would then write out as rows. So the paths of a folder that bears no mark of the user's
+(mark.py), or belongs to another user, are followed only where they stay in the folder itself.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.filenames import quoted
+from llmbatch.runs.folder import STDIN, RunFolder, RunRecord, belongs_to_user, named_inputs
+from llmbatch.runs.mark import key_path
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the user says about a run folder."""
+
+    is_given: bool = False
+    """The folder's paths may be followed, whoever made it."""
+    inputs: tuple[str, ...] = ()
+    """The inputs, named again: those that the folder names are not looked at."""
+
+
+NO_TRUST = Trust()
+
+
+def input_path(name: str, record: RunRecord, folder: RunFolder, trust: Trust) -> str:
+    """Where an input of a run's record is now, once it may be read.
+
+    Args:
+        name: as the record has it.
+        record: the run's.
+        folder: where the record was found.
+        trust: what the user says.
+
+    Raises:
+        UsageError: it may not.
+    """
+    path = name if name == STDIN else _moved_along(name, record, folder)
+    if not record.is_foreign or trust.is_given or (_is_inside(path, folder) and belongs_to_user(folder.path)):
+        return path
+    raise _distrusted(f"its input {name} is not read", folder, "name the input: --input FILE")
+
+
+def check_sources(what: str, record: RunRecord, folder: RunFolder, trust: Trust, *, else_say: str) -> None:
+    """Refuse to follow a record's way to a task file, unless the user made the folder or trusts it.
+
+    Raises:
+        UsageError: the user does not; `what` would have been done, and `else_say` does without.
+    """
+    if record.is_foreign and not trust.is_given:
+        raise _distrusted(what, folder, else_say)
+
+
+def check_no_link(folder: RunFolder, record: RunRecord | None) -> None:
+    """Refuse a run folder that nobody named, found as a link to a place that was no run folder of the user's.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if folder.path.is_symlink() and (record is None or record.is_foreign):
+        raise UsageError(
+            f"{folder.path} is a symbolic link to {folder.path.resolve()}; nothing was sent",
+            hint=f"say --out {quoted(folder.path.resolve())} to have the results there",
+        )
+
+
+def adopted(record: RunRecord, folder: RunFolder, trust: Trust, inputs: tuple[str, ...]) -> RunRecord:
+    """A run's record with its inputs where they are now, and as the user's own where the user vouches for it.
+
+    Args:
+        record: the run's.
+        folder: where it was found.
+        trust: what the user says.
+        inputs: the files that were opened, by absolute path.
+    """
+    if record.is_foreign and trust == NO_TRUST:
+        return record
+    known = record if trust.is_given else record.without_sources()
+    named = named_inputs(trust.inputs, folder) if trust.inputs else record.named
+    return known.updated(
+        inputs=inputs, named=named, inputs_read=record.inputs_read_at(inputs, folder), is_foreign=False
+    )
+
+
+def _moved_along(name: str, record: RunRecord, folder: RunFolder) -> str:
+    """Where an input is that has been moved together with its folder; else where it was."""
+    if os.path.exists(name) or not record.made_in:  # noqa: PTH110 - what may not be looked at is not there
+        return name
+    beside = os.path.normpath(folder.path.absolute() / os.path.relpath(name, record.made_in))
+    return beside if os.path.isfile(beside) and not os.path.islink(beside) else name  # noqa: PTH113, PTH114
+
+
+def _is_inside(path: str, folder: RunFolder) -> bool:
+    """Whether a file is in the run folder itself, and no link leads out of it; the copy of standard input is."""
+    return path == STDIN or folder.path.resolve() in Path(path).resolve().parents
+
+
+def _distrusted(what: str, folder: RunFolder, else_say: str) -> UsageError:
+    if not belongs_to_user(folder.path):
+        why = "the folder belongs to another user"
+    elif key_path().exists():
+        why = "llmbatch did not make this folder for you on this machine"
+    else:
+        why = f"the key that marks your own folders is missing ({key_path()})"
+    return UsageError(
+        f"{folder.path}: {what}: {why}",
+        hint=f"{else_say}, or say --trust where you know who made the folder",
+    )

@@ -1,0 +1,100 @@
+"""A run's canary, looked back on: how it did, and taking it over."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import check_own, create_numbered, replacing
+from llmbatch.observe.summary import CanaryReport
+from llmbatch.runs.folder import CanaryRecord, RunFolder, RunRecord, load_record
+from llmbatch.runs.ledger.recover import read_lines
+from llmbatch.runs.recalled_experiments import recalled_experiments
+from llmbatch.runs.trust import NO_TRUST, Trust, check_sources
+from llmbatch.session.standing import refresh_views
+from llmbatch.task.load import load_task
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """What was done. `path` is None where the canary had the run's own task file, `model` where it asked its model."""
+
+    path: Path | None
+    kept: Path | None
+    model: str | None
+
+
+def canary_report(path: Path) -> CanaryReport:
+    """How the canary of a run folder did beside the control.
+
+    Raises:
+        UsageError: no run folder, or it has had no canary.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    refresh_views(folder, record)
+    trial, reread = recalled_experiments(record), record.reread
+    for _, line in read_lines(folder.ledger):
+        trial.watch(reread(line))
+    report = trial.report().canary
+    if report is None:
+        raise UsageError(f"{path}: this run has had no canary", hint="try one with classify --canary-prompt FILE")
+    return report
+
+
+def promote_canary(run: Path, to: Path | None, trust: Trust = NO_TRUST) -> Promoted:
+    """Write the canary's task file to `to`, or over the run's own, which is kept beside it.
+
+    Args:
+        run: the run folder.
+        to: where to write it; None for the run's own task file.
+        trust: what the user says about the folder, which names both files.
+
+    Raises:
+        UsageError: there was no canary, the folder is somebody else's, its file has changed since, or its place cannot
+            be written to.
+    """
+    folder = RunFolder(run)
+    record = load_record(folder)
+    refresh_views(folder, record)
+    canary = record.canary
+    if canary is None:
+        raise UsageError(f"{run}: this run has had no canary", hint="try one with classify --canary-prompt FILE")
+    model = canary.model if canary.model != record.model else None
+    if canary.task == record.task:
+        return Promoted(None, None, model)
+    what = f"{canary.task_source} is not copied"
+    check_sources(what, record, RunFolder(run), trust, else_say="copy the canary's task file yourself")
+    content = _content(canary)
+    target = to or _own_file(record)
+    kept = None
+    check_own(target)
+    try:
+        if target.exists():
+            kept, file = create_numbered(target.parent, f"{target.stem}.before", target.suffix, 0o666)
+            with file:
+                file.write(target.read_bytes())
+        with replacing(target, keep_mode=True) as file:
+            file.write(content)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written ({error.strerror})") from None
+    return Promoted(target, kept, model)
+
+
+def _content(canary: CanaryRecord) -> bytes:
+    path = Path(canary.task_source)
+    if not path.is_file() or load_task(str(path)).task != canary.task:
+        raise UsageError(
+            f"{canary.task_source} is not any more what was on trial",
+            hint="bring back the file that the canary ran with, then promote it",
+        )
+    return path.read_bytes()
+
+
+def _own_file(record: RunRecord) -> Path:
+    path = Path(record.task_source)
+    if not path.is_file():
+        raise UsageError(
+            f"the run's own task ({record.task_source}) is no file that could be replaced",
+            hint="say where to write it with --to FILE",
+        )
+    return path

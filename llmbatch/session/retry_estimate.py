@@ -1,0 +1,41 @@
+"""What a retry of a run folder would cost."""
+
+from contextlib import closing
+from pathlib import Path
+
+from llmbatch.core.prices import PriceBook
+from llmbatch.estimate.estimate import above, counted_estimate
+from llmbatch.estimate.result import ModelEstimate
+from llmbatch.runs.decisions import DecisionLog, TaskDecisions
+from llmbatch.runs.folder import RunFolder, load_record
+from llmbatch.runs.input import RunInput
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.options import RetryOptions
+from llmbatch.runs.trust import NO_TRUST, Trust
+from llmbatch.session.run import is_to_be_retried, retried_plans
+
+
+def dear_retry(path: Path, options: RetryOptions, above_nusd: int, *, trust: Trust = NO_TRUST) -> ModelEstimate | None:
+    """The estimate of a retry that may cost more than this, or None where it will not.
+
+    Raises:
+        UsageError: no run folder, its input cannot be read any more, or a price is not known.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    plan, asked = retried_plans(record, options)
+    sending = options.sending
+    source = RunInput.again(record, folder, trust)
+    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
+    with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
+        estimate = counted_estimate(
+            plan,
+            asked,
+            source.read_again(lambda _: None),
+            lambda key: not is_to_be_retried(ledger.latest(key), options, record.review_below),
+            TaskDecisions(log, record.task.label_names).settles,
+            sending=sending,
+            prices=PriceBook(None if record.offline else sending.base_url, sending.price),
+            standing=record,
+        )
+    return above(estimate, above_nusd)

@@ -1,0 +1,269 @@
+"""A run from the outside: classify into its folder, and retry its rows."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.filenames import quoted
+from llmbatch.core.ledger_line import FAILED, LedgerLine
+from llmbatch.core.redact import Redactor
+from llmbatch.engine.experiments.watch import ExperimentPlan, Experiments
+from llmbatch.engine.plan import Plan, asked_model, make_plan, review_threshold
+from llmbatch.observe.observer import Observer
+from llmbatch.observe.summary import Summary
+from llmbatch.provider.client import Endpoint
+from llmbatch.provider.shape import RequestShape
+from llmbatch.runs.calibrations import confidence_for
+from llmbatch.runs.decisions import DecisionLog, TaskDecisions
+from llmbatch.runs.experiment_plan import canary_record, plan_experiments
+from llmbatch.runs.folder import (
+    RunFolder,
+    RunRecord,
+    load_record,
+    migrated,
+    named_inputs,
+    new_run_id,
+    now_text,
+)
+from llmbatch.runs.input import RunInput
+from llmbatch.runs.ledger.lock import locked
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.ledger.recover import read_lines
+from llmbatch.runs.model_choice import check_room, completed_choice, endpoint_for
+from llmbatch.runs.options import RetryOptions, RunOptions
+from llmbatch.runs.ownership import check_answers, check_inputs, check_stream
+from llmbatch.runs.planning import plan_run
+from llmbatch.runs.trust import NO_TRUST, Trust, adopted, check_no_link
+from llmbatch.session.session import Session
+from llmbatch.session.session_plan import SessionPlan
+from llmbatch.session.stop_handle import StopHandle
+from llmbatch.task.calibration import Calibration
+from llmbatch.task.load import LoadedTask, load_task
+
+_VIEWS = frozenset({"results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl"})
+
+
+def classify_run(
+    options: RunOptions, observer: Observer, handle: StopHandle | None = None, *, is_locked: bool = False
+) -> Summary:
+    """Label the input's rows; in a folder that stands, go on where it stood.
+
+    Args:
+        options: what the user wants.
+        observer: told what happens.
+        handle: stops the run from outside.
+        is_locked: the caller holds the folder's lock, since it has put the input there.
+
+    Raises:
+        UsageError: the input, the task or an option cannot be used; nothing was sent.
+        FolderBusy: another process works on the folder.
+    """
+    loaded = load_task(options.task)
+    endpoint = endpoint_for(options.sending, asked_model(loaded.task, options.choice))
+    folder = RunFolder.for_inputs(options.inputs, options.out, offline=options.sending.offline)
+    source = RunInput.first_read(options.inputs, options.reading, folder)
+    _check_is_no_view(source, folder)
+    standing = load_record(folder).without_sources() if folder.run_json.exists() else None
+    if options.out is None:
+        check_no_link(folder, standing)
+    check_answers(folder, standing, offline=options.sending.offline)
+    is_chosen = options.out is not None
+    replaced = check_inputs(folder, standing, options.inputs, source.names, is_chosen=is_chosen)
+    check_stream(folder, standing, source, is_chosen=is_chosen)
+    if standing is not None and not replaced:
+        source.compare_with(standing.inputs_read_at(source.names, folder))
+        source.take_fields_of(standing)
+    options = replace(options, keep=source.choose_fields(options.keep))
+    options = replace(options, choice=completed_choice(loaded.task, options.choice, endpoint, standing))
+    plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
+    check_room(plan)
+    confidence = confidence_for(plan, options.task, options.calibration)
+    trial = plan_experiments(loaded, options, plan)
+    lock = nullcontext() if is_locked else locked(folder.path)
+    with folder.created(), lock, closing(DecisionLog(folder.decisions)) as decisions:
+        record = _new_record(folder, source, plan, options, endpoint, standing, confidence.calibrations, trial)
+
+        def wanted(ledger: Ledger, trial: Experiments) -> Callable[[str], bool]:
+            return lambda key: not ledger.is_done(key) or trial.escalates(ledger.latest(key))
+
+        session_plan = SessionPlan(
+            record=record,
+            plan=plan,
+            asked=plan,
+            endpoint=endpoint,
+            sending=options.sending,
+            wanted=wanted,
+            is_settled=TaskDecisions(decisions, plan.task.label_names).settles,
+            before=None if standing is None or standing.fingerprint == plan.fingerprint else standing,
+            trial=trial,
+            strict=options.strict,
+            reuse=options.reuse,
+            max_failed=options.max_failed,
+            salvage=options.salvage,
+            remarks=(*migrated(standing), *replaced, *confidence.remarks),
+            command=record.command,
+        )
+        return Session(folder, source, session_plan, observer, handle or StopHandle()).run()
+
+
+def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: Trust = NO_TRUST) -> Summary:
+    """Ask again about a run folder's failed rows, or those in review, and nothing else.
+
+    The outcome counts for the run's own plan also where another model is asked.
+
+    Raises:
+        UsageError: no run folder, or its input cannot be read any more.
+        FolderBusy: another process works on the folder.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    check_answers(folder, record, offline=record.offline or options.sending.offline)
+    sending = replace(options.sending, offline=record.offline)
+    plan, asked = retried_plans(record, options)
+    endpoint = endpoint_for(sending, asked.question.model)
+    source = RunInput.again(record, folder, trust)
+    with locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
+        _check_kinds(folder, options.only)
+
+        def wanted(ledger: Ledger, _: Experiments) -> Callable[[str], bool]:
+            return lambda key: is_to_be_retried(ledger.latest(key), options, record.review_below)
+
+        session_plan = SessionPlan(
+            record=adopted(record, folder, trust, source.names).updated(state="running"),
+            plan=plan,
+            asked=asked,
+            endpoint=endpoint,
+            sending=sending,
+            wanted=wanted,
+            is_settled=TaskDecisions(decisions, plan.task.label_names).settles,
+            leaves_rows=True,
+            max_failed=options.max_failed,
+            salvage=options.salvage,
+            remarks=migrated(record),
+            command=f"llmbatch retry {quoted(path)}",
+        )
+        return Session(folder, source, session_plan, observer, StopHandle()).run()
+
+
+def _new_record(
+    folder: RunFolder,
+    source: RunInput,
+    plan: Plan,
+    options: RunOptions,
+    endpoint: Endpoint | None,
+    standing: RunRecord | None,
+    calibrations: tuple[Calibration, ...],
+    trial: ExperimentPlan,
+) -> RunRecord:
+    """The record of this run; what a folder that stands knows of killed sessions is kept."""
+    redact = Redactor(() if endpoint is None else (endpoint.api_key,))
+    return RunRecord(
+        run_id=standing.run_id if standing else new_run_id(),
+        created_at=standing.created_at if standing else now_text(),
+        updated_at=now_text(),
+        inputs=source.names,
+        named=named_inputs(options.inputs, folder),
+        inputs_read=source.identities(),
+        totals=standing.totals if standing else None,
+        reader=options.reading,
+        fields=source.fields(),
+        task=plan.task,
+        task_source=plan.task_source,
+        choice=plan.choice,
+        offline=plan.offline,
+        endpoint="offline" if endpoint is None else redact.mask(endpoint.base_url),
+        command=redact.mask(options.command),
+        fingerprint=plan.fingerprint,
+        prompt=plan.prompt,
+        model=plan.question.model,
+        prefix_tokens=plan.prefix_tokens,
+        prefix=plan.prefix,
+        review_below=review_threshold(plan.task, options.review_below),
+        canary=canary_record(trial, standing),
+        escalate_to=options.escalate_to or (standing.escalate_to if standing else None),
+        keep=options.keep,
+        sample=options.sample,
+        calibrations=calibrations,
+        possibly_billed=standing.possibly_billed if standing else {},
+        shape=_standing_shape(standing, plan),
+    )
+
+
+def _standing_shape(standing: RunRecord | None, plan: Plan) -> RequestShape | None:
+    """How an earlier session sent the same plan's requests in the end; at which tier is up to this one."""
+    if standing is None or standing.shape is None or standing.fingerprint != plan.fingerprint:
+        return None
+    return replace(standing.shape, service_tier=plan.shape.service_tier)
+
+
+def recorded_plan(record: RunRecord) -> Plan:
+    """The plan of a run that was started earlier.
+
+    Raises:
+        UsageError: this version would ask in another way.
+    """
+    taken = record.prefix.pool_examples if record.prefix else 0
+    plan = make_plan(_recorded_task(record), record.choice, offline=record.offline, pool_examples=taken)
+    if plan.fingerprint != record.fingerprint:
+        raise UsageError(
+            f"this llmbatch asks differently than {record.llmbatch}, which made the run",
+            hint="run the original classify command again; its rows are asked anew",
+        )
+    return plan
+
+
+def retried_plans(record: RunRecord, options: RetryOptions) -> tuple[Plan, Plan]:
+    """A run's plan, and the one that a retry of it asks.
+
+    Raises:
+        UsageError: this version would ask in another way.
+    """
+    plan, choice = recorded_plan(record), options.applied_to(record.choice)
+    if choice == record.choice:
+        return plan, plan
+    taken = plan.prefix.pool_examples
+    return plan, make_plan(_recorded_task(record), choice, offline=record.offline, pool_examples=taken)
+
+
+def _recorded_task(record: RunRecord) -> LoadedTask:
+    return LoadedTask(record.task, record.task_source, record.prompt)
+
+
+def _check_is_no_view(source: RunInput, folder: RunFolder) -> None:
+    """Refuse an input that the run would replace by its own results: its rows would be gone."""
+    for name in source.names:
+        path = Path(name)
+        if path.name in _VIEWS and folder.path.exists() and path.parent.samefile(folder.path):
+            raise UsageError(
+                f"{name}: is a result of the same run folder, and would be replaced while it is read",
+                hint="llmbatch retry asks a run's failed rows again; or name another folder with --out",
+            )
+
+
+def _check_kinds(folder: RunFolder, only: frozenset[str]) -> None:
+    """Refuse `--only` where none of its kinds stands in the run, but others do: most likely it is misspelt."""
+    kinds: dict[str, str] = {}
+    for _, line in read_lines(folder.ledger) if only else ():
+        if line.status == FAILED and line.error is not None:
+            kinds[line.key] = line.error.kind
+        else:
+            kinds.pop(line.key, None)
+    if kinds and not only & set(kinds.values()):
+        counts = ", ".join(f"{kind} {count:,}" for kind, count in Counter(kinds.values()).most_common())
+        raise UsageError(
+            f"--only {','.join(sorted(only))}: no row failed so", hint=f"rows of this run failed by {counts}"
+        )
+
+
+def is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review_below: float) -> bool:
+    """Whether a retry asks again about the row whose latest line this is."""
+    if line is None:
+        return False
+    if options.review:
+        return line.status != FAILED and line.confidence is not None and line.confidence < review_below
+    if line.status != FAILED:
+        return False
+    return not options.only or (line.error is not None and line.error.kind in options.only)

@@ -1,0 +1,256 @@
+"""One session on a run folder, under its lock: open the ledger, run the engine, make the views, sum up."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+
+from llmbatch.core.errors import Interrupted, LLMBatchError, StorageFailed, UsageError
+from llmbatch.core.filenames import readable, stored
+from llmbatch.core.rows import Rejection, Row
+from llmbatch.engine.engine import ROWS_PER_SLOT
+from llmbatch.engine.experiments.watch import begin_experiments
+from llmbatch.engine.sending import Sending
+from llmbatch.engine.tally import SessionTally
+from llmbatch.engine.throttle.concurrency import Concurrency
+from llmbatch.observe.events import PrefixPlanned, SentInTheClear
+from llmbatch.observe.observer import Observer, RunStarted
+from llmbatch.observe.summary import Summary, summary_json
+from llmbatch.provider.client import Endpoint
+from llmbatch.provider.sdk import load_sdk
+from llmbatch.readers import FieldChoice
+from llmbatch.runs.decisions import DecisionLog, TaskDecisions
+from llmbatch.runs.folder import RunFolder, now_text, shrunk_logs
+from llmbatch.runs.input import RunInput
+from llmbatch.runs.ledger.checkpoint import WORTHWHILE_BYTES, save_checkpoint
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.ledger.reserve import Reserve
+from llmbatch.runs.ledger.sent import SentLog
+from llmbatch.runs.opening import LedgerOpening, OpenLedger
+from llmbatch.runs.outputs import OutputCounts, check_outputs, write_outputs
+from llmbatch.session.event_loop import loop_factory
+from llmbatch.session.session_loop import SessionLoop
+from llmbatch.session.session_plan import SessionPlan
+from llmbatch.session.signals import signals_handled
+from llmbatch.session.spending import Spending
+from llmbatch.session.stop_handle import StopHandle
+from llmbatch.session.summarise import Ending, summarise
+from llmbatch.simulate.child import offline_endpoint
+from llmbatch.spend.store import OFFLINE, REAL, SessionInfo
+from llmbatch.stats.profile import Asked
+
+
+class Session:
+    """Runs once. The caller holds the folder's lock."""
+
+    def __init__(
+        self, folder: RunFolder, source: RunInput, plan: SessionPlan, observer: Observer, handle: StopHandle
+    ) -> None:
+        self._folder = folder
+        self._source = source
+        self._plan = plan
+        self._observer = observer
+        self._record = plan.record
+        self._trial = begin_experiments(
+            plan.trial,
+            Asked(plan.record.prompt, plan.record.model),
+            review_below=plan.record.review_below,
+            tell=observer.tell,
+            since="" if plan.record.canary is None else plan.record.canary.since,
+        )
+        self._tally = SessionTally()
+        self._sent = SentLog(folder.sent_log)
+        self._id = f"{now_text()}-{secrets.token_hex(6)}"
+        self._spending = Spending(plan.sending.budget, self._spender(), self._tally, observer.tell)
+        self._handle = handle
+        self._reserve = Reserve(folder.reserve, rows=_rows_at_once(plan.sending))
+        self._is_hurried = False
+        self._began = time.perf_counter()
+
+    def run(self) -> Summary:
+        """Do what the plan says and sum up. A guard's stop or a signal is in the summary, not raised.
+
+        Raises:
+            UsageError: the ledger is damaged, or the input cannot be read from its first row on.
+            Exception: a bug, after everything was brought to its end in order.
+        """
+        with signals_handled(self._handle):
+            self._introduce()
+            opened = self._open()
+            ledger = opened.ledger
+            try:
+                self._begin(opened)
+                try:
+                    reason = self._ask(opened)
+                except Interrupted as interrupted:
+                    reason = interrupted
+                counts, reason = self._finish(ledger, reason)
+            finally:
+                self._reserve.release()
+                try:
+                    ledger.close()
+                finally:
+                    recorded = self._spending.end()
+            if reason is not None and not isinstance(reason, LLMBatchError):
+                raise reason
+            self._sent.close(settled=recorded and ledger.trouble is None)
+            self._tally.lost = ledger.lost
+            summary = self._sum_up(opened, counts, ledger.trouble or reason)
+            if ledger.trouble is None and not self._is_hurried:
+                _keep_checkpoint(opened)
+        if isinstance(reason, UsageError) and not (self._tally.answered or self._tally.skipped):
+            raise reason  # nothing came of it: a mistake to be told, not a run to be summed up
+        return summary
+
+    def _introduce(self) -> None:
+        self._observer.started(self._introduction())
+        prefix = self._plan.asked.prefix
+        self._observer.tell(PrefixPlanned(prefix.tokens, prefix.cached_tokens, prefix.pool_examples, prefix.why))
+        if self._plan.endpoint is not None and self._plan.endpoint.in_the_clear:
+            self._observer.tell(SentInTheClear(self._plan.record.endpoint))
+        for remark in self._plan.remarks:
+            self._observer.tell(remark)
+
+    def _open(self) -> OpenLedger:
+        check_outputs(self._folder.path)
+        for shrunk in shrunk_logs(self._folder):
+            self._observer.tell(shrunk)
+        opening = LedgerOpening(self._folder, self._record, self._sent, self._reserve, tell=self._observer.tell)
+        watch = self._trial.watch if self._trial.needs_lines else None
+        opened = opening.open(salvages=self._plan.salvage, watch=watch, check=self._handle.check)
+        self._record = opened.record
+        return opened
+
+    def _begin(self, opened: OpenLedger) -> None:
+        self._spending.begin()  # it settles what killed sessions left, and for that reads the file that begins anew
+        self._record.save(self._folder)
+        self._sent.begin(opened.ledger.size, self._id)
+        self._reserve.take()
+
+    def _ask(self, opened: OpenLedger) -> Exception | None:
+        under_way = SessionLoop(
+            self._plan,
+            self._source,
+            opened,
+            sent=self._sent,
+            tally=self._tally,
+            trial=self._trial,
+            spending=self._spending,
+            handle=self._handle,
+            observer=self._observer,
+            began=self._began,
+        )
+        try:
+            with ExitStack() as stack:
+                endpoint = self._plan.endpoint
+                if endpoint is None:
+                    arguments = self._plan.sending.offline_arguments
+                    url = stack.enter_context(offline_endpoint(arguments, meanwhile=load_sdk))
+                    endpoint = Endpoint(url, "offline", on_loopback=True)
+                with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                    return runner.run(under_way.ask(endpoint))
+        finally:
+            self._record, self._is_hurried = under_way.record, under_way.is_hurried
+
+    def _finish(self, ledger: Ledger, reason: Exception | None) -> tuple[OutputCounts | None, Exception | None]:
+        """Make the views, once their ledger is on the disk. Whoever has asked twice to leave does not wait for them."""
+        try:
+            self._reserve.release()
+            ledger.sync()
+            counts = None if self._is_hurried else self._make_views(ledger)
+            self._handle.end()
+        except LLMBatchError as error:
+            self._handle.end()
+            return None, reason or error
+        return counts, reason
+
+    def _introduction(self) -> RunStarted:
+        record = self._record
+        return RunStarted(
+            run_id=record.run_id,
+            folder=readable(self._folder.path),
+            model=self._plan.asked.question.model,
+            task=record.task.name,
+            prompt=record.prompt,
+            endpoint=record.endpoint,
+            offline=record.offline,
+            llmbatch=record.llmbatch,
+        )
+
+    def _spender(self) -> SessionInfo:
+        plan, asked = self._plan, self._plan.plans
+        return SessionInfo(
+            id=self._id,
+            book=REAL if plan.endpoint is not None else OFFLINE,
+            run=stored(self._folder.path.absolute()),
+            model=" + ".join(dict.fromkeys(one.question.model for one in asked)),
+            task=plan.record.task.name,
+            prompt=" + ".join(dict.fromkeys(one.prompt for one in asked)),
+            leased=plan.sending.budget.daily_budget_nusd is not None,
+            started_at=now_text(),
+        )
+
+    def _make_views(self, ledger: Ledger) -> OutputCounts:
+        with closing(DecisionLog(self._folder.decisions)) as decisions:
+            return write_outputs(
+                self._folder.path,
+                self._read_again,
+                key=self._plan.plan.key,
+                ledger=ledger,
+                decisions=TaskDecisions(decisions, self._record.task.label_names),
+                options=self._record.view_options,
+            )
+
+    def _read_again(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
+        for row in self._source.read_again(on_fields):
+            self._handle.check()
+            yield row
+
+    def _sum_up(self, opened: OpenLedger, counts: OutputCounts | None, reason: LLMBatchError | None) -> Summary:
+        opened.expenses.merge(self._tally.expenses)
+        changes = self._source.changes()
+        for change in changes:
+            self._observer.tell(change)
+        self._record = self._record.updated(inputs_read=self._source.identities(), fields=self._source.fields())
+        ending = Ending(
+            reason=reason,
+            tally=self._tally,
+            elapsed_s=time.perf_counter() - self._began,
+            max_failed=self._plan.max_failed,
+            command=self._plan.command,
+            prefix=self._plan.asked.prefix,
+            trial=self._trial.report(),
+            input_changes=changes,
+        )
+        summary = summarise(self._folder, self._record, counts, opened.expenses, ending)
+        try:
+            if opened.ledger.is_in_place:  # else whatever stands there now is another run's
+                self._save(summary)
+        except StorageFailed as error:
+            ending = replace(ending, reason=reason or error)
+            summary = summarise(self._folder, self._record, counts, opened.expenses, ending)
+        self._observer.ended(summary)
+        return summary
+
+    def _save(self, summary: Summary) -> None:
+        record = self._record.updated(
+            state=summary.state,
+            exit_code=summary.exit_code,
+            reason=summary.reason,
+            totals=summary_json(summary),
+        )
+        record.save(self._folder)
+
+
+def _keep_checkpoint(opened: OpenLedger) -> None:
+    """So that the next session need not read all of a long ledger."""
+    ledger = opened.ledger
+    if ledger.size - opened.checkpointed >= WORTHWHILE_BYTES:
+        save_checkpoint(ledger.path, ledger.checkpoint(opened.expenses.as_json()))
+
+
+def _rows_at_once(sending: Sending) -> int:
+    """Rows whose outcome may be still to come once nothing more is sent: in flight, or waiting for a retry."""
+    return Concurrency(sending.concurrency).most * ROWS_PER_SLOT

@@ -1,0 +1,354 @@
+"""A session while it asks: the engine and all that goes on beside it, on one event loop."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from llmbatch.core.errors import ComeBackLater, Interrupted, LLMBatchError
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.prices import PriceBook
+from llmbatch.core.rows import Rejection, Row
+from llmbatch.engine.assembly import Assembly, EngineDeps, assemble
+from llmbatch.engine.attempt import LIKE_OURS
+from llmbatch.engine.budget.surplus import Surplus
+from llmbatch.engine.cancellation import Cancellation
+from llmbatch.engine.engine import Engine, EngineSettings
+from llmbatch.engine.experiments.watch import Experiments
+from llmbatch.engine.failure_rate_guard import FailureRateGuard
+from llmbatch.engine.feed import feed
+from llmbatch.engine.intake import FailedBefore, Intake, skips
+from llmbatch.engine.preflight import preflight_warnings, unpriced
+from llmbatch.engine.tally import SessionTally, merged
+from llmbatch.estimate.arm_jobs import Beside
+from llmbatch.estimate.estimate import quick_estimate
+from llmbatch.observe.events import FieldsChosen, RunStopping
+from llmbatch.observe.observer import Observer
+from llmbatch.observe.progress import Progress
+from llmbatch.provider.client import Endpoint
+from llmbatch.readers import FieldChoice
+from llmbatch.runs.folder import RunRecord
+from llmbatch.runs.input import RunInput
+from llmbatch.runs.ledger.checkpoint import Checkpoint, save_checkpoint
+from llmbatch.runs.ledger.sent import SentLog
+from llmbatch.runs.opening import OpenLedger
+from llmbatch.session.changed import plan_changed
+from llmbatch.session.session_plan import SessionPlan
+from llmbatch.session.spending import Spending
+from llmbatch.session.stop_handle import StopHandle
+
+if TYPE_CHECKING:
+    from llmbatch.cache.answers import AnswerCache
+
+SYNC_EVERY_S = 1.0
+_SHOW_EVERY_S = 0.25
+_FIRST_LOOK_S = 0.5
+_LOOK_AT_THE_CLOCK_S = 20.0
+_READ_AHEAD = 64
+_OTHER_TEXT = 1.1
+"""By how much more the ratio may differ in other texts."""
+MILESTONE_BYTES = 64 << 20
+"""Of the ledger, after which a checkpoint is kept: some 80,000 lines, which are read in a second. Of a ledger of more
+than half a gigabyte an eighth, so that what is hashed for all checkpoints together stays in proportion."""
+
+
+class SessionLoop:
+    """Asks about a session's rows, once."""
+
+    def __init__(
+        self,
+        plan: SessionPlan,
+        source: RunInput,
+        opened: OpenLedger,
+        *,
+        sent: SentLog,
+        tally: SessionTally,
+        trial: Experiments,
+        spending: Spending,
+        handle: StopHandle,
+        observer: Observer,
+        began: float,
+    ) -> None:
+        """`began`: when the session began, by `time.perf_counter`."""
+        self._plan = plan
+        self._source = source
+        self._opened = opened
+        self._sent = sent
+        self._tally = tally
+        self._trial = trial
+        self._spending = spending
+        self._handle = handle
+        self._observer = observer
+        self._began = began
+        self._total: int | None = None
+        self._standing = _standing(plan, opened.record)
+        """Rows that are done already, before the reader has come across them; 0 once it has them all."""
+        self.record = opened.record
+        """The run's, with the limits that were kept to."""
+        self.is_hurried = False
+        """Whether it was told to leave at once."""
+
+    async def ask(self, endpoint: Endpoint) -> Exception | None:
+        """Ask until the rows end or the run is stopped. Returns the reason of a stop."""
+        stop, plan = Cancellation(), self._plan
+        prices = PriceBook(None if plan.endpoint is None else endpoint.base_url, plan.sending.price)
+        models = tuple(one.question.model for one in plan.plans)
+        if (refusal := unpriced(models, plan.sending.budget.limits, prices)) is not None:
+            return refusal
+        for event in preflight_warnings(plan.asked, prices, endpoint.base_url):
+            self._observer.tell(event)
+        earlier = await self._earlier_answers()
+        self._opened.ledger.begin_session()
+        is_skipped = skips(self._opened.ledger, plan.wanted(self._opened.ledger, self._trial))
+        parts = self._assembled(endpoint, stop, prices)
+        background = [asyncio.create_task(task) for task in self._background(parts, stop, earlier)]
+        try:
+            with self._handle.stopping(stop, self._observer), _lasting_objects_spared():
+                batch = 1 if self._source.is_stream else _READ_AHEAD
+                background.append(await self._first_look(is_skipped, prices))
+                intake = Intake(
+                    plan.plan,
+                    plan.asked,
+                    self.record.review_below,
+                    is_skipped,
+                    earlier,
+                    self.record.reread,
+                    plan.is_settled,
+                    FailedBefore(self._opened.ledger, None if self._source.is_stream else self._read_again),
+                    self._opened.ledger.is_done if plan.leaves_rows else None,
+                )
+                rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
+                await self._engine(parts, stop, earlier).run(feed(rows, batch=batch))
+                if not stop.is_set:
+                    self._standing = 0
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            for caller in parts.callers:
+                await caller.close()
+            if earlier is not None:
+                await earlier.close()
+            self._show_once(parts)
+            self.record = self.record.updated(limits=parts.paces[0].limits, **self._learnt(parts))
+            self.is_hurried = stop.is_hurried
+        return stop.reason
+
+    def _learnt(self, parts: Assembly) -> dict[str, Any]:
+        """What the record keeps of the endpoint's ways: with the run's own plan, not with another model."""
+        if self._plan.asked is not self._plan.plan:
+            return {}
+        control, choice = parts.control, self.record.choice
+        ratio = choice.token_ratio
+        if control.token_ratio > max(LIKE_OURS, ratio):
+            ratio = control.token_ratio * _OTHER_TEXT
+        window = control.window or choice.window
+        return {"shape": parts.requests.shape, "choice": replace(choice, window=window, token_ratio=round(ratio, 3))}
+
+    def _read_again(self) -> Iterator[Row | Rejection]:
+        return self._source.read_again(lambda _: None)
+
+    def _assembled(self, endpoint: Endpoint, stop: Cancellation, prices: PriceBook) -> Assembly:
+        return assemble(
+            self._plan.asked,
+            endpoint,
+            self._plan.sending,
+            EngineDeps(
+                outcomes=self._opened.ledger,
+                sends=self._sent,
+                stop=stop,
+                prices=prices,
+                surplus=Surplus(self._opened.expenses.dearest_nusd, self._opened.expenses.longest_beyond),
+                budget=self._spending.budget(self._opened.spent_nusd, stop),
+                tell=self._observer.tell,
+                random=Random(),  # noqa: S311 - jitter, not secrets
+                clock=time.monotonic,
+            ),
+            calibrations=self.record.calibrations,
+            review_below=self.record.review_below,
+            trial=self._trial,
+            beside=self._plan.trial,
+            shape=self.record.shape if self._plan.asked is self._plan.plan else None,
+        )
+
+    def _engine(self, parts: Assembly, stop: Cancellation, earlier: "AnswerCache | None") -> Engine:
+        sending = self._plan.sending
+        return Engine(
+            arms=parts.arms,
+            outcomes=self._opened.ledger,
+            stop=stop,
+            tally=self._tally,
+            guard=FailureRateGuard(sending.guard),
+            on_row=partial(self._note_row, earlier),
+            settings=EngineSettings(parts.most_in_flight, strict=self._plan.strict, grace_s=sending.grace_s),
+        )
+
+    def _background(
+        self, parts: Assembly, stop: Cancellation, earlier: "AnswerCache | None"
+    ) -> list[Coroutine[None, None, None]]:
+        return [
+            self._sync(stop),
+            self._show(parts),
+            self._count_rows(),
+            self._spending.keep(),
+            self._tell_stop(stop),
+            self._keep_deadline(stop),
+            *([] if earlier is None else [earlier.flush_often()]),
+        ]
+
+    async def _first_look(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> "asyncio.Task[None]":
+        """Tell what a changed plan means, then the run's estimate, unless that takes too long for requests to wait."""
+        if self._plan.before is not None:
+            await asyncio.to_thread(self._tell_change, self._plan.before, is_skipped, prices)
+        look = asyncio.create_task(asyncio.to_thread(self._tell_estimate, is_skipped, prices))
+        await asyncio.wait({look}, timeout=_FIRST_LOOK_S)
+        return look
+
+    def _tell_change(self, before: RunRecord, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
+        rows = self._source.read_again(lambda _: None)  # of standard input, the last session's copy
+        with suppress(LLMBatchError):
+            change = plan_changed(self._plan, before, rows, self._opened.ledger, is_skipped, prices)
+            if change is not None:
+                self._observer.tell(change)
+
+    def _tell_estimate(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
+        if self._source.is_stream:
+            return  # which can be read only once
+        plan, rows = self._plan, self._read_again()
+        with suppress(LLMBatchError):  # what is wrong with the input is told when its turn comes
+            estimate = quick_estimate(
+                plan.plan,
+                plan.asked,
+                rows,
+                is_skipped,
+                plan.is_settled,
+                Beside(plan.trial, self.record.review_below, self._is_waiting),
+                sending=plan.sending,
+                prices=prices,
+                standing=self.record,
+            )
+            self._observer.tell(estimate)
+            if estimate.is_whole and not plan.leaves_rows:
+                self._standing = estimate.done
+
+    def _is_waiting(self, key: str) -> bool:
+        """Whether a row has its answer, and only waits for the stronger model."""
+        ledger = self._opened.ledger
+        return ledger.is_done(key) and self._trial.escalates(ledger.latest(key))
+
+    async def _earlier_answers(self) -> "AnswerCache | None":
+        if self._plan.reuse is None:
+            return None
+        from llmbatch.cache.answers import open_answer_cache  # noqa: PLC0415 - SQLite, and few runs ask for it
+
+        record, tell = self.record, self._observer.tell
+        return await asyncio.to_thread(
+            open_answer_cache, self._plan.reuse, endpoint=record.endpoint, run_id=record.run_id, tell=tell
+        )
+
+    def _note_row(self, earlier: "AnswerCache | None", line: LedgerLine) -> None:
+        self._sent.settle(line.key, line.attempts)
+        self._trial.watch(line)
+        self._observer.row(line)
+        if earlier is not None:
+            earlier.note(line)
+
+    async def _sync(self, stop: Cancellation) -> None:
+        """Bring finished rows to the disk in groups, off the loop."""
+        ledger = self._opened.ledger
+        milestone = ledger.size
+        while True:
+            await asyncio.sleep(SYNC_EVERY_S)
+            try:
+                await asyncio.to_thread(self._sent.sync)
+                await asyncio.to_thread(ledger.sync)
+                if ledger.size - milestone >= max(MILESTONE_BYTES, milestone // 8):
+                    milestone = ledger.size
+                    await asyncio.to_thread(save_checkpoint, ledger.path, self._milestone())
+            except LLMBatchError as error:
+                stop.set(error)
+                return
+
+    def _milestone(self) -> Checkpoint:
+        """So that whoever comes after a kill need not read all that a long session has written."""
+        ledger = self._opened.ledger
+        ledger.sync()  # of the last moments, at once: nothing may come between what is synced and what is summed up
+        self._sent.begin_again(ledger.size, self._tally.days.figures())
+        expenses = merged((self._opened.expenses, self._tally.expenses))
+        return ledger.checkpoint(expenses.as_json()).kept_apart()
+
+    async def _show(self, parts: Assembly) -> None:
+        while True:
+            self._show_once(parts)
+            await asyncio.sleep(_SHOW_EVERY_S)
+
+    async def _tell_stop(self, stop: Cancellation) -> None:
+        await stop.wait()
+        if isinstance(stop.reason, LLMBatchError) and not isinstance(stop.reason, Interrupted):
+            self._observer.tell(RunStopping(stop.reason.message, int(stop.reason.exit_code)))
+
+    async def _keep_deadline(self, stop: Cancellation) -> None:
+        """By the wall clock, which goes on while a machine is suspended or somebody is asked for a word."""
+        if (deadline := self._plan.sending.deadline) is None:
+            return
+        while (left_s := (deadline - datetime.now(UTC)).total_seconds()) > 0:  # noqa: ASYNC110 - only the clock tells
+            await asyncio.sleep(min(left_s, _LOOK_AT_THE_CLOCK_S))
+        stop.set(
+            ComeBackLater("the --deadline has passed", hint="run the same command again: it goes on where it stood")
+        )
+
+    async def _count_rows(self) -> None:
+        self._total = await asyncio.to_thread(self._source.count)
+
+    def _show_once(self, parts: Assembly) -> None:
+        tally, expenses = self._tally, self._tally.expenses
+        skipped = max(tally.skipped, self._standing)
+        self._observer.update(
+            Progress(
+                total=None if self._total is None else self._total - tally.left,
+                done=skipped + tally.answered + tally.rejected,
+                skipped=skipped,
+                failed=tally.failed + tally.rejected,
+                review=tally.review,
+                retries=parts.arms.retries,
+                in_flight=sum(pace.in_flight for pace in parts.paces),
+                limit=sum(pace.limit for pace in parts.paces),
+                waiting=parts.arms.waiting,
+                held_s=max(pace.held_s for pace in parts.paces),
+                limited_by=next((pace.limited_by for pace in parts.paces if pace.limited_by), ""),
+                outage_s=max(pace.outage_s for pace in parts.paces),
+                input_tokens=expenses.usage.input_tokens,
+                cached_input_tokens=expenses.usage.cached_input_tokens,
+                cache_unreported_tokens=expenses.usage.cache_unreported_tokens,
+                cost_nusd=expenses.cost_nusd,
+                canary=None if self._trial.canary is None else self._trial.canary.progress(),
+                elapsed_s=time.perf_counter() - self._began,
+            )
+        )
+
+    def _tell_fields(self, choice: FieldChoice) -> None:
+        if choice.detected:
+            self._observer.tell(FieldsChosen(choice.file, choice.text_fields, choice.id_field, choice.sample))
+
+
+def _standing(plan: SessionPlan, record: RunRecord) -> int:
+    """Rows that had their label when the last session ended in order; a killed one has told nothing of it."""
+    if plan.before is not None or record.totals is None:
+        return 0
+    return int(record.totals["rows"]["ok"])  # those in review may be asked again
+
+
+@contextmanager
+def _lasting_objects_spared() -> Iterator[None]:
+    """What was imported and planned lasts as long as the run: the garbage collector need not look for it in there."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -1,0 +1,49 @@
+"""What a session is to do, as one frozen object."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llmbatch.cache.options import Reuse
+from llmbatch.engine.experiments.watch import ExperimentPlan, Experiments
+from llmbatch.engine.plan import Plan
+from llmbatch.engine.sending import Sending
+from llmbatch.observe.events import Event
+from llmbatch.provider.client import Endpoint
+from llmbatch.runs.folder import RunRecord
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.options import Tolerance
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """What a session is to do. `asked` differs from `plan` where a retry asks another model for the run's rows."""
+
+    record: RunRecord
+    plan: Plan
+    asked: Plan
+    endpoint: Endpoint | None
+    """None for the offline endpoint, which the session starts."""
+    sending: Sending
+    wanted: Callable[[Ledger, Experiments], Callable[[str], bool]]
+    """Given the ledger and what is tried beside, tells which keys are to be asked."""
+    is_settled: Callable[[str], bool]
+    """Whether people have given a text its label: nobody is asked about it."""
+    command: str
+    """The command that goes on."""
+    leaves_rows: bool = False
+    """Whether rows without an outcome may be passed over, as a retry does."""
+    before: RunRecord | None = None
+    """The folder's record of the session before, where that asked otherwise: its finished rows are asked again."""
+    trial: ExperimentPlan = ExperimentPlan()
+    strict: bool = False
+    reuse: Reuse | None = None
+    max_failed: Tolerance = Tolerance()
+    salvage: bool = False
+    remarks: tuple[Event, ...] = ()
+    """What is to be told at its beginning."""
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """All plans that are asked: the run's, and those of a canary and of a stronger model."""
+        plans = (self.asked, self.trial.canary, self.trial.escalation)
+        return tuple(plan for plan in plans if plan is not None)

@@ -1,0 +1,149 @@
+"""A session's money: its limits, its account in the spend store, its alerts."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from llmbatch.core.errors import StorageFailed
+from llmbatch.engine.budget.budget import Budget, RunLimit
+from llmbatch.engine.cancellation import Cancellation
+from llmbatch.engine.tally import SessionTally
+from llmbatch.observe.events import Event, SpendNotRecorded
+from llmbatch.session.settlement import actual_spend
+from llmbatch.spend.account import SpendAccount
+from llmbatch.spend.alerts import AlertCommand, Alerts, Level
+from llmbatch.spend.days import day_of, utc_now
+from llmbatch.spend.leases import DailyLimit
+from llmbatch.spend.options import BudgetOptions
+from llmbatch.spend.store import DayTotal, SessionInfo, Settlement, SpendStore
+
+_BEAT_S = 2.0
+
+
+@dataclass(slots=True)
+class _Limits:
+    run: RunLimit
+    day: DailyLimit
+
+
+class Spending:
+    """Opened before anything is sent, closed when all is answered; keeps the store informed in between.
+
+    With a daily budget, a store that cannot be used ends the run: what is left is not known. Without one, that is
+    told, and the run goes on.
+    """
+
+    def __init__(
+        self, options: BudgetOptions, info: SessionInfo, tally: SessionTally, tell: Callable[[Event], None]
+    ) -> None:
+        self._options = options
+        self._info = info
+        self._tally = tally
+        self._tell = tell
+        self._store: SpendStore | None = None
+        self._account: SpendAccount | None = None
+        self._limits: _Limits | None = None
+        self._failed = False
+        command = options.alert_command
+        self._alerts = Alerts(
+            options.alert_at,
+            tell=tell,
+            command=None if command is None else AlertCommand(command, run_folder=info.run, tell=tell),
+        )
+
+    def begin(self) -> None:
+        """Enter the session in the store, once what dead ones left there is settled.
+
+        Raises:
+            StorageFailed: the store cannot be used, and there is a daily budget.
+        """
+        if self._options.store is None:
+            return
+        try:
+            self._store = SpendStore(self._options.store)
+            account = SpendAccount(self._store, self._info, self._came_to)
+            account.begin()
+        except StorageFailed as error:
+            if self._options.daily_budget_nusd is not None:
+                raise
+            self._not_recorded(error)
+        else:
+            self._account = account
+
+    def budget(self, spent_nusd: int, stop: Cancellation) -> Budget:
+        """The session's limits.
+
+        Args:
+            spent_nusd: what earlier sessions of the run cost and may have cost.
+            stop: ends every wait for room.
+        """
+        run = RunLimit(self._options.max_cost_nusd, spent_nusd)
+        day = DailyLimit(self._options.daily_budget_nusd, self._account, sleep=stop.sleep)
+        self._limits = _Limits(run, day)
+        if (level := self._run_level()) is not None:
+            self._alerts.was_at(level)
+        return Budget(run, day)
+
+    async def keep(self) -> None:
+        """Tell the store how it stands, and the user when a share of a budget is spent, until cancelled."""
+        while True:
+            await asyncio.sleep(_BEAT_S)
+            assert self._limits is not None  # noqa: S101 - budget() comes first
+            total = None
+            try:
+                total = await self._limits.day.beat(self._tally.days.figures())
+            except StorageFailed as error:
+                self._not_recorded(error)
+            await asyncio.to_thread(self._look, total)
+
+    def end(self) -> bool:
+        """Write down what the session came to. Returns whether the store knows all that it should.
+
+        Where it does not, the session stays open there, until the run folder tells what it came to.
+        """
+        recorded = True
+        if self._limits is not None:
+            try:
+                self._limits.day.end(self._tally.days.figures())
+                self._look(None if self._account is None else self._account.total(day_of(utc_now())))
+            except StorageFailed as error:
+                self._not_recorded(error)
+                recorded = False
+        elif self._account is not None:
+            with suppress(StorageFailed):
+                self._account.end({}, {})
+        self._alerts.close()
+        if self._store is not None:
+            self._store.close()
+        return recorded
+
+    def _came_to(self, session: str, run: str) -> Settlement | None:
+        """A session of our own run folder is found also where the folder has been moved."""
+        return actual_spend(session, run) or actual_spend(session, self._info.run)
+
+    def _look(self, total: DayTotal | None) -> None:
+        if (run := self._run_level()) is not None:
+            self._alerts.look(run)
+        account, cap_nusd = self._account, self._options.daily_budget_nusd
+        if total is not None and account is not None and cap_nusd is not None:
+            day = day_of(utc_now())
+            level = Level("--daily-budget", total.spent_nusd, cap_nusd, day)
+
+            def claim(percent: float) -> bool:
+                try:
+                    return account.claim_alert(day, cap_nusd, percent)
+                except StorageFailed:
+                    return True  # told twice is better than not at all
+
+            self._alerts.look(level, claim=claim)
+
+    def _run_level(self) -> Level | None:
+        if self._limits is None or not self._options.max_cost_nusd:
+            return None
+        return Level("--max-cost", self._limits.run.spent_nusd, self._options.max_cost_nusd)
+
+    def _not_recorded(self, error: StorageFailed) -> None:
+        if not self._failed:
+            self._failed = True
+            self._tell(SpendNotRecorded(error.message))

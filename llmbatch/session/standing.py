@@ -1,0 +1,172 @@
+"""A run folder as it stands: its views written again, and shown, also while another process works on it."""
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from llmbatch.core.errors import FolderBusy, LLMBatchError, UsageError
+from llmbatch.core.filenames import quoted
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.rows import Rejection
+from llmbatch.engine.experiments.watch import Baseline
+from llmbatch.engine.tally import Expenses
+from llmbatch.observe.events import LedgerTorn
+from llmbatch.observe.observer import Observer
+from llmbatch.observe.summary import RowCounts, Summary
+from llmbatch.runs.baseline import run_profile
+from llmbatch.runs.decisions import DecisionLog, TaskDecisions
+from llmbatch.runs.folder import (
+    RunFolder,
+    RunRecord,
+    load_record,
+    shrunk_logs,
+)
+from llmbatch.runs.input import RunInput
+from llmbatch.runs.ledger.lock import is_locked, locked
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.outputs import Basis, OutputCounts, basis_of_outputs, count_outputs, size_of, write_outputs
+from llmbatch.runs.outputs.outcome import Outcome
+from llmbatch.runs.recalled_experiments import recalled_experiments
+from llmbatch.runs.trust import NO_TRUST, Trust, adopted
+from llmbatch.session.run import recorded_plan
+from llmbatch.session.summarise import summarise
+
+
+def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer, trust: Trust = NO_TRUST) -> Summary:
+    """Write a run's views again, as JSON lines or CSV, into its folder or another one.
+
+    What the user says about the folder is remembered in it, so that it need not be said again.
+
+    Raises:
+        UsageError: no run folder, or its input cannot be read any more.
+        FolderBusy: another process works on the folder.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    target = RunFolder(out or path)
+    plan, source, expenses = recorded_plan(record), RunInput.again(record, folder, trust), Expenses()
+    with target.created(holds_run=False), locked(folder.path):
+        for shrunk in shrunk_logs(folder):
+            observer.tell(shrunk)
+        ledger, torn = Ledger.open(
+            folder.ledger, on_line=lambda _, line: expenses.add(line), reread=record.reread, labels=record.labels
+        )
+        if torn is not None:
+            observer.tell(LedgerTorn(torn.name))
+        options = replace(record.view_options, csv=csv)
+        if target.path != folder.path:
+            options = replace(options, plan=None)
+        with closing(DecisionLog(folder.decisions)) as decisions:
+            counts = write_outputs(
+                target.path,
+                source.read_again,
+                key=plan.key,
+                ledger=ledger,
+                decisions=TaskDecisions(decisions, plan.task.label_names),
+                options=options,
+            )
+        ledger.close()
+        if trust != NO_TRUST and not source.changes():
+            adopted(record, folder, trust, source.names).save(folder)
+    for change in source.changes():
+        observer.tell(change)
+    return replace(summarise(folder, record, counts, expenses), input_changes=source.changes())
+
+
+def show_run(
+    path: Path,
+    *,
+    against: Path | None = None,
+    trust: Trust = NO_TRUST,
+    on_line: Callable[[LedgerLine], None] | None = None,
+    on_outcome: Callable[[Outcome | Rejection], None] | None = None,
+) -> Summary:
+    """A run folder as it stands, also while another process works on it.
+
+    Nothing is written but views that are older than their logs (see `refresh_views`). Where the input is gone, the rows
+    are told as the last session counted them.
+
+    Args:
+        path: the folder.
+        against: an earlier run's folder, to tell what has shifted since.
+        trust: what the user says about the folder.
+        on_line: given each line of the ledger, for who wants more than the summary.
+        on_outcome: given each row of the input, where it stands.
+
+    Raises:
+        UsageError: no run folder, or its ledger is damaged.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    if record.state == "running" and not is_locked(folder.path):
+        record = record.model_copy(update={"state": "killed"})
+    is_fresh = refresh_views(folder, record)
+    expenses = Expenses()
+    baseline = None if against is None else Baseline(against, run_profile(against, offline=record.offline))
+    trial = recalled_experiments(record, baseline)
+
+    def count(_: int, line: LedgerLine) -> None:
+        expenses.add(line)
+        trial.watch(line)
+        if on_line is not None:
+            on_line(line)
+
+    ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread, labels=record.labels)
+    decisions = DecisionLog(folder.decisions)  # what is damaged is no input that is gone
+    try:
+        source = RunInput.again(record, folder, trust)
+        plan = recorded_plan(record)
+        with closing(decisions):
+            counts = count_outputs(
+                source.read_again,
+                key=plan.key,
+                ledger=ledger,
+                decisions=TaskDecisions(decisions, plan.task.label_names),
+                options=record.view_options,
+                on_outcome=on_outcome,
+            )
+    except UsageError as error:
+        if record.totals is None:
+            raise
+        summary = summarise(folder, record, _counted_last(record.totals), expenses)
+        summary = replace(summary, notes=(f"As the last session counted: {error.message}.",))
+    else:
+        changes = source.changes()
+        summary = summarise(folder, record, counts, expenses)
+        notes = (*summary.notes, *(f"{change.message}." for change in changes))
+        summary = replace(summary, input_changes=changes, notes=notes)
+    if not is_fresh:
+        stale = f"The result files are not of the present ledger and decisions: llmbatch export {quoted(path)}."
+        summary = replace(summary, notes=(*summary.notes, stale))
+    return replace(summary, trial=trial.report())
+
+
+def refresh_views(folder: RunFolder, record: RunRecord) -> bool:
+    """Make a folder's views anew where they are older than their logs: a kill can come between the two.
+
+    Nothing is written into a folder of somebody else's, whatever the user says about it.
+
+    Returns:
+        Whether they are as the logs have it, or will be once the run that is under way ends.
+    """
+    basis = Basis(size_of(folder.ledger), size_of(folder.decisions), record.view_options.plan or "")
+    if not basis.ledger_bytes or basis_of_outputs(folder.path) == basis or is_locked(folder.path):
+        return True
+    if shrunk_logs(folder):
+        return False  # whoever writes tells
+    try:
+        export_run(folder.path, out=None, csv=False, observer=Observer())
+    except FolderBusy:
+        return True
+    except LLMBatchError:  # a damaged log, an input that is gone, a disk that is full: who reads it tells
+        return False
+    return True
+
+
+def _counted_last(totals: Mapping[str, Any]) -> OutputCounts:
+    labels, failures, answered_by = totals["labels"], totals["failures"], totals["answered_by"]
+    tiers = totals.get("service_tiers", {})
+    rows = RowCounts(**totals["rows"])
+    return OutputCounts(rows, labels, failures, answered_by, {}, totals["flags"], service_tiers=tiers)

@@ -1,0 +1,199 @@
+"""From counts to the summary: totals, the exit code, and what to do next."""
+
+from dataclasses import dataclass, replace
+
+from llmbatch.core.errors import ExitCode, Interrupted, LLMBatchError
+from llmbatch.core.filenames import quoted
+from llmbatch.engine.tally import Expenses, SessionTally
+from llmbatch.observe.events import InputChanged
+from llmbatch.observe.summary import ExperimentReport, RowCounts, Session, Spent, Summary
+from llmbatch.runs.folder import RunFolder, RunRecord
+from llmbatch.runs.options import Tolerance
+from llmbatch.runs.outputs import OutputCounts
+from llmbatch.task.cached_share import far_from_plan
+from llmbatch.task.prefix_plan import PrefixPlan
+
+_MOST_RENAMED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a session ended. `reason` is None where all rows were gone through."""
+
+    reason: LLMBatchError | None
+    tally: SessionTally
+    elapsed_s: float
+    max_failed: Tolerance
+    command: str
+    prefix: PrefixPlan
+    """Of the prompt that was asked with."""
+    trial: ExperimentReport = ExperimentReport()
+    input_changes: tuple[InputChanged, ...] = ()
+
+
+def summarise(
+    folder: RunFolder,
+    record: RunRecord,
+    counts: OutputCounts | None,
+    expenses: Expenses,
+    ending: Ending | None = None,
+) -> Summary:
+    """The summary of a run folder.
+
+    Args:
+        folder: where it stands.
+        record: its plan and state.
+        counts: what its views hold; None where they could not be made, so that the session's own counts must do.
+        expenses: of all its ledger lines.
+        ending: of the session that has just ended; None where the folder is only looked at.
+    """
+    has_views = counts is not None
+    counts = counts or _as_the_session_counted(ending)
+    spent = _with_killed_sessions(expenses.spent(), record)
+    return Summary(
+        folder=str(folder.path),
+        state=record.state if ending is None else _state(ending.reason, counts.rows),
+        exit_code=(record.exit_code or 0) if ending is None else _exit_code(counts.rows, ending),
+        reason=record.reason if ending is None else _reason(ending),
+        model=record.model,
+        answered_by=dict(counts.answered_by),
+        service_tiers=dict(counts.service_tiers),
+        endpoint=record.endpoint,
+        offline=record.offline,
+        task=record.task.name,
+        prompt=record.prompt,
+        prefix_tokens=record.prefix_tokens,
+        cached_prefix_tokens=record.prefix.cached_tokens if record.prefix else 0,
+        pool_examples=record.prefix.pool_examples if record.prefix else 0,
+        prefix_why=record.prefix.why if record.prefix else "",
+        rows=counts.rows,
+        labels={name: counts.labels.get(name, 0) for name in record.task.label_names},
+        spent=spent,
+        session=_session(ending),
+        retries=dict(expenses.retries.most_common()),
+        failures=dict(counts.failures),
+        flags=dict(counts.flags),
+        parse=dict(expenses.parse.most_common()),
+        trial=ExperimentReport() if ending is None else ending.trial,
+        input_changes=() if ending is None else ending.input_changes,
+        files={name: str(path) for name, path in counts.files.items()} | {"ledger": str(folder.ledger)},
+        notes=tuple(_notes(record, counts, spent, ending, has_views=has_views)),
+        next_commands=tuple(_next_commands(folder, record, counts.rows, ending, has_views=has_views)),
+    )
+
+
+def _state(reason: LLMBatchError | None, rows: RowCounts) -> str:
+    if reason is None:
+        return "incomplete" if rows.undone else "finished"
+    return "interrupted" if isinstance(reason, Interrupted) else "stopped"
+
+
+def _reason(ending: Ending) -> str | None:
+    if ending.reason is not None:
+        return ending.reason.message
+    return next((change.message for change in ending.input_changes if change.is_failure), None)
+
+
+def _exit_code(rows: RowCounts, ending: Ending) -> int:
+    if ending.reason is not None:
+        return int(ending.reason.exit_code)
+    if any(change.is_failure for change in ending.input_changes):
+        return int(ExitCode.ROWS_FAILED)
+    unlabelled = rows.failed + rows.rejected
+    if rows.undone or not ending.max_failed.allows(unlabelled, rows.total):
+        return int(ExitCode.ROWS_FAILED)
+    if (drift := ending.trial.drift) is not None and drift.fails and drift.significant:
+        return int(ExitCode.ROWS_FAILED)
+    return int(ExitCode.OK)
+
+
+def _with_killed_sessions(spent: Spent, record: RunRecord) -> Spent:
+    killed = record.possibly_billed.values()
+    return replace(
+        spent,
+        possibly_billed_nusd=spent.possibly_billed_nusd + sum(session.at_most_nusd for session in killed),
+        possibly_billed_requests=spent.possibly_billed_requests + sum(session.requests for session in killed),
+    )
+
+
+def _session(ending: Ending | None) -> Session:
+    if ending is None:
+        return Session()
+    tally = ending.tally
+    return Session(
+        answered=tally.answered,
+        reused=tally.reused,
+        from_earlier_runs=tally.from_earlier_runs,
+        skipped=tally.skipped,
+        requests=tally.expenses.requests,
+        elapsed_s=ending.elapsed_s,
+        cost_nusd=tally.expenses.cost_nusd,
+        labelled=tally.expenses.labelled,
+    )
+
+
+def _notes(
+    record: RunRecord, counts: OutputCounts, spent: Spent, ending: Ending | None, *, has_views: bool
+) -> list[str]:
+    notes = []
+    if ending is not None and ending.reason is not None and ending.reason.hint:
+        notes.append(f"To do: {ending.reason.hint}.")
+    if ending is not None and ending.tally.lost:
+        notes.append(
+            f"No room was left for the outcomes of {ending.tally.lost:,} rows: they are lost, though they may have "
+            "been billed, and the next run asks again."
+        )
+    if not has_views:
+        notes.append("The results were not written; the rows are told as this session went through them.")
+    if spent.cost_nusd is None:
+        notes.append(
+            f"The price of {record.model} is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million."
+        )
+    if ending is not None:
+        expenses = ending.tally.expenses
+        if (remark := far_from_plan(ending.prefix, expenses.usage, expenses.billed_rows)) is not None:
+            notes.append(remark)
+    if counts.other_models:
+        notes.append(f"Some answers came from another model than asked for: {', '.join(sorted(counts.other_models))}.")
+    if counts.renamed:
+        names = ", ".join(f"{field} as {name}" for field, name in list(counts.renamed.items())[:_MOST_RENAMED])
+        more = ", ..." if len(counts.renamed) > _MOST_RENAMED else ""
+        notes.append(f"Input fields that are named like columns of the results: {names}{more}.")
+    if counts.stale_decisions:
+        notes.append(
+            f"Human decisions that no longer apply: {counts.stale_decisions:,}; their text or their label is gone."
+        )
+    return notes
+
+
+def _next_commands(
+    folder: RunFolder, record: RunRecord, rows: RowCounts, ending: Ending | None, *, has_views: bool
+) -> list[str]:
+    run = quoted(folder.path)
+    commands = []
+    if ending is not None and ending.reason is not None and (rows.undone or not has_views):
+        commands.append(ending.command)
+    elif ending is not None and rows.undone:  # a retry asks no row that is new or edited since
+        commands.append(record.command)
+    if not has_views:
+        return [*commands, f"llmbatch export {run}"]
+    if rows.failed:
+        commands.append(f"llmbatch retry {run}")
+    if rows.review:
+        commands.append(f"llmbatch review {run}")
+    return commands
+
+
+def _as_the_session_counted(ending: Ending | None) -> OutputCounts:
+    rows = RowCounts()
+    if ending is not None:
+        tally = ending.tally
+        rows = RowCounts(
+            total=tally.skipped + tally.answered + tally.rejected + tally.left,
+            undone=tally.left,
+            ok=tally.skipped + tally.answered - tally.failed - tally.review,
+            review=tally.review,
+            failed=tally.failed,
+            rejected=tally.rejected,
+        )
+    return OutputCounts(rows, {}, {}, {}, {})

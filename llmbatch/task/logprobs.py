@@ -1,0 +1,203 @@
+"""How probable the label is by its tokens' log-probabilities: a measured confidence, not one that the model states.
+
+The label's tokens are found in the answer by their bytes. At each of them the model's next-best tokens are known, and
+those that would have led to another label of the task are that label's share, in every spelling that would have been
+accepted: another case, an alias, a character escaped or not. What leads to no label at all is no answer, and is left
+out; so is what fits every label alike, as a space before them.
+"""
+
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from llmbatch.task.model import folded
+from llmbatch.task.thinking import NoAnswerError, behind_thinking
+
+LEAST_MASS = 0.5
+"""Of all labels together, below which it is not the labels that the model was about to choose among."""
+_CATEGORY = re.compile(rb'"category"\s*:\s*"')
+_REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*"')
+_CHARACTERS = re.compile(rb'(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt])*')
+_PART_OF_ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?")
+_ESCAPE_BYTES = 6
+_SURROGATES = ("\ud800", "\udbff")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One token of an answer: its bytes, its natural log-probability, and the likeliest tokens in its place."""
+
+    token: bytes
+    logprob: float
+    top: tuple[tuple[bytes, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LabelOdds:
+    """The chosen label's probability among the task's labels, and the next likely one, where it can be told."""
+
+    probability: float
+    runner_up: str | None
+    mass: float = 1.0
+    """The probability of all labels together (0..1). Where it is small, the model would have said something else: a
+    server holds it to a schema and reports probabilities from before that. The label's is then not set in relation."""
+
+
+def label_odds(
+    tokens: Sequence[TokenLogprob], labels: Sequence[str], chosen: str, aliases: Mapping[str, str] | None = None
+) -> LabelOdds | None:
+    """What the tokens of an answer say about its label; None where the label cannot be found among them.
+
+    Args:
+        tokens: the whole answer's.
+        labels: all that the task allows.
+        chosen: the label that was read from the answer, whatever its spelling there.
+        aliases: other spellings that count as a label, and which.
+    """
+    content = b"".join(token.token for token in tokens)
+    found = list(_CATEGORY.finditer(content, _answer_start(content)))
+    if len(found) != 1 or (rest := _REST_OF_STRING.match(content, found[0].end())) is None:
+        return None
+    # From its key on, since a token can hold the quote before a label together with the label's beginning.
+    span = list(_overlapping(tokens, found[0].start(), rest.end()))
+    return _odds(span, _Spellings(labels, aliases or {}), chosen)
+
+
+def _overlapping(tokens: Sequence[TokenLogprob], start: int, end: int) -> Iterator[tuple[int, TokenLogprob]]:
+    """The tokens that have a byte in [start, end), each with where it begins."""
+    at = 0
+    for token in tokens:
+        if at >= end:
+            return
+        if at + len(token.token) > start:
+            yield at, token
+        at += len(token.token)
+
+
+def _odds(span: Sequence[tuple[int, TokenLogprob]], spellings: "_Spellings", chosen: str) -> LabelOdds:
+    """Follow the answer token by token and give each way off it to the label that it leads to."""
+    shares: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    path, so_far = 0.0, b""
+    for _, token in span:
+        for other, logprob in token.top:
+            if other != token.token and (labels := _others_led_to(so_far + other, spellings, chosen)):
+                shares[labels] += math.exp(path + logprob)
+        so_far += token.token
+        path = 0.0 if spellings.all_fit(_begun_label(so_far)) else path + token.logprob
+    shares[chosen,] += math.exp(path)
+    mass = min(sum(shares.values()), 1.0)
+    others = sorted(((share, labels) for labels, share in shares.items() if labels != (chosen,)), reverse=True)
+    runner_up = others[0][1][0] if others and len(others[0][1]) == 1 else None
+    among = sum(shares.values()) if mass >= LEAST_MASS else 1.0
+    return LabelOdds(round(shares[chosen,] / among, 6), runner_up, round(mass, 6))
+
+
+def _answer_start(content: bytes) -> int:
+    """Where the answer begins behind the thinking."""
+    try:
+        return len(content) - len(behind_thinking(content.decode()).encode())
+    except (UnicodeDecodeError, NoAnswerError):
+        return 0
+
+
+def _begun_label(beginning: bytes) -> "_Begun | None":
+    """How far the label is said in an answer's beginning; None where its quote has not come yet."""
+    key = _CATEGORY.search(beginning)
+    return None if key is None else _begun(beginning[key.end() :])
+
+
+def _others_led_to(beginning: bytes, spellings: "_Spellings", chosen: str) -> tuple[str, ...]:
+    """The labels that an answer with another beginning may come to; none where that fits every label alike.
+
+    A beginning that the chosen label shares with others counts for the others: a model that meant the chosen one would
+    have cut it into tokens as it did.
+    """
+    begun = _begun_label(beginning)
+    if begun is None or spellings.all_fit(begun):
+        return ()
+    labels = spellings.led_to(begun)
+    return tuple(label for label in labels if label != chosen) or labels
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A JSON string as far as it goes: its characters, the bytes of one that is not whole yet, and whether it ends."""
+
+    text: str
+    dangling: bytes
+    is_whole: bool
+
+
+def _begun(raw: bytes) -> _Begun | None:
+    """Read the beginning of a JSON string, after its quote; None where it is none."""
+    characters = _CHARACTERS.match(raw)
+    body = characters.group() if characters else b""
+    rest = raw[len(body) :]
+    is_whole = rest.startswith(b'"')
+    if not is_whole and rest and not _PART_OF_ESCAPE.fullmatch(rest):
+        return None
+    dangling = b"" if is_whole else rest
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        if is_whole or error.end != len(body):
+            return None
+        text, dangling = body[: error.start].decode(), body[error.start :] + dangling
+    text = json.loads(f'"{text}"', strict=False)
+    if not is_whole and text and _SURROGATES[0] <= text[-1] <= _SURROGATES[1]:
+        text, dangling = text[:-1], body[-_ESCAPE_BYTES:] + dangling  # half of an escaped pair
+    return _Begun(text, dangling, is_whole)
+
+
+class _Spellings:
+    """All spellings that count as a label, as the parser takes them: exactly, else whatever their case and space."""
+
+    def __init__(self, labels: Sequence[str], aliases: Mapping[str, str]) -> None:
+        self._exact = {label: label for label in labels}
+        self._loose = {folded(spelling): label for spelling, label in (*self._exact.items(), *aliases.items())}
+
+    def all_fit(self, begun: _Begun | None) -> bool:
+        """Whether a beginning says nothing about which label comes; so does one before the label's quote (None)."""
+        return begun is None or (not begun.is_whole and len(self.led_to(begun)) == len(self._exact))
+
+    def led_to(self, begun: _Begun) -> tuple[str, ...]:
+        """The labels that a beginning may come to."""
+        text, loose = begun.text, begun.text.lstrip().casefold()
+        if begun.is_whole:
+            label = self._exact.get(text) or self._loose.get(folded(text))
+            return () if label is None else (label,)
+        exact = [label for label in self._exact if _continues(label, text, begun.dangling)]
+        found = exact or [
+            label
+            for spelling, label in self._loose.items()
+            if _continues(spelling, loose, begun.dangling) or spelling == loose.rstrip()
+        ]
+        return tuple(dict.fromkeys(found))
+
+
+def _continues(spelling: str, text: str, dangling: bytes) -> bool:
+    """Whether a spelling begins with `text`, and its next character with the bytes of one that is not whole yet."""
+    if not spelling.startswith(text):
+        return False
+    if not dangling:
+        return True
+    following = spelling[len(text) : len(text) + 1]
+    ways = (way for one in {following, following.upper(), following.lower()} for way in _ways(one))
+    return following != "" and any(way.startswith((dangling.lower(), dangling)) for way in ways)
+
+
+def _ways(character: str) -> Iterator[bytes]:
+    """The ways to write a character in a JSON string."""
+    yield character.encode("utf-8", "surrogatepass")
+    yield json.dumps(character)[1:-1].encode()
+    if not character.isalnum() or not character.isascii():  # nobody escapes a plain letter
+        yield "".join(f"\\u{ord(unit):04x}" for unit in _units(character)).encode()
+
+
+def _units(character: str) -> Iterator[str]:
+    """Its UTF-16 units."""
+    raw = character.encode("utf-16-be", "surrogatepass")
+    return (chr(int.from_bytes(raw[n : n + 2])) for n in range(0, len(raw), 2))

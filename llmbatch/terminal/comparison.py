@@ -1,0 +1,112 @@
+"""A comparison as a person reads it: the arms in a table, then what sets the others apart from the first."""
+
+from collections.abc import Iterator
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from llmbatch.analysis.comparison import ArmFigures, Compared, Comparison, Versus
+from llmbatch.analysis.metrics import Proportion
+from llmbatch.core.sanitize import neutral
+from llmbatch.terminal.figures import counted, dollars, duration, percent
+from llmbatch.terminal.tables import columns, print_stripped, section
+
+_NAME_WIDTH = 28
+_WIDTH_FOR_INTERVALS = 100
+
+
+def render_comparison(compared: Compared, console: Console) -> None:
+    """Print a comparison."""
+    print_stripped(console, _sections(compared, console.width))
+
+
+def _sections(compared: Compared, width: int) -> Iterator[RenderableType]:
+    comparison = compared.comparison
+    yield Text()
+    sample = f"{counted(compared.rows, 'row')} drawn from {compared.candidates:,}"
+    yield Text.assemble(("Compared", "bold green"), f"  {neutral(str(compared.folder))}", (f"  {sample}", "dim"))
+    yield section(None, _arms(comparison, with_interval=width >= _WIDTH_FOR_INTERVALS))
+    for versus in comparison.versus:
+        title = f"{neutral(versus.name, limit=40)} against {neutral(comparison.arms[0].name, limit=40)}"
+        yield section(title, *_versus(versus, comparison))
+    if compared.notes:
+        yield section("Notes", *(Text(neutral(f"{note}.", limit=600), style="yellow") for note in compared.notes))
+    differing = f"{counted(compared.differing, 'row')} with different answers  "
+    yield section(None, Text.assemble((differing, "bold"), neutral(str(compared.differences))))
+
+
+def _arms(comparison: Comparison, *, with_interval: bool) -> RenderableType:
+    with_gold = any(arm.accuracy is not None for arm in comparison.arms)
+    headings = ["accuracy", "95% interval"][: 1 + with_interval] if with_gold else []
+    table = columns(
+        "arm", *headings, "labelled", "invalid", "confidence", "per 1,000", "latency", first_width=_NAME_WIDTH
+    )
+    for arm in comparison.arms:
+        accuracy = [_share(arm.accuracy), _interval(arm.accuracy)][: len(headings)]
+        table.add_row(neutral(arm.name, limit=_NAME_WIDTH), *accuracy, *_figures(arm))
+    return table
+
+
+def _figures(arm: ArmFigures) -> Iterator[str]:
+    yield _share(arm.labelled)
+    yield _share(arm.invalid)
+    yield "-" if arm.mean_confidence is None else f"{arm.mean_confidence:.2f}"
+    yield "unknown" if arm.cost_nusd is None else dollars(arm.cost_nusd * 1000)
+    yield "-" if arm.latency_s is None else duration(arm.latency_s)
+
+
+def _versus(versus: Versus, comparison: Comparison) -> Iterator[RenderableType]:
+    kappa = "" if versus.kappa is None else f", kappa {versus.kappa:.3f}"
+    agreed = f"{_share(versus.agreement)} ({_interval(versus.agreement)}){kappa}"
+    yield Text.assemble(
+        "agree on ", (agreed, "bold"), f" of {counted(versus.agreement.total, 'distinct text')} that both labelled"
+    )
+    ratios = [
+        f"{ratio:.2f} times the {what}"
+        for ratio, what in ((versus.cost_ratio, "cost"), (versus.latency_ratio, "latency"))
+        if ratio is not None
+    ]
+    if ratios:
+        yield Text(", ".join(ratios))
+    yield from _verdict(versus, comparison)
+
+
+def _verdict(versus: Versus, comparison: Comparison) -> Iterator[Text]:
+    test, difference = versus.mcnemar, versus.difference
+    wanted = ", ".join(f"{texts:,} for {points} points" for points, texts in versus.rows_to_tell_by_points.items())
+    wanted = f"Distinct texts with gold that tell a difference in accuracy four times in five: {wanted}."
+    if test is None or difference is None:
+        yield Text("Which is right is not known without gold.", style="yellow")
+        yield Text(wanted, style="yellow")
+        return
+    yield Text(
+        f"accuracy {100 * difference.value:+.1f} points (95%: {100 * difference.low:+.1f} to "
+        f"{100 * difference.high:+.1f}) on {counted(difference.texts, 'distinct text')} with gold"
+    )
+    alone = f"right alone: {test.other_alone_right:,}, the first {test.first_alone_right:,}"
+    yield Text(f"{alone}; p = {test.p_adjusted:.3g} ({_tested(comparison)})")
+    if versus.is_shown:
+        better = "more" if test.other_alone_right > test.first_alone_right else "less"
+        yield Text(f"It is {better} often right: chance alone would hardly bring that about.", style="bold green")
+        return
+    yield Text("No difference is shown.", style="yellow")
+    yield Text(wanted, style="yellow")
+
+
+def _tested(comparison: Comparison) -> str:
+    """How the p-value was had."""
+    looks = "McNemar's exact test"
+    if comparison.looks > 1:
+        looks = f"McNemar, look {comparison.looks} at these arms: a sequential test, since an ordinary p would not hold"
+    arms = len(comparison.versus)
+    return looks if arms == 1 else f"{looks}; Holm, {counted(arms, 'comparison')}"
+
+
+def _share(proportion: Proportion | None) -> str:
+    return "-" if proportion is None or proportion.value is None else percent(proportion.value, 1)
+
+
+def _interval(proportion: Proportion | None) -> str:
+    if proportion is None or proportion.low is None or proportion.high is None:
+        return "-"
+    return f"{100 * proportion.low:.1f}% to {100 * proportion.high:.1f}%"

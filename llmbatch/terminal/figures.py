@@ -1,0 +1,105 @@
+"""Figures as people read them."""
+
+from llmbatch.core.money import NANO
+from llmbatch.observe.progress import Progress
+
+_MINUTE, _HOUR = 60, 3600
+_RATE_WINDOW_S = 10.0
+
+
+def dollars(nusd: int | None) -> str:
+    """An amount of nano-dollars: whole cents where they matter, else four digits that do. None is `unknown`."""
+    if nusd is None:
+        return "unknown"
+    usd = nusd / NANO
+    if nusd == 0:
+        return "$0"
+    if usd >= 1:
+        return f"${usd:,.2f}"
+    return f"${usd:.{_decimals(usd)}f}"
+
+
+def _decimals(usd: float) -> int:
+    decimals = 4
+    while decimals < 9 and usd < 10 ** (2 - decimals):  # noqa: PLR2004 - nano-dollars have nine decimals
+        decimals += 1
+    return decimals
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 row`, `1,200 rows`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def megabytes(size: int) -> str:
+    """Bytes as `0.1 MB`, `480.0 MB`."""
+    return f"{size / 1_000_000:,.1f} MB"
+
+
+def duration(seconds: float) -> str:
+    """A time span: `0.4s`, `12s`, `3m05s`, `2h07m`."""
+    if seconds < 10:  # noqa: PLR2004 - below ten seconds, tenths say something
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m{whole % _MINUTE:02d}s"
+    return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02d}m"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share: `12.3%`, `100%`, never a rounded 0% or 100% that is not one."""
+    if not whole:
+        return "0%"
+    share = 100 * part / whole
+    if share in (0, 100):
+        return f"{share:.0f}%"
+    return f"{min(max(share, 0.1), 99.9):.1f}%"
+
+
+def cached_share(cached: int, given: int, unreported: int) -> str:
+    """The share of an input that came from the cache.
+
+    Args:
+        cached: tokens from the cache.
+        given: all of the input.
+        unreported: of it, what belongs to answers that do not say.
+    """
+    return "not reported" if given and unreported >= given else percent(cached, given - unreported)
+
+
+def spent_so_far(progress: Progress) -> str:
+    """What the session has cost; that it is this one's where others came before."""
+    return f"cost {dollars(progress.cost_nusd)}{' in this session' if progress.skipped else ''}"
+
+
+def cached_so_far(progress: Progress) -> str:
+    """The share of the session's input that came from the cache."""
+    return cached_share(progress.cached_input_tokens, progress.input_tokens, progress.cache_unreported_tokens)
+
+
+class Rate:
+    """Rows finished per second over the last ten seconds, by the progress's own clock."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[float, int]] = [(0.0, 0)]
+
+    def add(self, progress: Progress) -> None:
+        """Take note of how far the run is. Rows of earlier sessions do not count."""
+        now = progress.elapsed_s
+        self._seen.append((now, progress.done - progress.skipped))
+        while len(self._seen) > 2 and self._seen[1][0] <= now - _RATE_WINDOW_S:  # noqa: PLR2004 - two make a rate
+            del self._seen[0]
+
+    @property
+    def per_s(self) -> float:
+        """Rows per second."""
+        (started, first), (ended, last) = self._seen[0], self._seen[-1]
+        return max(last - first, 0) / (ended - started) if ended > started else 0.0
+
+    def eta_s(self, progress: Progress) -> float | None:
+        """Seconds until the last row, or None where that cannot be told yet."""
+        if progress.total is None or self.per_s <= 0 or progress.done >= progress.total:
+            return None
+        return (progress.total - progress.done) / self.per_s

@@ -1,0 +1,132 @@
+"""Progress on a terminal: a bar that stays in place, messages above it."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from llmbatch.core.sanitize import neutral
+from llmbatch.observe.events import Event, Level
+from llmbatch.observe.observer import Observer
+from llmbatch.observe.progress import CanaryProgress, Progress
+from llmbatch.terminal.figures import Rate, cached_so_far, counted, duration, percent, spent_so_far
+
+_BAR_WIDTH = 24
+_WIDTH_FOR_A_BAR = 60
+
+
+class LiveScreen(Observer):
+    """Two lines: how far and how fast; what it costs and what went wrong."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._display = _Display()
+        self._live = Live(self._display, console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def update(self, progress: Progress) -> None:
+        """Show the run's present state."""
+        self._display.update(progress)
+
+    def tell(self, event: Event) -> None:
+        """Print what happened above the bar."""
+        if event.level is Level.INFO:
+            self._console.print(Text(neutral(event.shown), style="dim"))
+        else:
+            style = "bold red" if event.level is Level.ERROR else "bold yellow"
+            self._console.print(Text.assemble((f"{event.level}: ", style), neutral(event.shown)))
+
+
+class _Display:
+    """Renders the latest progress in the width that there is, the least important figures dropped first."""
+
+    def __init__(self) -> None:
+        self._progress = Progress()
+        self._rate = Rate()
+
+    def update(self, progress: Progress) -> None:
+        self._rate.add(progress)
+        self._progress = progress
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width, progress = options.max_width, self._progress
+        if progress.total and width >= _WIDTH_FOR_A_BAR:
+            line = Table.grid(padding=(0, 1))
+            bar = ProgressBar(total=progress.total, completed=progress.done, width=_BAR_WIDTH)
+            line.add_row(bar, _fitting(self._speed(), width - _BAR_WIDTH - 1))
+            yield line
+        else:
+            yield _fitting(self._speed(), width)
+        yield _fitting(self._figures(), width)
+        if progress.canary is not None:
+            yield _fitting(_canary(progress.canary), width)
+
+    def _speed(self) -> list[Text]:
+        """The first line's figures, the most important first."""
+        progress, rate = self._progress, Text(f"{self._rate.per_s:,.1f} rows/s", style="cyan")
+        if not progress.total:
+            return [Text(counted(progress.done, "row"), style="bold"), rate, Text(duration(progress.elapsed_s))]
+        return [
+            Text(f"{progress.done:,}/{progress.total:,}", style="bold"),
+            Text(percent(progress.done, progress.total)),
+            rate,
+            Text(self._time_left(), style="cyan"),
+        ]
+
+    def _time_left(self) -> str:
+        eta_s = self._rate.eta_s(self._progress)
+        return "" if eta_s is None else f"{duration(eta_s)} left"
+
+    def _figures(self) -> list[Text]:
+        """The second line's figures, the most important first."""
+        progress = self._progress
+        figures = [Text(spent_so_far(progress), style="green")]
+        if progress.outage_s:
+            figures.append(Text(f"no answers for {duration(progress.outage_s)}", style="bold yellow"))
+        if progress.held_s:
+            figures.append(Text(f"the server asks to wait {duration(progress.held_s)}", style="bold yellow"))
+        if progress.limited_by:
+            figures.append(Text(f"limited by: {progress.limited_by}", style="yellow"))
+        figures += [
+            Text(f"failed {progress.failed:,}", style="bold red" if progress.failed else "dim"),
+            Text(f"review {progress.review:,}", style="magenta" if progress.review else "dim"),
+            Text(f"retries {progress.retries:,}", style="yellow" if progress.retries else "dim"),
+        ]
+        if progress.input_tokens:
+            figures.append(Text(f"cached {cached_so_far(progress)}"))
+        figures.append(Text(f"in flight {progress.in_flight:,}", style="dim"))
+        if progress.waiting:
+            figures.append(Text(f"waiting {progress.waiting:,}", style="dim"))
+        return figures
+
+
+def _canary(canary: CanaryProgress) -> list[Text]:
+    """The third line, where something is on trial."""
+    return [
+        Text("canary dropped", style="bold red") if canary.dropped else Text(f"canary {counted(canary.rows, 'row')}"),
+        Text(f"bad {percent(canary.bad, canary.rows)}", style="yellow" if canary.bad else "dim"),
+        Text(f"control {percent(canary.control_bad, canary.control_rows)} of {canary.control_rows:,}", style="dim"),
+    ]
+
+
+def _fitting(figures: list[Text], width: int) -> Text:
+    line = Text(no_wrap=True, overflow="ellipsis")
+    for figure in figures:
+        gap = "  " if line else ""
+        if line and len(line) + len(gap) + len(figure) > width:
+            break
+        line.append(gap)
+        line.append_text(figure)
+    return line

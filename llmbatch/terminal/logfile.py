@@ -1,0 +1,44 @@
+"""The run's log for people, in a file: the lines of a plain screen, and how each session began and ended."""
+
+from types import TracebackType
+
+from llmbatch.core.errors import LLMBatchError
+from llmbatch.core.sanitize import neutral
+from llmbatch.observe.events import Event
+from llmbatch.observe.observer import RunStarted
+from llmbatch.observe.summary import Summary
+from llmbatch.terminal.figures import counted, dollars, duration
+from llmbatch.terminal.lines import LineScreen
+
+
+class LogFile(LineScreen):
+    """Stands beside another screen, so it also tells what that one's user sees otherwise: the summary, an error."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Tell what ended the run before it could be summed up, and close the file."""
+        if isinstance(error, LLMBatchError):
+            self._write(f"error: {neutral(error.message)}")
+        self._stream.close()
+
+    def started(self, run: RunStarted) -> None:
+        """Tell which run it is."""
+        self._write(neutral(f"run {run.run_id} in {run.folder}: asking {run.model}, task {run.task}"))
+
+    def tell(self, event: Event) -> None:
+        """Write what happened, dated, without documents' texts: a log goes further than a screen."""
+        self._tell(event, event.message)
+
+    def ended(self, summary: Summary) -> None:
+        """Tell what came of it."""
+        rows, session = summary.rows, summary.session
+        reason = f": {summary.reason}" if summary.reason else ""
+        self._write(
+            neutral(
+                f"{summary.state}, exit code {summary.exit_code}{reason}; {counted(rows.total, 'row')}: "
+                f"{rows.ok:,} labelled, {rows.review:,} in review, {rows.failed + rows.rejected:,} failed, "
+                f"{rows.undone:,} pending; cost {dollars(summary.spent.cost_nusd)} in all sessions; "
+                f"{duration(session.elapsed_s)}"
+            )
+        )

@@ -1,0 +1,59 @@
+"""Progress in a notebook: one line in the output of its cell, replaced in place."""
+
+import html
+from importlib import import_module
+from typing import Any
+
+from llmbatch.observe.progress import Progress
+from llmbatch.terminal.figures import Rate, dollars, duration, percent
+
+
+class NotebookBar:
+    """A bar with figures, as HTML where the front end shows HTML, else as text."""
+
+    def __init__(self) -> None:
+        self._rate = Rate()
+        self._display: Any = None
+
+    def show(self, progress: Progress) -> None:
+        """Show the run's present state. Called in the thread of the cell."""
+        display: Any = import_module("IPython.display").display  # which is there in notebooks only
+        self._rate.add(progress)
+        line = _Line(progress, self._rate)
+        if self._display is None:
+            self._display = display(line, display_id=True)
+        else:
+            self._display.update(line)
+
+
+class _Line:
+    def __init__(self, progress: Progress, rate: Rate) -> None:
+        self._progress = progress
+        self._text = "  ".join(_figures(progress, rate))
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def _repr_html_(self) -> str:
+        progress = self._progress
+        bar = f"<progress value={progress.done} max={progress.total}></progress> " if progress.total else ""
+        return f"{bar}<code>{html.escape(self._text)}</code>"
+
+
+def _figures(progress: Progress, rate: Rate) -> list[str]:
+    eta_s = rate.eta_s(progress)
+    rows = f"{progress.done:,} rows"
+    if progress.total:
+        rows = f"{progress.done:,}/{progress.total:,} rows ({percent(progress.done, progress.total)})"
+    figures = [
+        rows,
+        f"{rate.per_s:,.1f}/s",
+        "" if eta_s is None else f"{duration(eta_s)} left",
+        f"cost {dollars(progress.cost_nusd)}",
+        f"failed {progress.failed:,}" if progress.failed else "",
+        f"review {progress.review:,}" if progress.review else "",
+        f"retries {progress.retries:,}" if progress.retries else "",
+        f"endpoint down for {duration(progress.outage_s)}" if progress.outage_s else "",
+        f"the server asks to wait {duration(progress.held_s)}" if progress.held_s else "",
+    ]
+    return [figure for figure in figures if figure]

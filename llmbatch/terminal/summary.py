@@ -1,0 +1,207 @@
+"""The summary that a person reads after a run: what came of it, what it cost, what to do next."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from llmbatch.core.sanitize import neutral
+from llmbatch.core.service_tiers import priced_tier
+from llmbatch.observe.summary import Spent, Summary
+from llmbatch.terminal.figures import cached_share, counted, dollars, duration, percent
+from llmbatch.terminal.trial import trial_sections
+
+_MOST_LABELS = 20
+_BAR_WIDTH = 24
+_NAME_WIDTH = 40
+_STATE_STYLES = {
+    "finished": "bold green",
+    "incomplete": "bold yellow",
+    "interrupted": "bold yellow",
+    "stopped": "bold red",
+}
+
+
+def render_summary(summary: Summary, console: Console) -> None:
+    """Print a summary; sections without content are left out."""
+    with console.capture() as captured:
+        console.print(Group(*_sections(summary, bar="#" if console.options.ascii_only else "█")))
+    for line in captured.get().splitlines():
+        console.file.write(f"{line.rstrip()}\n")  # tables pad to their width, which is noise in a log
+    console.file.flush()
+
+
+def _sections(summary: Summary, *, bar: str) -> Iterator[RenderableType]:
+    yield Text()
+    yield _headline(summary)
+    if summary.reason:
+        yield Text(f"  {neutral(summary.reason, limit=600)}", style="red")
+    yield _indented(_rows(summary))
+    if any(summary.labels.values()):
+        yield _indented(_labels(summary.labels, bar))
+    yield _indented(_figures(summary))
+    yield from trial_sections(summary.trial)
+    for note in summary.notes:
+        yield Text(f"  {neutral(note, limit=600)}", style="yellow")
+    yield _indented(_places(summary))
+
+
+def _headline(summary: Summary) -> Text:
+    style = {
+        "finished": "bold green",
+        "incomplete": "bold yellow",
+        "interrupted": "bold yellow",
+        "stopped": "bold red",
+    }.get(summary.state, "bold")
+    session = summary.session
+    line = Text.assemble((summary.state.capitalize(), style), f"  {neutral(summary.folder)}")
+    if session.answered or session.skipped:
+        told = [f"{counted(session.answered, 'row')} in {duration(session.elapsed_s)} ({session.rows_per_s:,.1f}/s)"]
+        if alike := session.reused - session.from_earlier_runs:
+            told.append(f"{alike:,} of them like another, asked once")
+        if session.from_earlier_runs:
+            told.append(f"{session.from_earlier_runs:,} answered by earlier runs")
+        if session.skipped:
+            told.append(f"{session.skipped:,} done before")
+        line.append("  " + ", ".join(told), style="dim")
+    return line
+
+
+def _rows(summary: Summary) -> Table:
+    rows = summary.rows
+    kinds = (
+        ("labelled", rows.ok, "green", f"{rows.reviewed:,} of them by people" if rows.reviewed else ""),
+        ("review", rows.review, "magenta", "confidence too low: for a person"),
+        ("failed", rows.failed, "red", _counted(summary.failures) if rows.failed else ""),
+        ("unreadable", rows.rejected, "red", "" if rows.failed else _counted(summary.failures)),
+        ("pending", rows.undone, "yellow", "without an outcome yet"),
+    )
+    shown = [kind for kind in kinds if kind[1] or kind[0] == "labelled"]
+    remarked = any(remark for *_, remark in shown)  # rich cuts a column short to make room for an empty one
+    table = _grid(with_remarks=remarked)
+    for name, count, style, remark in shown:
+        cells = [Text(name, style=style), Text(f"{count:,}"), Text(percent(count, rows.total), style="dim")]
+        table.add_row(*cells, *([Text(remark, style="dim")] if remarked else []))
+    return table
+
+
+def _labels(labels: Mapping[str, int], bar: str) -> Table:
+    table = _grid()
+    ranked = sorted(labels.items(), key=lambda item: -item[1])
+    shown = [(name, count) for name, count in ranked if count][:_MOST_LABELS]
+    total, most = sum(labels.values()), shown[0][1]
+    for name, count in shown:
+        length = max(round(_BAR_WIDTH * count / most), 1)
+        table.add_row(
+            Text(neutral(name, limit=_NAME_WIDTH)),
+            f"{count:,}",
+            Text(percent(count, total), style="dim"),
+            Text(bar * length, style="blue"),
+        )
+    hidden = [count for name, count in ranked if (name, count) not in shown]
+    if hidden:
+        rest = counted(len(hidden), "more label") if any(hidden) else f"{counted(len(hidden), 'label')} without rows"
+        table.add_row(Text(rest, style="dim"), f"{sum(hidden):,}" if any(hidden) else "", "", "")
+    return table
+
+
+def _figures(summary: Summary) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in _figure_lines(summary):
+        table.add_row(name, Text(value))
+    return table
+
+
+def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    spent = summary.spent
+    yield "cost", _cost(summary)
+    if spent.possibly_billed_requests:
+        known = "" if spent.cost_nusd is None else f"at most {dollars(spent.possibly_billed_nusd)} more: "
+        unanswered = counted(spent.possibly_billed_requests, "request")
+        yield "", f"{known}{unanswered} with an unknown outcome may have been billed"
+    if spent.saved_nusd:
+        yield "saved", f"{dollars(spent.saved_nusd)} by answers that were there already"
+    if spent.requests:
+        yield "tokens", _tokens(spent)
+    size = "" if summary.prefix_why else f", prefix of {summary.prefix_tokens:,} tokens"
+    yield "model", f"{neutral(summary.model)}, task {neutral(summary.task)}{size}"
+    if any(priced_tier(tier) is not None for tier in summary.service_tiers):
+        yield "tier", _counted(summary.service_tiers)
+    if summary.prefix_why:
+        yield "prompt", neutral(summary.prefix_why)
+    if summary.flags:
+        yield "flagged", _counted(summary.flags)
+    if summary.retries:
+        yield "retries", _counted(summary.retries)
+    answers, clean = sum(summary.parse.values()), summary.parse.get("clean", 0)
+    if answers > clean:
+        others = {kind: count for kind, count in summary.parse.items() if kind != "clean"}
+        yield "answers", f"{percent(clean, answers)} clean, {_counted(others)}"
+
+
+def _tokens(spent: Spent) -> str:
+    if not spent.is_usage_reported:
+        return f"not reported; {counted(spent.requests, 'request')}"
+    cached = cached_share(spent.cached_input_tokens, spent.input_tokens, spent.cache_unreported_tokens)
+    cached = f"cached tokens {cached}" if spent.cached_share is None else f"{cached} cached"
+    thinking = f", {spent.reasoning_tokens:,} of it thinking" if spent.reasoning_tokens else ""
+    given = f"{spent.input_tokens:,} in ({cached}), {spent.output_tokens:,} out{thinking}"
+    return f"{given}; {counted(spent.requests, 'request')}"
+
+
+def _cost(summary: Summary) -> str:
+    spent, session = summary.spent, summary.session
+    if spent.cost_nusd is None:
+        return "unknown"
+    offline = (
+        f": what {neutral(summary.model)} would have cost; the offline endpoint is free" if summary.offline else ""
+    )
+    if session.cost_nusd in (0, spent.cost_nusd):
+        return f"{dollars(spent.cost_nusd)}{_per_thousand(summary.cost_per_1000_nusd)}{offline}"
+    here = f"{dollars(session.cost_nusd)} in this session{_per_thousand(session.cost_per_1000_nusd)}"
+    return f"{here}, {dollars(spent.cost_nusd)} in all sessions{offline}"
+
+
+def _per_thousand(nusd: int | None) -> str:
+    return "" if nusd is None else f" ({dollars(nusd)} per 1,000 rows)"
+
+
+def _places(summary: Summary) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, path in summary.files.items():
+        if name in ("results", "sample") or _count_in(summary, name):
+            table.add_row(name, Text(neutral(path)))
+    for number, command in enumerate(summary.next_commands):
+        table.add_row("next" if number == 0 else "or", Text(neutral(command), style="cyan"))
+    return table
+
+
+def _count_in(summary: Summary, view: str) -> int:
+    rows = summary.rows
+    return {"review": rows.review, "failed": rows.failed + rows.rejected, "ledger": 1}.get(view, 0)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    """`rate_limit 12, timeout 3`, the most frequent first."""
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    return ", ".join(f"{neutral(name)} {count:,}" for name, count in ranked)
+
+
+def _grid(*, with_remarks: bool = True) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(overflow="fold", max_width=_NAME_WIDTH)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    if with_remarks:
+        table.add_column(overflow="fold")
+    return table
+
+
+def _indented(table: Table) -> RenderableType:
+    return Padding(table, (1, 0, 0, 2), expand=False)

@@ -1,0 +1,86 @@
+"""Runs whose labels are from several prompts or models: told apart when they are judged."""
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from llmbatch.analysis.calibrate_run import calibrate_run
+from llmbatch.analysis.fit import Method
+from llmbatch.analysis.gold import GoldOptions
+from llmbatch.analysis.run_evaluation import evaluate_run
+from llmbatch.core.errors import UsageError
+from llmbatch.core.ledger_line import CANARY, CONTROL, ESCALATION, FAILED, LedgerLine, RowError
+from tests.analysis.conftest import Classify, rows_of, write_jsonl
+
+OTHER = "0" * 12
+
+
+def lines_of(run: Path) -> list[LedgerLine]:
+    return [LedgerLine.from_bytes(raw) for raw in (run / "ledger.jsonl").read_bytes().splitlines(keepends=True)]
+
+
+def write_lines(run: Path, lines: list[LedgerLine]) -> None:
+    (run / "ledger.jsonl").write_bytes(b"".join(line.to_bytes() for line in lines))
+
+
+@pytest.fixture
+def run(classify: Classify, tmp_path: Path) -> Path:
+    """A run of 150 rows, with gold beside it."""
+    rows = rows_of("banking77")[:150]
+    classify(rows, "banking77")
+    write_jsonl(tmp_path / "gold.jsonl", [{"id": row["id"], "label": row["gold"]} for row in rows])
+    return tmp_path / "run"
+
+
+def test_a_canarys_rows_are_told_apart_and_take_no_part_in_a_calibration(run: Path) -> None:
+    gold = GoldOptions(str(run.with_name("gold.jsonl")))
+    assert evaluate_run(run, gold, wanted=0.9).arms == ()
+    lines = lines_of(run)
+    failed = replace(lines[60], arm=CANARY, prompt=OTHER, status=FAILED, category=None, confidence=None,
+                     error=RowError("invalid", None, "no label"))  # fmt: skip
+    write_lines(run, [*(replace(line, arm=CANARY, prompt=OTHER) for line in lines[:60]), failed, *lines[60:]])
+    evaluation = evaluate_run(run, gold, wanted=0.9)
+    assert [(arm.arm, arm.accuracy.total) for arm in evaluation.arms] == [(CONTROL, 90), (CANARY, 60)]
+    assert any("several prompts or models answered these rows (90 by control" in note for note in evaluation.notes)
+    calibrated = calibrate_run(run, gold, method=Method.auto, out=run / "calibration.json")
+    assert calibrated.fit.rows == 89, "nor does the row that the canary failed first"
+    assert any("61" in note for note in calibrated.notes)
+
+
+def test_a_doubtful_rows_own_answer_is_calibrated_though_a_stronger_model_had_the_last_word(run: Path) -> None:
+    gold = GoldOptions(str(run.with_name("gold.jsonl")))
+    before = calibrate_run(run, gold, method=Method.auto, out=run / "calibration.json").fit
+    lines = lines_of(run)
+    escalated = [replace(line, arm=ESCALATION, model="stronger", category="age_limit") for line in lines[:40]]
+    write_lines(run, [*lines, *escalated])
+    assert calibrate_run(run, gold, method=Method.auto, out=run / "calibration.json").fit == before
+
+
+def test_with_gold_that_the_task_cannot_answer_nothing_is_recommended_or_stored(run: Path) -> None:
+    path = run.with_name("other.jsonl")
+    rows = rows_of("banking77")[:150]
+    write_jsonl(path, [{"id": r["id"], "label": "politics" if n % 10 == 0 else r["gold"]} for n, r in enumerate(rows)])
+    evaluation = evaluate_run(run, GoldOptions(str(path)), wanted=0.5)
+    scores = evaluation.scores
+    assert (scores.accuracy.total, scores.accuracy_of_task_labels.total, scores.unanswerable) == (150, 135, 15)
+    assert scores.accuracy.count == scores.accuracy_of_task_labels.count
+    assert evaluation.thresholds.recommended is None
+    assert "15 of 150 gold rows have a label that the task does not have" in (evaluation.thresholds.remark or "")
+    calibrated = calibrate_run(run, GoldOptions(str(path)), method=Method.platt, out=run / "calibration.json")
+    assert calibrated.file is None
+    assert "15 of 150" in (calibrated.remark or "")
+    nothing = write_jsonl(run.with_name("none.jsonl"), [{"id": row["id"], "label": "politics"} for row in rows])
+    with pytest.raises(UsageError, match="its labels are not the task's"):
+        evaluate_run(run, GoldOptions(str(nothing)), wanted=0.5)
+
+
+def test_the_whole_review_queue_as_gold_is_noticed(classify: Classify, tmp_path: Path) -> None:
+    rows = rows_of("ag_news")[:200]
+    classify(rows, "ag_news", review_below=0.6)
+    run = tmp_path / "run"
+    unsure = {line.id for line in lines_of(run) if (line.confidence or 0) < 0.6}
+    assert unsure
+    write_jsonl(tmp_path / "gold.jsonl", [{"id": r["id"], "label": r["gold"]} for r in rows if r["id"] in unsure])
+    evaluation = evaluate_run(run, GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
+    assert any("not like the run's rows without gold" in note for note in evaluation.notes)

@@ -1,0 +1,212 @@
+"""A run in simulated time: the real pipeline, SDK and endpoint, with HTTP on one loop whose clock jumps when idle."""
+
+import asyncio
+import selectors
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Protocol
+
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.prices import PriceBook
+from llmbatch.core.rows import Place, Row
+from llmbatch.engine.assembly import EngineDeps, assemble
+from llmbatch.engine.budget.budget import Budget, RunLimit
+from llmbatch.engine.budget.surplus import Surplus
+from llmbatch.engine.cancellation import Cancellation
+from llmbatch.engine.engine import Engine, EngineSettings
+from llmbatch.engine.experiments.watch import ExperimentPlan, begin_experiments
+from llmbatch.engine.failure_rate_guard import FailureRateGuard, GuardSettings
+from llmbatch.engine.intake import Document
+from llmbatch.engine.plan import ModelChoice, make_plan
+from llmbatch.engine.sending import Sending
+from llmbatch.engine.tally import SessionTally
+from llmbatch.observe.events import Event
+from llmbatch.observe.summary import ExperimentReport
+from llmbatch.provider.client import Endpoint
+from llmbatch.provider.retry import RetryPolicy
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.ledger.sent import SentLog
+from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault
+from llmbatch.spend.leases import DailyLimit
+from llmbatch.stats.profile import Asked
+from llmbatch.task.load import load_task
+
+PLAN = make_plan(load_task(None), ModelChoice(), offline=False)
+
+
+class _ImpatientSelector(selectors.DefaultSelector):
+    """Never waits: what is not ready now comes later in simulated time."""
+
+    def __init__(self, pass_time: Callable[[float], None]) -> None:
+        super().__init__()
+        self._pass_time = pass_time
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready and timeout is None:
+            return super().select(None)
+        if not ready and timeout:
+            self._pass_time(timeout)
+        return ready
+
+
+class SimulatedTimeLoop(asyncio.SelectorEventLoop):
+    """A loop for everything that happens in one thread: its clock stands still while there is anything to do."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        super().__init__(_ImpatientSelector(self._pass))
+
+    def time(self) -> float:
+        return self._now
+
+    def run_in_executor(self, _: Any, func: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":  # type: ignore[override]
+        """At once, in this thread: nobody can say how long another one takes in simulated time."""
+        future = self.create_future()
+        future.set_result(func(*args))
+        return future
+
+    def _pass(self, seconds: float) -> None:
+        self._now += seconds
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    reason: Exception | None
+    lines: list[LedgerLine]
+    by_second: dict[int, int]
+    """Requests by the second in which they reached the endpoint."""
+    statuses: dict[int, int]
+    prompt_tokens: int
+    ended_s: float
+    told: list[Event]
+    trial: ExperimentReport
+
+    @property
+    def outcomes(self) -> set[str]:
+        return {line.status for line in self.lines}
+
+    def requests_between(self, from_s: int, until_s: int) -> int:
+        return sum(count for second, count in self.by_second.items() if from_s <= second < until_s)
+
+
+def documents(count: int) -> list[str]:
+    """Texts of their own."""
+    return [f"The server crashed with a stack trace in case {n}." for n in range(count)]
+
+
+def run_simulated(
+    folder: Path,
+    texts: list[str],
+    *faults: str,
+    max_wait_s: float = 600.0,
+    beside: ExperimentPlan = ExperimentPlan(),
+    **settings: Any,
+) -> Outcome:
+    """Run rows with these texts against an endpoint with these faults and settings; takes no time to speak of."""
+    told = SimulatorSettings(faults=tuple(map(parse_fault, faults)), **settings)
+    sending = Sending(policy=RetryPolicy(max_wait_s=max_wait_s))
+    with asyncio.Runner(loop_factory=SimulatedTimeLoop) as runner:
+        return runner.run(_run(folder, texts, lambda clock: Simulator(told, clock=clock), sending, beside))
+
+
+class Serving(Protocol):
+    """An endpoint on the run's own loop."""
+
+    @property
+    def stats(self) -> Any:
+        """What it has met."""
+
+    async def start(self) -> str:
+        """Listen; returns the base URL."""
+
+    async def stop(self) -> None:
+        """Stop listening."""
+
+
+def run_beside(
+    folder: Path,
+    texts: list[str],
+    serving: Callable[[Callable[[], float]], Serving],
+    *,
+    max_wait_s: float = 600.0,
+    concurrency: int | None = None,
+) -> Outcome:
+    """As `run_simulated`, against an endpoint that is made with the loop's clock."""
+    sending = Sending(policy=RetryPolicy(max_wait_s=max_wait_s), concurrency=concurrency)
+    with asyncio.Runner(loop_factory=SimulatedTimeLoop) as runner:
+        return runner.run(_run(folder, texts, serving, sending, ExperimentPlan()))
+
+
+async def _run(
+    folder: Path,
+    texts: list[str],
+    serving: Callable[[Callable[[], float]], Serving],
+    sending: Sending,
+    beside: ExperimentPlan,
+) -> Outcome:
+    clock, told, lines = asyncio.get_running_loop().time, list[Event](), list[LedgerLine]()
+    simulator = serving(clock)
+    endpoint = Endpoint(await simulator.start(), "none", on_loopback=True)
+    ledger, _ = Ledger.open(folder / "ledger.jsonl", on_line=lambda *_: None)
+    sent = SentLog(folder / "sent.log")
+    sent.begin(0, "now")
+    stop = Cancellation()
+    trial = begin_experiments(beside, Asked(PLAN.prompt, PLAN.question.model), review_below=0.5, tell=told.append)
+    parts = assemble(
+        PLAN,
+        endpoint,
+        sending,
+        EngineDeps(
+            outcomes=ledger,
+            sends=sent,
+            stop=stop,
+            prices=PriceBook(None),
+            surplus=Surplus(),
+            budget=Budget(RunLimit(None, 0), DailyLimit(None, None, sleep=stop.sleep)),
+            tell=told.append,
+            random=Random(7),
+            clock=clock,
+        ),
+        calibrations=(),
+        review_below=0.5,
+        trial=trial,
+        beside=beside,
+    )
+    engine = Engine(
+        arms=parts.arms,
+        outcomes=ledger,
+        stop=stop,
+        tally=SessionTally(),
+        guard=FailureRateGuard(GuardSettings()),
+        on_row=trial.watch,
+        settings=EngineSettings(parts.most_in_flight),
+    )
+    await engine.run(_rows(texts))
+    ended_s, stats = clock(), simulator.stats
+    for caller in parts.callers:
+        await caller.close()
+    await simulator.stop()
+    sent.close(settled=True)
+    ledger.close()
+    Ledger.open(folder / "ledger.jsonl", on_line=lambda _, line: lines.append(line))[0].close()
+    return Outcome(
+        stop.reason,
+        lines,
+        dict(stats.by_second),
+        dict(stats.statuses),
+        stats.prompt_tokens,
+        ended_s,
+        told,
+        trial.report(),
+    )
+
+
+async def _rows(texts: list[str]) -> AsyncIterator[Document]:
+    rows = [Row(number, number, text, Place("texts", number + 1), {}) for number, text in enumerate(texts)]
+    for row in rows:
+        yield Document(row, PLAN.key(row.text))

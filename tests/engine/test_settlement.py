@@ -1,0 +1,44 @@
+"""What a killed session came to is what its folder tells, and never what no session can come to."""
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.sent import Sent
+from llmbatch.runs.ledger.sent import SentLog
+from llmbatch.session.settlement import actual_spend
+
+SESSION = "2026-11-25T12:00:00Z-a"
+LINE = LedgerLine(
+    row=0,
+    id=0,
+    key="0" * 32,
+    status="ok",
+    prompt="p",
+    model="m",
+    started_at="2026-11-25T12:00:01Z",
+    attempts=1,
+    output_tokens=9,
+    cost_usd=7e-9,
+)
+
+
+def killed(folder: Path, line: LedgerLine) -> Path:
+    sent = SentLog(folder / "sent.log")
+    sent.begin(0, SESSION)
+    for key in ("0" * 32, "1" * 32):
+        sent.record(Sent(key, 1, 40))
+    (folder / "ledger.jsonl").write_bytes(line.to_bytes())
+    return folder
+
+
+def test_lines_and_requests_without_one_are_summed_up(tmp_path: Path) -> None:
+    settlement = actual_spend(SESSION, str(killed(tmp_path, LINE)))
+    assert settlement is not None
+    assert settlement.total_nusd == 7 + 40
+
+
+def test_a_count_that_no_store_can_hold_is_not_taken(tmp_path: Path) -> None:
+    absurd = replace(LINE, output_tokens=10**19, cost_usd=1e11)
+    assert actual_spend(SESSION, str(killed(tmp_path, absurd))) is None

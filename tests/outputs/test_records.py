@@ -1,0 +1,47 @@
+"""No field of an input overwrites an answer or another field, however often results are an input again."""
+
+import io
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmbatch.core.ledger_line import RowError
+from llmbatch.core.rows import Place, Row
+from llmbatch.runs.outputs.records import OWN_COLUMNS, carried_fields, column, error_field, failed_record
+from llmbatch.runs.outputs.writers import CsvWriter
+
+OWN = st.sampled_from([*OWN_COLUMNS, "error", "raw", "team", ""])
+NAMES = st.builds(lambda times, name: "input_" * times + name, st.integers(0, 3), OWN)
+FIELDS = st.dictionaries(NAMES, st.integers())
+
+
+@given(FIELDS)
+def test_fields_keep_apart_from_each_other_and_from_the_views_own(fields: dict[str, int]) -> None:
+    carried = {column(name): value for name, value in fields.items()}
+    assert len(carried) == len(fields)
+    assert carried.keys().isdisjoint(OWN_COLUMNS)
+    again = {column(name): value for name, value in carried.items()}
+    assert sorted(again.values()) == sorted(fields.values())
+
+
+def _row(fields: dict[str, Any]) -> Row:
+    return Row(0, 0, "text", Place("in", 1), fields)
+
+
+@given(st.dictionaries(st.builds(lambda n: "llmbatch_" * n + "error", st.integers(0, 3)), st.integers()))
+def test_a_failed_rows_error_takes_no_field_away_and_the_next_runs_takes_its_place(fields: dict[str, int]) -> None:
+    record = failed_record(_row(fields), RowError("refusal", None, "first"))
+    assert {name: record[name] for name in fields} == fields
+    again = failed_record(_row(record), RowError("timeout", None, "second"))
+    assert again.keys() == record.keys()
+    assert again[error_field(again)]["kind"] == "timeout"
+    assert carried_fields(_row(again), keep=None, text_fields=()) == fields, "a result does not carry old errors"
+
+
+def test_headings_stay_apart_when_they_are_made_safe() -> None:
+    file = io.BytesIO()
+    columns = ["=a", "'=a", "b", "input_'=a"]
+    CsvWriter(file, columns).detach()
+    headings = file.getvalue().decode().strip().split(",")
+    assert (headings[1:], len(set(headings)), headings[0][:1]) == (columns[1:], 4, "i")

@@ -1,0 +1,38 @@
+"""A cached share that is far from the plan is told with its likely cause."""
+
+import re
+
+import pytest
+
+from llmbatch.core.prices import Usage
+from llmbatch.task.cached_share import far_from_plan
+from llmbatch.task.prefix_plan import PrefixPlan
+
+
+def prefix(cached_tokens: int = 1200) -> PrefixPlan:
+    return PrefixPlan(pool_examples=0, tokens=1200, cached_tokens=cached_tokens, why="")
+
+
+@pytest.mark.parametrize(
+    ("cached", "written", "answers", "told"),
+    [
+        (99 * 1200, 1200, 100, None),
+        (80 * 1200, 0, 100, None),
+        (0, 0, 19, None),
+        (0, 0, 100, "0% came from the cache .* does not cache prompts"),
+        (0, 100 * 1200, 100, "was written 100 times and never found again"),
+        (40 * 1200, 60 * 1200, 101, "40% came from the cache .* written 60 times instead of once"),
+        (40 * 1200, 0, 101, "before the first was answered"),
+    ],
+)
+def test_what_is_far_from_the_plan_is_told(cached: int, written: int, answers: int, told: str | None) -> None:
+    usage = Usage(answers * 1300, cached, written, answers * 9)
+    remark = far_from_plan(prefix(), usage, answers)
+    if told is None:
+        assert remark is None
+    else:
+        assert re.search(told, remark or "")
+
+
+def test_a_prefix_that_was_never_to_be_cached_is_not_missed() -> None:
+    assert far_from_plan(prefix(0), Usage(100_000), 100) is None

@@ -1,0 +1,197 @@
+"""What people see while a run is under way, and after it."""
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
+
+from llmbatch.observe.events import FieldsChosen, LedgerTorn
+from llmbatch.observe.progress import Progress
+from llmbatch.observe.summary import RowCounts, Session, Spent, Summary, summary_json
+from llmbatch.terminal.lines import LineScreen
+from llmbatch.terminal.live import LiveScreen
+from llmbatch.terminal.summary import render_summary
+
+NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+UNDER_WAY = Progress(
+    total=7600,
+    done=1200,
+    skipped=0,
+    failed=3,
+    review=41,
+    retries=12,
+    in_flight=32,
+    waiting=2,
+    input_tokens=100_000,
+    cached_input_tokens=87_000,
+    cost_nusd=12_345_678,
+    elapsed_s=10.0,
+)
+
+
+def summary(**changes: Any) -> Summary:
+    fields: dict[str, Any] = {
+        "folder": "docs.llmbatch",
+        "state": "finished",
+        "exit_code": 0,
+        "reason": None,
+        "model": "gpt-6-luna",
+        "answered_by": {"gpt-6-luna": 60},
+        "endpoint": "https://api.openai.com/v1",
+        "offline": False,
+        "task": "default",
+        "prompt": "3a6075f59f55",
+        "prefix_tokens": 1605,
+        "rows": RowCounts(total=60, ok=50, review=10),
+        "labels": {"technical": 19, "business": 9, "legal": 10, "marketing": 13, "other": 9},
+        "spent": Spent(60, 99_633, 90_624, 1536, 660, 0, 2_175_540),
+        "session": Session(answered=60, requests=60, elapsed_s=1.5, cost_nusd=2_175_540),
+        "parse": {"clean": 60},
+        "files": {name: f"docs.llmbatch/{name}.jsonl" for name in ("results", "review", "failed", "ledger")},
+    }
+    return Summary(**{**fields, **changes})
+
+
+TROUBLED = summary(
+    state="stopped",
+    exit_code=4,
+    reason="quota (HTTP 429): You exceeded your current quota, please check your plan and billing details.",
+    rows=RowCounts(total=7600, ok=4000, review=120, failed=30, rejected=4, undone=3446),
+    labels={f"label_{n:02}": 100 - n for n in range(30)} | {"never": 0},
+    spent=Spent(4300, 9_000_000, 8_100_000, 0, 60_000, 12_000, None, 5_000_000, 17),
+    session=Session(answered=2000, reused=40, skipped=2150, requests=2300, elapsed_s=600.0),
+    retries={"rate_limit": 120, "timeout": 17},
+    failures={"invalid": 20, "too_long": 10, "bad_json": 4},
+    parse={"clean": 4090, "repaired": 30, "invalid": 20},
+    notes=("The price of my-model is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million.",),
+    next_commands=("llmbatch classify docs.jsonl", "llmbatch retry docs.llmbatch"),
+)
+
+
+def rendered(shown: Summary, width: int = 80, *, terminal: bool = False) -> str:
+    stream = io.StringIO()
+    console = Console(
+        file=stream, width=width, markup=False, emoji=False, highlight=False, force_terminal=terminal, color_system=None
+    )
+    render_summary(shown, console)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("shown", [summary(), TROUBLED], ids=["flawless", "troubled"])
+def test_a_summary(shown: Summary, width: int, snapshot: SnapshotAssertion) -> None:
+    assert rendered(shown, width) == snapshot
+
+
+def test_a_flawless_run_is_told_on_one_screen() -> None:
+    assert rendered(summary()).count("\n") <= 24
+
+
+def test_one_labelled_row_is_told_whole() -> None:
+    shown = rendered(summary(rows=RowCounts(total=1, ok=1), labels={"a": 1}))
+    assert "labelled  1  100%" in shown
+
+
+def test_an_ascii_terminal_gets_ascii_bars() -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="ascii", errors="backslashreplace")
+    render_summary(summary(), Console(file=stream, width=80, markup=False, color_system=None))
+    stream.flush()
+    assert b"####" in written.getvalue()
+    assert b"\\u" not in written.getvalue()
+
+
+def test_an_unknown_price_is_never_zero() -> None:
+    shown = rendered(TROUBLED)
+    assert "unknown" in shown
+    assert "$0 " not in shown
+
+
+def test_the_json_has_no_figure_that_the_summary_lacks(snapshot: SnapshotAssertion) -> None:
+    assert summary_json(TROUBLED) == snapshot
+
+
+@given(st.text(), st.text(), st.text())
+def test_hostile_text_breaks_no_summary_and_sends_no_escape(label: str, reason: str, note: str) -> None:
+    shown = summary(labels={label: 3}, reason=reason, notes=(note,), folder=label, model=note, retries={label: 1})
+    assert "\x1b" not in rendered(shown)
+
+
+def lines_of(*progress: Progress, torn: str | None = None) -> list[str]:
+    stream = io.StringIO()
+    with LineScreen(stream, clock=lambda: NOON) as screen:
+        for state in progress:
+            screen.update(state)
+        if torn is not None:
+            screen.tell(LedgerTorn(torn))
+    return stream.getvalue().splitlines()
+
+
+def test_a_line_says_how_far_and_how_dear(snapshot: SnapshotAssertion) -> None:
+    assert lines_of(UNDER_WAY) == snapshot
+
+
+def test_lines_come_every_ten_seconds_and_at_the_end() -> None:
+    states = [Progress(total=100, done=n, elapsed_s=n / 2) for n in range(61)]
+    assert [line.split()[1] for line in lines_of(*states)] == ["2/100", "22/100", "42/100", "60/100"]
+
+
+def test_a_short_run_writes_no_line() -> None:
+    assert lines_of(Progress(total=3, done=3, elapsed_s=0.4)) == []
+
+
+def test_a_warning_is_one_harmless_line() -> None:
+    (line,) = lines_of(torn="bad\n\x1b[31m")
+    assert line.startswith("2026-11-24T12:00:00Z warning: ")
+    assert line.endswith("moved to bad \ufffd[31m")
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_live_display_fits_its_terminal(width: int) -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None, markup=False)
+    with LiveScreen(console) as screen:
+        screen.update(UNDER_WAY)
+        screen.tell(FieldsChosen("[/foo] \x1b[31m", ("text",), None))
+    with console.capture() as captured:
+        console.print(screen._display)
+    shown = captured.get().splitlines()
+    assert len(shown) == 2
+    assert all(len(line) <= width for line in shown)
+    assert "cost $0.0123" in shown[1]
+    assert "\x1b[31m" not in stream.getvalue()
+    assert "[/foo]" in stream.getvalue()
+
+
+LIMITED = Progress(total=500, done=30, limited_by="500 requests/min, stated by the endpoint", elapsed_s=3.0)
+
+
+def test_the_live_display_shows_on_80_columns_what_holds_the_run() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    screen = LiveScreen(console)
+    screen.update(LIMITED)
+    with console.capture() as captured:
+        console.print(screen._display)
+    assert "limited by: 500 requests/min, stated by the endpoint  failed 0" in captured.get()
+
+
+def test_plain_lines_show_what_holds_the_run() -> None:
+    stream = io.StringIO()
+    with LineScreen(stream, clock=lambda: NOON) as screen:
+        screen.update(LIMITED)
+    assert stream.getvalue().endswith("(limited by: 500 requests/min, stated by the endpoint)\n")
+
+
+def test_the_live_display_tells_that_everybody_waits() -> None:
+    console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None)
+    screen = LiveScreen(console)
+    screen.update(Progress(total=None, done=3, held_s=12.0, elapsed_s=3.0))
+    with console.capture() as captured:
+        console.print(screen._display)
+    assert "the server asks to wait 12s" in captured.get()
+    assert "3 rows" in captured.get()

@@ -1,0 +1,67 @@
+"""The packages of the program form a building: who may import whom goes one way, from the command line down to data."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import llmbatch
+
+ROOT = Path(llmbatch.__file__).parent
+FLOORS = (
+    "core",
+    "stats",
+    "tokens",
+    "observe",
+    "task",
+    "provider",
+    "spend",
+    "cache",
+    "readers",
+    "simulate",
+    "engine",
+    "runs",
+    "estimate",
+    "session",
+    "analysis",
+    "terminal",
+    "report",
+    "review",
+    "telemetry",
+    "cli",
+    "api",
+)
+"""From the ground up: a package imports from those before it, and from itself."""
+MOST_ARROWS = 120
+
+
+def imports() -> Iterator[tuple[str, str, str]]:
+    """Each import of one package from another: the file, the package that it is in, and the one that it imports."""
+    for file in ROOT.rglob("*.py"):
+        room = file.relative_to(ROOT).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module is not None:
+                names = [node.module if node.module != "llmbatch" else f"llmbatch.{a.name}" for a in node.names]
+            for name in names:
+                root, _, rest = name.partition(".")
+                if root == "llmbatch" and rest and (other := rest.partition(".")[0]) != room:
+                    yield str(file.relative_to(ROOT)), room, other
+
+
+def test_every_package_has_its_floor() -> None:
+    packages = {path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file()}
+    assert packages == set(FLOORS)
+
+
+def test_imports_go_down_only() -> None:
+    upwards = [
+        f"{file} imports {other}"
+        for file, room, other in imports()
+        if room in FLOORS and other in FLOORS and FLOORS.index(other) > FLOORS.index(room)
+    ]
+    assert upwards == []
+
+
+def test_the_building_stays_simple() -> None:
+    arrows = {(room, other) for _, room, other in imports() if room in FLOORS and other in FLOORS}
+    assert len(arrows) <= MOST_ARROWS
