@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from llmbatch.core.errors import ComeBackLater
+from llmbatch.observe.events import RateLimited
 from tests.engine.other_endpoint import OtherEndpoint, Said
 from tests.engine.simulated import documents, run_beside
 
@@ -132,6 +133,18 @@ def test_a_bucket_that_fills_by_the_minute_is_used_evenly(tmp_path: Path, limit:
     assert (run.reason, len(run.lines), run.outcomes) == (None, rows, {"ok"})
     assert run.statuses.get(429, 0) <= max(0.02 * rows, 3)
     assert run.ended_s < rows / (limit / 60) * 1.08 + 5
+
+
+def test_no_wait_on_the_word_of_headers_is_longer_than_max_wait(tmp_path: Path) -> None:
+    headers = stated(1, 0, "60s")
+    run = run_beside(
+        tmp_path, documents(6), lambda clock: OtherEndpoint(clock, lambda _: Said(headers=headers)), max_wait_s=5
+    )
+    assert (run.reason, run.outcomes) == (None, {"ok"})
+    assert run.ended_s < 6 * 6
+    assert [event.message for event in run.told if isinstance(event, RateLimited)] == [
+        "limited by: 1 request/min, stated by the endpoint"
+    ]
 
 
 def test_a_day_that_is_used_up_ends_the_run_instead_of_hanging_it(tmp_path: Path) -> None:

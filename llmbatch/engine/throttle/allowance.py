@@ -84,7 +84,8 @@ class Allowance:
     def words(self) -> str:
         """The limit for people: `500 requests/min`."""
         stated = self._stated
-        return f"{stated.limit:,} {stated.kind}{self._per(stated.limit)}"
+        counted = stated.kind.removesuffix("s") if stated.limit == 1 else stated.kind
+        return f"{stated.limit:,} {counted}{self._per(stated.limit)}"
 
     def rate_per_s(self, now: float) -> float:
         """At which requests (or tokens) may leave now, while something remains; infinite where it is far away."""

@@ -121,6 +121,11 @@ class Rates:
         return any(a.wants_every_answer for kind in (self._requests, self._tokens) for a in kind.standing)
 
     @property
+    def are_the_users(self) -> bool:
+        """Whether the user has set a limit, which is kept whatever the endpoint says."""
+        return self._requests.own_per_s is not None or self._tokens.own_per_s is not None
+
+    @property
     def are_inferred(self) -> bool:
         """Whether refusals have shown a limit that nobody states."""
         return self._inferred.is_on

@@ -175,13 +175,20 @@ class Throttle:
 
     async def _until_allowed(self, tokens: float) -> None:
         async with self._turn:  # one by one, so that what is learnt meanwhile counts for all who wait
-            while (wait_s := max(self.held_s, rate_s := self._rates.wait_s(self._clock(), tokens))) > 0:
+            waiting_since = self._clock()
+            while (wait_s := max(self.held_s, rate_s := self._rate_s(tokens, waiting_since))) > 0:
                 if rate_s > 0:
                     self._note_limit(rate_s, tokens)
                 await self._stop.sleep(wait_s)
             if self._stop.is_set:
                 raise RunCancelledError
             self._rates.take(self._clock(), tokens)
+
+    def _rate_s(self, tokens: float, waiting_since: float) -> float:
+        """Seconds until the rates allow the next request; after `--max-wait` it asks whether the endpoint does."""
+        now = self._clock()
+        longest_s = math.inf if self._rates.are_the_users else self._outage.longest_s
+        return min(self._rates.wait_s(now, tokens), waiting_since + longest_s - now)
 
     def _note_limit(self, wait_s: float, tokens: float) -> None:
         """Take note of what makes the next request wait, and report it once where that goes on."""
