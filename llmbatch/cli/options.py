@@ -23,7 +23,8 @@ ROWS, REUSE, BUDGET = "Which rows", "Answers of earlier runs", "Money"
 ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
 
 _INPUT_HELP = (
-    "Documents: .json, .jsonl, .ndjson, .csv, .tsv, each also .gz; folders, quoted globs, or - for standard input."
+    "Documents: .json, .jsonl, .ndjson, .csv, .tsv, each also .gz, .bz2, .xz, .zst; "
+    "folders, quoted globs, or - for standard input."
 )
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=_INPUT_HELP, show_default=False)]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder: INPUT.llmbatch.", show_default=False)]

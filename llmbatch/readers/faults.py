@@ -6,6 +6,8 @@ RAW_EXCERPT_BYTES = 1024
 """How much is kept of a row that is too large, or cut off by damage."""
 
 BAD_GZIP = "bad_gzip"
+BAD_PACKING = "bad_packing"
+"""Of any other packing; gzip has a kind of its own because it was there first."""
 UNREADABLE = "unreadable"
 TORN = "torn"
 """Not a row's fault: a copy of standard input that stopped in the middle. What is cut off there is not told."""
@@ -21,7 +23,7 @@ class BadRow(ValueError):  # noqa: N818 - one row is bad, nothing failed
 
 
 class BrokenStream(Exception):  # noqa: N818 - a state of the stream, told as a rejection and never shown as an error
-    """No byte can be read from here on: damaged gzip data or an I/O error."""
+    """No byte can be read from here on: damaged packed data or an I/O error."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -40,4 +42,4 @@ class Fault:
     @property
     def ends_stream(self) -> bool:
         """Whether nothing comes behind it."""
-        return self.kind in {BAD_GZIP, UNREADABLE, TORN}
+        return self.kind in {BAD_GZIP, BAD_PACKING, UNREADABLE, TORN}

@@ -15,7 +15,7 @@ from llmbatch.readers.packings import SUFFIXES as PACKED
 STDIN = "-"
 
 _HEAD_BYTES = 64 * 1024
-_KNOWN = f"{', '.join(SUFFIXES)}, each also with {' or '.join(PACKED)}"
+_KNOWN = f"{', '.join(SUFFIXES)}, each also with {', '.join(PACKED)} behind it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,32 @@
-"""Packed inputs: which packing their first bytes tell, and their bytes unpacked."""
+"""Packed inputs: which packing their first bytes tell, and their bytes unpacked in pieces of bounded size."""
 
+import bz2
+import lzma
+import sys
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
-from llmbatch.readers.faults import BAD_GZIP, BrokenStream
+from llmbatch.readers.faults import BAD_GZIP, BAD_PACKING, BrokenStream
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 _PIECE_BYTES = 256 * 1024
 _STEP_BYTES = 1024
 """Bytes unpacked at a time: what a step with damage in it would have given is lost, so steps are small."""
+_XZ_MEMORY = 128 * 1024 * 1024
+"""Bytes; `xz -9` needs 65 MiB. Zstandard's own bound is a window of 128 MiB."""
 
-SUFFIXES = (".gz",)
-MAGIC_BYTES = 2
+SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+MAGIC_BYTES = 6
 """So many first bytes tell every packing."""
+
+Unpack = Callable[[Iterator[bytes]], Iterator[bytes]]
 
 
 def unpacked_name(name: str) -> str:
@@ -19,54 +34,105 @@ def unpacked_name(name: str) -> str:
     return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)
 
 
-def unpacking_of(head: bytes) -> Callable[[Iterator[bytes]], Iterator[bytes]] | None:
+def unpacking_of(head: bytes) -> Unpack | None:
     """What unpacks an input that begins so; None where it is not packed."""
-    return next((unpack for magic, unpack in _BY_MAGIC.items() if head.startswith(magic)), None)
+    return next((partial(_unpacked, one) for one in _PACKINGS if head.startswith(one.magics)), None)
 
 
-def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Gzip members, one after the other; zeros behind the last are padding."""
-    member = _Member()
+class _Member(Protocol):
+    """One of the streams that a packed file is made of: as the decompressors of the standard library are."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class _GzipMember:
+    """A member of gzip, whose decompressor alone leaves it to the caller to keep what is not unpacked yet."""
+
+    def __init__(self) -> None:
+        self._inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        return self._inflater.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inflater.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        piece = self._inflater.decompress(self._inflater.unconsumed_tail + data, max_length)
+        self.needs_input = not self._inflater.unconsumed_tail and len(piece) < max_length
+        return piece
+
+
+@dataclass(frozen=True, slots=True)
+class _Packing:
+    name: str
+    magics: tuple[bytes, ...]
+    new_member: Callable[[], _Member]
+    error: type[Exception]
+    kind: str = BAD_PACKING
+
+
+def _unpacked(packing: _Packing, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Members, one after the other; zeros behind the last are padding."""
+    member = packing.new_member()
     for chunk in chunks:
         for start in range(0, len(chunk), _STEP_BYTES):
             step = chunk[start : start + _STEP_BYTES]
             while step:
-                if member.is_over:
+                if member.eof:
                     step = step.lstrip(b"\0")
                     if not step:
                         break
-                    member = _Member()
-                yield from member.feed(step)
-                step = member.left_over
-    if not member.is_over:
-        raise BrokenStream(BAD_GZIP, "the gzip data ends too early: what follows is missing")
+                    member = packing.new_member()
+                yield from _fed(member, step, packing)
+                step = member.unused_data
+    if not member.eof:
+        raise BrokenStream(packing.kind, f"the {packing.name} data ends too early: what follows is missing")
 
 
-class _Member:
-    """One gzip member, unpacked in pieces of bounded size, however well it was packed."""
-
-    def __init__(self) -> None:
-        self._inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-
-    @property
-    def is_over(self) -> bool:
-        return self._inflater.eof
-
-    @property
-    def left_over(self) -> bytes:
-        return self._inflater.unused_data
-
-    def feed(self, step: bytes) -> Iterator[bytes]:
-        while True:
-            try:
-                piece = self._inflater.decompress(step, _PIECE_BYTES)
-            except zlib.error:
-                raise BrokenStream(BAD_GZIP, "the gzip data is damaged: what follows cannot be read") from None
-            if piece:
-                yield piece
-            step = self._inflater.unconsumed_tail
-            if not step and len(piece) < _PIECE_BYTES:
-                return
+def _fed(member: _Member, step: bytes, packing: _Packing) -> Iterator[bytes]:
+    while True:
+        try:
+            piece = member.decompress(step, _PIECE_BYTES)
+        except packing.error as error:
+            if "memory" in str(error).lower():
+                raise BrokenStream(
+                    packing.kind, f"the {packing.name} data needs too much memory to unpack: unpack it first"
+                ) from None
+            raise BrokenStream(
+                packing.kind, f"the {packing.name} data is damaged: what follows cannot be read"
+            ) from None
+        if piece:
+            yield piece
+        if member.eof or member.needs_input:
+            return
+        step = b""
 
 
-_BY_MAGIC = {b"\x1f\x8b": _gunzipped}
+_PACKINGS = (
+    _Packing("gzip", (b"\x1f\x8b",), _GzipMember, zlib.error, BAD_GZIP),
+    _Packing(
+        "bzip2",
+        tuple(b"BZh%d" % level + block for level in range(1, 10) for block in (b"1A", b"\x17r")),
+        bz2.BZ2Decompressor,
+        OSError,
+    ),
+    _Packing(
+        "xz",
+        (b"\xfd7zXZ\x00",),
+        partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=_XZ_MEMORY),
+        lzma.LZMAError,
+    ),
+    _Packing("zstd", (b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"), zstd.ZstdDecompressor, zstd.ZstdError),
+)
+"""bzip2's level comes before a block, or before the end of an empty file. The second of zstd's is that of a frame to be
+skipped, with which `pzstd` begins its files (RFC 8878, 3.1.2)."""
