@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmbatch.core.rows import Rejection
 from llmbatch.readers.faults import BrokenStream
 from llmbatch.readers.packings import unpacking_of
-from llmbatch.rows import Rejection
 from tests.readers.test_stream import some_rows
 
 if sys.version_info >= (3, 14):
