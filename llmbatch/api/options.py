@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from llmbatch.api.declared import checked_path, declared_values
+from llmbatch.cli.input_options import reader_options
 from llmbatch.cli.options import reuse_options
 from llmbatch.cli.sending import sending_options
 from llmbatch.cli.trial import canary_options
 from llmbatch.engine.plan import ModelChoice
 from llmbatch.provider.retry import RetryPolicy
-from llmbatch.readers import ReaderOptions
 from llmbatch.runs.options import RunOptions, parse_tolerance
 from llmbatch.runs.outputs import parse_sample
 from llmbatch.telemetry.watch import WatchOptions
@@ -76,7 +76,13 @@ class Options(AskingOptions, total=False):
     id_field: str | None
     text_field: Names | None
     input_format: str | None
-    """Of files."""
+    """Of files, as are the following."""
+    encoding: str | None
+    delimiter: str | None
+    quote: str | None
+    escape: str | None
+    no_header: bool
+    skip_lines: int | None
     strict: bool
     keep: Names | None
     sample: str | int | None
@@ -229,7 +235,17 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
             service_tier=values["service_tier"],
         ),
         sending=sending if policy is None else replace(sending, policy=policy),
-        reading=ReaderOptions(values["id_field"], field_names(given.get("text_field")) or (), values["input_format"]),
+        reading=reader_options(
+            values["id_field"],
+            list(field_names(given.get("text_field")) or ()),
+            values["input_format"],
+            encoding=values["encoding"],
+            delimiter=values["delimiter"],
+            quote=values["quote"],
+            escape=values["escape"],
+            no_header=values["no_header"],
+            skip_lines=values["skip_lines"],
+        ),
         keep=field_names(given.get("keep")),
         strict=values["strict"],
         review_below=values["review_below"],

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from llmbatch.cli import input_options as reading
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, trial, watching
 from llmbatch.cli.field_names import given
@@ -18,9 +19,15 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog=shared.ENVIRONMENT)
 def classify(
     inputs: shared.Inputs,
-    id_field: shared.IdField = None,
-    text_field: shared.TextField = None,
-    input_format: shared.InputFormat = None,
+    id_field: reading.IdField = None,
+    text_field: reading.TextField = None,
+    input_format: reading.InputFormat = None,
+    encoding: reading.Encoding = None,
+    delimiter: reading.Delimiter = None,
+    quote: reading.Quote = None,
+    escape: reading.Escape = None,
+    no_header: reading.NoHeader = False,
+    skip_lines: reading.SkipLines = 0,
     strict: shared.Strict = False,
     prompt: shared.Prompt = None,
     model: shared.Model = None,
@@ -93,7 +100,6 @@ def classify(
     from llmbatch.engine.plan import ModelChoice
     from llmbatch.estimate.estimate import dear_run
     from llmbatch.observe.observer import Observers
-    from llmbatch.readers import ReaderOptions
     from llmbatch.runs.options import RunOptions, parse_tolerance
     from llmbatch.runs.outputs import parse_sample
     from llmbatch.session.run import classify_run
@@ -141,7 +147,17 @@ def classify(
             alert_command=alert_command,
             spend_store=spend_store,
         ),
-        reading=ReaderOptions(id_field, given(text_field) or (), input_format),
+        reading=reading.reader_options(
+            id_field,
+            text_field,
+            input_format,
+            encoding=encoding,
+            delimiter=delimiter,
+            quote=quote,
+            escape=escape,
+            no_header=no_header,
+            skip_lines=skip_lines,
+        ),
         keep=given(keep),
         strict=strict,
         review_below=review_below,

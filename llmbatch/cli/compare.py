@@ -7,8 +7,8 @@ import typer
 
 from llmbatch.cli import bounds, sending, watching
 from llmbatch.cli import gold as golden
+from llmbatch.cli import input_options as reading
 from llmbatch.cli import options as shared
-from llmbatch.cli.field_names import given
 from llmbatch.core import defaults
 from llmbatch.core.rows import ConfidenceKind
 from llmbatch.telemetry.log_format import LogFormat
@@ -88,9 +88,15 @@ def compare(
             show_default="INPUT.compare.llmbatch",
         ),
     ] = None,
-    id_field: shared.IdField = None,
-    text_field: shared.TextField = None,
-    input_format: shared.InputFormat = None,
+    id_field: reading.IdField = None,
+    text_field: reading.TextField = None,
+    input_format: reading.InputFormat = None,
+    encoding: reading.Encoding = None,
+    delimiter: reading.Delimiter = None,
+    quote: reading.Quote = None,
+    escape: reading.Escape = None,
+    no_header: reading.NoHeader = False,
+    skip_lines: reading.SkipLines = 0,
     reasoning: shared.Reasoning = False,
     confidence: shared.Confidence = ConfidenceKind.reported,
     service_tier: shared.ServiceTierWish = None,
@@ -133,7 +139,6 @@ def compare(
     from llmbatch.cli.output import print_json
     from llmbatch.engine.plan import ModelChoice
     from llmbatch.estimate.estimate import dear_runs
-    from llmbatch.readers import ReaderOptions
     from llmbatch.telemetry.watch import WatchOptions, watch
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.comparison import render_comparison
@@ -173,7 +178,17 @@ def compare(
             alert_command=alert_command,
             spend_store=spend_store,
         ),
-        reading=ReaderOptions(id_field, given(text_field) or (), input_format),
+        reading=reading.reader_options(
+            id_field,
+            text_field,
+            input_format,
+            encoding=encoding,
+            delimiter=delimiter,
+            quote=quote,
+            escape=escape,
+            no_header=no_header,
+            skip_lines=skip_lines,
+        ),
     )
     watching_options = WatchOptions(quiet, log_format, log_file)
 

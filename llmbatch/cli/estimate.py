@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from llmbatch.cli import input_options as reading
 from llmbatch.cli import options as shared
 from llmbatch.cli import sending, trial
-from llmbatch.cli.field_names import given
 from llmbatch.cli.output import print_json
 from llmbatch.core import defaults
 from llmbatch.core.rows import ConfidenceKind
@@ -18,9 +18,15 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog=shared.ENVIRONMENT)
 def estimate(
     inputs: shared.Inputs,
-    id_field: shared.IdField = None,
-    text_field: shared.TextField = None,
-    input_format: shared.InputFormat = None,
+    id_field: reading.IdField = None,
+    text_field: reading.TextField = None,
+    input_format: reading.InputFormat = None,
+    encoding: reading.Encoding = None,
+    delimiter: reading.Delimiter = None,
+    quote: reading.Quote = None,
+    escape: reading.Escape = None,
+    no_header: reading.NoHeader = False,
+    skip_lines: reading.SkipLines = 0,
     prompt: shared.Prompt = None,
     model: Annotated[
         list[str] | None,
@@ -74,7 +80,6 @@ def estimate(
     from llmbatch.estimate.estimate import EstimateOptions, estimate_run
     from llmbatch.estimate.result import estimate_json
     from llmbatch.provider.limits import RateLimits
-    from llmbatch.readers import ReaderOptions
     from llmbatch.runs.options import RunOptions
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.estimate import render_estimate
@@ -102,7 +107,17 @@ def estimate(
             limits=RateLimits(None if rpm is None else rpm / 60, None if tpm is None else tpm / 60),
             price=None if price is None else parse_price(price),
         ),
-        reading=ReaderOptions(id_field, given(text_field) or (), input_format),
+        reading=reading.reader_options(
+            id_field,
+            text_field,
+            input_format,
+            encoding=encoding,
+            delimiter=delimiter,
+            quote=quote,
+            escape=escape,
+            no_header=no_header,
+            skip_lines=skip_lines,
+        ),
         review_below=review_below,
         canary=trial.canary_options(canary_prompt, canary_model, canary_share, expand=canary_expand),
         escalate_to=escalate_to,

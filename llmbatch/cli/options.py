@@ -49,37 +49,6 @@ NamedInput = Annotated[
     ),
 ]
 
-IdField = Annotated[
-    str | None,
-    typer.Option(
-        "--id-field",
-        envvar="LLMBATCH_ID_FIELD",
-        show_envvar=False,
-        rich_help_panel=INPUT,
-        help="Field that names a row.",
-    ),
-]
-TextField = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--text-field",
-        callback=whole_variable,
-        envvar="LLMBATCH_TEXT_FIELD",
-        show_envvar=False,
-        rich_help_panel=INPUT,
-        help="Field with the text, or a path: doc.body, tags[]. Repeatable, or title,body: several are joined.",
-    ),
-]
-InputFormat = Annotated[
-    str | None,
-    typer.Option(
-        "--input-format",
-        envvar="LLMBATCH_INPUT_FORMAT",
-        show_envvar=False,
-        rich_help_panel=INPUT,
-        help="json, csv or tsv, whatever the name says.",
-    ),
-]
 Strict = Annotated[
     bool,
     typer.Option(

@@ -45,7 +45,13 @@ def test_python_values_stand_for_what_is_typed() -> None:
         timeout=3,
         task=Path("spam.toml"),
         stop_at_failures="30%",
+        delimiter=";",
+        encoding="cp1252",
+        no_header=True,
+        skip_lines=2,
     )
+    reading = given.reading
+    assert (reading.delimiter, reading.encoding, reading.has_header, reading.skip_lines) == (";", "cp1252", False, 2)
     assert given.reading.text_fields == ("title", "body, long")
     assert given.keep == ("a,b",), "which fields that are shows in the input"
     assert (given.sending.concurrency, given.sending.timeout_s) == (8, 3.0)
