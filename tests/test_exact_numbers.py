@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from llmbatch.core.exact_numbers import Number
 from llmbatch.core.jsonlines import dump_line
-from llmbatch.exact_numbers import Number
 from llmbatch.readers.faults import BadRow
 from llmbatch.readers.formats.json_values import parse_json
 

@@ -36,6 +36,7 @@ def export(
             show_default="RUN",
         ),
     ] = None,
+    bom: shared.Bom = False,
     quiet: shared.Quiet = False,
     input: shared.NamedInput = None,  # noqa: A002 - the option's own name
     trust: shared.TrustRun = False,
@@ -47,7 +48,7 @@ def export(
 
     with make_screen(quiet=quiet) as observer:
         summary = export_run(
-            run, out=out, csv=format is Format.csv, observer=observer, trust=shared.trusted(trust, input)
+            run, out=out, csv=format is Format.csv, observer=observer, trust=shared.trusted(trust, input), bom=bom
         )
     for name, path in summary.files.items():
         if name != "ledger":

@@ -279,6 +279,15 @@ Out = Annotated[
         show_default="INPUT.llmbatch",
     ),
 ]
+Bom = Annotated[
+    bool,
+    typer.Option(
+        "--bom",
+        envvar="LLMBATCH_BOM",
+        show_envvar=False,
+        help="Begin CSV files with a byte order mark, by which Excel knows UTF-8.",
+    ),
+]
 Keep = Annotated[
     list[str] | None,
     typer.Option(

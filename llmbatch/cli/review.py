@@ -130,6 +130,7 @@ def export(
             help="What people decided, as gold labels (id, label) for: llmbatch evaluate RUN --gold FILE.",
         ),
     ] = False,
+    bom: shared.Bom = False,
     sample: OfSample = False,
     all: OfAll = False,  # noqa: A002
     label: OfLabel = None,
@@ -145,9 +146,9 @@ def export(
     form = (format or (Format.jsonl if out is not None and ".jsonl" in out.suffixes else Format.csv)).value
     with opened(run, shared.trusted(trust, input)) as review, target(out) as file:
         if decided:
-            count = export_gold(review, file, csv=form == "csv")
+            count = export_gold(review, file, csv=form == "csv", bom=bom)
         else:
-            count = export_to_decide(review, Choice(sample, all, label), file, csv=form == "csv")
+            count = export_to_decide(review, Choice(sample, all, label), file, csv=form == "csv", bom=bom)
     typer.echo(counted(count, "row") + (f" in {out}" if out is not None else ""), err=True)
 
 

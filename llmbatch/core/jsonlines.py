@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
+from llmbatch.core.exact_numbers import Number
 from llmbatch.core.filenames import readable
-from llmbatch.exact_numbers import Number
 
 
 def dump_line(data: Any) -> bytes:

@@ -8,10 +8,10 @@ from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
 from llmbatch.core.checksum import FORMAT, is_unsealed, seal, unseal
+from llmbatch.core.exact_numbers import Number
 from llmbatch.core.money import NOTHING, to_nusd
 from llmbatch.core.prices import Usage
 from llmbatch.core.rows import RowId
-from llmbatch.exact_numbers import Number
 
 Status = Literal["ok", "review", "failed"]
 OK: Status = "ok"

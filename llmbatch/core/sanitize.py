@@ -18,6 +18,8 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 # What spreadsheets take for the start of a formula (OWASP, "CSV Injection"), full-width forms included.
 _FORMULA = re.compile(r"^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+PROTECTED = "formula_protected"
+"""Column of a table whose cells `csv_safe` has made; it names those columns of a row that have an apostrophe more."""
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -39,12 +41,18 @@ def neutral(text: str, *, limit: int | None = None) -> str:
 
 
 def csv_safe(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: such ones get a leading apostrophe, numbers stay numbers."""
-    if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
-        return f"'{cell}"
-    return cell
+    """A cell that no spreadsheet takes for a formula: such ones get a leading apostrophe, numbers stay numbers.
+
+    So does one that looks as if it had got one: `csv_meant` takes off what was put there and nothing else.
+    """
+    return f"'{cell}" if _is_protected(cell) else cell
 
 
 def csv_meant(cell: str) -> str:
     """What `csv_safe` was given, of what it made."""
-    return cell[1:] if cell[:1] == "'" and csv_safe(cell[1:]) == cell else cell
+    return cell[1:] if cell[:1] == "'" and _is_protected(cell[1:]) else cell
+
+
+def _is_protected(cell: str) -> bool:
+    bare = cell.lstrip("'")
+    return _FORMULA.match(bare) is not None and not _NUMBER.fullmatch(bare)

@@ -13,6 +13,7 @@ from llmbatch.readers.inputs import Input
 from llmbatch.readers.look_ahead import MOMENT_S, looked_ahead
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.paths import is_there
+from llmbatch.readers.protected import unprotected
 from llmbatch.readers.stream import open_input
 
 OnFields = Callable[[FieldChoice], None]
@@ -121,7 +122,7 @@ def _read_one(
     watch: ByteWatch | None = None,
 ) -> Iterator[Row | Rejection]:
     file, opened = item.label, open_input(item, options, watch)
-    records = opened.format.read(opened.content, options)
+    records = unprotected(opened.format.read(opened.content, options))
     items = records.items
     for found in items:
         if not isinstance(found, Unread):

@@ -8,6 +8,7 @@ from llmbatch.core.rows import Place, Rejection
 from llmbatch.readers.formats import Unread
 from llmbatch.readers.inputs import Input
 from llmbatch.readers.options import ReaderOptions
+from llmbatch.readers.protected import unprotected
 from llmbatch.readers.stream import open_input
 
 
@@ -29,7 +30,7 @@ def read_records(item: Input, options: ReaderOptions) -> Iterator[Record | Rejec
     """
     opened = open_input(item, options)
     is_typed = opened.format.is_typed
-    for index, found in enumerate(opened.format.read(opened.content, options).items):
+    for index, found in enumerate(unprotected(opened.format.read(opened.content, options)).items):
         if isinstance(found, Unread):
             yield Rejection(index, Place(item.label, found.line), found.kind, found.message, found.raw)
         else:

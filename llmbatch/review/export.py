@@ -1,7 +1,7 @@
 """Rows for a spreadsheet, to be decided there; and decided rows as gold labels."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,9 +14,10 @@ from llmbatch.runs.decisions import Decision, mark_of
 from llmbatch.runs.outputs.records import HUMAN
 from llmbatch.runs.outputs.writers import CsvWriter, JsonlWriter, RecordWriter
 
-TO_DECIDE = (
+BEFORE_FIELDS = (
     "row",
     "id",
+    "text",
     "decision",
     "note",
     "model_category",
@@ -26,10 +27,9 @@ TO_DECIDE = (
     "reviewer",
     "decided_at",
     "conflict",
-    "text",
-    "key",
-    "seen",
 )
+BEHIND_FIELDS = ("key", "seen")
+"""Columns around the input's own fields."""
 GOLD = ("id", "label", "row", "decided_by", "reviewer", "decided_at", "note", "model_category", "model_confidence")
 
 
@@ -51,7 +51,7 @@ def target(path: Path | None) -> Iterator[BinaryIO]:
         raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
 
 
-def export_to_decide(run: OpenedRun, choice: Choice, file: BinaryIO, *, csv: bool) -> int:
+def export_to_decide(run: OpenedRun, choice: Choice, file: BinaryIO, *, csv: bool, bom: bool = False) -> int:
     """Write rows with an empty `decision` to fill in, and return how many.
 
     Args:
@@ -59,22 +59,27 @@ def export_to_decide(run: OpenedRun, choice: Choice, file: BinaryIO, *, csv: boo
         choice: which rows.
         file: where to.
         csv: as CSV that no spreadsheet runs, else as JSON lines.
+        bom: begin the CSV with a byte order mark.
+
+    The input's other fields stand behind the text, by their names in the results, `input_NAME` where one is taken.
     """
     queue = make_queue(run, choice, only=lambda outcome: outcome.human is None)
-    records = _to_decide(run, queue)
-    return _write_csv(file, TO_DECIDE, records) if csv else _write(JsonlWriter(file), records)
+    names = _input_columns(queue)
+    columns = (*BEFORE_FIELDS, *names.values(), *BEHIND_FIELDS)
+    records = _to_decide(run, queue, names)
+    return _write_csv(file, columns, records, bom=bom) if csv else _write(JsonlWriter(file), records)
 
 
-def export_gold(run: OpenedRun, file: BinaryIO, *, csv: bool) -> int:
+def export_gold(run: OpenedRun, file: BinaryIO, *, csv: bool, bom: bool = False) -> int:
     """Write what people decided as gold labels (`id` and `label`), and return how many rows.
 
     A decision holds for its text, whatever the prompt, as long as the task has its label.
     """
-    return _write_csv(file, GOLD, _gold(run)) if csv else _write(JsonlWriter(file), _gold(run))
+    return _write_csv(file, GOLD, _gold(run), bom=bom) if csv else _write(JsonlWriter(file), _gold(run))
 
 
-def _write_csv(file: BinaryIO, columns: tuple[str, ...], records: Iterator[dict[str, Any]]) -> int:
-    writer = CsvWriter(file, columns)
+def _write_csv(file: BinaryIO, columns: tuple[str, ...], records: Iterator[dict[str, Any]], *, bom: bool) -> int:
+    writer = CsvWriter(file, columns, bom=bom)
     count = _write(writer, records)
     writer.detach()
     return count
@@ -88,13 +93,29 @@ def _write(writer: RecordWriter, records: Iterator[dict[str, Any]]) -> int:
     return count
 
 
-def _to_decide(run: OpenedRun, queue: Queue) -> Iterator[dict[str, Any]]:
+def _input_columns(queue: Queue) -> dict[str, str]:
+    """The input's fields, each with a name that no other column has."""
+    fields = dict.fromkeys(name for place in range(len(queue)) for name in queue[place].fields)
+    own = {*BEFORE_FIELDS, *BEHIND_FIELDS}
+    taken = own | fields.keys()
+    names = {name: name for name in fields if name not in own}
+    for name in sorted(own & fields.keys()):
+        column = f"input_{name}"
+        while column in taken:
+            column = f"input_{column}"
+        taken.add(column)
+        names[name] = column
+    return {name: names[name] for name in fields}
+
+
+def _to_decide(run: OpenedRun, queue: Queue, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     for place in range(len(queue)):
         item = queue[place]
         said = run.decisions.by_digest(item.digest)
         yield {
             "row": item.row,
             "id": item.id,
+            "text": item.text,
             "decision": None,
             "note": None if said is None else said.note,
             "model_category": item.category,
@@ -104,7 +125,7 @@ def _to_decide(run: OpenedRun, queue: Queue) -> Iterator[dict[str, Any]]:
             "reviewer": None if said is None else said.reviewer,
             "decided_at": None if said is None else said.decided_at,
             "conflict": _differing(said) if said is not None and said.is_conflict else None,
-            "text": item.text,
+            **{names[name]: value for name, value in item.fields.items()},
             "key": item.digest,
             "seen": mark_of(said),
         }

@@ -9,6 +9,7 @@ from llmbatch.core.rows import Rejection, Row
 from llmbatch.core.sanitize import csv_meant
 from llmbatch.readers import ReaderOptions, read_rows, resolve_inputs
 from llmbatch.readers.names import ID_NAMES
+from llmbatch.readers.options import AUTO
 from llmbatch.review.item import item_of
 from llmbatch.review.opened import OpenedRun
 from llmbatch.runs.decisions import Decision, decided, last_said, mark_of
@@ -103,7 +104,7 @@ def import_decisions(
 
 def _read(path: Path, task: Task) -> tuple[list[_Wish], list[Refused], int]:
     """(what is wished, what is refused, how many lines have no decision)."""
-    options = ReaderOptions(text_fields=(DECISION_FIELD,))
+    options = ReaderOptions(text_fields=(DECISION_FIELD,), encoding=AUTO)  # Excel's CSV is in the system's own one
     spellings = {folded(spelling): label.name for label in task.labels for spelling in (label.name, *label.aliases)}
     wishes: list[_Wish] = []
     refused: list[Refused] = []

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO
 
 from llmbatch.core.errors import UsageError
+from llmbatch.core.exact_numbers import integer, number
 from llmbatch.core.jsonlines import dump_line
 from llmbatch.core.key_index import KeyIndex, short
-from llmbatch.exact_numbers import integer, number
 from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, Item, item_of
 from llmbatch.review.opened import OpenedRun
 from llmbatch.runs.outputs.outcome import Outcome

@@ -34,7 +34,9 @@ from llmbatch.session.run import recorded_plan
 from llmbatch.session.summarise import summarise
 
 
-def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer, trust: Trust = NO_TRUST) -> Summary:
+def export_run(
+    path: Path, *, out: Path | None, csv: bool, observer: Observer, trust: Trust = NO_TRUST, bom: bool = False
+) -> Summary:
     """Write a run's views again, as JSON lines or CSV, into its folder or another one.
 
     What the user says about the folder is remembered in it, so that it need not be said again.
@@ -55,7 +57,7 @@ def export_run(path: Path, *, out: Path | None, csv: bool, observer: Observer, t
         )
         if torn is not None:
             observer.tell(LedgerTorn(torn.name))
-        options = replace(record.view_options, csv=csv)
+        options = replace(record.view_options, csv=csv, bom=bom)
         if target.path != folder.path:
             options = replace(options, plan=None)
         with closing(DecisionLog(folder.decisions)) as decisions:

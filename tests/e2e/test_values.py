@@ -68,3 +68,53 @@ def test_fields_that_are_called_like_our_own_come_back_with_their_values(
     assert llmbatch("export", "f", "--format", "csv").code == 0
     (failed,) = table(llmbatch.folder / "f" / "failed.csv")
     assert {name: failed[name] for name in own} == {name: str(value) for name, value in own.items()}
+
+
+def test_a_table_for_spreadsheets_is_marked_and_read_again_with_the_same_values(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    cells = ["=1+1", "'=1", "''@x", "-1.5", "+49 30 1", " =x", "007", 'a;b,c\n"d"', "plain", "true"]
+    written = io.StringIO(newline="")
+    rows = [(f"=id{n}", f"Invoice {n} is overdue.", cell) for n, cell in enumerate(cells)]
+    csv.writer(written).writerows([("id", "text", "=odd name"), *rows])
+    (llmbatch.folder / "docs.csv").write_text(written.getvalue(), newline="")
+    server = endpoint()
+    command = ("--base-url", server.url, "--review-below", "0", "--text-field")
+    assert llmbatch("classify", "docs.csv", *command, "text").code == 0
+    assert llmbatch("export", "docs.llmbatch", "--format", "csv", "--bom").code == 0
+    exported = llmbatch.folder / "docs.llmbatch" / "results.csv"
+    assert exported.read_bytes().startswith(b"\xef\xbb\xbf")
+    with exported.open(encoding="utf-8-sig", newline="") as file:
+        first = next(csv.DictReader(file))
+    assert (first["'=odd name"], first["formula_protected"]) == ("'=1+1", "id;'=odd name")
+    again = llmbatch("classify", exported, *command, "=odd name", "--keep", "id,=odd name", "--out", "again")
+    assert again.code == 0, again.err
+    results = read_rows(llmbatch.folder / "again" / "results.jsonl")
+    assert [(row["id"], row["=odd name"]) for row in results] == [(row[0], row[2]) for row in rows]
+
+
+def test_rows_for_review_carry_the_inputs_fields_and_come_back_from_a_spreadsheet(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    docs = [{"id": n, "text": f"Rückfrage {n} zur Rechnung", "team": "=x", "note": "own", "key": n} for n in range(2)]
+    (llmbatch.folder / "docs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in docs))
+    assert llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, "--review-below", "1").code == 0
+    assert llmbatch("review", "export", "docs.llmbatch", "--out", "r.csv", "--bom").code == 0
+    with (llmbatch.folder / "r.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:4] == ["row", "id", "text", "decision"]
+    assert sorted(row["input_key"] for row in rows) == ["0", "1"]
+    assert {(row["team"], row["input_note"]) for row in rows} == {("'=x", "own")}
+    for row in rows:
+        row["decision"] = "legal"
+    saved = io.StringIO(newline="")
+    writer = csv.DictWriter(saved, rows[0].keys(), delimiter=";", lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    content = saved.getvalue()
+    as_saved = (f"sep=;\r\n{content}".encode("utf-8-sig"), content.encode("utf-16"), content.encode("cp1252"))
+    for number, raw in enumerate(as_saved):
+        (llmbatch.folder / "saved.csv").write_bytes(raw)
+        done = llmbatch("review", "import", "docs.llmbatch", "saved.csv", "--reviewer", "ana")
+        assert done.code == 0, (number, done.err)
+    assert [row["category"] for row in read_rows(llmbatch.folder / "docs.llmbatch" / "results.jsonl")] == ["legal"] * 2

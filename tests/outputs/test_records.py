@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from llmbatch.core.ledger_line import RowError
 from llmbatch.core.rows import Place, Row
+from llmbatch.core.sanitize import PROTECTED
 from llmbatch.runs.outputs.records import OWN_COLUMNS, carried_fields, column, error_field, failed_record
 from llmbatch.runs.outputs.writers import CsvWriter
 
@@ -44,4 +45,4 @@ def test_headings_stay_apart_when_they_are_made_safe() -> None:
     columns = ["=a", "'=a", "b", "input_'=a"]
     CsvWriter(file, columns).detach()
     headings = file.getvalue().decode().strip().split(",")
-    assert (headings[1:], len(set(headings)), headings[0][:1]) == (columns[1:], 4, "i")
+    assert headings == ["'=a", "''=a", "b", "input_'=a", PROTECTED]

@@ -5,10 +5,10 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from llmbatch.core.sanitize import csv_safe, neutral
+from llmbatch.core.sanitize import csv_meant, csv_safe, neutral
 
 NAUGHTY: list[str] = json.loads(
     (Path(__file__).parents[1] / "readers" / "data" / "naughty_strings" / "blns.json").read_bytes()
@@ -57,6 +57,13 @@ def test_a_formula_gets_an_apostrophe(cell: str) -> None:
     assert csv_safe(cell) == f"'{cell}"
 
 
-@pytest.mark.parametrize("cell", ["", "-1.5", "+3", "1e5", "-.5", "text", "a=b", "'=1", "3-2"])
+@pytest.mark.parametrize("cell", ["", "-1.5", "+3", "1e5", "-.5", "text", "a=b", "'a", "3-2"])
 def test_numbers_and_plain_text_stay(cell: str) -> None:
     assert csv_safe(cell) == cell
+
+
+@given(st.text() | st.text(st.sampled_from("'=+- 1a\t")))
+@example("''=1")
+@example("' =1")
+def test_what_was_put_before_a_cell_can_be_taken_off_again(cell: str) -> None:
+    assert csv_meant(csv_safe(cell)) == cell

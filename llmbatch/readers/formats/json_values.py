@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from llmbatch.exact_numbers import has_exact_literals, integer, number
+from llmbatch.core.exact_numbers import has_exact_literals, integer, number
 from llmbatch.readers.faults import BadRow
 
 SURROGATES_REPLACED = "surrogates_replaced"

@@ -47,6 +47,8 @@ class ViewOptions:
     """Input fields carried into results; None for all but the text."""
     sample: Sample = Sample()
     csv: bool = False
+    bom: bool = False
+    """Whether a CSV begins with a byte order mark."""
     plan: str | None = None
     """The digest of what they follow from beside the logs (see `Basis`); None where they are not the run folder's."""
 
@@ -209,7 +211,7 @@ def _writers(
     }
     writers: dict[str, RecordWriter] = {}
     for name, file in opened.items():
-        writer = CsvWriter(file, columns[name])
+        writer = CsvWriter(file, columns[name], bom=options.bom)
         stack.callback(writer.detach)
         writers[name] = writer
     return writers

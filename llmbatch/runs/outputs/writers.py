@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO, Protocol
 
 from llmbatch.core.jsonlines import dump_line
-from llmbatch.core.sanitize import csv_safe
-from llmbatch.exact_numbers import Number
+from llmbatch.core.sanitize import PROTECTED, csv_safe
 
 
 class RecordWriter(Protocol):
@@ -29,17 +28,31 @@ class JsonlWriter:
 
 
 class CsvWriter:
-    """RFC 4180 with a header; cells that a spreadsheet would run as formulas get a leading apostrophe."""
+    """RFC 4180 with a header; cells that a spreadsheet would run as formulas get a leading apostrophe.
 
-    def __init__(self, file: BinaryIO, columns: Sequence[str]) -> None:
-        self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    The last column, `PROTECTED`, names the columns of the row that have got one, so that it can be taken off again.
+    """
+
+    def __init__(self, file: BinaryIO, columns: Sequence[str], *, bom: bool = False) -> None:
+        """Write the header.
+
+        Args:
+            file: where to.
+            columns: the fields of the records, in order.
+            bom: begin with a byte order mark, by which Excel knows UTF-8.
+        """
+        self._text = io.TextIOWrapper(file, encoding="utf-8-sig" if bom else "utf-8", newline="", write_through=True)
         self._writer = csv.writer(self._text)
         self._columns = tuple(columns)
-        self._writer.writerow(_headings(columns))
+        self._headings = tuple(f"input_{name}" if name == PROTECTED else csv_safe(name) for name in columns)
+        self._writer.writerow((*self._headings, PROTECTED))
 
     def write(self, record: dict[str, Any]) -> None:
         """Add a record; columns that it lacks stay empty."""
-        self._writer.writerow([_cell(record.get(name)) for name in self._columns])
+        cells = [_cell(record.get(name)) for name in self._columns]
+        safe = [csv_safe(cell) for cell in cells]
+        protected = [name for name, cell, meant in zip(self._headings, safe, cells, strict=True) if cell != meant]
+        self._writer.writerow((*safe, ";".join(protected)))
         self._text.flush()
 
     def detach(self) -> None:
@@ -47,29 +60,12 @@ class CsvWriter:
         self._text.detach()
 
 
-def _headings(columns: Sequence[str]) -> list[str]:
-    """The columns' names as cells, no two alike: a name that is made safe may be another column's."""
-    taken, headings = {name for name in columns if csv_safe(name) == name}, []
-    for name in columns:
-        heading = csv_safe(name)
-        while heading != name and heading in taken:
-            heading = f"input_{heading}"
-        taken.add(heading)
-        headings.append(heading)
-    return headings
-
-
-def _cell(value: Any) -> Any:
+def _cell(value: Any) -> str:
+    """A value as text, which says what it is in JSON, but for strings."""
     match value:
         case None:
             return ""
-        case bool():
-            return "true" if value else "false"
-        case Number():
-            return value.literal
-        case int() | float():
-            return value
         case str():
-            return csv_safe(value)
+            return value
         case _:
-            return csv_safe(dump_line(value).decode().rstrip("\n"))
+            return dump_line(value).decode().rstrip("\n")
