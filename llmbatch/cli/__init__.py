@@ -1,8 +1,21 @@
-"""The command line: each command parses its options, calls the pipeline, shows what came of it.
+"""The command line: each command parses its options, calls the session, shows what came of it.
 
 No logic lives here. Importing this package stays light: heavy imports happen in the commands that need them.
 """
 
-from llmbatch.cli.app import main
+import sys
 
-__all__ = ["main"]
+_STORAGE = 8
+"""`ExitCode.STORAGE`, where not even that can be imported."""
+
+
+def main() -> None:
+    """Run the program; where this machine has no memory or no file left to load it with, say so."""
+    try:
+        from llmbatch.cli.app import main as run
+    except (MemoryError, OSError) as error:
+        sys.stderr.write(
+            f"error: llmbatch cannot be loaded ({str(error) or 'out of memory'}); see ulimit -v and ulimit -n\n"
+        )
+        sys.exit(_STORAGE)
+    run()

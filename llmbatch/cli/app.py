@@ -103,8 +103,12 @@ def _exit_code() -> int:
 
 
 def _shown(error: LLMBatchError) -> ExitCode:
-    from llmbatch.terminal.error import show_error
+    if error.is_told:
+        return error.exit_code
+    try:
+        from llmbatch.terminal.error import show_error
 
-    if not error.is_told:
         show_error(error.message, error.hint)
+    except (MemoryError, OSError):  # nothing more can be loaded
+        sys.stderr.write(ascii(f"error: {error.message}")[1:-1] + "\n")
     return error.exit_code

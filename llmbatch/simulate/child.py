@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import llmbatch
-from llmbatch.core.errors import LLMBatchError
+from llmbatch.core.errors import StorageFailed
 
 _START = """
 import importlib.util, sys
@@ -28,6 +28,8 @@ _NEEDED = re.compile(
 )
 _BASE_URL = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/v1")
 
+_WHY = "it says above why; see ulimit -v, -u and -n"
+
 
 @contextmanager
 def offline_endpoint(arguments: tuple[str, ...], *, meanwhile: Callable[[], None]) -> Iterator[str]:
@@ -41,7 +43,7 @@ def offline_endpoint(arguments: tuple[str, ...], *, meanwhile: Callable[[], None
         Its base URL.
 
     Raises:
-        LLMBatchError: it did not start; the message is its own.
+        StorageFailed: it did not start; it says why itself.
     """
     command = [sys.executable, "-P", "-c", _START, os.path.abspath(llmbatch.__file__)]  # noqa: PTH100 - links stay
     # A session of its own: Ctrl-C must reach the run, which still waits for answers, and not the endpoint.
@@ -60,7 +62,7 @@ def offline_endpoint(arguments: tuple[str, ...], *, meanwhile: Callable[[], None
         meanwhile()
         url = process.stdout.readline().strip()
         if not _BASE_URL.fullmatch(url):
-            raise LLMBatchError("the offline endpoint did not start")
+            raise StorageFailed("the offline endpoint did not start", hint=_WHY)
         yield url
     finally:
         process.stdin.close()

@@ -1,16 +1,20 @@
 """The end-to-end tests' program and endpoints, and commands as a shell starts them."""
 
+import json
 import os
 import shlex
+import shutil
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import endpoint, endpoints, llmbatch
-from tests.e2e.program import PROGRAM, Done, documents, environment, write_rows
+from tests.e2e.forked import SURROUNDINGS
+from tests.e2e.program import PROGRAM, Done, Program, documents, environment, write_rows
 
 __all__ = ["endpoint", "endpoints", "llmbatch"]
 
@@ -76,3 +80,24 @@ def shell(tmp_path: Path) -> Shell:
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+
+
+NOBODY = 43210
+"""Not in the user database."""
+
+
+def as_user(user: int, **limits: int) -> dict[str, str]:
+    return {SURROUNDINGS: json.dumps({"user": user, "limits": limits})}
+
+
+@pytest.fixture
+def program() -> Iterator[Program]:
+    """Of a user without an entry or a home, in a folder of root's with one that is its own; pytest's are closed."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    write_rows(folder / "docs.jsonl", documents(3)).chmod(0o644)
+    own = folder / "own"
+    own.mkdir()
+    os.chown(own, NOBODY, NOBODY)
+    yield Program(folder, {**as_user(NOBODY), "XDG_STATE_HOME": "", "XDG_CACHE_HOME": ""})
+    shutil.rmtree(folder)

@@ -1,39 +1,12 @@
 """One writable run folder is enough, whoever the user is; what has no place is off, with a line."""
 
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.forked import SURROUNDINGS
 from tests.e2e.program import Program, accounted, documents, write_rows
-from tests.surroundings.conftest import needs_root
+from tests.surroundings.conftest import NOBODY, as_user, needs_root
 
-NOBODY = 43210
-"""Not in the user database."""
 pytestmark = needs_root
-
-
-def _as_user(user: int, **limits: int) -> dict[str, str]:
-    return {SURROUNDINGS: json.dumps({"user": user, "limits": limits})}
-
-
-@pytest.fixture
-def program() -> Iterator[Program]:
-    """Of a user without an entry or a home, in a folder of root's with one that is its own; pytest's are closed."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    write_rows(folder / "docs.jsonl", documents(3)).chmod(0o644)
-    own = folder / "own"
-    own.mkdir()
-    os.chown(own, NOBODY, NOBODY)
-    yield Program(folder, {**_as_user(NOBODY), "XDG_STATE_HOME": "", "XDG_CACHE_HOME": ""})
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("home", ["", "/nonexistent", "/"], ids=["none", "missing", "read-only"])
@@ -86,7 +59,7 @@ def test_the_current_folder_as_input_has_a_run_folder_of_its_name(llmbatch: Prog
 
 def test_a_user_who_may_start_no_thread_is_told_so(program: Program, endpoint: StartEndpoint) -> None:
     command = ("classify", "docs.jsonl", "--out", "own/run", "--base-url", endpoint().url)
-    done = Program(program.folder, {**program.env, **_as_user(NOBODY, NPROC=1)})(*command, HOME="")
+    done = Program(program.folder, {**program.env, **as_user(NOBODY, NPROC=1)})(*command, HOME="")
     assert (done.code, "ulimit -u" in done.err) == (8, True), done.err
     assert "Traceback" not in done.err
 
@@ -94,7 +67,7 @@ def test_a_user_who_may_start_no_thread_is_told_so(program: Program, endpoint: S
 @pytest.mark.parametrize("files", [5, 8, 12, 16])
 def test_a_limit_on_open_files_is_told(program: Program, endpoint: StartEndpoint, files: int) -> None:
     command = ("classify", "docs.jsonl", "--out", "own/run", "--base-url", endpoint().url)
-    done = Program(program.folder, {**program.env, **_as_user(NOBODY, NOFILE=files)})(*command, HOME="")
+    done = Program(program.folder, {**program.env, **as_user(NOBODY, NOFILE=files)})(*command, HOME="")
     assert done.code == 8, done.err
     assert "Too many open files" in done.err
     assert "Traceback" not in done.err
