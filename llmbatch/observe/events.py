@@ -47,21 +47,24 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class FieldsChosen(Event):
-    """The text and id fields of an input were found by their usual names."""
+    """How an input is written, and which of its fields are the text and the id, as far as nobody said so."""
 
     name = "input.fields"
     file: str
     text_fields: tuple[str, ...]
     id_field: str | None
+    findings: tuple[str, ...] = ()
+    """What was detected of how it is written, each in a few words."""
     sample: str = ""
     """The beginning of the first document."""
 
     @property
     def message(self) -> str:
-        """Which fields."""
+        """How it is written, and which fields."""
         texts = " + ".join(map(repr, self.text_fields))
         identity = f"id from {self.id_field!r}" if self.id_field else "row numbers for ids"
-        return f"{self.file}: text from {texts}, {identity} (--text-field, --id-field name others)"
+        written = "".join(f"{finding}; " for finding in self.findings)
+        return f"{self.file}: {written}text from {texts}, {identity} (--text-field, --id-field name others)"
 
     @property
     def shown(self) -> str:

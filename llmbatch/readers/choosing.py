@@ -32,6 +32,8 @@ class Beginning:
     rows: Sequence[Mapping[str, Any]] = field(repr=False)
     """Mappings by the fields' names."""
     is_typed: bool = True
+    findings: tuple[str, ...] = ()
+    """Of how it is written."""
     later: Callable[[str], bool] = field(default=lambda _: False, repr=False)
 
     @property
@@ -74,6 +76,7 @@ def choose(
         detected,
         beginning.is_typed,
         names=beginning.fields,
+        findings=beginning.findings,
         sample=_sample(beginning, choice, options),
     )
 

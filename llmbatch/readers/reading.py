@@ -139,7 +139,7 @@ def _read_one(
     def is_later(name: str) -> bool:
         return item.path is not None and _has_field(item, options, name)
 
-    beginning = Beginning(file, records.names or None, rows, opened.format.is_typed, is_later)
+    beginning = Beginning(file, records.names or None, rows, opened.format.is_typed, records.findings, is_later)
     choice = choose(beginning, options, kept=earlier.kept.get(item), by_name=earlier.by_name)
     on_fields(choice)
     maker = RowMaker(file, choice, options)

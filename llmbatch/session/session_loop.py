@@ -333,8 +333,10 @@ class SessionLoop:
         )
 
     def _tell_fields(self, choice: FieldChoice) -> None:
-        if choice.detected:
-            self._observer.tell(FieldsChosen(choice.file, choice.text_fields, choice.id_field, choice.sample))
+        if choice.detected or choice.findings:
+            self._observer.tell(
+                FieldsChosen(choice.file, choice.text_fields, choice.id_field, choice.findings, choice.sample)
+            )
 
 
 def _standing(plan: SessionPlan, record: RunRecord) -> int:

@@ -1,5 +1,6 @@
 """Which fields a run takes: said, found, kept; and what is not there is refused before anything is sent."""
 
+import json
 from typing import Any
 
 import pytest
@@ -115,3 +116,12 @@ def test_nested_fields_are_labelled_by_their_paths(llmbatch: Program, endpoint: 
     assert done.code == 0, done.err
     (result,) = read_rows(llmbatch.folder / "docs.llmbatch" / "results.jsonl")
     assert (result["tags"], result["doc.title"]) == (["a", "b"], "Parcel")
+
+
+def test_a_list_inside_of_an_object_is_reported_as_where_the_rows_are_from(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    (llmbatch.folder / "page.json").write_text(json.dumps({"count": 1, "data": [{"id": 1, "text": LONG}]}, indent=2))
+    done = llmbatch("classify", "page.json", "--base-url", endpoint().url, "--text-field", "text", "--id-field", "id")
+    assert done.code == 0, done.err
+    assert "page.json: one object, its rows from the list 'data'; text from 'text', id from 'id'" in done.err
