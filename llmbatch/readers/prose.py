@@ -81,12 +81,7 @@ def text_fields(rows: Sequence[Mapping[str, Any]], *, but: str | None) -> tuple[
     chosen = [_best(bodies)]
     chosen += [field for field in bodies if field is not chosen[0] and _is_numbered_alike(field, chosen[0])]
     chosen += _of_other_rows(bodies, chosen)
-    longest = max(field.characters for field in chosen)
-    titles = [
-        field
-        for field in fields
-        if field not in chosen and is_title(field.name) and not field.is_coded and field.characters <= longest
-    ]
+    titles = [field for field in fields if field not in chosen and is_title(field.name) and not field.is_coded]
     order = {field.name: place for place, field in enumerate(fields)}
     return tuple(field.name for field in (*titles, *sorted(chosen, key=lambda field: order[field.name])))
 

@@ -48,6 +48,7 @@ def chosen(tmp_path: Any) -> Any:
         ({"question": OTHER, "answer": LONG}, ("question",)),
         ({"Summary": SHORT, "Comment": LONG, "Comment_2": OTHER}, ("Summary", "Comment", "Comment_2")),
         ({"title": LONG}, ("title",)),
+        ({"Summary": LONG, "Comment": SHORT, "Comment_2": "ok"}, ("Summary", "Comment", "Comment_2")),
         ({"message": "ok", "text": "no"}, ("text",)),
     ],
 )
