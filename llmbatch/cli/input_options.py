@@ -39,7 +39,7 @@ InputFormat = Annotated[
         envvar="LLMBATCH_INPUT_FORMAT",
         show_envvar=False,
         rich_help_panel=INPUT,
-        help="json, csv or tsv, whatever the name says.",
+        help="json, csv, tsv, parquet or arrow, whatever the name says.",
     ),
 ]
 Encoding = Annotated[

@@ -64,7 +64,7 @@ class Rejection(Struct, frozen=True, gc=False):
 
     `kind` is one of a closed set (`bad_json`, `bad_encoding`, `bad_columns`, `bad_csv`, `not_an_object`,
     `missing_text`, `text_not_a_string`, `empty_text`, `missing_id`, `bad_id`, `too_large`, `bad_gzip`,
-    `bad_packing`, `unreadable`); `message` is for people.
+    `bad_packing`, `bad_table`, `unreadable`); `message` is for people.
     """
 
     index: int

@@ -8,6 +8,8 @@ RAW_EXCERPT_BYTES = 1024
 BAD_GZIP = "bad_gzip"
 BAD_PACKING = "bad_packing"
 """Of any other packing; gzip has a kind of its own because it was there first."""
+BAD_TABLE = "bad_table"
+"""A part of a Parquet or Arrow file, or a value in it."""
 UNREADABLE = "unreadable"
 TORN = "torn"
 """Not a row's fault: a copy of standard input that stopped in the middle. What is cut off there is not told."""

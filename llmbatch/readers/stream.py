@@ -13,7 +13,8 @@ from llmbatch.core.errors import StorageFailed, UsageError
 from llmbatch.core.files import open_private, open_to_read, sync_folder
 from llmbatch.readers.encodings import LONGEST_BOM, utf8_text
 from llmbatch.readers.faults import TORN, UNREADABLE, BrokenStream
-from llmbatch.readers.formats import Content, Format, format_of_head
+from llmbatch.readers.formats import MAGIC_BYTES as FORMAT_MAGIC_BYTES
+from llmbatch.readers.formats import Content, Format, binary_format_of_head, format_of_head
 from llmbatch.readers.identity import ByteWatch
 from llmbatch.readers.inputs import Input, part_of
 from llmbatch.readers.options import ReaderOptions
@@ -21,6 +22,7 @@ from llmbatch.readers.packings import MAGIC_BYTES, unpacking_of
 
 _CHUNK_BYTES = 256 * 1024
 _SNIFF_BYTES = 64 * 1024
+_TELLING_BYTES = max(LONGEST_BOM, FORMAT_MAGIC_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,11 @@ def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = No
     """
     magic, chunks = _peeked(_read(item, watch), lambda head: len(head) >= MAGIC_BYTES)
     unpack = unpacking_of(magic)
-    head, chunks = _peeked(unpack(chunks) if unpack else chunks, lambda head: len(head) >= LONGEST_BOM)
-    path = None if unpack else item.path
-    if item.format is not None and not item.format.is_text:
-        return Opened(item.format, Content(item.label, chunks, path))
+    head, chunks = _peeked(unpack(chunks) if unpack else chunks, lambda head: len(head) >= _TELLING_BYTES)
+    path = None if unpack or item.path == item.spool else item.path  # a copy may still be in its part
+    told = item.format or binary_format_of_head(head)
+    if told is not None and not told.is_text:
+        return Opened(told, Content(item.label, chunks, path))
     text = utf8_text(
         item.label, head, chunks, options, may_be_refused=item.format is not None and not item.format.is_typed
     )

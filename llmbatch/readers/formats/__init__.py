@@ -3,24 +3,27 @@
 from pathlib import PurePath
 
 from llmbatch.core.errors import UsageError
+from llmbatch.readers.formats.columnar import ARROW, PARQUET
 from llmbatch.readers.formats.format import Content, Format, Parsed, Records, Unread
 from llmbatch.readers.formats.json_format import JSON
 from llmbatch.readers.formats.separated import CSV, PSV, TSV
 from llmbatch.readers.packings import unpacked_name
 
 __all__ = [
+    "MAGIC_BYTES",
     "SUFFIXES",
     "Content",
     "Format",
     "Parsed",
     "Records",
     "Unread",
+    "binary_format_of_head",
     "format_named",
     "format_of_file",
     "format_of_head",
 ]
 
-_ALL: tuple[Format, ...] = (JSON, CSV, TSV, PSV)
+_ALL: tuple[Format, ...] = (JSON, CSV, TSV, PSV, PARQUET, ARROW)
 _BY_SUFFIX = {suffix: one for one in _ALL for suffix in one.suffixes}
 _BY_NAME = {one.name: one for one in _ALL} | {suffix.removeprefix("."): one for suffix, one in _BY_SUFFIX.items()}
 
@@ -51,3 +54,14 @@ def format_of_head(head: bytes) -> Format:
     if not start or start.startswith((b"{", b"[", b"\x1e")):
         return JSON
     return TSV if b"\t" in start.partition(b"\n")[0] else CSV
+
+
+MAGIC_BYTES = 6
+"""So many first bytes tell every binary format."""
+_BY_MAGIC = {b"PAR1": PARQUET, b"ARROW1": ARROW, b"\xff\xff\xff\xff": ARROW}
+"""The last is that of an Arrow stream."""
+
+
+def binary_format_of_head(head: bytes) -> Format | None:
+    """The binary format that the first bytes of a stream tell, None where it is text."""
+    return next((one for magic, one in _BY_MAGIC.items() if head.startswith(magic)), None)

@@ -1,0 +1,240 @@
+"""Parquet and Arrow: tables in columns with types, read in batches. The place of a row is its number, from 1."""
+
+import base64
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from llmbatch.core.errors import StorageFailed, UsageError
+from llmbatch.core.extras import extra
+from llmbatch.readers.faults import BAD_TABLE, RAW_EXCERPT_BYTES, TORN, BrokenStream
+from llmbatch.readers.formats.format import Content, Parsed, Records, Unread
+from llmbatch.readers.options import ReaderOptions
+
+_BATCH_ROWS = 1_000
+_BATCH_BYTES = 8 * 1024 * 1024
+_UNNAMED_INDEX = "__index_level_"
+"""pandas' name for an index that has none."""
+_ARROW_FILE = b"ARROW1"
+
+Source = Path | BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """An open table. A batch comes with the number of its first row; what cannot be read comes as `Unread`."""
+
+    schema: Any
+    batches: Iterator[tuple[int, Any] | Unread]
+
+
+@dataclass(frozen=True, slots=True)
+class _Columnar:
+    name: str
+    suffixes: tuple[str, ...]
+    open: Callable[[Source], _Table]
+    is_text = False
+    is_typed = True
+
+    def read(self, content: Content, options: ReaderOptions) -> Records:
+        try:
+            table = self._opened(content)
+        except BrokenStream as broken:
+            whole = () if broken.kind == TORN else (Unread(1, b"", broken.kind, broken.message),)
+            return Records(iter(whole), names=())
+        columns = _columns(content.file, table.schema)
+        return Records(_records(table, columns, content, options), names=tuple(columns.values()))
+
+    def count(self, content: Content, options: ReaderOptions) -> int:  # noqa: ARG002 - no option changes it
+        """Without making rows; decoded all the same, since only that shows which parts are damaged."""
+        try:
+            batches = self._opened(content).batches
+        except BrokenStream as broken:
+            return int(broken.kind != TORN)
+        return sum(1 if isinstance(found, Unread) else found[1].num_rows for found in batches)
+
+    def _opened(self, content: Content) -> _Table:
+        source = _copied(content.chunks) if content.path is None else content.path
+        with extra("tables", needed_by=f"reading {content.file}"):
+            try:
+                return self.open(source)
+            except (ValueError, OSError, NotImplementedError) as error:
+                raise UsageError(
+                    f"{content.file}: cannot be read as {self.name} ({_first_line(error)})",
+                    hint="is it whole? --input-format says another format",
+                ) from None
+
+
+def _copied(chunks: Iterator[bytes]) -> BinaryIO:
+    """A stream in a file without a name: its end has to be read first."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the table
+    try:
+        for chunk in chunks:
+            file.write(chunk)
+        file.seek(0)
+    except OSError as error:
+        raise StorageFailed(f"{tempfile.gettempdir()}: the input cannot be copied there ({error.strerror})") from None
+    return file
+
+
+def _open_parquet(source: Source) -> _Table:
+    from pyarrow import parquet  # noqa: PLC0415 - comes with an extra
+
+    file = parquet.ParquetFile(source, buffer_size=1024 * 1024, pre_buffer=False)
+    return _Table(file.schema_arrow, _row_groups(file))
+
+
+def _row_groups(file: Any) -> Iterator[tuple[int, Any] | Unread]:
+    first = 1
+    for number in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(number)
+        rows, at = group.num_rows, first
+        per_row = group.total_byte_size // max(rows, 1)
+        size = max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(per_row, 1)))
+        try:
+            for batch in file.iter_batches(size, row_groups=[number], use_threads=False):
+                yield at, batch
+                at += batch.num_rows
+        except (ValueError, OSError, NotImplementedError) as error:
+            lost = f"row group {number} is damaged: rows {at:,} to {first + rows - 1:,} cannot be read"
+            yield Unread(at, b"", BAD_TABLE, f"{lost} ({_first_line(error)})")
+        first += rows
+
+
+def _open_arrow(source: Source) -> _Table:
+    import pyarrow as pa  # noqa: PLC0415 - comes with an extra
+
+    file = pa.OSFile(str(source)) if isinstance(source, Path) else pa.PythonFile(source, mode="r")
+    is_file = file.read(len(_ARROW_FILE)) == _ARROW_FILE
+    file.seek(0)
+    if not is_file:
+        stream = pa.ipc.open_stream(file)
+        return _Table(stream.schema, _record_batches(iter(stream)))
+    reader = pa.ipc.open_file(file)
+    return _Table(reader.schema, _record_batches(map(reader.get_batch, range(reader.num_record_batches))))
+
+
+def _record_batches(batches: Iterator[Any]) -> Iterator[tuple[int, Any] | Unread]:
+    first = 1
+    try:
+        for batch in batches:
+            batch.validate()  # offsets that lead out of the data would end the process
+            for start in range(0, batch.num_rows, _BATCH_ROWS):
+                part = batch.slice(start, _BATCH_ROWS)
+                yield first, part
+                first += part.num_rows
+    except (ValueError, OSError, NotImplementedError) as error:
+        yield Unread(first, b"", BAD_TABLE, f"damaged from here on: what follows cannot be read ({_first_line(error)})")
+
+
+PARQUET = _Columnar("parquet", (".parquet", ".pq"), _open_parquet)
+ARROW = _Columnar("arrow", (".arrow", ".arrows", ".feather", ".ipc"), _open_arrow)
+
+
+def _columns(file: str, schema: Any) -> dict[int, str]:
+    columns = {n: name for n, name in enumerate(schema.names) if not name.startswith(_UNNAMED_INDEX)}
+    twice = sorted({name for name in columns.values() if schema.names.count(name) > 1})
+    if twice:
+        raise UsageError(f"{file}: columns of the same name: {', '.join(map(repr, twice))}", hint="rename them")
+    return columns
+
+
+def _records(
+    table: _Table, columns: Mapping[int, str], content: Content, options: ReaderOptions
+) -> Iterator[Parsed | Unread]:
+    for found in table.batches:
+        if isinstance(found, Unread):
+            yield found
+            continue
+        first, batch = found
+        try:
+            rows = list(_rows(batch, columns))
+        except (ValueError, OverflowError):  # of one row, maybe: the others are read
+            for at in range(batch.num_rows):
+                yield _one_row(first + at, batch.slice(at, 1), columns, options)
+            continue
+        for number, fields in enumerate(rows, first):
+            yield _parsed(number, fields, options)
+    for _ in content.chunks:
+        pass  # it was read elsewhere, in another order: by these bytes a change of it is known
+
+
+def _one_row(number: int, batch: Any, columns: Mapping[int, str], options: ReaderOptions) -> Parsed | Unread:
+    try:
+        (fields,) = _rows(batch, columns)
+    except UnicodeDecodeError as bad:
+        return Unread(number, bad.object[:RAW_EXCERPT_BYTES], "bad_encoding", "has a string that is not UTF-8")
+    except (ValueError, OverflowError) as bad:
+        return Unread(number, b"", BAD_TABLE, f"has a value that cannot be read ({_first_line(bad)})")
+    return _parsed(number, fields, options)
+
+
+def _parsed(number: int, fields: dict[str, Any], options: ReaderOptions) -> Parsed | Unread:
+    raw = orjson.dumps(fields)
+    if len(raw) > options.max_row_bytes:
+        excerpt = raw[:RAW_EXCERPT_BYTES]
+        return Unread(number, excerpt, "too_large", f"is longer than {options.max_row_bytes:,} bytes")
+    return number, raw, fields, ()
+
+
+def _rows(batch: Any, columns: Mapping[int, str]) -> Iterator[dict[str, Any]]:
+    cells = [_values(batch.column(n)) for n in columns]
+    names = tuple(columns.values())
+    if not cells:
+        return iter([{} for _ in range(batch.num_rows)])
+    return (dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True))
+
+
+def _values(column: Any) -> list[Any]:
+    """A column's values as JSON has them."""
+    from pyarrow import string, timestamp, types  # noqa: PLC0415 - comes with an extra
+
+    kind = column.type
+    if types.is_timestamp(kind) and kind.tz:
+        column = column.cast(timestamp(kind.unit, "UTC"))  # needs no database of zones to be written
+    if types.is_timestamp(kind) or types.is_time(kind) or types.is_date(kind):  # to the nanosecond, in any year
+        return [value and value.replace(" ", "T") for value in column.cast(string()).to_pylist()]
+    values: list[Any] = column.to_pylist()
+    is_plain = types.is_string(kind) or types.is_large_string(kind) or types.is_integer(kind) or types.is_boolean(kind)
+    return values if is_plain else [_plain(value) for value in values]
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None if math.isnan(value) else str(value)
+        case bytes():
+            return _text_or_base64(value)
+        case list() if value and all(isinstance(one, tuple) for one in value):  # a map
+            return [[_plain(key), _plain(one)] for key, one in value]
+        case list():
+            return [_plain(one) for one in value]
+        case dict():
+            return {name: _plain(one) for name, one in value.items()}
+        case date() | time():
+            return value.isoformat()
+        case Decimal() | timedelta():
+            return str(value)
+        case None | str() | int():
+            return value
+        case _:
+            return str(value)
+
+
+def _text_or_base64(value: bytes) -> str:
+    """Older programs write text as binary."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]
