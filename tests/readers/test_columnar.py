@@ -1,8 +1,10 @@
 import datetime as dt
 import gzip
 import io
+import random
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,6 +137,18 @@ def test_its_identity_is_that_of_all_its_bytes(tmp_path: Path) -> None:
     inputs = resolve_inputs([str(path)], ReaderOptions())
     assert len(list(read_rows(inputs, ReaderOptions(), watch=IdentityWatch(kept, lambda _: frozenset())))) == 5000
     assert kept[inputs[0]].identity.size == path.stat().st_size
+
+
+@pytest.mark.parametrize("name", ["in.arrow", "in.arrows"])
+def test_flipped_bytes_are_refused_or_reported_and_never_end_the_process(read: Any, name: str) -> None:
+    columns = {"text": ["some text"] * 9, "tags": [["a"]] * 9, "kind": pa.array(["a"] * 9).dictionary_encode()}
+    content, chance = WRITERS[name](pa.table(columns)), random.Random(1)
+    for _ in range(300):
+        damaged = bytearray(content)
+        for _ in range(3):
+            damaged[chance.randrange(len(content))] = chance.choice((0xFF, 0x7F, 0x80, 0))
+        with suppress(UsageError):
+            read(bytes(damaged), name)
 
 
 def test_without_the_extra_the_command_that_installs_it_is_told(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:

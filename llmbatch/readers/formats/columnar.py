@@ -24,6 +24,9 @@ _UNNAMED_INDEX = "__index_level_"
 """pandas' name for an index that has none."""
 _ARROW_FILE = b"ARROW1"
 
+_DAMAGE = (ValueError, OSError, NotImplementedError, LookupError, TypeError, MemoryError)
+"""What pyarrow raises where bytes make no sense; the last of sizes that were damaged."""
+
 Source = Path | BinaryIO
 
 
@@ -31,7 +34,7 @@ Source = Path | BinaryIO
 class _Table:
     """An open table. A batch comes with the number of its first row; what cannot be read comes as `Unread`."""
 
-    schema: Any
+    names: list[str]
     batches: Iterator[tuple[int, Any] | Unread]
 
 
@@ -49,7 +52,7 @@ class _Columnar:
         except BrokenStream as broken:
             whole = () if broken.kind == TORN else (Unread(1, b"", broken.kind, broken.message),)
             return Records(iter(whole), names=())
-        columns = _columns(content.file, table.schema)
+        columns = _columns(content.file, table.names)
         return Records(_records(table, columns, content, options), names=tuple(columns.values()))
 
     def count(self, content: Content, options: ReaderOptions) -> int:  # noqa: ARG002 - no option changes it
@@ -65,7 +68,7 @@ class _Columnar:
         with extra("tables", needed_by=f"reading {content.file}"):
             try:
                 return self.open(source)
-            except (ValueError, OSError, NotImplementedError) as error:
+            except _DAMAGE as error:
                 raise UsageError(
                     f"{content.file}: cannot be read as {self.name} ({_first_line(error)})",
                     hint="is it whole? --input-format says another format",
@@ -88,7 +91,7 @@ def _open_parquet(source: Source) -> _Table:
     from pyarrow import parquet  # noqa: PLC0415 - comes with an extra
 
     file = parquet.ParquetFile(source, buffer_size=1024 * 1024, pre_buffer=False)
-    return _Table(file.schema_arrow, _row_groups(file))
+    return _Table(file.schema_arrow.names, _row_groups(file))
 
 
 def _row_groups(file: Any) -> Iterator[tuple[int, Any] | Unread]:
@@ -102,7 +105,7 @@ def _row_groups(file: Any) -> Iterator[tuple[int, Any] | Unread]:
             for batch in file.iter_batches(size, row_groups=[number], use_threads=False):
                 yield at, batch
                 at += batch.num_rows
-        except (ValueError, OSError, NotImplementedError) as error:
+        except _DAMAGE as error:
             lost = f"row group {number} is damaged: rows {at:,} to {first + rows - 1:,} cannot be read"
             yield Unread(at, b"", BAD_TABLE, f"{lost} ({_first_line(error)})")
         first += rows
@@ -116,21 +119,21 @@ def _open_arrow(source: Source) -> _Table:
     file.seek(0)
     if not is_file:
         stream = pa.ipc.open_stream(file)
-        return _Table(stream.schema, _record_batches(iter(stream)))
+        return _Table(stream.schema.names, _record_batches(iter(stream)))
     reader = pa.ipc.open_file(file)
-    return _Table(reader.schema, _record_batches(map(reader.get_batch, range(reader.num_record_batches))))
+    return _Table(reader.schema.names, _record_batches(map(reader.get_batch, range(reader.num_record_batches))))
 
 
 def _record_batches(batches: Iterator[Any]) -> Iterator[tuple[int, Any] | Unread]:
     first = 1
     try:
         for batch in batches:
-            batch.validate()  # offsets that lead out of the data would end the process
+            batch.validate(full=True)  # offsets that lead out of the data would end the process
             for start in range(0, batch.num_rows, _BATCH_ROWS):
                 part = batch.slice(start, _BATCH_ROWS)
                 yield first, part
                 first += part.num_rows
-    except (ValueError, OSError, NotImplementedError) as error:
+    except _DAMAGE as error:
         yield Unread(first, b"", BAD_TABLE, f"damaged from here on: what follows cannot be read ({_first_line(error)})")
 
 
@@ -138,9 +141,9 @@ PARQUET = _Columnar("parquet", (".parquet", ".pq"), _open_parquet)
 ARROW = _Columnar("arrow", (".arrow", ".arrows", ".feather", ".ipc"), _open_arrow)
 
 
-def _columns(file: str, schema: Any) -> dict[int, str]:
-    columns = {n: name for n, name in enumerate(schema.names) if not name.startswith(_UNNAMED_INDEX)}
-    twice = sorted({name for name in columns.values() if schema.names.count(name) > 1})
+def _columns(file: str, names: list[str]) -> dict[int, str]:
+    columns = {n: name for n, name in enumerate(names) if not name.startswith(_UNNAMED_INDEX)}
+    twice = sorted({name for name in columns.values() if names.count(name) > 1})
     if twice:
         raise UsageError(f"{file}: columns of the same name: {', '.join(map(repr, twice))}", hint="rename them")
     return columns
