@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.rows import Rejection, RowId
-from llmbatch.readers import Input, ReaderOptions, Record, read_records, resolve_inputs
+from llmbatch.readers import AUTO, Input, ReaderOptions, Record, read_records, resolve_inputs
 from llmbatch.readers.fields import listed
 from llmbatch.readers.names import ID_NAMES
 from llmbatch.task.model import Task, folded
@@ -120,7 +120,7 @@ def read_gold(options: GoldOptions, task: Task) -> Gold:
     Raises:
         UsageError: it cannot be read, no field looks like the label, or no row of it is of use.
     """
-    reading = ReaderOptions()
+    reading = ReaderOptions(encoding=AUTO)
     (item, *more) = resolve_inputs((options.file,), reading)
     if more:
         raise UsageError(f"{options.file}: gold labels are read from one file", hint="put them into one")

@@ -77,6 +77,21 @@ class FieldsChosen(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class InputPutRight(Event):
+    """What of an input was passed over, filled in or not readable, once all of it was read."""
+
+    name = "input.put_right"
+    level = Level.WARNING
+    file: str
+    remarks: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """All of it in one line."""
+        return f"{self.file}: {', '.join(self.remarks)}"
+
+
+@dataclass(frozen=True, slots=True)
 class InputsReplaced(Event):
     """A run folder that the user named takes other inputs than it had."""
 

@@ -8,17 +8,20 @@ the pipeline and the command line import from here, never the other way round.
 from llmbatch.readers.fields import FieldChoice, KeptFields
 from llmbatch.readers.identity import FIRST_MARK, IdentityWatch, InputIdentity, WholeRead, first_mark
 from llmbatch.readers.inputs import Input, begun, from_spool, resolve_inputs, spooled
-from llmbatch.readers.options import ReaderOptions
+from llmbatch.readers.looking import InputLook, look_into
+from llmbatch.readers.options import AUTO, ReaderOptions
 from llmbatch.readers.reading import EarlierFields, chosen_fields, count_rows, existing_fields, read_rows
 from llmbatch.readers.records import Record, read_records
 
 __all__ = [
+    "AUTO",
     "FIRST_MARK",
     "EarlierFields",
     "FieldChoice",
     "IdentityWatch",
     "Input",
     "InputIdentity",
+    "InputLook",
     "KeptFields",
     "ReaderOptions",
     "Record",
@@ -29,6 +32,7 @@ __all__ = [
     "existing_fields",
     "first_mark",
     "from_spool",
+    "look_into",
     "read_records",
     "read_rows",
     "resolve_inputs",

@@ -50,6 +50,7 @@ class Text:
     """A text as UTF-8. `finding` says its encoding where it is another one that nobody named."""
 
     chunks: Iterator[bytes] = field(repr=False)
+    encoding: str = "utf-8"
     finding: str | None = None
 
 
@@ -71,15 +72,15 @@ def utf8_text(file: str, head: bytes, chunks: Iterator[bytes], options: ReaderOp
     if marked == "utf-8" and named in (None, "utf-8"):
         return Text(_without(len(codecs.BOM_UTF8), chunks))
     if named is not None:
-        return Text(chunks if named == "utf-8" else _decoded(chunks, named))
+        return Text(chunks if named == "utf-8" else _decoded(chunks, named), named)
     if found := marked or _utf16_without_mark(head):
-        return Text(_decoded(chunks, found), f"encoding {found}")
+        return Text(_decoded(chunks, found), found, f"encoding {found}")
     is_wanted = options.encoding == AUTO or (may_be_refused and not _is_damaged_utf8(head))
     if not is_wanted or _is_utf8(head):
         return Text(chunks)
     match options.encoding, likely_encodings(head):
         case "auto", (encoding,):
-            return Text(_decoded(chunks, encoding), f"encoding {encoding}")
+            return Text(_decoded(chunks, encoding), encoding, f"encoding {encoding}")
         case _, (encoding,):
             why, hint = f"most likely {encoding}", f"--encoding {encoding} reads it, if that is right"
         case _, (first, second, *_):

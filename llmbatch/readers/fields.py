@@ -19,8 +19,8 @@ class FieldChoice:
     """What is read out of one input. Without an id field a row's id is its index.
 
     `detected` says that at least one field was not named by the user; `is_typed` that values have types, where cells
-    of a table are all strings; `names` are the fields of the rows that were looked at, `sample` is the first text, and
-    `findings` is what was detected of how the input is written.
+    of a table are all strings; `names` are the fields of the rows that were looked at, `sample` is the first text;
+    `findings` and `written` are as `Records` has them, with the names of format and encoding among the latter.
     """
 
     file: str
@@ -29,8 +29,9 @@ class FieldChoice:
     detected: bool
     is_typed: bool = True
     names: tuple[str, ...] = field(default=(), compare=False)
-    findings: tuple[str, ...] = field(default=(), compare=False)
     sample: str = field(default="", compare=False)
+    findings: tuple[str, ...] = field(default=(), compare=False)
+    written: Mapping[str, str | int | bool] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """From inputs to rows: one index over all of them, each opened when its turn comes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
 from llmbatch.core.rows import Place, Rejection, Row
 from llmbatch.readers.choosing import LOOKED_AT, Beginning, choose, named_fields
+from llmbatch.readers.encodings import likely_encodings
 from llmbatch.readers.fields import FieldChoice, KeptFields, RowMaker
-from llmbatch.readers.formats import Parsed, Unread
+from llmbatch.readers.formats import Parsed, Records, Unread
 from llmbatch.readers.identity import ByteWatch
 from llmbatch.readers.inputs import Input
 from llmbatch.readers.look_ahead import MOMENT_S, looked_ahead
@@ -17,6 +18,7 @@ from llmbatch.readers.protected import unprotected
 from llmbatch.readers.stream import open_input
 
 OnFields = Callable[[FieldChoice], None]
+OnEnd = Callable[[str, tuple[str, ...]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class EarlierFields:
 
 
 NO_EARLIER = EarlierFields()
+_SAMPLE_BYTES = 64 * 1024
 _MOST_BYTES = 8 * 1024 * 1024
 """Of records that are held back."""
 
@@ -37,6 +40,7 @@ def read_rows(
     options: ReaderOptions,
     *,
     on_fields: OnFields | None = None,
+    on_end: OnEnd | None = None,
     watch: ByteWatch | None = None,
     earlier: EarlierFields = NO_EARLIER,
 ) -> Iterator[Row | Rejection]:
@@ -46,6 +50,7 @@ def read_rows(
         inputs: what to read.
         options: which fields to take.
         on_fields: told once an input what is taken from it, before its first row; not for an input without rows.
+        on_end: told once an input, behind its last row, its name and what was passed over or put right, if anything.
         watch: is shown the inputs' bytes.
         earlier: which fields earlier sessions took.
 
@@ -58,7 +63,7 @@ def read_rows(
             next(_read_one(item, options, count(), _tell_nobody, earlier), None)
     indices = count()
     for item in inputs:
-        yield from _read_one(item, options, indices, on_fields or _tell_nobody, earlier, watch)
+        yield from _read_one(item, options, indices, on_fields or _tell_nobody, earlier, watch, on_end)
 
 
 def chosen_fields(
@@ -120,17 +125,20 @@ def _read_one(
     on_fields: OnFields,
     earlier: EarlierFields,
     watch: ByteWatch | None = None,
+    on_end: OnEnd | None = None,
 ) -> Iterator[Row | Rejection]:
     file, opened = item.label, open_input(item, options, watch)
     records = unprotected(opened.format.read(opened.content, options))
-    items = records.items
+    items, foreign = records.items, _Foreign()
     for found in items:
         if not isinstance(found, Unread):
             items = chain((found,), items)
             break
+        foreign.add(found)
         yield _rejection(next(indices), file, found)
     else:
         if not records.names:
+            _tell_end(file, records, foreign, on_end)
             return
     within_s = MOMENT_S if item.path is None else None
     first, items = looked_ahead(items, _Enough(), within_s=within_s)
@@ -141,11 +149,46 @@ def _read_one(
 
     beginning = Beginning(file, records.names or None, rows, opened.format.is_typed, records.findings, is_later)
     choice = choose(beginning, options, kept=earlier.kept.get(item), by_name=earlier.by_name)
-    on_fields(choice)
+    encoding = {} if opened.content.encoding is None else {"encoding": opened.content.encoding}
+    written = {"format": opened.format.name, **encoding, **records.written}
+    on_fields(replace(choice, written=written))
     maker = RowMaker(file, choice, options)
     for found in items:
         index = next(indices)
-        yield _rejection(index, file, found) if isinstance(found, Unread) else maker.make(index, *found)
+        if isinstance(found, Unread):
+            foreign.add(found)
+            yield _rejection(index, file, found)
+        else:
+            yield maker.make(index, *found)
+    _tell_end(file, records, foreign, on_end)
+
+
+def _tell_end(file: str, records: Records, foreign: "_Foreign", on_end: OnEnd | None) -> None:
+    if on_end is not None and (remarks := (*records.at_end(), *foreign.remark())):
+        on_end(file, remarks)
+
+
+class _Foreign:
+    """Rows that are not UTF-8: together they may show what they are."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._sample = b""
+
+    def add(self, unread: Unread) -> None:
+        """Take in a record that cannot be read."""
+        if unread.kind == "bad_encoding":
+            self._rows += 1
+            if len(self._sample) < _SAMPLE_BYTES:
+                self._sample += unread.raw[:_SAMPLE_BYTES] + b"\n"
+
+    def remark(self) -> tuple[str, ...]:
+        """How many there are, with the option that reads them, if there are any."""
+        if not self._rows:
+            return ()
+        found = likely_encodings(self._sample)
+        names = f"most likely {found[0]}: --encoding {found[0]}" if len(found) == 1 else "name theirs: --encoding NAME"
+        return (f"{self._rows:,} {'row is' if self._rows == 1 else 'rows are'} not UTF-8, {names}",)
 
 
 class _Enough:

@@ -60,9 +60,8 @@ def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = No
     if b"\r" in head and b"\n" not in head:
         chunks = (chunk.replace(b"\r", b"\n") for chunk in chunks)
         findings += ("lines end in CR",)
-    return Opened(
-        item.format or format_of_head(head), Content(item.label, chunks, path, findings, is_live=item.path is None)
-    )
+    content = Content(item.label, chunks, path, findings, text.encoding, is_live=item.path is None)
+    return Opened(item.format or format_of_head(head), content)
 
 
 def _read(item: Input, watch: ByteWatch | None) -> Iterator[bytes]:

@@ -7,9 +7,8 @@ from typing import Any
 
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.core.sanitize import csv_meant
-from llmbatch.readers import ReaderOptions, read_rows, resolve_inputs
+from llmbatch.readers import AUTO, ReaderOptions, read_rows, resolve_inputs
 from llmbatch.readers.names import ID_NAMES
-from llmbatch.readers.options import AUTO
 from llmbatch.review.item import item_of
 from llmbatch.review.opened import OpenedRun
 from llmbatch.runs.decisions import Decision, decided, last_said, mark_of

@@ -43,6 +43,7 @@ class RunInput:
         self._fields: dict[str, KeptFields] = {}
         """By an input's key."""
         self._goes_by_name = False
+        self._remarks: dict[str, tuple[str, ...]] = {}
         self._keep: tuple[str, ...] = ()
         """Fields that the user wants to have carried, as long as no input has shown whether it has them."""
 
@@ -103,7 +104,7 @@ class RunInput:
     def rows(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
         """The rows, for the first time; the fields chosen are told."""
         watch = IdentityWatch(self._read, lambda _: frozenset())
-        return self._rows(self._first, on_fields, watch)
+        return self._rows(self._first, on_fields, watch, on_end=self._remarks.__setitem__)
 
     def read_again(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
         """The rows from the start."""
@@ -160,6 +161,10 @@ class RunInput:
             if read is not None or name in self._before
         }
 
+    def remarks(self) -> dict[str, tuple[str, ...]]:
+        """What was passed over or put right in the inputs that were read to their ends, by their names."""
+        return dict(self._remarks)
+
     def changes(self) -> tuple[InputChanged, ...]:
         """How the inputs changed since the last session, or while this one read them."""
         changes = [InputChanged(name, InputChanged.GONE) for name in self._before if name not in self._keys]
@@ -173,7 +178,11 @@ class RunInput:
         return tuple(changes)
 
     def _rows(
-        self, inputs: tuple[Input, ...], on_fields: Callable[[FieldChoice], None], watch: IdentityWatch
+        self,
+        inputs: tuple[Input, ...],
+        on_fields: Callable[[FieldChoice], None],
+        watch: IdentityWatch,
+        on_end: Callable[[str, tuple[str, ...]], None] | None = None,
     ) -> Iterator[Row | Rejection]:
         keys = {item.label: key for item, key in zip(inputs, self._keys, strict=True)}
 
@@ -184,7 +193,9 @@ class RunInput:
                 self._keep = ()
             on_fields(choice)
 
-        return read_rows(inputs, self._options, on_fields=noted, watch=watch, earlier=self._earlier(inputs))
+        return read_rows(
+            inputs, self._options, on_fields=noted, on_end=on_end, watch=watch, earlier=self._earlier(inputs)
+        )
 
     def _keep_fields(self, key: str, choice: FieldChoice) -> None:
         self._fields.setdefault(key, KeptFields(choice.id_field, choice.text_fields))

@@ -15,7 +15,7 @@ from llmbatch.engine.experiments.watch import begin_experiments
 from llmbatch.engine.sending import Sending
 from llmbatch.engine.tally import SessionTally
 from llmbatch.engine.throttle.concurrency import Concurrency
-from llmbatch.observe.events import PrefixPlanned, SentInTheClear
+from llmbatch.observe.events import InputPutRight, PrefixPlanned, SentInTheClear
 from llmbatch.observe.observer import Observer, RunStarted
 from llmbatch.observe.summary import Summary, summary_json
 from llmbatch.provider.client import Endpoint
@@ -210,6 +210,8 @@ class Session:
 
     def _sum_up(self, opened: OpenLedger, counts: OutputCounts | None, reason: LLMBatchError | None) -> Summary:
         opened.expenses.merge(self._tally.expenses)
+        for file, remarks in self._source.remarks().items():
+            self._observer.tell(InputPutRight(file, remarks))
         changes = self._source.changes()
         for change in changes:
             self._observer.tell(change)

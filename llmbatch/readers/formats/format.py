@@ -35,6 +35,8 @@ class Content:
     path: Path | None = None
     findings: tuple[str, ...] = ()
     """What was detected of it so far, as `Records` has it."""
+    encoding: str | None = None
+    """Of the text before it was UTF-8, by Python's name; None where it is no text."""
     is_live: bool = False
     """Somebody may still be writing it: nothing is held back to look at more of it."""
 
@@ -50,6 +52,8 @@ class Records:
     items: Iterator[Parsed | Unread] = field(repr=False)
     names: tuple[str, ...] | None = None
     findings: tuple[str, ...] = ()
+    written: Mapping[str, str | int | bool] = field(default_factory=dict)
+    """How the input is written, by the names of the options that say it."""
     at_end: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False)
     """Once they are all taken: what was passed over or put right on the way (`3 empty rows passed over`)."""
 

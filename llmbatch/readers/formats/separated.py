@@ -30,7 +30,9 @@ class _Separated:
             whole = () if broken.kind == TORN else (Unread(1, b"", broken.kind, broken.message),)
             return Records(iter(whole), names=())
         findings = content.findings + table.findings
-        return Records(table.records(), names=table.names, findings=findings, at_end=table.put_right)
+        return Records(
+            table.records(), names=table.names, findings=findings, written=table.written, at_end=table.put_right
+        )
 
     def count(self, content: Content, options: ReaderOptions) -> int:
         return sum(1 for _ in self.read(content, options).items)
@@ -60,6 +62,18 @@ class _Table:
         found = self._header(content.file)
         self.names, remarks = ((), ()) if found is None else _distinct(found, self._dialect)
         self.findings = self._dialect.findings + remarks
+
+    @property
+    def written(self) -> dict[str, str | int | bool]:
+        """The dialect, by the names of the options that say it."""
+        dialect, quoting = self._dialect, self._dialect.quoting
+        return {
+            "delimiter": quoting.delimiter.decode(),
+            "quote": quoting.quote.decode(),
+            "escape": quoting.escape.decode(),
+            "header": dialect.has_header,
+            "skip_lines": dialect.skipped_lines,
+        }
 
     def put_right(self) -> tuple[str, ...]:
         """What was passed over and filled in so far."""
