@@ -72,6 +72,8 @@ class Rejection(Struct, frozen=True, gc=False):
     kind: str
     message: str
     raw: bytes
+    fields: Mapping[str, Any] | None = None
+    """What could be read of it: all but what it is rejected for."""
 
 
 class ConfidenceKind(StrEnum):

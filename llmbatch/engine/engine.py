@@ -49,6 +49,7 @@ class Engine:
         tally: SessionTally,
         guard: FailureRateGuard,
         on_row: Callable[[LedgerLine], None],
+        on_rejection: Callable[[Rejection], None] = lambda _: None,
         settings: EngineSettings,
     ) -> None:
         self._arms = arms
@@ -57,6 +58,7 @@ class Engine:
         self._tally = tally
         self._guard = guard
         self._on_row = on_row
+        self._on_rejection = on_rejection
         self._settings = settings
         self._room = asyncio.Semaphore(settings.most_in_flight * ROWS_PER_SLOT)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -177,6 +179,7 @@ class Engine:
                 hint="without --strict such rows go to failed.jsonl",
             )
         self._tally.rejected += 1
+        self._on_rejection(rejection)
 
     async def _finish(self) -> None:
         """Let the requests under way end; once the run stops, only for so long."""

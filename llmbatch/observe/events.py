@@ -864,3 +864,53 @@ def _time_span(seconds: float) -> str:
     if minutes < 2:  # noqa: PLR2004 - from two of a unit on, it is the better one
         return f"{seconds:,.0f} s"
     return f"{minutes:,.0f} min" if minutes < 120 else f"{minutes / 60:,.1f} h"  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True)
+class RowRejected(Event):
+    """A row of the input cannot be used; the first few of each kind are reported one by one."""
+
+    name = "row.rejected"
+    level = Level.WARNING
+    file: str
+    line: int
+    kind: str
+    why: str
+
+    @property
+    def message(self) -> str:
+        """Where, and why."""
+        return f"{self.file}:{self.line}: rejected, {self.why} ({self.kind})"
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRejected(Event):
+    """So many more rows of the input cannot be used for the same reason."""
+
+    name = "rows.rejected"
+    level = Level.WARNING
+    kind: str
+    count: int
+
+    @property
+    def message(self) -> str:
+        """How many, and where they are."""
+        rows = "row is" if self.count == 1 else "rows are"
+        return f"{self.count:,} more {rows} rejected ({self.kind}); failed.jsonl has each with its file and line"
+
+
+@dataclass(frozen=True, slots=True)
+class InputPassedOver(Event):
+    """A folder or a pattern has files that are no inputs."""
+
+    name = "input.passed_over"
+    level = Level.WARNING
+    folder: str
+    counts: dict[str, int]
+    examples: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """How many of each kind, and a few of them."""
+        counts = ", ".join(f"{what} ({count:,})" for what, count in self.counts.items())
+        return f"{self.folder}: passed over: {counts}; such as {', '.join(self.examples)}"

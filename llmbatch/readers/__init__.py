@@ -7,7 +7,7 @@ the pipeline and the command line import from here, never the other way round.
 
 from llmbatch.readers.fields import FieldChoice, KeptFields
 from llmbatch.readers.identity import FIRST_MARK, IdentityWatch, InputIdentity, WholeRead, first_mark
-from llmbatch.readers.inputs import Input, begun, from_spool, resolve_inputs, spooled
+from llmbatch.readers.inputs import Found, Input, PassedOver, begun, find_inputs, from_spool, resolve_inputs, spooled
 from llmbatch.readers.looking import InputLook, look_into
 from llmbatch.readers.options import AUTO, ReaderOptions
 from llmbatch.readers.reading import EarlierFields, chosen_fields, count_rows, existing_fields, read_rows
@@ -18,11 +18,13 @@ __all__ = [
     "FIRST_MARK",
     "EarlierFields",
     "FieldChoice",
+    "Found",
     "IdentityWatch",
     "Input",
     "InputIdentity",
     "InputLook",
     "KeptFields",
+    "PassedOver",
     "ReaderOptions",
     "Record",
     "WholeRead",
@@ -30,6 +32,7 @@ __all__ = [
     "chosen_fields",
     "count_rows",
     "existing_fields",
+    "find_inputs",
     "first_mark",
     "from_spool",
     "look_into",

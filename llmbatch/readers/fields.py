@@ -68,7 +68,7 @@ class RowMaker:
         try:
             return Row(index, self._id(values, index), self._text(values), place, fields, flags)
         except BadRow as bad:
-            return Rejection(index, place, bad.kind, bad.message, raw)
+            return Rejection(index, place, bad.kind, bad.message, raw, fields)
 
     def _values(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is under the names of id and text, which may be paths."""

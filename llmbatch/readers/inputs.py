@@ -3,7 +3,8 @@
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from llmbatch.readers.packings import SUFFIXES as PACKED
 STDIN = "-"
 
 _HEAD_BYTES = 64 * 1024
+_EXAMPLES = 3
 _KNOWN = f"{', '.join(SUFFIXES)}, each also with {', '.join(PACKED)} behind it"
 
 
@@ -37,24 +39,70 @@ class Input:
     @property
     def label(self) -> str:
         """The name as people and files see it: always valid Unicode, `<stdin>` for standard input."""
-        return "<stdin>" if self.name == STDIN else os.fsencode(self.name).decode("utf-8", "replace")
+        return "<stdin>" if self.name == STDIN else shown(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """What a folder or a pattern has that is no input, by kind, with a few examples."""
+
+    name: str
+    counts: Mapping[str, int]
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the user's names stand for, and what was passed over on the way."""
+
+    inputs: tuple[Input, ...]
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 def resolve_inputs(names: Sequence[str], options: ReaderOptions) -> tuple[Input, ...]:
+    """The inputs that the user's names stand for; see `find_inputs`."""
+    return find_inputs(names, options).inputs
+
+
+def find_inputs(names: Sequence[str], options: ReaderOptions) -> Found:
     """The inputs that the user's names stand for, in their order.
 
     Args:
         names: files, folders (all files in them with a known suffix, sorted), glob patterns (sorted; a file that
-            has the pattern for its name wins), or `-`.
+            has the pattern for its name wins), or `-`. A link to a file that is there already is no further input.
         options: its `input_format` makes files with any suffix readable.
 
     Raises:
         UsageError: a name stands for nothing, a file cannot be read or has an unknown suffix, or comes twice.
     """
     wanted = _wanted_format(options)
-    inputs = tuple(item for name in names for item in _resolve(name, wanted))
-    _refuse_twice(inputs)
-    return inputs
+    skipped: list[_Skipped] = []
+    inputs = [item for name in names for item in _resolve(name, wanted, skipped)]
+    return Found(
+        _each_once(inputs, skipped), tuple(passed for each in skipped if (passed := each.frozen()) is not None)
+    )
+
+
+class _Skipped:
+    """Counts what is passed over under one name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._counts: Counter[str] = Counter()
+        self._examples: list[str] = []
+
+    def add(self, what: str, path: str) -> None:
+        self._counts[what] += 1
+        if len(self._examples) < _EXAMPLES:
+            self._examples.append(shown(path.removeprefix(self.name).lstrip("/") or path))
+
+    def frozen(self) -> PassedOver | None:
+        return PassedOver(shown(self.name), dict(self._counts), tuple(self._examples)) if self._counts else None
+
+
+def shown(name: str) -> str:
+    """A file's name as valid Unicode."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def spooled(item: Input, spool: Path) -> Input:
@@ -96,17 +144,16 @@ def _wanted_format(options: ReaderOptions) -> Format | None:
     return None if options.input_format is None else format_named(options.input_format)
 
 
-def _resolve(name: str, wanted: Format | None) -> Iterator[Input]:
+def _resolve(name: str, wanted: Format | None, skipped: "list[_Skipped]") -> Iterator[Input]:
     if name == STDIN:
         yield Input(name=STDIN, path=None, format=wanted, size=None)
         return
     mode = _mode(name)
-    if mode is None:
-        yield from _globbed(name, wanted)
-    elif stat.S_ISDIR(mode):
-        yield from _in_folder(name, wanted)
-    else:
+    if mode is not None and not stat.S_ISDIR(mode):
         yield _file(name, wanted)
+        return
+    skipped.append(_Skipped(name))
+    yield from _globbed(name, wanted, skipped[-1]) if mode is None else _in_folder(name, wanted, skipped[-1])
 
 
 def _mode(name: str) -> int | None:
@@ -121,7 +168,7 @@ def _mode(name: str) -> int | None:
         raise UsageError(f"{name}: cannot be read ({error.strerror})") from None
 
 
-def _globbed(name: str, wanted: Format | None) -> Iterator[Input]:
+def _globbed(name: str, wanted: Format | None, skipped: _Skipped) -> Iterator[Input]:
     if not glob.has_magic(name):
         raise UsageError(f"{name or repr(name)}: no such file", hint="check the name, or say - to read standard input")
     found = sorted(
@@ -129,31 +176,49 @@ def _globbed(name: str, wanted: Format | None) -> Iterator[Input]:
         for path in glob.glob(name, recursive=True)  # noqa: PTH207 - keeps the name as the user wrote it
         if Path(path).is_file() and not any(_is_run_folder(parent) for parent in Path(path).parents)
     )
-    files = [path for path in found if wanted or format_of_file(path)]
+    files = [path for path in found if wanted or _is_known(path, skipped)]
     if not files:
         raise UsageError(f"{name}: the pattern matches no input file", hint=f"inputs end in {_KNOWN}")
     yield from (_file(path, wanted) for path in files)
 
 
-def _in_folder(name: str, wanted: Format | None) -> Iterator[Input]:
-    files = sorted(path for path in _walk(name) if format_of_file(path))
+def _in_folder(name: str, wanted: Format | None, skipped: _Skipped) -> Iterator[Input]:
+    files = sorted(path for path in _walk(name, skipped) if _is_known(path, skipped))
     if not files:
         raise UsageError(f"{name}: the folder holds no input file", hint=f"inputs end in {_KNOWN}")
     yield from (_file(path, wanted) for path in files)
 
 
-def _walk(name: str) -> Iterator[str]:
+def _walk(name: str, skipped: _Skipped) -> Iterator[str]:
     """All files below a folder but hidden ones and those of run folders, which are our own output."""
-    for folder, below, files in os.walk(name, onerror=_refuse_unreadable):
+
+    def closed(error: OSError) -> None:
+        if error.filename == name:
+            raise UsageError(f"{name}: cannot be read ({error.strerror})")
+        skipped.add("folder that cannot be read", error.filename)
+
+    for folder, below, files in os.walk(name, onerror=closed):
+        for sub in below:
+            if os.path.islink(os.path.join(folder, sub)):  # noqa: PTH114, PTH118 - any name
+                skipped.add("link to a folder", os.path.join(folder, sub))  # noqa: PTH118
         below[:] = [sub for sub in below if not sub.startswith(".") and not _is_run_folder(Path(folder, sub))]
         for file in files:
-            if not file.startswith(".") and Path(folder, file).is_file():
-                yield str(Path(folder, file))
+            path = str(Path(folder, file))
+            if file.startswith("."):
+                continue
+            if Path(path).is_file():
+                yield path
+            else:
+                skipped.add("file that is not regular", path)
 
 
-def _refuse_unreadable(error: OSError) -> None:
-    """Rows of a folder that cannot be looked into would be left out without a word."""
-    raise UsageError(f"{error.filename}: cannot be read ({error.strerror})")
+def _is_known(path: str, skipped: _Skipped) -> bool:
+    """Whether a file's suffix is one of an input; else it is passed over."""
+    if format_of_file(path) is not None:
+        return True
+    suffix = Path(path).suffix
+    skipped.add(f"file in {suffix}" if suffix else "file without a suffix", path)
+    return False
 
 
 def _is_run_folder(path: Path) -> bool:
@@ -180,14 +245,30 @@ def _file(name: str, wanted: Format | None) -> Input:
     return Input(name=name, path=path, format=file_format, size=status.st_size)
 
 
-def _refuse_twice(inputs: Sequence[Input]) -> None:
+def _each_once(inputs: Sequence[Input], skipped: "list[_Skipped]") -> tuple[Input, ...]:
+    """The inputs without links to those that are there already.
+
+    Raises:
+        UsageError: one is named twice.
+    """
     seen: dict[object, Input] = {}
     for item in inputs:
         identity = STDIN if item.path is None else _identity(item.path)
         first = seen.setdefault(identity, item)
-        if first is not item:
-            same = "" if first.name == item.name else f" (it is the same file as {first.name})"
-            raise UsageError(f"{item.name}: given twice{same}", hint="its rows would be labelled and paid twice")
+        if first is item:
+            continue
+        if item.path is None or first.path is None or _is_same_way(item.path, first.path):
+            raise UsageError(f"{item.name}: given twice", hint="its rows would be labelled and paid twice")
+        skipped.append(_Skipped(item.name))
+        skipped[-1].add(f"file, the same as {first.label}", item.name)
+        if item.path.is_symlink() < first.path.is_symlink():
+            seen[identity] = item  # the file itself, rather than a link to it
+    return tuple(seen.values())
+
+
+def _is_same_way(one: Path, other: Path) -> bool:
+    """Whether two paths name the same file without a link between."""
+    return os.path.normpath(one.absolute()) == os.path.normpath(other.absolute())
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.rows import Rejection, Row
-from llmbatch.observe.events import InputChanged
+from llmbatch.observe.events import InputChanged, InputPassedOver
 from llmbatch.readers import (
     EarlierFields,
     FieldChoice,
@@ -19,6 +19,7 @@ from llmbatch.readers import (
     chosen_fields,
     count_rows,
     existing_fields,
+    find_inputs,
     from_spool,
     read_rows,
     resolve_inputs,
@@ -40,6 +41,8 @@ class RunInput:
         self._before: Mapping[str, InputIdentity] = {}
         self._read: dict[Input, WholeRead] = {}
         self._read_again: dict[Input, WholeRead] = {}
+        self.passed_over: tuple[InputPassedOver, ...] = ()
+        """What is to be reported of the inputs before a row is read."""
         self._fields: dict[str, KeptFields] = {}
         """By an input's key."""
         self._goes_by_name = False
@@ -54,13 +57,15 @@ class RunInput:
         Raises:
             UsageError: one of them cannot be read.
         """
-        inputs = resolve_inputs(names, options)
-        first = tuple(spooled(item, folder.stdin_spool) if item.path is None else item for item in inputs)
+        found = find_inputs(names, options)
+        first = tuple(spooled(item, folder.stdin_spool) if item.path is None else item for item in found.inputs)
         again = tuple(
             from_spool(folder.stdin_spool, options) if item.path is None else _named_from(folder, item)
-            for item in inputs
+            for item in found.inputs
         )
-        return cls(first, again, options)
+        source = cls(first, again, options)
+        source.passed_over = tuple(InputPassedOver(one.name, dict(one.counts), one.examples) for one in found.passed_over)
+        return source
 
     @classmethod
     def only_once(cls, names: tuple[str, ...], options: ReaderOptions) -> "RunInput":

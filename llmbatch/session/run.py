@@ -103,7 +103,7 @@ def classify_run(
             reuse=options.reuse,
             max_failed=options.max_failed,
             salvage=options.salvage,
-            remarks=(*migrated(standing), *replaced, *confidence.remarks),
+            remarks=(*migrated(standing), *replaced, *source.passed_over, *confidence.remarks),
             command=record.command,
         )
         return Session(folder, source, session_plan, observer, handle or StopHandle()).run()

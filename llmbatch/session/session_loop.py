@@ -39,6 +39,7 @@ from llmbatch.runs.ledger.checkpoint import Checkpoint, save_checkpoint
 from llmbatch.runs.ledger.sent import SentLog
 from llmbatch.runs.opening import OpenLedger
 from llmbatch.session.changed import plan_changed
+from llmbatch.session.rejections import Rejections
 from llmbatch.session.session_plan import SessionPlan
 from llmbatch.session.spending import Spending
 from llmbatch.session.stop_handle import StopHandle
@@ -91,6 +92,7 @@ class SessionLoop:
         """Rows that are done already, before the reader has come across them; 0 once it has them all."""
         self.record = opened.record
         """The run's, with the limits that were kept to."""
+        self._rejections = Rejections(observer.tell)
         self.is_hurried = False
         """Whether it was told to leave at once."""
 
@@ -135,6 +137,7 @@ class SessionLoop:
                 await caller.close()
             if earlier is not None:
                 await earlier.close()
+            self._rejections.end()
             self._show_once(parts)
             self.record = self.record.updated(limits=parts.paces[0].limits, **self._learnt(parts))
             self.is_hurried = stop.is_hurried
@@ -186,6 +189,7 @@ class SessionLoop:
             tally=self._tally,
             guard=FailureRateGuard(sending.guard),
             on_row=partial(self._note_row, earlier),
+            on_rejection=self._rejections.add,
             settings=EngineSettings(parts.most_in_flight, strict=self._plan.strict, grace_s=sending.grace_s),
         )
 

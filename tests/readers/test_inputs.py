@@ -6,7 +6,7 @@ import pytest
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.rows import Row
-from llmbatch.readers import Input, ReaderOptions, read_rows, resolve_inputs
+from llmbatch.readers import Input, ReaderOptions, find_inputs, read_rows, resolve_inputs
 from llmbatch.readers.formats import format_named
 from llmbatch.readers.formats.json_format import JSON
 
@@ -124,12 +124,40 @@ def test_an_unknown_suffix_is_refused() -> None:
     assert refusal("a.txt").hint == "say --input-format json, csv or tsv"
 
 
-@pytest.mark.parametrize("second", ["a.jsonl", "./a.jsonl", "link.jsonl", "hard.jsonl", "*.jsonl"])
+@pytest.mark.parametrize("second", ["a.jsonl", "./a.jsonl", "*.jsonl"])
 def test_the_same_file_twice_is_refused(second: str) -> None:
     made("a.jsonl")
     Path("link.jsonl").symlink_to("a.jsonl")
     Path("hard.jsonl").hardlink_to("a.jsonl")
     assert "given twice" in refusal("a.jsonl", second).message
+
+
+@pytest.mark.parametrize("names", [("a.jsonl", "link.jsonl"), ("link.jsonl", "a.jsonl"), (".",), ("*.jsonl",)])
+def test_a_link_to_a_file_that_is_there_is_no_further_input(names: tuple[str, ...]) -> None:
+    made("a.jsonl")
+    Path("link.jsonl").symlink_to("a.jsonl")
+    found = find_inputs(names, ReaderOptions())
+    assert [item.name for item in found.inputs] == ["a.jsonl"]
+    assert [dict(one.counts) for one in found.passed_over] in (
+        [{"file, the same as a.jsonl": 1}],
+        [{"file, the same as link.jsonl": 1}],
+    )
+
+
+def test_a_folder_names_what_it_passes_over() -> None:
+    made("d/a.jsonl", "d/b.txt", "d/c.txt", "d/README", "d/sub/x.csv", "d/.hidden.csv")
+    Path("d/linked").symlink_to("sub")
+    os.mkfifo("d/pipe.csv")
+    found = find_inputs(("d",), ReaderOptions())
+    assert [item.name for item in found.inputs] == ["d/a.jsonl", "d/sub/x.csv"]
+    (passed,) = found.passed_over
+    assert dict(passed.counts) == {
+        "link to a folder": 1,
+        "file in .txt": 2,
+        "file without a suffix": 1,
+        "file that is not regular": 1,
+    }
+    assert len(passed.examples) == 3
 
 
 def test_standard_input_twice_is_refused() -> None:

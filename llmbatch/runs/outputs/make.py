@@ -22,8 +22,9 @@ from llmbatch.runs.outputs.records import (
     OWN_COLUMNS,
     carried_fields,
     column,
-    error_field,
+    common_error_field,
     failed_record,
+    names_in_use,
     rejected_record,
     result_record,
     review_record,
@@ -116,16 +117,18 @@ def _make_views(
     with replacing_together(files | _basis_file(folder, options)) as opened, ExitStack() as stack:
         if options.plan is not None and _BASIS in opened:
             opened[_BASIS].write(Basis(ledger.size, decisions.log.size, options.plan).to_bytes())
-        writers = _writers(stack, opened, read, options, decided=len(decisions) > 0)
+        columns = _columns(read, options) if options.csv else None
+        writers = _writers(stack, opened, columns, options, decided=len(decisions) > 0)
+        error_name = None if columns is None else columns.error
         for item, carried in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
             if isinstance(item, Rejection):
                 tally.reject(item)
-                writers[FAILED_VIEW].write(rejected_record(item))
+                writers[FAILED_VIEW].write(rejected_record(item, error_name=error_name))
                 continue
             tally.add(item)
             beside = _renamed(carried, renamed)
             if item.view != UNDONE:
-                writers[item.view].write(_record(item, beside))
+                writers[item.view].write(_record(item, beside, error_name))
             if item.is_answered and draw.takes(item.row):
                 writers[SAMPLE].write(review_record(item, beside))
     if not options.sample:
@@ -181,9 +184,9 @@ def _renamed(carried: Mapping[str, Any], renamed: dict[str, str]) -> dict[str, A
     return beside
 
 
-def _record(item: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
+def _record(item: Outcome, carried: Mapping[str, Any], error_name: str | None) -> dict[str, Any]:
     if item.view == FAILED_VIEW and item.line is not None and item.line.error is not None:
-        return failed_record(item.row, item.line.error)
+        return failed_record(item.row, item.line.error, error_name=error_name)
     return review_record(item, carried) if item.view == REVIEW else result_record(item, carried)
 
 
@@ -196,37 +199,45 @@ def _finished(read: Read, key: Callable[[str], str], ledger: Ledger) -> Iterator
     return (item for item in read(lambda _: None) if isinstance(item, Row) and ledger.is_done(key(item.text)))
 
 
-def _writers(
-    stack: ExitStack, opened: Mapping[str, BinaryIO], read: Read, options: ViewOptions, *, decided: bool
-) -> dict[str, RecordWriter]:
-    if not options.csv:
-        return {name: JsonlWriter(file) for name, file in opened.items() if name != _BASIS}
-    carried, everything, errors = _columns(read, options)
-    own = [name for name in OWN_COLUMNS if decided or name not in DECISION_COLUMNS]
-    columns = {
-        RESULTS: [*(name for name in own if name != "text"), *carried],
-        REVIEW: [*own, *carried],
-        SAMPLE: [*own, *carried],
-        FAILED_VIEW: [*dict.fromkeys([*everything, "raw", "raw_base64", *errors])],
-    }
-    writers: dict[str, RecordWriter] = {}
-    for name, file in opened.items():
-        writer = CsvWriter(file, columns[name], bom=options.bom)
-        stack.callback(writer.detach)
-        writers[name] = writer
-    return writers
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """A CSV's header must know all columns before the first row: the carried ones, all of the input, the error's."""
+
+    carried: tuple[str, ...]
+    everything: tuple[str, ...]
+    error: str
 
 
-def _columns(read: Read, options: ViewOptions) -> tuple[list[str], list[str], list[str]]:
-    """(carried columns, all input columns, those of errors): a CSV's header must know them before the first row."""
+def _columns(read: Read, options: ViewOptions) -> _Columns:
     texts: dict[str, tuple[str, ...]] = {}
     carried: dict[str, None] = {}
     everything: dict[str, None] = {}
-    errors = {error_field({}): None}
+    in_use: set[str] = set()
     for item in read(lambda choice: texts.__setitem__(choice.file, choice.text_fields)):
+        found = item.fields or {}
+        everything |= dict.fromkeys(found)
+        in_use |= names_in_use(found)
         if isinstance(item, Row):
-            everything |= dict.fromkeys(item.fields)
-            errors[error_field(item.fields)] = None
             fields = carried_fields(item, keep=options.keep, text_fields=texts.get(item.place.file, ()))
             carried |= dict.fromkeys(map(column, fields))
-    return list(carried), list(everything), list(errors)
+    return _Columns(tuple(carried), tuple(everything), common_error_field(in_use))
+
+
+def _writers(
+    stack: ExitStack, opened: Mapping[str, BinaryIO], columns: _Columns | None, options: ViewOptions, *, decided: bool
+) -> dict[str, RecordWriter]:
+    if columns is None:
+        return {name: JsonlWriter(file) for name, file in opened.items() if name != _BASIS}
+    own = [name for name in OWN_COLUMNS if decided or name not in DECISION_COLUMNS]
+    headers = {
+        RESULTS: [*(name for name in own if name != "text"), *columns.carried],
+        REVIEW: [*own, *columns.carried],
+        SAMPLE: [*own, *columns.carried],
+        FAILED_VIEW: [*dict.fromkeys([*columns.everything, "raw", "raw_base64", columns.error])],
+    }
+    writers: dict[str, RecordWriter] = {}
+    for name, file in opened.items():
+        writer = CsvWriter(file, headers[name], bom=options.bom)
+        stack.callback(writer.detach)
+        writers[name] = writer
+    return writers

@@ -1,7 +1,7 @@
 """What stands in each view for one row."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -35,18 +35,30 @@ def review_record(outcome: Outcome, carried: Mapping[str, Any]) -> dict[str, Any
     return {**_labelled(outcome), "text": outcome.row.text, **carried}
 
 
-def failed_record(row: Row, error: RowError) -> dict[str, Any]:
-    """A failed row as it was read, ready to be an input again, with its error."""
-    return _with_error(row.fields, _error(error.kind, error.code, error.message, row))
+def failed_record(row: Row, error: RowError, *, error_name: str | None = None) -> dict[str, Any]:
+    """A failed row as it was read, ready to be an input again, with its error.
+
+    Args:
+        row: the row.
+        error: why it failed.
+        error_name: the field of the error, where all rows of a file have the same; None for `error_field`.
+    """
+    return _with_error(row.fields, _error(error.kind, error.code, error.message, row), error_name)
 
 
-def rejected_record(rejection: Rejection) -> dict[str, Any]:
-    """A row that could not be read: its raw content, with the reason. Bytes that are no UTF-8 go as Base64."""
+def rejected_record(rejection: Rejection, *, error_name: str | None = None) -> dict[str, Any]:
+    """A row that could not be used, with the reason: its fields, or else its raw content.
+
+    Bytes that are no UTF-8 go as Base64. `error_name` is that of `failed_record`.
+    """
     error = _error(rejection.kind, None, rejection.message, rejection)
+    if rejection.fields is not None:
+        return _with_error(rejection.fields, error, error_name)
+    name = error_name or _ERROR
     try:
-        return {"raw": rejection.raw.decode("utf-8"), "error": error}
+        return {"raw": rejection.raw.decode("utf-8"), name: error}
     except UnicodeDecodeError:
-        return {"raw_base64": base64.b64encode(rejection.raw).decode("ascii"), "error": error}
+        return {"raw_base64": base64.b64encode(rejection.raw).decode("ascii"), name: error}
 
 
 def carried_fields(row: Row, *, keep: tuple[str, ...] | None, text_fields: tuple[str, ...]) -> dict[str, Any]:
@@ -81,6 +93,23 @@ def column(field: str) -> str:
     while name.startswith(_PREFIX):
         name = name.removeprefix(_PREFIX)
     return f"{_PREFIX}{field}" if name in OWN_COLUMNS else field
+
+
+def common_error_field(names: Collection[str]) -> str:
+    """The field of the error for all rows of a file.
+
+    Args:
+        names: of the fields that hold something else in any row.
+    """
+    name = _ERROR
+    while name in names:
+        name = f"llmbatch_{name}"
+    return name
+
+
+def names_in_use(fields: Mapping[str, Any]) -> set[str]:
+    """The fields of a row but the error of an earlier run."""
+    return {name for name, value in fields.items() if not (name.endswith(_ERROR) and _is_error(value))}
 
 
 def error_field(fields: Mapping[str, Any]) -> str:
@@ -121,8 +150,8 @@ def _error(kind: str, code: str | None, message: str, where: Row | Rejection) ->
     }
 
 
-def _with_error(fields: Mapping[str, Any], error: dict[str, Any]) -> dict[str, Any]:
-    return {**fields, error_field(fields): error}
+def _with_error(fields: Mapping[str, Any], error: dict[str, Any], name: str | None) -> dict[str, Any]:
+    return {**fields, name or error_field(fields): error}
 
 
 def _is_error(value: Any) -> bool:

@@ -1,0 +1,30 @@
+"""Rows that cannot be used, as a session reports them: the first few of each kind, then how many more there are."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from llmbatch.core.rows import Rejection
+from llmbatch.observe.events import Event, RowRejected, RowsRejected
+
+_SHOWN = 3
+
+
+class Rejections:
+    """Reports rejected rows as they come."""
+
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        self._tell = tell
+        self._by_kind: Counter[str] = Counter()
+
+    def add(self, rejection: Rejection) -> None:
+        """Another one."""
+        self._by_kind[rejection.kind] += 1
+        if self._by_kind[rejection.kind] <= _SHOWN:
+            place = rejection.place
+            self._tell(RowRejected(place.file, place.line, rejection.kind, rejection.message))
+
+    def end(self) -> None:
+        """There are no more: how many were not reported one by one."""
+        for kind, count in self._by_kind.items():
+            if count > _SHOWN:
+                self._tell(RowsRejected(kind, count - _SHOWN))
