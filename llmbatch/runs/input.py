@@ -64,7 +64,9 @@ class RunInput:
             for item in found.inputs
         )
         source = cls(first, again, options)
-        source.passed_over = tuple(InputPassedOver(one.name, dict(one.counts), one.examples) for one in found.passed_over)
+        source.passed_over = tuple(
+            InputPassedOver(one.name, dict(one.counts), one.examples) for one in found.passed_over
+        )
         return source
 
     @classmethod
