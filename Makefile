@@ -40,10 +40,12 @@ oldest: ## tests against the oldest SDK that is allowed, in build/oldest
 	build/oldest/bin/pytest tests/provider tests/simulate tests/api tests/e2e/test_classify.py tests/e2e/test_faults.py \
 		--ignore tests/provider/test_profile.py $(foreach file,$(ABOUT_NEWEST_SDK),--deselect $(file))
 
-real: $(STAMP) ## optional: against llama.cpp's own server with a tiny random model (installs 250 MB into .real/)
-	@test -x .real/bin/python || $(PYTHON) -m venv .real
-	@.real/bin/pip install --quiet --disable-pip-version-check xllamacpp gguf numpy tokenizers
-	LLMBATCH_REAL=.real/bin/python $(BIN)/pytest -n0 --timeout=600 tests/real
+real: $(STAMP) ## optional: against llama.cpp's own server with a tiny random model, and a litellm proxy (installs 500 MB into .real/)
+	@test -x .real/llama/bin/python || $(PYTHON) -m venv .real/llama
+	@.real/llama/bin/pip install --quiet --disable-pip-version-check xllamacpp gguf numpy tokenizers
+	@test -x .real/proxy/bin/python || $(PYTHON) -m venv .real/proxy
+	@.real/proxy/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]'
+	LLMBATCH_REAL=.real/llama/bin/python LLMBATCH_REAL_PROXY=.real/proxy/bin/python $(BIN)/pytest -n0 --timeout=600 tests/real
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

@@ -4,17 +4,17 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.program import SAMPLE, Program, write_rows
+from tests.real.serving import HERE, served
 
-PYTHON = os.environ.get("LLMBATCH_REAL")
-HERE = Path(__file__).parent
-pytestmark = pytest.mark.skipif(PYTHON is None, reason="make real runs it")
+PYTHON, SCRIPT = os.environ.get("LLMBATCH_REAL", ""), "serve_llama_cpp.py"
+pytestmark = pytest.mark.skipif(not PYTHON, reason="make real runs it")
 KEY = "sk-llama-test"
 Serve = Callable[[int], str]
 
@@ -22,7 +22,7 @@ Serve = Callable[[int], str]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "tiny.gguf"
-    subprocess.run([PYTHON or "", HERE / "tiny_model.py", path, SAMPLE], check=True)
+    subprocess.run([PYTHON, HERE / "tiny_model.py", path, SAMPLE], check=True)
     return path
 
 
@@ -30,23 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serve(model: Path) -> Iterator[Serve]:
     """Starts a server with so many slots; gives its base URL."""
     with ExitStack() as running:
-        yield lambda slots: running.enter_context(_served(model, slots))
-
-
-@contextmanager
-def _served(model: Path, slots: int) -> Iterator[str]:
-    command = [PYTHON or "", str(HERE / "serve_llama_cpp.py"), str(model), str(slots)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        try:
-            address = next(line for line in server.stdout if line.startswith("http"))
-            yield f"{address.strip()}/v1"
-        finally:
-            server.stdin.close()
-            server.terminate()
+        yield lambda slots: running.enter_context(served(PYTHON, SCRIPT, str(model), str(slots)))
 
 
 def rows(llmbatch: Program, count: int, *more: dict[str, Any]) -> None:
@@ -92,10 +76,10 @@ def test_a_long_document_fails_alone_and_is_cut_to_the_servers_own_count(llmbatc
 
 def test_a_server_that_was_stopped_and_started_again_gets_the_rest(llmbatch: Program, model: Path) -> None:
     rows(llmbatch, 4)
-    with _served(model, 4) as url:
+    with served(PYTHON, SCRIPT, str(model), "4") as url:
         classify(llmbatch, url)
     rows(llmbatch, 8)
     gone = llmbatch("classify", "docs.jsonl", "--base-url", url, "--model", "tiny", OPENAI_API_KEY=KEY)
     assert gone.code == 7
-    with _served(model, 4) as url:
+    with served(PYTHON, SCRIPT, str(model), "4") as url:
         assert len(classify(llmbatch, url, "--model", "tiny")) == 8
