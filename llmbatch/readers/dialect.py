@@ -19,6 +19,8 @@ _LOOKED_AT = 50
 _MOST_BEFORE = 20
 """Lines that may stand before a header."""
 _MOSTLY, _ENOUGH = 0.6, 4
+_COLUMNS = 3
+"""So many filled cells are a header, where one alone may be a title."""
 _QUOTED = re.compile(rb'"(?:[^"\\]|""|\\.)*"', re.DOTALL)
 _SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?\r*', re.IGNORECASE | re.DOTALL)
 """Excel's own first line, which names the delimiter."""
@@ -73,6 +75,7 @@ def dialect_of(file: str, lines: Sequence[bytes], file_format: str, options: Rea
     if options.has_header and named is None:
         _refuse_lines_before(file, lines, quoting, skipped)
     if options.has_header:
+        _refuse_title(file, lines, quoting, skipped)
         _refuse_data(file, lines, quoting)
     keeps_quotes = file_format == "tsv" and delimiter == b"\t" and quote is None and not escape
     return Dialect(quoting, keeps_quotes, skipped, options.has_header, tuple(findings))
@@ -146,6 +149,17 @@ def _refuse_lines_before(file: str, lines: Sequence[bytes], quoting: Quoting, sk
                 hint=f"say --skip-lines {skipped + before} where the header comes behind other lines, "
                 "or --delimiter where all lines have one cell",
             )
+
+
+def _refuse_title(file: str, lines: Sequence[bytes], quoting: Quoting, skipped: int) -> None:
+    """A title that was padded with empty cells, above the header: as spreadsheets export a sheet with one."""
+    filled = [sum(map(bool, _plain_cells(line, quoting))) for line in lines[:_MOST_BEFORE]]
+    header = next((number for number, count in enumerate(filled) if count >= _COLUMNS), 0)
+    if header and max(filled[:header]) == 1 and filled[header:].count(1) == 0:
+        raise UsageError(
+            f"{file}: its first line has one cell that is not empty, line {skipped + header + 1} has {filled[header]}",
+            hint=f"say --skip-lines {skipped + header} if the header is there",
+        )
 
 
 def _refuse_data(file: str, lines: Sequence[bytes], quoting: Quoting) -> None:

@@ -117,13 +117,13 @@ def _decoded(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _utf16_without_mark(head: bytes) -> str | None:
-    looked_at = head[:4096]
-    if b"\0" not in looked_at:
-        return None
-    even, odd = looked_at[::2], looked_at[1::2]
-    if odd.count(0) >= _ZEROS * len(odd) and not even.count(0):
+    """By the zeros of text that begins in ASCII, as a header does."""
+    even, odd = head[:4096:2], head[1:4096:2]
+    if odd[:2] == b"\0\0" and odd.count(0) >= _ZEROS * len(odd) and not even.count(0):
         return "utf-16-le"
-    return "utf-16-be" if even.count(0) >= _ZEROS * len(even) and not odd.count(0) else None
+    if even[:2] == b"\0\0" and even.count(0) >= _ZEROS * len(even) and not odd.count(0):
+        return "utf-16-be"
+    return None
 
 
 def _is_utf8(head: bytes) -> bool:

@@ -1,6 +1,7 @@
 """An input's bytes, in chunks: opened, copied where wanted, unpacked, text as UTF-8 with lines that end in LF."""
 
 import os
+import re
 import select
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -23,6 +24,8 @@ from llmbatch.readers.packings import MAGIC_BYTES, unpacking_of
 _CHUNK_BYTES = 256 * 1024
 _SNIFF_BYTES = 64 * 1024
 _TELLING_BYTES = max(LONGEST_BOM, FORMAT_MAGIC_BYTES)
+_LINES_END_IN_CR = re.compile(rb'[^"\r\n]*(?:"[^"]*"[^"\r\n]*)*\r(?!\r*(?:\n|\Z))')
+"""Of a first line that ends in nothing else: outside of quotes, and with something behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = No
     )
     head, chunks = _peeked(text.chunks, _tells_enough)
     findings: tuple[str, ...] = () if text.finding is None else (text.finding,)
-    if b"\r" in head and b"\n" not in head:
-        chunks = (chunk.replace(b"\r", b"\n") for chunk in chunks)
+    if _LINES_END_IN_CR.match(head):
+        chunks = (chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n") for chunk in chunks)
         findings += ("lines end in CR",)
     content = Content(item.label, chunks, path, findings, text.encoding, is_live=item.path is None)
     return Opened(item.format or format_of_head(head), content)

@@ -199,6 +199,10 @@ def test_rows_of_empty_cells_are_passed_over(read: Any) -> None:
     assert told(read("id,text\n1,a\n,\n,,\n2,b\n,\n", "in.csv")) == ["a", "b"]
 
 
+def test_a_header_that_ends_in_cr_above_lines_that_do_not_is_one_line(read: Any) -> None:
+    assert told(read("id,text\r1,one\n2,two\r\n", "in.csv")) == ["one", "two"]
+
+
 @pytest.mark.parametrize("end", ["\r", "\r\r\n", "\n", "\r\n"])
 @pytest.mark.parametrize("name", ["in.csv", "in.tsv"])
 def test_lines_end_as_they_do(read: Any, end: str, name: str) -> None:

@@ -85,10 +85,10 @@ class _Table:
         """What stands below the header."""
         lines, names, quoting = self._lines, self.names, self._dialect.quoting
         width, delimiter = len(names), quoting.delimiter.decode()
-        marks = [mark for mark in (quoting.quote, quoting.escape) if mark]
+        quote, escape = quoting.quote or b"\n", quoting.escape or b"\n"  # which no line has
         while names and (line := lines.take()) is not None:
             number = lines.number
-            if isinstance(line, bytes) and not any(mark in line for mark in marks):
+            if isinstance(line, bytes) and quote not in line and escape not in line:
                 raw = line.rstrip(b"\r")
                 if not raw:
                     continue
