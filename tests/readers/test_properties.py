@@ -106,7 +106,11 @@ def test_no_bytes_do_harm(content: bytes, name: str, limit: int) -> None:
 @given(jumble, st.sampled_from(["in.csv", "in.tsv"]), st.integers(1, 40))
 def test_no_bytes_below_a_header_do_harm(content: bytes, name: str, limit: int) -> None:
     header = b"id,text\n" if name == "in.csv" else b"id\ttext\n"
-    rows = read_file(header + content, name, max_row_bytes=max(limit, len(header)))
+    try:
+        rows = read_file(header + content, name, max_row_bytes=max(limit, len(header)))
+    except UsageError as refused:
+        assert "--encoding" in (refused.hint or ""), "most of it is in another encoding"
+        return
     assert [row.index for row in rows] == list(range(len(rows)))
     lines = content.count(b"\n") + 1
     assert len(rows) <= lines
