@@ -17,6 +17,7 @@ CLASSIFY = ["empty.jsonl", "--base-url", "http://127.0.0.1:9", "--max-wait", "0"
 ARGUMENTS = {
     "classify": CLASSIFY,
     "estimate": ["docs.jsonl"],
+    "input": ["docs.jsonl"],
     "retry": ["run"],
     "evaluate": ["run", "--gold", "gold.jsonl"],
     "calibrate": ["run", "--gold", "gold.jsonl"],
