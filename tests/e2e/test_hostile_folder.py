@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "compare": ("docs.jsonl", "--offline", "--model", "gpt-6-luna"),
     "estimate": ("docs.jsonl",),
+    "input": ("docs.jsonl",),
     "retry": ("run", "--offline"),
     "evaluate": ("run", "--gold", "gold.csv", "--plot", "plot.png"),
     "calibrate": ("run", "--gold", "gold.csv"),
