@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from llmbatch.core import defaults
+from llmbatch.core.errors import UsageError
 from llmbatch.core.ledger_line import CONTROL
 from llmbatch.core.models import profile_of
 from llmbatch.core.prices import Price
@@ -123,6 +124,8 @@ def make_plan(
     """
     task = loaded.task
     model = asked_model(task, choice)
+    for word in filter(None, (model, choice.reasoning_effort)):
+        _check_can_be_sent(word)
     prefixes = [
         build_prefix(task, pool_examples=taken, reasoning=choice.reasoning) for taken in range(len(task.pool) + 1)
     ]
@@ -163,6 +166,14 @@ def make_plan(
         choice=choice,
         limit=_document_limit(model, choice, prefix_plan.tokens + shape.max_output_tokens),
     )
+
+
+def _check_can_be_sent(word: str) -> None:
+    """Refuse a word whose bytes are not UTF-8: JSON cannot carry it."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{word!a} is not UTF-8: no request can name it") from None
 
 
 def _document_limit(model: str, choice: ModelChoice, taken: int) -> DocumentLimit:

@@ -3,7 +3,7 @@
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ ARGUMENTS = {
     "canary promote": ["run"],
     "cache show": [],
     "cache clear": [],
-    "simulate": [],
+    "simulate": ["--port", "0", "--until-stdin-closes"],
 }
 """What each command needs besides the path that is tried."""
 HOSTILE = [
@@ -60,6 +60,22 @@ HOSTILE = [
 ]
 
 
+WORDS = frozenset(
+    {
+        "alert_at", "alert_command", "api_key", "api_version", "base_url", "by", "canary_model", "canary_share",
+        "concurrency", "deadline", "delimiter", "dialect", "encoding", "escalate_to", "escape", "fault", "faulty_model",
+        "gold_id_field", "host", "id_field", "input_format", "keep", "label", "label_field", "max_failed", "method",
+        "model", "name", "only", "precision", "price", "quote", "reasoning_effort", "refuse", "reviewer", "sample",
+        "since", "stop_at_failures", "stop_at_invalid", "text_field", "until",
+    }
+)  # fmt: skip
+"""Parameters whose value is text and yet no path, by what they are called in every command."""
+
+
+def _takes_text(option: Any) -> bool:
+    return option.type_descriptor.annotation in {str, list[str], Path, list[Path]}
+
+
 def _commands() -> Iterator[tuple[str, Any]]:
     for name in SUMMARIES:
         command = load(name)
@@ -67,12 +83,14 @@ def _commands() -> Iterator[tuple[str, Any]]:
         yield from ((f"{name} {sub}", one) for sub, one in below.items()) if below else [(name, command)]
 
 
-def _takes_path(option: Any) -> bool:
-    is_path = "Path" in str(option.type_descriptor.annotation) or "FILE" in str(option.metavar)
-    return is_path or option.param_type_name == "argument" or option.name in {"prompt", "task", "tasks"}
+TEXTS = [(name, option) for name, command in _commands() for option in command.params if _takes_text(option)]
+SWEEP = [(name, option) for name, option in TEXTS if option.name not in WORDS]
+"""Every parameter whose value may be a path. One that is new is among them until it is listed as a word."""
+WORDS_SWEEP = [(name, option) for name, option in TEXTS if option.name in WORDS]
 
 
-SWEEP = [(name, option) for name, command in _commands() for option in command.params if _takes_path(option)]
+def _ids(parameters: Sequence[tuple[str, Any]]) -> list[str]:
+    return [f"{name} {option.name}" for name, option in parameters]
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +115,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_sweep_knows_every_command() -> None:
     assert {name for name, _ in _commands()} == set(ARGUMENTS)
     assert len(SWEEP) > 40
+    assert {option.name for _, option in TEXTS} >= WORDS
 
 
-@pytest.mark.parametrize(("name", "option"), SWEEP, ids=[f"{name} {option.name}" for name, option in SWEEP])
+@pytest.mark.parametrize(("name", "option"), SWEEP, ids=_ids(SWEEP))
 def test_a_path_that_the_system_refuses_is_a_line(
     folder: Path, name: str, option: Any, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
@@ -107,10 +126,23 @@ def test_a_path_that_the_system_refuses_is_a_line(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody-at-all")
     for path in HOSTILE:
         monkeypatch.setattr(sys, "argv", ["llmbatch", *name.split(), *_arguments(name, option, path)])
-        code = program._exit_code()
-        err = capfdbinary.readouterr().err.decode(errors="replace")
-        assert code in {0, 2, 3, 5, 7, 8}, (path, err)
-        assert code in {0, 3, 7} or err.lower().count("error: ") == 1, (path, err)
+        _check_ends_in_order(program._exit_code(), capfdbinary.readouterr().err)
+
+
+@pytest.mark.parametrize(("name", "option"), WORDS_SWEEP, ids=_ids(WORDS_SWEEP))
+def test_a_word_that_is_not_utf8_is_a_line(
+    folder: Path, name: str, option: Any, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody-at-all")
+    monkeypatch.setattr(sys, "argv", ["llmbatch", *name.split(), *_arguments(name, option, os.fsdecode(b"\xff\n"))])
+    _check_ends_in_order(program._exit_code(), capfdbinary.readouterr().err)
+
+
+def _check_ends_in_order(code: int, err: bytes) -> None:
+    shown = err.decode(errors="replace")
+    assert code in {0, 2, 3, 5, 7, 8}, shown
+    assert code in {0, 3, 7} or shown.lower().count("error: ") == 1, shown
 
 
 def _arguments(name: str, option: Any, path: str) -> list[str]:
