@@ -20,6 +20,9 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+_NOT_LOADED = 127
+"""The dynamic linker's exit code for a library that is missing."""
+
 
 @dataclass
 class Received:
@@ -56,12 +59,14 @@ def collecting() -> Iterator[Received]:
     found = find_spec("rotel")
     if found is None or found.origin is None:
         pytest.skip("no OpenTelemetry collector for this platform: rotel is not installed")
+    program = Path(found.origin).with_name("rotel-agent")
+    if subprocess.run([program, "--version"], capture_output=True, check=False).returncode == _NOT_LOADED:
+        pytest.skip("rotel needs the shared library of this Python, which was built without one")
     received = Received("")
     sink = ThreadingHTTPServer(("127.0.0.1", 0), type("Into", (_Sink,), {"received": received}))
     Thread(target=sink.serve_forever, daemon=True).start()
     http, grpc = _free_port(), _free_port()
     received.url = f"http://127.0.0.1:{http}"
-    program = Path(found.origin).with_name("rotel-agent")
     options = {
         "--otlp-http-endpoint": f"127.0.0.1:{http}",
         "--otlp-grpc-endpoint": f"127.0.0.1:{grpc}",
