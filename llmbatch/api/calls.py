@@ -11,6 +11,7 @@ from llmbatch.api.progress import ProgressOption, Shown
 from llmbatch.api.result import Run
 from llmbatch.api.running import run_and_await, run_and_wait
 from llmbatch.api.workspace import Workspace, workspace
+from llmbatch.cli.refusals import refusals_as_errors
 from llmbatch.core.errors import ExitCode, Interrupted, RunStopped
 from llmbatch.observe.observer import Observers
 from llmbatch.observe.summary import Summary
@@ -103,13 +104,13 @@ class _Call:
 
     def workspace(self) -> AbstractContextManager[Workspace]:
         """Where the run works."""
-        documents = documents_of(self._documents, field_names(self._options.get("text_field")) or ())
+        documents = documents_of(self._documents, field_names(self._options, "text_field") or ())
         return workspace(documents, self._out, check=self.handle.check)
 
     def run(self, place: Workspace) -> Run:
         """The run itself."""
         options = run_options(self._options, inputs=place.inputs, out=place.out)
-        with Observers([*self.shown.observers, watch(self._watching)]) as observer:
+        with refusals_as_errors(), Observers([*self.shown.observers, watch(self._watching)]) as observer:
             summary = classify_run(options, observer, self.handle, is_locked=place.is_locked)
         if not summary.has_ended_by_itself:
             raise _stopped(summary, place)

@@ -3,7 +3,7 @@
 import inspect
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import cache
 from numbers import Real
@@ -43,6 +43,19 @@ def checked_path(name: str, value: Any) -> Path:
     return Path(text)
 
 
+def checked_texts(name: str, value: Any) -> tuple[str, ...]:
+    """One text, or several.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if isinstance(value, str):
+        return (_text(name, value),)
+    if isinstance(value, bytes | Mapping) or not isinstance(value, Iterable):
+        raise UsageError(f"{name}: a text or a list of texts is wanted, not {type(value).__name__}")
+    return tuple(_text(name, one) for one in value)
+
+
 @cache
 def _declarations() -> dict[str, Any]:
     return get_type_hints(classify, include_extras=True)
@@ -52,7 +65,7 @@ def _checked(name: str, value: Any) -> Any:
     declared, option = get_args(_declarations()[name])[:2]
     kind = next((part for part in get_args(declared) if part is not NoneType), declared)
     if get_origin(declared) is list or get_origin(kind) is list:
-        return [value] if isinstance(value, str) else [_text(name, one) for one in value]
+        return list(checked_texts(name, value))
     if kind is bool:
         if not isinstance(value, bool):
             raise UsageError(f"{name}={value!r}: True or False is wanted")
@@ -87,9 +100,15 @@ def _choice(name: str, value: Any, kind: type[Enum]) -> Enum:
 
 def _text(name: str, value: Any) -> str:
     """A text; a number or a path as the command line would have it."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float | os.PathLike):
-        raise UsageError(f"{name}: a text is wanted, not {type(value).__name__}")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number and not isinstance(value, str | os.PathLike):
+        raise UsageError(f"{name}: a text is wanted, not {_kind(value)}")
     text = os.fspath(value) if isinstance(value, os.PathLike) else str(value)
     if not isinstance(text, str) or "\0" in text:
         raise UsageError(f"{name}={text!r}: is no text that can be used")
     return text
+
+
+def _kind(value: Any) -> str:
+    """A value's type, or what is wrong with a number: a missing value of a table is one."""
+    return repr(value) if isinstance(value, float) else type(value).__name__

@@ -1,15 +1,16 @@
 """The options of a call: those of `llmbatch classify`, by its names and under its rules."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from llmbatch.api.declared import checked_path, declared_values
+from llmbatch.api.declared import checked_path, checked_texts, declared_values
 from llmbatch.cli.input_options import reader_options
 from llmbatch.cli.options import reuse_options
 from llmbatch.cli.sending import sending_options
 from llmbatch.cli.trial import canary_options
+from llmbatch.core.errors import UsageError
 from llmbatch.engine.plan import ModelChoice
 from llmbatch.provider.retry import RetryPolicy
 from llmbatch.runs.options import RunOptions, parse_tolerance
@@ -157,7 +158,7 @@ def named(
         if present in options:
             raise TypeError(f"{function}() got {present!r} by two names")
         if value is not None:
-            options[present] = value
+            options[present] = tuple(value) if isinstance(value, Iterator) else value  # it is read more than once
     return options
 
 
@@ -217,7 +218,9 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
         alert_command=values["alert_command"],
         spend_store=values["spend_store"],
     )
-    policy: RetryPolicy | None = given.get("retries")
+    policy = given.get("retries")
+    if not isinstance(policy, RetryPolicy | None):
+        raise UsageError(f"retries: a RetryPolicy is wanted, not {type(policy).__name__}")
     return RunOptions(
         inputs=inputs,
         out=out,
@@ -237,7 +240,7 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
         sending=sending if policy is None else replace(sending, policy=policy),
         reading=reader_options(
             values["id_field"],
-            list(field_names(given.get("text_field")) or ()),
+            list(field_names(given, "text_field") or ()),
             values["input_format"],
             encoding=values["encoding"],
             delimiter=values["delimiter"],
@@ -246,7 +249,7 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
             no_header=values["no_header"],
             skip_lines=values["skip_lines"],
         ),
-        keep=field_names(given.get("keep")),
+        keep=field_names(given, "keep"),
         strict=values["strict"],
         review_below=values["review_below"],
         sample=parse_sample(values["sample"], values["seed"]),
@@ -274,6 +277,10 @@ def watch_options(given: Mapping[str, Any]) -> WatchOptions:
     return WatchOptions(True, values["log_format"], values["log_file"], values["metrics_file"], otel=values["otel"])
 
 
-def field_names(given: Names | None) -> tuple[str, ...] | None:
-    """Names of fields, however they were given."""
-    return given if given is None else (given,) if isinstance(given, str) else tuple(given)
+def field_names(given: Mapping[str, Any], option: str) -> tuple[str, ...] | None:
+    """Names of fields, however they were given by an option.
+
+    Raises:
+        UsageError: they are no texts.
+    """
+    return checked_texts(option, given[option]) if option in given else None

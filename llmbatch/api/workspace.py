@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from llmbatch.api.documents import Files, Rows
+from llmbatch.cli.refusals import refusals_as_errors
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import replacing
 from llmbatch.runs.folder import RunFolder
@@ -56,7 +57,12 @@ def workspace(documents: Files | Rows, out: Path | None, *, check: Callable[[], 
     if isinstance(documents, Files):
         yield Workspace(documents.names, out, is_locked=False, is_temporary=False)
         return
-    with _folder(out) as folder, folder.created(), locked(folder.path), _written(documents, folder.path, check) as path:
+    with ExitStack() as opened:
+        with refusals_as_errors():
+            folder = opened.enter_context(_folder(out))
+            opened.enter_context(folder.created())
+            opened.enter_context(locked(folder.path))
+        path = opened.enter_context(_written(documents, folder.path, check))
         yield Workspace((str(path),), folder.path, is_locked=True, is_temporary=out is None)
 
 

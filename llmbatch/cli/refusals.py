@@ -2,6 +2,8 @@
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from llmbatch.core.errors import LLMBatchError, StorageFailed, UsageError
@@ -38,6 +40,18 @@ def refusal(error: BaseException) -> LLMBatchError | None:
             return UsageError(str(error))
         case _:
             return None
+
+
+@contextmanager
+def refusals_as_errors() -> Iterator[None]:
+    """Raises what the system refuses as an error of ours, for callers in Python."""
+    try:
+        yield
+    except OSError as error:
+        refused = refusal(error)
+        if refused is None:
+            raise
+        raise refused from error
 
 
 def _limit(message: str, limit: str) -> StorageFailed:

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,16 @@ def test_earlier_names_still_work() -> None:
         ({"out": ""}, "out"),
         ({"out": "a\0b"}, "out"),
         ({"out": 5}, "out"),
+        ({"model": "gpt-\udcff"}, "is not UTF-8"),
+        ({"reasoning_effort": "\ud800"}, "is not UTF-8"),
+        ({"model": float("nan")}, "nan"),
+        ({"spend_store": float("nan")}, "nan"),
+        ({"text_field": 5}, "text_field"),
+        ({"text_field": {"title": "body"}}, "text_field"),
+        ({"keep": b"title"}, "keep"),
+        ({"keep": ["title", None]}, "keep"),
+        ({"fault": 5, "offline": True}, "fault"),
+        ({"retries": 3}, "retries"),
         ({"sample": "many"}, "many"),
         ({"max_failed": -1}, "max-failed"),
         ({"fault": ["nonsense"], "offline": True}, "nonsense"),
@@ -100,6 +111,32 @@ def test_a_value_out_of_its_limits_is_refused(given: dict[str, Any], shown: str,
     with pytest.raises(UsageError, match=shown):
         classify(["A court."], base_url="http://127.0.0.1:9", **given)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["out", "log_file", "metrics_file", "calibration", "baseline", "task"])
+@pytest.mark.parametrize("path", ["n" * 300, "/".join(["p" * 99] * 50), "file/below", "loop/below"])
+def test_a_path_that_the_system_refuses_is_a_usage_error(
+    option: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UsageError):
+        classify(["A court."], offline=True, **{option: path})  # type: ignore[arg-type]
+
+
+def test_an_error_of_the_callers_own_documents_is_raised_as_it_is(tmp_path: Path) -> None:
+    def texts() -> Iterator[str]:
+        yield "A court."
+        (tmp_path / "missing").read_text()
+
+    with pytest.raises(FileNotFoundError):
+        classify(texts(), offline=True)
+
+
+def test_names_may_come_out_of_a_generator() -> None:
+    given = named("classify", {"keep": (name for name in ("title", "body"))})
+    assert [run_options(given, inputs=(), out=None).keep for _ in range(2)] == [("title", "body")] * 2
 
 
 def test_an_unknown_name_is_a_type_error() -> None:
