@@ -914,3 +914,17 @@ class InputPassedOver(Event):
         """How many of each kind, and a few of them."""
         counts = ", ".join(f"{what} ({count:,})" for what, count in self.counts.items())
         return f"{self.folder}: passed over: {counts}; such as {', '.join(self.examples)}"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsRolling(Event):
+    """The outputs of a run whose input has no end yet are written every few seconds."""
+
+    name = "outputs.rolling"
+    folder: str
+    every_s: float
+
+    @property
+    def message(self) -> str:
+        """Where, and how often."""
+        return f"results so far are in {self.folder}, in the order of arrival; written every {self.every_s:g} s or more"

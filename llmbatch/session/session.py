@@ -4,8 +4,9 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from threading import Lock
 
 from llmbatch.core.errors import Interrupted, LLMBatchError, StorageFailed, UsageError
 from llmbatch.core.filenames import readable, stored
@@ -67,6 +68,8 @@ class Session:
         self._handle = handle
         self._reserve = Reserve(folder.reserve, rows=_rows_at_once(plan.sending))
         self._is_hurried = False
+        self._writing = Lock()
+        """Held by whoever writes the outputs."""
         self._began = time.perf_counter()
 
     def run(self) -> Summary:
@@ -140,6 +143,7 @@ class Session:
             spending=self._spending,
             handle=self._handle,
             observer=self._observer,
+            write_outputs=self._roll_outputs,
             began=self._began,
         )
         try:
@@ -192,8 +196,22 @@ class Session:
             started_at=now_text(),
         )
 
+    def _roll_outputs(self) -> None:
+        """Write the outputs of what is answered so far. What goes wrong shows at the session's end, if it stays."""
+        with suppress(LLMBatchError):
+            ledger = Ledger.open_to_read(
+                self._folder.ledger,
+                on_line=lambda *_: None,
+                reread=self._record.reread,
+                labels=self._record.task.label_names,
+            )
+            try:
+                self._make_views(ledger)
+            finally:
+                ledger.close()
+
     def _make_views(self, ledger: Ledger) -> OutputCounts:
-        with closing(DecisionLog(self._folder.decisions)) as decisions:
+        with self._writing, closing(DecisionLog(self._folder.decisions)) as decisions:
             return write_outputs(
                 self._folder.path,
                 self._read_again,

@@ -12,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from llmbatch.core.errors import ComeBackLater, Interrupted, LLMBatchError
+from llmbatch.core.filenames import readable
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.prices import PriceBook
 from llmbatch.core.rows import Rejection, Row
@@ -40,6 +41,7 @@ from llmbatch.runs.ledger.sent import SentLog
 from llmbatch.runs.opening import OpenLedger
 from llmbatch.session.changed import plan_changed
 from llmbatch.session.rejections import Rejections
+from llmbatch.session.rolling import keep_rolling
 from llmbatch.session.session_plan import SessionPlan
 from llmbatch.session.spending import Spending
 from llmbatch.session.stop_handle import StopHandle
@@ -74,9 +76,24 @@ class SessionLoop:
         spending: Spending,
         handle: StopHandle,
         observer: Observer,
+        write_outputs: Callable[[], None],
         began: float,
     ) -> None:
-        """`began`: when the session began, by `time.perf_counter`."""
+        """Nothing is sent yet.
+
+        Args:
+            plan: what the session is to do.
+            source: the run's input.
+            opened: its ledger.
+            sent: where each send is written down.
+            tally: counts what the session does.
+            trial: what is asked beside the plan.
+            spending: limits and accounts.
+            handle: stops the session.
+            observer: is told what happens.
+            write_outputs: writes the outputs of the outcomes so far; blocks.
+            began: when the session began, by `time.perf_counter`.
+        """
         self._plan = plan
         self._source = source
         self._opened = opened
@@ -86,6 +103,7 @@ class SessionLoop:
         self._spending = spending
         self._handle = handle
         self._observer = observer
+        self._write_outputs = write_outputs
         self._began = began
         self._total: int | None = None
         self._standing = _standing(plan, opened.record)
@@ -204,6 +222,7 @@ class SessionLoop:
             self._tell_stop(stop),
             self._keep_deadline(stop),
             *([] if earlier is None else [earlier.flush_often()]),
+            *([self._roll_outputs()] if self._source.is_stream else []),
         ]
 
     async def _first_look(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> "asyncio.Task[None]":
@@ -291,6 +310,10 @@ class SessionLoop:
         while True:
             self._show_once(parts)
             await asyncio.sleep(_SHOW_EVERY_S)
+
+    async def _roll_outputs(self) -> None:
+        folder = readable(self._opened.ledger.path.parent)
+        await keep_rolling(self._write_outputs, lambda: self._tally.answered, folder, self._observer.tell)
 
     async def _tell_stop(self, stop: Cancellation) -> None:
         await stop.wait()

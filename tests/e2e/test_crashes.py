@@ -6,7 +6,9 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -280,6 +282,34 @@ def test_standard_input_that_goes_on_for_ever_can_be_interrupted(llmbatch: Progr
     assert process.wait(timeout=30) == 130
     process.communicate()
     assert accounted(llmbatch.folder / "run") == [0]
+
+
+def _has_results(run: Path, ids: list[str]) -> bool:
+    return [row["id"] for row in views(run)["results"]] == ids
+
+
+def test_results_of_an_input_without_an_end_appear_as_they_are_made(llmbatch: Program) -> None:
+    quickly = "import llmbatch.session.rolling as r; r.ROLL_EVERY_S = 0.1; from llmbatch.cli import main; main()"
+    run = llmbatch.folder / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-c", quickly, "classify", "-", "--offline", "--out", "run", "--review-below", "0"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=llmbatch.folder,
+        env=environment(),
+    )
+    assert process.stdin is not None
+    for count in (1, 2, 3):
+        process.stdin.write(json.dumps({"id": f"d-{count}", "text": f"An invoice of {count} items."}) + "\n")
+        process.stdin.flush()
+        expected = [f"d-{n}" for n in range(1, count + 1)]
+        wait_until(partial(_has_results, run, expected), process)
+    _, err = process.communicate("not json\n")
+    assert process.returncode == 3, err
+    assert "results so far are in run, in the order of arrival" in err
+    assert accounted(run) == [0, 1, 2, 3]
 
 
 def test_a_killed_run_takes_its_offline_endpoint_along(llmbatch: Program, run: Path) -> None:
