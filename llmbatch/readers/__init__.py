@@ -7,7 +7,18 @@ the pipeline and the command line import from here, never the other way round.
 
 from llmbatch.readers.fields import FieldChoice, KeptFields
 from llmbatch.readers.identity import FIRST_MARK, IdentityWatch, InputIdentity, WholeRead, first_mark
-from llmbatch.readers.inputs import Found, Input, PassedOver, begun, find_inputs, from_spool, resolve_inputs, spooled
+from llmbatch.readers.inputs import (
+    Found,
+    Input,
+    PassedOver,
+    Snapshot,
+    begun,
+    find_inputs,
+    from_spool,
+    resolve_inputs,
+    snapshot,
+    spooled,
+)
 from llmbatch.readers.looking import InputLook, look_into
 from llmbatch.readers.options import AUTO, ReaderOptions
 from llmbatch.readers.reading import EarlierFields, chosen_fields, count_rows, existing_fields, read_rows
@@ -27,6 +38,7 @@ __all__ = [
     "PassedOver",
     "ReaderOptions",
     "Record",
+    "Snapshot",
     "WholeRead",
     "begun",
     "chosen_fields",
@@ -39,5 +51,6 @@ __all__ = [
     "read_records",
     "read_rows",
     "resolve_inputs",
+    "snapshot",
     "spooled",
 ]

@@ -5,6 +5,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,6 +82,24 @@ def find_inputs(names: Sequence[str], options: ReaderOptions) -> Found:
     return Found(
         _each_once(inputs, skipped), tuple(passed for each in skipped if (passed := each.frozen()) is not None)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The input files of a folder with their sizes and times, by which it is known that something has changed."""
+
+    files: frozenset[tuple[str, int, int]] = frozenset()
+
+
+def snapshot(folder: Path) -> Snapshot:
+    """What a folder holds now. Files that go while they are looked at are left out."""
+    files: set[tuple[str, int, int]] = set()
+    for path in _walk(str(folder), _Skipped(str(folder))):
+        with suppress(OSError):
+            if format_of_file(path) is not None:
+                status = os.stat(path)  # noqa: PTH116 - any name
+                files.add((path, status.st_size, status.st_mtime_ns))
+    return Snapshot(frozenset(files))
 
 
 class _Skipped:

@@ -18,6 +18,7 @@ ARGUMENTS = {
     "classify": CLASSIFY,
     "estimate": ["docs.jsonl"],
     "input": ["docs.jsonl"],
+    "watch": ["folder", "--offlin"],
     "retry": ["run"],
     "evaluate": ["run", "--gold", "gold.jsonl"],
     "calibrate": ["run", "--gold", "gold.jsonl"],
