@@ -65,3 +65,8 @@ def test_imports_go_down_only() -> None:
 def test_the_building_stays_simple() -> None:
     arrows = {(room, other) for _, room, other in imports() if room in FLOORS and other in FLOORS}
     assert len(arrows) <= MOST_ARROWS
+
+
+def test_no_file_is_too_long_to_read() -> None:
+    long = {str(file.relative_to(ROOT)): n for file in ROOT.rglob("*.py") if (n := file.read_text().count("\n")) > 400}
+    assert long == {}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llmbatch.core.errors import UsageError
 from llmbatch.observe import events
-from llmbatch.observe.events import Event, FieldsChosen, LedgerTorn, Level, PossiblyBilledFound
+from llmbatch.observe.events import Event, FieldsChosen, LedgerTorn, Level, PossiblyBilledFound, RowRejected
 from llmbatch.observe.observer import RunStarted
 from llmbatch.observe.progress import Progress
 from llmbatch.telemetry.jsonlog import JsonLog, JsonScreen
@@ -84,3 +84,8 @@ def test_every_event_is_documented_with_its_fields(kind: type[Event]) -> None:
 def test_no_two_events_share_a_name() -> None:
     names = [kind.name for kind in KINDS]
     assert len(names) == len(set(names))
+
+
+def test_what_stands_in_a_field_is_never_a_format() -> None:
+    event = RowRejected("{kind}", 3, "bad_json", "has {0.__class__} in it {why!r}")
+    assert event.message == "{kind}:3: rejected, has {0.__class__} in it {why!r} (bad_json)"

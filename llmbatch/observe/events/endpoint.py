@@ -1,0 +1,160 @@
+"""What the endpoint says and does, and what a run makes of it."""
+
+from dataclasses import dataclass
+
+from llmbatch.observe.events.event import Event, Level
+
+
+@dataclass(frozen=True, slots=True)
+class SentInTheClear(Event):
+    """The endpoint is asked by plain http over a network."""
+
+    name = "endpoint.insecure"
+    level = Level.WARNING
+    template = "{endpoint}: plain http, the API key and the documents are sent unencrypted"
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAdapted(Event):
+    """The endpoint refuses a parameter; the run goes on in another known form."""
+
+    name = "request.adapted"
+    level = Level.WARNING
+    template = "the endpoint refuses a parameter ({refusal}): going on with {going_on_with}"
+    refusal: str
+    """What the endpoint said, redacted."""
+    going_on_with: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTierChanged(Event):
+    """Answers are served at another tier than the one asked for, or do not say at which; told once a session."""
+
+    name = "tier.changed"
+    level = Level.WARNING
+    asked: str
+    served: str | None
+    """As the answer reports it, redacted; None where it does not."""
+
+    @property
+    def message(self) -> str:
+        """Which tier came, and by which price rows count."""
+        if self.served is None:
+            return (
+                f"answers do not say whether they are served at the {self.asked} tier: "
+                "rows count at the dearer one of its price and the standard price"
+            )
+        return f"asked for the {self.asked} tier, served at {self.served}: rows count at the price of what is served"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowStated(Event):
+    """A refusal states the model's context window, which was not known."""
+
+    name = "window.stated"
+    level = Level.WARNING
+    template = (
+        "the window of {model} is {window:,} tokens: longer documents fail; the next run of the same command "
+        "cuts them with --truncate head or head-tail"
+    )
+    model: str
+    window: int
+    """Tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLimitRaised(Event):
+    """Answers were cut at the run's output limit, and came whole with more room: the limit is raised."""
+
+    name = "output_limit.raised"
+    level = Level.WARNING
+    before: int
+    """Tokens."""
+    now: int
+    reasoning_tokens: int
+    """Of the latest answer, as the endpoint reports them."""
+
+    @property
+    def message(self) -> str:
+        """From what to what, and which option sets it."""
+        thinking = f", {self.reasoning_tokens:,} for thinking" if self.reasoning_tokens else ""
+        return (
+            f"answers were cut at {self.before:,} tokens and need more{thinking}: "
+            f"the output limit is now {self.now:,} (--max-output-tokens sets it)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NotAnsweredYet(Event):
+    """The endpoint has answered nothing so far; the request is sent again."""
+
+    name = "endpoint.unanswered"
+    level = Level.WARNING
+    kind: str
+    """The failure's."""
+    failure: str
+    wait_s: float
+    attempt: int | None
+    """Which one comes next, from 1; None where the endpoint did not take the last one, which is not counted."""
+    attempts: int
+    """How many there may be (`--attempts`)."""
+
+    @property
+    def message(self) -> str:
+        """What happened, and when it is tried again."""
+        which = "" if self.attempt is None else f" ({self.attempt} of {self.attempts})"
+        return f"{self.failure}; trying again{which} in {self.wait_s:,.0f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited(Event):
+    """A rate limit has held requests back for some seconds; reported once for each limit."""
+
+    name = "rate.limited"
+    template = "limited by: {limit}"
+    limit: str
+    """In words, with where it is known from."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineLacks(Event):
+    """This machine has no means to send as many requests at once; told once for each of what it lacks."""
+
+    name = "machine.lacks"
+    level = Level.WARNING
+    template = "{lack}: going on with fewer requests at once ({hint})"
+    lack: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutageBegan(Event):
+    """The endpoint answers nobody any more."""
+
+    name = "outage.began"
+    level = Level.WARNING
+    kind: str
+    """The failure's."""
+    status: int | None
+    longest_s: float
+    """How long the run waits for its end (`--max-wait`)."""
+
+    @property
+    def message(self) -> str:
+        """How it shows, and what is done."""
+        status = f", HTTP {self.status}" if self.status else ""
+        return (
+            f"the endpoint serves nobody ({self.kind}{status}): all rows wait while one at a time asks again, "
+            f"for up to {self.longest_s:,.0f} s (--max-wait)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OutageOver(Event):
+    """The endpoint answers again."""
+
+    name = "outage.over"
+    level = Level.WARNING
+    template = "the endpoint answers again, after {lasted_s:,.1f} s"
+    lasted_s: float

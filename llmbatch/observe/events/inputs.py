@@ -1,0 +1,160 @@
+"""Inputs and their rows: how they are read, what is passed over, what changed."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from llmbatch.core.sanitize import neutral
+from llmbatch.observe.events.event import Event, Level
+
+_SAMPLE = 80
+"""Characters of a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsChosen(Event):
+    """How an input is written, and which of its fields are the text and the id, as far as nobody said so."""
+
+    name = "input.fields"
+    file: str
+    text_fields: tuple[str, ...]
+    id_field: str | None
+    findings: tuple[str, ...] = ()
+    """What was detected of how it is written, each in a few words."""
+    sample: str = ""
+    """The beginning of the first document."""
+
+    @property
+    def message(self) -> str:
+        """How it is written, and which fields."""
+        texts = " + ".join(map(repr, self.text_fields))
+        identity = f"id from {self.id_field!r}" if self.id_field else "row numbers for ids"
+        written = "".join(f"{finding}; " for finding in self.findings)
+        return f"{self.file}: {written}text from {texts}, {identity} (--text-field, --id-field name others)"
+
+    @property
+    def shown(self) -> str:
+        """Which fields, and what the first document is then."""
+        return f'{self.message}: "{neutral(self.sample, limit=_SAMPLE)}"' if self.sample else self.message
+
+    def fields(self) -> dict[str, Any]:
+        """All but the sample."""
+        return {name: value for name, value in asdict(self).items() if name != "sample"}
+
+
+@dataclass(frozen=True, slots=True)
+class InputPutRight(Event):
+    """What of an input was passed over, filled in or not readable, once all of it was read."""
+
+    name = "input.put_right"
+    level = Level.WARNING
+    file: str
+    remarks: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """All of it in one line."""
+        return f"{self.file}: {', '.join(self.remarks)}"
+
+
+@dataclass(frozen=True, slots=True)
+class InputsReplaced(Event):
+    """A run folder that the user named takes other inputs than it had."""
+
+    name = "input.replaced"
+    level = Level.WARNING
+    folder: str
+    before: tuple[str, ...]
+    now: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """What becomes of the results that stand there."""
+        return (
+            f"{self.folder} held the results of {', '.join(self.before)}: those of {', '.join(self.now)} replace them; "
+            "its ledger keeps the answers"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InputChanged(Event):
+    """An input is not what it was, since the session before or while this one read it."""
+
+    GREW: ClassVar[str] = "grew"
+    """Bytes were added at its end."""
+    SHRANK: ClassVar[str] = "shrank"
+    """Its end is missing."""
+    CHANGED: ClassVar[str] = "changed"
+    """Anything else, such as another file of the same name."""
+    GONE: ClassVar[str] = "gone"
+
+    name = "input.changed"
+    level = Level.WARNING
+    input: str
+    change: str
+    is_while_read: bool = False
+    """Whether it happened during this session."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether a session cannot be called successful: rows are missing that were there, or may be."""
+        return self.change in (self.SHRANK, self.GONE) or (self.is_while_read and self.change == self.CHANGED)
+
+    @property
+    def message(self) -> str:
+        """What happened to it, and what that means for the results."""
+        match self.change, self.is_while_read:
+            case self.GREW, _:
+                return f"{self.input} grew while it was read: run the same command again for its new rows"
+            case self.GONE, _:
+                return f"{self.input} is gone: the results have its rows no more"
+            case change, True:
+                return f"{self.input} {change} while it was read: rows may be missing; run the same command again"
+            case self.SHRANK, _:
+                return f"{self.input} is shorter than when it was read last: the results lack the rows that are gone"
+        return f"{self.input} changed since it was read last: the results are of what it holds now"
+
+
+@dataclass(frozen=True, slots=True)
+class InputPassedOver(Event):
+    """A folder or a pattern has files that are no inputs."""
+
+    name = "input.passed_over"
+    level = Level.WARNING
+    folder: str
+    counts: dict[str, int]
+    examples: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """How many of each kind, and a few of them."""
+        counts = ", ".join(f"{what} ({count:,})" for what, count in self.counts.items())
+        return f"{self.folder}: passed over: {counts}; such as {', '.join(self.examples)}"
+
+
+@dataclass(frozen=True, slots=True)
+class RowRejected(Event):
+    """A row of the input cannot be used; the first few of each kind are reported one by one."""
+
+    name = "row.rejected"
+    level = Level.WARNING
+    template = "{file}:{line}: rejected, {why} ({kind})"
+    file: str
+    line: int
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRejected(Event):
+    """So many more rows of the input cannot be used for the same reason."""
+
+    name = "rows.rejected"
+    level = Level.WARNING
+    kind: str
+    count: int
+
+    @property
+    def message(self) -> str:
+        """How many, and where they are."""
+        rows = "row is" if self.count == 1 else "rows are"
+        return f"{self.count:,} more {rows} rejected ({self.kind}); failed.jsonl has each with its file and line"

@@ -1,0 +1,228 @@
+"""What is asked, of which model, at what price: before anything is sent."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from llmbatch.core.money import to_usd
+from llmbatch.observe.events.event import Event, Level, dollars, time_span
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixPlanned(Event):
+    """What the stable part of each request holds, and how much of it the provider's cache should serve."""
+
+    name = "prefix.planned"
+    tokens: int
+    cached_tokens: int
+    pool_examples: int
+    why: str
+
+    @property
+    def message(self) -> str:
+        """What was decided, and why."""
+        return self.why
+
+
+@dataclass(frozen=True, slots=True)
+class ArmEstimated:
+    """What one arm of a run will cost, nano-dollars; None where its price is not known."""
+
+    arm: str
+    model: str
+    low_rows: int
+    high_rows: int
+    low_nusd: int | None
+    high_nusd: int | None
+
+    def told(self, share: float) -> str:
+        """The arm in a few words, for this share (a factor) of the rows."""
+        rows = sorted({round(share * self.low_rows), round(share * self.high_rows)})
+        asked = f"{self.arm} {self.model}, {' to '.join(f'{count:,}' for count in rows)} rows"
+        if self.low_nusd is None or self.high_nusd is None:
+            return asked
+        return f"{asked}: {dollars(share * self.low_nusd)} to {dollars(share * self.high_nusd)}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunEstimated(Event):
+    """What the run will cost, by a first look at its input. Costs are None where a model's price is not known."""
+
+    name = "run.estimate"
+    model: str
+    rows: int
+    """To be asked, of those that were looked at."""
+    done: int
+    """Of those, rows that have their label already."""
+    is_whole: bool
+    """Whether all were looked at."""
+    cost_nusd: int | None
+    low_nusd: int | None
+    high_nusd: int | None
+    seconds: float | None
+    arms: tuple[ArmEstimated, ...] = ()
+    """What is asked: the run's own plan, a canary, a stronger model; the costs above are of all of them."""
+
+    @property
+    def message(self) -> str:
+        """The estimate in a sentence, with its arms where there are several."""
+        if self.cost_nusd is None or self.low_nusd is None or self.high_nusd is None:
+            return f"estimate: {self.rows:,} rows to ask; the price of {self.model} is not known"
+        share, what = 1.0, f"{self.rows:,} rows to ask"
+        if not self.is_whole and self.rows:
+            share, what = 1000 / self.rows, f"by the first {self.rows:,} rows, for each 1,000"
+        amounts = (dollars(share * nusd) for nusd in (self.cost_nusd, self.low_nusd, self.high_nusd))
+        time = "" if self.seconds is None else f", about {time_span(self.seconds)}"
+        arms = "".join(f"; {arm.told(share)}" for arm in self.arms) if len(self.arms) > 1 else ""
+        return "estimate: {}: about {} ({} to {}){}{}".format(what, *amounts, time, arms)
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        costs = {"cost_usd": self.cost_nusd, "low_usd": self.low_nusd, "high_usd": self.high_nusd}
+        return {
+            "model": self.model,
+            "rows": self.rows,
+            "done": self.done,
+            "is_whole": self.is_whole,
+            **{name: None if nusd is None else to_usd(nusd) for name, nusd in costs.items()},
+            "seconds": self.seconds,
+            "arms": [
+                {
+                    "arm": arm.arm,
+                    "model": arm.model,
+                    "low_rows": arm.low_rows,
+                    "high_rows": arm.high_rows,
+                    "low_usd": None if arm.low_nusd is None else to_usd(arm.low_nusd),
+                    "high_usd": None if arm.high_nusd is None else to_usd(arm.high_nusd),
+                }
+                for arm in self.arms
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChanged(Event):
+    """What is asked has changed since the last session, so that rows that were finished are asked again."""
+
+    name = "plan.changed"
+    level = Level.WARNING
+    changed: tuple[str, ...]
+    """Of `prompt`, `model`, `parameters`."""
+    rows: int
+    """Finished rows that will be asked again."""
+    cost_nusd: int | None
+    """What that is expected to cost; None where the price is not known."""
+    offline: bool
+
+    @property
+    def message(self) -> str:
+        """What changed, how many rows, and at what cost."""
+        cost = "" if self.cost_nusd is None else f", about {dollars(self.cost_nusd)}"
+        free = " simulated (free)" if cost and self.offline else ""
+        rows = "1 finished row" if self.rows == 1 else f"{self.rows:,} finished rows"
+        return f"the {' and the '.join(self.changed)} changed: {rows} will be asked again{cost}{free}"
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        cost_usd = None if self.cost_nusd is None else to_usd(self.cost_nusd)
+        return {"changed": self.changed, "rows": self.rows, "cost_usd": cost_usd, "offline": self.offline}
+
+
+@dataclass(frozen=True, slots=True)
+class PriceUnknown(Event):
+    """Nobody published a price for this model at this endpoint, and the user gave none."""
+
+    name = "price.unknown"
+    level = Level.WARNING
+    template = "the price of {model} is not known, so costs are shown as unknown: --price gives it"
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceNone(Event):
+    """The endpoint is a server of the user's own."""
+
+    name = "price.none"
+    template = "{endpoint} is a server of your own, whose answers are taken as free: --price says otherwise"
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRetires(Event):
+    """The model's maker has announced to shut it down."""
+
+    name = "model.retires"
+    level = Level.WARNING
+    template = "OpenAI has announced to shut down {model} on {on}: choose another model in time (--model)"
+    model: str
+    on: str
+    """The date, ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTierUnpriced(Event):
+    """A service tier is asked for, and no price of its own is published for the model."""
+
+    name = "tier.unpriced"
+    level = Level.WARNING
+    template = (
+        "no {tier} price is published for {model}: rows count at the standard price, and the endpoint may "
+        "refuse the tier"
+    )
+    model: str
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
+class TruncationUnbounded(Event):
+    """Long documents are to be cut, and nobody knows how long they may be."""
+
+    name = "truncation.unbounded"
+    level = Level.WARNING
+    template = "--truncate cuts nothing yet: the window of {model} is not known; --max-doc-tokens sets a length"
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationUsed(Event):
+    """The task's calibration holds for this run."""
+
+    name = "calibration.used"
+    template = "confidences are calibrated by {file} ({method}, fitted on {rows:,} gold rows)"
+    file: str
+    method: str
+    rows: int
+    """Gold rows that it was fitted on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationMissing(Event):
+    """There is a calibration file, and nothing in it holds for this run."""
+
+    name = "calibration.missing"
+    level = Level.WARNING
+    template = (
+        "{file} has no calibration for this prompt, model and kind of confidence: confidences stay as they "
+        "are given; llmbatch calibrate fits one"
+    )
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogprobsUnknown(Event):
+    """Confidence was to be measured, and the model is known to give no log-probabilities."""
+
+    name = "confidence.reported"
+    level = Level.WARNING
+    template = "{model} gives no log-probabilities while it thinks first: its own confidence is taken"
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArmBegins(Event):
+    """A comparison comes to its next arm."""
+
+    name = "compare.arm"
+    template = "arm {number} of {of}: {arm}"
+    arm: str
+    number: int
+    of: int

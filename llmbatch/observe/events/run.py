@@ -1,0 +1,154 @@
+"""A run and its folder: what was found there, how it goes, how it ends."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from llmbatch.core.money import to_usd
+from llmbatch.observe.events.event import Event, Level
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSalvaged(Event):
+    """Damaged lines were moved out of the ledger, as `--salvage` asked."""
+
+    name = "ledger.salvaged"
+    level = Level.WARNING
+    template = "{lines} damaged ledger lines were moved aside; their rows are sent again"
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTorn(Event):
+    """The ledger's last line was not whole."""
+
+    name = "ledger.torn"
+    level = Level.WARNING
+    template = "the ledger's last line was torn by a crash; it was moved to {moved_to}"
+    moved_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogShrank(Event):
+    """A log is shorter than when the results were made of it: lines were cut off, or an older copy stands there."""
+
+    name = "log.shrank"
+    level = Level.WARNING
+    template = (
+        "{file} is {missing_bytes:,} bytes shorter than when the results were made of it: what it has lost "
+        "is missing from them, and such rows are asked again"
+    )
+    file: str
+    missing_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderMigrated(Event):
+    """An earlier version made the run folder: its lines so far have no checksum, new ones do."""
+
+    name = "folder.migrated"
+    template = "run folder of llmbatch {version}: new lines get checksums; that version cannot read them"
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class PossiblyBilledFound(Event):
+    """A killed session had requests under way, whose outcome nobody knows."""
+
+    name = "requests.possibly_billed"
+    level = Level.WARNING
+    template = (
+        "{requests} requests were under way when the last session was killed: they may have been billed, and "
+        "their rows are sent again"
+    )
+    requests: int
+    at_most_nusd: int
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        return {"requests": self.requests, "at_most_usd": to_usd(self.at_most_nusd)}
+
+
+@dataclass(frozen=True, slots=True)
+class SentLogDamaged(Event):
+    """Lines of `sent.log` cannot be read: each is counted as a request that was billed."""
+
+    name = "requests.log_damaged"
+    level = Level.WARNING
+    requests: int
+    at_most_nusd: int
+    """0 where nothing tells what a request may have cost."""
+
+    @property
+    def message(self) -> str:
+        """How many, and what they count as."""
+        cost = f"at most ${to_usd(self.at_most_nusd):,.6g}" if self.at_most_nusd else "at an unknown cost"
+        return f"sent.log is damaged: {self.requests} requests that it held are counted as billed, {cost}"
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        return {"requests": self.requests, "at_most_usd": to_usd(self.at_most_nusd)}
+
+
+@dataclass(frozen=True, slots=True)
+class ReuseUnavailable(Event):
+    """The store of earlier answers cannot be used (any more): rows that it holds are asked again."""
+
+    name = "reuse.unavailable"
+    level = Level.WARNING
+    template = (
+        "{store}: the store of earlier answers cannot be used ({error}); the run goes on without it "
+        "(`llmbatch cache clear` makes it anew)"
+    )
+    store: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryDropped(Event):
+    """The canary is worse than the control: it gets no more rows."""
+
+    name = "canary.dropped"
+    level = Level.WARNING
+    template = "the canary is dropped: {reason}"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryExpanded(Event):
+    """The canary holds: it gets more rows."""
+
+    name = "canary.expanded"
+    template = "the canary holds: it gets {share:.0%} of the rows from now on"
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReceived(Event):
+    """SIGINT, SIGTERM or SIGHUP, or the program that called, interrupts the run: it ends in order."""
+
+    name = "run.signal"
+    level = Level.WARNING
+    template = "{signal}: finishing the requests under way; once more gives them up"
+    signal: str
+    """The signal's name, or `the caller`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopping(Event):
+    """A guard, a limit, the server or a failure ended the run; what is under way may still come in."""
+
+    name = "run.stopping"
+    level = Level.WARNING
+    template = "stopping once the requests under way are answered: {reason}"
+    reason: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsRolling(Event):
+    """The outputs of a run whose input has no end yet are written every few seconds."""
+
+    name = "outputs.rolling"
+    template = "results so far are in {folder}, in the order of arrival; written every {every_s:g} s or more"
+    folder: str
+    every_s: float

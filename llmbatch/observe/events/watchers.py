@@ -1,0 +1,83 @@
+"""Budgets, alerts, and those who watch a run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from llmbatch.core.money import to_usd
+from llmbatch.observe.events.event import Event, Level
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetAlert(Event):
+    """A share of a budget is spent, as `--alert-at` says."""
+
+    name = "budget.alert"
+    level = Level.WARNING
+    budget: str
+    """Its option: `--max-cost` or `--daily-budget`."""
+    percent: float
+    spent_nusd: int
+    """What is spent, and what may be."""
+    cap_nusd: int
+    day: str | None
+    """The UTC day, of a daily budget."""
+
+    @property
+    def message(self) -> str:
+        """How far it is."""
+        day = f" of {self.day} (UTC)" if self.day else ""
+        return (
+            f"{self.percent:g}% of {self.budget} ${to_usd(self.cap_nusd):,.6g}{day} is used up: "
+            f"${to_usd(self.spent_nusd):,.6g} is spent or may be"
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        return {
+            "budget": self.budget,
+            "percent": self.percent,
+            "spent_usd": to_usd(self.spent_nusd),
+            "cap_usd": to_usd(self.cap_nusd),
+            "day": self.day,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCommandFailed(Event):
+    """`--alert-command` did not do its work; the run goes on."""
+
+    name = "budget.alert_command_failed"
+    level = Level.WARNING
+    template = "--alert-command: {error}; the run goes on"
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpendNotRecorded(Event):
+    """The spend store cannot be written; without a daily budget the run goes on."""
+
+    name = "spend.not_recorded"
+    level = Level.WARNING
+    template = "{error}; llmbatch spend will not know all that this run costs"
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObserverFailed(Event):
+    """Something that watches the run (a log file, an exporter) is out of order; the run itself is not."""
+
+    name = "observer.failed"
+    level = Level.WARNING
+    template = "{observer}: {error}; the run goes on without it"
+    observer: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFailed(Event):
+    """Telemetry cannot be sent; told once."""
+
+    name = "telemetry.export_failed"
+    level = Level.WARNING
+    template = "telemetry cannot be sent ({error}); the run goes on"
+    error: str
