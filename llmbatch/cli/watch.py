@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from llmbatch.cli import bounds
 from llmbatch.cli.commands import load
 
 app = typer.Typer(add_completion=False)
@@ -21,6 +22,7 @@ def watch(
         typer.Option(
             "--settle",
             min=0,
+            max=bounds.MOST_SECONDS,
             metavar="SECONDS",
             envvar="LLMBATCH_SETTLE",
             show_envvar=False,

@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "compare": ("docs.jsonl", "--offline", "--model", "gpt-6-luna"),
     "estimate": ("docs.jsonl",),
     "input": ("docs.jsonl",),
+    "watch": ("files", "--settle", "0", "--offline", "--max-cost", "0.0000001"),
     "retry": ("run", "--offline"),
     "evaluate": ("run", "--gold", "gold.csv", "--plot", "plot.png"),
     "calibrate": ("run", "--gold", "gold.csv"),
@@ -64,6 +65,8 @@ def trapped(tmp_path: Path) -> Program:
     """A folder with a finished run, and a trap for each name that its own run and all commands' modules look for."""
     program = Program(tmp_path)
     write_rows(program.folder / "docs.jsonl", documents(4))
+    (program.folder / "files").mkdir()
+    write_rows(program.folder / "files" / "docs.jsonl", documents(1))
     (program.folder / "gold.csv").write_text("id,label\nd-0,technical\nd-1,business\n")
     names = _names_looked_for(program.folder)
     assert {"json", "random", "typer", "openai", "llmbatch", "aiohttp"} <= names
