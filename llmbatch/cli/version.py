@@ -1,32 +1,16 @@
 """What `--version` prints."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, requires, version
 
 import llmbatch
 
-PACKAGES = (
-    "openai",
-    "httpx2",
-    "httpx",
-    "aiohttp",
-    "pydantic",
-    "msgspec",
-    "orjson",
-    "tiktoken",
-    "genai-prices",
-    "tenacity",
-    "typer",
-    "rich",
-    "uvloop",
-    "textual",
-    "jinja2",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "opentelemetry-sdk",
-)
-"""Packages whose versions decide what llmbatch does: what it depends on, and what its extras bring."""
+_HTTP_LIBRARIES = ("httpx2", "httpx")
+"""What the SDK sends with, one or the other."""
+_NAME = re.compile(r"[\w.-]+")
 
 
 def version_line() -> str:
@@ -36,13 +20,22 @@ def version_line() -> str:
 
 def version_report() -> dict[str, str]:
     """The versions that a bug report needs, by name: llmbatch, Python, the system, and the packages installed."""
-    packages = {name: found for name in PACKAGES if (found := _installed(name)) is not None}
+    names = dict.fromkeys((*_dependencies(), *_HTTP_LIBRARIES))
+    packages = {name: found for name in names if (found := _installed(name)) is not None}
     return {
         "llmbatch": llmbatch.__version__,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": platform.platform(),
         **packages,
     }
+
+
+def _dependencies() -> Iterator[str]:
+    """What llmbatch and its extras depend on, as its own metadata says. A source tree alone has none."""
+    with suppress(PackageNotFoundError):
+        for requirement in requires("llmbatch") or ():
+            if (name := _NAME.match(requirement)) is not None:
+                yield name[0]
 
 
 def _installed(name: str) -> str | None:

@@ -19,7 +19,7 @@ def test_the_version_is_a_line_or_the_versions_of_a_bug_report(llmbatch: Program
     assert report == llmbatch("--json", "--version").json
     assert report["llmbatch"] == package.__version__
     assert report["python"].endswith(platform.python_version())
-    for name in ("openai", "aiohttp", "pydantic", "typer"):
+    for name in ("openai", "aiohttp", "pydantic", "typer", "pyarrow", "watchfiles", "httpx2"):
         assert report[name] == version(name)
 
 
