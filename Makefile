@@ -9,7 +9,7 @@ ABOUT_NEWEST_SDK := tests/provider/test_retirement.py tests/provider/test_sdk.py
 	tests/simulate/test_parameters.py::test_the_table_has_the_parameters_that_the_sdk_has \
 	tests/provider/test_transport.py::test_an_answer_that_cannot_be_unpacked_is_none
 
-.PHONY: demo test torture oldest real lint format bench economy lock clean help
+.PHONY: demo test torture oldest python real lint format bench economy lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -27,9 +27,10 @@ demo: $(STAMP) ## classify the sample documents against the offline endpoint: no
 test: $(STAMP) ## all tests
 	$(BIN)/pytest
 
-torture: $(STAMP) ## the long proofs: a blow at every system call on a run folder (needs strace), 200 kills, 100 schedules of kills under a spending limit, links at every name, 10,000 budget schedules, thousands of simulated runs for each promise about figures
+torture: $(STAMP) ## the long proofs: a blow at every system call on a run folder (needs strace), 200 kills, 100 schedules of kills under a spending limit, links at every name, 10,000 budget schedules, 200 calls out of one process, thousands of simulated runs for each promise about figures
 	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/torture --durations=0
 	LLMBATCH_SCHEDULES=10000 $(BIN)/pytest -n0 tests/spend/test_schedules.py
+	LLMBATCH_TORTURE=1 $(BIN)/pytest -n0 tests/api/test_servers.py
 	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/promises --timeout=3600
 
 oldest: ## tests against the oldest SDK that is allowed, in build/oldest
@@ -39,6 +40,12 @@ oldest: ## tests against the oldest SDK that is allowed, in build/oldest
 	@build/oldest/bin/pip install --quiet --disable-pip-version-check "openai[aiohttp]==$(OLDEST_SDK)"
 	build/oldest/bin/pytest tests/provider tests/simulate tests/api tests/e2e/test_classify.py tests/e2e/test_faults.py \
 		--ignore tests/provider/test_profile.py $(foreach file,$(ABOUT_NEWEST_SDK),--deselect $(file))
+
+python: ## all tests on another Python, in build/python: make python PYTHON=python3.14
+	@$(PYTHON) -m venv --clear build/python
+	@build/python/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@build/python/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	build/python/bin/pytest
 
 real: $(STAMP) ## optional: against llama.cpp's own server with a tiny random model, and a litellm proxy (installs 500 MB into .real/)
 	@test -x .real/llama/bin/python || $(PYTHON) -m venv .real/llama
