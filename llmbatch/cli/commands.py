@@ -15,7 +15,7 @@ SUMMARIES: Mapping[str, str] = {
     "classify": "Label documents. Run it again to go on where it stood and to retry what failed.",
     "estimate": "Tell what classify would cost and how long it would take. Nothing is sent; no key is needed.",
     "input": "Show how inputs are read: format, encoding, fields, first documents, rows. Nothing is sent.",
-    "watch": "Label a folder's files, then each new one as it comes.",
+    "watch": "Label a folder's files, then each new one as it comes. Takes the options of llmbatch classify.",
     "retry": "Ask again about a run folder's failed rows, and nothing else.",
     "evaluate": "Measure a run's labels against gold ones: accuracy, confusions, calibration, the threshold to take.",
     "calibrate": "Fit a calibration of confidence to a run's answers, and store it beside the task for later runs.",

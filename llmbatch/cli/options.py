@@ -263,7 +263,7 @@ Calibration = Annotated[
         envvar="LLMBATCH_CALIBRATION",
         show_envvar=False,
         rich_help_panel=RESULTS,
-        help="What llmbatch calibrate has made.",
+        help="Calibration file from llmbatch calibrate.",
         show_default="TASK.calibration.json, where there is one",
     ),
 ]
@@ -321,7 +321,7 @@ SampleSize = Annotated[
         envvar="LLMBATCH_SAMPLE",
         show_envvar=False,
         rich_help_panel=RESULTS,
-        help="Random sample of finished rows for a person.",
+        help="Random sample of finished rows for people to check.",
     ),
 ]
 Seed = Annotated[
@@ -333,7 +333,7 @@ Seed = Annotated[
         envvar="LLMBATCH_SEED",
         show_envvar=False,
         rich_help_panel=RESULTS,
-        help="Draws another sample.",
+        help="Random seed of the sample.",
     ),
 ]
 MaxFailed = Annotated[

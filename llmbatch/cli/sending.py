@@ -110,7 +110,7 @@ Attempts = Annotated[
         envvar="LLMBATCH_ATTEMPTS",
         show_envvar=False,
         rich_help_panel=SENDING,
-        help="Sends of a row before it fails.",
+        help="How often a row is sent before it fails.",
     ),
 ]
 Timeout = Annotated[
@@ -204,7 +204,7 @@ StopAtInvalid = Annotated[
         envvar="LLMBATCH_STOP_AT_INVALID",
         show_envvar=False,
         rich_help_panel=SENDING,
-        help="The same for answers of no use, those that were asked again among them.",
+        help="Same, for unusable answers, including those that a re-ask fixed.",
     ),
 ]
 Grace = Annotated[

@@ -30,10 +30,7 @@ def watch(
         ),
     ] = 2.0,
 ) -> None:
-    """Label a folder's files, then each new one as it comes, all in one run folder.
-
-    Takes the options of llmbatch classify. Ends with a signal, or when a run is stopped by a guard or a limit.
-    """
+    """Label a folder's files, then each new one as it comes. Takes the options of llmbatch classify."""
     from llmbatch.session.watching import watched
 
     classify = load("classify")

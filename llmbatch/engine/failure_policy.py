@@ -121,7 +121,7 @@ class FailurePolicy:
         """
         if failure.may_be_outage and not self._answered:
             raise ComeBackLater(
-                f"the endpoint serves nobody ({failure.kind}): {self._redact(failure.message)}",
+                f"endpoint down ({failure.kind}): {self._redact(failure.message)}",
                 hint=f"check --base-url, or run the same command again later{self._way_around(failure)}",
             )
 

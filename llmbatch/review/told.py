@@ -81,7 +81,7 @@ def walked_lines(walked: Walked) -> Sequence[str]:
 def settled_lines(settled: Settled) -> Sequence[str]:
     """Where the decisions are now, and what the random sample has come to."""
     if not settled.in_views:
-        return ["a run is under way on the folder: its results will have the decisions when it ends"]
+        return ["a run is in progress on this folder: its results will include the decisions when it ends"]
     lines = [f"warning: {neutral(change)}" for change in settled.input_changes]
     lines += [] if settled.sample is None else [f"random sample: {rate_text(settled.sample.all)}"]
     if settled.trend is not None and settled.trend.change is not None:

@@ -254,7 +254,8 @@ def _check_kinds(folder: RunFolder, only: frozenset[str]) -> None:
     if kinds and not only & set(kinds.values()):
         counts = ", ".join(f"{kind} {count:,}" for kind, count in Counter(kinds.values()).most_common())
         raise UsageError(
-            f"--only {','.join(sorted(only))}: no row failed so", hint=f"rows of this run failed by {counts}"
+            f"--only {','.join(sorted(only))}: no failed row has that kind",
+            hint=f"failed rows of this run by kind: {counts}",
         )
 
 

@@ -79,8 +79,8 @@ class RunMetrics:
         yield "llmbatch.input.done", "{row}", "Rows with an outcome, all sessions.", one(lambda: figures.progress.done)
         yield "llmbatch.input.waiting", "{row}", "Rows to be asked again.", one(lambda: figures.progress.waiting)
         in_flight, limit = one(lambda: figures.progress.in_flight), one(lambda: figures.progress.limit)
-        yield "llmbatch.requests.in_flight", "{request}", "Requests under way.", in_flight
-        yield "llmbatch.requests.limit", "{request}", "Requests that may be under way.", limit
+        yield "llmbatch.requests.in_flight", "{request}", "Requests in flight.", in_flight
+        yield "llmbatch.requests.limit", "{request}", "Requests that may be in flight.", limit
         yield "llmbatch.held", "s", "How long the server still holds all back.", one(lambda: figures.progress.held_s)
         yield "llmbatch.outage", "s", "How long an outage has lasted.", one(lambda: figures.progress.outage_s)
         yield "llmbatch.exit_code", "{code}", "The exit code, once the session is over.", one(lambda: self._exit_code)

@@ -73,7 +73,7 @@ def _rows(summary: Summary) -> Table:
     rows = summary.rows
     kinds = (
         ("labelled", rows.ok, "green", f"{rows.reviewed:,} of them by people" if rows.reviewed else ""),
-        ("review", rows.review, "magenta", "confidence too low: for a person"),
+        ("review", rows.review, "magenta", "low confidence, needs review"),
         ("failed", rows.failed, "red", _counted(summary.failures) if rows.failed else ""),
         ("unreadable", rows.rejected, "red", "" if rows.failed else _counted(summary.failures)),
         ("pending", rows.undone, "yellow", "without an outcome yet"),
@@ -157,9 +157,7 @@ def _cost(summary: Summary) -> str:
     spent, session = summary.spent, summary.session
     if spent.cost_nusd is None:
         return "unknown"
-    offline = (
-        f": what {neutral(summary.model)} would have cost; the offline endpoint is free" if summary.offline else ""
-    )
+    offline = ", simulated (free)" if summary.offline else ""
     if session.cost_nusd in (0, spent.cost_nusd):
         return f"{dollars(spent.cost_nusd)}{_per_thousand(summary.cost_per_1000_nusd)}{offline}"
     here = f"{dollars(session.cost_nusd)} in this session{_per_thousand(session.cost_per_1000_nusd)}"

@@ -162,7 +162,7 @@ def test_a_server_that_loads_its_model_is_waited_for(llmbatch: Program) -> None:
     with scripted(lambda asked: loading if asked.number <= 2 else answer()) as endpoint:
         done = classified(llmbatch, endpoint.url)
     assert done.code == 0, done.err
-    assert "serves nobody (loading, HTTP 503)" in done.err
+    assert "endpoint down (loading, HTTP 503)" in done.err
 
 
 def test_a_server_that_is_not_there_is_named_at_once_and_waited_for_no_longer_than_allowed(llmbatch: Program) -> None:

@@ -142,7 +142,7 @@ def test_a_request_that_does_not_end_is_given_up_at_its_deadline(llmbatch: Progr
 def test_an_endpoint_that_is_not_there_ends_the_run_after_the_first_rows_attempts(llmbatch: Program) -> None:
     done = classify(llmbatch, "http://127.0.0.1:9/v1", count=3)
     assert (done.code, done.json["rows"]["undone"]) == (7, 3)
-    assert "serves nobody (connection)" in done.json["reason"]
+    assert "endpoint down (connection)" in done.json["reason"]
     assert done.json["usage"]["cost_usd"] == 0
     assert done.json["usage"]["possibly_billed_requests"] == 0, "nothing left, so nothing can have been billed"
 

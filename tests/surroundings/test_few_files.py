@@ -15,4 +15,4 @@ def test_a_run_goes_on_with_as_many_requests_as_may_be_open(llmbatch: Program, e
     assert done.code == 0, done.err
     assert done.err.count("this process may open no more files") == 1
     assert "ulimit -n" in done.err
-    assert "serves nobody" not in done.err
+    assert "endpoint down" not in done.err

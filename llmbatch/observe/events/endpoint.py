@@ -145,7 +145,7 @@ class OutageBegan(Event):
         """How it shows, and what is done."""
         status = f", HTTP {self.status}" if self.status else ""
         return (
-            f"the endpoint serves nobody ({self.kind}{status}): all rows wait while one at a time asks again, "
+            f"endpoint down ({self.kind}{status}): rows paused, probing with one request at a time "
             f"for up to {self.longest_s:,.0f} s (--max-wait)"
         )
 

@@ -57,7 +57,7 @@ class PossiblyBilledFound(Event):
     name = "requests.possibly_billed"
     level = Level.WARNING
     template = (
-        "{requests} requests were under way when the last session was killed: they may have been billed, and "
+        "{requests} requests were in flight when the last session was killed: they may have been billed, and "
         "their rows are sent again"
     )
     requests: int
@@ -128,7 +128,7 @@ class SignalReceived(Event):
 
     name = "run.signal"
     level = Level.WARNING
-    template = "{signal}: finishing the requests under way; once more gives them up"
+    template = "{signal}: finishing the requests in flight; press again to abandon them"
     signal: str
     """The signal's name, or `the caller`."""
 
@@ -139,7 +139,7 @@ class RunStopping(Event):
 
     name = "run.stopping"
     level = Level.WARNING
-    template = "stopping once the requests under way are answered: {reason}"
+    template = "stopping when the requests in flight are answered: {reason}"
     reason: str
     exit_code: int
 

@@ -126,7 +126,7 @@ def finished(desk: ReviewSession, *, of_sample: bool) -> Content:
     """What is said when nothing is left to look at."""
     progress = desk.progress
     if not progress.total:
-        return Content.assemble(("Nothing waits for a person.", "bold $text-success"))
+        return Content.assemble(("Nothing needs review.", "bold $text-success"))
     lines = [
         Content.assemble(("Nothing is left to decide.", "bold $text-success")),
         Content(""),
