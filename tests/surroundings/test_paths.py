@@ -1,6 +1,7 @@
 """Whatever a path option is given, a command ends in order: what the system refuses is a line, never a traceback."""
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -111,6 +112,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         listening.bind("socket")
         os.chdir(here)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """A command in this process sets handlers, and what is ignored stays ignored in the programs of later tests."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_the_sweep_knows_every_command() -> None:
