@@ -23,6 +23,18 @@ def test_a_run_needs_its_folder_and_nothing_else(program: Program, endpoint: Sta
     assert sorted(path.name for path in program.folder.iterdir()) == ["docs.jsonl", "own"], "no folder named ~"
 
 
+def test_a_home_where_another_user_has_a_state_folder_is_as_none(program: Program, endpoint: StartEndpoint) -> None:
+    """As in a container that was root's first: `HOME=/` for both."""
+    state = program.folder / "home" / ".local" / "state"
+    state.mkdir(parents=True)
+    (state / "llmbatch").mkdir(mode=0o700)
+    home = str(program.folder / "home")
+    done = program("classify", "docs.jsonl", "--out", "own/run", "--base-url", endpoint().url, HOME=home)
+    assert (done.code, "spend store cannot be used" in done.err) == (0, True), done.err
+    assert program("show", "own/run", HOME=home).code == 0
+    assert program("export", "own/run", "--trust", HOME=home).code == 0
+
+
 @pytest.mark.parametrize("home", ["", "/"])
 def test_a_daily_budget_without_a_store_is_refused(program: Program, endpoint: StartEndpoint, home: str) -> None:
     server = endpoint()
