@@ -1,5 +1,6 @@
 """Which files are read: names, folders, globs and standard input become `Input`s."""
 
+import errno
 import glob
 import os
 import stat
@@ -18,6 +19,7 @@ STDIN = "-"
 
 _HEAD_BYTES = 64 * 1024
 _EXAMPLES = 3
+_IS_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _KNOWN = f"{', '.join(SUFFIXES)}, each also with {', '.join(PACKED)} behind it"
 
 
@@ -193,7 +195,7 @@ def _globbed(name: str, wanted: Format | None, skipped: _Skipped) -> Iterator[In
     found = sorted(
         path
         for path in glob.glob(name, recursive=True)  # noqa: PTH207 - keeps the name as the user wrote it
-        if Path(path).is_file() and not any(_is_run_folder(parent) for parent in Path(path).parents)
+        if _is_regular(Path(path)) and not any(_is_run_folder(parent) for parent in Path(path).parents)
     )
     files = [path for path in found if wanted or _is_known(path, skipped)]
     if not files:
@@ -225,7 +227,7 @@ def _walk(name: str, skipped: _Skipped) -> Iterator[str]:
             path = str(Path(folder, file))
             if file.startswith("."):
                 continue
-            if Path(path).is_file():
+            if _is_regular(Path(path)):
                 yield path
             else:
                 skipped.add("file that is not regular", path)
@@ -241,7 +243,17 @@ def _is_known(path: str, skipped: _Skipped) -> bool:
 
 
 def _is_run_folder(path: Path) -> bool:
-    return path.suffix == ".llmbatch" or ((path / "run.json").is_file() and (path / "ledger.jsonl").is_file())
+    return path.suffix == ".llmbatch" or (_is_regular(path / "run.json") and _is_regular(path / "ledger.jsonl"))
+
+
+def _is_regular(path: Path) -> bool:
+    """Whether it is a regular file. `Path.is_file` takes a closed folder for a no from Python 3.14 on."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        if error.errno in _IS_NO_FILE:
+            return False
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _file(name: str, wanted: Format | None) -> Input:
