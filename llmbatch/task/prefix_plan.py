@@ -100,10 +100,10 @@ def _cheapest(sizes: Sequence[int], terms: PrefixTerms) -> int:
 
 def _about_the_cache(tokens: int, caching: PromptCaching | None) -> str:
     if caching is None:
-        return f"prompt: {tokens:,} tokens, not known to be cached by this model's provider"
+        return f"{tokens:,} tokens, not known to be cached by this model's provider"
     if cached := caching.cached_tokens(tokens):
-        return f"prompt: {tokens:,} tokens, {cached:,} of them cached from row 2"
-    return f"prompt: {tokens:,} tokens, too short for the cache, which begins at {caching.floor_tokens:,}"
+        return f"{tokens:,} tokens, {cached:,} of them cached from row 2"
+    return f"{tokens:,} tokens, too short for the cache, which begins at {caching.floor_tokens:,}"
 
 
 def _about_the_pool(sizes: Sequence[int], taken: int, policy: PrefixPolicy, terms: PrefixTerms, *, kept: bool) -> str:

@@ -16,11 +16,8 @@ class PrefixPlanned(Event):
     cached_tokens: int
     pool_examples: int
     why: str
-
-    @property
-    def message(self) -> str:
-        """What was decided, and why."""
-        return self.why
+    """What was decided, and why."""
+    template = "prompt: {why}"
 
 
 @dataclass(frozen=True, slots=True)
