@@ -39,6 +39,7 @@ def compare(
     prompt: Annotated[
         list[str] | None,
         typer.Option(
+            "--task",
             "--prompt",
             "-p",
             envvar="LLMBATCH_COMPARE_PROMPT",

@@ -62,9 +62,10 @@ Strict = Annotated[
 Prompt = Annotated[
     str | None,
     typer.Option(
+        "--task",
         "--prompt",
         "-p",
-        envvar="LLMBATCH_PROMPT",
+        envvar=["LLMBATCH_TASK", "LLMBATCH_PROMPT"],
         show_envvar=False,
         rich_help_panel=TASK,
         help="Task file, or the name of a packaged one.",
