@@ -9,17 +9,33 @@ for result in run:
 
 TYPE_CHECKING = False  # as typing has it; an import here would come before __main__ can mend the module path
 if TYPE_CHECKING:
-    from llmbatch.api import AskingOptions, Label, Labeler, Options, Result, Run, StopHandle, aclassify, classify
+    from llmbatch.api import (
+        AskingOptions,
+        Label,
+        Labeler,
+        Observer,
+        Options,
+        Result,
+        RetryPolicy,
+        Run,
+        StopHandle,
+        Summary,
+        aclassify,
+        classify,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
     "AskingOptions",
     "Label",
     "Labeler",
+    "Observer",
     "Options",
     "Result",
+    "RetryPolicy",
     "Run",
     "StopHandle",
+    "Summary",
     "__version__",
     "aclassify",
     "classify",

@@ -4,6 +4,22 @@ from llmbatch.api.calls import aclassify, classify
 from llmbatch.api.labeler import Label, Labeler
 from llmbatch.api.options import AskingOptions, Options
 from llmbatch.api.result import Result, Run
+from llmbatch.observe.observer import Observer
+from llmbatch.observe.summary import Summary
+from llmbatch.provider.retry import RetryPolicy
 from llmbatch.session.stop_handle import StopHandle
 
-__all__ = ["AskingOptions", "Label", "Labeler", "Options", "Result", "Run", "StopHandle", "aclassify", "classify"]
+__all__ = [
+    "AskingOptions",
+    "Label",
+    "Labeler",
+    "Observer",
+    "Options",
+    "Result",
+    "RetryPolicy",
+    "Run",
+    "StopHandle",
+    "Summary",
+    "aclassify",
+    "classify",
+]
