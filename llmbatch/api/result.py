@@ -12,6 +12,7 @@ import orjson
 
 from llmbatch.api.workspace import removed_with
 from llmbatch.core.errors import UsageError
+from llmbatch.core.extras import extra
 from llmbatch.observe.summary import Summary
 from llmbatch.readers.paths import value_at
 from llmbatch.readers.usual_names import usual_id
@@ -61,6 +62,33 @@ class Run(Sequence[Result]):
     def labels(self) -> dict[Any, str]:
         """Label by id, of the rows that have one; with ids that stand twice, the later row's."""
         return {result.id: result.category for result in self if result.category is not None}
+
+    def to_arrow(self) -> Any:
+        """The results as a pyarrow table, a row each, in the input's order; for as many as fit into memory.
+
+        Its columns are `row`, `id`, `status`, `category`, `confidence`, `error` (kind and message of a failed row), and
+        the fields that the results carry. Where ids or a field have several types, they are texts.
+
+        Raises:
+            UsageError: pyarrow is not installed.
+        """
+        with extra("tables", needed_by="Run.to_arrow"):
+            import pyarrow as pa  # noqa: PLC0415 - an extra
+        rows = [_flat(result) for result in self]
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = {name: [row.get(name) for row in rows] for name in names}
+        return pa.table({name: _column(pa, values) for name, values in columns.items()})
+
+    def to_pandas(self) -> Any:
+        """The same as a pandas data frame.
+
+        Raises:
+            UsageError: pyarrow or pandas is not installed.
+        """
+        try:
+            return self.to_arrow().to_pandas()
+        except ImportError:
+            raise UsageError("Run.to_pandas needs pandas, which is not installed", hint="pip install pandas") from None
 
     def close(self) -> None:
         """Remove a temporary folder. A folder that the caller named stays."""
@@ -166,3 +194,27 @@ class Run(Sequence[Result]):
         id_field = self._id_field or usual_id(fields, but=())
         found = None if id_field is None else value_at(fields, id_field)
         return row if found is None else found
+
+
+def _flat(result: Result) -> dict[str, Any]:
+    error = result.error
+    row: dict[str, Any] = {
+        "row": result.row,
+        "id": result.id,
+        "status": result.status,
+        "category": result.category,
+        "confidence": result.confidence,
+        "error": None if error is None else f"{error['kind']}: {error['message']}",
+    }
+    return row if error is not None else row | {name: value for name, value in result.record.items() if name not in row}
+
+
+def _column(pa: Any, values: list[Any]) -> Any:
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return pa.array([None if value is None else _text(value) for value in values])
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()

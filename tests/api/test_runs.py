@@ -207,3 +207,18 @@ def test_progress_that_fails_does_not_stop_the_run(tmp_path: Path, endpoint: Sta
         raise ZeroDivisionError
 
     assert classify(TEXTS[:3], **options(endpoint("--latency", "0.1").url, tmp_path / "run"), progress=fail).ok
+
+
+def test_a_run_is_a_table(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    documents = [
+        {"id": "a", "text": "A court.", "n": 1},
+        {"id": 7, "text": " ", "n": 2},
+        {"id": "c", "text": "A server."},
+    ]
+    run = classify(documents, **options(endpoint().url, tmp_path / "run"))
+    table = run.to_arrow()
+    assert table.column("id").to_pylist() == ["a", "7", "c"]
+    assert table.column("status").to_pylist() == ["ok", "failed", "ok"]
+    assert table.column("n").to_pylist() == [1, None, 1]
+    assert table.column("error").to_pylist()[1].startswith("empty_text: ")
+    assert list(run.to_pandas()["row"]) == [0, 1, 2]
