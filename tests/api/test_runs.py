@@ -210,11 +210,8 @@ def test_progress_that_fails_does_not_stop_the_run(tmp_path: Path, endpoint: Sta
 
 
 def test_a_run_is_a_table(tmp_path: Path, endpoint: StartEndpoint) -> None:
-    documents = [
-        {"id": "a", "text": "A court.", "n": 1},
-        {"id": 7, "text": " ", "n": 2},
-        {"id": "c", "text": "A server."},
-    ]
+    texts = {"a": "A court.", 7: " ", "c": "A server."}
+    documents = [{"id": row_id, "text": text, "n": 1} for row_id, text in texts.items()]
     run = classify(documents, **options(endpoint().url, tmp_path / "run"))
     table = run.to_arrow()
     assert table.column("id").to_pylist() == ["a", "7", "c"]
