@@ -54,7 +54,7 @@ def test_after_a_kill_no_finished_row_is_sent_again(
     assert server.requests == COUNT + in_flight, "only what was under way is sent again"
     told = done.json["usage"]["possibly_billed_requests"]
     assert in_flight <= told <= 4, "each is told; the kill may have come between the note and the request"
-    assert (f"{told} requests were under way" in done.err) == (told > 0)
+    assert (f"{told} requests were in flight" in done.err) == (told > 0)
     keys = [line["key"] for line in read_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == COUNT
 
@@ -112,7 +112,7 @@ def test_a_second_signal_gives_up_what_is_under_way(llmbatch: Program, endpoint:
     wait_until(lambda: server.requests >= 12, process)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
-    while "once more" not in (line := process.stderr.readline()):
+    while "press again" not in (line := process.stderr.readline()):
         assert line, "the first signal was not told"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)

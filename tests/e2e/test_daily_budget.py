@@ -53,7 +53,7 @@ def test_two_processes_and_a_kill_stay_within_one_budget(llmbatch: Program, endp
     sent = server.requests
     resumed = llmbatch("classify", f"{name}.jsonl", *options, "--spend-store", store)
     assert (resumed.code, server.requests) == (5, sent)
-    assert "under way when the last session was killed" in resumed.err
+    assert "in flight when the last session was killed" in resumed.err
     assert charged(store) == (spent, held)
     assert oct(store.parent.stat().st_mode)[-3:] == "700"
     assert oct(store.stat().st_mode)[-3:] == "600"
