@@ -94,15 +94,15 @@ def assemble(
     builder = _ArmBuilder(lines, endpoint, sending, around, calibrations, review_below)
     stop, canary = around.stop, None if trial is None else trial.canary
     requests = builder.adaptation(plan, shape)
-    control = builder.asker(plan, requests, halt=stop.set)
+    control = builder.row_worker(plan, requests, halt=stop.set)
     on_trial = None
     if canary is not None and beside.canary is not None:
         form, halt = builder.adaptation(beside.canary), _dropping(canary, stop)
-        asker = builder.asker(beside.canary, form, halt=halt, is_withdrawn=canary.is_dropped)
-        on_trial = CanaryArm(canary, asker, beside.canary.key_of)
+        row_worker = builder.row_worker(beside.canary, form, halt=halt, is_withdrawn=canary.is_dropped)
+        on_trial = CanaryArm(canary, row_worker, beside.canary.key_of)
     escalation = None
     if beside.escalation is not None:
-        escalation = builder.asker(beside.escalation, builder.adaptation(beside.escalation), halt=stop.set)
+        escalation = builder.row_worker(beside.escalation, builder.adaptation(beside.escalation), halt=stop.set)
     escalates = _never if trial is None else trial.escalates
     arms = Cascade(around.outcomes, control, on_trial=on_trial, escalation=escalation, escalates=escalates)
     return Assembly(arms, control, requests, lines.paces, lines.callers, lines.of(plan).most_in_flight)
@@ -175,7 +175,7 @@ class _ArmBuilder:
         redact = Redactor((self.endpoint.api_key,))
         return RequestFallbacks(shape or plan.shape, redact=redact, tell=self.around.tell)
 
-    def asker(
+    def row_worker(
         self,
         plan: Plan,
         adaptation: RequestFallbacks,
@@ -202,7 +202,7 @@ class _ArmBuilder:
         return RowWorker(
             reader=OutcomeReader(plan, self.calibrations, review_below=self.review_below, redact=redact),
             sender=sender,
-            consequences=FailurePolicy(line.pace, adaptation, policy, redact, plan, tell=around.tell),
+            failure_policy=FailurePolicy(line.pace, adaptation, policy, redact, plan, tell=around.tell),
             retry_budget=line.retry_budget,
             stop=around.stop,
             halt=halt,

@@ -17,7 +17,7 @@ class CanaryArm:
     """A canary, who asks for it, and the key of a text by its own plan."""
 
     canary: Canary
-    asker: RowWorker
+    row_worker: RowWorker
     key_of: Callable[[str], str]
 
 
@@ -43,22 +43,26 @@ class Cascade:
         self._on_trial = on_trial
         self._escalation = escalation
         self._escalates = escalates
-        self._askers = [control, *([on_trial.asker] if on_trial else []), *([escalation] if escalation else [])]
+        self._row_workers = [
+            control,
+            *([on_trial.row_worker] if on_trial else []),
+            *([escalation] if escalation else []),
+        ]
 
     @property
     def labelled(self) -> int:
         """Rows that got a label in this session."""
-        return sum(asker.labelled for asker in self._askers)
+        return sum(row_worker.labelled for row_worker in self._row_workers)
 
     @property
     def waiting(self) -> int:
         """Rows that wait for their next attempt."""
-        return sum(asker.waiting for asker in self._askers)
+        return sum(row_worker.waiting for row_worker in self._row_workers)
 
     @property
     def retries(self) -> int:
         """Attempts that were repeated."""
-        return sum(asker.retries.total() for asker in self._askers)
+        return sum(row_worker.retries.total() for row_worker in self._row_workers)
 
     async def ask(self, row: Row, key: str) -> AsyncIterator[LedgerLine]:
         """Each line that the row comes to; the last one is its outcome. None at all where it stays undone."""
@@ -86,7 +90,7 @@ class Cascade:
                 known = replace(without_cost(earlier), key=key, row=row.index, id=row.id, flags=row.flags, arm=CANARY)
                 yield known
                 return
-            if (line := await on_trial.asker.ask(row, key, failed_before=failed_before)) is not None:
+            if (line := await on_trial.row_worker.ask(row, key, failed_before=failed_before)) is not None:
                 yield line
                 if line.status != FAILED:
                     self._keep_for_canary(row, line)

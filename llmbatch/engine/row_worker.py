@@ -29,7 +29,7 @@ class RowWorker:
         *,
         reader: OutcomeReader,
         sender: AttemptSender,
-        consequences: FailurePolicy,
+        failure_policy: FailurePolicy,
         retry_budget: RetryBudget,
         stop: Cancellation,
         halt: Callable[[LLMBatchError], None],
@@ -39,7 +39,7 @@ class RowWorker:
         """`halt` is told what all rows of this plan would fail with."""
         self._reader = reader
         self._sender = sender
-        self._consequences = consequences
+        self._failure_policy = failure_policy
         self._retry_budget = retry_budget
         self._stop = stop
         self._halt = halt
@@ -52,12 +52,12 @@ class RowWorker:
     @property
     def labelled(self) -> int:
         """Rows that got a label in this session."""
-        return self._consequences.labelled
+        return self._failure_policy.labelled
 
     @property
     def window(self) -> int | None:
         """The model's window in tokens, where a refusal has stated it."""
-        return self._consequences.window
+        return self._failure_policy.window
 
     @property
     def token_ratio(self) -> float:
@@ -73,13 +73,13 @@ class RowWorker:
         failed one, so that its cost is kept; so does one that may have been refused for its own sake.
         """
         job = RowState(row, key, failed_before=failed_before)
-        self._consequences.row_began(job)
+        self._failure_policy.row_began(job)
         try:
             try:
                 answer = await self._until_answered(job)
             except RequestFailedError as error:
                 job.end()
-                self._consequences.row_failed(error.failure)
+                self._failure_policy.row_failed(error.failure)
                 return self._reader.failed(job, error.failure)
         except RunCancelledError:
             return self._given_up(job)
@@ -91,7 +91,7 @@ class RowWorker:
                 raise
             return self._given_up(job)  # its grace is over
         job.end()
-        self._consequences.row_labelled(job)
+        self._failure_policy.row_labelled(job)
         return self._reader.labelled(job, answer)
 
     async def _until_answered(self, job: RowState) -> Answer:
@@ -110,7 +110,7 @@ class RowWorker:
             return await self._attempt(attempts, job)
 
         def note(failure: Failure, wait_s: float) -> None:
-            self._consequences.will_be_repeated(failure, wait_s, job)
+            self._failure_policy.will_be_repeated(failure, wait_s, job)
             self.retries[failure.kind] += 1
             after_s = time.perf_counter() - job.started
             job.retries.append(Retry(failure.kind, failure.status, failure.code, round(wait_s, 3), round(after_s, 3)))
@@ -123,15 +123,15 @@ class RowWorker:
         try:
             paid = await self._pay_for_retry(attempts)
             completion = await self._sender.send(job, paid=paid)
-            self._consequences.answered(job)
+            self._failure_policy.answered(job)
             return self._reader.answer(completion)
         except RequestFailedError as error:
             self._sender.write_down_end(job)
-            raise RequestFailedError(self._consequences.attempt_failed(error.failure, job)) from error
+            raise RequestFailedError(self._failure_policy.attempt_failed(error.failure, job)) from error
         except (RunCancelledError, LLMBatchError):
             raise
         except Exception as error:  # a bug of ours costs its row, is told, and five alike end the run
-            raise RequestFailedError(self._consequences.attempt_failed(judge_exception(error), job)) from error
+            raise RequestFailedError(self._failure_policy.attempt_failed(judge_exception(error), job)) from error
 
     async def _pay_for_retry(self, attempts: Attempts) -> float:
         """Only what the endpoint would see as load multiplied is paid for: not a re-ask after an answer."""
@@ -147,7 +147,7 @@ class RowWorker:
     async def _sleep(self, seconds: float) -> None:
         self.waiting += 1
         try:
-            await self._stop.sleep(self._consequences.wait_s(seconds))
+            await self._stop.sleep(self._failure_policy.wait_s(seconds))
         finally:
             self.waiting -= 1
 

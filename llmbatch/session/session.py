@@ -133,7 +133,7 @@ class Session:
         self._reserve.take()
 
     def _ask(self, opened: OpenLedger) -> Exception | None:
-        under_way = SessionLoop(
+        session_loop = SessionLoop(
             self._plan,
             self._source,
             opened,
@@ -154,9 +154,9 @@ class Session:
                     url = stack.enter_context(offline_endpoint(arguments, meanwhile=load_sdk))
                     endpoint = Endpoint(url, "offline", on_loopback=True)
                 with asyncio.Runner(loop_factory=loop_factory()) as runner:
-                    return runner.run(under_way.ask(endpoint))
+                    return runner.run(session_loop.ask(endpoint))
         finally:
-            self._record, self._is_hurried = under_way.record, under_way.is_hurried
+            self._record, self._is_hurried = session_loop.record, session_loop.is_hurried
 
     def _finish(self, ledger: Ledger, reason: Exception | None) -> tuple[OutputCounts | None, Exception | None]:
         """Make the views, once their ledger is on the disk. Whoever has asked twice to leave does not wait for them."""

@@ -161,15 +161,15 @@ def test_what_is_no_send_counts_as_one(tmp_path: Path, line: bytes) -> None:
 def test_what_a_request_came_to_takes_the_place_of_what_was_set_aside(tmp_path: Path) -> None:
     log = SentLog(tmp_path / "sent.log")
     log.begin(0, "then")
-    refused, answered, under_way = ("a" * 32, 1), ("a" * 32, 2), ("a" * 32, 3)
+    refused, answered, session_loop = ("a" * 32, 1), ("a" * 32, 2), ("a" * 32, 3)
     log.record(Sent(*refused, 9))
     log.record(Sent(*refused, 0, ended=True, billed=False))
     log.record(Sent(*answered, 9))
     log.record(Sent(*answered, 2, ended=True))
-    log.record(Sent(*under_way, 9))
+    log.record(Sent(*session_loop, 9))
     left = SentLog(tmp_path / "sent.log").leftovers()
     assert left is not None
-    assert left.unsettled({}) == (Sent(*answered, 2, ended=True), Sent(*under_way, 9))
+    assert left.unsettled({}) == (Sent(*answered, 2, ended=True), Sent(*session_loop, 9))
 
 
 def test_a_line_of_one_model_does_not_settle_what_was_sent_to_the_next(tmp_path: Path) -> None:

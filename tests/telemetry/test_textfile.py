@@ -36,10 +36,10 @@ def test_a_session_s_figures_stand_in_the_file(tmp_path: Path) -> None:
         metrics.started(RUN)
         metrics.row(FAILED)
         metrics.update(Progress(total=10, done=4, failed=1, elapsed_s=0.5))
-        under_way = read(path)
+        session_loop = read(path)
         metrics.ended(summary())
-    assert (under_way["rows", "nightly", "undone"], under_way["under_way", "nightly"]) == (6, 1)
-    assert ("exit_code", "nightly") not in under_way
+    assert (session_loop["rows", "nightly", "undone"], session_loop["under_way", "nightly"]) == (6, 1)
+    assert ("exit_code", "nightly") not in session_loop
     found = read(path)
     assert found["rows", "nightly", "review"] == 10
     assert found["failures", "nightly", "invalid"] == 1

@@ -4,7 +4,7 @@ from itertools import count
 
 from llmbatch import cli
 from llmbatch.core import files
-from llmbatch.session import session_loop as under_way
+from llmbatch.session import session_loop
 
 BESIDE = [f".llmbatch-{number:016x}.new" for number in range(60)]
 """Names of the first files that are written beside others."""
@@ -19,6 +19,6 @@ def main() -> None:
 
 def main_of_a_long_session() -> None:
     """Run it with the constants by which a small run does what only a long one does: a checkpoint after each line."""
-    under_way.MILESTONE_BYTES = 500
-    under_way.SYNC_EVERY_S = 0.01
+    session_loop.MILESTONE_BYTES = 500
+    session_loop.SYNC_EVERY_S = 0.01
     main()
