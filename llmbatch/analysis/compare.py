@@ -105,7 +105,7 @@ def compare_runs(
     confirm(runs)
     for number, (contender, run) in enumerate(zip(contenders, runs, strict=True), start=1):
         with watch() as observer:
-            observer.tell(ArmBegins(contender.name, number, len(contenders)))
+            observer.event(ArmBegins(contender.name, number, len(contenders)))
             summary = classify_run(run, observer)
         if not summary.has_ended_by_itself and summary.exit_code != ExitCode.BUDGET:
             raise RunStopped(

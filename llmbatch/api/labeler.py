@@ -136,7 +136,7 @@ class Labeler:
         check_room(plan)
         confidence = confidence_for(plan, options.task, options.calibration)
         for remark in confidence.remarks:
-            self._observer.tell(remark)
+            self._observer.event(remark)
         if endpoint is None:
             url = self._opened.enter_context(offline_endpoint(sending.offline_arguments, meanwhile=load_sdk))
             endpoint = Endpoint(url, "offline", on_loopback=True)

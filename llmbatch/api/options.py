@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from llmbatch.api.declared import checked_path, checked_texts, declared_values
+from llmbatch.cli.experiments import canary_options
 from llmbatch.cli.input_options import reader_options
 from llmbatch.cli.options import reuse_options
 from llmbatch.cli.sending import sending_options
-from llmbatch.cli.trial import canary_options
 from llmbatch.core.errors import UsageError
 from llmbatch.engine.plan import ModelChoice
 from llmbatch.provider.retry import RetryPolicy

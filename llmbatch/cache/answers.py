@@ -25,13 +25,13 @@ class AnswerCache:
     """
 
     def __init__(
-        self, store: AnswerStore, options: Reuse, *, endpoint: str, run_id: str, tell: Callable[[Event], None]
+        self, store: AnswerStore, options: Reuse, *, endpoint: str, run_id: str, emit: Callable[[Event], None]
     ) -> None:
         self._store: AnswerStore | None = store
         self._options = options
         self._endpoint = endpoint.encode()
         self._run_id = run_id
-        self._tell = tell
+        self._emit = emit
         self._telling = Lock()
         self._new: dict[bytes, CachedAnswer] = {}
         self._used: deque[bytes] = deque()
@@ -85,14 +85,14 @@ class AnswerCache:
             store, self._store = self._store, None
         if store is not None:
             store.close()
-            self._tell(ReuseUnavailable(str(store.path), str(error)))
+            self._emit(ReuseUnavailable(str(store.path), str(error)))
 
     def _scoped(self, key: str) -> bytes:
         return hashlib.blake2b(bytes.fromhex(key) + self._endpoint, digest_size=_KEY_BYTES).digest()
 
 
 def open_answer_cache(
-    options: Reuse, *, endpoint: str, run_id: str, tell: Callable[[Event], None]
+    options: Reuse, *, endpoint: str, run_id: str, emit: Callable[[Event], None]
 ) -> AnswerCache | None:
     """The store that the options name, or None where it cannot be used, which is told. Blocks.
 
@@ -100,15 +100,15 @@ def open_answer_cache(
         options: which store, and what counts of it.
         endpoint: whose answers count.
         run_id: the run that this one's answers are kept under.
-        tell: told when the store fails, now or later.
+        emit: takes an event when the store fails, now or later.
     """
     path = options.store or default_store()
     try:
         store = AnswerStore(path)
     except StoreUnusableError as error:
-        tell(ReuseUnavailable(str(path), str(error)))
+        emit(ReuseUnavailable(str(path), str(error)))
         return None
-    return AnswerCache(store, options, endpoint=endpoint, run_id=run_id, tell=tell)
+    return AnswerCache(store, options, endpoint=endpoint, run_id=run_id, emit=emit)
 
 
 def _kept(line: LedgerLine, run_id: str) -> CachedAnswer:

@@ -20,7 +20,7 @@ def report(run: shared.RunPath, json: shared.Json = False) -> None:
     from llmbatch.observe.summary import canary_json
     from llmbatch.session.canary_report import canary_report
     from llmbatch.terminal import stdout_console
-    from llmbatch.terminal.trial import render_canary
+    from llmbatch.terminal.experiments import render_canary
 
     found = canary_report(run)
     if json:

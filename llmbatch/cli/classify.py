@@ -4,9 +4,9 @@ import sys
 
 import typer
 
+from llmbatch.cli import experiments, sending, watching
 from llmbatch.cli import input_options as reading
 from llmbatch.cli import options as shared
-from llmbatch.cli import sending, trial, watching
 from llmbatch.cli.field_names import given
 from llmbatch.core import defaults
 from llmbatch.core.rows import ConfidenceKind
@@ -72,13 +72,13 @@ def classify(
     reuse_store: shared.ReuseStore = None,
     reuse_limit: shared.ReuseLimit = defaults.REUSE_LIMIT_MB,
     reuse_max_age: shared.ReuseMaxAge = None,
-    canary_prompt: trial.CanaryPrompt = None,
-    canary_model: trial.CanaryModel = None,
-    canary_share: trial.CanaryShare = f"{defaults.CANARY_SHARE}%",
-    canary_expand: trial.CanaryExpand = False,
-    escalate_to: trial.EscalateTo = None,
-    baseline: trial.Baseline = None,
-    fail_on_drift: trial.FailOnDrift = False,
+    canary_prompt: experiments.CanaryPrompt = None,
+    canary_model: experiments.CanaryModel = None,
+    canary_share: experiments.CanaryShare = f"{defaults.CANARY_SHARE}%",
+    canary_expand: experiments.CanaryExpand = False,
+    escalate_to: experiments.EscalateTo = None,
+    baseline: experiments.Baseline = None,
+    fail_on_drift: experiments.FailOnDrift = False,
     daily_budget: sending.DailyBudget = None,
     alert_at: sending.AlertAt = defaults.ALERT_AT,
     alert_command: sending.AlertCommand = None,
@@ -164,7 +164,7 @@ def classify(
         sample=parse_sample(sample, seed),
         max_failed=parse_tolerance(max_failed),
         reuse=shared.reuse_options(reuse, reuse_store, reuse_limit, reuse_max_age),
-        canary=trial.canary_options(canary_prompt, canary_model, canary_share, expand=canary_expand),
+        canary=experiments.canary_options(canary_prompt, canary_model, canary_share, expand=canary_expand),
         escalate_to=escalate_to,
         baseline=baseline,
         fail_on_drift=fail_on_drift,

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from llmbatch.cli import experiments, sending
 from llmbatch.cli import input_options as reading
 from llmbatch.cli import options as shared
-from llmbatch.cli import sending, trial
 from llmbatch.cli.output import print_json
 from llmbatch.core import defaults
 from llmbatch.core.rows import ConfidenceKind
@@ -56,11 +56,11 @@ def estimate(
     tpm: sending.Tpm = None,
     price: sending.Price = None,
     review_below: shared.ReviewBelow = None,
-    canary_prompt: trial.CanaryPrompt = None,
-    canary_model: trial.CanaryModel = None,
-    canary_share: trial.CanaryShare = f"{defaults.CANARY_SHARE}%",
-    canary_expand: trial.CanaryExpand = False,
-    escalate_to: trial.EscalateTo = None,
+    canary_prompt: experiments.CanaryPrompt = None,
+    canary_model: experiments.CanaryModel = None,
+    canary_share: experiments.CanaryShare = f"{defaults.CANARY_SHARE}%",
+    canary_expand: experiments.CanaryExpand = False,
+    escalate_to: experiments.EscalateTo = None,
     exact: Annotated[
         bool,
         typer.Option(
@@ -119,7 +119,7 @@ def estimate(
             skip_lines=skip_lines,
         ),
         review_below=review_below,
-        canary=trial.canary_options(canary_prompt, canary_model, canary_share, expand=canary_expand),
+        canary=experiments.canary_options(canary_prompt, canary_model, canary_share, expand=canary_expand),
         escalate_to=escalate_to,
     )
     estimated = estimate_run(EstimateOptions(run, tuple(model or ()), exact))

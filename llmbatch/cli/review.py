@@ -88,9 +88,14 @@ def walk(
     from llmbatch.review.told import walked_lines
     from llmbatch.review.walk import walk as walk_rows
 
-    tell = partial(typer.echo, err=True)
+    report = partial(typer.echo, err=True)
     walked = walk_rows(
-        run, Choice(sample, all, label), reviewer=reviewer, tell=tell, light=light, trust=shared.trusted(trust, input)
+        run,
+        Choice(sample, all, label),
+        reviewer=reviewer,
+        report=report,
+        light=light,
+        trust=shared.trusted(trust, input),
     )
     for line in walked_lines(walked):
         typer.echo(line, err=True)

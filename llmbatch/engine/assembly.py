@@ -42,11 +42,11 @@ class EngineDeps:
 
     outcomes: Outcomes
     sends: Sends
-    stop: Cancellation
+    cancellation: Cancellation
     prices: PriceBook
     surplus: Surplus
     budget: Budget
-    tell: Callable[[Event], None]
+    emit: Callable[[Event], None]
     random: Random
     clock: Callable[[], float]
 
@@ -69,11 +69,11 @@ def assemble(
     plan: Plan,
     endpoint: Endpoint,
     sending: Sending,
-    around: EngineDeps,
+    deps: EngineDeps,
     *,
     calibrations: tuple[Calibration, ...],
     review_below: float,
-    trial: Experiments | None = None,
+    experiments: Experiments | None = None,
     beside: ExperimentPlan = _NOTHING,
     shape: RequestShape | None = None,
 ) -> Assembly:
@@ -83,28 +83,28 @@ def assemble(
         plan: what is asked.
         endpoint: of whom.
         sending: how.
-        around: what the caller brings along.
+        deps: what the caller brings along.
         calibrations: of the answers' confidence, by prompt and model.
         review_below: confidence (0..1) under which a row goes to people.
-        trial: watches over what is on trial; None where nothing is.
+        experiments: watches over what is on trial; None where nothing is.
         beside: what is asked beside the plan.
         shape: how an earlier session sent the plan's requests in the end.
     """
-    lines = _ModelLanes(endpoint, sending, around)
-    builder = _ArmBuilder(lines, endpoint, sending, around, calibrations, review_below)
-    stop, canary = around.stop, None if trial is None else trial.canary
-    requests = builder.adaptation(plan, shape)
-    control = builder.row_worker(plan, requests, halt=stop.set)
-    on_trial = None
+    lines = _ModelLanes(endpoint, sending, deps)
+    builder = _ArmBuilder(lines, endpoint, sending, deps, calibrations, review_below)
+    cancellation, canary = deps.cancellation, None if experiments is None else experiments.canary
+    requests = builder.fallbacks(plan, shape)
+    control = builder.row_worker(plan, requests, halt=cancellation.set)
+    canary_arm = None
     if canary is not None and beside.canary is not None:
-        form, halt = builder.adaptation(beside.canary), _dropping(canary, stop)
+        form, halt = builder.fallbacks(beside.canary), _dropping(canary, cancellation)
         row_worker = builder.row_worker(beside.canary, form, halt=halt, is_withdrawn=canary.is_dropped)
-        on_trial = CanaryArm(canary, row_worker, beside.canary.key_of)
+        canary_arm = CanaryArm(canary, row_worker, beside.canary.key_of)
     escalation = None
     if beside.escalation is not None:
-        escalation = builder.row_worker(beside.escalation, builder.adaptation(beside.escalation), halt=stop.set)
-    escalates = _never if trial is None else trial.escalates
-    arms = Cascade(around.outcomes, control, on_trial=on_trial, escalation=escalation, escalates=escalates)
+        escalation = builder.row_worker(beside.escalation, builder.fallbacks(beside.escalation), halt=cancellation.set)
+    escalates = _never if experiments is None else experiments.escalates
+    arms = Cascade(deps.outcomes, control, canary_arm=canary_arm, escalation=escalation, escalates=escalates)
     return Assembly(arms, control, requests, lines.paces, lines.callers, lines.of(plan).most_in_flight)
 
 
@@ -116,7 +116,7 @@ def _never(_: LedgerLine) -> bool:
 class _Line:
     """The way to one model: its limits are its own, so its pace is."""
 
-    pace: Throttle
+    throttle: Throttle
     caller: Caller
     retry_budget: RetryBudget
     most_in_flight: int
@@ -125,15 +125,15 @@ class _Line:
 class _ModelLanes:
     """One for each model: arms that ask the same model share its limits."""
 
-    def __init__(self, endpoint: Endpoint, sending: Sending, around: EngineDeps) -> None:
+    def __init__(self, endpoint: Endpoint, sending: Sending, deps: EngineDeps) -> None:
         self._endpoint = endpoint
         self._sending = sending
-        self._around = around
+        self._deps = deps
         self._open: dict[str, _Line] = {}
 
     @property
     def paces(self) -> tuple[Throttle, ...]:
-        return tuple(line.pace for line in self._open.values())
+        return tuple(line.throttle for line in self._open.values())
 
     @property
     def callers(self) -> tuple[Caller, ...]:
@@ -146,20 +146,24 @@ class _ModelLanes:
         return self._open[model]
 
     def _opened(self, model: str, tier: str | None) -> _Line:
-        sending, around = self._sending, self._around
-        stop, clock = around.stop, around.clock
+        sending, deps = self._sending, self._deps
+        cancellation, clock = deps.cancellation, deps.clock
         concurrency = Concurrency(sending.concurrency, timeout_s=sending.request_timeout_s(tier))
         longest_s = sending.policy.max_wait_s
-        outage = CircuitBreaker(stop, longest_s=longest_s, random=around.random, clock=clock, tell=around.tell)
-        pace = Throttle(concurrency, Rates(sending.limits), outage, stop, clock=clock, tell=around.tell)
+        circuit_breaker = CircuitBreaker(
+            cancellation, longest_s=longest_s, random=deps.random, clock=clock, emit=deps.emit
+        )
+        throttle = Throttle(
+            concurrency, Rates(sending.limits), circuit_breaker, cancellation, clock=clock, emit=deps.emit
+        )
         caller = Caller(
             self._endpoint,
             model=model,
             timeout_s=sending.request_timeout_s(tier),
             connections=concurrency.most,
-            on_headers=pace.learn,
+            on_headers=throttle.learn,
         )
-        return _Line(pace, caller, RetryBudget(stop, clock=clock), concurrency.most)
+        return _Line(throttle, caller, RetryBudget(cancellation, clock=clock), concurrency.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,57 +171,57 @@ class _ArmBuilder:
     lines: _ModelLanes
     endpoint: Endpoint
     sending: Sending
-    around: EngineDeps
+    deps: EngineDeps
     calibrations: tuple[Calibration, ...]
     review_below: float
 
-    def adaptation(self, plan: Plan, shape: RequestShape | None = None) -> RequestFallbacks:
+    def fallbacks(self, plan: Plan, shape: RequestShape | None = None) -> RequestFallbacks:
         redact = Redactor((self.endpoint.api_key,))
-        return RequestFallbacks(shape or plan.shape, redact=redact, tell=self.around.tell)
+        return RequestFallbacks(shape or plan.shape, redact=redact, emit=self.deps.emit)
 
     def row_worker(
         self,
         plan: Plan,
-        adaptation: RequestFallbacks,
+        fallbacks: RequestFallbacks,
         *,
         halt: Callable[[LLMBatchError], None],
         is_withdrawn: Callable[[], bool] = lambda: False,
     ) -> RowWorker:
-        line, around, policy = self.lines.of(plan), self.around, self.sending.policy
+        line, deps, policy = self.lines.of(plan), self.deps, self.sending.policy
         redact = Redactor((self.endpoint.api_key,))
         sender = AttemptSender(
             plan=plan,
             caller=line.caller,
-            pace=line.pace,
-            adaptation=adaptation,
+            throttle=line.throttle,
+            fallbacks=fallbacks,
             retry_budget=line.retry_budget,
-            budget=around.budget,
-            sends=around.sends,
-            biller=Biller(plan, around.prices, around.surplus),
-            stop=around.stop,
-            clock=around.clock,
+            budget=deps.budget,
+            sends=deps.sends,
+            biller=Biller(plan, deps.prices, deps.surplus),
+            cancellation=deps.cancellation,
+            clock=deps.clock,
             is_withdrawn=is_withdrawn,
             timeout_s=self.sending.request_timeout_s,
         )
         return RowWorker(
             reader=OutcomeReader(plan, self.calibrations, review_below=self.review_below, redact=redact),
             sender=sender,
-            failure_policy=FailurePolicy(line.pace, adaptation, policy, redact, plan, tell=around.tell),
+            failure_policy=FailurePolicy(line.throttle, fallbacks, policy, redact, plan, emit=deps.emit),
             retry_budget=line.retry_budget,
-            stop=around.stop,
+            cancellation=deps.cancellation,
             halt=halt,
             policy=policy,
-            random=around.random,
+            random=deps.random,
         )
 
 
-def _dropping(canary: Canary, stop: Cancellation) -> Callable[[LLMBatchError], None]:
+def _dropping(canary: Canary, cancellation: Cancellation) -> Callable[[LLMBatchError], None]:
     """What only the canary's model or prompt meets ends the canary; what all would meet ends the run."""
 
     def halt(reason: LLMBatchError) -> None:
         if type(reason) is RunStopped and reason.concerns_model:
             canary.drop(reason.message)
         else:
-            stop.set(reason)
+            cancellation.set(reason)
 
     return halt

@@ -43,13 +43,13 @@ class AttemptSender:
         *,
         plan: Plan,
         caller: Caller,
-        pace: Throttle,
-        adaptation: RequestFallbacks,
+        throttle: Throttle,
+        fallbacks: RequestFallbacks,
         retry_budget: RetryBudget,
         budget: Budget,
         sends: Sends,
         biller: Biller,
-        stop: Cancellation,
+        cancellation: Cancellation,
         clock: Callable[[], float],
         is_withdrawn: Callable[[], bool],
         timeout_s: Callable[[str | None], float],
@@ -60,13 +60,13 @@ class AttemptSender:
         `timeout_s`: how long a request may take, by its service tier.
         """
         self._caller = caller
-        self._pace = pace
-        self._adaptation = adaptation
+        self._throttle = throttle
+        self._fallbacks = fallbacks
         self._retry_budget = retry_budget
         self._budget = budget
         self._sends = sends
         self._biller = biller
-        self._stop = stop
+        self._cancellation = cancellation
         self._clock = clock
         self._is_withdrawn = is_withdrawn
         self._timeout_s = timeout_s
@@ -81,11 +81,11 @@ class AttemptSender:
         self.token_ratio = plan.choice.token_ratio
         """How many of the endpoint's tokens one of ours comes to, at most."""
 
-    async def send(self, job: RowState, *, paid: float) -> Completion:
+    async def send(self, state: RowState, *, paid: float) -> Completion:
         """Send the row's request as soon as it may leave.
 
         Args:
-            job: the row; its bill is kept here.
+            state: the row; its bill is kept here.
             paid: what the retry budget charged for this attempt.
 
         Raises:
@@ -97,28 +97,28 @@ class AttemptSender:
         if not self._cost_is_known.is_set():
             async with self._first:
                 if not self._cost_is_known.is_set():
-                    return await self._send(job, paid)
-        return await self._send(job, paid)
+                    return await self._send(state, paid)
+        return await self._send(state, paid)
 
-    async def _send(self, job: RowState, paid: float) -> Completion:
+    async def _send(self, state: RowState, paid: float) -> Completion:
         self._caller.open()
-        characters = len(job.row.text)
-        estimated = self._tokens.of(characters, self._adaptation.shape.max_output_tokens)
-        async with self._pace.slot(estimated, asked_before=job.attempts.sends > 0):
+        characters = len(state.row.text)
+        estimated = self._tokens.of(characters, self._fallbacks.shape.max_output_tokens)
+        async with self._throttle.slot(estimated, asked_before=state.attempts.sends > 0):
             if self._is_withdrawn():
                 raise RunCancelledError
-            job.sent_as = self._adaptation.shape
-            shape = job.sent_as.with_room(job.room)
-            body = self._encoder.encode(job.row.text, shape)
-            if job.attempts.sends == 0:
-                job.started_at, job.started = datetime.now(UTC), time.perf_counter()
-            completion = await self._within_budget(job, body, shape, paid)
+            state.sent_as = self._fallbacks.shape
+            shape = state.sent_as.with_room(state.room)
+            body = self._encoder.encode(state.row.text, shape)
+            if state.attempts.sends == 0:
+                state.started_at, state.started = datetime.now(UTC), time.perf_counter()
+            completion = await self._within_budget(state, body, shape, paid)
         if completion.usage is not None and completion.usage.input_tokens:
             self._tokens.learn(characters, completion.usage.input_tokens)
-            self._compare_counts(job.row.text, completion.usage.input_tokens)
-            if completion.usage.input_tokens < self._least_tokens(job.row.text):
-                job.bill.flag(PROMPT_CUT)
-            self._pace.took(estimated=estimated, tokens=completion.usage.input_tokens + shape.max_output_tokens)
+            self._compare_counts(state.row.text, completion.usage.input_tokens)
+            if completion.usage.input_tokens < self._least_tokens(state.row.text):
+                state.bill.flag(PROMPT_CUT)
+            self._throttle.took(estimated=estimated, tokens=completion.usage.input_tokens + shape.max_output_tokens)
         return completion
 
     async def _reserved(self, body: bytes, shape: RequestShape) -> Reservation:
@@ -141,43 +141,43 @@ class AttemptSender:
         """Input tokens below which a server cannot have read all that was sent, whatever its tokenizer."""
         return _LEAST_SHARE * _fewest_tokens(text, self._prefix_tokens)
 
-    async def _within_budget(self, job: RowState, body: bytes, shape: RequestShape, paid: float) -> Completion:
+    async def _within_budget(self, state: RowState, body: bytes, shape: RequestShape, paid: float) -> Completion:
         reservation = await self._reserved(body, shape)
         reserved_nusd = reservation.nusd
         spent_nusd, is_billed = reserved_nusd, True  # unless it becomes known, also where the task is cancelled
         try:
-            if self._stop.is_set:
+            if self._cancellation.is_set:
                 spent_nusd, is_billed = 0, False
                 raise RunCancelledError
-            job.attempts.sends += 1
-            self._sends.record(Sent(job.key, job.attempts.sends, reserved_nusd))
-            job.completion = self._biller.bounded(await self._answered(body, shape, paid), body, shape)
-            spent_nusd = self._biller.charge(job.bill, job.completion, reserved_nusd, asked_tier=shape.service_tier)
+            state.attempts.sends += 1
+            self._sends.record(Sent(state.key, state.attempts.sends, reserved_nusd))
+            state.completion = self._biller.bounded(await self._answered(body, shape, paid), body, shape)
+            spent_nusd = self._biller.charge(state.bill, state.completion, reserved_nusd, asked_tier=shape.service_tier)
             self._cost_is_known.set()
         except RequestFailedError as error:
             if error.failure.billed is Billed.UNKNOWN:
-                job.bill.may_be_billed(reserved_nusd)
+                state.bill.may_be_billed(reserved_nusd)
             else:
                 spent_nusd, is_billed = 0, False
             raise
         except asyncio.CancelledError:
-            job.bill.may_be_billed(reserved_nusd)
+            state.bill.may_be_billed(reserved_nusd)
             raise
         finally:
             self._budget.settle(reservation, spent_nusd)
-            job.last_send = Sent(job.key, job.attempts.sends, spent_nusd, ended=True, billed=is_billed)
-        return job.completion
+            state.last_send = Sent(state.key, state.attempts.sends, spent_nusd, ended=True, billed=is_billed)
+        return state.completion
 
-    def write_down_end(self, job: RowState) -> None:
+    def write_down_end(self, state: RowState) -> None:
         """What a row's last request came to, where its line in the ledger comes later: a kill may come before it."""
-        if job.last_send is not None:
-            self._sends.record(job.last_send)
+        if state.last_send is not None:
+            self._sends.record(state.last_send)
 
     async def _answered(self, body: bytes, shape: RequestShape, paid: float) -> Completion:
         left_at = self._clock()
         completion = await self._caller.send(body, timeout_s=self._timeout_s(shape.service_tier))
         self._retry_budget.succeeded(paid)
-        if self._pace.answered(self._clock() - left_at):
+        if self._throttle.answered(self._clock() - left_at):
             self._retry_budget.refill()
         return completion
 

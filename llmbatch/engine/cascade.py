@@ -33,19 +33,19 @@ class Cascade:
         outcomes: Outcomes,
         control: RowWorker,
         *,
-        on_trial: CanaryArm | None = None,
+        canary_arm: CanaryArm | None = None,
         escalation: RowWorker | None = None,
         escalates: Callable[[LedgerLine], bool],
     ) -> None:
         """`escalates`: whether a row whose latest line this is goes to the stronger model."""
         self._outcomes = outcomes
         self._control = control
-        self._on_trial = on_trial
+        self._canary_arm = canary_arm
         self._escalation = escalation
         self._escalates = escalates
         self._row_workers = [
             control,
-            *([on_trial.row_worker] if on_trial else []),
+            *([canary_arm.row_worker] if canary_arm else []),
             *([escalation] if escalation else []),
         ]
 
@@ -83,14 +83,14 @@ class Cascade:
 
     async def _answers(self, row: Row, key: str) -> AsyncIterator[LedgerLine]:
         failed_before = self._failed_before(key)
-        on_trial = self._on_trial
-        if on_trial is not None and on_trial.canary.takes(row):
-            own_key = on_trial.key_of(row.text)
+        canary_arm = self._canary_arm
+        if canary_arm is not None and canary_arm.canary.takes(row):
+            own_key = canary_arm.key_of(row.text)
             if self._outcomes.is_done(own_key) and (earlier := self._outcomes.latest(own_key)) is not None:
                 known = replace(without_cost(earlier), key=key, row=row.index, id=row.id, flags=row.flags, arm=CANARY)
                 yield known
                 return
-            if (line := await on_trial.row_worker.ask(row, key, failed_before=failed_before)) is not None:
+            if (line := await canary_arm.row_worker.ask(row, key, failed_before=failed_before)) is not None:
                 yield line
                 if line.status != FAILED:
                     self._keep_for_canary(row, line)
@@ -110,8 +110,8 @@ class Cascade:
         return self._outcomes.latest(key)
 
     def _keep_for_canary(self, row: Row, line: LedgerLine) -> None:
-        if self._on_trial is not None:
-            self._outcomes.append(replace(without_cost(line), key=self._on_trial.key_of(row.text)))
+        if self._canary_arm is not None:
+            self._outcomes.append(replace(without_cost(line), key=self._canary_arm.key_of(row.text)))
 
 
 def without_cost(line: LedgerLine) -> LedgerLine:

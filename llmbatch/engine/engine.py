@@ -45,7 +45,7 @@ class Engine:
         *,
         arms: Cascade,
         outcomes: Outcomes,
-        stop: Cancellation,
+        cancellation: Cancellation,
         tally: SessionTally,
         guard: FailureRateGuard,
         on_row: Callable[[LedgerLine], None],
@@ -54,7 +54,7 @@ class Engine:
     ) -> None:
         self._arms = arms
         self._outcomes = outcomes
-        self._stop = stop
+        self._cancellation = cancellation
         self._tally = tally
         self._guard = guard
         self._on_row = on_row
@@ -69,7 +69,7 @@ class Engine:
     async def run(self, rows: AsyncIterator[Item]) -> None:
         """Work through `rows` until they end or the run's stop is set; then no request is under way any more."""
         reading = asyncio.create_task(self._take(rows))
-        stopping = asyncio.create_task(self._stop.wait())
+        stopping = asyncio.create_task(self._cancellation.wait())
         try:
             await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not reading.done():
@@ -79,7 +79,7 @@ class Engine:
             except asyncio.CancelledError:
                 pass
             except Exception as error:  # noqa: BLE001 - ends the run in order; a bug is raised at its end
-                self._stop.set(error)
+                self._cancellation.set(error)
             await self._finish()
         finally:
             stopping.cancel()
@@ -140,7 +140,7 @@ class Engine:
             if line is not None:
                 self._tally.settle(line, was_asked=sends > 0)
         except Exception as error:  # noqa: BLE001 - a task's error must not vanish with it
-            self._stop.set(error)
+            self._cancellation.set(error)
         finally:
             followers = self._followers.pop(document.key)
             for _ in range(len(followers) + 1):
@@ -151,26 +151,26 @@ class Engine:
     def _watch(self, line: LedgerLine, document: Document) -> None:
         """Stop a run that goes wrong. A row that failed before and fails again is no news."""
         is_news = not (document.failed_before and line.status == FAILED)
-        if is_news and not self._stop.is_set and (reason := self._guard.watch(line)) is not None:
-            self._stop.set(reason)
+        if is_news and not self._cancellation.is_set and (reason := self._guard.watch(line)) is not None:
+            self._cancellation.set(reason)
 
     def _reuse(self, document: Document, line: LedgerLine | None) -> None:
         """Give a row the outcome of another with the same text; where there is none, it stays undone."""
-        if line is None or self._stop.is_set:
+        if line is None or self._cancellation.is_set:
             return
         try:
             reused = replace(without_cost(line), row=document.row.index, id=document.row.id, flags=document.row.flags)
             self._append(reused)
             self._tally.settle(reused)
         except LLMBatchError as error:
-            self._stop.set(error)
+            self._cancellation.set(error)
 
     def _append(self, line: LedgerLine) -> None:
         self._outcomes.append(line)
         self._tally.add(line)
         self._on_row(line)
         if self._outcomes.trouble is not None:  # it found room, but another might not
-            self._stop.set(self._outcomes.trouble)
+            self._cancellation.set(self._outcomes.trouble)
 
     def _reject(self, rejection: Rejection) -> None:
         if self._settings.strict:
@@ -183,10 +183,10 @@ class Engine:
 
     async def _finish(self) -> None:
         """Let the requests under way end; once the run stops, only for so long."""
-        await self._until_idle_or(self._stop.wait())
+        await self._until_idle_or(self._cancellation.wait())
         try:
             async with asyncio.timeout(self._settings.grace_s):
-                await self._until_idle_or(self._stop.wait_hurried())
+                await self._until_idle_or(self._cancellation.wait_hurried())
         except TimeoutError:
             pass
         for task in self._tasks:

@@ -26,20 +26,20 @@ class FailurePolicy:
 
     def __init__(
         self,
-        pace: Throttle,
-        adaptation: RequestFallbacks,
+        throttle: Throttle,
+        fallbacks: RequestFallbacks,
         policy: RetryPolicy,
         redact: Redactor,
         plan: Plan,
         *,
-        tell: Callable[[Event], None],
+        emit: Callable[[Event], None],
     ) -> None:
-        self._pace = pace
-        self._adaptation = adaptation
+        self._throttle = throttle
+        self._fallbacks = fallbacks
         self._policy = policy
         self._redact = redact
         self._plan = plan
-        self._tell = tell
+        self._emit = emit
         self._alike = FailuresInARow()
         self._answered = 0
         self._is_tier_told = False
@@ -49,23 +49,23 @@ class FailurePolicy:
         self.window: int | None = None
         """The model's window in tokens, as a refusal has stated it."""
 
-    def row_began(self, job: RowState) -> None:
+    def row_began(self, state: RowState) -> None:
         """A row is about to be asked."""
-        job.number = self._alike.row_began()
+        state.number = self._alike.row_began()
 
-    def answered(self, job: RowState) -> None:
+    def answered(self, state: RowState) -> None:
         """The endpoint took a request and answered it, whatever the answer is worth."""
         self._answered += 1
-        self._adaptation.accepted(job.sent_as)
-        self._compare_tier(job)
+        self._fallbacks.accepted(state.sent_as)
+        self._compare_tier(state)
 
-    def row_labelled(self, job: RowState) -> None:
+    def row_labelled(self, state: RowState) -> None:
         """A row got its label: whatever failed before, not all rows fail alike."""
         self.labelled += 1
-        self._alike.row_labelled(job.number)
-        self._adaptation.came_whole(job.room, job.completion)
+        self._alike.row_labelled(state.number)
+        self._fallbacks.came_whole(state.room, state.completion)
 
-    def attempt_failed(self, failure: Failure, job: RowState) -> Failure:
+    def attempt_failed(self, failure: Failure, state: RowState) -> Failure:
         """Do what the failure of an attempt asks of the whole run, and count it.
 
         Returns:
@@ -74,44 +74,44 @@ class FailurePolicy:
         Raises:
             RunStopped: it stops the run.
         """
-        in_outage = self._pace.outage_s > 0
+        in_outage = self._throttle.outage_s > 0
         if failure.action is Action.ADAPT:
-            failure = self._adapted(failure, job)
-        elif failure.once_working is not None and self._concerns_the_row(failure.once_working, job):
+            failure = self._adapted(failure, state)
+        elif failure.once_working is not None and self._concerns_the_row(failure.once_working, state):
             failure = failure.once_working
         if failure.wait_s is not None and failure.wait_s > self._policy.max_wait_s:
             self._halt_until(failure.wait_s, self._way_around(failure))
         if failure.action is Action.STOP:
             if failure.status == HTTPStatus.FORBIDDEN:  # perhaps for the document: then others come first next time
-                job.refusal = failure.once_working
+                state.refusal = failure.once_working
             self._halt(failure)
         if failure.window is not None:
             self._learn_window(failure.window)
         try:
-            self._pace.failed(failure)
+            self._throttle.failed(failure)
         except ComeBackLater as later:
             later.hint = f"{later.hint}{self._way_around(failure)}"
             raise
         if failure.action is Action.REASK and failure.kind == "truncated":
-            job.room = self._adaptation.room_after_cut(job.room, job.completion)
-        self._count_alike(failure, job)
-        job.attempts.note(failure, in_outage=in_outage)
+            state.room = self._fallbacks.room_after_cut(state.room, state.completion)
+        self._count_alike(failure, state)
+        state.attempts.note(failure, in_outage=in_outage)
         return failure
 
-    def will_be_repeated(self, failure: Failure, wait_s: float, job: RowState) -> None:
+    def will_be_repeated(self, failure: Failure, wait_s: float, state: RowState) -> None:
         """An attempt will be repeated after so long. A refusal that names no wait holds everyone, for a moment."""
         if failure.action is Action.THROTTLE and failure.wait_s is None and not failure.is_of_this_machine:
-            self._pace.hold(min(wait_s, _PAUSE_S))
+            self._throttle.hold(min(wait_s, _PAUSE_S))
         if failure.is_of_this_machine:
             self._report_lack(failure)
-        elif not self._answered and not self._pace.outage_s and failure.action in (Action.RETRY, Action.THROTTLE):
-            attempt = None if failure.action is Action.THROTTLE else job.attempts.counted + 1
+        elif not self._answered and not self._throttle.outage_s and failure.action in (Action.RETRY, Action.THROTTLE):
+            attempt = None if failure.action is Action.THROTTLE else state.attempts.counted + 1
             message = self._redact(failure.message)
-            self._tell(NotAnsweredYet(failure.kind, message, self.wait_s(wait_s), attempt, self._policy.attempts))
+            self._emit(NotAnsweredYet(failure.kind, message, self.wait_s(wait_s), attempt, self._policy.attempts))
 
     def wait_s(self, seconds: float) -> float:
         """How long a row waits before it is sent again: not at all in an outage, whose probes wait themselves."""
-        return 0.0 if self._pace.outage_s else min(seconds, self._pace.patience_s)
+        return 0.0 if self._throttle.outage_s else min(seconds, self._throttle.patience_s)
 
     def row_failed(self, failure: Failure) -> None:
         """A row has used up its attempts.
@@ -128,21 +128,21 @@ class FailurePolicy:
     def _report_lack(self, failure: Failure) -> None:
         if failure.message not in self._lacks_told:
             self._lacks_told.add(failure.message)
-            self._tell(MachineLacks(failure.message, failure.hint or ""))
+            self._emit(MachineLacks(failure.message, failure.hint or ""))
 
     def _way_around(self, failure: Failure) -> str:
         """What else can be done where a service tier has no capacity."""
-        tier = self._adaptation.shape.service_tier
+        tier = self._fallbacks.shape.service_tier
         return f"; without --service-tier {tier} it does not wait" if tier and failure.is_without_capacity else ""
 
-    def _compare_tier(self, job: RowState) -> None:
+    def _compare_tier(self, state: RowState) -> None:
         """Report, once, that answers come at another service tier than the one that is asked for."""
-        asked = None if job.sent_as is None else job.sent_as.service_tier
-        served = None if job.completion is None else job.completion.service_tier
+        asked = None if state.sent_as is None else state.sent_as.service_tier
+        served = None if state.completion is None else state.completion.service_tier
         if self._is_tier_told or asked is None or (served is not None and is_served_as_asked(asked, served)):
             return
         self._is_tier_told = True
-        self._tell(ServiceTierChanged(asked, None if served is None else self._redact(served)))
+        self._emit(ServiceTierChanged(asked, None if served is None else self._redact(served)))
 
     def _learn_window(self, window: int) -> None:
         """Take note of the model's window, by which later sessions go.
@@ -151,9 +151,9 @@ class FailurePolicy:
             RunStopped: the task alone fills it.
         """
         if self.window is None:
-            self._tell(WindowStated(self._plan.question.model, window))
+            self._emit(WindowStated(self._plan.question.model, window))
         self.window = window
-        taken = self._plan.prefix_tokens + self._adaptation.shape.max_output_tokens
+        taken = self._plan.prefix_tokens + self._fallbacks.shape.max_output_tokens
         if taken >= window:
             raise RunStopped(
                 f"the task's prompt and an answer ({taken:,} tokens) fill the model's window ({window:,})",
@@ -161,23 +161,23 @@ class FailurePolicy:
                 concerns_model=True,
             )
 
-    def _concerns_the_row(self, failure: Failure, job: RowState) -> bool:
+    def _concerns_the_row(self, failure: Failure, state: RowState) -> bool:
         """Whether others are served, or the row has failed like this in an earlier session."""
-        return self._answered > 0 or job.failed_before == failure.kind
+        return self._answered > 0 or state.failed_before == failure.kind
 
-    def _adapted(self, failure: Failure, job: RowState) -> Failure:
+    def _adapted(self, failure: Failure, state: RowState) -> Failure:
         """A shape that the endpoint has taken is not given up for one row's refusal."""
-        is_still_sent = job.sent_as == self._adaptation.shape
-        if failure.once_working is not None and is_still_sent and self._adaptation.is_accepted(job.sent_as):
+        is_still_sent = state.sent_as == self._fallbacks.shape
+        if failure.once_working is not None and is_still_sent and self._fallbacks.is_accepted(state.sent_as):
             return failure.once_working
-        if not self._adaptation.adapt(failure, job.sent_as):
+        if not self._fallbacks.adapt(failure, state.sent_as):
             self._halt(failure)
         return failure
 
-    def _count_alike(self, failure: Failure, job: RowState) -> None:
-        if failure.alike_stops is None or job.failed_before is not None:
+    def _count_alike(self, failure: Failure, state: RowState) -> None:
+        if failure.alike_stops is None or state.failed_before is not None:
             return
-        rows = self._alike.row_failed(job.number, failure.kind, failure.alike_stops)
+        rows = self._alike.row_failed(state.number, failure.kind, failure.alike_stops)
         if rows is not None:
             self._halt(failure, f"{rows} rows in a row failed alike: ")
 

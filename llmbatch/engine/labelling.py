@@ -64,8 +64,8 @@ class Labelling:
         if (refusal := unpriced((plan.question.model,), sending.budget.limits, prices)) is not None:
             raise refusal
         for event in preflight_warnings(plan, prices, endpoint.base_url):
-            observer.tell(event)
-        self._stop, nothing_kept = Cancellation(), NothingKept()
+            observer.event(event)
+        self._cancellation, nothing_kept = Cancellation(), NothingKept()
         self._parts = assemble(
             plan,
             endpoint,
@@ -73,13 +73,13 @@ class Labelling:
             EngineDeps(
                 outcomes=nothing_kept,
                 sends=nothing_kept,
-                stop=self._stop,
+                cancellation=self._cancellation,
                 prices=prices,
                 surplus=Surplus(),
                 budget=Budget(
-                    RunLimit(sending.budget.max_cost_nusd, 0), DailyLimit(None, None, sleep=self._stop.sleep)
+                    RunLimit(sending.budget.max_cost_nusd, 0), DailyLimit(None, None, sleep=self._cancellation.sleep)
                 ),
-                tell=observer.tell,
+                emit=observer.event,
                 random=Random(),  # noqa: S311 - jitter, not secrets
                 clock=time.monotonic,
             ),
@@ -113,12 +113,12 @@ class Labelling:
             raise LLMBatchError("the labelling was stopped")
         self._observer.row(outcome)
         if (reason := self._guard.watch(outcome)) is not None:
-            self._stop.set(reason)
+            self._cancellation.set(reason)
         return outcome
 
     async def close(self) -> None:
         """Let go of the connections. Whoever still waits for an outcome gets none."""
-        self._stop.set(LLMBatchError("the labeler is closed"))
+        self._cancellation.set(LLMBatchError("the labeler is closed"))
         for caller in self._parts.callers:
             await caller.close()
 
@@ -128,5 +128,5 @@ class Labelling:
         return document
 
     def _check(self) -> None:
-        if self._stop.reason is not None:
-            raise self._stop.reason
+        if self._cancellation.reason is not None:
+            raise self._cancellation.reason

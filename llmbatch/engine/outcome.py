@@ -54,10 +54,10 @@ class OutcomeReader:
         except InvalidAnswerError as error:
             raise RequestFailedError(judge_invalid(str(error), completion)) from None
 
-    def labelled(self, job: RowState, answer: Answer) -> LedgerLine:
+    def labelled(self, state: RowState, answer: Answer) -> LedgerLine:
         """The line of a row that has a label."""
-        score = self._scorer.score(answer, job.completion)
-        line = _line(job, self._plan, REVIEW if score.confidence < self._review_below else OK)
+        score = self._scorer.score(answer, state.completion)
+        line = _line(state, self._plan, REVIEW if score.confidence < self._review_below else OK)
         labelled = replace(
             line,
             category=answer.category,
@@ -67,14 +67,14 @@ class OutcomeReader:
             runner_up=score.runner_up,
             reasoning=answer.reasoning,
             parse="repaired" if answer.repaired else "clean",
-            answer=_kept(job.completion, self._redact) if answer.repaired else None,
-            flags=(*line.flags, *(flags_of(job.completion) if job.completion else ()), *score.flags),
+            answer=_kept(state.completion, self._redact) if answer.repaired else None,
+            flags=(*line.flags, *(flags_of(state.completion) if state.completion else ()), *score.flags),
         )
         return _without_secrets(labelled, self._redact)
 
-    def failed(self, job: RowState, failure: Failure) -> LedgerLine:
+    def failed(self, state: RowState, failure: Failure) -> LedgerLine:
         """The line of a row that has none. An answer that was paid for is kept, so that it can be read again."""
-        line, redact = _line(job, self._plan, FAILED), self._redact
+        line, redact = _line(state, self._plan, FAILED), self._redact
         was_answered = failure.billed is Billed.YES
         code = None if failure.code is None else redact.hide(failure.code)
         failed = replace(
@@ -82,7 +82,7 @@ class OutcomeReader:
             error=RowError(failure.kind, code, redact(failure.message)),
             request_id=failure.request_id or line.request_id,
             parse=failure.kind if was_answered else None,
-            answer=_kept(job.completion, redact) if was_answered else None,
+            answer=_kept(state.completion, redact) if was_answered else None,
         )
         return _without_secrets(failed, redact)
 
@@ -110,24 +110,24 @@ def earlier_line(row: Row, key: str, plan: Plan, answer: "CachedAnswer") -> Ledg
     )
 
 
-def _line(job: RowState, plan: Plan, status: Status) -> LedgerLine:
-    completion, bill = job.completion, job.bill
+def _line(state: RowState, plan: Plan, status: Status) -> LedgerLine:
+    completion, bill = state.completion, state.bill
     return LedgerLine(
-        row=job.row.index,
-        id=job.row.id,
-        key=job.key,
+        row=state.row.index,
+        id=state.row.id,
+        key=state.key,
         status=status,
         prompt=plan.prompt,
         model=plan.question.model,
-        started_at=f"{job.started_at:%Y-%m-%dT%H:%M:%S.%f}Z",
+        started_at=f"{state.started_at:%Y-%m-%dT%H:%M:%S.%f}Z",
         arm=plan.arm,
         response_model=completion.model if completion else None,
         system_fingerprint=completion.system_fingerprint if completion else None,
         service_tier=completion.service_tier if completion else None,
         request_id=completion.request_id if completion else None,
         finish_reason=completion.finish_reason if completion else None,
-        attempts=job.attempts.sends,
-        retries=tuple(job.retries),
+        attempts=state.attempts.sends,
+        retries=tuple(state.retries),
         input_tokens=bill.usage.input_tokens,
         cached_input_tokens=bill.usage.cached_input_tokens,
         cache_write_tokens=bill.usage.cache_write_tokens,
@@ -137,8 +137,8 @@ def _line(job: RowState, plan: Plan, status: Status) -> LedgerLine:
         cost_usd=None if bill.cost_nusd is None else to_usd(bill.cost_nusd),
         possibly_billed_usd=to_usd(bill.possibly_billed_nusd),
         possibly_billed_attempts=bill.possibly_billed_attempts,
-        latency_s=round(job.latency_s, 6),
-        flags=(*job.row.flags, *bill.flags),
+        latency_s=round(state.latency_s, 6),
+        flags=(*state.row.flags, *bill.flags),
     )
 
 

@@ -23,11 +23,11 @@ _STEP = 16
 class RequestFallbacks:
     """The present shape. All rows share it, so that a refused parameter costs one request and not one a row."""
 
-    def __init__(self, initial: RequestShape, *, redact: Redactor, tell: Callable[[Event], None]) -> None:
+    def __init__(self, initial: RequestShape, *, redact: Redactor, emit: Callable[[Event], None]) -> None:
         self.shape = initial
         self._initial = initial
         self._redact = redact
-        self._tell = tell
+        self._emit = emit
         self._accepted: RequestShape | None = None
         self._any_whole = False
         self._room_factor = _MORE_ROOM
@@ -54,7 +54,7 @@ class RequestFallbacks:
         if shape is None or self._goes_in_circles(shape):
             return False
         what = _difference(self.shape, shape)
-        self._tell(RequestAdapted(self._redact(failure.message), what))
+        self._emit(RequestAdapted(self._redact(failure.message), what))
         self.shape = shape
         return True
 
@@ -84,7 +84,7 @@ class RequestFallbacks:
         self._fixed.clear()
         if raised > before:
             self.shape = replace(self.shape, max_output_tokens=raised)
-            self._tell(OutputLimitRaised(before, raised, 0 if usage is None else usage.reasoning_tokens))
+            self._emit(OutputLimitRaised(before, raised, 0 if usage is None else usage.reasoning_tokens))
 
     def _goes_in_circles(self, shape: RequestShape) -> bool:
         """A limit parameter refused under both names would go back and forth for ever."""

@@ -31,7 +31,7 @@ class RowWorker:
         sender: AttemptSender,
         failure_policy: FailurePolicy,
         retry_budget: RetryBudget,
-        stop: Cancellation,
+        cancellation: Cancellation,
         halt: Callable[[LLMBatchError], None],
         policy: RetryPolicy,
         random: Random,
@@ -41,7 +41,7 @@ class RowWorker:
         self._sender = sender
         self._failure_policy = failure_policy
         self._retry_budget = retry_budget
-        self._stop = stop
+        self._cancellation = cancellation
         self._halt = halt
         self._policy = policy
         self._random = random
@@ -72,66 +72,66 @@ class RowWorker:
         A failure that all rows would share halts this arm. A row that has cost something by then ends as a
         failed one, so that its cost is kept; so does one that may have been refused for its own sake.
         """
-        job = RowState(row, key, failed_before=failed_before)
-        self._failure_policy.row_began(job)
+        state = RowState(row, key, failed_before=failed_before)
+        self._failure_policy.row_began(state)
         try:
             try:
-                answer = await self._until_answered(job)
+                answer = await self._until_answered(state)
             except RequestFailedError as error:
-                job.end()
+                state.end()
                 self._failure_policy.row_failed(error.failure)
-                return self._reader.failed(job, error.failure)
+                return self._reader.failed(state, error.failure)
         except RunCancelledError:
-            return self._given_up(job)
+            return self._given_up(state)
         except LLMBatchError as reason:
             self._halt(reason)
-            return self._given_up(job)
+            return self._given_up(state)
         except asyncio.CancelledError:
-            if not self._stop.is_set:
+            if not self._cancellation.is_set:
                 raise
-            return self._given_up(job)  # its grace is over
-        job.end()
-        self._failure_policy.row_labelled(job)
-        return self._reader.labelled(job, answer)
+            return self._given_up(state)  # its grace is over
+        state.end()
+        self._failure_policy.row_labelled(state)
+        return self._reader.labelled(state, answer)
 
-    async def _until_answered(self, job: RowState) -> Answer:
+    async def _until_answered(self, state: RowState) -> Answer:
         try:
-            return await self._attempt(job.attempts, job)
+            return await self._attempt(state.attempts, state)
         except RequestFailedError as failed:
-            return await self._again(job, failed)
+            return await self._again(state, failed)
 
-    async def _again(self, job: RowState, failed: RequestFailedError) -> Answer:
+    async def _again(self, state: RowState, failed: RequestFailedError) -> Answer:
         """Goes on after a first failure: most rows have none, and do without the retry loop's cost."""
         met_already = [failed]
 
-        async def attempt(attempts: Attempts, job: RowState) -> Answer:
+        async def attempt(attempts: Attempts, state: RowState) -> Answer:
             if met_already:
                 raise met_already.pop()
-            return await self._attempt(attempts, job)
+            return await self._attempt(attempts, state)
 
         def note(failure: Failure, wait_s: float) -> None:
-            self._failure_policy.will_be_repeated(failure, wait_s, job)
+            self._failure_policy.will_be_repeated(failure, wait_s, state)
             self.retries[failure.kind] += 1
-            after_s = time.perf_counter() - job.started
-            job.retries.append(Retry(failure.kind, failure.status, failure.code, round(wait_s, 3), round(after_s, 3)))
+            after_s = time.perf_counter() - state.started
+            state.retries.append(Retry(failure.kind, failure.status, failure.code, round(wait_s, 3), round(after_s, 3)))
 
         loop = retrying(self._policy, sleep=self._sleep, before_sleep=note, random=self._random)
-        answer: Answer = await loop(attempt, job.attempts, job)
+        answer: Answer = await loop(attempt, state.attempts, state)
         return answer
 
-    async def _attempt(self, attempts: Attempts, job: RowState) -> Answer:
+    async def _attempt(self, attempts: Attempts, state: RowState) -> Answer:
         try:
             paid = await self._pay_for_retry(attempts)
-            completion = await self._sender.send(job, paid=paid)
-            self._failure_policy.answered(job)
+            completion = await self._sender.send(state, paid=paid)
+            self._failure_policy.answered(state)
             return self._reader.answer(completion)
         except RequestFailedError as error:
-            self._sender.write_down_end(job)
-            raise RequestFailedError(self._failure_policy.attempt_failed(error.failure, job)) from error
+            self._sender.write_down_end(state)
+            raise RequestFailedError(self._failure_policy.attempt_failed(error.failure, state)) from error
         except (RunCancelledError, LLMBatchError):
             raise
         except Exception as error:  # a bug of ours costs its row, is told, and five alike end the run
-            raise RequestFailedError(self._failure_policy.attempt_failed(judge_exception(error), job)) from error
+            raise RequestFailedError(self._failure_policy.attempt_failed(judge_exception(error), state)) from error
 
     async def _pay_for_retry(self, attempts: Attempts) -> float:
         """Only what the endpoint would see as load multiplied is paid for: not a re-ask after an answer."""
@@ -147,15 +147,15 @@ class RowWorker:
     async def _sleep(self, seconds: float) -> None:
         self.waiting += 1
         try:
-            await self._stop.sleep(self._failure_policy.wait_s(seconds))
+            await self._cancellation.sleep(self._failure_policy.wait_s(seconds))
         finally:
             self.waiting -= 1
 
-    def _given_up(self, job: RowState) -> LedgerLine | None:
-        job.end()
-        if job.refusal is not None:
-            return self._reader.failed(job, job.refusal)
-        if not job.may_have_cost:
+    def _given_up(self, state: RowState) -> LedgerLine | None:
+        state.end()
+        if state.refusal is not None:
+            return self._reader.failed(state, state.refusal)
+        if not state.may_have_cost:
             return None
         stopped = Failure(INTERRUPTED, Action.FAIL, "the run stopped before the row was done")
-        return self._reader.failed(job, stopped)
+        return self._reader.failed(state, stopped)

@@ -20,7 +20,7 @@ _DEVIATIONS = 3
 class Beside:
     """What is asked beside the run's own plan, and what is known of it."""
 
-    trial: ExperimentPlan = ExperimentPlan()
+    experiments: ExperimentPlan = ExperimentPlan()
     review_below: float = 0.0
     """Confidence (0..1) under which a row goes to the stronger model."""
     is_waiting: Callable[[str], bool] = lambda _: False
@@ -46,17 +46,17 @@ def arm_jobs(
         prices: where prices are found.
         job_of: the rows of a survey, asked by a plan, whose earlier answers are given.
     """
-    asked, trial = found.asked, beside.trial
+    asked, experiments = found.asked, beside.experiments
     history = beside.histories.get(CONTROL) or History(asked)
     control = job_of(found, asked, history)
     all_rows = control.requests
     jobs = [_job(CONTROL, asked, control, Range(all_rows, all_rows, all_rows), history, prices)]
-    if (canary := trial.canary) is not None:
-        rows = share_of(all_rows, trial.share, most=LARGEST_SHARE if trial.expand else None)
+    if (canary := experiments.canary) is not None:
+        rows = share_of(all_rows, experiments.share, most=LARGEST_SHARE if experiments.expand else None)
         own = beside.histories.get(CANARY) or History(canary)
         jobs[0] = replace(jobs[0], rows=Range(all_rows - rows.high, all_rows - rows.expected, all_rows))
         jobs.append(_job(CANARY, canary, job_of(found, canary, own), rows, own, prices))
-    if (stronger := trial.escalation) is not None:
+    if (stronger := experiments.escalation) is not None:
         own = beside.histories.get(ESCALATION) or History(stronger)
         job = joined(job_of(found, stronger, own), waits := job_of(waiting, stronger, own))
         doubt, certain = _share_in_doubt(history, beside.review_below), waits.requests

@@ -212,19 +212,21 @@ class _Asked:
     """A plan and what is asked beside it, with what the run folder's ledger tells of both."""
 
     plan: Plan
-    trial: ExperimentPlan
+    experiments: ExperimentPlan
     review_below: float
     histories: Mapping[str, History]
     escalation: Escalation | None
 
     @classmethod
     def by(cls, loaded: LoadedTask, run: RunOptions, plan: Plan) -> "_Asked":
-        trial = plan_experiments(loaded, replace(run, baseline=None), plan)
+        experiments = plan_experiments(loaded, replace(run, baseline=None), plan)
         review_below = review_threshold(loaded.task, run.review_below)
-        arms = {CONTROL: plan, CANARY: trial.canary, ESCALATION: trial.escalation}
+        arms = {CONTROL: plan, CANARY: experiments.canary, ESCALATION: experiments.escalation}
         histories = {arm: History(asked, review_below) for arm, asked in arms.items() if asked is not None}
-        stronger = None if trial.escalation is None else Escalation(trial.escalation.question.model, review_below)
-        return cls(plan, trial, review_below, histories, stronger)
+        stronger = (
+            None if experiments.escalation is None else Escalation(experiments.escalation.question.model, review_below)
+        )
+        return cls(plan, experiments, review_below, histories, stronger)
 
     def add(self, line: LedgerLine) -> None:
         for history in self.histories.values():
@@ -238,7 +240,7 @@ class _Asked:
                 return False
             return self.escalation.takes(ledger.latest(key))
 
-        return Beside(self.trial, self.review_below, is_waiting, self.histories)
+        return Beside(self.experiments, self.review_below, is_waiting, self.histories)
 
 
 class _Look:
@@ -281,7 +283,7 @@ class _Look:
     @property
     def surveys(self) -> list[Survey]:
         """What has to see the input's rows."""
-        return [self._found] if self._beside.trial.escalation is None else [self._found, self._waiting]
+        return [self._found] if self._beside.experiments.escalation is None else [self._found, self._waiting]
 
     def estimate(self, sending: Sending, prices: PriceBook, standing: RunRecord | None) -> ModelEstimate:
         """What the rows that were seen come to."""

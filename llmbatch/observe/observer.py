@@ -35,7 +35,7 @@ class RunStarted:
 class Observer:
     """Watches a run. Does nothing by itself; as a context, it lasts from before the first word until after the last.
 
-    Called in the run's own thread (`tell` in the reader's too), so whatever takes time must be done elsewhere.
+    Called in the run's own thread (`event` in the reader's too), so whatever takes time must be done elsewhere.
     """
 
     def __enter__(self) -> Self:
@@ -55,8 +55,8 @@ class Observer:
     def row(self, line: LedgerLine) -> None:
         """A row has its outcome, which stands in the ledger."""
 
-    def tell(self, event: Event) -> None:
-        """Something happened."""
+    def event(self, event: Event) -> None:
+        """Log, show or count what happened."""
 
     def ended(self, summary: Summary) -> None:
         """The session is over and summed up."""
@@ -80,24 +80,24 @@ class Observers(Observer):
         self._pass_on(self._observers[::-1], lambda observer: observer.__exit__(kind, error, trace))
 
     def started(self, run: RunStarted) -> None:
-        """Tell all."""
+        """Pass it on."""
         self._pass_on(self._observers, lambda observer: observer.started(run))
 
     def update(self, progress: Progress) -> None:
-        """Tell all."""
+        """Pass it on."""
         self._pass_on(self._observers, lambda observer: observer.update(progress))
 
     def row(self, line: LedgerLine) -> None:
-        """Tell those that look at rows, which mostly nobody does."""
+        """Pass it on to those that look at rows; most observers don't."""
         if self._on_row:
             self._pass_on(self._on_row, lambda observer: observer.row(line))
 
-    def tell(self, event: Event) -> None:
-        """Tell all."""
-        self._pass_on(self._observers, lambda observer: observer.tell(event))
+    def event(self, event: Event) -> None:
+        """Pass it on."""
+        self._pass_on(self._observers, lambda observer: observer.event(event))
 
     def ended(self, summary: Summary) -> None:
-        """Tell all."""
+        """Pass it on."""
         self._pass_on(self._observers, lambda observer: observer.ended(summary))
 
     def _pass_on(self, observers: list[Observer], call: Callable[[Observer], Any]) -> None:
@@ -106,7 +106,7 @@ class Observers(Observer):
                 call(observer)
             except Exception as error:  # noqa: BLE001 - whoever watches must never harm what is watched
                 self._drop(observer)
-                self.tell(ObserverFailed(type(observer).__name__, f"{type(error).__name__}: {error}"))
+                self.event(ObserverFailed(type(observer).__name__, f"{type(error).__name__}: {error}"))
 
     def _drop(self, observer: Observer) -> None:
         for observers in (self._observers, self._on_row):

@@ -190,7 +190,7 @@ class Summary:
     """Rows by what is particular about them: `truncated`, `usage_missing`, `cost_above_bound`."""
     parse: Mapping[str, int] = field(default_factory=dict)
     """Answers by how they could be read: `clean`, `repaired`, and the kinds that could not."""
-    trial: ExperimentReport = ExperimentReport()
+    experiments: ExperimentReport = ExperimentReport()
     input_changes: tuple[InputChanged, ...] = ()
     """Inputs that are not what they were in the session before, or changed while they were read."""
     files: Mapping[str, str] = field(default_factory=dict)
@@ -260,7 +260,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "failures": dict(summary.failures),
         "flags": dict(summary.flags),
         "parse": dict(summary.parse),
-        **trial_json(summary.trial),
+        **experiments_json(summary.experiments),
         "input_changes": [change.fields() for change in summary.input_changes],
         "files": dict(summary.files),
         "notes": list(summary.notes),
@@ -268,12 +268,12 @@ def summary_json(summary: Summary) -> dict[str, Any]:
     }
 
 
-def trial_json(trial: ExperimentReport) -> dict[str, Any]:
+def experiments_json(experiments: ExperimentReport) -> dict[str, Any]:
     """What was done beside the run's own plan, as JSON data; what was not done is left out."""
     data: dict[str, Any] = {}
-    if trial.canary is not None:
-        data["canary"] = canary_json(trial.canary)
-    if (escalation := trial.escalation) is not None:
+    if experiments.canary is not None:
+        data["canary"] = canary_json(experiments.canary)
+    if (escalation := experiments.escalation) is not None:
         data["escalation"] = {
             "model": escalation.model,
             "rows": escalation.rows,
@@ -281,8 +281,8 @@ def trial_json(trial: ExperimentReport) -> dict[str, Any]:
             "cost_usd": _usd(escalation.cost_nusd),
             "saved_usd": _usd(escalation.saved_nusd),
         }
-    if trial.drift is not None:
-        data["drift"] = drift_json(trial.drift)
+    if experiments.drift is not None:
+        data["drift"] = drift_json(experiments.drift)
     return data
 
 

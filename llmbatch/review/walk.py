@@ -25,7 +25,7 @@ def walk(
     choice: Choice,
     *,
     reviewer: str,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
     light: bool | None = None,
     trust: Trust = NO_TRUST,
 ) -> Walked:
@@ -35,7 +35,7 @@ def walk(
         path: the run folder.
         choice: which rows.
         reviewer: who decides.
-        tell: told what takes a while with many rows, in a line.
+        report: takes a line about each step that is slow with many rows.
         light: whether the terminal's background is; None where it is to be guessed.
         trust: what the user says about the folder.
 
@@ -44,7 +44,7 @@ def walk(
     """
     load_record(RunFolder(path))
     _require_terminal(path)
-    tell(f"reading {neutral(str(path))} ...")
+    report(f"reading {neutral(str(path))} ...")
     with opened(path, trust) as run:
         from llmbatch.review.app.application import ReviewApp, Setting  # noqa: PLC0415 - the extra `review`
 
@@ -62,7 +62,7 @@ def walk(
             ReviewApp(desk, setting).run()
             progress, changed = desk.progress, desk.has_written
     if changed:
-        tell("bringing the decisions into the results ...")
+        report("bringing the decisions into the results ...")
     return Walked(progress, settle(path, trust) if changed else None)
 
 

@@ -22,9 +22,9 @@ def plan_experiments(loaded: LoadedTask, options: RunOptions, plan: Plan) -> Exp
     canary, offline = options.canary, options.sending.offline
     escalation = baseline = canary_plan = None
     if canary is not None:
-        on_trial = loaded if canary.task is None else load_task(canary.task)
+        canary_arm = loaded if canary.task is None else load_task(canary.task)
         choice = replace(options.choice, model=canary.model or plan.question.model)
-        canary_plan = replace(make_plan(on_trial, choice, offline=offline), arm=CANARY)
+        canary_plan = replace(make_plan(canary_arm, choice, offline=offline), arm=CANARY)
         _check_canary(plan, canary_plan)
     if options.escalate_to is not None:
         choice = replace(options.choice, model=options.escalate_to)
@@ -48,9 +48,9 @@ def _check_canary(plan: Plan, canary: Plan) -> None:
         )
 
 
-def canary_record(trial: ExperimentPlan, standing: RunRecord | None) -> CanaryRecord | None:
+def canary_record(experiments: ExperimentPlan, standing: RunRecord | None) -> CanaryRecord | None:
     """The canary that is on trial now, else the last one that was."""
-    canary = trial.canary
+    canary = experiments.canary
     if canary is None:
         return standing.canary if standing else None
     record = CanaryRecord(
@@ -58,8 +58,8 @@ def canary_record(trial: ExperimentPlan, standing: RunRecord | None) -> CanaryRe
         task_source=_absolute(canary.task_source),
         prompt=canary.prompt,
         model=canary.question.model,
-        share=trial.share,
-        expand=trial.expand,
+        share=experiments.share,
+        expand=experiments.expand,
     )
     before = standing.canary if standing else None
     if before is None:

@@ -38,13 +38,13 @@ class LedgerOpening:
     """Mends what a crash can have done to a ledger, opens it, and counts what stands in it."""
 
     def __init__(
-        self, folder: RunFolder, record: RunRecord, sent: SentLog, reserve: Reserve, *, tell: Callable[[Event], None]
+        self, folder: RunFolder, record: RunRecord, sent: SentLog, reserve: Reserve, *, emit: Callable[[Event], None]
     ) -> None:
         self._folder = folder
         self._record = record
         self._sent = sent
         self._reserve = reserve
-        self._tell = tell
+        self._emit = emit
 
     def open(
         self, *, salvages: bool, watch: Callable[[LedgerLine], None] | None, check: Callable[[], None]
@@ -87,7 +87,7 @@ class LedgerOpening:
             checkpoint=checkpoint,
         )
         if torn is not None:
-            self._tell(LedgerTorn(torn.name))
+            self._emit(LedgerTorn(torn.name))
         record = self._record if left is None else self._with_unsettled(left, settled)
         return OpenLedger(ledger, record, expenses, 0 if checkpoint is None else checkpoint.size)
 
@@ -96,7 +96,7 @@ class LedgerOpening:
             cut_torn_tail(self._folder.ledger)
             moved = salvage(self._folder.ledger)
         if moved:
-            self._tell(LedgerSalvaged(moved))
+            self._emit(LedgerSalvaged(moved))
 
     def _restored(self, left: Leftovers | None) -> tuple[Checkpoint | None, Expenses]:
         """What earlier sessions knew of the ledger; not of lines that a killed one wrote: they count singly."""
@@ -113,9 +113,9 @@ class LedgerOpening:
         """The record with the sends of a killed session that have no outcome."""
         lost, damage = left.unsettled(settled), left.damage
         if damage.requests:
-            self._tell(SentLogDamaged(damage.requests, damage.at_most_nusd))
+            self._emit(SentLogDamaged(damage.requests, damage.at_most_nusd))
         if lost:
-            self._tell(PossiblyBilledFound(len(lost), sum(sent.at_most_nusd for sent in lost)))
+            self._emit(PossiblyBilledFound(len(lost), sum(sent.at_most_nusd for sent in lost)))
         if not lost and not damage.requests:
             return self._record
         billed = PossiblyBilled(

@@ -12,13 +12,13 @@ def recalled_experiments(record: RunRecord, baseline: Baseline | None = None) ->
     """What a run's record says was watched, ready to be fed with its ledger."""
     control, canary, escalation = Asked(record.prompt, record.model), None, None
     if record.canary is not None:
-        on_trial = Asked(record.canary.prompt, record.canary.model)
+        canary_arm = Asked(record.canary.prompt, record.canary.model)
         canary = Canary(
             control,
-            on_trial,
+            canary_arm,
             share=record.canary.share,
             expand=record.canary.expand,
-            tell=lambda _: None,
+            emit=lambda _: None,
             since=record.canary.since,
         )
     if record.escalate_to is not None:

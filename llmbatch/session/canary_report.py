@@ -32,10 +32,10 @@ def canary_report(path: Path) -> CanaryReport:
     folder = RunFolder(path)
     record = load_record(folder)
     refresh_views(folder, record)
-    trial, reread = recalled_experiments(record), record.reread
+    experiments, reread = recalled_experiments(record), record.reread
     for _, line in read_lines(folder.ledger):
-        trial.watch(reread(line))
-    report = trial.report().canary
+        experiments.watch(reread(line))
+    report = experiments.report().canary
     if report is None:
         raise UsageError(f"{path}: this run has had no canary", hint="try one with classify --canary-prompt FILE")
     return report

@@ -49,7 +49,7 @@ def plan_changed(
         finished_before(),
         is_skipped,
         session.is_settled,
-        Beside(session.trial, session.record.review_below),
+        Beside(session.experiments, session.record.review_below),
         sending=session.sending,
         prices=prices,
         standing=before,

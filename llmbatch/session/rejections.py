@@ -12,8 +12,8 @@ _SHOWN = 3
 class Rejections:
     """Reports rejected rows as they come."""
 
-    def __init__(self, tell: Callable[[Event], None]) -> None:
-        self._tell = tell
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._emit = emit
         self._by_kind: Counter[str] = Counter()
 
     def add(self, rejection: Rejection) -> None:
@@ -21,10 +21,10 @@ class Rejections:
         self._by_kind[rejection.kind] += 1
         if self._by_kind[rejection.kind] <= _SHOWN:
             place = rejection.place
-            self._tell(RowRejected(place.file, place.line, rejection.kind, rejection.message))
+            self._emit(RowRejected(place.file, place.line, rejection.kind, rejection.message))
 
     def end(self) -> None:
         """There are no more: how many were not reported one by one."""
         for kind, count in self._by_kind.items():
             if count > _SHOWN:
-                self._tell(RowsRejected(kind, count - _SHOWN))
+                self._emit(RowsRejected(kind, count - _SHOWN))

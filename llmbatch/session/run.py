@@ -81,13 +81,13 @@ def classify_run(
     plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
     check_room(plan)
     confidence = confidence_for(plan, options.task, options.calibration)
-    trial = plan_experiments(loaded, options, plan)
+    experiments = plan_experiments(loaded, options, plan)
     lock = nullcontext() if is_locked else locked(folder.path)
     with folder.created(), lock, closing(DecisionLog(folder.decisions)) as decisions:
-        record = _new_record(folder, source, plan, options, endpoint, standing, confidence.calibrations, trial)
+        record = _new_record(folder, source, plan, options, endpoint, standing, confidence.calibrations, experiments)
 
-        def wanted(ledger: Ledger, trial: Experiments) -> Callable[[str], bool]:
-            return lambda key: not ledger.is_done(key) or trial.escalates(ledger.latest(key))
+        def wanted(ledger: Ledger, experiments: Experiments) -> Callable[[str], bool]:
+            return lambda key: not ledger.is_done(key) or experiments.escalates(ledger.latest(key))
 
         session_plan = SessionPlan(
             record=record,
@@ -98,7 +98,7 @@ def classify_run(
             wanted=wanted,
             is_settled=TaskDecisions(decisions, plan.task.label_names).settles,
             before=None if standing is None or standing.fingerprint == plan.fingerprint else standing,
-            trial=trial,
+            experiments=experiments,
             strict=options.strict,
             reuse=options.reuse,
             max_failed=options.max_failed,
@@ -156,7 +156,7 @@ def _new_record(
     endpoint: Endpoint | None,
     standing: RunRecord | None,
     calibrations: tuple[Calibration, ...],
-    trial: ExperimentPlan,
+    experiments: ExperimentPlan,
 ) -> RunRecord:
     """The record of this run; what a folder that stands knows of killed sessions is kept."""
     redact = Redactor(() if endpoint is None else (endpoint.api_key,))
@@ -182,7 +182,7 @@ def _new_record(
         prefix_tokens=plan.prefix_tokens,
         prefix=plan.prefix,
         review_below=review_threshold(plan.task, options.review_below),
-        canary=canary_record(trial, standing),
+        canary=canary_record(experiments, standing),
         escalate_to=options.escalate_to or (standing.escalate_to if standing else None),
         keep=options.keep,
         sample=options.sample,

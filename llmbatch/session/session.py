@@ -54,17 +54,17 @@ class Session:
         self._plan = plan
         self._observer = observer
         self._record = plan.record
-        self._trial = begin_experiments(
-            plan.trial,
+        self._experiments = begin_experiments(
+            plan.experiments,
             Asked(plan.record.prompt, plan.record.model),
             review_below=plan.record.review_below,
-            tell=observer.tell,
+            emit=observer.event,
             since="" if plan.record.canary is None else plan.record.canary.since,
         )
         self._tally = SessionTally()
         self._sent = SentLog(folder.sent_log)
         self._id = f"{now_text()}-{secrets.token_hex(6)}"
-        self._spending = Spending(plan.sending.budget, self._spender(), self._tally, observer.tell)
+        self._spending = Spending(plan.sending.budget, self._spender(), self._tally, observer.event)
         self._handle = handle
         self._reserve = Reserve(folder.reserve, rows=_rows_at_once(plan.sending))
         self._is_hurried = False
@@ -110,18 +110,18 @@ class Session:
     def _introduce(self) -> None:
         self._observer.started(self._introduction())
         prefix = self._plan.asked.prefix
-        self._observer.tell(PrefixPlanned(prefix.tokens, prefix.cached_tokens, prefix.pool_examples, prefix.why))
+        self._observer.event(PrefixPlanned(prefix.tokens, prefix.cached_tokens, prefix.pool_examples, prefix.why))
         if self._plan.endpoint is not None and self._plan.endpoint.in_the_clear:
-            self._observer.tell(SentInTheClear(self._plan.record.endpoint))
+            self._observer.event(SentInTheClear(self._plan.record.endpoint))
         for remark in self._plan.remarks:
-            self._observer.tell(remark)
+            self._observer.event(remark)
 
     def _open(self) -> OpenLedger:
         check_outputs(self._folder.path)
         for shrunk in shrunk_logs(self._folder):
-            self._observer.tell(shrunk)
-        opening = LedgerOpening(self._folder, self._record, self._sent, self._reserve, tell=self._observer.tell)
-        watch = self._trial.watch if self._trial.needs_lines else None
+            self._observer.event(shrunk)
+        opening = LedgerOpening(self._folder, self._record, self._sent, self._reserve, emit=self._observer.event)
+        watch = self._experiments.watch if self._experiments.needs_lines else None
         opened = opening.open(salvages=self._plan.salvage, watch=watch, check=self._handle.check)
         self._record = opened.record
         return opened
@@ -139,7 +139,7 @@ class Session:
             opened,
             sent=self._sent,
             tally=self._tally,
-            trial=self._trial,
+            experiments=self._experiments,
             spending=self._spending,
             handle=self._handle,
             observer=self._observer,
@@ -229,10 +229,10 @@ class Session:
     def _sum_up(self, opened: OpenLedger, counts: OutputCounts | None, reason: LLMBatchError | None) -> Summary:
         opened.expenses.merge(self._tally.expenses)
         for file, remarks in self._source.remarks().items():
-            self._observer.tell(InputPutRight(file, remarks))
+            self._observer.event(InputPutRight(file, remarks))
         changes = self._source.changes()
         for change in changes:
-            self._observer.tell(change)
+            self._observer.event(change)
         self._record = self._record.updated(inputs_read=self._source.identities(), fields=self._source.fields())
         ending = Ending(
             reason=reason,
@@ -241,7 +241,7 @@ class Session:
             max_failed=self._plan.max_failed,
             command=self._plan.command,
             prefix=self._plan.asked.prefix,
-            trial=self._trial.report(),
+            experiments=self._experiments.report(),
             input_changes=changes,
         )
         summary = summarise(self._folder, self._record, counts, opened.expenses, ending)

@@ -72,7 +72,7 @@ class SessionLoop:
         *,
         sent: SentLog,
         tally: SessionTally,
-        trial: Experiments,
+        experiments: Experiments,
         spending: Spending,
         handle: StopHandle,
         observer: Observer,
@@ -87,7 +87,7 @@ class SessionLoop:
             opened: its ledger.
             sent: where each send is written down.
             tally: counts what the session does.
-            trial: what is asked beside the plan.
+            experiments: what is asked beside the plan.
             spending: limits and accounts.
             handle: stops the session.
             observer: is told what happens.
@@ -99,7 +99,7 @@ class SessionLoop:
         self._opened = opened
         self._sent = sent
         self._tally = tally
-        self._trial = trial
+        self._experiments = experiments
         self._spending = spending
         self._handle = handle
         self._observer = observer
@@ -110,26 +110,26 @@ class SessionLoop:
         """Rows that are done already, before the reader has come across them; 0 once it has them all."""
         self.record = opened.record
         """The run's, with the limits that were kept to."""
-        self._rejections = Rejections(observer.tell)
+        self._rejections = Rejections(observer.event)
         self.is_hurried = False
         """Whether it was told to leave at once."""
 
     async def ask(self, endpoint: Endpoint) -> Exception | None:
         """Ask until the rows end or the run is stopped. Returns the reason of a stop."""
-        stop, plan = Cancellation(), self._plan
+        cancellation, plan = Cancellation(), self._plan
         prices = PriceBook(None if plan.endpoint is None else endpoint.base_url, plan.sending.price)
         models = tuple(one.question.model for one in plan.plans)
         if (refusal := unpriced(models, plan.sending.budget.limits, prices)) is not None:
             return refusal
         for event in preflight_warnings(plan.asked, prices, endpoint.base_url):
-            self._observer.tell(event)
+            self._observer.event(event)
         earlier = await self._earlier_answers()
         self._opened.ledger.begin_session()
-        is_skipped = skips(self._opened.ledger, plan.wanted(self._opened.ledger, self._trial))
-        parts = self._assembled(endpoint, stop, prices)
-        background = [asyncio.create_task(task) for task in self._background(parts, stop, earlier)]
+        is_skipped = skips(self._opened.ledger, plan.wanted(self._opened.ledger, self._experiments))
+        parts = self._assembled(endpoint, cancellation, prices)
+        background = [asyncio.create_task(task) for task in self._background(parts, cancellation, earlier)]
         try:
-            with self._handle.stopping(stop, self._observer), _lasting_objects_spared():
+            with self._handle.stopping(cancellation, self._observer), _lasting_objects_spared():
                 batch = 1 if self._source.is_stream else _READ_AHEAD
                 background.append(await self._first_look(is_skipped, prices))
                 intake = Intake(
@@ -144,8 +144,8 @@ class SessionLoop:
                     self._opened.ledger.is_done if plan.leaves_rows else None,
                 )
                 rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
-                await self._engine(parts, stop, earlier).run(feed(rows, batch=batch))
-                if not stop.is_set:
+                await self._engine(parts, cancellation, earlier).run(feed(rows, batch=batch))
+                if not cancellation.is_set:
                     self._standing = 0
         finally:
             for task in background:
@@ -158,8 +158,8 @@ class SessionLoop:
             self._rejections.end()
             self._show_once(parts)
             self.record = self.record.updated(limits=parts.paces[0].limits, **self._learnt(parts))
-            self.is_hurried = stop.is_hurried
-        return stop.reason
+            self.is_hurried = cancellation.is_hurried
+        return cancellation.reason
 
     def _learnt(self, parts: Assembly) -> dict[str, Any]:
         """What the record keeps of the endpoint's ways: with the run's own plan, not with another model."""
@@ -175,7 +175,7 @@ class SessionLoop:
     def _read_again(self) -> Iterator[Row | Rejection]:
         return self._source.read_again(lambda _: None)
 
-    def _assembled(self, endpoint: Endpoint, stop: Cancellation, prices: PriceBook) -> Assembly:
+    def _assembled(self, endpoint: Endpoint, cancellation: Cancellation, prices: PriceBook) -> Assembly:
         return assemble(
             self._plan.asked,
             endpoint,
@@ -183,27 +183,27 @@ class SessionLoop:
             EngineDeps(
                 outcomes=self._opened.ledger,
                 sends=self._sent,
-                stop=stop,
+                cancellation=cancellation,
                 prices=prices,
                 surplus=Surplus(self._opened.expenses.dearest_nusd, self._opened.expenses.longest_beyond),
-                budget=self._spending.budget(self._opened.spent_nusd, stop),
-                tell=self._observer.tell,
+                budget=self._spending.budget(self._opened.spent_nusd, cancellation),
+                emit=self._observer.event,
                 random=Random(),  # noqa: S311 - jitter, not secrets
                 clock=time.monotonic,
             ),
             calibrations=self.record.calibrations,
             review_below=self.record.review_below,
-            trial=self._trial,
-            beside=self._plan.trial,
+            experiments=self._experiments,
+            beside=self._plan.experiments,
             shape=self.record.shape if self._plan.asked is self._plan.plan else None,
         )
 
-    def _engine(self, parts: Assembly, stop: Cancellation, earlier: "AnswerCache | None") -> Engine:
+    def _engine(self, parts: Assembly, cancellation: Cancellation, earlier: "AnswerCache | None") -> Engine:
         sending = self._plan.sending
         return Engine(
             arms=parts.arms,
             outcomes=self._opened.ledger,
-            stop=stop,
+            cancellation=cancellation,
             tally=self._tally,
             guard=FailureRateGuard(sending.guard),
             on_row=partial(self._note_row, earlier),
@@ -212,15 +212,15 @@ class SessionLoop:
         )
 
     def _background(
-        self, parts: Assembly, stop: Cancellation, earlier: "AnswerCache | None"
+        self, parts: Assembly, cancellation: Cancellation, earlier: "AnswerCache | None"
     ) -> list[Coroutine[None, None, None]]:
         return [
-            self._sync(stop),
+            self._sync(cancellation),
             self._show(parts),
             self._count_rows(),
             self._spending.keep(),
-            self._tell_stop(stop),
-            self._keep_deadline(stop),
+            self._report_stop(cancellation),
+            self._keep_deadline(cancellation),
             *([] if earlier is None else [earlier.flush_often()]),
             *([self._roll_outputs()] if self._source.is_stream else []),
         ]
@@ -238,7 +238,7 @@ class SessionLoop:
         with suppress(LLMBatchError):
             change = plan_changed(self._plan, before, rows, self._opened.ledger, is_skipped, prices)
             if change is not None:
-                self._observer.tell(change)
+                self._observer.event(change)
 
     def _tell_estimate(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> None:
         if self._source.is_stream:
@@ -251,38 +251,38 @@ class SessionLoop:
                 rows,
                 is_skipped,
                 plan.is_settled,
-                Beside(plan.trial, self.record.review_below, self._is_waiting),
+                Beside(plan.experiments, self.record.review_below, self._is_waiting),
                 sending=plan.sending,
                 prices=prices,
                 standing=self.record,
             )
-            self._observer.tell(estimate)
+            self._observer.event(estimate)
             if estimate.is_whole and not plan.leaves_rows:
                 self._standing = estimate.done
 
     def _is_waiting(self, key: str) -> bool:
         """Whether a row has its answer, and only waits for the stronger model."""
         ledger = self._opened.ledger
-        return ledger.is_done(key) and self._trial.escalates(ledger.latest(key))
+        return ledger.is_done(key) and self._experiments.escalates(ledger.latest(key))
 
     async def _earlier_answers(self) -> "AnswerCache | None":
         if self._plan.reuse is None:
             return None
         from llmbatch.cache.answers import open_answer_cache  # noqa: PLC0415 - SQLite, and few runs ask for it
 
-        record, tell = self.record, self._observer.tell
+        record, emit = self.record, self._observer.event
         return await asyncio.to_thread(
-            open_answer_cache, self._plan.reuse, endpoint=record.endpoint, run_id=record.run_id, tell=tell
+            open_answer_cache, self._plan.reuse, endpoint=record.endpoint, run_id=record.run_id, emit=emit
         )
 
     def _note_row(self, earlier: "AnswerCache | None", line: LedgerLine) -> None:
         self._sent.settle(line.key, line.attempts)
-        self._trial.watch(line)
+        self._experiments.watch(line)
         self._observer.row(line)
         if earlier is not None:
             earlier.note(line)
 
-    async def _sync(self, stop: Cancellation) -> None:
+    async def _sync(self, cancellation: Cancellation) -> None:
         """Bring finished rows to the disk in groups, off the loop."""
         ledger = self._opened.ledger
         milestone = ledger.size
@@ -295,7 +295,7 @@ class SessionLoop:
                     milestone = ledger.size
                     await asyncio.to_thread(save_checkpoint, ledger.path, self._milestone())
             except LLMBatchError as error:
-                stop.set(error)
+                cancellation.set(error)
                 return
 
     def _milestone(self) -> Checkpoint:
@@ -313,20 +313,20 @@ class SessionLoop:
 
     async def _roll_outputs(self) -> None:
         folder = readable(self._opened.ledger.path.parent)
-        await keep_rolling(self._write_outputs, lambda: self._tally.answered, folder, self._observer.tell)
+        await keep_rolling(self._write_outputs, lambda: self._tally.answered, folder, self._observer.event)
 
-    async def _tell_stop(self, stop: Cancellation) -> None:
-        await stop.wait()
-        if isinstance(stop.reason, LLMBatchError) and not isinstance(stop.reason, Interrupted):
-            self._observer.tell(RunStopping(stop.reason.message, int(stop.reason.exit_code)))
+    async def _report_stop(self, cancellation: Cancellation) -> None:
+        await cancellation.wait()
+        if isinstance(cancellation.reason, LLMBatchError) and not isinstance(cancellation.reason, Interrupted):
+            self._observer.event(RunStopping(cancellation.reason.message, int(cancellation.reason.exit_code)))
 
-    async def _keep_deadline(self, stop: Cancellation) -> None:
+    async def _keep_deadline(self, cancellation: Cancellation) -> None:
         """By the wall clock, which goes on while a machine is suspended or somebody is asked for a word."""
         if (deadline := self._plan.sending.deadline) is None:
             return
         while (left_s := (deadline - datetime.now(UTC)).total_seconds()) > 0:  # noqa: ASYNC110 - only the clock tells
             await asyncio.sleep(min(left_s, _LOOK_AT_THE_CLOCK_S))
-        stop.set(
+        cancellation.set(
             ComeBackLater("the --deadline has passed", hint="run the same command again: it goes on where it stood")
         )
 
@@ -344,24 +344,24 @@ class SessionLoop:
                 failed=tally.failed + tally.rejected,
                 review=tally.review,
                 retries=parts.arms.retries,
-                in_flight=sum(pace.in_flight for pace in parts.paces),
-                limit=sum(pace.limit for pace in parts.paces),
+                in_flight=sum(throttle.in_flight for throttle in parts.paces),
+                limit=sum(throttle.limit for throttle in parts.paces),
                 waiting=parts.arms.waiting,
-                held_s=max(pace.held_s for pace in parts.paces),
-                limited_by=next((pace.limited_by for pace in parts.paces if pace.limited_by), ""),
-                outage_s=max(pace.outage_s for pace in parts.paces),
+                held_s=max(throttle.held_s for throttle in parts.paces),
+                limited_by=next((throttle.limited_by for throttle in parts.paces if throttle.limited_by), ""),
+                outage_s=max(throttle.outage_s for throttle in parts.paces),
                 input_tokens=expenses.usage.input_tokens,
                 cached_input_tokens=expenses.usage.cached_input_tokens,
                 cache_unreported_tokens=expenses.usage.cache_unreported_tokens,
                 cost_nusd=expenses.cost_nusd,
-                canary=None if self._trial.canary is None else self._trial.canary.progress(),
+                canary=None if self._experiments.canary is None else self._experiments.canary.progress(),
                 elapsed_s=time.perf_counter() - self._began,
             )
         )
 
     def _tell_fields(self, choice: FieldChoice) -> None:
         if choice.detected or choice.findings:
-            self._observer.tell(
+            self._observer.event(
                 FieldsChosen(choice.file, choice.text_fields, choice.id_field, choice.findings, choice.sample)
             )
 

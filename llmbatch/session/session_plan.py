@@ -34,7 +34,7 @@ class SessionPlan:
     """Whether rows without an outcome may be passed over, as a retry does."""
     before: RunRecord | None = None
     """The folder's record of the session before, where that asked otherwise: its finished rows are asked again."""
-    trial: ExperimentPlan = ExperimentPlan()
+    experiments: ExperimentPlan = ExperimentPlan()
     strict: bool = False
     reuse: Reuse | None = None
     max_failed: Tolerance = Tolerance()
@@ -45,5 +45,5 @@ class SessionPlan:
     @property
     def plans(self) -> tuple[Plan, ...]:
         """All plans that are asked: the run's, and those of a canary and of a stronger model."""
-        plans = (self.asked, self.trial.canary, self.trial.escalation)
+        plans = (self.asked, self.experiments.canary, self.experiments.escalation)
         return tuple(plan for plan in plans if plan is not None)

@@ -35,12 +35,12 @@ class Spending:
     """
 
     def __init__(
-        self, options: BudgetOptions, info: SessionInfo, tally: SessionTally, tell: Callable[[Event], None]
+        self, options: BudgetOptions, info: SessionInfo, tally: SessionTally, emit: Callable[[Event], None]
     ) -> None:
         self._options = options
         self._info = info
         self._tally = tally
-        self._tell = tell
+        self._emit = emit
         self._store: SpendStore | None = None
         self._account: SpendAccount | None = None
         self._limits: _Limits | None = None
@@ -48,8 +48,8 @@ class Spending:
         command = options.alert_command
         self._alerts = Alerts(
             options.alert_at,
-            tell=tell,
-            command=None if command is None else AlertCommand(command, run_folder=info.run, tell=tell),
+            emit=emit,
+            command=None if command is None else AlertCommand(command, run_folder=info.run, emit=emit),
         )
 
     def begin(self) -> None:
@@ -71,15 +71,15 @@ class Spending:
         else:
             self._account = account
 
-    def budget(self, spent_nusd: int, stop: Cancellation) -> Budget:
+    def budget(self, spent_nusd: int, cancellation: Cancellation) -> Budget:
         """The session's limits.
 
         Args:
             spent_nusd: what earlier sessions of the run cost and may have cost.
-            stop: ends every wait for room.
+            cancellation: ends every wait for room.
         """
         run = RunLimit(self._options.max_cost_nusd, spent_nusd)
-        day = DailyLimit(self._options.daily_budget_nusd, self._account, sleep=stop.sleep)
+        day = DailyLimit(self._options.daily_budget_nusd, self._account, sleep=cancellation.sleep)
         self._limits = _Limits(run, day)
         if (level := self._run_level()) is not None:
             self._alerts.was_at(level)
@@ -146,4 +146,4 @@ class Spending:
     def _not_recorded(self, error: StorageFailed) -> None:
         if not self._failed:
             self._failed = True
-            self._tell(SpendNotRecorded(error.message))
+            self._emit(SpendNotRecorded(error.message))

@@ -51,12 +51,12 @@ def export_run(
     plan, source, expenses = recorded_plan(record), RunInput.again(record, folder, trust), Expenses()
     with target.created(holds_run=False), locked(folder.path):
         for shrunk in shrunk_logs(folder):
-            observer.tell(shrunk)
+            observer.event(shrunk)
         ledger, torn = Ledger.open(
             folder.ledger, on_line=lambda _, line: expenses.add(line), reread=record.reread, labels=record.labels
         )
         if torn is not None:
-            observer.tell(LedgerTorn(torn.name))
+            observer.event(LedgerTorn(torn.name))
         options = replace(record.view_options, csv=csv, bom=bom)
         if target.path != folder.path:
             options = replace(options, plan=None)
@@ -73,7 +73,7 @@ def export_run(
         if trust != NO_TRUST and not source.changes():
             adopted(record, folder, trust, source.names).save(folder)
     for change in source.changes():
-        observer.tell(change)
+        observer.event(change)
     return replace(summarise(folder, record, counts, expenses), input_changes=source.changes())
 
 
@@ -107,11 +107,11 @@ def show_run(
     is_fresh = refresh_views(folder, record)
     expenses = Expenses()
     baseline = None if against is None else Baseline(against, run_profile(against, offline=record.offline))
-    trial = recalled_experiments(record, baseline)
+    experiments = recalled_experiments(record, baseline)
 
     def count(_: int, line: LedgerLine) -> None:
         expenses.add(line)
-        trial.watch(line)
+        experiments.watch(line)
         if on_line is not None:
             on_line(line)
 
@@ -142,7 +142,7 @@ def show_run(
     if not is_fresh:
         stale = f"The result files are not of the present ledger and decisions: llmbatch export {quoted(path)}."
         summary = replace(summary, notes=(*summary.notes, stale))
-    return replace(summary, trial=trial.report())
+    return replace(summary, experiments=experiments.report())
 
 
 def refresh_views(folder: RunFolder, record: RunRecord) -> bool:

@@ -45,16 +45,16 @@ class StopHandle:
             raise self._taken()
 
     @contextmanager
-    def stopping(self, stop: Cancellation, observer: Observer) -> Iterator[None]:
-        """During the block, which the event loop runs, `stop` is set instead."""
+    def stopping(self, cancellation: Cancellation, observer: Observer) -> Iterator[None]:
+        """During the block, which the event loop runs, `cancellation` is set instead."""
         loop = asyncio.get_running_loop()
 
         def set_stop(reason: Interrupted) -> None:
-            if stop.is_set:
-                stop.hurry()
+            if cancellation.is_set:
+                cancellation.hurry()
                 return
-            observer.tell(SignalReceived(reason.by))
-            stop.set(reason)
+            observer.event(SignalReceived(reason.by))
+            cancellation.set(reason)
 
         def set_stop_soon(reason: Interrupted) -> None:
             loop.call_soon_threadsafe(set_stop, reason)

@@ -27,7 +27,7 @@ class Ending:
     command: str
     prefix: PrefixPlan
     """Of the prompt that was asked with."""
-    trial: ExperimentReport = ExperimentReport()
+    experiments: ExperimentReport = ExperimentReport()
     input_changes: tuple[InputChanged, ...] = ()
 
 
@@ -74,7 +74,7 @@ def summarise(
         failures=dict(counts.failures),
         flags=dict(counts.flags),
         parse=dict(expenses.parse.most_common()),
-        trial=ExperimentReport() if ending is None else ending.trial,
+        experiments=ExperimentReport() if ending is None else ending.experiments,
         input_changes=() if ending is None else ending.input_changes,
         files={name: str(path) for name, path in counts.files.items()} | {"ledger": str(folder.ledger)},
         notes=tuple(_notes(record, counts, spent, ending, has_views=has_views)),
@@ -102,7 +102,7 @@ def _exit_code(rows: RowCounts, ending: Ending) -> int:
     unlabelled = rows.failed + rows.rejected
     if rows.undone or not ending.max_failed.allows(unlabelled, rows.total):
         return int(ExitCode.ROWS_FAILED)
-    if (drift := ending.trial.drift) is not None and drift.fails and drift.significant:
+    if (drift := ending.experiments.drift) is not None and drift.fails and drift.significant:
         return int(ExitCode.ROWS_FAILED)
     return int(ExitCode.OK)
 

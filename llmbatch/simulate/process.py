@@ -61,14 +61,14 @@ async def _serve(
     await simulator.stop()
 
 
-def _when_stdin_closes(tell: Callable[[], object]) -> None:
-    """Call `tell` from a thread when standard input ends, whatever sort of file it is."""
+def _when_stdin_closes(close: Callable[[], object]) -> None:
+    """Call `close` from a thread when standard input ends, whatever sort of file it is."""
 
     def wait() -> None:
         with suppress(OSError, ValueError):  # closed already, or not readable
             while os.read(sys.stdin.fileno(), 4096):
                 pass
         with suppress(RuntimeError):  # the loop has ended first
-            tell()
+            close()
 
     threading.Thread(target=wait, name="wait-for-stdin", daemon=True).start()

@@ -59,10 +59,10 @@ class Alerts:
     """Watches how far budgets are spent. Each share of each budget is told once."""
 
     def __init__(
-        self, percents: tuple[float, ...], *, tell: Callable[[Event], None], command: "AlertCommand | None"
+        self, percents: tuple[float, ...], *, emit: Callable[[Event], None], command: "AlertCommand | None"
     ) -> None:
         self._percents = percents
-        self._tell = tell
+        self._emit = emit
         self._command = command
         self._passed: set[tuple[str, str | None, float]] = set()
         self._looking = threading.Lock()
@@ -85,7 +85,7 @@ class Alerts:
         if not claimed:
             return
         alert = BudgetAlert(level.option, claimed[-1], level.spent_nusd, level.cap_nusd, level.day)
-        self._tell(alert)
+        self._emit(alert)
         if self._command is not None:
             self._command.run(alert)
 
@@ -106,11 +106,11 @@ class AlertCommand:
     """
 
     def __init__(
-        self, command: str, *, run_folder: str, tell: Callable[[Event], None], timeout_s: float = COMMAND_TIMEOUT_S
+        self, command: str, *, run_folder: str, emit: Callable[[Event], None], timeout_s: float = COMMAND_TIMEOUT_S
     ) -> None:
         self._command = command
         self._run_folder = run_folder
-        self._tell = tell
+        self._emit = emit
         self._timeout_s = timeout_s
         self._threads: list[threading.Thread] = []
 
@@ -139,7 +139,7 @@ class AlertCommand:
                 start_new_session=True,
             )
         except OSError as error:
-            self._tell(AlertCommandFailed(f"it cannot be started ({error.strerror})"))
+            self._emit(AlertCommandFailed(f"it cannot be started ({error.strerror})"))
             return
         try:
             _, said = process.communicate(timeout=self._timeout_s)
@@ -147,11 +147,11 @@ class AlertCommand:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            self._tell(AlertCommandFailed(f"it did not end within {self._timeout_s:g} s and was killed"))
+            self._emit(AlertCommandFailed(f"it did not end within {self._timeout_s:g} s and was killed"))
             return
         if process.returncode:
             last = said.decode("utf-8", "replace").strip().rpartition("\n")[2][:_LONGEST_TOLD]
-            self._tell(AlertCommandFailed(f"exit status {process.returncode}{f': {last}' if last else ''}"))
+            self._emit(AlertCommandFailed(f"exit status {process.returncode}{f': {last}' if last else ''}"))
 
     def _environment(self, alert: BudgetAlert) -> dict[str, str]:
         fields = alert.fields()

@@ -51,7 +51,7 @@ class JsonLog(Observer):
         if self._heartbeat.is_due(progress):
             self._write(Level.INFO, "run.progress", f"{progress.done} rows done", progress_json(progress))
 
-    def tell(self, event: Event) -> None:
+    def event(self, event: Event) -> None:
         """Log what happened."""
         self._write(event.level, event.name, event.message, event.fields())
 

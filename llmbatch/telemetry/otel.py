@@ -40,12 +40,12 @@ class OpenTelemetry(Observer):
     """Observes a session for OpenTelemetry. Sending is done by threads of the SDK's."""
 
     def __init__(
-        self, tell: Callable[[Event], None], environment: Mapping[str, str] = os.environ, *, flush_s: float = 5.0
+        self, emit: Callable[[Event], None], environment: Mapping[str, str] = os.environ, *, flush_s: float = 5.0
     ) -> None:
         """Read the variables.
 
         Args:
-            tell: takes the one event of ours, that nothing can be sent.
+            emit: takes the one event of ours, that nothing can be sent.
             environment: the process's variables. The SDK reads its own from the process.
             flush_s: how long the end of a run waits for what is still to be sent.
 
@@ -56,7 +56,7 @@ class OpenTelemetry(Observer):
         self._sampling = row_sampling(environment)
         self._span_exporter = _exporter("traces", environment) if self._sampling is not None else None
         self._metric_exporter = _exporter("metrics", environment)
-        self._failures = _Failures(tell)
+        self._failures = _Failures(emit)
         self._flush_s = flush_s
         self._figures = Figures()
         self._trace: RunTrace | None = None
@@ -108,7 +108,7 @@ class OpenTelemetry(Observer):
         if self._trace is not None:
             self._trace.row(line)
 
-    def tell(self, event: Event) -> None:
+    def event(self, event: Event) -> None:
         """Put it on the session's span."""
         if self._trace is not None:
             self._trace.event(event)
@@ -127,10 +127,10 @@ class OpenTelemetry(Observer):
 class _Failures(logging.Handler):
     """Takes what the SDK logs about exports. The first that failed for good is told; the screen gets nothing else."""
 
-    def __init__(self, tell: Callable[[Event], None]) -> None:
+    def __init__(self, emit: Callable[[Event], None]) -> None:
         super().__init__(logging.WARNING)
         self._logger = logging.getLogger("opentelemetry")
-        self._tell = tell
+        self._emit = emit
         self._cause = ""
         self.told = False
 
@@ -154,7 +154,7 @@ class _Failures(logging.Handler):
             self.told = True
             cause = self._cause or why
             plain = re.search(r"\[Errno -?\d+\] ([\w ]+)", cause)
-            self._tell(ExportFailed(plain[1] if plain else cause[:_LONGEST_REASON]))
+            self._emit(ExportFailed(plain[1] if plain else cause[:_LONGEST_REASON]))
 
 
 def _exporter(signal: str, environment: Mapping[str, str]) -> Callable[[], Any] | None:

@@ -40,7 +40,7 @@ def watch(options: WatchOptions) -> Observer:
         UsageError: one of them cannot be had.
     """
     seen = [*_files(options), _screen(options)]
-    return Observers([*seen, *_telemetry(options, Observers(seen).tell)])
+    return Observers([*seen, *_telemetry(options, Observers(seen).event)])
 
 
 def _screen(options: WatchOptions) -> Observer:
@@ -58,7 +58,7 @@ def _files(options: WatchOptions) -> list[Observer]:
     return [JsonLog(stream) if as_json else LogFile(stream)]
 
 
-def _telemetry(options: WatchOptions, tell: Callable[[Event], None]) -> list[Observer]:
+def _telemetry(options: WatchOptions, emit: Callable[[Event], None]) -> list[Observer]:
     observers: list[Observer] = []
     if options.metrics_file is not None:
         observers.append(MetricsFile(options.metrics_file))
@@ -66,7 +66,7 @@ def _telemetry(options: WatchOptions, tell: Callable[[Event], None]) -> list[Obs
         return observers
     with extra("otel", needed_by="--otel"):
         from llmbatch.telemetry.otel import OpenTelemetry  # noqa: PLC0415 - heavy, and an extra
-    return [*observers, OpenTelemetry(tell)]
+    return [*observers, OpenTelemetry(emit)]
 
 
 def _opened(path: Path) -> TextIO:

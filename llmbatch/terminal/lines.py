@@ -40,11 +40,11 @@ class LineScreen(Observer):
         if self._heartbeat.is_due(progress):
             self._show(progress)
 
-    def tell(self, event: Event) -> None:
+    def event(self, event: Event) -> None:
         """Write what happened, dated."""
-        self._tell(event, event.shown)
+        self._emit(event, event.shown)
 
-    def _tell(self, event: Event, message: str) -> None:
+    def _emit(self, event: Event, message: str) -> None:
         level = "" if event.level is Level.INFO else f"{event.level}: "
         self._write(f"{level}{neutral(message)}")
 

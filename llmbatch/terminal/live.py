@@ -40,7 +40,7 @@ class LiveScreen(Observer):
         """Show the run's present state."""
         self._display.update(progress)
 
-    def tell(self, event: Event) -> None:
+    def event(self, event: Event) -> None:
         """Print what happened above the bar."""
         if event.level is Level.INFO:
             self._console.print(Text(neutral(event.shown), style="dim"))

@@ -12,6 +12,6 @@ _LEVELS = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR
 class LogScreen(Observer):
     """For the Python API. A record's `event` is the event's name."""
 
-    def tell(self, event: Event) -> None:
+    def event(self, event: Event) -> None:
         """Log what happened."""
         _logger.log(_LEVELS[event.level], "%s", event.message, extra={"event": event.name})

@@ -26,9 +26,9 @@ class LogFile(LineScreen):
         """Tell which run it is."""
         self._write(neutral(f"run {run.run_id} in {run.folder}: asking {run.model}, task {run.task}"))
 
-    def tell(self, event: Event) -> None:
+    def event(self, event: Event) -> None:
         """Write what happened, dated, without documents' texts: a log goes further than a screen."""
-        self._tell(event, event.message)
+        self._emit(event, event.message)
 
     def ended(self, summary: Summary) -> None:
         """Tell what came of it."""

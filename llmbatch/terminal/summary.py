@@ -10,8 +10,8 @@ from rich.text import Text
 from llmbatch.core.sanitize import neutral
 from llmbatch.core.service_tiers import priced_tier
 from llmbatch.observe.summary import Spent, Summary
+from llmbatch.terminal.experiments import experiment_sections
 from llmbatch.terminal.figures import cached_share, counted, dollars, duration, percent
-from llmbatch.terminal.trial import trial_sections
 
 _MOST_LABELS = 20
 _BAR_WIDTH = 24
@@ -42,7 +42,7 @@ def _sections(summary: Summary, *, bar: str) -> Iterator[RenderableType]:
     if any(summary.labels.values()):
         yield _indented(_labels(summary.labels, bar))
     yield _indented(_figures(summary))
-    yield from trial_sections(summary.trial)
+    yield from experiment_sections(summary.experiments)
     for note in summary.notes:
         yield Text(f"  {neutral(note, limit=600)}", style="yellow")
     yield _indented(_places(summary))

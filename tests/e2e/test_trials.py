@@ -94,11 +94,11 @@ def test_what_a_canary_was_answered_is_not_asked_again_once_it_is_taken_over(
     old = (llmbatch.folder / "old.toml").read_text()
     (llmbatch.folder / "new.toml").write_text(old.replace("Label each document by", "Say of each document"))
     command = ("classify", "docs.jsonl", "--prompt", "old.toml", "--base-url", server.url, "--json")
-    trial = (*command, "--canary-prompt", "new.toml", "--canary-model", "gpt-5.4", "--canary-share", "50%")
-    done = llmbatch(*trial)
+    experiments = (*command, "--canary-prompt", "new.toml", "--canary-model", "gpt-5.4", "--canary-share", "50%")
+    done = llmbatch(*experiments)
     canary = done.json["canary"]["arms"]["canary"]["rows"]
     assert (server.requests, done.json["usage"]["requests"]) == (40, 40)
-    assert (done.json["session"]["reused"], llmbatch(*trial).json["session"]["requests"]) == (0, 0)
+    assert (done.json["session"]["reused"], llmbatch(*experiments).json["session"]["requests"]) == (0, 0)
     assert llmbatch("canary", "promote", "docs.llmbatch").code == 0
     over = llmbatch(*command, "--model", "gpt-5.4")
     assert (over.code, over.json["session"]["requests"]) == (0, 40 - canary)

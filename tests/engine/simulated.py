@@ -84,7 +84,7 @@ class Outcome:
     prompt_tokens: int
     ended_s: float
     told: list[Event]
-    trial: ExperimentReport
+    experiments: ExperimentReport
 
     @property
     def outcomes(self) -> set[str]:
@@ -155,8 +155,8 @@ async def _run(
     ledger, _ = Ledger.open(folder / "ledger.jsonl", on_line=lambda *_: None)
     sent = SentLog(folder / "sent.log")
     sent.begin(0, "now")
-    stop = Cancellation()
-    trial = begin_experiments(beside, Asked(PLAN.prompt, PLAN.question.model), review_below=0.5, tell=told.append)
+    cancellation = Cancellation()
+    experiments = begin_experiments(beside, Asked(PLAN.prompt, PLAN.question.model), review_below=0.5, emit=told.append)
     parts = assemble(
         PLAN,
         endpoint,
@@ -164,26 +164,26 @@ async def _run(
         EngineDeps(
             outcomes=ledger,
             sends=sent,
-            stop=stop,
+            cancellation=cancellation,
             prices=PriceBook(None),
             surplus=Surplus(),
-            budget=Budget(RunLimit(None, 0), DailyLimit(None, None, sleep=stop.sleep)),
-            tell=told.append,
+            budget=Budget(RunLimit(None, 0), DailyLimit(None, None, sleep=cancellation.sleep)),
+            emit=told.append,
             random=Random(7),
             clock=clock,
         ),
         calibrations=(),
         review_below=0.5,
-        trial=trial,
+        experiments=experiments,
         beside=beside,
     )
     engine = Engine(
         arms=parts.arms,
         outcomes=ledger,
-        stop=stop,
+        cancellation=cancellation,
         tally=SessionTally(),
         guard=FailureRateGuard(GuardSettings()),
-        on_row=trial.watch,
+        on_row=experiments.watch,
         settings=EngineSettings(parts.most_in_flight),
     )
     await engine.run(_rows(texts))
@@ -195,14 +195,14 @@ async def _run(
     ledger.close()
     Ledger.open(folder / "ledger.jsonl", on_line=lambda _, line: lines.append(line))[0].close()
     return Outcome(
-        stop.reason,
+        cancellation.reason,
         lines,
         dict(stats.by_second),
         dict(stats.statuses),
         stats.prompt_tokens,
         ended_s,
         told,
-        trial.report(),
+        experiments.report(),
     )
 
 

@@ -50,10 +50,12 @@ def outcome(number: int, arm: str, *, invalid: bool) -> LedgerLine:
     )
 
 
-def trial(rows: int, rates: dict[str, float], *, seed: int = 0, expand: bool = False) -> tuple[Canary, list[Event]]:
+def experiments(
+    rows: int, rates: dict[str, float], *, seed: int = 0, expand: bool = False
+) -> tuple[Canary, list[Event]]:
     """A run of so many rows whose arms give invalid answers at these rates."""
     told: list[Event] = []
-    canary = Canary(CONTROL_ASKED, CANARY_ASKED, share=0.1, expand=expand, tell=told.append)
+    canary = Canary(CONTROL_ASKED, CANARY_ASKED, share=0.1, expand=expand, emit=told.append)
     draw = Random(seed)
     for number in range(rows):
         arm = CANARY if canary.takes(row(number)) else CONTROL
@@ -63,32 +65,32 @@ def trial(rows: int, rates: dict[str, float], *, seed: int = 0, expand: bool = F
 
 def test_one_with_15_percent_invalid_answers_is_dropped_within_5000_rows() -> None:
     for seed in range(5):
-        canary, told = trial(5000, {CONTROL: 0.01, CANARY: 0.15}, seed=seed)
+        canary, told = experiments(5000, {CONTROL: 0.01, CANARY: 0.15}, seed=seed)
         assert canary.dropped is not None
         assert [type(event) for event in told] == [CanaryDropped]
         assert canary.report().canary.rows < 250, "long before the run ends"
 
 
 def test_one_that_is_as_good_is_kept_in_95_of_100_runs() -> None:
-    kept = sum(trial(1000, {CONTROL: 0.05, CANARY: 0.05}, seed=seed)[0].dropped is None for seed in range(100))
+    kept = sum(experiments(1000, {CONTROL: 0.05, CANARY: 0.05}, seed=seed)[0].dropped is None for seed in range(100))
     assert kept >= 95
 
 
 def test_while_it_holds_its_share_doubles_up_to_half() -> None:
-    canary, told = trial(5000, {CONTROL: 0.01, CANARY: 0.01}, expand=True)
+    canary, told = experiments(5000, {CONTROL: 0.01, CANARY: 0.01}, expand=True)
     assert [event.share for event in told if isinstance(event, CanaryExpanded)] == [0.2, 0.4, 0.5]
     assert canary.share == 0.5
 
 
 def test_rows_that_share_their_id_are_assigned_by_their_text() -> None:
-    canary = Canary(CONTROL_ASKED, CANARY_ASKED, share=0.3, expand=False, tell=lambda _: None)
+    canary = Canary(CONTROL_ASKED, CANARY_ASKED, share=0.3, expand=False, emit=lambda _: None)
     rows = [Row(n, "same", f"text {n}", Place("in", n + 1), {"id": "same"}) for n in range(1000)]
     assert sum(map(canary.takes, rows)) == pytest.approx(300, rel=0.2)
 
 
 def test_a_rows_arm_is_the_same_at_every_run_and_more_share_only_adds_rows() -> None:
     small, large = (
-        Canary(CONTROL_ASKED, CANARY_ASKED, share=share, expand=False, tell=lambda _: None) for share in (0.1, 0.3)
+        Canary(CONTROL_ASKED, CANARY_ASKED, share=share, expand=False, emit=lambda _: None) for share in (0.1, 0.3)
     )
     chosen = [{n for n in range(4000) if canary.takes(row(n))} for canary in (small, large)]
     assert chosen[0] < chosen[1]
@@ -96,7 +98,7 @@ def test_a_rows_arm_is_the_same_at_every_run_and_more_share_only_adds_rows() -> 
 
 
 def test_lines_of_another_trial_say_nothing() -> None:
-    canary = Canary(CONTROL_ASKED, Asked("c" * 12, "m"), share=0.1, expand=False, tell=lambda _: None)
+    canary = Canary(CONTROL_ASKED, Asked("c" * 12, "m"), share=0.1, expand=False, emit=lambda _: None)
     canary.watch(outcome(1, CANARY, invalid=True))
     assert canary.report().canary.rows == 0
 
@@ -106,8 +108,8 @@ def test_in_a_run_every_row_gets_its_label_whatever_the_canary_does(tmp_path: Pa
     run = run_simulated(tmp_path, documents(200), beside=beside, latency_s=0.1)
     assert {line.row for line in run.lines if line.status == OK} == set(range(200))
     assert {(line.arm, line.prompt) for line in run.lines} == {(CONTROL, PLAN.prompt), (CANARY, OTHER_PLAN.prompt)}
-    assert run.trial.canary is not None
-    assert run.trial.canary.dropped is None
+    assert run.experiments.canary is not None
+    assert run.experiments.canary.dropped is None
 
 
 def test_a_model_that_does_not_exist_ends_the_trial_and_not_the_run(tmp_path: Path) -> None:
@@ -116,5 +118,5 @@ def test_a_model_that_does_not_exist_ends_the_trial_and_not_the_run(tmp_path: Pa
         tmp_path, documents(100), beside=ExperimentPlan(canary=missing, share=0.5), models=(PLAN.question.model,)
     )
     assert (run.reason, len(run.lines), run.outcomes) == (None, 100, {OK})
-    assert run.trial.canary is not None
-    assert "model_not_found" in (run.trial.canary.dropped or "")
+    assert run.experiments.canary is not None
+    assert "model_not_found" in (run.experiments.canary.dropped or "")

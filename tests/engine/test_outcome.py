@@ -21,12 +21,12 @@ READER = OutcomeReader(PLAN, (), review_below=0.6, redact=Redactor(("sk-secret",
 
 
 def outcome(status: int, body: Any) -> LedgerLine:
-    job = RowState(ROW, KEY)
+    state = RowState(ROW, KEY)
     try:
-        job.completion = read_response(Response(status, {"x-request-id": "req-1"}, json.dumps(body).encode()))
-        return READER.labelled(job, READER.answer(job.completion))
+        state.completion = read_response(Response(status, {"x-request-id": "req-1"}, json.dumps(body).encode()))
+        return READER.labelled(state, READER.answer(state.completion))
     except RequestFailedError as error:
-        return READER.failed(job, error.failure)
+        return READER.failed(state, error.failure)
 
 
 def completion(content: str, finish_reason: str = "stop") -> dict[str, Any]:

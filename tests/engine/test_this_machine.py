@@ -19,36 +19,40 @@ NO_PORT = judge_exception(OSError(errno.EADDRNOTAVAIL, "Cannot assign requested 
 
 
 async def pace_and_clock(fixed: int | None, longest_s: float) -> tuple[Throttle, list[float]]:
-    now, stop = [0.0], Cancellation()
-    outage = CircuitBreaker(stop, longest_s=longest_s, random=Random(1), clock=lambda: now[0], tell=print)
-    return Throttle(Concurrency(fixed), Rates(RateLimits()), outage, stop, clock=lambda: now[0], tell=print), now
+    now, cancellation = [0.0], Cancellation()
+    circuit_breaker = CircuitBreaker(
+        cancellation, longest_s=longest_s, random=Random(1), clock=lambda: now[0], emit=print
+    )
+    return Throttle(
+        Concurrency(fixed), Rates(RateLimits()), circuit_breaker, cancellation, clock=lambda: now[0], emit=print
+    ), now
 
 
 def test_a_fixed_number_of_requests_falls_too_and_no_limit_is_inferred() -> None:
-    pace, now = asyncio.run(pace_and_clock(100, 600))
+    throttle, now = asyncio.run(pace_and_clock(100, 600))
     for second in range(10):
         now[0] = float(second)
-        pace.failed(NO_PORT)
-    assert pace.limit < 10
-    assert (pace.held_s, pace.outage_s, pace.limits) == (0, 0, RateLimits())
+        throttle.failed(NO_PORT)
+    assert throttle.limit < 10
+    assert (throttle.held_s, throttle.outage_s, throttle.limits) == (0, 0, RateLimits())
 
 
 @pytest.mark.parametrize(("longest_s", "ends_s"), [(600, 120), (5, 5)])
 def test_it_ends_the_run_after_two_minutes_or_the_longest_wait(longest_s: float, ends_s: float) -> None:
-    pace, now = asyncio.run(pace_and_clock(None, longest_s))
-    pace.failed(NO_PORT)
+    throttle, now = asyncio.run(pace_and_clock(None, longest_s))
+    throttle.failed(NO_PORT)
     now[0] = ends_s - 1
-    pace.failed(NO_PORT)
+    throttle.failed(NO_PORT)
     now[0] = ends_s
     with pytest.raises(StorageFailed, match="no free port") as ended:
-        pace.failed(NO_PORT)
+        throttle.failed(NO_PORT)
     assert ended.value.exit_code is ExitCode.STORAGE
     assert "--concurrency" in (ended.value.hint or "")
 
 
 def test_an_answer_between_shows_that_requests_leave() -> None:
-    pace, now = asyncio.run(pace_and_clock(None, 600))
+    throttle, now = asyncio.run(pace_and_clock(None, 600))
     for second in range(0, 1000, 100):
         now[0] = float(second)
-        pace.failed(NO_PORT)
-        pace.answered(0.1)
+        throttle.failed(NO_PORT)
+        throttle.answered(0.1)

@@ -16,13 +16,13 @@ PROMPTS = {CONTROL: "a" * 12, CANARY: "b" * 12}
 Rate = Callable[[str, float], float]
 
 
-def trial(seed: int, rows: int, rate: Rate, *, share: float = 0.1, expand: bool = False) -> Canary:
+def experiments(seed: int, rows: int, rate: Rate, *, share: float = 0.1, expand: bool = False) -> Canary:
     """A run with a canary; `rate` gives a row's chance to be bad by its arm and how far the run is (0..1).
 
     A row that the canary fails is asked by the control, which finds it as hard.
     """
     asked = {arm: Asked(prompt, "m") for arm, prompt in PROMPTS.items()}
-    canary = Canary(asked[CONTROL], asked[CANARY], share=share, expand=expand, tell=lambda _: None)
+    canary = Canary(asked[CONTROL], asked[CANARY], share=share, expand=expand, emit=lambda _: None)
     draw = Random(seed)
     for n in range(rows):
         row = Row(n, f"{seed}-{n}", "text", Place("in", n + 1), {})
@@ -50,33 +50,34 @@ def hard(_: str, __: float) -> float:
 @pytest.mark.parametrize("how", [{"share": 0.1, "expand": True}, {"share": 0.3}])
 def test_a_canary_that_is_as_good_is_dropped_in_at_most_5_of_100_runs(rate: Rate, how: dict[str, Any]) -> None:
     seeds = runs(20, 500)
-    dropped = sum(trial(seed, 1500, rate, **how).dropped is not None for seed in seeds)
+    dropped = sum(experiments(seed, 1500, rate, **how).dropped is not None for seed in seeds)
     assert dropped <= most(0.05, len(seeds))
 
 
 def test_a_canary_that_is_three_times_worse_grows_in_at_most_10_of_100_runs_where_it_has_bad_rows() -> None:
     seeds = runs(12, 200)
     grown = sum(
-        trial(seed, 3000, lambda arm, _: 0.06 if arm == CANARY else 0.02, expand=True).share > 0.1 for seed in seeds
+        experiments(seed, 3000, lambda arm, _: 0.06 if arm == CANARY else 0.02, expand=True).share > 0.1
+        for seed in seeds
     )
     assert grown <= most(0.1, len(seeds))
 
 
 def test_a_canary_that_is_as_good_grows_to_half() -> None:
     seeds = runs(8, 200)
-    grown = sum(trial(seed, 4000, lambda _, __: 0.04, expand=True).share == 0.5 for seed in seeds)
+    grown = sum(experiments(seed, 4000, lambda _, __: 0.04, expand=True).share == 0.5 for seed in seeds)
     assert grown >= fewest(0.8, len(seeds))
 
 
 @pytest.mark.parametrize("rates", [(0.01, 0.15), (0.1, 0.3)])
 def test_a_worse_canary_is_dropped_soon(rates: tuple[float, float]) -> None:
     seeds = runs(8, 200)
-    canaries = [trial(seed, 3000, lambda arm, _: rates[arm == CANARY]) for seed in seeds]
+    canaries = [experiments(seed, 3000, lambda arm, _: rates[arm == CANARY]) for seed in seeds]
     assert sum(canary.dropped is not None for canary in canaries) >= fewest(0.95, len(seeds))
 
 
 def test_arms_are_compared_over_rows_asked_under_one_share() -> None:
-    report = trial(3, 1500, late, expand=True).report()
+    report = experiments(3, 1500, late, expand=True).report()
     assert report.compared_rows < report.control.rows + report.canary.rows
     assert not any(shift.is_significant for shift in report.shifts)
     assert report.control.rows + report.canary.rows == 1500, "a row that the control took over is counted once"

@@ -13,7 +13,7 @@ ALERT = BudgetAlert("--daily-budget", 80.0, 8_100_000_000, 10_000_000_000, "2026
 
 def test_each_share_is_told_once() -> None:
     told: list[Event] = []
-    alerts = Alerts((50.0, 80.0), tell=told.append, command=None)
+    alerts = Alerts((50.0, 80.0), emit=told.append, command=None)
     for spent in (10, 49, 50, 60, 79, 80, 81, 100):
         alerts.look(Level("--max-cost", spent, 100))
     assert [event.fields()["percent"] for event in told] == [50.0, 80.0]
@@ -21,14 +21,14 @@ def test_each_share_is_told_once() -> None:
 
 def test_of_several_shares_passed_at_once_the_highest_is_told() -> None:
     told: list[Event] = []
-    Alerts((50.0, 80.0), tell=told.append, command=None).look(Level("--max-cost", 90, 100))
+    Alerts((50.0, 80.0), emit=told.append, command=None).look(Level("--max-cost", 90, 100))
     (alert,) = told
     assert alert.message == "80% of --max-cost $1e-07 is used up: $9e-08 is spent or may be"
 
 
 def test_what_an_earlier_session_passed_is_not_told_again() -> None:
     told: list[Event] = []
-    alerts = Alerts((50.0, 80.0), tell=told.append, command=None)
+    alerts = Alerts((50.0, 80.0), emit=told.append, command=None)
     alerts.was_at(Level("--max-cost", 60, 100))
     alerts.look(Level("--max-cost", 70, 100))
     assert told == []
@@ -36,7 +36,7 @@ def test_what_an_earlier_session_passed_is_not_told_again() -> None:
 
 def test_of_many_processes_the_one_that_claims_a_share_tells_it() -> None:
     told: list[Event] = []
-    alerts = Alerts((50.0,), tell=told.append, command=None)
+    alerts = Alerts((50.0,), emit=told.append, command=None)
     alerts.look(Level("--daily-budget", 60, 100, "2026-11-25"), claim=lambda _: False)
     assert told == []
 
@@ -54,7 +54,7 @@ def test_shares_are_read_with_and_without_a_sign() -> None:
 def test_the_command_gets_its_figures_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     told: list[Event] = []
-    command = AlertCommand(f"env > {tmp_path / 'out'}", run_folder="/runs/$(id) `x`", tell=told.append)
+    command = AlertCommand(f"env > {tmp_path / 'out'}", run_folder="/runs/$(id) `x`", emit=told.append)
     command.run(ALERT)
     command.wait()
     environment = dict(line.split("=", 1) for line in (tmp_path / "out").read_text().splitlines() if "=" in line)
@@ -80,7 +80,7 @@ def test_the_command_gets_its_figures_in_the_environment(tmp_path: Path, monkeyp
 )
 def test_a_command_that_fails_or_hangs_is_told(line: str, why: str) -> None:
     told: list[Event] = []
-    command = AlertCommand(line, run_folder="r", tell=told.append, timeout_s=0.2)
+    command = AlertCommand(line, run_folder="r", emit=told.append, timeout_s=0.2)
     command.run(ALERT)
     command.wait()
     (failed,) = told

@@ -34,7 +34,7 @@ def test_a_line_says_when_what_and_in_which_run() -> None:
     stream = io.StringIO()
     log = JsonLog(stream, clock=lambda: NOON)
     log.started(RUN)
-    log.tell(PossiblyBilledFound(3, 1_500_000))
+    log.event(PossiblyBilledFound(3, 1_500_000))
     _, line = logged(stream)
     assert list(line)[:5] == ["time", "level", "event", "run", "message"]
     assert line["time"] == "2026-11-24T12:00:00.250Z"
@@ -55,7 +55,7 @@ def test_a_quiet_log_keeps_errors_only() -> None:
     stream = io.StringIO()
     log = JsonScreen(stream, least=Level.ERROR)
     log.started(RUN)
-    log.tell(LedgerTorn("x"))
+    log.event(LedgerTorn("x"))
     error = UsageError("no such file", hint="name one")
     log.__exit__(UsageError, error, None)
     (line,) = logged(stream)
@@ -67,7 +67,7 @@ def test_a_quiet_log_keeps_errors_only() -> None:
 @given(st.text())
 def test_hostile_text_stays_one_line_that_no_terminal_obeys(text: str) -> None:
     stream = io.StringIO()
-    JsonLog(stream).tell(FieldsChosen(text, (text,), text))
+    JsonLog(stream).event(FieldsChosen(text, (text,), text))
     (line,) = stream.getvalue().splitlines()
     assert line.isascii()
     assert "\x1b" not in line

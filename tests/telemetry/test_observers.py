@@ -23,7 +23,7 @@ class Attentive(Observer):
     def row(self, line: LedgerLine) -> None:
         self.rows.append(line)
 
-    def tell(self, event: Event) -> None:
+    def event(self, event: Event) -> None:
         self.events.append(event)
 
 
@@ -45,8 +45,8 @@ def test_a_full_disk_under_the_log_does_not_end_the_run() -> None:
     attentive = Attentive()
     full = io.TextIOWrapper(Path("/dev/full").open("wb", buffering=0), write_through=True)  # noqa: SIM115
     with Observers([JsonLog(full), attentive]) as observers:
-        observers.tell(LedgerTorn("x"))
-        observers.tell(LedgerTorn("y"))
+        observers.event(LedgerTorn("x"))
+        observers.event(LedgerTorn("y"))
     assert [event.name for event in attentive.events] == ["observer.failed", "ledger.torn", "ledger.torn"]
 
 

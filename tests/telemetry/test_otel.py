@@ -83,7 +83,7 @@ def test_a_run_goes_on_and_ends_when_nobody_takes_its_telemetry(monkeypatch: pyt
     with OpenTelemetry(told.append) as observer:
         observer.started(RUN)
         observer.row(FAILED)
-        observer.tell(RunStopping("row 3: the text of a document", 4))
+        observer.event(RunStopping("row 3: the text of a document", 4))
         observer.ended(summary())
     assert [event.name for event in told] == ["telemetry.export_failed"]
 
@@ -205,7 +205,7 @@ def test_free_text_of_events_stays_out_of_traces() -> None:
     observer._span_exporter = lambda: _Keeping(spans)
     with Observers([observer]) as observers:
         observers.started(RUN)
-        observers.tell(RunStopping("row 3: the text of a document", 4))
+        observers.event(RunStopping("row 3: the text of a document", 4))
     (span,) = spans
     assert [(event.name, dict(event.attributes)) for event in span.events] == [
         ("run.stopping", {"llmbatch.exit_code": 4})

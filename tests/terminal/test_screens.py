@@ -128,7 +128,7 @@ def lines_of(*progress: Progress, torn: str | None = None) -> list[str]:
         for state in progress:
             screen.update(state)
         if torn is not None:
-            screen.tell(LedgerTorn(torn))
+            screen.event(LedgerTorn(torn))
     return stream.getvalue().splitlines()
 
 
@@ -157,7 +157,7 @@ def test_the_live_display_fits_its_terminal(width: int) -> None:
     console = Console(file=stream, width=width, force_terminal=True, color_system=None, markup=False)
     with LiveScreen(console) as screen:
         screen.update(UNDER_WAY)
-        screen.tell(FieldsChosen("[/foo] \x1b[31m", ("text",), None))
+        screen.event(FieldsChosen("[/foo] \x1b[31m", ("text",), None))
     with console.capture() as captured:
         console.print(screen._display)
     shown = captured.get().splitlines()

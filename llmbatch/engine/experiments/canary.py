@@ -53,7 +53,7 @@ class Canary:
         *,
         share: float,
         expand: bool,
-        tell: Callable[[Event], None],
+        emit: Callable[[Event], None],
         since: str = "",
     ) -> None:
         """`share` (0..1) of the rows go to the canary; with `expand` it doubles step by step while it holds.
@@ -62,7 +62,7 @@ class Canary:
         """
         self._asked = {CONTROL: control, CANARY: canary}
         self._expand = expand
-        self._tell = tell
+        self._emit = emit
         self._since = since
         self._outcomes = FirstOutcomes()
         self._arms = {CONTROL: Profiler(), CANARY: Profiler()}
@@ -104,7 +104,7 @@ class Canary:
         """Send it nothing more; its rows go to the control."""
         if self.dropped is None:
             self.dropped = reason
-            self._tell(CanaryDropped(reason))
+            self._emit(CanaryDropped(reason))
 
     def report(self) -> CanaryReport:
         """What both arms have come to, and in what they differ in the period with the most rows."""
@@ -156,4 +156,4 @@ class Canary:
         if share > self.share:
             self.share, self._grew_at = share, self._arms[CANARY].rows
             self._period = _Period()
-            self._tell(CanaryExpanded(share))
+            self._emit(CanaryExpanded(share))

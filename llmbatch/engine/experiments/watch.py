@@ -80,7 +80,7 @@ class Experiments:
 
 
 def begin_experiments(
-    plan: ExperimentPlan, control: Asked, *, review_below: float, tell: Callable[[Event], None], since: str = ""
+    plan: ExperimentPlan, control: Asked, *, review_below: float, emit: Callable[[Event], None], since: str = ""
 ) -> Experiments:
     """What a session watches.
 
@@ -88,13 +88,13 @@ def begin_experiments(
         plan: what it asks beside its own plan.
         control: what its own plan asks.
         review_below: confidence (0..1) under which a row goes to people.
-        tell: is told what becomes of a canary.
+        emit: takes the events of a canary: it holds, is dropped, or grows.
         since: when the canary's trial began, UTC; empty where all lines are of it.
     """
     canary = None
     if plan.canary is not None:
-        on_trial = Asked(plan.canary.prompt, plan.canary.question.model)
-        canary = Canary(control, on_trial, share=plan.share, expand=plan.expand, tell=tell, since=since)
+        candidate = Asked(plan.canary.prompt, plan.canary.question.model)
+        canary = Canary(control, candidate, share=plan.share, expand=plan.expand, emit=emit, since=since)
     escalation = None
     if plan.escalation is not None:
         escalation = Escalation(plan.escalation.question.model, review_below)

@@ -24,19 +24,19 @@ class CircuitBreaker:
 
     def __init__(
         self,
-        stop: Cancellation,
+        cancellation: Cancellation,
         *,
         longest_s: float,
         random: Random,
         clock: Callable[[], float],
-        tell: Callable[[Event], None],
+        emit: Callable[[Event], None],
     ) -> None:
         """`longest_s`: an outage that lasts longer ends the run (`--max-wait`)."""
-        self._stop = stop
+        self._cancellation = cancellation
         self._longest_s = longest_s
         self._random = random
         self._clock = clock
-        self._tell = tell
+        self._emit = emit
         self._in_a_row = 0
         self._began_at = math.inf
         self._probe_after_s = _FIRST_PROBE_S
@@ -72,7 +72,7 @@ class CircuitBreaker:
             return False
         self.is_on = False
         self._over.set()
-        self._tell(OutageOver(round(lasted_s, 1)))
+        self._emit(OutageOver(round(lasted_s, 1)))
         return True
 
     def failed(self, failure: Failure) -> None:
@@ -124,7 +124,7 @@ class CircuitBreaker:
     async def _is_the_next_probe(self) -> bool:
         """Wait until a probe is due, or until none is needed."""
         while self.is_on and (wait_s := self._probe_at - self._clock()) > 0:
-            await self._stop.sleep(wait_s, or_until=self._over)
+            await self._cancellation.sleep(wait_s, or_until=self._over)
         return self.is_on
 
     def _looks_like_one(self, failure: Failure, now: float) -> bool:
@@ -136,4 +136,4 @@ class CircuitBreaker:
         self.is_on = True
         self._over.clear()
         self._probe_after_s = _FIRST_PROBE_S
-        self._tell(OutageBegan(failure.kind, failure.status, self._longest_s))
+        self._emit(OutageBegan(failure.kind, failure.status, self._longest_s))

@@ -21,8 +21,8 @@ _PER_S = 14.0
 class RetryBudget:
     """Spent by retries, filled by successes and slowly by time."""
 
-    def __init__(self, stop: Cancellation, *, clock: Callable[[], float]) -> None:
-        self._stop = stop
+    def __init__(self, cancellation: Cancellation, *, clock: Callable[[], float]) -> None:
+        self._cancellation = cancellation
         self._clock = clock
         self._level = _FULL
         self._filled_at = clock()
@@ -49,7 +49,7 @@ class RetryBudget:
         async with self._turn:
             while (missing := cost - self.level) > 0:
                 self._credited.clear()
-                await self._stop.sleep(missing / _PER_S, or_until=self._credited)
+                await self._cancellation.sleep(missing / _PER_S, or_until=self._credited)
             self._level -= cost
         return cost
 

@@ -32,20 +32,20 @@ class Throttle:
         self,
         concurrency: Concurrency,
         rates: Rates,
-        outage: CircuitBreaker,
-        stop: Cancellation,
+        circuit_breaker: CircuitBreaker,
+        cancellation: Cancellation,
         *,
         clock: Callable[[], float],
-        tell: Callable[[Event], None],
+        emit: Callable[[Event], None],
     ) -> None:
         self._concurrency = concurrency
         self._slots = Slots(concurrency)
         self._rates = rates
         self._refusals = Refusals()
-        self._outage = outage
-        self._stop = stop
+        self._circuit_breaker = circuit_breaker
+        self._cancellation = cancellation
         self._clock = clock
-        self._tell = tell
+        self._emit = emit
         self._turn = asyncio.Lock()
         self._held_until = 0.0
         self._limited_by, self._limited_at, self._limited_since = "", -math.inf, 0.0
@@ -62,12 +62,12 @@ class Throttle:
     @property
     def outage_s(self) -> float:
         """Seconds that an outage has lasted; 0 where there is none."""
-        return self._outage.lasts_s
+        return self._circuit_breaker.lasts_s
 
     @property
     def patience_s(self) -> float:
         """Seconds for which a row may wait before it is sent again."""
-        return self._outage.patience_s
+        return self._circuit_breaker.patience_s
 
     @property
     def limits(self) -> RateLimits:
@@ -100,7 +100,7 @@ class Throttle:
         """The endpoint keeps up. True where this answer ends an outage: then requests start out as at the beginning."""
         now = self._clock()
         self._lacking_since = math.inf
-        is_back = self._outage.answered()
+        is_back = self._circuit_breaker.answered()
         if is_back:
             self._concurrency.resume(now)
         self._refusals.passed()
@@ -133,17 +133,17 @@ class Throttle:
             self._concurrency.congested(now)
         if failure.wait_s is not None and failure.action in (Action.THROTTLE, Action.RETRY):
             self.hold(failure.wait_s)
-        self._outage.failed(failure)
+        self._circuit_breaker.failed(failure)
 
     def _cannot_leave(self, failure: Failure, now: float) -> None:
         self._concurrency.bound(now)
         self._lacking_since = min(self._lacking_since, now)
         lasts_s = now - self._lacking_since
-        if lasts_s >= min(_LACKING_S, self._outage.patience_s):
+        if lasts_s >= min(_LACKING_S, self._circuit_breaker.patience_s):
             raise StorageFailed(f"no request could leave for {lasts_s:,.0f} s: {failure.message}", hint=failure.hint)
 
     def _bear_with_limit(self, now: float) -> None:
-        used_up_s, longest_s = self._rates.used_up_s(now), self._outage.longest_s
+        used_up_s, longest_s = self._rates.used_up_s(now), self._circuit_breaker.longest_s
         if used_up_s > longest_s:
             raise ComeBackLater(
                 f"{self._rates.limited_by(now, 1).words}: used up for {used_up_s:,.0f} s more, "
@@ -161,9 +161,9 @@ class Throttle:
             GivenUpError: the run stopped before the request left.
         """
         while True:
-            async with self._outage.passage() as is_probe, self._slots.place(asked_before=asked_before):
+            async with self._circuit_breaker.passage() as is_probe, self._slots.place(asked_before=asked_before):
                 await self._until_allowed(tokens)
-                if self._outage.is_on and not is_probe:
+                if self._circuit_breaker.is_on and not is_probe:
                     continue  # it began while this request waited
                 self.in_flight += 1
                 try:
@@ -179,15 +179,15 @@ class Throttle:
             while (wait_s := max(self.held_s, rate_s := self._rate_s(tokens, waiting_since))) > 0:
                 if rate_s > 0:
                     self._note_limit(rate_s, tokens)
-                await self._stop.sleep(wait_s)
-            if self._stop.is_set:
+                await self._cancellation.sleep(wait_s)
+            if self._cancellation.is_set:
                 raise RunCancelledError
             self._rates.take(self._clock(), tokens)
 
     def _rate_s(self, tokens: float, waiting_since: float) -> float:
         """Seconds until the rates allow the next request; after `--max-wait` it asks whether the endpoint does."""
         now = self._clock()
-        longest_s = math.inf if self._rates.are_the_users else self._outage.longest_s
+        longest_s = math.inf if self._rates.are_the_users else self._circuit_breaker.longest_s
         return min(self._rates.wait_s(now, tokens), waiting_since + longest_s - now)
 
     def _note_limit(self, wait_s: float, tokens: float) -> None:
@@ -200,4 +200,4 @@ class Throttle:
         self._limited_by = limit.words
         if self._limited_at - self._limited_since >= _REPORTED_S and limit.which not in self._reported:
             self._reported.add(limit.which)
-            self._tell(RateLimited(limit.words))
+            self._emit(RateLimited(limit.words))

@@ -19,14 +19,14 @@ def render_canary(report: CanaryReport, console: Console) -> None:
     console.print(canary_section(report))
 
 
-def trial_sections(trial: ExperimentReport) -> Iterator[RenderableType]:
+def experiment_sections(experiments: ExperimentReport) -> Iterator[RenderableType]:
     """The parts of a summary that tell of a trial; none where nothing was tried."""
-    if trial.canary is not None:
-        yield canary_section(trial.canary)
-    if trial.escalation is not None:
-        yield _escalation_line(trial.escalation)
-    if trial.drift is not None:
-        yield drift_section(trial.drift)
+    if experiments.canary is not None:
+        yield canary_section(experiments.canary)
+    if experiments.escalation is not None:
+        yield _escalation_line(experiments.escalation)
+    if experiments.drift is not None:
+        yield drift_section(experiments.drift)
 
 
 def canary_section(report: CanaryReport) -> RenderableType:
