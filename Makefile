@@ -66,7 +66,7 @@ format: $(STAMP) ## put the code into shape
 bench: $(STAMP) ## benchmarks; results in benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
-economy: $(STAMP) ## what AG News costs in other arrangements of the prompt; the table of docs/economics.md
+economy: $(STAMP) ## what AG News costs in other arrangements of the prompt; the table of docs/explanation/economics.md
 	$(BIN)/python -m benchmarks.economy
 
 lock: ## pin the versions anew (needs uv)

@@ -1,6 +1,6 @@
 """Estimates against what the runs then cost, by the offline endpoint's accounts: python -m benchmarks.estimates FILE...
 
-Prints the table of docs/estimate.md. Files are labelled by the packaged task `ag_news`, each row's title and
+Prints the table of docs/how-to/estimate.md. Files are labelled by the packaged task `ag_news`, each row's title and
 description as its text.
 """
 

@@ -2,7 +2,7 @@
 
 A folder may come from somebody else, with links in it that lead to files of the user's own. So no link is followed in
 a path's last part, what is opened must be a regular file of this user's with no other name, and a file that is written
-beside another one has a random name and is created, never opened. See docs/security.md.
+beside another one has a random name and is created, never opened. See docs/explanation/security.md.
 """
 
 import errno

@@ -64,8 +64,8 @@ class LedgerLine(
 ):
     """A row's final outcome, once for each time that it was worked on.
 
-    Its fields are the file's, in the file's order, as docs/formats.md gives them: a line is read in one step, with
-    every value's type and bounds looked at, and a million of them in seconds. What has its default is left out.
+    Its fields are the file's, in the file's order (docs/reference/formats.md): a line is read in one step, with every
+    value's type and bounds checked, and a million of them in seconds. A field with its default value is left out.
     """
 
     row: _Count

@@ -2,7 +2,7 @@
 
 Nothing here knows an SDK: a status with headers and a body is judged, wherever it comes from (a request, the error
 in an answer with status 200, a line of a batch file, a proxy's page). First by what the body says (`wordings.toml`),
-then by `x-should-retry`, then by the status. The rules and what each was learnt from stand in docs/failures.md.
+then by `x-should-retry`, then by the status. The rules and their sources are in docs/reference/failures.md.
 """
 
 import re

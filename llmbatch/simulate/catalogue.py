@@ -1,4 +1,4 @@
-"""Every kind of fault, in five groups, with the parameters that it takes. docs/simulate.md is the users' list.
+"""Every kind of fault, in five groups, with its parameters. docs/reference/simulate.md is the users' list.
 
 A request meets at most one fault of each group: an answer can be delayed and wrapped, and an error can drip.
 """

@@ -102,7 +102,7 @@ class Alerts:
 class AlertCommand:
     """The user's own command, run by the shell in a thread of its own; whatever becomes of it, the run goes on.
 
-    What it is about comes in environment variables (docs/budgets.md), never in its text.
+    What it is about comes in environment variables (docs/how-to/budgets.md), never in its text.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 A provider keeps the beginning of a prompt from some length on (1,024 tokens with OpenAI), and charges a tenth or a
 half for it from the second row on. So a prefix a little below that floor costs more than one a little above it, and a
 few more worked examples make a run both better and cheaper. Where what is kept ends at a multiple of 128 tokens, the
-same holds for each of these steps. Only arithmetic decides; docs/economics.md shows it.
+same holds for each of these steps. Only arithmetic decides; docs/explanation/economics.md shows it.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What docs/support.md promises has the proof that it names."""
+"""What docs/reference/support.md promises has the proof that it names."""
 
 import re
 from pathlib import Path

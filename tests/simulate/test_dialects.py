@@ -117,7 +117,7 @@ def test_a_dialect_is_sourced_and_its_finish_reasons_are_known(dialect: Dialect)
 
 
 def test_the_documentation_lists_every_dialect() -> None:
-    page = Path("docs/simulate.md").read_text(encoding="utf-8")
+    page = Path("docs/reference/simulate.md").read_text(encoding="utf-8")
     rows = {line.split("|")[1].strip().strip("`"): line for line in page.splitlines() if line.startswith("| `")}
     for dialect in DIALECTS:
         assert dialect.maker in rows[dialect.name]

@@ -227,7 +227,7 @@ def test_an_answer_may_come_without_usage_or_from_another_model() -> None:
 
 
 def test_every_kind_has_a_place_in_the_users_list(request: pytest.FixtureRequest) -> None:
-    page = (request.config.rootpath / "docs" / "simulate.md").read_text()
+    page = (request.config.rootpath / "docs" / "reference" / "simulate.md").read_text()
     assert [kind for kind in (*KINDS, "mixed") if f"`{kind}" not in page] == []
 
 

@@ -91,14 +91,14 @@ def test_the_sample_table_has_line_breaks_in_its_cells() -> None:
 
 
 def test_the_manuals_example_is_a_task() -> None:
-    manual = (ROOT / "docs" / "task-files.md").read_text(encoding="utf-8")
+    manual = (ROOT / "docs" / "reference" / "task-files.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)
 
     assert parse_task(example, "task-files.md").label_names == ("termination", "amendment", "other")
 
 
 def test_the_manual_names_each_finding_of_the_lint() -> None:
-    manual = (ROOT / "docs" / "task-files.md").read_text(encoding="utf-8")
+    manual = (ROOT / "docs" / "reference" / "task-files.md").read_text(encoding="utf-8")
     lint = (ROOT / "llmbatch" / "task" / "check.py").read_text(encoding="utf-8")
     codes = set(re.findall(r'Finding\(\s*"[a-z]+",\s*"([a-z-]+)"', lint))
 

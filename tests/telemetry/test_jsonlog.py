@@ -23,7 +23,7 @@ RUN = RunStarted("5eed", "docs.llmbatch", "gpt-6-luna", "default", "3a60", "http
 KINDS: list[type[Event]] = [
     kind for kind in vars(events).values() if isinstance(kind, type) and Event in kind.__bases__
 ]
-DOCUMENTED = (REPOSITORY / "docs" / "observability.md").read_text()
+DOCUMENTED = (REPOSITORY / "docs" / "reference" / "observability.md").read_text()
 
 
 def logged(stream: io.StringIO) -> list[dict[str, Any]]:

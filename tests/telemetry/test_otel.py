@@ -29,7 +29,7 @@ from tests.e2e.program import REPOSITORY
 from tests.telemetry.test_jsonlog import RUN
 from tests.terminal.test_screens import summary
 
-DOCUMENTED = (REPOSITORY / "docs" / "observability.md").read_text()
+DOCUMENTED = (REPOSITORY / "docs" / "reference" / "observability.md").read_text()
 DASHBOARD = json.loads((REPOSITORY / "docs" / "grafana" / "llmbatch.json").read_text())
 FAILED = LedgerLine(
     row=3,

@@ -17,7 +17,7 @@ from tests.telemetry.test_jsonlog import RUN
 from tests.telemetry.test_otel import FAILED
 from tests.terminal.test_screens import TROUBLED, summary
 
-DOCUMENTED = (REPOSITORY / "docs" / "observability.md").read_text()
+DOCUMENTED = (REPOSITORY / "docs" / "reference" / "observability.md").read_text()
 
 
 def read(path: Path) -> dict[tuple[str, ...], float]:

@@ -28,7 +28,7 @@ class Standing:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where a text stands; its latest line counts. Field names as docs/formats.md gives them."""
+    """Where a text stands; its latest line counts. Field names as docs/reference/formats.md gives them."""
 
     key: _Digest
     """The row's key in the ledger: by what prompt and model it was answered when a person looked at it."""
