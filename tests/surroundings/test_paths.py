@@ -145,6 +145,7 @@ def test_a_path_that_the_system_refuses_is_a_line(
 ) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody-at-all")
+    write_rows(folder / "docs.jsonl", documents(2))  # an earlier command may have written its report over it
     for path in HOSTILE:
         monkeypatch.setattr(sys, "argv", ["llmbatch", *name.split(), *_arguments(name, option, path)])
         _check_ends_in_order(program._exit_code(), capfdbinary.readouterr().err)
