@@ -9,7 +9,7 @@ ABOUT_NEWEST_SDK := tests/provider/test_retirement.py tests/provider/test_sdk.py
 	tests/simulate/test_parameters.py::test_the_table_has_the_parameters_that_the_sdk_has \
 	tests/provider/test_transport.py::test_an_answer_that_cannot_be_unpacked_is_none
 
-.PHONY: demo test torture oldest python real lint format bench economy lock clean help
+.PHONY: demo test coverage torture oldest python real lint format docs bench economy lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -26,6 +26,13 @@ demo: $(STAMP) ## classify the sample documents against the offline endpoint: no
 
 test: $(STAMP) ## all tests
 	$(BIN)/pytest
+
+coverage: $(STAMP) ## which lines and branches the tests reach; a page in build/coverage/html
+	@rm -rf build/coverage && mkdir -p build/coverage
+	-$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage html --quiet
+	@$(BIN)/coverage report
 
 torture: $(STAMP) ## the long proofs: a blow at every system call on a run folder (needs strace), 200 kills, 100 schedules of kills under a spending limit, links at every name, 10,000 budget schedules, 200 calls out of one process, thousands of simulated runs for each promise about figures
 	LLMBATCH_TORTURE=1 $(BIN)/pytest tests/torture --durations=0
@@ -62,6 +69,9 @@ lint: $(STAMP) ## ruff and mypy
 format: $(STAMP) ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMP) ## the documentation as a site, in build/site; a dead link fails
+	$(BIN)/python -m tools.docs_site
 
 bench: $(STAMP) ## benchmarks; results in benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

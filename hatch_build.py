@@ -26,7 +26,7 @@ class RepositoryMetadata(MetadataHookInterface):
     def update(self, metadata: dict[str, Any]) -> None:
         """Complete the project's metadata."""
         root = Path(self.root)
-        repository = _web_address(_origin(root))
+        repository = repository_address(root)
         readme = (root / "README.md").read_text(encoding="utf-8")
         metadata["readme"] = {"content-type": "text/markdown", "text": with_links(readme, repository)}
         metadata["urls"] = project_urls(repository)
@@ -49,6 +49,11 @@ def project_urls(repository: str | None) -> dict[str, str]:
         "Changelog": f"{repository}/blob/HEAD/CHANGELOG.md",
         "Issues": f"{repository}/issues",
     }
+
+
+def repository_address(root: Path) -> str | None:
+    """The web address of the repository that the project was cloned from; None where there is none."""
+    return _web_address(_origin(root))
 
 
 def _web_address(origin: str) -> str | None:

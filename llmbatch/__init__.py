@@ -9,6 +9,7 @@ for result in run:
 
 TYPE_CHECKING = False  # as typing has it; an import here would come before __main__ can mend the module path
 if TYPE_CHECKING:
+    from llmbatch import errors
     from llmbatch.api import (
         AskingOptions,
         Label,
@@ -39,6 +40,7 @@ __all__ = [
     "__version__",
     "aclassify",
     "classify",
+    "errors",
 ]
 
 

@@ -1,5 +1,6 @@
 """The Python API: the same engine as the command line's, for notebooks, scripts and servers."""
 
+from llmbatch import errors
 from llmbatch.api.calls import aclassify, classify
 from llmbatch.api.labeler import Label, Labeler
 from llmbatch.api.options import AskingOptions, Options
@@ -22,4 +23,5 @@ __all__ = [
     "Summary",
     "aclassify",
     "classify",
+    "errors",
 ]

@@ -33,7 +33,7 @@ class ExitCode(IntEnum):
 
 
 class LLMBatchError(Exception):
-    """Root of all errors that are told in a line or two, without a traceback.
+    """Base of all errors that are shown in a line or two, without a traceback.
 
     `hint` says what to do next; it is shown on a line of its own.
     """
@@ -45,7 +45,7 @@ class LLMBatchError(Exception):
         self.message = message
         self.hint = hint
         self.is_told = False
-        """Whether the user has been told in another way already."""
+        """Whether it has been shown in another way already."""
 
 
 class UsageError(LLMBatchError):

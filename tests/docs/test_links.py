@@ -1,0 +1,50 @@
+"""Links between the files of the repository, which are read there as well as in the site."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from tests.e2e.program import REPOSITORY
+
+PAGES = [
+    *(REPOSITORY / "docs").rglob("*.md"),
+    *REPOSITORY.glob("*.md"),
+    *(REPOSITORY / "benchmarks").glob("*.md"),
+    *(REPOSITORY / "tests").glob("*/*.md"),
+]
+LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+MADE_AT_BUILD = {"docs/reference/cli.md", "docs/reference/python-api.md"}
+
+
+def links(page: Path) -> list[str]:
+    text = re.sub(r"`[^`]*`", "", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL))
+    return [first or second for first, second in LINK.findall(text)]
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
+    for link in links(page):
+        path, _, anchor = unquote(link).partition("#")
+        if re.match(r"\w+:", path):
+            continue
+        target = (page.parent / path).resolve() if path else page
+        if str(target.relative_to(REPOSITORY)) in MADE_AT_BUILD:
+            continue
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_pages_that_the_code_names_exist() -> None:
+    named = set()
+    for folder in ("llmbatch", "tests", "benchmarks", "tools"):
+        for file in (REPOSITORY / folder).rglob("*.py"):
+            named |= set(re.findall(r"(?<![\w/])docs/[\w/-]+\.md", file.read_text()))
+    assert len(named) > 5
+    assert [name for name in sorted(named - MADE_AT_BUILD) if not (REPOSITORY / name).exists()] == []
