@@ -1,50 +1,18 @@
 """The application's screen and keys, run without a terminal; tests/e2e has the real program in one."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
 
-from llmbatch.review.app.application import ReviewApp, Setting
 from llmbatch.review.app.dialogs import matching
 from llmbatch.review.app.keys import LABEL_KEYS, label_keys
 from llmbatch.review.app.readable import readable
-from llmbatch.review.claims import Claims
-from llmbatch.review.desk import ReviewSession
-from llmbatch.review.opened import opened
-from llmbatch.review.queue import Choice, make_queue
 from llmbatch.task.load import load_task
 from llmbatch.task.model import Label
 from tests.e2e.program import read_rows
-
-Steps = Callable[[Pilot[None], Callable[[str], str]], Awaitable[None]]
-
-
-def drive(run: Path, steps: Steps, *, size: tuple[int, int] = (80, 24), labels: Any = None) -> None:
-    """Run the application over a run folder and let `steps` press keys and read parts of the screen."""
-
-    async def session() -> None:
-        with opened(run) as review, closing(make_queue(review, Choice())) as queue, closing(Claims(run)) as claims:
-            desk = ReviewSession(
-                queue, review.decisions, reviewer="ana", claims=claims, clock=lambda: "2026-11-25T12:00:00Z"
-            )
-            task = review.record.task
-            setting = Setting("docs.llmbatch", task.name, labels or task.labels, 0.6, of_sample=False)
-            app = ReviewApp(desk, setting)
-
-            def read(part: str) -> str:
-                return str(app.screen.query_one(f"#{part}", Static).render())
-
-            async with app.run_test(size=size) as pilot:
-                await pilot.pause()
-                await steps(pilot, read)
-
-    asyncio.run(session())
+from tests.review.driving import drive
 
 
 def decided(run: Path) -> list[tuple[str | None, str | None]]:

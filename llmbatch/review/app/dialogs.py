@@ -15,7 +15,7 @@ from llmbatch.core.sanitize import neutral
 from llmbatch.task.model import Label
 
 HELP = """\
-Each decision is saved at once. Leave whenever you like.
+Each decision is saved at once. Quit whenever you like.
 
 enter        the model's answer is right
 1 2 3 a b    give the label that has this key
@@ -27,11 +27,11 @@ f            find a row by its id or a word of its text
 ← →          the row before, the row after
 ↑ ↓ pg home  scroll the document
 ctrl+t       dark or light
-q            leave
+q            quit
 
-Rows with the same text are decided together. Where another reviewer
-decides otherwise at the same time, both decisions are kept, and who
-sees them settles it by deciding again.  (esc closes this)"""
+Rows with the same text are decided together. If another reviewer
+decides differently at the same time, both decisions are kept as a
+conflict, and the next decision resolves it.  (esc closes this)"""
 
 _CLOSE: list[BindingType] = [Binding("escape", "dismiss", "close", show=False)]
 

@@ -1,0 +1,44 @@
+"""The review application, run without a terminal."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from llmbatch.review.app.application import ReviewApp, Setting
+from llmbatch.review.claims import Claims
+from llmbatch.review.desk import ReviewSession
+from llmbatch.review.opened import opened
+from llmbatch.review.queue import Choice, make_queue
+
+Steps = Callable[[Pilot[None], Callable[[str], str]], Awaitable[None]]
+
+
+def drive(
+    run: Path, steps: Steps, *, size: tuple[int, int] = (80, 24), labels: Any = None, is_light: bool = False
+) -> None:
+    """Run the application over a run folder and let `steps` press keys and read parts of the screen."""
+
+    async def session() -> None:
+        with opened(run) as review, closing(make_queue(review, Choice())) as queue, closing(Claims(run)) as claims:
+            desk = ReviewSession(
+                queue, review.decisions, reviewer="ana", claims=claims, clock=lambda: "2026-11-25T12:00:00Z"
+            )
+            task = review.record.task
+            setting = Setting(
+                "docs.llmbatch", task.name, labels or task.labels, 0.6, of_sample=False, is_light=is_light
+            )
+            app = ReviewApp(desk, setting)
+
+            def read(part: str) -> str:
+                return str(app.screen.query_one(f"#{part}", Static).render())
+
+            async with app.run_test(size=size) as pilot:
+                await pilot.pause()
+                await steps(pilot, read)
+
+    asyncio.run(session())
