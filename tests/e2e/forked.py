@@ -48,9 +48,10 @@ class Forked:
     """The client's side: starts the process to fork from, and runs commands."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self._path = folder / "forked"
+        self.path = folder / "forked"
+        """The socket that it listens on."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.forked", str(self._path)],
+            [sys.executable, "-m", "tests.e2e.forked", str(self.path)],
             stdout=subprocess.PIPE,
             env=environment,
             cwd=Path(__file__).parents[2],
@@ -73,7 +74,7 @@ class Forked:
         request = json.dumps({"arguments": arguments, "cwd": str(cwd), "env": env}).encode()
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
             connection.settimeout(timeout_s)
-            connection.connect(str(self._path))
+            connection.connect(str(self.path))
             socket.send_fds(connection, [request], files)
             return int(connection.recv(100))
 

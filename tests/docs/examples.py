@@ -1,0 +1,38 @@
+"""The examples of a documentation page: fenced blocks of `sh` and `python`, which readers copy and tests run.
+
+A block of `text` right behind one of `sh` is what it prints; `...` stands for whatever varies. Commands that cannot be
+run here (they install, ask a person, or need an account) stand in `console` blocks.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_BLOCK = re.compile(
+    r"^```(?P<language>sh|python)\n(?P<code>.*?)^```\n(?:\n^```text\n(?P<output>.*?)^```$)?", re.MULTILINE | re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One block."""
+
+    line: int
+    language: str
+    code: str
+    output: str | None
+
+    def is_printed_by(self, printed: str) -> bool:
+        """Whether the block's output is what was printed."""
+        if self.output is None:
+            return True
+        pattern = ".*".join(re.escape(part) for part in self.output.strip().split("..."))
+        return re.fullmatch(pattern, printed.strip()) is not None
+
+
+def examples(page: Path) -> Iterator[Example]:
+    """The page's examples, in order."""
+    text = page.read_text()
+    for block in _BLOCK.finditer(text):
+        yield Example(text[: block.start()].count("\n") + 1, block["language"], block["code"], block["output"])
