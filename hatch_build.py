@@ -12,7 +12,7 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-_LINK = re.compile(r"\[(?P<text>[^\]]+)\]\((?P<target>(?!https?://|#)[^)\s]+)\)")
+_LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]+)\]\((?P<target>(?!https?://|#)[^)\s]+)\)")
 _WEB_ADDRESS = re.compile(
     r"(?:https://(?:[^@/]+@)?|ssh://git@|git@)(?P<host>[\w.-]+)(?::\d+)?[:/](?P<path>[\w./-]+?)(?:\.git)?/?"
 )
@@ -33,10 +33,15 @@ class RepositoryMetadata(MetadataHookInterface):
 
 
 def with_links(readme: str, repository: str | None) -> str:
-    """The README with its relative links made absolute, or plain where there is no repository to link to."""
+    """The README with its relative links made absolute; without a repository, links are plain and pictures left out."""
     if repository is None:
-        return _LINK.sub(lambda link: link["text"], readme)
-    return _LINK.sub(lambda link: f"[{link['text']}]({repository}/blob/HEAD/{link['target']})", readme)
+        return _LINK.sub(lambda link: "" if link["image"] else link["text"], readme)
+    return _LINK.sub(
+        lambda link: (
+            f"{link['image']}[{link['text']}]({repository}/{'raw' if link['image'] else 'blob'}/HEAD/{link['target']})"
+        ),
+        readme,
+    )
 
 
 def project_urls(repository: str | None) -> dict[str, str]:

@@ -102,7 +102,8 @@ def _about_the_cache(tokens: int, caching: PromptCaching | None) -> str:
     if caching is None:
         return f"{tokens:,} tokens, not known to be cached by this model's provider"
     if cached := caching.cached_tokens(tokens):
-        return f"{tokens:,} tokens, {cached:,} of them cached from row 2"
+        share = "" if cached == tokens else f"{cached:,} of them "
+        return f"{tokens:,} tokens, {share}cached from row 2"
     return f"{tokens:,} tokens, too short for the cache, which begins at {caching.floor_tokens:,}"
 
 

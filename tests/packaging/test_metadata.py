@@ -46,6 +46,7 @@ def test_links_of_the_readme_are_absolute_and_urls_are_named(tmp_path: Path) -> 
     assert urls["Changelog"] == f"{ADDRESS}/blob/HEAD/CHANGELOG.md"
     readme = str(found.get_payload())
     assert f"]({ADDRESS}/blob/HEAD/docs/reference/formats.md)" in readme
+    assert f"]({ADDRESS}/raw/HEAD/docs/images/classify.svg)" in readme
     assert "](docs/" not in readme
     assert "Programming Language :: Python :: 3.14" in found.get_all("Classifier", [])
 
@@ -54,4 +55,5 @@ def test_without_a_repository_on_the_web_no_address_is_made_up(tmp_path: Path) -
     found = metadata(tmp_path, "/srv/repositories/llmbatch")
     assert found.get_all("Project-URL", []) == []
     assert "](docs/" not in str(found.get_payload())
-    assert "docs/reference/formats.md" in str(found.get_payload())
+    assert "![" not in str(found.get_payload())
+    assert "are in the ledger (formats)" in str(found.get_payload())

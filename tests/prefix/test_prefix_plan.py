@@ -85,7 +85,7 @@ def test_a_run_that_stands_goes_on_with_the_prefix_that_it_has() -> None:
             MARKED_CACHING,
             TENTH,
             10,
-            "1,187 tokens, 1,187 of them cached from row 2",
+            "1,187 tokens, cached from row 2",
         ),
         ([620], AUTOMATIC_CACHING, TENTH, 10, "620 tokens, too short for the cache, which begins at 1,024"),
         ([620], None, TENTH, 10, "620 tokens, not known to be cached by this model's provider"),
@@ -95,7 +95,7 @@ def test_a_run_that_stands_goes_on_with_the_prefix_that_it_has() -> None:
             TENTH,
             1000,
             (
-                "1,030 tokens, 1,030 of them cached from row 2; "
+                "1,030 tokens, cached from row 2; "
                 "1 of the pool's 1 examples are in it, which makes it 88% cheaper than without them"
             ),
         ),
