@@ -23,7 +23,7 @@ def arm_answers(folder: RunFolder, rows: Sequence[Row]) -> tuple[ArmAnswer | Non
     What the endpoint failed (a time-out, say) is made good by a later answer.
     """
     record = load_record(folder)
-    plan, labels = recorded_plan(record), record.labels
+    plan, labels = recorded_plan(record), record.task.label_space
     keys = [plan.key(row.text) for row in rows]
     lines: defaultdict[str, list[LedgerLine]] = defaultdict(list)
     wanted = set(keys)

@@ -47,7 +47,7 @@ def calibrate_run(
         method,
         [pair.text_id for pair in used],
     )
-    file, remark = None, unanswerable_remark(used, record.task.label_names)
+    file, remark = None, unanswerable_remark(used, record.task.label_space)
     if fit.chosen is None and remark is None:
         remark = "no method does clearly better than the confidences as given, on texts that it was not fitted on"
     if fit.chosen is not None and remark is None:
@@ -79,7 +79,7 @@ def _own_pairs(path: Path, run: JudgedRun) -> list[Pair]:
     own: dict[str, LedgerLine] = {}
     failed_by_canary: set[str] = set()
     for _, line in read_lines(RunFolder(path).ledger):
-        if line.key not in keys or not line.can_be(run.record.labels):
+        if line.key not in keys or not line.can_be(run.record.task.label_space):
             continue
         if line.status == FAILED:
             failed_by_canary |= {line.key} if line.arm == CANARY else set()

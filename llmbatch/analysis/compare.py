@@ -167,8 +167,8 @@ def _contenders(options: CompareOptions) -> list[_Contender]:
     pairs = [(model, prompt) for model in dict.fromkeys(models) for prompt in dict.fromkeys(prompts)]
     if len(pairs) < 2:  # noqa: PLR2004 - one has nothing to be compared with
         raise UsageError("there is nothing to compare", hint="say --model or --prompt at least twice")
-    labels = {load_task(prompt).task.label_names for prompt in dict.fromkeys(prompts)}
-    if len({frozenset(names) for names in labels}) > 1:
+    first, *others = (load_task(prompt).task.label_space for prompt in dict.fromkeys(prompts))
+    if not all(first.is_like(other) for other in others):
         raise UsageError("the prompts have different labels", hint="their answers could never be compared")
     folder = _folder(options)
     return [

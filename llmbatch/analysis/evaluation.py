@@ -1,7 +1,7 @@
 """One evaluation: every figure about a run's labels, and the same as JSON."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from llmbatch.analysis.pairs import Judged, Pair
 from llmbatch.analysis.reliability import Reliability, reliability
 from llmbatch.analysis.thresholds import Thresholds, thresholds, withheld
 from llmbatch.core.ledger_line import CONTROL
+from llmbatch.task.label_space import LabelSpace
 
 _UNLIKE = 0.001
 """Under this p-value the gold rows are said not to be a random sample of the run."""
@@ -26,7 +27,7 @@ class Subject:
 
     folder: str
     task: str
-    labels: tuple[str, ...]
+    label_space: LabelSpace
     model: str
     prompt: str
     offline: bool
@@ -86,7 +87,7 @@ def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence
     all_texts = [pair.text_id for pair in judged.pairs]
     arms = _arms(labelled)
     table = thresholds(confidences, right, judged.run_confidences, wanted=wanted, texts=texts)
-    if remark := unanswerable_remark(labelled, subject.labels):
+    if remark := unanswerable_remark(labelled, subject.label_space):
         table = withheld(table, remark)
     return Evaluation(
         subject=subject,
@@ -95,7 +96,10 @@ def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence
         matched=len(judged.pairs),
         texts=len(set(all_texts)),
         scores=score(
-            [pair.gold for pair in judged.pairs], [pair.answer for pair in judged.pairs], subject.labels, all_texts
+            [pair.gold for pair in judged.pairs],
+            [pair.answer for pair in judged.pairs],
+            subject.label_space.parts,
+            all_texts,
         ),
         arms=arms,
         confusions=confusions(judged.pairs, review_below=subject.review_below),
@@ -106,15 +110,14 @@ def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence
     )
 
 
-def unanswerable_remark(labelled: Sequence[Pair], labels: Sequence[str]) -> str | None:
+def unanswerable_remark(labelled: Sequence[Pair], labels: Container[str]) -> str | None:
     """Why nothing may follow from these gold rows: too many have a label that is not the task's. None where they may.
 
     Args:
         labelled: gold rows with an answer.
         labels: the task's.
     """
-    known = set(labels)
-    unanswerable = sum(pair.gold not in known for pair in labelled)
+    unanswerable = sum(pair.gold not in labels for pair in labelled)
     if unanswerable <= MOST_UNANSWERABLE * len(labelled):
         return None
     return (
@@ -165,7 +168,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
 
 def _subject(evaluation: Evaluation) -> dict[str, Any]:
     subject = asdict(evaluation.subject)
-    subject.pop("labels")
+    subject.pop("label_space")
     gold: Mapping[str, Any] = {
         "gold_file": evaluation.gold_file,
         "gold_rows": evaluation.gold_rows,

@@ -11,7 +11,7 @@ from llmbatch.core.rows import Rejection, RowId
 from llmbatch.readers import AUTO, Input, ReaderOptions, Record, read_records, resolve_inputs
 from llmbatch.readers.fields import listed
 from llmbatch.readers.names import ID_NAMES
-from llmbatch.task.model import Task, folded
+from llmbatch.task.model import Task
 
 LABEL_NAMES = (
     "gold",
@@ -139,7 +139,7 @@ def read_gold(options: GoldOptions, task: Task) -> Gold:
     gold = _Collector(task, label_field, id_field)
     for record in chain(head, records):
         gold.add(record)
-    labels = {key: label for key, label in gold.labels.items() if label in task.label_names}
+    labels = {key: label for key, label in gold.labels.items() if label in task.label_space}
     if not labels:
         raise UsageError(f"{item.label}: no row of it can be used as gold: {gold.why_not()}", hint=gold.hint())
     unanswerable = {key: label for key, label in gold.labels.items() if key not in labels}
@@ -151,9 +151,7 @@ class _Collector:
 
     def __init__(self, task: Task, label_field: str, id_field: str | None) -> None:
         self._task = task
-        self._spellings = {
-            folded(spelling): label.name for label in task.labels for spelling in (label.name, *label.aliases)
-        }
+        self._space = task.label_space
         self._label_field = label_field
         self._id_field = id_field
         self._found: Counter[str] = Counter()
@@ -182,7 +180,7 @@ class _Collector:
             self._note("unlabelled", str(record.place))
             return None
         spelling = value if isinstance(value, str) else repr(value)
-        label = self._spellings.get(folded(spelling))
+        label = self._space.spelled(spelling)
         if label is None:
             self._unknown[spelling.strip()] += 1
             return spelling.strip()
@@ -236,7 +234,7 @@ class _Collector:
 
     def hint(self) -> str:
         """What to do about it."""
-        labels = listed(self._task.label_names, most=_TOLD)
+        labels = listed(self._space.parts, most=_TOLD)
         return f"the task {self._task.name} has the labels {labels}; --label-field names a field"
 
 

@@ -54,7 +54,7 @@ def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float, trust: Trust =
     subject = Subject(
         folder=str(path),
         task=record.task.name,
-        labels=record.task.label_names,
+        label_space=record.task.label_space,
         model=record.model,
         prompt=record.prompt,
         offline=record.offline,
@@ -89,11 +89,13 @@ def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST) -> Judg
     record = load_record(folder)
     refresh_views(folder, record)
     gold = read_gold(options, record.task)
-    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
+    ledger = Ledger.open_to_read(
+        folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.task.label_space
+    )
     source = RunInput.again(record, folder, trust)
     plan, join, reviewed = recorded_plan(record), _Join(gold), 0
     with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
-        decisions = TaskDecisions(log, record.task.label_names)
+        decisions = TaskDecisions(log, record.task.label_space)
         for item in source.read_again(join.note_fields):
             key = "" if isinstance(item, Rejection) else plan.key(item.text)
             join.add(item, key, ledger.latest(key) if key else None)

@@ -22,6 +22,7 @@ from llmbatch.provider.sdk import load_sdk
 from llmbatch.runs.calibrations import confidence_for
 from llmbatch.runs.model_choice import check_room, completed_choice, endpoint_for
 from llmbatch.simulate.child import offline_endpoint
+from llmbatch.task.label_space import LabelSpace
 from llmbatch.task.load import load_task
 
 
@@ -32,6 +33,9 @@ class Label:
     id: RowId
     status: str
     category: str | None
+    """Of a task with fields, all their values as one text."""
+    labels: Mapping[str, Any]
+    """The value of each of the task's fields; empty where it failed."""
     confidence: float | None
     reasoning: str | None
     error: Mapping[str, Any] | None
@@ -119,7 +123,7 @@ class Labeler:
             raise UsageError(f"text {number} is {given}: there is nothing to label", hint="give a text")
         place = Place("<labeler>", number + 1)
         row = Row(number, number if id is None else id, text, place, {"text": text})
-        return _label(await labelling.ask(row))
+        return _label(await labelling.ask(row), labelling.plan.task.label_space)
 
     def _in_use(self) -> Labelling:
         if self._labelling is None:
@@ -150,12 +154,13 @@ class Labeler:
         )
 
 
-def _label(line: LedgerLine) -> Label:
+def _label(line: LedgerLine, space: LabelSpace) -> Label:
     error = line.error
     return Label(
         id=line.id,
         status=line.status,
         category=line.category,
+        labels={} if line.category is None else space.values(line.category),
         confidence=line.confidence,
         reasoning=line.reasoning,
         error=None if error is None else {"kind": error.kind, "code": error.code, "message": error.message},

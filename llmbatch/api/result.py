@@ -3,7 +3,7 @@
 import heapq
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, overload
@@ -16,6 +16,7 @@ from llmbatch.core.extras import extra
 from llmbatch.observe.summary import Summary
 from llmbatch.readers.paths import value_at
 from llmbatch.readers.usual_names import usual_id
+from llmbatch.runs.folder import RunFolder, load_record
 from llmbatch.runs.outputs.records import error_field
 
 _VIEWS = {"ok": "results", "review": "review", "failed": "failed"}
@@ -34,10 +35,13 @@ class Result:
     id: Any
     status: str
     category: str | None
+    """Its label; of a task with fields, all their values as one text."""
     confidence: float | None
     error: Mapping[str, Any] | None
     record: Mapping[str, Any]
     """The row as it stands in the run folder's file, carried fields included."""
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    """The value of each of the task's fields; empty where the row failed."""
 
 
 class Run(Sequence[Result]):
@@ -52,6 +56,7 @@ class Run(Sequence[Result]):
         self.summary = summary
         self._id_field = id_field
         self._index: array[int] | None = None
+        self._label_space = load_record(RunFolder(folder)).task.label_space
         self._removal = removed_with(self, folder) if is_temporary else None
 
     @property
@@ -166,14 +171,16 @@ class Run(Sequence[Result]):
         record = orjson.loads(line)
         if status == "failed":
             return self._failed(record)
+        labels = {name: record[name] for name in self._label_space.columns()}
         return Result(
             row=record["row"],
             id=record["id"],
             status=status,
-            category=record["category"],
+            category=record["category"] if self._label_space.is_plain else self._label_space.text(labels),
             confidence=record["confidence"],
             error=None,
             record=record,
+            labels=labels,
         )
 
     def _failed(self, record: dict[str, Any]) -> Result:

@@ -1,6 +1,6 @@
 """One line of the ledger: what became of a row, what it took, and what it cost."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
@@ -77,6 +77,8 @@ class LedgerLine(
     """Calibrated, where there was a calibration when the line was written."""
     confidence_raw: _Share | None = None
     """As the model gave it, where that differs; see `raw_confidence`."""
+    confidences: dict[str, _Share] | None = None
+    """By field, and by `field=label` where a field takes several labels, as the model gave them."""
     confidence_from: str = "reported"
     """What it is: the model's own word, or its `logprobs`."""
     runner_up: str | None = None
@@ -161,7 +163,7 @@ class LedgerLine(
         under = self.confidence is not None and self.confidence < review_below
         return replace(self, status=REVIEW if under else OK)
 
-    def can_be(self, labels: Collection[str] | None) -> bool:
+    def can_be(self, labels: Container[str] | None) -> bool:
         """Whether this can be a row's outcome: one of these labels (None for any), or a failure with its error.
 
         The one check of that, wherever lines become results.

@@ -165,7 +165,7 @@ class Intake:
                 yield item
 
     def _with_answer(self, document: Document, answer: "CachedAnswer") -> Document:
-        if answer.category not in self.asked.task.label_names:
+        if answer.category not in self.asked.task.label_space:
             return document  # no file of ours may bring in a label that the task does not have
         line = self.reread(earlier_line(document.row, document.key, self.asked, answer))
         return replace(document, outcome=line.reviewed(self.review_below))

@@ -60,6 +60,7 @@ class Labelling:
         Raises:
             UsageError: there is a spending limit, and the model's price is not known.
         """
+        self.plan = plan
         prices = PriceBook(None if plan.offline else endpoint.base_url, sending.price)
         if (refusal := unpriced((plan.question.model,), sending.budget.limits, prices)) is not None:
             raise refusal

@@ -133,7 +133,7 @@ def make_plan(
     terms = PrefixTerms(profile_of(model).caching, price, rows)
     prefix_plan = plan_prefix(sizes, choice.prefix, terms, standing=pool_examples)
     prefix = prefixes[prefix_plan.pool_examples]
-    schema = task.answer_schema(reasoning=choice.reasoning)
+    schema = task.label_space.answer_schema(reasoning=choice.reasoning)
     ceiling = _answer_ceiling(answer_tokens, reasoning=choice.reasoning)
     shape = initial_shape(
         model,
@@ -187,8 +187,7 @@ def _document_limit(model: str, choice: ModelChoice, taken: int) -> DocumentLimi
 
 def _counted(prefixes: list[str], task: Task) -> tuple[list[int], int]:
     """Tokens of each prefix, and of the longest answer that the task allows."""
-    answers = [orjson.dumps({"category": name, "percent": 100}).decode() for name in task.label_names]
-    counts = kept_counts([*prefixes, *answers])
+    counts = kept_counts([*prefixes, *task.label_space.sample_answers()])
     return counts[: len(prefixes)], max(counts[len(prefixes) :])
 
 

@@ -36,15 +36,19 @@ class Scorer:
     def __init__(self, plan: Plan, calibrations: Iterable[Calibration]) -> None:
         self._plan = plan
         self._calibrations = tuple(calibrations)
-        self._aliases = {alias: label.name for label in plan.task.labels for alias in label.aliases}
+        self._aliases = {alias: label.name for label in plan.task.label_space.labels for alias in label.aliases}
 
     def score(self, answer: Answer, completion: Completion | None) -> Score:
         """The confidence of an answer that was read from `completion`."""
         if not self._plan.shape.logprobs:
             return self._calibrated(Score(answer.confidence, answer.confidence, ConfidenceKind.reported))
         tokens = None if completion is None else completion.logprobs
-        labels = self._plan.task.label_names
-        odds = None if tokens is None else label_odds(tokens, labels, answer.category, self._aliases)
+        space = self._plan.task.label_space
+        odds = (
+            None
+            if tokens is None or not space.takes_one_label
+            else label_odds(tokens, space.parts, answer.category, self._aliases, key=space.columns()[0])
+        )
         if odds is None:
             reported = Score(answer.confidence, answer.confidence, ConfidenceKind.reported, flags=(LOGPROBS_MISSING,))
             return self._calibrated(reported)

@@ -78,7 +78,7 @@ def estimate_run(options: EstimateOptions) -> Estimate:
         ledger = _opened(stack, folder, standing, asked)
         is_done = (lambda _: False) if ledger is None else ledger.is_done
         log = stack.enter_context(closing(DecisionLog(folder.decisions)))
-        is_settled = TaskDecisions(log, loaded.task.label_names).settles
+        is_settled = TaskDecisions(log, loaded.task.label_space).settles
         most_bytes = None if options.exact else _SAMPLE_BYTES
         looks = [
             _Look(each.plan, each.plan, is_done, is_settled, each.beside(ledger), count_tokens, most_bytes=most_bytes)

@@ -20,6 +20,8 @@ class Added:
     """What came of it."""
 
     examples: tuple[Example, ...]
+    values: tuple[str, ...]
+    """Their values, as the task's label space writes them."""
     corrected: int
     """Of them, rows that the model had wrong."""
     left_out: dict[str, int]
@@ -29,6 +31,7 @@ class Added:
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     example: Example
+    value: str
     is_corrected: bool
     confidence: float
     row: int
@@ -54,16 +57,21 @@ def add_decided(run: OpenedRun, task: Path, *, labels: Sequence[str] = (), most:
     examples = tuple(candidate.example for _, candidate in chosen)
     if examples:
         add_examples(task, examples)
-    return Added(examples, sum(candidate.is_corrected for _, candidate in chosen), dict(left_out))
+    values = tuple(candidate.value for _, candidate in chosen)
+    return Added(examples, values, sum(candidate.is_corrected for _, candidate in chosen), dict(left_out))
 
 
 def _candidates(run: OpenedRun, task: Task, labels: frozenset[str], left_out: Counter[str]) -> Iterator[_Candidate]:
-    known, seen = frozenset(task.label_names), {example.text.strip() for example in task.examples}
+    space, seen = task.label_space, {example.text.strip() for example in task.examples}
     for outcome, _ in run.outcomes():
         decision, text = outcome.human, outcome.row.text
-        if decision is None or decision.category is None or (labels and decision.category not in labels):
+        if (
+            decision is None
+            or decision.category is None
+            or (labels and labels.isdisjoint(space.parts_of(decision.category)))
+        ):
             continue
-        if decision.category not in known:
+        if decision.category not in space:
             left_out["their label is not the task's"] += 1
         elif text.strip() in seen:
             left_out["an example already, or the same text"] += 1
@@ -72,13 +80,15 @@ def _candidates(run: OpenedRun, task: Task, labels: frozenset[str], left_out: Co
         else:
             seen.add(text.strip())
             is_corrected = decision.category != decision.model_category
-            example = Example(text=text, label=decision.category)
-            yield _Candidate(example, is_corrected, decision.model_confidence or 0.0, outcome.row.index)
+            example = task.example(text, decision.category)
+            yield _Candidate(
+                example, decision.category, is_corrected, decision.model_confidence or 0.0, outcome.row.index
+            )
 
 
 def _in_turn(candidates: Sequence[_Candidate]) -> Iterator[tuple[tuple[int, bool, float, int], _Candidate]]:
     """Each candidate with its rank: the first of each label, then the second of each."""
     turns: Counter[str] = Counter()
     for one in sorted(candidates, key=lambda one: (not one.is_corrected, one.confidence, one.row)):
-        turns[one.example.label] += 1
-        yield (turns[one.example.label], not one.is_corrected, one.confidence, one.row), one
+        turns[one.value] += 1
+        yield (turns[one.value], not one.is_corrected, one.confidence, one.row), one

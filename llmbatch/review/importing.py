@@ -12,7 +12,7 @@ from llmbatch.readers.names import ID_NAMES
 from llmbatch.review.item import item_of
 from llmbatch.review.opened import OpenedRun
 from llmbatch.runs.decisions import Decision, decided, last_said, mark_of
-from llmbatch.task.model import Task, folded
+from llmbatch.task.model import Task
 
 DECISION_FIELD = "decision"
 _IMPORTED = "import"
@@ -104,7 +104,7 @@ def import_decisions(
 def _read(path: Path, task: Task) -> tuple[list[_Wish], list[Refused], int]:
     """(what is wished, what is refused, how many lines have no decision)."""
     options = ReaderOptions(text_fields=(DECISION_FIELD,), encoding=AUTO)  # Excel's CSV is in the system's own one
-    spellings = {folded(spelling): label.name for label in task.labels for spelling in (label.name, *label.aliases)}
+    space = task.label_space
     wishes: list[_Wish] = []
     refused: list[Refused] = []
     blank = 0
@@ -114,7 +114,7 @@ def _read(path: Path, task: Task) -> tuple[list[_Wish], list[Refused], int]:
                 blank += 1
             else:
                 refused.append(Refused(row.place.line, f"{row.message} [{row.kind}]"))
-        elif (category := spellings.get(folded(csv_meant(row.text)))) is None:
+        elif (category := space.spelled(csv_meant(row.text))) is None:
             refused.append(Refused(row.place.line, f"{row.text!r} is not a label of the task"))
         else:
             wishes.append(_wish(row, category))

@@ -66,10 +66,12 @@ def opened(path: Path, trust: Trust = NO_TRUST) -> Iterator[OpenedRun]:
     record = load_record(folder)
     refresh_views(folder, record)
     plan, source = recorded_plan(record), RunInput.again(record, folder, trust)
-    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
+    ledger = Ledger.open_to_read(
+        folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.task.label_space
+    )
     try:
         with closing(DecisionLog(folder.decisions)) as log:
-            decisions = TaskDecisions(log, record.task.label_names)
+            decisions = TaskDecisions(log, record.task.label_space)
             is_under_way = record.state == "running" and is_locked(path)
             yield OpenedRun(folder, record, plan, source, ledger, decisions, is_under_way)
     finally:

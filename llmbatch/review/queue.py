@@ -131,9 +131,9 @@ def make_queue(run: OpenedRun, choice: Choice, *, only: Callable[[Outcome], bool
             f"{run.folder.path} has no random sample",
             hint="run classify again with --sample 50 (nothing is sent anew), then review it",
         )
-    labels = run.record.task.label_names
-    if choice.label is not None and choice.label not in labels:
-        raise UsageError(f"{choice.label!r} is not a label of the task", hint=f"its labels: {', '.join(labels)}")
+    parts = run.record.task.label_space.parts
+    if choice.label is not None and choice.label not in parts:
+        raise UsageError(f"{choice.label!r} is not a label of the task", hint=f"its labels: {', '.join(parts)}")
     return Queue(_items(run, choice, only), run.folder.path)
 
 

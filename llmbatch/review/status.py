@@ -99,7 +99,7 @@ class _Sampled:
 def review_status(run: OpenedRun) -> ReviewStatus:
     """Go through a run once and tell how its review stands."""
     draw = run.draw() if run.record.sample else Draw(Sample(), ())
-    tally, sampled = Tally(), _Sampled(draw, run.record.review_below)
+    tally, sampled = Tally(run.record.task.label_space), _Sampled(draw, run.record.review_below)
     reviewers: Counter[str] = Counter()
     corrected = conflicts = 0
     first: list[Conflict] = []

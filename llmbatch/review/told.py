@@ -101,7 +101,7 @@ def added_lines(added: Added, task: Path) -> Sequence[str]:
     lines = [f"left out: {count:,} {why}" for why, count in added.left_out.items()]
     if not added.examples:
         return [*lines, "no example was added: nothing decided is left to add"]
-    for label, count in Counter(example.label for example in added.examples).items():
+    for label, count in Counter(added.values).items():
         lines.append(f"added: {count:,} {neutral(label)}")
     corrected = f"{added.corrected:,} of them rows that the model had wrong"
     lines.append(f"{counted(len(added.examples), 'example')} added to {neutral(str(task))}, {corrected}")

@@ -37,7 +37,7 @@ def plan_experiments(loaded: LoadedTask, options: RunOptions, plan: Plan) -> Exp
 
 def _check_canary(plan: Plan, canary: Plan) -> None:
     """Refuse what is no trial of the same task."""
-    if set(plan.task.label_names) != set(canary.task.label_names):
+    if not plan.task.label_space.is_like(canary.task.label_space):
         raise UsageError(
             f"{canary.task_source}: the canary's labels are not the task's",
             hint="a canary tries another prompt or model for the same labels; another task needs a run of its own",

@@ -245,11 +245,6 @@ class RunRecord(BaseModel):
         return self.model_copy(update={**changes, "updated_at": now_text()})
 
     @property
-    def labels(self) -> frozenset[str]:
-        """All that an answer can say: the labels of its task, and of the task on trial."""
-        return frozenset((*self.task.label_names, *(self.canary.task.label_names if self.canary else ())))
-
-    @property
     def reread(self) -> Recalibration:
         """Shows a ledger line as this run has it now."""
         return Recalibration(self.calibrations, offline=self.offline)

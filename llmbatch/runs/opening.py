@@ -82,7 +82,7 @@ class LedgerOpening:
             path,
             on_line=note,
             reread=self._record.reread,
-            labels=self._record.labels,
+            labels=self._record.task.label_space,
             reserve=self._reserve,
             checkpoint=checkpoint,
         )

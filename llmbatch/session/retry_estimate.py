@@ -26,14 +26,16 @@ def dear_retry(path: Path, options: RetryOptions, above_nusd: int, *, trust: Tru
     plan, asked = retried_plans(record, options)
     sending = options.sending
     source = RunInput.again(record, folder, trust)
-    ledger = Ledger.open_to_read(folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.labels)
+    ledger = Ledger.open_to_read(
+        folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.task.label_space
+    )
     with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
         estimate = counted_estimate(
             plan,
             asked,
             source.read_again(lambda _: None),
             lambda key: not is_to_be_retried(ledger.latest(key), options, record.review_below),
-            TaskDecisions(log, record.task.label_names).settles,
+            TaskDecisions(log, record.task.label_space).settles,
             sending=sending,
             prices=PriceBook(None if record.offline else sending.base_url, sending.price),
             standing=record,

@@ -203,7 +203,7 @@ class Session:
                 self._folder.ledger,
                 on_line=lambda *_: None,
                 reread=self._record.reread,
-                labels=self._record.task.label_names,
+                labels=self._record.task.label_space,
             )
             try:
                 self._make_views(ledger)
@@ -217,7 +217,7 @@ class Session:
                 self._read_again,
                 key=self._plan.plan.key,
                 ledger=ledger,
-                decisions=TaskDecisions(decisions, self._record.task.label_names),
+                decisions=TaskDecisions(decisions, self._record.task.label_space),
                 options=self._record.view_options,
             )
 

@@ -53,7 +53,10 @@ def export_run(
         for shrunk in shrunk_logs(folder):
             observer.event(shrunk)
         ledger, torn = Ledger.open(
-            folder.ledger, on_line=lambda _, line: expenses.add(line), reread=record.reread, labels=record.labels
+            folder.ledger,
+            on_line=lambda _, line: expenses.add(line),
+            reread=record.reread,
+            labels=record.task.label_space,
         )
         if torn is not None:
             observer.event(LedgerTorn(torn.name))
@@ -66,7 +69,7 @@ def export_run(
                 source.read_again,
                 key=plan.key,
                 ledger=ledger,
-                decisions=TaskDecisions(decisions, plan.task.label_names),
+                decisions=TaskDecisions(decisions, plan.task.label_space),
                 options=options,
             )
         ledger.close()
@@ -115,7 +118,7 @@ def show_run(
         if on_line is not None:
             on_line(line)
 
-    ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread, labels=record.labels)
+    ledger = Ledger.open_to_read(folder.ledger, on_line=count, reread=record.reread, labels=record.task.label_space)
     decisions = DecisionLog(folder.decisions)  # what is damaged is no input that is gone
     try:
         source = RunInput.again(record, folder, trust)
@@ -125,7 +128,7 @@ def show_run(
                 source.read_again,
                 key=plan.key,
                 ledger=ledger,
-                decisions=TaskDecisions(decisions, plan.task.label_names),
+                decisions=TaskDecisions(decisions, plan.task.label_space),
                 options=record.view_options,
                 on_outcome=on_outcome,
             )

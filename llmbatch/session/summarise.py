@@ -67,7 +67,7 @@ def summarise(
         pool_examples=record.prefix.pool_examples if record.prefix else 0,
         prefix_why=record.prefix.why if record.prefix else "",
         rows=counts.rows,
-        labels={name: counts.labels.get(name, 0) for name in record.task.label_names},
+        labels={**dict.fromkeys(record.task.label_space.parts, 0), **counts.labels},
         spent=spent,
         session=_session(ending),
         retries=dict(expenses.retries.most_common()),

@@ -75,7 +75,7 @@ def _duplicate_key(answer: Answer, verdict: Verdict) -> Answer:
 def _broken_json(answer: Answer, verdict: Verdict) -> Answer:
     # Broken off within the label's own string: mended naively, it may become another label.
     content = as_json(verdict.fields)
-    label = as_json({verdict.label_key: verdict.label})[1:-1]
+    label = as_json({verdict.label_key: verdict.fields[verdict.label_key]})[1:-1]
     return replace(answer, content=content[: content.index(label) + len(label) - 2])
 
 

@@ -20,11 +20,12 @@ from llmbatch.simulate.dialects import dialect_of
 from llmbatch.simulate.draw import question_digest, struck, uniform
 from llmbatch.simulate.error_faults import rate_limited, too_large, too_long, unknown_model, wrong_key
 from llmbatch.simulate.fault import Fault
+from llmbatch.simulate.form import answer_form
 from llmbatch.simulate.header_faults import HEADER_FAULTS, OtherLimits
 from llmbatch.simulate.likelihood import answer_logprobs
 from llmbatch.simulate.limits import Exceeded, Limits, as_duration
 from llmbatch.simulate.maker_faults import MAKER_ERRORS, first_idea
-from llmbatch.simulate.prompt import Prompt, answer_form, read_prompt
+from llmbatch.simulate.prompt import Prompt, read_prompt
 from llmbatch.simulate.prompt_cache import ANSWER_OVERHEAD, CacheUse, PromptCache, PromptDigest
 from llmbatch.simulate.reading import unfenced
 from llmbatch.simulate.reply import Delivery, RefusedError, Reply

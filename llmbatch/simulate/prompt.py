@@ -1,31 +1,21 @@
 """What the stable part of a request comes to: its tokens, its labels, and the form of the answer. Worked out once."""
 
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from llmbatch.core.models import PromptCaching
 from llmbatch.simulate.answer import Verdict
+from llmbatch.simulate.form import MULTI, NUMBER, SINGLE, AnswerForm, FieldForm, refuse
 from llmbatch.simulate.labeller import Labeller
 from llmbatch.simulate.prompt_cache import PromptDigest
-from llmbatch.simulate.reading import names_key, read_labels
-from llmbatch.simulate.reply import RefusedError, error_reply
-from llmbatch.simulate.request import Breakpoint, ChatRequest, Message
+from llmbatch.simulate.reading import read_labels
+from llmbatch.simulate.request import Breakpoint, Message
 
-_LABEL, _CONFIDENCE, _PERCENT, _REASONING = "category", "confidence", "percent", "reasoning"
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerForm:
-    """The keys of the answer in their order, as the schema or the prompt asks for them."""
-
-    keys: tuple[str, ...]
-    label_key: str
-    confidence_key: str | None
-    in_percent: bool
-    """Whether the confidence is a whole number from 0 to 100, or a fraction."""
-    labels: tuple[str, ...] | None
-    """The schema's enum; None where the prompt alone says the labels."""
+_MOST_LABELS = 3
+_NEAR_THE_BEST = 0.5
+"""A field of several labels gets those that are at least so probable as the best, in proportion."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,47 +24,49 @@ class Prompt:
 
     digest: PromptDigest
     form: AnswerForm
-    labeller: Labeller
+    labellers: Mapping[str, Labeller]
+    """Of each field that has labels."""
 
     def verdict(self, document: str) -> Verdict:
         """Label a document and put the answer in the form asked for."""
-        odds = self.labeller.odds(document)
-        label, confidence = self.labeller.likeliest(odds)
-        values: dict[str, Any] = {self.form.label_key: label}
-        if self.form.confidence_key is not None:
-            values[self.form.confidence_key] = round(confidence * 100) if self.form.in_percent else confidence
-        reason = f"The wording of the document has most in common with what the prompt says about {label!r}."
+        values: dict[str, Any] = {}
+        for field in self.form.fields:
+            value, confidence = self._value(field, document)
+            values[field.key] = value
+            if field.confidence_key is not None:
+                values[field.confidence_key] = round(confidence * 100) if field.in_percent else confidence
+        shown = self.form.label_field
+        value = values[shown.key]
+        reason = f"The wording of the document has most in common with what the prompt says about {value!r}."
         fields = {key: values.get(key, reason) for key in self.form.keys}
-        return Verdict(fields, self.form.label_key, self.form.confidence_key, self.labeller.names, odds)
+        labeller = self.labellers.get(shown.key)
+        if labeller is None or shown.kind != SINGLE:
+            return Verdict(fields, shown.key, shown.confidence_key, (str(value),), (1.0,))
+        return Verdict(fields, shown.key, shown.confidence_key, labeller.names, labeller.odds(document))
+
+    def _value(self, field: FieldForm, document: str) -> tuple[Any, float]:
+        if field.kind == SINGLE:
+            return self.labellers[field.key].label(document)
+        if field.kind == MULTI:
+            return _several(self.labellers[field.key], document)
+        chance = zlib.crc32(f"{field.key}\0{document}".encode("utf-8", "replace")) / 2**32
+        confidence = round(0.5 + abs(chance - 0.5) * 0.9, 2)
+        if field.kind == NUMBER:
+            least, most = field.bounds
+            value = least + chance * (most - least)
+            return round(value) if field.is_whole else round(value, 3), confidence
+        return chance > 1 / 2, confidence
 
 
-def answer_form(request: ChatRequest) -> AnswerForm:
-    """The form of the answer that a request asks for.
-
-    Raises:
-        RefusedError: the schema has no enum to choose from, or a property that a labelling answer does not have.
-    """
-    if request.schema is None:
-        prompt = "\n".join(text for _, text in request.leading)
-        reasoning = (_REASONING,) if names_key(prompt, _REASONING) else ()
-        in_percent = names_key(prompt, _PERCENT)
-        confidence_key = _PERCENT if in_percent else _CONFIDENCE
-        return AnswerForm((*reasoning, _LABEL, confidence_key), _LABEL, confidence_key, in_percent, None)
-    properties = {key: _resolved(value, request.schema) for key, value in request.schema["properties"].items()}
-    label_key = next((key for key in (_LABEL, *properties) if _enum(properties.get(key))), None)
-    if label_key is None:
-        _refuse("the answer's schema has no property with an enum of labels")
-    numbers = [key for key, value in properties.items() if key != label_key and _type(value) in ("number", "integer")]
-    for key, value in properties.items():
-        if key != label_key and key not in numbers[:1] and _type(value) != "string":
-            _refuse(f"the answer's schema asks for {key!r}, which is neither label, confidence nor text")
-    return AnswerForm(
-        keys=tuple(properties),
-        label_key=label_key,
-        confidence_key=numbers[0] if numbers else None,
-        in_percent=bool(numbers) and _type(properties[numbers[0]]) == "integer",
-        labels=tuple(_enum(properties[label_key])),
-    )
+def _several(labeller: Labeller, document: str) -> tuple[list[dict[str, Any]], float]:
+    """The labels that stand out, each with its percentage; none where none does."""
+    odds = sorted(zip(labeller.odds(document), labeller.names, strict=True), reverse=True)
+    even = 1 / len(odds)
+    chosen = [(share, name) for share, name in odds[:_MOST_LABELS] if share >= max(_NEAR_THE_BEST * odds[0][0], even)]
+    if odds[0][0] < 2 * even:
+        return [], round(1 - odds[0][0], 2)
+    sure = [(share / (share + even), name) for share, name in chosen]
+    return [{"label": name, "percent": round(share * 100)} for share, name in sure], round(min(sure)[0], 2)
 
 
 def read_prompt(
@@ -88,33 +80,15 @@ def read_prompt(
     digest = PromptDigest(caching)
     for number, (role, text) in enumerate(leading):
         digest.add(role, text, (mark.characters for mark in breakpoints if mark.message == number))
-    labels = read_labels("\n".join(text for _, text in leading), form.labels)
-    if not labels:
-        _refuse(
-            "there is neither an enum in response_format.json_schema nor a '# Labels' section with lines as "
-            "'- name: description' in the messages before the last one"
-        )
-    return Prompt(digest, form, Labeller(labels))
-
-
-def _resolved(value: Any, schema: Mapping[str, Any]) -> Any:
-    """What a property is, where the schema defines it elsewhere, as pydantic does with an Enum."""
-    reference = value.get("$ref") if isinstance(value, Mapping) else None
-    definitions = schema.get("$defs")
-    if isinstance(reference, str) and isinstance(definitions, Mapping):
-        return definitions.get(reference.removeprefix("#/$defs/"))
-    return value
-
-
-def _enum(schema: Any) -> Sequence[str]:
-    values = schema.get("enum") if isinstance(schema, Mapping) else None
-    return values if isinstance(values, list) and all(isinstance(value, str) for value in values) else []
-
-
-def _type(schema: Any) -> Any:
-    return schema.get("type") if isinstance(schema, Mapping) else None
-
-
-def _refuse(why: str) -> NoReturn:
-    message = f"The offline endpoint labels documents and can do nothing else: {why}."
-    raise RefusedError(error_reply(400, message, param="messages", code="no_labels"))
+    prompt = "\n".join(text for _, text in leading)
+    labellers = {}
+    for field in form.fields:
+        if field.kind in (SINGLE, MULTI):
+            labels = read_labels(prompt, field.labels, field.key)
+            if not labels:
+                refuse(
+                    "there is neither an enum in response_format.json_schema nor a '# Labels' section with lines as "
+                    "'- name: description' in the messages before the last one"
+                )
+            labellers[field.key] = Labeller(labels)
+    return Prompt(digest, form, labellers)

@@ -11,11 +11,20 @@ from dataclasses import dataclass
 import orjson
 
 from llmbatch.task.fence import build_document
+from llmbatch.task.prefix import FIELD_HEADING
 
 _OPEN, _CLOSE = build_document("\0").split("\0")
 _SECTION = re.compile(r"^# Labels\n((?:- .*\n?)+)", re.MULTILINE)
 _EXAMPLE = re.compile(re.escape(_OPEN) + r"(.*?)" + re.escape(_CLOSE) + r"\n(\{[^\n]*\})$", re.DOTALL | re.MULTILINE)
 _EXAMPLES = "\n# Examples\n"
+_FIELD = re.compile(
+    rf"^{FIELD_HEADING.format('(?P<name>[A-Za-z][A-Za-z0-9_]*)')}(?P<wanted>.*)\n(?P<rest>(?:(?!# ).*\n?)*)",
+    re.MULTILINE,
+)
+_BOUNDS = re.compile(r"A number from (\S+) to (\S+)\.")
+_LABEL_LINES = re.compile(r"^- (.*)$", re.MULTILINE)
+_KINDS = {"One label": "single", "All labels": "multi", "A number": "number", "true or": "yes-no"}
+"""By the first two words of what a field wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +36,46 @@ class LabelText:
     examples: tuple[str, ...]
 
 
-def read_labels(prompt: str, names: Sequence[str] | None) -> tuple[LabelText, ...]:
+@dataclass(frozen=True, slots=True)
+class FieldText:
+    """All that a prompt says about one of several fields."""
+
+    name: str
+    kind: str
+    labels: tuple[LabelText, ...]
+    bounds: tuple[float, float]
+
+
+def read_fields(prompt: str) -> tuple[FieldText, ...]:
+    """The fields that a prompt describes; none where it asks for one label alone."""
+    found = []
+    for section in _FIELD.finditer(prompt.partition(_EXAMPLES)[0]):
+        kind = _KINDS.get(" ".join(section["wanted"].split()[:2]))
+        if kind is not None:
+            lines = (_line(line, None) for line in _LABEL_LINES.findall(section["rest"]))
+            bounds = _BOUNDS.match(section["wanted"])
+            limits = (float(bounds[1]), float(bounds[2])) if bounds else (0.0, 1.0)
+            labels = tuple(LabelText(name, description, ()) for name, description in lines)
+            found.append(FieldText(section["name"], kind, labels, limits))
+    return tuple(found)
+
+
+def read_labels(prompt: str, names: Sequence[str] | None, key: str = "category") -> tuple[LabelText, ...]:
     """The labels that a prompt describes.
 
     Args:
         prompt: the instructions, as one text.
         names: the labels by the answer's schema; None takes those that the prompt lists.
+        key: of the label in the answer: a field's name, where the prompt describes several.
 
     Returns:
         One a label, in the order of `names` or of the prompt; none where neither names any.
     """
-    described, rest = _described(prompt, names)
+    described, rest = _described_field(prompt, key, names) or _described(prompt, names)
     if names is not None:
         described = {name: described.get(name, "") for name in names}
     examples: dict[str, list[str]] = {name: [] for name in described}
-    for text, label in _examples(rest):
+    for text, label in _examples(rest, key):
         if label in examples:
             examples[label].append(text)
     return tuple(LabelText(name, text, tuple(examples[name])) for name, text in described.items())
@@ -81,13 +115,25 @@ def _line(line: str, known: frozenset[str] | None) -> tuple[str, str]:
     return name, description
 
 
-def _examples(text: str) -> Iterator[tuple[str, str]]:
+def _described_field(prompt: str, key: str, names: Sequence[str] | None) -> tuple[dict[str, str], str] | None:
+    """The same of one field of several; None where the prompt has no such section."""
+    for section in _FIELD.finditer(prompt):
+        if section["name"] == key:
+            known = None if names is None else frozenset(names)
+            described = dict(_line(line, known) for line in _LABEL_LINES.findall(section["rest"]))
+            return described, prompt[section.end() - 1 :]
+    return None
+
+
+def _examples(text: str, key: str) -> Iterator[tuple[str, str]]:
     """Texts with the labels that the answers under them give."""
     _, _, section = text.partition(_EXAMPLES)
     for example in _EXAMPLE.finditer(section):
         try:
-            label = orjson.loads(example[2]).get("category")
+            labels = orjson.loads(example[2]).get(key)
         except orjson.JSONDecodeError:
             continue
-        if isinstance(label, str):
-            yield example[1], label
+        for label in labels if isinstance(labels, list) else [labels]:
+            name = label.get("label") if isinstance(label, dict) else label
+            if isinstance(name, str):
+                yield example[1], name

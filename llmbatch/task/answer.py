@@ -6,14 +6,13 @@ become `fraud`.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-
+from llmbatch.task.kinds import InvalidAnswerError
 from llmbatch.task.model import Task
-from llmbatch.task.spelling import LabelSpellings, fraction_of, plain
+from llmbatch.task.spelling import plain
 from llmbatch.task.thinking import NoAnswerError, behind_thinking
 
 _LONGEST_ANSWER = 20_000
@@ -21,27 +20,24 @@ _LONGEST_THINKING = 1_000_000
 _LONGEST_REASONING = 2_000
 
 
-class InvalidAnswerError(ValueError):
-    """The content is no answer by the task's labels; the message says what is wrong with it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A valid answer. `repaired` tells that a wrapper or another spelling had to be seen through."""
 
     category: str
+    """The row's value, as the task's label space writes it."""
     confidence: float
     reasoning: str | None
     repaired: bool
+    confidences: Mapping[str, float] | None = None
+    """By field and label, where the task has more than one label to give."""
 
 
 class AnswerParser:
     """Reads answers to one task."""
 
     def __init__(self, task: Task) -> None:
-        self._labels = frozenset(task.label_names)
-        self._spellings = LabelSpellings(task)
-        self._model = _answer_model(task)
+        self._space = task.label_space
 
     def parse(self, content: str) -> Answer:
         """The label and confidence that `content` states.
@@ -50,76 +46,34 @@ class AnswerParser:
             InvalidAnswerError: it states none, two, or one that is not the task's; or no confidence in 0..1.
         """
         data, repaired = _find_object(content)
-        if not data.keys() <= _KEYS and _name_keys(data):
+        if not data.keys() <= self._space.keys and self._name_keys(data):
             repaired = True
-        category = data.get("category")
-        if isinstance(category, str) and category not in self._labels:
-            label = self._spellings.label(category)
-            if label is None:
-                raise InvalidAnswerError(f"{category[:80]!r} is not one of the labels")
-            data["category"], repaired = label, True
-        repaired = _read_numbers(data) or repaired
-        try:
-            answer: Any = self._model.model_validate(data)
-        except ValidationError as error:
-            raise InvalidAnswerError(_first_problem(error)) from None
-        return Answer(answer.category.value, _confidence(answer), _storable(answer.reasoning), repaired=repaired)
+        reading = self._space.read(data)
+        reasoning = data.get("reasoning")
+        if reasoning is not None and not isinstance(reasoning, str):
+            raise InvalidAnswerError(f"reasoning: {reasoning!r:.40} is no text")
+        return Answer(
+            reading.text,
+            reading.confidence,
+            _storable(reasoning),
+            repaired=repaired or reading.repaired,
+            confidences=reading.confidences,
+        )
 
+    def _name_keys(self, data: dict[str, Any]) -> bool:
+        """Give keys that differ from ours in case, space or marks our names. Tells whether any did.
 
-_KEYS = frozenset({"category", "percent", "confidence", "reasoning"})
-
-
-def _name_keys(data: dict[str, Any]) -> bool:
-    """Give keys that differ from ours in case, space or marks our names. Tells whether any did.
-
-    Raises:
-        InvalidAnswerError: a key stands twice, in two spellings.
-    """
-    others = {key: name for key in data if key not in _KEYS and (name := plain(key)) in _KEYS}
-    for key, name in others.items():
-        if name in data:
-            raise InvalidAnswerError(f"the key {name!r} stands twice in the answer")
-        data[name] = data.pop(key)
-    return bool(others)
-
-
-def _read_numbers(data: dict[str, Any]) -> bool:
-    """Read a confidence that is spelled in another way than asked for. Tells whether one was.
-
-    Raises:
-        InvalidAnswerError: a percentage that can be read in two ways.
-    """
-    percent, confidence = data.get("percent"), data.get("confidence")
-    if isinstance(percent, float | str) and confidence is None:
-        if (fraction := fraction_of(percent, of_100=True)) is None:
-            raise InvalidAnswerError(f"percent: {percent!r:.40} is no percentage that can be read in one way only")
-        data["percent"], data["confidence"] = None, fraction
-        return True
-    if isinstance(confidence, str) and percent is None:
-        if (fraction := fraction_of(confidence, of_100=False)) is None:
-            raise InvalidAnswerError(f"confidence: {confidence!r:.40} is no confidence in 0..1")
-        data["confidence"] = fraction
-        return True
-    return False
-
-
-def _answer_model(task: Task) -> type[BaseModel]:
-    labels = Enum("Category", {f"label_{n}": name for n, name in enumerate(task.label_names)})  # type: ignore[misc]
-    return create_model(
-        "AnswerModel",
-        __config__=ConfigDict(extra="ignore", frozen=True),
-        category=(labels, ...),
-        percent=(int | None, Field(default=None, ge=0, le=100, strict=True)),
-        confidence=(float | None, Field(default=None, ge=0, le=1, strict=True)),
-        reasoning=(str | None, Field(default=None, strict=True)),
-    )
-
-
-def _confidence(answer: Any) -> float:
-    """The confidence in 0..1, from the percentage that is asked for or the fraction that some models give instead."""
-    if (answer.percent is None) == (answer.confidence is None):
-        raise InvalidAnswerError("there is no confidence in it" if answer.percent is None else "two confidences in it")
-    return float(answer.confidence) if answer.percent is None else answer.percent / 100
+        Raises:
+            InvalidAnswerError: a key stands twice, in two spellings.
+        """
+        keys = self._space.keys
+        ours = {plain(key): key for key in keys}
+        others = {key: name for key in data if key not in keys and (name := ours.get(plain(key))) is not None}
+        for key, name in others.items():
+            if name in data:
+                raise InvalidAnswerError(f"the key {name!r} stands twice in the answer")
+            data[name] = data.pop(key)
+        return bool(others)
 
 
 def _storable(reasoning: str | None) -> str | None:
@@ -189,9 +143,3 @@ def _refuse_constant(name: str) -> NoReturn:
 
 # The standard decoder, since it alone can refuse a key that stands twice.
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_refuse_constant)
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}"

@@ -12,7 +12,8 @@ from itertools import combinations
 from typing import Literal
 
 from llmbatch.core.models import AUTOMATIC_CACHING, profile_of
-from llmbatch.task.model import Task, folded
+from llmbatch.task.fields import NONE, FieldKind, Label, folded
+from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
 from llmbatch.tokens import count_tokens
 
@@ -79,7 +80,7 @@ def _check_repeats(task: Task) -> Iterator[Finding]:
     for number, example in enumerate((*task.examples, *task.pool), start=1):
         numbers.setdefault(" ".join(example.text.split()).casefold(), []).append(number)
     for same in (same for same in numbers.values() if len(same) > 1):
-        labels = dict.fromkeys((*task.examples, *task.pool)[number - 1].label for number in same)
+        labels = dict.fromkeys(task.value_of((*task.examples, *task.pool)[number - 1]) for number in same)
         which = f"examples {', '.join(map(str, same))} have the same text"
         if len(labels) > 1:
             yield Finding("error", "contradicting-examples", f"{which} and different labels: {_listed(labels)}")
@@ -88,7 +89,8 @@ def _check_repeats(task: Task) -> Iterator[Finding]:
 
 
 def _check_label_count(task: Task) -> Iterator[Finding]:
-    count, characters = len(task.labels), sum(map(len, task.label_names))
+    names = [label.name for label in _labels(task)]
+    count, characters = len(names), sum(map(len, names))
     if count > _ENUM_VALUES_MAX:
         yield Finding(
             "error", "schema-limit", f"{count:,} labels: structured outputs take at most {_ENUM_VALUES_MAX:,}"
@@ -109,9 +111,9 @@ def _check_label_count(task: Task) -> Iterator[Finding]:
 
 
 def _check_descriptions(task: Task) -> Iterator[Finding]:
-    if bare := [label.name for label in task.labels if not label.description.strip()]:
+    if bare := [label.name for label in _labels(task) if not label.description.strip()]:
         yield Finding("warning", "no-description", f"labels without a description: {_listed(bare)}")
-    triples = {label.name: _triples(label.description) for label in task.labels if label.description.strip()}
+    triples = {label.name: _triples(label.description) for label in _labels(task) if label.description.strip()}
     for (one, of_one), (other, of_other) in combinations(triples.items(), 2):
         if len(of_one & of_other) >= _ALIKE * len(of_one | of_other):
             yield Finding(
@@ -122,11 +124,12 @@ def _check_descriptions(task: Task) -> Iterator[Finding]:
 
 
 def _check_examples(task: Task) -> Iterator[Finding]:
-    counts = Counter(example.label for example in task.examples)
+    space = task.label_space
+    counts = Counter(part for example in task.examples for part in space.parts_of(task.value_of(example)))
     if not counts:
         yield Finding("note", "no-examples", "no examples: two to four a label, border cases among them, help most")
         return
-    if bare := [name for name in task.label_names if name not in counts]:
+    if bare := [part for part in space.parts if part not in counts and not part.endswith(NONE)]:
         yield Finding("warning", "no-example", f"labels without an example, while others have one: {_listed(bare)}")
     (common, most), (rare, fewest) = counts.most_common()[0], counts.most_common()[-1]
     if most > _UNBALANCED * fewest:
@@ -138,7 +141,7 @@ def _check_examples(task: Task) -> Iterator[Finding]:
 
 
 def _check_long_labels(task: Task) -> Iterator[Finding]:
-    if long := [name for name in task.label_names if count_tokens(name) > _LONG_LABEL_TOKENS]:
+    if long := [label.name for label in _labels(task) if count_tokens(label.name) > _LONG_LABEL_TOKENS]:
         yield Finding(
             "warning",
             "long-label",
@@ -148,7 +151,7 @@ def _check_long_labels(task: Task) -> Iterator[Finding]:
 
 
 def _check_instructions(task: Task) -> Iterator[Finding]:
-    texts = (task.instructions, *(label.description for label in task.labels))
+    texts = (task.instructions, *(field.instructions for field in task.fields), *(o.description for o in _labels(task)))
     if placeholders := _found(_PLACEHOLDER, texts):
         yield Finding(
             "warning",
@@ -181,13 +184,21 @@ def _check_markup(task: Task) -> Iterator[Finding]:
 
 
 def _check_catch_all(task: Task) -> Iterator[Finding]:
-    spellings = (folded(spelling) for label in task.labels for spelling in (label.name, *label.aliases))
-    if len(task.labels) > _YES_OR_NO and not any(map(_CATCH_ALL.fullmatch, spellings)):
+    for field in task.label_space.fields:
+        spellings = (folded(spelling) for label in field.labels for spelling in (label.name, *label.aliases))
+        is_open = field.kind is FieldKind.single and len(field.labels) > _YES_OR_NO
+        if not is_open or any(map(_CATCH_ALL.fullmatch, spellings)):
+            continue
         yield Finding(
             "note",
             "no-catch-all",
             "no label for what fits none of them, such as `other`: such a document gets a label all the same",
         )
+
+
+def _labels(task: Task) -> list[Label]:
+    """Those of all fields."""
+    return [label for field in task.label_space.fields for label in field.labels]
 
 
 _CHECKS: tuple[Callable[[Task], Iterable[Finding]], ...] = (
@@ -204,7 +215,8 @@ _CHECKS: tuple[Callable[[Task], Iterable[Finding]], ...] = (
 
 def _check_size(task: Task, model: str | None) -> Iterator[Finding]:
     without_examples = task.model_copy(update={"examples": ()})
-    without_labels = without_examples.model_copy(update={"labels": ()})
+    bare_fields = tuple(field.model_copy(update={"labels": ()}) for field in task.fields)
+    without_labels = without_examples.model_copy(update={"labels": (), "fields": bare_fields})
     total, unshown, rest = (count_tokens(build_prefix(t)) for t in (task, without_examples, without_labels))
     with_pool = count_tokens(build_prefix(task, pool_examples=len(task.pool))) if task.pool else total
     floor = ((profile_of(model).caching if model else None) or AUTOMATIC_CACHING).floor_tokens

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import replacing
+from llmbatch.task.kinds import Value
 from llmbatch.task.load import load_task, parse_task
 from llmbatch.task.model import Example
 from llmbatch.task.template import toml_string
@@ -37,4 +38,23 @@ def add_examples(path: Path, examples: Sequence[Example]) -> None:
 
 
 def _section(example: Example) -> str:
-    return f"\n[[examples]]\ntext = {toml_string(example.text)}\nlabel = {toml_string(example.label)}\n"
+    return f"\n[[examples]]\ntext = {toml_string(example.text)}\n{_answer(example)}\n"
+
+
+def _answer(example: Example) -> str:
+    if example.answer is None:
+        return f"label = {toml_string(example.label or '')}"
+    values = ", ".join(f"{name} = {_toml_value(value)}" for name, value in example.answer.items())
+    return f"answer = {{ {values} }}"
+
+
+def _toml_value(value: Value) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return toml_string(value)
+        case list():
+            return f"[{', '.join(map(toml_string, value))}]"
+        case _:
+            return repr(value)

@@ -13,12 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from llmbatch.task.model import folded
+from llmbatch.task.fields import CATEGORY, folded
 from llmbatch.task.thinking import NoAnswerError, behind_thinking
 
 LEAST_MASS = 0.5
 """Of all labels together, below which it is not the labels that the model was about to choose among."""
-_CATEGORY = re.compile(rb'"category"\s*:\s*"')
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*"')
 _CHARACTERS = re.compile(rb'(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt])*')
 _PART_OF_ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?")
@@ -47,7 +46,12 @@ class LabelOdds:
 
 
 def label_odds(
-    tokens: Sequence[TokenLogprob], labels: Sequence[str], chosen: str, aliases: Mapping[str, str] | None = None
+    tokens: Sequence[TokenLogprob],
+    labels: Sequence[str],
+    chosen: str,
+    aliases: Mapping[str, str] | None = None,
+    *,
+    key: str = CATEGORY,
 ) -> LabelOdds | None:
     """What the tokens of an answer say about its label; None where the label cannot be found among them.
 
@@ -56,14 +60,16 @@ def label_odds(
         labels: all that the task allows.
         chosen: the label that was read from the answer, whatever its spelling there.
         aliases: other spellings that count as a label, and which.
+        key: of the label in the answer.
     """
     content = b"".join(token.token for token in tokens)
-    found = list(_CATEGORY.finditer(content, _answer_start(content)))
+    begins = re.compile(rf'"{key}"\s*:\s*"'.encode())
+    found = list(begins.finditer(content, _answer_start(content)))
     if len(found) != 1 or (rest := _REST_OF_STRING.match(content, found[0].end())) is None:
         return None
     # From its key on, since a token can hold the quote before a label together with the label's beginning.
     span = list(_overlapping(tokens, found[0].start(), rest.end()))
-    return _odds(span, _Spellings(labels, aliases or {}), chosen)
+    return _odds(span, _Spellings(labels, aliases or {}, begins), chosen)
 
 
 def _overlapping(tokens: Sequence[TokenLogprob], start: int, end: int) -> Iterator[tuple[int, TokenLogprob]]:
@@ -86,7 +92,7 @@ def _odds(span: Sequence[tuple[int, TokenLogprob]], spellings: "_Spellings", cho
             if other != token.token and (labels := _others_led_to(so_far + other, spellings, chosen)):
                 shares[labels] += math.exp(path + logprob)
         so_far += token.token
-        path = 0.0 if spellings.all_fit(_begun_label(so_far)) else path + token.logprob
+        path = 0.0 if spellings.all_fit(spellings.begun_label(so_far)) else path + token.logprob
     shares[chosen,] += math.exp(path)
     mass = min(sum(shares.values()), 1.0)
     others = sorted(((share, labels) for labels, share in shares.items() if labels != (chosen,)), reverse=True)
@@ -103,19 +109,13 @@ def _answer_start(content: bytes) -> int:
         return 0
 
 
-def _begun_label(beginning: bytes) -> "_Begun | None":
-    """How far the label is said in an answer's beginning; None where its quote has not come yet."""
-    key = _CATEGORY.search(beginning)
-    return None if key is None else _begun(beginning[key.end() :])
-
-
 def _others_led_to(beginning: bytes, spellings: "_Spellings", chosen: str) -> tuple[str, ...]:
     """The labels that an answer with another beginning may come to; none where that fits every label alike.
 
     A beginning that the chosen label shares with others counts for the others: a model that meant the chosen one would
     have cut it into tokens as it did.
     """
-    begun = _begun_label(beginning)
+    begun = spellings.begun_label(beginning)
     if begun is None or spellings.all_fit(begun):
         return ()
     labels = spellings.led_to(begun)
@@ -155,9 +155,16 @@ def _begun(raw: bytes) -> _Begun | None:
 class _Spellings:
     """All spellings that count as a label, as the parser takes them: exactly, else whatever their case and space."""
 
-    def __init__(self, labels: Sequence[str], aliases: Mapping[str, str]) -> None:
+    def __init__(self, labels: Sequence[str], aliases: Mapping[str, str], begins: re.Pattern[bytes]) -> None:
+        """`begins`: what stands before a label in an answer."""
+        self._begins = begins
         self._exact = {label: label for label in labels}
         self._loose = {folded(spelling): label for spelling, label in (*self._exact.items(), *aliases.items())}
+
+    def begun_label(self, beginning: bytes) -> _Begun | None:
+        """How far the label is said in an answer's beginning; None where its quote has not come yet."""
+        key = self._begins.search(beginning)
+        return None if key is None else _begun(beginning[key.end() :])
 
     def all_fit(self, begun: _Begun | None) -> bool:
         """Whether a beginning says nothing about which label comes; so does one before the label's quote (None)."""

@@ -13,10 +13,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from llmbatch.core.errors import UsageError
-from llmbatch.task.model import Example, Label, ModelDefaults, Task, folded
+from llmbatch.task.fields import Label, TaskField, folded
+from llmbatch.task.model import Example, ModelDefaults, Task
 
 _PARTS: Mapping[str, type[BaseModel]] = {
     "labels": Label,
+    "fields": TaskField,
     "examples": Example,
     "pool": Example,
     "model": ModelDefaults,
@@ -47,6 +49,8 @@ _SENTENCES = {
     "too_short": "are too few: a task needs at least {min_length}, and this one has {actual_length}",
 }
 
+_SECTIONS = ("labels", "fields", "examples", "pool")
+
 Location = tuple[int | str, ...]
 
 
@@ -70,6 +74,8 @@ def first_mistake(error: ValidationError, *, data: Mapping[str, Any], text: str,
 def _sentence(found: ErrorDetails, data: Mapping[str, Any]) -> str:
     location = found["loc"]
     match found["type"]:
+        case "string_pattern_mismatch" if _is_field_name(location):
+            return f"{_path(location)} must begin with a letter and hold only letters, digits and _"
         case "value_error":
             return str(found["ctx"]["error"])
         case "extra_forbidden":
@@ -81,14 +87,21 @@ def _sentence(found: ErrorDetails, data: Mapping[str, Any]) -> str:
             return f"{_path(location)}{_owner(location, data)}: {found['msg']}"
 
 
+def _is_field_name(location: Location) -> bool:
+    match location:
+        case ("fields", int(), "name"):
+            return True
+    return False
+
+
 def _hint(found: ErrorDetails, location: Location, data: Mapping[str, Any]) -> str | None:
     if found["type"] == "extra_forbidden":
         return _unknown_field_hint(location)
     match location:
-        case ("labels" | "examples" | "pool" as part,) | ("labels" | "examples" | "pool" as part, int()) if found[
-            "loc"
-        ]:
+        case (str(part),) | (str(part), int()) if part in _SECTIONS and (found["loc"] or part not in data):
             return f"Each of them is a section of its own, which starts with the line [[{part}]]."
+        case ("fields", int(), "labels") | ("fields", int(), "labels", int()) if found["loc"]:
+            return "Each of them is a section of its own below its field, which starts with the line [[fields.labels]]."
         case ("examples" | "pool" as part, int(number), "label") if found["type"] == "value_error":
             return _unknown_label_hint(data[part][number]["label"], data)
     return None
@@ -96,11 +109,21 @@ def _hint(found: ErrorDetails, location: Location, data: Mapping[str, Any]) -> s
 
 def _unknown_field_hint(location: Location) -> str:
     field = str(location[-1])
-    fields = list((_PARTS[str(location[0])] if len(location) > 1 else Task).model_fields)
+    fields = list(_part_at(location).model_fields)
     if len(location) > 1 and field in Task.model_fields and field != "name":
         return f"{field} belongs at the top of the file, above the first section in brackets."
     close = get_close_matches(field, fields, n=1)
     return f"Did you mean {close[0]}?" if close else f"The fields here are {', '.join(fields)}."
+
+
+def _part_at(location: Location) -> type[BaseModel]:
+    """The part of a task file that a field is in."""
+    match location:
+        case ("fields", int(), "labels", *_, str()):
+            return Label
+        case (str(part), *_, str()):
+            return _PARTS[part]
+    return Task
 
 
 def _unknown_label_hint(spelling: str, data: Mapping[str, Any]) -> str:
@@ -114,6 +137,10 @@ def _unknown_label_hint(spelling: str, data: Mapping[str, Any]) -> str:
 
 def _culprit(data: Mapping[str, Any]) -> Location:
     """Where a fault between two parts lies: the later of two equal spellings, or an example's label."""
+    if "labels" not in data:
+        return () if "fields" in data else ("labels",)
+    if "fields" in data:
+        return ("fields", 0)
     owners: dict[str, int] = {}
     for number, label in enumerate(data["labels"]):
         for spelling in (label["name"], *label.get("aliases", ())):
@@ -122,6 +149,8 @@ def _culprit(data: Mapping[str, Any]) -> Location:
     names = {label["name"] for label in data["labels"]}
     for part in ("examples", "pool"):
         for number, example in enumerate(data.get(part, ())):
+            if "label" not in example:
+                return (part, number)
             if example["label"] not in names:
                 return (part, number, "label")
     return ()
@@ -142,6 +171,9 @@ def _owner(location: Location, data: Mapping[str, Any]) -> str:
         case ("labels", int(number), field, *_) if field != "name":
             name = data["labels"][number].get("name")
             return f" (label {name!r})" if isinstance(name, str) else ""
+        case ("fields", int(number), field, *_) if field != "name":
+            name = data["fields"][number].get("name")
+            return f" (field {name!r})" if isinstance(name, str) else ""
     return ""
 
 
@@ -153,18 +185,27 @@ def _line_of(location: Location, text: str, data: Mapping[str, Any]) -> int | No
     """The line (1-based) of a field, or of its section; None where the layout leaves it open."""
     lines = text.split("\n")
     match location:
-        case ("labels" | "examples" | "pool" as part, int(number), *rest):
-            starts = list(_matching(lines, rf"\[\[\s*{part}\s*\]\]"))
-            if len(starts) != len(data[part]):  # an inline list, or such a line inside a text
-                return None
-            ends = (n for n in _matching(lines, r"\[") if n > starts[number])
-            fields = _matching(lines, rf"{re.escape(str(rest[0]))}\s*=") if rest else ()
-            inside = [n for n in fields if starts[number] < n < next(ends, len(lines) + 1)]
-            return inside[0] if len(inside) == 1 else starts[number]
+        case ("fields", int(owner), "labels", int(number), *rest):
+            labels = [field.get("labels", ()) for field in data["fields"]]
+            before = sum(map(len, labels[:owner]))
+            return _line_in_section(lines, r"fields\.labels", before + number, sum(map(len, labels)), rest)
+        case (str(part), int(number), *rest) if part in _SECTIONS:
+            return _line_in_section(lines, part, number, len(data[part]), rest)
         case (str(field), *_):
             found = list(_matching(lines, rf"(\[\[?\s*)?{re.escape(field)}\s*[=\]]"))
             return found[0] if len(found) == 1 else None
     return None
+
+
+def _line_in_section(lines: list[str], section: str, number: int, sections: int, rest: list[int | str]) -> int | None:
+    """The line of a field in the section `[[section]]` of that number, or else of the section itself."""
+    starts = list(_matching(lines, rf"\[\[\s*{section}\s*\]\]"))
+    if len(starts) != sections:  # an inline list, or such a line inside a text
+        return None
+    end = next((n for n in _matching(lines, r"\[") if n > starts[number]), len(lines) + 1)
+    fields = _matching(lines, rf"{re.escape(str(rest[0]))}\s*=") if rest else ()
+    inside = [n for n in fields if starts[number] < n < end]
+    return inside[0] if len(inside) == 1 else starts[number]
 
 
 def _matching(lines: list[str], pattern: str) -> Iterator[int]:

@@ -1,38 +1,34 @@
-"""The task: labels, examples and instructions, as data."""
+"""The task: fields, labels, examples and instructions, as data."""
 
+from functools import cached_property
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from llmbatch.core.defaults import MOST_TOKENS
 from llmbatch.core.service_tiers import ServiceTier
-
-Name = Annotated[str, StringConstraints(max_length=200, strict=True, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
-Text = Annotated[str, StringConstraints(min_length=1, strict=True)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from llmbatch.task.fields import Label, Name, Part, TaskField, Text, check_spellings
+from llmbatch.task.label_space import LabelSpace, plain_space
 
 
-class Label(_Part):
-    """One answer that counts. `aliases` are other spellings of it; nothing else is taken for it."""
+class Example(Part):
+    """A document with the answer that is right for it. `confidence` lies in 0..1.
 
-    name: Name
-    description: Annotated[str, Field(strict=True)] = ""
-    aliases: tuple[Name, ...] = ()
-
-
-class Example(_Part):
-    """A document with the answer that is right for it. `confidence` lies in 0..1."""
+    `label` answers a task that lists labels alone; `answer` has a value for each field of another.
+    """
 
     text: Text
-    label: Name
+    label: Name | None = None
+    answer: dict[str, Any] | None = None
     confidence: Annotated[float, Field(ge=0, le=1, strict=True)] = 0.95
     reasoning: str | None = None
 
+    @model_serializer(mode="wrap")
+    def _with_one_answer(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(dump(self), "label" if self.label is None else "answer")
 
-class ModelDefaults(_Part):
+
+class ModelDefaults(Part):
     """What the task's author wants asked of which model; the command line's options win over it."""
 
     name: str | None = None
@@ -43,68 +39,74 @@ class ModelDefaults(_Part):
     review_below: Annotated[float, Field(ge=0, le=1, strict=True)] | None = None
 
 
-class Task(_Part):
-    """A classification task, as its TOML file states it.
-
-    Labels and aliases are distinct even without regard to case and surrounding space, so that a spelling
-    can stand for one label only.
-    """
+class Task(Part):
+    """A classification task, as its TOML file states it: with `labels` alone, or with `fields` that have their own."""
 
     name: Name
     instructions: str = ""
-    labels: Annotated[tuple[Label, ...], Field(min_length=2)]
+    labels: Annotated[tuple[Label, ...], Field(min_length=2)] = ()
+    fields: Annotated[tuple[TaskField, ...], Field(min_length=1)] = ()
     examples: tuple[Example, ...] = ()
     pool: tuple[Example, ...] = ()
     """Further examples, the most useful first: they go into the prompt where that makes a run cheaper."""
     model: ModelDefaults = ModelDefaults()
 
     @model_validator(mode="after")
-    def _spellings_are_distinct(self) -> Self:
-        owners: dict[str, int] = {}
-        for number, label in enumerate(self.labels):
-            if label.name != label.name.strip():
-                raise ValueError(f"label {label.name!r} has space around its name")
-            for spelling in (label.name, *label.aliases):
-                owner = owners.setdefault(folded(spelling), number)
-                if owner != number:
-                    raise ValueError(
-                        f"{spelling!r} stands for two labels: {self.labels[owner].name!r} and {label.name!r}"
-                    )
+    def _has_labels_or_fields(self) -> Self:
+        if not self.labels and not self.fields:
+            raise ValueError("labels is missing")
+        if self.labels and self.fields:
+            raise ValueError("a task has labels or fields, not both: the labels of a field stand in [[fields.labels]]")
+        names = [field.name.casefold() for field in self.fields]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two fields are called {name!r}")
+        check_spellings(self.labels)
         return self
 
     @model_validator(mode="after")
-    def _examples_use_the_labels(self) -> Self:
-        names = set(self.label_names)
-        for kind, examples in (("example", self.examples), ("pool example", self.pool)):
-            for number, example in enumerate(examples, start=1):
-                if example.label not in names:
-                    raise ValueError(f"{kind} {number} has the label {example.label!r}, which the task does not list")
+    def _examples_have_their_answer(self) -> Self:
+        for part, kind, examples in (("examples", "example", self.examples), ("pool", "pool example", self.pool)):
+            for number, example in enumerate(examples):
+                if self.fields:
+                    self._check_answer(f"{kind} {number + 1}", example)
+                elif example.label is None or example.answer is not None:
+                    raise ValueError(f"{part}[{number}].label is missing")
+                elif example.label not in self.label_space:
+                    raise ValueError(
+                        f"{kind} {number + 1} has the label {example.label!r}, which the task does not list"
+                    )
         return self
 
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """The labels' names, in the file's order."""
-        return tuple(label.name for label in self.labels)
+    def _check_answer(self, which: str, example: Example) -> None:
+        if example.answer is None or self.label_space.text(example.answer) is None:
+            fields = ", ".join(self.label_space.columns())
+            raise ValueError(f"{which} needs an answer with a value that is allowed for each field: {fields}")
 
-    def answer_schema(self, *, reasoning: bool) -> dict[str, Any]:
-        """JSON schema of one answer, in the subset that strict structured outputs take.
+    @model_serializer(mode="wrap")
+    def _with_labels_or_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(dump(self), "labels" if self.fields else "fields")
 
-        The confidence goes over the wire as a whole percentage: two tokens less in each answer than a fraction.
+    @cached_property
+    def label_space(self) -> LabelSpace:
+        """The values that a row can have."""
+        return LabelSpace(self.fields, is_plain=False) if self.fields else plain_space(self.labels)
 
-        Args:
-            reasoning: also ask for a short rationale, before the label so that it can inform it.
-        """
-        properties: dict[str, Any] = {"reasoning": {"type": "string"}} if reasoning else {}
-        properties["category"] = {"type": "string", "enum": list(self.label_names)}
-        properties["percent"] = {"type": "integer", "minimum": 0, "maximum": 100}
-        return {
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        }
+    def example(self, text: str, value: str) -> Example:
+        """An example whose answer has this canonical text."""
+        return (
+            Example(text=text, answer=self.label_space.values(value))
+            if self.fields
+            else Example(text=text, label=value)
+        )
+
+    def value_of(self, example: Example) -> str:
+        """The canonical text of an example's answer."""
+        if example.answer is None:
+            return example.label or ""
+        return self.label_space.text(example.answer) or ""
 
 
-def folded(spelling: str) -> str:
-    """A label's spelling without its case and surrounding space: what two spellings may differ in."""
-    return spelling.strip().casefold()
+def _without(data: dict[str, Any], name: str) -> dict[str, Any]:
+    """What a part is saved as: a task with labels alone as earlier versions saved and read it."""
+    return {key: value for key, value in data.items() if key != name}

@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Sequence
 
-from llmbatch.task.model import Task, folded
+from llmbatch.task.fields import Label, folded
 
 _MARKS = "*_`~\"'\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb.,;:!\u3002\u3001 \t\r\n"
 """What stands around a word for looks: Markdown, quotes, a full stop."""
@@ -19,10 +20,10 @@ def plain(spelling: str) -> str:
 
 
 class LabelSpellings:
-    """Which label of a task a spelling stands for."""
+    """Which of some labels a spelling stands for."""
 
-    def __init__(self, task: Task) -> None:
-        named = [(spelling, label.name) for label in task.labels for spelling in (label.name, *label.aliases)]
+    def __init__(self, labels: Sequence[Label]) -> None:
+        named = [(spelling, label.name) for label in labels for spelling in (label.name, *label.aliases)]
         self._folded = {folded(spelling): name for spelling, name in named}
         plainly: defaultdict[str, set[str]] = defaultdict(set)
         for spelling, name in named:

@@ -9,20 +9,22 @@ from hypothesis import strategies as st
 from llmbatch.core.ledger_line import RowError
 from llmbatch.core.rows import Place, Row
 from llmbatch.core.sanitize import PROTECTED
-from llmbatch.runs.outputs.records import OWN_COLUMNS, carried_fields, column, error_field, failed_record
+from llmbatch.runs.outputs.records import carried_fields, column, error_field, failed_record, own_columns
 from llmbatch.runs.outputs.writers import CsvWriter
+from llmbatch.task.label_space import plain_space
 
-OWN = st.sampled_from([*OWN_COLUMNS, "error", "raw", "team", ""])
+COLUMNS = own_columns(plain_space(()))
+OWN = st.sampled_from([*COLUMNS, "error", "raw", "team", ""])
 NAMES = st.builds(lambda times, name: "input_" * times + name, st.integers(0, 3), OWN)
 FIELDS = st.dictionaries(NAMES, st.integers())
 
 
 @given(FIELDS)
 def test_fields_keep_apart_from_each_other_and_from_the_views_own(fields: dict[str, int]) -> None:
-    carried = {column(name): value for name, value in fields.items()}
+    carried = {column(name, COLUMNS): value for name, value in fields.items()}
     assert len(carried) == len(fields)
-    assert carried.keys().isdisjoint(OWN_COLUMNS)
-    again = {column(name): value for name, value in carried.items()}
+    assert carried.keys().isdisjoint(COLUMNS)
+    again = {column(name, COLUMNS): value for name, value in carried.items()}
     assert sorted(again.values()) == sorted(fields.values())
 
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmbatch.task.answer import Answer, AnswerParser, InvalidAnswerError
-from llmbatch.task.model import Label, Task
+from llmbatch.task.answer import Answer, AnswerParser
+from llmbatch.task.fields import Label
+from llmbatch.task.kinds import InvalidAnswerError
+from llmbatch.task.model import Task
 
 TASK = Task(
     name="mail",
@@ -107,7 +109,7 @@ def test_any_text_is_a_valid_answer_or_a_refusal(raw: str) -> None:
         answer = PARSER.parse(raw)
     except InvalidAnswerError:
         return
-    assert answer.category in TASK.label_names
+    assert answer.category in TASK.label_space.parts
 
 
 json_values = st.recursive(
@@ -123,7 +125,7 @@ def test_any_json_is_a_valid_answer_or_a_refusal(value: Any) -> None:
         answer = PARSER.parse(json.dumps(value))
     except InvalidAnswerError:
         return
-    assert answer.category in TASK.label_names
+    assert answer.category in TASK.label_space.parts
     assert 0 <= answer.confidence <= 1
 
 

@@ -11,7 +11,8 @@ from llmbatch.core.models import OutputMode
 from llmbatch.provider.request import Question, RequestEncoder
 from llmbatch.provider.shape import RequestShape, adapted, initial_shape
 from llmbatch.provider.wordings import wordings
-from llmbatch.task.model import Label, Task
+from llmbatch.task.fields import Label
+from llmbatch.task.model import Task
 from tests.published.schemas import breaches
 
 TASK = Task(name="t", labels=(Label(name="a"), Label(name="b")))
@@ -21,7 +22,7 @@ TIERS = ["auto", "default", "flex", "priority", "scale"]
 
 
 def broken(shape: RequestShape, model: str = "m", text: str = "Some text.", *, reasoning: bool = False) -> list[str]:
-    question = Question(model, "Label the text. Answer in JSON.", TASK.answer_schema(reasoning=reasoning))
+    question = Question(model, "Label the text. Answer in JSON.", TASK.label_space.answer_schema(reasoning=reasoning))
     return breaches("CreateChatCompletionRequest", orjson.loads(RequestEncoder(question).encode(text, shape)))
 
 

@@ -9,11 +9,12 @@ from llmbatch.core.models import OutputMode
 from llmbatch.provider.request import Question, RequestEncoder, request_body
 from llmbatch.provider.shape import RequestShape, initial_shape
 from llmbatch.task.fence import build_document
-from llmbatch.task.model import Label, Task
+from llmbatch.task.fields import Label
+from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
 
 TASK = Task(name="t", labels=(Label(name="a"), Label(name="b")))
-QUESTION = Question("gpt-6-luna", build_prefix(TASK), TASK.answer_schema(reasoning=False))
+QUESTION = Question("gpt-6-luna", build_prefix(TASK), TASK.label_space.answer_schema(reasoning=False))
 SHAPE = initial_shape("gpt-6-luna", answer_tokens=30)
 
 

@@ -9,8 +9,8 @@ from textual.pilot import Pilot
 from llmbatch.review.app.dialogs import matching
 from llmbatch.review.app.keys import LABEL_KEYS, label_keys
 from llmbatch.review.app.readable import readable
+from llmbatch.task.fields import Label
 from llmbatch.task.load import load_task
-from llmbatch.task.model import Label
 from tests.e2e.program import read_rows
 from tests.review.driving import drive
 

@@ -26,7 +26,7 @@ TASK = Task.model_validate(
         "examples": [{"text": "The service times out under load.", "label": "technical"}],
     }
 )
-SCHEMA = TASK.answer_schema(reasoning=False)
+SCHEMA = TASK.label_space.answer_schema(reasoning=False)
 LONG_TASK = TASK.model_copy(update={"instructions": "Read the whole of it before you judge. " * 150})
 DOCUMENTS = [f"The server crashed with a stack trace in case {number}." for number in range(200)]
 
@@ -58,7 +58,11 @@ def question(document: str, *, task: Task = TASK) -> dict[str, Any]:
         ],
         "response_format": {
             "type": "json_schema",
-            "json_schema": {"name": "answer", "strict": True, "schema": task.answer_schema(reasoning=False)},
+            "json_schema": {
+                "name": "answer",
+                "strict": True,
+                "schema": task.label_space.answer_schema(reasoning=False),
+            },
         },
     }
 

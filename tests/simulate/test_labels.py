@@ -9,8 +9,9 @@ from llmbatch.simulate.features import features
 from llmbatch.simulate.labeller import Labeller
 from llmbatch.simulate.reading import LabelText, read_labels, unfenced
 from llmbatch.task.fence import build_document, inert
+from llmbatch.task.fields import Label
 from llmbatch.task.load import load_task
-from llmbatch.task.model import Example, Label, Task
+from llmbatch.task.model import Example, Task
 from llmbatch.task.prefix import build_prefix
 
 NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters=":"), min_size=1, max_size=20).filter(
@@ -29,7 +30,7 @@ LABELS = st.lists(
 def test_labels_are_read_back_as_the_task_has_them(labels: list[Label], reasoning: bool) -> None:  # noqa: FBT001
     examples = tuple(Example(text=f"document {number}", label=label.name) for number, label in enumerate(labels))
     task = Task(name="t", instructions="Choose.", labels=tuple(labels), examples=examples)
-    read = read_labels(build_prefix(task, reasoning=reasoning), task.label_names)
+    read = read_labels(build_prefix(task, reasoning=reasoning), task.label_space.parts)
     assert [label.name for label in read] == [label.name for label in labels]
     assert [label.description for label in read] == [" ".join(label.description.split()) for label in labels]
     assert [label.examples for label in read] == [(f"document {number}",) for number in range(len(labels))]
@@ -38,13 +39,13 @@ def test_labels_are_read_back_as_the_task_has_them(labels: list[Label], reasonin
 def test_instructions_that_look_like_a_labels_section_are_passed_over() -> None:
     labels = (Label(name="yes", description="Agreed."), Label(name="no", description="Refused: in part."))
     task = Task(name="t", instructions="# Labels\n- are listed\n- below", labels=labels)
-    read = read_labels(build_prefix(task), task.label_names)
+    read = read_labels(build_prefix(task), task.label_space.parts)
     assert [(label.name, label.description) for label in read] == [("yes", "Agreed."), ("no", "Refused: in part.")]
 
 
 def test_a_label_with_a_colon_keeps_its_name() -> None:
     task = Task(name="t", labels=(Label(name="re: a", description="b: c"), Label(name="re", description="d")))
-    read = read_labels(build_prefix(task), task.label_names)
+    read = read_labels(build_prefix(task), task.label_space.parts)
     assert [(label.name, label.description) for label in read] == [("re: a", "b: c"), ("re", "d")]
 
 
@@ -92,7 +93,7 @@ def test_endless_documents_are_labelled_by_their_beginning() -> None:
 
 def test_the_sample_documents_are_labelled_far_better_than_by_chance(request: pytest.FixtureRequest) -> None:
     task = load_task(None).task
-    labeller = Labeller(read_labels(build_prefix(task), task.label_names))
+    labeller = Labeller(read_labels(build_prefix(task), task.label_space.parts))
     sample = request.config.rootpath / "sample_data"
     gold = {row["id"]: row["category"] for row in _rows(sample / "gold.jsonl")}
     documents = [row for row in _rows(sample / "docs.jsonl") if row["id"] in gold]

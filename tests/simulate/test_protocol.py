@@ -104,7 +104,7 @@ def test_without_a_schema_the_labels_are_read_from_the_prompt(form: dict[str, st
 
 
 def test_reasoning_stands_where_the_schema_has_it() -> None:
-    schema = TASK.answer_schema(reasoning=True)
+    schema = TASK.label_space.answer_schema(reasoning=True)
     form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     completion = on_endpoint(lambda endpoint: endpoint.ask(response_format=form))
     answer = json.loads(completion.choices[0].message.content or "")

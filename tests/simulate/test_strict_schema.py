@@ -92,7 +92,10 @@ def test_what_strict_outputs_do_not_take_is_refused(schema: dict[str, Any], said
         an_object({"x": {"$ref": "#/$defs/y"}}, **{"$defs": {"y": an_object({"z": {"$ref": "#"}})}}),
         an_object({"x": {"type": "array", "items": an_object({"y": TEXT}), "minItems": 1, "maxItems": 3}}),
         an_object({}),
-        *(load_task(name).task.answer_schema(reasoning=True) for name in ("default", "ag_news", "banking77", "sib200")),
+        *(
+            load_task(name).task.label_space.answer_schema(reasoning=True)
+            for name in ("default", "ag_news", "banking77", "sib200")
+        ),
     ],
 )
 def test_what_they_take_passes(schema: dict[str, Any]) -> None:
@@ -106,4 +109,4 @@ def test_a_schemas_name_has_letters_digits_and_dashes(name: str) -> None:
 
 def test_a_task_with_more_labels_than_an_enum_takes_is_refused() -> None:
     task = Task.model_validate({"name": "many", "labels": [{"name": f"label {n}"} for n in range(1001)]})
-    assert "but received 1001" in refusal(task.answer_schema(reasoning=False))
+    assert "but received 1001" in refusal(task.label_space.answer_schema(reasoning=False))

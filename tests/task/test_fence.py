@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmbatch.task.fence import build_document, inert
-from llmbatch.task.model import Example, Label, Task
+from llmbatch.task.fields import Label
+from llmbatch.task.model import Example, Task
 from llmbatch.task.prefix import build_prefix
 
 DATA = Path(__file__).parents[2] / "sample_data" / "docs.jsonl"

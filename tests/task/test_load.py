@@ -24,7 +24,7 @@ Write = Callable[[str | bytes], Path]
 
 
 def test_labels_named_yes_and_no_stay_text(task_file: Write) -> None:
-    assert load_task(task_file(YES_NO)).task.label_names == ("yes", "no")
+    assert load_task(task_file(YES_NO)).task.label_space.parts == ("yes", "no")
 
 
 def test_the_version_is_the_hash_of_the_files_bytes(task_file: Write) -> None:

@@ -60,7 +60,7 @@ CASES = {
     "field from nowhere": (
         'name = "t"\ncolour = "x"\n' + LABELS,
         "t.toml:2: unknown field colour",
-        "The fields here are name, instructions, labels, examples, pool, model.",
+        "The fields here are name, instructions, labels, fields, examples, pool, model.",
     ),
     "misspelt field of a label": (
         'name = "t"\n' + LABELS + 'descripton = "x"',
@@ -247,3 +247,29 @@ def _error_of(text: str) -> UsageError | None:
     except UsageError as error:
         return error
     return None
+
+
+FIELD = '[[fields]]\nname = "topic"\n[[fields.labels]]\nname = "a"\n[[fields.labels]]\nname = "b"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (FIELD + LABELS, "t.toml:2: a task has labels or fields, not both"),
+        (FIELD.replace('"topic"', '"id"'), "t.toml:2: no field can be called 'id'"),
+        (FIELD.replace('"topic"', '"a b"'), "t.toml:3: fields[0].name must begin with a letter"),
+        (FIELD.replace('"b"', '"a|b"'), "t.toml:2: label 'a|b' cannot be one of a field"),
+        (FIELD.replace('name = "b"', 'nam = "b"'), "t.toml:7: unknown field fields[0].labels[1].nam (field 'topic')"),
+        (FIELD + FIELD, "t.toml: two fields are called 'topic'"),
+        ('[[fields]]\nname = "n"\nkind = "number"\n', "t.toml:2: field 'n' is a number: it needs a minimum"),
+        ('[[fields]]\nname = "n"\nkind = "yes-no"\nminimum = 1\n', "t.toml:2: field 'n' is of the kind yes-no"),
+        ('[[fields]]\nname = "n"\nkind = "maybe"\n', "t.toml:4: fields[0].kind (field 'n')"),
+        (FIELD + '[[examples]]\ntext = "x"\n', "t.toml: example 1 needs an answer"),
+        (FIELD + '[[examples]]\ntext = "x"\nanswer = { topic = "c" }\n', "t.toml: example 1 needs an answer"),
+        (LABELS + '[[examples]]\ntext = "x"\n', "t.toml:8: examples[0].label is missing"),
+    ],
+)
+def test_a_mistake_in_a_field_is_told_with_its_place(text: str, message: str) -> None:
+    told = mistake('name = "t"\n' + text)
+
+    assert told.message.startswith(message)

@@ -59,14 +59,14 @@ def test_a_packaged_task_shows_each_label_at_least_twice(name: str) -> None:
     task = load_task(name).task
     counts = Counter(example.label for example in task.examples)
 
-    assert min(counts[label] for label in task.label_names) >= 2
+    assert min(counts[label] for label in task.label_space.parts) >= 2
 
 
 def test_the_default_task_is_there_without_a_name() -> None:
     loaded = load_task(None)
 
     assert loaded.source == "built-in default"
-    assert loaded.task.label_names == ("technical", "business", "legal", "marketing", "other")
+    assert loaded.task.label_space.parts == ("technical", "business", "legal", "marketing", "other")
     assert loaded.version == load_task("default").version
 
 
@@ -79,7 +79,7 @@ def test_the_sample_documents_have_a_gold_label_each() -> None:
     gold = [json.loads(line) for line in (SAMPLE_DATA / "gold.jsonl").read_text(encoding="utf-8").splitlines()]
 
     assert [document["id"] for document in documents] == [answer["id"] for answer in gold]
-    assert Counter(answer["category"] for answer in gold) == dict.fromkeys(load_task(None).task.label_names, 12)
+    assert Counter(answer["category"] for answer in gold) == dict.fromkeys(load_task(None).task.label_space.parts, 12)
 
 
 def test_the_sample_table_has_line_breaks_in_its_cells() -> None:
@@ -94,7 +94,7 @@ def test_the_manuals_example_is_a_task() -> None:
     manual = (ROOT / "docs" / "reference" / "task-files.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)
 
-    assert parse_task(example, "task-files.md").label_names == ("termination", "amendment", "other")
+    assert parse_task(example, "task-files.md").label_space.parts == ("termination", "amendment", "other")
 
 
 def test_the_manual_names_each_finding_of_the_lint() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from llmbatch.core.errors import UsageError
 from llmbatch.task.check import check_task
+from llmbatch.task.fields import folded
 from llmbatch.task.load import load_task, parse_task
-from llmbatch.task.model import folded
 from llmbatch.task.template import task_template
 
 one_line = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60).filter(
@@ -24,13 +24,13 @@ def test_any_name_and_labels_come_back(name: str, labels: list[str]) -> None:
     task = parse_task(task_template(name, labels), "t.toml")
 
     assert task.name == name
-    assert task.label_names == tuple(labels)
+    assert task.label_space.parts == tuple(labels)
 
 
 def test_the_template_loads_from_its_file(task_file: Callable[[str | bytes], Path]) -> None:
     text = task_template('quote " and \\', ["a", "yes, 'no'", "日本語", "# not a comment"])
 
-    assert load_task(task_file(text)).task.label_names == ("a", "yes, 'no'", "日本語", "# not a comment")
+    assert load_task(task_file(text)).task.label_space.parts == ("a", "yes, 'no'", "日本語", "# not a comment")
 
 
 def test_the_lint_of_the_template_is_its_to_do_list() -> None:

@@ -19,7 +19,7 @@ from llmbatch.review.app import panes
 from llmbatch.review.app.dialogs import Help, LabelPicker, LineDialog
 from llmbatch.review.app.keys import label_keys
 from llmbatch.review.desk import ReviewSession
-from llmbatch.task.model import Label
+from llmbatch.task.fields import Label
 
 _LOOK_EVERY_S = 1.0
 _SIDES = 4

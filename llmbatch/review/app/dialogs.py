@@ -12,7 +12,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from llmbatch.core.sanitize import neutral
-from llmbatch.task.model import Label
+from llmbatch.task.fields import Label
 
 HELP = """\
 Each decision is saved at once. Quit whenever you like.

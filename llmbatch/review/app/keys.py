@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from llmbatch.task.model import Label
+from llmbatch.task.fields import Label
 
 COMMANDS = "fnqsu"
 """Letters that do something else: find, note, quit, skip, undo."""

@@ -11,7 +11,7 @@ from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, Item
 from llmbatch.review.told import rate_text
 from llmbatch.runs.decisions import Decision
-from llmbatch.task.model import Label
+from llmbatch.task.fields import Label
 from llmbatch.terminal.figures import counted
 
 _BAR = 10

@@ -12,7 +12,7 @@ import errno
 import os
 import resource
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class Ledger:
         index: KeyIndex,
         size: int,
         reread: Reread,
-        labels: Collection[str] | None,
+        labels: Container[str] | None,
         reserve: Reserve | None = None,
     ) -> None:
         self.path = path
@@ -70,7 +70,7 @@ class Ledger:
         *,
         on_line: Callable[[int, LedgerLine], None],
         reread: Reread = as_written,
-        labels: Collection[str] | None = None,
+        labels: Container[str] | None = None,
         reserve: Reserve | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> "tuple[Ledger, Path | None]":
@@ -107,7 +107,7 @@ class Ledger:
         *,
         on_line: Callable[[int, LedgerLine], None],
         reread: Reread = as_written,
-        labels: Collection[str] | None = None,
+        labels: Container[str] | None = None,
     ) -> "Ledger":
         """Open a ledger that another process may be appending to; nothing can be added. Arguments as for `open`.
 
@@ -275,7 +275,7 @@ def _indexed(
     path: Path,
     on_line: Callable[[int, LedgerLine], None],
     reread: Reread,
-    labels: Collection[str] | None,
+    labels: Container[str] | None,
     checkpoint: Checkpoint | None = None,
 ) -> KeyIndex:
     if checkpoint is None:
@@ -288,7 +288,7 @@ def _indexed(
     return index
 
 
-def _packed(offset: int, line: LedgerLine, labels: Collection[str] | None) -> int:
+def _packed(offset: int, line: LedgerLine, labels: Container[str] | None) -> int:
     return offset << 1 | (line.status == FAILED or not line.can_be(labels))
 
 

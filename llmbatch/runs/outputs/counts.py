@@ -12,6 +12,7 @@ from llmbatch.core.rows import Rejection
 from llmbatch.observe.summary import RowCounts
 from llmbatch.runs.decisions import TaskDecisions
 from llmbatch.runs.outputs.outcome import FAILED_VIEW, REVIEW, UNDONE, Outcome
+from llmbatch.task.label_space import LabelSpace
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class OutputCounts:
 class Tally:
     """Counts row by row."""
 
+    label_space: LabelSpace
     total: int = 0
     ok: int = 0
     review: int = 0
@@ -82,7 +84,7 @@ class Tally:
         if outcome.human is not None:
             self.reviewed += 1
         if outcome.category is not None:
-            self.labels[outcome.category] += 1
+            self.labels.update(self.label_space.parts_of(outcome.category))
         if line is not None and outcome.is_answered:
             answered = line.response_model or line.model
             self.answered_by[answered] += 1

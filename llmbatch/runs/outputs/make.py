@@ -1,6 +1,6 @@
 """Making the views of a run: one pass over the input, in its order, each row looked up in the ledger."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +19,13 @@ from llmbatch.runs.outputs.counts import OutputCounts, Tally
 from llmbatch.runs.outputs.outcome import FAILED_VIEW, RESULTS, REVIEW, UNDONE, Outcome, outcome
 from llmbatch.runs.outputs.records import (
     DECISION_COLUMNS,
-    OWN_COLUMNS,
+    Values,
     carried_fields,
     column,
     common_error_field,
     failed_record,
     names_in_use,
+    own_columns,
     rejected_record,
     result_record,
     review_record,
@@ -113,12 +114,16 @@ def _make_views(
     if options.sample:
         files[SAMPLE] = folder / f"{SAMPLE}.{suffix}"
     draw = Draw(options.sample, _finished(read, key, ledger))
-    tally, renamed = Tally(), dict[str, str]()
+    space = decisions.label_space
+    tally, renamed = Tally(space), dict[str, str]()
     with replacing_together(files | _basis_file(folder, options)) as opened, ExitStack() as stack:
         if options.plan is not None and _BASIS in opened:
             opened[_BASIS].write(Basis(ledger.size, decisions.log.size, options.plan).to_bytes())
-        columns = _columns(read, options) if options.csv else None
-        writers = _writers(stack, opened, columns, options, decided=len(decisions) > 0)
+        own = own_columns(space)
+        columns = _columns(read, options, own) if options.csv else None
+        values = space.cells_of if options.csv else space.columns_of
+        shown = [name for name in own if len(decisions) > 0 or name not in DECISION_COLUMNS]
+        writers = _writers(stack, opened, columns, shown, bom=options.bom)
         error_name = None if columns is None else columns.error
         for item, carried in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
             if isinstance(item, Rejection):
@@ -126,11 +131,11 @@ def _make_views(
                 writers[FAILED_VIEW].write(rejected_record(item, error_name=error_name))
                 continue
             tally.add(item)
-            beside = _renamed(carried, renamed)
+            beside = _renamed(carried, renamed, own)
             if item.view != UNDONE:
-                writers[item.view].write(_record(item, beside, error_name))
+                writers[item.view].write(_record(item, beside, values, error_name))
             if item.is_answered and draw.takes(item.row):
-                writers[SAMPLE].write(review_record(item, beside))
+                writers[SAMPLE].write(review_record(item, beside, values))
     if not options.sample:
         (folder / f"{SAMPLE}.{suffix}").unlink(missing_ok=True)
     return replace(tally.frozen(files, decisions), renamed=renamed)
@@ -149,7 +154,7 @@ def count_outputs(
 
     `on_outcome` is given each row on the way.
     """
-    tally = Tally()
+    tally = Tally(decisions.label_space)
     for item, _ in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
         if on_outcome is not None:
             on_outcome(item)
@@ -176,18 +181,18 @@ def outcomes(
         )
 
 
-def _renamed(carried: Mapping[str, Any], renamed: dict[str, str]) -> dict[str, Any]:
+def _renamed(carried: Mapping[str, Any], renamed: dict[str, str], own: Container[str]) -> dict[str, Any]:
     """The carried fields by their names in the views; those that differ go into `renamed`."""
-    beside = {column(name): value for name, value in carried.items()}
+    beside = {column(name, own): value for name, value in carried.items()}
     if beside.keys() != carried.keys():
-        renamed |= {name: column(name) for name in carried if column(name) != name}
+        renamed |= {name: column(name, own) for name in carried if column(name, own) != name}
     return beside
 
 
-def _record(item: Outcome, carried: Mapping[str, Any], error_name: str | None) -> dict[str, Any]:
+def _record(item: Outcome, carried: Mapping[str, Any], values: Values, error_name: str | None) -> dict[str, Any]:
     if item.view == FAILED_VIEW and item.line is not None and item.line.error is not None:
         return failed_record(item.row, item.line.error, error_name=error_name)
-    return review_record(item, carried) if item.view == REVIEW else result_record(item, carried)
+    return review_record(item, carried, values) if item.view == REVIEW else result_record(item, carried, values)
 
 
 def _basis_file(folder: Path, options: ViewOptions) -> dict[str, Path]:
@@ -208,7 +213,7 @@ class _Columns:
     error: str
 
 
-def _columns(read: Read, options: ViewOptions) -> _Columns:
+def _columns(read: Read, options: ViewOptions, own: Container[str]) -> _Columns:
     texts: dict[str, tuple[str, ...]] = {}
     carried: dict[str, None] = {}
     everything: dict[str, None] = {}
@@ -219,16 +224,15 @@ def _columns(read: Read, options: ViewOptions) -> _Columns:
         in_use |= names_in_use(found)
         if isinstance(item, Row):
             fields = carried_fields(item, keep=options.keep, text_fields=texts.get(item.place.file, ()))
-            carried |= dict.fromkeys(map(column, fields))
+            carried |= dict.fromkeys(column(name, own) for name in fields)
     return _Columns(tuple(carried), tuple(everything), common_error_field(in_use))
 
 
 def _writers(
-    stack: ExitStack, opened: Mapping[str, BinaryIO], columns: _Columns | None, options: ViewOptions, *, decided: bool
+    stack: ExitStack, opened: Mapping[str, BinaryIO], columns: _Columns | None, own: Sequence[str], *, bom: bool
 ) -> dict[str, RecordWriter]:
     if columns is None:
         return {name: JsonlWriter(file) for name, file in opened.items() if name != _BASIS}
-    own = [name for name in OWN_COLUMNS if decided or name not in DECISION_COLUMNS]
     headers = {
         RESULTS: [*(name for name in own if name != "text"), *columns.carried],
         REVIEW: [*own, *columns.carried],
@@ -237,7 +241,7 @@ def _writers(
     }
     writers: dict[str, RecordWriter] = {}
     for name, file in opened.items():
-        writer = CsvWriter(file, headers[name], bom=options.bom)
+        writer = CsvWriter(file, headers[name], bom=bom)
         stack.callback(writer.detach)
         writers[name] = writer
     return writers

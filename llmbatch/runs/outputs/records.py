@@ -1,7 +1,7 @@
 """What stands in each view for one row."""
 
 import base64
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +9,7 @@ from llmbatch.core.ledger_line import RowError
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers.paths import Spread, is_there, value_at
 from llmbatch.runs.outputs.outcome import Outcome
+from llmbatch.task.label_space import LabelSpace
 
 DECISION_COLUMNS = (
     "decided_by",
@@ -22,17 +23,28 @@ DECISION_COLUMNS = (
 """Columns of rows about which people said something."""
 HUMAN = "human"
 _PREFIX, _ERROR = "input_", "error"
-OWN_COLUMNS = ("row", "id", "category", "confidence", "reasoning", *DECISION_COLUMNS, "text")
+
+Values = Callable[[str | None], Mapping[str, Any]]
+"""The value of each of a task's fields by a row's canonical text; None where the row has no label."""
 
 
-def result_record(outcome: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
-    """A finished row: its label, then the fields carried through from the input, by the names of `column`."""
-    return {**_labelled(outcome), **carried}
+def own_columns(space: LabelSpace) -> tuple[str, ...]:
+    """The columns of results that are the program's own."""
+    more = () if space.takes_one_label else ("confidences",)
+    return ("row", "id", *space.columns(), "confidence", *more, "reasoning", *DECISION_COLUMNS, "text")
 
 
-def review_record(outcome: Outcome, carried: Mapping[str, Any]) -> dict[str, Any]:
+def result_record(outcome: Outcome, carried: Mapping[str, Any], values: Values) -> dict[str, Any]:
+    """A finished row: its label, then the fields carried through from the input, by the names of `column`.
+
+    `values` gives the value of each of the task's fields.
+    """
+    return {**_labelled(outcome, values), **carried}
+
+
+def review_record(outcome: Outcome, carried: Mapping[str, Any], values: Values) -> dict[str, Any]:
     """A row for a person's eyes: as a result, with its text."""
-    return {**_labelled(outcome), "text": outcome.row.text, **carried}
+    return {**_labelled(outcome, values), "text": outcome.row.text, **carried}
 
 
 def failed_record(row: Row, error: RowError, *, error_name: str | None = None) -> dict[str, Any]:
@@ -83,16 +95,20 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, Spread) else value
 
 
-def column(field: str) -> str:
+def column(field: str, own: Container[str]) -> str:
     """A carried field's name in a view, out of the way of the view's own and of all other fields.
 
     One that is named like a column, or would be behind the prefix, gets one more: two fields never meet in a name,
     however often results are an input again, and the name hangs on nothing but the field's.
+
+    Args:
+        field: its name in the input.
+        own: the view's own columns.
     """
     name = field
     while name.startswith(_PREFIX):
         name = name.removeprefix(_PREFIX)
-    return f"{_PREFIX}{field}" if name in OWN_COLUMNS else field
+    return f"{_PREFIX}{field}" if name in own else field
 
 
 def common_error_field(names: Collection[str]) -> str:
@@ -120,10 +136,12 @@ def error_field(fields: Mapping[str, Any]) -> str:
     return name
 
 
-def _labelled(outcome: Outcome) -> dict[str, Any]:
+def _labelled(outcome: Outcome, values: Values) -> dict[str, Any]:
     row, line, decision = outcome.row, outcome.line, outcome.decision
     confidence = None if line is None else line.confidence
-    record: dict[str, Any] = {"row": row.index, "id": row.id, "category": outcome.category, "confidence": confidence}
+    record: dict[str, Any] = {"row": row.index, "id": row.id, **values(outcome.category), "confidence": confidence}
+    if line is not None and line.confidences is not None:
+        record["confidences"] = line.confidences
     if line is not None and line.reasoning is not None:
         record["reasoning"] = line.reasoning
     if decision is None:

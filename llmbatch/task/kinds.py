@@ -1,0 +1,340 @@
+"""What a field's value is, kind by kind: asked for, read out of an answer or a file, written and counted.
+
+A value travels as its canonical text, which these alone write and take apart.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from llmbatch.task.fields import NONE, FieldKind, TaskField, folded
+from llmbatch.task.spelling import LabelSpellings, fraction_of, plain
+
+Value = str | list[str] | int | float | bool
+"""A field's value as JSON has it."""
+
+_BETWEEN = "|"
+_ALL = 100
+
+
+class InvalidAnswerError(ValueError):
+    """The content is no answer by the task's labels; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value as read from an answer. `repaired` where it was spelled in another way than asked for."""
+
+    text: str
+    repaired: bool = False
+    confidences: Mapping[str, float] = field(default_factory=dict)
+    """Of each label of a field that takes several, 0..1."""
+
+
+class Kind(Protocol):
+    """What can be done with a field's value, whatever it is."""
+
+    def schema(self) -> dict[str, Any]:
+        """JSON schema of the value in an answer, in the subset that strict structured outputs take."""
+
+    def read(self, value: object) -> Reading:
+        """The value in an answer.
+
+        Raises:
+            InvalidAnswerError: it is none, or can be read in several ways.
+        """
+
+    def spelled(self, text: str) -> str | None:
+        """The canonical text of what a person wrote; None where it is no value of the field."""
+
+    def value(self, text: str) -> Value:
+        """The value that a canonical text stands for."""
+
+    def text(self, value: object) -> str | None:
+        """The canonical text of a value as a task file or JSON states it; None where it is none."""
+
+    def parts(self, text: str) -> tuple[str, ...]:
+        """What tables count of a canonical text: its labels, or the value itself."""
+
+    def all_parts(self) -> tuple[str, ...]:
+        """All parts that there can be, in order; none where they are numbers."""
+
+    def examples(self) -> Sequence[Any]:
+        """Values as they stand in answers, among them the longest."""
+
+
+class Single:
+    """Exactly one label."""
+
+    def __init__(self, field: TaskField) -> None:
+        self.names = tuple(label.name for label in field.labels)
+        self._known = frozenset(self.names)
+        self._by_person = _spellings(field)
+        self._by_model = LabelSpellings(field.labels)
+        self._name = field.name
+
+    def schema(self) -> dict[str, Any]:
+        """See `Kind`."""
+        return {"type": "string", "enum": list(self.names)}
+
+    def read(self, value: object) -> Reading:
+        """See `Kind`."""
+        if not isinstance(value, str):
+            raise InvalidAnswerError(f"{self._name}: {_shown(value)} is not one of the labels")
+        if value in self._known:
+            return Reading(value)
+        label = self._by_model.label(value)
+        if label is None:
+            raise InvalidAnswerError(f"{value[:80]!r} is not one of the labels")
+        return Reading(label, repaired=True)
+
+    def spelled(self, text: str) -> str | None:
+        """See `Kind`."""
+        return self._by_person.get(folded(text))
+
+    def value(self, text: str) -> Value:
+        """See `Kind`."""
+        return text
+
+    def text(self, value: object) -> str | None:
+        """See `Kind`."""
+        return value if isinstance(value, str) and value in self._known else None
+
+    def parts(self, text: str) -> tuple[str, ...]:
+        """See `Kind`."""
+        return (text,)
+
+    def all_parts(self) -> tuple[str, ...]:
+        """See `Kind`."""
+        return self.names
+
+    def examples(self) -> Sequence[Any]:
+        """See `Kind`."""
+        return self.names
+
+
+class Multi:
+    """All labels that fit, in the task's order; or none."""
+
+    def __init__(self, field: TaskField) -> None:
+        self.names = tuple(label.name for label in field.labels)
+        self._order = {name: number for number, name in enumerate(self.names)}
+        self._by_person = _spellings(field)
+        self._one = Single(field)
+        self._name = field.name
+
+    def schema(self) -> dict[str, Any]:
+        """See `Kind`. Each label comes with its own confidence."""
+        item = {
+            "type": "object",
+            "properties": {
+                "label": {"type": "string", "enum": list(self.names)},
+                "percent": {"type": "integer", "minimum": 0, "maximum": 100},
+            },
+            "required": ["label", "percent"],
+            "additionalProperties": False,
+        }
+        return {"type": "array", "items": item}
+
+    def read(self, value: object) -> Reading:
+        """See `Kind`. A list of names alone is taken too: some models give that where no schema holds them."""
+        if not isinstance(value, list):
+            raise InvalidAnswerError(f"{self._name}: {_shown(value)} is no list of labels")
+        repaired, confidences = False, dict[str, float]()
+        found = set[str]()
+        for item in value:
+            reading, confidence, is_asked = self._item(item)
+            if reading.text in found and confidences.get(reading.text) != confidence:
+                raise InvalidAnswerError(f"{self._name}: {reading.text!r} stands twice in the answer")
+            repaired = repaired or reading.repaired or not is_asked or reading.text in found
+            found.add(reading.text)
+            if confidence is not None:
+                confidences[reading.text] = confidence
+        return Reading(self._written(found), repaired, confidences)
+
+    def _item(self, item: object) -> tuple[Reading, float | None, bool]:
+        """(label, confidence, whether it stands as asked for)."""
+        if isinstance(item, str):
+            return self._one.read(item), None, False
+        if not isinstance(item, dict) or "label" not in item:
+            raise InvalidAnswerError(f"{self._name}: {_shown(item)} is no label with its percentage")
+        confidence, repaired = read_percent(item.get("percent"), f"{self._name}: percent")
+        return self._one.read(item["label"]), confidence, not repaired
+
+    def spelled(self, text: str) -> str | None:
+        """See `Kind`. Labels are divided by `|` or `;`."""
+        if folded(text) == NONE:
+            return NONE
+        names = [self._by_person.get(folded(part)) for part in text.replace(";", _BETWEEN).split(_BETWEEN)]
+        return None if None in names else self._written({name for name in names if name is not None})
+
+    def value(self, text: str) -> Value:
+        """See `Kind`."""
+        return [] if text == NONE else text.split(_BETWEEN)
+
+    def text(self, value: object) -> str | None:
+        """See `Kind`."""
+        if not isinstance(value, list | tuple) or not all(name in self._order for name in value):
+            return None
+        return self._written(set(value))
+
+    def parts(self, text: str) -> tuple[str, ...]:
+        """See `Kind`."""
+        return tuple(text.split(_BETWEEN))
+
+    def all_parts(self) -> tuple[str, ...]:
+        """See `Kind`."""
+        return (*self.names, NONE)
+
+    def examples(self) -> Sequence[Any]:
+        """See `Kind`. Few texts have more labels than a handful, so the longest five make the longest answer."""
+        longest = sorted(self.names, key=len, reverse=True)[:_MOST_LABELS]
+        return [[{"label": name, "percent": 100} for name in longest]]
+
+    def _written(self, names: set[str]) -> str:
+        return _BETWEEN.join(sorted(names, key=self._order.__getitem__)) or NONE
+
+
+_MOST_LABELS = 5
+
+
+class Number:
+    """A number within bounds, whole where both bounds are."""
+
+    def __init__(self, field: TaskField) -> None:
+        self._least, self._most = field.minimum or 0, field.maximum or 0
+        self._is_whole = isinstance(self._least, int) and isinstance(self._most, int)
+        self._name = field.name
+
+    def schema(self) -> dict[str, Any]:
+        """See `Kind`."""
+        kind = "integer" if self._is_whole else "number"
+        return {"type": kind, "minimum": self._least, "maximum": self._most}
+
+    def read(self, value: object) -> Reading:
+        """See `Kind`."""
+        text = self.text(value)
+        if text is not None:
+            return Reading(text, repaired=self._is_whole and not isinstance(value, int))
+        if isinstance(value, str) and (text := self.spelled(value)) is not None:
+            return Reading(text, repaired=True)
+        raise InvalidAnswerError(f"{self._name}: {_shown(value)} is no number from {self._least} to {self._most}")
+
+    def spelled(self, text: str) -> str | None:
+        """See `Kind`."""
+        try:
+            return self.text(float(text))
+        except ValueError:
+            return None
+
+    def value(self, text: str) -> Value:
+        """See `Kind`."""
+        return int(text) if self._is_whole else float(text)
+
+    def text(self, value: object) -> str | None:
+        """See `Kind`."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self._least <= value <= self._most:
+            return None
+        if self._is_whole:
+            return str(int(value)) if value == int(value) else None
+        return repr(float(value))
+
+    def parts(self, text: str) -> tuple[str, ...]:
+        """See `Kind`."""
+        return (text,)
+
+    def all_parts(self) -> tuple[str, ...]:
+        """See `Kind`. Few whole numbers are listed, as a scale's steps are."""
+        if self._is_whole and self._most - self._least < _STEPS:
+            return tuple(str(number) for number in range(int(self._least), int(self._most) + 1))
+        return ()
+
+    def examples(self) -> Sequence[Any]:
+        """See `Kind`."""
+        return [self._least, self._most] if self._is_whole else [self._most - 0.123456]
+
+
+_STEPS = 20
+
+_YES_NO = {"yes": "yes", "true": "yes", "1": "yes", "y": "yes", "no": "no", "false": "no", "0": "no", "n": "no"}
+
+
+class YesNo:
+    """True or false."""
+
+    def __init__(self, field: TaskField) -> None:
+        self._name = field.name
+
+    def schema(self) -> dict[str, Any]:
+        """See `Kind`."""
+        return {"type": "boolean"}
+
+    def read(self, value: object) -> Reading:
+        """See `Kind`."""
+        text = self.text(value)
+        if text is not None:
+            return Reading(text)
+        if isinstance(value, str) and plain(value) in ("yes", "no", "true", "false"):
+            return Reading(_YES_NO[plain(value)], repaired=True)
+        raise InvalidAnswerError(f"{self._name}: {_shown(value)} is neither true nor false")
+
+    def spelled(self, text: str) -> str | None:
+        """See `Kind`."""
+        return _YES_NO.get(folded(text))
+
+    def value(self, text: str) -> Value:
+        """See `Kind`."""
+        return text == "yes"
+
+    def text(self, value: object) -> str | None:
+        """See `Kind`."""
+        return ("yes" if value else "no") if isinstance(value, bool) else None
+
+    def parts(self, text: str) -> tuple[str, ...]:
+        """See `Kind`."""
+        return (text,)
+
+    def all_parts(self) -> tuple[str, ...]:
+        """See `Kind`."""
+        return ("yes", "no")
+
+    def examples(self) -> Sequence[Any]:
+        """See `Kind`."""
+        return [False]
+
+
+_KINDS: Mapping[FieldKind, type[Single] | type[Multi] | type[Number] | type[YesNo]] = {
+    FieldKind.single: Single,
+    FieldKind.multi: Multi,
+    FieldKind.number: Number,
+    FieldKind.yes_no: YesNo,
+}
+
+
+def kind_of(field: TaskField) -> Kind:
+    """What can be done with the values of a field."""
+    return _KINDS[field.kind](field)
+
+
+def read_percent(percent: object, where: str) -> tuple[float, bool]:
+    """A confidence in 0..1 from a percentage in an answer, and whether it was spelled in another way than asked for.
+
+    Raises:
+        InvalidAnswerError: it is none, or can be read in two ways; the message begins with `where`.
+    """
+    if isinstance(percent, int) and not isinstance(percent, bool):
+        if not 0 <= percent <= _ALL:
+            raise InvalidAnswerError(f"{where}: {_shown(percent)} is no percentage in 0..100")
+        return percent / 100, False
+    fraction = fraction_of(percent, of_100=True) if isinstance(percent, float | str) else None
+    if fraction is None:
+        raise InvalidAnswerError(f"{where}: {_shown(percent)} is no percentage that can be read in one way only")
+    return fraction, True
+
+
+def _spellings(field: TaskField) -> Mapping[str, str]:
+    return {folded(spelling): label.name for label in field.labels for spelling in (label.name, *label.aliases)}
+
+
+def _shown(value: object) -> str:
+    return f"{value!r:.40}"

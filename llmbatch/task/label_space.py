@@ -1,0 +1,241 @@
+"""What a task's label value is: asked for, read out of answers and files, compared, counted and written, here alone.
+
+Between the parts of the program a row's value travels as its canonical text: in the ledger, in decisions, gold labels
+and counts. Of a task that lists labels alone it is the label's name. Where a task has one field, it is the field's
+(`joy|anger`); where it has several, `topic=billing; severity=3; emotions=joy|anger`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from llmbatch.task.fields import CATEGORY, PERCENT, FieldKind, Label, TaskField
+from llmbatch.task.kinds import InvalidAnswerError, Kind, Value, kind_of, read_percent
+from llmbatch.task.spelling import fraction_of
+
+_BETWEEN, _IS = "; ", "="
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReading:
+    """A row's value as an answer states it."""
+
+    text: str
+    confidence: float
+    """The least of all its fields and labels, 0..1."""
+    confidences: Mapping[str, float] | None
+    """By field, and by `field=label` where a field takes several; None where one label is all."""
+    repaired: bool
+
+
+class LabelSpace:
+    """The values that a task's fields can have."""
+
+    def __init__(self, fields: Sequence[TaskField], *, is_plain: bool) -> None:
+        """`is_plain`: the task lists labels alone, which are those of the only field, `category`."""
+        self.fields = tuple(fields)
+        self.is_plain = is_plain
+        self._kinds: dict[str, Kind] = {field.name: kind_of(field) for field in self.fields}
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels of the only field; none where there are several fields, or the field has none."""
+        return self.fields[0].labels if len(self.fields) == 1 else ()
+
+    @property
+    def takes_one_label(self) -> bool:
+        """Whether a row's value is one label."""
+        return len(self.fields) == 1 and self.fields[0].kind is FieldKind.single
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """All that `parts_of` can give, in the task's order, but numbers of a wide range."""
+        if len(self.fields) == 1:
+            return next(iter(self._kinds.values())).all_parts()
+        return tuple(f"{name}{_IS}{part}" for name, kind in self._kinds.items() for part in kind.all_parts())
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.parts)
+
+    def __contains__(self, text: object) -> bool:
+        """Whether a canonical text is one of the task's values."""
+        if not isinstance(text, str):
+            return False
+        return text in self._known if self.takes_one_label else self.spelled(text) == text
+
+    def is_like(self, other: "LabelSpace") -> bool:
+        """Whether another space has the same values, whatever it says about them."""
+        return self.shape == other.shape
+
+    @cached_property
+    def shape(self) -> list[object]:
+        """Fields, labels and bounds, without what is said about them."""
+        return [
+            (field.name, field.kind, {label.name for label in field.labels}, field.minimum, field.maximum)
+            for field in self.fields
+        ]
+
+    def columns(self) -> tuple[str, ...]:
+        """The names of the fields, as results have them."""
+        return tuple(self._kinds)
+
+    def answer_schema(self, *, reasoning: bool) -> dict[str, Any]:
+        """JSON schema of one answer, in the subset that strict structured outputs take.
+
+        A confidence goes over the wire as a whole percentage: two tokens less in each answer than a fraction.
+
+        Args:
+            reasoning: also ask for a short rationale, before the labels so that it can inform them.
+        """
+        properties: dict[str, Any] = {"reasoning": {"type": "string"}} if reasoning else {}
+        for name, kind in self._kinds.items():
+            properties[name] = kind.schema()
+            properties[self._percent_key(name)] = {"type": "integer", "minimum": 0, "maximum": 100}
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+
+    def answer(self, text: str, confidence: float) -> dict[str, Any]:
+        """The answer that states a value, as an example shows it; `confidence` (0..1) is that of each of its fields."""
+        percent = round(confidence * 100)
+        answer: dict[str, Any] = {}
+        for name, of_field in self._by_field(text).items():
+            value: Any = self._kinds[name].value(of_field)
+            is_list = isinstance(value, list)
+            answer[name] = [{"label": label, "percent": percent} for label in value] if is_list else value
+            answer[self._percent_key(name)] = percent
+        return answer
+
+    def sample_answers(self) -> list[str]:
+        """Answers of the longest kind, in JSON: the output limit is made from them."""
+        if self.is_plain:
+            return [orjson.dumps(self.answer(label, 1.0)).decode() for label in self.parts]
+        longest = {name: max(kind.examples(), key=lambda v: len(orjson.dumps(v))) for name, kind in self._kinds.items()}
+        return [orjson.dumps(dict(longest) | {self._percent_key(name): 100 for name in longest}).decode()]
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """All keys that an answer may have."""
+        names = {key for name in self._kinds for key in (name, self._percent_key(name))}
+        return frozenset({*names, "reasoning", *(("confidence",) if self.is_plain else ())})
+
+    def read(self, data: Mapping[str, Any]) -> LabelReading:
+        """The value and confidence that an answer's object states.
+
+        Raises:
+            InvalidAnswerError: it states none, or one that is not the task's; or no confidence in 0..1.
+        """
+        texts, confidences, repaired = dict[str, str](), dict[str, float](), False
+        for name, kind in self._kinds.items():
+            if name not in data:
+                raise InvalidAnswerError(f"{name}: it is not in the answer")
+            reading = kind.read(data[name])
+            confidence, is_respelled = self._confidence(name, data)
+            texts[name] = reading.text
+            confidences[name] = min([confidence] if not reading.confidences else reading.confidences.values())
+            confidences |= {f"{name}{_IS}{label}": one for label, one in reading.confidences.items()}
+            repaired = repaired or reading.repaired or is_respelled
+        return LabelReading(
+            text=self._written(texts),
+            confidence=min(confidences.values()),
+            confidences=None if self.takes_one_label else confidences,
+            repaired=repaired,
+        )
+
+    def _confidence(self, name: str, data: Mapping[str, Any]) -> tuple[float, bool]:
+        percent = data.get(self._percent_key(name))
+        if not self.is_plain:
+            return read_percent(percent, self._percent_key(name))
+        confidence = data.get("confidence")  # the fraction that some models give instead
+        if (percent is None) == (confidence is None):
+            what = "there is no confidence in it" if percent is None else "two confidences in it"
+            raise InvalidAnswerError(what)
+        return read_percent(percent, "percent") if confidence is None else _read_fraction(confidence)
+
+    def spelled(self, text: str) -> str | None:
+        """The canonical text of what a person wrote, in any spelling that is allowed; None where it is no value."""
+        if len(self.fields) == 1:
+            return next(iter(self._kinds.values())).spelled(text)
+        texts = dict[str, str]()
+        for part in text.split(_BETWEEN.strip()):
+            name, is_there, value = part.strip().partition(_IS)
+            kind = self._kinds.get(name.strip())
+            spelled = kind.spelled(value) if kind is not None and is_there else None
+            if spelled is None or name.strip() in texts:
+                return None
+            texts[name.strip()] = spelled
+        return self._written(texts) if texts.keys() == self._kinds.keys() else None
+
+    def spelled_in(self, record: Mapping[str, str]) -> str | None:
+        """The canonical text of a record that has a column a field; None where it states no value."""
+        texts = {name: kind.spelled(record[name]) for name, kind in self._kinds.items() if name in record}
+        if len(texts) < len(self._kinds) or None in texts.values():
+            return None
+        return self._written({name: text for name, text in texts.items() if text is not None})
+
+    def text(self, values: Mapping[str, Any]) -> str | None:
+        """The canonical text of values as a task file states them; None where they are not the task's."""
+        texts = {name: kind.text(values.get(name)) for name, kind in self._kinds.items()}
+        if values.keys() != self._kinds.keys() or None in texts.values():
+            return None
+        return self._written({name: text for name, text in texts.items() if text is not None})
+
+    def values(self, text: str) -> dict[str, Value]:
+        """The value of each field, as JSON has it."""
+        return {name: self._kinds[name].value(of_field) for name, of_field in self._by_field(text).items()}
+
+    def columns_of(self, text: str | None) -> Mapping[str, Value | None]:
+        """The same for a row, which may have no value."""
+        return dict.fromkeys(self._kinds) if text is None else self.values(text)
+
+    def cells_of(self, text: str | None) -> Mapping[str, str | None]:
+        """The canonical text of each field, as a table of text has it."""
+        return dict.fromkeys(self._kinds) if text is None else self._by_field(text)
+
+    def parts_of(self, text: str) -> tuple[str, ...]:
+        """What tables count of a value: its labels; with several fields `field=label`."""
+        if len(self.fields) == 1:
+            return next(iter(self._kinds.values())).parts(text)
+        of_fields = self._by_field(text).items()
+        return tuple(f"{name}{_IS}{part}" for name, value in of_fields for part in self._kinds[name].parts(value))
+
+    def _by_field(self, text: str) -> dict[str, str]:
+        if len(self.fields) == 1:
+            return {self.fields[0].name: text}
+        return dict(_pair(part) for part in text.split(_BETWEEN))
+
+    def _written(self, texts: Mapping[str, str]) -> str:
+        if len(self.fields) == 1:
+            return texts[self.fields[0].name]
+        return _BETWEEN.join(f"{name}{_IS}{texts[name]}" for name in self._kinds)
+
+    def _percent_key(self, name: str) -> str:
+        return "percent" if self.is_plain else f"{name}{PERCENT}"
+
+
+def plain_space(labels: Sequence[Label]) -> LabelSpace:
+    """The space of a task that lists labels alone."""
+    only = TaskField.model_construct(name=CATEGORY, kind=FieldKind.single, labels=tuple(labels))
+    return LabelSpace((only,), is_plain=True)
+
+
+def _pair(part: str) -> tuple[str, str]:
+    name, _, value = part.partition(_IS)
+    return name, value
+
+
+def _read_fraction(confidence: object) -> tuple[float, bool]:
+    if isinstance(confidence, str):
+        if (fraction := fraction_of(confidence, of_100=False)) is None:
+            raise InvalidAnswerError(f"confidence: {confidence!r:.40} is no confidence in 0..1")
+        return fraction, True
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 <= confidence <= 1:
+        raise InvalidAnswerError(f"confidence: {confidence!r:.40} is no confidence in 0..1")
+    return float(confidence), False
