@@ -1,21 +1,25 @@
 """One evaluation: every figure about a run's labels, and the same as JSON."""
 
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from llmbatch.analysis.confusion import Confusion, confusions
+from llmbatch.analysis.field_scores import FieldScores, field_scores
 from llmbatch.analysis.gold import GoldIssues, gold_issues_told
 from llmbatch.analysis.metrics import Proportion, Scores, proportion, score
 from llmbatch.analysis.pairs import Judged, Pair
 from llmbatch.analysis.reliability import Reliability, reliability
 from llmbatch.analysis.thresholds import Thresholds, thresholds, withheld
 from llmbatch.core.ledger_line import CONTROL
+from llmbatch.task.fields import FieldKind
 from llmbatch.task.label_space import LabelSpace
 
 _UNLIKE = 0.001
 """Under this p-value the gold rows are said not to be a random sample of the run."""
+_FEWEST_COMPARED = 8
+"""With fewer rows on a side the Kolmogorov-Smirnov test hardly gets under it: 2·exp(-2·8·8/16) = 0.0007."""
 MOST_UNANSWERABLE = 0.02
 """Of the gold rows with an answer, those whose gold label is not the task's: with more, the task and gold do not match,
 and nothing is recommended by them."""
@@ -61,6 +65,9 @@ class Evaluation:
     texts: int
     """Distinct texts among them."""
     scores: Scores
+    """Of whole rows: a row is right where all its fields are."""
+    fields: tuple[FieldScores, ...]
+    """Each by itself, where the task has more than one label to give; else empty."""
     arms: tuple[ArmAccuracy, ...]
     """Each by itself where several prompts or models answered; else empty."""
     confusions: tuple[Confusion, ...]
@@ -80,7 +87,8 @@ def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence
         wanted: precision that is wanted of what passes review.
         notes: what the caller knows besides.
     """
-    labelled = judged.labelled
+    labelled, space = judged.labelled, subject.label_space
+    answerable = [pair for pair in labelled if pair.gold in space]
     confidences = [pair.confidence or 0.0 for pair in labelled]
     right = [pair.is_right for pair in labelled]
     texts = [pair.text_id for pair in labelled]
@@ -98,16 +106,34 @@ def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence
         scores=score(
             [pair.gold for pair in judged.pairs],
             [pair.answer for pair in judged.pairs],
-            subject.label_space.parts,
+            space.parts if space.takes_one_label else (),
             all_texts,
+            known=space,
+        ),
+        fields=field_scores(
+            [pair.gold for pair in answerable],
+            [pair.answer or "" for pair in answerable],
+            space,
+            [pair.text_id for pair in answerable],
         ),
         arms=arms,
-        confusions=confusions(judged.pairs, review_below=subject.review_below),
+        confusions=confusions(
+            judged.pairs if space.takes_one_label else _by_field(answerable, space), review_below=subject.review_below
+        ),
         reliability=reliability(confidences, right, texts),
         thresholds=table,
         issues=judged.gold.issues,
         notes=tuple(_notes(judged, arms)) + tuple(notes),
     )
+
+
+def _by_field(pairs: Sequence[Pair], space: LabelSpace) -> Iterator[Pair]:
+    """Each field that takes one label, as a row of its own: `topic=billing` is taken for `topic=technical`."""
+    single = [field.name for field in space.fields if field.kind in (FieldKind.single, FieldKind.yes_no)]
+    for pair in pairs:
+        gold, answer = space.cells_of(pair.gold), space.cells_of(pair.answer)
+        for name in single:
+            yield replace(pair, gold=f"{name}={gold[name]}", answer=f"{name}={answer[name]}")
 
 
 def unanswerable_remark(labelled: Sequence[Pair], labels: Container[str]) -> str | None:
@@ -145,6 +171,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         **_subject(evaluation),
         "accuracy": asdict(scores.accuracy),
+        "fields": [asdict(field) for field in evaluation.fields],
         "accuracy_of_task_labels": asdict(scores.accuracy_of_task_labels),
         "unanswerable": scores.unanswerable,
         "accuracy_of_all": asdict(scores.accuracy_of_all),
@@ -218,7 +245,7 @@ def _unlike(judged: Judged) -> str | None:
 
     gold = list({pair.text_id: pair.confidence or 0.0 for pair in judged.labelled}.values())
     rest = judged.rest_confidences
-    if not gold or not rest or ks_2samp(gold, rest, method="asymp").pvalue >= _UNLIKE:
+    if min(len(gold), len(rest)) < _FEWEST_COMPARED or ks_2samp(gold, rest, method="asymp").pvalue >= _UNLIKE:
         return None
     return (
         "the gold rows are not like the run's rows without gold (their confidences differ): "

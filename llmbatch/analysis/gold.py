@@ -11,6 +11,8 @@ from llmbatch.core.rows import Rejection, RowId
 from llmbatch.readers import AUTO, Input, ReaderOptions, Record, read_records, resolve_inputs
 from llmbatch.readers.fields import listed
 from llmbatch.readers.names import ID_NAMES
+from llmbatch.task.fields import NONE
+from llmbatch.task.label_space import LabelSpace
 from llmbatch.task.model import Task
 
 LABEL_NAMES = (
@@ -30,8 +32,6 @@ LABEL_NAMES = (
 DECIDED_BY, HUMAN = "decided_by", "human"
 """A record that says who decided is gold only where a person did: a run's own answers prove nothing about it."""
 
-_OWN_RESULT = {"row", "id", "category", "confidence"}
-"""Fields of a run's own results."""
 _LOOKED_AT = 100
 _TOLD = 5
 
@@ -129,30 +129,54 @@ def read_gold(options: GoldOptions, task: Task) -> Gold:
     if not head:
         raise UsageError(f"{item.label}: it has no rows")
     names = list(dict.fromkeys(name for record in head if isinstance(record, Record) for name in record.fields))
-    label_field = _chosen(options.file, options.label_field, LABEL_NAMES, names)
-    if label_field is None:
-        raise UsageError(
-            f"{item.label}: no field looks like the label; fields are {listed(names)}",
-            hint="say which one it is: --label-field NAME",
-        )
-    id_field = _chosen(options.file, options.id_field, ID_NAMES, [name for name in names if name != label_field])
-    gold = _Collector(task, label_field, id_field)
+    label_fields = _label_fields(item.label, options, names, task.label_space)
+    others = [name for name in names if name not in label_fields.values()]
+    id_field = _chosen(options.file, options.id_field, ID_NAMES, others)
+    gold = _Collector(task, label_fields, id_field)
     for record in chain(head, records):
         gold.add(record)
     labels = {key: label for key, label in gold.labels.items() if label in task.label_space}
     if not labels:
         raise UsageError(f"{item.label}: no row of it can be used as gold: {gold.why_not()}", hint=gold.hint())
     unanswerable = {key: label for key, label in gold.labels.items() if key not in labels}
+    label_field = ", ".join(label_fields.values())
     return Gold(item.label, gold.rows, label_field, id_field, gold.issues(), _digest(item), labels, unanswerable)
+
+
+def _label_fields(label: str, options: GoldOptions, names: Sequence[str], space: LabelSpace) -> Mapping[str, str]:
+    """The gold file's field for each of the task's fields.
+
+    Raises:
+        UsageError: one is missing.
+    """
+    if len(space.columns()) == 1:
+        (only,) = space.columns()
+        known = LABEL_NAMES if space.is_plain else (only.casefold(), *LABEL_NAMES)
+        if (chosen := _chosen(options.file, options.label_field, known, names)) is not None:
+            return {only: chosen}
+        raise UsageError(
+            f"{label}: no field looks like the label; fields are {listed(names)}",
+            hint="say which one it is: --label-field NAME",
+        )
+    if options.label_field is not None:
+        raise UsageError("--label-field names one label; this task has several fields", hint="name columns like them")
+    found = {column: _chosen(options.file, None, (column.casefold(),), names) for column in space.columns()}
+    if missing := [column for column, name in found.items() if name is None]:
+        raise UsageError(
+            f"{label}: no field is called {listed(missing)}; fields are {listed(names)}",
+            hint="gold labels stand in a field for each of the task's, by its name",
+        )
+    return {column: name for column, name in found.items() if name is not None}
 
 
 class _Collector:
     """Sorts records into gold labels and issues."""
 
-    def __init__(self, task: Task, label_field: str, id_field: str | None) -> None:
+    def __init__(self, task: Task, label_fields: Mapping[str, str], id_field: str | None) -> None:
         self._task = task
         self._space = task.label_space
-        self._label_field = label_field
+        self._label_fields = label_fields
+        self._own_result = frozenset({"row", "id", "confidence", *self._space.columns()})
         self._id_field = id_field
         self._found: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
@@ -166,7 +190,7 @@ class _Collector:
         if isinstance(record, Rejection):
             self._note("unreadable", f"{record.place} {record.message}")
             return
-        if not _is_human(record):
+        if not _is_human(record, self._own_result):
             self._note("not_human", str(record.place))
             return
         label = self._label(record)
@@ -175,15 +199,13 @@ class _Collector:
             self._put(key, label, record)
 
     def _label(self, record: Record) -> str | None:
-        value = record.fields.get(self._label_field)
-        if value is None or (isinstance(value, str) and not value.strip()):
+        cells = {name: _cell(record.fields.get(found)) for name, found in self._label_fields.items()}
+        if not all(cells.values()):
             self._note("unlabelled", str(record.place))
             return None
-        spelling = value if isinstance(value, str) else repr(value)
-        label = self._space.spelled(spelling)
-        if label is None:
-            self._unknown[spelling.strip()] += 1
-            return spelling.strip()
+        if (label := self._space.spelled_in(cells)) is None:
+            label = self._space.as_spelled(cells)
+            self._unknown[label] += 1
         return label
 
     def _key(self, record: Record) -> _Key | None:
@@ -238,11 +260,18 @@ class _Collector:
         return f"the task {self._task.name} has the labels {labels}; --label-field names a field"
 
 
-def _is_human(record: Record) -> bool:
+def _cell(value: object) -> str:
+    """A label as a table has it: several with `|` between them, none where nothing is decided."""
+    if isinstance(value, list):
+        return "|".join(map(str, value)) or NONE
+    return "" if value is None else str(value).strip()
+
+
+def _is_human(record: Record, own_result: frozenset[str]) -> bool:
     """Whether a person decided: said so, or left open by a file that is no run's own results."""
     if DECIDED_BY in record.fields:
         return bool(record.fields[DECIDED_BY] == HUMAN)
-    return not (record.fields.keys() >= _OWN_RESULT and record.fields["confidence"] not in (None, ""))
+    return not (record.fields.keys() >= own_result and record.fields["confidence"] not in (None, ""))
 
 
 def _digest(item: Input) -> str:

@@ -1,7 +1,7 @@
 """Accuracy and its relatives, for labelled rows; failed ones show in the coverage."""
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Container, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +88,8 @@ def score(
     answers: Sequence[str | None],
     labels: Sequence[str],
     texts: Sequence[Hashable] | None = None,
+    *,
+    known: Container[str] | None = None,
 ) -> Scores:
     """Score answers against gold labels.
 
@@ -96,12 +98,13 @@ def score(
         answers: one a row; None where it has no label.
         labels: the task's, in its order. A row whose gold label is none of them counts as wrong.
         texts: what rows with the same text have in common, one a row; None where all differ.
+        known: all values that the task can give, where they are more than `labels`.
     """
     texts = range(len(gold)) if texts is None else texts
     rows = list(zip(gold, answers, texts, strict=True))
     labelled = [(truth, answer) for truth, answer, _ in rows if answer is not None]
     labelled_texts = [text for _, answer, text in rows if answer is not None]
-    occurring, known = {label for pair in labelled for label in pair}, set(labels)
+    occurring, known = {label for pair in labelled for label in pair}, set(labels) if known is None else known
     shown = [label for label in labels if label in occurring]
     right = sum(truth == answer for truth, answer in labelled)
     answerable = [text for truth, answer, text in rows if answer is not None and truth in known]

@@ -180,6 +180,10 @@ class LabelSpace:
             return None
         return self._written({name: text for name, text in texts.items() if text is not None})
 
+    def as_spelled(self, record: Mapping[str, str]) -> str:
+        """The same where it states none: written like a value, so that it can be shown."""
+        return self._written(record)
+
     def text(self, values: Mapping[str, Any]) -> str | None:
         """The canonical text of values as a task file states them; None where they are not the task's."""
         texts = {name: kind.text(values.get(name)) for name, kind in self._kinds.items()}

@@ -9,17 +9,17 @@ from rich.text import Text
 
 from llmbatch.analysis.confusion import Confusion
 from llmbatch.analysis.evaluation import Evaluation
-from llmbatch.analysis.metrics import LabelScore, Proportion
+from llmbatch.analysis.metrics import Proportion
 from llmbatch.analysis.pairs import Pair
 from llmbatch.analysis.reliability import Reliability
 from llmbatch.analysis.thresholds import ThresholdRow, Thresholds
 from llmbatch.core.sanitize import neutral
 from llmbatch.terminal.figures import counted, percent
 from llmbatch.terminal.heatmap import fitting, heatmap
+from llmbatch.terminal.scores import field_tables, label_table, share
 from llmbatch.terminal.tables import columns, print_stripped, section
 
 _MOST_LABELS = 20
-_WORST_LABELS = 12
 _MOST_CONFUSIONS = 8
 _EXAMPLES = 2
 _MOST_THRESHOLDS = 10
@@ -37,8 +37,10 @@ def _sections(evaluation: Evaluation, console: Console, plot: Path | None) -> It
     yield Text()
     yield from _headline(evaluation)
     yield section(None, _figures(evaluation))
+    for field in evaluation.fields:
+        yield section(f"Field {field.field}", *field_tables(field))
     if evaluation.scores.labels:
-        yield section("Labels", *_labels(evaluation.scores.labels))
+        yield section("Labels", *label_table(evaluation.scores.labels))
         yield section("Answers (across) by gold label (down)", *_matrix(evaluation, width))
     if evaluation.confusions:
         yield section("Costliest confusions", *_confusions(evaluation, width))
@@ -72,46 +74,29 @@ def _figures(evaluation: Evaluation) -> Table:
     table.add_column(style="bold")
     table.add_column(justify="right", style="bold cyan")
     table.add_column(overflow="fold", style="dim")
-    table.add_row("accuracy", _share(scores.accuracy.value), _right(scores.accuracy))
+    table.add_row("accuracy", share(scores.accuracy.value), _right(scores.accuracy))
     if scores.unanswerable:
         unknown = (
             f"{counted(scores.unanswerable, 'row')} with a gold label that the task does not have, counted as wrong"
         )
         table.add_row("", "", Text(f"{unknown}; without them:", style="bold yellow"))
         table.add_row(
-            "task's labels", _share(scores.accuracy_of_task_labels.value), _right(scores.accuracy_of_task_labels)
+            "task's labels", share(scores.accuracy_of_task_labels.value), _right(scores.accuracy_of_task_labels)
         )
     for arm in evaluation.arms:
         asked = f"{neutral(arm.model, limit=_NAME_WIDTH)}, prompt {arm.prompt}"
-        table.add_row(f"  {arm.arm}", _share(arm.accuracy.value), f"{_right(arm.accuracy)}; {asked}")
+        table.add_row(f"  {arm.arm}", share(arm.accuracy.value), f"{_right(arm.accuracy)}; {asked}")
     if scores.coverage.count < scores.coverage.total:
         missing = scores.coverage.total - scores.coverage.count
         wrong = f"{counted(missing, 'row')} with gold failed or pending; counted as wrong: accuracy "
-        table.add_row("coverage", _share(scores.coverage.value), wrong + _share(scores.accuracy_of_all.value))
+        table.add_row("coverage", share(scores.coverage.value), wrong + share(scores.accuracy_of_all.value))
+    if evaluation.fields:
+        return table
     table.add_row("kappa", _decimal(scores.kappa), "agreement beyond chance (Cohen)")
     for name, average in (("macro F1", scores.macro), ("weighted F1", scores.weighted)):
-        told = f"precision {_share(average.precision)}, recall {_share(average.recall)}"
-        table.add_row(name, _share(average.f1), told)
+        told = f"precision {share(average.precision)}, recall {share(average.recall)}"
+        table.add_row(name, share(average.f1), told)
     return table
-
-
-def _labels(labels: tuple[LabelScore, ...]) -> Iterator[RenderableType]:
-    shown = labels
-    if len(labels) > _MOST_LABELS:
-        shown = tuple(sorted(labels, key=lambda label: label.f1)[:_WORST_LABELS])
-    table = columns("label", "precision", "recall", "F1", "gold", "given", first_width=_NAME_WIDTH)
-    for label in shown:
-        table.add_row(
-            neutral(label.label, limit=_NAME_WIDTH),
-            _share(label.precision),
-            _share(label.recall),
-            Text(_share(label.f1), style="bold"),
-            f"{label.gold:,}",
-            f"{label.given:,}",
-        )
-    yield table
-    if len(shown) < len(labels):
-        yield Text(f"the {len(shown)} worst of {len(labels)}; --json has them all", style="dim")
 
 
 def _matrix(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
@@ -190,8 +175,8 @@ def _thresholds(table: Thresholds) -> Iterator[RenderableType]:
         chosen = row is table.recommended
         shown.add_row(
             Text(f"{row.threshold:g}", style="bold green" if chosen else ""),
-            _share(row.precision),
-            Text(_share(row.at_least), style="green" if row.shown else "dim"),
+            share(row.precision),
+            Text(share(row.at_least), style="green" if row.shown else "dim"),
             f"{row.texts:,}",
             f"{row.to_people:,}",
             percent(row.to_people_share, 1),
@@ -199,13 +184,13 @@ def _thresholds(table: Thresholds) -> Iterator[RenderableType]:
         )
     yield shown
     if table.recommended is None:
-        yield Text(neutral(f"For a precision of {_share(table.wanted)}: {table.remark}."), style="yellow")
+        yield Text(neutral(f"For a precision of {share(table.wanted)}: {table.remark}."), style="yellow")
         return
     people = f"{counted(table.recommended.to_people, 'row')} ({percent(table.recommended.to_people_share, 1)})"
     yield Text.assemble(
-        f"A precision of {_share(table.wanted)} is shown for ",
+        f"A precision of {share(table.wanted)} is shown for ",
         (f"--review-below {table.recommended.threshold:g}", "bold green"),
-        f" (at least {_share(table.recommended.at_least)}, by exact tests at 5% on "
+        f" (at least {share(table.recommended.at_least)}, by exact tests at 5% on "
         f"{counted(table.recommended.texts, 'distinct text')} that pass): {people} go to people.",
     )
 
@@ -224,10 +209,6 @@ def _thinned(table: Thresholds) -> list[ThresholdRow]:
     step = max((len(rows) - 1) / (_MOST_THRESHOLDS - 1), 1)
     kept = {round(n * step) for n in range(_MOST_THRESHOLDS)}
     return [row for n, row in enumerate(rows) if n in kept or row is table.recommended]
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else percent(value, 1)
 
 
 def _decimal(value: float | None) -> str:

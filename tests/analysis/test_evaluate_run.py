@@ -114,3 +114,16 @@ def test_gold_of_the_easy_rows_alone_is_told(classify: Classify, tmp_path: Path)
     write_jsonl(tmp_path / "gold.jsonl", [{"id": r["id"], "label": r["gold"]} for r in rows if r["id"] in sure])
     evaluation = evaluate_run(tmp_path / "run", GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
     assert any("not like the run's rows" in note for note in evaluation.notes)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("gold_label", [None, "Sports"])
+def test_the_smallest_runs_have_figures_too(
+    classify: Classify, tmp_path: Path, rows: int, gold_label: str | None
+) -> None:
+    texts = rows_of("ag_news")[:rows]
+    classify(texts, "ag_news", review_below=0.0)
+    write_jsonl(tmp_path / "gold.jsonl", [{"id": texts[0]["id"], "label": gold_label or texts[0]["gold"]}])
+    evaluation = evaluate_run(tmp_path / "run", GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
+    assert evaluation.scores.accuracy.total == 1
+    assert rendered(evaluation)

@@ -1,0 +1,133 @@
+"""What the values of each field are worth, where a task has more than one label to give."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llmbatch.analysis.metrics import Average, LabelScore, Proportion, Scores, proportion, score
+from llmbatch.task.fields import NONE, FieldKind
+from llmbatch.task.label_space import LabelSpace
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralScores:
+    """What a field of several labels is worth: each label is a yes or no of its own.
+
+    The averages are scikit-learn's: `micro` over all decisions, `macro` over labels, `samples` over rows; a row whose
+    gold and answer have no label counts as right there.
+    """
+
+    micro: Average
+    macro: Average
+    samples: Average
+    jaccard: float
+    """Of a row's gold and given labels: shared ones of all, the mean over rows."""
+    labels: tuple[LabelScore, ...]
+    together: tuple[tuple[str, str, int, int], ...]
+    """Pairs of labels, the commonest first: in how many rows' gold both stand, and in how many answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldScores:
+    """One field by itself. `one` scores a field with one value, `several` one with several labels."""
+
+    field: str
+    kind: str
+    exact: Proportion
+    """Rows whose value of the field is exactly right."""
+    one: Scores | None = None
+    several: SeveralScores | None = None
+    mean_error: float | None = None
+    """Of a number: the mean distance from gold."""
+
+
+_MOST_PAIRS = 10
+
+
+def field_scores(
+    gold: Sequence[str], answers: Sequence[str], space: LabelSpace, texts: Sequence[Hashable]
+) -> tuple[FieldScores, ...]:
+    """Score each field of a task by itself; none where the task gives one label.
+
+    Args:
+        gold: canonical texts that are the task's, one a row.
+        answers: likewise.
+        space: the task's.
+        texts: what rows with the same text have in common, one a row.
+    """
+    if space.takes_one_label or not gold:
+        return ()
+    truths, given = [space.cells_of(text) for text in gold], [space.cells_of(text) for text in answers]
+    scores = []
+    for field in space.fields:
+        truth = [str(row[field.name]) for row in truths]
+        answer = [str(row[field.name]) for row in given]
+        right = sum(one == other for one, other in zip(truth, answer, strict=True))
+        exact = proportion(right, len(truth), texts)
+        names = [label.name for label in field.labels]
+        match field.kind:
+            case FieldKind.multi:
+                scores.append(FieldScores(field.name, field.kind.value, exact, several=_several(truth, answer, names)))
+            case FieldKind.number:
+                distances = [abs(float(one) - float(other)) for one, other in zip(truth, answer, strict=True)]
+                error = sum(distances) / len(distances)
+                scores.append(FieldScores(field.name, field.kind.value, exact, mean_error=error))
+            case _:
+                shown = names or ["yes", "no"]
+                one = score(truth, answer, shown, texts)
+                scores.append(FieldScores(field.name, field.kind.value, exact, one=one))
+    return tuple(scores)
+
+
+def _several(gold: Sequence[str], answers: Sequence[str], names: Sequence[str]) -> SeveralScores:
+    from sklearn.metrics import jaccard_score, precision_recall_fscore_support  # noqa: PLC0415 - an extra
+
+    truth, given = _indicators(gold, names), _indicators(answers, names)
+
+    def averaged(average: str) -> Average:
+        # A row without labels on both sides agrees: only there is 0/0 a success.
+        undefined = 1.0 if average == "samples" else 0.0
+        found: Any = precision_recall_fscore_support(truth, given, average=average, zero_division=undefined)
+        return Average(*(float(value) for value in found[:3]))
+
+    precisions, recalls, f1s, support = precision_recall_fscore_support(truth, given, average=None, zero_division=0)
+    labels = []
+    for n, name in enumerate(names):
+        of_answers = sum(row[n] for row in given)
+        right = sum(row[n] and other[n] for row, other in zip(truth, given, strict=True))
+        labels.append(
+            LabelScore(
+                label=name,
+                gold=int(support[n]),
+                given=of_answers,
+                right=right,
+                precision=float(precisions[n]) if of_answers else None,
+                recall=float(recalls[n]) if support[n] else None,
+                f1=float(f1s[n]),
+            )
+        )
+    return SeveralScores(
+        micro=averaged("micro"),
+        macro=averaged("macro"),
+        samples=averaged("samples"),
+        jaccard=float(jaccard_score(truth, given, average="samples", zero_division=1.0)),
+        labels=tuple(label for label in labels if label.gold or label.given),
+        together=_together(truth, given, names),
+    )
+
+
+def _indicators(texts: Sequence[str], names: Sequence[str]) -> list[list[int]]:
+    rows = [frozenset(text.split("|")) - {NONE} for text in texts]
+    return [[int(name in row) for name in names] for row in rows]
+
+
+def _together(
+    truth: Sequence[Sequence[int]], given: Sequence[Sequence[int]], names: Sequence[str]
+) -> tuple[tuple[str, str, int, int], ...]:
+    pairs = []
+    for n, one in enumerate(names):
+        for m in range(n + 1, len(names)):
+            of_gold, of_given = (sum(row[n] and row[m] for row in rows) for rows in (truth, given))
+            if of_gold or of_given:
+                pairs.append((one, names[m], of_gold, of_given))
+    return tuple(sorted(pairs, key=lambda pair: (-max(pair[2:]), pair[:2]))[:_MOST_PAIRS])

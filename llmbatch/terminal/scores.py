@@ -1,0 +1,79 @@
+"""What labels and fields are worth, as a person reads it."""
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from llmbatch.analysis.field_scores import FieldScores, SeveralScores
+from llmbatch.analysis.metrics import Average, LabelScore
+from llmbatch.core.sanitize import neutral
+from llmbatch.terminal.figures import percent
+from llmbatch.terminal.tables import columns
+
+_MOST_LABELS = 20
+_WORST_LABELS = 12
+_MOST_PAIRS = 5
+_NAME_WIDTH = 32
+
+
+def field_tables(field: FieldScores) -> Iterator[RenderableType]:
+    """A field's figures, then its labels."""
+    exact = field.exact
+    yield Text.assemble(
+        (f"{share(exact.value)} ", "bold cyan"),
+        f"exactly right ({exact.count:,} of {exact.total:,}; {share(exact.low)} to {share(exact.high)})",
+    )
+    if field.mean_error is not None:
+        yield Text(f"mean distance from gold {field.mean_error:.2f}")
+    if field.one is not None:
+        agreement = "-" if field.one.kappa is None else f"{field.one.kappa:.3f}"
+        yield Text(f"kappa {agreement}, macro F1 {share(field.one.macro.f1)}")
+        yield from label_table(field.one.labels)
+    if field.several is not None:
+        yield from _several(field.several)
+
+
+def label_table(labels: tuple[LabelScore, ...]) -> Iterator[RenderableType]:
+    """Precision, recall and F1 of each label; of many labels the worst."""
+    shown = labels
+    if len(labels) > _MOST_LABELS:
+        shown = tuple(sorted(labels, key=lambda label: label.f1)[:_WORST_LABELS])
+    table = columns("label", "precision", "recall", "F1", "gold", "given", first_width=_NAME_WIDTH)
+    for label in shown:
+        table.add_row(
+            neutral(label.label, limit=_NAME_WIDTH),
+            share(label.precision),
+            share(label.recall),
+            Text(share(label.f1), style="bold"),
+            f"{label.gold:,}",
+            f"{label.given:,}",
+        )
+    yield table
+    if len(shown) < len(labels):
+        yield Text(f"the {len(shown)} worst of {len(labels)}; --json has them all", style="dim")
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage; a dash where it is undefined."""
+    return "-" if value is None else percent(value, 1)
+
+
+def _several(scores: SeveralScores) -> Iterator[RenderableType]:
+    averages = (("micro", scores.micro), ("macro", scores.macro), ("per row", scores.samples))
+    yield Text(", ".join(_average(name, average) for name, average in averages))
+    yield Text(f"Jaccard {share(scores.jaccard)}: of a row's gold and given labels, the shared ones", style="dim")
+    yield from label_table(scores.labels)
+    if scores.together:
+        yield Text(f"together: {'; '.join(map(_pair, scores.together[:_MOST_PAIRS]))}", style="dim")
+
+
+def _pair(pair: tuple[str, str, int, int]) -> str:
+    one, other, gold, given = pair
+    return (
+        f"{neutral(one, limit=_NAME_WIDTH)} and {neutral(other, limit=_NAME_WIDTH)}: {gold:,} in gold, {given:,} given"
+    )
+
+
+def _average(name: str, average: Average) -> str:
+    return f"{name} F1 {share(average.f1)}"

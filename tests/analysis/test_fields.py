@@ -1,0 +1,158 @@
+"""Tasks with several labels or several fields, put beside gold labels."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.metrics import f1_score, jaccard_score
+from sklearn.preprocessing import MultiLabelBinarizer
+
+from llmbatch.analysis.evaluation import Evaluation, evaluation_json
+from llmbatch.analysis.gold import GoldOptions
+from llmbatch.analysis.run_evaluation import evaluate_run
+from llmbatch.core.errors import UsageError
+from llmbatch.core.jsonlines import dump_line
+from tests.analysis.conftest import Served, classify_into, rows_of, write_jsonl
+from tests.analysis.test_evaluate_run import rendered
+
+TASK = """
+name = "news"
+instructions = "News."
+
+[[fields]]
+name = "topic"
+kind = "single"
+labels = [
+  { name = "World", description = "Politics, wars, elections." },
+  { name = "Sports", description = "Games, teams, players." },
+  { name = "Business", description = "Markets, firms, money." },
+  { name = "Sci/Tech", description = "Science, computers, space." },
+]
+
+[[fields]]
+name = "names"
+kind = "multi"
+labels = [
+  { name = "person", description = "A person." },
+  { name = "firm", description = "A company." },
+  { name = "country", description = "A country or its government." },
+]
+
+[[fields]]
+name = "length"
+kind = "number"
+minimum = 1
+maximum = 5
+
+[[fields]]
+name = "good"
+kind = "yes-no"
+"""
+NAMES = ["country", "firm", "person"]
+
+
+@pytest.fixture(scope="module")
+def labelled(served: Served, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """A run with fields, and its results."""
+    folder = tmp_path_factory.mktemp("fields")
+    (folder / "task.toml").write_text(TASK)
+    classify_into(folder, served, rows_of("ag_news")[:60], str(folder / "task.toml"), review_below=0.0)
+    return folder, [json.loads(line) for line in (folder / "run" / "results.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def gold(labelled: tuple[Path, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The answers with some changed."""
+    chance, rows = random.Random(5), []
+    for result in labelled[1]:
+        row = {name: result[name] for name in ("id", "topic", "names", "length", "good")}
+        if chance.random() < 0.3:
+            row["topic"] = "Sports"
+        if chance.random() < 0.3:
+            row["names"] = chance.sample(NAMES, chance.randint(0, 3))
+        if chance.random() < 0.3:
+            row["length"] = 6 - row["length"]
+        rows.append(row)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def evaluation(labelled: tuple[Path, list[dict[str, Any]]], gold: list[dict[str, Any]]) -> Evaluation:
+    folder = labelled[0]
+    write_jsonl(folder / "gold.jsonl", gold)
+    return evaluate_run(folder / "run", GoldOptions(str(folder / "gold.jsonl")), wanted=0.9)
+
+
+def test_a_row_is_right_where_all_its_fields_are(
+    evaluation: Evaluation, labelled: tuple[Path, list[dict[str, Any]]], gold: list[dict[str, Any]]
+) -> None:
+    def value(row: dict[str, Any]) -> tuple[Any, ...]:
+        return row["topic"], frozenset(row["names"]), row["length"], row["good"]
+
+    right = sum(value(row) == value(one) for row, one in zip(labelled[1], gold, strict=True))
+    assert 0 < right < len(gold)
+    assert (evaluation.scores.accuracy.count, evaluation.scores.accuracy.total) == (right, len(gold))
+
+
+def test_the_figures_of_several_labels_are_those_of_scikit_learn(
+    evaluation: Evaluation, labelled: tuple[Path, list[dict[str, Any]]], gold: list[dict[str, Any]]
+) -> None:
+    binarizer = MultiLabelBinarizer(classes=NAMES)
+    truth = binarizer.fit_transform([row["names"] for row in gold])
+    given = binarizer.transform([row["names"] for row in labelled[1]])
+    scores = {field.field: field for field in evaluation.fields}
+    names = scores["names"].several
+    assert names is not None
+    for average in ("micro", "macro"):
+        expected = f1_score(truth, given, average=average, zero_division=0)
+        assert getattr(names, average).f1 == pytest.approx(expected)
+    assert names.samples.f1 == pytest.approx(f1_score(truth, given, average="samples", zero_division=1))
+    assert names.jaccard == pytest.approx(jaccard_score(truth, given, average="samples", zero_division=1))
+    assert scores["names"].exact.count == sum(
+        set(row["names"]) == set(one["names"]) for row, one in zip(labelled[1], gold, strict=True)
+    )
+    distances = [abs(row["length"] - one["length"]) for row, one in zip(labelled[1], gold, strict=True)]
+    assert scores["length"].mean_error == pytest.approx(sum(distances) / len(distances))
+    topic = scores["topic"].one
+    assert topic is not None
+    assert topic.accuracy.count == sum(row["topic"] == one["topic"] for row, one in zip(labelled[1], gold, strict=True))
+    assert scores["good"].exact.count == len(gold)
+
+
+def test_confusions_name_the_field(evaluation: Evaluation) -> None:
+    assert evaluation.confusions
+    for confusion in evaluation.confusions:
+        assert confusion.gold == "topic=Sports"
+        assert confusion.answer.startswith("topic=")
+
+
+def test_all_of_it_is_shown(evaluation: Evaluation) -> None:
+    screen = rendered(evaluation)
+    assert [name for name in ("topic", "names", "length", "good") if f"Field {name}" in screen] == [
+        "topic", "names", "length", "good"
+    ]  # fmt: skip
+    assert "mean distance from gold" in screen
+    assert dump_line(evaluation_json(evaluation))
+
+
+def test_a_gold_file_without_a_field_is_refused(
+    labelled: tuple[Path, list[dict[str, Any]]], gold: list[dict[str, Any]]
+) -> None:
+    folder = labelled[0]
+    write_jsonl(folder / "less.jsonl", [{"id": row["id"], "topic": row["topic"]} for row in gold])
+    with pytest.raises(UsageError, match="names"):
+        evaluate_run(folder / "run", GoldOptions(str(folder / "less.jsonl")), wanted=0.9)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("topic", [None, "Sports"])
+def test_a_few_gold_rows_are_enough_for_figures(
+    labelled: tuple[Path, list[dict[str, Any]]], gold: list[dict[str, Any]], count: int, topic: str | None
+) -> None:
+    folder = labelled[0]
+    write_jsonl(folder / "few.jsonl", [row | {"topic": topic or row["topic"]} for row in gold[:count]])
+    found = evaluate_run(folder / "run", GoldOptions(str(folder / "few.jsonl")), wanted=0.9)
+    assert found.scores.accuracy.total == count
+    assert rendered(found)
