@@ -1,6 +1,7 @@
 """What all tests share: cache and state folders of their own, so that they neither use nor change the user's."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from hypothesis import settings
 
 settings.register_profile("llmbatch", deadline=None)  # how long an example takes is the machine's business
 settings.load_profile("llmbatch")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it puts into the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

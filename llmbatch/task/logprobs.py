@@ -18,6 +18,7 @@ from llmbatch.task.thinking import NoAnswerError, behind_thinking
 
 LEAST_MASS = 0.5
 """Of all labels together, below which it is not the labels that the model was about to choose among."""
+_LEAST_SHARE = 1e-9
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*"')
 _CHARACTERS = re.compile(rb'(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt])*')
 _PART_OF_ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?")
@@ -88,11 +89,16 @@ def _odds(span: Sequence[tuple[int, TokenLogprob]], spellings: "_Spellings", cho
     shares: defaultdict[tuple[str, ...], float] = defaultdict(float)
     path, so_far = 0.0, b""
     for _, token in span:
+        left = 0.0
         for other, logprob in token.top:
             if other != token.token and (labels := _others_led_to(so_far + other, spellings, chosen)):
                 shares[labels] += math.exp(path + logprob)
+                left += math.exp(logprob)
         so_far += token.token
-        path = 0.0 if spellings.all_fit(spellings.begun_label(so_far)) else path + token.logprob
+        step = token.logprob
+        if spellings.all_fit(spellings.begun_label(so_far)):  # whatever else fits all of them is as good as this token
+            step = max(step, math.log(max(1 - left, _LEAST_SHARE)))
+        path += step
     shares[chosen,] += math.exp(path)
     mass = min(sum(shares.values()), 1.0)
     others = sorted(((share, labels) for labels, share in shares.items() if labels != (chosen,)), reverse=True)

@@ -50,8 +50,12 @@ def test_it_is_private_to_the_user(tmp_path: Path) -> None:
     assert (tmp_path / "sent.log").stat().st_mode & 0o777 == 0o600
 
 
+JUNK = st.binary(max_size=60).filter(lambda junk: not junk[:1].isdigit())
+"""A digit behind `{"format":2` would make a line of a later version of it, and those are refused."""
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
-@given(cut=st.integers(0, 400), junk=st.binary(max_size=60))
+@given(cut=st.integers(0, 400), junk=JUNK)
 def test_cut_anywhere_it_tells_the_sends_that_are_whole(
     tmp_path_factory: pytest.TempPathFactory, cut: int, junk: bytes
 ) -> None:
