@@ -11,8 +11,7 @@ from llmbatch.core.rows import Rejection, RowId
 from llmbatch.readers import AUTO, Input, ReaderOptions, Record, read_records, resolve_inputs
 from llmbatch.readers.fields import listed
 from llmbatch.readers.names import ID_NAMES
-from llmbatch.task.fields import NONE
-from llmbatch.task.label_space import LabelSpace
+from llmbatch.task.label_space import LabelSpace, as_cell
 from llmbatch.task.model import Task
 
 LABEL_NAMES = (
@@ -199,7 +198,7 @@ class _Collector:
             self._put(key, label, record)
 
     def _label(self, record: Record) -> str | None:
-        cells = {name: _cell(record.fields.get(found)) for name, found in self._label_fields.items()}
+        cells = {name: as_cell(record.fields.get(found)) for name, found in self._label_fields.items()}
         if not all(cells.values()):
             self._note("unlabelled", str(record.place))
             return None
@@ -258,13 +257,6 @@ class _Collector:
         """What to do about it."""
         labels = listed(self._space.parts, most=_TOLD)
         return f"the task {self._task.name} has the labels {labels}; --label-field names a field"
-
-
-def _cell(value: object) -> str:
-    """A label as a table has it: several with `|` between them, none where nothing is decided."""
-    if isinstance(value, list):
-        return "|".join(map(str, value)) or NONE
-    return "" if value is None else str(value).strip()
 
 
 def _is_human(record: Record, own_result: frozenset[str]) -> bool:

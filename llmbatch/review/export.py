@@ -1,36 +1,24 @@
 """Rows for a spreadsheet, to be decided there; and decided rows as gold labels."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import replacing
+from llmbatch.review.columns import decision_columns
 from llmbatch.review.opened import OpenedRun
 from llmbatch.review.queue import Choice, Queue, make_queue
 from llmbatch.runs.decisions import Decision, mark_of
-from llmbatch.runs.outputs.records import HUMAN
+from llmbatch.runs.outputs.records import HUMAN, Values
 from llmbatch.runs.outputs.writers import CsvWriter, JsonlWriter, RecordWriter
 
-BEFORE_FIELDS = (
-    "row",
-    "id",
-    "text",
-    "decision",
-    "note",
-    "model_category",
-    "model_confidence",
-    "runner_up",
-    "reason",
-    "reviewer",
-    "decided_at",
-    "conflict",
-)
-BEHIND_FIELDS = ("key", "seen")
-"""Columns around the input's own fields."""
-GOLD = ("id", "label", "row", "decided_by", "reviewer", "decided_at", "note", "model_category", "model_confidence")
+_PLACE = ("row", "id", "text")
+_MODEL = ("note", "model_category", "model_confidence", "runner_up", "reason", "reviewer", "decided_at", "conflict")
+_BEHIND_FIELDS = ("key", "seen")
+_GOLD = ("row", "decided_by", "reviewer", "decided_at", "note", "model_category", "model_confidence")
 
 
 @contextmanager
@@ -52,7 +40,7 @@ def target(path: Path | None) -> Iterator[BinaryIO]:
 
 
 def export_to_decide(run: OpenedRun, choice: Choice, file: BinaryIO, *, csv: bool, bom: bool = False) -> int:
-    """Write rows with an empty `decision` to fill in, and return how many.
+    """Write rows with an empty `decision` to fill in (with several fields one for each), and return how many.
 
     Args:
         run: the run.
@@ -64,18 +52,23 @@ def export_to_decide(run: OpenedRun, choice: Choice, file: BinaryIO, *, csv: boo
     The input's other fields stand behind the text, by their names in the results, `input_NAME` where one is taken.
     """
     queue = make_queue(run, choice, only=lambda outcome: outcome.human is None)
-    names = _input_columns(queue)
-    columns = (*BEFORE_FIELDS, *names.values(), *BEHIND_FIELDS)
+    before = (*_PLACE, *decision_columns(run.record.task.label_space), *_MODEL)
+    names = _input_columns(queue, (*before, *_BEHIND_FIELDS))
+    columns = (*before, *names.values(), *_BEHIND_FIELDS)
     records = _to_decide(run, queue, names)
     return _write_csv(file, columns, records, bom=bom) if csv else _write(JsonlWriter(file), records)
 
 
 def export_gold(run: OpenedRun, file: BinaryIO, *, csv: bool, bom: bool = False) -> int:
-    """Write what people decided as gold labels (`id` and `label`), and return how many rows.
+    """Write what people decided as gold labels (`id` and `label`, or a column a field), and return how many rows.
 
     A decision holds for its text, whatever the prompt, as long as the task has its label.
     """
-    return _write_csv(file, GOLD, _gold(run), bom=bom) if csv else _write(JsonlWriter(file), _gold(run))
+    if not csv:
+        return _write(JsonlWriter(file), _gold(run, run.record.task.label_space.columns_of))
+    space = run.record.task.label_space
+    columns = ("id", *(("label",) if space.is_plain else space.columns()), *_GOLD)
+    return _write_csv(file, columns, _gold(run, space.cells_of), bom=bom)
 
 
 def _write_csv(file: BinaryIO, columns: tuple[str, ...], records: Iterator[dict[str, Any]], *, bom: bool) -> int:
@@ -93,13 +86,12 @@ def _write(writer: RecordWriter, records: Iterator[dict[str, Any]]) -> int:
     return count
 
 
-def _input_columns(queue: Queue) -> dict[str, str]:
+def _input_columns(queue: Queue, own: Collection[str]) -> dict[str, str]:
     """The input's fields, each with a name that no other column has."""
     fields = dict.fromkeys(name for place in range(len(queue)) for name in queue[place].fields)
-    own = {*BEFORE_FIELDS, *BEHIND_FIELDS}
-    taken = own | fields.keys()
+    taken = {*own, *fields}
     names = {name: name for name in fields if name not in own}
-    for name in sorted(own & fields.keys()):
+    for name in sorted(fields.keys() & own):
         column = f"input_{name}"
         while column in taken:
             column = f"input_{column}"
@@ -109,6 +101,7 @@ def _input_columns(queue: Queue) -> dict[str, str]:
 
 
 def _to_decide(run: OpenedRun, queue: Queue, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    empty = dict.fromkeys(decision_columns(run.record.task.label_space))
     for place in range(len(queue)):
         item = queue[place]
         said = run.decisions.by_digest(item.digest)
@@ -116,7 +109,7 @@ def _to_decide(run: OpenedRun, queue: Queue, names: Mapping[str, str]) -> Iterat
             "row": item.row,
             "id": item.id,
             "text": item.text,
-            "decision": None,
+            **empty,
             "note": None if said is None else said.note,
             "model_category": item.category,
             "model_confidence": item.confidence,
@@ -136,12 +129,13 @@ def _differing(decision: Decision) -> str:
     return "; ".join(f"{standing.reviewer}: {standing.category}" for standing in decision.standings)
 
 
-def _gold(run: OpenedRun) -> Iterator[dict[str, Any]]:
+def _gold(run: OpenedRun, values: Values) -> Iterator[dict[str, Any]]:
+    is_plain = run.record.task.label_space.is_plain
     for outcome, _ in run.outcomes():
         if (decision := outcome.human) is not None:
             yield {
                 "id": outcome.row.id,
-                "label": decision.category,
+                **({"label": decision.category} if is_plain else values(decision.category)),
                 "row": outcome.row.index,
                 "decided_by": HUMAN,
                 "reviewer": decision.reviewer,

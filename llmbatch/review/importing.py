@@ -5,18 +5,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llmbatch.core.rows import Rejection, Row
+from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Rejection
 from llmbatch.core.sanitize import csv_meant
-from llmbatch.readers import AUTO, ReaderOptions, read_rows, resolve_inputs
+from llmbatch.readers import AUTO, ReaderOptions, Record, read_records, resolve_inputs
+from llmbatch.readers.fields import listed
 from llmbatch.readers.names import ID_NAMES
+from llmbatch.review.columns import decision_columns
 from llmbatch.review.item import item_of
 from llmbatch.review.opened import OpenedRun
 from llmbatch.runs.decisions import Decision, decided, last_said, mark_of
-from llmbatch.task.model import Task
+from llmbatch.task.label_space import LabelSpace, as_cell
 
-DECISION_FIELD = "decision"
 _IMPORTED = "import"
-_BLANK = ("empty_text", "missing_text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Imported:
 @dataclass(frozen=True, slots=True)
 class _Wish:
     line: int
-    category: str
+    cells: Mapping[str, str]
+    """What is decided of each field; one that is left out stays as the model has it."""
     note: str | None
     key: str | None
     id: str
@@ -69,15 +71,17 @@ def import_decisions(
         UsageError: the file cannot be read or has no `decision`.
         StorageFailed: they could not be saved.
     """
-    wishes, refused, blank = _read(path, run.record.task)
+    space = run.record.task.label_space
+    wishes, refused, blank = _read(path, space)
     rows = _Rows(run, wishes, reviewer=reviewer, decided_at=decided_at)
     matched: dict[str, tuple[_Wish, Decision]] = {}
     for wish in wishes:
-        row = rows.of(wish)
+        row = rows.of(wish, space)
         if isinstance(row, str):
             refused.append(Refused(wish.line, row))
-        elif (other := matched.setdefault(row.text, (wish, row))[0]).category != wish.category:
-            refused.append(Refused(wish.line, f"line {other.line} gives the same text the label {other.category!r}"))
+        elif (other := matched.setdefault(row.text, (wish, row)))[1].category != row.category:
+            why = f"line {other[0].line} gives the same text the label {other[1].category!r}"
+            refused.append(Refused(wish.line, why))
     refused.sort(key=lambda one: one.line)
     if refused and not skip_refused:
         return Imported(0, 0, blank, 0, tuple(refused), saved=False)
@@ -88,8 +92,8 @@ def import_decisions(
         nonlocal unchanged
         said = _said_before(run, frozenset(matched), reviewer)
         lines = [
-            _line(wish, undecided, now=run.decisions.by_digest(text), said_before=said.get(text))
-            for text, (wish, undecided) in matched.items()
+            _line(wish, mine, now=run.decisions.by_digest(text), said_before=said.get(text))
+            for text, (wish, mine) in matched.items()
         ]
         changed = [line for line in lines if line is not None]
         unchanged = len(lines) - len(changed)
@@ -101,33 +105,41 @@ def import_decisions(
     return Imported(len(written), unchanged, blank, conflicts, tuple(refused), saved=True)
 
 
-def _read(path: Path, task: Task) -> tuple[list[_Wish], list[Refused], int]:
+def _read(path: Path, space: LabelSpace) -> tuple[list[_Wish], list[Refused], int]:
     """(what is wished, what is refused, how many lines have no decision)."""
-    options = ReaderOptions(text_fields=(DECISION_FIELD,), encoding=AUTO)  # Excel's CSV is in the system's own one
-    space = task.label_space
+    options = ReaderOptions(encoding=AUTO)  # Excel's CSV is in the system's own one
     wishes: list[_Wish] = []
     refused: list[Refused] = []
     blank = 0
-    for row in read_rows(resolve_inputs((str(path),), options), options):
-        if isinstance(row, Rejection):
-            if row.kind in _BLANK:
-                blank += 1
+    columns = decision_columns(space)
+    found: set[str] = set()
+    for item in resolve_inputs((str(path),), options):
+        for record in read_records(item, options):
+            if isinstance(record, Rejection):
+                refused.append(Refused(record.place.line, f"{record.message} [{record.kind}]"))
+                continue
+            found |= columns.keys() & record.fields.keys()
+            cells = {field: as_cell(record.fields.get(column)) for column, field in columns.items()}
+            decided_cells = {field: csv_meant(cell) for field, cell in cells.items() if cell}
+            if decided_cells:
+                wishes.append(_wish(record, decided_cells))
             else:
-                refused.append(Refused(row.place.line, f"{row.message} [{row.kind}]"))
-        elif (category := space.spelled(csv_meant(row.text))) is None:
-            refused.append(Refused(row.place.line, f"{row.text!r} is not a label of the task"))
-        else:
-            wishes.append(_wish(row, category))
+                blank += 1
+    if not found:
+        raise UsageError(
+            f"{path}: no field is called {listed(tuple(columns))}: nothing is decided in it",
+            hint="llmbatch review export RUN writes a file to fill in",
+        )
     return wishes, refused, blank
 
 
-def _wish(row: Row, category: str) -> _Wish:
-    fields = row.fields
+def _wish(record: Record, cells: Mapping[str, str]) -> _Wish:
+    fields = record.fields
     named = next((fields[name] for name in fields if name.strip().casefold() in ID_NAMES), None)
     key = _text(fields, "key")
     return _Wish(
-        line=row.place.line,
-        category=category,
+        line=record.place.line,
+        cells=cells,
         note=_text(fields, "note"),
         key=key,
         id=csv_meant(str(named)) if named is not None else "",
@@ -155,8 +167,18 @@ class _Rows:
                 self._by_key |= {item.digest: undecided, item.key: undecided}  # the latter in exports of old
                 self._by_id.setdefault(name, {}).setdefault(item.digest, undecided)
 
-    def of(self, wish: _Wish) -> Decision | str:
-        """The text that a wish is about, or why there is none."""
+    def of(self, wish: _Wish, space: LabelSpace) -> Decision | str:
+        """The decision that a wish makes about its text, or why it makes none."""
+        undecided = self._undecided(wish)
+        if isinstance(undecided, str):
+            return undecided
+        of_model = space.cells_of(undecided.model_category)
+        cells = {field: wish.cells.get(field) or of_model[field] or "" for field in space.columns()}
+        if (category := space.spelled_in(cells)) is not None:
+            return replace(undecided, category=category)
+        return _why_not(space, cells)
+
+    def _undecided(self, wish: _Wish) -> Decision | str:
         named = self._by_id.get(wish.id, {})
         if wish.key is not None:
             changed = f"the text of {wish.id!r} has changed since the export"
@@ -165,6 +187,13 @@ class _Rows:
         if len(named) > 1:
             return f"{len(named)} texts have the id {wish.id!r}: only the key of an export tells them apart"
         return next(iter(named.values()), f"no row has the id {wish.id!r}" if wish.id else "it has neither key nor id")
+
+
+def _why_not(space: LabelSpace, cells: Mapping[str, str]) -> str:
+    field, cell = next((field, cell) for field, cell in cells.items() if not space.takes(field, cell))
+    if not cell:
+        return f"it has no value for {field!r}, and the model gave none"
+    return f"{cell!r} is not a label of the task" if space.takes_one_label else f"{cell!r} is no value of {field!r}"
 
 
 def _said_before(run: OpenedRun, texts: frozenset[str], reviewer: str) -> dict[str, str | None]:
@@ -176,27 +205,27 @@ def _said_before(run: OpenedRun, texts: frozenset[str], reviewer: str) -> dict[s
     return {text: last_said(about, reviewer) for text, about in lines.items()}
 
 
-def _line(wish: _Wish, undecided: Decision, *, now: Decision | None, said_before: str | None) -> Decision | None:
+def _line(wish: _Wish, mine: Decision, *, now: Decision | None, said_before: str | None) -> Decision | None:
     """The line for a wish, or None where it says nothing new.
 
     Args:
         wish: what the file says.
-        undecided: the text, with the reviewer and the time.
+        mine: the decision that it makes.
         now: what stands.
         said_before: the label that the reviewer gave it last, in whatever way.
     """
     if now is None:
-        return replace(undecided, category=wish.category, note=wish.note)
+        return replace(mine, note=wish.note)
     note = _joined(now.note, wish.note)
     is_known = wish.seen is not None and wish.seen == mark_of(now)
-    stands = any((one.category, one.reviewer) == (wish.category, undecided.reviewer) for one in now.standings) or (
-        now.is_settled and now.category == wish.category
+    stands = any((one.category, one.reviewer) == (mine.category, mine.reviewer) for one in now.standings) or (
+        now.is_settled and now.category == mine.category
     )
     if stands and not (is_known and now.is_conflict):
         return None if note == now.note else replace(now, note=note)
-    if said_before == wish.category and not is_known:
+    if said_before == mine.category and not is_known:
         return None  # the file was imported before, and others decided since
-    return decided(replace(undecided, category=wish.category, note=note), seen=now if is_known else None, now=now)
+    return decided(replace(mine, note=note), seen=now if is_known else None, now=now)
 
 
 def _joined(standing: str | None, more: str | None) -> str | None:

@@ -26,6 +26,8 @@ class Item:
     category: str | None
     """The model's; None where the row failed."""
     confidence: float | None
+    confidences: Mapping[str, float] | None
+    """Of fields and their labels, where the task has more than one label to give."""
     runner_up: str | None
     """The next likely label, where the model tells it."""
     reasoning: str | None
@@ -64,6 +66,7 @@ def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any]) -> Item:
         reason=reason,
         category=None if line is None else line.category,
         confidence=None if line is None else line.confidence,
+        confidences=None if line is None else line.confidences,
         runner_up=None if line is None else line.runner_up,
         reasoning=None if line is None else line.reasoning,
         error=error,

@@ -18,7 +18,9 @@ from llmbatch.core.jsonlines import dump_line
 from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, Item, item_of
 from llmbatch.review.opened import OpenedRun
+from llmbatch.runs.folder import RunRecord
 from llmbatch.runs.outputs.outcome import Outcome
+from llmbatch.task.label_space import LabelSpace
 
 _FIELDS = tuple(field.name for field in fields(Item))
 _Rank = tuple[int, float]
@@ -37,10 +39,10 @@ class Choice:
     label: str | None = None
     """Of them, only rows that the model gave this label."""
 
-    def reason(self, outcome: Outcome, *, is_sampled: bool, review_below: float) -> str | None:
+    def reason(self, outcome: Outcome, record: RunRecord, *, is_sampled: bool) -> str | None:
         """Why a row is looked at, or None where it is not."""
         line, decision = outcome.line, outcome.decision
-        if line is None or (self.label is not None and line.category != self.label):
+        if line is None or not self._takes(line.category, record.task.label_space):
             return None
         if self.sample:
             return SAMPLED if is_sampled else None
@@ -48,9 +50,12 @@ class Choice:
             return CONFLICT
         if not outcome.is_answered:
             return FAILED
-        if line.confidence is not None and line.confidence < review_below:
+        if line.confidence is not None and line.confidence < record.review_below:
             return LOW_CONFIDENCE
         return CHOSEN if self.all else None
+
+    def _takes(self, category: str | None, space: LabelSpace) -> bool:
+        return self.label is None or (category is not None and self.label in space.parts_of(category))
 
 
 class Queue:
@@ -148,7 +153,7 @@ def _items(run: OpenedRun, choice: Choice, only: Callable[[Outcome], bool]) -> I
     draw = run.draw() if choice.sample else None
     for outcome, carried in run.outcomes():
         place = draw.place(outcome.row) if draw is not None and outcome.is_answered else None
-        reason = choice.reason(outcome, is_sampled=place is not None, review_below=run.record.review_below)
+        reason = choice.reason(outcome, run.record, is_sampled=place is not None)
         if reason is not None and only(outcome):
             item = item_of(outcome, reason, carried)
             yield item, _rank(item) if place is None else place

@@ -54,7 +54,7 @@ def walk(
             setting = Setting(
                 run=path.name,
                 task=run.record.task.name,
-                labels=run.record.task.labels,
+                space=run.record.task.label_space,
                 review_below=run.record.review_below,
                 of_sample=choice.sample,
                 is_light=_is_light() if light is None else light,

@@ -14,8 +14,28 @@ CATEGORY = "category"
 """The one field of a task that lists labels alone."""
 PERCENT = "_percent"
 """Behind a field's name: its confidence in an answer, as a whole percentage."""
-RESERVED = frozenset({"row", "id", "confidence", "confidences", "reasoning", "text", "percent", "error"})
-"""What no field may be called: results and answers have these names already."""
+RESERVED = frozenset(
+    [
+        "row",
+        "id",
+        "text",
+        "label",
+        "confidence",
+        "confidences",
+        "percent",
+        "reasoning",
+        "error",
+        "conflict",
+        "reviewer",
+        "decided_by",
+        "decided_at",
+        "note",
+        "review_note",
+        "model_category",
+        "model_confidence",
+    ]
+)
+"""What no field may be called: results, answers and gold labels have these names already."""
 SEPARATORS = ("|", ";", "=")
 """What no label of such a field may hold: a row's value is written with them."""
 NONE = "(none)"

@@ -53,6 +53,9 @@ class Kind(Protocol):
     def text(self, value: object) -> str | None:
         """The canonical text of a value as a task file or JSON states it; None where it is none."""
 
+    def with_part(self, value: Value | None, part: str) -> Value:
+        """A value with a part given; of several labels, put in or taken out."""
+
     def parts(self, text: str) -> tuple[str, ...]:
         """What tables count of a canonical text: its labels, or the value itself."""
 
@@ -99,6 +102,10 @@ class Single:
     def text(self, value: object) -> str | None:
         """See `Kind`."""
         return value if isinstance(value, str) and value in self._known else None
+
+    def with_part(self, value: Value | None, part: str) -> Value:  # noqa: ARG002 - it has one value
+        """See `Kind`."""
+        return self.value(part)
 
     def parts(self, text: str) -> tuple[str, ...]:
         """See `Kind`."""
@@ -178,6 +185,13 @@ class Multi:
             return None
         return self._written(set(value))
 
+    def with_part(self, value: Value | None, part: str) -> Value:
+        """See `Kind`."""
+        if part == NONE:
+            return []
+        chosen = set(value) if isinstance(value, list) else set()
+        return self.value(self._written(chosen ^ {part}))
+
     def parts(self, text: str) -> tuple[str, ...]:
         """See `Kind`."""
         return tuple(text.split(_BETWEEN))
@@ -239,6 +253,10 @@ class Number:
             return str(int(value)) if value == int(value) else None
         return repr(float(value))
 
+    def with_part(self, value: Value | None, part: str) -> Value:  # noqa: ARG002 - it has one value
+        """See `Kind`."""
+        return self.value(part)
+
     def parts(self, text: str) -> tuple[str, ...]:
         """See `Kind`."""
         return (text,)
@@ -289,6 +307,10 @@ class YesNo:
     def text(self, value: object) -> str | None:
         """See `Kind`."""
         return ("yes" if value else "no") if isinstance(value, bool) else None
+
+    def with_part(self, value: Value | None, part: str) -> Value:  # noqa: ARG002 - it has one value
+        """See `Kind`."""
+        return self.value(part)
 
     def parts(self, text: str) -> tuple[str, ...]:
         """See `Kind`."""

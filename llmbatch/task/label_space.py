@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from llmbatch.task.fields import CATEGORY, PERCENT, FieldKind, Label, TaskField
+from llmbatch.task.fields import CATEGORY, NONE, PERCENT, FieldKind, Label, TaskField
 from llmbatch.task.kinds import InvalidAnswerError, Kind, Value, kind_of, read_percent
 from llmbatch.task.spelling import fraction_of
 
@@ -53,9 +53,14 @@ class LabelSpace:
     @cached_property
     def parts(self) -> tuple[str, ...]:
         """All that `parts_of` can give, in the task's order, but numbers of a wide range."""
-        if len(self.fields) == 1:
-            return next(iter(self._kinds.values())).all_parts()
-        return tuple(f"{name}{_IS}{part}" for name, kind in self._kinds.items() for part in kind.all_parts())
+        return tuple(text for _, texts in self.parts_by_field() for text in texts.values())
+
+    def parts_by_field(self) -> Sequence[tuple[TaskField, Mapping[str, str]]]:
+        """The same field by field, each part by what it is called within its field."""
+        return [
+            (field, {part: self._part(field.name, part) for part in self._kinds[field.name].all_parts()})
+            for field in self.fields
+        ]
 
     @cached_property
     def _known(self) -> frozenset[str]:
@@ -180,6 +185,10 @@ class LabelSpace:
             return None
         return self._written({name: text for name, text in texts.items() if text is not None})
 
+    def takes(self, field: str, cell: str) -> bool:
+        """Whether a person may write this for a field's value."""
+        return self._kinds[field].spelled(cell) is not None
+
     def as_spelled(self, record: Mapping[str, str]) -> str:
         """The same where it states none: written like a value, so that it can be shown."""
         return self._written(record)
@@ -205,10 +214,23 @@ class LabelSpace:
 
     def parts_of(self, text: str) -> tuple[str, ...]:
         """What tables count of a value: its labels; with several fields `field=label`."""
-        if len(self.fields) == 1:
-            return next(iter(self._kinds.values())).parts(text)
-        of_fields = self._by_field(text).items()
-        return tuple(f"{name}{_IS}{part}" for name, value in of_fields for part in self._kinds[name].parts(value))
+        return self._parts(self._by_field(text))
+
+    def parts_of_values(self, values: Mapping[str, Value]) -> tuple[str, ...]:
+        """The same of values, which may lack fields."""
+        texts = {name: self._kinds[name].text(value) for name, value in values.items()}
+        return self._parts({name: text for name, text in texts.items() if text is not None})
+
+    def with_part(self, values: Mapping[str, Value], part: str) -> dict[str, Value]:
+        """Values with a part given to its field; of a field that takes several labels, put in or taken out."""
+        name, of_field = (self.fields[0].name, part) if len(self.fields) == 1 else _pair(part)
+        return {**values, name: self._kinds[name].with_part(values.get(name), of_field)}
+
+    def _parts(self, texts: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(self._part(name, part) for name, text in texts.items() for part in self._kinds[name].parts(text))
+
+    def _part(self, name: str, part: str) -> str:
+        return part if len(self.fields) == 1 else f"{name}{_IS}{part}"
 
     def _by_field(self, text: str) -> dict[str, str]:
         if len(self.fields) == 1:
@@ -228,6 +250,13 @@ def plain_space(labels: Sequence[Label]) -> LabelSpace:
     """The space of a task that lists labels alone."""
     only = TaskField.model_construct(name=CATEGORY, kind=FieldKind.single, labels=tuple(labels))
     return LabelSpace((only,), is_plain=True)
+
+
+def as_cell(value: object) -> str:
+    """A value of JSON or of a table as a cell has it: several labels with `|` between them; empty for none."""
+    if isinstance(value, list):
+        return "|".join(map(str, value)) or NONE
+    return "" if value is None else str(value).strip()
 
 
 def _pair(part: str) -> tuple[str, str]:

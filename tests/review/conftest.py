@@ -31,11 +31,47 @@ ROWS: list[tuple[dict[str, Any], str | None, float | None]] = [
 """Rows a and b are labelled, c failed, the others are in review; d and e share their text."""
 
 
+FIELDS = """
+name = "tickets"
+[[fields]]
+name = "topic"
+kind = "single"
+labels = [{ name = "billing", description = "Invoices, refunds." }, { name = "technical", description = "Errors." }]
+[[fields]]
+name = "tags"
+kind = "multi"
+labels = [{ name = "angry", description = "Threatens to leave." }, { name = "legal" }]
+[[fields]]
+name = "severity"
+kind = "number"
+minimum = 1
+maximum = 3
+[[fields]]
+name = "urgent"
+kind = "yes-no"
+"""
+ROWS_OF_FIELDS: list[tuple[dict[str, Any], str | None, float | None]] = [
+    ({"id": "a", "text": "Paid twice!", "team": "x"}, "topic=billing; tags=angry; severity=3; urgent=yes", 0.3),
+    ({"id": "b", "text": "It crashes."}, "topic=technical; tags=(none); severity=2; urgent=no", 0.4),
+    ({"id": "c", "text": "Refused by the model."}, None, None),
+]
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    source = write_rows(tmp_path / "docs.jsonl", [row for row, _, _ in ROWS])
-    plan = make_plan(load_task(None), ModelChoice(), offline=True)
-    folder = RunFolder(tmp_path / "docs.llmbatch")
+    return make_run(tmp_path, load_task(None), ROWS)
+
+
+@pytest.fixture
+def run_of_fields(tmp_path: Path) -> Path:
+    (tmp_path / "fields.toml").write_text(FIELDS)
+    return make_run(tmp_path, load_task(str(tmp_path / "fields.toml")), ROWS_OF_FIELDS)
+
+
+def make_run(at: Path, task: LoadedTask, rows: list[tuple[dict[str, Any], str | None, float | None]]) -> Path:
+    source = write_rows(at / "docs.jsonl", [row for row, _, _ in rows])
+    plan = make_plan(task, ModelChoice(), offline=True)
+    folder = RunFolder(at / "docs.llmbatch")
     folder.path.mkdir()
     record = RunRecord(
         created_at=now_text(),
@@ -57,7 +93,8 @@ def run(tmp_path: Path) -> Path:
     )
     record.save(folder)
     ledger, _ = Ledger.open(folder.ledger, on_line=lambda _, __: None)
-    for number, (row, category, confidence) in enumerate(ROWS):
+    for number, (row, category, confidence) in enumerate(rows):
+        parts = () if category is None or task.task.label_space.takes_one_label else category.split("; ")
         ledger.append(
             LedgerLine(
                 row=number,
@@ -69,6 +106,7 @@ def run(tmp_path: Path) -> Path:
                 started_at=now_text(),
                 category=category,
                 confidence=confidence,
+                confidences={part: 0.3 + place / 10 for place, part in enumerate(parts)} or None,
                 error=RowError("refusal", None, "the model refused") if category is None else None,
             )
         )

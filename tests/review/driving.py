@@ -1,10 +1,9 @@
 """The review application, run without a terminal."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from textual.pilot import Pilot
 from textual.widgets import Static
@@ -14,14 +13,19 @@ from llmbatch.review.claims import Claims
 from llmbatch.review.desk import ReviewSession
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
+from llmbatch.task.fields import Label
+from llmbatch.task.label_space import plain_space
 
 Steps = Callable[[Pilot[None], Callable[[str], str]], Awaitable[None]]
 
 
 def drive(
-    run: Path, steps: Steps, *, size: tuple[int, int] = (80, 24), labels: Any = None, is_light: bool = False
+    run: Path, steps: Steps, *, size: tuple[int, int] = (80, 24), more: Sequence[Label] = (), is_light: bool = False
 ) -> None:
-    """Run the application over a run folder and let `steps` press keys and read parts of the screen."""
+    """Run the application over a run folder and let `steps` press keys and read parts of the screen.
+
+    `more`: labels that the task is taken to have besides its own.
+    """
 
     async def session() -> None:
         with opened(run) as review, closing(make_queue(review, Choice())) as queue, closing(Claims(run)) as claims:
@@ -29,9 +33,8 @@ def drive(
                 queue, review.decisions, reviewer="ana", claims=claims, clock=lambda: "2026-11-25T12:00:00Z"
             )
             task = review.record.task
-            setting = Setting(
-                "docs.llmbatch", task.name, labels or task.labels, 0.6, of_sample=False, is_light=is_light
-            )
+            space = plain_space([*more, *task.labels]) if more else task.label_space
+            setting = Setting("docs.llmbatch", task.name, space, 0.6, of_sample=False, is_light=is_light)
             app = ReviewApp(desk, setting)
 
             def read(part: str) -> str:

@@ -65,7 +65,7 @@ def test_many_labels_are_picked_by_name_and_a_full_disk_is_told(run: Path, monke
     many = load_task("banking77").task.labels
 
     async def steps(pilot: Pilot[None], read: Callable[[str], str]) -> None:
-        assert "one of the 77 labels" in read("labels")
+        assert f"one of the {77 + 5} labels" in read("labels")
         await pilot.press("1")
         assert "0 of 5" in read("progress")
 
@@ -78,8 +78,40 @@ def test_many_labels_are_picked_by_name_and_a_full_disk_is_told(run: Path, monke
         assert "Not saved" in read("said")
         assert "0 of 5" in read("progress")
 
-    drive(run, steps, size=(120, 40), labels=many)
+    drive(run, steps, size=(120, 40), more=many)
     assert decided(run) == []
+
+
+def test_a_value_of_several_fields_is_put_together_by_keys(run_of_fields: Path) -> None:
+    async def steps(pilot: Pilot[None], read: Callable[[str], str]) -> None:
+        assert "topic=billing 0.30, tags=angry 0.40" in read("answer")
+        assert "5 tags=(none)" in read("labels")
+        await pilot.press("2", "4")  # topic=technical, and tags=legal besides
+        assert "yours  topic=technical; tags=angry|legal; severity=3; urgent=yes" in read("answer")
+        assert "0 of 3" in read("progress"), "nothing is decided before enter"
+        await pilot.press("3", "enter")  # no longer angry
+        await pilot.press("enter")  # the model's
+        assert "the model refused" in read("answer")
+        await pilot.press("enter")
+        assert "give it one" in read("said")
+        await pilot.press("1", "5", "enter")
+        assert "Still without a value: severity, urgent." in read("said")
+        await pilot.press("equals_sign", *"topic=billing", "enter")
+        assert "is no value of the task" in read("said")
+        await pilot.press("slash", *"urgent=no", "enter")
+        await pilot.press("7", "enter")
+        assert "3 of 3 decided, 2 otherwise than the model" in read("document")
+        await pilot.press("u", "equals_sign", *["backspace"] * 80)
+        await pilot.press(*"severity=1;urgent=YES;topic=billing;tags=legal|angry", "enter")
+
+    drive(run_of_fields, steps, size=(100, 40))
+    assert [category for category, _ in decided(run_of_fields)] == [
+        "topic=technical; tags=legal; severity=3; urgent=yes",
+        "topic=technical; tags=(none); severity=2; urgent=no",
+        "topic=billing; tags=(none); severity=2; urgent=no",
+        None,
+        "topic=billing; tags=angry|legal; severity=1; urgent=yes",
+    ]
 
 
 @pytest.mark.parametrize(

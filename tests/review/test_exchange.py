@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from llmbatch.core.errors import UsageError
 from llmbatch.observe.observer import Observer
 from llmbatch.review.export import export_gold, export_to_decide
-from llmbatch.review.importing import import_decisions
+from llmbatch.review.importing import Imported, import_decisions
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice
 from llmbatch.review.settle import settle
@@ -40,7 +41,7 @@ def test_an_export_holds_the_doubtful_rows_least_confident_first_each_text_once(
 def test_a_spreadsheet_runs_nothing_and_its_decisions_come_back(run: Path) -> None:
     file = io.BytesIO()
     with opened(run) as review:
-        count = export_to_decide(review, Choice(), file, csv=True)
+        count = export_to_decide(review, _DOUBTFUL, file, csv=True)
     rows = list(csv.DictReader(io.StringIO(file.getvalue().decode(), newline="")))
     assert (count, len(rows)) == (5, 5)
     assert next(row for row in rows if row["id"] == "f")["text"] == "'=1+1 happened in town."
@@ -231,3 +232,46 @@ def test_the_samples_error_rate_counts_rows_and_leaves_review_apart(run: Path) -
     assert status is not None
     assert (status.rows, status.all.checked, status.all.wrong) == (4, 4, 1)
     assert (status.passed.checked, status.passed.wrong) == (len(passed), 1)
+
+
+def test_fields_have_a_column_each_and_keep_what_is_not_filled_in(run_of_fields: Path) -> None:
+    file = io.BytesIO()
+    with opened(run_of_fields) as review:
+        assert export_to_decide(review, _DOUBTFUL, file, csv=True) == 3
+    rows = list(csv.DictReader(io.StringIO(file.getvalue().decode())))
+    columns = ["decision_topic", "decision_tags", "decision_severity", "decision_urgent"]
+    assert list(rows[0])[3:7] == columns
+    rows[0]["decision_tags"] = "Legal; ANGRY"
+    rows[2] |= dict(zip(columns, ("technical", "(none)", "1", "no"), strict=True))
+    assert take(run_of_fields, rows) == Imported(2, 0, 1, 0, (), saved=True)
+    file = io.BytesIO()
+    with opened(run_of_fields) as review:
+        assert export_gold(review, file, csv=False) == 2
+    gold = [json.loads(line) for line in file.getvalue().splitlines()]
+    names = ("id", "topic", "tags", "severity", "urgent", "decided_by")
+    assert [tuple(row[name] for name in names) for row in gold] == [
+        ("a", "billing", ["angry", "legal"], 3, True, "human"),
+        ("c", "technical", [], 1, False, "human"),
+    ]
+
+
+def test_a_field_that_is_wrong_or_missing_is_named(run_of_fields: Path) -> None:
+    imported = take(
+        run_of_fields,
+        [
+            {"id": "a", "decision_severity": 9},
+            {"id": "b", "decision_tags": ["angry", "spam"]},
+            {"id": "c", "decision_topic": "billing"},
+            {"id": "b", "decision_severity": 1, "decision_tags": []},
+        ],
+    )
+    assert [(refused.line, refused.why) for refused in imported.refused] == [
+        (1, "'9' is no value of 'severity'"),
+        (2, "'angry|spam' is no value of 'tags'"),
+        (3, "it has no value for 'tags', and the model gave none"),
+    ]
+
+
+def test_a_file_without_decisions_is_refused(run: Path) -> None:
+    with pytest.raises(UsageError, match="no field is called 'decision'"):
+        take(run, [{"id": "a", "label": "legal"}])

@@ -43,7 +43,7 @@ def picture(run: Path, *keys: str, size: tuple[int, int] = (80, 24), is_light: b
         await pilot.pause()
         taken.append(pilot.app.export_screenshot(title="llmbatch review"))
 
-    drive(run, steps, size=size, is_light=is_light, labels=load_task(task).task.labels if task else None)
+    drive(run, steps, size=size, is_light=is_light, more=load_task(task).task.labels if task else ())
     return REMOTE_FONTS.sub("", taken[0])
 
 
@@ -67,6 +67,10 @@ def test_a_failed_row_that_cannot_be_accepted(run: Path, pictures: SnapshotAsser
 
 def test_many_labels_are_picked_by_name(run: Path, pictures: SnapshotAssertion) -> None:
     assert picture(run, "slash", *"card", size=(100, 30), task="banking77") == pictures
+
+
+def test_several_fields(run_of_fields: Path, pictures: SnapshotAssertion) -> None:
+    assert picture(run_of_fields, "2", "4", size=(100, 40)) == pictures
 
 
 def test_a_narrow_terminal(run: Path, pictures: SnapshotAssertion) -> None:

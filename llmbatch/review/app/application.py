@@ -1,6 +1,6 @@
 """The review application: one screen, a row at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -19,7 +19,8 @@ from llmbatch.review.app import panes
 from llmbatch.review.app.dialogs import Help, LabelPicker, LineDialog
 from llmbatch.review.app.keys import label_keys
 from llmbatch.review.desk import ReviewSession
-from llmbatch.task.fields import Label
+from llmbatch.review.draft import Draft, choosable
+from llmbatch.task.label_space import LabelSpace
 
 _LOOK_EVERY_S = 1.0
 _SIDES = 4
@@ -34,7 +35,7 @@ class Setting:
 
     run: str
     task: str
-    labels: Sequence[Label]
+    space: LabelSpace
     review_below: float
     of_sample: bool
     is_light: bool = False
@@ -46,6 +47,7 @@ class ReviewScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "accept", priority=True, show=False),
         Binding("slash", "pick", show=False),
+        Binding("equals_sign", "type", show=False),
         Binding("s,space", "skip", show=False),
         Binding("u", "undo", show=False),
         Binding("n", "note", show=False),
@@ -60,8 +62,10 @@ class ReviewScreen(Screen[None]):
         super().__init__()
         self._desk = desk
         self._setting = setting
-        self._keys = label_keys(setting.labels)
-        self._meanings = {label.name: label.description for label in setting.labels}
+        self._labels = choosable(setting.space)
+        self._keys = label_keys(self._labels)
+        self._meanings = {label.name: label.description for label in self._labels}
+        self._drafted: tuple[object, Draft] = None, Draft(setting.space, None)
         self._wanted = ""
 
     def compose(self) -> ComposeResult:
@@ -93,21 +97,31 @@ class ReviewScreen(Screen[None]):
         label = self._keys.get(event.character or "")
         if label is not None:
             event.stop()
-            self._decide(label.name)
+            self._choose(label.name)
 
     def action_accept(self) -> None:
-        """The model is right."""
-        item = self._desk.item
-        if item is not None and item.category is not None:
-            self._decide(item.category)
-        elif item is not None:
+        """The value is right as it is shown: the model's, or what was made of it."""
+        item, draft = self._desk.item, self._draft()
+        if item is None:
+            return
+        if draft.text is not None:
+            self._decide(draft.text)
+        elif item.category is None and len(draft.missing) == len(self._setting.space.columns()):
             self._say("The model gave no label: give it one.", "warning")
+        else:
+            self._say(f"Still without a value: {', '.join(draft.missing)}.", "warning")
 
     def action_pick(self) -> None:
         """Pick a label by name."""
         item = self._desk.item
         if item is not None:
-            self.app.push_screen(LabelPicker(self._setting.labels, item.category), self._picked)
+            self.app.push_screen(LabelPicker(self._labels, item.category), self._picked)
+
+    def action_type(self) -> None:
+        """Type the whole value."""
+        if self._desk.item is not None:
+            value = self._draft().text or self._desk.item.category or ""
+            self.app.push_screen(LineDialog("The value (enter takes it, esc does not)", value), self._typed)
 
     def action_skip(self) -> None:
         """Leave the row for later, or take up what was left."""
@@ -145,7 +159,33 @@ class ReviewScreen(Screen[None]):
 
     def _picked(self, label: str | None) -> None:
         if label is not None:
+            self._choose(label)
+
+    def _typed(self, text: str | None) -> None:
+        value = None if text is None else self._setting.space.spelled(text)
+        if value is not None:
+            self._decide(value)
+        elif text is not None:
+            self._say(f"{text!r} is no value of the task.", "warning")
+
+    def _choose(self, label: str) -> None:
+        """Decide for the only label that there is to give, or put it into the draft."""
+        if self._setting.space.takes_one_label:
             self._decide(label)
+        elif self._desk.item is not None:
+            self._draft().choose(label)
+            self._say("")
+            self._show(is_same=True)
+
+    def _draft(self) -> Draft:
+        """The value as it stands before the reviewer; a new one for each row."""
+        item, decision = self._desk.item, self._desk.decision
+        if item is not self._drafted[0]:
+            settled = decision.category if decision is not None and decision.is_settled else None
+            of_model = None if item is None else item.category
+            is_one = self._setting.space.takes_one_label
+            self._drafted = item, Draft(self._setting.space, of_model if is_one else settled or of_model)
+        return self._drafted[1]
 
     def _noted(self, text: str | None) -> None:
         if text is not None:
@@ -205,13 +245,15 @@ class ReviewScreen(Screen[None]):
                 self._update("#document", panes.document(item))
                 self.query_one("#page", VerticalScroll).scroll_home(animate=False)
             meaning = "" if len(self._keys) in range(1, lines + 1) else self._meanings.get(item.category or "", "")
-            self._update("#answer", panes.answer(item, desk.decision, meaning=meaning, width=width))
-        count = len(self._setting.labels)
-        self._update("#labels", panes.labels(self._keys, item, count=count, width=width, lines=lines))
+            self._update("#answer", panes.answer(item, desk.decision, self._draft().text, meaning=meaning, width=width))
+        draft, count = self._draft(), len(self._labels)
+        self._update("#labels", panes.labels(self._keys, draft.parts, count=count, width=width, lines=lines))
         if self._setting.of_sample:
             self.query_one("#sample").display = True
             self._update("#sample", panes.sample_line(desk.error_rate))
-        self._update("#keys", panes.keys_line(self._keys, item, width=self.size.width))
+        self._update(
+            "#keys", panes.keys_line(self._keys, item, can_accept=self._draft().text is not None, width=self.size.width)
+        )
 
     def _update(self, where: str, content: Content) -> None:
         self.query_one(where, Static).update(content)

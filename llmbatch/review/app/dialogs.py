@@ -18,8 +18,10 @@ HELP = """\
 Each decision is saved at once. Quit whenever you like.
 
 enter        the model's answer is right
-1 2 3 a b    give the label that has this key
+1 2 3 a b    give the label that has this key; of several, put it
+             in or take it out
 /            pick a label by typing a few letters of it
+=            type the whole value, as the model's is written
 s, space     skip: leave it for later
 u            undo: take back, and return to its row
 n            a note on this row

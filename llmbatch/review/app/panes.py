@@ -1,6 +1,6 @@
 """What the parts of the screen say, as content that no text in it can style."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from textual.content import Content
 
@@ -15,6 +15,7 @@ from llmbatch.task.fields import Label
 from llmbatch.terminal.figures import counted
 
 _BAR = 10
+_LEAST = 3
 _NAME, _ID, _VALUE = 60, 40, 400
 _GAP = 3
 _MARGIN = " " * len("model  ")
@@ -60,17 +61,20 @@ def document(item: Item) -> Content:
     return Content.assemble(readable(item.text), "\n\n", fields) if item.fields else Content(readable(item.text))
 
 
-def answer(item: Item, decision: Decision | None, *, meaning: str, width: int) -> Content:
-    """The model's answer and what its label means; and what people said."""
-    return Content("\n").join([*_model_lines(item, meaning, width), *_people_lines(decision)])
+def answer(item: Item, decision: Decision | None, draft: str | None, *, meaning: str, width: int) -> Content:
+    """The model's answer and what its label means; what people said; and `draft`, what enter would decide."""
+    lines = [*_model_lines(item, meaning, width), *_people_lines(decision)]
+    if draft not in (None, item.category):
+        lines.append(Content.assemble(("yours  ", _MUTED), (neutral(draft, limit=_VALUE), "bold")))
+    return Content("\n").join(lines)
 
 
-def labels(keys: Mapping[str, Label], item: Item | None, *, count: int, width: int, lines: int) -> Content:
-    """Which key gives which label; the model's stands out.
+def labels(keys: Mapping[str, Label], chosen: Container[str], *, count: int, width: int, lines: int) -> Content:
+    """Which key gives which label; those that are chosen stand out, at first the model's.
 
     Args:
         keys: the label of each key; none where labels are picked by name.
-        item: the row.
+        chosen: names of labels.
         count: how many labels the task has.
         width: cells in a line.
         lines: lines that may be taken; where they are enough, each label has one, with its meaning.
@@ -80,7 +84,7 @@ def labels(keys: Mapping[str, Label], item: Item | None, *, count: int, width: i
             ("/", "bold $text-accent"), f" picks one of the {count} labels: type a few letters of it"
         )
     cell = max(Content(neutral(label.name, limit=_NAME)).cell_length for label in keys.values()) + 2 + _GAP
-    entries = [_entry(key, label, item, cell) for key, label in keys.items()]
+    entries = [_entry(key, label, cell, is_chosen=label.name in chosen) for key, label in keys.items()]
     if len(entries) <= lines:
         room = max(width - cell, 1)
         meanings = (Content.styled(neutral(label.description, limit=room), _MUTED) for label in keys.values())
@@ -90,20 +94,19 @@ def labels(keys: Mapping[str, Label], item: Item | None, *, count: int, width: i
     return Content("\n").join(Content("").join(entries[row::rows]) for row in range(rows))
 
 
-def _entry(key: str, label: Label, item: Item | None, cell: int) -> Content:
-    is_models = item is not None and item.category == label.name
+def _entry(key: str, label: Label, cell: int, *, is_chosen: bool) -> Content:
     entry = Content.assemble(
-        (key, "bold $text-accent"), " ", (neutral(label.name, limit=_NAME), "bold underline" if is_models else "")
+        (key, "bold $text-accent"), " ", (neutral(label.name, limit=_NAME), "bold underline" if is_chosen else "")
     )
     return entry.pad_right(max(cell - entry.cell_length, 0))
 
 
-def keys_line(keys: Mapping[str, Label], item: Item | None, *, width: int) -> Content:
+def keys_line(keys: Mapping[str, Label], item: Item | None, *, can_accept: bool, width: int) -> Content:
     """The keys that do something now, as many as fit, the most needed first."""
     named = [("?", "help"), ("q", "quit"), ("u", "undo")]
     if item is not None:
         given = [(f"1-{list(keys)[-1]}", "label"), ("/", "pick")] if keys else [("/", "label")]
-        accept = [("enter", "accept")] if item.category is not None else []
+        accept = [("enter", "accept")] if can_accept else []
         named = [
             *accept,
             *given,
@@ -160,10 +163,17 @@ def _model_lines(item: Item, meaning: str, width: int) -> Iterator[Content]:
         yield Content.assemble(("model  ", _MUTED), (name, "bold"), "  ", *_confidence(item.confidence))
         if meaning:
             yield Content.styled(f"{_MARGIN}{neutral(meaning, limit=max(width - len(_MARGIN), 1))}", _MUTED)
+        if item.confidences:
+            yield Content.assemble(("least  ", _MUTED), neutral(_least_certain(item.confidences), limit=_VALUE))
         if item.runner_up is not None:
             yield Content.assemble(("next   ", _MUTED), neutral(item.runner_up, limit=_NAME))
     if item.reasoning:
         yield Content.assemble(("why    ", _MUTED), neutral(item.reasoning, limit=_VALUE))
+
+
+def _least_certain(confidences: Mapping[str, float]) -> str:
+    least = sorted(confidences.items(), key=lambda one: one[1])[:_LEAST]
+    return ", ".join(f"{name} {confidence:.2f}" for name, confidence in least)
 
 
 def _people_lines(decision: Decision | None) -> Iterator[Content]:

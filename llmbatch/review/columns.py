@@ -1,0 +1,13 @@
+"""The columns of a spreadsheet that a person fills in."""
+
+from collections.abc import Mapping
+
+from llmbatch.task.label_space import LabelSpace
+
+_DECISION = "decision"
+
+
+def decision_columns(space: LabelSpace) -> Mapping[str, str]:
+    """The field of each column that takes a decision: `decision`, or with several fields `decision_FIELD` for each."""
+    fields = space.columns()
+    return {_DECISION: fields[0]} if len(fields) == 1 else {f"{_DECISION}_{field}": field for field in fields}
