@@ -34,7 +34,7 @@ def report_run(
         UsageError: no run folder, its ledger is damaged, no gold row fits it, or the file cannot be written.
     """
     record = load_record(RunFolder(path))
-    story, attention = Story(record.review_below), Attention()
+    story, attention = Story(record.review_below, record.task.label_space.parts_of), Attention()
 
     def look_at(item: Outcome | Rejection) -> None:
         if isinstance(item, Rejection):

@@ -77,7 +77,7 @@ def render(page: Page) -> str:
             "base-uri 'none'; form-action 'none'"
         ),
         tiles=panels.tiles(summary),
-        labels=panels.bars(summary.labels, "ok"),
+        labels=panels.bars(summary.labels, "ok", total=summary.rows.ok + summary.rows.review),
         failures=panels.bars(summary.failures, "failed"),
         retries=panels.bars(summary.retries, "review"),
         parse=panels.bars(summary.parse, "ok"),

@@ -56,16 +56,22 @@ class ArmRow:
     cost: str
 
 
-def bars(counts: Mapping[str, int], style: str) -> list[Bar]:
-    """Counts as horizontal bars, the greatest first; what does not fit is one last line."""
+def bars(counts: Mapping[str, int], style: str, *, total: int | None = None) -> list[Bar]:
+    """Counts as horizontal bars, the greatest first; what does not fit is one last line.
+
+    Args:
+        counts: by name.
+        style: of the bars.
+        total: of what they are a share; of all of them together, unless given.
+    """
     ranked = sorted(((name, count) for name, count in counts.items() if count), key=lambda item: -item[1])
     shown, rest = ranked[:_MOST_BARS], ranked[_MOST_BARS:]
     if rest:
         shown.append((f"{len(rest)} more", sum(count for _, count in rest)))
-    total = sum(count for _, count in shown)
+    of = sum(counts.values()) if total is None else total
     most = max((count for _, count in shown), default=1)
     return [
-        Bar(neutral(name, limit=60), f"{count:,}", percent(count, total), bar(count / most, style))
+        Bar(neutral(name, limit=60), f"{count:,}", percent(count, of), bar(count / most, style))
         for name, count in shown
     ]
 
@@ -172,15 +178,16 @@ def drift(story: Story) -> list[Chart]:
         return []
     width = story.segments.width
     totals = sum((segment.labels for _, segment in segments), start=type(segments[0][1].labels)())
+    rows = sum(segment.rows for _, segment in segments)
     charts = []
     for name, count in totals.most_common(_MOST_DRIFTS):
-        shares = [segment.labels[name] / segment.labels.total() for _, segment in segments]
+        shares = [segment.labels[name] / segment.rows for _, segment in segments]
         drawn = [
             Column(f"rows {start:,} to {start + width - 1:,}: {share:.0%}", (share,))
             for (start, _), share in zip(segments, shares, strict=True)
         ]
         drawing = columns(drawn, ("ok",), label=f"share of {name} over the input")
-        overall = percent(count, totals.total())
+        overall = percent(count, rows)
         charts.append(Chart(neutral(name, limit=60), f"{overall} in all", f"{max(shares):.0%}", drawing, ()))
     return charts
 

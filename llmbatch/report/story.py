@@ -8,6 +8,7 @@ from llmbatch.core.latency import Latencies
 from llmbatch.core.ledger_line import FAILED, LedgerLine
 from llmbatch.report.buckets import Buckets
 from llmbatch.runs.outputs.outcome import REVIEW, Outcome
+from llmbatch.stats.profile import PartsOf, one_label
 
 CONFIDENCE_BINS = 20
 _SEGMENTS = 32
@@ -40,10 +41,13 @@ class Moment:
 class Segment:
     """The labels of one stretch of the input."""
 
+    rows: int = 0
+    """Those with a value."""
     labels: Counter[str] = field(default_factory=Counter)
 
     def merge(self, other: "Segment") -> None:
         """Add another stretch's labels."""
+        self.rows += other.rows
         self.labels += other.labels
 
 
@@ -51,16 +55,11 @@ class Segment:
 class Arm:
     """Rows that were asked in one way, where several are compared."""
 
-    labels: Counter[str] = field(default_factory=Counter)
+    labelled: int = 0
     failed: int = 0
     review: int = 0
     confidence_sum: float = 0.0
     cost_nusd: int = 0
-
-    @property
-    def labelled(self) -> int:
-        """Rows with a label."""
-        return self.labels.total()
 
     @property
     def confidence(self) -> float | None:
@@ -71,8 +70,10 @@ class Arm:
 class Story:
     """A run's figures beyond its summary."""
 
-    def __init__(self, review_below: float) -> None:
+    def __init__(self, review_below: float, parts_of: PartsOf = one_label) -> None:
+        """`parts_of` takes a row's value apart into its labels."""
         self.review_below = review_below
+        self._parts_of = parts_of
         self.moments = Buckets(Moment)
         self.latencies = Latencies()
         self.confidences = [0] * CONFIDENCE_BINS
@@ -103,9 +104,11 @@ class Story:
         if label is None:
             arm.failed += 1
             return
-        arm.labels[label] += 1
+        arm.labelled += 1
         arm.review += outcome.view == REVIEW
-        self.segments.at(outcome.row.index).labels[label] += 1
+        segment = self.segments.at(outcome.row.index)
+        segment.rows += 1
+        segment.labels.update(self._parts_of(label))
         if line.confidence is not None:
             arm.confidence_sum += line.confidence
             self.confidences[min(int(line.confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)] += 1

@@ -24,7 +24,8 @@ def run_profile(path: Path, *, offline: bool) -> Profile:
     if record.offline != offline:
         held, others = ("simulated", "real") if record.offline else ("real", "simulated")
         raise UsageError(f"{path} holds {held} answers, which say nothing about {others} ones")
-    profiler, reread = RunStatisticsCollector(Asked(record.prompt, record.model)), record.reread
+    asked, reread = Asked(record.prompt, record.model), record.reread
+    profiler = RunStatisticsCollector(asked, record.task.label_space.parts_of)
     for _, line in read_lines(folder.ledger):
         profiler.watch(reread(line))
     return profiler.profile()

@@ -11,6 +11,7 @@ from llmbatch.stats.profile import Asked
 def recalled_experiments(record: RunRecord, baseline: Baseline | None = None) -> Experiments:
     """What a run's record says was watched, ready to be fed with its ledger."""
     control, canary, escalation = Asked(record.prompt, record.model), None, None
+    parts_of = record.task.label_space.parts_of
     if record.canary is not None:
         canary_arm = Asked(record.canary.prompt, record.canary.model)
         canary = Canary(
@@ -20,7 +21,8 @@ def recalled_experiments(record: RunRecord, baseline: Baseline | None = None) ->
             expand=record.canary.expand,
             emit=lambda _: None,
             since=record.canary.since,
+            parts_of=parts_of,
         )
     if record.escalate_to is not None:
         escalation = Escalation(record.escalate_to, record.review_below)
-    return Experiments(canary, escalation, baseline, RunStatisticsCollector(control))
+    return Experiments(canary, escalation, baseline, RunStatisticsCollector(control, parts_of))

@@ -60,6 +60,7 @@ class Session:
             review_below=plan.record.review_below,
             emit=observer.event,
             since="" if plan.record.canary is None else plan.record.canary.since,
+            parts_of=plan.record.task.label_space.parts_of,
         )
         self._tally = SessionTally()
         self._sent = SentLog(folder.sent_log)

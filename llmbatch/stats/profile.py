@@ -1,13 +1,22 @@
 """What the rows of one arm or one run came to, in figures small enough to keep."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from llmbatch.core.ledger_line import FAILED, LedgerLine
 
 USELESS = frozenset({"invalid", "empty", "truncated", "unusable"})
 """Kinds of an unusable answer: the model's doing, not the endpoint's."""
+
+
+PartsOf = Callable[[str], Iterable[str]]
+"""The labels of a row's value, as tables count them."""
+
+
+def one_label(value: str) -> Iterable[str]:
+    """The labels of a value that is one label."""
+    return (value,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,8 @@ class _Sum:
 class Profiler:
     """Sums up ledger lines one by one: the first outcome of each row (`FirstOutcomes` knows which)."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts_of: PartsOf = one_label) -> None:
+        self._parts_of = parts_of
         self.rows = 0
         self.failed = 0
         self.useless = 0
@@ -122,7 +132,7 @@ class Profiler:
         self.failed += line.status == FAILED
         self.useless += was_useless(line)
         if line.category is not None:
-            self._labels[line.category] += 1
+            self._labels.update(self._parts_of(line.category))
         if line.confidence is not None:
             self._confidence.add(line.confidence)
         self._tokens.add(line.input_tokens + line.output_tokens)

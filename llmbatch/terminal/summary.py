@@ -40,7 +40,7 @@ def _sections(summary: Summary, *, bar: str) -> Iterator[RenderableType]:
         yield Text(f"  {neutral(summary.reason, limit=600)}", style="red")
     yield _indented(_rows(summary))
     if any(summary.labels.values()):
-        yield _indented(_labels(summary.labels, bar))
+        yield _indented(_labels(summary.labels, summary.rows.ok + summary.rows.review, bar))
     yield _indented(_figures(summary))
     yield from experiment_sections(summary.experiments)
     for note in summary.notes:
@@ -87,17 +87,17 @@ def _rows(summary: Summary) -> Table:
     return table
 
 
-def _labels(labels: Mapping[str, int], bar: str) -> Table:
+def _labels(labels: Mapping[str, int], rows: int, bar: str) -> Table:
     table = _grid()
     ranked = sorted(labels.items(), key=lambda item: -item[1])
     shown = [(name, count) for name, count in ranked if count][:_MOST_LABELS]
-    total, most = sum(labels.values()), shown[0][1]
+    most = shown[0][1]
     for name, count in shown:
         length = max(round(_BAR_WIDTH * count / most), 1)
         table.add_row(
             Text(neutral(name, limit=_NAME_WIDTH)),
             f"{count:,}",
-            Text(percent(count, total), style="dim"),
+            Text(percent(count, rows), style="dim"),
             Text(bar * length, style="blue"),
         )
     hidden = [count for name, count in ranked if (name, count) not in shown]

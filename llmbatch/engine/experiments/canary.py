@@ -8,7 +8,7 @@ from llmbatch.observe.events import CanaryDropped, CanaryExpanded, Event
 from llmbatch.observe.progress import CanaryProgress
 from llmbatch.observe.summary import CanaryReport
 from llmbatch.stats.arms import ArmEvidence
-from llmbatch.stats.profile import Asked, FirstOutcomes, Profiler, was_useless
+from llmbatch.stats.profile import Asked, FirstOutcomes, PartsOf, Profiler, one_label, was_useless
 from llmbatch.stats.shifts import shifts
 
 _DROPS_AT = 2 / 0.05
@@ -55,17 +55,19 @@ class Canary:
         expand: bool,
         emit: Callable[[Event], None],
         since: str = "",
+        parts_of: PartsOf = one_label,
     ) -> None:
         """`share` (0..1) of the rows go to the canary; with `expand` it doubles step by step while it holds.
 
         Lines that began before `since` (UTC, as the ledger has it) are of a trial with another share.
+        `parts_of` takes a row's value apart into its labels.
         """
         self._asked = {CONTROL: control, CANARY: canary}
         self._expand = expand
         self._emit = emit
         self._since = since
         self._outcomes = FirstOutcomes()
-        self._arms = {CONTROL: Profiler(), CANARY: Profiler()}
+        self._arms = {CONTROL: Profiler(parts_of), CANARY: Profiler(parts_of)}
         self._period = self._largest_period = _Period()
         self._evidence = {what: ArmEvidence(_RATIOS) for what in _FIGURES}
         self._grew_at = 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from llmbatch.core.ledger_line import CONTROL, LedgerLine
 from llmbatch.observe.summary import DriftReport
-from llmbatch.stats.profile import Asked, FirstOutcomes, Profile, Profiler
+from llmbatch.stats.profile import Asked, FirstOutcomes, PartsOf, Profile, Profiler, one_label
 from llmbatch.stats.shifts import shifts
 
 
@@ -14,9 +14,9 @@ class RunStatisticsCollector:
     What was on trial or asked otherwise is left out, and so are rows that a canary failed first.
     """
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, parts_of: PartsOf = one_label) -> None:
         self._asked = asked
-        self._profiler = Profiler()
+        self._profiler = Profiler(parts_of)
         self._outcomes = FirstOutcomes()
 
     def watch(self, line: LedgerLine) -> None:

@@ -11,7 +11,7 @@ from llmbatch.engine.experiments.run_profiler import RunStatisticsCollector, dri
 from llmbatch.engine.plan import Plan
 from llmbatch.observe.events import Event
 from llmbatch.observe.summary import ExperimentReport
-from llmbatch.stats.profile import Asked, Profile
+from llmbatch.stats.profile import Asked, PartsOf, Profile, one_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,13 @@ class Experiments:
 
 
 def begin_experiments(
-    plan: ExperimentPlan, control: Asked, *, review_below: float, emit: Callable[[Event], None], since: str = ""
+    plan: ExperimentPlan,
+    control: Asked,
+    *,
+    review_below: float,
+    emit: Callable[[Event], None],
+    since: str = "",
+    parts_of: PartsOf = one_label,
 ) -> Experiments:
     """What a session watches.
 
@@ -90,12 +96,15 @@ def begin_experiments(
         review_below: confidence (0..1) under which a row goes to people.
         emit: takes the events of a canary: it holds, is dropped, or grows.
         since: when the canary's trial began, UTC; empty where all lines are of it.
+        parts_of: takes a row's value apart into its labels.
     """
     canary = None
     if plan.canary is not None:
         candidate = Asked(plan.canary.prompt, plan.canary.question.model)
-        canary = Canary(control, candidate, share=plan.share, expand=plan.expand, emit=emit, since=since)
+        canary = Canary(
+            control, candidate, share=plan.share, expand=plan.expand, emit=emit, since=since, parts_of=parts_of
+        )
     escalation = None
     if plan.escalation is not None:
         escalation = Escalation(plan.escalation.question.model, review_below)
-    return Experiments(canary, escalation, plan.baseline, RunStatisticsCollector(control))
+    return Experiments(canary, escalation, plan.baseline, RunStatisticsCollector(control, parts_of))

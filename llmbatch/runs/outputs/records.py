@@ -148,6 +148,7 @@ def _labelled(outcome: Outcome, values: Values) -> dict[str, Any]:
         return record
     if outcome.human is not None:  # a person states no confidence; the model's stays with the model's answer
         record |= {"confidence": None, "decided_by": HUMAN}
+        record.pop("confidences", None)
         record |= {"reviewer": decision.reviewer, "decided_at": decision.decided_at}
         record |= {"model_category": None if line is None else line.category, "model_confidence": confidence}
     elif decision.is_conflict:
