@@ -126,6 +126,11 @@ def make_plan(
     model = asked_model(task, choice)
     for word in filter(None, (model, choice.reasoning_effort)):
         _check_can_be_sent(word)
+    if choice.confidence is ConfidenceKind.logprobs and not task.label_space.takes_one_label:
+        raise UsageError(
+            f"log-probabilities measure one label a row; {task.name} has more to give",
+            hint="leave --confidence out: the model then states how sure it is of each label",
+        )
     prefixes = [
         build_prefix(task, pool_examples=taken, reasoning=choice.reasoning) for taken in range(len(task.pool) + 1)
     ]

@@ -46,7 +46,7 @@ class Scorer:
         space = self._plan.task.label_space
         odds = (
             None
-            if tokens is None or not space.takes_one_label
+            if tokens is None
             else label_odds(tokens, space.parts, answer.category, self._aliases, key=space.columns()[0])
         )
         if odds is None:

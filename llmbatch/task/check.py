@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Literal
 
 from llmbatch.core.models import AUTOMATIC_CACHING, profile_of
-from llmbatch.task.fields import NONE, FieldKind, Label, folded
+from llmbatch.task.fields import NONE, FieldKind, Label, TaskField, folded
 from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
 from llmbatch.tokens import count_tokens
@@ -192,8 +192,13 @@ def _check_catch_all(task: Task) -> Iterator[Finding]:
         yield Finding(
             "note",
             "no-catch-all",
-            "no label for what fits none of them, such as `other`: such a document gets a label all the same",
+            f"no label{_of(field, task)} for what fits none of them, such as `other`: "
+            "such a document gets a label all the same",
         )
+
+
+def _of(field: TaskField, task: Task) -> str:
+    return f" of {field.name}" if task.fields else ""
 
 
 def _labels(task: Task) -> list[Label]:

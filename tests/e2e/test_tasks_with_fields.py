@@ -1,0 +1,76 @@
+"""A task with several fields, from the first run to review and evaluation, as its user works with it."""
+
+import csv
+
+import pytest
+
+from tests.analysis.test_fields import TASK
+from tests.e2e.program import SAMPLE, Program, accounted, read_rows, views, write_rows
+
+NAMES = ("topic", "names", "length", "good")
+
+
+@pytest.fixture
+def labelled(llmbatch: Program) -> Program:
+    (llmbatch.folder / "news.toml").write_text(TASK)
+    done = llmbatch("classify", SAMPLE, "--task", "news.toml", "--offline", "--out", "run", "--review-below", "0.5")
+    assert done.code == 0, done.err
+    return llmbatch
+
+
+def test_each_field_has_its_column_and_nothing_is_asked_twice(labelled: Program) -> None:
+    found = views(labelled.folder / "run")
+    assert accounted(labelled.folder / "run") == list(range(60))
+    for row in found["results"] + found["review"]:
+        assert row["topic"] in ("World", "Sports", "Business", "Sci/Tech")
+        assert set(row["names"]) <= {"person", "firm", "country"}
+        assert isinstance(row["length"], int)
+        assert isinstance(row["good"], bool)
+        assert row["confidence"] == min(row["confidences"][name] for name in NAMES)
+    assert any(not row["names"] for row in found["results"]), "no label fits, and that is an answer"
+    again = labelled("classify", SAMPLE, "--task", "news.toml", "--offline", "--out", "run", "--json")
+    assert (again.code, again.json["session"]["requests"]) == (0, 0)
+
+
+def test_labels_of_a_field_are_counted_by_rows(labelled: Program) -> None:
+    summary = labelled("show", "run", "--json").json
+    assert sum(count for label, count in summary["labels"].items() if label.startswith("topic=")) == 60
+    assert sum(count for label, count in summary["labels"].items() if label.startswith("good=")) == 60
+
+
+def test_a_spreadsheet_has_a_column_a_field_and_several_labels_in_one_cell(labelled: Program) -> None:
+    assert labelled("export", "run", "--format", "csv").code == 0
+    with (labelled.folder / "run" / "results.csv").open(newline="") as file:
+        cells = {row["id"]: row for row in csv.DictReader(file)}
+    for row in views(labelled.folder / "run")["results"]:
+        assert cells[row["id"]]["names"] == ("|".join(row["names"]) or "(none)")
+        assert cells[row["id"]]["good"] == ("yes" if row["good"] else "no")
+        assert cells[row["id"]]["length"] == str(row["length"])
+
+
+def test_people_decide_and_their_labels_are_gold(labelled: Program) -> None:
+    assert labelled("review", "export", "run", "--out", "todo.csv").code == 0
+    with (labelled.folder / "todo.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    for row in rows:
+        row["decision_length"] = "2"
+    write_rows(labelled.folder / "done.jsonl", rows)
+    taken = labelled("review", "import", "run", "done.jsonl", "--reviewer", "ana")
+    assert taken.code == 0, taken.err
+    assert not read_rows(labelled.folder / "run" / "review.jsonl")
+    decided = [row for row in read_rows(labelled.folder / "run" / "results.jsonl") if row.get("decided_by") == "human"]
+    assert [row["length"] for row in decided] == [2] * len(rows)
+    assert all("confidences" not in row for row in decided)
+    assert labelled("review", "export", "run", "--decided", "--out", "gold.jsonl").code == 0
+    evaluation = labelled("evaluate", "run", "--gold", "gold.jsonl", "--json").json
+    assert [field["field"] for field in evaluation["fields"]] == list(NAMES)
+    exact = {field["field"]: field["exact"]["value"] for field in evaluation["fields"]}
+    assert exact["topic"] == exact["names"] == exact["good"] == 1
+
+
+def test_log_probabilities_are_refused_before_anything_is_sent(labelled: Program) -> None:
+    done = labelled("classify", SAMPLE, "--task", "news.toml", "--offline", "--out", "new", "--confidence", "logprobs")
+    assert done.code == 2
+    assert "log-probabilities measure one label a row" in done.err
+    assert not (labelled.folder / "new").exists()
