@@ -36,6 +36,7 @@ def drive(
             space = plain_space([*more, *task.labels]) if more else task.label_space
             setting = Setting("docs.llmbatch", task.name, space, 0.6, of_sample=False, is_light=is_light)
             app = ReviewApp(desk, setting)
+            app.animation_level = "none"  # a screen is looked at as it ends up, however busy the machine
 
             def read(part: str) -> str:
                 return str(app.screen.query_one(f"#{part}", Static).render())

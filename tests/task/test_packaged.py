@@ -92,9 +92,10 @@ def test_the_sample_table_has_line_breaks_in_its_cells() -> None:
 
 def test_the_manuals_example_is_a_task() -> None:
     manual = (ROOT / "docs" / "reference" / "task-files.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)
+    plain, of_fields = re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)
 
-    assert parse_task(example, "task-files.md").label_space.parts == ("termination", "amendment", "other")
+    assert parse_task(plain, "task-files.md").label_space.parts == ("termination", "amendment", "other")
+    assert parse_task(of_fields, "task-files.md").label_space.columns() == ("topic", "tags", "severity", "urgent")
 
 
 def test_the_manual_names_each_finding_of_the_lint() -> None:
