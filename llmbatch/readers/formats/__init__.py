@@ -1,11 +1,16 @@
-"""The formats that inputs are read in, by name, by suffix and by their first bytes. A new one is added to `_ALL`."""
+"""The formats that inputs are read in, by name, by suffix and by their first bytes. A new one is added to `_ALL`.
+
+Names and suffixes that are none of ours are looked up among the plug-ins.
+"""
 
 from pathlib import PurePath
 
 from llmbatch.core.errors import UsageError
+from llmbatch.core.plugins import FORMATS, plugin_names
 from llmbatch.readers.formats.columnar import ARROW, PARQUET
 from llmbatch.readers.formats.format import Content, Format, Parsed, Records, Unread
 from llmbatch.readers.formats.json_format import JSON
+from llmbatch.readers.formats.plugged import plugged_format
 from llmbatch.readers.formats.separated import CSV, PSV, TSV
 from llmbatch.readers.packings import unpacked_name
 
@@ -35,17 +40,23 @@ def format_named(name: str) -> Format:
     """The format that the user asks for by its name or a suffix of its files.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it is a plug-in that cannot be used.
     """
-    try:
-        return _BY_NAME[name.lower()]
-    except KeyError:
-        raise UsageError(f"--input-format {name!r} is unknown", hint=f"say one of {', '.join(_BY_NAME)}") from None
+    found = _BY_NAME.get(name.lower()) or plugged_format(name.lower())
+    if found is None:
+        names = (*_BY_NAME, *plugin_names(FORMATS))
+        raise UsageError(f"--input-format {name!r} is unknown", hint=f"say one of {', '.join(names)}")
+    return found
 
 
 def format_of_file(name: str) -> Format | None:
-    """The format that a file's name tells, None where it tells none."""
-    return _BY_SUFFIX.get(PurePath(unpacked_name(name.lower())).suffix)
+    """The format that a file's name tells, None where it tells none.
+
+    Raises:
+        UsageError: it is a plug-in that cannot be used.
+    """
+    suffix = PurePath(unpacked_name(name.lower())).suffix
+    return _BY_SUFFIX.get(suffix) or plugged_format(suffix.removeprefix("."))
 
 
 def format_of_head(head: bytes) -> Format:

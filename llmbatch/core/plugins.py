@@ -1,0 +1,170 @@
+"""Plug-ins: parts that other installed packages bring, by entry points. One is imported when it is asked for by name.
+
+The current folder brings none, also where Python looks for modules there: the documents of a stranger may lie in it.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, distributions
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from llmbatch.core.errors import LLMBatchError, UsageError
+from llmbatch.core.sanitize import neutral
+
+FORMATS = "llmbatch.formats"
+DIALECTS = "llmbatch.dialects"
+OUTPUTS = "llmbatch.outputs"
+OBSERVERS = "llmbatch.observers"
+"""The groups of entry points."""
+
+_LONGEST_REASON = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A part of another package, imported."""
+
+    name: str
+    """Of its entry point: what it is asked for by."""
+    package: str
+    """Which brings it, with its version: `acme-formats 1.2`."""
+    part: Any
+
+    def check(self, attributes: Mapping[str, type | None]) -> None:
+        """Refuse a part that lacks what its kind must have.
+
+        Args:
+            attributes: by their names, with their types; None for what must be callable.
+
+        Raises:
+            UsageError: one is missing, or of another type.
+        """
+        if isinstance(self.part, type):
+            raise self.failure(f"{self.part.__name__} is a class, and an instance of it is needed")
+        for name, kind in attributes.items():
+            value = getattr(self.part, name, None)
+            if not (callable(value) if kind is None else isinstance(value, kind)):
+                wanted = "method" if kind is None else f"attribute of type {kind.__name__}"
+                raise self.failure(f"it has no {wanted} {name!r}")
+
+    @contextmanager
+    def blamed(self, *passed: type[Exception]) -> Iterator[None]:
+        """What goes wrong within is reported as the plug-in's fault, which it is, and not as a bug of ours.
+
+        Args:
+            passed: exceptions with a meaning, beside our own.
+
+        Raises:
+            UsageError: in place of any other exception.
+        """
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, (LLMBatchError, *passed)):
+                raise
+            raise self.failure(_reason(error)) from error
+
+    def failure(self, reason: str) -> UsageError:
+        """The error that blames it."""
+        return _failure(self.name, self.package, reason)
+
+
+def plugin_names(group: str) -> tuple[str, ...]:
+    """The names of the plug-ins of a group, sorted. None of them is imported."""
+    return tuple(sorted(_offered(group)))
+
+
+def find_plugin(group: str, name: str) -> Plugin | None:
+    """The plug-in of this name, None where no package brings one.
+
+    Raises:
+        UsageError: it cannot be imported, or two packages bring one.
+    """
+    offers = _offered(group).get(name)
+    if not offers:
+        return None
+    entry, package = offers[0].entry, offers[0].package
+    if len(offers) > 1:
+        raise UsageError(
+            f"{name!r} is a plug-in of two packages: {package} and {offers[1].package}", hint="uninstall one of them"
+        )
+    if not offers[0].is_editable and _is_in_current_folder(entry.module):
+        raise _failure(name, package, f"module {entry.module!r} would be imported from the current folder")
+    try:
+        return Plugin(name, package, entry.load())
+    except (Exception, SystemExit) as error:
+        raise _failure(name, package, _reason(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    entry: EntryPoint
+    package: str
+    is_editable: bool
+    """Installed as a link to the folder that its owner works in, which may be the current one."""
+
+
+def _offered(group: str) -> dict[str, list[_Offer]]:
+    return _offered_in(group, Path.cwd(), tuple(sys.path))
+
+
+@cache
+def _offered_in(group: str, current: Path, paths: tuple[str, ...]) -> dict[str, list[_Offer]]:
+    """By name. Of two versions of a package the one that is found first counts, as with its modules."""
+    offers: dict[str, list[_Offer]] = {}
+    seen: set[str] = set()
+    for distribution in distributions(path=[path for path in paths if path and not _is_same(Path(path), current)]):
+        with suppress(Exception):  # broken metadata is its package's affair: whoever asks for that one is told
+            package = _normalized(distribution.metadata["Name"])
+            if package in seen:
+                continue
+            seen.add(package)
+            for entry in distribution.entry_points.select(group=group):
+                offer = _Offer(entry, f"{package} {distribution.version}", _is_editable(distribution))
+                offers.setdefault(entry.name, []).append(offer)
+    return offers
+
+
+def _normalized(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def _is_editable(distribution: Distribution) -> bool:
+    """By the record of a direct URL (PEP 610)."""
+    with suppress(orjson.JSONDecodeError, KeyError, TypeError):
+        return bool(orjson.loads(distribution.read_text("direct_url.json") or "{}")["dir_info"]["editable"])
+    return False
+
+
+def _is_in_current_folder(module: str) -> bool:
+    """Whether Python would take a module, or the package that it is in, from the current folder."""
+    with suppress(ImportError, ValueError):
+        spec = importlib.util.find_spec(module.partition(".")[0])
+        if spec is not None:
+            files = spec.submodule_search_locations or ([] if spec.origin is None else [spec.origin])
+            return any(_is_same(Path(file).parent, Path.cwd()) for file in files)
+    return False
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    with suppress(OSError):
+        return path.samefile(other)
+    return False
+
+
+def _reason(error: BaseException) -> str:
+    return neutral(f"{type(error).__name__}: {error}".rstrip(": "), limit=_LONGEST_REASON)
+
+
+def _failure(name: str, package: str, reason: str) -> UsageError:
+    return UsageError(
+        f"plug-in {name!r} of {package} cannot be used ({reason})",
+        hint=f"update or uninstall it: pip uninstall {package.partition(' ')[0]}",
+    )
