@@ -9,6 +9,7 @@ import llmbatch
 ROOT = Path(llmbatch.__file__).parent
 FLOORS = (
     "core",
+    "databases",
     "stats",
     "tokens",
     "observe",

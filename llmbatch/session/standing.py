@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,16 @@ from llmbatch.runs.folder import (
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.lock import is_locked, locked
 from llmbatch.runs.ledger.log import Ledger
-from llmbatch.runs.outputs import Basis, OutputCounts, basis_of_outputs, count_outputs, size_of, write_outputs
+from llmbatch.runs.outputs import (
+    Basis,
+    OutputCounts,
+    TableDestination,
+    basis_of_outputs,
+    count_outputs,
+    size_of,
+    write_outputs,
+    write_tables,
+)
 from llmbatch.runs.outputs.outcome import Outcome
 from llmbatch.runs.recalled_experiments import recalled_experiments
 from llmbatch.runs.trust import NO_TRUST, Trust, adopted
@@ -35,19 +45,25 @@ from llmbatch.session.summarise import summarise
 
 
 def export_run(
-    path: Path, *, out: Path | None, csv: bool, observer: Observer, trust: Trust = NO_TRUST, bom: bool = False
+    path: Path,
+    *,
+    out: Path | TableDestination | None,
+    csv: bool,
+    observer: Observer,
+    trust: Trust = NO_TRUST,
+    bom: bool = False,
 ) -> Summary:
-    """Write a run's views again, as JSON lines or CSV, into its folder or another one.
+    """Write a run's views again, as JSON lines or CSV, into its folder or another one; or into a database's tables.
 
     What the user says about the folder is remembered in it, so that it need not be said again.
 
     Raises:
-        UsageError: no run folder, or its input cannot be read any more.
+        UsageError: no run folder, its input cannot be read any more, or the database refuses something.
         FolderBusy: another process works on the folder.
     """
     folder = RunFolder(path)
     record = load_record(folder)
-    target = RunFolder(out or path)
+    target = RunFolder(out if isinstance(out, Path) else path)
     plan, source, expenses = recorded_plan(record), RunInput.again(record, folder, trust), Expenses()
     with target.created(holds_run=False), locked(folder.path):
         for shrunk in shrunk_logs(folder):
@@ -64,8 +80,10 @@ def export_run(
         if target.path != folder.path:
             options = replace(options, plan=None)
         with closing(DecisionLog(folder.decisions)) as decisions:
-            counts = write_outputs(
-                target.path,
+            write = (
+                partial(write_tables, out) if isinstance(out, TableDestination) else partial(write_outputs, target.path)
+            )
+            counts = write(
                 source.read_again,
                 key=plan.key,
                 ledger=ledger,

@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 import pytest
 
 from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault
+from tests.databases.server import database, postgresql, postgresql_server
 from tests.e2e.program import Endpoint, Program
+
+__all__ = ["database", "endpoint", "endpoints", "llmbatch", "postgresql", "postgresql_server"]
 
 T = TypeVar("T")
 

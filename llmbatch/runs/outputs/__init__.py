@@ -1,18 +1,20 @@
-"""Results, review, failed and sample: files made from ledger, input and decisions, never written to otherwise.
+"""Results, review, failed and sample: files, or tables of a database, made from ledger, input and decisions.
 
-Each is written beside the old one and renamed into place, so that no reader sees half a file and no two files
-disagree.
+They are never written to otherwise. A file is written beside the old one and renamed into place, tables change in one
+transaction, so that no reader sees half of anything and no two disagree.
 """
 
 from llmbatch.runs.outputs.basis import Basis, basis_of_outputs, size_of
 from llmbatch.runs.outputs.counts import OutputCounts
 from llmbatch.runs.outputs.make import ViewOptions, check_outputs, count_outputs, write_outputs
 from llmbatch.runs.outputs.sample import Sample, drawn, parse_sample
+from llmbatch.runs.outputs.tables import TableDestination, write_tables
 
 __all__ = [
     "Basis",
     "OutputCounts",
     "Sample",
+    "TableDestination",
     "ViewOptions",
     "basis_of_outputs",
     "check_outputs",
@@ -21,4 +23,5 @@ __all__ = [
     "parse_sample",
     "size_of",
     "write_outputs",
+    "write_tables",
 ]

@@ -9,6 +9,7 @@ from llmbatch.core.key_index import KeyIndex
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.models import is_same_model
 from llmbatch.core.rows import Rejection
+from llmbatch.databases import TableName
 from llmbatch.observe.summary import RowCounts
 from llmbatch.runs.decisions import TaskDecisions
 from llmbatch.runs.outputs.outcome import FAILED_VIEW, REVIEW, UNDONE, Outcome
@@ -23,7 +24,8 @@ class OutputCounts:
     labels: Mapping[str, int]
     failures: Mapping[str, int]
     answered_by: Mapping[str, int]
-    files: Mapping[str, Path]
+    files: Mapping[str, Path | TableName]
+    """Where the views were written, by their names."""
     flags: Mapping[str, int] = field(default_factory=dict)
     """Rows by what is particular about them, as `truncated`."""
     stale_decisions: int = 0
@@ -93,7 +95,7 @@ class Tally:
             if not is_same_model(line.model, answered):
                 self.other_models.add(answered)
 
-    def frozen(self, files: Mapping[str, Path], decisions: TaskDecisions) -> OutputCounts:
+    def frozen(self, files: Mapping[str, Path | TableName], decisions: TaskDecisions) -> OutputCounts:
         """The counts as they stand, with the views' files."""
         stale = max(len(decisions) - len(self.decided), 0)
         rows = RowCounts(self.total, self.ok, self.review, self.failed, self.rejected, self.undone, self.reviewed)

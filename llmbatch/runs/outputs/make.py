@@ -131,7 +131,7 @@ def _make_views(
                 writers[FAILED_VIEW].write(rejected_record(item, error_name=error_name))
                 continue
             tally.add(item)
-            beside = _renamed(carried, renamed, own)
+            beside = renamed_fields(carried, renamed, own)
             if item.view != UNDONE:
                 writers[item.view].write(_record(item, beside, values, error_name))
             if item.is_answered and draw.takes(item.row):
@@ -181,7 +181,7 @@ def outcomes(
         )
 
 
-def _renamed(carried: Mapping[str, Any], renamed: dict[str, str], own: Container[str]) -> dict[str, Any]:
+def renamed_fields(carried: Mapping[str, Any], renamed: dict[str, str], own: Container[str]) -> dict[str, Any]:
     """The carried fields by their names in the views; those that differ go into `renamed`."""
     beside = {column(name, own): value for name, value in carried.items()}
     if beside.keys() != carried.keys():

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from llmbatch.core.ledger_line import RowError
-from llmbatch.core.rows import Rejection, Row
+from llmbatch.core.rows import Rejection, Row, RowId
 from llmbatch.readers.paths import Spread, is_there, value_at
 from llmbatch.runs.outputs.outcome import Outcome
 from llmbatch.task.label_space import LabelSpace
@@ -21,6 +21,8 @@ DECISION_COLUMNS = (
     "conflict",
 )
 """Columns of rows about which people said something."""
+FAILURE_COLUMNS = ("row", "id", "kind", "code", "message", "file", "line", "fields")
+"""Of a table of failed rows."""
 HUMAN = "human"
 _PREFIX, _ERROR = "input_", "error"
 
@@ -66,11 +68,29 @@ def rejected_record(rejection: Rejection, *, error_name: str | None = None) -> d
     error = _error(rejection.kind, None, rejection.message, rejection)
     if rejection.fields is not None:
         return _with_error(rejection.fields, error, error_name)
-    name = error_name or _ERROR
+    return {**_raw(rejection), error_name or _ERROR: error}
+
+
+def _raw(rejection: Rejection) -> dict[str, str]:
     try:
-        return {"raw": rejection.raw.decode("utf-8"), name: error}
+        return {"raw": rejection.raw.decode("utf-8")}
     except UnicodeDecodeError:
-        return {"raw_base64": base64.b64encode(rejection.raw).decode("ascii"), name: error}
+        return {"raw_base64": base64.b64encode(rejection.raw).decode("ascii")}
+
+
+def failure_record(row: Row, error: RowError) -> dict[str, Any]:
+    """A failed row for a table: its id and its error in columns, as it was read in one."""
+    return _failure(row.id, _error(error.kind, error.code, error.message, row), row.fields)
+
+
+def rejection_record(rejection: Rejection) -> dict[str, Any]:
+    """A row that could not be used, for the same table. Its place is its id."""
+    error = _error(rejection.kind, None, rejection.message, rejection)
+    return _failure(str(rejection.place), error, rejection.fields or _raw(rejection))
+
+
+def _failure(row_id: RowId, error: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {"row": error["row"], "id": str(row_id), **error, "fields": dict(fields)}
 
 
 def carried_fields(row: Row, *, keep: tuple[str, ...] | None, text_fields: tuple[str, ...]) -> dict[str, Any]:

@@ -1,0 +1,27 @@
+"""Databases: a query's rows, and tables that are written to. SQLite by the standard library, PostgreSQL by psycopg.
+
+`address` says which database a text names; `reading` gives a query's rows with the values of `values`; `writing` puts
+rows into `tables`. Each has one module for SQLite and one for PostgreSQL. Nothing here knows of runs and inputs.
+"""
+
+from llmbatch.databases.address import DatabaseAddress, is_database, parse_address
+from llmbatch.databases.query import QueryResult
+from llmbatch.databases.reading import query_result, query_wanted
+from llmbatch.databases.tables import ColumnType, TableName, common_type, parse_table_name
+from llmbatch.databases.writing import TableReplacement, Transaction, table_transaction
+
+__all__ = [
+    "ColumnType",
+    "DatabaseAddress",
+    "QueryResult",
+    "TableName",
+    "TableReplacement",
+    "Transaction",
+    "common_type",
+    "is_database",
+    "parse_address",
+    "parse_table_name",
+    "query_result",
+    "query_wanted",
+    "table_transaction",
+]

@@ -1,0 +1,96 @@
+"""Addresses of databases, as people write them, and the names that they go by in files and on screens."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+from llmbatch.core.errors import UsageError
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+_ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9]*)(?:\+[a-z0-9_]+)?://(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_SCHEMES = {"sqlite": SQLITE, "sqlite3": SQLITE, "postgresql": POSTGRESQL, "postgres": POSTGRESQL}
+_OTHERS = frozenset(
+    {
+        *(
+            "bigquery",
+            "clickhouse",
+            "cockroachdb",
+            "databricks",
+            "db2",
+            "duckdb",
+            "jdbc",
+            "mariadb",
+            "mongodb",
+            "mssql",
+        ),
+        *("mysql", "oracle", "redshift", "snowflake", "sqlserver", "trino"),
+    }
+)
+_PUBLIC_PARAMETERS = ("host", "port", "dbname", "user", "service")
+"""Of a PostgreSQL address: all others are left out of its name, `password` and `sslpassword` among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseAddress:
+    """Where a database is. `name` has no secrets; `target` is SQLite's file, or PostgreSQL's connection URI."""
+
+    kind: str
+    name: str
+    target: str = field(repr=False)
+
+    @property
+    def stem(self) -> str:
+        """A file name for what is made of it: the file's without its suffix, or the database's."""
+        if self.kind == SQLITE:
+            return str(Path(self.target).with_suffix(""))
+        place, _, parameters = self.name.partition("://")[2].partition("?")
+        named = dict(parse_qsl(parameters))
+        found = place.partition("/")[2] or named.get("dbname") or named.get("service") or POSTGRESQL
+        return re.sub(r"[^\w.-]+", "_", found)
+
+
+def is_database(name: str) -> bool:
+    """Whether an input or a destination is the address of a database, be it one that cannot be used."""
+    match = _ADDRESS.fullmatch(name)
+    return match is not None and match["scheme"].lower() in {*_SCHEMES, *_OTHERS}
+
+
+def parse_address(text: str) -> DatabaseAddress:
+    """A database's address as SQLAlchemy and libpq have it: `sqlite:///FILE`, `postgresql://USER@HOST/DATABASE`.
+
+    Raises:
+        UsageError: it is not one, or of a database that is not supported.
+    """
+    match = _ADDRESS.fullmatch(text)
+    scheme = "" if match is None else match["scheme"].lower()
+    if match is None or scheme not in _SCHEMES:
+        raise UsageError(
+            f"{scheme or text}: only SQLite and PostgreSQL can be read and written",
+            hint="export the query's rows to Parquet or CSV, and name that file",
+        )
+    return _sqlite(match["rest"]) if _SCHEMES[scheme] == SQLITE else _postgresql(match["rest"])
+
+
+def _sqlite(rest: str) -> DatabaseAddress:
+    if not rest.startswith("/") or rest in {"/", "/:memory:"}:
+        raise UsageError(
+            f"sqlite://{rest}: names no database file",
+            hint="write three slashes before a relative path and four before an absolute one: sqlite:///my.db",
+        )
+    return DatabaseAddress(SQLITE, f"sqlite:///{rest[1:]}", rest[1:])
+
+
+def _postgresql(rest: str) -> DatabaseAddress:
+    user, at, place = rest.rpartition("@")
+    if set(user) & set("/?@"):  # libpq would take a part of the password for the host or the port, and name it
+        raise UsageError(
+            "the PostgreSQL address has an @, / or ? in its user or password",
+            hint="write them as %40, %2F and %3F; or leave the password to PGPASSWORD or ~/.pgpass",
+        )
+    place, _, parameters = place.partition("?")
+    named = parse_qsl(parameters, keep_blank_values=True)
+    public = urlencode([(key, value) for key, value in named if key in _PUBLIC_PARAMETERS])
+    name = f"postgresql://{user.partition(':')[0]}{at}{place}{'?' if public else ''}{public}"
+    return DatabaseAddress(POSTGRESQL, name, f"postgresql://{rest}")

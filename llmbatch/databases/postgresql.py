@@ -1,0 +1,136 @@
+"""PostgreSQL, by psycopg (extra `sql`)."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.extras import extra
+from llmbatch.databases.address import DatabaseAddress
+from llmbatch.databases.query import FIRST_ROWS, QueryResult, only_reads, query_failed, rows_at_once
+
+if TYPE_CHECKING:
+    from psycopg import Connection, Error
+
+_CONNECT_TIMEOUT_S = 30
+_FATAL = 7
+"""libpq's `PGRES_FATAL_ERROR`."""
+_AS_WRITTEN = """
+set local datestyle = 'ISO';
+set local intervalstyle = 'iso_8601';
+set local bytea_output = 'hex';
+set local extra_float_digits = 1
+"""
+"""How values are written. What a query means is left as the server and its user have it, the time zone too."""
+_TABLES = """
+select case when table_schema = 'public' then quote_ident(table_name)
+    else quote_ident(table_schema) || '.' || quote_ident(table_name) end
+from information_schema.tables
+where table_schema not in ('pg_catalog', 'information_schema')
+order by table_schema <> 'public', 1
+"""
+
+
+@contextmanager
+def query_postgresql(address: DatabaseAddress, query: str) -> Iterator[QueryResult]:
+    """The rows of a query, all as they stand when it begins, in a transaction that cannot write.
+
+    Raises:
+        UsageError: there is no connection, or the server refuses the query; also while rows are taken.
+    """
+    with connected(address) as connection, query_errors(address):
+        from llmbatch.databases.postgresql_values import read_as_written  # noqa: PLC0415 - comes with an extra
+
+        connection.read_only = True
+        connection.execute(_AS_WRITTEN)
+        _check_one_statement(connection, query)
+        read_as_written(connection)
+        with connection.cursor(name="llmbatch") as cursor:
+            with _only_reading(address):
+                cursor.execute(query.encode())
+            yield QueryResult(tuple(column.name for column in cursor.description or ()), _rows(cursor))
+
+
+def postgresql_tables(address: DatabaseAddress) -> list[str]:
+    """The tables and views of the user's, as a query names them.
+
+    Raises:
+        UsageError: there is no connection.
+    """
+    with connected(address) as connection, query_errors(address):
+        return [name for (name,) in connection.execute(_TABLES)]
+
+
+@contextmanager
+def connected(address: DatabaseAddress) -> "Iterator[Connection[tuple[Any, ...]]]":
+    """A connection, closed without a commit.
+
+    What the address lacks, libpq takes from `PGPASSWORD`, `~/.pgpass`, `PGSERVICE` and its other variables and files.
+
+    Raises:
+        UsageError: there is none.
+    """
+    with extra("sql", needed_by=f"{address.name}:"):
+        import psycopg  # noqa: PLC0415 - comes with an extra
+        from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+    try:
+        named = conninfo_to_dict(address.target)
+    except psycopg.ProgrammingError:  # whose message may have a part of the password
+        raise UsageError(
+            f"{address.name}: is no PostgreSQL address",
+            hint="postgresql://USER@HOST:PORT/DATABASE, with special characters as %40; the password in PGPASSWORD",
+        ) from None
+    more: dict[str, Any] = {"fallback_application_name": "llmbatch", "client_encoding": "UTF8"}
+    if "connect_timeout" not in named and "PGCONNECT_TIMEOUT" not in os.environ:
+        more["connect_timeout"] = _CONNECT_TIMEOUT_S
+    try:
+        connection = psycopg.connect(address.target, **more)
+    except psycopg.Error as error:
+        raise UsageError(f"{address.name}: cannot connect: {' '.join(str(error).split())}") from None
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def query_errors(address: DatabaseAddress) -> Iterator[None]:
+    """Tells what the server refuses in its own words."""
+    import psycopg  # noqa: PLC0415 - comes with an extra
+
+    try:
+        yield
+    except psycopg.Error as error:
+        raise _refused(address, error) from None
+
+
+@contextmanager
+def _only_reading(address: DatabaseAddress) -> Iterator[None]:
+    """A statement that parses, and is no declaration of a cursor, is none that reads."""
+    from psycopg import errors  # noqa: PLC0415 - comes with an extra
+
+    try:
+        yield
+    except (errors.SyntaxError, errors.FeatureNotSupported, errors.ReadOnlySqlTransaction):
+        raise only_reads(address.name) from None
+
+
+def _rows(cursor: Any) -> Iterator[tuple[Any, ...]]:
+    size = FIRST_ROWS
+    while batch := cursor.fetchmany(size):
+        yield from batch
+        size = rows_at_once(batch)
+
+
+def _check_one_statement(connection: "Connection[Any]", query: str) -> None:
+    """Have the server parse the query by itself: it takes one statement only, and no words of ours stand around it."""
+    from psycopg.errors import error_from_result  # noqa: PLC0415 - comes with an extra
+
+    parsed = connection.pgconn.prepare(b"", query.encode())
+    if parsed.status == _FATAL:
+        raise error_from_result(parsed)
+
+
+def _refused(address: DatabaseAddress, error: "Error") -> UsageError:
+    return query_failed(address.name, error.diag.message_primary or str(error), error.diag.message_hint)

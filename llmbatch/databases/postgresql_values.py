@@ -1,0 +1,56 @@
+"""PostgreSQL's values in the text that the server writes, which keeps what no Python type holds (44 BC, `infinity`)."""
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg.adapt import Buffer, Loader
+
+from llmbatch.databases.values import binary, document, moment, number, text
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_UNKNOWN = 0
+"""Stands for all types without a loader of their own: enums, composites, those of extensions."""
+_KEPT = frozenset({"int2", "int4", "int8", "oid", "bool", "record"})
+
+
+class _Number(Loader):
+    def load(self, data: Buffer) -> Any:
+        return number(bytes(data))
+
+
+class _Document(Loader):
+    def load(self, data: Buffer) -> Any:
+        return document(bytes(data))
+
+
+class _Binary(Loader):
+    def load(self, data: Buffer) -> Any:
+        return binary(bytes.fromhex(bytes(data).decode().removeprefix("\\x")))
+
+
+class _Moment(Loader):
+    def load(self, data: Buffer) -> Any:
+        return moment(bytes(data).decode())
+
+
+class _Text(Loader):
+    def load(self, data: Buffer) -> Any:
+        return text(bytes(data))
+
+
+_LOADERS: dict[str, type[Loader]] = {
+    **dict.fromkeys(("numeric", "float4", "float8"), _Number),
+    **dict.fromkeys(("json", "jsonb"), _Document),
+    **dict.fromkeys(("date", "timestamp", "timestamptz"), _Moment),
+    "bytea": _Binary,
+}
+
+
+def read_as_written(connection: "Connection[Any]") -> None:
+    """Have a connection give its values as `QueryResult` has them; arrays as lists, of such values too."""
+    adapters = connection.adapters
+    for kind in adapters.types:
+        if kind.name not in _KEPT:
+            adapters.register_loader(kind.oid, _LOADERS.get(kind.name, _Text))
+    adapters.register_loader(_UNKNOWN, _Text)

@@ -1,0 +1,38 @@
+"""Reading from a database of either kind."""
+
+from contextlib import AbstractContextManager
+
+from llmbatch.core.errors import UsageError
+from llmbatch.databases.address import SQLITE, DatabaseAddress
+from llmbatch.databases.postgresql import postgresql_tables, query_postgresql
+from llmbatch.databases.query import QueryResult
+from llmbatch.databases.sqlite import query_sqlite, sqlite_tables
+
+_SHOWN = 20
+
+
+def query_result(address: DatabaseAddress, query: str) -> AbstractContextManager[QueryResult]:
+    """A query's rows, all as they stand when it begins. Nothing is written, whatever the query says.
+
+    Raises:
+        UsageError: the database cannot be opened, or refuses the query; also while rows are taken.
+    """
+    if address.kind == SQLITE:
+        return query_sqlite(address, query)
+    return query_postgresql(address, query)
+
+
+def query_wanted(address: DatabaseAddress) -> UsageError:
+    """That a database is named without a query, with the tables that it has.
+
+    Raises:
+        UsageError: it cannot be opened.
+    """
+    tables = sqlite_tables(address) if address.kind == SQLITE else postgresql_tables(address)
+    if not tables:
+        return UsageError(f"{address.name}: needs a --query, and has no tables to ask")
+    more = f" and {len(tables) - _SHOWN:,} more" if len(tables) > _SHOWN else ""
+    return UsageError(
+        f"{address.name}: needs a --query; its tables: {', '.join(tables[:_SHOWN])}{more}",
+        hint=f"say --query 'select * from {tables[0]}'",  # noqa: S608 - it is shown
+    )

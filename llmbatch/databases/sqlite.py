@@ -1,0 +1,117 @@
+"""SQLite, by the driver of the standard library."""
+
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote_from_bytes
+
+from llmbatch.core.errors import UsageError
+from llmbatch.databases.address import DatabaseAddress
+from llmbatch.databases.query import FIRST_ROWS, QueryResult, only_reads, query_failed, rows_at_once
+from llmbatch.databases.tables import quoted
+from llmbatch.databases.values import binary, real, text
+
+_READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+_TABLES = """
+select name from sqlite_master
+where type in ('table', 'view') and name not like 'sqlite\\_%' escape '\\'
+order by name
+"""
+_NOT_AUTHORIZED = "not authorized"
+"""What SQLite says of some statements without a code of its own."""
+_PLAIN_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+Result = TypeVar("Result")
+
+
+@contextmanager
+def query_sqlite(address: DatabaseAddress, query: str) -> Iterator[QueryResult]:
+    """The rows of a query, all as they stand when it begins, in a connection that cannot write.
+
+    Raises:
+        UsageError: the database cannot be opened, or it refuses the query; also while rows are taken.
+    """
+    with _opened(address) as connection, ThreadPoolExecutor(1) as worker:
+        connection.text_factory = text
+        connection.set_authorizer(_only_reading)
+
+        def run(call: Callable[[], Result]) -> Result:
+            """In another thread, since a signal that arrives meanwhile has no effect in this one."""
+            running = worker.submit(call)
+            try:
+                return running.result()
+            except sqlite3.DatabaseError as error:
+                raise _refused(address, error) from None
+            except sqlite3.ProgrammingError as error:  # two statements, or a NUL
+                raise query_failed(address.name, str(error)) from None
+            except BaseException:
+                connection.interrupt()
+                raise
+
+        cursor = run(lambda: connection.execute(query))
+        if cursor.description is None:
+            raise only_reads(address.name)
+        columns = tuple(column[0] for column in cursor.description)
+        yield QueryResult(columns, _rows(cursor, run))
+
+
+def sqlite_tables(address: DatabaseAddress) -> list[str]:
+    """The tables and views, as a query names them.
+
+    Raises:
+        UsageError: the database cannot be opened.
+    """
+    with _opened(address) as connection:
+        try:
+            return [name if _PLAIN_NAME.fullmatch(name) else quoted(name) for (name,) in connection.execute(_TABLES)]
+        except sqlite3.DatabaseError as error:
+            raise _refused(address, error) from None
+
+
+@contextmanager
+def _opened(address: DatabaseAddress) -> Iterator[sqlite3.Connection]:
+    path = Path(address.target)
+    if not path.is_file():
+        raise UsageError(
+            f"{address.name}: no such file", hint="four slashes begin an absolute path: sqlite:////data/my.db"
+        )
+    uri = f"file:{quote_from_bytes(os.fsencode(path.absolute()))}?mode=ro"
+    try:
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise UsageError(f"{address.name}: cannot be opened ({error})") from None
+    with closing(connection):
+        yield connection
+
+
+def _rows(cursor: sqlite3.Cursor, run: Callable[[Callable[[], Any]], Any]) -> Iterator[tuple[Any, ...]]:
+    size = FIRST_ROWS
+    while batch := run(lambda: cursor.fetchmany(size)):  # noqa: B023 - it has run before the size changes
+        yield from (tuple(map(_value, row)) for row in batch)
+        size = rows_at_once(batch)
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case float():
+            return real(value)
+        case bytes():
+            return binary(value)
+        case _:
+            return value
+
+
+def _only_reading(action: int, *_: str | None) -> int:
+    """Whether SQLite may do this for the query: reading, calling functions, nothing that changes or attaches a file."""
+    return sqlite3.SQLITE_OK if action in _READS else sqlite3.SQLITE_DENY
+
+
+def _refused(address: DatabaseAddress, error: sqlite3.Error) -> UsageError:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code in {sqlite3.SQLITE_AUTH, sqlite3.SQLITE_READONLY} or str(error) == _NOT_AUTHORIZED:
+        return only_reads(address.name)
+    return query_failed(address.name, str(error))

@@ -1,0 +1,122 @@
+"""Tables that rows are written to: their names, and the types of their columns by the values that go into them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.exact_numbers import Number
+from llmbatch.core.jsonlines import dump_line
+
+_LONGEST_NAME = 63
+"""Bytes: PostgreSQL cuts what is longer, and two names could become one."""
+_LARGEST_IN_64_BITS = 2**63
+
+
+class ColumnType(Enum):
+    """What a column holds. `EXACT` are numbers that no float keeps."""
+
+    BOOLEAN = auto()
+    INTEGER = auto()
+    REAL = auto()
+    EXACT = auto()
+    TEXT = auto()
+    JSON = auto()
+
+
+_NUMBERS = (ColumnType.INTEGER, ColumnType.REAL, ColumnType.EXACT)
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table, in a schema where one is named."""
+
+    table: str
+    schema: str | None = None
+
+    def __str__(self) -> str:
+        return self.table if self.schema is None else f"{self.schema}.{self.table}"
+
+    @property
+    def quoted(self) -> str:
+        """As SQL has it."""
+        return ".".join(quoted(part) for part in (self.schema, self.table) if part is not None)
+
+    def with_suffix(self, suffix: str) -> "TableName":
+        """The table beside it with something behind its name."""
+        return TableName(self.table + suffix, self.schema)
+
+
+def parse_table_name(text: str, longest_suffix: str = "") -> TableName:
+    """A table as the user names it: `labels`, or `reports.labels` in a schema.
+
+    Args:
+        text: what the user says.
+        longest_suffix: what tables beside it have behind the name.
+
+    Raises:
+        UsageError: it is no name.
+    """
+    schema, _, table = text.rpartition(".")
+    if not table or text.startswith("."):
+        raise UsageError(f"--table {text!r} names no table", hint="say --table labels or --table SCHEMA.labels")
+    for name in (schema, table + longest_suffix):
+        check_name(name, "--table")
+    return TableName(table, schema or None)
+
+
+def check_name(name: str, what: str) -> None:
+    """Refuse a name that a database would refuse or cut.
+
+    Raises:
+        UsageError: it is one; `what` has it.
+    """
+    if "\0" in name or len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
+        raise UsageError(
+            f"{what} {name[:_LONGEST_NAME]!r}...: names may have at most {_LONGEST_NAME} bytes, and no NUL"
+        )
+
+
+def quoted(name: str) -> str:
+    """One name as SQL has it, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names of columns as SQL lists them."""
+    return ", ".join(map(quoted, names))
+
+
+def type_of(value: Any) -> ColumnType | None:
+    """The type of one value of a row; None where it has none."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return ColumnType.BOOLEAN
+        case int():
+            return ColumnType.INTEGER if -_LARGEST_IN_64_BITS <= value < _LARGEST_IN_64_BITS else ColumnType.EXACT
+        case Number():
+            return ColumnType.EXACT
+        case float():
+            return ColumnType.REAL
+        case str():
+            return ColumnType.TEXT
+        case _:
+            return ColumnType.JSON
+
+
+def common_type(one: ColumnType | None, value: Any) -> ColumnType | None:
+    """The type of a column that holds values of one type and this value too. All kinds of values are text together."""
+    other = type_of(value)
+    if one is None or other is None or one is other:
+        return one or other
+    if one not in _NUMBERS or other not in _NUMBERS:
+        return ColumnType.TEXT
+    return ColumnType.EXACT
+
+
+def written(value: Any) -> str | None:
+    """A value as text: a string as it is, everything else as JSON has it."""
+    return value if value is None or isinstance(value, str) else dump_line(value).decode().rstrip("\n")

@@ -1,0 +1,132 @@
+"""Writing to tables: rows take the place of those with the same ids, in one transaction for all tables.
+
+Names are quoted (`quoted`, `listed`), and values never stand in a statement.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from secrets import token_hex
+from typing import Any, Protocol
+
+from llmbatch.core.errors import UsageError
+from llmbatch.databases.address import SQLITE, DatabaseAddress
+from llmbatch.databases.postgresql_tables import postgresql_transaction
+from llmbatch.databases.sqlite_tables import sqlite_transaction
+from llmbatch.databases.tables import ColumnType, TableName, listed, quoted
+
+ID = "id"
+_AT_ONCE = 1_000
+"""Rows."""
+
+
+class Transaction(Protocol):
+    """A transaction on a database: all of it happens, or nothing."""
+
+    def columns_of(self, table: TableName) -> Mapping[str, str] | None:
+        """The declared types of a table's columns, by their names; None where there is no such table."""
+
+    def create(self, table: TableName, columns: Mapping[str, ColumnType]) -> None:
+        """Make a table."""
+
+    def declared(self, column: ColumnType) -> str:
+        """How a column of this type is declared."""
+
+    def lock(self, table: TableName) -> None:
+        """Keep others from writing to a table until the end."""
+
+    def execute(self, statement: str) -> None:
+        """Run a statement without values."""
+
+    def load(self, table: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows to a temporary table."""
+
+    def check_types(self, staged: str, table: TableName, columns: Mapping[str, ColumnType]) -> None:
+        """Refuse staged values that the table would take in spite of its types.
+
+        Raises:
+            UsageError: there are some.
+        """
+
+
+class TableReplacement:
+    """One table on its way: rows are collected in a temporary table with the same types, and moved at the end."""
+
+    def __init__(self, transaction: Transaction, table: TableName, columns: Mapping[str, ColumnType]) -> None:
+        """Make the table, or see that it has these columns.
+
+        Args:
+            transaction: what it happens in.
+            table: where to.
+            columns: what is to be written; `id` is one of them.
+
+        Raises:
+            UsageError: the table lacks some of the columns.
+        """
+        self._transaction = transaction
+        self._table = table
+        self._columns = columns
+        self._rows: list[Sequence[Any]] = []
+        self._ids: list[Sequence[Any]] = []
+        if (existing := transaction.columns_of(table)) is None:
+            transaction.create(table, columns)
+        else:
+            self._check(existing)
+        transaction.lock(table)
+        self._staged = f"llmbatch_{token_hex(8)}"
+        self._replaced = f"{self._staged}_ids"
+        for name, some in ((self._staged, listed(columns)), (self._replaced, ID)):
+            transaction.execute(f"create temporary table {name} as select {some} from {table.quoted} where false")  # noqa: S608
+
+    def replace(self, row_id: Any) -> None:
+        """Take out what the table has under this id."""
+        self._ids.append((row_id,))
+        if len(self._ids) >= _AT_ONCE:
+            self._load_ids()
+
+    def add(self, values: Mapping[str, Any]) -> None:
+        """Put a row in; columns that it lacks are null."""
+        self._rows.append([values.get(name) for name in self._columns])
+        if len(self._rows) >= _AT_ONCE:
+            self._load_rows()
+
+    def finish(self) -> None:
+        """Move all of it into the table.
+
+        Raises:
+            UsageError: the table refuses something.
+        """
+        self._load_ids()
+        self._load_rows()
+        self._transaction.check_types(self._staged, self._table, self._columns)
+        table, columns = self._table.quoted, listed(self._columns)
+        self._transaction.execute(f"delete from {table} where {ID} in (select {ID} from {self._replaced})")  # noqa: S608
+        self._transaction.execute(f"insert into {table} ({columns}) select {columns} from {self._staged}")  # noqa: S608
+
+    def _load_ids(self) -> None:
+        self._transaction.load(self._replaced, {ID: self._columns[ID]}, self._ids)
+        self._ids = []
+
+    def _load_rows(self) -> None:
+        self._transaction.load(self._staged, self._columns, self._rows)
+        self._rows = []
+
+    def _check(self, existing: Mapping[str, str]) -> None:
+        missing = [name for name in self._columns if name not in existing]
+        if missing:
+            added = ", ".join(f"add column {quoted(name)} {self._declared(name)}" for name in missing)
+            raise UsageError(
+                f"table {self._table} lacks the columns {', '.join(missing)}; nothing was written",
+                hint=f"name another table, or: alter table {self._table.quoted} {added}",
+            )
+
+    def _declared(self, name: str) -> str:
+        return self._transaction.declared(self._columns[name])
+
+
+def table_transaction(address: DatabaseAddress) -> AbstractContextManager[Transaction]:
+    """A transaction on a database of either kind, committed at the end of the block.
+
+    Raises:
+        UsageError: the database cannot be opened, or refuses something; nothing has changed then.
+    """
+    return sqlite_transaction(address) if address.kind == SQLITE else postgresql_transaction(address)

@@ -1,0 +1,169 @@
+"""The views of a run as tables of a database: results, and beside them those that need review and those that failed."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from llmbatch.core.rows import Rejection, RowId
+from llmbatch.databases import (
+    ColumnType,
+    DatabaseAddress,
+    TableName,
+    TableReplacement,
+    Transaction,
+    common_type,
+    parse_address,
+    parse_table_name,
+    table_transaction,
+)
+from llmbatch.runs.decisions import TaskDecisions
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.outputs.counts import OutputCounts, Tally
+from llmbatch.runs.outputs.make import Read, ViewOptions, outcomes, renamed_fields
+from llmbatch.runs.outputs.outcome import FAILED_VIEW, RESULTS, REVIEW, UNDONE, Outcome
+from llmbatch.runs.outputs.records import (
+    FAILURE_COLUMNS,
+    Values,
+    failure_record,
+    own_columns,
+    rejection_record,
+    result_record,
+    review_record,
+)
+
+_SUFFIXES = {RESULTS: "", REVIEW: "_review", FAILED_VIEW: "_failed"}
+_TYPES = {
+    **dict.fromkeys(("row", "line"), ColumnType.INTEGER),
+    **dict.fromkeys(("confidence", "model_confidence"), ColumnType.REAL),
+    "text": ColumnType.TEXT,
+    **dict.fromkeys(("confidences", "conflict", "fields"), ColumnType.JSON),
+}
+"""Of the program's own columns, whatever the values; those of labels and ids go by them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableDestination:
+    """Where tables are written to."""
+
+    address: DatabaseAddress
+    table: TableName
+
+    @classmethod
+    def parse(cls, address: str, table: str) -> "TableDestination":
+        """A destination as the user names it.
+
+        Raises:
+            UsageError: it is none.
+        """
+        return cls(parse_address(address), parse_table_name(table, max(_SUFFIXES.values(), key=len)))
+
+
+@dataclass(frozen=True, slots=True)
+class _ViewRow:
+    """A row of a view. One that could not be read has no id of its own."""
+
+    view: str
+    id: RowId
+    record: Mapping[str, Any] = field(repr=False)
+    is_rejected: bool = False
+
+
+@dataclass(slots=True)
+class _Columns:
+    """The columns of a view's table: the program's own, and others by the values that they have."""
+
+    own: tuple[str, ...]
+    by_value: dict[str, ColumnType | None]
+    rows: int = 0
+
+    def take_in(self, record: Mapping[str, Any]) -> None:
+        self.rows += 1
+        for name, value in record.items():
+            if name not in self.own or name not in _TYPES:
+                self.by_value[name] = common_type(self.by_value.get(name), value)
+
+    def typed(self) -> dict[str, ColumnType]:
+        others = {name: found or ColumnType.TEXT for name, found in self.by_value.items()}
+        return {name: _TYPES.get(name) or others.get(name) or ColumnType.TEXT for name in self.own} | others
+
+
+def write_tables(
+    destination: TableDestination,
+    read: Read,
+    *,
+    key: Callable[[str], str],
+    ledger: Ledger,
+    decisions: TaskDecisions,
+    options: ViewOptions,
+) -> OutputCounts:
+    """Write the views of a run into tables: in one transaction, its rows take the place of those with their ids.
+
+    Tables are made where there are none, those of review and of failures only for rows. Where a row goes into one of
+    them, the others lose what they have under its id. The arguments are those of `write_outputs`; the input is read
+    twice, the first time for the types of its fields.
+
+    Raises:
+        UsageError: the database cannot be opened or refuses something, or a table lacks columns. Then it is unchanged.
+    """
+    space = decisions.label_space
+    own = own_columns(space)
+
+    def view_rows(tally: Tally, renamed: dict[str, str]) -> Iterator[_ViewRow]:
+        for item, carried in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
+            if isinstance(item, Rejection):
+                tally.reject(item)
+                record = rejection_record(item)
+                yield _ViewRow(FAILED_VIEW, record["id"], record, is_rejected=True)
+                continue
+            tally.add(item)
+            if item.view != UNDONE:
+                beside = renamed_fields(carried, renamed, own)
+                yield _ViewRow(item.view, item.row.id, _record(item, beside, space.columns_of))
+
+    columns = _columns(view_rows(Tally(space), {}), own)
+    tally, renamed = Tally(space), dict[str, str]()
+    with table_transaction(destination.address) as transaction:
+        tables = _tables(transaction, destination.table, columns)
+        for row in view_rows(tally, renamed):
+            for view, table in tables.items():
+                if view == FAILED_VIEW:
+                    table.replace(str(row.id))
+                elif not row.is_rejected:
+                    table.replace(row.id)
+            tables[row.view].add(row.record)
+        for table in tables.values():
+            table.finish()
+    written = {view: _named(destination.table, view) for view in tables}
+    return replace(tally.frozen(written, decisions), renamed=renamed)
+
+
+def _columns(rows: Iterator[_ViewRow], own: tuple[str, ...]) -> dict[str, _Columns]:
+    without_text = tuple(name for name in own if name != "text")
+    by_value: dict[str, ColumnType | None] = {}  # of both, since a row in review becomes a result
+    columns = {
+        RESULTS: _Columns(without_text, by_value),
+        REVIEW: _Columns(own, by_value),
+        FAILED_VIEW: _Columns(FAILURE_COLUMNS, {}),
+    }
+    for row in rows:
+        columns[row.view].take_in(row.record)
+    return columns
+
+
+def _tables(transaction: Transaction, name: TableName, columns: Mapping[str, _Columns]) -> dict[str, TableReplacement]:
+    tables: dict[str, TableReplacement] = {}
+    for view, found in columns.items():
+        table = _named(name, view)
+        if view == RESULTS or found.rows or transaction.columns_of(table) is not None:
+            tables[view] = TableReplacement(transaction, table, found.typed())
+    return tables
+
+
+def _named(name: TableName, view: str) -> TableName:
+    return name.with_suffix(_SUFFIXES[view])
+
+
+def _record(item: Outcome, carried: Mapping[str, Any], values: Values) -> dict[str, Any]:
+    if item.view == FAILED_VIEW and item.line is not None and item.line.error is not None:
+        return failure_record(item.row, item.line.error)
+    return review_record(item, carried, values) if item.view == REVIEW else result_record(item, carried, values)

@@ -1,0 +1,103 @@
+"""`llmbatch export --to`: the views of a run become tables of a database, all at once or not at all."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.databases.server import Database, SqliteDatabase
+from tests.e2e.program import Done, Program, documents, views, write_rows
+
+NUL = "\0"
+
+
+def labelled(llmbatch: Program, rows: Sequence[object], *options: str) -> Path:
+    """A run folder with these rows."""
+    write_rows(llmbatch.folder / "docs.jsonl", list(rows))
+    done = llmbatch("classify", "docs.jsonl", "--offline", "--out", "run", "--review-below", "0", *options)
+    assert done.code in {0, 3}, done.err
+    return llmbatch.folder / "run"
+
+
+def export(llmbatch: Program, database: Database, table: str = "labels") -> Done:
+    return llmbatch("export", "run", "--to", database.address, "--table", table)
+
+
+def test_results_become_a_table_with_types(llmbatch: Program, database: Database) -> None:
+    more = {"n": 7, "share": 0.5, "exact": 12345678901234567890123, "is_new": True, "tags": ["a"], "note": 'it\'s "x"'}
+    run = labelled(llmbatch, [{**row, "id": n, **more} for n, row in enumerate(documents(3))])
+    assert (export(llmbatch, database).code, export(llmbatch, database).out) == (0, "labels\n")
+    results = views(run)["results"]
+    columns = database.columns("labels")
+    kinds = [columns[name] for name in ("id", "row", "category", "confidence", *more)]
+    if isinstance(database, SqliteDatabase):
+        assert list(map(str.lower, kinds)) == [
+            *("integer", "integer", "text", "real", "integer", "real", "text", "boolean", "text", "text"),
+        ]
+    else:
+        assert kinds == [
+            *("bigint", "bigint", "text", "double precision"),
+            *("bigint", "double precision", "numeric", "boolean", "jsonb", "text"),
+        ]
+    assert database.execute("select id, category, confidence from labels order by row") == [
+        (row["id"], row["category"], row["confidence"]) for row in results
+    ]
+    (found,) = database.execute(
+        "select n, share, cast(exact as text), is_new, cast(tags as text), note from labels limit 1"
+    )
+    assert found == (7, 0.5, "12345678901234567890123", True, '["a"]', 'it\'s "x"')
+
+
+def test_a_row_is_in_one_table_alone(llmbatch: Program, database: Database) -> None:
+    rows = [*documents(2), b'{"id": "torn', {"id": "d-3", "text": ""}, {"id": 5, "text": "", "n": {"a": NUL}}]
+    run = labelled(llmbatch, rows)
+    assert llmbatch("classify", "docs.jsonl", "--offline", "--out", "run", "--review-below", "1").code == 3
+    assert export(llmbatch, database).out == "labels\nlabels_review\nlabels_failed\n"
+    assert database.execute("select id, text from labels_review order by row") == [
+        (row["id"], row["text"]) for row in views(run)["review"]
+    ]
+    failed = "select id, kind, line from labels_failed order by row"
+    assert database.execute(failed) == [
+        ("docs.jsonl:3", "bad_json", 3),
+        ("docs.jsonl:4", "empty_text", 4),
+        ("docs.jsonl:5", "empty_text", 5),
+    ]
+    write_rows(llmbatch.folder / "decided.jsonl", [{"id": "d-1", "decision": "legal"}])
+    assert llmbatch("review", "import", "run", "decided.jsonl").code == 0
+    assert export(llmbatch, database).code == 0
+    assert database.execute("select id, category, decided_by from labels") == [("d-1", "legal", "human")]
+    assert database.execute("select id from labels_review") == [("d-0",)]
+    assert len(database.execute(failed)) == 3
+
+
+def test_no_file_is_left_of_a_database_that_could_not_be_made(llmbatch: Program) -> None:
+    labelled(llmbatch, [{**documents(1)[0], "A": 1, "a": 2}])
+    done = llmbatch("export", "run", "--to", "sqlite:///new.db", "--table", "labels")
+    assert (done.code, "duplicate column name: a" in done.err) == (2, True)
+    assert not (llmbatch.folder / "new.db").exists()
+    missing = llmbatch("export", "run", "--to", "sqlite:///missing/new.db", "--table", "labels")
+    assert (missing.code, "missing/new.db: cannot be made (No such file" in missing.err) == (2, True)
+
+
+def test_the_password_is_nowhere(llmbatch: Program, postgresql: Database) -> None:
+    run = labelled(llmbatch, documents(1))
+    done = export(llmbatch, postgresql)
+    wrong = llmbatch("export", "run", "--to", postgresql.address.replace("pass%2F", "wrong%2F"), "--table", "labels")
+    assert (done.code, wrong.code) == (0, 2)
+    assert 'password authentication failed for user "app"' in " ".join(wrong.err.split())
+    kept = b"".join(path.read_bytes() for path in run.iterdir() if path.is_file())
+    for secret in ("pass%2F", "pass/w", "wrong"):
+        assert secret not in done.out + done.err + wrong.out + wrong.err
+        assert secret.encode() not in kept
+
+
+def test_what_cannot_be_a_destination(llmbatch: Program) -> None:
+    for options, said in (
+        (["--to", "sqlite:///my.db"], "--to needs --table"),
+        (["--table", "labels"], "--table needs --to"),
+        (["--to", "sqlite:///my.db", "--table", "labels", "--format", "csv"], "--format"),
+        (["--to", "sqlite:///my.db", "--table", ""], "names no table"),
+        (["--to", "sqlite:///my.db", "--table", "x" * 63], "at most 63 bytes"),
+        (["--to", "mysql://u:secret@h/d", "--table", "labels"], "only SQLite and PostgreSQL"),
+        (["--to", "my.db", "--table", "labels"], "only SQLite and PostgreSQL"),
+    ):
+        done = llmbatch("export", "run", *options)
+        assert (done.code, said in done.err, "secret" in done.err) == (2, True, False), options
