@@ -102,10 +102,14 @@ def test_labels_that_differ_in_case_alone_keep_their_shares() -> None:
 
 
 def test_a_label_with_which_all_others_begin_leaves_them_their_shares() -> None:
-    tokens = [token('{"category":"'), token("bug", 0.6, bug_fix=0.3), token('"}', 0.8, _report=0.2)]
+    tokens = [token('{"category":"'), token("bug", 0.7, bug_fix=0.3), token('"}', 0.8, _report=0.2)]
     odds = label_odds(tokens, ("bug", "bug_fix", "bug_report"), "bug")
     assert odds is not None
     assert odds == LabelOdds(0.56, "bug_fix")
+    tokens = [token('{"category":"'), token("bug_fix", 0.6, bug=0.4), token('"}')]
+    odds = label_odds(tokens, ("bug", "bug_fix"), "bug_fix")
+    assert odds is not None
+    assert odds == LabelOdds(0.6, "bug")
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"category": "card', '{"category":"a"}{"category":"a"}', "no JSON"])
@@ -124,7 +128,7 @@ def test_an_answer_without_one_label_has_no_odds(text: str) -> None:
     st.lists(st.floats(0.01, 1), min_size=6, max_size=6),
     st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_offline_endpoints_odds_are_read_back(labels: list[str], weights: list[float], reasoning: bool) -> None:  # noqa: FBT001
     """With all alternatives told, the label's probability is the one that the answer was drawn with."""
     odds = [weight / sum(weights[: len(labels)]) for weight in weights[: len(labels)]]

@@ -91,7 +91,9 @@ def _odds(span: Sequence[tuple[int, TokenLogprob]], spellings: "_Spellings", cho
     for _, token in span:
         left = 0.0
         for other, logprob in token.top:
-            if other != token.token and (labels := _others_led_to(so_far + other, spellings, chosen)):
+            if other == token.token:
+                continue
+            if labels := _others_led_to(so_far + other, so_far + token.token, spellings, chosen):
                 shares[labels] += math.exp(path + logprob)
                 left += math.exp(logprob)
         so_far += token.token
@@ -115,15 +117,19 @@ def _answer_start(content: bytes) -> int:
         return 0
 
 
-def _others_led_to(beginning: bytes, spellings: "_Spellings", chosen: str) -> tuple[str, ...]:
+def _others_led_to(beginning: bytes, taken: bytes, spellings: "_Spellings", chosen: str) -> tuple[str, ...]:
     """The labels that an answer with another beginning may come to; none where that fits every label alike.
 
     A beginning that the chosen label shares with others counts for the others: a model that meant the chosen one would
-    have cut it into tokens as it did.
+    have cut it into tokens as it did. So does one that fits every label, where the longer one that was `taken` does not.
     """
     begun = spellings.begun_label(beginning)
-    if begun is None or spellings.all_fit(begun):
+    if begun is None:
         return ()
+    if spellings.all_fit(begun):
+        is_longer = begun.text.strip() != "" and taken.startswith(beginning)
+        if not is_longer or spellings.all_fit(spellings.begun_label(taken)):
+            return ()
     labels = spellings.led_to(begun)
     return tuple(label for label in labels if label != chosen) or labels
 
