@@ -121,7 +121,7 @@ def _others_led_to(beginning: bytes, taken: bytes, spellings: "_Spellings", chos
     """The labels that an answer with another beginning may come to; none where that fits every label alike.
 
     A beginning that the chosen label shares with others counts for the others: a model that meant the chosen one would
-    have cut it into tokens as it did. So does one that fits every label, where the longer one that was `taken` does not.
+    have cut it into tokens as it did. So does one that fits all labels, if the longer one that was `taken` does not.
     """
     begun = spellings.begun_label(beginning)
     if begun is None:
