@@ -1,6 +1,5 @@
 """`llmbatch export`: write a run's views again."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,20 +13,23 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
-
-class Format(StrEnum):
-    """What the views are written as."""
-
-    jsonl = "jsonl"
-    csv = "csv"
+_JSONL = "jsonl"
 
 
 @app.command()
 def export(
     run: shared.RunPath,
     format: Annotated[  # noqa: A002 - the option's own name
-        Format, typer.Option("--format", "-f", envvar="LLMBATCH_FORMAT", show_envvar=False, help="What to write.")
-    ] = Format.jsonl,
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="jsonl|csv|NAME",
+            envvar="LLMBATCH_FORMAT",
+            show_envvar=False,
+            help="What to write; a plug-in brings others.",
+        ),
+    ] = _JSONL,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -66,20 +68,20 @@ def export(
 ) -> None:
     """Write results, review, failed and sample again, from the ledger and the input: as files or as tables."""
     from llmbatch.core.errors import ExitCode, UsageError
+    from llmbatch.runs.outputs import output_format
     from llmbatch.session.standing import export_run
     from llmbatch.terminal import make_screen
 
     destination = _destination(to, table)
-    if destination is not None and (out is not None or bom or format is not Format.jsonl):
+    if destination is not None and (out is not None or bom or format != _JSONL):
         raise UsageError("--to writes tables: --out, --format and --bom are about files", hint="leave them out")
     with make_screen(quiet=quiet) as observer:
         summary = export_run(
             run,
-            out=out if destination is None else destination,
-            csv=format is Format.csv,
             observer=observer,
+            out=out if destination is None else destination,
+            output_format=output_format(format, bom=bom),
             trust=shared.trusted(trust, input),
-            bom=bom,
         )
     for name, path in summary.files.items():
         if name != "ledger":

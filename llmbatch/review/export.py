@@ -74,7 +74,7 @@ def export_gold(run: OpenedRun, file: BinaryIO, *, csv: bool, bom: bool = False)
 def _write_csv(file: BinaryIO, columns: tuple[str, ...], records: Iterator[dict[str, Any]], *, bom: bool) -> int:
     writer = CsvWriter(file, columns, bom=bom)
     count = _write(writer, records)
-    writer.detach()
+    writer.close()
     return count
 
 

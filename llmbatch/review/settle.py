@@ -41,7 +41,7 @@ def settle(path: Path, trust: Trust = NO_TRUST) -> Settled:
         UsageError: the input cannot be read any more.
     """
     try:
-        exported = export_run(path, out=None, csv=False, observer=Observer(), trust=trust)
+        exported = export_run(path, observer=Observer(), trust=trust)
     except FolderBusy:
         return Settled(in_views=False)
     changes = tuple(change.message for change in exported.input_changes)

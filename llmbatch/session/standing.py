@@ -28,8 +28,10 @@ from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.lock import is_locked, locked
 from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.outputs import (
+    JSONL,
     Basis,
     OutputCounts,
+    OutputFormat,
     TableDestination,
     basis_of_outputs,
     count_outputs,
@@ -47,13 +49,12 @@ from llmbatch.session.summarise import summarise
 def export_run(
     path: Path,
     *,
-    out: Path | TableDestination | None,
-    csv: bool,
     observer: Observer,
+    out: Path | TableDestination | None = None,
+    output_format: OutputFormat = JSONL,
     trust: Trust = NO_TRUST,
-    bom: bool = False,
 ) -> Summary:
-    """Write a run's views again, as JSON lines or CSV, into its folder or another one; or into a database's tables.
+    """Write a run's views again, into its folder or another one, or into a database's tables.
 
     What the user says about the folder is remembered in it, so that it need not be said again.
 
@@ -76,7 +77,7 @@ def export_run(
         )
         if torn is not None:
             observer.event(LedgerTorn(torn.name))
-        options = replace(record.view_options, csv=csv, bom=bom)
+        options = replace(record.view_options, format=output_format)
         if target.path != folder.path:
             options = replace(options, plan=None)
         with closing(DecisionLog(folder.decisions)) as decisions:
@@ -180,7 +181,7 @@ def refresh_views(folder: RunFolder, record: RunRecord) -> bool:
     if shrunk_logs(folder):
         return False  # whoever writes tells
     try:
-        export_run(folder.path, out=None, csv=False, observer=Observer())
+        export_run(folder.path, observer=Observer())
     except FolderBusy:
         return True
     except LLMBatchError:  # a damaged log, an input that is gone, a disk that is full: who reads it tells

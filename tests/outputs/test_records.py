@@ -45,6 +45,6 @@ def test_a_failed_rows_error_takes_no_field_away_and_the_next_runs_takes_its_pla
 def test_headings_stay_apart_when_they_are_made_safe() -> None:
     file = io.BytesIO()
     columns = ["=a", "'=a", "b", "input_'=a"]
-    CsvWriter(file, columns).detach()
+    CsvWriter(file, columns).close()
     headings = file.getvalue().decode().strip().split(",")
     assert headings == ["'=a", "''=a", "b", "input_'=a", PROTECTED]

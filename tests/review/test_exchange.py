@@ -17,6 +17,7 @@ from llmbatch.review.queue import Choice
 from llmbatch.review.settle import settle
 from llmbatch.review.status import review_status
 from llmbatch.runs.decisions import DecisionLog, mark_of
+from llmbatch.runs.outputs import output_format
 from llmbatch.session.standing import export_run, show_run
 from tests.e2e.program import read_rows, views, write_rows
 from tests.review.conftest import NOON, decide, rename_label, take
@@ -81,10 +82,10 @@ def test_decisions_flow_into_the_views_and_the_models_answers_are_kept(run: Path
 
 
 def test_a_csv_has_the_columns_of_decisions_only_where_there_are_any(run: Path) -> None:
-    export_run(run, out=run, csv=True, observer=Observer())
+    export_run(run, output_format=output_format("csv"), observer=Observer())
     assert "decided_by" not in (run / "results.csv").read_text().splitlines()[0]
     decide(run, d="marketing")
-    export_run(run, out=run, csv=True, observer=Observer())
+    export_run(run, output_format=output_format("csv"), observer=Observer())
     with (run / "results.csv").open(newline="") as file:
         row = next(row for row in csv.DictReader(file) if row["id"] == "d")
     assert (row["category"], row["decided_by"], row["model_category"]) == ("marketing", "human", "technical")

@@ -6,13 +6,16 @@ transaction, so that no reader sees half of anything and no two disagree.
 
 from llmbatch.runs.outputs.basis import Basis, basis_of_outputs, size_of
 from llmbatch.runs.outputs.counts import OutputCounts
+from llmbatch.runs.outputs.formats import JSONL, OutputFormat, output_format
 from llmbatch.runs.outputs.make import ViewOptions, check_outputs, count_outputs, write_outputs
 from llmbatch.runs.outputs.sample import Sample, drawn, parse_sample
 from llmbatch.runs.outputs.tables import TableDestination, write_tables
 
 __all__ = [
+    "JSONL",
     "Basis",
     "OutputCounts",
+    "OutputFormat",
     "Sample",
     "TableDestination",
     "ViewOptions",
@@ -20,6 +23,7 @@ __all__ = [
     "check_outputs",
     "count_outputs",
     "drawn",
+    "output_format",
     "parse_sample",
     "size_of",
     "write_outputs",

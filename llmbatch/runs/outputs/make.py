@@ -16,6 +16,7 @@ from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.outputs.basis import FILE as BASIS_FILE
 from llmbatch.runs.outputs.basis import Basis
 from llmbatch.runs.outputs.counts import OutputCounts, Tally
+from llmbatch.runs.outputs.formats import JSONL, OutputFormat
 from llmbatch.runs.outputs.outcome import FAILED_VIEW, RESULTS, REVIEW, UNDONE, Outcome, outcome
 from llmbatch.runs.outputs.records import (
     DECISION_COLUMNS,
@@ -31,7 +32,7 @@ from llmbatch.runs.outputs.records import (
     review_record,
 )
 from llmbatch.runs.outputs.sample import Draw, Sample
-from llmbatch.runs.outputs.writers import CsvWriter, JsonlWriter, RecordWriter
+from llmbatch.runs.outputs.writers import RecordWriter
 
 SAMPLE = "sample"
 _BASIS = "basis"
@@ -48,9 +49,7 @@ class ViewOptions:
     keep: tuple[str, ...] | None = None
     """Input fields carried into results; None for all but the text."""
     sample: Sample = Sample()
-    csv: bool = False
-    bom: bool = False
-    """Whether a CSV begins with a byte order mark."""
+    format: OutputFormat = JSONL
     plan: str | None = None
     """The digest of what they follow from beside the logs (see `Basis`); None where they are not the run folder's."""
 
@@ -109,10 +108,10 @@ def _make_views(
     decisions: TaskDecisions,
     options: ViewOptions,
 ) -> OutputCounts:
-    suffix = "csv" if options.csv else "jsonl"
-    files = {name: folder / f"{name}.{suffix}" for name in (RESULTS, REVIEW, FAILED_VIEW)}
+    form = options.format
+    files = {name: folder / f"{name}.{form.suffix}" for name in (RESULTS, REVIEW, FAILED_VIEW)}
     if options.sample:
-        files[SAMPLE] = folder / f"{SAMPLE}.{suffix}"
+        files[SAMPLE] = folder / f"{SAMPLE}.{form.suffix}"
     draw = Draw(options.sample, _finished(read, key, ledger))
     space = decisions.label_space
     tally, renamed = Tally(space), dict[str, str]()
@@ -120,10 +119,10 @@ def _make_views(
         if options.plan is not None and _BASIS in opened:
             opened[_BASIS].write(Basis(ledger.size, decisions.log.size, options.plan).to_bytes())
         own = own_columns(space)
-        columns = _columns(read, options, own) if options.csv else None
-        values = space.cells_of if options.csv else space.columns_of
+        columns = _columns(read, options, own) if form.has_columns else None
+        values = space.columns_of if form.is_typed else space.cells_of
         shown = [name for name in own if len(decisions) > 0 or name not in DECISION_COLUMNS]
-        writers = _writers(stack, opened, columns, shown, bom=options.bom)
+        writers = _writers(stack, opened, form, _headers(columns, shown))
         error_name = None if columns is None else columns.error
         for item, carried in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
             if isinstance(item, Rejection):
@@ -137,7 +136,7 @@ def _make_views(
             if item.is_answered and draw.takes(item.row):
                 writers[SAMPLE].write(review_record(item, beside, values))
     if not options.sample:
-        (folder / f"{SAMPLE}.{suffix}").unlink(missing_ok=True)
+        (folder / f"{SAMPLE}.{form.suffix}").unlink(missing_ok=True)
     return replace(tally.frozen(files, decisions), renamed=renamed)
 
 
@@ -197,7 +196,7 @@ def _record(item: Outcome, carried: Mapping[str, Any], values: Values, error_nam
 
 def _basis_file(folder: Path, options: ViewOptions) -> dict[str, Path]:
     """Where it is kept what the run folder's own views were made of."""
-    return {} if options.csv or options.plan is None else {_BASIS: folder / BASIS_FILE}
+    return {} if options.format is not JSONL or options.plan is None else {_BASIS: folder / BASIS_FILE}
 
 
 def _finished(read: Read, key: Callable[[str], str], ledger: Ledger) -> Iterator[Row]:
@@ -206,7 +205,7 @@ def _finished(read: Read, key: Callable[[str], str], ledger: Ledger) -> Iterator
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """A CSV's header must know all columns before the first row: the carried ones, all of the input, the error's."""
+    """A table's header must know all columns before the first row: the carried ones, all of the input, the error's."""
 
     carried: tuple[str, ...]
     everything: tuple[str, ...]
@@ -228,20 +227,22 @@ def _columns(read: Read, options: ViewOptions, own: Container[str]) -> _Columns:
     return _Columns(tuple(carried), tuple(everything), common_error_field(in_use))
 
 
-def _writers(
-    stack: ExitStack, opened: Mapping[str, BinaryIO], columns: _Columns | None, own: Sequence[str], *, bom: bool
-) -> dict[str, RecordWriter]:
+def _headers(columns: _Columns | None, own: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """The columns of each view; none where they need not be known."""
     if columns is None:
-        return {name: JsonlWriter(file) for name, file in opened.items() if name != _BASIS}
-    headers = {
+        return {}
+    return {
         RESULTS: [*(name for name in own if name != "text"), *columns.carried],
         REVIEW: [*own, *columns.carried],
         SAMPLE: [*own, *columns.carried],
         FAILED_VIEW: [*dict.fromkeys([*columns.everything, "raw", "raw_base64", columns.error])],
     }
-    writers: dict[str, RecordWriter] = {}
-    for name, file in opened.items():
-        writer = CsvWriter(file, headers[name], bom=bom)
-        stack.callback(writer.detach)
-        writers[name] = writer
+
+
+def _writers(
+    stack: ExitStack, opened: Mapping[str, BinaryIO], form: OutputFormat, headers: Mapping[str, Sequence[str]]
+) -> dict[str, RecordWriter]:
+    writers = {name: form.writer(file, headers.get(name, ())) for name, file in opened.items() if name != _BASIS}
+    for writer in writers.values():
+        stack.callback(writer.close)
     return writers

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
 from llmbatch.core.jsonlines import dump_line
@@ -12,8 +12,11 @@ from llmbatch.core.sanitize import PROTECTED, csv_safe
 class RecordWriter(Protocol):
     """Takes records one by one."""
 
-    def write(self, record: dict[str, Any]) -> None:
+    def write(self, record: Mapping[str, Any]) -> None:
         """Add a record."""
+
+    def close(self) -> None:
+        """Write what is still to be written, and leave the file to its owner."""
 
 
 class JsonlWriter:
@@ -22,9 +25,12 @@ class JsonlWriter:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
-    def write(self, record: dict[str, Any]) -> None:
+    def write(self, record: Mapping[str, Any]) -> None:
         """Add a record."""
         self._file.write(dump_line(record))
+
+    def close(self) -> None:
+        """Leave the file to its owner."""
 
 
 class CsvWriter:
@@ -47,20 +53,20 @@ class CsvWriter:
         self._headings = tuple(f"input_{name}" if name == PROTECTED else csv_safe(name) for name in columns)
         self._writer.writerow((*self._headings, PROTECTED))
 
-    def write(self, record: dict[str, Any]) -> None:
+    def write(self, record: Mapping[str, Any]) -> None:
         """Add a record; columns that it lacks stay empty."""
-        cells = [_cell(record.get(name)) for name in self._columns]
+        cells = [cell(record.get(name)) for name in self._columns]
         safe = [csv_safe(cell) for cell in cells]
         protected = [name for name, cell, meant in zip(self._headings, safe, cells, strict=True) if cell != meant]
         self._writer.writerow((*safe, ";".join(protected)))
         self._text.flush()
 
-    def detach(self) -> None:
+    def close(self) -> None:
         """Leave the file to its owner."""
         self._text.detach()
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """A value as text, which says what it is in JSON, but for strings."""
     match value:
         case None:
