@@ -24,7 +24,7 @@ SUMMARIES: Mapping[str, str] = {
     "show": "Summarise a run folder as it stands, also while a run is under way.",
     "report": "Write one HTML file that shows a run: charts, and the rows to look at. It fetches nothing.",
     "spend": "Show what was spent, and how it compares with as many days before.",
-    "export": "Write results, review, failed and sample again, from the ledger and the input.",
+    "export": "Write results, review, failed and sample again, from the ledger and the input: as files or as tables.",
     "prompt": "Task files: start one, check it, see what is sent.",
     "canary": "Prompts and models on trial: how they did, and taking them over.",
     "cache": "The answers that runs keep for each other (classify --reuse).",
