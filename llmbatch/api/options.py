@@ -12,6 +12,7 @@ from llmbatch.cli.options import reuse_options
 from llmbatch.cli.sending import sending_options
 from llmbatch.core.errors import UsageError
 from llmbatch.engine.plan import ModelChoice
+from llmbatch.observe.observer import Observer
 from llmbatch.provider.retry import RetryPolicy
 from llmbatch.runs.options import RunOptions, parse_tolerance
 from llmbatch.runs.outputs import parse_sample
@@ -118,6 +119,8 @@ class Options(AskingOptions, total=False):
     log_file: PathLike | None
     metrics_file: PathLike | None
     otel: bool
+    observer: str | Observer | Iterable[str | Observer] | None
+    """Plug-ins by name, and observers of your own."""
 
     text_fields: Names | None
     """Earlier name of `text_field`."""
@@ -132,7 +135,7 @@ _OTHER_NAMES = {
     "max_cost_usd": "max_cost",
     "daily_budget_usd": "daily_budget",
 }
-_FREE = frozenset({"task", "out", "text_field", "keep", "reuse", "retries"})
+_FREE = frozenset({"task", "out", "text_field", "keep", "reuse", "retries", "observer"})
 """Those that Python gives in other forms than a command line."""
 _WATCHING = ("log_format", "log_file", "metrics_file", "otel")
 
@@ -274,7 +277,22 @@ def watch_options(given: Mapping[str, Any]) -> WatchOptions:
         UsageError: one cannot be used.
     """
     values = declared_values({name: given[name] for name in _WATCHING if name in given})
-    return WatchOptions(True, values["log_format"], values["log_file"], values["metrics_file"], otel=values["otel"])
+    return WatchOptions(
+        True,
+        values["log_format"],
+        values["log_file"],
+        values["metrics_file"],
+        otel=values["otel"],
+        observers=_observers(given.get("observer", ())),
+    )
+
+
+def _observers(given: Any) -> tuple[str | Observer, ...]:
+    observers = (given,) if isinstance(given, str | Observer) or not isinstance(given, Iterable) else tuple(given)
+    for one in observers:
+        if not isinstance(one, str | Observer):
+            raise UsageError(f"observer: the name of a plug-in or an Observer is wanted, not {type(one).__name__}")
+    return observers
 
 
 def field_names(given: Mapping[str, Any], option: str) -> tuple[str, ...] | None:

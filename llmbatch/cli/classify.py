@@ -91,6 +91,7 @@ def classify(
     log_file: watching.LogFile = None,
     metrics_file: watching.MetricsFile = None,
     otel: watching.Otel = False,
+    observer: watching.Observer = None,
 ) -> None:
     """Label documents. Run it again to go on where it stood and to retry what failed."""
     from llmbatch.cli.confirm import confirm
@@ -174,7 +175,9 @@ def classify(
     )
     if confirm_above is not None and not yes:
         confirm(lambda above_nusd: dear_run(options, above_nusd), confirm_above)
-    watching_options = WatchOptions(quiet, log_format, log_file, metrics_file, otel=otel)
-    with Observers([OutcomeStands(), watch(watching_options)]) as observer:
-        summary = classify_run(options, observer)
+    watching_options = WatchOptions(
+        quiet, log_format, log_file, metrics_file, otel=otel, observers=tuple(observer or ())
+    )
+    with Observers([OutcomeStands(), watch(watching_options)]) as observers:
+        summary = classify_run(options, observers)
     present(summary, json=json, watching=watching_options)

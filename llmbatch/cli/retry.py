@@ -85,6 +85,7 @@ def retry(
     log_file: watching.LogFile = None,
     metrics_file: watching.MetricsFile = None,
     otel: watching.Otel = False,
+    observer: watching.Observer = None,
     input: shared.NamedInput = None,  # noqa: A002 - the option's own name
     trust: shared.TrustRun = False,
 ) -> None:
@@ -137,7 +138,9 @@ def retry(
     trusted = shared.trusted(trust, input)
     if confirm_above is not None and not yes:
         confirm(lambda above_nusd: dear_retry(run, options, above_nusd, trust=trusted), confirm_above)
-    watching_options = WatchOptions(quiet, log_format, log_file, metrics_file, otel=otel)
-    with Observers([OutcomeStands(), watch(watching_options)]) as observer:
-        summary = retry_run(run, options, observer, trust=trusted)
+    watching_options = WatchOptions(
+        quiet, log_format, log_file, metrics_file, otel=otel, observers=tuple(observer or ())
+    )
+    with Observers([OutcomeStands(), watch(watching_options)]) as observers:
+        summary = retry_run(run, options, observers, trust=trusted)
     present(summary, json=json, watching=watching_options)

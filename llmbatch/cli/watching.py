@@ -38,6 +38,17 @@ MetricsFile = Annotated[
         help="Write figures for the textfile collector of Prometheus' node exporter: DIR/NAME.prom.",
     ),
 ]
+Observer = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--observer",
+        metavar="NAME",
+        envvar="LLMBATCH_OBSERVER",
+        show_envvar=False,
+        rich_help_panel=SCREEN,
+        help="Plug-in that watches the run. Repeatable.",
+    ),
+]
 Otel = Annotated[
     bool,
     typer.Option(

@@ -13,6 +13,7 @@ from llmbatch.observe.observer import Observer, Observers
 from llmbatch.telemetry.jsonlog import JsonLog, JsonScreen
 from llmbatch.telemetry.log_format import LogFormat
 from llmbatch.telemetry.log_stream import open_log
+from llmbatch.telemetry.plugged import plugged_observer
 from llmbatch.telemetry.textfile import MetricsFile
 from llmbatch.terminal import make_screen
 from llmbatch.terminal.logfile import LogFile
@@ -31,6 +32,8 @@ class WatchOptions:
     metrics_file: Path | None = None
     otel: bool = False
     """Send traces and metrics where the `OTEL_*` variables say."""
+    observers: tuple[str | Observer, ...] = ()
+    """Others: plug-ins by their names, or such as there are."""
 
 
 def watch(options: WatchOptions) -> Observer:
@@ -40,7 +43,8 @@ def watch(options: WatchOptions) -> Observer:
         UsageError: one of them cannot be had.
     """
     seen = [*_files(options), _screen(options)]
-    return Observers([*seen, *_telemetry(options, Observers(seen).event)])
+    others = [plugged_observer(one) if isinstance(one, str) else one for one in options.observers]
+    return Observers([*seen, *_telemetry(options, Observers(seen).event), *others])
 
 
 def _screen(options: WatchOptions) -> Observer:
