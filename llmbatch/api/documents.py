@@ -12,7 +12,7 @@ from typing import Any
 
 from llmbatch.api.tables import ArrowStream, table_rows
 from llmbatch.core.errors import UsageError
-from llmbatch.runs.folder import STDIN
+from llmbatch.readers import is_file_name
 
 Documents = str | os.PathLike[str] | Iterable[str | Mapping[str, Any] | os.PathLike[str]] | ArrowStream
 """A mapping of columns is an iterable of names, too."""
@@ -72,7 +72,7 @@ def _file(path: Any, number: int | None = None) -> str:
 
 
 def _is_missing(name: str) -> bool:
-    if name == STDIN or glob.has_magic(name):
+    if not is_file_name(name) or glob.has_magic(name):
         return False
     try:
         Path(name).stat()

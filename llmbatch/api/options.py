@@ -85,6 +85,8 @@ class Options(AskingOptions, total=False):
     escape: str | None
     no_header: bool
     skip_lines: int | None
+    query: str | None
+    """In SQL, of a database whose address is given for documents."""
     strict: bool
     keep: Names | None
     sample: str | int | None
@@ -251,6 +253,7 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
             escape=values["escape"],
             no_header=values["no_header"],
             skip_lines=values["skip_lines"],
+            query=values["query"],
         ),
         keep=field_names(given, "keep"),
         strict=values["strict"],

@@ -98,6 +98,7 @@ def compare(
     escape: reading.Escape = None,
     no_header: reading.NoHeader = False,
     skip_lines: reading.SkipLines = 0,
+    query: reading.Query = None,
     reasoning: shared.Reasoning = False,
     confidence: shared.Confidence = ConfidenceKind.reported,
     service_tier: shared.ServiceTierWish = None,
@@ -189,6 +190,7 @@ def compare(
             escape=escape,
             no_header=no_header,
             skip_lines=skip_lines,
+            query=query,
         ),
     )
     watching_options = WatchOptions(quiet, log_format, log_file)

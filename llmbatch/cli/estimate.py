@@ -27,6 +27,7 @@ def estimate(
     escape: reading.Escape = None,
     no_header: reading.NoHeader = False,
     skip_lines: reading.SkipLines = 0,
+    query: reading.Query = None,
     prompt: shared.Prompt = None,
     model: Annotated[
         list[str] | None,
@@ -117,6 +118,7 @@ def estimate(
             escape=escape,
             no_header=no_header,
             skip_lines=skip_lines,
+            query=query,
         ),
         review_below=review_below,
         canary=experiments.canary_options(canary_prompt, canary_model, canary_share, expand=canary_expand),

@@ -20,11 +20,12 @@ def input_(
     escape: reading.Escape = None,
     no_header: reading.NoHeader = False,
     skip_lines: reading.SkipLines = 0,
+    query: reading.Query = None,
     json: shared.Json = False,
 ) -> None:
     """Show how inputs are read: format, encoding, fields, first documents, rows. Nothing is sent."""
     from llmbatch.cli.output import print_json
-    from llmbatch.readers import look_into, resolve_inputs
+    from llmbatch.readers import look_into, looked_at
     from llmbatch.readers.looking import look_json
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.input import render_input
@@ -39,10 +40,12 @@ def input_(
         escape=escape,
         no_header=no_header,
         skip_lines=skip_lines,
+        query=query,
     )
-    looks = (look_into(item, options) for item in resolve_inputs(inputs, options))
-    if json:
-        print_json({"inputs": [look_json(look) for look in looks]})
-        return
-    for look in looks:
-        render_input(look, stdout_console())
+    with looked_at(inputs, options) as items:
+        looks = (look_into(item, options) for item in items)
+        if json:
+            print_json({"inputs": [look_json(look) for look in looks]})
+            return
+        for look in looks:
+            render_input(look, stdout_console())

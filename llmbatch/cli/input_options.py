@@ -96,6 +96,17 @@ NoHeader = Annotated[
         help="A table's first line is a row: its columns are column_1, column_2, ...",
     ),
 ]
+Query = Annotated[
+    str | None,
+    typer.Option(
+        "--query",
+        metavar="SQL",
+        envvar="LLMBATCH_QUERY",
+        show_envvar=False,
+        rich_help_panel=INPUT,
+        help="The rows of a database that is named as an input: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+    ),
+]
 SkipLines = Annotated[
     int,
     typer.Option(
@@ -122,6 +133,7 @@ def reader_options(
     escape: str | None,
     no_header: bool,
     skip_lines: int,
+    query: str | None,
 ) -> "ReaderOptions":
     """How the input is read, as the readers take it."""
     from llmbatch.readers import ReaderOptions
@@ -136,4 +148,5 @@ def reader_options(
         escape=escape,
         has_header=not no_header,
         skip_lines=skip_lines,
+        query=query,
     )

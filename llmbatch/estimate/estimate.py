@@ -63,17 +63,18 @@ def estimate_run(options: EstimateOptions) -> Estimate:
     folder = RunFolder.for_inputs(run.inputs, run.out, offline=run.sending.offline)
     standing = load_record(folder) if folder.run_json.exists() else None
     check_answers(folder, standing, offline=run.sending.offline)
-    source = RunInput.only_once(run.inputs, run.reading)
-    if standing is not None:
-        source.take_fields_of(standing)
-    check_inputs(folder, standing, run.inputs, source.names, is_chosen=run.out is not None)
     base_url = None if run.sending.offline else run.sending.base_url
-    plans = [
-        plan_run(loaded, replace(run, choice=replace(run.choice, model=model)), base_url, source, standing)
-        for model in options.models or (run.choice.model,)
-    ]
     prices = PriceBook(base_url, run.sending.price)
     with ExitStack() as stack:
+        source = stack.enter_context(RunInput.only_once(run.inputs, run.reading))
+        if standing is not None:
+            source.take_fields_of(standing)
+        is_chosen, query = run.out is not None, run.reading.query
+        check_inputs(folder, standing, run.inputs, source.names, query=query, is_chosen=is_chosen)
+        plans = [
+            plan_run(loaded, replace(run, choice=replace(run.choice, model=model)), base_url, source, standing)
+            for model in options.models or (run.choice.model,)
+        ]
         asked = [_Asked.by(loaded, run, plan) for plan in plans]
         ledger = _opened(stack, folder, standing, asked)
         is_done = (lambda _: False) if ledger is None else ledger.is_done

@@ -13,16 +13,20 @@ from llmbatch.readers.inputs import (
     PassedOver,
     Snapshot,
     begun,
+    copied_query,
     find_inputs,
     from_spool,
+    is_file_name,
+    public_name,
     resolve_inputs,
     snapshot,
     spooled,
 )
-from llmbatch.readers.looking import InputLook, look_into
+from llmbatch.readers.looking import InputLook, look_into, looked_at
 from llmbatch.readers.options import AUTO, ReaderOptions
 from llmbatch.readers.reading import EarlierFields, chosen_fields, count_rows, existing_fields, read_rows
 from llmbatch.readers.records import Record, read_records
+from llmbatch.readers.sources import QuerySource
 
 __all__ = [
     "AUTO",
@@ -36,18 +40,23 @@ __all__ = [
     "InputLook",
     "KeptFields",
     "PassedOver",
+    "QuerySource",
     "ReaderOptions",
     "Record",
     "Snapshot",
     "WholeRead",
     "begun",
     "chosen_fields",
+    "copied_query",
     "count_rows",
     "existing_fields",
     "find_inputs",
     "first_mark",
     "from_spool",
+    "is_file_name",
     "look_into",
+    "looked_at",
+    "public_name",
     "read_records",
     "read_rows",
     "resolve_inputs",

@@ -5,17 +5,20 @@ import glob
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llmbatch.core.errors import UsageError
-from llmbatch.readers.formats import SUFFIXES, Format, format_named, format_of_file
+from llmbatch.databases import is_database, parse_address, query_wanted
+from llmbatch.readers.formats import QUERY_ROWS, SUFFIXES, Format, format_named, format_of_file
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.packings import SUFFIXES as PACKED
+from llmbatch.readers.sources import QuerySource
 
 STDIN = "-"
+SpoolFor = Callable[[str], Path]
 
 _HEAD_BYTES = 64 * 1024
 _EXAMPLES = 3
@@ -38,6 +41,8 @@ class Input:
     size: int | None
     spool: Path | None = None
     head: bytes = b""
+    source: QuerySource | None = None
+    """What is copied to `path` before it is read."""
 
     @property
     def label(self) -> str:
@@ -62,25 +67,49 @@ class Found:
     passed_over: tuple[PassedOver, ...] = ()
 
 
-def resolve_inputs(names: Sequence[str], options: ReaderOptions) -> tuple[Input, ...]:
+def is_file_name(name: str) -> bool:
+    """Whether an input's name is that of a file, a folder or a pattern: not standard input, and no database."""
+    return name != STDIN and not is_database(name)
+
+
+def public_name(name: str) -> str:
+    """An input's name as files and screens have it: an address without its secrets.
+
+    Raises:
+        UsageError: it is an address that cannot be used.
+    """
+    return parse_address(name).name if is_database(name) else name
+
+
+def resolve_inputs(
+    names: Sequence[str], options: ReaderOptions, spool_for: SpoolFor | None = None
+) -> tuple[Input, ...]:
     """The inputs that the user's names stand for; see `find_inputs`."""
-    return find_inputs(names, options).inputs
+    return find_inputs(names, options, spool_for).inputs
 
 
-def find_inputs(names: Sequence[str], options: ReaderOptions) -> Found:
+def find_inputs(names: Sequence[str], options: ReaderOptions, spool_for: SpoolFor | None = None) -> Found:
     """The inputs that the user's names stand for, in their order.
 
     Args:
         names: files, folders (all files in them with a known suffix, sorted), glob patterns (sorted; a file that
-            has the pattern for its name wins), or `-`. A link to a file that is there already is no further input.
+            has the pattern for its name wins), `-`, or databases' addresses. A link to a file that is there already is
+            no further input.
         options: its `input_format` makes files with any suffix readable.
+        spool_for: where the rows of a query are copied to, by the database's name; None where none can be read.
 
     Raises:
         UsageError: a name stands for nothing, a file cannot be read or has an unknown suffix, or comes twice.
     """
     wanted = _wanted_format(options)
     skipped: list[_Skipped] = []
-    inputs = [item for name in names for item in _resolve(name, wanted, skipped)]
+    if options.query is not None and not any(map(is_database, names)):
+        raise UsageError("--query is about a database, and none is named", hint="name it as an input: sqlite:///my.db")
+    inputs = [
+        item
+        for name in names
+        for item in ([_query(name, options, spool_for)] if is_database(name) else _resolve(name, wanted, skipped))
+    ]
     return Found(
         _each_once(inputs, skipped), tuple(passed for each in skipped if (passed := each.frozen()) is not None)
     )
@@ -175,6 +204,26 @@ def _resolve(name: str, wanted: Format | None, skipped: "list[_Skipped]") -> Ite
         return
     skipped.append(_Skipped(name))
     yield from _globbed(name, wanted, skipped[-1]) if mode is None else _in_folder(name, wanted, skipped[-1])
+
+
+def _query(name: str, options: ReaderOptions, spool_for: SpoolFor | None) -> Input:
+    address = parse_address(name)
+    if spool_for is None:
+        raise UsageError(f"{address.name}: a file is needed here", hint="export the rows to CSV or Parquet")
+    if options.query is None:
+        raise query_wanted(address)
+    return copied_query(address.name, spool_for(address.name), QuerySource(address, options.query))
+
+
+def copied_query(name: str, spool: Path, source: QuerySource | None = None) -> Input:
+    """The copy of a query's rows, as an input.
+
+    Args:
+        name: the database's, without secrets.
+        spool: the copy.
+        source: what it is made of, where it still has to be.
+    """
+    return Input(name, spool, QUERY_ROWS, size=None, spool=spool, source=source)
 
 
 def _mode(name: str) -> int | None:
@@ -284,11 +333,11 @@ def _each_once(inputs: Sequence[Input], skipped: "list[_Skipped]") -> tuple[Inpu
     """
     seen: dict[object, Input] = {}
     for item in inputs:
-        identity = STDIN if item.path is None else _identity(item.path)
+        identity = _identity(item.path) if item.path is not None and is_file_name(item.name) else item.name
         first = seen.setdefault(identity, item)
         if first is item:
             continue
-        if item.path is None or first.path is None or _is_same_way(item.path, first.path):
+        if item.path is None or first.path is None or item.source or _is_same_way(item.path, first.path):
             raise UsageError(f"{item.name}: given twice", hint="its rows would be labelled and paid twice")
         skipped.append(_Skipped(item.name))
         skipped[-1].add(f"file, the same as {first.label}", item.name)

@@ -1,11 +1,14 @@
 """What would be read of an input: the place to look when something is odd."""
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers.fields import FieldChoice
-from llmbatch.readers.inputs import Input
+from llmbatch.readers.inputs import Input, resolve_inputs
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.reading import read_rows
 
@@ -34,6 +37,25 @@ class InputLook:
     """By kind."""
     remarks: tuple[str, ...]
     """What was passed over or put right."""
+
+
+@contextmanager
+def looked_at(names: Sequence[str], options: ReaderOptions) -> Iterator[tuple[Input, ...]]:
+    """The inputs that the user's names stand for, without a run folder: the rows of queries are there in the block.
+
+    Raises:
+        UsageError: one of them cannot be read.
+    """
+    with ExitStack() as stack:
+
+        def spool_for(_: str) -> Path:
+            return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="llmbatch-"))) / "rows.jsonl"
+
+        inputs = resolve_inputs(names, options, spool_for)
+        for item in inputs:
+            if item.source is not None and item.path is not None:
+                item.source.copy_to(item.path)
+        yield inputs
 
 
 def look_into(item: Input, options: ReaderOptions) -> InputLook:

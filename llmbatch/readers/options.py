@@ -27,3 +27,5 @@ class ReaderOptions:
     escape: str | None = None
     has_header: bool = True
     skip_lines: int = 0
+    query: str | None = None
+    """In SQL, to the databases among the inputs."""

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -29,12 +30,13 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import restored, stored
 from llmbatch.core.files import create_file, open_to_read, replacing, storage_failure, storing, sync_folder
 from llmbatch.core.jsonlines import dump_line
+from llmbatch.databases import is_database, parse_address
 from llmbatch.engine.plan import ModelChoice
 from llmbatch.engine.scoring import Recalibration
 from llmbatch.observe.events import Event, FolderMigrated, LogShrank
 from llmbatch.provider.limits import RateLimits
 from llmbatch.provider.shape import RequestShape
-from llmbatch.readers import InputIdentity, KeptFields, ReaderOptions
+from llmbatch.readers import InputIdentity, KeptFields, ReaderOptions, is_file_name, public_name
 from llmbatch.readers.formats import SUFFIXES
 from llmbatch.readers.inputs import part_of
 from llmbatch.readers.packings import SUFFIXES as PACKED
@@ -46,6 +48,8 @@ from llmbatch.task.model import Task
 from llmbatch.task.prefix_plan import PrefixPlan
 
 STDIN = "-"
+FINISHED = "finished"
+"""The state of a run whose last session went through all rows."""
 NOT_KNOWN = "(not known here)"
 """In place of a task file's path that nobody vouches for."""
 _ANY_CLASSIFY = "llmbatch classify ..."
@@ -74,6 +78,9 @@ class RunFolder:
         ending = ".offline.llmbatch" if offline else ".llmbatch"
         if names[0] == STDIN:
             return cls(Path(f"stdin{ending}"))
+        if is_database(names[0]):
+            database = Path(parse_address(names[0]).stem)
+            return cls(database.with_name(f"{database.name}{ending}"))
         first = Path(names[0])
         if first.name in {"", ".."}:  # `.`, `..` or `/`: here, by the name of what that is
             return cls(Path(f"{first.resolve().name or 'run'}{ending}"))
@@ -89,6 +96,14 @@ class RunFolder:
         """The way to a file from beside the folder, which is the same where both are moved or a link leads here."""
         return way_from(self.path.resolve().parent, file)
 
+    def query_copy(self, name: str) -> Path:
+        """Where the rows of a query are copied to.
+
+        Args:
+            name: the database's, without secrets.
+        """
+        return self.path / f"query-{hashlib.blake2b(name.encode('utf-8', 'replace'), digest_size=4).hexdigest()}.jsonl"
+
     @property
     def has_stdin_copy(self) -> bool:
         """Whether standard input was copied here, at least in part."""
@@ -96,7 +111,9 @@ class RunFolder:
 
     @contextmanager
     def created(self, *, holds_run: bool = True) -> Iterator[None]:
-        """The folder, private to the user; made where there is none, and gone again where a UsageError ends the block.
+        """The folder, private to the user; made where there is none.
+
+        It is gone again where a UsageError ends the block, or anything before the record is written.
 
         Args:
             holds_run: whether it is for a run, which does not belong into the repository that it may lie in.
@@ -119,8 +136,8 @@ class RunFolder:
             ) from None
         try:
             yield
-        except UsageError:
-            if fresh:
+        except BaseException as error:
+            if fresh and (isinstance(error, UsageError) or not self.run_json.exists()):
                 shutil.rmtree(self.path)
             raise
 
@@ -140,8 +157,11 @@ FileName = Annotated[str, AfterValidator(_from_json), PlainSerializer(stored, re
 
 
 def named_inputs(names: tuple[str, ...], folder: RunFolder) -> tuple[str, ...]:
-    """The inputs as the user names them, patterns as they are, by their way from the folder: both may move together."""
-    return tuple(name if name == STDIN else way_from(folder.path, name) for name in names)
+    """The inputs as the user names them, patterns as they are, by their way from the folder: both may move together.
+
+    Addresses of databases stand there without secrets.
+    """
+    return tuple(way_from(folder.path, name) if is_file_name(name) else public_name(name) for name in names)
 
 
 class PossiblyBilled(BaseModel):
@@ -197,7 +217,7 @@ class RunRecord(BaseModel):
     exit_code: int | None = None
     reason: str | None = None
     inputs: tuple[FileName, ...]
-    """Files by absolute path, or `-`."""
+    """Files by absolute path, `-`, or a database's address without secrets."""
     named: tuple[FileName, ...] = ()
     """The same as the user named them, patterns as they are, by their way from the run folder; or `-`."""
     inputs_read: dict[FileName, InputIdentity] = {}
@@ -251,7 +271,7 @@ class RunRecord(BaseModel):
 
     def inputs_read_at(self, files: tuple[str, ...], folder: RunFolder) -> dict[str, InputIdentity]:
         """What the inputs were when they were read last; where all are elsewhere now, they are in the same order."""
-        names = [name if name == STDIN else folder.way_to(name) for name in files]
+        names = [folder.way_to(name) if is_file_name(name) else name for name in files]
         if len(names) != len(self.inputs_read) or not self.inputs_read.keys().isdisjoint(names):
             return self.inputs_read
         return dict(zip(names, self.inputs_read.values(), strict=True))
@@ -348,4 +368,9 @@ _WITHOUT_RECORD = "the ledger holds the results: move run.json away and run the 
 
 def now_text() -> str:
     """The present time in UTC, RFC 3339."""
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return time_text(time.time())
+
+
+def time_text(epoch_s: float) -> str:
+    """A time, given in seconds since 1970, in UTC, RFC 3339."""
+    return f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,11 +1,14 @@
 """A run's input: read once to be asked about, and again from its start when the views are made."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.rows import Rejection, Row
-from llmbatch.observe.events import InputChanged, InputPassedOver
+from llmbatch.databases import is_database
+from llmbatch.observe.events import Event, InputChanged, InputPassedOver, QueryCopied, QueryCopyKept
 from llmbatch.readers import (
     EarlierFields,
     FieldChoice,
@@ -13,19 +16,23 @@ from llmbatch.readers import (
     Input,
     InputIdentity,
     KeptFields,
+    QuerySource,
     ReaderOptions,
     WholeRead,
     begun,
     chosen_fields,
+    copied_query,
     count_rows,
     existing_fields,
     find_inputs,
     from_spool,
+    is_file_name,
+    looked_at,
     read_rows,
     resolve_inputs,
     spooled,
 )
-from llmbatch.runs.folder import STDIN, RunFolder, RunRecord
+from llmbatch.runs.folder import FINISHED, STDIN, RunFolder, RunRecord, time_text
 from llmbatch.runs.input_changes import since_then, while_read
 from llmbatch.runs.trust import NO_TRUST, Trust, input_path
 
@@ -57,7 +64,7 @@ class RunInput:
         Raises:
             UsageError: one of them cannot be read.
         """
-        found = find_inputs(names, options)
+        found = find_inputs(names, options, folder.query_copy)
         first = tuple(spooled(item, folder.stdin_spool) if item.path is None else item for item in found.inputs)
         again = tuple(
             from_spool(folder.stdin_spool, options) if item.path is None else _named_from(folder, item)
@@ -70,14 +77,37 @@ class RunInput:
         return source
 
     @classmethod
-    def only_once(cls, names: tuple[str, ...], options: ReaderOptions) -> "RunInput":
+    @contextmanager
+    def only_once(cls, names: tuple[str, ...], options: ReaderOptions) -> Iterator["RunInput"]:
         """The inputs as the user names them, to be looked at and not kept: standard input is gone once it is read.
 
         Raises:
             UsageError: one of them cannot be read.
         """
-        inputs = resolve_inputs(names, options)
-        return cls(inputs, inputs, options)
+        with looked_at(names, options) as inputs:
+            yield cls(inputs, inputs, options)
+
+    def copy_queries(self, standing: RunRecord | None) -> tuple[Event, ...]:
+        """Copy the rows of queries into the run folder, before anything is read of them.
+
+        Where the last session did not come to its end, its copy is gone on with: the rows of a query may be others by
+        now, and half of these are paid for.
+
+        Args:
+            standing: the folder's record, where it is of the same inputs.
+
+        Returns:
+            What to report.
+
+        Raises:
+            UsageError: a database cannot be opened, or refuses its query.
+        """
+        goes_on = standing is not None and standing.state != FINISHED
+        return tuple(
+            _copied(item.label, item.source, item.path, goes_on=goes_on)
+            for item in self._first
+            if item.source is not None and item.path is not None
+        )
 
     @classmethod
     def again(cls, record: RunRecord, folder: RunFolder, trust: Trust = NO_TRUST) -> "RunInput":
@@ -100,7 +130,8 @@ class RunInput:
     def names(self) -> tuple[str, ...]:
         """The files by absolute path, folders and globs resolved; `-` for standard input."""
         return tuple(
-            STDIN if item.path is None or item.name == STDIN else str(item.path.absolute()) for item in self._first
+            str(item.path.absolute()) if item.path is not None and is_file_name(item.name) else item.name
+            for item in self._first
         )
 
     @property
@@ -180,6 +211,8 @@ class RunInput:
             meanwhile = while_read(size, read, latest)
             before = self._before.get(name)
             since = None if before is None else since_then(before, latest or read)
+            if since is not None and is_database(name):  # a query may well find less than the day before
+                since = InputChanged.CHANGED
             if (change := meanwhile or since) is not None:
                 changes.append(InputChanged(name, change, is_while_read=meanwhile is not None))
         return tuple(changes)
@@ -231,19 +264,33 @@ class RunInput:
 
 def _named_from(folder: RunFolder, item: Input) -> Input:
     """The input by its way from beside the run folder, so that views tell the same place whoever makes them."""
+    if not is_file_name(item.name):
+        return item
     return replace(item, name=folder.way_to(item.name))
 
 
 def _named_again(names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> tuple[Input, ...]:
     if STDIN in names:
         raise UsageError("--input - cannot be read twice", hint="write it to a file, and name that")
-    return tuple(_named_from(folder, item) for item in resolve_inputs(names, options))
+    return tuple(_named_from(folder, item) for item in resolve_inputs(names, replace(options, query=None)))
+
+
+def _copied(name: str, source: QuerySource, copy: Path, *, goes_on: bool) -> Event:
+    if goes_on and copy.exists():
+        return QueryCopyKept(name, str(copy), time_text(copy.stat().st_mtime))
+    copied = source.copy_to(copy)
+    return QueryCopied(name, str(copy), copied.rows, copied.remarks)
 
 
 def _reopened(name: str, options: ReaderOptions, folder: RunFolder) -> Input:
+    if is_database(name):
+        copy = folder.query_copy(name)
+        if not copy.exists():
+            raise UsageError(f"{copy}: the copy of the query's rows is gone", hint="run the classify command again")
+        return copied_query(name, copy)
     if name != STDIN:
         try:
-            return _named_from(folder, resolve_inputs((name,), options)[0])
+            return _named_from(folder, resolve_inputs((name,), replace(options, query=None))[0])
         except UsageError as error:
             raise UsageError(error.message, hint="where it has moved, say where it is: --input FILE") from None
     if not folder.has_stdin_copy:

@@ -2,8 +2,9 @@
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import quoted
+from llmbatch.databases import is_database
 from llmbatch.observe.events import Event, InputsReplaced
-from llmbatch.readers import FIRST_MARK, first_mark
+from llmbatch.readers import FIRST_MARK, first_mark, public_name
 from llmbatch.runs.folder import STDIN, RunFolder, RunRecord, named_inputs
 from llmbatch.runs.input import RunInput
 
@@ -25,7 +26,13 @@ def check_answers(folder: RunFolder, standing: RunRecord | None, *, offline: boo
 
 
 def check_inputs(
-    folder: RunFolder, standing: RunRecord | None, names: tuple[str, ...], files: tuple[str, ...], *, is_chosen: bool
+    folder: RunFolder,
+    standing: RunRecord | None,
+    names: tuple[str, ...],
+    files: tuple[str, ...],
+    *,
+    query: str | None,
+    is_chosen: bool,
 ) -> tuple[Event, ...]:
     """Refuse inputs that are not the folder's, since their results would replace those that stand there.
 
@@ -34,6 +41,7 @@ def check_inputs(
         standing: its record, where it has one.
         names: the inputs as the user names them.
         files: the files that these stand for, by absolute path.
+        query: to the databases among them.
         is_chosen: the user names the folder too (`--out`), so that other inputs are reported and not refused.
 
     Returns:
@@ -42,13 +50,18 @@ def check_inputs(
     Raises:
         UsageError: the folder belongs to other inputs.
     """
-    if standing is None or standing.inputs == files or standing.named == named_inputs(names, folder):
+    if standing is None:
         return ()
+    has_its_inputs = standing.inputs == files or standing.named == named_inputs(names, folder)
+    if has_its_inputs and standing.reader.query == query:
+        return ()
+    before, now = _with_query(standing.inputs, standing.reader.query), _with_query(files, query)
     if is_chosen:
-        return (InputsReplaced(str(folder.path), standing.inputs, files),)
+        return (InputsReplaced(str(folder.path), before, now),)
     path = quoted(folder.path)
+    given = now if has_its_inputs else tuple(map(public_name, names))
     raise UsageError(
-        f"{folder.path} holds the results of {_listed(standing.inputs)}, not of {_listed(names)}; nothing was sent",
+        f"{folder.path} holds the results of {_listed(before)}, not of {_listed(given)}; nothing was sent",
         hint=f"name another folder with --out, or say --out {path} to replace those results",
     )
 
@@ -72,6 +85,11 @@ def check_stream(folder: RunFolder, standing: RunRecord | None, source: RunInput
             f"{folder.path} holds the results of another standard input; nothing was sent",
             hint=f"name another folder with --out, or say --out {path} to replace those results",
         )
+
+
+def _with_query(names: tuple[str, ...], query: str | None) -> tuple[str, ...]:
+    """Inputs with what a database among them is asked."""
+    return names if query is None else tuple(f"{name} ({query})" if is_database(name) else name for name in names)
 
 
 def _listed(names: tuple[str, ...]) -> str:

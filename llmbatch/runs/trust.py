@@ -11,7 +11,8 @@ from pathlib import Path
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import quoted
-from llmbatch.runs.folder import STDIN, RunFolder, RunRecord, belongs_to_user, named_inputs
+from llmbatch.readers import is_file_name
+from llmbatch.runs.folder import RunFolder, RunRecord, belongs_to_user, named_inputs
 from llmbatch.runs.mark import key_path
 
 
@@ -40,7 +41,7 @@ def input_path(name: str, record: RunRecord, folder: RunFolder, trust: Trust) ->
     Raises:
         UsageError: it may not.
     """
-    path = name if name == STDIN else _moved_along(name, record, folder)
+    path = _moved_along(name, record, folder) if is_file_name(name) else name
     if not record.is_foreign or trust.is_given or (_is_inside(path, folder) and belongs_to_user(folder.path)):
         return path
     raise _distrusted(f"its input {name} is not read", folder, "name the input: --input FILE")
@@ -96,8 +97,8 @@ def _moved_along(name: str, record: RunRecord, folder: RunFolder) -> str:
 
 
 def _is_inside(path: str, folder: RunFolder) -> bool:
-    """Whether a file is in the run folder itself, and no link leads out of it; the copy of standard input is."""
-    return path == STDIN or folder.path.resolve() in Path(path).resolve().parents
+    """Whether a file is in the run folder itself, and no link leads out of it. Copies are, of all that is no file."""
+    return not is_file_name(path) or folder.path.resolve() in Path(path).resolve().parents
 
 
 def _distrusted(what: str, folder: RunFolder, else_say: str) -> UsageError:

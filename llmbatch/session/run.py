@@ -16,6 +16,7 @@ from llmbatch.observe.observer import Observer
 from llmbatch.observe.summary import Summary
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.shape import RequestShape
+from llmbatch.readers import is_file_name
 from llmbatch.runs.calibrations import confidence_for
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.experiment_plan import canary_record, plan_experiments
@@ -71,19 +72,22 @@ def classify_run(
         check_no_link(folder, standing)
     check_answers(folder, standing, offline=options.sending.offline)
     is_chosen = options.out is not None
-    replaced = check_inputs(folder, standing, options.inputs, source.names, is_chosen=is_chosen)
+    replaced = check_inputs(
+        folder, standing, options.inputs, source.names, query=options.reading.query, is_chosen=is_chosen
+    )
     check_stream(folder, standing, source, is_chosen=is_chosen)
-    if standing is not None and not replaced:
-        source.compare_with(standing.inputs_read_at(source.names, folder))
-        source.take_fields_of(standing)
-    options = replace(options, keep=source.choose_fields(options.keep))
-    options = replace(options, choice=completed_choice(loaded.task, options.choice, endpoint, standing))
-    plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
-    check_room(plan)
-    confidence = confidence_for(plan, options.task, options.calibration)
-    experiments = plan_experiments(loaded, options, plan)
     lock = nullcontext() if is_locked else locked(folder.path)
     with folder.created(), lock, closing(DecisionLog(folder.decisions)) as decisions:
+        copied = source.copy_queries(None if replaced else standing)
+        if standing is not None and not replaced:
+            source.compare_with(standing.inputs_read_at(source.names, folder))
+            source.take_fields_of(standing)
+        options = replace(options, keep=source.choose_fields(options.keep))
+        options = replace(options, choice=completed_choice(loaded.task, options.choice, endpoint, standing))
+        plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
+        check_room(plan)
+        confidence = confidence_for(plan, options.task, options.calibration)
+        experiments = plan_experiments(loaded, options, plan)
         record = _new_record(folder, source, plan, options, endpoint, standing, confidence.calibrations, experiments)
 
         def wanted(ledger: Ledger, experiments: Experiments) -> Callable[[str], bool]:
@@ -103,7 +107,7 @@ def classify_run(
             reuse=options.reuse,
             max_failed=options.max_failed,
             salvage=options.salvage,
-            remarks=(*migrated(standing), *replaced, *source.passed_over, *confidence.remarks),
+            remarks=(*migrated(standing), *replaced, *copied, *source.passed_over, *confidence.remarks),
             command=record.command,
         )
         return Session(folder, source, session_plan, observer, handle or StopHandle()).run()
@@ -234,7 +238,7 @@ def _recorded_task(record: RunRecord) -> LoadedTask:
 
 def _check_is_no_view(source: RunInput, folder: RunFolder) -> None:
     """Refuse an input that the run would replace by its own results: its rows would be gone."""
-    for name in source.names:
+    for name in filter(is_file_name, source.names):
         path = Path(name)
         if path.name in _VIEWS and folder.path.exists() and path.parent.samefile(folder.path):
             raise UsageError(

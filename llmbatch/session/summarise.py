@@ -7,7 +7,7 @@ from llmbatch.core.filenames import quoted
 from llmbatch.engine.tally import Expenses, SessionTally
 from llmbatch.observe.events import InputChanged
 from llmbatch.observe.summary import ExperimentReport, RowCounts, Session, Spent, Summary
-from llmbatch.runs.folder import RunFolder, RunRecord
+from llmbatch.runs.folder import FINISHED, RunFolder, RunRecord
 from llmbatch.runs.options import Tolerance
 from llmbatch.runs.outputs import OutputCounts
 from llmbatch.task.cached_share import far_from_plan
@@ -84,7 +84,7 @@ def summarise(
 
 def _state(reason: LLMBatchError | None, rows: RowCounts) -> str:
     if reason is None:
-        return "incomplete" if rows.undone else "finished"
+        return "incomplete" if rows.undone else FINISHED
     return "interrupted" if isinstance(reason, Interrupted) else "stopped"
 
 

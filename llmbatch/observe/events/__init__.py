@@ -23,6 +23,8 @@ from llmbatch.observe.events.inputs import (
     InputPassedOver,
     InputPutRight,
     InputsReplaced,
+    QueryCopied,
+    QueryCopyKept,
     RowRejected,
     RowsRejected,
 )
@@ -98,6 +100,8 @@ __all__ = [
     "PrefixPlanned",
     "PriceNone",
     "PriceUnknown",
+    "QueryCopied",
+    "QueryCopyKept",
     "RateLimited",
     "RequestAdapted",
     "ReuseUnavailable",

@@ -57,6 +57,35 @@ class InputPutRight(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class QueryCopied(Event):
+    """The rows of a query were copied into the run folder: the run is about these."""
+
+    name = "query.copied"
+    database: str
+    file: str
+    rows: int
+    remarks: tuple[str, ...] = ()
+    """What was done to the columns' names."""
+
+    @property
+    def message(self) -> str:
+        """How many rows, and where they are."""
+        remarks = "".join(f"; {remark}" for remark in self.remarks)
+        return f"{self.database}: {self.rows:,} rows of the query copied to {self.file}{remarks}"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryCopyKept(Event):
+    """The last session did not come to its end: its rows are gone on with, and the query is not run again."""
+
+    name = "query.copy_kept"
+    template = "{database}: goes on with the rows copied at {copied_at}; to run the query again, delete {file}"
+    database: str
+    file: str
+    copied_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class InputsReplaced(Event):
     """A run folder that the user named takes other inputs than it had."""
 

@@ -9,13 +9,14 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.plugins import FORMATS, plugin_names
 from llmbatch.readers.formats.columnar import ARROW, PARQUET
 from llmbatch.readers.formats.format import Content, Format, Parsed, Records, Unread
-from llmbatch.readers.formats.json_format import JSON
+from llmbatch.readers.formats.json_format import JSON, QUERY_ROWS
 from llmbatch.readers.formats.plugged import plugged_format
 from llmbatch.readers.formats.separated import CSV, PSV, TSV
 from llmbatch.readers.packings import unpacked_name
 
 __all__ = [
     "MAGIC_BYTES",
+    "QUERY_ROWS",
     "SUFFIXES",
     "Content",
     "Format",

@@ -36,7 +36,23 @@ class _Json:
         return sum(1 for _ in json_values(chunks, options.max_row_bytes, shape.path))
 
 
+class _QueryRows:
+    """The copy of a query's rows: an object a line, whatever lists are in it."""
+
+    name = "query"
+    suffixes = ()
+    is_text = False  # as far as others look into it: it is UTF-8, but for the rows that are not
+    is_typed = True
+
+    def read(self, content: Content, options: ReaderOptions) -> Records:
+        return Records(_objects(content.chunks, options))
+
+    def count(self, content: Content, options: ReaderOptions) -> int:
+        return sum(1 for block in line_blocks(content.chunks, options.max_row_bytes) for line in block if _is_row(line))
+
+
 JSON = _Json()
+QUERY_ROWS = _QueryRows()
 
 
 def _findings(shape: Shape) -> tuple[str, ...]:

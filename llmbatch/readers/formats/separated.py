@@ -1,10 +1,10 @@
 """Tables of text: CSV, TSV and the like. A header, then one record a row."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llmbatch.core.errors import UsageError
+from llmbatch.readers.columns import distinct_names
 from llmbatch.readers.dialect import Dialect, dialect_of
 from llmbatch.readers.faults import TORN, BadRow, BrokenStream, Fault
 from llmbatch.readers.formats.format import Content, Parsed, Records, Unread
@@ -60,7 +60,7 @@ class _Table:
         self._dialect = dialect_of(content.file, first, file_format, options)
         self._skip(self._dialect.skipped_lines)
         found = self._header(content.file)
-        self.names, remarks = ((), ()) if found is None else _distinct(found, self._dialect)
+        self.names, remarks = ((), ()) if found is None else _named(found, self._dialect)
         self.findings = self._dialect.findings + remarks
 
     @property
@@ -162,35 +162,11 @@ class _Table:
         return cells[:width]
 
 
-def _distinct(found: list[str], dialect: Dialect) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of columns that can all be told apart, and what was done to them."""
+def _named(found: list[str], dialect: Dialect) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns' names, and what was done to them."""
     if not dialect.has_header:
         return tuple(f"column_{number}" for number in range(1, len(found) + 1)), ("no header",)
-    names: list[str] = []
-    taken = Counter(name.strip() for name in found)
-    nameless: list[str] = []
-    repeated: list[str] = []
-    for number, given in enumerate(found, 1):
-        name = given.strip()
-        if not name:
-            name = _free(f"column_{number}", names, taken)
-            nameless.append(name)
-        elif name in names:
-            name = next(new for n in range(2, len(found) + 2) if (new := f"{name}_{n}") not in names and not taken[new])
-            repeated.append(name)
-        names.append(name)
-    remarks = (("columns without a name", nameless), ("columns of the same name", repeated))
-    return tuple(names), tuple(f"{words} called {_listed(new)}" for words, new in remarks if new)
-
-
-def _free(name: str, names: list[str], taken: Counter[str]) -> str:
-    while name in names or taken[name]:
-        name += "_"
-    return name
-
-
-def _listed(names: list[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return distinct_names(found)
 
 
 def _rows(count: int) -> str:

@@ -1,0 +1,37 @@
+"""Names of a table's columns that can all be told apart."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+
+def distinct_names(found: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of columns that can all be told apart, and what was done to them.
+
+    They are trimmed. A second `Comment` is called `Comment_2`, or the next number that is free; the fourth column, if
+    it has no name, `column_4`.
+    """
+    names: list[str] = []
+    taken = Counter(name.strip() for name in found)
+    nameless: list[str] = []
+    repeated: list[str] = []
+    for number, given in enumerate(found, 1):
+        name = given.strip()
+        if not name:
+            name = _free(f"column_{number}", names, taken)
+            nameless.append(name)
+        elif name in names:
+            name = next(new for n in range(2, len(found) + 2) if (new := f"{name}_{n}") not in names and not taken[new])
+            repeated.append(name)
+        names.append(name)
+    remarks = (("columns without a name", nameless), ("columns of the same name", repeated))
+    return tuple(names), tuple(f"{words} called {_listed(new)}" for words, new in remarks if new)
+
+
+def _free(name: str, names: list[str], taken: Counter[str]) -> str:
+    while name in names or taken[name]:
+        name += "_"
+    return name
+
+
+def _listed(names: list[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

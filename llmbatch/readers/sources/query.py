@@ -1,0 +1,40 @@
+"""A query's rows as an input: copied to a file of JSON lines, since a query cannot be read twice and give the same."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from llmbatch.core.files import replacing, storing
+from llmbatch.databases import DatabaseAddress, query_result
+from llmbatch.readers.columns import distinct_names
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedRows:
+    """What was copied. `remarks` say what was done to the columns' names."""
+
+    rows: int
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySource:
+    """A query to a database."""
+
+    address: DatabaseAddress
+    query: str
+
+    def copy_to(self, file: Path) -> CopiedRows:
+        """Write the rows into a file, private to the user: all of them, or the file stays as it was.
+
+        Raises:
+            UsageError: the database cannot be opened, or refuses the query.
+            StorageFailed: the file cannot be written.
+        """
+        with query_result(self.address, self.query) as result, storing(file), replacing(file) as copy:
+            names, remarks = distinct_names(result.columns)
+            rows = 0
+            for rows, row in enumerate(result.rows, 1):  # noqa: B007 - its last value is the count
+                copy.write(orjson.dumps(dict(zip(names, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE))
+        return CopiedRows(rows, remarks)
