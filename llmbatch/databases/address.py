@@ -73,6 +73,11 @@ def parse_address(text: str) -> DatabaseAddress:
     return _sqlite(match["rest"]) if _SCHEMES[scheme] == SQLITE else _postgresql(match["rest"])
 
 
+def is_utf8(text: str) -> bool:
+    """Whether a text has no bytes of the command line that are not UTF-8 (PEP 383)."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _sqlite(rest: str) -> DatabaseAddress:
     if not rest.startswith("/") or rest in {"/", "/:memory:"}:
         raise UsageError(
@@ -89,6 +94,8 @@ def _postgresql(rest: str) -> DatabaseAddress:
             "the PostgreSQL address has an @, / or ? in its user or password",
             hint="write them as %40, %2F and %3F; or leave the password to PGPASSWORD or ~/.pgpass",
         )
+    if not is_utf8(rest):
+        raise UsageError("the PostgreSQL address is not valid UTF-8", hint="write its other bytes as %FF")
     place, _, parameters = place.partition("?")
     named = parse_qsl(parameters, keep_blank_values=True)
     public = urlencode([(key, value) for key, value in named if key in _PUBLIC_PARAMETERS])

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 
 from llmbatch.core.errors import UsageError
-from llmbatch.databases.address import SQLITE, DatabaseAddress
+from llmbatch.databases.address import SQLITE, DatabaseAddress, is_utf8
 from llmbatch.databases.postgresql import postgresql_tables, query_postgresql
 from llmbatch.databases.query import QueryResult
 from llmbatch.databases.sqlite import query_sqlite, sqlite_tables
@@ -17,6 +17,8 @@ def query_result(address: DatabaseAddress, query: str) -> AbstractContextManager
     Raises:
         UsageError: the database cannot be opened, or refuses the query; also while rows are taken.
     """
+    if not is_utf8(query):
+        raise UsageError(f"{address.name}: the query is not valid UTF-8")
     if address.kind == SQLITE:
         return query_sqlite(address, query)
     return query_postgresql(address, query)

@@ -8,6 +8,7 @@ from typing import Any
 from llmbatch.core.errors import UsageError
 from llmbatch.core.exact_numbers import Number
 from llmbatch.core.jsonlines import dump_line
+from llmbatch.databases.address import is_utf8
 
 _LONGEST_NAME = 63
 """Bytes: PostgreSQL cuts what is longer, and two names could become one."""
@@ -72,10 +73,8 @@ def check_name(name: str, what: str) -> None:
     Raises:
         UsageError: it is one; `what` has it.
     """
-    if "\0" in name or len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
-        raise UsageError(
-            f"{what} {name[:_LONGEST_NAME]!r}...: names may have at most {_LONGEST_NAME} bytes, and no NUL"
-        )
+    if "\0" in name or not is_utf8(name) or len(name.encode()) > _LONGEST_NAME:
+        raise UsageError(f"{what} {name!r}: names may have at most {_LONGEST_NAME} bytes, in UTF-8 and without NUL")
 
 
 def quoted(name: str) -> str:

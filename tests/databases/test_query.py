@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from llmbatch.core.errors import UsageError
-from llmbatch.databases import parse_address, query_result, query_wanted
-from tests.databases.server import Database
+from llmbatch.databases import parse_address, parse_table_name, query_result, query_wanted
+from tests.databases.server import PASSWORD, Database
 
 
 def rows_of(address: str, query: str) -> list[bytes]:
@@ -172,6 +172,14 @@ def test_addresses_that_are_none(address: str) -> None:
     assert "secret" not in f"{refused.value.message}{refused.value.hint}"
 
 
+def test_bytes_that_are_not_utf_8_are_refused(sqlite: sqlite3.Connection) -> None:
+    for address, query in ((address_of(sqlite), "select '\udcff'"), ("postgresql://h/\udcff", "select 1")):
+        with pytest.raises(UsageError, match="not valid UTF-8"):
+            rows_of(address, query)
+    with pytest.raises(UsageError, match="in UTF-8 and without NUL"):
+        parse_table_name("\udcff")
+
+
 @pytest.mark.parametrize(
     ("address", "name"),
     [
@@ -194,3 +202,24 @@ def test_a_server_that_refuses_shows_no_password(postgresql: Database) -> None:
         with pytest.raises(UsageError) as refused:
             rows_of(address, "select 1")
         assert "wrongsecret" not in f"{refused.value.message}{refused.value.hint}"
+
+
+def test_what_an_address_lacks_comes_from_where_libpq_takes_it(
+    postgresql: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = postgresql.address.partition("host=")[2]
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    assert row_of(f"postgresql://app@/{postgresql.name}?host={host}", "select 1") == [1]
+    monkeypatch.delenv("PGPASSWORD")
+    passwords, services = tmp_path / "pgpass", tmp_path / "services"
+    passwords.write_text(f"*:*:*:app:{PASSWORD}\n")
+    passwords.chmod(0o600)
+    services.write_text(f"[nightly]\nhost={host}\nuser=app\ndbname={postgresql.name}\n")
+    monkeypatch.setenv("PGPASSFILE", str(passwords))
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    assert row_of("postgresql://?service=nightly", "select current_database()") == [postgresql.name]
+
+
+def test_a_connection_that_breaks_is_one_line(postgresql: Database) -> None:
+    with pytest.raises(UsageError, match="the query failed: terminating connection due to administrator command"):
+        rows_of(postgresql.address, "select pg_terminate_backend(pg_backend_pid())")
