@@ -16,7 +16,15 @@ from llmbatch.databases.query import FIRST_ROWS, QueryResult, only_reads, query_
 from llmbatch.databases.tables import quoted
 from llmbatch.databases.values import binary, real, text
 
-_READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+_OTHER_FILES = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
+"""What makes or opens them even in a connection that cannot write, `VACUUM INTO` too."""
+_READING_PRAGMAS = frozenset(
+    {
+        *("collation_list", "compile_options", "data_version", "database_list", "foreign_key_list", "function_list"),
+        *("index_info", "index_list", "index_xinfo", "module_list", "page_size", "table_info", "table_list"),
+        *("table_xinfo",),
+    }
+)
 _TABLES = """
 select name from sqlite_master
 where type in ('table', 'view') and name not like 'sqlite\\_%' escape '\\'
@@ -105,9 +113,14 @@ def _value(value: Any) -> Any:
             return value
 
 
-def _only_reading(action: int, *_: str | None) -> int:
-    """Whether SQLite may do this for the query: reading, calling functions, nothing that changes or attaches a file."""
-    return sqlite3.SQLITE_OK if action in _READS else sqlite3.SQLITE_DENY
+def _only_reading(action: int, name: str | None, *_: str | None) -> int:
+    """Whether SQLite may do this: the file is open to be read only, what is left are other files and settings.
+
+    Virtual tables (full-text search, `json_each`) are declared while they are read: allowing `SELECT` alone would lock
+    them out.
+    """
+    is_setting = action == sqlite3.SQLITE_PRAGMA and name not in _READING_PRAGMAS
+    return sqlite3.SQLITE_DENY if action in _OTHER_FILES or is_setting else sqlite3.SQLITE_OK
 
 
 def _refused(address: DatabaseAddress, error: sqlite3.Error) -> UsageError:

@@ -116,6 +116,9 @@ def test_a_query_that_would_write_is_refused(postgresql: Database, query: str) -
         "attach 'other.db' as other",
         "pragma journal_mode = wal",
         "vacuum into 'other.db'",
+        "create temp table other (id int)",
+        "begin",
+        "insert into t values (2) returning id",
         "",
     ],
 )
@@ -125,6 +128,33 @@ def test_a_query_that_would_write_to_sqlite_is_refused(sqlite: sqlite3.Connectio
         rows_of(address_of(sqlite), query)
     assert sqlite.execute("select id from t").fetchall() == [(1,)]
     assert [path.name for path in tmp_path.iterdir()] == ["my.db"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select body from found where found match 'crashed'",
+        "select snippet(found, 0, '', '', '', 9) from found where found match 'server' order by rank",
+        "select value from t, json_each(t.json, '$.a')",
+        "select shape.id from shapes as shape where low < 1",
+        "select name from pragma_table_info('t')",
+        "select *, row_number() over () from seen",
+        "values (1);",
+    ],
+)
+def test_whatever_reads_sqlite_is_run(sqlite: sqlite3.Connection, query: str) -> None:
+    for statement in (
+        "create virtual table found using fts5(body)",
+        "insert into found values ('the server crashed')",
+        "create virtual table shapes using rtree(id, low, high)",
+        "insert into shapes values (1, 0, 1)",
+        """create table t as select '{"a": [1, 2]}' as json""",
+        "create view seen as select json, upper(json) from t",
+    ):
+        sqlite.execute(statement)
+    assert [list(row) for row in sqlite.execute(query)] == [
+        orjson.loads(row) for row in rows_of(address_of(sqlite), query)
+    ]
 
 
 def test_two_statements_are_none(postgresql: Database, sqlite: sqlite3.Connection) -> None:
