@@ -12,6 +12,7 @@ from llmbatch.analysis.metrics import Proportion, Scores, proportion, score
 from llmbatch.analysis.pairs import Judged, Pair
 from llmbatch.analysis.reliability import Reliability, reliability
 from llmbatch.analysis.thresholds import Thresholds, thresholds, withheld
+from llmbatch.analysis.tree_scores import TreeScores, tree_scores
 from llmbatch.core.ledger_line import CONTROL
 from llmbatch.task.fields import FieldKind
 from llmbatch.task.label_space import LabelSpace
@@ -68,6 +69,8 @@ class Evaluation:
     """Of whole rows: a row is right where all its fields are."""
     fields: tuple[FieldScores, ...]
     """Each by itself, where the task has more than one label to give; else empty."""
+    tree: TreeScores | None
+    """Of a task that gives one label, where labels lie under others."""
     arms: tuple[ArmAccuracy, ...]
     """Each by itself where several prompts or models answered; else empty."""
     confusions: tuple[Confusion, ...]
@@ -116,6 +119,7 @@ def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence
             space,
             [pair.text_id for pair in answerable],
         ),
+        tree=_tree_scores(answerable, space),
         arms=arms,
         confusions=confusions(
             judged.pairs if space.takes_one_label else _by_field(answerable, space), review_below=subject.review_below
@@ -125,6 +129,13 @@ def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence
         issues=judged.gold.issues,
         notes=tuple(_notes(judged, arms)) + tuple(notes),
     )
+
+
+def _tree_scores(pairs: Sequence[Pair], space: LabelSpace) -> TreeScores | None:
+    if not space.takes_one_label:
+        return None
+    gold, answers = [pair.gold for pair in pairs], [pair.answer or "" for pair in pairs]
+    return tree_scores(gold, answers, space.fields[0].tree, [pair.text_id for pair in pairs])
 
 
 def _by_field(pairs: Sequence[Pair], space: LabelSpace) -> Iterator[Pair]:
@@ -172,6 +183,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         **_subject(evaluation),
         "accuracy": asdict(scores.accuracy),
         "fields": [asdict(field) for field in evaluation.fields],
+        "tree": None if evaluation.tree is None else asdict(evaluation.tree),
         "accuracy_of_task_labels": asdict(scores.accuracy_of_task_labels),
         "unanswerable": scores.unanswerable,
         "accuracy_of_all": asdict(scores.accuracy_of_all),

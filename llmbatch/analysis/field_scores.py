@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmbatch.analysis.metrics import Average, LabelScore, Proportion, Scores, proportion, score
+from llmbatch.analysis.tree_scores import TreeScores, tree_scores
 from llmbatch.task.fields import NONE, FieldKind
 from llmbatch.task.label_space import LabelSpace
 
@@ -37,6 +38,8 @@ class FieldScores:
     """Rows whose value of the field is exactly right."""
     one: Scores | None = None
     several: SeveralScores | None = None
+    tree: TreeScores | None = None
+    """Of a field with one label, where labels lie under others."""
     mean_error: float | None = None
     """Of a number: the mean distance from gold."""
 
@@ -64,7 +67,7 @@ def field_scores(
         answer = [str(row[field.name]) for row in given]
         right = sum(one == other for one, other in zip(truth, answer, strict=True))
         exact = proportion(right, len(truth), texts)
-        names = [label.name for label in field.labels]
+        names = [label.name for label in field.answers]
         match field.kind:
             case FieldKind.multi:
                 scores.append(FieldScores(field.name, field.kind.value, exact, several=_several(truth, answer, names)))
@@ -74,8 +77,8 @@ def field_scores(
                 scores.append(FieldScores(field.name, field.kind.value, exact, mean_error=error))
             case _:
                 shown = names or ["yes", "no"]
-                one = score(truth, answer, shown, texts)
-                scores.append(FieldScores(field.name, field.kind.value, exact, one=one))
+                one, tree = score(truth, answer, shown, texts), tree_scores(truth, answer, field.tree, texts)
+                scores.append(FieldScores(field.name, field.kind.value, exact, one=one, tree=tree))
     return tuple(scores)
 
 

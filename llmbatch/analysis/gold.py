@@ -20,6 +20,7 @@ LABEL_NAMES = (
     "human_label",
     "category",
     "label",
+    "labels",
     "class",
     "intent",
     "topic",

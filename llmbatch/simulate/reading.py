@@ -14,7 +14,7 @@ from llmbatch.task.fence import build_document
 from llmbatch.task.prefix import FIELD_HEADING
 
 _OPEN, _CLOSE = build_document("\0").split("\0")
-_SECTION = re.compile(r"^# Labels\n((?:- .*\n?)+)", re.MULTILINE)
+_SECTION = re.compile(r"^# Labels\n((?:(?:- |Group ).*\n?)+)", re.MULTILINE)
 _EXAMPLE = re.compile(re.escape(_OPEN) + r"(.*?)" + re.escape(_CLOSE) + r"\n(\{[^\n]*\})$", re.DOTALL | re.MULTILINE)
 _EXAMPLES = "\n# Examples\n"
 _FIELD = re.compile(
@@ -95,7 +95,7 @@ def _described(prompt: str, names: Sequence[str] | None) -> tuple[dict[str, str]
     """Descriptions by label, and what follows them. Instructions may hold a list that only looks like the labels'."""
     known = None if names is None else frozenset(names)
     for section in _SECTION.finditer(prompt):
-        described = dict(_line(line[2:], known) for line in section[1].rstrip("\n").split("\n"))
+        described = dict(_line(line, known) for line in _LABEL_LINES.findall(section[1]))
         if known is None or described.keys() >= known:
             return described, prompt[section.end() :]
     return {}, prompt

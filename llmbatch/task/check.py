@@ -89,7 +89,7 @@ def _check_repeats(task: Task) -> Iterator[Finding]:
 
 
 def _check_label_count(task: Task) -> Iterator[Finding]:
-    names = [label.name for label in _labels(task)]
+    names = [label.name for field in task.label_space.fields for label in field.answers]
     count, characters = len(names), sum(map(len, names))
     if count > _ENUM_VALUES_MAX:
         yield Finding(
@@ -102,11 +102,11 @@ def _check_label_count(task: Task) -> Iterator[Finding]:
             f"the labels' names hold {characters:,} characters: structured outputs take at most "
             f"{_ENUM_CHARACTERS_MAX:,} where there are more than {_ENUM_VALUES_UNMEASURED} labels",
         )
-    if count > _MANY_LABELS:
+    if count > _MANY_LABELS and all(field.tree.is_flat for field in task.label_space.fields):
         yield Finding(
             "warning",
             "many-labels",
-            f"{count:,} labels: models confuse many; label in two steps, first the group, then the member",
+            f"{count:,} labels: models confuse many; put them into groups, each label under its `parent`",
         )
 
 

@@ -1,9 +1,20 @@
 """The fields that a task fills for each document, and the labels of each, as data."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from functools import cached_property
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
+
+from llmbatch.task.tree import LabelTree
 
 Name = Annotated[str, StringConstraints(max_length=200, strict=True, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Text = Annotated[str, StringConstraints(min_length=1, strict=True)]
@@ -49,11 +60,22 @@ class Part(BaseModel):
 
 
 class Label(Part):
-    """One answer that counts. `aliases` are other spellings of it; nothing else is taken for it."""
+    """One answer that counts. `aliases` are other spellings of it; nothing else is taken for it.
+
+    A label that others lie under (`parent`) groups them, and is itself an answer only where `allow_inner` says so.
+    """
 
     name: Name
     description: Annotated[str, Field(strict=True)] = ""
     aliases: tuple[Name, ...] = ()
+    parent: Name | None = None
+    allow_inner: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As earlier versions saved it, where nothing lies under anything."""
+        left_out = {name for name, value in (("parent", None), ("allow_inner", False)) if getattr(self, name) == value}
+        return {name: value for name, value in dump(self).items() if name not in left_out}
 
 
 class FieldKind(StrEnum):
@@ -82,6 +104,16 @@ class TaskField(Part):
     minimum: int | float | None = None
     maximum: int | float | None = None
 
+    @cached_property
+    def tree(self) -> LabelTree:
+        """The labels by what they lie under."""
+        return LabelTree(self.labels)
+
+    @property
+    def answers(self) -> tuple[Label, ...]:
+        """The labels that can be given."""
+        return self.tree.answers
+
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         if self.name in RESERVED or self.name.endswith(PERCENT):
@@ -99,7 +131,7 @@ class TaskField(Part):
         return self
 
     def _check_labels(self, *, least: int) -> None:
-        if len(self.labels) < least:
+        if len(LabelTree(self.labels).answers) < least:
             raise ValueError(f"field {self.name!r} needs at least {least} labels")
         check_spellings(self.labels)
         for label in self.labels:

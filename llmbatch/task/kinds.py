@@ -70,10 +70,10 @@ class Single:
     """Exactly one label."""
 
     def __init__(self, field: TaskField) -> None:
-        self.names = tuple(label.name for label in field.labels)
+        self.names = tuple(label.name for label in field.answers)
         self._known = frozenset(self.names)
         self._by_person = _spellings(field)
-        self._by_model = LabelSpellings(field.labels)
+        self._by_model = LabelSpellings(field.answers)
         self._name = field.name
 
     def schema(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Multi:
     """All labels that fit, in the task's order; or none."""
 
     def __init__(self, field: TaskField) -> None:
-        self.names = tuple(label.name for label in field.labels)
+        self.names = tuple(label.name for label in field.answers)
         self._order = {name: number for number, name in enumerate(self.names)}
         self._by_person = _spellings(field)
         self._one = Single(field)
@@ -355,7 +355,12 @@ def read_percent(percent: object, where: str) -> tuple[float, bool]:
 
 
 def _spellings(field: TaskField) -> Mapping[str, str]:
-    return {folded(spelling): label.name for label in field.labels for spelling in (label.name, *label.aliases)}
+    """Names and aliases; and where labels lie under others, `group/label` too."""
+    paths = (
+        {} if field.tree.is_flat else {folded("/".join(field.tree.path(one.name))): one.name for one in field.answers}
+    )
+    named = {folded(spelling): label.name for label in field.answers for spelling in (label.name, *label.aliases)}
+    return paths | named
 
 
 def _shown(value: object) -> str:

@@ -42,8 +42,8 @@ class LabelSpace:
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        """The labels of the only field; none where there are several fields, or the field has none."""
-        return self.fields[0].labels if len(self.fields) == 1 else ()
+        """The answers of the only field; none where there are several fields, or the field has no labels."""
+        return self.fields[0].answers if len(self.fields) == 1 else ()
 
     @property
     def takes_one_label(self) -> bool:
@@ -80,7 +80,7 @@ class LabelSpace:
     def shape(self) -> list[object]:
         """Fields, labels and bounds, without what is said about them."""
         return [
-            (field.name, field.kind, {label.name for label in field.labels}, field.minimum, field.maximum)
+            (field.name, field.kind, {label.name for label in field.answers}, field.minimum, field.maximum)
             for field in self.fields
         ]
 

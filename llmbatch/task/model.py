@@ -9,6 +9,9 @@ from llmbatch.core.defaults import MOST_TOKENS
 from llmbatch.core.service_tiers import ServiceTier
 from llmbatch.task.fields import Label, Name, Part, TaskField, Text, check_spellings
 from llmbatch.task.label_space import LabelSpace, plain_space
+from llmbatch.task.tree import LabelTree
+
+_LEAST_ANSWERS = 2
 
 
 class Example(Part):
@@ -62,6 +65,8 @@ class Task(Part):
             if names.count(name) > 1:
                 raise ValueError(f"two fields are called {name!r}")
         check_spellings(self.labels)
+        if self.labels and len(LabelTree(self.labels).answers) < _LEAST_ANSWERS:
+            raise ValueError("a task needs at least two labels that are answers; one that others lie under is none")
         return self
 
     @model_validator(mode="after")

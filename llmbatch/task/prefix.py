@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import orjson
 
 from llmbatch.task.fence import build_document, inert
+from llmbatch.task.tree import LabelTree
 
 if TYPE_CHECKING:  # the simulator knows the prompt's form by this module, and starts quicker without pydantic
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from llmbatch.task.fields import Label, TaskField
     from llmbatch.task.model import Example, Task
@@ -72,12 +73,23 @@ def build_prefix(task: "Task", *, pool_examples: int = 0, reasoning: bool = Fals
     return "\n".join(sections)
 
 
-def _label_lines(labels: "Iterable[Label]") -> str:
-    lines = [
-        f"- {label.name}: {' '.join(label.description.split())}" if label.description.strip() else f"- {label.name}"
-        for label in labels
-    ]
+def _label_lines(labels: "Sequence[Label]") -> str:
+    lines = []
+    for group in LabelTree(labels).groups():
+        if group.label is not None:
+            remark = "" if group.label.allow_inner else " (itself no label)"
+            lines.append(_described(f"Group {' > '.join(group.path)}{remark}", group.label.description))
+        for label in group.answers:
+            is_group = label is group.label
+            lines.append(_described(f"- {label.name}", _GROUP_ITSELF if is_group else label.description))
     return "".join(f"{line}\n" for line in lines)
+
+
+_GROUP_ITSELF = "Only where the group is right and none of its labels is."
+
+
+def _described(name: str, description: str) -> str:
+    return f"{name}: {' '.join(description.split())}" if description.strip() else name
 
 
 def _field_section(field: "TaskField") -> str:

@@ -16,7 +16,7 @@ from llmbatch.analysis.thresholds import ThresholdRow, Thresholds
 from llmbatch.core.sanitize import neutral
 from llmbatch.terminal.figures import counted, percent
 from llmbatch.terminal.heatmap import fitting, heatmap
-from llmbatch.terminal.scores import field_tables, label_table, share
+from llmbatch.terminal.scores import field_tables, label_table, share, tree_tables
 from llmbatch.terminal.tables import columns, print_stripped, section
 
 _MOST_LABELS = 20
@@ -39,6 +39,8 @@ def _sections(evaluation: Evaluation, console: Console, plot: Path | None) -> It
     yield section(None, _figures(evaluation))
     for field in evaluation.fields:
         yield section(f"Field {field.field}", *field_tables(field))
+    if evaluation.tree is not None:
+        yield section("Levels", *tree_tables(evaluation.tree))
     if evaluation.scores.labels:
         yield section("Labels", *label_table(evaluation.scores.labels))
         yield section("Answers (across) by gold label (down)", *_matrix(evaluation, width))

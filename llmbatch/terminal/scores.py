@@ -7,6 +7,7 @@ from rich.text import Text
 
 from llmbatch.analysis.field_scores import FieldScores, SeveralScores
 from llmbatch.analysis.metrics import Average, LabelScore
+from llmbatch.analysis.tree_scores import TreeScores
 from llmbatch.core.sanitize import neutral
 from llmbatch.terminal.figures import percent
 from llmbatch.terminal.tables import columns
@@ -30,6 +31,8 @@ def field_tables(field: FieldScores) -> Iterator[RenderableType]:
         agreement = "-" if field.one.kappa is None else f"{field.one.kappa:.3f}"
         yield Text(f"kappa {agreement}, macro F1 {share(field.one.macro.f1)}")
         yield from label_table(field.one.labels)
+    if field.tree is not None:
+        yield from tree_tables(field.tree)
     if field.several is not None:
         yield from _several(field.several)
 
@@ -52,6 +55,27 @@ def label_table(labels: tuple[LabelScore, ...]) -> Iterator[RenderableType]:
     yield table
     if len(shown) < len(labels):
         yield Text(f"the {len(shown)} worst of {len(labels)}; --json has them all", style="dim")
+
+
+def tree_tables(tree: TreeScores) -> Iterator[RenderableType]:
+    """Answers level by level, and the branches that are taken for each other."""
+    table = columns("level", "right", "95% interval", "rows", "labels", first_width=_NAME_WIDTH)
+    for level in tree.levels:
+        found = level.accuracy
+        interval = f"{share(found.low)} to {share(found.high)}"
+        table.add_row(f"{level.level}", share(found.value), interval, f"{found.total:,}", f"{level.labels:,}")
+    yield table
+    partial = tree.partial
+    yield Text(
+        f"with credit for the groups that are right: precision {share(partial.precision)}, "
+        f"recall {share(partial.recall)}, F1 {share(partial.f1)}"
+    )
+    if tree.wrong:
+        within = f"{tree.wrong_within_branch:,} of {tree.wrong:,}"
+        yield Text(f"wrong answers within the right branch: {within} ({share(tree.wrong_within_branch / tree.wrong)})")
+    for one in tree.branches[:_MOST_PAIRS]:
+        names = f"{neutral(one.gold, limit=_NAME_WIDTH)} taken for {neutral(one.answer, limit=_NAME_WIDTH)}"
+        yield Text(f"{one.count:,} x {names} ({share(one.share)} of its rows)", style="dim")
 
 
 def share(value: float | None) -> str:

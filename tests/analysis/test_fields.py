@@ -12,8 +12,11 @@ from sklearn.preprocessing import MultiLabelBinarizer
 from llmbatch.analysis.evaluation import Evaluation, evaluation_json
 from llmbatch.analysis.gold import GoldOptions
 from llmbatch.analysis.run_evaluation import evaluate_run
+from llmbatch.analysis.tree_scores import tree_scores
 from llmbatch.core.errors import UsageError
 from llmbatch.core.jsonlines import dump_line
+from llmbatch.task.fields import Label
+from llmbatch.task.tree import LabelTree
 from tests.analysis.conftest import Served, classify_into, rows_of, write_jsonl
 from tests.analysis.test_evaluate_run import rendered
 
@@ -156,3 +159,36 @@ def test_a_few_gold_rows_are_enough_for_figures(
     found = evaluate_run(folder / "run", GoldOptions(str(folder / "few.jsonl")), wanted=0.9)
     assert found.scores.accuracy.total == count
     assert rendered(found)
+
+
+def test_a_tree_is_scored_level_by_level_with_credit_for_the_right_group() -> None:
+    names = ("a", "a/x", "a/y", "b", "b/z", "other")
+    tree = LabelTree([Label(name=name) for name in names])
+    gold = ["a/x", "a/x", "a/y", "b/z", "other"]
+    answers = ["a/x", "a/y", "b/z", "b/z", "a/x"]
+    found = tree_scores(gold, answers, tree, range(5))
+    assert found is not None
+    assert [(level.level, level.labels, level.accuracy.count, level.accuracy.total) for level in found.levels] == [
+        (1, 3, 3, 5),
+        (2, 3, 2, 4),
+    ]
+    # Shared with gold, of labels with all above them: 2 + 1 + 0 + 2 + 0 = 5, of 2 + 2 + 2 + 2 + 2 given, and 9 in gold.
+    assert (found.partial.precision, found.partial.recall) == (5 / 10, 5 / 9)
+    assert (found.wrong, found.wrong_within_branch) == (3, 1)
+    assert [(one.gold, one.answer, one.count) for one in found.branches] == [("a", "b", 1), ("other", "a", 1)]
+    assert tree_scores(gold, gold, LabelTree([Label(name=name) for name in "ab"]), range(5)) is None
+
+
+def test_the_domains_of_intents_are_a_level_of_their_own(served: Served, tmp_path: Path) -> None:
+    gold = [("freeze my account please", "freeze_account"), ("what is my pto balance", "pto_balance"), ("uh", "none")]
+    rows = [{"id": str(n), "text": text} for n, (text, _) in enumerate(gold)]
+    classify_into(tmp_path, served, rows, "clinc150")
+    paths = {"freeze_account": "banking/freeze_account"}  # as the set's own paths spell it
+    write_jsonl(
+        tmp_path / "gold.jsonl", [{"id": str(n), "label": paths.get(label, label)} for n, (_, label) in enumerate(gold)]
+    )
+    evaluation = evaluate_run(tmp_path / "run", GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
+    assert evaluation.tree is not None
+    assert [(level.labels, level.accuracy.total) for level in evaluation.tree.levels] == [(11, 3), (150, 2)]
+    assert "with credit for the groups that are right" in rendered(evaluation)
+    assert evaluation_json(evaluation)["tree"]["levels"][0]["labels"] == 11

@@ -57,6 +57,23 @@ ROWS_OF_FIELDS: list[tuple[dict[str, Any], str | None, float | None]] = [
 ]
 
 
+TREE = 'name = "tree"\n' + "".join(
+    f'[[labels]]\nname = "g{group}"\nallow_inner = {"true" if group == 2 else "false"}\n'
+    + "".join(f'[[labels]]\nname = "g{group}/l{leaf}"\n' for leaf in range(1, 13))
+    for group in range(1, 4)
+)
+"""Three groups of twelve labels: more than there are keys."""
+
+
+@pytest.fixture
+def run_of_tree(tmp_path: Path) -> Path:
+    (tmp_path / "tree.toml").write_text(TREE)
+    rows: list[tuple[dict[str, Any], str | None, float | None]] = [
+        ({"id": name, "text": f"Text {name}."}, "g1/l2", 0.3) for name in "abc"
+    ]
+    return make_run(tmp_path, load_task(str(tmp_path / "tree.toml")), rows)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     return make_run(tmp_path, load_task(None), ROWS)

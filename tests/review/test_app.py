@@ -114,6 +114,22 @@ def test_a_value_of_several_fields_is_put_together_by_keys(run_of_fields: Path) 
     ]
 
 
+def test_labels_in_groups_are_reached_group_by_group(run_of_tree: Path) -> None:
+    async def steps(pilot: Pilot[None], read: Callable[[str], str]) -> None:
+        assert read("labels").split() == ["1", "g1", "2", "g2", "3", "g3"]
+        await pilot.press("3")
+        assert "g3/l12" in read("labels")
+        assert "backspace goes back" in read("said")
+        await pilot.press("backspace", "2", "1")  # the group itself, which is an answer
+        assert read("labels").split()[1] == "g1", "the next row begins at the top"
+        await pilot.press("1", "3")
+        await pilot.press("enter")
+        assert "3 of 3 decided, 2 otherwise than the model" in read("document")
+
+    drive(run_of_tree, steps, size=(100, 40))
+    assert [category for category, _ in decided(run_of_tree)] == ["g2", "g1/l3", "g1/l2"]
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

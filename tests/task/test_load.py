@@ -65,7 +65,8 @@ def test_a_missing_file_is_told_with_what_there_is() -> None:
 
     assert caught.value.message == "there is no task file prompts/contracts.toml"
     assert caught.value.hint == (
-        "Packaged tasks: ag_news, banking77, default, sib200. To start one of your own: llmbatch prompt init"
+        "Packaged tasks: ag_news, banking77, clinc150, default, go_emotions, sib200. "
+        "To start one of your own: llmbatch prompt init"
     )
 
 

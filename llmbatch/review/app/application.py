@@ -17,7 +17,7 @@ from llmbatch.core.errors import LLMBatchError
 from llmbatch.core.sanitize import neutral
 from llmbatch.review.app import panes
 from llmbatch.review.app.dialogs import Help, LabelPicker, LineDialog
-from llmbatch.review.app.keys import label_keys
+from llmbatch.review.app.keys import LabelKeys
 from llmbatch.review.desk import ReviewSession
 from llmbatch.review.draft import Draft, choosable
 from llmbatch.task.label_space import LabelSpace
@@ -48,6 +48,7 @@ class ReviewScreen(Screen[None]):
         Binding("enter", "accept", priority=True, show=False),
         Binding("slash", "pick", show=False),
         Binding("equals_sign", "type", show=False),
+        Binding("backspace", "leave_group", show=False),
         Binding("s,space", "skip", show=False),
         Binding("u", "undo", show=False),
         Binding("n", "note", show=False),
@@ -63,7 +64,7 @@ class ReviewScreen(Screen[None]):
         self._desk = desk
         self._setting = setting
         self._labels = choosable(setting.space)
-        self._keys = label_keys(self._labels)
+        self._keys = LabelKeys(self._labels, setting.space)
         self._meanings = {label.name: label.description for label in self._labels}
         self._drafted: tuple[object, Draft] = None, Draft(setting.space, None)
         self._wanted = ""
@@ -94,10 +95,13 @@ class ReviewScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """A key that stands for a label gives it."""
-        label = self._keys.get(event.character or "")
-        if label is not None:
+        label = self._keys.keys.get(event.character or "")
+        if label is not None and self._desk.item is not None:
             event.stop()
-            self._choose(label.name)
+            if self._keys.enter(label):
+                self._show_group()
+            else:
+                self._choose(label.name)
 
     def action_accept(self) -> None:
         """The value is right as it is shown: the model's, or what was made of it."""
@@ -116,6 +120,11 @@ class ReviewScreen(Screen[None]):
         item = self._desk.item
         if item is not None:
             self.app.push_screen(LabelPicker(self._labels, item.category), self._picked)
+
+    def action_leave_group(self) -> None:
+        """Go back to the labels above those that are shown."""
+        self._keys.leave()
+        self._show_group()
 
     def action_type(self) -> None:
         """Type the whole value."""
@@ -177,6 +186,11 @@ class ReviewScreen(Screen[None]):
             self._say("")
             self._show(is_same=True)
 
+    def _show_group(self) -> None:
+        path = " > ".join(self._keys.path)
+        self._say(f"{path}  (backspace goes back)" if path else "")
+        self._show(is_same=True)
+
     def _draft(self) -> Draft:
         """The value as it stands before the reviewer; a new one for each row."""
         item, decision = self._desk.item, self._desk.decision
@@ -184,6 +198,7 @@ class ReviewScreen(Screen[None]):
             settled = decision.category if decision is not None and decision.is_settled else None
             of_model = None if item is None else item.category
             is_one = self._setting.space.takes_one_label
+            self._keys.restart()
             self._drafted = item, Draft(self._setting.space, of_model if is_one else settled or of_model)
         return self._drafted[1]
 
@@ -244,16 +259,16 @@ class ReviewScreen(Screen[None]):
             if not is_same:
                 self._update("#document", panes.document(item))
                 self.query_one("#page", VerticalScroll).scroll_home(animate=False)
-            meaning = "" if len(self._keys) in range(1, lines + 1) else self._meanings.get(item.category or "", "")
+            meaning = "" if len(self._keys.keys) in range(1, lines + 1) else self._meanings.get(item.category or "", "")
             self._update("#answer", panes.answer(item, desk.decision, self._draft().text, meaning=meaning, width=width))
         draft, count = self._draft(), len(self._labels)
-        self._update("#labels", panes.labels(self._keys, draft.parts, count=count, width=width, lines=lines))
+        marked = self._keys.marked(draft.parts)
+        self._update("#labels", panes.labels(self._keys.keys, marked, count=count, width=width, lines=lines))
         if self._setting.of_sample:
             self.query_one("#sample").display = True
             self._update("#sample", panes.sample_line(desk.error_rate))
-        self._update(
-            "#keys", panes.keys_line(self._keys, item, can_accept=self._draft().text is not None, width=self.size.width)
-        )
+        can_accept = draft.text is not None
+        self._update("#keys", panes.keys_line(self._keys.keys, item, can_accept=can_accept, width=self.size.width))
 
     def _update(self, where: str, content: Content) -> None:
         self.query_one(where, Static).update(content)

@@ -19,7 +19,8 @@ Each decision is saved at once. Quit whenever you like.
 
 enter        the model's answer is right
 1 2 3 a b    give the label that has this key; of several, put it
-             in or take it out
+             in or take it out; of a group, show what is in it
+backspace    back to the labels above
 /            pick a label by typing a few letters of it
 =            type the whole value, as the model's is written
 s, space     skip: leave it for later
