@@ -22,6 +22,9 @@ KEY = "0a1b/2c3d+4e5f==6a7b8c9d0e1f2a3b"  # no shape that anybody could know
         "header Authorization: Bearer my.secret-token",
         "header Authorization: Basic c2VjcmV0LXRva2Vu",
         "proxy http://user:secret-token@proxy:3128",
+        "https://secret-token@host/file",
+        "postgresql://app:secret-token@host/db",
+        "postgresql:///db?user=app&password=secret-token&sslmode=require",
         "the key is sk-sp-ABCDEFGH1234567890.abcdefgh1234567890_wxyz",
         "the key is hunter2-hunter2",
         "the key begins with hunter2-hu and so on",
@@ -65,6 +68,7 @@ def test_what_holds_no_secret_is_left_as_it_is() -> None:
     assert redact.hide("sk-learn-question about business ***") == "sk-learn-question about business ***"
     assert redact.hide("my-business-key") == "[redacted]"
     assert redact.mask("https://api-inference.example.co/v1") == "https://api-inference.example.co/v1"
+    assert redact.mask("postgresql://app@host/db?sslmode=require") == "postgresql://app@host/db?sslmode=require"
     assert redact.mask("unsupported api_version") == "unsupported api_version"
 
 

@@ -102,6 +102,7 @@ def classify(
     from llmbatch.engine.plan import ModelChoice
     from llmbatch.estimate.estimate import dear_run
     from llmbatch.observe.observer import Observers
+    from llmbatch.readers import public_name
     from llmbatch.runs.options import RunOptions, parse_tolerance
     from llmbatch.runs.outputs import parse_sample
     from llmbatch.session.run import classify_run
@@ -173,7 +174,7 @@ def classify(
         fail_on_drift=fail_on_drift,
         salvage=salvage,
         calibration=calibration,
-        command=shell_command(["llmbatch", *sys.argv[1:]]),
+        command=shell_command(["llmbatch", *map(public_name, sys.argv[1:])]),
     )
     if confirm_above is not None and not yes:
         confirm(lambda above_nusd: dear_run(options, above_nusd), confirm_above)

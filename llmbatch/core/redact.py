@@ -21,7 +21,8 @@ _KEY_SHAPES = re.compile(  # as the makers shape them
     r"|\beyJ[A-Za-z0-9_\-]{10,300}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+"  # JSON web tokens
     r"|\b(?:Bearer|Basic)\s+[^\s\"',;]+"
     r"|(?<![A-Za-z0-9_\-])[A-Za-z0-9_\-]{0,80}\*{3,}[A-Za-z0-9_\-*]*"  # half-masked, as in OpenAI's 401: sk-ab***yz
-    r"|(?<=://)[^/\s@]{1,400}@"  # user and password in a URL
+    r"|(?<!postgresql://)(?<=://)[^/\s@]{1,400}@"  # user and password in a URL
+    r"|(?<=postgresql://)[^/\s@:]{0,400}:[^/\s@]{1,400}@"  # where a user alone is no secret
     r"|(?<=password=)[^&\s'\"]{1,400}",  # and among its parameters
     re.IGNORECASE,
 )

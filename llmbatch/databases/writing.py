@@ -3,7 +3,7 @@
 Names are quoted (`quoted`, `listed`), and values never stand in a statement.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from secrets import token_hex
 from typing import Any, Protocol
@@ -51,16 +51,23 @@ class Transaction(Protocol):
 class TableReplacement:
     """One table on its way: rows are collected in a temporary table with the same types, and moved at the end."""
 
-    def __init__(self, transaction: Transaction, table: TableName, columns: Mapping[str, ColumnType]) -> None:
+    def __init__(
+        self,
+        transaction: Transaction,
+        table: TableName,
+        columns: Mapping[str, ColumnType],
+        optional: Collection[str] = (),
+    ) -> None:
         """Make the table, or see that it has these columns.
 
         Args:
             transaction: what it happens in.
             table: where to.
             columns: what is to be written; `id` is one of them.
+            optional: those that are left out where the table lacks them.
 
         Raises:
-            UsageError: the table lacks some of the columns.
+            UsageError: the table lacks some of the others.
         """
         self._transaction = transaction
         self._table = table
@@ -70,11 +77,12 @@ class TableReplacement:
         if (existing := transaction.columns_of(table)) is None:
             transaction.create(table, columns)
         else:
+            self._columns = {name: kind for name, kind in columns.items() if name in existing or name not in optional}
             self._check(existing)
         transaction.lock(table)
         self._staged = f"llmbatch_{token_hex(8)}"
         self._replaced = f"{self._staged}_ids"
-        for name, some in ((self._staged, listed(columns)), (self._replaced, ID)):
+        for name, some in ((self._staged, listed(self._columns)), (self._replaced, ID)):
             transaction.execute(f"create temporary table {name} as select {some} from {table.quoted} where false")  # noqa: S608
 
     def replace(self, row_id: Any) -> None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from llmbatch.core.errors import StorageFailed
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers.fields import FieldChoice
 from llmbatch.readers.inputs import Input, resolve_inputs
@@ -45,11 +46,15 @@ def looked_at(names: Sequence[str], options: ReaderOptions) -> Iterator[tuple[In
 
     Raises:
         UsageError: one of them cannot be read.
+        StorageFailed: there is no room for a query's rows.
     """
     with ExitStack() as stack:
 
         def spool_for(_: str) -> Path:
-            return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="llmbatch-"))) / "rows.jsonl"
+            try:
+                return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="llmbatch-"))) / "rows.jsonl"
+            except OSError as error:
+                raise StorageFailed(f"no temporary folder for the rows of the query ({error.strerror})") from None
 
         inputs = resolve_inputs(names, options, spool_for)
         for item in inputs:

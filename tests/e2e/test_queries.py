@@ -1,5 +1,6 @@
 """A query as the input: its rows are copied once, and the run is about the copy until it has come to its end."""
 
+import json
 import signal
 import sqlite3
 from pathlib import Path
@@ -162,6 +163,7 @@ def test_the_password_is_nowhere(llmbatch: Program, postgresql: Database) -> Non
     done = llmbatch("classify", address, "--offline", "--out", "run", "--log-file", "log.jsonl", *query)
     assert done.code == 0, done.err
     elsewhere = llmbatch("classify", address, "--offline", "--out", "run", "--query", "select 'b' as text", "--json")
+    assert "'postgresql://app@/" in json.loads((llmbatch.folder / "run" / "run.json").read_bytes())["command"]
     kept = b"".join(path.read_bytes() for path in llmbatch.folder.rglob("*") if path.is_file())
     for secret in ("pass%2F", "pass/w", "w%3Frd"):
         assert secret not in done.out + done.err + elsewhere.out + elsewhere.err

@@ -68,6 +68,18 @@ def test_a_row_is_in_one_table_alone(llmbatch: Program, database: Database) -> N
     assert len(database.execute(failed)) == 3
 
 
+def test_a_table_of_the_users_own_needs_no_columns_without_values(llmbatch: Program, database: Database) -> None:
+    database.execute("create table labels (id text primary key, category text not null, confidence numeric, at date)")
+    run = labelled(llmbatch, documents(2))
+    for _ in range(2):
+        assert export(llmbatch, database).code == 0
+    found = database.execute("select id, category, at from labels order by id")
+    assert found == [(row["id"], row["category"], None) for row in views(run)["results"]]
+    labelled(llmbatch, [{**row, "n": 1} for row in documents(2)])
+    lacking = export(llmbatch, database)
+    assert (lacking.code, "table labels lacks the columns n; nothing" in " ".join(lacking.err.split())) == (2, True)
+
+
 def test_no_file_is_left_of_a_database_that_could_not_be_made(llmbatch: Program) -> None:
     labelled(llmbatch, [{**documents(1)[0], "A": 1, "a": 2}])
     done = llmbatch("export", "run", "--to", "sqlite:///new.db", "--table", "labels")

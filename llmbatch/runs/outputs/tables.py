@@ -75,16 +75,23 @@ class _Columns:
     own: tuple[str, ...]
     by_value: dict[str, ColumnType | None]
     rows: int = 0
+    filled: set[str] = field(default_factory=set)
 
     def take_in(self, record: Mapping[str, Any]) -> None:
         self.rows += 1
         for name, value in record.items():
+            if value is not None:
+                self.filled.add(name)
             if name not in self.own or name not in _TYPES:
                 self.by_value[name] = common_type(self.by_value.get(name), value)
 
     def typed(self) -> dict[str, ColumnType]:
         others = {name: found or ColumnType.TEXT for name, found in self.by_value.items()}
         return {name: _TYPES.get(name) or others.get(name) or ColumnType.TEXT for name in self.own} | others
+
+    def optional(self) -> list[str]:
+        """Columns that a table of the user's need not have: those without a value, and the number of the row."""
+        return [name for name in self.own if name == "row" or (name not in self.filled and name != "id")]
 
 
 def write_tables(
@@ -155,7 +162,7 @@ def _tables(transaction: Transaction, name: TableName, columns: Mapping[str, _Co
     for view, found in columns.items():
         table = _named(name, view)
         if view == RESULTS or found.rows or transaction.columns_of(table) is not None:
-            tables[view] = TableReplacement(transaction, table, found.typed())
+            tables[view] = TableReplacement(transaction, table, found.typed(), found.optional())
     return tables
 
 
