@@ -44,8 +44,7 @@ def query_postgresql(address: DatabaseAddress, query: str) -> Iterator[QueryResu
 
         connection.read_only = True
         connection.execute(_AS_WRITTEN)
-        _check_one_statement(connection, query)
-        read_as_written(connection)
+        read_as_written(connection, _column_types(connection, query))
         with connection.cursor(name="llmbatch") as cursor:
             with _only_reading(address):
                 cursor.execute(query.encode())
@@ -123,13 +122,17 @@ def _rows(cursor: Any) -> Iterator[tuple[Any, ...]]:
         size = rows_at_once(batch)
 
 
-def _check_one_statement(connection: "Connection[Any]", query: str) -> None:
-    """Have the server parse the query by itself: it takes one statement only, and no words of ours stand around it."""
+def _column_types(connection: "Connection[Any]", query: str) -> set[int]:
+    """The types of a query's columns, by their numbers in `pg_type`.
+
+    The server parses the query by itself: it takes one statement only, and no words of ours stand around it.
+    """
     from psycopg.errors import error_from_result  # noqa: PLC0415 - comes with an extra
 
-    parsed = connection.pgconn.prepare(b"", query.encode())
-    if parsed.status == _FATAL:
-        raise error_from_result(parsed)
+    for described in (connection.pgconn.prepare(b"", query.encode()), connection.pgconn.describe_prepared(b"")):
+        if described.status == _FATAL:
+            raise error_from_result(described)
+    return {described.ftype(column) for column in range(described.nfields)}
 
 
 def _refused(address: DatabaseAddress, error: "Error") -> UsageError:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from psycopg.adapt import Buffer, Loader
+from psycopg.types import TypeInfo
 
 from llmbatch.databases.values import binary, document, moment, number, text
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN = 0
 """Stands for all types without a loader of their own: enums, composites, those of extensions."""
+_ARRAYS = "select oid, typelem, typdelim from pg_type where oid = any(%s::oid[]) and typcategory = 'A'"
 _KEPT = frozenset({"int2", "int4", "int8", "oid", "bool", "record"})
 
 
@@ -47,10 +49,18 @@ _LOADERS: dict[str, type[Loader]] = {
 }
 
 
-def read_as_written(connection: "Connection[Any]") -> None:
-    """Have a connection give its values as `QueryResult` has them; arrays as lists, of such values too."""
+def read_as_written(connection: "Connection[Any]", types: set[int]) -> None:
+    """Have a connection give its values as `QueryResult` has them; arrays as lists, of such values too.
+
+    Args:
+        connection: in a transaction.
+        types: those that will come, by their numbers in `pg_type`.
+    """
     adapters = connection.adapters
     for kind in adapters.types:
         if kind.name not in _KEPT:
             adapters.register_loader(kind.oid, _LOADERS.get(kind.name, _Text))
     adapters.register_loader(_UNKNOWN, _Text)
+    for array, element, delimiter in connection.execute(_ARRAYS, (list(types),)).fetchall():
+        if adapters.types.get(array) is None:  # of an enum, or a type of an extension
+            TypeInfo(f"array {array}", element, array, delimiter=delimiter).register(connection)
