@@ -202,7 +202,7 @@ def _folder(options: CompareOptions) -> Path:
 def _drawn(options: CompareOptions, folder: RunFolder, gold: Gold | None) -> _Sample:
     """The sample, written down as the input of all arms."""
     source = RunInput.first_read(options.inputs, options.reading, folder)
-    source.copy_queries(None)
+    source.copy_sources(None)
     cells: set[str] = set()
     counted = 0
 

@@ -26,6 +26,12 @@ _KEY_SHAPES = re.compile(  # as the makers shape them
     r"|(?<=password=)[^&\s'\"]{1,400}",  # and among its parameters
     re.IGNORECASE,
 )
+_SECRET_PARAMETERS = re.compile(  # of a URL: those of signed ones, and whatever people call a key there
+    r"([?&;](?:[\w.\-]{0,40}"
+    r"(?:token|secret|signature|credential|passw(?:or)?d|api[_\-]?key|access[_\-]?key|auth|jwt|session)"
+    r"[\w.\-]{0,40}|sig|key|code|pwd|policy)=)[^&;#\s\"'<>]+",
+    re.IGNORECASE,
+)
 
 
 _SHORTEST = 8
@@ -68,7 +74,7 @@ class Redactor:
 
     def mask(self, text: str) -> str:
         """`text` without our own secrets, and without what is shaped like anybody's key."""
-        return _KEY_SHAPES.sub(_MASK, self.hide(text))
+        return _SECRET_PARAMETERS.sub(rf"\1{_MASK}", _KEY_SHAPES.sub(_MASK, self.hide(text)))
 
     def hide(self, text: str) -> str:
         """`text` without our own secrets, and otherwise as it is."""

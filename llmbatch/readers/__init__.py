@@ -13,11 +13,10 @@ from llmbatch.readers.inputs import (
     PassedOver,
     Snapshot,
     begun,
-    copied_query,
+    copied,
     find_inputs,
     from_spool,
     is_file_name,
-    public_name,
     resolve_inputs,
     snapshot,
     spooled,
@@ -26,11 +25,12 @@ from llmbatch.readers.looking import InputLook, look_into, looked_at
 from llmbatch.readers.options import AUTO, ReaderOptions
 from llmbatch.readers.reading import EarlierFields, chosen_fields, count_rows, existing_fields, read_rows
 from llmbatch.readers.records import Record, read_records
-from llmbatch.readers.sources import QuerySource
+from llmbatch.readers.sources import CopiedRows, QuerySource, Source, copy_name, folder_stem, is_address, public_name
 
 __all__ = [
     "AUTO",
     "FIRST_MARK",
+    "CopiedRows",
     "EarlierFields",
     "FieldChoice",
     "Found",
@@ -44,15 +44,19 @@ __all__ = [
     "ReaderOptions",
     "Record",
     "Snapshot",
+    "Source",
     "WholeRead",
     "begun",
     "chosen_fields",
-    "copied_query",
+    "copied",
+    "copy_name",
     "count_rows",
     "existing_fields",
     "find_inputs",
     "first_mark",
+    "folder_stem",
     "from_spool",
+    "is_address",
     "is_file_name",
     "look_into",
     "looked_at",

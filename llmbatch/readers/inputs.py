@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from llmbatch.core.errors import UsageError
 from llmbatch.databases import is_database, parse_address, query_wanted
 from llmbatch.readers.formats import QUERY_ROWS, SUFFIXES, Format, format_named, format_of_file
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.packings import SUFFIXES as PACKED
-from llmbatch.readers.sources import QuerySource
+from llmbatch.readers.sources import QuerySource, Source, check_scheme, is_address, public_name, remote_sources
 
 STDIN = "-"
 SpoolFor = Callable[[str], Path]
@@ -41,7 +42,7 @@ class Input:
     size: int | None
     spool: Path | None = None
     head: bytes = b""
-    source: QuerySource | None = None
+    source: Source | None = None
     """What is copied to `path` before it is read."""
 
     @property
@@ -68,17 +69,8 @@ class Found:
 
 
 def is_file_name(name: str) -> bool:
-    """Whether an input's name is that of a file, a folder or a pattern: not standard input, and no database."""
-    return name != STDIN and not is_database(name)
-
-
-def public_name(name: str) -> str:
-    """An input's name as files and screens have it: an address without its secrets.
-
-    Raises:
-        UsageError: it is an address that cannot be used.
-    """
-    return parse_address(name).name if is_database(name) else name
+    """Whether an input's name is that of a file, a folder or a pattern: not standard input, and no address."""
+    return name != STDIN and not is_address(name)
 
 
 def resolve_inputs(
@@ -93,10 +85,10 @@ def find_inputs(names: Sequence[str], options: ReaderOptions, spool_for: SpoolFo
 
     Args:
         names: files, folders (all files in them with a known suffix, sorted), glob patterns (sorted; a file that
-            has the pattern for its name wins), `-`, or databases' addresses. A link to a file that is there already is
-            no further input.
+            has the pattern for its name wins), `-`, or addresses of databases and of files elsewhere. A link to a file
+            that is there already is no further input.
         options: its `input_format` makes files with any suffix readable.
-        spool_for: where the rows of a query are copied to, by the database's name; None where none can be read.
+        spool_for: where what an address gives is copied to, by its public name; None where none can be read.
 
     Raises:
         UsageError: a name stands for nothing, a file cannot be read or has an unknown suffix, or comes twice.
@@ -108,7 +100,9 @@ def find_inputs(names: Sequence[str], options: ReaderOptions, spool_for: SpoolFo
     inputs = [
         item
         for name in names
-        for item in ([_query(name, options, spool_for)] if is_database(name) else _resolve(name, wanted, skipped))
+        for item in (
+            _addressed(name, options, spool_for, skipped) if is_address(name) else _resolve(name, wanted, skipped)
+        )
     ]
     return Found(
         _each_once(inputs, skipped), tuple(passed for each in skipped if (passed := each.frozen()) is not None)
@@ -206,24 +200,40 @@ def _resolve(name: str, wanted: Format | None, skipped: "list[_Skipped]") -> Ite
     yield from _globbed(name, wanted, skipped[-1]) if mode is None else _in_folder(name, wanted, skipped[-1])
 
 
-def _query(name: str, options: ReaderOptions, spool_for: SpoolFor | None) -> Input:
-    address = parse_address(name)
+def _addressed(
+    name: str, options: ReaderOptions, spool_for: SpoolFor | None, skipped: "list[_Skipped]"
+) -> Iterator[Input]:
     if spool_for is None:
-        raise UsageError(f"{address.name}: a file is needed here", hint="export the rows to CSV or Parquet")
-    if options.query is None:
-        raise query_wanted(address)
-    return copied_query(address.name, spool_for(address.name), QuerySource(address, options.query))
+        raise UsageError(f"{public_name(name)}: a file is needed here", hint="save it as a file, and name that")
+    if is_database(name):
+        address = parse_address(name)
+        if options.query is None:
+            raise query_wanted(address)
+        yield copied(address.name, spool_for(address.name), options, QuerySource(address, options.query))
+        return
+    skipped.append(_Skipped(public_name(name)))
+    for source in remote_sources(name):
+        if not source.is_listed or options.input_format is not None or _is_known(source.name, skipped[-1]):
+            yield copied(source.name, spool_for(source.name), options, source)
 
 
-def copied_query(name: str, spool: Path, source: QuerySource | None = None) -> Input:
-    """The copy of a query's rows, as an input.
+def copied(name: str, spool: Path, options: ReaderOptions, source: Source | None = None) -> Input:
+    """The copy of what an address gives, as an input.
 
     Args:
-        name: the database's, without secrets.
+        name: the address without secrets.
         spool: the copy.
+        options: how it is read.
         source: what it is made of, where it still has to be.
+
+    Raises:
+        UsageError: `options.input_format` is unknown.
     """
-    return Input(name, spool, QUERY_ROWS, size=None, spool=spool, source=source)
+    if is_database(name):
+        known: Format | None = QUERY_ROWS
+    else:
+        known = _wanted_format(options) or format_of_file(urlsplit(name).path)
+    return Input(name, spool, known, size=None, spool=spool, source=source)
 
 
 def _mode(name: str) -> int | None:
@@ -240,6 +250,7 @@ def _mode(name: str) -> int | None:
 
 def _globbed(name: str, wanted: Format | None, skipped: _Skipped) -> Iterator[Input]:
     if not glob.has_magic(name):
+        check_scheme(name)
         raise UsageError(f"{name or repr(name)}: no such file", hint="check the name, or say - to read standard input")
     found = sorted(
         path

@@ -42,7 +42,7 @@ class InputLook:
 
 @contextmanager
 def looked_at(names: Sequence[str], options: ReaderOptions) -> Iterator[tuple[Input, ...]]:
-    """The inputs that the user's names stand for, without a run folder: the rows of queries are there in the block.
+    """The inputs that the user's names stand for, without a run folder: what addresses give is there in the block.
 
     Raises:
         UsageError: one of them cannot be read.
@@ -52,9 +52,9 @@ def looked_at(names: Sequence[str], options: ReaderOptions) -> Iterator[tuple[In
 
         def spool_for(_: str) -> Path:
             try:
-                return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="llmbatch-"))) / "rows.jsonl"
+                return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="llmbatch-"))) / "copy"
             except OSError as error:
-                raise StorageFailed(f"no temporary folder for the rows of the query ({error.strerror})") from None
+                raise StorageFailed(f"no temporary folder for a copy of the input ({error.strerror})") from None
 
         inputs = resolve_inputs(names, options, spool_for)
         for item in inputs:

@@ -17,7 +17,7 @@ from llmbatch.readers.faults import TORN, UNREADABLE, BrokenStream
 from llmbatch.readers.formats import MAGIC_BYTES as FORMAT_MAGIC_BYTES
 from llmbatch.readers.formats import Content, Format, binary_format_of_head, format_of_head
 from llmbatch.readers.identity import ByteWatch
-from llmbatch.readers.inputs import Input, part_of
+from llmbatch.readers.inputs import STDIN, Input, part_of
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.packings import MAGIC_BYTES, unpacking_of
 
@@ -51,7 +51,7 @@ def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = No
     magic, chunks = _peeked(_read(item, watch), lambda head: len(head) >= MAGIC_BYTES)
     unpack = unpacking_of(magic)
     head, chunks = _peeked(unpack(chunks) if unpack else chunks, lambda head: len(head) >= _TELLING_BYTES)
-    path = None if unpack or item.path == item.spool else item.path  # a copy may still be in its part
+    path = None if unpack or item.name == STDIN else item.path  # a copy of that may still be in its part
     told = item.format or binary_format_of_head(head)
     if told is not None and not told.is_text:
         return Opened(told, Content(item.label, chunks, path))

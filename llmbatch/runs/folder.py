@@ -30,13 +30,21 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import restored, stored
 from llmbatch.core.files import create_file, open_to_read, replacing, storage_failure, storing, sync_folder
 from llmbatch.core.jsonlines import dump_line
-from llmbatch.databases import is_database, parse_address
 from llmbatch.engine.plan import ModelChoice
 from llmbatch.engine.scoring import Recalibration
 from llmbatch.observe.events import Event, FolderMigrated, LogShrank
 from llmbatch.provider.limits import RateLimits
 from llmbatch.provider.shape import RequestShape
-from llmbatch.readers import InputIdentity, KeptFields, ReaderOptions, is_file_name, public_name
+from llmbatch.readers import (
+    InputIdentity,
+    KeptFields,
+    ReaderOptions,
+    copy_name,
+    folder_stem,
+    is_address,
+    is_file_name,
+    public_name,
+)
 from llmbatch.readers.formats import SUFFIXES
 from llmbatch.readers.inputs import part_of
 from llmbatch.readers.packings import SUFFIXES as PACKED
@@ -78,15 +86,13 @@ class RunFolder:
         ending = ".offline.llmbatch" if offline else ".llmbatch"
         if names[0] == STDIN:
             return cls(Path(f"stdin{ending}"))
-        if is_database(names[0]):
-            database = Path(parse_address(names[0]).stem)
-            return cls(database.with_name(f"{database.name}{ending}"))
+        if is_address(names[0]):
+            made_of = Path(folder_stem(names[0]))
+            return cls(made_of.with_name(f"{_without_suffixes(made_of.name)}{ending}"))
         first = Path(names[0])
         if first.name in {"", ".."}:  # `.`, `..` or `/`: here, by the name of what that is
             return cls(Path(f"{first.resolve().name or 'run'}{ending}"))
-        stem = first.name
-        for suffix in (*PACKED, *SUFFIXES):
-            stem = stem.removesuffix(suffix)
+        stem = _without_suffixes(first.name)
         if not first.exists():  # a glob's name makes no file name
             stem = re.sub(r"[*?\[\]]+", "", stem) or "run"
             first = Path(*(part for part in first.parts if not glob.has_magic(part))) / stem
@@ -96,13 +102,13 @@ class RunFolder:
         """The way to a file from beside the folder, which is the same where both are moved or a link leads here."""
         return way_from(self.path.resolve().parent, file)
 
-    def query_copy(self, name: str) -> Path:
-        """Where the rows of a query are copied to.
+    def copy_of(self, name: str) -> Path:
+        """Where what an address gives is copied to.
 
         Args:
-            name: the database's, without secrets.
+            name: the address, without secrets.
         """
-        return self.path / f"query-{hashlib.blake2b(name.encode('utf-8', 'replace'), digest_size=4).hexdigest()}.jsonl"
+        return self.path / copy_name(name)
 
     @property
     def has_stdin_copy(self) -> bool:
@@ -146,6 +152,12 @@ class RunFolder:
         if any((parent / ".git").exists() for parent in self.path.absolute().parents):
             with suppress(FileExistsError), create_file(self.path / ".gitignore", 0o666) as file:
                 file.write(b"# Written by llmbatch: a run does not belong into a repository.\n*\n")
+
+
+def _without_suffixes(name: str) -> str:
+    for suffix in (*PACKED, *SUFFIXES):
+        name = name.removesuffix(suffix)
+    return name
 
 
 def _from_json(text: str, info: ValidationInfo) -> str:

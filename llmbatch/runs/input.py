@@ -8,7 +8,15 @@ from pathlib import Path
 from llmbatch.core.errors import UsageError
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.databases import is_database
-from llmbatch.observe.events import Event, InputChanged, InputPassedOver, QueryCopied, QueryCopyKept
+from llmbatch.observe.events import (
+    DownloadKept,
+    Event,
+    InputChanged,
+    InputDownloaded,
+    InputPassedOver,
+    QueryCopied,
+    QueryCopyKept,
+)
 from llmbatch.readers import (
     EarlierFields,
     FieldChoice,
@@ -18,14 +26,16 @@ from llmbatch.readers import (
     KeptFields,
     QuerySource,
     ReaderOptions,
+    Source,
     WholeRead,
     begun,
     chosen_fields,
-    copied_query,
+    copied,
     count_rows,
     existing_fields,
     find_inputs,
     from_spool,
+    is_address,
     is_file_name,
     looked_at,
     read_rows,
@@ -64,7 +74,7 @@ class RunInput:
         Raises:
             UsageError: one of them cannot be read.
         """
-        found = find_inputs(names, options, folder.query_copy)
+        found = find_inputs(names, options, folder.copy_of)
         first = tuple(spooled(item, folder.stdin_spool) if item.path is None else item for item in found.inputs)
         again = tuple(
             from_spool(folder.stdin_spool, options) if item.path is None else _named_from(folder, item)
@@ -87,11 +97,11 @@ class RunInput:
         with looked_at(names, options) as inputs:
             yield cls(inputs, inputs, options)
 
-    def copy_queries(self, standing: RunRecord | None) -> tuple[Event, ...]:
-        """Copy the rows of queries into the run folder, before anything is read of them.
+    def copy_sources(self, standing: RunRecord | None) -> tuple[Event, ...]:
+        """Copy what addresses give into the run folder, before anything is read of it.
 
-        Where the last session did not come to its end, its copy is gone on with: the rows of a query may be others by
-        now, and half of these are paid for.
+        Where the last session did not come to its end, its copy of a query is gone on with: the rows may be others by
+        now, and half of these are paid for. So is that of a file which cannot be fetched any more.
 
         Args:
             standing: the folder's record, where it is of the same inputs.
@@ -100,13 +110,14 @@ class RunInput:
             What to report.
 
         Raises:
-            UsageError: a database cannot be opened, or refuses its query.
+            UsageError: a database cannot be opened, or refuses its query; a file cannot be fetched.
         """
         goes_on = standing is not None and standing.state != FINISHED
         return tuple(
-            _copied(item.label, item.source, item.path, goes_on=goes_on)
+            event
             for item in self._first
             if item.source is not None and item.path is not None
+            for event in _copied(item.source, item.path, goes_on=goes_on)
         )
 
     @classmethod
@@ -275,19 +286,31 @@ def _named_again(names: tuple[str, ...], options: ReaderOptions, folder: RunFold
     return tuple(_named_from(folder, item) for item in resolve_inputs(names, replace(options, query=None)))
 
 
-def _copied(name: str, source: QuerySource, copy: Path, *, goes_on: bool) -> Event:
-    if goes_on and copy.exists():
-        return QueryCopyKept(name, str(copy), time_text(copy.stat().st_mtime))
-    copied = source.copy_to(copy)
-    return QueryCopied(name, str(copy), copied.rows, copied.remarks)
+def _copied(source: Source, copy: Path, *, goes_on: bool) -> Iterator[Event]:
+    copied_at = time_text(copy.stat().st_mtime) if goes_on and copy.exists() else None
+    if isinstance(source, QuerySource):
+        if copied_at is None:
+            rows = source.copy_to(copy)
+            yield QueryCopied(source.name, str(copy), rows.rows, rows.remarks)
+        else:
+            yield QueryCopyKept(source.name, str(copy), copied_at)
+        return
+    try:
+        found = source.copy_to(copy)
+    except UsageError as error:
+        if copied_at is None:
+            raise
+        yield DownloadKept(error.message, copied_at)
+    else:
+        yield InputDownloaded(source.name, found.size, is_new=found.is_new)
 
 
 def _reopened(name: str, options: ReaderOptions, folder: RunFolder) -> Input:
-    if is_database(name):
-        copy = folder.query_copy(name)
+    if is_address(name):
+        copy = folder.copy_of(name)
         if not copy.exists():
-            raise UsageError(f"{copy}: the copy of the query's rows is gone", hint="run the classify command again")
-        return copied_query(name, copy)
+            raise UsageError(f"{copy}: the copy of {name} is gone", hint="run the classify command again")
+        return copied(name, copy, options)
     if name != STDIN:
         try:
             return _named_from(folder, resolve_inputs((name,), replace(options, query=None))[0])

@@ -196,7 +196,7 @@ def test_a_folder_of_a_strangers_opens_no_database(llmbatch: Program, tmp_path: 
     assert (done.code, "symbolic link" in done.err) == (2, True), done.err
     copy.unlink()
     gone = llmbatch("export", "run")
-    assert (gone.code, "the copy of the query's rows is gone" in " ".join(gone.err.split())) == (2, True), gone.err
+    assert (gone.code, "the copy of sqlite:///my.db is gone" in " ".join(gone.err.split())) == (2, True), gone.err
 
 
 def test_a_query_from_python(tmp_path: Path) -> None:

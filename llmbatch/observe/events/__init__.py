@@ -18,8 +18,10 @@ from llmbatch.observe.events.endpoint import (
 )
 from llmbatch.observe.events.event import Event, Level
 from llmbatch.observe.events.inputs import (
+    DownloadKept,
     FieldsChosen,
     InputChanged,
+    InputDownloaded,
     InputPassedOver,
     InputPutRight,
     InputsReplaced,
@@ -74,11 +76,13 @@ __all__ = [
     "CalibrationUsed",
     "CanaryDropped",
     "CanaryExpanded",
+    "DownloadKept",
     "Event",
     "ExportFailed",
     "FieldsChosen",
     "FolderMigrated",
     "InputChanged",
+    "InputDownloaded",
     "InputPassedOver",
     "InputPutRight",
     "InputsReplaced",

@@ -86,6 +86,33 @@ class QueryCopyKept(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class InputDownloaded(Event):
+    """A file from elsewhere is in the run folder; `is_new` where it was fetched, and not there already."""
+
+    name = "input.downloaded"
+    input: str
+    bytes: int
+    is_new: bool
+
+    @property
+    def message(self) -> str:
+        """How much it is."""
+        how = "downloaded" if self.is_new else "has not changed, and is not downloaded again"
+        return f"{self.input}: {how} ({self.bytes:,} bytes)"
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadKept(Event):
+    """A file from elsewhere cannot be fetched any more, and the run goes on with its copy."""
+
+    name = "input.download_kept"
+    level = Level.WARNING
+    template = "{error}; the run goes on with the copy of {copied_at}"
+    error: str
+    copied_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class InputsReplaced(Event):
     """A run folder that the user named takes other inputs than it had."""
 

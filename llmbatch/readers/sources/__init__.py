@@ -1,5 +1,31 @@
-"""Places that inputs come from and that are no files: what they give is copied once, and the copy is read."""
+"""Places that inputs come from and that are no files: what they give is copied once, and the copy is read.
 
+A new kind of place is a `Source` here, with its names in `addresses.py`.
+"""
+
+from llmbatch.readers.sources.addresses import (
+    check_scheme,
+    copy_name,
+    folder_stem,
+    is_address,
+    public_name,
+)
+from llmbatch.readers.sources.download import Download
 from llmbatch.readers.sources.query import CopiedRows, QuerySource
+from llmbatch.readers.sources.remote_source import RemoteSource, remote_sources
 
-__all__ = ["CopiedRows", "QuerySource"]
+Source = QuerySource | RemoteSource
+
+__all__ = [
+    "CopiedRows",
+    "Download",
+    "QuerySource",
+    "RemoteSource",
+    "Source",
+    "check_scheme",
+    "copy_name",
+    "folder_stem",
+    "is_address",
+    "public_name",
+    "remote_sources",
+]

@@ -25,6 +25,11 @@ class QuerySource:
     address: DatabaseAddress
     query: str
 
+    @property
+    def name(self) -> str:
+        """The database's, without secrets."""
+        return self.address.name
+
     def copy_to(self, file: Path) -> CopiedRows:
         """Write the rows into a file, private to the user: all of them, or the file stays as it was.
 

@@ -1,0 +1,176 @@
+"""Downloads: a remote file is copied whole or not at all, its version is written beside it, and a part goes on.
+
+Beside `FILE` are `FILE.json`, its version; and while it is being fetched `FILE.part` and `FILE.part.json`.
+"""
+
+import gzip
+import os
+import re
+import shutil
+import time
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import open_file, open_to_read, replacing, storing, sync_folder
+from llmbatch.readers.sources.remote_file import Answer, Begun, LostError, RemoteFile, Version
+
+_ATTEMPTS = 5
+"""In a row that bring nothing."""
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+_GZIP = frozenset({"gzip", "x-gzip"})
+_AS_IT_IS = frozenset({"", "identity", "aws-chunked", "zstd"})
+"""`aws-chunked` is how it was once uploaded, and `zstd` is unpacked by whoever reads the file."""
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What is here now. `is_new` where it was fetched, and not here already; `size` is in bytes."""
+
+    size: int
+    is_new: bool
+
+
+def download(remote: RemoteFile, file: Path, *, wait: Callable[[float], None] = time.sleep) -> Download:
+    """Bring a remote file here, unless the same version of it is here already.
+
+    Args:
+        remote: the file.
+        file: where it goes, private to the user. It is replaced once the new one is whole.
+        wait: waits so many seconds before another attempt.
+
+    Raises:
+        UsageError: it is not there, may not be read, or the server does not get better.
+        StorageFailed: it cannot be written here.
+    """
+    failed, had = 0, _begun(file)
+    while True:
+        try:
+            return _fetched(remote, file)
+        except LostError as lost:
+            if lost.starts_over:
+                _forget(file)
+            has = _begun(file)
+            has_grown = has is not None and (had is None or has.size > had.size)
+            failed, had = 1 if has_grown else failed + 1, has
+            pause_s = lost.wait_s or min(_FIRST_WAIT_S * 2 ** (failed - 1), _LONGEST_WAIT_S)
+            if failed >= _ATTEMPTS or pause_s > _LONGEST_WAIT_S:
+                raise UsageError(
+                    f"{remote.name}: cannot be fetched: {lost.reason}",
+                    hint="run the same command again: it goes on with what is here" if has else "try again later",
+                ) from None
+            wait(pause_s)
+
+
+def _fetched(remote: RemoteFile, file: Path) -> Download:
+    known, begun = _version_of(file), _begun(file)
+    with remote.open(unless=known, begun=begun) as answer:
+        if known is not None and (answer.is_unchanged or answer.version.is_same(known)):
+            _forget(file)
+            return Download(file.stat().st_size, is_new=False)
+        if answer.encoding not in _GZIP | _AS_IT_IS:
+            raise UsageError(f"{remote.name}: comes in Content-Encoding {answer.encoding!r}, which is not read")
+        with storing(_part(file)):
+            size = _received(answer, file, begun)
+            if answer.version.size is not None and size != answer.version.size:
+                raise LostError(
+                    f"{size:,} of {answer.version.size:,} bytes came", starts_over=size > answer.version.size
+                )
+            _put_in_place(remote, file, answer)
+    return Download(file.stat().st_size, is_new=True)
+
+
+def _received(answer: Answer, file: Path, begun: Begun | None) -> int:
+    """Write what comes behind what is here of it, and give the size of both."""
+    goes_on = begun is not None and begun.version.is_same(answer.version) and 0 < answer.start <= begun.size
+    if answer.start and not goes_on:
+        raise LostError("the server sent another part than was asked for", starts_over=True)
+    if not goes_on:
+        _forget(file)
+        with replacing(_version_file(_part(file))) as version:
+            version.write(msgspec.json.encode(answer.version))
+    with _opened_part(file, answer.start) as part:
+        size = answer.start
+        for chunk in answer.chunks:
+            part.write(chunk)
+            size += len(chunk)
+        part.flush()
+        os.fsync(part.fileno())
+    return size
+
+
+def _opened_part(file: Path, start: int) -> BinaryIO:
+    """The part, cut behind its first `start` bytes. What comes is not held back, so that a kill loses none of it."""
+    part = os.fdopen(open_file(_part(file), os.O_WRONLY | os.O_CREAT), "wb", buffering=0)
+    part.truncate(start)
+    part.seek(start)
+    return part
+
+
+def _put_in_place(remote: RemoteFile, file: Path, answer: Answer) -> None:
+    """The version comes last: without one, a file is fetched again."""
+    part = _part(file)
+    if answer.encoding in _GZIP:
+        _unpack(remote, part)
+    _version_file(file).unlink(missing_ok=True)
+    part.replace(file)
+    sync_folder(file.parent)
+    _version_file(part).replace(_version_file(file))
+
+
+def _unpack(remote: RemoteFile, part: Path) -> None:
+    """Undo the packing that is the server's, not the file's: a file that is packed itself is so still."""
+    try:
+        with gzip.GzipFile(fileobj=open_to_read(part)) as packed, replacing(part) as unpacked:
+            shutil.copyfileobj(packed, unpacked, 1024 * 1024)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        _forget_path(part)
+        raise UsageError(f"{remote.name}: comes as gzip that is damaged ({error})") from None
+
+
+def _version_of(file: Path) -> Version | None:
+    """The version of the whole file here, None where there is none or it is not known."""
+    with suppress(FileNotFoundError), open_to_read(file):
+        return _read_version(_version_file(file))
+    return None
+
+
+def _begun(file: Path) -> Begun | None:
+    """What is here of a file that is being fetched, if one can go on with it."""
+    with suppress(FileNotFoundError), open_to_read(_part(file)) as part:
+        size = os.fstat(part.fileno()).st_size
+        version = _read_version(_version_file(_part(file)))
+        return Begun(version, size) if version is not None and version.strong_etag and size else None
+    return None
+
+
+def _read_version(path: Path) -> Version | None:
+    with suppress(FileNotFoundError, msgspec.MsgspecError), open_to_read(path) as file:
+        version = msgspec.json.decode(file.read(), type=Version)
+        if all(_HEADER_VALUE.fullmatch(value or "") for value in (version.etag, version.modified)):
+            return version
+    return None
+
+
+def _part(file: Path) -> Path:
+    return file.with_name(f"{file.name}.part")
+
+
+def _version_file(file: Path) -> Path:
+    return file.with_name(f"{file.name}.json")
+
+
+def _forget(file: Path) -> None:
+    _forget_path(_part(file))
+
+
+def _forget_path(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _version_file(part).unlink(missing_ok=True)

@@ -1,0 +1,120 @@
+"""Addresses of files on web servers and in object stores, and the names that they go by in files and on screens."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.redact import Redactor
+
+WEB = ("https", "http")
+HUGGING_FACE = "hf"
+S3, GOOGLE, AZURE = "s3", "gs", "az"
+STORES = (S3, GOOGLE, AZURE)
+_ALIASES = {"s3a": S3, "s3n": S3, "gcs": GOOGLE, "azure": AZURE, "abfs": AZURE, "abfss": AZURE}
+_SCHEMES = {scheme: scheme for scheme in (*WEB, HUGGING_FACE, *STORES)} | _ALIASES
+
+_ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_SIGNING = re.compile(
+    r"x-amz-.*|x-goog-.*|awsaccesskeyid|googleaccessid|signature|expires|policy|key-pair-id", re.IGNORECASE
+)
+"""Parameters of a signed address: of Amazon's, Google's and CloudFront's."""
+_SHARED_ACCESS = frozenset(
+    {"sv", "ss", "srt", "sr", "sp", "st", "se", "sip", "spr", "sig", "ses", "skoid", "sktid", "skt"}
+) | {*("ske", "sks", "skv", "saoid", "suoid", "scid", "sdd", "ses")}
+"""Those of Azure's shared access signatures; learn.microsoft.com/rest/api/storageservices/create-service-sas."""
+_mask = Redactor().mask
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAddress:
+    """Where files are, in one of `WEB`, `HUGGING_FACE` or `STORES`.
+
+    `name` has no secrets, and stays the same when the address is signed anew; `host` is a bucket or container where it
+    is no server; `path` is the key there, or the path with the parameters.
+    """
+
+    scheme: str
+    name: str
+    host: str
+    path: str
+    account: str | None = None
+    """Azure's storage account, where the address names it."""
+    url: str = field(default="", repr=False)
+    """As the user gave it, of a web server only."""
+
+    @property
+    def file_name(self) -> str:
+        """The last part of its path."""
+        path = unquote(urlsplit(self.url).path) if self.url else self.path
+        return PurePosixPath(path).name or PurePosixPath(self.host).name
+
+    def at(self, key: str) -> "RemoteAddress":
+        """Another file in the same place of an object store."""
+        head = self.name[: len(self.name) - len(self.path)] if self.path else f"{self.name.rstrip('/')}/"
+        return RemoteAddress(self.scheme, head + key, self.host, key, self.account)
+
+
+def is_remote(name: str) -> bool:
+    """Whether a name is the address of a file that is not on this machine."""
+    match = _ADDRESS.fullmatch(name)
+    return match is not None and match["scheme"].lower() in _SCHEMES
+
+
+def parse_remote(text: str) -> RemoteAddress:
+    """An address as people write it; in object stores the key is taken as it stands, without unquoting.
+
+    Raises:
+        UsageError: it names no server or bucket.
+    """
+    match = _ADDRESS.fullmatch(text)
+    if match is None or match["scheme"].lower() not in _SCHEMES:
+        raise UsageError(f"{_mask(text)}: is no address of a file", hint="addresses begin with https://, s3://, ...")
+    scheme = _SCHEMES[match["scheme"].lower()]
+    if scheme in WEB:
+        return _web(scheme, match["rest"])
+    host, _, path = match["rest"].partition("/")
+    container, _, server = host.partition("@")
+    if not container or (scheme == HUGGING_FACE and not path):
+        raise UsageError(f"{text}: names no {_PLACES[scheme]}", hint=f"write {_EXAMPLES[scheme]}")
+    account = server.partition(".")[0] or None
+    return RemoteAddress(scheme, f"{scheme}://{host}/{path}", container, path, account)
+
+
+_PLACES = {S3: "bucket", GOOGLE: "bucket", AZURE: "container", HUGGING_FACE: "repository"}
+_EXAMPLES = {
+    S3: "s3://BUCKET/KEY",
+    GOOGLE: "gs://BUCKET/KEY",
+    AZURE: "az://CONTAINER/KEY",
+    HUGGING_FACE: "hf://datasets/USER/NAME/FILE",
+}
+
+
+def _web(scheme: str, rest: str) -> RemoteAddress:
+    try:
+        parts = urlsplit(f"{scheme}://{rest}")
+        host, _ = parts.hostname, parts.port  # a bad port shows only when it is asked for
+    except ValueError as error:
+        raise UsageError(f"{_mask(f'{scheme}://{rest}')}: is no address ({error})") from None
+    if not host or re.search(r"[\s\x00-\x1f\x7f]", host):
+        raise UsageError(f"{_mask(f'{scheme}://{rest}')}: names no server", hint="write https://HOST/FILE")
+    path = quote(parts.path, safe="%/:=&~+!$,;'@()*[]") or "/"
+    query = quote(parts.query, safe="%/:=&?~+!$,;'@()*[]|{}")
+    url = urlunsplit((scheme, parts.netloc, path, query, ""))
+    public = urlunsplit((scheme, parts.netloc.rpartition("@")[2], parts.path or "/", _public_query(parts.query), ""))
+    return RemoteAddress(scheme, _mask(public), host, path, url=url)
+
+
+def _public_query(query: str) -> str:
+    """The parameters that say what is wanted, without those that say who may have it."""
+    found = parse_qsl(query, keep_blank_values=True)
+    names = {name.lower() for name, _ in found}
+    is_signed = bool(names & {"x-amz-signature", "x-goog-signature", "signature"})
+    is_shared = {"sig", "sv"} <= names
+    kept = [
+        (name, value)
+        for name, value in found
+        if not (is_signed and _SIGNING.fullmatch(name)) and not (is_shared and name.lower() in _SHARED_ACCESS)
+    ]
+    return query if len(kept) == len(found) else urlencode(kept)

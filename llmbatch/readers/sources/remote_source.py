@@ -1,0 +1,42 @@
+"""Files on web servers and in object stores as inputs: which an address stands for, and how each is copied."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.readers.sources.download import Download, download
+from llmbatch.readers.sources.remote_address import parse_remote
+from llmbatch.readers.sources.remote_file import RemoteFile
+from llmbatch.readers.sources.web import WebFile
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSource:
+    """A file that another machine has. `is_listed` where the user names its folder, or a pattern, and not the file."""
+
+    file: RemoteFile
+    is_listed: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its address without secrets."""
+        return self.file.name
+
+    def copy_to(self, file: Path) -> Download:
+        """Bring it here, unless the same version of it is here already.
+
+        Raises:
+            UsageError: it is not there, may not be read, or its server does not get better.
+            StorageFailed: it cannot be written here.
+        """
+        return download(self.file, file)
+
+
+def remote_sources(name: str) -> Iterator[RemoteSource]:
+    """The files that an address stands for.
+
+    Raises:
+        UsageError: it cannot be used, or stands for nothing.
+    """
+    address = parse_remote(name)
+    yield RemoteSource(WebFile(address.name, address.url))

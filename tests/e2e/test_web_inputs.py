@@ -1,0 +1,174 @@
+"""A file on a web server as the input: fetched once, and read again from the run folder."""
+
+import gzip
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import llmbatch as package
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Program, documents, views, wait_until
+from tests.readers.file_server import Asked, FileServer, Reply, ranged, serving
+
+RUN = Path("docs.offline.llmbatch")
+SECRETS = ("hunter2", "s3cr3t", "AKIAEXAMPLE")
+
+
+def lines(count: int) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in documents(count))
+
+
+def serve(body: bytes, tag: str, asked: Asked) -> Reply:
+    return ranged(body, asked, {"ETag": tag})
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with serving(lambda asked: ranged(lines(6), asked, {"ETag": '"1"'})) as running:
+        yield running
+
+
+def test_it_is_fetched_once_and_read_from_the_folder(llmbatch: Program, server: FileServer) -> None:
+    url = server.url("/data/docs.jsonl")
+    done = llmbatch("classify", url, "--offline")
+    assert done.code == 0, done.err
+    assert f"{url}: downloaded" in " ".join(done.err.split())
+    (copy,) = (path for path in (llmbatch.folder / RUN).glob("download-*") if path.suffix != ".json")
+    assert (copy.read_bytes(), copy.stat().st_mode & 0o777) == (lines(6), 0o600)
+    again = llmbatch("classify", url, "--offline")
+    assert again.code == 0
+    assert "has not changed" in again.err
+    assert len(server.asked) == 2
+    for command in (("show", RUN, "--json"), ("retry", RUN, "--json")):
+        assert llmbatch(*command).json["rows"]["total"] == 6
+    assert llmbatch("export", RUN, "-f", "csv").code == 0
+    assert len(server.asked) == 2
+
+
+def test_one_that_changed_is_as_a_file_that_changed(llmbatch: Program, server: FileServer) -> None:
+    url, file = server.url("/docs.jsonl"), llmbatch.folder / "file.jsonl"
+    changes = []
+    for count in (6, 4):
+        server.script = partial(serve, lines(count), f'"{count}"')
+        file.write_bytes(lines(count))
+        by_url = llmbatch("classify", url, "--offline", "--json")
+        by_name = llmbatch("classify", file, "--offline", "--json")
+        assert by_url.code == by_name.code
+        changes.append([done.json["input_changes"] for done in (by_url, by_name)])
+    assert [one["change"] for one in changes[1][0]] == [one["change"] for one in changes[1][1]] != []
+    assert changes[1][0][0]["input"] == url
+
+
+def test_no_secret_of_an_address_is_kept_or_shown(
+    llmbatch: Program, server: FileServer, endpoint: StartEndpoint
+) -> None:
+    signature = "X-Amz-Credential=AKIAEXAMPLE%2F2026&X-Amz-Signature=s3cr3t&X-Amz-Expires=60"
+    url = f"http://ann:hunter2@127.0.0.1:{server.port}/docs.jsonl?part=7&{signature}&access_token=s3cr3t"
+    arguments = ("--base-url", endpoint().url, "--log-file", "log.jsonl", "--log-format", "json")
+    done = llmbatch("classify", url, *arguments)
+    assert done.code == 0, done.err
+    known, server.script = server.script, lambda _: Reply(status=404)
+    failed = llmbatch("classify", url.replace("docs", "other"), *arguments)
+    server.script = known
+    assert failed.code == 2
+    told = b"".join([*(p.read_bytes() for p in llmbatch.folder.rglob("*") if p.is_file()), *map(str.encode, done.out)])
+    told += (done.err + done.out + failed.err).encode()
+    assert not [secret for secret in SECRETS if secret.encode() in told]
+    assert b"docs.jsonl?part=7" in told
+    assert server.asked[0].path == f"/docs.jsonl?part=7&{signature}&access_token=s3cr3t"
+    resigned = llmbatch("classify", url.replace("s3cr3t", "another"), *arguments)
+    assert (resigned.code, "has not changed" in resigned.err) == (0, True), resigned.err
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (Reply(status=404), "no such file (HTTP 404)"),
+        (Reply(status=403), "refuses it (HTTP 403)"),
+        (Reply(b"<html>", headers={"Content-Type": "text/html"}), "is a web page"),
+        (Reply(b'{"n": 7}\n'), "no field looks like the text"),
+    ],
+    ids=["404", "403", "page", "no text"],
+)
+def test_what_cannot_be_had_is_one_line_and_leaves_nothing(
+    llmbatch: Program, server: FileServer, reply: Reply, message: str
+) -> None:
+    server.script = lambda _: reply
+    done = llmbatch("classify", server.url("/docs.jsonl"), "--offline")
+    assert (done.code, message in " ".join(done.err.split()), done.err.count("\n") <= 3) == (2, True, True), done.err
+    assert list(llmbatch.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["ftp://host/docs.csv", "file:///etc/passwd", "s4://bucket/docs.csv", "https://"])
+def test_addresses_that_are_not_read_are_refused(llmbatch: Program, name: str) -> None:
+    done = llmbatch("classify", name, "--offline")
+    assert (done.code, "Traceback" in done.err) == (2, False)
+    assert list(llmbatch.folder.iterdir()) == []
+
+
+def test_a_stopped_run_goes_on_when_the_address_has_expired(
+    llmbatch: Program, server: FileServer, endpoint: StartEndpoint
+) -> None:
+    url, stopping = server.url("/docs.jsonl"), endpoint("--fault", "quota@3")
+    assert llmbatch("classify", url, "--base-url", stopping.url, "--concurrency", "1").code == 4
+    server.script = lambda _: Reply(status=403)
+    done = llmbatch("classify", url, "--base-url", endpoint().url, "--json")
+    assert (done.code, done.json["rows"]["total"]) == (0, 6), done.err
+    assert "the run goes on with the copy of" in " ".join(done.err.split())
+    assert llmbatch("classify", url, "--base-url", endpoint().url).code == 2, "the run has come to its end"
+
+
+def test_a_folder_of_a_strangers_fetches_nothing(llmbatch: Program, server: FileServer, tmp_path: Path) -> None:
+    assert llmbatch("classify", server.url("/docs.jsonl"), "--offline").code == 0
+    asked = len(server.asked)
+    llmbatch.env["XDG_STATE_HOME"] = str(tmp_path / "other")
+    assert llmbatch("export", RUN).code == 0, "the copy is in the folder itself"
+    (copy,) = (path for path in (llmbatch.folder / RUN).glob("download-*") if path.suffix != ".json")
+    secret = tmp_path / "key.jsonl"
+    copy.rename(secret)
+    copy.symlink_to(secret)
+    assert "symbolic link" in llmbatch("export", RUN).err
+    copy.unlink()
+    gone = llmbatch("export", RUN)
+    assert (gone.code, "is gone" in gone.err) == (2, True), gone.err
+    assert len(server.asked) == asked
+
+
+def test_commands_without_a_folder_read_it_too(llmbatch: Program, server: FileServer) -> None:
+    url = server.url("/docs.jsonl")
+    assert llmbatch("input", url, "--json").json["inputs"][0]["rows"] == 6
+    assert llmbatch("estimate", url, "--json").code == 0
+    assert list(llmbatch.folder.iterdir()) == []
+    compared = llmbatch("compare", url, "--model", "a", "--model", "b", "--offline", "--rows", "4", "--json")
+    assert compared.code == 0, compared.err
+
+
+def test_a_file_is_read_as_what_it_is(llmbatch: Program, server: FileServer) -> None:
+    table = b"id,text\n" + b"".join(f"{row['id']},{row['text'][:20]!r}\n".encode() for row in documents(3))
+    for path, body in {"/docs.csv.gz": gzip.compress(table), "/export?format=csv": table, "/a%20b.csv": table}.items():
+        server.script = partial(serve, body, '"1"')
+        assert llmbatch("input", server.url(path), "--json").json["inputs"][0]["rows"] == 3
+
+
+def test_python_takes_an_address(server: FileServer, tmp_path: Path) -> None:
+    run = package.classify(server.url("/docs.jsonl"), offline=True, out=tmp_path / "run")
+    assert len(list(run)) == 6
+
+
+def test_a_download_that_was_killed_is_gone_on_with(llmbatch: Program, server: FileServer) -> None:
+    body, is_over = lines(40), threading.Event()
+    server.script = lambda _: Reply(body, headers={"ETag": '"1"'}, cut=2_000, before_end=is_over.wait)
+    program = llmbatch.start("classify", server.url("/docs.jsonl"), "--offline")
+    wait_until(lambda: any(part.stat().st_size == 2_000 for part in llmbatch.folder.glob("*/download-*.part")), program)
+    program.send_signal(signal.SIGKILL)
+    program.communicate()
+    is_over.set()
+    server.script = lambda asked: ranged(body, asked, {"ETag": '"1"'})
+    assert llmbatch("classify", server.url("/docs.jsonl"), "--offline").code == 0
+    assert server.asked[-1].headers["Range"] == "bytes=2000-"
+    assert len(views(llmbatch.folder / RUN)["results"]) == 40
