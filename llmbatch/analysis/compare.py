@@ -138,7 +138,7 @@ def _check_limits(runs: Sequence[RunOptions]) -> None:
     """Refuse a limit that cannot hold for one of the arms before another one has cost anything."""
     for run in runs:
         model = asked_model(load_task(run.task).task, run.choice)
-        endpoint = endpoint_for(run.sending, model)
+        endpoint = endpoint_for(run.sending, model, run.choice.dialect)
         prices = PriceBook(None if endpoint is None else endpoint.base_url, run.sending.price)
         if (refusal := unpriced((model,), run.sending.budget.limits, prices)) is not None:
             raise refusal

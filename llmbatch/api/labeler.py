@@ -133,7 +133,7 @@ class Labeler:
     def _open(self) -> Labelling:
         options, sending = self._options, self._options.sending
         loaded = load_task(options.task)
-        endpoint = endpoint_for(sending, asked_model(loaded.task, options.choice))
+        endpoint = endpoint_for(sending, asked_model(loaded.task, options.choice), options.choice.dialect)
         choice = completed_choice(loaded.task, options.choice, endpoint, None)
         prices = PriceBook(None if endpoint is None else endpoint.base_url, sending.price)
         plan = make_plan(loaded, choice, offline=sending.offline, price=prices.price(asked_model(loaded.task, choice)))

@@ -40,6 +40,7 @@ class AskingOptions(TypedDict, total=False):
 
     service_tier: Literal["auto", "default", "flex", "priority", "fast", "scale", "on_demand", "performance"] | None
     base_url: str | None
+    dialect: str | None
     api_version: str | None
     insecure_http: bool
     offline: bool
@@ -241,6 +242,7 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
             prefix=values["prefix"],
             confidence=values["confidence"],
             service_tier=values["service_tier"],
+            dialect=values["dialect"],
         ),
         sending=sending if policy is None else replace(sending, policy=policy),
         reading=reader_options(

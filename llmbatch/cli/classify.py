@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from llmbatch.cli import experiments, sending, watching
+from llmbatch.cli import experiments, protocol, sending, watching
 from llmbatch.cli import input_options as reading
 from llmbatch.cli import options as shared
 from llmbatch.cli.field_names import given
@@ -48,6 +48,7 @@ def classify(
     calibration: shared.Calibration = None,
     service_tier: shared.ServiceTierWish = None,
     base_url: sending.BaseUrl = None,
+    dialect: protocol.Dialect = defaults.DIALECT,
     api_version: sending.ApiVersion = None,
     insecure_http: sending.InsecureHttp = False,
     offline: sending.Offline = False,
@@ -123,6 +124,7 @@ def classify(
             prefix,
             confidence,
             service_tier=service_tier,
+            dialect=dialect,
         ),
         sending=sending.sending_options(
             base_url=base_url,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmbatch.cli import bounds, sending, watching
+from llmbatch.cli import bounds, protocol, sending, watching
 from llmbatch.cli import gold as golden
 from llmbatch.cli import input_options as reading
 from llmbatch.cli import options as shared
@@ -103,6 +103,7 @@ def compare(
     confidence: shared.Confidence = ConfidenceKind.reported,
     service_tier: shared.ServiceTierWish = None,
     base_url: sending.BaseUrl = None,
+    dialect: protocol.Dialect = defaults.DIALECT,
     api_version: sending.ApiVersion = None,
     insecure_http: sending.InsecureHttp = False,
     offline: sending.Offline = False,
@@ -153,7 +154,7 @@ def compare(
         seed=seed,
         gold=None if gold is None else GoldOptions(gold, gold_id_field, label_field),
         out=out,
-        choice=ModelChoice(reasoning=reasoning, confidence=confidence, service_tier=service_tier),
+        choice=ModelChoice(reasoning=reasoning, confidence=confidence, service_tier=service_tier, dialect=dialect),
         sending=sending.sending_options(
             base_url=base_url,
             api_version=api_version,

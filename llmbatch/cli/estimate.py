@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from llmbatch.cli import experiments, sending
+from llmbatch.cli import experiments, protocol, sending
 from llmbatch.cli import input_options as reading
 from llmbatch.cli import options as shared
 from llmbatch.cli.output import print_json
@@ -51,6 +51,7 @@ def estimate(
     out: shared.Out = None,
     service_tier: shared.ServiceTierWish = None,
     base_url: sending.BaseUrl = None,
+    dialect: protocol.Dialect = defaults.DIALECT,
     offline: sending.Offline = False,
     concurrency: sending.Concurrency = defaults.CONCURRENCY,
     rpm: sending.Rpm = None,
@@ -100,6 +101,7 @@ def estimate(
             prefix,
             confidence,
             service_tier=service_tier,
+            dialect=dialect,
         ),
         sending=Sending(
             base_url=base_url,

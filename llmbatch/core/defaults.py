@@ -24,3 +24,5 @@ STOP_AT_INVALID = 20
 """Percent of the latest rows."""
 CANARY_SHARE = 10
 """Percent of the rows."""
+DIALECT = "chat-completions"
+"""The wire protocol: OpenAI's."""

@@ -154,7 +154,13 @@ class _ModelLanes:
             cancellation, longest_s=longest_s, random=deps.random, clock=clock, emit=deps.emit
         )
         throttle = Throttle(
-            concurrency, Rates(sending.limits), circuit_breaker, cancellation, clock=clock, emit=deps.emit
+            concurrency,
+            Rates(sending.limits),
+            circuit_breaker,
+            cancellation,
+            clock=clock,
+            emit=deps.emit,
+            dialect=self._endpoint.dialect,
         )
         caller = Caller(
             self._endpoint,
@@ -177,7 +183,7 @@ class _ArmBuilder:
 
     def fallbacks(self, plan: Plan, shape: RequestShape | None = None) -> RequestFallbacks:
         redact = Redactor((self.endpoint.api_key,))
-        return RequestFallbacks(shape or plan.shape, redact=redact, emit=self.deps.emit)
+        return RequestFallbacks(shape or plan.shape, self.endpoint.dialect, redact=redact, emit=self.deps.emit)
 
     def row_worker(
         self,
@@ -191,6 +197,7 @@ class _ArmBuilder:
         redact = Redactor((self.endpoint.api_key,))
         sender = AttemptSender(
             plan=plan,
+            dialect=self.endpoint.dialect,
             caller=line.caller,
             throttle=line.throttle,
             fallbacks=fallbacks,
@@ -204,7 +211,13 @@ class _ArmBuilder:
             timeout_s=self.sending.request_timeout_s,
         )
         return RowWorker(
-            reader=OutcomeReader(plan, self.calibrations, review_below=self.review_below, redact=redact),
+            reader=OutcomeReader(
+                plan,
+                self.calibrations,
+                review_below=self.review_below,
+                redact=redact,
+                dialect=self.endpoint.dialect,
+            ),
             sender=sender,
             failure_policy=FailurePolicy(line.throttle, fallbacks, policy, redact, plan, emit=deps.emit),
             retry_budget=line.retry_budget,

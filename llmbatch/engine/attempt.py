@@ -18,7 +18,7 @@ from llmbatch.engine.throttle.retry_budget import RetryBudget
 from llmbatch.engine.throttle.throttle import Throttle
 from llmbatch.provider.client import Caller
 from llmbatch.provider.completion import Completion
-from llmbatch.provider.dialect import CHAT_COMPLETIONS
+from llmbatch.provider.dialect import Dialect
 from llmbatch.provider.failures import Billed, RequestFailedError
 from llmbatch.provider.shape import RequestShape
 from llmbatch.tokens import count_tokens
@@ -42,6 +42,7 @@ class AttemptSender:
         self,
         *,
         plan: Plan,
+        dialect: Dialect,
         caller: Caller,
         throttle: Throttle,
         fallbacks: RequestFallbacks,
@@ -70,7 +71,7 @@ class AttemptSender:
         self._clock = clock
         self._is_withdrawn = is_withdrawn
         self._timeout_s = timeout_s
-        self._encoder = CHAT_COMPLETIONS.encoder(plan.question)
+        self._encoder = dialect.encoder(plan.question)
         self._tokens = TokenEstimate(plan.prefix_tokens)
         self._first = asyncio.Lock()
         """Held by the only request that is in flight until an answer has shown what they cost: an endpoint may keep to

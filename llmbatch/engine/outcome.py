@@ -16,7 +16,7 @@ from llmbatch.engine.plan import Plan
 from llmbatch.engine.row_state import RowState
 from llmbatch.engine.scoring import Scorer
 from llmbatch.provider.completion import Completion
-from llmbatch.provider.dialect import CHAT_COMPLETIONS
+from llmbatch.provider.dialect import CHAT_COMPLETIONS, Dialect
 from llmbatch.provider.failures import Billed, Failure, RequestFailedError
 from llmbatch.provider.finish import flags_of, judge_invalid
 from llmbatch.task.answer import Answer, AnswerParser
@@ -33,10 +33,17 @@ class OutcomeReader:
     """Reads answers to one plan, and makes ledger lines of them and of failures."""
 
     def __init__(
-        self, plan: Plan, calibrations: Iterable[Calibration], *, review_below: float, redact: Redactor
+        self,
+        plan: Plan,
+        calibrations: Iterable[Calibration],
+        *,
+        review_below: float,
+        redact: Redactor,
+        dialect: Dialect = CHAT_COMPLETIONS,
     ) -> None:
         """`review_below`: confidence (0..1) under which a row goes to people."""
         self._plan = plan
+        self._dialect = dialect
         self._review_below = review_below
         self._redact = redact
         self._parser = AnswerParser(plan.task)
@@ -48,7 +55,7 @@ class OutcomeReader:
         Raises:
             RequestFailedError: it cannot be used, with why, judged.
         """
-        if (unusable := CHAT_COMPLETIONS.judge_answer(completion)) is not None:
+        if (unusable := self._dialect.judge_answer(completion)) is not None:
             raise RequestFailedError(unusable)
         try:
             return self._parser.parse(completion.content or "")

@@ -57,6 +57,8 @@ class ModelChoice:
     """At what priority and price rows are asked; no part of their keys, since the answer is the same."""
     token_ratio: float = 1.0
     """How many of the endpoint's tokens one of ours comes to, by what answers have reported; never below 1."""
+    dialect: str = defaults.DIALECT
+    """The wire protocol's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,8 @@ def make_plan(
     }
     if shape.logprobs:  # plans that ask for none keep the fingerprint that they always had
         asked["logprobs"] = True
+    if choice.dialect != defaults.DIALECT:  # likewise: how an answer is read may make another one of it
+        asked["dialect"] = choice.dialect
     return Plan(
         task=task,
         task_source=loaded.source,

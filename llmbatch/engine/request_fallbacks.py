@@ -6,7 +6,7 @@ from dataclasses import replace
 from llmbatch.core.redact import Redactor
 from llmbatch.observe.events import Event, OutputLimitRaised, RequestAdapted
 from llmbatch.provider.completion import Completion
-from llmbatch.provider.dialect import CHAT_COMPLETIONS
+from llmbatch.provider.dialect import Dialect
 from llmbatch.provider.failures import Failure
 from llmbatch.provider.shape import UNBOUNDED_THINKING_ROOM, RequestShape
 from llmbatch.task.thinking import NoAnswerError, behind_thinking
@@ -23,9 +23,12 @@ _STEP = 16
 class RequestFallbacks:
     """The present shape. All rows share it, so that a refused parameter costs one request and not one a row."""
 
-    def __init__(self, initial: RequestShape, *, redact: Redactor, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self, initial: RequestShape, dialect: Dialect, *, redact: Redactor, emit: Callable[[Event], None]
+    ) -> None:
         self.shape = initial
         self._initial = initial
+        self._dialect = dialect
         self._redact = redact
         self._emit = emit
         self._accepted: RequestShape | None = None
@@ -50,7 +53,7 @@ class RequestFallbacks:
         """
         if sent_as != self.shape:
             return True
-        shape = CHAT_COMPLETIONS.fallback(self.shape, failure.parameter or "", failure.message)
+        shape = self._dialect.fallback(self.shape, failure.parameter or "", failure.message)
         if shape is None or self._goes_in_circles(shape):
             return False
         what = _difference(self.shape, shape)

@@ -13,7 +13,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.hosts import Reach, reach_of
 from llmbatch.provider.body import UNPACKED
 from llmbatch.provider.completion import Completion, NotACompletionError
-from llmbatch.provider.dialect import CHAT_COMPLETIONS
+from llmbatch.provider.dialect import CHAT_COMPLETIONS, Dialect
 from llmbatch.provider.failures import Action, Failure, RequestFailedError
 from llmbatch.provider.judge import judge_not_a_completion
 from llmbatch.provider.repeat import RepeatedRequest, repeated
@@ -49,6 +49,8 @@ class Endpoint:
     on_loopback: bool = False
     in_the_clear: bool = False
     """Whether key and documents go over a network by plain http."""
+    dialect: Dialect = CHAT_COMPLETIONS
+    """The wire protocol that it speaks."""
 
     @property
     def is_default(self) -> bool:
@@ -60,7 +62,12 @@ class Endpoint:
 
 
 def resolve_endpoint(
-    base_url: str | None, api_version: str | None, *, model: str, insecure_http: bool = False
+    base_url: str | None,
+    api_version: str | None,
+    *,
+    model: str,
+    insecure_http: bool = False,
+    dialect: Dialect = CHAT_COMPLETIONS,
 ) -> Endpoint:
     """The endpoint from the options and, as the SDK has it, the environment.
 
@@ -72,12 +79,17 @@ def resolve_endpoint(
         api_version: of Azure OpenAI.
         model: what is asked, for messages.
         insecure_http: let the key go to a public host by plain http.
+        dialect: the wire protocol; one that is not OpenAI's needs a URL.
 
     Raises:
         UsageError: no key, a key or URL that could never be sent, or a public host that everybody on the way could
             take the key from. The key's value is never shown.
     """
     url = base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("AZURE_OPENAI_ENDPOINT") or _DEFAULT_BASE_URL
+    if url == _DEFAULT_BASE_URL and dialect is not CHAT_COMPLETIONS:
+        raise UsageError(
+            f"OpenAI's endpoint does not speak {dialect.name}", hint="name the one that does: --base-url URL"
+        )
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
         raise UsageError("the base URL is not one", hint="give it as https://HOST/v1 by --base-url or OPENAI_BASE_URL")
@@ -115,6 +127,7 @@ def resolve_endpoint(
         version,
         on_loopback=reach is Reach.LOOPBACK,
         in_the_clear=parts.scheme == "http" and reach is not Reach.LOOPBACK,
+        dialect=dialect,
     )
 
 
@@ -170,7 +183,8 @@ class Caller:
         self._client: AsyncOpenAI | None = None
         self._url = ""
         self._options: RequestOptions = {}
-        self._path = CHAT_COMPLETIONS.path(model, deployment=endpoint.api_version is not None)
+        self._endpoint = endpoint
+        self._path = endpoint.dialect.path(model, deployment=endpoint.api_version is not None)
         self._on_headers = on_headers
         self._timeout_s = timeout_s
         self._repeated: RepeatedRequest | None = None
@@ -184,7 +198,7 @@ class Caller:
             self._client = self._open()
             # Whole, since the SDK would put it together, and take it apart again, for each request.
             self._url = f"{self._client.base_url}".rstrip("/") + self._path
-            self._options = {"headers": _left_out(_UNTOLD_BY_REQUEST)}
+            self._options = {"headers": {**_left_out(_UNTOLD_BY_REQUEST), **_protocol_headers(self._endpoint)}}
         return self._client
 
     async def send(self, body: bytes, *, timeout_s: float) -> Completion:
@@ -200,7 +214,7 @@ class Caller:
         response = await self._response(body, timeout_s)
         self._on_headers(response.headers)
         try:
-            return read_response(response)
+            return read_response(response, self._endpoint.dialect)
         except RequestFailedError as refused:
             raise RequestFailedError(self._placed(refused.failure)) from None
 
@@ -309,6 +323,14 @@ def _allow_long_headers(http_client: "httpx.AsyncClient") -> None:
     for transport in mounted:
         if transport is not None:
             transport.client = partial(session, transport)  # type: ignore[attr-defined]
+
+
+def _protocol_headers(endpoint: Endpoint) -> "dict[str, str | Omit]":
+    """In place of the SDK's own, where the protocol has others: the key goes into one header only."""
+    from openai import Omit  # noqa: PLC0415 - loaded by then
+
+    headers = endpoint.dialect.headers(endpoint.api_key)
+    return {} if headers is None else {"Authorization": Omit(), **headers}
 
 
 def _left_out(names: tuple[str, ...]) -> "dict[str, str | Omit]":

@@ -36,14 +36,14 @@ class Completion:
     """One answer, before it is judged. Absent or null fields are None."""
 
     content: str | None
-    refusal: str | None
-    finish_reason: str | None
-    has_tool_calls: bool
-    model: str | None
-    usage: Usage | None
+    refusal: str | None = None
+    finish_reason: str | None = None
+    has_tool_calls: bool = False
+    model: str | None = None
+    usage: Usage | None = None
     """None where the endpoint does not tell it, or tells what cannot be."""
-    service_tier: str | None
-    system_fingerprint: str | None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
     request_id: str | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
     """Of the content's tokens, in their order; None where the endpoint gives none, or not all that it should."""

@@ -1,15 +1,15 @@
 """The seam between the run and a wire: all that differs where an endpoint speaks another protocol.
 
 The run knows requests as bytes, answers as `Completion` and refusals as `Failure`. How these look on the wire is a
-dialect's business. OpenAI's chat completions is the first; makers that speak it in their own way differ in data only
-(`wordings.toml`, `finish.py`, `thinking.py`), not in code.
+dialect's business. OpenAI's chat completions is the one of our own; makers that speak it in their own way differ in
+data only (`wordings.toml`, `finish.py`, `thinking.py`), not in code. Other packages bring others (`plugged.py`).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import quote
 
+from llmbatch.core import defaults
 from llmbatch.provider.completion import Completion, decode_completion
 from llmbatch.provider.failures import Failure
 from llmbatch.provider.finish import judge_completion
@@ -24,64 +24,81 @@ class Encoder(Protocol):
 
     def encode(self, text: str, shape: RequestShape) -> bytes:
         """The body that asks about `text`."""
-        ...
 
 
 class Dialect(Protocol):
     """One wire protocol."""
 
     @property
-    def encoder(self) -> Callable[[Question], Encoder]:
-        """Makes the encoder of a question."""
-        ...
-
-    @property
-    def decode(self) -> Callable[[bytes, Mapping[str, str]], Completion]:
-        """Reads the body and headers of an answer with status 200.
-
-        It raises NotACompletionError or ErrorInAnswerError where the body is no answer.
-        """
-        ...
-
-    @property
-    def judge(self) -> Callable[[int, Mapping[str, str], bytes], Failure]:
-        """Says what to do about a refusal, by status, headers and body."""
-        ...
-
-    @property
-    def judge_answer(self) -> Callable[[Completion], Failure | None]:
-        """Says whether an answer can be used at all, by its finish reason and what it holds."""
-        ...
-
-    @property
-    def limits(self) -> Callable[[Mapping[str, str]], tuple[StatedLimit, ...]]:
-        """Reads the limits that headers state."""
-        ...
-
-    @property
-    def fallback(self) -> Callable[[RequestShape, str, str], RequestShape | None]:
-        """Gives the next request form after a parameter was refused: by the form, the parameter, and the message."""
-        ...
+    def name(self) -> str:
+        """As `--dialect` says it."""
 
     def path(self, model: str, *, deployment: bool) -> str:
         """Where requests go, below the base URL. Azure's older URLs name the model as a deployment there."""
-        ...
+
+    def headers(self, api_key: str) -> Mapping[str, str] | None:
+        """The headers that carry the API key, and others of the protocol; None for OpenAI's own."""
+
+    def encoder(self, question: Question) -> Encoder:
+        """The encoder of a question."""
+
+    def decode(self, body: bytes, headers: Mapping[str, str]) -> Completion:
+        """Read the body and headers of an answer with status 200; headers are looked up in lower case.
+
+        Raises:
+            NotACompletionError: it is no answer.
+            ErrorInAnswerError: it holds an error.
+        """
+
+    def judge(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        """What to do about a refusal."""
+
+    def judge_answer(self, completion: Completion) -> Failure | None:
+        """Whether an answer can be used at all, by its finish reason and what it holds; None where it can."""
+
+    def limits(self, headers: Mapping[str, str]) -> tuple[StatedLimit, ...]:
+        """The limits that an answer's headers state."""
+
+    def fallback(self, shape: RequestShape, parameter: str, message: str) -> RequestShape | None:
+        """The next form of a request after one was refused for a parameter; None where none is left."""
 
 
-@dataclass(frozen=True, slots=True)
 class ChatCompletions:
-    """OpenAI's chat completions, as all makers speak it."""
+    """OpenAI's chat completions, as all makers speak it; and what other protocols do in the same way."""
 
-    encoder: Callable[[Question], Encoder] = RequestEncoder
-    decode: Callable[[bytes, Mapping[str, str]], Completion] = decode_completion
-    judge: Callable[[int, Mapping[str, str], bytes], Failure] = judge
-    judge_answer: Callable[[Completion], Failure | None] = judge_completion
-    limits: Callable[[Mapping[str, str]], tuple[StatedLimit, ...]] = stated_limits
-    fallback: Callable[[RequestShape, str, str], RequestShape | None] = adapted
+    name = defaults.DIALECT
 
     def path(self, model: str, *, deployment: bool) -> str:
         """Where requests go, below the base URL."""
         return f"/deployments/{quote(model, safe='')}/chat/completions" if deployment else "/chat/completions"
+
+    def headers(self, api_key: str) -> Mapping[str, str] | None:  # noqa: ARG002 - the SDK has been given it
+        """The SDK's own."""
+        return None
+
+    def encoder(self, question: Question) -> Encoder:
+        """JSON with messages."""
+        return RequestEncoder(question)
+
+    def decode(self, body: bytes, headers: Mapping[str, str]) -> Completion:
+        """JSON with choices."""
+        return decode_completion(body, headers)
+
+    def judge(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        """By the table of all makers' wordings."""
+        return judge(status, headers, body)
+
+    def judge_answer(self, completion: Completion) -> Failure | None:
+        """By the table of all makers' finish reasons."""
+        return judge_completion(completion)
+
+    def limits(self, headers: Mapping[str, str]) -> tuple[StatedLimit, ...]:
+        """In all makers' forms."""
+        return stated_limits(headers)
+
+    def fallback(self, shape: RequestShape, parameter: str, message: str) -> RequestShape | None:
+        """What costs least first."""
+        return adapted(shape, parameter, message)
 
 
 CHAT_COMPLETIONS: Dialect = ChatCompletions()

@@ -1,6 +1,7 @@
 """A request's body as bytes. The prefix is encoded once per shape, not once per row."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,35 +30,6 @@ class Question:
     def cache_key(self) -> str:
         """Names the prefix to the provider, so that requests with the same one meet on the same cache."""
         return "llmbatch-" + hashlib.blake2b(self.prefix.encode(), digest_size=8).hexdigest()
-
-
-class RequestEncoder:
-    """Turns documents into request bodies of one question."""
-
-    def __init__(self, question: Question) -> None:
-        self._question = question
-        self._frames: dict[RequestShape, tuple[bytes, bytes]] = {}
-
-    def encode(self, text: str, shape: RequestShape) -> bytes:
-        """The JSON body that asks about `text`. Lone surrogates become U+FFFD, since JSON cannot carry them."""
-        frame = self._frames.get(shape)
-        if frame is None:
-            frame = self._frames[shape] = self._frame(shape)
-        document = build_document(text)
-        try:
-            content = _inside(document)
-        except orjson.JSONEncodeError:
-            content = _inside(document.encode("utf-8", "replace").decode())
-        return b"".join((frame[0], content, frame[1]))
-
-    def _frame(self, shape: RequestShape) -> tuple[bytes, bytes]:
-        head, _, tail = orjson.dumps(request_body(self._question, shape, _PLACEHOLDER)).partition(_inside(_PLACEHOLDER))
-        return head, tail
-
-
-def _inside(text: str) -> bytes:
-    """A text as it stands within a JSON string."""
-    return orjson.dumps(text)[1:-1]
 
 
 def request_body(question: Question, shape: RequestShape, content: str) -> dict[str, Any]:
@@ -98,3 +70,40 @@ def _messages(prefix: str, shape: RequestShape, content: str) -> list[dict[str, 
 def _marked(prefix: str) -> list[dict[str, Any]]:
     """The prefix with its end marked for the cache. One below the provider's floor is not kept for all that."""
     return [{"type": "text", "text": prefix, "prompt_cache_breakpoint": {"mode": "explicit"}}]
+
+
+MakeBody = Callable[[Question, RequestShape, str], dict[str, Any]]
+"""Gives a request's data by the question, its shape, and the last message's content."""
+
+
+class RequestEncoder:
+    """Turns documents into request bodies of one question, which are JSON."""
+
+    def __init__(self, question: Question, make_body: MakeBody = request_body) -> None:
+        """`make_body` gives a request's data once for each shape, with a placeholder that stands for the document."""
+        self._question = question
+        self._make_body = make_body
+        self._frames: dict[RequestShape, tuple[bytes, bytes]] = {}
+
+    def encode(self, text: str, shape: RequestShape) -> bytes:
+        """The JSON body that asks about `text`. Lone surrogates become U+FFFD, since JSON cannot carry them."""
+        frame = self._frames.get(shape)
+        if frame is None:
+            frame = self._frames[shape] = self._frame(shape)
+        document = build_document(text)
+        try:
+            content = _inside(document)
+        except orjson.JSONEncodeError:
+            content = _inside(document.encode("utf-8", "replace").decode())
+        return b"".join((frame[0], content, frame[1]))
+
+    def _frame(self, shape: RequestShape) -> tuple[bytes, bytes]:
+        head, _, tail = orjson.dumps(self._make_body(self._question, shape, _PLACEHOLDER)).partition(
+            _inside(_PLACEHOLDER)
+        )
+        return head, tail
+
+
+def _inside(text: str) -> bytes:
+    """A text as it stands within a JSON string."""
+    return orjson.dumps(text)[1:-1]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 from llmbatch.provider.completion import Completion, ErrorInAnswerError, NotACompletionError
-from llmbatch.provider.dialect import CHAT_COMPLETIONS
+from llmbatch.provider.dialect import Dialect
 from llmbatch.provider.failures import RequestFailedError
 from llmbatch.provider.judge import judge_not_a_completion, judge_report
 
@@ -22,18 +22,18 @@ class Response:
     body: bytes = field(repr=False)
 
 
-def read_response(response: Response) -> Completion:
-    """The completion that a response holds, as the server sent it: an echo of our key is still in it.
+def read_response(response: Response, dialect: Dialect) -> Completion:
+    """The completion that a response in some dialect holds, as the server sent it: an echo of our key is still in it.
 
     Raises:
         RequestFailedError: it holds none, with what to do about it.
     """
     try:
         if response.status < _FIRST_REFUSAL:
-            return CHAT_COMPLETIONS.decode(response.body, response.headers)
+            return dialect.decode(response.body, response.headers)
     except ErrorInAnswerError as error:
         raise RequestFailedError(judge_report(HTTPStatus.OK, response.headers, error.report)) from None
     except NotACompletionError as error:
         failure = replace(judge_not_a_completion(str(error)), request_id=response.headers.get("x-request-id"))
         raise RequestFailedError(failure) from None
-    raise RequestFailedError(CHAT_COMPLETIONS.judge(response.status, response.headers, response.body))
+    raise RequestFailedError(dialect.judge(response.status, response.headers, response.body))

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from llmbatch.core import defaults
 from llmbatch.core.errors import UsageError
 from llmbatch.core.models import profile_of
 from llmbatch.engine.plan import ModelChoice, Plan, asked_model
 from llmbatch.engine.sending import Sending
 from llmbatch.provider.client import Endpoint, resolve_endpoint
+from llmbatch.provider.plugged import dialect_named
 from llmbatch.provider.served import served_models
 from llmbatch.runs.folder import RunRecord
 from llmbatch.task.model import Task
@@ -14,15 +16,28 @@ from llmbatch.task.model import Task
 _LISTED = 5
 
 
-def endpoint_for(sending: Sending, model: str) -> Endpoint | None:
+def endpoint_for(sending: Sending, model: str, dialect: str) -> Endpoint | None:
     """Where requests go; None for the offline endpoint, which is yet to be started.
 
+    Args:
+        sending: how requests are sent.
+        model: what is asked.
+        dialect: the wire protocol's name.
+
     Raises:
-        UsageError: the address or the key cannot be used.
+        UsageError: the address or the key cannot be used, or the offline endpoint does not speak the dialect.
     """
     if sending.offline:
+        if dialect != defaults.DIALECT:
+            raise UsageError(f"the offline endpoint does not speak {dialect}", hint="leave out --dialect or --offline")
         return None
-    return resolve_endpoint(sending.base_url, sending.api_version, model=model, insecure_http=sending.insecure_http)
+    return resolve_endpoint(
+        sending.base_url,
+        sending.api_version,
+        model=model,
+        insecure_http=sending.insecure_http,
+        dialect=dialect_named(dialect),
+    )
 
 
 def completed_choice(

@@ -63,7 +63,7 @@ def classify_run(
         FolderBusy: another process works on the folder.
     """
     loaded = load_task(options.task)
-    endpoint = endpoint_for(options.sending, asked_model(loaded.task, options.choice))
+    endpoint = endpoint_for(options.sending, asked_model(loaded.task, options.choice), options.choice.dialect)
     folder = RunFolder.for_inputs(options.inputs, options.out, offline=options.sending.offline)
     source = RunInput.first_read(options.inputs, options.reading, folder)
     _check_is_no_view(source, folder)
@@ -127,7 +127,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
     check_answers(folder, record, offline=record.offline or options.sending.offline)
     sending = replace(options.sending, offline=record.offline)
     plan, asked = retried_plans(record, options)
-    endpoint = endpoint_for(sending, asked.question.model)
+    endpoint = endpoint_for(sending, asked.question.model, asked.choice.dialect)
     source = RunInput.again(record, folder, trust)
     with locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
         _check_kinds(folder, options.only)

@@ -11,6 +11,7 @@ from llmbatch.core.redact import Redactor
 from llmbatch.core.rows import Place, Row
 from llmbatch.engine.outcome import OutcomeReader
 from llmbatch.engine.row_state import RowState
+from llmbatch.provider.dialect import CHAT_COMPLETIONS
 from llmbatch.provider.failures import RequestFailedError
 from llmbatch.provider.response import Response, read_response
 from tests.engine.simulated import PLAN
@@ -23,7 +24,9 @@ READER = OutcomeReader(PLAN, (), review_below=0.6, redact=Redactor(("sk-secret",
 def outcome(status: int, body: Any) -> LedgerLine:
     state = RowState(ROW, KEY)
     try:
-        state.completion = read_response(Response(status, {"x-request-id": "req-1"}, json.dumps(body).encode()))
+        state.completion = read_response(
+            Response(status, {"x-request-id": "req-1"}, json.dumps(body).encode()), CHAT_COMPLETIONS
+        )
         return READER.labelled(state, READER.answer(state.completion))
     except RequestFailedError as error:
         return READER.failed(state, error.failure)

@@ -12,7 +12,7 @@ from llmbatch.engine.throttle.concurrency import Concurrency, Slots
 from llmbatch.engine.throttle.rates import Rates
 from llmbatch.engine.throttle.refusals import Refusals
 from llmbatch.observe.events import Event, RateLimited
-from llmbatch.provider.dialect import CHAT_COMPLETIONS
+from llmbatch.provider.dialect import CHAT_COMPLETIONS, Dialect
 from llmbatch.provider.failures import Action, Failure
 from llmbatch.provider.limits import RateLimits
 
@@ -37,6 +37,7 @@ class Throttle:
         *,
         clock: Callable[[], float],
         emit: Callable[[Event], None],
+        dialect: Dialect = CHAT_COMPLETIONS,
     ) -> None:
         self._concurrency = concurrency
         self._slots = Slots(concurrency)
@@ -46,6 +47,7 @@ class Throttle:
         self._cancellation = cancellation
         self._clock = clock
         self._emit = emit
+        self._dialect = dialect
         self._turn = asyncio.Lock()
         self._held_until = 0.0
         self._limited_by, self._limited_at, self._limited_since = "", -math.inf, 0.0
@@ -94,7 +96,7 @@ class Throttle:
         """Take over the limits that an answer states; after the first few answers, only now and then."""
         self._answers += 1
         if self._answers <= _LEARN_FIRST or self._answers % _LEARN_EVERY == 0 or self._rates.wants_every_answer:
-            self._rates.learn(CHAT_COMPLETIONS.limits(headers), self._clock())
+            self._rates.learn(self._dialect.limits(headers), self._clock())
 
     def answered(self, latency_s: float) -> bool:
         """The endpoint keeps up. True where this answer ends an outage: then requests start out as at the beginning."""

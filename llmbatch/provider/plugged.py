@@ -1,0 +1,93 @@
+"""Wire protocols by name: our own, and those that other packages bring by an entry point `llmbatch.dialects`."""
+
+from collections.abc import Mapping
+
+from llmbatch.core import defaults
+from llmbatch.core.errors import UsageError
+from llmbatch.core.plugins import DIALECTS, Plugin, find_plugin, plugin_names
+from llmbatch.provider.completion import Completion, ErrorInAnswerError, NotACompletionError
+from llmbatch.provider.dialect import CHAT_COMPLETIONS, Dialect, Encoder
+from llmbatch.provider.failures import Failure
+from llmbatch.provider.limits import StatedLimit
+from llmbatch.provider.request import Question
+from llmbatch.provider.shape import RequestShape
+
+_PARTS = ("path", "headers", "encoder", "decode", "judge", "judge_answer", "limits", "fallback")
+
+
+def dialect_named(name: str) -> Dialect:
+    """The wire protocol of this name.
+
+    Raises:
+        UsageError: there is none, or it is a plug-in that cannot be used.
+    """
+    if name == defaults.DIALECT:
+        return CHAT_COMPLETIONS
+    plugin = find_plugin(DIALECTS, name)
+    if plugin is None:
+        names = (defaults.DIALECT, *plugin_names(DIALECTS))
+        raise UsageError(f"--dialect {name!r} is unknown", hint=f"say one of {', '.join(names)}")
+    plugin.check(dict.fromkeys(_PARTS))
+    return _PluggedDialect(plugin)
+
+
+class _PluggedDialect:
+    """Passes everything on to a plug-in, and blames it for what goes wrong."""
+
+    def __init__(self, plugin: Plugin) -> None:
+        self.name = plugin.name
+        self._plugin = plugin
+        self._dialect: Dialect = plugin.part
+
+    def path(self, model: str, *, deployment: bool) -> str:
+        with self._plugin.blamed():
+            return self._dialect.path(model, deployment=deployment)
+
+    def headers(self, api_key: str) -> Mapping[str, str] | None:
+        with self._plugin.blamed():
+            return self._dialect.headers(api_key)
+
+    def encoder(self, question: Question) -> Encoder:
+        with self._plugin.blamed():
+            return _PluggedEncoder(self._plugin, self._dialect.encoder(question))
+
+    def decode(self, body: bytes, headers: Mapping[str, str]) -> Completion:
+        """An answer that it cannot read is none: one bad answer must not end a run that others have been read in."""
+        try:
+            completion = self._dialect.decode(body, headers)
+        except (NotACompletionError, ErrorInAnswerError):
+            raise
+        except Exception as error:
+            raise NotACompletionError(f"what dialect {self.name!r} cannot read ({error!r:.80})") from error
+        if not isinstance(completion, Completion):
+            raise self._plugin.failure(f"decode() gave {type(completion).__name__} instead of a Completion")
+        return completion
+
+    def judge(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        with self._plugin.blamed():
+            return self._dialect.judge(status, headers, body)
+
+    def judge_answer(self, completion: Completion) -> Failure | None:
+        with self._plugin.blamed():
+            return self._dialect.judge_answer(completion)
+
+    def limits(self, headers: Mapping[str, str]) -> tuple[StatedLimit, ...]:
+        with self._plugin.blamed():
+            return self._dialect.limits(headers)
+
+    def fallback(self, shape: RequestShape, parameter: str, message: str) -> RequestShape | None:
+        with self._plugin.blamed():
+            return self._dialect.fallback(shape, parameter, message)
+
+
+class _PluggedEncoder:
+    def __init__(self, plugin: Plugin, encoder: Encoder) -> None:
+        self._plugin = plugin
+        self._encoder = encoder
+
+    def encode(self, text: str, shape: RequestShape) -> bytes:
+        with self._plugin.blamed():
+            body = self._encoder.encode(text, shape)
+        if not isinstance(body, bytes):
+            raise self._plugin.failure(f"encode() gave {type(body).__name__} instead of bytes")
+        return body

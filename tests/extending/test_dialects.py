@@ -1,0 +1,185 @@
+"""Wire protocols that other packages bring: they reach every part that meets the wire, and a row's key."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from llmbatch.core.errors import UsageError
+from llmbatch.engine.plan import ModelChoice, make_plan
+from llmbatch.provider.completion import NotACompletionError
+from llmbatch.provider.dialect import CHAT_COMPLETIONS
+from llmbatch.provider.plugged import dialect_named
+from llmbatch.task.load import load_task
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import Program, documents, views, write_rows
+from tests.extending.conftest import Site
+
+GROUP = "[llmbatch.dialects]\none = acme:ONE\n"
+ONE = "from llmbatch.extending import ChatCompletions\nclass One(ChatCompletions):\n {}\nONE = One()\n"
+
+
+class Ollama:
+    """A server that speaks Ollama's protocol, and what it was sent."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.answer: Callable[[dict[str, Any]], tuple[int, Any]] = answer_of
+
+
+def answer_of(request: dict[str, Any]) -> tuple[int, Any]:
+    """The first label of the schema, as a model would that is held to it."""
+    label = request["format"]["properties"]["category"]["enum"][0]
+    return 200, {
+        "model": request["model"],
+        "message": {"role": "assistant", "content": json.dumps({"category": label, "percent": 90})},
+        "done": True,
+        "done_reason": "stop",
+        "prompt_eval_count": 1600,
+        "eval_count": 12,
+    }
+
+
+@pytest.fixture
+def ollama() -> Iterator[Ollama]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._reply(404, {"error": "not found"})
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.path != "/api/chat":
+                self._reply(404, {"error": "not found"})
+                return
+            server.requests.append(request)
+            server.headers.append({name.lower(): value for name, value in self.headers.items()})
+            self._reply(*server.answer(request))
+
+        def _reply(self, status: int, data: Any) -> None:
+            body = json.dumps(data).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listening.daemon_threads = True
+    server = Ollama(listening.server_port)
+    thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    listening.shutdown()
+    thread.join()
+    listening.server_close()
+
+
+def run(program: Program, server: Ollama, *more: str) -> Any:
+    command = ("classify", "docs.jsonl", "--dialect", "ollama", "--base-url", server.url, "--model", "llama3.2")
+    return program(*command, *more, OPENAI_API_KEY="sk-not-for-ollama")
+
+
+def test_a_run_is_asked_by_ollamas_own_protocol_and_resumed_by_it(extended: Program, ollama: Ollama) -> None:
+    write_rows(extended.folder / "docs.jsonl", documents(4))
+    done = run(extended, ollama)
+    assert done.code == 0, done.err
+    folder = extended.folder / "docs.llmbatch"
+    results = views(folder)["results"]
+    assert len(results) == len(ollama.requests) == 4
+    request = ollama.requests[0]
+    assert (request["stream"], request["options"]["num_ctx"], request["options"]["temperature"]) == (False, 16_384, 0)
+    assert request["messages"][1]["content"].count(documents(1)[0]["text"]) == 1
+    assert all("authorization" not in headers for headers in ollama.headers)
+    assert run(extended, ollama).code == 0
+    assert len(ollama.requests) == 4, "nothing is left to ask"
+    assert extended("show", folder).code == 0
+    assert extended("estimate", "docs.jsonl", "--dialect", "ollama", "--base-url", ollama.url).code == 0
+
+
+def test_a_retry_asks_by_the_runs_dialect(extended: Program, ollama: Ollama) -> None:
+    write_rows(extended.folder / "docs.jsonl", documents(2))
+    whole = answer_of
+    ollama.answer = lambda request: (200, whole(request)[1] | {"message": {"content": "I do not know."}})
+    assert run(extended, ollama, "--reask", "0", "--stop-at-invalid", "100%").code == 3
+    ollama.answer = whole
+    done = extended("retry", "docs.llmbatch", "--base-url", ollama.url)
+    assert (done.code, len(ollama.requests)) == (0, 4), done.err
+
+
+def test_its_refusals_and_unreadable_answers_are_judged_as_all_are(extended: Program, ollama: Ollama) -> None:
+    write_rows(extended.folder / "docs.jsonl", documents(2))
+    ollama.answer = lambda _: (404, {"error": "model 'llama3.2' not found, try pulling it first"})
+    done = run(extended, ollama)
+    assert (done.code, "llama3.2" in done.err, len(ollama.requests)) == (4, True, 1), done.err
+    ollama.answer = lambda _: (200, {"message": {}})
+    done = run(extended, ollama)
+    assert (done.code, "what dialect 'ollama' cannot read (KeyError('content'))" in done.err) == (4, True), done.err
+
+
+def test_a_dialect_of_another_protocol_needs_an_address_and_no_offline_endpoint(extended: Program) -> None:
+    write_rows(extended.folder / "docs.jsonl", documents(1))
+    done = extended("classify", "docs.jsonl", "--dialect", "ollama", OPENAI_API_KEY="sk-1")
+    assert (done.code, "--base-url" in done.err) == (2, True), done.err
+    done = extended("classify", "docs.jsonl", "--dialect", "ollama", "--offline")
+    assert (done.code, "does not speak ollama" in done.err) == (2, True), done.err
+    done = extended("classify", "docs.jsonl", "--dialect", "soap", "--base-url", "http://127.0.0.1:9")
+    assert (done.code, "chat-completions, ollama" in done.err) == (2, True), done.err
+
+
+def test_a_dialect_makes_other_keys_and_openais_makes_those_that_there_always_were() -> None:
+    task = load_task(None)
+    plain = make_plan(task, ModelChoice("m"), offline=False)
+    assert plain.key("x") == make_plan(task, ModelChoice("m", dialect="chat-completions"), offline=False).key("x")
+    assert plain.key("x") != make_plan(task, ModelChoice("m", dialect="ollama"), offline=False).key("x")
+    assert plain.fingerprint == "e3042ba41965c74cc671e48d6cc3cb34", "runs of earlier versions go on"
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        "def path(self, model, **_): 1 / 0",
+        "def headers(self, api_key): 1 / 0",
+        "def encoder(self, question): 1 / 0",
+        "def judge_answer(self, completion): 1 / 0",
+        "def limits(self, headers): 1 / 0",
+    ],
+)
+def test_a_mistake_ends_the_run_in_a_line(extended: Program, endpoint: StartEndpoint, site: Site, mistake: str) -> None:
+    site.install("acme", GROUP, {"acme": ONE.format(mistake)})
+    write_rows(extended.folder / "docs.jsonl", documents(3))
+    command = ("classify", "docs.jsonl", "--dialect", "one", "--base-url", endpoint().url)
+    done = extended(*command, PYTHONPATH=str(site.path), OPENAI_API_KEY="sk-1")
+    assert (done.code, "Traceback" in done.err) == (2, False), done.err
+    assert "plug-in 'one' of acme 1.0 cannot be used (ZeroDivisionError: division by zero)" in done.err
+
+
+def test_what_is_not_what_it_should_be_is_reported(site: Site) -> None:
+    site.install("acme", GROUP, {"acme": ONE.format("def decode(self, body, headers): return {}")})
+    with pytest.raises(UsageError, match="gave dict instead of a Completion"):
+        dialect_named("one").decode(b"{}", {})
+    assert dialect_named("chat-completions") is CHAT_COMPLETIONS
+
+
+def test_an_answer_that_is_none_is_as_ever(site: Site) -> None:
+    site.install("acme", GROUP, {"acme": ONE.format("x = 1")})
+    with pytest.raises(NotACompletionError, match="no choices"):
+        dialect_named("one").decode(b"{}", {})
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [("class ONE: pass", "is a class"), ("ONE = object()", "has no method 'path'")]
+)
+def test_what_is_no_dialect_is_refused(site: Site, code: str, reason: str) -> None:
+    site.install("acme", GROUP, {"acme": code})
+    with pytest.raises(UsageError, match=reason):
+        dialect_named("one")
