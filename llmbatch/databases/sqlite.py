@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any, TypeVar
 from urllib.parse import quote_from_bytes
 
@@ -30,6 +31,8 @@ select name from sqlite_master
 where type in ('table', 'view') and name not like 'sqlite\\_%' escape '\\'
 order by name
 """
+_STEPS_BETWEEN_CHECKS = 100_000
+"""Of SQLite's virtual machine: a few milliseconds."""
 _NOT_AUTHORIZED = "not authorized"
 """What SQLite says of some statements without a code of its own."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -43,28 +46,26 @@ def query_sqlite(address: DatabaseAddress, query: str) -> Iterator[QueryResult]:
     Raises:
         UsageError: the database cannot be opened, or it refuses the query; also while rows are taken.
     """
+    is_over = Event()
     with _opened(address) as connection, ThreadPoolExecutor(1) as worker:
         connection.text_factory = text
         connection.set_authorizer(_only_reading)
+        connection.set_progress_handler(is_over.is_set, _STEPS_BETWEEN_CHECKS)
 
         def run(call: Callable[[], Result]) -> Result:
             """In another thread, since a signal that arrives meanwhile has no effect in this one."""
-            running = worker.submit(call)
             try:
-                return running.result()
-            except sqlite3.DatabaseError as error:
+                return worker.submit(call).result()
+            except sqlite3.Error as error:
                 raise _refused(address, error) from None
-            except sqlite3.ProgrammingError as error:  # two statements, or a NUL
-                raise query_failed(address.name, str(error)) from None
-            except BaseException:
-                connection.interrupt()
-                raise
 
-        cursor = run(lambda: connection.execute(query))
-        if cursor.description is None:
-            raise only_reads(address.name)
-        columns = tuple(column[0] for column in cursor.description)
-        yield QueryResult(columns, _rows(cursor, run))
+        try:
+            cursor = run(lambda: connection.execute(query))
+            if cursor.description is None:
+                raise only_reads(address.name)
+            yield QueryResult(tuple(column[0] for column in cursor.description), _rows(cursor, run))
+        finally:
+            is_over.set()  # a query that still runs ends with the next check
 
 
 def sqlite_tables(address: DatabaseAddress) -> list[str]:

@@ -16,6 +16,11 @@ QUERY = "select id, body, price from tickets order by id"
 ASKED = ("--query", QUERY, "--review-below", "0", "--out", "run")
 
 
+@pytest.fixture(autouse=True)
+def asking(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    llmbatch.env["LLMBATCH_BASE_URL"] = endpoint().url
+
+
 @pytest.fixture
 def tickets(database: Database) -> Database:
     database.execute("create table tickets (id integer, body text, price numeric(9, 2))")
@@ -35,7 +40,7 @@ def copies(run: Path) -> list[Path]:
 
 
 def test_rows_of_a_query_are_labelled_as_those_of_a_file(llmbatch: Program, tickets: Database) -> None:
-    done = llmbatch("classify", tickets.address, "--offline", *ASKED)
+    done = llmbatch("classify", tickets.address, *ASKED)
     assert done.code == 0, done.err
     run = llmbatch.folder / "run"
     results = views(run)["results"]
@@ -51,37 +56,35 @@ def test_rows_of_a_query_are_labelled_as_those_of_a_file(llmbatch: Program, tick
     assert tickets.execute("select id from labels order by id") == [(n,) for n in range(6)]
 
 
-def test_a_run_that_was_stopped_goes_on_with_its_copy(
-    llmbatch: Program, endpoint: StartEndpoint, database: Database
-) -> None:
-    database.execute("create table tickets (id integer, body text, price numeric(9, 2))")
-    add(database, 20)
+def test_a_run_that_was_stopped_goes_on_with_its_copy(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    address = add_table(llmbatch.folder / "my.db", 20)
+    database = SqliteDatabase(address, str(llmbatch.folder / "my.db"))
     stopping, whole = endpoint("--fault", "quota@8"), endpoint()
-    stopped = llmbatch("classify", database.address, "--base-url", stopping.url, "--concurrency", "1", *ASKED)
+    stopped = llmbatch("classify", address, "--base-url", stopping.url, "--concurrency", "1", *ASKED)
     assert stopped.code == 4, stopped.err
     database.execute("delete from tickets where id < 12")
     add(database, 1, first=90)
-    again = llmbatch("classify", database.address, "--base-url", whole.url, *ASKED)
+    again = llmbatch("classify", address, "--base-url", whole.url, *ASKED)
     assert (again.code, "goes on with the rows copied at" in again.err) == (0, True)
     assert [row["id"] for row in views(llmbatch.folder / "run")["results"]] == list(range(20))
-    after = llmbatch("classify", database.address, "--base-url", whole.url, *ASKED)
+    after = llmbatch("classify", address, "--base-url", whole.url, *ASKED)
     assert (after.code, "9 rows of the query copied" in after.err) == (0, True), after.err
     assert [row["id"] for row in views(llmbatch.folder / "run")["results"]] == [*range(12, 20), 90]
     asked = whole.requests
     database.execute("delete from tickets")
-    nothing = llmbatch("classify", database.address, "--base-url", whole.url, *ASKED, "--json")
+    nothing = llmbatch("classify", address, "--base-url", whole.url, *ASKED, "--json")
     assert (nothing.code, nothing.json["rows"]["total"], whole.requests) == (0, 0, asked)
 
 
 def test_a_folder_belongs_to_its_query(llmbatch: Program) -> None:
     address = add_table(llmbatch.folder / "my.db")
-    assert llmbatch("classify", address, "--offline", "--query", QUERY).code == 0
-    (run,) = llmbatch.folder.glob("*.offline.llmbatch")
+    assert llmbatch("classify", address, "--query", QUERY).code == 0
+    (run,) = llmbatch.folder.glob("*.llmbatch")
     before = views(run)
-    done = llmbatch("classify", address, "--offline", "--query", f"{QUERY} limit 1")
+    done = llmbatch("classify", address, "--query", f"{QUERY} limit 1")
     assert (done.code, f"({QUERY}), not of" in " ".join(done.err.split())) == (2, True), done.err
     assert views(run) == before
-    assert llmbatch("classify", address, "--offline", "--query", f"{QUERY} limit 1", "--out", run).code == 0
+    assert llmbatch("classify", address, "--query", f"{QUERY} limit 1", "--out", run).code == 0
     assert len(views(run)["results"]) == 1
 
 
@@ -97,7 +100,7 @@ def test_other_commands_look_at_a_query_and_leave_nothing(llmbatch: Program) -> 
     estimate = llmbatch("estimate", address, "--query", QUERY, "--json").json
     assert estimate["models"][0]["rows"]["total"] == 2
     arms = ("--model", "gpt-6-luna", "--model", "gpt-4o-mini")
-    assert llmbatch("compare", address, "--query", QUERY, "--offline", *arms, "--out", "compared").code == 0
+    assert llmbatch("compare", address, "--query", QUERY, *arms, "--out", "compared").code == 0
     assert {path.name for path in llmbatch.folder.iterdir()} - {"my.db"} == {"compared"}
 
 
@@ -106,10 +109,10 @@ def test_columns_and_rows_as_queries_have_them(llmbatch: Program, tmp_path: Path
     text = "cast(x'53657276657220ff' as text)"
     query = f"""select 'The server crashed.' as note, 1 as id, 2 as id, '[{{"a": 1}}]' as items, 5
         union all select {text}, 3, 4, null, 5 union all select null, 6, 7, null, 5"""
-    done = llmbatch("classify", database.address, "--offline", "--out", "run", "--query", query)
+    done = llmbatch("classify", database.address, "--out", "run", "--query", query)
     assert (done.code, "no such file" in done.err) == (2, True)
     database.execute("create table t (id int)")
-    done = llmbatch("classify", database.address, "--offline", "--out", "run", "--query", query)
+    done = llmbatch("classify", database.address, "--out", "run", "--query", query)
     assert done.code == 3, done.err
     assert "columns of the same name called id_2" in done.err
     found = views(llmbatch.folder / "run")
@@ -122,7 +125,7 @@ def test_columns_and_rows_as_queries_have_them(llmbatch: Program, tmp_path: Path
 
 def test_a_single_row_with_a_list_of_objects_is_one_row(llmbatch: Program, postgresql: Database) -> None:
     query = """select 'The contract binds both parties.' as clause, '[{"a": 1.10}, {"a": 2}]'::jsonb as list"""
-    assert llmbatch("classify", postgresql.address, "--offline", "--out", "run", "--query", query).code == 0
+    assert llmbatch("classify", postgresql.address, "--out", "run", "--query", query).code == 0
     assert b'"list":[{"a":1.10},{"a":2}]' in (llmbatch.folder / "run" / "results.jsonl").read_bytes()
 
 
@@ -144,25 +147,25 @@ def test_what_cannot_be_asked_leaves_nothing(llmbatch: Program, arguments: list[
     add_table(llmbatch.folder / "my.db")
     (llmbatch.folder / "docs.jsonl").write_text('{"text": "a"}\n')
     before = {path.name for path in llmbatch.folder.iterdir()}
-    done = llmbatch("classify", "--offline", *arguments)
+    done = llmbatch("classify", *arguments)
     assert (done.code, said in " ".join(done.err.split()), "secret" in done.err) == (2, True, False), done.err
     assert {path.name for path in llmbatch.folder.iterdir()} == before
 
 
-def add_table(file: Path) -> str:
-    """A file with two tickets; its address from beside it."""
+def add_table(file: Path, count: int = 2) -> str:
+    """A file with tickets; its address from beside it."""
     database = SqliteDatabase("", str(file))
     database.execute("create table tickets (id integer, body text, price numeric(9, 2))")
-    add(database, 2)
+    add(database, count)
     return f"sqlite:///{file.name}"
 
 
 def test_the_password_is_nowhere(llmbatch: Program, postgresql: Database) -> None:
     query = ("--query", "select 'The server crashed.' as text")
     address = f"{postgresql.address}&password=pass%2Fw%3Frd%401"
-    done = llmbatch("classify", address, "--offline", "--out", "run", "--log-file", "log.jsonl", *query)
+    done = llmbatch("classify", address, "--out", "run", "--log-file", "log.jsonl", *query)
     assert done.code == 0, done.err
-    elsewhere = llmbatch("classify", address, "--offline", "--out", "run", "--query", "select 'b' as text", "--json")
+    elsewhere = llmbatch("classify", address, "--out", "run", "--query", "select 'b' as text", "--json")
     assert "'postgresql://app@/" in json.loads((llmbatch.folder / "run" / "run.json").read_bytes())["command"]
     kept = b"".join(path.read_bytes() for path in llmbatch.folder.rglob("*") if path.is_file())
     for secret in ("pass%2F", "pass/w", "w%3Frd"):
@@ -173,7 +176,7 @@ def test_the_password_is_nowhere(llmbatch: Program, postgresql: Database) -> Non
 def test_ctrl_c_ends_a_query_that_does_not_end(llmbatch: Program) -> None:
     add_table(llmbatch.folder / "my.db")
     endless = "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) as text from n"
-    running = llmbatch.start("classify", "sqlite:///my.db", "--offline", "--out", "run", "--query", endless)
+    running = llmbatch.start("classify", "sqlite:///my.db", "--out", "run", "--query", endless)
     wait_until((llmbatch.folder / "run" / ".lock").exists, running)
     running.send_signal(signal.SIGINT)
     assert running.wait(timeout=60) == 130
@@ -183,7 +186,7 @@ def test_ctrl_c_ends_a_query_that_does_not_end(llmbatch: Program) -> None:
 
 def test_a_folder_of_a_strangers_opens_no_database(llmbatch: Program, tmp_path: Path) -> None:
     add_table(llmbatch.folder / "my.db")
-    assert llmbatch("classify", "sqlite:///my.db", "--offline", *ASKED).code == 0
+    assert llmbatch("classify", "sqlite:///my.db", *ASKED).code == 0
     run = llmbatch.folder / "run"
     (copy,) = copies(run)
     (llmbatch.folder / "my.db").unlink()
@@ -199,10 +202,12 @@ def test_a_folder_of_a_strangers_opens_no_database(llmbatch: Program, tmp_path: 
     assert (gone.code, "the copy of sqlite:///my.db is gone" in " ".join(gone.err.split())) == (2, True), gone.err
 
 
-def test_a_query_from_python(tmp_path: Path) -> None:
+def test_a_query_from_python(tmp_path: Path, endpoint: StartEndpoint) -> None:
     file = tmp_path / "my.db"
     add_table(file)
-    run = package.classify(f"sqlite:///{file}", query=QUERY, offline=True, out=tmp_path / "run", review_below=0)
+    run = package.classify(
+        f"sqlite:///{file}", query=QUERY, base_url=endpoint().url, out=tmp_path / "run", review_below=0
+    )
     assert [result.id for result in run] == [0, 1]
 
 
@@ -212,6 +217,6 @@ def test_a_database_that_others_write_to_is_read(llmbatch: Program) -> None:
     writer.execute("pragma journal_mode = wal")
     writer.execute("begin immediate")
     writer.execute("delete from tickets")
-    done = llmbatch("classify", "sqlite:///my.db", "--offline", *ASKED)
+    done = llmbatch("classify", "sqlite:///my.db", *ASKED)
     writer.close()
     assert (done.code, len(read_rows(llmbatch.folder / "run" / "results.jsonl"))) == (0, 2), done.err

@@ -3,16 +3,24 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.databases.server import Database, SqliteDatabase
+from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Done, Program, documents, views, write_rows
 
 NUL = "\0"
 
 
+@pytest.fixture(autouse=True)
+def asking(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    llmbatch.env["LLMBATCH_BASE_URL"] = endpoint().url
+
+
 def labelled(llmbatch: Program, rows: Sequence[object], *options: str) -> Path:
     """A run folder with these rows."""
     write_rows(llmbatch.folder / "docs.jsonl", list(rows))
-    done = llmbatch("classify", "docs.jsonl", "--offline", "--out", "run", "--review-below", "0", *options)
+    done = llmbatch("classify", "docs.jsonl", "--out", "run", "--review-below", "0", *options)
     assert done.code in {0, 3}, done.err
     return llmbatch.folder / "run"
 
@@ -49,7 +57,7 @@ def test_results_become_a_table_with_types(llmbatch: Program, database: Database
 def test_a_row_is_in_one_table_alone(llmbatch: Program, database: Database) -> None:
     rows = [*documents(2), b'{"id": "torn', {"id": "d-3", "text": ""}, {"id": 5, "text": "", "n": {"a": NUL}}]
     run = labelled(llmbatch, rows)
-    assert llmbatch("classify", "docs.jsonl", "--offline", "--out", "run", "--review-below", "1").code == 3
+    assert llmbatch("classify", "docs.jsonl", "--out", "run", "--review-below", "1").code == 3
     assert export(llmbatch, database).out == "labels\nlabels_review\nlabels_failed\n"
     assert database.execute("select id, text from labels_review order by row") == [
         (row["id"], row["text"]) for row in views(run)["review"]
@@ -68,15 +76,15 @@ def test_a_row_is_in_one_table_alone(llmbatch: Program, database: Database) -> N
     assert len(database.execute(failed)) == 3
 
 
-def test_a_table_of_the_users_own_needs_no_columns_without_values(llmbatch: Program, database: Database) -> None:
-    database.execute("create table labels (id text primary key, category text not null, confidence numeric, at date)")
+def test_a_table_of_the_users_own_needs_no_columns_without_values(llmbatch: Program, postgresql: Database) -> None:
+    postgresql.execute("create table labels (id text primary key, category text not null, confidence numeric, at date)")
     run = labelled(llmbatch, documents(2))
     for _ in range(2):
-        assert export(llmbatch, database).code == 0
-    found = database.execute("select id, category, at from labels order by id")
+        assert export(llmbatch, postgresql).code == 0
+    found = postgresql.execute("select id, category, at from labels order by id")
     assert found == [(row["id"], row["category"], None) for row in views(run)["results"]]
     labelled(llmbatch, [{**row, "n": 1} for row in documents(2)])
-    lacking = export(llmbatch, database)
+    lacking = export(llmbatch, postgresql)
     assert (lacking.code, "table labels lacks the columns n; nothing" in " ".join(lacking.err.split())) == (2, True)
 
 
