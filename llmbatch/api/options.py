@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from llmbatch.api.declared import checked_path, checked_texts, declared_values
+from llmbatch.api.declared import checked_group, checked_path, checked_texts, declared_values
 from llmbatch.cli.experiments import canary_options
 from llmbatch.cli.input_options import reader_options
 from llmbatch.cli.options import reuse_options
-from llmbatch.cli.sending import sending_options
+from llmbatch.cli.options.money import MoneyOptions
+from llmbatch.cli.options.sending import SendingOptions
 from llmbatch.core.errors import UsageError
 from llmbatch.engine.plan import ModelChoice
 from llmbatch.observe.observer import Observer
@@ -198,35 +199,11 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
     values = declared_values({name: value for name, value in given.items() if name not in _FREE})
     reuse = given.get("reuse", False)
     reuse_store = values["reuse_store"] if isinstance(reuse, bool) else checked_path("reuse", reuse)
-    sending = sending_options(
-        base_url=values["base_url"],
-        api_version=values["api_version"],
-        insecure_http=values["insecure_http"],
-        offline=values["offline"],
-        faults=values["fault"],
-        concurrency=values["concurrency"],
-        rpm=values["rpm"],
-        tpm=values["tpm"],
-        attempts=values["attempts"],
-        timeout_s=values["timeout"],
-        retry_wait_min_s=values["retry_wait_min"],
-        retry_wait_max_s=values["retry_wait_max"],
-        max_wait_s=values["max_wait"],
-        deadline=values["deadline"],
-        reask=values["reask"],
-        stop_at_failures=values["stop_at_failures"],
-        stop_at_invalid=values["stop_at_invalid"],
-        grace_s=values["grace"],
-        price=values["price"],
-        max_cost_usd=values["max_cost"],
-        daily_budget_usd=values["daily_budget"],
-        alert_at=values["alert_at"],
-        alert_command=values["alert_command"],
-        spend_store=values["spend_store"],
-    )
+    sending = checked_group(SendingOptions, given)
     policy = given.get("retries")
     if not isinstance(policy, RetryPolicy | None):
         raise UsageError(f"retries: a RetryPolicy is wanted, not {type(policy).__name__}")
+    requests = sending.to_sending(checked_group(MoneyOptions, given))
     return RunOptions(
         inputs=inputs,
         out=out,
@@ -241,10 +218,10 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
             truncate=values["truncate"],
             prefix=values["prefix"],
             confidence=values["confidence"],
-            service_tier=values["service_tier"],
-            dialect=values["dialect"],
+            service_tier=sending.service_tier,
+            dialect=sending.dialect,
         ),
-        sending=sending if policy is None else replace(sending, policy=policy),
+        sending=requests if policy is None else replace(requests, policy=policy),
         reading=reader_options(
             values["id_field"],
             list(field_names(given, "text_field") or ()),

@@ -4,10 +4,13 @@ import sys
 
 import typer
 
-from llmbatch.cli import experiments, protocol, sending, watching
+from llmbatch.cli import experiments, watching
 from llmbatch.cli import input_options as reading
 from llmbatch.cli import options as shared
+from llmbatch.cli.command import command
 from llmbatch.cli.field_names import given
+from llmbatch.cli.options.money import ConfirmationOptions, MoneyOptions
+from llmbatch.cli.options.sending import SendingOptions
 from llmbatch.core import defaults
 from llmbatch.core.rows import ConfidenceKind
 from llmbatch.task.prefix_policy import PrefixPolicy
@@ -16,9 +19,10 @@ from llmbatch.telemetry.log_format import LogFormat
 app = typer.Typer(add_completion=False)
 
 
-@app.command(epilog=shared.ENVIRONMENT)
+@command(app, epilog=shared.ENVIRONMENT)
 def classify(
     inputs: shared.Inputs,
+    *,
     id_field: reading.IdField = None,
     text_field: reading.TextField = None,
     input_format: reading.InputFormat = None,
@@ -46,30 +50,9 @@ def classify(
     prefix: shared.Prefix = PrefixPolicy.AUTO,
     confidence: shared.Confidence = ConfidenceKind.reported,
     calibration: shared.Calibration = None,
-    service_tier: shared.ServiceTierWish = None,
-    base_url: sending.BaseUrl = None,
-    dialect: protocol.Dialect = defaults.DIALECT,
-    api_version: sending.ApiVersion = None,
-    insecure_http: sending.InsecureHttp = False,
-    offline: sending.Offline = False,
-    fault: sending.Fault = None,
-    concurrency: sending.Concurrency = defaults.CONCURRENCY,
-    rpm: sending.Rpm = None,
-    tpm: sending.Tpm = None,
-    attempts: sending.Attempts = defaults.ATTEMPTS,
-    timeout: sending.Timeout = None,
-    retry_wait_min: sending.RetryWaitMin = defaults.RETRY_WAIT_MIN_S,
-    retry_wait_max: sending.RetryWaitMax = defaults.RETRY_WAIT_MAX_S,
-    max_wait: sending.MaxWait = defaults.MAX_WAIT_S,
-    deadline: sending.Deadline = None,
-    reask: sending.Reask = defaults.REASKS,
-    stop_at_failures: sending.StopAtFailures = f"{defaults.STOP_AT_FAILURES}%",
-    stop_at_invalid: sending.StopAtInvalid = f"{defaults.STOP_AT_INVALID}%",
-    grace: sending.Grace = defaults.GRACE_S,
-    price: sending.Price = None,
-    max_cost: sending.MaxCost = None,
-    confirm_above: shared.ConfirmAbove = None,
-    yes: shared.Yes = False,
+    sending: SendingOptions,
+    confirmation: ConfirmationOptions,
+    money: MoneyOptions,
     reuse: shared.ReuseAnswers = False,
     reuse_store: shared.ReuseStore = None,
     reuse_limit: shared.ReuseLimit = defaults.REUSE_LIMIT_MB,
@@ -81,10 +64,6 @@ def classify(
     escalate_to: experiments.EscalateTo = None,
     baseline: experiments.Baseline = None,
     fail_on_drift: experiments.FailOnDrift = False,
-    daily_budget: sending.DailyBudget = None,
-    alert_at: sending.AlertAt = defaults.ALERT_AT,
-    alert_command: sending.AlertCommand = None,
-    spend_store: sending.SpendStore = None,
     max_failed: shared.MaxFailed = "0",
     salvage: shared.Salvage = False,
     json: shared.Json = False,
@@ -96,7 +75,6 @@ def classify(
     observer: watching.Observer = None,
 ) -> None:
     """Label documents. Run it again to go on where it stood and to retry what failed."""
-    from llmbatch.cli.confirm import confirm
     from llmbatch.cli.outcome import OutcomeStands
     from llmbatch.cli.show import present
     from llmbatch.core.filenames import shell_command
@@ -123,35 +101,10 @@ def classify(
             truncate,
             prefix,
             confidence,
-            service_tier=service_tier,
-            dialect=dialect,
+            service_tier=sending.service_tier,
+            dialect=sending.dialect,
         ),
-        sending=sending.sending_options(
-            base_url=base_url,
-            api_version=api_version,
-            insecure_http=insecure_http,
-            offline=offline,
-            faults=fault,
-            concurrency=concurrency,
-            rpm=rpm,
-            tpm=tpm,
-            attempts=attempts,
-            timeout_s=timeout,
-            retry_wait_min_s=retry_wait_min,
-            retry_wait_max_s=retry_wait_max,
-            max_wait_s=max_wait,
-            deadline=deadline,
-            reask=reask,
-            stop_at_failures=stop_at_failures,
-            stop_at_invalid=stop_at_invalid,
-            grace_s=grace,
-            price=price,
-            max_cost_usd=max_cost,
-            daily_budget_usd=daily_budget,
-            alert_at=alert_at,
-            alert_command=alert_command,
-            spend_store=spend_store,
-        ),
+        sending=sending.to_sending(money),
         reading=reading.reader_options(
             id_field,
             text_field,
@@ -178,8 +131,7 @@ def classify(
         calibration=calibration,
         command=shell_command(["llmbatch", *map(public_name, sys.argv[1:])]),
     )
-    if confirm_above is not None and not yes:
-        confirm(lambda above_nusd: dear_run(options, above_nusd), confirm_above)
+    confirmation.ask(lambda above_nusd: dear_run(options, above_nusd))
     watching_options = WatchOptions(
         quiet, log_format, log_file, metrics_file, otel=otel, observers=tuple(observer or ())
     )

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmbatch.cli import bounds, protocol, sending, watching
+from llmbatch.cli import bounds, watching
 from llmbatch.cli import gold as golden
 from llmbatch.cli import input_options as reading
 from llmbatch.cli import options as shared
-from llmbatch.core import defaults
+from llmbatch.cli.command import command
+from llmbatch.cli.options.money import ConfirmationOptions, MoneyOptions
+from llmbatch.cli.options.sending import SendingOptions
 from llmbatch.core.rows import ConfidenceKind
 from llmbatch.telemetry.log_format import LogFormat
 
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 
-@app.command(epilog=shared.ENVIRONMENT)
+@command(app, epilog=shared.ENVIRONMENT)
 def compare(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="As for classify.", show_default=False)],
+    *,
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -101,34 +104,9 @@ def compare(
     query: reading.Query = None,
     reasoning: shared.Reasoning = False,
     confidence: shared.Confidence = ConfidenceKind.reported,
-    service_tier: shared.ServiceTierWish = None,
-    base_url: sending.BaseUrl = None,
-    dialect: protocol.Dialect = defaults.DIALECT,
-    api_version: sending.ApiVersion = None,
-    insecure_http: sending.InsecureHttp = False,
-    offline: sending.Offline = False,
-    fault: sending.Fault = None,
-    concurrency: sending.Concurrency = defaults.CONCURRENCY,
-    rpm: sending.Rpm = None,
-    tpm: sending.Tpm = None,
-    attempts: sending.Attempts = defaults.ATTEMPTS,
-    timeout: sending.Timeout = None,
-    retry_wait_min: sending.RetryWaitMin = defaults.RETRY_WAIT_MIN_S,
-    retry_wait_max: sending.RetryWaitMax = defaults.RETRY_WAIT_MAX_S,
-    max_wait: sending.MaxWait = defaults.MAX_WAIT_S,
-    deadline: sending.Deadline = None,
-    reask: sending.Reask = defaults.REASKS,
-    stop_at_failures: sending.StopAtFailures = f"{defaults.STOP_AT_FAILURES}%",
-    stop_at_invalid: sending.StopAtInvalid = f"{defaults.STOP_AT_INVALID}%",
-    grace: sending.Grace = defaults.GRACE_S,
-    price: sending.Price = None,
-    max_cost: sending.MaxCost = None,
-    confirm_above: shared.ConfirmAbove = None,
-    yes: shared.Yes = False,
-    daily_budget: sending.DailyBudget = None,
-    alert_at: sending.AlertAt = defaults.ALERT_AT,
-    alert_command: sending.AlertCommand = None,
-    spend_store: sending.SpendStore = None,
+    sending: SendingOptions,
+    confirmation: ConfirmationOptions,
+    money: MoneyOptions,
     json: shared.Json = False,
     quiet: shared.Quiet = False,
     log_format: watching.LogFormat = LogFormat.text,
@@ -138,7 +116,6 @@ def compare(
     from llmbatch.analysis.compare import CompareOptions, compare_runs
     from llmbatch.analysis.comparison import compared_json
     from llmbatch.analysis.gold import GoldOptions
-    from llmbatch.cli.confirm import confirm
     from llmbatch.cli.output import print_json
     from llmbatch.engine.plan import ModelChoice
     from llmbatch.estimate.estimate import dear_runs
@@ -154,33 +131,10 @@ def compare(
         seed=seed,
         gold=None if gold is None else GoldOptions(gold, gold_id_field, label_field),
         out=out,
-        choice=ModelChoice(reasoning=reasoning, confidence=confidence, service_tier=service_tier, dialect=dialect),
-        sending=sending.sending_options(
-            base_url=base_url,
-            api_version=api_version,
-            insecure_http=insecure_http,
-            offline=offline,
-            faults=fault,
-            concurrency=concurrency,
-            rpm=rpm,
-            tpm=tpm,
-            attempts=attempts,
-            timeout_s=timeout,
-            retry_wait_min_s=retry_wait_min,
-            retry_wait_max_s=retry_wait_max,
-            max_wait_s=max_wait,
-            deadline=deadline,
-            reask=reask,
-            stop_at_failures=stop_at_failures,
-            stop_at_invalid=stop_at_invalid,
-            grace_s=grace,
-            price=price,
-            max_cost_usd=max_cost,
-            daily_budget_usd=daily_budget,
-            alert_at=alert_at,
-            alert_command=alert_command,
-            spend_store=spend_store,
+        choice=ModelChoice(
+            reasoning=reasoning, confidence=confidence, service_tier=sending.service_tier, dialect=sending.dialect
         ),
+        sending=sending.to_sending(money),
         reading=reading.reader_options(
             id_field,
             text_field,
@@ -197,8 +151,7 @@ def compare(
     watching_options = WatchOptions(quiet, log_format, log_file)
 
     def begin(runs: "Sequence[RunOptions]") -> None:
-        if confirm_above is not None and not yes:
-            confirm(lambda above_nusd: dear_runs(runs, above_nusd), confirm_above)
+        confirmation.ask(lambda above_nusd: dear_runs(runs, above_nusd))
 
     compared = compare_runs(options, lambda: watch(watching_options), confirm=begin)
     if json:

@@ -4,9 +4,13 @@ from typing import Annotated
 
 import typer
 
-from llmbatch.cli import experiments, protocol, sending
+from llmbatch.cli import experiments
 from llmbatch.cli import input_options as reading
 from llmbatch.cli import options as shared
+from llmbatch.cli.command import command
+from llmbatch.cli.options.money import MoneyOptions
+from llmbatch.cli.options.option import Only
+from llmbatch.cli.options.sending import SendingOptions
 from llmbatch.cli.output import print_json
 from llmbatch.core import defaults
 from llmbatch.core.rows import ConfidenceKind
@@ -15,9 +19,10 @@ from llmbatch.task.prefix_policy import PrefixPolicy
 app = typer.Typer(add_completion=False)
 
 
-@app.command(epilog=shared.ENVIRONMENT)
+@command(app, epilog=shared.ENVIRONMENT)
 def estimate(
     inputs: shared.Inputs,
+    *,
     id_field: reading.IdField = None,
     text_field: reading.TextField = None,
     input_format: reading.InputFormat = None,
@@ -49,14 +54,10 @@ def estimate(
     truncate: shared.Truncate = None,
     confidence: shared.Confidence = ConfidenceKind.reported,
     out: shared.Out = None,
-    service_tier: shared.ServiceTierWish = None,
-    base_url: sending.BaseUrl = None,
-    dialect: protocol.Dialect = defaults.DIALECT,
-    offline: sending.Offline = False,
-    concurrency: sending.Concurrency = defaults.CONCURRENCY,
-    rpm: sending.Rpm = None,
-    tpm: sending.Tpm = None,
-    price: sending.Price = None,
+    sending: Annotated[
+        SendingOptions, Only("service_tier", "base_url", "dialect", "offline", "concurrency", "rpm", "tpm")
+    ],
+    money: Annotated[MoneyOptions, Only("price")],
     review_below: shared.ReviewBelow = None,
     canary_prompt: experiments.CanaryPrompt = None,
     canary_model: experiments.CanaryModel = None,
@@ -76,12 +77,9 @@ def estimate(
     json: shared.Json = False,
 ) -> None:
     """Tell what classify would cost and how long it would take. Nothing is sent; no key is needed."""
-    from llmbatch.core.prices import parse_price
     from llmbatch.engine.plan import ModelChoice
-    from llmbatch.engine.sending import Sending
     from llmbatch.estimate.estimate import EstimateOptions, estimate_run
     from llmbatch.estimate.result import estimate_json
-    from llmbatch.provider.limits import RateLimits
     from llmbatch.runs.options import RunOptions
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.estimate import render_estimate
@@ -100,16 +98,10 @@ def estimate(
             truncate,
             prefix,
             confidence,
-            service_tier=service_tier,
-            dialect=dialect,
+            service_tier=sending.service_tier,
+            dialect=sending.dialect,
         ),
-        sending=Sending(
-            base_url=base_url,
-            offline=offline,
-            concurrency=sending.parsed_concurrency(concurrency),
-            limits=RateLimits(None if rpm is None else rpm / 60, None if tpm is None else tpm / 60),
-            price=None if price is None else parse_price(price),
-        ),
+        sending=sending.to_sending(money),
         reading=reading.reader_options(
             id_field,
             text_field,

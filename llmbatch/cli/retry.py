@@ -5,16 +5,20 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli import options as shared
-from llmbatch.cli import sending, watching
-from llmbatch.core import defaults
+from llmbatch.cli import watching
+from llmbatch.cli.command import command
+from llmbatch.cli.options.money import ConfirmationOptions, MoneyOptions
+from llmbatch.cli.options.option import Except
+from llmbatch.cli.options.sending import SendingOptions
 from llmbatch.telemetry.log_format import LogFormat
 
 app = typer.Typer(add_completion=False)
 
 
-@app.command(epilog=shared.ENVIRONMENT)
+@command(app, epilog=shared.ENVIRONMENT)
 def retry(
     run: shared.RunPath,
+    *,
     only: Annotated[
         str | None,
         typer.Option(
@@ -50,33 +54,9 @@ def retry(
     ] = None,
     max_doc_tokens: shared.MaxDocTokens = None,
     truncate: shared.Truncate = None,
-    service_tier: shared.ServiceTierWish = None,
-    base_url: sending.BaseUrl = None,
-    api_version: sending.ApiVersion = None,
-    insecure_http: sending.InsecureHttp = False,
-    offline: sending.Offline = False,
-    fault: sending.Fault = None,
-    concurrency: sending.Concurrency = defaults.CONCURRENCY,
-    rpm: sending.Rpm = None,
-    tpm: sending.Tpm = None,
-    attempts: sending.Attempts = defaults.ATTEMPTS,
-    timeout: sending.Timeout = None,
-    retry_wait_min: sending.RetryWaitMin = defaults.RETRY_WAIT_MIN_S,
-    retry_wait_max: sending.RetryWaitMax = defaults.RETRY_WAIT_MAX_S,
-    max_wait: sending.MaxWait = defaults.MAX_WAIT_S,
-    deadline: sending.Deadline = None,
-    reask: sending.Reask = defaults.REASKS,
-    stop_at_failures: sending.StopAtFailures = f"{defaults.STOP_AT_FAILURES}%",
-    stop_at_invalid: sending.StopAtInvalid = f"{defaults.STOP_AT_INVALID}%",
-    grace: sending.Grace = defaults.GRACE_S,
-    price: sending.Price = None,
-    max_cost: sending.MaxCost = None,
-    confirm_above: shared.ConfirmAbove = None,
-    yes: shared.Yes = False,
-    daily_budget: sending.DailyBudget = None,
-    alert_at: sending.AlertAt = defaults.ALERT_AT,
-    alert_command: sending.AlertCommand = None,
-    spend_store: sending.SpendStore = None,
+    sending: Annotated[SendingOptions, Except("dialect")],
+    confirmation: ConfirmationOptions,
+    money: MoneyOptions,
     max_failed: shared.MaxFailed = "0",
     salvage: shared.Salvage = False,
     json: shared.Json = False,
@@ -90,7 +70,6 @@ def retry(
     trust: shared.TrustRun = False,
 ) -> None:
     """Ask again about a run folder's failed rows, and nothing else."""
-    from llmbatch.cli.confirm import confirm
     from llmbatch.cli.outcome import OutcomeStands
     from llmbatch.cli.show import present
     from llmbatch.observe.observer import Observers
@@ -103,41 +82,15 @@ def retry(
         only=frozenset(kind.strip() for kind in (only or "").split(",") if kind.strip()),
         review=review,
         model=model,
-        service_tier=service_tier,
+        service_tier=sending.service_tier,
         max_doc_tokens=max_doc_tokens,
         truncate=truncate,
-        sending=sending.sending_options(
-            base_url=base_url,
-            api_version=api_version,
-            insecure_http=insecure_http,
-            offline=offline,
-            faults=fault,
-            concurrency=concurrency,
-            rpm=rpm,
-            tpm=tpm,
-            attempts=attempts,
-            timeout_s=timeout,
-            retry_wait_min_s=retry_wait_min,
-            retry_wait_max_s=retry_wait_max,
-            max_wait_s=max_wait,
-            deadline=deadline,
-            reask=reask,
-            stop_at_failures=stop_at_failures,
-            stop_at_invalid=stop_at_invalid,
-            grace_s=grace,
-            price=price,
-            max_cost_usd=max_cost,
-            daily_budget_usd=daily_budget,
-            alert_at=alert_at,
-            alert_command=alert_command,
-            spend_store=spend_store,
-        ),
+        sending=sending.to_sending(money),
         max_failed=parse_tolerance(max_failed),
         salvage=salvage,
     )
     trusted = shared.trusted(trust, input)
-    if confirm_above is not None and not yes:
-        confirm(lambda above_nusd: dear_retry(run, options, above_nusd, trust=trusted), confirm_above)
+    confirmation.ask(lambda above_nusd: dear_retry(run, options, above_nusd, trust=trusted))
     watching_options = WatchOptions(
         quiet, log_format, log_file, metrics_file, otel=otel, observers=tuple(observer or ())
     )

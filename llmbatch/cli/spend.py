@@ -6,15 +6,18 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli import options as shared
-from llmbatch.cli.sending import SpendStore
+from llmbatch.cli.command import command
+from llmbatch.cli.options.money import MoneyOptions
+from llmbatch.cli.options.option import Only
 
 app = typer.Typer(add_completion=False)
 
 _BY_HELP = "day, model, prompt, run; label or any field of the input, which the run folders tell."
 
 
-@app.command()
+@command(app)
 def spend(
+    *,
     by: Annotated[
         str,
         typer.Option(
@@ -52,7 +55,7 @@ def spend(
             help="What the offline endpoint would have cost, instead of what was spent.",
         ),
     ] = False,
-    spend_store: SpendStore = None,
+    money: Annotated[MoneyOptions, Only("spend_store")],
     json: shared.Json = False,
 ) -> None:
     """Show what was spent, and how it compares with as many days before."""
@@ -65,7 +68,7 @@ def spend(
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.spending import render_spending
 
-    store = parse_store(spend_store)
+    store = parse_store(money.spend_store)
     if store is None:
         raise UsageError("--spend-store is off: there is nothing to show", hint="name a file, or leave it out")
     days = period(

@@ -1,6 +1,5 @@
 """Options by keyword: the command line's, under its rules."""
 
-import inspect
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from llmbatch import Options, classify
 from llmbatch.api.options import named, run_options
-from llmbatch.cli.classify import classify as command
+from llmbatch.cli.commands import load
 from llmbatch.core.errors import UsageError
 from llmbatch.core.rows import Truncation
 from llmbatch.provider.retry import RetryPolicy
@@ -27,7 +26,8 @@ def made(**given: Any) -> RunOptions:
 
 
 def test_there_is_every_option_of_the_command_line() -> None:
-    assert set(inspect.signature(command).parameters) - set(Options.__annotations__) == OF_THE_SCREEN
+    of_the_command = {parameter.name for parameter in load("classify").params}
+    assert of_the_command - set(Options.__annotations__) == OF_THE_SCREEN
 
 
 def test_python_values_stand_for_what_is_typed() -> None:

@@ -8,7 +8,7 @@ from typer import BadParameter
 from typer._click import Command, Context
 
 from llmbatch.cli.commands import SUMMARIES, load
-from llmbatch.cli.sending import parsed_concurrency
+from llmbatch.cli.options.sending import parsed_concurrency
 from llmbatch.core import errors
 from llmbatch.core.prices import parse_price
 from llmbatch.engine.failure_rate_guard import parse_share

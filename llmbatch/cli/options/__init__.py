@@ -9,7 +9,6 @@ from llmbatch.cli import bounds
 from llmbatch.cli.field_names import whole_variable
 from llmbatch.core import defaults
 from llmbatch.core.rows import ConfidenceKind, Truncation
-from llmbatch.core.service_tiers import ServiceTier
 from llmbatch.task.prefix_policy import PrefixPolicy
 
 if TYPE_CHECKING:
@@ -116,17 +115,6 @@ ReasoningEffort = Annotated[
         show_default="the lowest",
     ),
 ]
-ServiceTierWish = Annotated[
-    ServiceTier | None,
-    typer.Option(
-        "--service-tier",
-        envvar="LLMBATCH_SERVICE_TIER",
-        show_envvar=False,
-        rich_help_panel=SENDING,
-        help="Tier that requests are served at; flex: half the price, slower, refusals are waited out.",
-        show_default="the endpoint's own",
-    ),
-]
 MaxOutputTokens = Annotated[
     int | None,
     typer.Option(
@@ -161,30 +149,6 @@ Truncate = Annotated[
         show_envvar=False,
         rich_help_panel=TASK,
         help="Cut documents that are too long: keep the head, or head and tail in equal parts.",
-    ),
-]
-ConfirmAbove = Annotated[
-    float | None,
-    typer.Option(
-        "--confirm-above",
-        metavar="USD",
-        min=0,
-        max=bounds.MOST_USD,
-        envvar="LLMBATCH_CONFIRM_ABOVE",
-        show_envvar=False,
-        rich_help_panel=SENDING,
-        help="Ask before a run that may cost more by its estimate; where nobody can answer, stop with exit code 5.",
-    ),
-]
-Yes = Annotated[
-    bool,
-    typer.Option(
-        "--yes",
-        "-y",
-        envvar="LLMBATCH_YES",
-        show_envvar=False,
-        rich_help_panel=SENDING,
-        help="Go on without being asked.",
     ),
 ]
 ReuseAnswers = Annotated[

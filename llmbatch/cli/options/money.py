@@ -1,0 +1,116 @@
+"""What may be spent."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from llmbatch.cli import bounds
+from llmbatch.cli.options.option import Option, OptionGroup
+from llmbatch.core import defaults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmbatch.core.prices import Price
+    from llmbatch.estimate.result import ModelEstimate
+    from llmbatch.spend.options import BudgetOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyOptions(OptionGroup):
+    """Prices, limits, and who is told when one comes near."""
+
+    panel: ClassVar[str] = "Money"
+
+    price: Annotated[
+        str | None,
+        Option("USD per million tokens, for models whose price is not known.", metavar="IN,CACHED,OUT[,WRITE]"),
+    ] = None
+    max_cost: Annotated[
+        float | None,
+        Option(
+            "What the run may cost in all, its earlier sessions included: a hard limit, exit code 5.",
+            metavar="USD",
+            min=0,
+            max=bounds.MOST_USD,
+        ),
+    ] = None
+    daily_budget: Annotated[
+        float | None,
+        Option(
+            "What all runs of a day (UTC) together may cost: a hard limit, exit code 5.",
+            metavar="USD",
+            min=0,
+            max=bounds.MOST_USD,
+        ),
+    ] = None
+    alert_at: Annotated[str, Option("Share of either limit at which to warn.", metavar="P%,...")] = defaults.ALERT_AT
+    alert_command: Annotated[
+        str | None,
+        Option("Command to run then, by the shell; LLMBATCH_ALERT_... variables tell it the figures.", metavar="CMD"),
+    ] = None
+    spend_store: Annotated[
+        str | None,
+        Option(
+            "Where spending is written down and daily budgets are shared.",
+            metavar="FILE|off",
+            shown_default="the user's",
+        ),
+    ] = None
+
+    def to_price(self) -> "Price | None":
+        """The price that the user states.
+
+        Raises:
+            UsageError: it cannot be read.
+        """
+        from llmbatch.core.prices import parse_price
+
+        return None if self.price is None else parse_price(self.price)
+
+    def to_budget(self) -> "BudgetOptions":
+        """The limits as the engine takes them.
+
+        Raises:
+            UsageError: one cannot be read, or a daily budget has no store.
+        """
+        from llmbatch.spend.options import budget_options
+
+        return budget_options(
+            max_cost_usd=self.max_cost,
+            daily_budget_usd=self.daily_budget,
+            alert_at=self.alert_at,
+            alert_command=self.alert_command,
+            spend_store=self.spend_store,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmationOptions(OptionGroup):
+    """Whether somebody is asked before a run that may cost much."""
+
+    panel: ClassVar[str] = "Sending"
+
+    confirm_above: Annotated[
+        float | None,
+        Option(
+            "Ask before a run that may cost more by its estimate; where nobody can answer, stop with exit code 5.",
+            metavar="USD",
+            min=0,
+            max=bounds.MOST_USD,
+        ),
+    ] = None
+    yes: Annotated[bool, Option("Go on without being asked.", short="-y")] = False
+
+    def ask(self, dear: "Callable[[int], ModelEstimate | None]") -> None:
+        """Ask, if the user wants it and the run may cost that much.
+
+        Args:
+            dear: gives the estimate where it is above an amount, nano-dollars.
+
+        Raises:
+            BudgetReached: the answer was no, or nobody can give one.
+        """
+        if self.confirm_above is not None and not self.yes:
+            from llmbatch.cli.confirm import confirm
+
+            confirm(dear, self.confirm_above)

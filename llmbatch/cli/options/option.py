@@ -1,0 +1,83 @@
+"""How an option is declared: once, as a field of a group or a parameter of a command."""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, get_args, get_type_hints
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What users see of an option, as metadata of its type: `timeout: Annotated[float | None, Option("...")] = None`.
+
+    The name of the field or parameter is its name in Python; its flag and its variable follow from it:
+    `retry_wait_min` is `--retry-wait-min` and `LLMBATCH_RETRY_WAIT_MIN`.
+    """
+
+    help: str
+    short: str | None = None
+    """A flag of one letter beside the long one."""
+    metavar: str | None = None
+    """Of the value; None names its type. `N` in it stands for a number, `FILE` and `RUN` for paths."""
+    min: float | None = None
+    max: float | None = None
+    shown_default: str | bool = True
+    """Words for what happens without it, in place of the default; False shows neither."""
+    panel: str | None = None
+    """Its place in the help, where that is not its group's."""
+    flags: tuple[str, ...] = ()
+    """All its flags, where they are not made from its name."""
+    variables: tuple[str, ...] = ()
+    """All its environment variables, where they are not made from its name."""
+    is_name: bool = False
+    """A variable's value is one name, and not as many as it has words: names of fields may have spaces in them."""
+
+    def flags_of(self, name: str) -> tuple[str, ...]:
+        """The flags of a field of this name."""
+        long = self.flags or (f"--{name.replace('_', '-')}",)
+        return long if self.short is None else (*long, self.short)
+
+    def variables_of(self, name: str) -> tuple[str, ...]:
+        """The environment variables of a field of this name, the first one that is set wins."""
+        return self.variables or (f"LLMBATCH_{name.upper()}",)
+
+
+class Only:
+    """The options of a group that a command takes, while the others keep their defaults.
+
+    As metadata of the group: `money: Annotated[MoneyOptions, Only("price")]`.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+
+class Except:
+    """The options of a group that a command does not take: they keep their defaults."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+
+class OptionGroup:
+    """Options that belong together: a frozen dataclass whose fields are options, on one panel of the help."""
+
+    __slots__ = ()
+    panel: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A field of a group."""
+
+    type: Any
+    option: Option
+    default: Any
+
+
+def declared_in(group: type[OptionGroup]) -> dict[str, Declared]:
+    """The options of a group by name, in the order of the help."""
+    types = get_type_hints(group, include_extras=True)
+    declared = {}
+    for field in fields(group):  # type: ignore[arg-type]
+        kind, option = get_args(types[field.name])
+        declared[field.name] = Declared(kind, option, field.default)
+    return declared

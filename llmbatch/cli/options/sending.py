@@ -1,0 +1,182 @@
+"""How requests are sent."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from llmbatch.cli import bounds
+from llmbatch.cli.options.option import Option, OptionGroup
+from llmbatch.core import defaults
+from llmbatch.core.service_tiers import ServiceTier
+
+if TYPE_CHECKING:
+    from llmbatch.cli.options.money import MoneyOptions
+    from llmbatch.engine.sending import Sending
+
+_MOST_AT_ONCE = 10_000
+"""Connections: a process has some thousand file descriptors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingOptions(OptionGroup):
+    """Where requests go, how many at once, how patiently."""
+
+    panel: ClassVar[str] = "Sending"
+
+    service_tier: Annotated[
+        ServiceTier | None,
+        Option(
+            "Tier that requests are served at; flex: half the price, slower, refusals are waited out.",
+            shown_default="the endpoint's own",
+        ),
+    ] = None
+    base_url: Annotated[
+        str | None,
+        Option(
+            "An OpenAI-compatible endpoint, as https://HOST/v1.",
+            shown_default="OpenAI's",
+            variables=("LLMBATCH_BASE_URL", "OPENAI_BASE_URL"),
+        ),
+    ] = None
+    dialect: Annotated[
+        str, Option("Wire protocol of the endpoint: OpenAI's, or one that a plug-in brings.", metavar="NAME")
+    ] = defaults.DIALECT
+    api_version: Annotated[str | None, Option("Azure OpenAI: ask by deployment, with this API version.")] = None
+    insecure_http: Annotated[bool, Option("Send the API key to a public host without encryption.")] = False
+    offline: Annotated[bool, Option("Ask the built-in offline endpoint: no key, no network, no model.")] = False
+    fault: Annotated[
+        list[str] | None,
+        Option("With --offline: a fault of the endpoint, as rate_limit=5%. Repeatable.", metavar="SPEC"),
+    ] = None
+    concurrency: Annotated[
+        str,
+        Option(
+            "Requests under way at once; auto finds the level that the endpoint keeps up with.",
+            short="-c",
+            metavar="N|auto",
+        ),
+    ] = defaults.CONCURRENCY
+    rpm: Annotated[
+        float | None,
+        Option("Requests a minute.", min=0.001, max=bounds.MOST_A_MINUTE, shown_default="what the endpoint states"),
+    ] = None
+    tpm: Annotated[
+        float | None,
+        Option("Tokens a minute.", min=0.001, max=bounds.MOST_A_MINUTE, shown_default="what the endpoint states"),
+    ] = None
+    attempts: Annotated[int, Option("How often a row is sent before it fails.", min=1, max=bounds.MOST_ATTEMPTS)] = (
+        defaults.ATTEMPTS
+    )
+    timeout: Annotated[
+        float | None,
+        Option(
+            "Seconds that one whole request may take.",
+            min=0.001,
+            max=bounds.MOST_SECONDS,
+            shown_default=f"{defaults.TIMEOUT_S:g}; {defaults.FLEX_TIMEOUT_S:g} with --service-tier flex",
+        ),
+    ] = None
+    retry_wait_min: Annotated[float, Option("Shortest back-off, seconds.", min=0, max=bounds.MOST_SECONDS)] = (
+        defaults.RETRY_WAIT_MIN_S
+    )
+    retry_wait_max: Annotated[float, Option("Longest back-off, seconds.", min=0, max=bounds.MOST_SECONDS)] = (
+        defaults.RETRY_WAIT_MAX_S
+    )
+    max_wait: Annotated[
+        float,
+        Option(
+            "Longest wait that a server may ask for, seconds; a longer one ends the run with exit code 7.",
+            min=0,
+            max=bounds.MOST_SECONDS,
+        ),
+    ] = defaults.MAX_WAIT_S
+    deadline: Annotated[
+        str | None,
+        Option(
+            "Send nothing more after so long, or from a time of day on: exit code 7, and the same command goes on.",
+            metavar="6h|HH:MM",
+        ),
+    ] = None
+    reask: Annotated[
+        int,
+        Option("How often to ask again after an answer that was of no use.", min=0, max=bounds.MOST_ATTEMPTS),
+    ] = defaults.REASKS
+    stop_at_failures: Annotated[
+        str,
+        Option("Share of the latest 200 rows (of 50 at least) that may fail before the run stops.", metavar="P%"),
+    ] = f"{defaults.STOP_AT_FAILURES}%"
+    stop_at_invalid: Annotated[
+        str, Option("Same, for unusable answers, including those that a re-ask fixed.", metavar="P%")
+    ] = f"{defaults.STOP_AT_INVALID}%"
+    grace: Annotated[
+        float,
+        Option("Seconds that requests under way may take once the run is stopped.", min=0, max=bounds.MOST_SECONDS),
+    ] = defaults.GRACE_S
+
+    def to_sending(self, money: "MoneyOptions") -> "Sending":
+        """As the engine takes them.
+
+        Raises:
+            UsageError: one cannot be read, or they do not go together.
+        """
+        from datetime import UTC, datetime, timedelta
+
+        from llmbatch.core.errors import UsageError
+        from llmbatch.engine.failure_rate_guard import GuardSettings, parse_share
+        from llmbatch.engine.sending import Sending
+        from llmbatch.provider.limits import RateLimits
+        from llmbatch.provider.retry import RetryPolicy
+        from llmbatch.runs.options import parse_deadline
+        from llmbatch.simulate import parse_fault
+
+        if self.fault and not self.offline:
+            raise UsageError("--fault needs --offline", hint="real endpoints have faults of their own")
+        if self.retry_wait_min > self.retry_wait_max:
+            raise UsageError(
+                f"--retry-wait-min {self.retry_wait_min:g} is more than --retry-wait-max {self.retry_wait_max:g}"
+            )
+        for fault in self.fault or ():
+            parse_fault(fault)
+        return Sending(
+            base_url=self.base_url,
+            api_version=self.api_version,
+            insecure_http=self.insecure_http,
+            offline=self.offline,
+            offline_arguments=tuple(part for fault in self.fault or () for part in ("--fault", fault)),
+            concurrency=parsed_concurrency(self.concurrency),
+            limits=RateLimits(None if self.rpm is None else self.rpm / 60, None if self.tpm is None else self.tpm / 60),
+            timeout_s=self.timeout,
+            policy=RetryPolicy(
+                attempts=self.attempts,
+                wait_min_s=self.retry_wait_min,
+                wait_max_s=self.retry_wait_max,
+                max_wait_s=self.max_wait,
+                reasks=self.reask,
+            ),
+            guard=GuardSettings(
+                parse_share(self.stop_at_failures, "--stop-at-failures"),
+                parse_share(self.stop_at_invalid, "--stop-at-invalid"),
+            ),
+            grace_s=self.grace,
+            deadline=(
+                None if self.deadline is None else datetime.now(UTC) + timedelta(seconds=parse_deadline(self.deadline))
+            ),
+            price=money.to_price(),
+            budget=money.to_budget(),
+        )
+
+
+def parsed_concurrency(text: str) -> int | None:
+    """How many requests may be in flight; None where that is to be found.
+
+    Raises:
+        UsageError: it is neither a number nor `auto`.
+    """
+    from llmbatch.core.errors import UsageError
+
+    if text == defaults.CONCURRENCY:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(_MOST_AT_ONCE)):
+        raise UsageError(f"--concurrency {text[:40]!r} is neither a number from 1 to {_MOST_AT_ONCE:,} nor auto")
+    if not 1 <= int(text) <= _MOST_AT_ONCE:
+        raise UsageError(f"--concurrency {text} is not between 1 and {_MOST_AT_ONCE:,}, nor auto")
+    return int(text)
