@@ -1,24 +1,22 @@
 """Reading documents: files, folders, globs and standard input become rows, lazily and one at a time.
 
-A row's way: inputs (which files) -> stream (bytes, unpacked) -> lines -> jsonl or separated (fields) -> fields
-(which of them are the id and the text) -> `Row` or `Rejection`. Nothing here knows of models, prompts or runs;
-the pipeline and the command line import from here, never the other way round.
+A row's way: finding (which files) -> stream (bytes, unpacked) -> a format (records), or documents (one a file) ->
+source (both alike) -> fields (which are the id and the text) -> `Row` or `Rejection`. Nothing here knows of models,
+prompts or runs; the engine and the command line import from here, never the other way round.
 """
 
 from llmbatch.readers.fields import FieldChoice, KeptFields
+from llmbatch.readers.finding import find_inputs, reopened, resolve_inputs
+from llmbatch.readers.folders import Snapshot, snapshot
 from llmbatch.readers.identity import FIRST_MARK, IdentityWatch, InputIdentity, WholeRead, first_mark
 from llmbatch.readers.inputs import (
     Found,
     Input,
     PassedOver,
-    Snapshot,
     begun,
     copied,
-    find_inputs,
     from_spool,
     is_file_name,
-    resolve_inputs,
-    snapshot,
     spooled,
 )
 from llmbatch.readers.looking import InputLook, look_into, looked_at
@@ -63,6 +61,7 @@ __all__ = [
     "public_name",
     "read_records",
     "read_rows",
+    "reopened",
     "resolve_inputs",
     "snapshot",
     "spooled",

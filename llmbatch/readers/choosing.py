@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmbatch.core.errors import UsageError
-from llmbatch.core.rows import Row
+from llmbatch.core.rows import Place, Row
 from llmbatch.readers.fields import FieldChoice, KeptFields, RowMaker, listed
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.paths import is_there, paths_of
@@ -140,6 +140,6 @@ def _possible_ids(beginning: Beginning) -> tuple[str, ...]:
 
 def _sample(beginning: Beginning, choice: FieldChoice, options: ReaderOptions) -> str:
     """The beginning of the first document."""
-    maker = RowMaker(beginning.file, choice, options)
-    made = (maker.make(number, 0, b"", row) for number, row in enumerate(beginning.rows))
+    maker, nowhere = RowMaker(choice, options), Place(beginning.file, 0)
+    made = (maker.make(number, nowhere, b"", row) for number, row in enumerate(beginning.rows))
     return next((row.text[:_SAMPLE] for row in made if isinstance(row, Row)), "")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from llmbatch.core.errors import UsageError
+from llmbatch.readers.faults import DoubtfulEncodingError
 from llmbatch.readers.options import AUTO, ReaderOptions
 
 _BOMS = {
@@ -65,7 +66,8 @@ def utf8_text(file: str, head: bytes, chunks: Iterator[bytes], options: ReaderOp
         may_be_refused: where most of it is not UTF-8; a format that is UTF-8 by its own rules loses rows instead.
 
     Raises:
-        UsageError: the encoding is unknown or doubtful.
+        UsageError: the encoding is unknown.
+        DoubtfulEncodingError: it is doubtful.
     """
     named = None if options.encoding in (None, AUTO) else _known(options.encoding or "")
     marked = next((encoding for mark, encoding in _BOMS.items() if head.startswith(mark)), None)
@@ -87,7 +89,7 @@ def utf8_text(file: str, head: bytes, chunks: Iterator[bytes], options: ReaderOp
             why, hint = f"it may be {first} or {second}", f"say which one it is: --encoding {first}"
         case _:
             why, hint = "nobody can tell what it is", "say which one it is: --encoding NAME"
-    raise UsageError(f"{file}: is not UTF-8: {why}; nothing was sent", hint=hint)
+    raise DoubtfulEncodingError(f"{file}: is not UTF-8: {why}; nothing was sent", hint=hint)
 
 
 def _known(name: str) -> str:

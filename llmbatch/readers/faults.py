@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from llmbatch.core.errors import UsageError
+
 RAW_EXCERPT_BYTES = 1024
 """How much is kept of a row that is too large, or cut off by damage."""
 
@@ -15,13 +17,22 @@ TORN = "torn"
 """Not a row's fault: a copy of standard input that stopped in the middle. What is cut off there is not told."""
 
 
-class BadRow(ValueError):  # noqa: N818 - one row is bad, nothing failed
-    """This row cannot be read; the rows behind it can. `kind` is a rejection's kind."""
+class NotOpenedError(UsageError):
+    """An input cannot be opened."""
 
-    def __init__(self, kind: str, message: str) -> None:
+
+class DoubtfulEncodingError(UsageError):
+    """Nobody can tell what an input's text is encoded in."""
+
+
+class BadRow(ValueError):  # noqa: N818 - one row is bad, nothing failed
+    """This row cannot be read; the rows behind it can. `kind` is a rejection's kind, `raw` what is kept of the row."""
+
+    def __init__(self, kind: str, message: str, raw: bytes = b"") -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
+        self.raw = raw
 
 
 class BrokenStream(Exception):  # noqa: N818 - a state of the stream, told as a rejection and never shown as an error

@@ -51,8 +51,7 @@ def listed(names: Sequence[str], most: int = _LISTED) -> str:
 class RowMaker:
     """Makes rows of what was read, by the fields chosen for one input."""
 
-    def __init__(self, file: str, choice: FieldChoice, options: ReaderOptions) -> None:
-        self._file = file
+    def __init__(self, choice: FieldChoice, options: ReaderOptions) -> None:
         self._id_field = choice.id_field
         self._id_is_required = options.id_field is not None
         self._blank_is_missing = not choice.is_typed
@@ -60,10 +59,9 @@ class RowMaker:
         self._has_paths = any(is_path(name) for name in (*choice.text_fields, choice.id_field or ""))
 
     def make(
-        self, index: int, line: int, raw: bytes, fields: Mapping[str, Any], flags: tuple[str, ...] = ()
+        self, index: int, place: Place, raw: bytes, fields: Mapping[str, Any], flags: tuple[str, ...] = ()
     ) -> Row | Rejection:
         """The row, or its rejection where its id or its text cannot be used."""
-        place = Place(self._file, line)
         values = self._values(fields) if self._has_paths else fields
         try:
             return Row(index, self._id(values, index), self._text(values), place, fields, flags)

@@ -1,8 +1,9 @@
 """What an input held when it was read: by it a run knows that a file shrank, grew or was replaced since."""
 
+import base64
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +12,8 @@ from llmbatch.readers.inputs import Input
 FIRST_MARK = 64
 """Bytes."""
 _MARK_DIGITS = 16
+_FILE_BYTES = 6
+"""Of a digest of a name or a content: among a million files one change in a hundred million would be overlooked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,9 @@ class InputIdentity:
     """Digests of its first 64, 128, 256, ... bytes, which tell a file that was cut short from another file."""
     inode: int | None = None
     mtime_ns: int | None = None
+    files: str | None = None
+    """Of a folder of documents: digests of each file's name and content, by which it is known which of them are new,
+    gone or edited; in Base64, sorted."""
 
     def began_like(self, other: "InputIdentity") -> bool:
         """Whether both begin with the same bytes, as far as the marks of the shorter one reach."""
@@ -46,6 +52,9 @@ class ByteWatch(Protocol):
 
     def ended(self, item: Input, status: os.stat_result) -> None:
         """It was read to its end; `status` is the open file's."""
+
+    def read_files(self, item: Input, identity: InputIdentity) -> None:
+        """The files of a folder of documents were all read."""
 
 
 def first_mark(head: bytes) -> str | None:
@@ -85,6 +94,62 @@ class IdentityWatch:
         begun = self._begun.pop(item, None) or _Begun(frozenset())
         marks, inode, mtime_ns = tuple(begun.marks), status.st_ino, status.st_mtime_ns
         self._kept[item] = WholeRead(InputIdentity(begun.size, begun.digest(), marks, inode, mtime_ns), begun.at_cut)
+
+    def read_files(self, item: Input, identity: InputIdentity) -> None:
+        """Keep what the files were."""
+        self._kept[item] = WholeRead(identity, {})
+
+
+class FilesWatch:
+    """Takes the identity of a folder of documents while its files are read one by one."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._content = _content_hash()
+        self._entries: list[bytes] = []
+
+    def read(self, item: Input, chunk: bytes) -> None:  # noqa: ARG002 - they are read in turn
+        """Take the next bytes of a file in."""
+        self._size += len(chunk)
+        self._content.update(chunk)
+
+    def ended(self, item: Input, status: os.stat_result) -> None:
+        """A file that cannot be read does not come to its end: see `end_file`."""
+
+    def read_files(self, item: Input, identity: InputIdentity) -> None:
+        """Files are read here, no folders."""
+
+    def end_file(self, name: str) -> None:
+        """What comes now is of the next file."""
+        named = _content_hash(os.fsencode(name))
+        self._entries.append(named.digest() + self._content.digest())
+        self._content = _content_hash()
+
+    def identity(self) -> InputIdentity:
+        """That of all files together, in whatever order they came."""
+        entries = b"".join(sorted(self._entries))
+        digest = hashlib.blake2b(entries, digest_size=16).hexdigest()
+        return InputIdentity(self._size, digest, files=base64.b64encode(entries).decode())
+
+
+def gone_and_new(before: str, after: str) -> tuple[bool, bool]:
+    """How the files of a folder of documents changed, from one `InputIdentity.files` to another.
+
+    Returns:
+        Whether any is gone, and whether there is nothing but new ones beside those that there were.
+    """
+    then, now = (set(_entries(files)) for files in (before, after))
+    names_now = {entry[:_FILE_BYTES] for entry in now}
+    return any(entry[:_FILE_BYTES] not in names_now for entry in then), then <= now
+
+
+def _entries(files: str) -> Iterator[bytes]:
+    joined = base64.b64decode(files)
+    return (joined[at : at + 2 * _FILE_BYTES] for at in range(0, len(joined), 2 * _FILE_BYTES))
+
+
+def _content_hash(content: bytes = b"") -> "hashlib.blake2b":
+    return hashlib.blake2b(content, digest_size=_FILE_BYTES)
 
 
 class _Begun:

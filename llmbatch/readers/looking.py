@@ -9,7 +9,8 @@ from pathlib import Path
 from llmbatch.core.errors import StorageFailed
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers.fields import FieldChoice
-from llmbatch.readers.inputs import Input, resolve_inputs
+from llmbatch.readers.finding import resolve_inputs
+from llmbatch.readers.inputs import Input
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.reading import read_rows
 

@@ -4,18 +4,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
-from llmbatch.core.rows import Place, Rejection, Row
+from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers.choosing import LOOKED_AT, Beginning, choose, named_fields
 from llmbatch.readers.encodings import likely_encodings
 from llmbatch.readers.fields import FieldChoice, KeptFields, RowMaker
-from llmbatch.readers.formats import Parsed, Records, Unread
+from llmbatch.readers.formats import Parsed, Unread
 from llmbatch.readers.identity import ByteWatch
 from llmbatch.readers.inputs import Input
 from llmbatch.readers.look_ahead import MOMENT_S, looked_ahead
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.paths import is_there
-from llmbatch.readers.protected import unprotected
-from llmbatch.readers.stream import open_input
+from llmbatch.readers.source import Source, count_items, open_source
 
 OnFields = Callable[[FieldChoice], None]
 OnEnd = Callable[[str, tuple[str, ...]], None]
@@ -113,9 +112,7 @@ def count_rows(inputs: Sequence[Input], options: ReaderOptions) -> int | None:
     """
     if any(item.path is None for item in inputs):
         return None
-    return sum(
-        opened.format.count(opened.content, options) for opened in (open_input(item, options) for item in inputs)
-    )
+    return sum(count_items(item, options) for item in inputs)
 
 
 def _read_one(
@@ -127,18 +124,18 @@ def _read_one(
     watch: ByteWatch | None = None,
     on_end: OnEnd | None = None,
 ) -> Iterator[Row | Rejection]:
-    file, opened = item.label, open_input(item, options, watch)
-    records = unprotected(opened.format.read(opened.content, options))
-    items, foreign = records.items, _Foreign()
+    source = open_source(item, options, watch)
+    records, foreign = source.records, _Foreign()
+    items = records.items
     for found in items:
         if not isinstance(found, Unread):
             items = chain((found,), items)
             break
         foreign.add(found)
-        yield _rejection(next(indices), file, found)
+        yield source.rejection(next(indices), found)
     else:
         if not records.names:
-            _tell_end(file, records, foreign, on_end)
+            _tell_end(source, foreign, on_end)
             return
     within_s = MOMENT_S if item.path is None else None
     first, items = looked_ahead(items, _Enough(), within_s=within_s)
@@ -147,25 +144,24 @@ def _read_one(
     def is_later(name: str) -> bool:
         return item.path is not None and _has_field(item, options, name)
 
-    beginning = Beginning(file, records.names or None, rows, opened.format.is_typed, records.findings, is_later)
+    beginning = Beginning(source.file, records.names or None, rows, source.is_typed, records.findings, is_later)
     choice = choose(beginning, options, kept=earlier.kept.get(item), by_name=earlier.by_name)
-    encoding = {} if opened.content.encoding is None else {"encoding": opened.content.encoding}
-    written = {"format": opened.format.name, **encoding, **records.written}
-    on_fields(replace(choice, written=written))
-    maker = RowMaker(file, choice, options)
+    on_fields(replace(choice, written=source.written))
+    maker = RowMaker(choice, options)
     for found in items:
         index = next(indices)
         if isinstance(found, Unread):
             foreign.add(found)
-            yield _rejection(index, file, found)
+            yield source.rejection(index, found)
         else:
-            yield maker.make(index, *found)
-    _tell_end(file, records, foreign, on_end)
+            _, raw, fields, flags = found
+            yield maker.make(index, source.place(found), raw, fields, flags)
+    _tell_end(source, foreign, on_end)
 
 
-def _tell_end(file: str, records: Records, foreign: "_Foreign", on_end: OnEnd | None) -> None:
-    if on_end is not None and (remarks := (*records.at_end(), *foreign.remark())):
-        on_end(file, remarks)
+def _tell_end(source: Source, foreign: "_Foreign", on_end: OnEnd | None) -> None:
+    if on_end is not None and (remarks := (*source.records.at_end(), *foreign.remark())):
+        on_end(source.file, remarks)
 
 
 class _Foreign:
@@ -206,15 +202,10 @@ class _Enough:
 
 def _has_field(item: Input, options: ReaderOptions, name: str) -> bool:
     """Whether any record has this field: one that the first hundred lack may be seldom, or misspelt."""
-    opened = open_input(item, options)
-    records = opened.format.read(opened.content, options)
+    records = open_source(item, options).records
     return not records.names and any(
         is_there(found[2], name) for found in records.items if not isinstance(found, Unread)
     )
-
-
-def _rejection(index: int, file: str, unread: Unread) -> Rejection:
-    return Rejection(index, Place(file, unread.line), unread.kind, unread.message, unread.raw)
 
 
 def _tell_nobody(_: FieldChoice) -> None:

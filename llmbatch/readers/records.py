@@ -8,8 +8,7 @@ from llmbatch.core.rows import Place, Rejection
 from llmbatch.readers.formats import Unread
 from llmbatch.readers.inputs import Input
 from llmbatch.readers.options import ReaderOptions
-from llmbatch.readers.protected import unprotected
-from llmbatch.readers.stream import open_input
+from llmbatch.readers.source import open_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +27,9 @@ def read_records(item: Input, options: ReaderOptions) -> Iterator[Record | Rejec
     Raises:
         UsageError: it cannot be opened, or its header cannot be used.
     """
-    opened = open_input(item, options)
-    is_typed = opened.format.is_typed
-    for index, found in enumerate(unprotected(opened.format.read(opened.content, options)).items):
+    source = open_source(item, options)
+    for index, found in enumerate(source.records.items):
         if isinstance(found, Unread):
-            yield Rejection(index, Place(item.label, found.line), found.kind, found.message, found.raw)
+            yield source.rejection(index, found)
         else:
-            line, _, fields, _ = found
-            yield Record(index, Place(item.label, line), fields, is_typed)
+            yield Record(index, source.place(found), found[2], source.is_typed)

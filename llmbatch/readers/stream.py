@@ -10,10 +10,10 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from llmbatch.core.errors import StorageFailed, UsageError
+from llmbatch.core.errors import StorageFailed
 from llmbatch.core.files import open_private, open_to_read, sync_folder
 from llmbatch.readers.encodings import LONGEST_BOM, utf8_text
-from llmbatch.readers.faults import TORN, UNREADABLE, BrokenStream
+from llmbatch.readers.faults import TORN, UNREADABLE, BrokenStream, NotOpenedError
 from llmbatch.readers.formats import MAGIC_BYTES as FORMAT_MAGIC_BYTES
 from llmbatch.readers.formats import Content, Format, binary_format_of_head, format_of_head
 from llmbatch.readers.identity import ByteWatch
@@ -45,7 +45,8 @@ def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = No
         watch: is shown its bytes as they are read.
 
     Raises:
-        UsageError: it cannot be opened, or nobody can tell its encoding.
+        NotOpenedError: it cannot be opened.
+        DoubtfulEncodingError: nobody can tell its encoding.
         StorageFailed: the copy of standard input cannot be written.
     """
     magic, chunks = _peeked(_read(item, watch), lambda head: len(head) >= MAGIC_BYTES)
@@ -94,7 +95,7 @@ def _open(item: Input, stack: ExitStack) -> BinaryIO:
             return stack.enter_context(_opened_copy(item.path))
         return stack.enter_context(item.path.open("rb", buffering=0))
     except OSError as error:
-        raise UsageError(f"{item.label}: cannot be read ({error.strerror})") from None
+        raise NotOpenedError(f"{item.label}: cannot be read ({error.strerror})") from None
 
 
 def _opened_copy(spool: Path) -> BinaryIO:

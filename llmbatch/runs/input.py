@@ -39,6 +39,7 @@ from llmbatch.readers import (
     is_file_name,
     looked_at,
     read_rows,
+    reopened,
     resolve_inputs,
     spooled,
 )
@@ -313,7 +314,7 @@ def _reopened(name: str, options: ReaderOptions, folder: RunFolder) -> Input:
         return copied(name, copy, options)
     if name != STDIN:
         try:
-            return _named_from(folder, resolve_inputs((name,), replace(options, query=None))[0])
+            return _named_from(folder, reopened(name, replace(options, query=None)))
         except UsageError as error:
             raise UsageError(error.message, hint="where it has moved, say where it is: --input FILE") from None
     if not folder.has_stdin_copy:

@@ -2,6 +2,7 @@
 
 from llmbatch.observe.events import InputChanged
 from llmbatch.readers import InputIdentity, WholeRead
+from llmbatch.readers.identity import gone_and_new
 
 
 def while_read(size: int | None, first: WholeRead | None, again: WholeRead | None) -> str | None:
@@ -30,6 +31,9 @@ def _compared(before: InputIdentity, now: WholeRead) -> str | None:
     after = now.identity
     if after.digest == before.digest:
         return None
+    if before.files is not None and after.files is not None:
+        is_any_gone, is_grown = gone_and_new(before.files, after.files)
+        return InputChanged.SHRANK if is_any_gone else InputChanged.GREW if is_grown else InputChanged.CHANGED
     if after.size > before.size and now.at_cut.get(before.size) == before.digest:
         return InputChanged.GREW
     return InputChanged.SHRANK if after.size < before.size and after.began_like(before) else InputChanged.CHANGED

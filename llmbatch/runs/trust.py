@@ -12,6 +12,7 @@ from pathlib import Path
 from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import quoted
 from llmbatch.readers import is_file_name
+from llmbatch.readers.folders import folder_of
 from llmbatch.runs.folder import RunFolder, RunRecord, belongs_to_user, named_inputs
 from llmbatch.runs.mark import key_path
 
@@ -90,15 +91,21 @@ def adopted(record: RunRecord, folder: RunFolder, trust: Trust, inputs: tuple[st
 
 def _moved_along(name: str, record: RunRecord, folder: RunFolder) -> str:
     """Where an input is that has been moved together with its folder; else where it was."""
-    if os.path.exists(name) or not record.made_in:  # noqa: PTH110 - what may not be looked at is not there
+    if not record.made_in or os.path.exists(folder_of(name)):  # noqa: PTH110 - what may not be looked at is not there
         return name
     beside = os.path.normpath(folder.path.absolute() / os.path.relpath(name, record.made_in))
-    return beside if os.path.isfile(beside) and not os.path.islink(beside) else name  # noqa: PTH113, PTH114
+    there = folder_of(beside)
+    return beside if os.path.exists(there) and not os.path.islink(there) else name  # noqa: PTH110, PTH114
 
 
 def _is_inside(path: str, folder: RunFolder) -> bool:
-    """Whether a file is in the run folder itself, and no link leads out of it. Copies are, of all that is no file."""
-    return not is_file_name(path) or folder.path.resolve() in Path(path).resolve().parents
+    """Whether it is a file in the run folder itself, and no link leads out of it. Copies are, of all that is no file.
+
+    A folder or a pattern is not: links below it may lead anywhere.
+    """
+    if not is_file_name(path):
+        return True
+    return folder.path.resolve() in Path(path).resolve().parents and os.path.isfile(path)  # noqa: PTH113
 
 
 def _distrusted(what: str, folder: RunFolder, else_say: str) -> UsageError:

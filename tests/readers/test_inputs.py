@@ -87,7 +87,7 @@ def test_a_file_in_a_run_folder_can_be_named() -> None:
 
 
 def test_a_folder_without_input_files_is_refused() -> None:
-    made("d/readme.md")
+    made("d/readme.pdf")
     assert refusal("d").message == "d: the folder holds no input file"
 
 
@@ -120,8 +120,8 @@ def test_a_glob_without_a_match_is_refused() -> None:
 
 
 def test_an_unknown_suffix_is_refused() -> None:
-    made("a.txt")
-    assert refusal("a.txt").hint == "say --input-format json, csv or tsv"
+    made("a.log")
+    assert refusal("a.log").hint == "say --input-format json, csv or tsv"
 
 
 @pytest.mark.parametrize("second", ["a.jsonl", "./a.jsonl", "*.jsonl"])

@@ -8,13 +8,17 @@ from pathlib import PurePath
 from llmbatch.core.errors import UsageError
 from llmbatch.core.plugins import FORMATS, plugin_names
 from llmbatch.readers.formats.columnar import ARROW, PARQUET
+from llmbatch.readers.formats.document import DOCUMENT_FIELDS, HTML, TXT
 from llmbatch.readers.formats.format import Content, Format, Parsed, Records, Unread
 from llmbatch.readers.formats.json_format import JSON, QUERY_ROWS
 from llmbatch.readers.formats.plugged import plugged_format
 from llmbatch.readers.formats.separated import CSV, PSV, TSV
+from llmbatch.readers.formats.text_lines import LINES
 from llmbatch.readers.packings import unpacked_name
 
 __all__ = [
+    "DOCUMENTS",
+    "DOCUMENT_FIELDS",
     "MAGIC_BYTES",
     "QUERY_ROWS",
     "SUFFIXES",
@@ -29,7 +33,9 @@ __all__ = [
     "format_of_head",
 ]
 
-_ALL: tuple[Format, ...] = (JSON, CSV, TSV, PSV, PARQUET, ARROW)
+DOCUMENTS: tuple[Format, ...] = (TXT, HTML)
+"""Those whose files are one document each."""
+_ALL: tuple[Format, ...] = (JSON, CSV, TSV, PSV, PARQUET, ARROW, *DOCUMENTS, LINES)
 _BY_SUFFIX = {suffix: one for one in _ALL for suffix in one.suffixes}
 _BY_NAME = {one.name: one for one in _ALL} | {suffix.removeprefix("."): one for suffix, one in _BY_SUFFIX.items()}
 

@@ -14,12 +14,16 @@ Parsed = tuple[int, bytes, Mapping[str, Any], tuple[str, ...]]
 
 
 class Unread(Struct, frozen=True, gc=False):
-    """A record that cannot be read: its line, its raw bytes as far as kept, a rejection's kind, and a message."""
+    """A record that cannot be read: its line, its raw bytes as far as kept, a rejection's kind, and a message.
+
+    `fields` are those that are known of it all the same.
+    """
 
     line: int
     raw: bytes
     kind: str
     message: str
+    fields: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,16 +168,26 @@ def outcomes(
     read: Read, *, key: Callable[[str], str], ledger: Ledger, decisions: TaskDecisions, options: ViewOptions
 ) -> Iterator[tuple[Outcome | Rejection, Mapping[str, Any]]]:
     """Each row in its input's order: where it stands, and the input's fields that go along with it."""
-    texts: dict[str, tuple[str, ...]] = {}
-    for item in read(lambda choice: texts.__setitem__(choice.file, choice.text_fields)):
+    choice = _LatestChoice()
+    for item in read(choice):
         if isinstance(item, Rejection):
             yield item, {}
             continue
-        text_fields = texts.get(item.place.file, ())
         yield (
             outcome(item, key(item.text), ledger=ledger, decisions=decisions, review_below=options.review_below),
-            carried_fields(item, keep=options.keep, text_fields=text_fields),
+            carried_fields(item, keep=options.keep, text_fields=choice.text_fields),
         )
+
+
+class _LatestChoice:
+    """The text fields of the input that is being read: they are told before its first row."""
+
+    def __init__(self) -> None:
+        self.text_fields: tuple[str, ...] = ()
+
+    def __call__(self, choice: FieldChoice) -> None:
+        """Another input begins."""
+        self.text_fields = choice.text_fields
 
 
 def renamed_fields(carried: Mapping[str, Any], renamed: dict[str, str], own: Container[str]) -> dict[str, Any]:
@@ -213,16 +223,16 @@ class _Columns:
 
 
 def _columns(read: Read, options: ViewOptions, own: Container[str]) -> _Columns:
-    texts: dict[str, tuple[str, ...]] = {}
+    choice = _LatestChoice()
     carried: dict[str, None] = {}
     everything: dict[str, None] = {}
     in_use: set[str] = set()
-    for item in read(lambda choice: texts.__setitem__(choice.file, choice.text_fields)):
+    for item in read(choice):
         found = item.fields or {}
         everything |= dict.fromkeys(found)
         in_use |= names_in_use(found)
         if isinstance(item, Row):
-            fields = carried_fields(item, keep=options.keep, text_fields=texts.get(item.place.file, ()))
+            fields = carried_fields(item, keep=options.keep, text_fields=choice.text_fields)
             carried |= dict.fromkeys(column(name, own) for name in fields)
     return _Columns(tuple(carried), tuple(everything), common_error_field(in_use))
 

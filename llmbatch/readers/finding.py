@@ -1,0 +1,252 @@
+"""Which inputs are read: the user's names of files, folders, patterns and standard input become `Input`s."""
+
+import glob
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from llmbatch.core.errors import UsageError
+from llmbatch.databases import is_database, parse_address, query_wanted
+from llmbatch.readers.folders import (
+    Skipped,
+    document_files,
+    files_below,
+    files_matching,
+    is_document,
+    is_repeated_link,
+    pattern_from,
+)
+from llmbatch.readers.formats import DOCUMENTS, SUFFIXES, Format, format_of_file
+from llmbatch.readers.inputs import STDIN, Found, Input, SpoolFor, copied, is_file_name, wanted_format
+from llmbatch.readers.options import ReaderOptions
+from llmbatch.readers.packings import SUFFIXES as PACKED
+from llmbatch.readers.sources import QuerySource, check_scheme, is_address, public_name, remote_sources
+
+_KNOWN = f"{', '.join(SUFFIXES)}, each also with {', '.join(PACKED)} behind it"
+_FEW = 10
+"""So many documents for each table beside them are taken for notes about it."""
+
+
+def resolve_inputs(
+    names: Sequence[str], options: ReaderOptions, spool_for: SpoolFor | None = None
+) -> tuple[Input, ...]:
+    """The inputs that the user's names stand for; see `find_inputs`."""
+    return find_inputs(names, options, spool_for).inputs
+
+
+def find_inputs(names: Sequence[str], options: ReaderOptions, spool_for: SpoolFor | None = None) -> Found:
+    """The inputs that the user's names stand for, in their order.
+
+    Args:
+        names: files, folders, glob patterns (a file that has the pattern for its name wins), `-`, or
+            addresses of databases and of files elsewhere. A folder or a
+            pattern stands for its tables, sorted; where it has none, for its documents, which are one input. A link to
+            a file that is there already is no further input.
+        options: its `input_format` makes files with any suffix readable.
+        spool_for: where what an address gives is copied to, by its public name; None where none can be read.
+
+    Raises:
+        UsageError: a name stands for nothing, a file cannot be read or has an unknown suffix, or comes twice.
+    """
+    wanted = wanted_format(options)
+    skipped: list[Skipped] = []
+    if options.query is not None and not any(map(is_database, names)):
+        raise UsageError("--query is about a database, and none is named", hint="name it as an input: sqlite:///my.db")
+    inputs = [
+        item
+        for name in names
+        for item in (
+            _addressed(name, options, spool_for, skipped) if is_address(name) else _resolve(name, wanted, skipped)
+        )
+    ]
+    found = _each_once(inputs, skipped)
+    _refuse_documents_read_twice(found)
+    return Found(found, tuple(passed for each in skipped if (passed := each.frozen()) is not None))
+
+
+def reopened(name: str, options: ReaderOptions) -> Input:
+    """The input that an earlier session read; a folder or a pattern still stands for its documents.
+
+    Raises:
+        UsageError: it is gone, or cannot be read.
+    """
+    is_folder = Path(name).is_dir() or (glob.has_magic(name) and _mode(name) is None)
+    return _documents(name, wanted_format(options)) if is_folder else resolve_inputs((name,), options)[0]
+
+
+def _resolve(name: str, wanted: Format | None, skipped: list[Skipped]) -> Iterator[Input]:
+    if name == STDIN:
+        yield Input(name=STDIN, path=None, format=wanted, size=None)
+        return
+    mode = _mode(name)
+    if mode is not None and not stat.S_ISDIR(mode):
+        yield _file(name, wanted)
+        return
+    skipped.append(Skipped(name))
+    yield from _globbed(name, wanted, skipped[-1]) if mode is None else _in_folder(name, wanted, skipped[-1])
+
+
+def _addressed(
+    name: str, options: ReaderOptions, spool_for: SpoolFor | None, skipped: list[Skipped]
+) -> Iterator[Input]:
+    if spool_for is None:
+        raise UsageError(f"{public_name(name)}: a file is needed here", hint="save it as a file, and name that")
+    if is_database(name):
+        address = parse_address(name)
+        if options.query is None:
+            raise query_wanted(address)
+        yield copied(address.name, spool_for(address.name), options, QuerySource(address, options.query))
+        return
+    skipped.append(Skipped(public_name(name)))
+    for source in remote_sources(name):
+        if source.is_listed and options.input_format is None and format_of_file(source.name) is None:
+            skipped[-1].add_file(source.name)
+        else:
+            yield copied(source.name, spool_for(source.name), options, source)
+
+
+def _mode(name: str) -> int | None:
+    """The type bits of what the name stands for, None where there is no such thing."""
+    if not name:  # which would be the current folder
+        return None
+    try:
+        return Path(name).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"{name}: cannot be read ({error.strerror})") from None
+
+
+def _globbed(name: str, wanted: Format | None, skipped: Skipped) -> Iterator[Input]:
+    if not glob.has_magic(name):
+        check_scheme(name)
+        raise UsageError(f"{name or repr(name)}: no such file", hint="check the name, or say - to read standard input")
+    found = _tables_or_documents(name, files_matching(name), wanted, skipped, by_suffix=False)
+    if not found:
+        raise UsageError(f"{name}: the pattern matches no input file", hint=f"inputs end in {_KNOWN}")
+    yield from found
+
+
+def _in_folder(name: str, wanted: Format | None, skipped: Skipped) -> Iterator[Input]:
+    found = _tables_or_documents(name, files_below(name, skipped), wanted, skipped, by_suffix=True)
+    if not found:
+        raise UsageError(f"{name}: the folder holds no input file", hint=f"inputs end in {_KNOWN}")
+    yield from found
+
+
+def _tables_or_documents(
+    name: str, paths: Iterable[str], wanted: Format | None, skipped: Skipped, *, by_suffix: bool
+) -> list[Input]:
+    """The tables, each an input; where there are none, all documents as one."""
+    tables: list[str] = []
+    documents: Counter[str] = Counter()
+    beside = Skipped(name)
+    for path in paths:
+        if is_document(path, wanted, by_suffix=by_suffix):
+            if by_suffix and is_repeated_link(path, name):
+                skipped.add("link to a document that is there", path)
+                continue
+            documents[Path(path).suffix] += 1
+            beside.add_file(path)
+        elif format_of_file(path) is not None or (wanted is not None and not by_suffix):
+            tables.append(path)
+        else:
+            skipped.add_file(path)
+    if documents and not tables:
+        return [_documents(name, wanted)]
+    if documents.total() > _FEW * len(tables):
+        raise _doubtful(name, tables, documents)
+    skipped.merge(beside)
+    return [_file(path, wanted) for path in sorted(tables)]
+
+
+def _documents(name: str, wanted: Format | None) -> Input:
+    path = Path(name) if Path(name).is_dir() else pattern_from(Path.cwd(), name)
+    return Input(name=name, path=path, format=wanted, size=None, is_folder=True)
+
+
+def _doubtful(name: str, tables: list[str], documents: Counter[str]) -> UsageError:
+    folder = name if Path(name).is_dir() else os.path.dirname(name)  # noqa: PTH120 - any name
+    shown = " or ".join(
+        repr(os.path.join(folder, "**", f"*{suffix}"))  # noqa: PTH118
+        for suffix in (documents.most_common(1)[0][0], Path(tables[0]).suffix)
+    )
+    return UsageError(
+        f"{name}: holds {documents.total():,} documents and {len(tables):,} tables; nothing was sent",
+        hint=f"say which are to be labelled: {shown}",
+    )
+
+
+def _file(name: str, wanted: Format | None) -> Input:
+    path = Path(name)
+    file_format = wanted or format_of_file(name)
+    if file_format is None:
+        raise UsageError(
+            f"{name}: unknown kind of file; known are {_KNOWN}", hint="say --input-format json, csv or tsv"
+        )
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UsageError(
+                f"{name}: not a regular file, so it cannot be read a second time for the results",
+                hint="pipe it into standard input and say - as the input",
+            )
+        path.open("rb").close()
+    except OSError as error:
+        raise UsageError(f"{name}: cannot be read ({error.strerror})") from None
+    return Input(name=name, path=path, format=file_format, size=status.st_size)
+
+
+def _each_once(inputs: Sequence[Input], skipped: list[Skipped]) -> tuple[Input, ...]:
+    """The inputs without links to those that are there already.
+
+    Raises:
+        UsageError: one is named twice.
+    """
+    seen: dict[object, Input] = {}
+    for item in inputs:
+        identity = _identity(item)
+        first = seen.setdefault(identity, item)
+        if first is item:
+            continue
+        if item.path is None or first.path is None or item.source or _is_same_way(item.path, first.path):
+            raise UsageError(f"{item.name}: given twice", hint="its rows would be labelled and paid twice")
+        skipped.append(Skipped(item.name))
+        skipped[-1].add(f"file, the same as {first.label}", item.name)
+        if item.path.is_symlink() < first.path.is_symlink():
+            seen[identity] = item  # the file itself, rather than a link to it
+    return tuple(seen.values())
+
+
+def _is_same_way(one: Path, other: Path) -> bool:
+    """Whether two paths name the same file without a link between."""
+    return os.path.normpath(one.absolute()) == os.path.normpath(other.absolute())
+
+
+def _identity(item: Input) -> object:
+    if item.path is None or not is_file_name(item.name):
+        return item.name
+    return os.path.normpath(item.path.absolute()) if item.is_folder else _identity_of_file(item.path)
+
+
+def _identity_of_file(path: str | Path) -> tuple[int, int]:
+    status = os.stat(path)  # noqa: PTH116 - any name
+    return status.st_dev, status.st_ino
+
+
+def _refuse_documents_read_twice(inputs: Sequence[Input]) -> None:
+    """Folders and patterns may have files in common, or with a document that is named by itself.
+
+    Raises:
+        UsageError: some have.
+    """
+    documents = [item for item in inputs if item.is_folder or (item.path and item.format in DOCUMENTS)]
+    if len(documents) <= 1 or not any(item.is_folder for item in documents):
+        return
+    owners: dict[tuple[int, int], Input] = {}
+    for item in documents:
+        for path in (path for _, path in document_files(item)) if item.is_folder else (str(item.path),):
+            if owners.setdefault(_identity_of_file(path), item) is not item:
+                raise UsageError(f"{path}: given twice", hint="its rows would be labelled and paid twice")
