@@ -70,7 +70,7 @@ def connected(address: DatabaseAddress) -> "Iterator[Connection[tuple[Any, ...]]
     Raises:
         UsageError: there is none.
     """
-    with extra("sql", needed_by=f"{address.name}:"):
+    with extra("sql", needed_by=f"connecting to {address.name}"):
         import psycopg  # noqa: PLC0415 - comes with an extra
         from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
     try:

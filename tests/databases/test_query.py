@@ -1,6 +1,7 @@
 """A query's rows come as they stand in the database, and nothing is written to it, whatever the query says."""
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -253,3 +254,12 @@ def test_what_an_address_lacks_comes_from_where_libpq_takes_it(
 def test_a_connection_that_breaks_is_one_line(postgresql: Database) -> None:
     with pytest.raises(UsageError, match="the query failed: terminating connection due to administrator command"):
         rows_of(postgresql.address, "select pg_terminate_backend(pg_backend_pid())")
+
+
+def test_postgresql_without_the_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(
+        UsageError, match=r"^connecting to postgresql://h/d needs psycopg, which is not installed$"
+    ) as refused:
+        rows_of("postgresql://h/d", "select 1")
+    assert refused.value.hint == "pip install 'llmbatch[sql]'"
