@@ -40,6 +40,7 @@ def postgresql_transaction(address: DatabaseAddress) -> "Iterator[PostgresqlTran
     with connected(address) as connection:
         import psycopg  # noqa: PLC0415 - comes with an extra
 
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # sees what others wrote before the lock
         try:
             yield PostgresqlTransaction(connection)
             connection.commit()

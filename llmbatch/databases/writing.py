@@ -79,7 +79,6 @@ class TableReplacement:
         else:
             self._columns = {name: kind for name, kind in columns.items() if name in existing or name not in optional}
             self._check(existing)
-        transaction.lock(table)
         self._staged = f"llmbatch_{token_hex(8)}"
         self._replaced = f"{self._staged}_ids"
         for name, some in ((self._staged, listed(self._columns)), (self._replaced, ID)):
@@ -106,6 +105,7 @@ class TableReplacement:
         self._load_ids()
         self._load_rows()
         self._transaction.check_types(self._staged, self._table, self._columns)
+        self._transaction.lock(self._table)  # no sooner: others write to it while rows are collected
         table, columns = self._table.quoted, listed(self._columns)
         self._transaction.execute(f"delete from {table} where {ID} in (select {ID} from {self._replaced})")  # noqa: S608
         self._transaction.execute(f"insert into {table} ({columns}) select {columns} from {self._staged}")  # noqa: S608

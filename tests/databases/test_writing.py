@@ -131,3 +131,17 @@ def test_a_table_in_a_schema(postgresql: Database) -> None:
     postgresql.execute("create schema reports")
     write(postgresql, {"reports.t": [{"id": 1}]})
     assert postgresql.execute("select id from reports.t") == [(1,)]
+
+
+def test_two_that_write_the_same_rows_write_them_once(postgresql: Database) -> None:
+    postgresql.execute(f"alter database \"{postgresql.name}\" set default_transaction_isolation = 'repeatable read'")
+    write(postgresql, {"t": [{"id": 1, "label": "first"}]})
+    with table_transaction(parse_address(postgresql.address)) as transaction:
+        columns = {"id": ColumnType.INTEGER, "label": ColumnType.TEXT}
+        table = TableReplacement(transaction, parse_table_name("t"), columns)
+        for n in range(2):
+            table.replace(n)
+            table.add({"id": n, "label": "last"})
+        write(postgresql, {"t": [{"id": 0, "label": "meanwhile"}]})
+        table.finish()
+    assert postgresql.execute("select id, label from t order by id") == [(0, "last"), (1, "last")]
