@@ -3,23 +3,38 @@
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import create_file
 from llmbatch.databases.address import DatabaseAddress
-from llmbatch.databases.tables import ColumnType, TableName, listed, quoted, written
+from llmbatch.databases.tables import ColumnType, TableName, listed, quoted, type_of, written
 
 _DECLARED = {
     ColumnType.BOOLEAN: "boolean",
     ColumnType.INTEGER: "integer",
     ColumnType.REAL: "real",
-    ColumnType.EXACT: "text",
+    ColumnType.EXACT: "",  # so that SQLite leaves each value as it is
     ColumnType.TEXT: "text",
     ColumnType.JSON: "text",
 }
-_CONVERTED: dict[ColumnType, Callable[[Any], Any]] = {ColumnType.INTEGER: int, ColumnType.REAL: float}
+
+
+def _exact(value: Any) -> int | float | str:
+    """A number as SQLite keeps it, and as text where it would lose digits."""
+    literal = written(value) or ""
+    if isinstance(value, int):
+        return value if type_of(value) is ColumnType.INTEGER else literal
+    return float(value) if Decimal(repr(float(value))) == Decimal(literal) else literal
+
+
+_CONVERTED: dict[ColumnType, Callable[[Any], Any]] = {
+    ColumnType.INTEGER: int,
+    ColumnType.REAL: float,
+    ColumnType.EXACT: _exact,
+}
 """How a value gets into a column; in all others it is text."""
 _NUMERIC_TYPES = ("INT", "REAL", "FLOA", "DOUB")
 """Parts of declared types that mean numbers alone (https://www.sqlite.org/datatype3.html#determination_of_column_affinity)."""

@@ -1,11 +1,13 @@
 """Rows take the place of those with the same ids, all of them or none."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmbatch.core.errors import UsageError
+from llmbatch.core.exact_numbers import Number
 from llmbatch.databases import (
     ColumnType,
     TableReplacement,
@@ -47,9 +49,9 @@ def test_rows_take_the_place_of_those_with_their_ids(database: Database) -> None
 
 TYPES: dict[str, tuple[list[Any], str, str]] = {
     "whole": ([1, -(2**63)], "integer", "bigint"),
-    "large": ([1, 2**63], "text", "numeric"),
+    "large": ([1, 2**63], "", "numeric"),
     "real": ([0.5, None], "real", "double precision"),
-    "mixed numbers": ([1, 0.5], "text", "numeric"),
+    "mixed numbers": ([1, 0.5], "", "numeric"),
     "flag": ([True, None], "boolean", "boolean"),
     "string": ([None, "a"], "text", "text"),
     "mixed": ([1, "a"], "text", "text"),
@@ -145,3 +147,11 @@ def test_two_that_write_the_same_rows_write_them_once(postgresql: Database) -> N
         write(postgresql, {"t": [{"id": 0, "label": "meanwhile"}]})
         table.finish()
     assert postgresql.execute("select id, label from t order by id") == [(0, "last"), (1, "last")]
+
+
+def test_sqlite_keeps_numbers_as_numbers_and_digits_as_text(tmp_path: Path) -> None:
+    database = SqliteDatabase(f"sqlite:///{tmp_path}/my.db", str(tmp_path / "my.db"))
+    literals = ["1.50", "1E5", "-0", "0.1234567890123456789", "12345678901234567890"]
+    write(database, {"t": [{"id": n, "n": Number(literal)} for n, literal in enumerate(literals)]})
+    found = [value for (value,) in database.execute("select n from t order by id")]
+    assert found == [1.5, 100000.0, 0.0, "0.1234567890123456789", "12345678901234567890"]

@@ -38,7 +38,7 @@ def test_results_become_a_table_with_types(llmbatch: Program, database: Database
     kinds = [columns[name] for name in ("id", "row", "category", "confidence", *more)]
     if isinstance(database, SqliteDatabase):
         assert list(map(str.lower, kinds)) == [
-            *("integer", "integer", "text", "real", "integer", "real", "text", "boolean", "text", "text"),
+            *("integer", "integer", "text", "real", "integer", "real", "", "boolean", "text", "text"),
         ]
     else:
         assert kinds == [
