@@ -21,7 +21,8 @@ import aiohttp
 import orjson
 
 from llmbatch.core.money import to_usd
-from llmbatch.core.prices import Price, Usage, find_price
+from llmbatch.core.prices import Price, find_price
+from llmbatch.core.usage import Usage
 from llmbatch.engine.plan import ModelChoice, Plan, make_plan
 from llmbatch.provider.request import request_body
 from llmbatch.provider.usage import read_usage

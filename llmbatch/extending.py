@@ -2,7 +2,7 @@
 
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.models import OutputMode
-from llmbatch.core.prices import Usage
+from llmbatch.core.usage import Usage
 from llmbatch.observe.events import Event
 from llmbatch.observe.observer import Observer, RunStarted
 from llmbatch.observe.progress import Progress

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.core.errors import UsageError
-from llmbatch.core.prices import PriceBook, PriceSource, Usage, find_price, is_self_hosted, parse_price
+from llmbatch.core.prices import PriceBook, PriceSource, find_price, is_self_hosted, parse_price
+from llmbatch.core.usage import Usage
 
 counts = st.integers(0, 400_000)
 

@@ -16,13 +16,12 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.rows import Row, RowId
-from llmbatch.engine.tally import Expenses
+from llmbatch.core.usage import UsageTotals
 from llmbatch.runs.folder import RunFolder, RunRecord, load_record
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.trust import NO_TRUST, Trust
 from llmbatch.session.run import recorded_plan
-from llmbatch.spend.figures import Figures
 from llmbatch.spend.report import Report, grouped, total_of
 
 GONE = "(rows that the input has no more)"
@@ -43,8 +42,8 @@ _OF_LINES: dict[str, Callable[[LedgerLine], str]] = {
 }
 
 
-def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = NO_TRUST) -> list[dict[str, Figures]]:
-    """A run's figures by `label`, `model`, `prompt`, `day`, or else by the input's field of that name.
+def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = NO_TRUST) -> list[dict[str, UsageTotals]]:
+    """A run's totals by `label`, `model`, `prompt`, `day`, or else by the input's field of that name.
 
     Args:
         path: the run folder; another process may work on it.
@@ -61,12 +60,13 @@ def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = NO_TRUS
     folder = RunFolder(path)
     record = load_record(folder)
     group_of = _OF_LINES.get(by) or _Fields(folder, record, by.removeprefix("field:"), trust).group_of
-    groups: list[dict[str, Expenses]] = [{} for _ in spans]
+    groups: list[dict[str, UsageTotals]] = [{} for _ in spans]
     for _, line in read_lines(folder.ledger):
         for is_in, sums in zip(spans, groups, strict=True):
             if is_in(line.started_at[:_DAY]):
-                sums.setdefault(group_of(line), Expenses()).add(line)
-    return [{name: expenses.figures() for name, expenses in sums.items()} for sums in groups]
+                name = group_of(line)
+                sums[name] = sums.get(name, UsageTotals()) + line.totals
+    return groups
 
 
 def run_report(path: Path, by: str, trust: Trust = NO_TRUST) -> Report:
@@ -80,8 +80,8 @@ def run_report(path: Path, by: str, trust: Trust = NO_TRUST) -> Report:
     if killed:
         requests = sum(session.requests for session in killed)
         at_most = sum(session.at_most_nusd for session in killed)
-        lost = Figures(requests=requests, possibly_billed_requests=requests, possibly_billed_nusd=at_most)
-        groups[KILLED] = groups.get(KILLED, Figures()) + lost
+        lost = UsageTotals(requests=requests, possibly_billed_requests=requests, possibly_billed_nusd=at_most)
+        groups[KILLED] = groups.get(KILLED, UsageTotals()) + lost
     return Report(by, grouped(by, groups), total_of(groups), offline=load_record(RunFolder(path)).offline)
 
 

@@ -4,20 +4,22 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from msgspec.structs import astuple
+
 from llmbatch.analysis.attribution import attribute
 from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import restored
 from llmbatch.core.money import to_usd
+from llmbatch.core.usage import UsageTotals
 from llmbatch.session.settlement import actual_spend
 from llmbatch.spend.account import settle_dead
-from llmbatch.spend.figures import FIELDS, Figures
 from llmbatch.spend.report import Period, Report, grouped, total_of
 from llmbatch.spend.store import OFFLINE, REAL, SpendStore
 
 NOT_TOLD = "(not told by a run folder)"
 _OF_THE_STORE = ("day", "model", "prompt", "run")
 
-Sums = dict[str, Figures]
+Sums = dict[str, UsageTotals]
 
 
 def spend_report(path: Path, by: str, period: Period, *, offline: bool = False) -> Report:
@@ -61,11 +63,11 @@ def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list
             told = [{}, {}]
         for sums, found, of_run in zip(groups, told, known, strict=True):
             _add(sums, found)
-            rest = of_run.get(run, Figures()) - sum(found.values(), Figures())
-            if _money(rest) > 0:  # under way at a kill, or the folder tells nothing
-                _add(sums, {NOT_TOLD: Figures(*(max(getattr(rest, name), 0) for name in FIELDS))})
-            elif _money(rest) < 0:
-                more = f"${to_usd(-_money(rest)):,.6g}"
+            rest = of_run.get(run, UsageTotals()) - sum(found.values(), UsageTotals())
+            if rest.most_nusd > 0:  # under way at a kill, or the folder tells nothing
+                _add(sums, {NOT_TOLD: UsageTotals(*(max(amount, 0) for amount in astuple(rest)))})
+            elif rest.most_nusd < 0:
+                more = f"${to_usd(-rest.most_nusd):,.6g}"
                 notes.append(
                     f"The ledger of {run} holds {more} more than the store knows: some session wrote elsewhere."
                 )
@@ -85,13 +87,9 @@ def _unsettled(store: SpendStore, book: str, period: Period) -> list[str]:
     return notes
 
 
-def _add(sums: Sums, more: Mapping[str, Figures]) -> None:
+def _add(sums: Sums, more: Mapping[str, UsageTotals]) -> None:
     for name, figures in more.items():
-        sums[name] = sums.get(name, Figures()) + figures
-
-
-def _money(figures: Figures) -> int:
-    return figures.cost_nusd + figures.possibly_billed_nusd
+        sums[name] = sums.get(name, UsageTotals()) + figures
 
 
 def _ends(span: Period) -> tuple[str, str]:

@@ -13,10 +13,10 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.prices import PriceBook
 from llmbatch.core.rows import Place, Row, RowId
+from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.labelling import Labelling
 from llmbatch.engine.plan import asked_model, make_plan, review_threshold
 from llmbatch.observe.observer import Observer, Observers
-from llmbatch.observe.summary import Spent
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.sdk import load_sdk
 from llmbatch.runs.calibrations import confidence_for
@@ -102,7 +102,7 @@ class Labeler:
             await asyncio.to_thread(self._opened.close)
 
     @property
-    def spent(self) -> Spent:
+    def spent(self) -> UsageTotals:
         """Tokens and money so far."""
         return self._in_use().spent
 

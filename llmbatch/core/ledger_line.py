@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from llmbatch.core.checksum import FORMAT, is_unsealed, seal, unseal
 from llmbatch.core.exact_numbers import Number
 from llmbatch.core.money import NOTHING, to_nusd
-from llmbatch.core.prices import Usage
 from llmbatch.core.rows import RowId
+from llmbatch.core.usage import UsageTotals
 
 Status = Literal["ok", "review", "failed"]
 OK: Status = "ok"
@@ -127,15 +127,25 @@ class LedgerLine(
         return self.confidence if self.confidence_raw is None else self.confidence_raw
 
     @property
-    def usage(self) -> Usage:
-        """The tokens of all its answers."""
-        return Usage(
-            self.input_tokens,
-            self.cached_input_tokens,
-            self.cache_write_tokens,
-            self.output_tokens,
-            self.reasoning_tokens,
-            self.cache_unreported_tokens,
+    def totals(self) -> UsageTotals:
+        """The tokens and the money of all its answers, as a row of its own."""
+        cost_nusd = self.cost_nusd
+        return UsageTotals(
+            rows=1,
+            requests=self.attempts,
+            input_tokens=self.input_tokens,
+            cached_input_tokens=self.cached_input_tokens,
+            cache_write_tokens=self.cache_write_tokens,
+            output_tokens=self.output_tokens,
+            reasoning_tokens=self.reasoning_tokens,
+            priced_nusd=cost_nusd or 0,
+            unpriced_rows=int(cost_nusd is None),
+            possibly_billed_nusd=to_nusd(self.possibly_billed_usd),
+            possibly_billed_requests=self.possibly_billed_attempts,
+            cache_unreported_tokens=self.cache_unreported_tokens,
+            saved_nusd=to_nusd(self.saved_usd),
+            labelled=int(self.status != FAILED and self.arm != ESCALATION),
+            billed_rows=int(self.input_tokens > 0),
         )
 
     @property

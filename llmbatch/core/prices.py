@@ -6,11 +6,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from llmbatch.core.errors import UsageError
 from llmbatch.core.hosts import Reach, reach_of
 from llmbatch.core.service_tiers import priced_tier
+from llmbatch.core.usage import Usage
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider, TieredPrices
@@ -23,31 +22,6 @@ _LONGEST_SHOWN = 80
 # Makers whose models nobody can serve at home: a server of one's own that does is a proxy to them, or a stand-in.
 _CLOSED_MAKERS = frozenset({"openai", "anthropic", "google", "x-ai"})
 _OPEN_MODELS = ("gpt-oss", "gemma")
-
-
-class Usage(Struct, frozen=True, gc=False):
-    """Tokens of one answer, as the endpoint reports them.
-
-    `input_tokens` holds the cached and cache-written ones, `output_tokens` the reasoning ones.
-    """
-
-    input_tokens: int = 0
-    cached_input_tokens: int = 0
-    cache_write_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
-    cache_unreported_tokens: int = 0
-    """Input of answers that do not say how much of it came from the cache."""
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.input_tokens + other.input_tokens,
-            self.cached_input_tokens + other.cached_input_tokens,
-            self.cache_write_tokens + other.cache_write_tokens,
-            self.output_tokens + other.output_tokens,
-            self.reasoning_tokens + other.reasoning_tokens,
-            self.cache_unreported_tokens + other.cache_unreported_tokens,
-        )
 
 
 @dataclass(frozen=True, slots=True)

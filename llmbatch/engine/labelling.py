@@ -9,6 +9,7 @@ from llmbatch.core.errors import LLMBatchError
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.prices import PriceBook
 from llmbatch.core.rows import Row
+from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.assembly import EngineDeps, assemble
 from llmbatch.engine.budget.budget import Budget, RunLimit
 from llmbatch.engine.budget.surplus import Surplus
@@ -19,9 +20,8 @@ from llmbatch.engine.plan import Plan
 from llmbatch.engine.preflight import preflight_warnings, unpriced
 from llmbatch.engine.sending import Sending
 from llmbatch.engine.sinks import NothingKept
-from llmbatch.engine.tally import Expenses
+from llmbatch.engine.tally import LedgerTotals
 from llmbatch.observe.observer import Observer
-from llmbatch.observe.summary import Spent
 from llmbatch.provider.client import Endpoint
 from llmbatch.spend.leases import DailyLimit
 from llmbatch.task.calibration import Calibration
@@ -90,12 +90,12 @@ class Labelling:
         self._intake = Intake(plan, plan, review_below, is_skipped=lambda _: False)
         self._guard = FailureRateGuard(sending.guard)
         self._observer = observer
-        self._expenses = Expenses()
+        self._totals = LedgerTotals()
 
     @property
-    def spent(self) -> Spent:
+    def spent(self) -> UsageTotals:
         """Tokens and money so far; requests under way are not in it."""
-        return self._expenses.spent()
+        return self._totals.usage
 
     async def ask(self, row: Row) -> LedgerLine:
         """What became of a row: a label, or a failure that is the row's own.
@@ -108,7 +108,7 @@ class Labelling:
         if outcome is None:
             self._check()
             async for line in self._parts.arms.ask(document.row, document.key):
-                self._expenses.add(outcome := line)
+                self._totals.add(outcome := line)
         if outcome is None or outcome.is_abandoned:
             self._check()
             raise LLMBatchError("the labelling was stopped")

@@ -120,7 +120,7 @@ def earlier_line(row: Row, key: str, plan: Plan, answer: "CachedAnswer") -> Ledg
 
 
 def _line(state: RowState, plan: Plan, status: Status) -> LedgerLine:
-    completion, bill = state.completion, state.bill
+    completion, usage = state.completion, state.bill.usage
     return LedgerLine(
         row=state.row.index,
         id=state.row.id,
@@ -137,17 +137,17 @@ def _line(state: RowState, plan: Plan, status: Status) -> LedgerLine:
         finish_reason=completion.finish_reason if completion else None,
         attempts=state.attempts.sends,
         retries=tuple(state.retries),
-        input_tokens=bill.usage.input_tokens,
-        cached_input_tokens=bill.usage.cached_input_tokens,
-        cache_write_tokens=bill.usage.cache_write_tokens,
-        output_tokens=bill.usage.output_tokens,
-        reasoning_tokens=bill.usage.reasoning_tokens,
-        cache_unreported_tokens=bill.usage.cache_unreported_tokens,
-        cost_usd=None if bill.cost_nusd is None else to_usd(bill.cost_nusd),
-        possibly_billed_usd=to_usd(bill.possibly_billed_nusd),
-        possibly_billed_attempts=bill.possibly_billed_attempts,
+        input_tokens=usage.input_tokens,
+        cached_input_tokens=usage.cached_input_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cache_unreported_tokens=usage.cache_unreported_tokens,
+        cost_usd=None if usage.cost_nusd is None else to_usd(usage.cost_nusd),
+        possibly_billed_usd=to_usd(usage.possibly_billed_nusd),
+        possibly_billed_attempts=usage.possibly_billed_requests,
         latency_s=round(state.latency_s, 6),
-        flags=(*state.row.flags, *bill.flags),
+        flags=(*state.row.flags, *state.bill.flags),
     )
 
 

@@ -54,4 +54,4 @@ class RowState:
     @property
     def may_have_cost(self) -> bool:
         """Whether it was answered, or may have been billed without an answer."""
-        return self.completion is not None or self.bill.possibly_billed_attempts > 0
+        return self.completion is not None or self.bill.usage.possibly_billed_requests > 0

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from llmbatch.core.prices import Price, Usage
+from llmbatch.core.prices import Price
+from llmbatch.core.usage import Usage
 from llmbatch.estimate.sample import TokenTotal
 
 # A prompt is framed: four tokens a message, of which there are two, and three before the answer (OpenAI's cookbook,

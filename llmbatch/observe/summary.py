@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from llmbatch.core.money import to_usd
+from llmbatch.core.usage import UsageTotals
 from llmbatch.observe.events import InputChanged
 from llmbatch.stats.profile import Profile
 from llmbatch.stats.shifts import Shift
@@ -26,44 +27,6 @@ class RowCounts:
     rejected: int = 0
     undone: int = 0
     reviewed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Tokens and money of all requests of a run folder, earlier sessions included.
-
-    `cost_nusd` is in nano-dollars (1e-9 USD), None where the model's price is unknown. `possibly_billed_nusd` bounds
-    what requests with an unknown outcome (time-outs, kills) may have cost on top.
-    """
-
-    requests: int = 0
-    input_tokens: int = 0
-    cached_input_tokens: int = 0
-    cache_write_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
-    cost_nusd: int | None = 0
-    possibly_billed_nusd: int = 0
-    possibly_billed_requests: int = 0
-    saved_nusd: int = 0
-    """What reused answers cost when they were asked for."""
-    labelled: int | None = None
-    """Rows that got a label in all these sessions, by whatever prompt; None where that is not known."""
-    cache_unreported_tokens: int = 0
-    """Of the input, what belongs to answers that do not say how much came from the cache."""
-
-    @property
-    def cached_share(self) -> float | None:
-        """Share of the input that came from the provider's prompt cache, 0..1; None where no answer says so."""
-        told = self.input_tokens - self.cache_unreported_tokens
-        if told > 0:
-            return self.cached_input_tokens / told
-        return None if self.input_tokens or not self.is_usage_reported else 0.0
-
-    @property
-    def is_usage_reported(self) -> bool:
-        """Whether the tokens of any answer are known; there may have been none."""
-        return self.input_tokens > 0 or not self.possibly_billed_requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +143,8 @@ class Summary:
     """Rows by label (ok and review), in the task's order, labels without rows included."""
     service_tiers: Mapping[str, int] = field(default_factory=dict)
     """Rows by the service tier that their answers report."""
-    spent: Spent = Spent()
+    spent: UsageTotals = UsageTotals()
+    """All requests of the run folder, earlier sessions included."""
     session: Session = Session()
     retries: Mapping[str, int] = field(default_factory=dict)
     """Retries by reason, as `rate_limit`, `timeout`, `server_error`."""
@@ -208,8 +172,7 @@ class Summary:
     @property
     def cost_per_1000_nusd(self) -> int | None:
         """All sessions' cost by the rows that they labelled; None where one is unknown, or there are none."""
-        labelled = self.rows.ok + self.rows.review if self.spent.labelled is None else self.spent.labelled
-        return _per_1000(self.spent.cost_nusd, labelled)
+        return _per_1000(self.spent.cost_nusd, self.spent.labelled)
 
 
 def summary_json(summary: Summary) -> dict[str, Any]:
@@ -334,7 +297,7 @@ def _usd(nusd: int | None) -> float | None:
     return None if nusd is None else to_usd(nusd)
 
 
-def _tokens_json(spent: Spent) -> dict[str, float | None]:
+def _tokens_json(spent: UsageTotals) -> dict[str, float | None]:
     """Null is what no answer has reported."""
     share = spent.cached_share
     cached = {

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from llmbatch.core.money import NANO
-from llmbatch.core.prices import Usage
+from llmbatch.core.usage import Usage
 from llmbatch.provider.error_body import ErrorReport, read_error_data
 from llmbatch.provider.usage import read_usage
 from llmbatch.provider.wordings import wording_of

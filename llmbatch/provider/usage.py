@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import ceil, isfinite
 from typing import Any
 
-from llmbatch.core.prices import Usage
+from llmbatch.core.usage import Usage
 
 # The first is OpenAI's, the others are what compatible servers and proxies call it.
 _INPUT = ("prompt_tokens", "input_tokens")

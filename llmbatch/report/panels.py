@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from llmbatch.core.sanitize import neutral
-from llmbatch.observe.summary import Spent, Summary
+from llmbatch.core.usage import UsageTotals
+from llmbatch.observe.summary import Summary
 from llmbatch.report.buckets import Buckets
 from llmbatch.report.charts import Column, bar, columns
 from llmbatch.report.story import CONFIDENCE_BINS, Moment, Story
@@ -232,7 +233,7 @@ def tiles(summary: Summary) -> list[tuple[str, str, str]]:
     return shown
 
 
-def _cached(spent: Spent) -> str:
+def _cached(spent: UsageTotals) -> str:
     if not spent.is_usage_reported:
         return ""
     share = cached_share(spent.cached_input_tokens, spent.input_tokens, spent.cache_unreported_tokens)

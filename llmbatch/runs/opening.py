@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from llmbatch.core.files import storing
 from llmbatch.core.ledger_line import LedgerLine
-from llmbatch.engine.tally import Expenses
+from llmbatch.engine.tally import LedgerTotals
 from llmbatch.observe.events import Event, LedgerSalvaged, LedgerTorn, PossiblyBilledFound, SentLogDamaged
 from llmbatch.runs.folder import PossiblyBilled, RunFolder, RunRecord
 from llmbatch.runs.ledger.checkpoint import Checkpoint, load_checkpoint
@@ -23,7 +23,7 @@ class OpenLedger:
     ledger: Ledger
     record: RunRecord
     """The run's, with what a killed session may have been billed for."""
-    expenses: Expenses
+    totals: LedgerTotals
     checkpointed: int
     """Bytes of the ledger that were taken from its checkpoint."""
 
@@ -31,7 +31,7 @@ class OpenLedger:
     def spent_nusd(self) -> int:
         """What the earlier sessions cost and may have cost, nano-dollars."""
         killed = sum(session.at_most_nusd for session in self.record.possibly_billed.values())
-        return self.expenses.priced_nusd + self.expenses.possibly_billed_nusd + killed
+        return self.totals.usage.most_nusd + killed
 
 
 class LedgerOpening:
@@ -67,12 +67,12 @@ class LedgerOpening:
         if left is not None:
             with storing(path):
                 write_again(path, left.ledger_offset or 0)
-        checkpoint, expenses = self._restored(left) if watch is None else (None, Expenses())
+        checkpoint, totals = self._restored(left) if watch is None else (None, LedgerTotals())
         settled: Counter[str] = Counter()
 
         def note(offset: int, line: LedgerLine) -> None:
             check()
-            expenses.add(line)
+            totals.add(line)
             if watch is not None:
                 watch(line)
             if left is not None and left.ledger_offset is not None and offset >= left.ledger_offset:
@@ -89,7 +89,7 @@ class LedgerOpening:
         if torn is not None:
             self._emit(LedgerTorn(torn.name))
         record = self._record if left is None else self._with_unsettled(left, settled)
-        return OpenLedger(ledger, record, expenses, 0 if checkpoint is None else checkpoint.size)
+        return OpenLedger(ledger, record, totals, 0 if checkpoint is None else checkpoint.size)
 
     def _salvage(self) -> None:
         with storing(self._folder.ledger):
@@ -98,16 +98,16 @@ class LedgerOpening:
         if moved:
             self._emit(LedgerSalvaged(moved))
 
-    def _restored(self, left: Leftovers | None) -> tuple[Checkpoint | None, Expenses]:
+    def _restored(self, left: Leftovers | None) -> tuple[Checkpoint | None, LedgerTotals]:
         """What earlier sessions knew of the ledger; not of lines that a killed one wrote: they count singly."""
         checkpoint = load_checkpoint(self._folder.ledger)
         offset = None if left is None else left.ledger_offset
         if checkpoint is None or (offset is not None and checkpoint.size > offset):
-            return None, Expenses()
+            return None, LedgerTotals()
         try:
-            return checkpoint, Expenses.restored(checkpoint.sums)
+            return checkpoint, LedgerTotals.restored(checkpoint.sums)
         except (TypeError, ValueError):
-            return None, Expenses()
+            return None, LedgerTotals()
 
     def _with_unsettled(self, left: Leftovers, settled: Counter[str]) -> RunRecord:
         """The record with the sends of a killed session that have no outcome."""

@@ -228,7 +228,7 @@ class Session:
             yield row
 
     def _sum_up(self, opened: OpenLedger, counts: OutputCounts | None, reason: LLMBatchError | None) -> Summary:
-        opened.expenses.merge(self._tally.expenses)
+        opened.totals.merge(self._tally.totals)
         for file, remarks in self._source.remarks().items():
             self._observer.event(InputPutRight(file, remarks))
         changes = self._source.changes()
@@ -245,13 +245,13 @@ class Session:
             experiments=self._experiments.report(),
             input_changes=changes,
         )
-        summary = summarise(self._folder, self._record, counts, opened.expenses, ending)
+        summary = summarise(self._folder, self._record, counts, opened.totals, ending)
         try:
             if opened.ledger.is_in_place:  # else whatever stands there now is another run's
                 self._save(summary)
         except StorageFailed as error:
             ending = replace(ending, reason=reason or error)
-            summary = summarise(self._folder, self._record, counts, opened.expenses, ending)
+            summary = summarise(self._folder, self._record, counts, opened.totals, ending)
         self._observer.ended(summary)
         return summary
 
@@ -269,7 +269,7 @@ def _keep_checkpoint(opened: OpenLedger) -> None:
     """So that the next session need not read all of a long ledger."""
     ledger = opened.ledger
     if ledger.size - opened.checkpointed >= WORTHWHILE_BYTES:
-        save_checkpoint(ledger.path, ledger.checkpoint(opened.expenses.as_json()))
+        save_checkpoint(ledger.path, ledger.checkpoint(opened.totals.as_json()))
 
 
 def _rows_at_once(sending: Sending) -> int:

@@ -185,7 +185,7 @@ class SessionLoop:
                 sends=self._sent,
                 cancellation=cancellation,
                 prices=prices,
-                surplus=Surplus(self._opened.expenses.dearest_nusd, self._opened.expenses.longest_beyond),
+                surplus=Surplus(self._opened.totals.dearest_nusd, self._opened.totals.longest_beyond),
                 budget=self._spending.budget(self._opened.spent_nusd, cancellation),
                 emit=self._observer.event,
                 random=Random(),  # noqa: S311 - jitter, not secrets
@@ -302,9 +302,9 @@ class SessionLoop:
         """So that whoever comes after a kill need not read all that a long session has written."""
         ledger = self._opened.ledger
         ledger.sync()  # of the last moments, at once: nothing may come between what is synced and what is summed up
-        self._sent.begin_again(ledger.size, self._tally.days.figures())
-        expenses = merged((self._opened.expenses, self._tally.expenses))
-        return ledger.checkpoint(expenses.as_json()).kept_apart()
+        self._sent.begin_again(ledger.size, {day: usage.stored() for day, usage in self._tally.days.usage().items()})
+        totals = merged((self._opened.totals, self._tally.totals))
+        return ledger.checkpoint(totals.as_json()).kept_apart()
 
     async def _show(self, parts: Assembly) -> None:
         while True:
@@ -334,7 +334,7 @@ class SessionLoop:
         self._total = await asyncio.to_thread(self._source.count)
 
     def _show_once(self, parts: Assembly) -> None:
-        tally, expenses = self._tally, self._tally.expenses
+        tally, usage = self._tally, self._tally.totals.usage
         skipped = max(tally.skipped, self._standing)
         self._observer.update(
             Progress(
@@ -350,10 +350,10 @@ class SessionLoop:
                 held_s=max(throttle.held_s for throttle in parts.paces),
                 limited_by=next((throttle.limited_by for throttle in parts.paces if throttle.limited_by), ""),
                 outage_s=max(throttle.outage_s for throttle in parts.paces),
-                input_tokens=expenses.usage.input_tokens,
-                cached_input_tokens=expenses.usage.cached_input_tokens,
-                cache_unreported_tokens=expenses.usage.cache_unreported_tokens,
-                cost_nusd=expenses.cost_nusd,
+                input_tokens=usage.input_tokens,
+                cached_input_tokens=usage.cached_input_tokens,
+                cache_unreported_tokens=usage.cache_unreported_tokens,
+                cost_nusd=usage.cost_nusd,
                 canary=None if self._experiments.canary is None else self._experiments.canary.progress(),
                 elapsed_s=time.perf_counter() - self._began,
             )

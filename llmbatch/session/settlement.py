@@ -1,16 +1,17 @@
 """What a dead session really came to, as its run folder tells: the ledger's lines, and the sends without one."""
 
 from collections import Counter
-from dataclasses import astuple
 from pathlib import Path
+
+from msgspec.structs import astuple
 
 from llmbatch.core.errors import StorageFailed, UsageError
 from llmbatch.core.filenames import restored
-from llmbatch.engine.tally import DailyExpenses
+from llmbatch.core.usage import UsageTotals
+from llmbatch.engine.tally import DailyTotals
 from llmbatch.runs.folder import RunFolder
 from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.ledger.sent import SentLog
-from llmbatch.spend.figures import Figures
 from llmbatch.spend.store import Settlement
 
 
@@ -25,30 +26,30 @@ def actual_spend(session: str, run: str) -> Settlement | None:
         left = SentLog(folder.sent_log).leftovers()
         if left is None or left.ledger_offset is None or left.started_at != session:
             return None
-        expenses, settled = DailyExpenses(), Counter[str]()
+        daily, settled = DailyTotals(), Counter[str]()
         for _, line in read_lines(folder.ledger, start=left.ledger_offset):  # what is torn has no outcome
-            expenses.add(line)
+            daily.add(line)
             settled[line.key] += line.attempts
     except (StorageFailed, UsageError, OSError, ValueError, TypeError, KeyError):
         return None
     lost = left.unsettled(settled)
     try:
-        figures = {day: Figures(**sums) for day, sums in left.came_to.items()}
+        days = {day: UsageTotals.restored(sums) for day, sums in left.came_to.items()}
     except TypeError:
-        return None  # of a version with other figures
-    for day, sums in expenses.figures().items():
-        figures[day] = figures.get(day, Figures()) + sums
+        return None  # of a version with other totals
+    for day, usage in daily.usage().items():
+        days[day] = days.get(day, UsageTotals()) + usage
     requests = len(lost) + left.damage.requests
     if requests:
-        last = max(figures, default=session[:_DAY])
+        last = max(days, default=session[:_DAY])
         at_most_nusd = sum(sent.at_most_nusd for sent in lost) + left.damage.at_most_nusd
-        figures[last] = figures.get(last, Figures()) + Figures(
+        days[last] = days.get(last, UsageTotals()) + UsageTotals(
             possibly_billed_nusd=at_most_nusd, possibly_billed_requests=requests, requests=requests
         )
-    total_nusd = sum(day.cost_nusd + day.possibly_billed_nusd for day in figures.values())
-    if any(not 0 <= sum_ <= _LARGEST for day in figures.values() for sum_ in (*astuple(day), total_nusd)):
+    total_nusd = sum(usage.most_nusd for usage in days.values())
+    if any(not 0 <= amount <= _LARGEST for usage in days.values() for amount in (*astuple(usage), total_nusd)):
         return None  # no session can come to that: a line is wrong
-    return Settlement(figures, total_nusd)
+    return Settlement(days, total_nusd)
 
 
 _LARGEST = (1 << 63) - 1  # that the store can hold

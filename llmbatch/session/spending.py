@@ -92,7 +92,7 @@ class Spending:
             assert self._limits is not None  # noqa: S101 - budget() comes first
             total = None
             try:
-                total = await self._limits.day.beat(self._tally.days.figures())
+                total = await self._limits.day.beat(self._tally.days.usage())
             except StorageFailed as error:
                 self._not_recorded(error)
             await asyncio.to_thread(self._look, total)
@@ -105,7 +105,7 @@ class Spending:
         recorded = True
         if self._limits is not None:
             try:
-                self._limits.day.end(self._tally.days.figures())
+                self._limits.day.end(self._tally.days.usage())
                 self._look(None if self._account is None else self._account.total(day_of(utc_now())))
             except StorageFailed as error:
                 self._not_recorded(error)

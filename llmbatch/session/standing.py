@@ -12,7 +12,7 @@ from llmbatch.core.filenames import quoted
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.rows import Rejection
 from llmbatch.engine.experiments.watch import Baseline
-from llmbatch.engine.tally import Expenses
+from llmbatch.engine.tally import LedgerTotals
 from llmbatch.observe.events import LedgerTorn
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.summary import RowCounts, Summary
@@ -65,13 +65,13 @@ def export_run(
     folder = RunFolder(path)
     record = load_record(folder)
     target = RunFolder(out if isinstance(out, Path) else path)
-    plan, source, expenses = recorded_plan(record), RunInput.again(record, folder, trust), Expenses()
+    plan, source, totals = recorded_plan(record), RunInput.again(record, folder, trust), LedgerTotals()
     with target.created(holds_run=False), locked(folder.path):
         for shrunk in shrunk_logs(folder):
             observer.event(shrunk)
         ledger, torn = Ledger.open(
             folder.ledger,
-            on_line=lambda _, line: expenses.add(line),
+            on_line=lambda _, line: totals.add(line),
             reread=record.reread,
             labels=record.task.label_space,
         )
@@ -96,7 +96,7 @@ def export_run(
             adopted(record, folder, trust, source.names).save(folder)
     for change in source.changes():
         observer.event(change)
-    return replace(summarise(folder, record, counts, expenses), input_changes=source.changes())
+    return replace(summarise(folder, record, counts, totals), input_changes=source.changes())
 
 
 def show_run(
@@ -127,12 +127,12 @@ def show_run(
     if record.state == "running" and not is_locked(folder.path):
         record = record.model_copy(update={"state": "killed"})
     is_fresh = refresh_views(folder, record)
-    expenses = Expenses()
+    totals = LedgerTotals()
     baseline = None if against is None else Baseline(against, run_profile(against, offline=record.offline))
     experiments = recalled_experiments(record, baseline)
 
     def count(_: int, line: LedgerLine) -> None:
-        expenses.add(line)
+        totals.add(line)
         experiments.watch(line)
         if on_line is not None:
             on_line(line)
@@ -154,11 +154,11 @@ def show_run(
     except UsageError as error:
         if record.totals is None:
             raise
-        summary = summarise(folder, record, _counted_last(record.totals), expenses)
+        summary = summarise(folder, record, _counted_last(record.totals), totals)
         summary = replace(summary, notes=(f"As the last session counted: {error.message}.",))
     else:
         changes = source.changes()
-        summary = summarise(folder, record, counts, expenses)
+        summary = summarise(folder, record, counts, totals)
         notes = (*summary.notes, *(f"{change.message}." for change in changes))
         summary = replace(summary, input_changes=changes, notes=notes)
     if not is_fresh:

@@ -1,12 +1,13 @@
 """From counts to the summary: totals, the exit code, and what to do next."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from llmbatch.core.errors import ExitCode, Interrupted, LLMBatchError
 from llmbatch.core.filenames import quoted
-from llmbatch.engine.tally import Expenses, SessionTally
+from llmbatch.core.usage import UsageTotals
+from llmbatch.engine.tally import LedgerTotals, SessionTally
 from llmbatch.observe.events import InputChanged
-from llmbatch.observe.summary import ExperimentReport, RowCounts, Session, Spent, Summary
+from llmbatch.observe.summary import ExperimentReport, RowCounts, Session, Summary
 from llmbatch.runs.folder import FINISHED, RunFolder, RunRecord
 from llmbatch.runs.options import Tolerance
 from llmbatch.runs.outputs import OutputCounts
@@ -35,7 +36,7 @@ def summarise(
     folder: RunFolder,
     record: RunRecord,
     counts: OutputCounts | None,
-    expenses: Expenses,
+    totals: LedgerTotals,
     ending: Ending | None = None,
 ) -> Summary:
     """The summary of a run folder.
@@ -44,12 +45,12 @@ def summarise(
         folder: where it stands.
         record: its plan and state.
         counts: what its views hold; None where they could not be made, so that the session's own counts must do.
-        expenses: of all its ledger lines.
+        totals: of all its ledger lines.
         ending: of the session that has just ended; None where the folder is only looked at.
     """
     has_views = counts is not None
     counts = counts or _as_the_session_counted(ending)
-    spent = _with_killed_sessions(expenses.spent(), record)
+    spent = _with_killed_sessions(totals.usage, record)
     return Summary(
         folder=str(folder.path),
         state=record.state if ending is None else _state(ending.reason, counts.rows),
@@ -70,10 +71,10 @@ def summarise(
         labels={**dict.fromkeys(record.task.label_space.parts, 0), **counts.labels},
         spent=spent,
         session=_session(ending),
-        retries=dict(expenses.retries.most_common()),
+        retries=dict(totals.retries.most_common()),
         failures=dict(counts.failures),
         flags=dict(counts.flags),
-        parse=dict(expenses.parse.most_common()),
+        parse=dict(totals.parse.most_common()),
         experiments=ExperimentReport() if ending is None else ending.experiments,
         input_changes=() if ending is None else ending.input_changes,
         files={name: str(path) for name, path in counts.files.items()} | {"ledger": str(folder.ledger)},
@@ -107,33 +108,32 @@ def _exit_code(rows: RowCounts, ending: Ending) -> int:
     return int(ExitCode.OK)
 
 
-def _with_killed_sessions(spent: Spent, record: RunRecord) -> Spent:
+def _with_killed_sessions(usage: UsageTotals, record: RunRecord) -> UsageTotals:
     killed = record.possibly_billed.values()
-    return replace(
-        spent,
-        possibly_billed_nusd=spent.possibly_billed_nusd + sum(session.at_most_nusd for session in killed),
-        possibly_billed_requests=spent.possibly_billed_requests + sum(session.requests for session in killed),
+    return usage + UsageTotals(
+        possibly_billed_nusd=sum(session.at_most_nusd for session in killed),
+        possibly_billed_requests=sum(session.requests for session in killed),
     )
 
 
 def _session(ending: Ending | None) -> Session:
     if ending is None:
         return Session()
-    tally = ending.tally
+    tally, usage = ending.tally, ending.tally.totals.usage
     return Session(
         answered=tally.answered,
         reused=tally.reused,
         from_earlier_runs=tally.from_earlier_runs,
         skipped=tally.skipped,
-        requests=tally.expenses.requests,
+        requests=usage.requests,
         elapsed_s=ending.elapsed_s,
-        cost_nusd=tally.expenses.cost_nusd,
-        labelled=tally.expenses.labelled,
+        cost_nusd=usage.cost_nusd,
+        labelled=usage.labelled,
     )
 
 
 def _notes(
-    record: RunRecord, counts: OutputCounts, spent: Spent, ending: Ending | None, *, has_views: bool
+    record: RunRecord, counts: OutputCounts, spent: UsageTotals, ending: Ending | None, *, has_views: bool
 ) -> list[str]:
     notes = []
     if ending is not None and ending.reason is not None and ending.reason.hint:
@@ -150,8 +150,8 @@ def _notes(
             f"The price of {record.model} is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million."
         )
     if ending is not None:
-        expenses = ending.tally.expenses
-        if (remark := far_from_plan(ending.prefix, expenses.usage, expenses.billed_rows)) is not None:
+        usage = ending.tally.totals.usage
+        if (remark := far_from_plan(ending.prefix, usage)) is not None:
             notes.append(remark)
     if counts.other_models:
         notes.append(f"Some answers came from another model than asked for: {', '.join(sorted(counts.other_models))}.")

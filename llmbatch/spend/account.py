@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from llmbatch.core.usage import UsageTotals
 from llmbatch.spend.days import utc_now
-from llmbatch.spend.figures import Figures
 from llmbatch.spend.store import Balance, DayTotal, SessionInfo, Settlement, SpendStore
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ class SpendAccount:
         """Take more of a day's cap. Returns how much it was, 0 where it has not even `need_nusd` left."""
         return self._store.take(self._info, day, cap_nusd, need_nusd=need_nusd, want_nusd=want_nusd)
 
-    def record(self, balances: Mapping[str, Balance], figures: Mapping[str, Figures]) -> None:
+    def record(self, balances: Mapping[str, Balance], figures: Mapping[str, UsageTotals]) -> None:
         """Write down how it stands."""
         self._store.record(self._info.id, balances, figures, ended_at=None)
 
-    def end(self, balances: Mapping[str, Balance], figures: Mapping[str, Figures]) -> None:
+    def end(self, balances: Mapping[str, Balance], figures: Mapping[str, UsageTotals]) -> None:
         """Write down how it ended."""
         self._store.record(self._info.id, balances, figures, ended_at=f"{utc_now():%Y-%m-%dT%H:%M:%SZ}")
         if self._lock is not None:

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 from llmbatch.core.errors import BudgetReached
 from llmbatch.core.money import to_usd
+from llmbatch.core.usage import UsageTotals
 from llmbatch.spend.account import SpendAccount
 from llmbatch.spend.days import day_of, next_day_begins, utc_now
-from llmbatch.spend.figures import Figures
 from llmbatch.spend.store import Balance, DayTotal
 
 _FIRST_LEASE = 16  # requests
@@ -110,7 +110,7 @@ class DailyLimit:
         account.charged = max(account.charged, account.spent + account.reserved)  # dearer than any price said
         self._settled.set()
 
-    async def beat(self, figures: Mapping[str, Figures]) -> DayTotal | None:
+    async def beat(self, figures: Mapping[str, UsageTotals]) -> DayTotal | None:
         """Every so often: give back what is not needed, and write down how the session stands.
 
         Args:
@@ -133,7 +133,7 @@ class DailyLimit:
             total: DayTotal = await self._off_loop(self._account.total, today)
         return total
 
-    def end(self, figures: Mapping[str, Figures]) -> None:
+    def end(self, figures: Mapping[str, UsageTotals]) -> None:
         """The session is over: give back all that was not spent, and write down what it came to; blocks.
 
         Raises:

@@ -1,13 +1,13 @@
 """What was spent, in groups, beside what the period before had: where a rise comes from."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.money import to_usd
-from llmbatch.spend.figures import Figures
+from llmbatch.core.usage import UsageTotals
 
 DEFAULT_DAYS = 30
 
@@ -49,11 +49,11 @@ def period(since: date | None, until: date | None, *, today: date) -> Period:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One line of a report: a name, its figures, and those of the period before."""
+    """One line of a report: a name, its totals, and those of the period before."""
 
     name: str
-    now: Figures
-    before: Figures | None = None
+    now: UsageTotals
+    before: UsageTotals | None = None
     """None where there is nothing to compare with."""
 
 
@@ -71,21 +71,27 @@ class Report:
     """What is not in it, or not as sure as it looks, each in a sentence."""
 
 
-def grouped(by: str, now: Mapping[str, Figures], before: Mapping[str, Figures] | None = None) -> tuple[Group, ...]:
+def grouped(
+    by: str, now: Mapping[str, UsageTotals], before: Mapping[str, UsageTotals] | None = None
+) -> tuple[Group, ...]:
     """Groups in their order. One that only the period before had stands there, too, with nothing now."""
     if by == "day":
         return tuple(Group(day, now[day]) for day in sorted(now))
-    nothing = Figures()
+    nothing = UsageTotals()
     groups = [
         Group(name, now.get(name, nothing), None if before is None else before.get(name, nothing))
         for name in {*now, *(before or ())}
     ]
-    return tuple(sorted(groups, key=lambda group: (-_cost(group.now), -_cost(group.before or nothing), group.name)))
+    return tuple(
+        sorted(groups, key=lambda group: (-group.now.most_nusd, -(group.before or nothing).most_nusd, group.name))
+    )
 
 
-def total_of(now: Mapping[str, Figures], before: Mapping[str, Figures] | None = None) -> Group:
+def total_of(now: Mapping[str, UsageTotals], before: Mapping[str, UsageTotals] | None = None) -> Group:
     """All groups as one."""
-    return Group("total", sum(now.values(), Figures()), None if before is None else sum(before.values(), Figures()))
+    return Group(
+        "total", sum(now.values(), UsageTotals()), None if before is None else sum(before.values(), UsageTotals())
+    )
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -105,21 +111,17 @@ def report_json(report: Report) -> dict[str, Any]:
 
 
 def _group_json(group: Group) -> dict[str, Any]:
-    data = figures_json(group.now)
-    return data if group.before is None else data | {"before": figures_json(group.before)}
+    data = usage_json(group.now)
+    return data if group.before is None else data | {"before": usage_json(group.before)}
 
 
-def figures_json(figures: Figures) -> dict[str, Any]:
-    """Sums as JSON: the fields' own names, money in US dollars."""
-    data = asdict(figures)
+def usage_json(usage: UsageTotals) -> dict[str, Any]:
+    """Totals as JSON: stable names, money in US dollars; null is what no answer has reported."""
+    data: dict[str, Any] = dict(usage.stored())
     del data["cache_unreported_tokens"]
-    if figures.input_tokens and not figures.is_cache_reported:
+    if usage.cached_share is None:
         data |= {"cached_input_tokens": None, "cache_write_tokens": None}
-    if not figures.is_usage_reported:
+    if not usage.is_usage_reported:
         data |= dict.fromkeys(name for name in data if name.endswith("_tokens"))
     cost, possibly = data.pop("cost_nusd"), data.pop("possibly_billed_nusd")
     return data | {"cost_usd": to_usd(cost), "possibly_billed_usd": to_usd(possibly)}
-
-
-def _cost(figures: Figures) -> int:
-    return figures.cost_nusd + figures.possibly_billed_nusd

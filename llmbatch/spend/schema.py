@@ -5,14 +5,14 @@ own checksums fit, so that one flipped byte there would drop the charges behind 
 """
 
 from llmbatch.core.sqlite_store import COLUMN, Schema
-from llmbatch.spend.figures import FIELDS
+from llmbatch.core.usage import STORED
 
 _COLUMNS = {
     "session": ("id", "book", "run", "model", "task", "prompt", "leased", "started_at", "ended_at"),
-    "spend": ("session", "day", *FIELDS, "spent_nusd", "charged_nusd"),
+    "spend": ("session", "day", *STORED, "spent_nusd", "charged_nusd"),
     "alert": ("book", "day", "cap_nusd", "percent"),
 }
-_AMOUNTS = (*FIELDS, "spent_nusd", "charged_nusd")
+_AMOUNTS = (*STORED, "spent_nusd", "charged_nusd")
 _TABLES = f"""
 CREATE TABLE session (
     id TEXT PRIMARY KEY,

@@ -18,7 +18,7 @@ from pathlib import Path
 from llmbatch.core.errors import StorageFailed
 from llmbatch.core.places import state_folder
 from llmbatch.core.sqlite_store import DAMAGES, check_rows, open_store, seal_rows, transaction
-from llmbatch.spend.figures import FIELDS, Figures
+from llmbatch.core.usage import STORED, UsageTotals
 from llmbatch.spend.liveness import SessionLock
 from llmbatch.spend.schema import SCHEMA
 
@@ -70,7 +70,7 @@ class DayTotal:
 class Settlement:
     """What a dead session really came to: its figures by the day, and all of it in nano-dollars."""
 
-    figures: Mapping[str, Figures]
+    figures: Mapping[str, UsageTotals]
     total_nusd: int
 
 
@@ -163,7 +163,7 @@ class SpendStore:
             return granted
 
     def record(
-        self, session: str, balances: Mapping[str, Balance], figures: Mapping[str, Figures], *, ended_at: str | None
+        self, session: str, balances: Mapping[str, Balance], figures: Mapping[str, UsageTotals], *, ended_at: str | None
     ) -> None:
         """Write down how a session stands, by the day; what it no longer holds is free for others at once.
 
@@ -180,7 +180,7 @@ class SpendStore:
             for day, balance in balances.items():
                 self._put(session, day, {"spent_nusd": balance.spent_nusd, "charged_nusd": balance.charged_nusd})
             for day, sums in figures.items():
-                self._put(session, day, {name: getattr(sums, name) for name in FIELDS})
+                self._put(session, day, sums.stored())
             if ended_at is not None:
                 self._end(session, ended_at)
 
@@ -204,17 +204,17 @@ class SpendStore:
         with self._reading():
             return self._db.execute("SELECT id, run FROM session WHERE ended_at IS NULL").fetchall()
 
-    def sums(self, column: str, book: str, since: str, until: str) -> dict[str, Figures]:
+    def sums(self, column: str, book: str, since: str, until: str) -> dict[str, UsageTotals]:
         """What was spent from one day to another, both included, by `day`, `model`, `prompt` or `run`."""
         name = _COLUMNS[column]
-        sums = ", ".join(f"sum({field})" for field in FIELDS)
+        sums = ", ".join(f"sum({field})" for field in STORED)
         with self._reading():
             lines = self._db.execute(
                 f"SELECT {name}, {sums} FROM spend JOIN session ON id = session"  # noqa: S608 - our own columns
                 f" WHERE book = ? AND day BETWEEN ? AND ? GROUP BY {name}",
                 (book, since, until),
             ).fetchall()
-        return {line[0]: Figures(*line[1:]) for line in lines}
+        return {line[0]: UsageTotals.restored(dict(zip(STORED, line[1:], strict=True))) for line in lines}
 
     def unsettled(self, book: str, since: str, until: str) -> list[tuple[str, str, int]]:
         """(id, run folder, nano-dollars set aside and not known to be spent) of sessions that have not ended."""
@@ -246,14 +246,14 @@ class SpendStore:
             earlier = sum(spent for _, spent, _ in days[:-1])
             rest = max(settlement.total_nusd - earlier, 0)
             if leased:
-                known = sum(sums.cost_nusd for sums in settlement.figures.values()) - earlier
+                known = sum(sums.priced_nusd for sums in settlement.figures.values()) - earlier
                 rest = min(rest, max(lease, known))
             self._put(session, last, {"spent_nusd": rest, "charged_nusd": rest})
             self._db.execute(
                 "UPDATE spend SET spent_nusd = charged_nusd WHERE session = ? AND day < ?", (session, last)
             )
             for day, sums in settlement.figures.items():
-                self._put(session, day, {name: getattr(sums, name) for name in FIELDS})
+                self._put(session, day, sums.stored())
             self._seal("spend", "session = ?", session)
             self._end(session, ended_at)
 

@@ -1,6 +1,6 @@
 """Whether the provider's cache served what was planned, and what the likely cause is where it did not."""
 
-from llmbatch.core.prices import Usage
+from llmbatch.core.usage import UsageTotals
 from llmbatch.task.prefix_plan import PrefixPlan
 
 _ENOUGH_ANSWERS = 20
@@ -10,14 +10,14 @@ _NEAR = 0.8
 _OFTEN = 3
 
 
-def far_from_plan(prefix: PrefixPlan, usage: Usage, answers: int) -> str | None:
+def far_from_plan(prefix: PrefixPlan, usage: UsageTotals) -> str | None:
     """What to tell where much less came from the cache than planned; None where all is well or nothing can be said.
 
     Args:
         prefix: what was planned.
-        usage: of all answers.
-        answers: how many there were, at least.
+        usage: of all answers, of which there were at least as many as rows that were billed.
     """
+    answers = usage.billed_rows
     planned = prefix.cached_tokens * (answers - 1)
     if answers < _ENOUGH_ANSWERS or planned == 0 or usage.cached_input_tokens >= _NEAR * planned:
         return None
@@ -29,7 +29,7 @@ def far_from_plan(prefix: PrefixPlan, usage: Usage, answers: int) -> str | None:
     )
 
 
-def _likely_cause(prefix: PrefixPlan, usage: Usage) -> str:
+def _likely_cause(prefix: PrefixPlan, usage: UsageTotals) -> str:
     writes = usage.cache_write_tokens // prefix.cached_tokens
     if usage.cached_input_tokens == 0 and writes == 0:
         return "this endpoint does not cache prompts"

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmbatch.core.models import PromptCaching
-from llmbatch.core.prices import Price, Usage
+from llmbatch.core.prices import Price
+from llmbatch.core.usage import Usage
 from llmbatch.task.prefix_policy import PrefixPolicy
 
 # Rows of a stream, whose end nobody knows: so many that the first row's share is nothing.

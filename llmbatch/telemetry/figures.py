@@ -4,7 +4,7 @@ from collections import Counter
 
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.money import to_usd
-from llmbatch.core.prices import Usage
+from llmbatch.core.usage import UsageTotals
 from llmbatch.observe.progress import Progress
 
 
@@ -17,11 +17,7 @@ class Figures:
         self.retries: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         """By how they could be read; those that were asked again are among the retries."""
-        self.requests = 0
-        self.usage = Usage()
-        self.cost_nusd: int | None = 0
-        """None from the first answer on whose price is not known."""
-        self.possibly_billed_nusd = 0
+        self.usage = UsageTotals()
         self.latency_s = 0.0
         """Sum over the rows that were asked about."""
         self.asked = 0
@@ -30,7 +26,7 @@ class Figures:
     @property
     def cost_usd(self) -> float | None:
         """What answers cost, US dollars; None where a price is not known."""
-        return None if self.cost_nusd is None else to_usd(self.cost_nusd)
+        return None if self.usage.cost_nusd is None else to_usd(self.usage.cost_nusd)
 
     def add(self, line: LedgerLine) -> None:
         """Count a row."""
@@ -39,13 +35,7 @@ class Figures:
             return
         self.asked += 1
         self.latency_s += line.latency_s
-        self.requests += line.attempts
-        self.usage += line.usage
-        if line.cost_nusd is None or self.cost_nusd is None:
-            self.cost_nusd = None
-        else:
-            self.cost_nusd += line.cost_nusd
-        self.possibly_billed_nusd += line.possibly_billed_nusd
+        self.usage += line.totals
         for retry in line.retries:
             self.retries[retry.error] += 1
         if line.parse is not None:

@@ -63,13 +63,13 @@ class RunMetrics:
         """(name, unit, description, callback) of what only grows."""
         figures, one, by = self._figures, self._one, self._by
         yield "llmbatch.rows", "{row}", "Rows with an outcome, by status and kind of failure.", self._rows
-        yield "llmbatch.requests", "{request}", "Requests sent.", one(lambda: figures.requests)
+        yield "llmbatch.requests", "{request}", "Requests sent.", one(lambda: figures.usage.requests)
         yield "llmbatch.retries", "{retry}", "Repeated attempts, by reason.", by(names.ERROR_TYPE, figures.retries)
         yield "llmbatch.answers", "{answer}", "Answers, by how they could be read.", by(names.PARSE, figures.answers)
         cached = one(lambda: figures.usage.cached_input_tokens)
         yield "llmbatch.cached_input_tokens", "{token}", "Input tokens from the provider's cache.", cached
         yield "llmbatch.cost", "{USD}", "What answers cost.", one(lambda: figures.cost_usd)
-        at_most = one(lambda: to_usd(figures.possibly_billed_nusd))
+        at_most = one(lambda: to_usd(figures.usage.possibly_billed_nusd))
         yield "llmbatch.possibly_billed", "{USD}", "What may have been billed without an answer, at most.", at_most
 
     def _gauges(self) -> Iterator[tuple[str, str, str, Read]]:

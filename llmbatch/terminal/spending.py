@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmbatch.core.sanitize import neutral
-from llmbatch.spend.figures import Figures
+from llmbatch.core.usage import UsageTotals
 from llmbatch.spend.report import Group as Line
 from llmbatch.spend.report import Report
 from llmbatch.terminal.figures import cached_share, counted, dollars
@@ -39,7 +39,7 @@ def _parts(report: Report) -> Iterator[RenderableType]:
 
 
 def _headline(report: Report) -> str:
-    spent = dollars(report.total.now.cost_nusd)
+    spent = dollars(report.total.now.priced_nusd)
     pretended = " pretended by the offline endpoint" if report.offline else ""
     if report.period is None:
         return f"{spent}{pretended} by {neutral(report.by)}"
@@ -47,15 +47,15 @@ def _headline(report: Report) -> str:
     days = f"on {since}" if since == until else f"from {since} to {until}"
     before = report.total.before
     compared = ""
-    if before is not None and before.cost_nusd:
-        change = _change(report.total.now.cost_nusd, before.cost_nusd)
-        compared = f", {change} against the {counted(report.period.days, 'day')} before ({dollars(before.cost_nusd)})"
+    if before is not None and before.priced_nusd:
+        change = _change(report.total.now.priced_nusd, before.priced_nusd)
+        compared = f", {change} against the {counted(report.period.days, 'day')} before ({dollars(before.priced_nusd)})"
     return f"{spent}{pretended} {days} (UTC){compared}"
 
 
-def _why(now: Figures, before: Figures) -> str:
+def _why(now: UsageTotals, before: UsageTotals) -> str:
     """Whether there were more rows, or dearer ones, and whether the prompt cache is the cause."""
-    each, each_before = now.cost_nusd * 1000 // now.rows, before.cost_nusd * 1000 // before.rows
+    each, each_before = now.priced_nusd * 1000 // now.rows, before.priced_nusd * 1000 // before.rows
     return (
         f"{counted(now.rows, 'row')} ({_change(now.rows, before.rows)}), {dollars(each)} per 1,000 rows "
         f"({_change(each, each_before)}), {_cached(now)} of the input cached ({_cached(before)} before)"
@@ -81,8 +81,8 @@ def _shown(report: Report) -> list[Line]:
     shown, rest = list(report.groups[:_MOST_GROUPS]), report.groups[_MOST_GROUPS:]
     if rest:
         before = [line.before for line in rest if line.before is not None]
-        now = sum((line.now for line in rest), Figures())
-        shown.append(Line(f"{len(rest):,} more", now, sum(before, Figures()) if before else None))
+        now = sum((line.now for line in rest), UsageTotals())
+        shown.append(Line(f"{len(rest):,} more", now, sum(before, UsageTotals()) if before else None))
     if len(shown) > 1:
         total = report.total
         shown.append(Line("total", total.now, total.before if report.by != "day" else None))
@@ -90,7 +90,7 @@ def _shown(report: Report) -> list[Line]:
 
 
 def _cells(line: Line, *, possibly: bool, compares: bool) -> list[Text]:
-    now, before = line.now, line.before or Figures()
+    now, before = line.now, line.before or UsageTotals()
     name = line.name.removeprefix(f"{Path.cwd()}{os.sep}")  # of a run folder, where it lies under this one
     cells = [
         neutral(name, limit=_NAME_WIDTH * 4),
@@ -99,16 +99,16 @@ def _cells(line: Line, *, possibly: bool, compares: bool) -> list[Text]:
         f"{now.input_tokens:,}" if now.is_usage_reported else "not reported",
         _cached(now) if now.is_usage_reported else "",
         f"{now.output_tokens:,}" if now.is_usage_reported else "",
-        dollars(now.cost_nusd),
-        dollars(now.cost_nusd * 1000 // now.rows) if now.rows else "",
+        dollars(now.priced_nusd),
+        dollars(now.priced_nusd * 1000 // now.rows) if now.rows else "",
     ]
     cells += [dollars(now.possibly_billed_nusd) if now.possibly_billed_nusd else ""] if possibly else []
-    cells += [dollars(before.cost_nusd), _change(now.cost_nusd, before.cost_nusd)] if compares else []
+    cells += [dollars(before.priced_nusd), _change(now.priced_nusd, before.priced_nusd)] if compares else []
     return [Text(cell) for cell in cells]
 
 
-def _cached(figures: Figures) -> str:
-    return cached_share(figures.cached_input_tokens, figures.input_tokens, figures.cache_unreported_tokens)
+def _cached(usage: UsageTotals) -> str:
+    return cached_share(usage.cached_input_tokens, usage.input_tokens, usage.cache_unreported_tokens)
 
 
 def _change(now: int, before: int) -> str:

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from llmbatch.core.sanitize import neutral
 from llmbatch.core.service_tiers import priced_tier
-from llmbatch.observe.summary import Spent, Summary
+from llmbatch.core.usage import UsageTotals
+from llmbatch.observe.summary import Summary
 from llmbatch.terminal.experiments import experiment_sections
 from llmbatch.terminal.figures import cached_share, counted, dollars, duration, percent
 
@@ -143,7 +144,7 @@ def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "answers", f"{percent(clean, answers)} clean, {_counted(others)}"
 
 
-def _tokens(spent: Spent) -> str:
+def _tokens(spent: UsageTotals) -> str:
     if not spent.is_usage_reported:
         return f"not reported; {counted(spent.requests, 'request')}"
     cached = cached_share(spent.cached_input_tokens, spent.input_tokens, spent.cache_unreported_tokens)

@@ -3,7 +3,8 @@
 import sqlite3
 from pathlib import Path
 
-from llmbatch.core.prices import Usage, parse_price
+from llmbatch.core.prices import parse_price
+from llmbatch.core.usage import Usage
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Endpoint, Program, documents, ledger_lines, wait_until, write_rows
 

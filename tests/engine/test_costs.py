@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from llmbatch.core.ledger_line import LedgerLine
-from llmbatch.core.prices import PriceBook, Usage, parse_price
+from llmbatch.core.prices import PriceBook, parse_price
+from llmbatch.core.usage import Usage
 from llmbatch.engine.budget.bill import Bill, Biller
 from llmbatch.engine.budget.surplus import Surplus
 from llmbatch.engine.plan import ModelChoice, make_plan
-from llmbatch.engine.tally import Expenses
+from llmbatch.engine.tally import LedgerTotals
 from llmbatch.provider.completion import Completion
 from llmbatch.task.load import load_task
 
@@ -68,7 +69,7 @@ def billed(*answers: Completion, model: str = MODEL, price: str | None = None) -
     ],
 )
 def test_a_rows_cost_is_what_its_answers_cost(what: str, answers: list[Completion], nusd: int) -> None:
-    assert billed(*answers).cost_nusd == nusd, what
+    assert billed(*answers).usage.cost_nusd == nusd, what
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_an_answer_counts_at_the_tier_that_served_it(asked: str | None, served: 
     plan = make_plan(load_task(None), ModelChoice(MODEL), offline=True)
     biller, bill = Biller(plan, PriceBook(None), Surplus()), Bill()
     biller.charge(bill, answer(Usage(1_300, output_tokens=9), served), RESERVED, asked_tier=asked)
-    assert bill.cost_nusd == nusd
+    assert bill.usage.cost_nusd == nusd
     shape = replace(plan.shape, service_tier=asked)
     assert biller.most_nusd(b"x" * 5_000, shape) >= biller.most_nusd(b"x" * 5_000, plan.shape), (
         "whichever comes, it fits"
@@ -100,26 +101,30 @@ def test_an_answer_counts_at_the_tier_that_served_it(asked: str | None, served: 
 
 def test_the_users_price_holds_for_all_that_it_names() -> None:
     bill = billed(answer(Usage(1_300, 1_000, 200, 9)), price="1,0.1,2,1.25")
-    assert bill.cost_nusd == 100 * 1_000 + 1_000 * 100 + 200 * 1_250 + 9 * 2_000
+    assert bill.usage.cost_nusd == 100 * 1_000 + 1_000 * 100 + 200 * 1_250 + 9 * 2_000
 
 
 def test_an_answer_without_usage_may_have_cost_what_was_set_aside() -> None:
     bill = billed(answer(None), answer(Usage(1_300, output_tokens=9)))
-    assert (bill.cost_nusd, bill.possibly_billed_nusd, bill.flags) == (134_500, RESERVED, ("usage_missing",))
+    assert (bill.usage.cost_nusd, bill.usage.possibly_billed_nusd, bill.flags) == (
+        134_500,
+        RESERVED,
+        ("usage_missing",),
+    )
 
 
 def test_one_answer_without_a_price_makes_the_rows_cost_unknown() -> None:
     bill = billed(answer(Usage(1_300, output_tokens=9)), model="nobodys-model")
-    assert bill.cost_nusd == 134_500, "the answer names a model whose price is known"
-    assert billed(answer(Usage(10), model="other"), model="nobodys-model").cost_nusd is None
+    assert bill.usage.cost_nusd == 134_500, "the answer names a model whose price is known"
+    assert billed(answer(Usage(10), model="other"), model="nobodys-model").usage.cost_nusd is None
 
 
 def test_totals_are_exact_over_answered_failed_and_reused_rows() -> None:
-    expenses = Expenses()
+    totals = LedgerTotals()
     paid = {"input_tokens": 1_300, "cached_input_tokens": 1_200, "output_tokens": 9, "cost_usd": 0.0000265}
-    expenses.add(line(**paid))
-    expenses.add(line(**paid, status="failed", possibly_billed_usd=7e-9, possibly_billed_attempts=1))
-    expenses.add(line(source="reused"))
-    spent = expenses.spent()
+    totals.add(line(**paid))
+    totals.add(line(**paid, status="failed", possibly_billed_usd=7e-9, possibly_billed_attempts=1))
+    totals.add(line(source="reused"))
+    spent = totals.usage
     assert (spent.cost_nusd, spent.possibly_billed_nusd) == (53_000, 7)
     assert (spent.input_tokens, spent.cached_input_tokens, spent.output_tokens) == (2_600, 2_400, 18)

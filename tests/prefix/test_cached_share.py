@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from llmbatch.core.prices import Usage
+from llmbatch.core.usage import UsageTotals
 from llmbatch.task.cached_share import far_from_plan
 from llmbatch.task.prefix_plan import PrefixPlan
 
@@ -26,8 +26,10 @@ def prefix(cached_tokens: int = 1200) -> PrefixPlan:
     ],
 )
 def test_what_is_far_from_the_plan_is_told(cached: int, written: int, answers: int, told: str | None) -> None:
-    usage = Usage(answers * 1300, cached, written, answers * 9)
-    remark = far_from_plan(prefix(), usage, answers)
+    usage = UsageTotals(
+        billed_rows=answers, input_tokens=answers * 1300, cached_input_tokens=cached, cache_write_tokens=written
+    )
+    remark = far_from_plan(prefix(), usage)
     if told is None:
         assert remark is None
     else:
@@ -35,4 +37,4 @@ def test_what_is_far_from_the_plan_is_told(cached: int, written: int, answers: i
 
 
 def test_a_prefix_that_was_never_to_be_cached_is_not_missed() -> None:
-    assert far_from_plan(prefix(0), Usage(100_000), 100) is None
+    assert far_from_plan(prefix(0), UsageTotals(billed_rows=100, input_tokens=100_000)) is None

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from llmbatch.core.prices import Price, Rates, Usage
+from llmbatch.core.prices import Price, Rates
+from llmbatch.core.usage import Usage
 from llmbatch.estimate.cost import FRAME_TOKENS, Job, Known, Range, cost_of
 from llmbatch.estimate.input_scan import share_known
 from llmbatch.estimate.sample import TokenSample, TokenTotal

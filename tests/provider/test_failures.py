@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from llmbatch.core.errors import ExitCode
-from llmbatch.core.prices import Usage
+from llmbatch.core.usage import Usage
 from llmbatch.provider.completion import Completion, decode_completion
 from llmbatch.provider.failures import Action, Billed, Failure
 from llmbatch.provider.finish import judge_completion

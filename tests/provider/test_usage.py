@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from llmbatch.core.prices import Usage, parse_price
+from llmbatch.core.prices import parse_price
+from llmbatch.core.usage import Usage
 from llmbatch.provider.usage import CONTRADICTORY, MISSING, read_usage
 
 PRICE = parse_price("1,0.1,5,1.25")

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from llmbatch.analysis.spent import NOT_TOLD, spend_report
 from llmbatch.core.errors import UsageError
-from llmbatch.spend.figures import Figures
+from llmbatch.core.usage import UsageTotals
 from llmbatch.spend.report import Period, period
 from llmbatch.spend.store import Balance, SessionInfo, SpendStore
 from llmbatch.terminal.spending import render_spending
@@ -17,21 +17,32 @@ from llmbatch.terminal.spending import render_spending
 NOVEMBER = Period(date(2026, 11, 11), date(2026, 11, 20))
 
 
-def spent(store: SpendStore, day: str, model: str, run: str, figures: Figures, *, ended: bool = True) -> None:
+def spent(store: SpendStore, day: str, model: str, run: str, figures: UsageTotals, *, ended: bool = True) -> None:
     info = SessionInfo(f"{day}-{model}", "real", run, model, "sort", "5eed", leased=False, started_at=day)
     lock = store.begin_session(info)
-    charged = figures.cost_nusd + (0 if ended else 2_000_000)
-    store.record(info.id, {day: Balance(figures.cost_nusd, charged)}, {day: figures}, ended_at=day if ended else None)
+    charged = figures.priced_nusd + (0 if ended else 2_000_000)
+    store.record(info.id, {day: Balance(figures.priced_nusd, charged)}, {day: figures}, ended_at=day if ended else None)
     lock.release()
 
 
 @pytest.fixture
 def path(store: SpendStore) -> Path:
-    cheap = Figures(rows=100, requests=100, input_tokens=100_000, cached_input_tokens=90_000, cost_nusd=10_000_000_000)
-    dear = Figures(rows=100, requests=104, input_tokens=100_000, cached_input_tokens=10_000, cost_nusd=14_000_000_000)
+    cheap = UsageTotals(
+        rows=100, requests=100, input_tokens=100_000, cached_input_tokens=90_000, priced_nusd=10_000_000_000
+    )
+    dear = UsageTotals(
+        rows=100, requests=104, input_tokens=100_000, cached_input_tokens=10_000, priced_nusd=14_000_000_000
+    )
     spent(store, "2026-11-05", "small", "/gone", cheap)
     spent(store, "2026-11-12", "small", "/gone", dear)
-    spent(store, "2026-11-13", "large", "/killed", Figures(rows=1, cost_nusd=1_000_000, unpriced_rows=1), ended=False)
+    spent(
+        store,
+        "2026-11-13",
+        "large",
+        "/killed",
+        UsageTotals(rows=1, priced_nusd=1_000_000, unpriced_rows=1),
+        ended=False,
+    )
     spent(store, "2026-10-31", "old", "/gone", cheap)
     return store.path
 
@@ -68,13 +79,13 @@ def test_a_prompt_is_named_with_its_task(path: Path) -> None:
 def test_what_no_run_folder_tells_is_a_group_of_its_own_and_noted(path: Path) -> None:
     report = spend_report(path, "source", NOVEMBER)
     (group,) = report.groups
-    assert (group.name, group.now.cost_nusd) == (NOT_TOLD, 14_001_000_000)
+    assert (group.name, group.now.priced_nusd) == (NOT_TOLD, 14_001_000_000)
     assert any("/gone is not a run folder" in note for note in report.notes)
 
 
 def test_where_nothing_was_spent_no_store_is_made(tmp_path: Path) -> None:
     report = spend_report(tmp_path / "none", "day", NOVEMBER)
-    assert (report.groups, report.total.now) == ((), Figures())
+    assert (report.groups, report.total.now) == ((), UsageTotals())
     assert not (tmp_path / "none").exists()
 
 

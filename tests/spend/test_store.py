@@ -9,8 +9,8 @@ import pytest
 
 from llmbatch.core.errors import StorageFailed
 from llmbatch.core.sqlite_store import checksum
+from llmbatch.core.usage import UsageTotals
 from llmbatch.spend.account import settle_dead
-from llmbatch.spend.figures import Figures
 from llmbatch.spend.schema import SCHEMA
 from llmbatch.spend.store import Balance, SessionInfo, Settlement, SpendStore
 
@@ -62,7 +62,7 @@ def test_a_live_session_is_never_settled(store: SpendStore) -> None:
     lock.release()
     settle_dead(store, lambda *_: None)
     assert store.total("real", DAY).held == {one.id: 200}, "what cannot be told stays charged"
-    settle_dead(store, lambda *_: Settlement({DAY: Figures(rows=1, cost_nusd=7)}, 7))
+    settle_dead(store, lambda *_: Settlement({DAY: UsageTotals(rows=1, priced_nusd=7)}, 7))
     total = store.total("real", DAY)
     assert (total.spent_nusd, total.charged_nusd, total.held) == (7, 7, {})
 
@@ -88,7 +88,7 @@ def test_a_settlement_charges_all_that_is_known_to_be_billed(store: SpendStore) 
     one = session("a")
     store.begin_session(one).release()
     store.take(one, DAY, 1000, need_nusd=100, want_nusd=100)
-    figures = {DAY: Figures(cost_nusd=150, possibly_billed_nusd=70)}
+    figures = {DAY: UsageTotals(priced_nusd=150, possibly_billed_nusd=70)}
     settle_dead(store, lambda *_: Settlement(figures, 220))
     assert store.total("real", DAY).charged_nusd == 150
 
@@ -141,7 +141,7 @@ def filled(path: Path) -> None:
         one = session(name)
         store.begin_session(one)
         store.take(one, DAY, 10**9, need_nusd=10, want_nusd=40_000)
-        figures = Figures(rows=3, requests=4, cost_nusd=1000)
+        figures = UsageTotals(rows=3, requests=4, priced_nusd=1000)
         store.record(one.id, {DAY: Balance(1000, 40_000)}, {DAY: figures}, ended_at=None)
     store.claim_alert("real", DAY, 10**9, 80.0)
     store.close()

@@ -14,10 +14,10 @@ from random import Random
 from typing import Any
 
 from llmbatch.core.errors import BudgetReached
+from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.budget.budget import Budget, RunLimit
 from llmbatch.engine.cancellation import RunCancelledError
 from llmbatch.spend.account import SpendAccount, settle_dead
-from llmbatch.spend.figures import Figures
 from llmbatch.spend.leases import DailyLimit
 from llmbatch.spend.store import SessionInfo, Settlement, SpendStore
 
@@ -44,7 +44,7 @@ class Folder:
         if session != self.session:
             return None
         total = self.lines[session] + sum(self.sent.values())
-        return Settlement({session[:10]: Figures(cost_nusd=total)}, total)
+        return Settlement({session[:10]: UsageTotals(priced_nusd=total)}, total)
 
 
 class World:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
+from llmbatch.core.usage import UsageTotals
 from llmbatch.observe.events import FieldsChosen, LedgerTorn
 from llmbatch.observe.progress import Progress
-from llmbatch.observe.summary import RowCounts, Session, Spent, Summary, summary_json
+from llmbatch.observe.summary import RowCounts, Session, Summary, summary_json
 from llmbatch.terminal.lines import LineScreen
 from llmbatch.terminal.live import LiveScreen
 from llmbatch.terminal.summary import render_summary
@@ -49,7 +50,7 @@ def summary(**changes: Any) -> Summary:
         "prefix_tokens": 1605,
         "rows": RowCounts(total=60, ok=50, review=10),
         "labels": {"technical": 19, "business": 9, "legal": 10, "marketing": 13, "other": 9},
-        "spent": Spent(60, 99_633, 90_624, 1536, 660, 0, 2_175_540),
+        "spent": UsageTotals(60, 60, 99_633, 90_624, 1536, 660, 0, 2_175_540, labelled=60),
         "session": Session(answered=60, requests=60, elapsed_s=1.5, cost_nusd=2_175_540),
         "parse": {"clean": 60},
         "files": {name: f"docs.llmbatch/{name}.jsonl" for name in ("results", "review", "failed", "ledger")},
@@ -63,7 +64,7 @@ TROUBLED = summary(
     reason="quota (HTTP 429): You exceeded your current quota, please check your plan and billing details.",
     rows=RowCounts(total=7600, ok=4000, review=120, failed=30, rejected=4, undone=3446),
     labels={f"label_{n:02}": 100 - n for n in range(30)} | {"never": 0},
-    spent=Spent(4300, 9_000_000, 8_100_000, 0, 60_000, 12_000, None, 5_000_000, 17),
+    spent=UsageTotals(4120, 4300, 9_000_000, 8_100_000, 0, 60_000, 12_000, 0, 4120, 5_000_000, 17),
     session=Session(answered=2000, reused=40, skipped=2150, requests=2300, elapsed_s=600.0),
     retries={"rate_limit": 120, "timeout": 17},
     failures={"invalid": 20, "too_long": 10, "bad_json": 4},

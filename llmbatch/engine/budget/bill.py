@@ -1,12 +1,13 @@
 """What a row has cost so far, and what its next request may cost at most."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from dataclasses import replace as changed
 
 from msgspec.structs import replace
 
 from llmbatch.core.ledger_line import ABOVE_BOUND
-from llmbatch.core.prices import Price, PriceBook, PriceSource, Usage
+from llmbatch.core.prices import Price, PriceBook, PriceSource
+from llmbatch.core.usage import Usage, UsageTotals
 from llmbatch.engine.budget.surplus import Surplus
 from llmbatch.engine.plan import Plan
 from llmbatch.provider.completion import Completion
@@ -20,19 +21,21 @@ of its own, thinking. No model that is served writes more in one answer (OpenAI,
 
 @dataclass(slots=True)
 class Bill:
-    """One row's, over all its attempts. Money in nano-dollars; `cost_nusd` is None where a price is unknown."""
+    """One row's, over all its attempts."""
 
-    usage: Usage = field(default_factory=Usage)
-    cost_nusd: int | None = 0
-    possibly_billed_nusd: int = 0
-    possibly_billed_attempts: int = 0
+    usage: UsageTotals = UsageTotals()
     flags: tuple[str, ...] = ()
     """What is particular about it, as the ledger flags it."""
 
     def may_be_billed(self, at_most_nusd: int) -> None:
         """An attempt ended with its outcome unknown."""
-        self.possibly_billed_attempts += 1
-        self.possibly_billed_nusd += at_most_nusd
+        self.usage += UsageTotals(possibly_billed_requests=1, possibly_billed_nusd=at_most_nusd)
+
+    def charge(self, usage: Usage, cost_nusd: int | None) -> None:
+        """An answer came; its cost is None where its price is not known."""
+        self.usage += UsageTotals.of(usage) + UsageTotals(
+            priced_nusd=cost_nusd or 0, unpriced_rows=int(cost_nusd is None and not self.usage.unpriced_rows)
+        )
 
     def flag(self, name: str) -> None:
         """Note what is particular, once."""
@@ -87,20 +90,17 @@ class Biller:
         if completion.usage is None:
             bill.may_be_billed(reserved_nusd)
             return reserved_nusd
-        bill.usage += completion.usage
         answered = completion.model or self._model
         served = completion.service_tier
         prices = self._prices_at(answered, {asked_tier, None} if served is None else {served})
         costs = (_cost_nusd(price, completion.usage, completion.stated_cost_nusd) for price in prices)
         cost_nusd = max((cost for cost in costs if cost is not None), default=None)
+        bill.charge(completion.usage, cost_nusd)
         if cost_nusd is None:
-            bill.cost_nusd = None
             return 0
         if cost_nusd > reserved_nusd and self._prices.price(self._model) is not None:
             bill.flag(ABOVE_BOUND)
             self._surplus.note(self._model, cost_nusd, completion.usage)
-        if bill.cost_nusd is not None:
-            bill.cost_nusd += cost_nusd
         return cost_nusd
 
     def _prices_at(self, model: str, tiers: set[str | None]) -> list[Price | None]:

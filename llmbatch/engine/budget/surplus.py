@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from llmbatch.core.prices import Price, Usage
+from llmbatch.core.prices import Price
+from llmbatch.core.usage import Usage
 
 _TIMES = 2
 """The next one may take more than the dearest so far."""

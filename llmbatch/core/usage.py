@@ -1,0 +1,128 @@
+"""What answers took: tokens of one, and totals of tokens and money over any number of rows."""
+
+from collections.abc import Mapping
+from operator import add, sub
+
+from msgspec import Struct
+from msgspec.structs import astuple
+
+
+class Usage(Struct, frozen=True, gc=False):
+    """Tokens of one answer, as the endpoint reports them.
+
+    `input_tokens` holds the cached and cache-written ones, `output_tokens` the reasoning ones.
+    """
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cache_unreported_tokens: int = 0
+    """Input of answers that do not say how much of it came from the cache."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(*map(add, astuple(self), astuple(other)))
+
+
+class UsageTotals(Struct, frozen=True, gc=False):
+    """Tokens and money of any number of rows, failed attempts included. Money is in whole nano-dollars (1e-9 USD).
+
+    The one type from a row's first answer to the spend store.
+    """
+
+    rows: int = 0
+    """Outcomes written to a ledger, those that reused another row's answer among them."""
+    requests: int = 0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    priced_nusd: int = 0
+    """What the rows cost whose price is known."""
+    unpriced_rows: int = 0
+    """Rows that were billed at a price that is not known: they are in no sum of money."""
+    possibly_billed_nusd: int = 0
+    """Upper bound of what requests with an unknown outcome (time-outs, kills) may have cost on top."""
+    possibly_billed_requests: int = 0
+    cache_unreported_tokens: int = 0
+    """Of the input, what belongs to answers that do not say how much came from the cache."""
+    saved_nusd: int = 0
+    """What reused answers cost when they were asked for."""
+    labelled: int = 0
+    """Rows that got a label, by whatever prompt; one that was also asked of a stronger model counts once."""
+    billed_rows: int = 0
+    """Rows with at least one answer whose tokens were counted."""
+
+    @classmethod
+    def of(cls, usage: Usage) -> "UsageTotals":
+        """The tokens of one answer."""
+        return cls(
+            input_tokens=usage.input_tokens,
+            cached_input_tokens=usage.cached_input_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            cache_unreported_tokens=usage.cache_unreported_tokens,
+        )
+
+    @classmethod
+    def restored(cls, stored: Mapping[str, int]) -> "UsageTotals":
+        """Totals by the names that files and the spend store have them under; what those do not keep is 0.
+
+        Raises:
+            TypeError: a name is not one of them.
+        """
+        return cls(**{_FIELDS_BY_COLUMN.get(name, name): amount for name, amount in stored.items()})
+
+    def stored(self) -> dict[str, int]:
+        """What files and the spend store keep, by the names that they have it under."""
+        return {column: getattr(self, field) for column, field in _FIELDS_BY_COLUMN.items()}
+
+    @property
+    def cost_nusd(self) -> int | None:
+        """What all rows cost; None where the price of one is not known."""
+        return None if self.unpriced_rows else self.priced_nusd
+
+    @property
+    def most_nusd(self) -> int:
+        """What the priced rows cost, with all that may have been billed."""
+        return self.priced_nusd + self.possibly_billed_nusd
+
+    @property
+    def is_usage_reported(self) -> bool:
+        """Whether the tokens of any answer are known; there may have been none."""
+        return self.input_tokens > 0 or not self.possibly_billed_requests
+
+    @property
+    def cached_share(self) -> float | None:
+        """Share of the input that came from the provider's prompt cache, 0..1; None where no answer says so."""
+        reported = self.input_tokens - self.cache_unreported_tokens
+        if reported > 0:
+            return self.cached_input_tokens / reported
+        return None if self.input_tokens or not self.is_usage_reported else 0.0
+
+    def __add__(self, other: "UsageTotals") -> "UsageTotals":
+        return UsageTotals(*map(add, astuple(self), astuple(other)))
+
+    def __sub__(self, other: "UsageTotals") -> "UsageTotals":
+        return UsageTotals(*map(sub, astuple(self), astuple(other)))
+
+
+STORED = (
+    "rows",
+    "requests",
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_nusd",
+    "unpriced_rows",
+    "possibly_billed_nusd",
+    "possibly_billed_requests",
+    "cache_unreported_tokens",
+)
+"""The names of totals in the spend store and in `sent.log`, which stay as they are."""
+_FIELDS_BY_COLUMN = {name: name for name in STORED} | {"cost_nusd": "priced_nusd"}
