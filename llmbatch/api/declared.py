@@ -1,37 +1,18 @@
 """Types, limits and defaults of options, as the command line declares them: one set of rules for both."""
 
-import inspect
 import math
 import os
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from functools import cache
 from numbers import Real
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin
 
-from typer.models import OptionInfo
-
-from llmbatch.cli.classify import classify
 from llmbatch.cli.options.option import Option, OptionGroup, declared_in
 from llmbatch.core.errors import UsageError
 
 _Group = TypeVar("_Group", bound=OptionGroup)
-
-
-def declared_values(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The value of each option of `llmbatch classify` outside of its groups: what is given, else its default.
-
-    Raises:
-        UsageError: a value has the wrong type or is out of its limits.
-    """
-    types = _types()
-    parameters = inspect.signature(classify).parameters
-    defaults = {name: parameter.default for name, parameter in parameters.items() if name in types}
-    return defaults | {
-        name: _checked(name, value, *get_args(types[name])[:2]) for name, value in given.items() if name in types
-    }
 
 
 def checked_group(group: type[_Group], given: Mapping[str, Any]) -> _Group:
@@ -78,13 +59,7 @@ def checked_texts(name: str, value: Any) -> tuple[str, ...]:
     return tuple(_text(name, one) for one in value)
 
 
-@cache
-def _types() -> dict[str, Any]:
-    types = get_type_hints(classify, include_extras=True)
-    return {name: kind for name, kind in types.items() if get_origin(kind) is Annotated}
-
-
-def _checked(name: str, value: Any, declared: Any, option: Option | OptionInfo) -> Any:
+def _checked(name: str, value: Any, declared: Any, option: Option) -> Any:
     kind = next((part for part in get_args(declared) if part is not NoneType), declared)
     if get_origin(declared) is list or get_origin(kind) is list:
         return list(checked_texts(name, value))
@@ -101,7 +76,7 @@ def _checked(name: str, value: Any, declared: Any, option: Option | OptionInfo) 
     return _text(name, value)
 
 
-def _number(name: str, value: Any, kind: type[int] | type[float], option: Option | OptionInfo) -> int | float:
+def _number(name: str, value: Any, kind: type[int] | type[float], option: Option) -> int | float:
     number: Any = math.nan if value is True or value is False or not isinstance(value, Real) else value
     if not math.isfinite(number) or (kind is int and number % 1):
         raise UsageError(f"{name}={value!r}: a {'whole' if kind is int else 'finite'} number is wanted")

@@ -5,18 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from llmbatch.api.declared import checked_group, checked_path, checked_texts, declared_values
-from llmbatch.cli.experiments import canary_options
-from llmbatch.cli.input_options import reader_options
-from llmbatch.cli.options import reuse_options
+from llmbatch.api.declared import checked_group, checked_path, checked_texts
+from llmbatch.cli.options.experiments import ExperimentOptions
+from llmbatch.cli.options.input import InputOptions
 from llmbatch.cli.options.money import MoneyOptions
+from llmbatch.cli.options.results import ResultOptions
+from llmbatch.cli.options.reuse import ReuseOptions
+from llmbatch.cli.options.run import run_options as command_options
+from llmbatch.cli.options.screen import ScreenOptions
 from llmbatch.cli.options.sending import SendingOptions
+from llmbatch.cli.options.task import TaskOptions
 from llmbatch.core.errors import UsageError
-from llmbatch.engine.plan import ModelChoice
 from llmbatch.observe.observer import Observer
 from llmbatch.provider.retry import RetryPolicy
-from llmbatch.runs.options import RunOptions, parse_tolerance
-from llmbatch.runs.outputs import parse_sample
+from llmbatch.runs.options import RunOptions
 from llmbatch.telemetry.watch import WatchOptions
 
 PathLike = str | Path
@@ -139,9 +141,6 @@ _OTHER_NAMES = {
     "max_cost_usd": "max_cost",
     "daily_budget_usd": "daily_budget",
 }
-_FREE = frozenset({"task", "out", "text_field", "keep", "reuse", "retries", "observer"})
-"""Those that Python gives in other forms than a command line."""
-_WATCHING = ("log_format", "log_file", "metrics_file", "otel")
 
 
 def named(
@@ -196,60 +195,28 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
     Raises:
         UsageError: one cannot be used.
     """
-    values = declared_values({name: value for name, value in given.items() if name not in _FREE})
-    reuse = given.get("reuse", False)
-    reuse_store = values["reuse_store"] if isinstance(reuse, bool) else checked_path("reuse", reuse)
-    sending = checked_group(SendingOptions, given)
     policy = given.get("retries")
     if not isinstance(policy, RetryPolicy | None):
         raise UsageError(f"retries: a RetryPolicy is wanted, not {type(policy).__name__}")
-    requests = sending.to_sending(checked_group(MoneyOptions, given))
-    return RunOptions(
-        inputs=inputs,
-        out=out,
-        task=None if given.get("task") is None else str(given["task"]),
-        choice=ModelChoice(
-            model=values["model"],
-            temperature=values["temperature"],
-            reasoning_effort=values["reasoning_effort"],
-            max_output_tokens=values["max_output_tokens"],
-            reasoning=values["reasoning"],
-            max_doc_tokens=values["max_doc_tokens"],
-            truncate=values["truncate"],
-            prefix=values["prefix"],
-            confidence=values["confidence"],
-            service_tier=sending.service_tier,
-            dialect=sending.dialect,
-        ),
-        sending=requests if policy is None else replace(requests, policy=policy),
-        reading=reader_options(
-            values["id_field"],
-            list(field_names(given, "text_field") or ()),
-            values["input_format"],
-            encoding=values["encoding"],
-            delimiter=values["delimiter"],
-            quote=values["quote"],
-            escape=values["escape"],
-            no_header=values["no_header"],
-            skip_lines=values["skip_lines"],
-            query=values["query"],
-        ),
-        keep=field_names(given, "keep"),
-        strict=values["strict"],
-        review_below=values["review_below"],
-        sample=parse_sample(values["sample"], values["seed"]),
-        max_failed=parse_tolerance(values["max_failed"]),
-        reuse=reuse_options(bool(reuse), reuse_store, values["reuse_limit"], values["reuse_max_age"]),
-        canary=canary_options(
-            values["canary_prompt"], values["canary_model"], values["canary_share"], expand=values["canary_expand"]
-        ),
-        escalate_to=values["escalate_to"],
-        baseline=values["baseline"],
-        fail_on_drift=values["fail_on_drift"],
-        salvage=values["salvage"],
-        calibration=values["calibration"],
+    options = command_options(
+        inputs,
+        reading=checked_group(InputOptions, given),
+        task=checked_group(TaskOptions, given),
+        results=replace(checked_group(ResultOptions, given), out=out),
+        sending=checked_group(SendingOptions, given),
+        money=checked_group(MoneyOptions, given),
+        reuse=_reuse_options(given),
+        experiments=checked_group(ExperimentOptions, given),
         command="llmbatch.classify(...) with the same arguments",
     )
+    return options if policy is None else replace(options, sending=replace(options.sending, policy=policy))
+
+
+def _reuse_options(given: Mapping[str, Any]) -> ReuseOptions:
+    reuse = given.get("reuse", False)
+    if isinstance(reuse, bool):
+        return checked_group(ReuseOptions, given)
+    return checked_group(ReuseOptions, {**given, "reuse": True, "reuse_store": checked_path("reuse", reuse)})
 
 
 def watch_options(given: Mapping[str, Any]) -> WatchOptions:
@@ -258,15 +225,8 @@ def watch_options(given: Mapping[str, Any]) -> WatchOptions:
     Raises:
         UsageError: one cannot be used.
     """
-    values = declared_values({name: given[name] for name in _WATCHING if name in given})
-    return WatchOptions(
-        True,
-        values["log_format"],
-        values["log_file"],
-        values["metrics_file"],
-        otel=values["otel"],
-        observers=_observers(given.get("observer", ())),
-    )
+    screen = checked_group(ScreenOptions, {name: value for name, value in given.items() if name != "observer"})
+    return replace(screen.to_watch_options(), quiet=True, observers=_observers(given.get("observer", ())))
 
 
 def _observers(given: Any) -> tuple[str | Observer, ...]:

@@ -5,7 +5,10 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli import bounds
-from llmbatch.cli import options as shared
+from llmbatch.cli.command import command
+from llmbatch.cli.options.option import Only, Option
+from llmbatch.cli.options.reuse import ReuseOptions
+from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json
 
 app = typer.Typer(
@@ -13,14 +16,14 @@ app = typer.Typer(
 )
 
 
-@app.command()
-def show(store: shared.ReuseStore = None, json: shared.Json = False) -> None:
+@command(app)
+def show(*, reuse: Annotated[ReuseOptions, Only("reuse_store")], json: Json = False) -> None:
     """Tell how many answers are kept, of which models, and what they take on the disk."""
     from llmbatch.cache import default_store, store_figures
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.store import render_store
 
-    path = store or default_store()
+    path = reuse.reuse_store or default_store()
     figures = store_figures(path)
     if json:
         print_json(figures.as_json(path))
@@ -28,27 +31,19 @@ def show(store: shared.ReuseStore = None, json: shared.Json = False) -> None:
         render_store(figures, path, stdout_console())
 
 
-@app.command()
+@command(app)
 def clear(
-    store: shared.ReuseStore = None,
+    *,
+    reuse: Annotated[ReuseOptions, Only("reuse_store")],
     older_than: Annotated[
         float | None,
-        typer.Option(
-            "--older-than",
-            metavar="DAYS",
-            min=0,
-            max=bounds.MOST_DAYS,
-            envvar="LLMBATCH_OLDER_THAN",
-            show_envvar=False,
-            help="Only answers that are older.",
-            show_default="all",
-        ),
+        Option("Only answers that are older.", metavar="DAYS", min=0, max=bounds.MOST_DAYS, shown_default="all"),
     ] = None,
 ) -> None:
     """Give up kept answers. Runs and their results are not touched."""
     from llmbatch.cache import clear_store, default_store
     from llmbatch.terminal.figures import counted
 
-    removed = clear_store(store or default_store(), older_than_days=older_than)
+    removed = clear_store(reuse.reuse_store or default_store(), older_than_days=older_than)
     told = "the store was damaged: it is gone" if removed is None else f"{counted(removed, 'answer')} removed"
     typer.echo(told, err=True)

@@ -5,58 +5,55 @@ from typing import Annotated
 
 import typer
 
-from llmbatch.cli import gold as golden
-from llmbatch.cli import options as shared
+from llmbatch.cli.command import command
+from llmbatch.cli.options.gold import GOLD, GoldFieldOptions
+from llmbatch.cli.options.option import Option
+from llmbatch.cli.options.results import ResultOptions
+from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
+from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json
 
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@command(app)
 def calibrate(
-    run: shared.RunPath,
-    gold: golden.GoldFile,
-    gold_id_field: golden.GoldIdField = None,
-    label_field: golden.LabelField = None,
+    run: RunPath,
+    *,
+    gold: Annotated[str, GOLD],
+    gold_fields: GoldFieldOptions,
     method: Annotated[
         str,
-        typer.Option(
-            "--method",
+        Option(
+            "How to fit; auto takes what does best on held-out rows.",
             metavar="auto|isotonic|platt",
-            envvar="LLMBATCH_METHOD",
-            show_envvar=False,
-            rich_help_panel=shared.RESULTS,
-            help="How to fit; auto takes what does best on held-out rows.",
+            panel=ResultOptions.panel,
         ),
     ] = "auto",
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
+        Option(
+            "Calibration file.",
+            short="-o",
             metavar="FILE",
-            envvar="LLMBATCH_CALIBRATE_OUT",
-            show_envvar=False,
-            rich_help_panel=shared.RESULTS,
-            help="Calibration file.",
-            show_default="TASK.calibration.json",
+            shown_default="TASK.calibration.json",
+            panel=ResultOptions.panel,
+            variables=("LLMBATCH_CALIBRATE_OUT",),
         ),
     ] = None,
-    json: shared.Json = False,
-    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
-    trust: shared.TrustRun = False,
+    json: Json = False,
+    folder: RunFolderOptions,
 ) -> None:
     """Fit a calibration of confidence to a run's answers, and store it beside the task for later runs."""
     from llmbatch.analysis.calibrate_run import calibrate_run
     from llmbatch.analysis.fit import calibrated_json, parse_method
-    from llmbatch.analysis.gold import GoldOptions
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.calibration import render_calibration
 
-    given = shared.trusted(trust, input)
+    given = folder.to_trust()
     calibrated = calibrate_run(
         run,
-        GoldOptions(gold, gold_id_field, label_field),
+        gold_fields.to_gold(gold),
         method=parse_method(method),
         out=out,
         trust=given,

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
-from llmbatch.cli import options as shared
+from llmbatch.cli.command import command
+from llmbatch.cli.options.option import Only, Option
+from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
+from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json, print_path
 from llmbatch.core.sanitize import neutral
 
@@ -14,8 +17,8 @@ app = typer.Typer(
 )
 
 
-@app.command()
-def report(run: shared.RunPath, json: shared.Json = False) -> None:
+@command(app)
+def report(run: RunPath, json: Json = False) -> None:
     """Show both arms of a run's canary side by side."""
     from llmbatch.observe.summary import canary_json
     from llmbatch.session.canary_report import canary_report
@@ -29,26 +32,25 @@ def report(run: shared.RunPath, json: shared.Json = False) -> None:
         render_canary(found, stdout_console())
 
 
-@app.command()
+@command(app)
 def promote(
-    run: shared.RunPath,
+    run: RunPath,
+    *,
     to: Annotated[
         Path | None,
-        typer.Option(
-            "--to",
+        Option(
+            "Where to write it.",
             metavar="FILE",
-            envvar="LLMBATCH_CANARY_TO",
-            show_envvar=False,
-            help="Where to write it.",
-            show_default="the run's own task file",
+            shown_default="the run's own task file",
+            variables=("LLMBATCH_CANARY_TO",),
         ),
     ] = None,
-    trust: shared.TrustRun = False,
+    folder: Annotated[RunFolderOptions, Only("trust")],
 ) -> None:
     """Put the canary's task file in the place of the run's own, which is kept beside it."""
     from llmbatch.session.canary_report import promote_canary
 
-    promoted = promote_canary(run, to, shared.trusted(trust))
+    promoted = promote_canary(run, to, folder.to_trust())
     if promoted.path is not None:
         print_path(promoted.path)
     if promoted.kept is not None:

@@ -11,6 +11,9 @@ from typer.models import OptionInfo
 
 from llmbatch.cli.options.option import Except, Only, Option, OptionGroup, declared_in
 
+ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
+"""Last line of the help of commands that have many."""
+
 _Function = TypeVar("_Function", bound=Callable[..., None])
 
 

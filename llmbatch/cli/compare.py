@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmbatch.cli import bounds, watching
-from llmbatch.cli import gold as golden
-from llmbatch.cli import input_options as reading
-from llmbatch.cli import options as shared
-from llmbatch.cli.command import command
+from llmbatch.cli import bounds
+from llmbatch.cli.command import ENVIRONMENT, command
+from llmbatch.cli.options.gold import GOLD_PANEL, GoldFieldOptions
+from llmbatch.cli.options.input import WHICH_ROWS, InputOptions
 from llmbatch.cli.options.money import ConfirmationOptions, MoneyOptions
+from llmbatch.cli.options.option import Except, Only, Option
+from llmbatch.cli.options.results import ResultOptions
+from llmbatch.cli.options.screen import ScreenOptions
 from llmbatch.cli.options.sending import SendingOptions
-from llmbatch.core.rows import ConfidenceKind
-from llmbatch.telemetry.log_format import LogFormat
+from llmbatch.cli.options.task import TaskOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,103 +24,75 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 
-@command(app, epilog=shared.ENVIRONMENT)
+@command(app, epilog=ENVIRONMENT)
 def compare(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="As for classify.", show_default=False)],
     *,
     model: Annotated[
         list[str] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            envvar="LLMBATCH_COMPARE_MODEL",
-            show_envvar=False,
-            rich_help_panel=shared.TASK,
-            help="Model to compare; say it once for each. The first is the one that others are held against.",
-            show_default=False,
+        Option(
+            "Model to compare; say it once for each. The first is the one that others are held against.",
+            short="-m",
+            shown_default=False,
+            panel=TaskOptions.panel,
+            variables=("LLMBATCH_COMPARE_MODEL",),
         ),
     ] = None,
     prompt: Annotated[
         list[str] | None,
-        typer.Option(
-            "--task",
-            "--prompt",
-            "-p",
-            envvar="LLMBATCH_COMPARE_PROMPT",
-            show_envvar=False,
-            rich_help_panel=shared.TASK,
-            help="Task file to compare, or a packaged task; each model is asked with each.",
-            show_default=False,
+        Option(
+            "Task file to compare, or a packaged task; each model is asked with each.",
+            flags=("--task", "--prompt", "-p"),
+            shown_default=False,
+            panel=TaskOptions.panel,
+            variables=("LLMBATCH_COMPARE_PROMPT",),
         ),
     ] = None,
     rows: Annotated[
         int,
-        typer.Option(
-            "--rows",
-            "-n",
+        Option(
+            "Rows drawn at random, of those that have gold where there is gold.",
+            short="-n",
             min=1,
             max=bounds.MOST_ROWS,
-            envvar="LLMBATCH_COMPARE_ROWS",
-            show_envvar=False,
-            rich_help_panel=shared.ROWS,
-            help="Rows drawn at random, of those that have gold where there is gold.",
+            panel=WHICH_ROWS,
+            variables=("LLMBATCH_COMPARE_ROWS",),
         ),
     ] = 50,
-    seed: shared.Seed = 0,
+    results: Annotated[ResultOptions, Only("seed")],
     gold: Annotated[
         str | None,
-        typer.Option(
-            "--gold",
-            "-g",
+        Option(
+            "Right labels, as for evaluate: which arm is right where they differ?",
+            short="-g",
             metavar="FILE",
-            envvar="LLMBATCH_GOLD",
-            show_envvar=False,
-            rich_help_panel=golden.GOLD,
-            help="Right labels, as for evaluate: which arm is right where they differ?",
+            panel=GOLD_PANEL,
         ),
     ] = None,
-    gold_id_field: golden.GoldIdField = None,
-    label_field: golden.LabelField = None,
+    gold_fields: GoldFieldOptions,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            envvar="LLMBATCH_COMPARE_OUT",
-            show_envvar=False,
-            rich_help_panel=shared.RESULTS,
-            help="Folder of the comparison.",
-            show_default="INPUT.compare.llmbatch",
+        Option(
+            "Folder of the comparison.",
+            short="-o",
+            shown_default="INPUT.compare.llmbatch",
+            panel=ResultOptions.panel,
+            variables=("LLMBATCH_COMPARE_OUT",),
         ),
     ] = None,
-    id_field: reading.IdField = None,
-    text_field: reading.TextField = None,
-    input_format: reading.InputFormat = None,
-    encoding: reading.Encoding = None,
-    delimiter: reading.Delimiter = None,
-    quote: reading.Quote = None,
-    escape: reading.Escape = None,
-    no_header: reading.NoHeader = False,
-    skip_lines: reading.SkipLines = 0,
-    query: reading.Query = None,
-    reasoning: shared.Reasoning = False,
-    confidence: shared.Confidence = ConfidenceKind.reported,
+    reading: Annotated[InputOptions, Except("strict")],
+    task: Annotated[TaskOptions, Only("reasoning", "confidence")],
     sending: SendingOptions,
     confirmation: ConfirmationOptions,
     money: MoneyOptions,
-    json: shared.Json = False,
-    quiet: shared.Quiet = False,
-    log_format: watching.LogFormat = LogFormat.text,
-    log_file: watching.LogFile = None,
+    screen: Annotated[ScreenOptions, Except("metrics_file", "otel", "observer")],
 ) -> None:
     """Ask two or more models or prompts about the same random rows, and hold their answers side by side."""
     from llmbatch.analysis.compare import CompareOptions, compare_runs
     from llmbatch.analysis.comparison import compared_json
-    from llmbatch.analysis.gold import GoldOptions
     from llmbatch.cli.output import print_json
-    from llmbatch.engine.plan import ModelChoice
     from llmbatch.estimate.estimate import dear_runs
-    from llmbatch.telemetry.watch import WatchOptions, watch
+    from llmbatch.telemetry.watch import watch
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.comparison import render_comparison
 
@@ -128,33 +101,19 @@ def compare(
         models=tuple(model or ()),
         prompts=tuple(prompt or ()),
         rows=rows,
-        seed=seed,
-        gold=None if gold is None else GoldOptions(gold, gold_id_field, label_field),
+        seed=results.seed,
+        gold=None if gold is None else gold_fields.to_gold(gold),
         out=out,
-        choice=ModelChoice(
-            reasoning=reasoning, confidence=confidence, service_tier=sending.service_tier, dialect=sending.dialect
-        ),
+        choice=task.to_choice(sending),
         sending=sending.to_sending(money),
-        reading=reading.reader_options(
-            id_field,
-            text_field,
-            input_format,
-            encoding=encoding,
-            delimiter=delimiter,
-            quote=quote,
-            escape=escape,
-            no_header=no_header,
-            skip_lines=skip_lines,
-            query=query,
-        ),
+        reading=reading.to_reader_options(),
     )
-    watching_options = WatchOptions(quiet, log_format, log_file)
 
     def begin(runs: "Sequence[RunOptions]") -> None:
         confirmation.ask(lambda above_nusd: dear_runs(runs, above_nusd))
 
-    compared = compare_runs(options, lambda: watch(watching_options), confirm=begin)
-    if json:
+    compared = compare_runs(options, lambda: watch(screen.to_watch_options()), confirm=begin)
+    if screen.json:
         print_json(compared_json(compared))
     else:
         render_comparison(compared, stdout_console())

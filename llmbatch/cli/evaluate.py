@@ -5,48 +5,44 @@ from typing import Annotated
 
 import typer
 
-from llmbatch.cli import gold as golden
-from llmbatch.cli import options as shared
+from llmbatch.cli.command import command
+from llmbatch.cli.options.gold import GOLD, GoldFieldOptions
+from llmbatch.cli.options.option import Option
+from llmbatch.cli.options.results import ResultOptions
+from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
+from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json
 
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@command(app)
 def evaluate(
-    run: shared.RunPath,
-    gold: golden.GoldFile,
-    gold_id_field: golden.GoldIdField = None,
-    label_field: golden.LabelField = None,
+    run: RunPath,
+    *,
+    gold: Annotated[str, GOLD],
+    gold_fields: GoldFieldOptions,
     precision: Annotated[
         str,
-        typer.Option(
-            "--precision",
+        Option(
+            "Wanted of the rows that nobody looks at; a --review-below for it is recommended.",
             metavar="P%",
-            envvar="LLMBATCH_PRECISION",
-            show_envvar=False,
-            rich_help_panel=shared.RESULTS,
-            help="Wanted of the rows that nobody looks at; a --review-below for it is recommended.",
+            panel=ResultOptions.panel,
         ),
     ] = "98%",
     plot: Annotated[
         Path | None,
-        typer.Option(
-            "--plot",
+        Option(
+            "Also draw confusion, reliability and thresholds: .png, .svg or .pdf.",
             metavar="FILE",
-            envvar="LLMBATCH_PLOT",
-            show_envvar=False,
-            rich_help_panel=shared.RESULTS,
-            help="Also draw confusion, reliability and thresholds: .png, .svg or .pdf.",
+            panel=ResultOptions.panel,
         ),
     ] = None,
-    json: shared.Json = False,
-    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
-    trust: shared.TrustRun = False,
+    json: Json = False,
+    folder: RunFolderOptions,
 ) -> None:
     """Measure a run's labels against gold ones: accuracy, confusions, calibration, the threshold to take."""
     from llmbatch.analysis.evaluation import evaluation_json
-    from llmbatch.analysis.gold import GoldOptions
     from llmbatch.analysis.plot import check_plot, save_plot
     from llmbatch.analysis.run_evaluation import evaluate_run
     from llmbatch.analysis.thresholds import parse_precision
@@ -56,9 +52,7 @@ def evaluate(
     wanted = parse_precision(precision)
     if plot is not None:
         check_plot(plot)
-    evaluation = evaluate_run(
-        run, GoldOptions(gold, gold_id_field, label_field), wanted=wanted, trust=shared.trusted(trust, input)
-    )
+    evaluation = evaluate_run(run, gold_fields.to_gold(gold), wanted=wanted, trust=folder.to_trust())
     if plot is not None:
         save_plot(evaluation, plot)
     if json:

@@ -5,7 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmbatch.cli import options as shared
+from llmbatch.cli.command import command
+from llmbatch.cli.options.option import Option
+from llmbatch.cli.options.results import Bom
+from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
+from llmbatch.cli.options.screen import Quiet
 from llmbatch.cli.output import print_path
 
 if TYPE_CHECKING:
@@ -16,55 +20,33 @@ app = typer.Typer(add_completion=False)
 _JSONL = "jsonl"
 
 
-@app.command()
+@command(app)
 def export(
-    run: shared.RunPath,
+    run: RunPath,
+    *,
     format: Annotated[  # noqa: A002 - the option's own name
         str,
-        typer.Option(
-            "--format",
-            "-f",
-            metavar="jsonl|csv|NAME",
-            envvar="LLMBATCH_FORMAT",
-            show_envvar=False,
-            help="What to write; a plug-in brings others.",
-        ),
+        Option("What to write; a plug-in brings others.", short="-f", metavar="jsonl|csv|NAME"),
     ] = _JSONL,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            envvar="LLMBATCH_EXPORT_OUT",
-            show_envvar=False,
-            help="Folder to write into.",
-            show_default="RUN",
-        ),
+        Option("Folder to write into.", short="-o", shown_default="RUN", variables=("LLMBATCH_EXPORT_OUT",)),
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option(
-            "--to",
+        Option(
+            "Write into tables instead: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
             metavar="DATABASE",
-            envvar="LLMBATCH_EXPORT_TO",
-            show_envvar=False,
-            help="Write into tables instead: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+            variables=("LLMBATCH_EXPORT_TO",),
         ),
     ] = None,
     table: Annotated[
         str | None,
-        typer.Option(
-            "--table",
-            metavar="NAME",
-            envvar="LLMBATCH_TABLE",
-            show_envvar=False,
-            help="With --to: the table of results; NAME_review and NAME_failed have the other rows.",
-        ),
+        Option("With --to: the table of results; NAME_review and NAME_failed have the other rows.", metavar="NAME"),
     ] = None,
-    bom: shared.Bom = False,
-    quiet: shared.Quiet = False,
-    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
-    trust: shared.TrustRun = False,
+    bom: Bom = False,
+    quiet: Quiet = False,
+    folder: RunFolderOptions,
 ) -> None:
     """Write results, review, failed and sample again, from the ledger and the input: as files or as tables."""
     from llmbatch.core.errors import ExitCode, UsageError
@@ -81,7 +63,7 @@ def export(
             observer=observer,
             out=out if destination is None else destination,
             output_format=output_format(format, bom=bom),
-            trust=shared.trusted(trust, input),
+            trust=folder.to_trust(),
         )
     for name, path in summary.files.items():
         if name != "ledger":

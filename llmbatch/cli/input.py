@@ -1,27 +1,23 @@
 """`llmbatch input`: what would be read."""
 
+from typing import Annotated
+
 import typer
 
-from llmbatch.cli import input_options as reading
-from llmbatch.cli import options as shared
+from llmbatch.cli.command import ENVIRONMENT, command
+from llmbatch.cli.options.input import InputOptions, Inputs
+from llmbatch.cli.options.option import Except
+from llmbatch.cli.options.screen import Json
 
 app = typer.Typer(add_completion=False)
 
 
-@app.command(name="input", epilog=shared.ENVIRONMENT)
+@command(app, name="input", epilog=ENVIRONMENT)
 def input_(
-    inputs: shared.Inputs,
-    id_field: reading.IdField = None,
-    text_field: reading.TextField = None,
-    input_format: reading.InputFormat = None,
-    encoding: reading.Encoding = None,
-    delimiter: reading.Delimiter = None,
-    quote: reading.Quote = None,
-    escape: reading.Escape = None,
-    no_header: reading.NoHeader = False,
-    skip_lines: reading.SkipLines = 0,
-    query: reading.Query = None,
-    json: shared.Json = False,
+    inputs: Inputs,
+    *,
+    reading: Annotated[InputOptions, Except("strict")],
+    json: Json = False,
 ) -> None:
     """Show how inputs are read: format, encoding, fields, first documents, rows. Nothing is sent."""
     from llmbatch.cli.output import print_json
@@ -30,18 +26,7 @@ def input_(
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.input import render_input
 
-    options = reading.reader_options(
-        id_field,
-        text_field,
-        input_format,
-        encoding=encoding,
-        delimiter=delimiter,
-        quote=quote,
-        escape=escape,
-        no_header=no_header,
-        skip_lines=skip_lines,
-        query=query,
-    )
+    options = reading.to_reader_options()
     with looked_at(inputs, options) as items:
         looks = (look_into(item, options) for item in items)
         if json:

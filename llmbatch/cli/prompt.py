@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli import bounds
-from llmbatch.cli import options as shared
+from llmbatch.cli.command import command
+from llmbatch.cli.options.option import Only, Option
+from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
+from llmbatch.cli.options.task import TaskOptions
 from llmbatch.cli.output import print_bytes
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Task files: start one, check it, see what is sent.")
@@ -19,22 +22,17 @@ _TaskFile = Annotated[
 ]
 
 
-@app.command()
+@command(app)
 def init(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.", show_default=False)],
+    *,
     label: Annotated[
         list[str] | None,
-        typer.Option("--label", "-l", envvar="LLMBATCH_PROMPT_LABEL", show_envvar=False, help="A label. Repeatable."),
+        Option("A label. Repeatable.", short="-l", variables=("LLMBATCH_PROMPT_LABEL",)),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(
-            "--name",
-            envvar="LLMBATCH_PROMPT_NAME",
-            show_envvar=False,
-            help="The task's name.",
-            show_default="the file's",
-        ),
+        Option("The task's name.", shown_default="the file's", variables=("LLMBATCH_PROMPT_NAME",)),
     ] = None,
 ) -> None:
     """Write a task file to fill in."""
@@ -57,8 +55,8 @@ def init(
     typer.echo(neutral(written), err=True)
 
 
-@app.command()
-def check(task: _TaskFile = None, model: shared.Model = None) -> None:
+@command(app)
+def check(task: _TaskFile = None, *, asked: Annotated[TaskOptions, Only("model")]) -> None:
     """Lint a task file. Leaves with 2 if it has errors; warnings and notes are told."""
     from llmbatch.core.errors import ExitCode
     from llmbatch.core.sanitize import neutral
@@ -66,7 +64,7 @@ def check(task: _TaskFile = None, model: shared.Model = None) -> None:
     from llmbatch.task.load import load_task
 
     loaded = load_task(task)
-    findings = check_task(loaded.task, model=model)
+    findings = check_task(loaded.task, model=asked.model)
     for finding in findings:
         typer.echo(neutral(f"{finding.level}: {finding.message} [{finding.code}]"))
     if any(finding.level == "error" for finding in findings):
@@ -91,83 +89,57 @@ def _document(named: str) -> str:
     return named
 
 
-@app.command("add-examples")
+@command(app, "add-examples")
 def add_examples(
     task: Annotated[Path, typer.Argument(metavar="TASK", help="A task file of your own.", show_default=False)],
-    run: shared.RunPath,
+    run: RunPath,
+    *,
     label: Annotated[
         list[str] | None,
-        typer.Option(
-            "--label",
-            "-l",
-            envvar="LLMBATCH_EXAMPLES_LABEL",
-            show_envvar=False,
-            help="Only rows with this label. Repeatable.",
-        ),
+        Option("Only rows with this label. Repeatable.", short="-l", variables=("LLMBATCH_EXAMPLES_LABEL",)),
     ] = None,
     most: Annotated[
         int,
-        typer.Option(
-            "--max",
-            min=1,
-            max=bounds.MOST_ROWS,
-            envvar="LLMBATCH_EXAMPLES_MAX",
-            show_envvar=False,
-            help="How many to add.",
-        ),
+        Option("How many to add.", flags=("--max",), min=1, max=bounds.MOST_ROWS, variables=("LLMBATCH_EXAMPLES_MAX",)),
     ] = 10,
-    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
-    trust: shared.TrustRun = False,
+    folder: RunFolderOptions,
 ) -> None:
     """Add rows that people decided (llmbatch review) to a task's examples, what the model had wrong first."""
     from llmbatch.review.examples import add_decided
     from llmbatch.review.opened import opened
     from llmbatch.review.told import added_lines
 
-    with opened(run, shared.trusted(trust, input)) as review:
+    with opened(run, folder.to_trust()) as review:
         added = add_decided(review, task, labels=label or (), most=most)
     for line in added_lines(added, task):
         typer.echo(line, err=True)
 
 
-@app.command()
+@command(app)
 def render(
     task: _TaskFile = None,
+    *,
     text: Annotated[
         str,
-        typer.Option(
-            "--text",
-            "-t",
+        Option(
+            "The document to show it with: a file, - for standard input, or the text itself.",
+            short="-t",
             metavar="FILE|TEXT",
-            envvar="LLMBATCH_PROMPT_TEXT",
-            show_envvar=False,
-            help="The document to show it with: a file, - for standard input, or the text itself.",
+            variables=("LLMBATCH_PROMPT_TEXT",),
         ),
     ] = "The document goes here.",
-    model: shared.Model = None,
+    asked: Annotated[TaskOptions, Only("model")],
     reasoning: Annotated[
         bool,
-        typer.Option(
-            "--reasoning", envvar="LLMBATCH_REASONING", show_envvar=False, help="As with classify --reasoning."
-        ),
+        Option("As with classify --reasoning."),
     ] = False,
     pool: Annotated[
         bool,
-        typer.Option(
-            "--pool",
-            envvar="LLMBATCH_PROMPT_POOL",
-            show_envvar=False,
-            help="With the pool's examples, as classify --prefix full sends them.",
-        ),
+        Option("With the pool's examples, as classify --prefix full sends them.", variables=("LLMBATCH_PROMPT_POOL",)),
     ] = False,
     prefix: Annotated[
         bool,
-        typer.Option(
-            "--prefix",
-            envvar="LLMBATCH_PROMPT_PREFIX",
-            show_envvar=False,
-            help="Only the stable prefix, as plain text.",
-        ),
+        Option("Only the stable prefix, as plain text.", variables=("LLMBATCH_PROMPT_PREFIX",)),
     ] = False,
 ) -> None:
     """Print exactly what is sent for a document: the request's JSON body."""
@@ -177,7 +149,7 @@ def render(
     from llmbatch.task.prefix_policy import PrefixPolicy
 
     policy = PrefixPolicy.FULL if pool else PrefixPolicy.MINIMAL
-    choice = ModelChoice(model=model, reasoning=reasoning, prefix=policy)
+    choice = ModelChoice(model=asked.model, reasoning=reasoning, prefix=policy)
     plan = make_plan(load_task(task), choice, offline=False)
     if prefix:
         print_bytes(plan.question.prefix.encode())

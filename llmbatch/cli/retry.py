@@ -4,70 +4,48 @@ from typing import Annotated
 
 import typer
 
-from llmbatch.cli import options as shared
-from llmbatch.cli import watching
-from llmbatch.cli.command import command
+from llmbatch.cli.command import ENVIRONMENT, command
+from llmbatch.cli.options.input import WHICH_ROWS
 from llmbatch.cli.options.money import ConfirmationOptions, MoneyOptions
-from llmbatch.cli.options.option import Except
+from llmbatch.cli.options.option import Except, Only, Option
+from llmbatch.cli.options.results import ResultOptions
+from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
+from llmbatch.cli.options.screen import ScreenOptions
 from llmbatch.cli.options.sending import SendingOptions
-from llmbatch.telemetry.log_format import LogFormat
+from llmbatch.cli.options.task import TaskOptions
 
 app = typer.Typer(add_completion=False)
 
 
-@command(app, epilog=shared.ENVIRONMENT)
+@command(app, epilog=ENVIRONMENT)
 def retry(
-    run: shared.RunPath,
+    run: RunPath,
     *,
     only: Annotated[
         str | None,
-        typer.Option(
-            "--only",
-            envvar="LLMBATCH_ONLY",
-            show_envvar=False,
-            rich_help_panel=shared.ROWS,
-            metavar="KIND,...",
-            help="Only rows that failed so: timeout,rate_limit.",
-        ),
+        Option("Only rows that failed so: timeout,rate_limit.", metavar="KIND,...", panel=WHICH_ROWS),
     ] = None,
     review: Annotated[
         bool,
-        typer.Option(
-            "--review",
-            envvar="LLMBATCH_REVIEW",
-            show_envvar=False,
-            rich_help_panel=shared.ROWS,
-            help="The rows in review instead, say with a stronger --model.",
-        ),
+        Option("The rows in review instead, say with a stronger --model.", panel=WHICH_ROWS),
     ] = False,
     model: Annotated[
         str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            envvar="LLMBATCH_RETRY_MODEL",
-            show_envvar=False,
-            rich_help_panel=shared.TASK,
-            help="Ask this model about them.",
-            show_default="the run's",
+        Option(
+            "Ask this model about them.",
+            short="-m",
+            shown_default="the run's",
+            panel=TaskOptions.panel,
+            variables=("LLMBATCH_RETRY_MODEL",),
         ),
     ] = None,
-    max_doc_tokens: shared.MaxDocTokens = None,
-    truncate: shared.Truncate = None,
+    task: Annotated[TaskOptions, Only("max_doc_tokens", "truncate")],
     sending: Annotated[SendingOptions, Except("dialect")],
     confirmation: ConfirmationOptions,
     money: MoneyOptions,
-    max_failed: shared.MaxFailed = "0",
-    salvage: shared.Salvage = False,
-    json: shared.Json = False,
-    quiet: shared.Quiet = False,
-    log_format: watching.LogFormat = LogFormat.text,
-    log_file: watching.LogFile = None,
-    metrics_file: watching.MetricsFile = None,
-    otel: watching.Otel = False,
-    observer: watching.Observer = None,
-    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
-    trust: shared.TrustRun = False,
+    results: Annotated[ResultOptions, Only("max_failed", "salvage")],
+    screen: ScreenOptions,
+    folder: RunFolderOptions,
 ) -> None:
     """Ask again about a run folder's failed rows, and nothing else."""
     from llmbatch.cli.outcome import OutcomeStands
@@ -76,24 +54,22 @@ def retry(
     from llmbatch.runs.options import RetryOptions, parse_tolerance
     from llmbatch.session.retry_estimate import dear_retry
     from llmbatch.session.run import retry_run
-    from llmbatch.telemetry.watch import WatchOptions, watch
+    from llmbatch.telemetry.watch import watch
 
     options = RetryOptions(
         only=frozenset(kind.strip() for kind in (only or "").split(",") if kind.strip()),
         review=review,
         model=model,
         service_tier=sending.service_tier,
-        max_doc_tokens=max_doc_tokens,
-        truncate=truncate,
+        max_doc_tokens=task.max_doc_tokens,
+        truncate=task.truncate,
         sending=sending.to_sending(money),
-        max_failed=parse_tolerance(max_failed),
-        salvage=salvage,
+        max_failed=parse_tolerance(results.max_failed),
+        salvage=results.salvage,
     )
-    trusted = shared.trusted(trust, input)
+    trusted = folder.to_trust()
     confirmation.ask(lambda above_nusd: dear_retry(run, options, above_nusd, trust=trusted))
-    watching_options = WatchOptions(
-        quiet, log_format, log_file, metrics_file, otel=otel, observers=tuple(observer or ())
-    )
-    with Observers([OutcomeStands(), watch(watching_options)]) as observers:
+    watching = screen.to_watch_options()
+    with Observers([OutcomeStands(), watch(watching)]) as observers:
         summary = retry_run(run, options, observers, trust=trusted)
-    present(summary, json=json, watching=watching_options)
+    present(summary, json=screen.json, watching=watching)

@@ -8,8 +8,12 @@ from typing import Annotated
 
 import typer
 
-from llmbatch.cli import options as shared
+from llmbatch.cli.command import command
 from llmbatch.cli.default_command import DefaultCommandGroup
+from llmbatch.cli.options.option import Option
+from llmbatch.cli.options.results import Bom
+from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
+from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json
 
 
@@ -27,32 +31,11 @@ app = typer.Typer(
     help="Look at a run's doubtful rows: llmbatch review RUN. What you decide flows into the results.",
 )
 
-Reviewer = Annotated[
-    str,
-    typer.Option(
-        "--reviewer",
-        envvar="LLMBATCH_REVIEWER",
-        show_envvar=False,
-        help="Whose decisions they are.",
-        default_factory=_user,
-        show_default="the user's name",
-    ),
-]
-OfSample = Annotated[
-    bool,
-    typer.Option(
-        "--sample", envvar="LLMBATCH_REVIEW_SAMPLE", show_envvar=False, help="The random sample, not the doubtful rows."
-    ),
-]
-OfAll = Annotated[
-    bool,
-    typer.Option("--all", envvar="LLMBATCH_REVIEW_ALL", show_envvar=False, help="All rows, not the doubtful ones."),
-]
+Reviewer = Annotated[str | None, Option("Whose decisions they are.", shown_default="the user's name")]
+OfSample = Annotated[bool, Option("The random sample, not the doubtful rows.", variables=("LLMBATCH_REVIEW_SAMPLE",))]
+OfAll = Annotated[bool, Option("All rows, not the doubtful ones.", variables=("LLMBATCH_REVIEW_ALL",))]
 OfLabel = Annotated[
-    str | None,
-    typer.Option(
-        "--label", "-l", envvar="LLMBATCH_REVIEW_LABEL", show_envvar=False, help="Only rows that the model labelled so."
-    ),
+    str | None, Option("Only rows that the model labelled so.", short="-l", variables=("LLMBATCH_REVIEW_LABEL",))
 ]
 
 
@@ -63,25 +46,24 @@ class Format(StrEnum):
     jsonl = "jsonl"
 
 
-@app.command("walk")
+@command(app, "walk")
 def walk(
-    run: shared.RunPath,
-    reviewer: Reviewer,
+    run: RunPath,
+    *,
+    reviewer: Reviewer = None,
     sample: OfSample = False,
     all: OfAll = False,  # noqa: A002
     label: OfLabel = None,
     light: Annotated[
         bool | None,
-        typer.Option(
-            "--light/--dark",
-            envvar="LLMBATCH_REVIEW_LIGHT",
-            show_envvar=False,
-            help="Colours for the terminal's background; ctrl+t switches.",
-            show_default="as the terminal says",
+        Option(
+            "Colours for the terminal's background; ctrl+t switches.",
+            flags=("--light/--dark",),
+            shown_default="as the terminal says",
+            variables=("LLMBATCH_REVIEW_LIGHT",),
         ),
     ] = None,
-    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
-    trust: shared.TrustRun = False,
+    folder: RunFolderOptions,
 ) -> None:
     """Walk the rows that wait for a person, full-screen, a key a label. The default: llmbatch review RUN."""
     from llmbatch.review.queue import Choice
@@ -92,55 +74,44 @@ def walk(
     walked = walk_rows(
         run,
         Choice(sample, all, label),
-        reviewer=reviewer,
+        reviewer=reviewer or _user(),
         report=report,
         light=light,
-        trust=shared.trusted(trust, input),
+        trust=folder.to_trust(),
     )
     for line in walked_lines(walked):
         typer.echo(line, err=True)
 
 
-@app.command("export")
+@command(app, "export")
 def export(
-    run: shared.RunPath,
+    run: RunPath,
+    *,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            envvar="LLMBATCH_REVIEW_OUT",
-            show_envvar=False,
-            help="File to write.",
-            show_default="standard output",
-        ),
+        Option("File to write.", short="-o", shown_default="standard output", variables=("LLMBATCH_REVIEW_OUT",)),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's own name
         Format | None,
-        typer.Option(
-            "--format",
-            "-f",
-            envvar="LLMBATCH_REVIEW_FORMAT",
-            show_envvar=False,
-            help="What to write.",
-            show_default="by the file's suffix, else csv",
+        Option(
+            "What to write.",
+            short="-f",
+            shown_default="by the file's suffix, else csv",
+            variables=("LLMBATCH_REVIEW_FORMAT",),
         ),
     ] = None,
     decided: Annotated[
         bool,
-        typer.Option(
-            "--decided",
-            envvar="LLMBATCH_REVIEW_DECIDED",
-            show_envvar=False,
-            help="What people decided, as gold labels (id, label) for: llmbatch evaluate RUN --gold FILE.",
+        Option(
+            "What people decided, as gold labels (id, label) for: llmbatch evaluate RUN --gold FILE.",
+            variables=("LLMBATCH_REVIEW_DECIDED",),
         ),
     ] = False,
-    bom: shared.Bom = False,
+    bom: Bom = False,
     sample: OfSample = False,
     all: OfAll = False,  # noqa: A002
     label: OfLabel = None,
-    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
-    trust: shared.TrustRun = False,
+    folder: RunFolderOptions,
 ) -> None:
     """Write the rows that wait for a person, to be decided in a spreadsheet."""
     from llmbatch.review.export import export_gold, export_to_decide, target
@@ -149,7 +120,7 @@ def export(
     from llmbatch.terminal.figures import counted
 
     form = (format or (Format.jsonl if out is not None and ".jsonl" in out.suffixes else Format.csv)).value
-    with opened(run, shared.trusted(trust, input)) as review, target(out) as file:
+    with opened(run, folder.to_trust()) as review, target(out) as file:
         if decided:
             count = export_gold(review, file, csv=form == "csv", bom=bom)
         else:
@@ -157,24 +128,19 @@ def export(
     typer.echo(counted(count, "row") + (f" in {out}" if out is not None else ""), err=True)
 
 
-@app.command("import")
+@command(app, "import")
 def import_(
-    run: shared.RunPath,
+    run: RunPath,
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="What review export wrote, filled in.", show_default=False)
     ],
-    reviewer: Reviewer,
+    *,
+    reviewer: Reviewer = None,
     skip_refused: Annotated[
         bool,
-        typer.Option(
-            "--skip-refused",
-            envvar="LLMBATCH_REVIEW_SKIP_REFUSED",
-            show_envvar=False,
-            help="Take the good lines though others are refused.",
-        ),
+        Option("Take the good lines though others are refused.", variables=("LLMBATCH_REVIEW_SKIP_REFUSED",)),
     ] = False,
-    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
-    trust: shared.TrustRun = False,
+    folder: RunFolderOptions,
 ) -> None:
     """Take decisions over from a file: all of them, or none where a line is refused."""
     from llmbatch.core.errors import ExitCode
@@ -184,9 +150,15 @@ def import_(
     from llmbatch.review.told import imported_lines, settled_lines
     from llmbatch.runs.folder import now_text
 
-    given = shared.trusted(trust, input)
+    given = folder.to_trust()
     with opened(run, given) as review:
-        imported = import_decisions(review, file, reviewer=reviewer, decided_at=now_text(), skip_refused=skip_refused)
+        imported = import_decisions(
+            review,
+            file,
+            reviewer=reviewer or _user(),
+            decided_at=now_text(),
+            skip_refused=skip_refused,
+        )
     for line in imported_lines(imported):
         typer.echo(line, err=True)
     if not imported.saved:
@@ -196,21 +168,19 @@ def import_(
         typer.echo(line, err=True)
 
 
-@app.command("status")
+@command(app, "status")
 def status(
-    run: shared.RunPath,
+    run: RunPath,
+    *,
     against: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--against",
-            envvar="LLMBATCH_REVIEW_AGAINST",
-            show_envvar=False,
-            help="Another run to compare error rates with. Repeatable; the runs beside this one are found anyway.",
+        Option(
+            "Another run to compare error rates with. Repeatable; the runs beside this one are found anyway.",
+            variables=("LLMBATCH_REVIEW_AGAINST",),
         ),
     ] = None,
-    json: shared.Json = False,
-    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
-    trust: shared.TrustRun = False,
+    json: Json = False,
+    folder: RunFolderOptions,
 ) -> None:
     """Tell what waits, who decided what, the error rate in the random sample, and how it moved over the last runs."""
     from llmbatch.review.history import trend
@@ -219,7 +189,7 @@ def status(
     from llmbatch.review.told import render_review, status_json
     from llmbatch.terminal import stdout_console
 
-    with opened(run, shared.trusted(trust, input)) as review:
+    with opened(run, folder.to_trust()) as review:
         found = review_status(review)
         moved = None if found.sample is None else trend(review, found.sample, against or ())
     if json:

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmbatch.cli import options as shared
+from llmbatch.cli.command import command
+from llmbatch.cli.options.option import Option
+from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
+from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -16,42 +19,34 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@command(app)
 def show(
-    run: shared.RunPath,
+    run: RunPath,
+    *,
     by: Annotated[
         str | None,
-        typer.Option(
-            "--by",
+        Option(
+            "Cost and tokens in groups, instead: by label, model, prompt, or any field of the input.",
             metavar="label|model|prompt|FIELD",
-            envvar="LLMBATCH_SHOW_BY",
-            show_envvar=False,
-            help="Cost and tokens in groups, instead: by label, model, prompt, or any field of the input.",
+            variables=("LLMBATCH_SHOW_BY",),
         ),
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(
-            "--against",
-            metavar="OLDRUN",
-            envvar="LLMBATCH_AGAINST",
-            show_envvar=False,
-            help="An earlier run's folder: tell what has shifted since.",
-        ),
+        Option("An earlier run's folder: tell what has shifted since.", metavar="OLDRUN"),
     ] = None,
-    json: shared.Json = False,
-    input: shared.NamedInput = None,  # noqa: A002 - the option's own name
-    trust: shared.TrustRun = False,
+    json: Json = False,
+    folder: RunFolderOptions,
 ) -> None:
     """Summarise a run folder as it stands, also while a run is under way."""
     if by is not None:
-        _show_by(run, by, shared.trusted(trust, input), json=json)
+        _show_by(run, by, folder.to_trust(), json=json)
         return
     from llmbatch.observe.summary import summary_json
     from llmbatch.session.standing import show_run
     from llmbatch.terminal import render_summary, stdout_console
 
-    summary = show_run(run, against=against, trust=shared.trusted(trust, input))
+    summary = show_run(run, against=against, trust=folder.to_trust())
     if json:
         print_json(summary_json(summary))
     else:

@@ -5,148 +5,100 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli import bounds
+from llmbatch.cli.command import command
+from llmbatch.cli.options.option import Option
 from llmbatch.core import defaults
 
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
+@command(app)
 def simulate(
+    *,
     port: Annotated[
         int,
-        typer.Option(
-            "--port",
-            envvar="LLMBATCH_SIMULATE_PORT",
-            show_envvar=False,
-            min=0,
-            max=65535,
-            help="Port on loopback; 0 for a free one.",
-        ),
+        Option("Port on loopback; 0 for a free one.", min=0, max=65535, variables=("LLMBATCH_SIMULATE_PORT",)),
     ] = defaults.SIMULATE_PORT,
-    host: Annotated[
-        str, typer.Option("--host", envvar="LLMBATCH_SIMULATE_HOST", show_envvar=False, help="Loopback address.")
-    ] = "127.0.0.1",
+    host: Annotated[str, Option("Loopback address.", variables=("LLMBATCH_SIMULATE_HOST",))] = "127.0.0.1",
     fault: Annotated[
         list[str] | None,
-        typer.Option(
-            "--fault",
-            envvar="LLMBATCH_SIMULATE_FAULT",
-            show_envvar=False,
+        Option(
+            "A fault, as rate_limit=5% or quota@100+. Repeatable.",
             metavar="SPEC",
-            help="A fault, as rate_limit=5% or quota@100+. Repeatable.",
+            variables=("LLMBATCH_SIMULATE_FAULT",),
         ),
     ] = None,
     dialect: Annotated[
         str,
-        typer.Option(
-            "--dialect",
+        Option(
+            "The maker or server to play, as vllm: its errors, headers, finish reasons, thinking.",
             metavar="NAME",
-            envvar="LLMBATCH_SIMULATE_DIALECT",
-            show_envvar=False,
-            help="The maker or server to play, as vllm: its errors, headers, finish reasons, thinking.",
+            variables=("LLMBATCH_SIMULATE_DIALECT",),
         ),
     ] = "openai",
     faulty_model: Annotated[
         str | None,
-        typer.Option(
-            "--faulty-model",
-            metavar="M",
-            envvar="LLMBATCH_SIMULATE_FAULTY_MODEL",
-            show_envvar=False,
-            help="Let only this model's requests meet faults.",
+        Option(
+            "Let only this model's requests meet faults.", metavar="M", variables=("LLMBATCH_SIMULATE_FAULTY_MODEL",)
         ),
     ] = None,
     latency: Annotated[
         float,
-        typer.Option(
-            "--latency",
-            envvar="LLMBATCH_SIMULATE_LATENCY",
-            show_envvar=False,
+        Option(
+            "Seconds that an answer takes on average.",
             min=0,
             max=bounds.MOST_SECONDS,
-            help="Seconds that an answer takes on average.",
+            variables=("LLMBATCH_SIMULATE_LATENCY",),
         ),
     ] = 0.0,
     rpm: Annotated[
         int | None,
-        typer.Option(
-            "--rpm",
-            envvar="LLMBATCH_SIMULATE_RPM",
-            show_envvar=False,
-            min=1,
-            max=bounds.MOST_A_MINUTE,
-            help="Requests a minute, enforced.",
-        ),
+        Option("Requests a minute, enforced.", min=1, max=bounds.MOST_A_MINUTE, variables=("LLMBATCH_SIMULATE_RPM",)),
     ] = None,
     tpm: Annotated[
         int | None,
-        typer.Option(
-            "--tpm",
-            envvar="LLMBATCH_SIMULATE_TPM",
-            show_envvar=False,
-            min=1,
-            max=bounds.MOST_A_MINUTE,
-            help="Tokens a minute, enforced.",
-        ),
+        Option("Tokens a minute, enforced.", min=1, max=bounds.MOST_A_MINUTE, variables=("LLMBATCH_SIMULATE_TPM",)),
     ] = None,
     unstated_limits: Annotated[
         bool,
-        typer.Option(
-            "--unstated-limits",
-            envvar="LLMBATCH_SIMULATE_UNSTATED_LIMITS",
-            show_envvar=False,
-            help="Say nothing of limits in the headers.",
-        ),
+        Option("Say nothing of limits in the headers.", variables=("LLMBATCH_SIMULATE_UNSTATED_LIMITS",)),
     ] = False,
     api_key: Annotated[
         str | None,
-        typer.Option(
-            "--api-key", envvar="LLMBATCH_SIMULATE_API_KEY", show_envvar=False, help="Refuse every other key."
-        ),
+        Option("Refuse every other key.", variables=("LLMBATCH_SIMULATE_API_KEY",)),
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(
-            "--model",
+        Option(
+            "A model to serve, and no other. Repeatable.",
             metavar="M",
-            envvar="LLMBATCH_SIMULATE_MODEL",
-            show_envvar=False,
-            help="A model to serve, and no other. Repeatable.",
-            show_default="every name",
+            shown_default="every name",
+            variables=("LLMBATCH_SIMULATE_MODEL",),
         ),
     ] = None,
     window: Annotated[
         int | None,
-        typer.Option(
-            "--window",
+        Option(
+            "The models' window: longer requests are refused.",
             metavar="TOKENS",
-            envvar="LLMBATCH_SIMULATE_WINDOW",
-            show_envvar=False,
             min=1,
             max=defaults.MOST_TOKENS,
-            help="The models' window: longer requests are refused.",
-            show_default="the model's own",
+            shown_default="the model's own",
+            variables=("LLMBATCH_SIMULATE_WINDOW",),
         ),
     ] = None,
     refuse: Annotated[
         list[str] | None,
-        typer.Option(
-            "--refuse",
-            envvar="LLMBATCH_SIMULATE_REFUSE",
-            show_envvar=False,
+        Option(
+            "A parameter to refuse, as json_schema. Repeatable.",
             metavar="PARAMETER",
-            help="A parameter to refuse, as json_schema. Repeatable.",
+            variables=("LLMBATCH_SIMULATE_REFUSE",),
         ),
     ] = None,
     seed: Annotated[
         int,
-        typer.Option(
-            "--seed",
-            envvar="LLMBATCH_SIMULATE_SEED",
-            show_envvar=False,
-            min=-bounds.MOST_WHOLE,
-            max=bounds.MOST_WHOLE,
-            help="Draws other faults.",
+        Option(
+            "Draws other faults.", min=-bounds.MOST_WHOLE, max=bounds.MOST_WHOLE, variables=("LLMBATCH_SIMULATE_SEED",)
         ),
     ] = 0,
     until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,

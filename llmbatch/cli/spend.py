@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from llmbatch.cli import options as shared
 from llmbatch.cli.command import command
 from llmbatch.cli.options.money import MoneyOptions
-from llmbatch.cli.options.option import Only
+from llmbatch.cli.options.option import Only, Option
+from llmbatch.cli.options.screen import Json
 
 app = typer.Typer(add_completion=False)
 
@@ -20,43 +20,22 @@ def spend(
     *,
     by: Annotated[
         str,
-        typer.Option(
-            "--by", metavar="day|model|prompt|run|FIELD", envvar="LLMBATCH_SPEND_BY", show_envvar=False, help=_BY_HELP
-        ),
+        Option(_BY_HELP, metavar="day|model|prompt|run|FIELD", variables=("LLMBATCH_SPEND_BY",)),
     ] = "day",
     since: Annotated[
         str | None,
-        typer.Option(
-            "--since",
-            metavar="DAY",
-            envvar="LLMBATCH_SPEND_SINCE",
-            show_envvar=False,
-            help="First day (UTC).",
-            show_default="30 days",
-        ),
+        Option("First day (UTC).", metavar="DAY", shown_default="30 days", variables=("LLMBATCH_SPEND_SINCE",)),
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(
-            "--until",
-            metavar="DAY",
-            envvar="LLMBATCH_SPEND_UNTIL",
-            show_envvar=False,
-            help="Last day (UTC).",
-            show_default="today",
-        ),
+        Option("Last day (UTC).", metavar="DAY", shown_default="today", variables=("LLMBATCH_SPEND_UNTIL",)),
     ] = None,
     offline: Annotated[
         bool,
-        typer.Option(
-            "--offline",
-            envvar="LLMBATCH_OFFLINE",
-            show_envvar=False,
-            help="What the offline endpoint would have cost, instead of what was spent.",
-        ),
+        Option("What the offline endpoint would have cost, instead of what was spent."),
     ] = False,
     money: Annotated[MoneyOptions, Only("spend_store")],
-    json: shared.Json = False,
+    json: Json = False,
 ) -> None:
     """Show what was spent, and how it compares with as many days before."""
     from llmbatch.analysis.spent import spend_report

@@ -6,28 +6,23 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli import bounds
+from llmbatch.cli.command import command
 from llmbatch.cli.commands import load
+from llmbatch.cli.options.option import Option
 
 app = typer.Typer(add_completion=False)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@command(app, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def watch(
     context: typer.Context,
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Folder that files are put into.", file_okay=False, exists=True)
     ],
+    *,
     settle: Annotated[
         float,
-        typer.Option(
-            "--settle",
-            min=0,
-            max=bounds.MOST_SECONDS,
-            metavar="SECONDS",
-            envvar="LLMBATCH_SETTLE",
-            show_envvar=False,
-            help="How long no file may change before they are read.",
-        ),
+        Option("How long no file may change before they are read.", metavar="SECONDS", min=0, max=bounds.MOST_SECONDS),
     ] = 2.0,
 ) -> None:
     """Label a folder's files, then each new one as it comes. Takes the options of llmbatch classify."""

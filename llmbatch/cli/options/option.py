@@ -61,7 +61,8 @@ class OptionGroup:
     """Options that belong together: a frozen dataclass whose fields are options, on one panel of the help."""
 
     __slots__ = ()
-    panel: ClassVar[str]
+    panel: ClassVar[str | None] = None
+    """None for the panel of a command's own options."""
 
 
 @dataclass(frozen=True, slots=True)

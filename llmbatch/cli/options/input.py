@@ -1,0 +1,84 @@
+"""How the input is read."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import typer
+
+from llmbatch.cli import bounds
+from llmbatch.cli.options.option import Option, OptionGroup
+
+if TYPE_CHECKING:
+    from llmbatch.readers import ReaderOptions
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT...",
+        help="Documents: .json, .jsonl, .ndjson, .csv, .tsv, each also .gz, .bz2, .xz, .zst; "
+        "folders, quoted globs, or - for standard input.",
+        show_default=False,
+    ),
+]
+WHICH_ROWS = "Which rows"
+"""Panel of options that choose rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputOptions(OptionGroup):
+    """What to read out of the input, and how."""
+
+    panel: ClassVar[str] = "Input"
+
+    id_field: Annotated[str | None, Option("Field that names a row.")] = None
+    text_field: Annotated[
+        list[str] | None,
+        Option(
+            "Field with the text, or a path: doc.body, tags[]. Repeatable, or title,body: several are joined.",
+            is_name=True,
+        ),
+    ] = None
+    input_format: Annotated[str | None, Option("json, csv, tsv, parquet or arrow, whatever the name says.")] = None
+    encoding: Annotated[
+        str | None,
+        Option("Of text that is not UTF-8: cp1252, shift_jis, ...; or auto, to have it detected.", metavar="NAME|auto"),
+    ] = None
+    delimiter: Annotated[str | None, Option("Character between a table's cells; tab for a tab.", metavar="CHAR")] = None
+    quote: Annotated[
+        str | None,
+        Option("Character around quoted cells; none where quotes are text.", metavar="CHAR|none"),
+    ] = None
+    escape: Annotated[
+        str | None,
+        Option(
+            "Character that takes a quote's or delimiter's meaning away, as a backslash in MySQL's dumps; or none.",
+            metavar="CHAR|none",
+        ),
+    ] = None
+    no_header: Annotated[bool, Option("A table's first line is a row: its columns are column_1, column_2, ...")] = False
+    skip_lines: Annotated[int, Option("Lines before a table's header.", metavar="N", min=0, max=bounds.MOST_WHOLE)] = 0
+    query: Annotated[
+        str | None,
+        Option(
+            "The rows of a database that is named as an input: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+            metavar="SQL",
+        ),
+    ] = None
+    strict: Annotated[bool, Option("End at the first row that cannot be read.")] = False
+
+    def to_reader_options(self) -> "ReaderOptions":
+        """As the readers take them, which know the fields that there are."""
+        from llmbatch.readers import ReaderOptions
+
+        return ReaderOptions(
+            self.id_field,
+            tuple(self.text_field or ()),
+            self.input_format,
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            quote=self.quote,
+            escape=self.escape,
+            has_header=not self.no_header,
+            skip_lines=self.skip_lines,
+            query=self.query,
+        )

@@ -1,0 +1,44 @@
+"""What becomes of the rows: results, review, the sample, the exit code."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from llmbatch.cli import bounds
+from llmbatch.cli.options.option import Option, OptionGroup
+from llmbatch.core import defaults
+
+Bom = Annotated[bool, Option("Begin CSV files with a byte order mark, by which Excel knows UTF-8.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultOptions(OptionGroup):
+    """Where results go, and which rows people look at."""
+
+    panel: ClassVar[str] = "Results"
+
+    out: Annotated[Path | None, Option("Run folder.", short="-o", shown_default="INPUT.llmbatch")] = None
+    keep: Annotated[
+        list[str] | None,
+        Option(
+            "Input field carried into the results. Repeatable, or a,b.",
+            shown_default="all but the text",
+            is_name=True,
+        ),
+    ] = None
+    review_below: Annotated[
+        float | None,
+        Option("Confidence under which a row goes to people.", min=0, max=1, shown_default=str(defaults.REVIEW_BELOW)),
+    ] = None
+    sample: Annotated[str, Option("Random sample of finished rows for people to check.", metavar="P%|N")] = "0%"
+    seed: Annotated[int, Option("Random seed of the sample.", min=-bounds.MOST_WHOLE, max=bounds.MOST_WHOLE)] = 0
+    calibration: Annotated[
+        str | None,
+        Option(
+            "Calibration file from llmbatch calibrate.",
+            metavar="FILE|none",
+            shown_default="TASK.calibration.json, where there is one",
+        ),
+    ] = None
+    max_failed: Annotated[str, Option("Failed rows tolerated before the exit code is 3.", metavar="N|P%")] = "0"
+    salvage: Annotated[bool, Option("Move damaged lines of the ledger aside and go on with the rest.")] = False

@@ -1,0 +1,47 @@
+"""Answers of earlier runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from llmbatch.cli import bounds
+from llmbatch.cli.options.option import Option, OptionGroup
+from llmbatch.core import defaults
+
+if TYPE_CHECKING:
+    from llmbatch.cache.options import Reuse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReuseOptions(OptionGroup):
+    """Whether answers of earlier runs count, and which."""
+
+    panel: ClassVar[str] = "Answers of earlier runs"
+
+    reuse: Annotated[
+        bool,
+        Option("Take answers that earlier runs got for the same text and plan, and keep this run's for later ones."),
+    ] = False
+    reuse_store: Annotated[
+        Path | None,
+        Option("Where answers are kept.", metavar="FILE", shown_default="the user's cache folder"),
+    ] = None
+    reuse_limit: Annotated[
+        int,
+        Option(
+            "Megabytes that kept answers may take; those used longest ago go first.",
+            metavar="MB",
+            min=1,
+            max=bounds.MOST_MEGABYTES,
+        ),
+    ] = defaults.REUSE_LIMIT_MB
+    reuse_max_age: Annotated[
+        float | None,
+        Option("Take no answer that is older.", metavar="DAYS", min=0, max=bounds.MOST_DAYS, shown_default="any age"),
+    ] = None
+
+    def to_reuse(self) -> "Reuse | None":
+        """As the cache takes them; None where no earlier answer counts."""
+        from llmbatch.cache.options import Reuse
+
+        return Reuse(self.reuse_store, self.reuse_limit * 1_000_000, self.reuse_max_age) if self.reuse else None

@@ -1,0 +1,68 @@
+"""The groups of options that make a run."""
+
+from typing import TYPE_CHECKING
+
+from llmbatch.cli.options.experiments import ExperimentOptions
+from llmbatch.cli.options.input import InputOptions
+from llmbatch.cli.options.money import MoneyOptions
+from llmbatch.cli.options.results import ResultOptions
+from llmbatch.cli.options.reuse import ReuseOptions
+from llmbatch.cli.options.sending import SendingOptions
+from llmbatch.cli.options.task import TaskOptions
+
+if TYPE_CHECKING:
+    from llmbatch.runs.options import RunOptions
+
+
+def run_options(
+    inputs: tuple[str, ...],
+    *,
+    reading: InputOptions,
+    task: TaskOptions,
+    results: ResultOptions,
+    sending: SendingOptions,
+    money: MoneyOptions,
+    reuse: ReuseOptions,
+    experiments: ExperimentOptions,
+    command: str = "llmbatch classify ...",
+) -> "RunOptions":
+    """A run's options, from the command line or from Python.
+
+    Args:
+        inputs: the files to read.
+        reading: how they are read.
+        task: what is asked, and of which model.
+        results: what becomes of the rows.
+        sending: how requests are sent.
+        money: what may be spent.
+        reuse: whether answers of earlier runs count.
+        experiments: what is tried on some of the rows, and what the run is compared with.
+        command: the command that goes on with the run, as the summary shows it.
+
+    Raises:
+        UsageError: one cannot be used.
+    """
+    from llmbatch.runs.options import RunOptions, parse_tolerance
+    from llmbatch.runs.outputs import parse_sample
+
+    return RunOptions(
+        inputs=inputs,
+        out=results.out,
+        task=task.task,
+        choice=task.to_choice(sending),
+        sending=sending.to_sending(money),
+        reading=reading.to_reader_options(),
+        keep=None if results.keep is None else tuple(results.keep),
+        strict=reading.strict,
+        review_below=results.review_below,
+        sample=parse_sample(results.sample, results.seed),
+        max_failed=parse_tolerance(results.max_failed),
+        reuse=reuse.to_reuse(),
+        canary=experiments.to_canary(),
+        escalate_to=experiments.escalate_to,
+        baseline=experiments.baseline,
+        fail_on_drift=experiments.fail_on_drift,
+        salvage=results.salvage,
+        calibration=results.calibration,
+        command=command,
+    )

@@ -1,0 +1,38 @@
+"""A run folder that a command works on, and what the user says about it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmbatch.cli.options.option import Option, OptionGroup
+
+if TYPE_CHECKING:
+    from llmbatch.runs.trust import Trust
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder: INPUT.llmbatch.", show_default=False)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolderOptions(OptionGroup):
+    """Which of the paths that a run folder names are followed."""
+
+    input: Annotated[
+        list[str] | None,
+        Option(
+            "Where the run's input is now. Repeatable.",
+            metavar="FILE",
+            variables=("LLMBATCH_RUN_INPUT",),
+            shown_default="where the run found it",
+        ),
+    ] = None
+    trust: Annotated[
+        bool, Option("Follow the paths that the run folder names, though llmbatch did not make it for you here.")
+    ] = False
+
+    def to_trust(self) -> "Trust":
+        """As the run folder takes it."""
+        from llmbatch.runs.trust import Trust
+
+        return Trust(self.trust, tuple(self.input or ()))

@@ -1,0 +1,54 @@
+"""What is shown and logged."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from llmbatch.cli.options.option import Option, OptionGroup
+from llmbatch.telemetry.log_format import LogFormat
+
+if TYPE_CHECKING:
+    from llmbatch.telemetry.watch import WatchOptions
+
+
+_PANEL = "Screen"
+
+Json = Annotated[bool, Option("Print the summary as one JSON object.", panel=_PANEL)]
+Quiet = Annotated[bool, Option("Say nothing but errors.", short="-q", panel=_PANEL)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenOptions(OptionGroup):
+    """What goes to the screen, to logs and to telemetry."""
+
+    panel: ClassVar[str] = _PANEL
+
+    json: Json = False
+    quiet: Quiet = False
+    log_format: Annotated[
+        LogFormat,
+        Option("json: events on standard error, one JSON object a line, in place of the display and the summary."),
+    ] = LogFormat.text
+    log_file: Annotated[
+        Path | None,
+        Option("Append the log to this file too; as JSON where its name ends in .jsonl."),
+    ] = None
+    metrics_file: Annotated[
+        Path | None,
+        Option("Write figures for the textfile collector of Prometheus' node exporter: DIR/NAME.prom."),
+    ] = None
+    otel: Annotated[bool, Option("Send traces and metrics by OpenTelemetry, where the OTEL_* variables say.")] = False
+    observer: Annotated[list[str] | None, Option("Plug-in that watches the run. Repeatable.", metavar="NAME")] = None
+
+    def to_watch_options(self) -> "WatchOptions":
+        """As the observers take them."""
+        from llmbatch.telemetry.watch import WatchOptions
+
+        return WatchOptions(
+            self.quiet,
+            self.log_format,
+            self.log_file,
+            self.metrics_file,
+            otel=self.otel,
+            observers=tuple(self.observer or ()),
+        )

@@ -1,0 +1,79 @@
+"""What is asked, and of which model."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from llmbatch.cli.options.option import Option, OptionGroup
+from llmbatch.core import defaults
+from llmbatch.core.rows import ConfidenceKind, Truncation
+from llmbatch.task.prefix_policy import PrefixPolicy
+
+if TYPE_CHECKING:
+    from llmbatch.cli.options.sending import SendingOptions
+    from llmbatch.engine.plan import ModelChoice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOptions(OptionGroup):
+    """The task, the model, and what goes into a request."""
+
+    panel: ClassVar[str] = "Task and model"
+
+    task: Annotated[
+        str | None,
+        Option(
+            "Task file, or the name of a packaged one.",
+            flags=("--task", "--prompt", "-p"),
+            variables=("LLMBATCH_TASK", "LLMBATCH_PROMPT"),
+            shown_default="default",
+        ),
+    ] = None
+    model: Annotated[str | None, Option(f"Model to ask. Default: the task's, else {defaults.MODEL}.", short="-m")] = (
+        None
+    )
+    reasoning: Annotated[bool, Option("Ask for a short rationale too.")] = False
+    temperature: Annotated[float | None, Option("Where the model takes one.", min=0, max=2)] = None
+    reasoning_effort: Annotated[str | None, Option("For reasoning models.", shown_default="the lowest")] = None
+    max_output_tokens: Annotated[
+        int | None,
+        Option("Ceiling of an answer.", min=1, max=defaults.MOST_TOKENS, shown_default="by the longest label"),
+    ] = None
+    max_doc_tokens: Annotated[
+        int | None,
+        Option(
+            "Tokens that a document may have; longer ones fail unsent, or are cut by --truncate.",
+            min=16,
+            max=defaults.MOST_TOKENS,
+            shown_default="what the model's window leaves",
+        ),
+    ] = None
+    truncate: Annotated[
+        Truncation | None,
+        Option("Cut documents that are too long: keep the head, or head and tail in equal parts."),
+    ] = None
+    prefix: Annotated[
+        PrefixPolicy,
+        Option("How much of the task's pool of examples is sent: what makes the run cheapest, none, or all."),
+    ] = PrefixPolicy.AUTO
+    confidence: Annotated[
+        ConfidenceKind,
+        Option("The model's own word, or measured from its label tokens' log-probabilities where it gives them."),
+    ] = ConfidenceKind.reported
+
+    def to_choice(self, sending: "SendingOptions") -> "ModelChoice":
+        """As the engine takes them, with the tier and the wire protocol of the requests."""
+        from llmbatch.engine.plan import ModelChoice
+
+        return ModelChoice(
+            model=self.model,
+            temperature=self.temperature,
+            reasoning_effort=self.reasoning_effort,
+            max_output_tokens=self.max_output_tokens,
+            reasoning=self.reasoning,
+            max_doc_tokens=self.max_doc_tokens,
+            truncate=self.truncate,
+            prefix=self.prefix,
+            confidence=self.confidence,
+            service_tier=sending.service_tier,
+            dialect=sending.dialect,
+        )
