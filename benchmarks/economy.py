@@ -126,7 +126,7 @@ def line(name: str, usage: Usage, cost_usd: float, reference_usd: float) -> str:
 def measured(url: str, plan: Plan, arrangement: Arrangement, texts: list[str], price: Price) -> tuple[Usage, float]:
     """An arrangement's usage and cost in US dollars, each request priced by itself."""
     usages = asyncio.run(sent(url, (arrangement(plan, text) for text in texts)))
-    return sum(usages, Usage()), to_usd(sum(map(price.cost_nusd, usages)))
+    return sum(usages, Usage()), to_usd(sum(map(price.cost_nanousd, usages)))
 
 
 def main() -> None:

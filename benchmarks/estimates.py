@@ -56,15 +56,15 @@ def _compared(job: str, inputs: Path, faults: tuple[str, ...], out: Path) -> str
     (estimate,) = estimate_run(EstimateOptions(options)).models
     spent = classify_run(options, Observer()).spent
     assert isinstance(estimate.cost, Cost)
-    assert spent.cost_nusd is not None
+    assert spent.cost_nanousd is not None
     cost = estimate.cost
-    off, tokens_off = spent.cost_nusd / cost.expected - 1, spent.input_tokens / estimate.job.input_tokens - 1
-    amounts = (_usd(cost.expected), f"{_usd(cost.low)} to {_usd(cost.high)}", _usd(spent.cost_nusd))
+    off, tokens_off = spent.cost_nanousd / cost.expected - 1, spent.input_tokens / estimate.job.input_tokens - 1
+    amounts = (_usd(cost.expected), f"{_usd(cost.low)} to {_usd(cost.high)}", _usd(spent.cost_nanousd))
     return f"| {job} | {' | '.join(amounts)} | {off:+.1%} | {tokens_off:+.2%} |"
 
 
-def _usd(nusd: int) -> str:
-    return f"${nusd / 1e9:.4f}"
+def _usd(nanousd: int) -> str:
+    return f"${nanousd / 1e9:.4f}"
 
 
 if __name__ == "__main__":

@@ -32,11 +32,11 @@ def test_a_cost_agrees_with_the_price_librarys(model: str, plain: int, cached: i
         provider_id="openai",
     )
     exact = reference.total_price * 1_000_000_000
-    assert Decimal(price.cost_nusd(usage)) - 1 < exact <= price.cost_nusd(usage)
+    assert Decimal(price.cost_nanousd(usage)) - 1 < exact <= price.cost_nanousd(usage)
 
 
 def test_the_users_own_price_is_taken() -> None:
-    assert parse_price("0.1,0.01,0.5").cost_nusd(Usage(1_000_000, 500_000, 0, 1_000_000)) == 555_000_000
+    assert parse_price("0.1,0.01,0.5").cost_nanousd(Usage(1_000_000, 500_000, 0, 1_000_000)) == 555_000_000
 
 
 @pytest.mark.parametrize("text", ["", "1", "1,2", "a,b,c", "1,2,-3", "1,2,nan", "1,2,3,4,5", "inf,0,0"])
@@ -56,7 +56,7 @@ def test_an_answer_by_an_unknown_name_is_priced_as_what_was_asked() -> None:
 
 def test_a_fourth_amount_is_the_price_of_a_cache_write() -> None:
     written = Usage(1_000_000, cache_write_tokens=1_000_000)
-    assert [parse_price(text).cost_nusd(written) for text in ("0.1,0.01,0.5", "0.1,0.01,0.5,0.125")] == [
+    assert [parse_price(text).cost_nanousd(written) for text in ("0.1,0.01,0.5", "0.1,0.01,0.5,0.125")] == [
         10**8,
         125 * 10**6,
     ]
@@ -82,7 +82,7 @@ def test_ones_own_server_costs_nothing_unless_it_is_a_proxy(
 ) -> None:
     price = find_price(model, base_url)
     assert (price and price.source) == source
-    assert (price is not None and price.cost_nusd(Usage(1000, 0, 0, 10)) == 0) == (source is PriceSource.SELF_HOSTED)
+    assert (price is not None and price.cost_nanousd(Usage(1000, 0, 0, 10)) == 0) == (source is PriceSource.SELF_HOSTED)
 
 
 @pytest.mark.parametrize("url", ["https://api.openai.com/v1", "https://8.8.8.8/v1", "https://internal.example.com/v1"])
@@ -93,4 +93,4 @@ def test_a_public_host_is_nobodys_own(url: str) -> None:
 def test_answers_that_may_wait_cost_half_where_that_is_published() -> None:
     usage = Usage(1000, output_tokens=100)
     prices = find_price("gpt-6-luna"), find_price("gpt-6-luna", batch=True)
-    assert [price.cost_nusd(usage) for price in prices if price] == [150_000, 75_000]
+    assert [price.cost_nanousd(usage) for price in prices if price] == [150_000, 75_000]

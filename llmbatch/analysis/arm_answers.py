@@ -36,7 +36,7 @@ def arm_answers(folder: RunFolder, rows: Sequence[Row]) -> tuple[ArmAnswer | Non
 def _answer(lines: Sequence[LedgerLine]) -> ArmAnswer:
     asked = [line for line in lines if line.source != "reused"] or lines[-1:]
     decisive = next((line for line in asked if _is_the_models(line)), asked[-1])
-    costs = [line.cost_nusd for line in asked]
+    costs = [line.cost_nanousd for line in asked]
     retried = sum(retry.error == _INVALID for line in asked for retry in line.retries)
     return ArmAnswer(
         label=None if decisive.status == FAILED else decisive.category,
@@ -44,7 +44,7 @@ def _answer(lines: Sequence[LedgerLine]) -> ArmAnswer:
         error=None if decisive.error is None else decisive.error.kind,
         answers=retried + sum(line.parse is not None for line in asked),
         invalid=retried + sum(line.parse == _INVALID for line in asked),
-        cost_nusd=None if None in costs else sum(cost for cost in costs if cost is not None),
+        cost_nanousd=None if None in costs else sum(cost for cost in costs if cost is not None),
         latency_s=decisive.latency_s,
     )
 

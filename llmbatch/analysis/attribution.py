@@ -79,8 +79,8 @@ def run_report(path: Path, by: str, trust: Trust = NO_TRUST) -> Report:
     killed = load_record(RunFolder(path)).possibly_billed.values()
     if killed:
         requests = sum(session.requests for session in killed)
-        at_most = sum(session.at_most_nusd for session in killed)
-        lost = UsageTotals(requests=requests, possibly_billed_requests=requests, possibly_billed_nusd=at_most)
+        at_most = sum(session.at_most_nanousd for session in killed)
+        lost = UsageTotals(requests=requests, possibly_billed_requests=requests, possibly_billed_nanousd=at_most)
         groups[KILLED] = groups.get(KILLED, UsageTotals()) + lost
     return Report(by, grouped(by, groups), total_of(groups), offline=load_record(RunFolder(path)).offline)
 

@@ -17,7 +17,7 @@ from llmbatch.analysis.run_evaluation import require_statistics
 from llmbatch.core.errors import ExitCode, RunStopped, UsageError
 from llmbatch.core.files import open_to_read, replacing, storing
 from llmbatch.core.jsonlines import dump_line
-from llmbatch.core.money import to_nusd
+from llmbatch.core.money import to_nanousd
 from llmbatch.core.prices import PriceBook
 from llmbatch.core.rows import Row
 from llmbatch.engine.plan import ModelChoice, asked_model
@@ -55,7 +55,7 @@ class CompareOptions:
     out: Path | None = None
     choice: ModelChoice = ModelChoice()
     sending: Sending = field(default_factory=Sending)
-    """Its `max_cost_nusd` holds for all arms and sessions together."""
+    """Its `max_cost_nanousd` holds for all arms and sessions together."""
     reading: ReaderOptions = ReaderOptions()
 
 
@@ -236,9 +236,9 @@ def _run_options(
     options: CompareOptions, contender: _Contender, contenders: Sequence[_Contender], sample: _Sample
 ) -> RunOptions:
     budget = options.sending.budget
-    if budget.max_cost_nusd is not None:
-        others = sum(_spent_nusd(one.folder) for one in contenders if one is not contender)
-        budget = replace(budget, max_cost_nusd=max(budget.max_cost_nusd - others, 0))
+    if budget.max_cost_nanousd is not None:
+        others = sum(_spent_nanousd(one.folder) for one in contenders if one is not contender)
+        budget = replace(budget, max_cost_nanousd=max(budget.max_cost_nanousd - others, 0))
     return RunOptions(
         inputs=(str(sample.file),),
         out=contender.folder,
@@ -250,12 +250,12 @@ def _run_options(
     )
 
 
-def _spent_nusd(path: Path) -> int:
+def _spent_nanousd(path: Path) -> int:
     """What an arm has cost so far, and may have cost."""
     folder = RunFolder(path)
     totals = load_record(folder).totals if folder.run_json.exists() else None
     usage = {} if totals is None else totals["usage"]
-    return to_nusd(usage.get("cost_usd") or 0.0) + to_nusd(usage.get("possibly_billed_usd") or 0.0)
+    return to_nanousd(usage.get("cost_usd") or 0.0) + to_nanousd(usage.get("possibly_billed_usd") or 0.0)
 
 
 def _arm(contender: _Contender, sample: _Sample) -> Arm:

@@ -26,7 +26,7 @@ class ArmAnswer:
     """Answers that came in, invalid ones included."""
     invalid: int
     """Of them, those that were no label of the task."""
-    cost_nusd: int | None
+    cost_nanousd: int | None
     latency_s: float
 
 
@@ -53,7 +53,7 @@ class ArmFigures:
     accuracy: Proportion | None
     """A row without a label counts as wrong, so that no arm gains by failing; None without gold."""
     mean_confidence: float | None
-    cost_nusd: int | None
+    cost_nanousd: int | None
     """Of a row, on average."""
     latency_s: float | None
     """The median row's."""
@@ -150,7 +150,7 @@ def _adjusted(versus: Sequence[Versus], looks: int) -> tuple[Versus, ...]:
 
 
 def compared_json(compared: Compared) -> dict[str, Any]:
-    """The comparison as `--json` prints it; money in nano-dollars a row, as `cost_nusd`."""
+    """The comparison as `--json` prints it; money in nano-dollars a row, as `cost_nanousd`."""
     return {**asdict(compared), "folder": str(compared.folder), "differences": str(compared.differences)}
 
 
@@ -170,7 +170,7 @@ def _figures(arm: Arm, gold: Sequence[str | None], texts: Sequence[Hashable]) ->
         if judged
         else None,
         mean_confidence=sum(confidences) / len(confidences) if confidences else None,
-        cost_nusd=_mean_cost(answers),
+        cost_nanousd=_mean_cost(answers),
         latency_s=_median_latency(answers),
     )
 
@@ -216,7 +216,7 @@ def _right_by_text(rows: Sequence[tuple[ArmAnswer, ArmAnswer, str, Hashable]]) -
 
 
 def _mean_cost(answers: Sequence[ArmAnswer]) -> int | None:
-    costs = [answer.cost_nusd for answer in answers]
+    costs = [answer.cost_nanousd for answer in answers]
     known = [cost for cost in costs if cost is not None]
     return round(sum(known) / len(known)) if known and len(known) == len(costs) else None
 

@@ -64,10 +64,10 @@ def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list
         for sums, found, of_run in zip(groups, told, known, strict=True):
             _add(sums, found)
             rest = of_run.get(run, UsageTotals()) - sum(found.values(), UsageTotals())
-            if rest.most_nusd > 0:  # under way at a kill, or the folder tells nothing
+            if rest.most_nanousd > 0:  # under way at a kill, or the folder tells nothing
                 _add(sums, {NOT_TOLD: UsageTotals(*(max(amount, 0) for amount in astuple(rest)))})
-            elif rest.most_nusd < 0:
-                more = f"${to_usd(-rest.most_nusd):,.6g}"
+            elif rest.most_nanousd < 0:
+                more = f"${to_usd(-rest.most_nanousd):,.6g}"
                 notes.append(
                     f"The ledger of {run} holds {more} more than the store knows: some session wrote elsewhere."
                 )
@@ -76,12 +76,12 @@ def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list
 
 def _unsettled(store: SpendStore, book: str, period: Period) -> list[str]:
     notes = []
-    for session, run, held_nusd in store.unsettled(book, *_ends(period)):
+    for session, run, held_nanousd in store.unsettled(book, *_ends(period)):
         if store.session_lock(session).is_held():
             notes.append(f"{run} is under way: counted as of some seconds ago.")
         else:
             notes.append(
-                f"{run} was killed, and its folder does not tell what it came to: up to ${to_usd(held_nusd):,.6g} "
+                f"{run} was killed, and its folder does not tell what it came to: up to ${to_usd(held_nanousd):,.6g} "
                 "more may have been spent."
             )
     return notes

@@ -123,5 +123,5 @@ def _kept(line: LedgerLine, run_id: str) -> CachedAnswer:
         response_model=line.response_model,
         request_id=line.request_id,
         run_id=run_id,
-        cost_nusd=line.cost_nusd,
+        cost_nanousd=line.cost_nanousd,
     )

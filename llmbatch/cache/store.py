@@ -23,6 +23,8 @@ _SUMMED = ("key", "answered_at", "model", "answer")
 """What an answer's checksum is over: all but when it was used last."""
 _BUSY_S = 2.0
 """How long another process may hold the file before this one goes on without it."""
+_STORED_COST = "cost_nusd"
+"""The cost's name in the file, which stays as it is."""
 _EVICTED_AT_ONCE = 1_000
 _DAY_S = 86_400
 
@@ -67,7 +69,7 @@ class CachedAnswer:
     request_id: str | None
     run_id: str
     """The run that asked."""
-    cost_nusd: int | None
+    cost_nanousd: int | None
     """What the row cost then; None where the price is unknown."""
     confidence_from: str = "reported"
     runner_up: str | None = None
@@ -208,7 +210,9 @@ def _told() -> Iterator[None]:
 
 
 def _row(key: bytes, now: int, answer: CachedAnswer) -> tuple[object, ...]:
-    raw = orjson.dumps(asdict(answer))
+    data = asdict(answer)
+    data[_STORED_COST] = data.pop("cost_nanousd")
+    raw = orjson.dumps(data)
     return key, now, now, answer.model, raw, checksum(key, now, answer.model, raw)
 
 
@@ -219,6 +223,8 @@ def _size_on_disk(path: Path) -> int:
 
 def _loaded(raw: bytes) -> CachedAnswer | None:
     try:
-        return CachedAnswer(**orjson.loads(raw))
-    except (TypeError, ValueError):
+        data = orjson.loads(raw)
+        cost_nanousd = data.pop(_STORED_COST)
+        return CachedAnswer(**data, cost_nanousd=cost_nanousd)
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -53,7 +53,7 @@ def classify(
         experiments=experiments,
         command=shell_command(["llmbatch", *map(public_name, sys.argv[1:])]),
     )
-    confirmation.ask(lambda above_nusd: dear_run(options, above_nusd))
+    confirmation.ask(lambda above_nanousd: dear_run(options, above_nanousd))
     watching = screen.to_watch_options()
     with Observers([OutcomeStands(), watch(watching)]) as observers:
         summary = classify_run(options, observers)

@@ -110,7 +110,7 @@ def compare(
     )
 
     def begin(runs: "Sequence[RunOptions]") -> None:
-        confirmation.ask(lambda above_nusd: dear_runs(runs, above_nusd))
+        confirmation.ask(lambda above_nanousd: dear_runs(runs, above_nanousd))
 
     compared = compare_runs(options, lambda: watch(screen.to_watch_options()), confirm=begin)
     if screen.json:

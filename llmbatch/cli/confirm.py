@@ -27,10 +27,10 @@ def confirm(dear: "Callable[[int], ModelEstimate | None]", above_usd: float) -> 
         BudgetReached: the answer was no, or nobody can give one.
     """
     from llmbatch.core.errors import BudgetReached
-    from llmbatch.core.money import to_nusd
+    from llmbatch.core.money import to_nanousd
     from llmbatch.terminal.figures import counted, dollars
 
-    estimate = dear(to_nusd(above_usd))
+    estimate = dear(to_nanousd(above_usd))
     if estimate is None or estimate.cost is None:
         return
     cost = estimate.cost

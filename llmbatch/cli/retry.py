@@ -68,7 +68,7 @@ def retry(
         salvage=results.salvage,
     )
     trusted = folder.to_trust()
-    confirmation.ask(lambda above_nusd: dear_retry(run, options, above_nusd, trust=trusted))
+    confirmation.ask(lambda above_nanousd: dear_retry(run, options, above_nanousd, trust=trusted))
     watching = screen.to_watch_options()
     with Observers([OutcomeStands(), watch(watching)]) as observers:
         summary = retry_run(run, options, observers, trust=trusted)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from llmbatch.core.checksum import FORMAT, is_unsealed, seal, unseal
 from llmbatch.core.exact_numbers import Number
-from llmbatch.core.money import NOTHING, to_nusd
+from llmbatch.core.money import NOTHING, to_nanousd
 from llmbatch.core.rows import RowId
 from llmbatch.core.usage import UsageTotals
 
@@ -129,7 +129,7 @@ class LedgerLine(
     @property
     def totals(self) -> UsageTotals:
         """The tokens and the money of all its answers, as a row of its own."""
-        cost_nusd = self.cost_nusd
+        cost_nanousd = self.cost_nanousd
         return UsageTotals(
             rows=1,
             requests=self.attempts,
@@ -138,30 +138,30 @@ class LedgerLine(
             cache_write_tokens=self.cache_write_tokens,
             output_tokens=self.output_tokens,
             reasoning_tokens=self.reasoning_tokens,
-            priced_nusd=cost_nusd or 0,
-            unpriced_rows=int(cost_nusd is None),
-            possibly_billed_nusd=to_nusd(self.possibly_billed_usd),
+            priced_nanousd=cost_nanousd or 0,
+            unpriced_rows=int(cost_nanousd is None),
+            possibly_billed_nanousd=to_nanousd(self.possibly_billed_usd),
             possibly_billed_requests=self.possibly_billed_attempts,
             cache_unreported_tokens=self.cache_unreported_tokens,
-            saved_nusd=to_nusd(self.saved_usd),
+            saved_nanousd=to_nanousd(self.saved_usd),
             labelled=int(self.status != FAILED and self.arm != ESCALATION),
             billed_rows=int(self.input_tokens > 0),
         )
 
     @property
-    def cost_nusd(self) -> int | None:
+    def cost_nanousd(self) -> int | None:
         """`cost_usd` in nano-dollars."""
-        return None if self.cost_usd is None else to_nusd(self.cost_usd)
+        return None if self.cost_usd is None else to_nanousd(self.cost_usd)
 
     @property
-    def possibly_billed_nusd(self) -> int:
+    def possibly_billed_nanousd(self) -> int:
         """`possibly_billed_usd` in nano-dollars."""
-        return to_nusd(self.possibly_billed_usd)
+        return to_nanousd(self.possibly_billed_usd)
 
     @property
-    def saved_nusd(self) -> int:
+    def saved_nanousd(self) -> int:
         """`saved_usd` in nano-dollars."""
-        return to_nusd(self.saved_usd)
+        return to_nanousd(self.saved_usd)
 
     @property
     def is_abandoned(self) -> bool:

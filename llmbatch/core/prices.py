@@ -33,7 +33,7 @@ class Rates:
     cache_write: int
     output: int
 
-    def cost_nusd(self, usage: Usage) -> int:
+    def cost_nanousd(self, usage: Usage) -> int:
         """What `usage` costs, in nano-dollars, rounded up."""
         plain = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
         total = (
@@ -63,10 +63,10 @@ class Price:
     """(input tokens that must be exceeded, rates), in rising order; the first starts at -1."""
     source: PriceSource = PriceSource.PUBLISHED
 
-    def cost_nusd(self, usage: Usage) -> int:
+    def cost_nanousd(self, usage: Usage) -> int:
         """What a request with this usage costs, in nano-dollars, rounded up."""
         rates = next(rates for start, rates in reversed(self.tiers) if usage.input_tokens > start)
-        return rates.cost_nusd(usage)
+        return rates.cost_nanousd(usage)
 
 
 FREE = Price(((-1, Rates(0, 0, 0, 0)),), PriceSource.SELF_HOSTED)

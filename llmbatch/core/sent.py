@@ -9,12 +9,20 @@ from llmbatch.core.checksum import FORMAT
 _Count = Annotated[int, Meta(ge=0)]
 
 
-class Sent(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="format", tag=FORMAT):
+class Sent(
+    Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="format",
+    tag=FORMAT,
+    rename={"at_most_nanousd": "at_most_nusd"},
+):
     """A request that left: its row's key, which send of the row it was, and its cost at most, in nano-dollars."""
 
     key: str
     attempt: _Count
-    at_most_nusd: _Count
+    at_most_nanousd: _Count
     """What was set aside for it; what it came to, once that is known."""
     ended: bool = False
     """Whether this tells what became of it, in place of that it left."""

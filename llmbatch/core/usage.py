@@ -39,16 +39,16 @@ class UsageTotals(Struct, frozen=True, gc=False):
     cache_write_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
-    priced_nusd: int = 0
+    priced_nanousd: int = 0
     """What the rows cost whose price is known."""
     unpriced_rows: int = 0
     """Rows that were billed at a price that is not known: they are in no sum of money."""
-    possibly_billed_nusd: int = 0
+    possibly_billed_nanousd: int = 0
     """Upper bound of what requests with an unknown outcome (time-outs, kills) may have cost on top."""
     possibly_billed_requests: int = 0
     cache_unreported_tokens: int = 0
     """Of the input, what belongs to answers that do not say how much came from the cache."""
-    saved_nusd: int = 0
+    saved_nanousd: int = 0
     """What reused answers cost when they were asked for."""
     labelled: int = 0
     """Rows that got a label, by whatever prompt; one that was also asked of a stronger model counts once."""
@@ -81,14 +81,14 @@ class UsageTotals(Struct, frozen=True, gc=False):
         return {column: getattr(self, field) for column, field in _FIELDS_BY_COLUMN.items()}
 
     @property
-    def cost_nusd(self) -> int | None:
+    def cost_nanousd(self) -> int | None:
         """What all rows cost; None where the price of one is not known."""
-        return None if self.unpriced_rows else self.priced_nusd
+        return None if self.unpriced_rows else self.priced_nanousd
 
     @property
-    def most_nusd(self) -> int:
+    def most_nanousd(self) -> int:
         """What the priced rows cost, with all that may have been billed."""
-        return self.priced_nusd + self.possibly_billed_nusd
+        return self.priced_nanousd + self.possibly_billed_nanousd
 
     @property
     def is_usage_reported(self) -> bool:
@@ -125,4 +125,7 @@ STORED = (
     "cache_unreported_tokens",
 )
 """The names of totals in the spend store and in `sent.log`, which stay as they are."""
-_FIELDS_BY_COLUMN = {name: name for name in STORED} | {"cost_nusd": "priced_nusd"}
+_FIELDS_BY_COLUMN = {name: name for name in STORED} | {
+    "cost_nusd": "priced_nanousd",
+    "possibly_billed_nusd": "possibly_billed_nanousd",
+}

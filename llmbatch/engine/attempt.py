@@ -124,10 +124,10 @@ class AttemptSender:
 
     async def _reserved(self, body: bytes, shape: RequestShape) -> Reservation:
         """What the request may cost, set aside: by what is known of the endpoint when there is room for it."""
-        bound_nusd = self._biller.most_nusd(body, shape)
+        bound_nanousd = self._biller.most_nanousd(body, shape)
         while True:
-            reservation = await self._budget.reserve(bound_nusd + self._biller.surplus_nusd())
-            if bound_nusd + self._biller.surplus_nusd() <= reservation.nusd:
+            reservation = await self._budget.reserve(bound_nanousd + self._biller.surplus_nanousd())
+            if bound_nanousd + self._biller.surplus_nanousd() <= reservation.nanousd:
                 return reservation
             self._budget.settle(reservation, 0)
 
@@ -144,29 +144,31 @@ class AttemptSender:
 
     async def _within_budget(self, state: RowState, body: bytes, shape: RequestShape, paid: float) -> Completion:
         reservation = await self._reserved(body, shape)
-        reserved_nusd = reservation.nusd
-        spent_nusd, is_billed = reserved_nusd, True  # unless it becomes known, also where the task is cancelled
+        reserved_nanousd = reservation.nanousd
+        spent_nanousd, is_billed = reserved_nanousd, True  # unless it becomes known, also where the task is cancelled
         try:
             if self._cancellation.is_set:
-                spent_nusd, is_billed = 0, False
+                spent_nanousd, is_billed = 0, False
                 raise RunCancelledError
             state.attempts.sends += 1
-            self._sends.record(Sent(state.key, state.attempts.sends, reserved_nusd))
+            self._sends.record(Sent(state.key, state.attempts.sends, reserved_nanousd))
             state.completion = self._biller.bounded(await self._answered(body, shape, paid), body, shape)
-            spent_nusd = self._biller.charge(state.bill, state.completion, reserved_nusd, asked_tier=shape.service_tier)
+            spent_nanousd = self._biller.charge(
+                state.bill, state.completion, reserved_nanousd, asked_tier=shape.service_tier
+            )
             self._cost_is_known.set()
         except RequestFailedError as error:
             if error.failure.billed is Billed.UNKNOWN:
-                state.bill.may_be_billed(reserved_nusd)
+                state.bill.may_be_billed(reserved_nanousd)
             else:
-                spent_nusd, is_billed = 0, False
+                spent_nanousd, is_billed = 0, False
             raise
         except asyncio.CancelledError:
-            state.bill.may_be_billed(reserved_nusd)
+            state.bill.may_be_billed(reserved_nanousd)
             raise
         finally:
-            self._budget.settle(reservation, spent_nusd)
-            state.last_send = Sent(state.key, state.attempts.sends, spent_nusd, ended=True, billed=is_billed)
+            self._budget.settle(reservation, spent_nanousd)
+            state.last_send = Sent(state.key, state.attempts.sends, spent_nanousd, ended=True, billed=is_billed)
         return state.completion
 
     def write_down_end(self, state: RowState) -> None:

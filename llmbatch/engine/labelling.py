@@ -78,7 +78,7 @@ class Labelling:
                 prices=prices,
                 surplus=Surplus(),
                 budget=Budget(
-                    RunLimit(sending.budget.max_cost_nusd, 0), DailyLimit(None, None, sleep=self._cancellation.sleep)
+                    RunLimit(sending.budget.max_cost_nanousd, 0), DailyLimit(None, None, sleep=self._cancellation.sleep)
                 ),
                 emit=observer.event,
                 random=Random(),  # noqa: S311 - jitter, not secrets

@@ -115,7 +115,7 @@ def earlier_line(row: Row, key: str, plan: Plan, answer: "CachedAnswer") -> Ledg
         parse=answer.parse,
         source="reused",
         reused_from=answer.run_id,
-        saved_usd=to_usd(answer.cost_nusd or 0),
+        saved_usd=to_usd(answer.cost_nanousd or 0),
     )
 
 
@@ -143,8 +143,8 @@ def _line(state: RowState, plan: Plan, status: Status) -> LedgerLine:
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         cache_unreported_tokens=usage.cache_unreported_tokens,
-        cost_usd=None if usage.cost_nusd is None else to_usd(usage.cost_nusd),
-        possibly_billed_usd=to_usd(usage.possibly_billed_nusd),
+        cost_usd=None if usage.cost_nanousd is None else to_usd(usage.cost_nanousd),
+        possibly_billed_usd=to_usd(usage.possibly_billed_nanousd),
         possibly_billed_attempts=usage.possibly_billed_requests,
         latency_s=round(state.latency_s, 6),
         flags=(*state.row.flags, *state.bill.flags),

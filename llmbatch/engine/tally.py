@@ -17,7 +17,7 @@ class LedgerTotals:
         self.usage = UsageTotals()
         self.retries: Counter[str] = Counter()
         self.parse: Counter[str] = Counter()
-        self.dearest_nusd: Counter[str] = Counter()
+        self.dearest_nanousd: Counter[str] = Counter()
         """By the model, the dearest row with an answer above what was set aside for it: the next may cost as much."""
         self.longest_beyond = 0
         """Output tokens of the longest such row."""
@@ -25,8 +25,8 @@ class LedgerTotals:
     def add(self, line: LedgerLine) -> None:
         """Count one line."""
         self.usage += line.totals
-        if ABOVE_BOUND in line.flags and (cost_nusd := line.cost_nusd) is not None:
-            self.dearest_nusd |= Counter({line.model: cost_nusd})  # a counter's union keeps the larger
+        if ABOVE_BOUND in line.flags and (cost_nanousd := line.cost_nanousd) is not None:
+            self.dearest_nanousd |= Counter({line.model: cost_nanousd})  # a counter's union keeps the larger
             self.longest_beyond = max(self.longest_beyond, line.output_tokens)
         for retry in line.retries:
             self.retries[retry.error] += 1
@@ -38,7 +38,7 @@ class LedgerTotals:
         self.usage += other.usage
         self.retries += other.retries
         self.parse += other.parse
-        self.dearest_nusd |= other.dearest_nusd
+        self.dearest_nanousd |= other.dearest_nanousd
         self.longest_beyond = max(self.longest_beyond, other.longest_beyond)
 
     def as_json(self) -> dict[str, Any]:

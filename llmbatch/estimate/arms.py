@@ -97,6 +97,6 @@ def _part(job: Job, rows: float) -> Job:
 
 def _merged(movers: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
     merged: dict[str, int] = {}
-    for name, nusd in movers:
-        merged[name] = merged.get(name, 0) + nusd
+    for name, nanousd in movers:
+        merged[name] = merged.get(name, 0) + nanousd
     return tuple(sorted(merged.items(), key=lambda mover: -mover[1]))

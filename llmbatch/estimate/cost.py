@@ -106,10 +106,10 @@ def cost_of(job: Job, price: Price, known: Known = Known()) -> Cost:
     """
     documents, answer = job.documents, job.output_tokens
     usual = _Conduct(known.misses.expected, answer.expected, known.repeats.expected, documents.tokens)
-    expected = _nusd(job, price, usual)
+    expected = _nanousd(job, price, usual)
 
     def moved(**changes: float) -> int:
-        return _nusd(job, price, replace(usual, **changes)) - expected
+        return _nanousd(job, price, replace(usual, **changes)) - expected
 
     more = {
         f"{known.misses.high:.0%} of the requests miss the cache": moved(misses=known.misses.high),
@@ -127,28 +127,30 @@ def cost_of(job: Job, price: Price, known: Known = Known()) -> Cost:
         expected=expected,
         low=expected - round(math.hypot(*less)),
         high=expected + round(math.hypot(*more.values())),
-        without_cache=_nusd(replace(job, cached_tokens=0, written_tokens=0), price, usual),
-        movers=tuple(sorted(((name, nusd) for name, nusd in more.items() if nusd > 0), key=lambda mover: -mover[1])),
+        without_cache=_nanousd(replace(job, cached_tokens=0, written_tokens=0), price, usual),
+        movers=tuple(
+            sorted(((name, nanousd) for name, nanousd in more.items() if nanousd > 0), key=lambda mover: -mover[1])
+        ),
     )
 
 
-def _nusd(job: Job, price: Price, conduct: _Conduct) -> int:
+def _nanousd(job: Job, price: Price, conduct: _Conduct) -> int:
     if not job.requests:
         return 0
     document = conduct.document_tokens / job.requests
     sent = job.requests * (1 + conduct.repeats)
     hits = (sent - 1) * (1 - conduct.misses)
-    found = _request_nusd(job, price, document, conduct.answer_tokens, Usage(cached_input_tokens=job.cached_tokens))
-    missed = _request_nusd(job, price, document, conduct.answer_tokens, Usage(cache_write_tokens=job.written_tokens))
+    found = _request_nanousd(job, price, document, conduct.answer_tokens, Usage(cached_input_tokens=job.cached_tokens))
+    missed = _request_nanousd(job, price, document, conduct.answer_tokens, Usage(cache_write_tokens=job.written_tokens))
     return round(hits * found + (sent - hits) * missed)
 
 
-def _request_nusd(job: Job, price: Price, document: float, answer: float, cache: Usage) -> float:
+def _request_nanousd(job: Job, price: Price, document: float, answer: float, cache: Usage) -> float:
     """The cost of the average request. Tokens are whole, averages are not: between two whole ones it is a line."""
 
     def at(document_tokens: int, answer_tokens: int) -> int:
         input_tokens = job.prefix_tokens + FRAME_TOKENS + document_tokens
-        return price.cost_nusd(structs.replace(cache, input_tokens=input_tokens, output_tokens=answer_tokens))
+        return price.cost_nanousd(structs.replace(cache, input_tokens=input_tokens, output_tokens=answer_tokens))
 
     whole, part = divmod(document, 1)
     whole_answer, answer_part = divmod(answer, 1)

@@ -90,7 +90,7 @@ def estimate_run(options: EstimateOptions) -> Estimate:
     return Estimate(str(folder.path), loaded.task.name, tuple(estimates))
 
 
-def dear_run(run: RunOptions, above_nusd: int) -> ModelEstimate | None:
+def dear_run(run: RunOptions, above_nanousd: int) -> ModelEstimate | None:
     """The estimate of a run that may cost more than this, or None where it will not.
 
     Raises:
@@ -102,10 +102,10 @@ def dear_run(run: RunOptions, above_nusd: int) -> ModelEstimate | None:
             hint="write it to a file first, or limit the cost with --max-cost",
         )
     (estimate,) = estimate_run(EstimateOptions(run)).models
-    return above(estimate, above_nusd)
+    return above(estimate, above_nanousd)
 
 
-def dear_runs(runs: Sequence[RunOptions], above_nusd: int) -> ModelEstimate | None:
+def dear_runs(runs: Sequence[RunOptions], above_nanousd: int) -> ModelEstimate | None:
     """The estimate of several runs together where they may cost more than this, or None where they will not.
 
     Raises:
@@ -114,10 +114,10 @@ def dear_runs(runs: Sequence[RunOptions], above_nusd: int) -> ModelEstimate | No
     estimates = [estimate_run(EstimateOptions(run)).models[0] for run in runs]
     arms = tuple(arm for estimate in estimates for arm in estimate.arms)
     rows = replace(estimates[0].rows, to_ask=sum(estimate.rows.to_ask for estimate in estimates))
-    return above(replace(estimates[0], rows=rows, cost=together(arms), arms=arms), above_nusd)
+    return above(replace(estimates[0], rows=rows, cost=together(arms), arms=arms), above_nanousd)
 
 
-def above(estimate: ModelEstimate, limit_nusd: int) -> ModelEstimate | None:
+def above(estimate: ModelEstimate, limit_nanousd: int) -> ModelEstimate | None:
     """The estimate where it may cost more than this, else None.
 
     Raises:
@@ -128,7 +128,7 @@ def above(estimate: ModelEstimate, limit_nusd: int) -> ModelEstimate | None:
             f"--confirm-above cannot hold: the price of {estimate.unpriced} is not known",
             hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
         )
-    return estimate if estimate.cost.high > limit_nusd else None
+    return estimate if estimate.cost.high > limit_nanousd else None
 
 
 def counted_estimate(
@@ -184,9 +184,9 @@ def quick_estimate(
         rows=estimate.rows.to_ask,
         done=estimate.rows.done,
         is_whole=is_whole,
-        cost_nusd=None if cost is None else cost.expected,
-        low_nusd=None if cost is None else cost.low,
-        high_nusd=None if cost is None else cost.high,
+        cost_nanousd=None if cost is None else cost.expected,
+        low_nanousd=None if cost is None else cost.low,
+        high_nanousd=None if cost is None else cost.high,
         seconds=estimate.time.seconds if is_whole else None,
         arms=tuple(_arm_told(arm) for arm in estimate.arms),
     )
@@ -199,8 +199,8 @@ def _arm_told(arm: ArmEstimate) -> ArmEstimated:
         arm.model,
         low_rows=round(arm.rows.low),
         high_rows=ceil(arm.rows.high),
-        low_nusd=None if cost is None else cost.low,
-        high_nusd=None if cost is None else cost.high,
+        low_nanousd=None if cost is None else cost.low,
+        high_nanousd=None if cost is None else cost.high,
     )
 
 

@@ -103,5 +103,5 @@ def _cost_json(cost: Cost | None) -> dict[str, Any] | None:
         "low": to_usd(cost.low),
         "high": to_usd(cost.high),
         "without_cache": to_usd(cost.without_cache),
-        "movers": {name: to_usd(nusd) for name, nusd in cost.movers},
+        "movers": {name: to_usd(nanousd) for name, nanousd in cost.movers},
     }

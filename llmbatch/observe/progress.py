@@ -45,7 +45,7 @@ class Progress:
     cached_input_tokens: int = 0
     cache_unreported_tokens: int = 0
     """Of the input, what belongs to answers that do not say how much came from the cache."""
-    cost_nusd: int | None = 0
+    cost_nanousd: int | None = 0
     """Nano-dollars spent in this session; None where the price is unknown."""
     canary: CanaryProgress | None = None
     elapsed_s: float = 0.0
@@ -54,12 +54,12 @@ class Progress:
 def progress_json(progress: Progress) -> dict[str, Any]:
     """A snapshot as logs carry it: stable names, money in US dollars."""
     data = asdict(progress)
-    nusd = data.pop("cost_nusd")
+    nanousd = data.pop("cost_nanousd")
     return data | {
         "held_s": round(progress.held_s, 3),
         "outage_s": round(progress.outage_s, 3),
         "elapsed_s": round(progress.elapsed_s, 3),
-        "cost_usd": None if nusd is None else to_usd(nusd),
+        "cost_usd": None if nanousd is None else to_usd(nanousd),
     }
 
 

@@ -43,14 +43,14 @@ class Session:
     """Rows that an earlier session had already finished."""
     requests: int = 0
     elapsed_s: float = 0.0
-    cost_nusd: int | None = 0
+    cost_nanousd: int | None = 0
     labelled: int = 0
     """Of the answered rows, those that got a label."""
 
     @property
-    def cost_per_1000_nusd(self) -> int | None:
+    def cost_per_1000_nanousd(self) -> int | None:
         """This session's cost by the rows that it labelled; None where one is unknown, or there are none."""
-        return _per_1000(self.cost_nusd, self.labelled)
+        return _per_1000(self.cost_nanousd, self.labelled)
 
     @property
     def rows_per_s(self) -> float:
@@ -82,8 +82,8 @@ class EscalationReport:
     model: str
     rows: int
     settled: int
-    cost_nusd: int | None
-    saved_nusd: int | None
+    cost_nanousd: int | None
+    saved_nanousd: int | None
     """Against asking that model about every row; None where a price is unknown."""
 
 
@@ -170,9 +170,9 @@ class Summary:
         return self.state in ("finished", "incomplete")
 
     @property
-    def cost_per_1000_nusd(self) -> int | None:
+    def cost_per_1000_nanousd(self) -> int | None:
         """All sessions' cost by the rows that they labelled; None where one is unknown, or there are none."""
-        return _per_1000(self.spent.cost_nusd, self.spent.labelled)
+        return _per_1000(self.spent.cost_nanousd, self.spent.labelled)
 
 
 def summary_json(summary: Summary) -> dict[str, Any]:
@@ -201,11 +201,11 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "usage": {
             "requests": spent.requests,
             **_tokens_json(spent),
-            "cost_usd": _usd(spent.cost_nusd),
-            "cost_per_1000_rows_usd": _usd(summary.cost_per_1000_nusd),
-            "possibly_billed_usd": _usd(spent.possibly_billed_nusd),
+            "cost_usd": _usd(spent.cost_nanousd),
+            "cost_per_1000_rows_usd": _usd(summary.cost_per_1000_nanousd),
+            "possibly_billed_usd": _usd(spent.possibly_billed_nanousd),
             "possibly_billed_requests": spent.possibly_billed_requests,
-            "saved_usd": _usd(spent.saved_nusd),
+            "saved_usd": _usd(spent.saved_nanousd),
         },
         "session": {
             "answered": session.answered,
@@ -215,9 +215,9 @@ def summary_json(summary: Summary) -> dict[str, Any]:
             "requests": session.requests,
             "elapsed_s": round(session.elapsed_s, 3),
             "rows_per_s": round(session.rows_per_s, 1),
-            "cost_usd": _usd(session.cost_nusd),
+            "cost_usd": _usd(session.cost_nanousd),
             "labelled": session.labelled,
-            "cost_per_1000_rows_usd": _usd(session.cost_per_1000_nusd),
+            "cost_per_1000_rows_usd": _usd(session.cost_per_1000_nanousd),
         },
         "retries": dict(summary.retries),
         "failures": dict(summary.failures),
@@ -241,8 +241,8 @@ def experiments_json(experiments: ExperimentReport) -> dict[str, Any]:
             "model": escalation.model,
             "rows": escalation.rows,
             "settled": escalation.settled,
-            "cost_usd": _usd(escalation.cost_nusd),
-            "saved_usd": _usd(escalation.saved_nusd),
+            "cost_usd": _usd(escalation.cost_nanousd),
+            "saved_usd": _usd(escalation.saved_nanousd),
         }
     if experiments.drift is not None:
         data["drift"] = drift_json(experiments.drift)
@@ -283,18 +283,18 @@ def profile_json(profile: Profile) -> dict[str, Any]:
         "confidence": round(profile.confidence.value, 4),
         "tokens": round(profile.tokens.value, 1),
         "latency_s": round(profile.latency_s.value, 3),
-        "cost_usd": _usd(profile.cost_nusd),
+        "cost_usd": _usd(profile.cost_nanousd),
         "models": sorted(profile.models),
         "fingerprints": sorted(profile.fingerprints),
     }
 
 
-def _per_1000(nusd: int | None, rows: int) -> int | None:
-    return round(nusd * 1000 / rows) if nusd is not None and rows else None
+def _per_1000(nanousd: int | None, rows: int) -> int | None:
+    return round(nanousd * 1000 / rows) if nanousd is not None and rows else None
 
 
-def _usd(nusd: int | None) -> float | None:
-    return None if nusd is None else to_usd(nusd)
+def _usd(nanousd: int | None) -> float | None:
+    return None if nanousd is None else to_usd(nanousd)
 
 
 def _tokens_json(spent: UsageTotals) -> dict[str, float | None]:

@@ -49,7 +49,7 @@ class Completion:
     """Of the content's tokens, in their order; None where the endpoint gives none, or not all that it should."""
     usage_flag: str | None = None
     """What is wrong with the usage that was reported, as the ledger flags it; None where nothing is."""
-    stated_cost_nusd: int | None = None
+    stated_cost_nanousd: int | None = None
     """What a proxy says that the answer cost, nano-dollars."""
     thinking: str | None = None
     """What the model thought before it answered, where that comes in a field of its own."""
@@ -92,7 +92,7 @@ def decode_completion(body: bytes, headers: Mapping[str, str] | None = None) -> 
         request_id=(headers or {}).get("x-request-id") or _string(data.get("id")),
         logprobs=decode_logprobs(choice.get("logprobs")),
         usage_flag=reported.flag,
-        stated_cost_nusd=_stated_cost_nusd(headers or {}),
+        stated_cost_nanousd=_stated_cost_nanousd(headers or {}),
         thinking=thinking,
         flags=(ANSWER_IN_THINKING,) if is_taken_for_thinking else (),
     )
@@ -105,7 +105,7 @@ def _service_tier(data: dict[str, Any]) -> str | None:
     return _string(data.get("service_tier")) or _string(within)
 
 
-def _stated_cost_nusd(headers: Mapping[str, str]) -> int | None:
+def _stated_cost_nanousd(headers: Mapping[str, str]) -> int | None:
     """A litellm proxy's `x-litellm-response-cost`, in US dollars; None where it is absent or cannot be."""
     try:
         usd = Decimal(headers.get("x-litellm-response-cost", ""))

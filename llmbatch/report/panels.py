@@ -150,10 +150,10 @@ def course(story: Story) -> list[Chart]:
         ),
         chart(
             "Cost",
-            f"Per {per}; {dollars(sum(m.cost_nusd for m in present))} in all.",
-            dollars(max(m.cost_nusd for m in present)),
+            f"Per {per}; {dollars(sum(m.cost_nanousd for m in present))} in all.",
+            dollars(max(m.cost_nanousd for m in present)),
             {"ok": "cost"},
-            [(m.cost_nusd,) for m in present],
+            [(m.cost_nanousd,) for m in present],
         ),
         chart(
             "Tokens",
@@ -204,7 +204,7 @@ def arms(story: Story) -> list[ArmRow]:
             percent(arm.review, arm.labelled),
             percent(arm.failed, arm.labelled + arm.failed),
             "" if arm.confidence is None else f"{arm.confidence:.3f}",
-            dollars(arm.cost_nusd),
+            dollars(arm.cost_nanousd),
         )
         for name, arm in sorted(story.arms.items())
     ]
@@ -213,14 +213,14 @@ def arms(story: Story) -> list[ArmRow]:
 def tiles(summary: Summary) -> list[tuple[str, str, str]]:
     """(name, figure, remark) of what matters most."""
     rows, spent = summary.rows, summary.spent
-    each = summary.cost_per_1000_nusd
+    each = summary.cost_per_1000_nanousd
     per_thousand = f"{dollars(each)} per 1,000 rows" if each else ""
-    may_be = f"at most {dollars(spent.possibly_billed_nusd)} more" if spent.possibly_billed_requests else ""
+    may_be = f"at most {dollars(spent.possibly_billed_nanousd)} more" if spent.possibly_billed_requests else ""
     shown = [
         ("labelled", f"{rows.ok:,}", percent(rows.ok, rows.total)),
         ("in review", f"{rows.review:,}", percent(rows.review, rows.total)),
         ("failed", f"{rows.failed + rows.rejected:,}", percent(rows.failed + rows.rejected, rows.total)),
-        ("cost", dollars(spent.cost_nusd), may_be or per_thousand),
+        ("cost", dollars(spent.cost_nanousd), may_be or per_thousand),
         (
             "tokens",
             f"{spent.input_tokens + spent.output_tokens:,}" if spent.is_usage_reported else "not reported",
@@ -262,7 +262,7 @@ def _times(spans: list[tuple[int, Moment | None]]) -> tuple[str, ...]:
 def _moment_title(start: int, moment: Moment) -> str:
     return (
         f"{_at(start):%Y-%m-%d %H:%M:%S} UTC: {counted(moment.rows, 'row')}, {moment.failed:,} failed, "
-        f"{dollars(moment.cost_nusd)}, {moment.input_tokens:,} + {moment.output_tokens:,} tokens, "
+        f"{dollars(moment.cost_nanousd)}, {moment.input_tokens:,} + {moment.output_tokens:,} tokens, "
         f"{counted(moment.retries, 'retry').replace('retrys', 'retries')}"
     )
 

@@ -21,7 +21,7 @@ class Moment:
     rows: int = 0
     failed: int = 0
     retries: int = 0
-    cost_nusd: int = 0
+    cost_nanousd: int = 0
     input_tokens: int = 0
     cached_input_tokens: int = 0
     output_tokens: int = 0
@@ -31,7 +31,7 @@ class Moment:
         self.rows += other.rows
         self.failed += other.failed
         self.retries += other.retries
-        self.cost_nusd += other.cost_nusd
+        self.cost_nanousd += other.cost_nanousd
         self.input_tokens += other.input_tokens
         self.cached_input_tokens += other.cached_input_tokens
         self.output_tokens += other.output_tokens
@@ -59,7 +59,7 @@ class Arm:
     failed: int = 0
     review: int = 0
     confidence_sum: float = 0.0
-    cost_nusd: int = 0
+    cost_nanousd: int = 0
 
     @property
     def confidence(self) -> float | None:
@@ -89,7 +89,7 @@ class Story:
         moment.rows += 1
         moment.failed += line.status == FAILED
         moment.retries += len(line.retries)
-        moment.cost_nusd += line.cost_nusd or 0
+        moment.cost_nanousd += line.cost_nanousd or 0
         moment.input_tokens += line.input_tokens
         moment.cached_input_tokens += line.cached_input_tokens
         moment.output_tokens += line.output_tokens
@@ -100,7 +100,7 @@ class Story:
         if line is None:
             return
         arm = self.arms.setdefault(line.arm, Arm())
-        arm.cost_nusd += line.cost_nusd or 0
+        arm.cost_nanousd += line.cost_nanousd or 0
         if label is None:
             arm.failed += 1
             return

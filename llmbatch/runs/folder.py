@@ -179,10 +179,10 @@ def named_inputs(names: tuple[str, ...], folder: RunFolder) -> tuple[str, ...]:
 class PossiblyBilled(BaseModel):
     """Requests of one killed session whose outcome is unknown."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
 
     requests: int
-    at_most_nusd: int
+    at_most_nanousd: int = Field(alias="at_most_nusd")
 
 
 def way_from(folder: Path, name: str) -> str:

@@ -28,10 +28,10 @@ class OpenLedger:
     """Bytes of the ledger that were taken from its checkpoint."""
 
     @property
-    def spent_nusd(self) -> int:
+    def spent_nanousd(self) -> int:
         """What the earlier sessions cost and may have cost, nano-dollars."""
-        killed = sum(session.at_most_nusd for session in self.record.possibly_billed.values())
-        return self.totals.usage.most_nusd + killed
+        killed = sum(session.at_most_nanousd for session in self.record.possibly_billed.values())
+        return self.totals.usage.most_nanousd + killed
 
 
 class LedgerOpening:
@@ -113,13 +113,13 @@ class LedgerOpening:
         """The record with the sends of a killed session that have no outcome."""
         lost, damage = left.unsettled(settled), left.damage
         if damage.requests:
-            self._emit(SentLogDamaged(damage.requests, damage.at_most_nusd))
+            self._emit(SentLogDamaged(damage.requests, damage.at_most_nanousd))
         if lost:
-            self._emit(PossiblyBilledFound(len(lost), sum(sent.at_most_nusd for sent in lost)))
+            self._emit(PossiblyBilledFound(len(lost), sum(sent.at_most_nanousd for sent in lost)))
         if not lost and not damage.requests:
             return self._record
         billed = PossiblyBilled(
             requests=len(lost) + damage.requests,
-            at_most_nusd=sum(sent.at_most_nusd for sent in lost) + damage.at_most_nusd,
+            at_most_nanousd=sum(sent.at_most_nanousd for sent in lost) + damage.at_most_nanousd,
         )
         return self._record.updated(possibly_billed={**self._record.possibly_billed, left.started_at: billed})

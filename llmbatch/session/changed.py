@@ -57,7 +57,7 @@ def plan_changed(
     )
     if not count:
         return None
-    return PlanChanged(_changed(session, before), count, estimate.cost_nusd, plan.offline)
+    return PlanChanged(_changed(session, before), count, estimate.cost_nanousd, plan.offline)
 
 
 def _changed(session: SessionPlan, before: RunRecord) -> tuple[str, ...]:

@@ -15,7 +15,9 @@ from llmbatch.runs.trust import NO_TRUST, Trust
 from llmbatch.session.run import is_to_be_retried, retried_plans
 
 
-def dear_retry(path: Path, options: RetryOptions, above_nusd: int, *, trust: Trust = NO_TRUST) -> ModelEstimate | None:
+def dear_retry(
+    path: Path, options: RetryOptions, above_nanousd: int, *, trust: Trust = NO_TRUST
+) -> ModelEstimate | None:
     """The estimate of a retry that may cost more than this, or None where it will not.
 
     Raises:
@@ -40,4 +42,4 @@ def dear_retry(path: Path, options: RetryOptions, above_nusd: int, *, trust: Tru
             prices=PriceBook(None if record.offline else sending.base_url, sending.price),
             standing=record,
         )
-    return above(estimate, above_nusd)
+    return above(estimate, above_nanousd)

@@ -193,7 +193,7 @@ class Session:
             model=" + ".join(dict.fromkeys(one.question.model for one in asked)),
             task=plan.record.task.name,
             prompt=" + ".join(dict.fromkeys(one.prompt for one in asked)),
-            leased=plan.sending.budget.daily_budget_nusd is not None,
+            leased=plan.sending.budget.daily_budget_nanousd is not None,
             started_at=now_text(),
         )
 

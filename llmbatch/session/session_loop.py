@@ -185,8 +185,8 @@ class SessionLoop:
                 sends=self._sent,
                 cancellation=cancellation,
                 prices=prices,
-                surplus=Surplus(self._opened.totals.dearest_nusd, self._opened.totals.longest_beyond),
-                budget=self._spending.budget(self._opened.spent_nusd, cancellation),
+                surplus=Surplus(self._opened.totals.dearest_nanousd, self._opened.totals.longest_beyond),
+                budget=self._spending.budget(self._opened.spent_nanousd, cancellation),
                 emit=self._observer.event,
                 random=Random(),  # noqa: S311 - jitter, not secrets
                 clock=time.monotonic,
@@ -353,7 +353,7 @@ class SessionLoop:
                 input_tokens=usage.input_tokens,
                 cached_input_tokens=usage.cached_input_tokens,
                 cache_unreported_tokens=usage.cache_unreported_tokens,
-                cost_nusd=usage.cost_nusd,
+                cost_nanousd=usage.cost_nanousd,
                 canary=None if self._experiments.canary is None else self._experiments.canary.progress(),
                 elapsed_s=time.perf_counter() - self._began,
             )

@@ -42,14 +42,14 @@ def actual_spend(session: str, run: str) -> Settlement | None:
     requests = len(lost) + left.damage.requests
     if requests:
         last = max(days, default=session[:_DAY])
-        at_most_nusd = sum(sent.at_most_nusd for sent in lost) + left.damage.at_most_nusd
+        at_most_nanousd = sum(sent.at_most_nanousd for sent in lost) + left.damage.at_most_nanousd
         days[last] = days.get(last, UsageTotals()) + UsageTotals(
-            possibly_billed_nusd=at_most_nusd, possibly_billed_requests=requests, requests=requests
+            possibly_billed_nanousd=at_most_nanousd, possibly_billed_requests=requests, requests=requests
         )
-    total_nusd = sum(usage.most_nusd for usage in days.values())
-    if any(not 0 <= amount <= _LARGEST for usage in days.values() for amount in (*astuple(usage), total_nusd)):
+    total_nanousd = sum(usage.most_nanousd for usage in days.values())
+    if any(not 0 <= amount <= _LARGEST for usage in days.values() for amount in (*astuple(usage), total_nanousd)):
         return None  # no session can come to that: a line is wrong
-    return Settlement(days, total_nusd)
+    return Settlement(days, total_nanousd)
 
 
 _LARGEST = (1 << 63) - 1  # that the store can hold

@@ -65,21 +65,21 @@ class Spending:
             account = SpendAccount(self._store, self._info, self._came_to)
             account.begin()
         except StorageFailed as error:
-            if self._options.daily_budget_nusd is not None:
+            if self._options.daily_budget_nanousd is not None:
                 raise
             self._not_recorded(error)
         else:
             self._account = account
 
-    def budget(self, spent_nusd: int, cancellation: Cancellation) -> Budget:
+    def budget(self, spent_nanousd: int, cancellation: Cancellation) -> Budget:
         """The session's limits.
 
         Args:
-            spent_nusd: what earlier sessions of the run cost and may have cost.
+            spent_nanousd: what earlier sessions of the run cost and may have cost.
             cancellation: ends every wait for room.
         """
-        run = RunLimit(self._options.max_cost_nusd, spent_nusd)
-        day = DailyLimit(self._options.daily_budget_nusd, self._account, sleep=cancellation.sleep)
+        run = RunLimit(self._options.max_cost_nanousd, spent_nanousd)
+        day = DailyLimit(self._options.daily_budget_nanousd, self._account, sleep=cancellation.sleep)
         self._limits = _Limits(run, day)
         if (level := self._run_level()) is not None:
             self._alerts.was_at(level)
@@ -125,23 +125,23 @@ class Spending:
     def _look(self, total: DayTotal | None) -> None:
         if (run := self._run_level()) is not None:
             self._alerts.look(run)
-        account, cap_nusd = self._account, self._options.daily_budget_nusd
-        if total is not None and account is not None and cap_nusd is not None:
+        account, cap_nanousd = self._account, self._options.daily_budget_nanousd
+        if total is not None and account is not None and cap_nanousd is not None:
             day = day_of(utc_now())
-            level = Level("--daily-budget", total.spent_nusd, cap_nusd, day)
+            level = Level("--daily-budget", total.spent_nanousd, cap_nanousd, day)
 
             def claim(percent: float) -> bool:
                 try:
-                    return account.claim_alert(day, cap_nusd, percent)
+                    return account.claim_alert(day, cap_nanousd, percent)
                 except StorageFailed:
                     return True  # told twice is better than not at all
 
             self._alerts.look(level, claim=claim)
 
     def _run_level(self) -> Level | None:
-        if self._limits is None or not self._options.max_cost_nusd:
+        if self._limits is None or not self._options.max_cost_nanousd:
             return None
-        return Level("--max-cost", self._limits.run.spent_nusd, self._options.max_cost_nusd)
+        return Level("--max-cost", self._limits.run.spent_nanousd, self._options.max_cost_nanousd)
 
     def _not_recorded(self, error: StorageFailed) -> None:
         if not self._failed:

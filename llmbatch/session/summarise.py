@@ -111,7 +111,7 @@ def _exit_code(rows: RowCounts, ending: Ending) -> int:
 def _with_killed_sessions(usage: UsageTotals, record: RunRecord) -> UsageTotals:
     killed = record.possibly_billed.values()
     return usage + UsageTotals(
-        possibly_billed_nusd=sum(session.at_most_nusd for session in killed),
+        possibly_billed_nanousd=sum(session.at_most_nanousd for session in killed),
         possibly_billed_requests=sum(session.requests for session in killed),
     )
 
@@ -127,7 +127,7 @@ def _session(ending: Ending | None) -> Session:
         skipped=tally.skipped,
         requests=usage.requests,
         elapsed_s=ending.elapsed_s,
-        cost_nusd=usage.cost_nusd,
+        cost_nanousd=usage.cost_nanousd,
         labelled=usage.labelled,
     )
 
@@ -145,7 +145,7 @@ def _notes(
         )
     if not has_views:
         notes.append("The results were not written; the rows are told as this session went through them.")
-    if spent.cost_nusd is None:
+    if spent.cost_nanousd is None:
         notes.append(
             f"The price of {record.model} is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million."
         )

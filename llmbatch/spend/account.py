@@ -29,9 +29,9 @@ class SpendAccount:
         settle_dead(self._store, self._came_to)
         self._lock = self._store.begin_session(self._info)
 
-    def take(self, day: str, cap_nusd: int, need_nusd: int, want_nusd: int) -> int:
-        """Take more of a day's cap. Returns how much it was, 0 where it has not even `need_nusd` left."""
-        return self._store.take(self._info, day, cap_nusd, need_nusd=need_nusd, want_nusd=want_nusd)
+    def take(self, day: str, cap_nanousd: int, need_nanousd: int, want_nanousd: int) -> int:
+        """Take more of a day's cap. Returns how much it was, 0 where it has not even `need_nanousd` left."""
+        return self._store.take(self._info, day, cap_nanousd, need_nanousd=need_nanousd, want_nanousd=want_nanousd)
 
     def record(self, balances: Mapping[str, Balance], figures: Mapping[str, UsageTotals]) -> None:
         """Write down how it stands."""
@@ -55,12 +55,12 @@ class SpendAccount:
         """
         settle_dead(self._store, self._came_to)
         total = self.total(day)
-        held = {session: nusd for session, nusd in total.held.items() if session != self._info.id}
+        held = {session: nanousd for session, nanousd in total.held.items() if session != self._info.id}
         return replace(total, held=held), any(self._store.session_lock(session).is_held() for session in held)
 
-    def claim_alert(self, day: str, cap_nusd: int, percent: float) -> bool:
+    def claim_alert(self, day: str, cap_nanousd: int, percent: float) -> bool:
         """Whether this session is the one to tell that a share of the day's cap is spent."""
-        return self._store.claim_alert(self._info.book, day, cap_nusd, percent)
+        return self._store.claim_alert(self._info.book, day, cap_nanousd, percent)
 
 
 def settle_dead(store: SpendStore, came_to: CameTo) -> None:

@@ -31,13 +31,13 @@ class Level:
     """How far a budget is spent. `option` is the budget's own, as `--max-cost`; `day` is set for a daily one."""
 
     option: str
-    spent_nusd: int
-    cap_nusd: int
+    spent_nanousd: int
+    cap_nanousd: int
     day: str | None = None
 
     def has_passed(self, percent: float) -> bool:
         """Whether that share of it is spent; in whole numbers, as all money is."""
-        return self.spent_nusd * 100_000_000 >= self.cap_nusd * round(percent * 1_000_000)
+        return self.spent_nanousd * 100_000_000 >= self.cap_nanousd * round(percent * 1_000_000)
 
 
 def parse_percents(text: str) -> tuple[float, ...]:
@@ -84,7 +84,7 @@ class Alerts:
         claimed = [percent for *_, percent in new if claim(percent)]
         if not claimed:
             return
-        alert = BudgetAlert(level.option, claimed[-1], level.spent_nusd, level.cap_nusd, level.day)
+        alert = BudgetAlert(level.option, claimed[-1], level.spent_nanousd, level.cap_nanousd, level.day)
         self._emit(alert)
         if self._command is not None:
             self._command.run(alert)

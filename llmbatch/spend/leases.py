@@ -54,7 +54,7 @@ class DailyLimit:
 
     def __init__(
         self,
-        cap_nusd: int | None,
+        cap_nanousd: int | None,
         account: SpendAccount | None,
         *,
         sleep: Sleep,
@@ -65,14 +65,14 @@ class DailyLimit:
         """Nothing is taken yet.
 
         Args:
-            cap_nusd: the day's, over all processes; None for none.
+            cap_nanousd: the day's, over all processes; None for none.
             account: the session's in the spend store; None where nothing is shared, and so without a cap.
             sleep: waits, and raises where the run stops.
             off_loop: calls what blocks.
             now: the wall clock, which tells the day.
             clock: seconds, for the size of leases.
         """
-        self._cap = cap_nusd
+        self._cap = cap_nanousd
         self._account = account
         self._sleep = sleep
         self._off_loop = off_loop
@@ -84,7 +84,7 @@ class DailyLimit:
         self._asking = asyncio.Lock()  # one request at a time asks for more
         self._at_store = asyncio.Lock()  # what the store is told and what is known here change together
 
-    async def reserve(self, nusd: int) -> str:
+    async def reserve(self, nanousd: int) -> str:
         """Set aside what a request may cost at most. Returns the day that it belongs to.
 
         Raises:
@@ -95,18 +95,18 @@ class DailyLimit:
             day = day_of(self._now())
             account = self._days.setdefault(day, _DayAccount())
             if self._cap is None:
-                account.charged = account.spent + account.reserved + nusd
-            if nusd <= account.free:
-                account.reserved += nusd
+                account.charged = account.spent + account.reserved + nanousd
+            if nanousd <= account.free:
+                account.reserved += nanousd
                 return day
             async with self._asking:
-                await self._make_room(day, account, nusd)
+                await self._make_room(day, account, nanousd)
 
-    def settle(self, day: str, reserved_nusd: int, spent_nusd: int) -> None:
+    def settle(self, day: str, reserved_nanousd: int, spent_nanousd: int) -> None:
         """A request of that day has ended: give back what was set aside, and count what it cost or may have cost."""
         account = self._days[day]
-        account.reserved -= reserved_nusd
-        account.spent += spent_nusd
+        account.reserved -= reserved_nanousd
+        account.spent += spent_nanousd
         account.charged = max(account.charged, account.spent + account.reserved)  # dearer than any price said
         self._settled.set()
 
@@ -145,39 +145,39 @@ class DailyLimit:
             _shrink(account, keep=0)
         self._account.end(self._balances(), figures)
 
-    async def _make_room(self, day: str, own: _DayAccount, nusd: int) -> None:
+    async def _make_room(self, day: str, own: _DayAccount, nanousd: int) -> None:
         """Until the request fits, or the day has turned."""
         assert self._cap is not None  # noqa: S101 - without a cap everything fits
         assert self._account is not None  # noqa: S101 - a cap is shared
         patience = _Patience(self._clock)
-        while nusd > own.free and day == day_of(self._now()):
+        while nanousd > own.free and day == day_of(self._now()):
             async with self._at_store:
-                need, want = nusd - own.free, self._lease.next(nusd, at_most=self._cap)
+                need, want = nanousd - own.free, self._lease.next(nanousd, at_most=self._cap)
                 granted = await self._off_loop(self._account.take, day, self._cap, need, want)
                 own.charged += granted
             if granted:
                 return
             if own.reserved == 0:
                 total, others_hold = await self._off_loop(self._account.total_settled, day)
-                if self._cap - total.charged_nusd >= nusd - own.free:
+                if self._cap - total.charged_nanousd >= nanousd - own.free:
                     continue
                 if not others_hold or patience.is_over(total):
-                    raise self._reached(day, total, own, nusd)
+                    raise self._reached(day, total, own, nanousd)
             self._settled.clear()  # what we hold and do not need, the next beat gives back
             await self._sleep(_POLL_S, or_until=self._settled)
 
     def _balances(self) -> dict[str, Balance]:
         return {day: Balance(own.spent, own.charged) for day, own in self._days.items()}
 
-    def _reached(self, day: str, total: DayTotal, own: _DayAccount, nusd: int) -> BudgetReached:
+    def _reached(self, day: str, total: DayTotal, own: _DayAccount, nanousd: int) -> BudgetReached:
         assert self._cap is not None  # noqa: S101
         held = sum(total.held.values())
         stuck = f" (${to_usd(held):,.6g} of it set aside by killed runs: running them again settles it)" if held else ""
         begins = next_day_begins(day)
         hours, minutes = divmod(int((begins - self._now()).total_seconds()) // 60, 60)
         return BudgetReached(
-            f"--daily-budget ${to_usd(self._cap):,.6g} is reached: ${to_usd(total.charged_nusd - own.free):,.6g} of "
-            f"{day} (UTC) is spent or may be{stuck}, and the next request may cost ${to_usd(nusd):,.6g}",
+            f"--daily-budget ${to_usd(self._cap):,.6g} is reached: ${to_usd(total.charged_nanousd - own.free):,.6g} of "
+            f"{day} (UTC) is spent or may be{stuck}, and the next request may cost ${to_usd(nanousd):,.6g}",
             hint=f"the next day begins at {begins:%Y-%m-%dT%H:%M:%SZ}, in {hours}h{minutes:02d}m: run the same command "
             "then, or with a higher --daily-budget; finished rows are kept",
         )
@@ -192,20 +192,20 @@ class _LeaseSize:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._nusd = 0
+        self._nanousd = 0
         self._taken_at: float | None = None
 
-    def next(self, request_nusd: int, *, at_most: int) -> int:
+    def next(self, request_nanousd: int, *, at_most: int) -> int:
         """The lease to ask for now, nano-dollars."""
         now = self._clock()
         lasted_s = _QUICK_S if self._taken_at is None else now - self._taken_at
         self._taken_at = now
         if lasted_s < _QUICK_S:
-            self._nusd *= 2
+            self._nanousd *= 2
         elif lasted_s > _SLOW_S:
-            self._nusd //= 2
-        self._nusd = min(max(self._nusd, _FIRST_LEASE * request_nusd), at_most)
-        return self._nusd
+            self._nanousd //= 2
+        self._nanousd = min(max(self._nanousd, _FIRST_LEASE * request_nanousd), at_most)
+        return self._nanousd
 
 
 class _Patience:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from llmbatch.core import defaults
 from llmbatch.core.errors import UsageError
-from llmbatch.core.money import to_nusd
+from llmbatch.core.money import to_nanousd
 from llmbatch.spend.alerts import parse_percents
 from llmbatch.spend.store import default_store
 
@@ -18,9 +18,9 @@ OFF = "off"
 class BudgetOptions:
     """Limits in nano-dollars, None for none; when to tell, and where spending is written down."""
 
-    max_cost_nusd: int | None = None
+    max_cost_nanousd: int | None = None
     """Of the run, in all its sessions."""
-    daily_budget_nusd: int | None = None
+    daily_budget_nanousd: int | None = None
     """Of a UTC day, over all runs that share the store."""
     alert_at: tuple[float, ...] = ()
     """Percent of either limit."""
@@ -31,8 +31,8 @@ class BudgetOptions:
     @property
     def limits(self) -> list[str]:
         """The options of the limits that are set."""
-        set_to = {"--max-cost": self.max_cost_nusd, "--daily-budget": self.daily_budget_nusd}
-        return [option for option, nusd in set_to.items() if nusd is not None]
+        set_to = {"--max-cost": self.max_cost_nanousd, "--daily-budget": self.daily_budget_nanousd}
+        return [option for option, nanousd in set_to.items() if nanousd is not None]
 
 
 def budget_options(
@@ -55,8 +55,8 @@ def budget_options(
             hint="the budget is shared through it: name a file, or leave --spend-store out",
         )
     return BudgetOptions(
-        max_cost_nusd=None if max_cost_usd is None else to_nusd(max_cost_usd),
-        daily_budget_nusd=None if daily_budget_usd is None else to_nusd(daily_budget_usd),
+        max_cost_nanousd=None if max_cost_usd is None else to_nanousd(max_cost_usd),
+        daily_budget_nanousd=None if daily_budget_usd is None else to_nanousd(daily_budget_usd),
         alert_at=parse_percents(alert_at),
         alert_command=alert_command,
         store=store,

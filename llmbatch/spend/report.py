@@ -83,7 +83,7 @@ def grouped(
         for name in {*now, *(before or ())}
     ]
     return tuple(
-        sorted(groups, key=lambda group: (-group.now.most_nusd, -(group.before or nothing).most_nusd, group.name))
+        sorted(groups, key=lambda group: (-group.now.most_nanousd, -(group.before or nothing).most_nanousd, group.name))
     )
 
 

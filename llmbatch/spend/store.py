@@ -1,9 +1,9 @@
 """The spend store: what every session spent and has set aside, by day, in one SQLite file that all processes share.
 
-The invariant, at every commit: over all sessions of a book and a day, `charged_nusd` is at least what they spent, may
-have spent, and may still spend without asking again. A session under a daily budget raises its own charge only within
-the cap, in a transaction that excludes all others; so the cap holds with any number of processes, and a process that
-dies leaves a charge that is too high, never one that is too low.
+The invariant, at every commit: over all sessions of a book and a day, `charged_nanousd` is at least what they spent,
+may have spent, and may still spend without asking again. A session under a daily budget raises its own charge only
+within the cap, in a transaction that excludes all others; so the cap holds with any number of processes, and a process
+that dies leaves a charge that is too high, never one that is too low.
 
 Each change is one `BEGIN IMMEDIATE` transaction, synced when it commits. Each row has a checksum; a store is looked at
 as a whole when it is opened, and one that is damaged is not used.
@@ -52,16 +52,16 @@ class SessionInfo:
 class Balance:
     """A session's account of one day, nano-dollars. `charged` is what it holds of the day's cap, spent or not."""
 
-    spent_nusd: int = 0
-    charged_nusd: int = 0
+    spent_nanousd: int = 0
+    charged_nanousd: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DayTotal:
     """A day over all sessions of a book, as the store knows it, nano-dollars."""
 
-    spent_nusd: int
-    charged_nusd: int
+    spent_nanousd: int
+    charged_nanousd: int
     held: Mapping[str, int]
     """By the session that has not ended: what it has set aside and not spent, which may come back."""
 
@@ -71,7 +71,7 @@ class Settlement:
     """What a dead session really came to: its figures by the day, and all of it in nano-dollars."""
 
     figures: Mapping[str, UsageTotals]
-    total_nusd: int
+    total_nanousd: int
 
 
 def default_store() -> Path:
@@ -137,12 +137,12 @@ class SpendStore:
             raise
         return lock
 
-    def take(self, info: SessionInfo, day: str, cap_nusd: int, *, need_nusd: int, want_nusd: int) -> int:
+    def take(self, info: SessionInfo, day: str, cap_nanousd: int, *, need_nanousd: int, want_nanousd: int) -> int:
         """Charge a session with more of a day's cap.
 
         Returns:
-            How much: `want_nusd`, but at most a quarter of what is left, so that the processes near the cap share it;
-            at least `need_nusd`; 0 where that is more than is left, or where the session has ended.
+            How much: `want_nanousd`, but at most a quarter of what is left, so that the processes near the cap share
+            it; at least `need_nanousd`; 0 where that is more than is left, or where the session has ended.
         """
         with self._transaction():
             charged, ended = self._db.execute(
@@ -150,10 +150,10 @@ class SpendStore:
                 " FROM spend JOIN session ON id = session WHERE book = ? AND day = ?",
                 (info.id, info.book, day),
             ).fetchone()
-            room = cap_nusd - charged
-            if room < need_nusd or ended is not None:
+            room = cap_nanousd - charged
+            if room < need_nanousd or ended is not None:
                 return 0
-            granted: int = max(min(want_nusd, room // _ROOM_SHARE), need_nusd)
+            granted: int = max(min(want_nanousd, room // _ROOM_SHARE), need_nanousd)
             self._db.execute(
                 "INSERT INTO spend (session, day, charged_nusd) VALUES (?, ?, ?)"
                 " ON CONFLICT (session, day) DO UPDATE SET charged_nusd = charged_nusd + excluded.charged_nusd",
@@ -178,7 +178,7 @@ class SpendStore:
             if not self._db.execute(going_on, (session,)).fetchone()[0]:
                 return  # a late word of a session that has said its last one
             for day, balance in balances.items():
-                self._put(session, day, {"spent_nusd": balance.spent_nusd, "charged_nusd": balance.charged_nusd})
+                self._put(session, day, {"spent_nusd": balance.spent_nanousd, "charged_nusd": balance.charged_nanousd})
             for day, sums in figures.items():
                 self._put(session, day, sums.stored())
             if ended_at is not None:
@@ -244,9 +244,9 @@ class SpendStore:
             ).fetchall()
             last, _, lease = days[-1] if days else (started_at[:10], 0, 0)
             earlier = sum(spent for _, spent, _ in days[:-1])
-            rest = max(settlement.total_nusd - earlier, 0)
+            rest = max(settlement.total_nanousd - earlier, 0)
             if leased:
-                known = sum(sums.priced_nusd for sums in settlement.figures.values()) - earlier
+                known = sum(sums.priced_nanousd for sums in settlement.figures.values()) - earlier
                 rest = min(rest, max(lease, known))
             self._put(session, last, {"spent_nusd": rest, "charged_nusd": rest})
             self._db.execute(
@@ -257,12 +257,12 @@ class SpendStore:
             self._seal("spend", "session = ?", session)
             self._end(session, ended_at)
 
-    def claim_alert(self, book: str, day: str, cap_nusd: int, percent: float) -> bool:
+    def claim_alert(self, book: str, day: str, cap_nanousd: int, percent: float) -> bool:
         """Whether nobody has told yet that this share of the day's cap is spent; whoever asks first, tells."""
         with self._transaction():
             done = self._db.execute(
                 "INSERT OR IGNORE INTO alert (book, day, cap_nusd, percent) VALUES (?, ?, ?, ?)",
-                (book, day, cap_nusd, percent),
+                (book, day, cap_nanousd, percent),
             )
             self._seal("alert", "book = ? AND day = ?", book, day)
             return done.rowcount == 1

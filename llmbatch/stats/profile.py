@@ -62,7 +62,7 @@ class Profile:
     tokens: Distribution = Distribution()
     """Input and output of a row, all its attempts."""
     latency_s: Distribution = Distribution()
-    cost_nusd: int | None = 0
+    cost_nanousd: int | None = 0
     """Of all rows, nano-dollars; None where a price is unknown."""
     models: frozenset[str] = frozenset()
     """As the answers named themselves."""
@@ -70,9 +70,9 @@ class Profile:
     """The provider's own marks of what answered (`system_fingerprint`)."""
 
     @property
-    def cost_per_row_nusd(self) -> float | None:
+    def cost_per_row_nanousd(self) -> float | None:
         """Mean cost of a row, nano-dollars."""
-        return None if self.cost_nusd is None or not self.rows else self.cost_nusd / self.rows
+        return None if self.cost_nanousd is None or not self.rows else self.cost_nanousd / self.rows
 
 
 class FirstOutcomes:
@@ -122,7 +122,7 @@ class Profiler:
         self.useless = 0
         self._labels: Counter[str] = Counter()
         self._confidence, self._tokens, self._latency = _Sum(), _Sum(), _Sum()
-        self._cost_nusd: int | None = 0
+        self._cost_nanousd: int | None = 0
         self._models: set[str] = set()
         self._fingerprints: set[str] = set()
 
@@ -137,8 +137,8 @@ class Profiler:
             self._confidence.add(line.confidence)
         self._tokens.add(line.input_tokens + line.output_tokens)
         self._latency.add(line.latency_s)
-        known = line.cost_nusd is not None and self._cost_nusd is not None
-        self._cost_nusd = (self._cost_nusd or 0) + (line.cost_nusd or 0) if known else None
+        known = line.cost_nanousd is not None and self._cost_nanousd is not None
+        self._cost_nanousd = (self._cost_nanousd or 0) + (line.cost_nanousd or 0) if known else None
         self._models.update({line.response_model} - {None})  # type: ignore[arg-type]
         self._fingerprints.update({line.system_fingerprint} - {None})  # type: ignore[arg-type]
 
@@ -152,7 +152,7 @@ class Profiler:
             confidence=self._confidence.distribution(),
             tokens=self._tokens.distribution(),
             latency_s=self._latency.distribution(),
-            cost_nusd=self._cost_nusd,
+            cost_nanousd=self._cost_nanousd,
             models=frozenset(self._models),
             fingerprints=frozenset(self._fingerprints),
         )

@@ -33,7 +33,7 @@ class PrefixTerms:
         """How much of a prefix comes from the cache from the second row on; 0 where it is not known to be cached."""
         return 0 if self.caching is None else self.caching.cached_tokens(prefix_tokens)
 
-    def cost_nusd(self, prefix_tokens: int) -> int | None:
+    def cost_nanousd(self, prefix_tokens: int) -> int | None:
         """What the prefix alone costs the run, nano-dollars: written by the first row, read by all others.
 
         None where the price is not known. Requests that are repeated and entries that are lost come on top.
@@ -43,8 +43,8 @@ class PrefixTerms:
             return None if self.price is None else 0
         cached = self.cached_tokens(prefix_tokens)
         written = cached if self.caching is not None and self.caching.breakpoints else 0
-        first = self.price.cost_nusd(Usage(prefix_tokens, cache_write_tokens=written))
-        return first + (rows - 1) * self.price.cost_nusd(Usage(prefix_tokens, cached_input_tokens=cached))
+        first = self.price.cost_nanousd(Usage(prefix_tokens, cache_write_tokens=written))
+        return first + (rows - 1) * self.price.cost_nanousd(Usage(prefix_tokens, cached_input_tokens=cached))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _decided(sizes: Sequence[int], policy: PrefixPolicy, terms: PrefixTerms) -> 
 
 def _cheapest(sizes: Sequence[int], terms: PrefixTerms) -> int:
     """How many of the pool's examples make the run cheapest; of equals, the fewest."""
-    costs = [terms.cost_nusd(size) for size in sizes]
+    costs = [terms.cost_nanousd(size) for size in sizes]
     known = [cost for cost in costs if cost is not None]
     return costs.index(min(known)) if known else 0
 
@@ -116,7 +116,7 @@ def _about_the_pool(sizes: Sequence[int], taken: int, policy: PrefixPolicy, term
         return f"{found} (--prefix {policy})"
     if not taken:
         return f"{found}: {_why_not(sizes, terms)}"
-    with_them, without = terms.cost_nusd(sizes[taken]), terms.cost_nusd(sizes[0])
+    with_them, without = terms.cost_nanousd(sizes[taken]), terms.cost_nanousd(sizes[0])
     saved = 1 - with_them / without if with_them is not None and without else 0.0
     return f"{found}, which makes it {saved:.0%} cheaper than without them"
 

@@ -26,7 +26,7 @@ class Figures:
     @property
     def cost_usd(self) -> float | None:
         """What answers cost, US dollars; None where a price is not known."""
-        return None if self.usage.cost_nusd is None else to_usd(self.usage.cost_nusd)
+        return None if self.usage.cost_nanousd is None else to_usd(self.usage.cost_nanousd)
 
     def add(self, line: LedgerLine) -> None:
         """Count a row."""

@@ -69,7 +69,7 @@ class RunMetrics:
         cached = one(lambda: figures.usage.cached_input_tokens)
         yield "llmbatch.cached_input_tokens", "{token}", "Input tokens from the provider's cache.", cached
         yield "llmbatch.cost", "{USD}", "What answers cost.", one(lambda: figures.cost_usd)
-        at_most = one(lambda: to_usd(figures.usage.possibly_billed_nusd))
+        at_most = one(lambda: to_usd(figures.usage.possibly_billed_nanousd))
         yield "llmbatch.possibly_billed", "{USD}", "What may have been billed without an answer, at most.", at_most
 
     def _gauges(self) -> Iterator[tuple[str, str, str, Read]]:

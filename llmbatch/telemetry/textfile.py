@@ -106,7 +106,7 @@ class MetricsFile(Observer):
         yield gauge("llmbatch_run_requests", "Requests of this session.", figures.usage.requests)
         yield gauges("llmbatch_run_tokens", "Tokens of this session.", "type", self._tokens())
         yield gauge("llmbatch_run_cost_usd", "What this session's answers cost.", figures.cost_usd)
-        at_most_usd = to_usd(figures.usage.possibly_billed_nusd)
+        at_most_usd = to_usd(figures.usage.possibly_billed_nanousd)
         yield gauge("llmbatch_run_possibly_billed_usd", "What may have been billed on top, at most.", at_most_usd)
         yield gauges("llmbatch_run_retries", "Attempts that were repeated.", "reason", figures.retries)
         yield gauges("llmbatch_run_answers", "Answers, by how they could be read.", "parse", figures.answers)

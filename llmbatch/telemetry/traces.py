@@ -108,7 +108,7 @@ class RunTrace:
             names.PARSE: line.parse,
             "llmbatch.category": line.category,
             "llmbatch.confidence": line.confidence,
-            "llmbatch.cost_usd": None if line.cost_nusd is None else to_usd(line.cost_nusd),
+            "llmbatch.cost_usd": None if line.cost_nanousd is None else to_usd(line.cost_nanousd),
         }
         return attributes | {name: value for name, value in optional.items() if value is not None}
 

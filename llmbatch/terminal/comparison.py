@@ -51,7 +51,7 @@ def _figures(arm: ArmFigures) -> Iterator[str]:
     yield _share(arm.labelled)
     yield _share(arm.invalid)
     yield "-" if arm.mean_confidence is None else f"{arm.mean_confidence:.2f}"
-    yield "unknown" if arm.cost_nusd is None else dollars(arm.cost_nusd * 1000)
+    yield "unknown" if arm.cost_nanousd is None else dollars(arm.cost_nanousd * 1000)
     yield "-" if arm.latency_s is None else duration(arm.latency_s)
 
 

@@ -124,7 +124,7 @@ def _remark_lines(estimate: ModelEstimate) -> Iterator[str]:
         unpriced = neutral(estimate.unpriced or estimate.model)
         yield f"The price of {unpriced} is not known: give it with --price INPUT,CACHED,OUTPUT."
     elif cost.movers:
-        yield "What moves the cost: " + "; ".join(f"{name}, +{dollars(nusd)}" for name, nusd in cost.movers) + "."
+        yield "What moves the cost: " + "; ".join(f"{name}, +{dollars(nanousd)}" for name, nanousd in cost.movers) + "."
     if estimate.service_tier is not None:
         priced = "" if estimate.is_tier_priced else f", for which no {estimate.service_tier} price is published"
         tier = estimate.service_tier if estimate.is_tier_priced else "standard"

@@ -72,7 +72,7 @@ def _arm_rows(control: Profile, canary: Profile) -> Iterator[tuple[str, str, str
     arms = (control, canary)
     yield "rows", f"{control.rows:,}", f"{canary.rows:,}"
     yield "latency", *(duration(arm.latency_s.value) for arm in arms)  # type: ignore[misc]
-    costs = [None if arm.cost_per_row_nusd is None else round(arm.cost_per_row_nusd * 1000) for arm in arms]
+    costs = [None if arm.cost_per_row_nanousd is None else round(arm.cost_per_row_nanousd * 1000) for arm in arms]
     yield "cost of 1,000 rows", dollars(costs[0]), dollars(costs[1])
 
 
@@ -100,7 +100,7 @@ def _escalation_line(report: EscalationReport) -> RenderableType:
     rows = counted(report.rows, "doubtful row")
     settled = f"{report.settled:,} of {rows} settled ({percent(report.settled, report.rows)})"
     saved = ""
-    if report.saved_nusd is not None and report.saved_nusd > 0:
-        saved = f", {dollars(report.saved_nusd)} less than asking it about every row"
-    told = f"  to {neutral(report.model)}: {settled} for {dollars(report.cost_nusd)}{saved}"
+    if report.saved_nanousd is not None and report.saved_nanousd > 0:
+        saved = f", {dollars(report.saved_nanousd)} less than asking it about every row"
+    told = f"  to {neutral(report.model)}: {settled} for {dollars(report.cost_nanousd)}{saved}"
     return Padding(Text.assemble(("escalated", "bold"), told), (1, 0, 0, 2))

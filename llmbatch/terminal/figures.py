@@ -7,12 +7,12 @@ _MINUTE, _HOUR = 60, 3600
 _RATE_WINDOW_S = 10.0
 
 
-def dollars(nusd: int | None) -> str:
+def dollars(nanousd: int | None) -> str:
     """An amount of nano-dollars: whole cents where they matter, else four digits that do. None is `unknown`."""
-    if nusd is None:
+    if nanousd is None:
         return "unknown"
-    usd = nusd / NANO
-    if nusd == 0:
+    usd = nanousd / NANO
+    if nanousd == 0:
         return "$0"
     if usd >= 1:
         return f"${usd:,.2f}"
@@ -71,7 +71,7 @@ def cached_share(cached: int, given: int, unreported: int) -> str:
 
 def spent_so_far(progress: Progress) -> str:
     """What the session has cost; that it is this one's where others came before."""
-    return f"cost {dollars(progress.cost_nusd)}{' in this session' if progress.skipped else ''}"
+    return f"cost {dollars(progress.cost_nanousd)}{' in this session' if progress.skipped else ''}"
 
 
 def cached_so_far(progress: Progress) -> str:

@@ -38,7 +38,7 @@ class LogFile(LineScreen):
             neutral(
                 f"{summary.state}, exit code {summary.exit_code}{reason}; {counted(rows.total, 'row')}: "
                 f"{rows.ok:,} labelled, {rows.review:,} in review, {rows.failed + rows.rejected:,} failed, "
-                f"{rows.undone:,} pending; cost {dollars(summary.spent.cost_nusd)} in all sessions; "
+                f"{rows.undone:,} pending; cost {dollars(summary.spent.cost_nanousd)} in all sessions; "
                 f"{duration(session.elapsed_s)}"
             )
         )

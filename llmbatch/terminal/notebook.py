@@ -49,7 +49,7 @@ def _figures(progress: Progress, rate: Rate) -> list[str]:
         rows,
         f"{rate.per_s:,.1f}/s",
         "" if eta_s is None else f"{duration(eta_s)} left",
-        f"cost {dollars(progress.cost_nusd)}",
+        f"cost {dollars(progress.cost_nanousd)}",
         f"failed {progress.failed:,}" if progress.failed else "",
         f"review {progress.review:,}" if progress.review else "",
         f"retries {progress.retries:,}" if progress.retries else "",

@@ -39,7 +39,7 @@ def _parts(report: Report) -> Iterator[RenderableType]:
 
 
 def _headline(report: Report) -> str:
-    spent = dollars(report.total.now.priced_nusd)
+    spent = dollars(report.total.now.priced_nanousd)
     pretended = " pretended by the offline endpoint" if report.offline else ""
     if report.period is None:
         return f"{spent}{pretended} by {neutral(report.by)}"
@@ -47,15 +47,17 @@ def _headline(report: Report) -> str:
     days = f"on {since}" if since == until else f"from {since} to {until}"
     before = report.total.before
     compared = ""
-    if before is not None and before.priced_nusd:
-        change = _change(report.total.now.priced_nusd, before.priced_nusd)
-        compared = f", {change} against the {counted(report.period.days, 'day')} before ({dollars(before.priced_nusd)})"
+    if before is not None and before.priced_nanousd:
+        change = _change(report.total.now.priced_nanousd, before.priced_nanousd)
+        compared = (
+            f", {change} against the {counted(report.period.days, 'day')} before ({dollars(before.priced_nanousd)})"
+        )
     return f"{spent}{pretended} {days} (UTC){compared}"
 
 
 def _why(now: UsageTotals, before: UsageTotals) -> str:
     """Whether there were more rows, or dearer ones, and whether the prompt cache is the cause."""
-    each, each_before = now.priced_nusd * 1000 // now.rows, before.priced_nusd * 1000 // before.rows
+    each, each_before = now.priced_nanousd * 1000 // now.rows, before.priced_nanousd * 1000 // before.rows
     return (
         f"{counted(now.rows, 'row')} ({_change(now.rows, before.rows)}), {dollars(each)} per 1,000 rows "
         f"({_change(each, each_before)}), {_cached(now)} of the input cached ({_cached(before)} before)"
@@ -67,7 +69,7 @@ def _table(report: Report) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column(neutral(report.by), overflow="fold", max_width=_NAME_WIDTH)
     names = ["rows", "requests", "tokens in", "cached", "out", "cost", "per 1,000"]
-    possibly = any(line.now.possibly_billed_nusd for line in report.groups)
+    possibly = any(line.now.possibly_billed_nanousd for line in report.groups)
     names += ["may be more"] if possibly else []
     names += ["before", "change"] if compares else []
     for name in names:
@@ -99,11 +101,11 @@ def _cells(line: Line, *, possibly: bool, compares: bool) -> list[Text]:
         f"{now.input_tokens:,}" if now.is_usage_reported else "not reported",
         _cached(now) if now.is_usage_reported else "",
         f"{now.output_tokens:,}" if now.is_usage_reported else "",
-        dollars(now.priced_nusd),
-        dollars(now.priced_nusd * 1000 // now.rows) if now.rows else "",
+        dollars(now.priced_nanousd),
+        dollars(now.priced_nanousd * 1000 // now.rows) if now.rows else "",
     ]
-    cells += [dollars(now.possibly_billed_nusd) if now.possibly_billed_nusd else ""] if possibly else []
-    cells += [dollars(before.priced_nusd), _change(now.priced_nusd, before.priced_nusd)] if compares else []
+    cells += [dollars(now.possibly_billed_nanousd) if now.possibly_billed_nanousd else ""] if possibly else []
+    cells += [dollars(before.priced_nanousd), _change(now.priced_nanousd, before.priced_nanousd)] if compares else []
     return [Text(cell) for cell in cells]
 
 

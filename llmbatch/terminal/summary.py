@@ -121,11 +121,11 @@ def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
     spent = summary.spent
     yield "cost", _cost(summary)
     if spent.possibly_billed_requests:
-        known = "" if spent.cost_nusd is None else f"at most {dollars(spent.possibly_billed_nusd)} more: "
+        known = "" if spent.cost_nanousd is None else f"at most {dollars(spent.possibly_billed_nanousd)} more: "
         unanswered = counted(spent.possibly_billed_requests, "request")
         yield "", f"{known}{unanswered} with an unknown outcome may have been billed"
-    if spent.saved_nusd:
-        yield "saved", f"{dollars(spent.saved_nusd)} by answers that were there already"
+    if spent.saved_nanousd:
+        yield "saved", f"{dollars(spent.saved_nanousd)} by answers that were there already"
     if spent.requests:
         yield "tokens", _tokens(spent)
     size = "" if summary.prefix_why else f", prefix of {summary.prefix_tokens:,} tokens"
@@ -156,17 +156,17 @@ def _tokens(spent: UsageTotals) -> str:
 
 def _cost(summary: Summary) -> str:
     spent, session = summary.spent, summary.session
-    if spent.cost_nusd is None:
+    if spent.cost_nanousd is None:
         return "unknown"
     offline = ", simulated (free)" if summary.offline else ""
-    if session.cost_nusd in (0, spent.cost_nusd):
-        return f"{dollars(spent.cost_nusd)}{_per_thousand(summary.cost_per_1000_nusd)}{offline}"
-    here = f"{dollars(session.cost_nusd)} in this session{_per_thousand(session.cost_per_1000_nusd)}"
-    return f"{here}, {dollars(spent.cost_nusd)} in all sessions{offline}"
+    if session.cost_nanousd in (0, spent.cost_nanousd):
+        return f"{dollars(spent.cost_nanousd)}{_per_thousand(summary.cost_per_1000_nanousd)}{offline}"
+    here = f"{dollars(session.cost_nanousd)} in this session{_per_thousand(session.cost_per_1000_nanousd)}"
+    return f"{here}, {dollars(spent.cost_nanousd)} in all sessions{offline}"
 
 
-def _per_thousand(nusd: int | None) -> str:
-    return "" if nusd is None else f" ({dollars(nusd)} per 1,000 rows)"
+def _per_thousand(nanousd: int | None) -> str:
+    return "" if nanousd is None else f" ({dollars(nanousd)} per 1,000 rows)"
 
 
 def _places(summary: Summary) -> Table:

@@ -26,7 +26,7 @@ from tests.analysis.conftest import Served, rows_of, write_jsonl
 
 
 def arm(name: str, labels: list[str | None], **changes: Any) -> Arm:
-    fields: dict[str, Any] = {"answers": 1, "invalid": 0, "cost_nusd": 1000, "latency_s": 0.5, **changes}
+    fields: dict[str, Any] = {"answers": 1, "invalid": 0, "cost_nanousd": 1000, "latency_s": 0.5, **changes}
     return Arm(name, name, "task", tuple(ArmAnswer(label, 0.9, None, **fields) for label in labels))
 
 
@@ -37,7 +37,7 @@ def test_agreement_kappa_and_mcnemar_are_the_references() -> None:
         [label if right else "a" for label, right in zip(gold, random.random(200) < share, strict=True)]
         for share in (0.6, 0.8)
     )
-    first, other = arm("one", [*one]), arm("two", [*two], cost_nusd=3000, latency_s=0.25)
+    first, other = arm("one", [*one]), arm("two", [*two], cost_nanousd=3000, latency_s=0.25)
     (versus,) = compare([first, other], gold).versus
     assert versus.agreement.count == sum(a == b for a, b in zip(one, two, strict=True))
     table = np.zeros((3, 3))
@@ -87,7 +87,7 @@ def test_two_models_are_asked_about_the_same_rows_once(served: Served, tmp_path:
         prompts=("ag_news",),
         rows=20,
         gold=GoldOptions(str(gold)),
-        sending=Sending(base_url=served.url, budget=BudgetOptions(max_cost_nusd=10**9)),
+        sending=Sending(base_url=served.url, budget=BudgetOptions(max_cost_nanousd=10**9)),
     )
     before = served.requests
     compared = compare_runs(options, Observer)
@@ -105,7 +105,7 @@ def test_two_models_are_asked_about_the_same_rows_once(served: Served, tmp_path:
 
     more = compare_runs(CompareOptions(**{**options_of(options), "rows": 30}), Observer)
     assert (served.requests - before, more.rows) == (60, 30), "a larger sample holds the smaller"
-    poor = Sending(base_url=served.url, budget=BudgetOptions(max_cost_nusd=1000))
+    poor = Sending(base_url=served.url, budget=BudgetOptions(max_cost_nanousd=1000))
     stopped = compare_runs(CompareOptions(**{**options_of(options), "rows": 40, "sending": poor}), Observer)
     assert (stopped.exit_code, served.requests - before) == (5, 60), "what all arms have cost counts"
     assert any("stopped" in note for note in stopped.notes)
@@ -140,9 +140,9 @@ def test_what_an_arm_failed_first_still_counts_when_it_is_run_again(served: Serv
     before, after = (next(arm for arm in one.comparison.arms if arm.model == name) for one in (first, again))
     assert (before.invalid.count, after.invalid.count) == (0, 4)
     assert (before.labelled.count, after.labelled.count) == (20, 16), "a time-out is made good by the later answer"
-    assert before.cost_nusd is not None
-    assert after.cost_nusd is not None
-    assert after.cost_nusd > before.cost_nusd
+    assert before.cost_nanousd is not None
+    assert after.cost_nanousd is not None
+    assert after.cost_nanousd > before.cost_nanousd
     assert (len(first.looks), len(again.looks)) == (1, 1), "the same rows again are no new look"
     more = compare_runs(CompareOptions(**{**options_of(options), "rows": 25}), Observer)
     assert [look.rows for look in more.looks] == [20, 25]

@@ -83,12 +83,12 @@ def test_a_spending_limit_holds(endpoint: StartEndpoint) -> None:
     async def use() -> tuple[list[Label | BaseException], int]:
         async with Labeler(base_url=server.url, max_cost=0.001, price="10,1,40") as labeler:
             outcomes = await asyncio.gather(*(labeler.label(text) for text in TEXTS * 4), return_exceptions=True)
-            return outcomes, labeler.spent.cost_nusd or 0
+            return outcomes, labeler.spent.cost_nanousd or 0
 
-    outcomes, cost_nusd = asyncio.run(use())
+    outcomes, cost_nanousd = asyncio.run(use())
     assert {type(outcome) for outcome in outcomes} <= {Label, BudgetReached}
     assert any(isinstance(outcome, BudgetReached) for outcome in outcomes)
-    assert cost_nusd <= 1_000_000
+    assert cost_nanousd <= 1_000_000
 
 
 def test_a_limit_that_cannot_hold_is_refused(endpoint: StartEndpoint) -> None:

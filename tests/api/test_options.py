@@ -59,7 +59,7 @@ def test_python_values_stand_for_what_is_typed() -> None:
     assert (given.max_failed, given.sample) == (Tolerance(count=3), Sample(count=50, seed=2))
     assert given.choice.truncate is Truncation.HEAD_TAIL
     assert given.sending.offline_arguments == ("--fault", "refusal@1")
-    assert given.sending.budget.max_cost_nusd == 500_000_000
+    assert given.sending.budget.max_cost_nanousd == 500_000_000
     assert given.task == "spam.toml"
 
 

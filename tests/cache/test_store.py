@@ -7,16 +7,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-import orjson
 import pytest
 
 from llmbatch.cache import AnswerStore, CachedAnswer, StoreUnusableError
 
 ANSWER = CachedAnswer("legal", 0.9, None, "clean", "gpt-6-luna", "gpt-6-luna", "req-1", "run-1", 12_345)
+STORED = (
+    b'{"category":"legal","confidence":0.9,"reasoning":null,"parse":"clean","model":"gpt-6-luna",'
+    b'"response_model":"gpt-6-luna","request_id":"req-1","run_id":"run-1","confidence_from":"reported",'
+    b'"runner_up":null,"cost_nusd":12345}'
+)
+"""The same as the file has it, in all versions."""
 ROOMY = 1 << 30
 DAY_S = 86_400
 
@@ -47,6 +52,13 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[AnswerStore]:
 def test_an_answer_comes_back_as_it_was_kept(store: AnswerStore) -> None:
     store.add({key(1): ANSWER}, limit_bytes=ROOMY)
     assert store.look_up([key(1), key(2)]) == {key(1): ANSWER}
+
+
+def test_an_answer_is_stored_by_the_names_of_the_first_version(store: AnswerStore) -> None:
+    store.add({key(1): ANSWER}, limit_bytes=ROOMY)
+    with closing(sqlite3.connect(store.path)) as connection:
+        ((raw,),) = connection.execute("SELECT answer FROM answers")
+    assert raw == STORED
 
 
 def test_a_later_answer_replaces_an_earlier_one(store: AnswerStore) -> None:
@@ -164,7 +176,7 @@ def test_a_store_of_format_1_is_brought_over(tmp_path: Path) -> None:
             " used_at INTEGER NOT NULL, model TEXT NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID;"
             "CREATE INDEX answers_by_use ON answers (used_at); PRAGMA user_version = 1;"
         )
-        db.execute("INSERT INTO answers VALUES (?, 1, 1, ?, ?)", (key(1), ANSWER.model, orjson.dumps(asdict(ANSWER))))
+        db.execute("INSERT INTO answers VALUES (?, 1, 1, ?, ?)", (key(1), ANSWER.model, STORED))
         db.commit()
     with closing(AnswerStore(path)) as store:
         assert store.look_up([key(1)]) == {key(1): ANSWER}

@@ -13,10 +13,10 @@ CAP_USD = 0.15
 CAP_NUSD = 150_000_000
 
 
-def billed_nusd(server: Endpoint) -> int:
+def billed_nanousd(server: Endpoint) -> int:
     stats = server.stats
     usage = Usage(stats["prompt_tokens"], stats["cached_tokens"], 0, stats["completion_tokens"])
-    return parse_price(PRICE).cost_nusd(usage)
+    return parse_price(PRICE).cost_nanousd(usage)
 
 
 def charged(store: Path) -> tuple[int, int]:
@@ -48,7 +48,7 @@ def test_two_processes_and_a_kill_stay_within_one_budget(llmbatch: Program, endp
     assert other.returncode == 5, err
     assert "--daily-budget $0.15 is reached" in err
     assert "the next day begins at" in err
-    assert billed_nusd(server) <= CAP_NUSD
+    assert billed_nanousd(server) <= CAP_NUSD
     spent, held = charged(store)
     assert 0.98 * CAP_NUSD <= spent == held <= CAP_NUSD, "what the killed run had set aside was given back and used"
     sent = server.requests

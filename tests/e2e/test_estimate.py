@@ -39,11 +39,11 @@ def test_a_run_costs_what_was_estimated(tmp_path: Path, endpoint: StartEndpoint,
     assert (estimated.rows.to_ask, estimated.rows.like_another, estimated.rows.rejected) == (300, 40, 1)
     summary = classify_run(run(tmp_path, server.url, policy=QUICK), Observer())
     assert estimated.cost is not None
-    assert summary.spent.cost_nusd is not None
+    assert summary.spent.cost_nanousd is not None
     if faults:
-        assert estimated.cost.low <= summary.spent.cost_nusd <= estimated.cost.high
+        assert estimated.cost.low <= summary.spent.cost_nanousd <= estimated.cost.high
     else:
-        assert summary.spent.cost_nusd == pytest.approx(estimated.cost.expected, rel=0.02)
+        assert summary.spent.cost_nanousd == pytest.approx(estimated.cost.expected, rel=0.02)
         assert summary.spent.input_tokens == pytest.approx(estimated.job.input_tokens, rel=1e-4)
         assert summary.spent.cached_share == pytest.approx(estimated.job.cached_share, abs=0.01)
     (left,) = estimate_run(EstimateOptions(run(tmp_path, server.url))).models
@@ -83,8 +83,8 @@ def test_all_that_is_asked_beside_a_run_is_in_its_estimate(
     (estimated,) = estimate_run(EstimateOptions(options)).models
     assert estimated.cost is not None
     summary = classify_run(options, Observer())
-    assert summary.spent.cost_nusd is not None
-    assert estimated.cost.low <= summary.spent.cost_nusd <= estimated.cost.high
+    assert summary.spent.cost_nanousd is not None
+    assert estimated.cost.low <= summary.spent.cost_nanousd <= estimated.cost.high
     assert [arm.arm for arm in estimated.arms[1:]] == [ARMS[option] for option in beside]
     (again,) = estimate_run(EstimateOptions(options)).models
     assert again.cost is not None
@@ -104,7 +104,7 @@ def test_rows_that_only_wait_for_the_stronger_model_are_estimated_at_its_price(
     assert (control.rows.high, stronger.rows.low, stronger.rows.high) == (0, before.rows.review, before.rows.review)
     after = classify_run(replace(first, escalate_to="gpt-5.4"), Observer())
     assert estimated.cost is not None
-    assert after.session.cost_nusd == pytest.approx(estimated.cost.expected, rel=0.05)
+    assert after.session.cost_nanousd == pytest.approx(estimated.cost.expected, rel=0.05)
     write_rows(tmp_path / "docs.jsonl", documents(120))
     (more,) = estimate_run(EstimateOptions(replace(first, escalate_to="gpt-5.4"))).models
     rows = more.arms[1].rows

@@ -53,7 +53,7 @@ def billed(*answers: Completion, model: str = MODEL, price: str | None = None) -
 
 
 @pytest.mark.parametrize(
-    ("what", "answers", "nusd"),
+    ("what", "answers", "nanousd"),
     [
         ("plain", [answer(Usage(1_300, output_tokens=9))], 134_500),  # 1,300 x 100 + 9 x 500
         ("cached", [answer(Usage(1_300, 1_200, 0, 9))], 26_500),  # 100 x 100 + 1,200 x 10 + 4,500
@@ -68,12 +68,12 @@ def billed(*answers: Completion, model: str = MODEL, price: str | None = None) -
         ("answered by a dated name", [answer(Usage(1_300, output_tokens=9), model="gpt-6-luna-x")], 134_500),
     ],
 )
-def test_a_rows_cost_is_what_its_answers_cost(what: str, answers: list[Completion], nusd: int) -> None:
-    assert billed(*answers).usage.cost_nusd == nusd, what
+def test_a_rows_cost_is_what_its_answers_cost(what: str, answers: list[Completion], nanousd: int) -> None:
+    assert billed(*answers).usage.cost_nanousd == nanousd, what
 
 
 @pytest.mark.parametrize(
-    ("asked", "served", "nusd"),
+    ("asked", "served", "nanousd"),
     [
         ("flex", "flex", 67_250),  # half of 1,300 x 100 + 9 x 500
         ("flex", "default", 134_500),
@@ -88,25 +88,25 @@ def test_a_rows_cost_is_what_its_answers_cost(what: str, answers: list[Completio
         (None, "flex", 67_250),
     ],
 )
-def test_an_answer_counts_at_the_tier_that_served_it(asked: str | None, served: str | None, nusd: int) -> None:
+def test_an_answer_counts_at_the_tier_that_served_it(asked: str | None, served: str | None, nanousd: int) -> None:
     plan = make_plan(load_task(None), ModelChoice(MODEL), offline=True)
     biller, bill = Biller(plan, PriceBook(None), Surplus()), Bill()
     biller.charge(bill, answer(Usage(1_300, output_tokens=9), served), RESERVED, asked_tier=asked)
-    assert bill.usage.cost_nusd == nusd
+    assert bill.usage.cost_nanousd == nanousd
     shape = replace(plan.shape, service_tier=asked)
-    assert biller.most_nusd(b"x" * 5_000, shape) >= biller.most_nusd(b"x" * 5_000, plan.shape), (
+    assert biller.most_nanousd(b"x" * 5_000, shape) >= biller.most_nanousd(b"x" * 5_000, plan.shape), (
         "whichever comes, it fits"
     )
 
 
 def test_the_users_price_holds_for_all_that_it_names() -> None:
     bill = billed(answer(Usage(1_300, 1_000, 200, 9)), price="1,0.1,2,1.25")
-    assert bill.usage.cost_nusd == 100 * 1_000 + 1_000 * 100 + 200 * 1_250 + 9 * 2_000
+    assert bill.usage.cost_nanousd == 100 * 1_000 + 1_000 * 100 + 200 * 1_250 + 9 * 2_000
 
 
 def test_an_answer_without_usage_may_have_cost_what_was_set_aside() -> None:
     bill = billed(answer(None), answer(Usage(1_300, output_tokens=9)))
-    assert (bill.usage.cost_nusd, bill.usage.possibly_billed_nusd, bill.flags) == (
+    assert (bill.usage.cost_nanousd, bill.usage.possibly_billed_nanousd, bill.flags) == (
         134_500,
         RESERVED,
         ("usage_missing",),
@@ -115,8 +115,8 @@ def test_an_answer_without_usage_may_have_cost_what_was_set_aside() -> None:
 
 def test_one_answer_without_a_price_makes_the_rows_cost_unknown() -> None:
     bill = billed(answer(Usage(1_300, output_tokens=9)), model="nobodys-model")
-    assert bill.usage.cost_nusd == 134_500, "the answer names a model whose price is known"
-    assert billed(answer(Usage(10), model="other"), model="nobodys-model").usage.cost_nusd is None
+    assert bill.usage.cost_nanousd == 134_500, "the answer names a model whose price is known"
+    assert billed(answer(Usage(10), model="other"), model="nobodys-model").usage.cost_nanousd is None
 
 
 def test_totals_are_exact_over_answered_failed_and_reused_rows() -> None:
@@ -126,5 +126,5 @@ def test_totals_are_exact_over_answered_failed_and_reused_rows() -> None:
     totals.add(line(**paid, status="failed", possibly_billed_usd=7e-9, possibly_billed_attempts=1))
     totals.add(line(source="reused"))
     spent = totals.usage
-    assert (spent.cost_nusd, spent.possibly_billed_nusd) == (53_000, 7)
+    assert (spent.cost_nanousd, spent.possibly_billed_nanousd) == (53_000, 7)
     assert (spent.input_tokens, spent.cached_input_tokens, spent.output_tokens) == (2_600, 2_400, 18)

@@ -36,7 +36,7 @@ def killed(folder: Path, line: LedgerLine) -> Path:
 def test_lines_and_requests_without_one_are_summed_up(tmp_path: Path) -> None:
     settlement = actual_spend(SESSION, str(killed(tmp_path, LINE)))
     assert settlement is not None
-    assert settlement.total_nusd == 7 + 40
+    assert settlement.total_nanousd == 7 + 40
 
 
 def test_a_count_that_no_store_can_hold_is_not_taken(tmp_path: Path) -> None:

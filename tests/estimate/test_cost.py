@@ -58,7 +58,7 @@ def test_the_bounds_enclose_what_is_expected_and_the_movers_say_what_moves_it() 
         "answers of 16 tokens",
         "5% of the requests are repeated",
     ]
-    largest, *rest = (nusd for _, nusd in cost.movers)
+    largest, *rest = (nanousd for _, nanousd in cost.movers)
     assert largest < cost.high - cost.expected < largest + sum(rest)
 
 

@@ -40,7 +40,7 @@ def test_every_line_reads_back_as_it_was_written(
     raw = line.to_bytes()
     assert raw.count(b"\n") == 1
     assert LedgerLine.from_bytes(raw) == line
-    assert line.cost_nusd == cost, "sums of nano-dollars are exact"
+    assert line.cost_nanousd == cost, "sums of nano-dollars are exact"
 
 
 def test_one_and_the_string_one_stay_two_ids(make_line: Callable[..., LedgerLine]) -> None:

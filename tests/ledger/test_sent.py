@@ -99,7 +99,7 @@ def test_no_flipped_bit_lowers_what_may_have_been_billed(tmp_path: Path) -> None
         assert left is not None
         assert left.started_at == "then"
         assert left.ledger_offset == 7
-        at_most = sum(sent.at_most_nusd for sent in left.unsettled({})) + left.damage.at_most_nusd
+        at_most = sum(sent.at_most_nanousd for sent in left.unsettled({})) + left.damage.at_most_nanousd
         assert at_most >= 80_000, place
         whole_but_beginning = left.damage.requests == 0 and left.sends == (
             Sent("a" * 32, 1, 40_000),

@@ -60,7 +60,7 @@ def test_the_row_from_which_growing_pays_is_found_exactly() -> None:
 def test_no_other_choice_is_cheaper(sizes: list[int], caching: PromptCaching, price: Price, rows: int) -> None:
     terms = PrefixTerms(caching, price, rows)
     chosen = plan_prefix(sizes, AUTO, terms)
-    costs = [terms.cost_nusd(size) for size in sizes]
+    costs = [terms.cost_nanousd(size) for size in sizes]
     assert costs[chosen.pool_examples] == min(cost for cost in costs if cost is not None)
     assert chosen.cached_tokens == caching.cached_tokens(chosen.tokens) <= chosen.tokens
 

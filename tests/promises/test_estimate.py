@@ -29,7 +29,7 @@ def actual(draw: np.random.Generator, documents: list[int], *, misses: float, re
             usage = Usage(
                 input_tokens=1500 + tokens, cached_input_tokens=cached, output_tokens=int(draw.integers(8, 13))
             )
-            total += PRICE.cost_nusd(usage)
+            total += PRICE.cost_nanousd(usage)
     return total
 
 

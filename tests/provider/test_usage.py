@@ -158,5 +158,5 @@ def test_no_reading_is_cheaper_than_the_figures_that_are_counts(reported: dict[s
     plain = {name: value for name, value in reported.items() if type(value) is int and value >= 0}
     as_stated = Usage(plain.get("prompt_tokens", 0), output_tokens=plain.get("completion_tokens", 0))
     cached = Usage(as_stated.input_tokens, as_stated.input_tokens, 0, as_stated.output_tokens)
-    assert PRICE.cost_nusd(usage) >= PRICE.cost_nusd(cached)
+    assert PRICE.cost_nanousd(usage) >= PRICE.cost_nanousd(cached)
     assert usage.input_tokens + usage.output_tokens >= plain.get("total_tokens", 0)

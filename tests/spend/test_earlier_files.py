@@ -8,6 +8,7 @@ import pytest
 
 from llmbatch.core.usage import STORED, UsageTotals
 from llmbatch.engine.tally import LedgerTotals
+from llmbatch.runs.folder import PossiblyBilled
 from llmbatch.runs.ledger.checkpoint import load_checkpoint
 from llmbatch.session.settlement import actual_spend
 from llmbatch.spend.report import usage_json
@@ -23,7 +24,7 @@ def test_a_store_keeps_its_totals(tmp_path: Path) -> None:
     with closing(SpendStore(path)) as store:
         (usage,) = store.sums("day", REAL, "2026-11-25", "2026-11-25").values()
     assert list(usage.stored().values()) == [3, 4, 3900, 3600, 64, 60, 15, 4_000, 1, 1_000, 2, 100]
-    assert (usage.priced_nusd, usage.cost_nusd, usage.possibly_billed_nusd) == (4_000, None, 1_000)
+    assert (usage.priced_nanousd, usage.cost_nanousd, usage.possibly_billed_nanousd) == (4_000, None, 1_000)
     assert usage_json(usage)["cost_usd"] == 0.000004
 
 
@@ -39,9 +40,9 @@ def test_a_killed_session_comes_to_what_it_sent(run: Path) -> None:
     settlement = actual_spend(SESSION, str(run))
     assert settlement is not None
     (usage,) = settlement.figures.values()
-    assert (usage.rows, usage.requests, usage.input_tokens, usage.priced_nusd) == (3, 4, 3_900, 3 * 53_000)
-    assert (usage.possibly_billed_requests, usage.possibly_billed_nusd) == (2, 100_000 + 70_000)
-    assert settlement.total_nusd == 159_000 + 170_000
+    assert (usage.rows, usage.requests, usage.input_tokens, usage.priced_nanousd) == (3, 4, 3_900, 3 * 53_000)
+    assert (usage.possibly_billed_requests, usage.possibly_billed_nanousd) == (2, 100_000 + 70_000)
+    assert settlement.total_nanousd == 159_000 + 170_000
 
 
 def test_a_checkpoint_with_other_sums_is_passed_over(run: Path) -> None:
@@ -57,3 +58,10 @@ def test_totals_come_back_by_the_names_that_they_are_stored_under() -> None:
     assert UsageTotals.restored(usage.stored()) == usage
     with pytest.raises(TypeError):
         UsageTotals.restored({"unknown": 1})
+
+
+def test_a_record_names_what_may_have_been_billed_as_it_always_did() -> None:
+    written = {"requests": 2, "at_most_nusd": 170_000}
+    billed = PossiblyBilled.model_validate(written)
+    assert (billed.at_most_nanousd, billed.model_dump(mode="json")) == (170_000, written)
+    assert PossiblyBilled(requests=2, at_most_nanousd=170_000) == billed

@@ -58,8 +58,8 @@ async def test_a_run_goes_on_under_the_new_day_and_each_request_belongs_to_its_o
     session.limit.settle(first, 90, 80)
     await session.limit.beat({})
     assert (first, second) == ("2026-11-25", "2026-11-26")
-    assert store.total("real", first).spent_nusd == 80
-    assert store.total("real", second).spent_nusd == 40
+    assert store.total("real", first).spent_nanousd == 80
+    assert store.total("real", second).spent_nanousd == 40
 
 
 @in_a_loop
@@ -103,11 +103,11 @@ async def test_a_session_that_never_moves_is_not_waited_for_for_ever(store: Spen
 async def test_what_is_not_needed_is_given_back(store: SpendStore) -> None:
     session = Session(store, cap=10_000)
     day = await session.limit.reserve(10)
-    assert store.total("real", day).charged_nusd == 160, "room for sixteen"
+    assert store.total("real", day).charged_nanousd == 160, "room for sixteen"
     session.limit.settle(day, 10, 7)
     await session.limit.beat({})
     await session.limit.beat({})
-    assert store.total("real", day).charged_nusd == 7
+    assert store.total("real", day).charged_nanousd == 7
 
 
 @in_a_loop

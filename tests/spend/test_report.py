@@ -20,18 +20,20 @@ NOVEMBER = Period(date(2026, 11, 11), date(2026, 11, 20))
 def spent(store: SpendStore, day: str, model: str, run: str, figures: UsageTotals, *, ended: bool = True) -> None:
     info = SessionInfo(f"{day}-{model}", "real", run, model, "sort", "5eed", leased=False, started_at=day)
     lock = store.begin_session(info)
-    charged = figures.priced_nusd + (0 if ended else 2_000_000)
-    store.record(info.id, {day: Balance(figures.priced_nusd, charged)}, {day: figures}, ended_at=day if ended else None)
+    charged = figures.priced_nanousd + (0 if ended else 2_000_000)
+    store.record(
+        info.id, {day: Balance(figures.priced_nanousd, charged)}, {day: figures}, ended_at=day if ended else None
+    )
     lock.release()
 
 
 @pytest.fixture
 def path(store: SpendStore) -> Path:
     cheap = UsageTotals(
-        rows=100, requests=100, input_tokens=100_000, cached_input_tokens=90_000, priced_nusd=10_000_000_000
+        rows=100, requests=100, input_tokens=100_000, cached_input_tokens=90_000, priced_nanousd=10_000_000_000
     )
     dear = UsageTotals(
-        rows=100, requests=104, input_tokens=100_000, cached_input_tokens=10_000, priced_nusd=14_000_000_000
+        rows=100, requests=104, input_tokens=100_000, cached_input_tokens=10_000, priced_nanousd=14_000_000_000
     )
     spent(store, "2026-11-05", "small", "/gone", cheap)
     spent(store, "2026-11-12", "small", "/gone", dear)
@@ -40,7 +42,7 @@ def path(store: SpendStore) -> Path:
         "2026-11-13",
         "large",
         "/killed",
-        UsageTotals(rows=1, priced_nusd=1_000_000, unpriced_rows=1),
+        UsageTotals(rows=1, priced_nanousd=1_000_000, unpriced_rows=1),
         ended=False,
     )
     spent(store, "2026-10-31", "old", "/gone", cheap)
@@ -79,7 +81,7 @@ def test_a_prompt_is_named_with_its_task(path: Path) -> None:
 def test_what_no_run_folder_tells_is_a_group_of_its_own_and_noted(path: Path) -> None:
     report = spend_report(path, "source", NOVEMBER)
     (group,) = report.groups
-    assert (group.name, group.now.priced_nusd) == (NOT_TOLD, 14_001_000_000)
+    assert (group.name, group.now.priced_nanousd) == (NOT_TOLD, 14_001_000_000)
     assert any("/gone is not a run folder" in note for note in report.notes)
 
 

@@ -30,7 +30,7 @@ def lived_within_its_caps(world: World) -> bool:
     asyncio.run(world.live())
     for day, billed in world.billed.items():
         total = world.store.total(world.book, day)
-        assert billed <= total.spent_nusd == total.charged_nusd <= world.cap, world.book
+        assert billed <= total.spent_nanousd == total.charged_nanousd <= world.cap, world.book
     reached = any("--daily-budget" in message for message in world.reached)
     if reached:
         assert world.known() > world.cap - MOST >= 0.98 * world.cap, (

@@ -29,19 +29,19 @@ def test_folder_and_file_are_private(store: SpendStore) -> None:
 def test_a_lease_is_a_quarter_of_what_is_left_and_never_more_than_all_of_it(store: SpendStore) -> None:
     one = session("a")
     store.begin_session(one)
-    assert store.take(one, DAY, 1000, need_nusd=10, want_nusd=5000) == 250
-    assert store.take(one, DAY, 1000, need_nusd=10, want_nusd=20) == 20
-    assert store.take(one, DAY, 1000, need_nusd=700, want_nusd=700) == 700
-    assert store.take(one, DAY, 1000, need_nusd=31, want_nusd=31) == 0
-    assert store.total("real", DAY).charged_nusd == 970
+    assert store.take(one, DAY, 1000, need_nanousd=10, want_nanousd=5000) == 250
+    assert store.take(one, DAY, 1000, need_nanousd=10, want_nanousd=20) == 20
+    assert store.take(one, DAY, 1000, need_nanousd=700, want_nanousd=700) == 700
+    assert store.take(one, DAY, 1000, need_nanousd=31, want_nanousd=31) == 0
+    assert store.total("real", DAY).charged_nanousd == 970
 
 
 def test_the_offline_book_is_one_of_its_own(store: SpendStore) -> None:
     real, offline = session("a"), session("b", book="offline")
     store.begin_session(real)
     store.begin_session(offline)
-    assert store.take(offline, DAY, 1000, need_nusd=1000, want_nusd=1000) == 1000
-    assert store.take(real, DAY, 1000, need_nusd=1000, want_nusd=1000) == 1000
+    assert store.take(offline, DAY, 1000, need_nanousd=1000, want_nanousd=1000) == 1000
+    assert store.take(real, DAY, 1000, need_nanousd=1000, want_nanousd=1000) == 1000
 
 
 def test_a_session_that_has_ended_takes_and_writes_nothing_more(store: SpendStore) -> None:
@@ -49,22 +49,22 @@ def test_a_session_that_has_ended_takes_and_writes_nothing_more(store: SpendStor
     store.begin_session(one)
     store.record(one.id, {DAY: Balance(5, 5)}, {}, ended_at="now")
     store.record(one.id, {DAY: Balance(0, 900)}, {}, ended_at=None)
-    assert store.take(one, DAY, 1000, need_nusd=1, want_nusd=1) == 0
-    assert store.total("real", DAY).charged_nusd == 5
+    assert store.take(one, DAY, 1000, need_nanousd=1, want_nanousd=1) == 0
+    assert store.total("real", DAY).charged_nanousd == 5
 
 
 def test_a_live_session_is_never_settled(store: SpendStore) -> None:
     one = session("a")
     lock = store.begin_session(one)
-    store.take(one, DAY, 1000, need_nusd=200, want_nusd=200)
+    store.take(one, DAY, 1000, need_nanousd=200, want_nanousd=200)
     settle_dead(store, lambda *_: Settlement({}, 0))
     assert store.total("real", DAY).held == {one.id: 200}
     lock.release()
     settle_dead(store, lambda *_: None)
     assert store.total("real", DAY).held == {one.id: 200}, "what cannot be told stays charged"
-    settle_dead(store, lambda *_: Settlement({DAY: UsageTotals(rows=1, priced_nusd=7)}, 7))
+    settle_dead(store, lambda *_: Settlement({DAY: UsageTotals(rows=1, priced_nanousd=7)}, 7))
     total = store.total("real", DAY)
-    assert (total.spent_nusd, total.charged_nusd, total.held) == (7, 7, {})
+    assert (total.spent_nanousd, total.charged_nanousd, total.held) == (7, 7, {})
 
 
 def test_a_session_whose_lock_is_gone_is_not_taken_for_dead(store: SpendStore) -> None:
@@ -80,17 +80,17 @@ def test_a_session_killed_after_midnight_leaves_the_first_day_as_it_was(store: S
     store.begin_session(one).release()
     store.record(one.id, {DAY: Balance(300, 320), next_day: Balance(50, 200)}, {}, ended_at=None)
     settle_dead(store, lambda *_: Settlement({}, 410))
-    assert store.total("real", DAY).charged_nusd == 320
-    assert store.total("real", next_day).charged_nusd == 110
+    assert store.total("real", DAY).charged_nanousd == 320
+    assert store.total("real", next_day).charged_nanousd == 110
 
 
 def test_a_settlement_charges_all_that_is_known_to_be_billed(store: SpendStore) -> None:
     one = session("a")
     store.begin_session(one).release()
-    store.take(one, DAY, 1000, need_nusd=100, want_nusd=100)
-    figures = {DAY: UsageTotals(priced_nusd=150, possibly_billed_nusd=70)}
+    store.take(one, DAY, 1000, need_nanousd=100, want_nanousd=100)
+    figures = {DAY: UsageTotals(priced_nanousd=150, possibly_billed_nanousd=70)}
     settle_dead(store, lambda *_: Settlement(figures, 220))
-    assert store.total("real", DAY).charged_nusd == 150
+    assert store.total("real", DAY).charged_nanousd == 150
 
 
 def test_no_settlement_charges_more_than_the_lease(store: SpendStore) -> None:
@@ -99,7 +99,7 @@ def test_no_settlement_charges_more_than_the_lease(store: SpendStore) -> None:
         store.begin_session(one).release()
         store.record(one.id, {DAY: Balance(10, 100)}, {}, ended_at=None)
     settle_dead(store, lambda *_: Settlement({}, 130))
-    assert store.total("real", DAY).charged_nusd == 100 + 130
+    assert store.total("real", DAY).charged_nanousd == 100 + 130
 
 
 def test_an_alert_is_claimed_once(store: SpendStore) -> None:
@@ -140,8 +140,8 @@ def filled(path: Path) -> None:
     for name in ("a", "b"):
         one = session(name)
         store.begin_session(one)
-        store.take(one, DAY, 10**9, need_nusd=10, want_nusd=40_000)
-        figures = UsageTotals(rows=3, requests=4, priced_nusd=1000)
+        store.take(one, DAY, 10**9, need_nanousd=10, want_nanousd=40_000)
+        figures = UsageTotals(rows=3, requests=4, priced_nanousd=1000)
         store.record(one.id, {DAY: Balance(1000, 40_000)}, {DAY: figures}, ended_at=None)
     store.claim_alert("real", DAY, 10**9, 80.0)
     store.close()

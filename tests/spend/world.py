@@ -44,7 +44,7 @@ class Folder:
         if session != self.session:
             return None
         total = self.lines[session] + sum(self.sent.values())
-        return Settlement({session[:10]: UsageTotals(priced_nusd=total)}, total)
+        return Settlement({session[:10]: UsageTotals(priced_nanousd=total)}, total)
 
 
 class World:
@@ -86,7 +86,7 @@ class World:
     def check(self) -> None:
         """What the store says covers all that is spent and may still be."""
         for day in self.billed:
-            assert self.store.total(self.book, day).charged_nusd <= self.cap
+            assert self.store.total(self.book, day).charged_nanousd <= self.cap
         for process in self.alive:
             for day, own in process.day._days.items():
                 query = "SELECT coalesce(sum(charged_nusd), 0) FROM spend WHERE session = ? AND day = ?"
@@ -97,10 +97,10 @@ class World:
         self.steps += 1
         await asyncio.sleep(0)
 
-    def bill(self, folder: Folder, day: str, nusd: int) -> None:
+    def bill(self, folder: Folder, day: str, nanousd: int) -> None:
         """The endpoint bills a request: the only place where money is really spent."""
-        self.billed[day] += nusd
-        folder.billed += nusd
+        self.billed[day] += nanousd
+        folder.billed += nanousd
         assert self.billed[day] <= self.cap, "the day's cap was passed"
         assert folder.billed <= folder.cap, "the run's cap was passed"
 

@@ -46,7 +46,7 @@ def test_progress_comes_after_a_second_and_then_every_ten() -> None:
     stream = io.StringIO()
     log = JsonLog(stream)
     for n in range(61):
-        log.update(Progress(total=100, done=n, cost_nusd=2_000_000, elapsed_s=n / 2))
+        log.update(Progress(total=100, done=n, cost_nanousd=2_000_000, elapsed_s=n / 2))
     assert [line["done"] for line in logged(stream)] == [2, 22, 42]
     assert logged(stream)[0]["cost_usd"] == 0.002
 
@@ -78,7 +78,7 @@ def test_hostile_text_stays_one_line_that_no_terminal_obeys(text: str) -> None:
 def test_every_event_is_documented_with_its_fields(kind: type[Event]) -> None:
     (row,) = [line for line in DOCUMENTED.splitlines() if line.startswith(f"| `{kind.name}` ")]
     for field in fields(kind):
-        assert f"`{field.name.replace('nusd', 'usd')}`" in row, field.name
+        assert f"`{field.name.replace('nanousd', 'usd')}`" in row, field.name
 
 
 def test_no_two_events_share_a_name() -> None:

@@ -7,7 +7,7 @@ from llmbatch.terminal.figures import Rate, counted, dollars, duration, percent
 
 
 @pytest.mark.parametrize(
-    ("nusd", "shown"),
+    ("nanousd", "shown"),
     [
         (None, "unknown"),
         (0, "$0"),
@@ -19,8 +19,8 @@ from llmbatch.terminal.figures import Rate, counted, dollars, duration, percent
         (1_234_560_000_000, "$1,234.56"),
     ],
 )
-def test_an_amount_shows_the_digits_that_matter(nusd: int | None, shown: str) -> None:
-    assert dollars(nusd) == shown
+def test_an_amount_shows_the_digits_that_matter(nanousd: int | None, shown: str) -> None:
+    assert dollars(nanousd) == shown
 
 
 def test_one_is_not_many() -> None:

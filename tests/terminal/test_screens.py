@@ -30,7 +30,7 @@ UNDER_WAY = Progress(
     waiting=2,
     input_tokens=100_000,
     cached_input_tokens=87_000,
-    cost_nusd=12_345_678,
+    cost_nanousd=12_345_678,
     elapsed_s=10.0,
 )
 
@@ -51,7 +51,7 @@ def summary(**changes: Any) -> Summary:
         "rows": RowCounts(total=60, ok=50, review=10),
         "labels": {"technical": 19, "business": 9, "legal": 10, "marketing": 13, "other": 9},
         "spent": UsageTotals(60, 60, 99_633, 90_624, 1536, 660, 0, 2_175_540, labelled=60),
-        "session": Session(answered=60, requests=60, elapsed_s=1.5, cost_nusd=2_175_540),
+        "session": Session(answered=60, requests=60, elapsed_s=1.5, cost_nanousd=2_175_540),
         "parse": {"clean": 60},
         "files": {name: f"docs.llmbatch/{name}.jsonl" for name in ("results", "review", "failed", "ledger")},
     }

@@ -27,14 +27,14 @@ class Bill:
     flags: tuple[str, ...] = ()
     """What is particular about it, as the ledger flags it."""
 
-    def may_be_billed(self, at_most_nusd: int) -> None:
+    def may_be_billed(self, at_most_nanousd: int) -> None:
         """An attempt ended with its outcome unknown."""
-        self.usage += UsageTotals(possibly_billed_requests=1, possibly_billed_nusd=at_most_nusd)
+        self.usage += UsageTotals(possibly_billed_requests=1, possibly_billed_nanousd=at_most_nanousd)
 
-    def charge(self, usage: Usage, cost_nusd: int | None) -> None:
+    def charge(self, usage: Usage, cost_nanousd: int | None) -> None:
         """An answer came; its cost is None where its price is not known."""
         self.usage += UsageTotals.of(usage) + UsageTotals(
-            priced_nusd=cost_nusd or 0, unpriced_rows=int(cost_nusd is None and not self.usage.unpriced_rows)
+            priced_nanousd=cost_nanousd or 0, unpriced_rows=int(cost_nanousd is None and not self.usage.unpriced_rows)
         )
 
     def flag(self, name: str) -> None:
@@ -54,21 +54,21 @@ class Biller:
         self._prices = prices
         self._surplus = surplus
 
-    def most_nusd(self, body: bytes, shape: RequestShape) -> int:
+    def most_nanousd(self, body: bytes, shape: RequestShape) -> int:
         """Upper bound of a request's cost: no text has more tokens than bytes, and the prefix's are counted.
 
-        It holds as long as the endpoint keeps to the output limit and bills nothing else; see `surplus_nusd`. Whichever
-        tier was asked for, the answer may come at the standard one. 0 where the price is unknown.
+        It holds as long as the endpoint keeps to the output limit and bills nothing else; see `surplus_nanousd`.
+        Whichever tier was asked for, the answer may come at the standard one. 0 where the price is unknown.
         """
         plain = self._most_tokens(body, shape)
         written = replace(plain, cache_write_tokens=plain.input_tokens)
         prices = self._prices_at(self._model, {shape.service_tier, None})
-        return max(price.cost_nusd(usage) if price else 0 for price in prices for usage in (plain, written))
+        return max(price.cost_nanousd(usage) if price else 0 for price in prices for usage in (plain, written))
 
-    def surplus_nusd(self) -> int:
+    def surplus_nanousd(self) -> int:
         """What is set aside on top of that, as far as answers have shown by now that the bound does not hold."""
         price = self._prices.price(self._model)
-        return 0 if price is None else self._surplus.nusd(self._model, price)
+        return 0 if price is None else self._surplus.nanousd(self._model, price)
 
     def bounded(self, completion: Completion, body: bytes, shape: RequestShape) -> Completion:
         """The answer to a request, without the usage where no such request can have taken so much."""
@@ -80,7 +80,9 @@ class Biller:
             return completion
         return changed(completion, usage=None, usage_flag=IMPLAUSIBLE)
 
-    def charge(self, bill: Bill, completion: Completion, reserved_nusd: int, *, asked_tier: str | None = None) -> int:
+    def charge(
+        self, bill: Bill, completion: Completion, reserved_nanousd: int, *, asked_tier: str | None = None
+    ) -> int:
         """Put an answer on a row's bill. Returns what it counts for against the budget, nano-dollars.
 
         It is priced by the tier that it reports; where it reports none, by the dearer one of `asked_tier` and standard.
@@ -88,20 +90,20 @@ class Biller:
         if completion.usage_flag is not None:
             bill.flag(completion.usage_flag)
         if completion.usage is None:
-            bill.may_be_billed(reserved_nusd)
-            return reserved_nusd
+            bill.may_be_billed(reserved_nanousd)
+            return reserved_nanousd
         answered = completion.model or self._model
         served = completion.service_tier
         prices = self._prices_at(answered, {asked_tier, None} if served is None else {served})
-        costs = (_cost_nusd(price, completion.usage, completion.stated_cost_nusd) for price in prices)
-        cost_nusd = max((cost for cost in costs if cost is not None), default=None)
-        bill.charge(completion.usage, cost_nusd)
-        if cost_nusd is None:
+        costs = (_cost_nanousd(price, completion.usage, completion.stated_cost_nanousd) for price in prices)
+        cost_nanousd = max((cost for cost in costs if cost is not None), default=None)
+        bill.charge(completion.usage, cost_nanousd)
+        if cost_nanousd is None:
             return 0
-        if cost_nusd > reserved_nusd and self._prices.price(self._model) is not None:
+        if cost_nanousd > reserved_nanousd and self._prices.price(self._model) is not None:
             bill.flag(ABOVE_BOUND)
-            self._surplus.note(self._model, cost_nusd, completion.usage)
-        return cost_nusd
+            self._surplus.note(self._model, cost_nanousd, completion.usage)
+        return cost_nanousd
 
     def _prices_at(self, model: str, tiers: set[str | None]) -> list[Price | None]:
         """A model's prices at these service tiers; None where they are unknown."""
@@ -112,9 +114,9 @@ class Biller:
         return Usage(input_tokens=tokens, output_tokens=shape.max_output_tokens)
 
 
-def _cost_nusd(price: Price | None, usage: Usage, stated_nusd: int | None) -> int | None:
+def _cost_nanousd(price: Price | None, usage: Usage, stated_nanousd: int | None) -> int | None:
     """What an answer costs by its price and by a proxy's own word: the dearer one, unless the user gave the price."""
     if price is None:
-        return stated_nusd
-    counted = price.cost_nusd(usage)
-    return counted if price.source is PriceSource.GIVEN or stated_nusd is None else max(counted, stated_nusd)
+        return stated_nanousd
+    counted = price.cost_nanousd(usage)
+    return counted if price.source is PriceSource.GIVEN or stated_nanousd is None else max(counted, stated_nanousd)

@@ -18,50 +18,51 @@ from llmbatch.spend.leases import DailyLimit
 class Reservation:
     """What is set aside for one request, nano-dollars, and the day on which it leaves."""
 
-    nusd: int
+    nanousd: int
     day: str
 
 
 class RunLimit:
     """One run's, all its sessions together. Without a cap it only adds up."""
 
-    def __init__(self, cap_nusd: int | None, spent_nusd: int) -> None:
-        """`spent_nusd`: what the run has cost so far, and may have cost: a limit holds across sessions."""
-        self._cap_nusd = cap_nusd
-        self._spent_nusd = spent_nusd
-        self._reserved_nusd = 0
+    def __init__(self, cap_nanousd: int | None, spent_nanousd: int) -> None:
+        """`spent_nanousd`: what the run has cost so far, and may have cost: a limit holds across sessions."""
+        self._cap_nanousd = cap_nanousd
+        self._spent_nanousd = spent_nanousd
+        self._reserved_nanousd = 0
         self._settled = asyncio.Event()
 
     @property
-    def spent_nusd(self) -> int:
+    def spent_nanousd(self) -> int:
         """What the run has cost and may have cost."""
-        return self._spent_nusd
+        return self._spent_nanousd
 
-    async def reserve(self, nusd: int) -> None:
+    async def reserve(self, nanousd: int) -> None:
         """Set aside what a request may cost at most.
 
         Raises:
             BudgetReached: it does not fit, and nothing is under way that could leave room for it.
         """
-        while not self._fits(nusd):
-            if self._reserved_nusd == 0:
+        while not self._fits(nanousd):
+            if self._reserved_nanousd == 0:
                 raise BudgetReached(
-                    f"--max-cost ${to_usd(self._cap_nusd or 0):,.6g} is reached: ${to_usd(self._spent_nusd):,.6g} "
-                    f"is spent or may be, and the next request may cost ${to_usd(nusd):,.6g}",
+                    f"--max-cost ${to_usd(self._cap_nanousd or 0):,.6g} is reached: "
+                    f"${to_usd(self._spent_nanousd):,.6g} is spent or may be, and the next request may cost "
+                    f"${to_usd(nanousd):,.6g}",
                     hint="run the same command with a higher --max-cost: finished rows are kept",
                 )
             self._settled.clear()
             await self._settled.wait()
-        self._reserved_nusd += nusd
+        self._reserved_nanousd += nanousd
 
-    def settle(self, reserved_nusd: int, spent_nusd: int) -> None:
+    def settle(self, reserved_nanousd: int, spent_nanousd: int) -> None:
         """A request has ended: give back what was set aside, and count what it cost or may have cost."""
-        self._reserved_nusd -= reserved_nusd
-        self._spent_nusd += spent_nusd
+        self._reserved_nanousd -= reserved_nanousd
+        self._spent_nanousd += spent_nanousd
         self._settled.set()
 
-    def _fits(self, nusd: int) -> bool:
-        return self._cap_nusd is None or self._spent_nusd + self._reserved_nusd + nusd <= self._cap_nusd
+    def _fits(self, nanousd: int) -> bool:
+        return self._cap_nanousd is None or self._spent_nanousd + self._reserved_nanousd + nanousd <= self._cap_nanousd
 
 
 class Budget:
@@ -71,21 +72,21 @@ class Budget:
         self._run = run
         self._day = day
 
-    async def reserve(self, nusd: int) -> Reservation:
+    async def reserve(self, nanousd: int) -> Reservation:
         """Set aside what a request may cost at most.
 
         Raises:
             BudgetReached: it does not fit into one of the limits, and nothing is under way that could leave room.
             StorageFailed: what is left of the day is not known.
         """
-        await self._run.reserve(nusd)
+        await self._run.reserve(nanousd)
         try:
-            return Reservation(nusd, await self._day.reserve(nusd))
+            return Reservation(nanousd, await self._day.reserve(nanousd))
         except BaseException:
-            self._run.settle(nusd, 0)
+            self._run.settle(nanousd, 0)
             raise
 
-    def settle(self, reservation: Reservation, spent_nusd: int) -> None:
+    def settle(self, reservation: Reservation, spent_nanousd: int) -> None:
         """A request has ended: give back what was set aside, and count what it cost or may have cost."""
-        self._run.settle(reservation.nusd, spent_nusd)
-        self._day.settle(reservation.day, reservation.nusd, spent_nusd)
+        self._run.settle(reservation.nanousd, spent_nanousd)
+        self._day.settle(reservation.day, reservation.nanousd, spent_nanousd)

@@ -12,27 +12,27 @@ _TIMES = 2
 class Surplus:
     """Learnt from answers that cost more than was set aside for them, those of earlier sessions among them."""
 
-    def __init__(self, dearest_nusd: Mapping[str, int] | None = None, output_tokens: int = 0) -> None:
+    def __init__(self, dearest_nanousd: Mapping[str, int] | None = None, output_tokens: int = 0) -> None:
         """Begin with what is known.
 
         Args:
-            dearest_nusd: by the model, the dearest such answer.
+            dearest_nanousd: by the model, the dearest such answer.
             output_tokens: of the longest one, whichever model gave it.
         """
-        self._dearest_nusd = dict(dearest_nusd or {})
+        self._dearest_nanousd = dict(dearest_nanousd or {})
         self._output_tokens = output_tokens
 
-    def nusd(self, model: str, price: Price) -> int:
+    def nanousd(self, model: str, price: Price) -> int:
         """What to set aside on top of a request's bound, nano-dollars; 0 while every bound has held.
 
         What one model of an endpoint thinks another may think as well.
         """
-        if not self._output_tokens and not self._dearest_nusd:  # as with nearly every endpoint
+        if not self._output_tokens and not self._dearest_nanousd:  # as with nearly every endpoint
             return 0
-        thought_nusd = price.cost_nusd(Usage(output_tokens=self._output_tokens))
-        return _TIMES * max(self._dearest_nusd.get(model, 0), thought_nusd)
+        thought_nanousd = price.cost_nanousd(Usage(output_tokens=self._output_tokens))
+        return _TIMES * max(self._dearest_nanousd.get(model, 0), thought_nanousd)
 
-    def note(self, model: str, cost_nusd: int, usage: Usage) -> None:
+    def note(self, model: str, cost_nanousd: int, usage: Usage) -> None:
         """An answer of this model has cost more than was set aside for it."""
-        self._dearest_nusd[model] = max(self._dearest_nusd.get(model, 0), cost_nusd)
+        self._dearest_nanousd[model] = max(self._dearest_nanousd.get(model, 0), cost_nanousd)
         self._output_tokens = max(self._output_tokens, usage.output_tokens)

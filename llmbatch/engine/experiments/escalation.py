@@ -10,7 +10,7 @@ class _Asked:
 
     def __init__(self) -> None:
         self.rows = 0
-        self.cost_nusd: int | None = 0
+        self.cost_nanousd: int | None = 0
         self._failed: set[tuple[int, str]] = set()
 
     def add(self, line: LedgerLine) -> None:
@@ -18,8 +18,8 @@ class _Asked:
         self.rows += place not in self._failed
         if line.status == FAILED:
             self._failed.add(place)
-        known = line.cost_nusd is not None and self.cost_nusd is not None
-        self.cost_nusd = (self.cost_nusd or 0) + (line.cost_nusd or 0) if known else None
+        known = line.cost_nanousd is not None and self.cost_nanousd is not None
+        self.cost_nanousd = (self.cost_nanousd or 0) + (line.cost_nanousd or 0) if known else None
 
 
 class Escalation:
@@ -61,13 +61,13 @@ class Escalation:
             model=self._model,
             rows=self._stronger.rows,
             settled=self._settled,
-            cost_nusd=self._stronger.cost_nusd,
-            saved_nusd=_saved_nusd(self._first, self._stronger),
+            cost_nanousd=self._stronger.cost_nanousd,
+            saved_nanousd=_saved_nanousd(self._first, self._stronger),
         )
 
 
-def _saved_nusd(first: _Asked, stronger: _Asked) -> int | None:
+def _saved_nanousd(first: _Asked, stronger: _Asked) -> int | None:
     """Against asking the stronger model about every row at what it costs for one of these."""
-    if first.cost_nusd is None or stronger.cost_nusd is None or not stronger.rows:
+    if first.cost_nanousd is None or stronger.cost_nanousd is None or not stronger.rows:
         return None
-    return round(stronger.cost_nusd / stronger.rows * first.rows) - first.cost_nusd - stronger.cost_nusd
+    return round(stronger.cost_nanousd / stronger.rows * first.rows) - first.cost_nanousd - stronger.cost_nanousd

@@ -40,9 +40,9 @@ class Event:
         return asdict(self)
 
 
-def dollars(nusd: float) -> str:
+def dollars(nanousd: float) -> str:
     """Nano-dollars as people read them."""
-    usd = nusd / NANO
+    usd = nanousd / NANO
     return f"${usd:,.2f}" if usd >= 1 else f"${usd:.3g}"
 
 

@@ -28,16 +28,16 @@ class ArmEstimated:
     model: str
     low_rows: int
     high_rows: int
-    low_nusd: int | None
-    high_nusd: int | None
+    low_nanousd: int | None
+    high_nanousd: int | None
 
     def told(self, share: float) -> str:
         """The arm in a few words, for this share (a factor) of the rows."""
         rows = sorted({round(share * self.low_rows), round(share * self.high_rows)})
         asked = f"{self.arm} {self.model}, {' to '.join(f'{count:,}' for count in rows)} rows"
-        if self.low_nusd is None or self.high_nusd is None:
+        if self.low_nanousd is None or self.high_nanousd is None:
             return asked
-        return f"{asked}: {dollars(share * self.low_nusd)} to {dollars(share * self.high_nusd)}"
+        return f"{asked}: {dollars(share * self.low_nanousd)} to {dollars(share * self.high_nanousd)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class RunEstimated(Event):
     """Of those, rows that have their label already."""
     is_whole: bool
     """Whether all were looked at."""
-    cost_nusd: int | None
-    low_nusd: int | None
-    high_nusd: int | None
+    cost_nanousd: int | None
+    low_nanousd: int | None
+    high_nanousd: int | None
     seconds: float | None
     arms: tuple[ArmEstimated, ...] = ()
     """What is asked: the run's own plan, a canary, a stronger model; the costs above are of all of them."""
@@ -62,25 +62,25 @@ class RunEstimated(Event):
     @property
     def message(self) -> str:
         """The estimate in a sentence, with its arms where there are several."""
-        if self.cost_nusd is None or self.low_nusd is None or self.high_nusd is None:
+        if self.cost_nanousd is None or self.low_nanousd is None or self.high_nanousd is None:
             return f"estimate: {self.rows:,} rows to ask; the price of {self.model} is not known"
         share, what = 1.0, f"{self.rows:,} rows to ask"
         if not self.is_whole and self.rows:
             share, what = 1000 / self.rows, f"by the first {self.rows:,} rows, for each 1,000"
-        amounts = (dollars(share * nusd) for nusd in (self.cost_nusd, self.low_nusd, self.high_nusd))
+        amounts = (dollars(share * nanousd) for nanousd in (self.cost_nanousd, self.low_nanousd, self.high_nanousd))
         time = "" if self.seconds is None else f", about {time_span(self.seconds)}"
         arms = "".join(f"; {arm.told(share)}" for arm in self.arms) if len(self.arms) > 1 else ""
         return "estimate: {}: about {} ({} to {}){}{}".format(what, *amounts, time, arms)
 
     def fields(self) -> dict[str, Any]:
         """Money in US dollars."""
-        costs = {"cost_usd": self.cost_nusd, "low_usd": self.low_nusd, "high_usd": self.high_nusd}
+        costs = {"cost_usd": self.cost_nanousd, "low_usd": self.low_nanousd, "high_usd": self.high_nanousd}
         return {
             "model": self.model,
             "rows": self.rows,
             "done": self.done,
             "is_whole": self.is_whole,
-            **{name: None if nusd is None else to_usd(nusd) for name, nusd in costs.items()},
+            **{name: None if nanousd is None else to_usd(nanousd) for name, nanousd in costs.items()},
             "seconds": self.seconds,
             "arms": [
                 {
@@ -88,8 +88,8 @@ class RunEstimated(Event):
                     "model": arm.model,
                     "low_rows": arm.low_rows,
                     "high_rows": arm.high_rows,
-                    "low_usd": None if arm.low_nusd is None else to_usd(arm.low_nusd),
-                    "high_usd": None if arm.high_nusd is None else to_usd(arm.high_nusd),
+                    "low_usd": None if arm.low_nanousd is None else to_usd(arm.low_nanousd),
+                    "high_usd": None if arm.high_nanousd is None else to_usd(arm.high_nanousd),
                 }
                 for arm in self.arms
             ],
@@ -106,21 +106,21 @@ class PlanChanged(Event):
     """Of `prompt`, `model`, `parameters`."""
     rows: int
     """Finished rows that will be asked again."""
-    cost_nusd: int | None
+    cost_nanousd: int | None
     """What that is expected to cost; None where the price is not known."""
     offline: bool
 
     @property
     def message(self) -> str:
         """What changed, how many rows, and at what cost."""
-        cost = "" if self.cost_nusd is None else f", about {dollars(self.cost_nusd)}"
+        cost = "" if self.cost_nanousd is None else f", about {dollars(self.cost_nanousd)}"
         free = " simulated (free)" if cost and self.offline else ""
         rows = "1 finished row" if self.rows == 1 else f"{self.rows:,} finished rows"
         return f"the {' and the '.join(self.changed)} changed: {rows} will be asked again{cost}{free}"
 
     def fields(self) -> dict[str, Any]:
         """Money in US dollars."""
-        cost_usd = None if self.cost_nusd is None else to_usd(self.cost_nusd)
+        cost_usd = None if self.cost_nanousd is None else to_usd(self.cost_nanousd)
         return {"changed": self.changed, "rows": self.rows, "cost_usd": cost_usd, "offline": self.offline}
 
 

@@ -61,11 +61,11 @@ class PossiblyBilledFound(Event):
         "their rows are sent again"
     )
     requests: int
-    at_most_nusd: int
+    at_most_nanousd: int
 
     def fields(self) -> dict[str, Any]:
         """Money in US dollars."""
-        return {"requests": self.requests, "at_most_usd": to_usd(self.at_most_nusd)}
+        return {"requests": self.requests, "at_most_usd": to_usd(self.at_most_nanousd)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +75,18 @@ class SentLogDamaged(Event):
     name = "requests.log_damaged"
     level = Level.WARNING
     requests: int
-    at_most_nusd: int
+    at_most_nanousd: int
     """0 where nothing tells what a request may have cost."""
 
     @property
     def message(self) -> str:
         """How many, and what they count as."""
-        cost = f"at most ${to_usd(self.at_most_nusd):,.6g}" if self.at_most_nusd else "at an unknown cost"
+        cost = f"at most ${to_usd(self.at_most_nanousd):,.6g}" if self.at_most_nanousd else "at an unknown cost"
         return f"sent.log is damaged: {self.requests} requests that it held are counted as billed, {cost}"
 
     def fields(self) -> dict[str, Any]:
         """Money in US dollars."""
-        return {"requests": self.requests, "at_most_usd": to_usd(self.at_most_nusd)}
+        return {"requests": self.requests, "at_most_usd": to_usd(self.at_most_nanousd)}
 
 
 @dataclass(frozen=True, slots=True)

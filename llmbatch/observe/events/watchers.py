@@ -16,9 +16,9 @@ class BudgetAlert(Event):
     budget: str
     """Its option: `--max-cost` or `--daily-budget`."""
     percent: float
-    spent_nusd: int
+    spent_nanousd: int
     """What is spent, and what may be."""
-    cap_nusd: int
+    cap_nanousd: int
     day: str | None
     """The UTC day, of a daily budget."""
 
@@ -27,8 +27,8 @@ class BudgetAlert(Event):
         """How far it is."""
         day = f" of {self.day} (UTC)" if self.day else ""
         return (
-            f"{self.percent:g}% of {self.budget} ${to_usd(self.cap_nusd):,.6g}{day} is used up: "
-            f"${to_usd(self.spent_nusd):,.6g} is spent or may be"
+            f"{self.percent:g}% of {self.budget} ${to_usd(self.cap_nanousd):,.6g}{day} is used up: "
+            f"${to_usd(self.spent_nanousd):,.6g} is spent or may be"
         )
 
     def fields(self) -> dict[str, Any]:
@@ -36,8 +36,8 @@ class BudgetAlert(Event):
         return {
             "budget": self.budget,
             "percent": self.percent,
-            "spent_usd": to_usd(self.spent_nusd),
-            "cap_usd": to_usd(self.cap_nusd),
+            "spent_usd": to_usd(self.spent_nanousd),
+            "cap_usd": to_usd(self.cap_nanousd),
             "day": self.day,
         }
 

@@ -50,7 +50,7 @@ class Damage:
     """Lines of the file that cannot be read: each may be a request that was billed."""
 
     requests: int = 0
-    at_most_nusd: int = 0
+    at_most_nanousd: int = 0
     """Of all of them; 0 where the file does not say what a request may cost."""
 
 
@@ -264,11 +264,11 @@ class _Found:
     def _damage(self) -> Damage:
         """Of the first line's copies only one is needed."""
         requests = max(len(self.damaged) - max(self.copies - len(self.beginnings), 0), 0)
-        return Damage(requests, requests * self._most_nusd())
+        return Damage(requests, requests * self._most_nanousd())
 
-    def _most_nusd(self) -> int:
+    def _most_nanousd(self) -> int:
         if self.records:
-            return max(sent.at_most_nusd for sent in self.records)
+            return max(sent.at_most_nanousd for sent in self.records)
         digits = [len(amount[1]) for line in self.damaged for amount in _AMOUNT.finditer(line)]
         return 10 ** max(digits) - 1 if digits else 0
 
