@@ -15,8 +15,8 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT...",
-        help="Documents: .json, .jsonl, .ndjson, .csv, .tsv, each also .gz, .bz2, .xz, .zst; "
-        "folders, quoted globs, or - for standard input.",
+        help="Documents: .json, .jsonl, .csv, .tsv, .parquet and others, each also .gz, .bz2, .xz, .zst; "
+        "folders, quoted globs, addresses of files and databases, or - for standard input.",
         show_default=False,
     ),
 ]
