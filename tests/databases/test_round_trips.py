@@ -4,6 +4,7 @@ import json
 import math
 import sqlite3
 import tempfile
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,29 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmbatch.core.rows import Rejection
+from llmbatch.databases import (
+    ColumnType,
+    TableReplacement,
+    common_type,
+    parse_address,
+    parse_table_name,
+    table_transaction,
+)
 from llmbatch.readers import ReaderOptions, Record, read_records, resolve_inputs
 from tests.databases.server import Database
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 CELL = st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats() | TEXT | st.just("\0")
-DOCUMENT = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=8,
-)
+WHOLE = st.none() | st.booleans() | st.integers() | TEXT
+
+
+def documents(of: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """JSON of these values."""
+    return st.recursive(
+        of,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+        max_leaves=8,
+    )
 
 
 def read_back(address: str, query: str, folder: Path) -> list[dict[str, Any]]:
@@ -54,7 +68,7 @@ def expected(value: Any) -> Any:
     return None if math.isnan(value) else value if math.isfinite(value) else f"{'-' if value < 0 else ''}Infinity"
 
 
-@given(document=DOCUMENT, text=TEXT)
+@given(document=documents(WHOLE | st.floats(allow_nan=False, allow_infinity=False)), text=TEXT)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 def test_any_text_and_json_of_postgresql_comes_back(postgresql: Database, document: Any, text: str) -> None:
     sql = pytest.importorskip("psycopg.sql")
@@ -62,3 +76,41 @@ def test_any_text_and_json_of_postgresql_comes_back(postgresql: Database, docume
     with tempfile.TemporaryDirectory() as folder:
         found = read_back(postgresql.address, values.as_string(), Path(folder))
     assert found == [{"document": document, "text": text}]
+
+
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "whole": st.integers(-(2**63), 2**63 - 1),
+            "real": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+            "large": st.integers(2**63, 2**80),
+            "flag": st.booleans(),
+            "string": st.none() | TEXT,
+            "deep": st.lists(documents(WHOLE), max_size=3),  # jsonb writes 1e20 out
+        }
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(rows=ROWS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
+def test_what_is_written_to_postgresql_comes_back(postgresql: Database, rows: list[dict[str, Any]]) -> None:
+    columns = {name: _type(row[name] for row in rows) for name in rows[0]}
+    postgresql.execute("drop table if exists t")
+    with table_transaction(parse_address(postgresql.address)) as transaction:
+        table = TableReplacement(transaction, parse_table_name("t"), {"id": ColumnType.INTEGER, **columns})
+        for n, row in enumerate(rows):
+            table.add({"id": n, **row})
+        table.finish()
+    with tempfile.TemporaryDirectory() as folder:
+        found = read_back(postgresql.address, "select * from t order by id", Path(folder))
+    assert found == [{"id": n, **row} for n, row in enumerate(rows)]
+
+
+def _type(values: Iterable[Any]) -> ColumnType:
+    found = None
+    for value in values:
+        found = common_type(found, value)
+    return found or ColumnType.TEXT
