@@ -21,7 +21,6 @@ from llmbatch.estimate.input_scan import History, Survey, survey
 from llmbatch.estimate.result import Estimate, ModelEstimate
 from llmbatch.estimate.time import Speed, time_needed
 from llmbatch.observe.events import ArmEstimated, RunEstimated
-from llmbatch.provider.plugged import dialect_named
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.experiment_plan import plan_experiments
 from llmbatch.runs.folder import STDIN, RunFolder, RunRecord, load_record
@@ -61,7 +60,6 @@ def estimate_run(options: EstimateOptions) -> Estimate:
     """
     run = options.run
     loaded = load_task(run.task)
-    dialect_named(run.choice.dialect)  # nothing is sent, and a misspelt name is refused all the same
     folder = RunFolder.for_inputs(run.inputs, run.out, offline=run.sending.offline)
     standing = load_record(folder) if folder.run_json.exists() else None
     check_answers(folder, standing, offline=run.sending.offline)

@@ -2,6 +2,7 @@
 
 from llmbatch.core.prices import PriceBook
 from llmbatch.engine.plan import Plan, asked_model, make_plan
+from llmbatch.provider.plugged import dialect_named
 from llmbatch.runs.folder import RunRecord
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.options import RunOptions
@@ -22,8 +23,12 @@ def plan_run(
         base_url: the endpoint's, by which prices are found; None for the offline endpoint.
         source: the input, whose rows are counted where what goes into the prefix depends on how many they are.
         standing: what the run's folder records, where it stands.
+
+    Raises:
+        UsageError: there is no such dialect, whether or not anything is to be sent in it.
     """
     choice, offline = options.choice, options.sending.offline
+    dialect_named(choice.dialect)
     if choice.prefix is not PrefixPolicy.AUTO or not loaded.task.pool:
         return make_plan(loaded, choice, offline=offline)
     if standing is not None and standing.prefix is not None:
