@@ -23,6 +23,8 @@ from llmbatch.readers.inputs import STDIN, Found, Input, SpoolFor, copied, is_fi
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.packings import SUFFIXES as PACKED
 from llmbatch.readers.sources import QuerySource, check_scheme, is_address, public_name, remote_sources
+from llmbatch.readers.zipped import SUFFIX as ZIP
+from llmbatch.readers.zipped import name_in_zip
 
 _KNOWN = f"{', '.join(SUFFIXES)}, each also with {', '.join(PACKED)} behind it"
 _FEW = 10
@@ -150,7 +152,7 @@ def _tables_or_documents(
                 continue
             documents[Path(path).suffix] += 1
             beside.add_file(path)
-        elif format_of_file(path) is not None or (wanted is not None and not by_suffix):
+        elif _format_of(path) is not None or (wanted is not None and not by_suffix):
             tables.append(path)
         else:
             skipped.add_file(path)
@@ -179,10 +181,18 @@ def _doubtful(name: str, tables: list[str], documents: Counter[str]) -> UsageErr
     )
 
 
+def _format_of(path: str) -> Format | None:
+    """The format of a file by its name, or by that of the only file in a zip archive."""
+    found = format_of_file(path)
+    if found is None and path.lower().endswith(ZIP) and (inner := name_in_zip(path)) is not None:
+        return format_of_file(inner)
+    return found
+
+
 def _file(name: str, wanted: Format | None) -> Input:
     path = Path(name)
     file_format = wanted or format_of_file(name)
-    if file_format is None:
+    if file_format is None and not name.lower().endswith(ZIP):
         raise UsageError(
             f"{name}: unknown kind of file; known are {_KNOWN}", hint="say --input-format json, csv or tsv"
         )

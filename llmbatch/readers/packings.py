@@ -22,7 +22,7 @@ _STEP_BYTES = 1024
 _XZ_MEMORY = 128 * 1024 * 1024
 """Bytes; `xz -9` needs 65 MiB. Zstandard's own bound is a window of 128 MiB."""
 
-SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".zip")
 MAGIC_BYTES = 6
 """So many first bytes tell every packing."""
 
@@ -30,13 +30,20 @@ Unpack = Callable[[Iterator[bytes]], Iterator[bytes]]
 
 
 def unpacked_name(name: str) -> str:
-    """A file's name without the suffix of its packing."""
-    return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)
+    """A file's name without the suffixes of its packings."""
+    while name.endswith(SUFFIXES):
+        name = name.rpartition(".")[0]
+    return name
 
 
 def unpacking_of(head: bytes) -> Unpack | None:
     """What unpacks an input that begins so; None where it is not packed."""
     return next((partial(_unpacked, one) for one in _PACKINGS if head.startswith(one.magics)), None)
+
+
+def unpacked_member(method: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The only member of a zip archive, packed with `deflate`, `bzip2` or `zstd`; bytes behind it are not read."""
+    return _unpacked(_ZIP_METHODS[method], chunks)
 
 
 class _Member(Protocol):
@@ -51,11 +58,11 @@ class _Member(Protocol):
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
-class _GzipMember:
-    """A member of gzip, whose decompressor alone leaves it to the caller to keep what is not unpacked yet."""
+class _Deflated:
+    """A member of gzip or zip, whose decompressor alone leaves it to the caller to keep what is not unpacked yet."""
 
-    def __init__(self) -> None:
-        self._inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    def __init__(self, wbits: int) -> None:
+        self._inflater = zlib.decompressobj(wbits)
         self.needs_input = True
 
     @property
@@ -79,6 +86,7 @@ class _Packing:
     new_member: Callable[[], _Member]
     error: type[Exception]
     kind: str = BAD_PACKING
+    has_one_member: bool = False
 
 
 def _unpacked(packing: _Packing, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -89,6 +97,8 @@ def _unpacked(packing: _Packing, chunks: Iterator[bytes]) -> Iterator[bytes]:
             step = chunk[start : start + _STEP_BYTES]
             while step:
                 if member.eof:
+                    if packing.has_one_member:
+                        return
                     step = step.lstrip(b"\0")
                     if not step:
                         break
@@ -119,7 +129,7 @@ def _fed(member: _Member, step: bytes, packing: _Packing) -> Iterator[bytes]:
 
 
 _PACKINGS = (
-    _Packing("gzip", (b"\x1f\x8b",), _GzipMember, zlib.error, BAD_GZIP),
+    _Packing("gzip", (b"\x1f\x8b",), partial(_Deflated, zlib.MAX_WBITS | 16), zlib.error, BAD_GZIP),
     _Packing(
         "bzip2",
         tuple(b"BZh%d" % level + block for level in range(1, 10) for block in (b"1A", b"\x17r")),
@@ -136,3 +146,8 @@ _PACKINGS = (
 )
 """bzip2's level comes before a block, or before the end of an empty file. The second of zstd's is that of a frame to be
 skipped, with which `pzstd` begins its files (RFC 8878, 3.1.2)."""
+_ZIP_METHODS = {
+    "deflate": _Packing("zip", (), partial(_Deflated, -zlib.MAX_WBITS), zlib.error, has_one_member=True),
+    "bzip2": _Packing("zip", (), bz2.BZ2Decompressor, OSError, has_one_member=True),
+    "zstd": _Packing("zip", (), zstd.ZstdDecompressor, zstd.ZstdError, has_one_member=True),
+}

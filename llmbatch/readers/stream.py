@@ -10,20 +10,23 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from llmbatch.core.errors import StorageFailed
+from llmbatch.core.errors import StorageFailed, UsageError
 from llmbatch.core.files import open_private, open_to_read, sync_folder
 from llmbatch.readers.encodings import LONGEST_BOM, utf8_text
 from llmbatch.readers.faults import TORN, UNREADABLE, BrokenStream, NotOpenedError
 from llmbatch.readers.formats import MAGIC_BYTES as FORMAT_MAGIC_BYTES
-from llmbatch.readers.formats import Content, Format, binary_format_of_head, format_of_head
+from llmbatch.readers.formats import Content, Format, binary_format_of_head, format_of_file, format_of_head
 from llmbatch.readers.identity import ByteWatch
 from llmbatch.readers.inputs import STDIN, Input, part_of
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.packings import MAGIC_BYTES, unpacking_of
+from llmbatch.readers.zipped import SUFFIX as ZIP
+from llmbatch.readers.zipped import is_zip, unzipped
 
 _CHUNK_BYTES = 256 * 1024
 _SNIFF_BYTES = 64 * 1024
 _TELLING_BYTES = max(LONGEST_BOM, FORMAT_MAGIC_BYTES)
+_MOST_PACKINGS = 3
 _LINES_END_IN_CR = re.compile(rb'[^"\r\n]*(?:"[^"]*"[^"\r\n]*)*\r(?!\r*(?:\n|\Z))')
 """Of a first line that ends in nothing else: outside of quotes, and with something behind it."""
 
@@ -49,23 +52,45 @@ def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = No
         DoubtfulEncodingError: nobody can tell its encoding.
         StorageFailed: the copy of standard input cannot be written.
     """
-    magic, chunks = _peeked(_read(item, watch), lambda head: len(head) >= MAGIC_BYTES)
-    unpack = unpacking_of(magic)
-    head, chunks = _peeked(unpack(chunks) if unpack else chunks, lambda head: len(head) >= _TELLING_BYTES)
-    path = None if unpack or item.name == STDIN else item.path  # a copy of that may still be in its part
-    told = item.format or binary_format_of_head(head)
+    path = None if item.name == STDIN else item.path  # a copy of that may still be in its part
+    named, path, chunks = _unpacked(item, path, _read(item, watch))
+    head, chunks = _peeked(chunks, lambda head: len(head) >= _TELLING_BYTES)
+    told = named or binary_format_of_head(head)
     if told is not None and not told.is_text:
         return Opened(told, Content(item.label, chunks, path))
-    text = utf8_text(
-        item.label, head, chunks, options, may_be_refused=item.format is not None and not item.format.is_typed
-    )
+    text = utf8_text(item.label, head, chunks, options, may_be_refused=named is not None and not named.is_typed)
     head, chunks = _peeked(text.chunks, _tells_enough)
     findings: tuple[str, ...] = () if text.finding is None else (text.finding,)
     if _LINES_END_IN_CR.match(head):
         chunks = (chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n") for chunk in chunks)
         findings += ("lines end in CR",)
     content = Content(item.label, chunks, path, findings, text.encoding, is_live=item.path is None)
-    return Opened(item.format or format_of_head(head), content)
+    return Opened(named or format_of_head(head), content)
+
+
+def _unpacked(
+    item: Input, path: Path | None, chunks: Iterator[bytes]
+) -> tuple[Format | None, Path | None, Iterator[bytes]]:
+    """The format that names tell, where the bytes lie (nowhere if they were packed), and the bytes without packings.
+
+    Raises:
+        UsageError: a zip archive cannot be used, or it is packed too many times, as bombs are.
+    """
+    named = item.format
+    for _ in range(_MOST_PACKINGS + 1):
+        magic, chunks = _peeked(chunks, lambda head: len(head) >= MAGIC_BYTES)
+        if is_zip(magic) and (named is None or named.is_text or item.name.lower().endswith(ZIP)):
+            try:
+                member, chunks = unzipped(item.label, chunks, path)
+            except BrokenStream as broken:
+                return named, None, _broken_after(b"", broken)
+            named = named or format_of_file(member)
+        elif unpack := unpacking_of(magic):
+            chunks = unpack(chunks)
+        else:
+            return named, path, chunks
+        path = None
+    raise UsageError(f"{item.label}: is packed more than {_MOST_PACKINGS} times over", hint="unpack it first")
 
 
 def _read(item: Input, watch: ByteWatch | None) -> Iterator[bytes]:

@@ -2,7 +2,6 @@
 
 import base64
 import math
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -12,11 +11,12 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from llmbatch.core.errors import StorageFailed, UsageError
+from llmbatch.core.errors import UsageError
 from llmbatch.core.extras import extra
 from llmbatch.readers.faults import BAD_TABLE, RAW_EXCERPT_BYTES, TORN, BrokenStream
 from llmbatch.readers.formats.format import Content, Parsed, Records, Unread
 from llmbatch.readers.options import ReaderOptions
+from llmbatch.readers.seekable import seekable
 
 _BATCH_ROWS = 1_000
 _BATCH_BYTES = 8 * 1024 * 1024
@@ -64,7 +64,7 @@ class _Columnar:
         return sum(1 if isinstance(found, Unread) else found[1].num_rows for found in batches)
 
     def _opened(self, content: Content) -> _Table:
-        source = _copied(content.chunks) if content.path is None else content.path
+        source = seekable(None, content.chunks) if content.path is None else content.path
         with extra("tables", needed_by=f"reading {content.file}"):
             try:
                 return self.open(source)
@@ -73,18 +73,6 @@ class _Columnar:
                     f"{content.file}: cannot be read as {self.name} ({_first_line(error)})",
                     hint="is it whole? --input-format says another format",
                 ) from None
-
-
-def _copied(chunks: Iterator[bytes]) -> BinaryIO:
-    """A stream in a file without a name: its end has to be read first."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the table
-    try:
-        for chunk in chunks:
-            file.write(chunk)
-        file.seek(0)
-    except OSError as error:
-        raise StorageFailed(f"{tempfile.gettempdir()}: the input cannot be copied there ({error.strerror})") from None
-    return file
 
 
 def _open_parquet(source: Source) -> _Table:
