@@ -253,3 +253,8 @@ def test_a_first_line_that_is_damaged_does_not_make_lines_something_else(read: A
 
 def test_two_rows_that_share_the_first_line_are_two(read: Any) -> None:
     assert [row.text for row in read('{"text": "a"}{"text": "b"}\n{"text": "c"}\n')] == ["a", "b", "c"]
+
+
+def test_white_space_before_the_first_value_costs_no_more_than_its_length(read: Any) -> None:
+    (blank, row) = read(b" " * 20_000_000 + b'\n{"text": "x"}\n', max_row_bytes=1_000_000)
+    assert (blank.kind, row.text) == ("too_large", "x")

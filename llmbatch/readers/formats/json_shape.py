@@ -71,6 +71,7 @@ class _Look:
         self._texts = texts
         self._head = bytearray()
         self._extent = Extent()
+        self._blank = 0
         self._start = -1
         self._followed = 0
         self._end = 0
@@ -83,7 +84,9 @@ class _Look:
         if self._start < 0:
             begun = _EMPTY_OBJECTS.sub(b"", bytes(head), count=1).lstrip(_SPACE)
             if not begun:
-                return None
+                self._blank += len(head)
+                head.clear()
+                return None if self._blank < _MOST_LOOKED_AT else LINES
             if begun[:1] != b"{":
                 return VALUES if begun[:1] in {b"[", b"\x1e", b"/"} else LINES
             self._start = self._followed = len(head) - len(begun)
