@@ -123,7 +123,9 @@ class Labeler:
             raise UsageError(f"text {number} is {given}: there is nothing to label", hint="give a text")
         place = Place("<labeler>", number + 1)
         row = Row(number, number if id is None else id, text, place, {"text": text})
-        return _label(await labelling.ask(row), labelling.plan.task.label_space)
+        task = labelling.plan.task
+        review_below = review_threshold(task, self._options.review_below)
+        return _label(await labelling.ask(row), task.label_space, review_below)
 
     def _in_use(self) -> Labelling:
         if self._labelling is None:
@@ -149,16 +151,15 @@ class Labeler:
             endpoint,
             sending,
             calibrations=confidence.calibrations,
-            review_below=review_threshold(loaded.task, options.review_below),
             observer=self._observer,
         )
 
 
-def _label(line: LedgerLine, space: LabelSpace) -> Label:
+def _label(line: LedgerLine, space: LabelSpace, review_below: float) -> Label:
     error = line.error
     return Label(
         id=line.id,
-        status=line.status,
+        status=line.shown_status(review_below),
         category=line.category,
         labels={} if line.category is None else space.values(line.category),
         confidence=line.confidence,

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder, Encoder
-from msgspec.structs import replace
 
 from llmbatch.core.checksum import FORMAT, is_unsealed, seal, unseal
 from llmbatch.core.exact_numbers import Number
@@ -14,6 +13,8 @@ from llmbatch.core.rows import RowId
 from llmbatch.core.usage import UsageTotals
 
 Status = Literal["ok", "review", "failed"]
+"""A line is written as `ok` or `failed`. Whether a labelled row needs review is decided where it is shown, by the
+present threshold; `review` stands in lines of earlier versions, and counts as `ok`."""
 OK: Status = "ok"
 REVIEW: Status = "review"
 FAILED: Status = "failed"
@@ -168,10 +169,15 @@ class LedgerLine(
         """Whether the run stopped before the row had its outcome."""
         return self.error is not None and self.error.kind == INTERRUPTED
 
-    def reviewed(self, review_below: float) -> "LedgerLine":
-        """A labelled row's line with the status that its confidence gives it."""
-        under = self.confidence is not None and self.confidence < review_below
-        return replace(self, status=REVIEW if under else OK)
+    def needs_review(self, review_below: float) -> bool:
+        """Whether a labelled row's confidence is below the threshold (0..1) under which it goes to people."""
+        return self.status != FAILED and self.confidence is not None and self.confidence < review_below
+
+    def shown_status(self, review_below: float) -> Status:
+        """`failed`, `review` or `ok`, by the threshold (0..1) under which a row goes to people."""
+        if self.status == FAILED:
+            return FAILED
+        return REVIEW if self.needs_review(review_below) else OK
 
     def can_be(self, labels: Container[str] | None) -> bool:
         """Whether this can be a row's outcome: one of these labels (None for any), or a failure with its error.

@@ -72,7 +72,6 @@ def assemble(
     deps: EngineDeps,
     *,
     calibrations: tuple[Calibration, ...],
-    review_below: float,
     experiments: Experiments | None = None,
     beside: ExperimentPlan = _NOTHING,
     shape: RequestShape | None = None,
@@ -85,13 +84,12 @@ def assemble(
         sending: how.
         deps: what the caller brings along.
         calibrations: of the answers' confidence, by prompt and model.
-        review_below: confidence (0..1) under which a row goes to people.
         experiments: watches over what is on trial; None where nothing is.
         beside: what is asked beside the plan.
         shape: how an earlier session sent the plan's requests in the end.
     """
     lines = _ModelLanes(endpoint, sending, deps)
-    builder = _ArmBuilder(lines, endpoint, sending, deps, calibrations, review_below)
+    builder = _ArmBuilder(lines, endpoint, sending, deps, calibrations)
     cancellation, canary = deps.cancellation, None if experiments is None else experiments.canary
     requests = builder.fallbacks(plan, shape)
     control = builder.row_worker(plan, requests, halt=cancellation.set)
@@ -179,7 +177,6 @@ class _ArmBuilder:
     sending: Sending
     deps: EngineDeps
     calibrations: tuple[Calibration, ...]
-    review_below: float
 
     def fallbacks(self, plan: Plan, shape: RequestShape | None = None) -> RequestFallbacks:
         redact = Redactor((self.endpoint.api_key,))
@@ -214,7 +211,6 @@ class _ArmBuilder:
             reader=OutcomeReader(
                 plan,
                 self.calibrations,
-                review_below=self.review_below,
                 redact=redact,
                 dialect=self.endpoint.dialect,
             ),

@@ -83,7 +83,6 @@ class Intake:
     """The run's, which gives the rows their keys."""
     asked: Plan
     """The one that is asked: another where a retry asks another model."""
-    review_below: float
     is_skipped: Callable[[str], bool]
     """As `skips` makes it."""
     earlier: "AnswerCache | None" = None
@@ -167,5 +166,4 @@ class Intake:
     def _with_answer(self, document: Document, answer: "CachedAnswer") -> Document:
         if answer.category not in self.asked.task.label_space:
             return document  # no file of ours may bring in a label that the task does not have
-        line = self.reread(earlier_line(document.row, document.key, self.asked, answer))
-        return replace(document, outcome=line.reviewed(self.review_below))
+        return replace(document, outcome=self.reread(earlier_line(document.row, document.key, self.asked, answer)))

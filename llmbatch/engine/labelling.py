@@ -44,7 +44,6 @@ class Labelling:
         sending: Sending,
         *,
         calibrations: Iterable[Calibration],
-        review_below: float,
         observer: Observer,
     ) -> None:
         """Nothing is sent yet.
@@ -54,7 +53,6 @@ class Labelling:
             endpoint: of whom.
             sending: how; of its budget only the run's own limit counts.
             calibrations: of the answers' confidence.
-            review_below: confidence (0..1) under which a row goes to people.
             observer: is told what happens.
 
         Raises:
@@ -85,9 +83,8 @@ class Labelling:
                 clock=time.monotonic,
             ),
             calibrations=tuple(calibrations),
-            review_below=review_below,
         )
-        self._intake = Intake(plan, plan, review_below, is_skipped=lambda _: False)
+        self._intake = Intake(plan, plan, is_skipped=lambda _: False)
         self._guard = FailureRateGuard(sending.guard)
         self._observer = observer
         self._totals = LedgerTotals()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from llmbatch.core.ledger_line import FAILED, OK, REVIEW, LedgerLine, RowError, Status
+from llmbatch.core.ledger_line import FAILED, OK, LedgerLine, RowError, Status
 from llmbatch.core.money import to_usd
 from llmbatch.core.redact import Redactor
 from llmbatch.core.rows import Row
@@ -37,14 +37,12 @@ class OutcomeReader:
         plan: Plan,
         calibrations: Iterable[Calibration],
         *,
-        review_below: float,
         redact: Redactor,
         dialect: Dialect = CHAT_COMPLETIONS,
     ) -> None:
-        """`review_below`: confidence (0..1) under which a row goes to people."""
+        """`calibrations`: of the answers' confidence, by prompt and model."""
         self._plan = plan
         self._dialect = dialect
-        self._review_below = review_below
         self._redact = redact
         self._parser = AnswerParser(plan.task)
         self._scorer = Scorer(plan, calibrations)
@@ -65,7 +63,7 @@ class OutcomeReader:
     def labelled(self, state: RowState, answer: Answer) -> LedgerLine:
         """The line of a row that has a label."""
         score = self._scorer.score(answer, state.completion)
-        line = _line(state, self._plan, REVIEW if score.confidence < self._review_below else OK)
+        line = _line(state, self._plan, OK)
         labelled = replace(
             line,
             category=answer.category,

@@ -119,7 +119,7 @@ class Survey:
             most_bytes: of texts whose tokens are counted; None counts all.
         """
         self.asked = asked or plan
-        self._intake = Intake(plan, self.asked, review_below=0.0, is_skipped=is_done, is_settled=is_settled)
+        self._intake = Intake(plan, self.asked, is_skipped=is_done, is_settled=is_settled)
         self._count = count
         self._fence = count(build_document(""))
         self._sample = TokenSample(most_bytes, self._document_tokens)

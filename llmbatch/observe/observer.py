@@ -30,6 +30,8 @@ class RunStarted:
     offline: bool
     llmbatch: str
     """The version."""
+    review_below: float
+    """Confidence (0..1) under which a row goes to people."""
 
 
 class Observer:

@@ -268,7 +268,7 @@ def is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review_belo
     if line is None:
         return False
     if options.review:
-        return line.status != FAILED and line.confidence is not None and line.confidence < review_below
+        return line.needs_review(review_below)
     if line.status != FAILED:
         return False
     return not options.only or (line.error is not None and line.error.kind in options.only)

@@ -62,7 +62,7 @@ class Session:
             since="" if plan.record.canary is None else plan.record.canary.since,
             parts_of=plan.record.task.label_space.parts_of,
         )
-        self._tally = SessionTally()
+        self._tally = SessionTally(plan.record.review_below)
         self._sent = SentLog(folder.sent_log)
         self._id = f"{now_text()}-{secrets.token_hex(6)}"
         self._spending = Spending(plan.sending.budget, self._spender(), self._tally, observer.event)
@@ -182,6 +182,7 @@ class Session:
             endpoint=record.endpoint,
             offline=record.offline,
             llmbatch=record.llmbatch,
+            review_below=record.review_below,
         )
 
     def _spender(self) -> SessionInfo:

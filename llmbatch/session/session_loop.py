@@ -135,7 +135,6 @@ class SessionLoop:
                 intake = Intake(
                     plan.plan,
                     plan.asked,
-                    self.record.review_below,
                     is_skipped,
                     earlier,
                     self.record.reread,
@@ -192,7 +191,6 @@ class SessionLoop:
                 clock=time.monotonic,
             ),
             calibrations=self.record.calibrations,
-            review_below=self.record.review_below,
             experiments=self._experiments,
             beside=self._plan.experiments,
             shape=self.record.shape if self._plan.asked is self._plan.plan else None,

@@ -12,6 +12,8 @@ class Figures:
     """Counts rows as they get their outcome. Takes a microsecond a row, and only where metrics were asked for."""
 
     def __init__(self) -> None:
+        self.review_below = 0.0
+        """Confidence (0..1) under which a row counts as in review."""
         self.rows: Counter[tuple[str, str]] = Counter()
         """By status and failure kind, which is empty for rows with a label."""
         self.retries: Counter[str] = Counter()
@@ -30,7 +32,7 @@ class Figures:
 
     def add(self, line: LedgerLine) -> None:
         """Count a row."""
-        self.rows[line.status, line.error.kind if line.error else ""] += 1
+        self.rows[line.shown_status(self.review_below), line.error.kind if line.error else ""] += 1
         if line.source == "reused":
             return
         self.asked += 1

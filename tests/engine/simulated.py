@@ -173,7 +173,6 @@ async def _run(
             clock=clock,
         ),
         calibrations=(),
-        review_below=0.5,
         experiments=experiments,
         beside=beside,
     )
@@ -181,7 +180,7 @@ async def _run(
         arms=parts.arms,
         outcomes=ledger,
         cancellation=cancellation,
-        tally=SessionTally(),
+        tally=SessionTally(0.5),
         guard=FailureRateGuard(GuardSettings()),
         on_row=experiments.watch,
         settings=EngineSettings(parts.most_in_flight),

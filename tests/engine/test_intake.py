@@ -15,7 +15,7 @@ def rows(texts: list[str]) -> Iterator[Row]:
 
 def taken(texts: list[str], done: set[str]) -> list[Item]:
     keys = {PLAN.key(text) for text in done}
-    return list(Intake(PLAN, PLAN, 0.5, keys.__contains__).prepared(rows(texts), batch=64))
+    return list(Intake(PLAN, PLAN, keys.__contains__).prepared(rows(texts), batch=64))
 
 
 def test_every_row_is_either_skipped_or_handed_on() -> None:
@@ -28,4 +28,4 @@ def test_every_row_is_either_skipped_or_handed_on() -> None:
 
 
 def test_rows_that_cannot_be_read_are_handed_on_and_never_skipped() -> None:
-    assert list(Intake(PLAN, PLAN, 0.5, lambda _: True).prepared([BAD], batch=64)) == [BAD]
+    assert list(Intake(PLAN, PLAN, lambda _: True).prepared([BAD], batch=64)) == [BAD]

@@ -18,7 +18,7 @@ from tests.engine.simulated import PLAN
 
 ROW = Row(7, "d-7", "The server crashed.", Place("docs.jsonl", 8), {"text": "The server crashed."})
 KEY = PLAN.key(ROW.text)
-READER = OutcomeReader(PLAN, (), review_below=0.6, redact=Redactor(("sk-secret",)))
+READER = OutcomeReader(PLAN, (), redact=Redactor(("sk-secret",)))
 
 
 def outcome(status: int, body: Any) -> LedgerLine:
@@ -40,7 +40,7 @@ def completion(content: str, finish_reason: str = "stop") -> dict[str, Any]:
     ("status", "body", "expected"),
     [
         (200, completion('{"category":"technical","percent":92}'), ("ok", "technical", None)),
-        (200, completion('{"category":"technical","percent":40}'), ("review", "technical", None)),
+        (200, completion('{"category":"technical","percent":40}'), ("ok", "technical", None)),
         (200, completion('{"category":"unheard of","percent":92}'), ("failed", None, "invalid")),
         (200, completion('{"category":"tech', "length"), ("failed", None, "truncated")),
         (200, completion("", "content_filter"), ("failed", None, "filtered")),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llmbatch.core.ledger_line import FAILED, LedgerLine, Retry, RowError
+from llmbatch.core.ledger_line import FAILED, LedgerLine, Retry, RowError, Status
 from llmbatch.core.money import to_usd
 
 texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
@@ -64,3 +64,21 @@ def test_one_and_the_string_one_stay_two_ids(make_line: Callable[..., LedgerLine
 def test_what_is_no_line_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         LedgerLine.from_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("status", "confidence", "shown"),
+    [
+        ("ok", 0.9, "ok"),
+        ("ok", 0.4, "review"),
+        ("review", 0.9, "ok"),  # of an earlier version, whose threshold was another one
+        ("review", 0.4, "review"),
+        ("ok", None, "ok"),
+        ("failed", None, "failed"),
+    ],
+)
+def test_whether_a_row_needs_review_follows_from_its_confidence(
+    make_line: Callable[..., LedgerLine], status: Status, confidence: float | None, shown: str
+) -> None:
+    read = LedgerLine.from_bytes(make_line(status=status, confidence=confidence).to_bytes())
+    assert (read.shown_status(0.5), read.needs_review(0.5)) == (shown, shown == "review")

@@ -19,7 +19,17 @@ from llmbatch.telemetry.jsonlog import JsonLog, JsonScreen
 from tests.e2e.program import REPOSITORY
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, 250_000, tzinfo=UTC)
-RUN = RunStarted("5eed", "docs.llmbatch", "gpt-6-luna", "default", "3a60", "https://h/v1", offline=False, llmbatch="1")
+RUN = RunStarted(
+    "5eed",
+    "docs.llmbatch",
+    "gpt-6-luna",
+    "default",
+    "3a60",
+    "https://h/v1",
+    offline=False,
+    llmbatch="1",
+    review_below=0.5,
+)
 KINDS: list[type[Event]] = [
     kind for kind in vars(events).values() if isinstance(kind, type) and Event in kind.__bases__
 ]

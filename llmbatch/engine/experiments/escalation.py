@@ -35,7 +35,7 @@ class Escalation:
 
     def takes(self, line: LedgerLine | None) -> bool:
         """Whether a row whose latest line this is goes to the stronger model: in doubt, and not answered by it yet."""
-        if line is None or line.confidence is None or line.confidence >= self._review_below:
+        if line is None or not line.needs_review(self._review_below):
             return False
         return self._answered.get(short(line.key)) is None
 

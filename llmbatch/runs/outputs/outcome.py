@@ -60,4 +60,4 @@ def _view(line: LedgerLine | None, decision: Decision | None, review_below: floa
         return UNDONE
     if line.status == FAILED and line.error is not None:
         return FAILED_VIEW
-    return REVIEW if line.confidence is not None and line.confidence < review_below else RESULTS
+    return REVIEW if line.needs_review(review_below) else RESULTS
