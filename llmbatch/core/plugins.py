@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from llmbatch.core.errors import LLMBatchError, UsageError
+from llmbatch.core.errors import LLMBatchError, Terminated, UsageError
 from llmbatch.core.sanitize import neutral
 
 FORMATS = "llmbatch.formats"
@@ -90,25 +90,34 @@ def find_plugin(group: str, name: str) -> Plugin | None:
     offers = _offered(group).get(name)
     if not offers:
         return None
-    entry, package = offers[0].entry, offers[0].package
+    offer = offers[0]
     if len(offers) > 1:
         raise UsageError(
-            f"{name!r} is a plug-in of two packages: {package} and {offers[1].package}", hint="uninstall one of them"
+            f"{name!r} is a plug-in of two packages: {offer.shown} and {offers[1].shown}", hint="uninstall one of them"
         )
-    if not offers[0].is_editable and _is_in_current_folder(entry.module):
-        raise _failure(name, package, f"module {entry.module!r} would be imported from the current folder")
+    module = offer.entry.module
+    if not offer.is_editable and _is_in_current_folder(module):
+        raise _failure(name, offer.shown, f"module {module!r} would be imported from the current folder")
     try:
-        return Plugin(name, package, entry.load())
-    except (Exception, SystemExit) as error:
-        raise _failure(name, package, _reason(error)) from error
+        return Plugin(name, offer.shown, offer.entry.load())
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt | Terminated):
+            raise
+        raise _failure(name, offer.shown, _reason(error)) from error  # a panic of an extension is no Exception
 
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
     entry: EntryPoint
     package: str
+    version: str
     is_editable: bool
     """Installed as a link to the folder that its owner works in, which may be the current one."""
+
+    @property
+    def shown(self) -> str:
+        """The package with its version."""
+        return f"{self.package} {self.version}"
 
 
 def _offered(group: str) -> dict[str, list[_Offer]]:
@@ -117,18 +126,18 @@ def _offered(group: str) -> dict[str, list[_Offer]]:
 
 @cache
 def _offered_in(group: str, current: Path, paths: tuple[str, ...]) -> dict[str, list[_Offer]]:
-    """By name. Of two versions of a package the one that is found first counts, as with its modules."""
+    """By name. Where a package is found more than once (two versions, `lib` and `lib64`), its first offer counts.
+
+    So it is with its modules; what is left of another version, without entry points, hides none.
+    """
     offers: dict[str, list[_Offer]] = {}
-    seen: set[str] = set()
     for distribution in distributions(path=[path for path in paths if path and not _is_same(Path(path), current)]):
         with suppress(Exception):  # broken metadata is its package's affair: whoever asks for that one is told
             package = _normalized(distribution.metadata["Name"])
-            if package in seen:
-                continue
-            seen.add(package)
             for entry in distribution.entry_points.select(group=group):
-                offer = _Offer(entry, f"{package} {distribution.version}", _is_editable(distribution))
-                offers.setdefault(entry.name, []).append(offer)
+                others = offers.setdefault(entry.name, [])
+                if all(package != other.package for other in others):
+                    others.append(_Offer(entry, package, distribution.version, _is_editable(distribution)))
     return offers
 
 

@@ -260,7 +260,7 @@ def test_run_folders_are_private(llmbatch: Program, endpoint: StartEndpoint) -> 
     ("arguments", "said"),
     [
         (["classify", "nowhere.jsonl", "--offline"], "nowhere.jsonl"),
-        (["classify", "docs.txt", "--offline"], "docs.txt"),
+        (["classify", "docs.docx", "--offline"], "docs.docx"),
         (["classify", "docs.jsonl"], "OPENAI_API_KEY"),
         (["classify", "docs.jsonl", "--offline", "--prompt", "nothing"], "nothing"),
         (["classify", "docs.jsonl", "--offline", "--sample", "lots"], "lots"),
@@ -281,7 +281,7 @@ def test_a_users_mistake_is_told_in_a_line_and_leaves_with_two(
     llmbatch: Program, arguments: list[str], said: str
 ) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", documents(1))
-    (llmbatch.folder / "docs.txt").touch()
+    (llmbatch.folder / "docs.docx").touch()
     (llmbatch.folder / "headless.csv").write_text("1,Where is my parcel now?\n2,I want my money back\n")
     (llmbatch.folder / "titled.csv").write_text("Export of today\n2 records\nid;text\n1;a\n2;b\n")
     (llmbatch.folder / "western.csv").write_text("id,text\n1,grün\n2,schön\n3,über\n", encoding="cp1252")

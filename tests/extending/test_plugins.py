@@ -31,6 +31,7 @@ def test_a_plug_in_is_imported_when_it_is_asked_for(site: Site) -> None:
         ("raise SystemExit('not here')", "SystemExit: not here"),
         ("raise ValueError('two\\nlines \\x1b[31mred')", "ValueError: two lines \ufffd[31mred"),
         ("raise ValueError", "(ValueError)"),
+        ("class Panic(BaseException): pass\nraise Panic('in Rust')", "Panic: in Rust"),
         ("raise ValueError('x' * 10_000)", "xxx…"),
     ],
 )
@@ -51,6 +52,25 @@ def test_an_older_version_behind_the_installed_one_is_not_seen(site: Site, monke
     plugin = find_plugin(FORMATS, "one")
     assert plugin is not None
     assert plugin.package == "acme 1.0"
+
+
+def test_a_package_that_is_found_twice_is_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.install("acme", ONE, {"acme": "ONE = 1"})
+    again = site.path.with_name("site64")
+    again.symlink_to(site.path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(again)])
+    assert find_plugin(FORMATS, "one") is not None
+
+
+@pytest.mark.parametrize("left", ["nothing", "metadata"])
+def test_what_is_left_of_an_older_version_hides_none(site: Site, monkeypatch: pytest.MonkeyPatch, left: str) -> None:
+    before = Site(site.path.with_name("before"))
+    folder = before.install("acme", "", {}, version="0.9")
+    for file in ("entry_points.txt",) if left == "metadata" else ("entry_points.txt", "METADATA"):
+        (folder / file).unlink()
+    site.install("acme", ONE, {"acme": "ONE = 1"})
+    monkeypatch.syspath_prepend(str(before.path))
+    assert find_plugin(FORMATS, "one") is not None
 
 
 def test_two_packages_of_one_name_are_both_refused(site: Site) -> None:
