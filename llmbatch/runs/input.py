@@ -14,6 +14,7 @@ from llmbatch.observe.events import (
     InputChanged,
     InputDownloaded,
     InputPassedOver,
+    QueryBegun,
     QueryCopied,
     QueryCopyKept,
 )
@@ -98,7 +99,9 @@ class RunInput:
         with looked_at(names, options) as inputs:
             yield cls(inputs, inputs, options)
 
-    def copy_sources(self, standing: RunRecord | None) -> tuple[Event, ...]:
+    def copy_sources(
+        self, standing: RunRecord | None, tell: Callable[[Event], None] = lambda _: None
+    ) -> tuple[Event, ...]:
         """Copy what addresses give into the run folder, before anything is read of it.
 
         Where the last session did not come to its end, its copy of a query is gone on with: the rows may be others by
@@ -106,9 +109,10 @@ class RunInput:
 
         Args:
             standing: the folder's record, where it is of the same inputs.
+            tell: is told at once what may take long.
 
         Returns:
-            What to report.
+            What to report once the session has begun.
 
         Raises:
             UsageError: a database cannot be opened, or refuses its query; a file cannot be fetched.
@@ -118,7 +122,7 @@ class RunInput:
             event
             for item in self._first
             if item.source is not None and item.path is not None
-            for event in _copied(item.source, item.path, goes_on=goes_on)
+            for event in _copied(item.source, item.path, tell, goes_on=goes_on)
         )
 
     @classmethod
@@ -287,10 +291,11 @@ def _named_again(names: tuple[str, ...], options: ReaderOptions, folder: RunFold
     return tuple(_named_from(folder, item) for item in resolve_inputs(names, replace(options, query=None)))
 
 
-def _copied(source: Source, copy: Path, *, goes_on: bool) -> Iterator[Event]:
+def _copied(source: Source, copy: Path, tell: Callable[[Event], None], *, goes_on: bool) -> Iterator[Event]:
     copied_at = time_text(copy.stat().st_mtime) if goes_on and copy.exists() else None
     if isinstance(source, QuerySource):
         if copied_at is None:
+            tell(QueryBegun(source.name))
             rows = source.copy_to(copy)
             yield QueryCopied(source.name, str(copy), rows.rows, rows.remarks)
         else:

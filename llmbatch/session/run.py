@@ -78,7 +78,7 @@ def classify_run(
     check_stream(folder, standing, source, is_chosen=is_chosen)
     lock = nullcontext() if is_locked else locked(folder.path)
     with folder.created(), lock, closing(DecisionLog(folder.decisions)) as decisions:
-        copied = source.copy_sources(None if replaced else standing)
+        copied = source.copy_sources(None if replaced else standing, observer.event)
         if standing is not None and not replaced:
             source.compare_with(standing.inputs_read_at(source.names, folder))
             source.take_fields_of(standing)

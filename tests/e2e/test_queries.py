@@ -47,7 +47,7 @@ def test_rows_of_a_query_are_labelled_as_those_of_a_file(llmbatch: Program, tick
     assert [row["id"] for row in results] == list(range(6))
     if not isinstance(tickets, SqliteDatabase):
         assert b'"price":1.50}' in (run / "results.jsonl").read_bytes()
-    assert "6 rows of the query copied to run/query-" in done.err
+    assert done.err.index("running the query") < done.err.index("6 rows of the query copied to run/query-")
     assert copies(run)[0].stat().st_mode & 0o077 == 0
     for command in (("show", "run", "--json"), ("retry", "run", "--json")):
         assert llmbatch(*command).json["rows"]["ok"] == 6

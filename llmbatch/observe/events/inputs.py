@@ -57,6 +57,15 @@ class InputPutRight(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class QueryBegun(Event):
+    """A database is asked for its rows, before the session begins: nothing else happens until all of them are here."""
+
+    name = "query.begun"
+    template = "{database}: running the query"
+    database: str
+
+
+@dataclass(frozen=True, slots=True)
 class QueryCopied(Event):
     """The rows of a query were copied into the run folder: the run is about these."""
 
