@@ -102,11 +102,15 @@ def _addressed(
         yield copied(address.name, spool_for(address.name), options, QuerySource(address, options.query))
         return
     skipped.append(Skipped(public_name(name)))
+    is_empty = True
     for source in remote_sources(name):
         if source.is_listed and options.input_format is None and format_of_file(source.name) is None:
             skipped[-1].add_file(source.name)
         else:
+            is_empty = False
             yield copied(source.name, spool_for(source.name), options, source)
+    if is_empty:
+        raise UsageError(f"{public_name(name)}: holds no input file", hint=f"inputs end in {_KNOWN}")
 
 
 def _mode(name: str) -> int | None:

@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from llmbatch.databases import is_database
 from llmbatch.readers.formats import QUERY_ROWS, Format, format_named, format_of_file
 from llmbatch.readers.options import ReaderOptions
-from llmbatch.readers.sources import Source, is_address
+from llmbatch.readers.sources import Source, file_part, is_address
 
 STDIN = "-"
 SpoolFor = Callable[[str], Path]
@@ -34,7 +33,7 @@ class Input:
     spool: Path | None = None
     head: bytes = b""
     is_folder: bool = False
-    source: Source | None = None
+    source: Source | None = field(default=None, compare=False, repr=False)
     """What is copied to `path` before it is read."""
 
     @property
@@ -115,7 +114,7 @@ def copied(name: str, spool: Path, options: ReaderOptions, source: Source | None
     if is_database(name):
         known: Format | None = QUERY_ROWS
     else:
-        known = wanted_format(options) or format_of_file(urlsplit(name).path)
+        known = wanted_format(options) or format_of_file(file_part(name))
     return Input(name, spool, known, size=None, spool=spool, source=source)
 
 

@@ -12,8 +12,9 @@ import pytest
 from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault
 from tests.databases.server import database, postgresql, postgresql_server
 from tests.e2e.program import Endpoint, Program
+from tests.readers.s3_server import s3, s3_server
 
-__all__ = ["database", "endpoint", "endpoints", "llmbatch", "postgresql", "postgresql_server"]
+__all__ = ["database", "endpoint", "endpoints", "llmbatch", "postgresql", "postgresql_server", "s3", "s3_server"]
 
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ A new kind of place is a `Source` here, with its names in `addresses.py`.
 from llmbatch.readers.sources.addresses import (
     check_scheme,
     copy_name,
+    file_part,
     folder_stem,
     is_address,
     public_name,
@@ -24,6 +25,7 @@ __all__ = [
     "Source",
     "check_scheme",
     "copy_name",
+    "file_part",
     "folder_stem",
     "is_address",
     "public_name",

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from urllib.parse import urlsplit
 
 from llmbatch.core.errors import UsageError
 from llmbatch.databases import is_database, parse_address
@@ -48,6 +49,11 @@ def copy_name(name: str) -> str:
     """
     digest = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).hexdigest()
     return f"query-{digest[:8]}.jsonl" if is_database(name) else f"download-{digest}"
+
+
+def file_part(address: str) -> str:
+    """What of an address may end in the suffix of a file: its path, without the parameters of a web address."""
+    return urlsplit(address).path if address.lower().startswith(("https:", "http:")) else address
 
 
 def folder_stem(address: str) -> str:

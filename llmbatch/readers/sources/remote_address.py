@@ -24,6 +24,7 @@ _SHARED_ACCESS = frozenset(
     {"sv", "ss", "srt", "sr", "sp", "st", "se", "sip", "spr", "sig", "ses", "skoid", "sktid", "skt"}
 ) | {*("ske", "sks", "skv", "saoid", "suoid", "scid", "sdd", "ses")}
 """Those of Azure's shared access signatures; learn.microsoft.com/rest/api/storageservices/create-service-sas."""
+_PATTERN = re.compile(r"[^/]*[*?\[].*", re.DOTALL)
 _mask = Redactor().mask
 
 
@@ -46,14 +47,16 @@ class RemoteAddress:
 
     @property
     def file_name(self) -> str:
-        """The last part of its path."""
-        path = unquote(urlsplit(self.url).path) if self.url else self.path
+        """The last part of its path that is no pattern."""
+        path = (
+            unquote(urlsplit(self.url).path) if self.url else re.sub(r"[^/]*[*?\[].*", "", self.path, flags=re.DOTALL)
+        )
         return PurePosixPath(path).name or PurePosixPath(self.host).name
 
-    def at(self, key: str) -> "RemoteAddress":
-        """Another file in the same place of an object store."""
-        head = self.name[: len(self.name) - len(self.path)] if self.path else f"{self.name.rstrip('/')}/"
-        return RemoteAddress(self.scheme, head + key, self.host, key, self.account)
+    @property
+    def place_name(self) -> str:
+        """The name of the whole bucket, with `/` at its end."""
+        return self.name.removesuffix(self.path)
 
 
 def is_remote(name: str) -> bool:

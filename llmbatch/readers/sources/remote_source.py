@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmbatch.readers.sources.download import Download, download
-from llmbatch.readers.sources.remote_address import parse_remote
+from llmbatch.readers.sources.hugging_face import repository
+from llmbatch.readers.sources.listing import RemotePlace, listed_files
+from llmbatch.readers.sources.object_store import open_bucket
+from llmbatch.readers.sources.remote_address import HUGGING_FACE, WEB, parse_remote
 from llmbatch.readers.sources.remote_file import RemoteFile
 from llmbatch.readers.sources.web import WebFile
 
@@ -39,4 +42,13 @@ def remote_sources(name: str) -> Iterator[RemoteSource]:
         UsageError: it cannot be used, or stands for nothing.
     """
     address = parse_remote(name)
-    yield RemoteSource(WebFile(address.name, address.url))
+    if address.scheme in WEB:
+        yield RemoteSource(WebFile(address.name, address.url))
+        return
+    place: RemotePlace
+    if address.scheme == HUGGING_FACE:
+        place, path = repository(address)
+    else:
+        place, path = open_bucket(address), address.path
+    for file, is_listed in listed_files(place, path):
+        yield RemoteSource(file, is_listed)

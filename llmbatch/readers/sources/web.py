@@ -36,6 +36,7 @@ _HINTS = {
     403: "a signed address may have expired: get a new one",
     407: "put user and password into HTTPS_PROXY",
 }
+_DENIED = frozenset({401, 403})
 _HTML = (b"<!doctype html", b"<html")
 _mask = Redactor()
 
@@ -48,6 +49,8 @@ class WebFile:
     url: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
     """Sent to this server only, also where it redirects."""
+    login: str | None = None
+    """What to do where the server wants to know who asks."""
 
     @contextmanager
     def open(self, *, unless: Version | None, begun: Begun | None) -> Iterator[Answer]:
@@ -137,7 +140,8 @@ class WebFile:
             wait = _number(headers.get("Retry-After"))
             return LostError(f"the server answers HTTP {error.code}", wait_s=None if wait is None else float(wait))
         said = _REFUSALS.get(error.code) or f"the server answers HTTP {error.code} ({_mask(str(error.reason))})"
-        return UsageError(f"{self.name}: {said}", hint=_HINTS.get(error.code))
+        hint = self.login if error.code in _DENIED and self.login else _HINTS.get(error.code)
+        return UsageError(f"{self.name}: {said}", hint=hint)
 
     def _unreachable(self, error: Exception) -> Exception:
         cause = error.reason if isinstance(error, urllib.error.URLError) else error

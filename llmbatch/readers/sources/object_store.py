@@ -1,0 +1,241 @@
+"""Buckets of Amazon S3 and what speaks its protocol, of Google Cloud Storage, and of Azure, by obstore (extra `cloud`).
+
+Credentials come from the variables that the makers' own tools have; none of ours.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.extras import extra
+from llmbatch.core.redact import Redactor
+from llmbatch.readers.sources.aws_profile import profile_config
+from llmbatch.readers.sources.remote_address import AZURE, GOOGLE, S3, RemoteAddress
+from llmbatch.readers.sources.remote_file import Answer, Begun, LostError, Version
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
+    from obstore.store import AzureStore, GCSStore, S3Store
+
+    ObjectStore = S3Store | GCSStore | AzureStore
+
+_CHUNK_BYTES = 1024 * 1024
+_RETRIES: dict[str, Any] = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
+"""The client's own; what stays is retried by the download."""
+_CREDENTIALS = {
+    S3: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for a public bucket AWS_SKIP_SIGNATURE=true",
+    GOOGLE: "set GOOGLE_APPLICATION_CREDENTIALS, or log in: gcloud auth application-default login",
+    AZURE: "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
+}
+_LACKING = ("169.254.", "metadata", "token request", "account must be specified", "credential")
+"""What an error says where no credentials were found, in lower case: in the end the machine itself is asked."""
+_mask = Redactor()
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket or a container; `name` is its address with `/` at its end."""
+
+    scheme: str
+    name: str
+    store: "ObjectStore" = field(repr=False)
+
+    def has(self, key: str) -> bool:
+        """As `RemotePlace` has it."""
+        import obstore  # noqa: PLC0415 - an extra
+
+        with self._explained(key):
+            try:
+                obstore.head(self.store, key)
+            except FileNotFoundError:
+                return False
+            return True
+
+    def keys(self, folder: str) -> Iterable[str]:
+        """As `RemotePlace` has it."""
+        import obstore  # noqa: PLC0415 - an extra
+
+        with self._explained(folder):
+            listed = obstore.list(self.store, folder or None)
+            found = [(meta["path"], meta["size"]) for chunk in listed for meta in chunk]
+        return [key for key, size in found if key.startswith(folder) and (size or Path(key).suffix)]
+
+    def file(self, key: str) -> "StoredFile":
+        """As `RemotePlace` has it."""
+        return StoredFile(self, key)
+
+    def put(self, key: str, file: Path) -> None:
+        """Write a file into it, in place of what is there: whole or not at all.
+
+        Raises:
+            UsageError: the store refuses it, or cannot be reached.
+        """
+        import obstore  # noqa: PLC0415 - an extra
+
+        with self._explained(key):
+            obstore.put(self.store, key, file)
+
+    @contextmanager
+    def _explained(self, key: str) -> Iterator[None]:
+        with explained(self, key):
+            try:
+                yield
+            except LostError as lost:
+                raise UsageError(f"{self.name}{key}: cannot be reached: {lost.reason}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file in a bucket."""
+
+    bucket: Bucket
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Its address without secrets."""
+        return f"{self.bucket.name}{self.key}"
+
+    @contextmanager
+    def open(self, *, unless: Version | None, begun: Begun | None) -> Iterator[Answer]:
+        """As `RemoteFile` has it."""
+        import obstore  # noqa: PLC0415 - an extra
+        from obstore.exceptions import NotModifiedError, PreconditionError  # noqa: PLC0415
+
+        options: GetOptions = {}
+        if unless is not None and unless.etag:
+            options["if_none_match"] = unless.etag
+        if begun is not None:
+            options |= {"range": {"offset": begun.size}, "if_match": begun.version.strong_etag}
+        with explained(self.bucket, self.key):
+            try:
+                result = obstore.get(self.bucket.store, self.key, options=options)
+            except NotModifiedError:
+                answer = Answer(unless or Version(), is_unchanged=True)
+            except PreconditionError:
+                raise LostError("the file was replaced while it was fetched", starts_over=True) from None
+            else:
+                meta = result.meta
+                version = Version(meta["e_tag"], meta["size"], meta["last_modified"].isoformat())
+                encoding = str(result.attributes.get("Content-Encoding", "")).strip().lower()
+                answer = Answer(version, result.range[0], self._chunks(result.stream(_CHUNK_BYTES)), encoding)
+        yield answer
+
+    def _chunks(self, stream: Iterable[Any]) -> Iterator[bytes]:
+        with explained(self.bucket, self.key):
+            for chunk in stream:
+                yield bytes(chunk)
+
+
+def open_bucket(address: RemoteAddress) -> Bucket:
+    """The bucket of an address. Nothing is asked yet.
+
+    Raises:
+        UsageError: the extra is missing, or what the environment says of the store cannot be used.
+    """
+    name = address.place_name
+    with extra("cloud", needed_by=name):
+        from obstore import store  # noqa: PLC0415 - an extra
+    from obstore.exceptions import BaseError  # noqa: PLC0415
+
+    try:
+        if address.scheme == S3:
+            opened: ObjectStore = store.S3Store(address.host, **_common(_s3_config()))
+        elif address.scheme == GOOGLE:
+            opened = store.GCSStore(address.host, **_common({}))
+        else:
+            opened = store.AzureStore(address.host, **_common(_azure_config(address.account)))
+    except BaseError as error:
+        raise _refusal(name, address.scheme, _first_line(error)) from None
+    return Bucket(address.scheme, name, opened)
+
+
+def _common(config: dict[str, str]) -> dict[str, Any]:
+    """A store at an address that the user himself gives as http is asked by http."""
+    endpoint = config.get("endpoint") or ""
+    client = {"client_options": {"allow_http": True}} if endpoint.startswith("http://") else {}
+    return {"config": config, "retry_config": _RETRIES, **client}
+
+
+def _s3_config() -> dict[str, str]:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return {**profile_config(), **({"endpoint": endpoint} if endpoint else {})}
+
+
+def _azure_config(account: str | None) -> dict[str, str]:
+    """With what AZURE_STORAGE_CONNECTION_STRING says, which the client does not read."""
+    said = os.environ.get("AZURE_STORAGE_CONNECTION_STRING", "")
+    parts = dict(part.split("=", 1) for part in said.split(";") if "=" in part)
+    names = {
+        "AccountName": "account_name",
+        "AccountKey": "account_key",
+        "SharedAccessSignature": "sas_token",
+        "BlobEndpoint": "endpoint",
+    }
+    config = {ours: parts[theirs] for theirs, ours in names.items() if theirs in parts}
+    return {**config, "account_name": account} if account else config
+
+
+@contextmanager
+def explained(bucket: Bucket, key: str) -> Iterator[None]:
+    """What goes wrong within, as what it is.
+
+    Raises:
+        UsageError: it goes wrong each time.
+        LostError: it may work at another time.
+    """
+    from obstore.exceptions import (  # noqa: PLC0415 - an extra
+        BaseError,
+        InvalidPathError,
+        PermissionDeniedError,
+        UnauthenticatedError,
+    )
+
+    name = f"{bucket.name}{key}"
+    try:
+        yield
+    except FileNotFoundError as error:
+        missing = "bucket" if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error) else "file"
+        raise UsageError(f"{name}: no such {missing}") from None
+    except (PermissionDeniedError, UnauthenticatedError):
+        raise _denied(name, bucket.scheme) from None
+    except (InvalidPathError, ValueError) as error:
+        raise UsageError(f"{name}: such a key cannot be read ({_first_line(error)})") from None
+    except BaseError as error:
+        said = _first_line(error)
+        if "416" in said:
+            raise LostError("the store has less than is here of it", starts_over=True) from None
+        if "NoSuchBucket" in said or "ContainerNotFound" in said:
+            raise UsageError(f"{name}: no such bucket") from None
+        if "status code: 4" in said or _lacks_credentials(said):
+            raise _refusal(name, bucket.scheme, said) from None
+        raise LostError(said) from None
+
+
+def _denied(name: str, scheme: str) -> UsageError:
+    return UsageError(f"{name}: access is denied", hint=_CREDENTIALS[scheme])
+
+
+def _refusal(name: str, scheme: str, said: str) -> UsageError:
+    if _lacks_credentials(said):
+        return UsageError(f"{name}: no credentials were found", hint=_CREDENTIALS[scheme])
+    if re.search("status code: 40[13]", said):
+        return _denied(name, scheme)
+    hint = "set AWS_REGION to the bucket's own" if "redirect" in said.lower() and scheme == S3 else None
+    return UsageError(f"{name}: {said}", hint=hint)
+
+
+def _lacks_credentials(said: str) -> bool:
+    return any(word in said.lower() for word in _LACKING)
+
+
+def _first_line(error: Exception) -> str:
+    """Without what is for programmers."""
+    said = str(error).partition("\n\nDebug source")[0]
+    return _mask(" ".join(said.split()))
