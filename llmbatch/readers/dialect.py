@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmbatch.core.errors import UsageError
+from llmbatch.readers.headers import refuse_other_than_header
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.quoting import Quoting, is_misquoted
 
@@ -19,13 +20,9 @@ _LOOKED_AT = 50
 _MOST_BEFORE = 20
 """Lines that may stand before a header."""
 _MOSTLY, _ENOUGH = 0.6, 4
-_COLUMNS = 3
-"""So many filled cells are a header, where one alone may be a title."""
 _QUOTED = re.compile(rb'"(?:[^"\\]|""|\\.)*"', re.DOTALL)
 _SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?\r*', re.IGNORECASE | re.DOTALL)
 """Excel's own first line, which names the delimiter."""
-_NUMBER = re.compile(rb"[-+]?[0-9]+(?:[.,][0-9]+)?")
-_WORDS_OF_PROSE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +59,7 @@ def dialect_of(file: str, lines: Sequence[bytes], file_format: str, options: Rea
             named = found[1]
             findings.append(f"cells between {_NAMES.get(named, repr(named.decode('latin-1')))}, by its sep= line")
     by_name = {"tsv": b"\t", "psv": b"|"}.get(file_format)
+    numbers = [number for number, line in enumerate(lines, skipped + 1) if line]
     lines = [line for line in lines if line]
     delimiter = named or by_name or _sniffed(file, lines, options)
     if delimiter not in (named, by_name, b","):
@@ -73,10 +71,9 @@ def dialect_of(file: str, lines: Sequence[bytes], file_format: str, options: Rea
         findings.append("quotes escaped by \\")
     quoting = Quoting(delimiter, b'"' if quote is None else quote, escape or b"")
     if options.has_header and named is None:
-        _refuse_lines_before(file, lines, quoting, skipped)
+        _refuse_lines_before(file, lines, quoting, numbers)
     if options.has_header:
-        _refuse_title(file, lines, quoting, skipped)
-        _refuse_data(file, lines, quoting)
+        refuse_other_than_header(file, [_plain_cells(line, quoting) for line in lines], numbers)
     keeps_quotes = file_format == "tsv" and delimiter == b"\t" and quote is None and not escape
     return Dialect(quoting, keeps_quotes, skipped, options.has_header, tuple(findings))
 
@@ -132,7 +129,7 @@ def _is_escaped(lines: Sequence[bytes], delimiter: bytes) -> bool:
     return any(b'\\"' in line and quoted.search(line) and is_misquoted(line, plain) for line in lines)
 
 
-def _refuse_lines_before(file: str, lines: Sequence[bytes], quoting: Quoting, skipped: int) -> None:
+def _refuse_lines_before(file: str, lines: Sequence[bytes], quoting: Quoting, numbers: Sequence[int]) -> None:
     """A report's title and the like: lines of one cell, and a table below them."""
     if not lines or _counts(lines[:1], quoting.delimiter)[0]:
         return
@@ -145,44 +142,10 @@ def _refuse_lines_before(file: str, lines: Sequence[bytes], quoting: Quoting, sk
         usual, times = Counter(below).most_common(1)[0]
         if usual and below[0] == usual and times >= _MOSTLY * len(below) and len(set(below)) == 1:
             raise UsageError(
-                f"{file}: its first line has one cell, those from line {skipped + before + 1} on have {usual + 1}",
-                hint=f"say --skip-lines {skipped + before} where the header comes behind other lines, "
+                f"{file}: its first line has one cell, those from line {numbers[before]} on have {usual + 1}",
+                hint=f"say --skip-lines {numbers[before] - 1} where the header comes behind other lines, "
                 "or --delimiter where all lines have one cell",
             )
-
-
-def _refuse_title(file: str, lines: Sequence[bytes], quoting: Quoting, skipped: int) -> None:
-    """A title that was padded with empty cells, above the header: as spreadsheets export a sheet with one."""
-    filled = [sum(map(bool, _plain_cells(line, quoting))) for line in lines[:_MOST_BEFORE]]
-    header = next((number for number, count in enumerate(filled) if count >= _COLUMNS), 0)
-    if header and max(filled[:header]) == 1 and filled[header:].count(1) == 0:
-        raise UsageError(
-            f"{file}: its first line has one cell that is not empty, line {skipped + header + 1} has {filled[header]}",
-            hint=f"say --skip-lines {skipped + header} if the header is there",
-        )
-
-
-def _refuse_data(file: str, lines: Sequence[bytes], quoting: Quoting) -> None:
-    """A first line that looks like the others is hardly a header: numbers above numbers, prose above prose."""
-    rows = [_plain_cells(line, quoting) for line in lines[:_LOOKED_AT]]
-    if len(rows) <= 1:
-        return
-    first, others = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
-    if not others or not all(first):
-        return
-    is_number = [
-        bool(_NUMBER.fullmatch(cell)) and all(_NUMBER.fullmatch(row[n]) or not row[n] for row in others)
-        for n, cell in enumerate(first)
-    ]
-    is_prose = [
-        len(cell.split()) >= _WORDS_OF_PROSE and any(len(row[n].split()) >= _WORDS_OF_PROSE for row in others)
-        for n, cell in enumerate(first)
-    ]
-    if any(is_prose) and (any(is_number) or all(is_prose)):
-        raise UsageError(
-            f"{file}: its first line looks like a row, not like a header",
-            hint="say --no-header if it is one; else give it a header",
-        )
 
 
 def _plain_cells(line: bytes, quoting: Quoting) -> list[bytes]:

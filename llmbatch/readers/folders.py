@@ -86,7 +86,7 @@ def files_below(name: str, skipped: Skipped) -> Iterator[str]:
         below[:] = sorted(sub for sub in below if not sub.startswith(".") and not _is_run_folder(Path(folder, sub)))
         for file in sorted(files):
             path = str(Path(folder, file))
-            if file.startswith("."):
+            if file.startswith((".", "~$")):  # Office keeps the latter beside what it has open
                 continue
             if is_regular(Path(path)):
                 yield path

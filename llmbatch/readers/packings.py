@@ -31,9 +31,14 @@ Unpack = Callable[[Iterator[bytes]], Iterator[bytes]]
 
 def unpacked_name(name: str) -> str:
     """A file's name without the suffixes of its packings."""
-    while name.endswith(SUFFIXES):
-        name = name.rpartition(".")[0]
+    while (unpacked := once_unpacked(name)) != name:
+        name = unpacked
     return name
+
+
+def once_unpacked(name: str) -> str:
+    """A file's name without the suffix of its outermost packing."""
+    return name.rpartition(".")[0] if name.endswith(SUFFIXES) else name
 
 
 def unpacking_of(head: bytes) -> Unpack | None:

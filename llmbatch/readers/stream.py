@@ -19,7 +19,7 @@ from llmbatch.readers.formats import Content, Format, binary_format_of_head, for
 from llmbatch.readers.identity import ByteWatch
 from llmbatch.readers.inputs import STDIN, Input, part_of
 from llmbatch.readers.options import ReaderOptions
-from llmbatch.readers.packings import MAGIC_BYTES, unpacking_of
+from llmbatch.readers.packings import MAGIC_BYTES, once_unpacked, unpacking_of
 from llmbatch.readers.zipped import SUFFIX as ZIP
 from llmbatch.readers.zipped import is_zip, unzipped
 
@@ -76,10 +76,10 @@ def _unpacked(
     Raises:
         UsageError: a zip archive cannot be used, or it is packed too many times, as bombs are.
     """
-    named = item.format
+    named, name = item.format, item.name.lower()
     for _ in range(_MOST_PACKINGS + 1):
         magic, chunks = _peeked(chunks, lambda head: len(head) >= MAGIC_BYTES)
-        if is_zip(magic) and (named is None or named.is_text or item.name.lower().endswith(ZIP)):
+        if is_zip(magic) and (named is None or named.is_text or name.endswith(ZIP)):
             try:
                 member, chunks = unzipped(item.label, chunks, path)
             except BrokenStream as broken:
@@ -89,7 +89,7 @@ def _unpacked(
             chunks = unpack(chunks)
         else:
             return named, path, chunks
-        path = None
+        path, name = None, once_unpacked(name)
     raise UsageError(f"{item.label}: is packed more than {_MOST_PACKINGS} times over", hint="unpack it first")
 
 

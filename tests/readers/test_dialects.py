@@ -72,6 +72,8 @@ def test_columns_without_a_header_are_numbered(read: Any) -> None:
     [
         ("1,Where is my parcel now?\n2,I want my money back\n", "--no-header"),
         ("Export of today\nid;text\n1;a\n2;b\n", "--skip-lines 1"),
+        ("Export of today\n\nid;text\n1;a\n2;b\n", "--skip-lines 2"),
+        ("Sales,,\n\nid,text,note\n1,a,b\n2,c,d\n", "--skip-lines 2"),
         ("Sales,,\n,,\nid,text,note\n1,a,b\n2,c,d\n", "--skip-lines 2"),
         ("a,b;c,d;e\n1,2;3,4;5\n6,7;8,9;0\n1,2;3,4;5\n", "--delimiter"),
     ],

@@ -1,6 +1,8 @@
 """Spreadsheets: what people see in the first sheet."""
 
+import gzip
 import io
+import zipfile
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.core.errors import UsageError
-from llmbatch.readers.formats import WORKBOOK, Content
+from llmbatch.readers.formats import EXCEL, Content
 from llmbatch.readers.options import ReaderOptions
 
 
@@ -53,7 +55,7 @@ def test_the_first_sheet_that_is_not_hidden_is_read(read: Any) -> None:
 
 def test_the_sheets_that_are_not_read_are_named() -> None:
     content = workbook(("Tickets", TICKETS), ("Notes", []), ("Old", []))
-    records = WORKBOOK.read(Content("in.xlsx", iter([content])), ReaderOptions())
+    records = EXCEL.read(Content("in.xlsx", iter([content])), ReaderOptions())
     assert records.findings == ("sheet 'Tickets', not 'Notes', 'Old'",)
 
 
@@ -75,7 +77,7 @@ def test_rows_above_the_header_and_empty_rows(read: Any) -> None:
 def test_dates_times_and_errors() -> None:
     moment = datetime(2024, 5, 1, 12, 30, tzinfo=UTC).replace(tzinfo=None)
     content = workbook(("S", [["a", "b", "c", "d"], [moment, time(8, 15), "=1/0", 123456789012]]))
-    (record,) = WORKBOOK.read(Content("in.xlsx", iter([content])), ReaderOptions()).items
+    (record,) = EXCEL.read(Content("in.xlsx", iter([content])), ReaderOptions()).items
     assert isinstance(record, tuple)
     assert record[2] == {"a": "2024-05-01T12:30:00", "b": "08:15:00", "c": None, "d": 123456789012}
 
@@ -94,6 +96,31 @@ def test_skipped_lines_and_no_header(read: Any) -> None:
 def test_what_is_no_workbook_is_refused(read: Any, name: str, content: bytes) -> None:
     with pytest.raises(UsageError, match=rf"{name}: cannot be read as a workbook"):
         read(content, name)
+
+
+ODS_TYPE = "application/vnd.oasis.opendocument.spreadsheet"
+ODS = """<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+ xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0">
+<office:body><office:spreadsheet><table:table table:name="T">
+<table:table-row><table:table-cell office:value-type="string"><text:p>id</text:p></table:table-cell>
+<table:table-cell office:value-type="string"><text:p>text</text:p></table:table-cell></table:table-row>
+<table:table-row><table:table-cell office:value-type="float" office:value="7"><text:p>7</text:p></table:table-cell>
+<table:table-cell office:value-type="string"><text:p>It is broken.</text:p></table:table-cell></table:table-row>
+</table:table></office:spreadsheet></office:body></office:document-content>""".replace("\n", "")
+MANIFEST = f"""<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">
+<manifest:file-entry manifest:full-path="/" manifest:media-type="{ODS_TYPE}"/></manifest:manifest>"""
+
+
+@pytest.mark.parametrize("name", ["in.ods", "in.ods.gz"])
+def test_a_sheet_of_libreoffice_is_read(read: Any, name: str) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("mimetype", ODS_TYPE)
+        archive.writestr("META-INF/manifest.xml", MANIFEST)
+        archive.writestr("content.xml", ODS)
+    (row,) = read(gzip.compress(file.getvalue()) if name.endswith(".gz") else file.getvalue(), name)
+    assert (row.id, row.text) == (7, "It is broken.")
 
 
 def test_a_row_that_is_too_long_is_its_own_rejection(read: Any) -> None:
@@ -115,7 +142,7 @@ CELLS = st.one_of(
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=5))
 def test_what_a_program_writes_comes_back(rows: list[tuple[Any, ...]]) -> None:
     content = workbook(("S", [["a", "b", "c"], *map(list, rows)]))
-    records = WORKBOOK.read(Content("in.xlsx", iter([content])), ReaderOptions())
+    records = EXCEL.read(Content("in.xlsx", iter([content])), ReaderOptions())
     found = [tuple(record[2].values()) for record in records.items if isinstance(record, tuple)]
     expected = [row for row in rows if any(cell is not None for cell in row)]
     assert found == [tuple(pytest.approx(c, rel=1e-14) if isinstance(c, float) else c for c in row) for row in expected]

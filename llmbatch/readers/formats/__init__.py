@@ -14,16 +14,16 @@ from llmbatch.readers.formats.json_format import JSON, QUERY_ROWS
 from llmbatch.readers.formats.plugged import plugged_format
 from llmbatch.readers.formats.separated import CSV, PSV, TSV
 from llmbatch.readers.formats.text_lines import LINES
-from llmbatch.readers.formats.workbook import WORKBOOK
+from llmbatch.readers.formats.workbook import EXCEL, OTHER_WORKBOOK
 from llmbatch.readers.packings import unpacked_name
 
 __all__ = [
     "DOCUMENTS",
     "DOCUMENT_FIELDS",
+    "EXCEL",
     "MAGIC_BYTES",
     "QUERY_ROWS",
     "SUFFIXES",
-    "WORKBOOK",
     "Content",
     "Format",
     "Parsed",
@@ -37,7 +37,7 @@ __all__ = [
 
 DOCUMENTS: tuple[Format, ...] = (TXT, HTML)
 """Those whose files are one document each."""
-_ALL: tuple[Format, ...] = (JSON, CSV, TSV, PSV, PARQUET, ARROW, WORKBOOK, *DOCUMENTS, LINES)
+_ALL: tuple[Format, ...] = (JSON, CSV, TSV, PSV, PARQUET, ARROW, EXCEL, OTHER_WORKBOOK, *DOCUMENTS, LINES)
 _BY_SUFFIX = {suffix: one for one in _ALL for suffix in one.suffixes}
 _BY_NAME = {one.name: one for one in _ALL} | {suffix.removeprefix("."): one for suffix, one in _BY_SUFFIX.items()}
 
@@ -82,9 +82,9 @@ _BY_MAGIC: dict[bytes, Format] = {
     b"PAR1": PARQUET,
     b"ARROW1": ARROW,
     b"\xff\xff\xff\xff": ARROW,
-    b"\xd0\xcf\x11\xe0": WORKBOOK,
+    b"\xd0\xcf\x11\xe0": OTHER_WORKBOOK,
 }
-"""The third is that of an Arrow stream, the last that of Excel's files before 2007. The later ones are ZIP archives."""
+"""The third is that of an Arrow stream, the last that of Excel's files before 2007. The later ones are zip archives."""
 
 
 def binary_format_of_head(head: bytes) -> Format | None:

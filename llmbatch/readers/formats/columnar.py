@@ -9,12 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import orjson
-
 from llmbatch.core.errors import UsageError
 from llmbatch.core.extras import extra
 from llmbatch.readers.faults import BAD_TABLE, RAW_EXCERPT_BYTES, TORN, BrokenStream
-from llmbatch.readers.formats.format import Content, Parsed, Records, Unread
+from llmbatch.readers.formats.format import Content, Parsed, Records, Unread, typed_record
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.seekable import seekable
 
@@ -152,7 +150,7 @@ def _records(
                 yield _one_row(first + at, batch.slice(at, 1), columns, options)
             continue
         for number, fields in enumerate(rows, first):
-            yield _parsed(number, fields, options)
+            yield typed_record(number, fields, options)
     for _ in content.chunks:
         pass  # it was read elsewhere, in another order: by these bytes a change of it is known
 
@@ -164,15 +162,7 @@ def _one_row(number: int, batch: Any, columns: Mapping[int, str], options: Reade
         return Unread(number, bad.object[:RAW_EXCERPT_BYTES], "bad_encoding", "has a string that is not UTF-8")
     except (ValueError, OverflowError) as bad:
         return Unread(number, b"", BAD_TABLE, f"has a value that cannot be read ({_first_line(bad)})")
-    return _parsed(number, fields, options)
-
-
-def _parsed(number: int, fields: dict[str, Any], options: ReaderOptions) -> Parsed | Unread:
-    raw = orjson.dumps(fields)
-    if len(raw) > options.max_row_bytes:
-        excerpt = raw[:RAW_EXCERPT_BYTES]
-        return Unread(number, excerpt, "too_large", f"is longer than {options.max_row_bytes:,} bytes")
-    return number, raw, fields, ()
+    return typed_record(number, fields, options)
 
 
 def _rows(batch: Any, columns: Mapping[int, str]) -> Iterator[dict[str, Any]]:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import orjson
 from msgspec import Struct
 
+from llmbatch.readers.faults import RAW_EXCERPT_BYTES
 from llmbatch.readers.options import ReaderOptions
 
 Parsed = tuple[int, bytes, Mapping[str, Any], tuple[str, ...]]
@@ -60,6 +62,15 @@ class Records:
     """How the input is written, by the names of the options that say it."""
     at_end: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False)
     """Once they are all taken: what was passed over or put right on the way (`3 empty rows passed over`)."""
+
+
+def typed_record(number: int, fields: Mapping[str, Any], options: ReaderOptions) -> Parsed | Unread:
+    """The record of a format whose rows are no text: as JSON, unless that is longer than a row may be."""
+    raw = orjson.dumps(fields)
+    if len(raw) > options.max_row_bytes:
+        excerpt = raw[:RAW_EXCERPT_BYTES]
+        return Unread(number, excerpt, "too_large", f"is longer than {options.max_row_bytes:,} bytes")
+    return number, raw, fields, ()
 
 
 class Format(Protocol):

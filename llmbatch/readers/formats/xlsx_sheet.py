@@ -1,0 +1,114 @@
+"""Sheets of Excel workbooks (`.xlsx`), read row by row with openpyxl."""
+
+import math
+import re
+import warnings
+import zipfile
+import zlib
+from datetime import date, datetime, time, timedelta
+from typing import Any, BinaryIO
+from xml.etree.ElementTree import ParseError
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.extras import extra
+from llmbatch.readers.faults import BAD_TABLE
+from llmbatch.readers.formats.format import Unread
+from llmbatch.readers.formats.sheet import CELL_ERROR, Sheet, SheetRows, duration, first_line, trimmed
+
+_DIGITS = 15
+"""Excel shows no more of a number."""
+_PADDED = re.compile("0{2,}")
+"""The format of numbers with zeros before them, as postcodes have."""
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+"""A character that XML cannot have (ECMA-376, 22.9.2.19)."""
+_OLD_MAGIC = b"\xd0\xcf\x11\xe0"
+"""Of what Excel 97 wrote, and of the envelope around an encrypted workbook."""
+_MOST_SHARED_BYTES = 256 * 1024 * 1024
+"""Of what is held whole while a sheet is read: the strings and formats that its cells share."""
+
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, ParseError, OSError, EOFError, LookupError, ValueError, TypeError, AttributeError,
+    NotImplementedError, OverflowError,
+)  # fmt: skip
+"""What openpyxl raises where bytes make no sense."""
+
+
+def open_xlsx(label: str, file: BinaryIO) -> Sheet:
+    """The first sheet that is shown of the workbook in a file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if file.read(len(_OLD_MAGIC)) == _OLD_MAGIC:
+        raise UsageError(
+            f"{label}: is protected by a password, or in the format of Excel 97",
+            hint="save it as .xlsx without a password",
+        )
+    with extra("excel", needed_by=f"reading {label}"):
+        from openpyxl import load_workbook  # noqa: PLC0415 - comes with an extra
+    warnings.filterwarnings("ignore", module="openpyxl")  # of what it does not know, like the rules of a form
+    try:
+        _refuse_bomb(label, file)
+        workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        shown = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+    except _DAMAGE as error:
+        raise UsageError(
+            f"{label}: cannot be read as a workbook ({first_line(error)})",
+            hint="is it whole? --input-format says another format",
+        ) from None
+    if not shown:
+        raise UsageError(f"{label}: the workbook has no sheet that is shown")
+    return Sheet(shown[0].title, tuple(sheet.title for sheet in shown[1:]), _rows(shown[0]))
+
+
+def _refuse_bomb(label: str, file: BinaryIO) -> None:
+    with zipfile.ZipFile(file) as archive:
+        shared = sum(
+            one.file_size for one in archive.infolist() if one.filename.endswith(("sharedStrings.xml", "styles.xml"))
+        )
+    if shared > _MOST_SHARED_BYTES:
+        raise UsageError(
+            f"{label}: its strings take {shared // 1024 // 1024:,} MiB to be read", hint="save it as CSV in UTF-8"
+        )
+
+
+def _rows(sheet: Any) -> SheetRows:
+    sheet.reset_dimensions()  # which some programs write wrongly
+    number = 0
+    try:
+        for number, row in enumerate(sheet.iter_rows(), 1):
+            yield number, trimmed([None if cell.value is None else _value(cell) for cell in row])
+    except _DAMAGE as error:
+        yield Unread(
+            number + 1, b"", BAD_TABLE, f"damaged from here on: what follows cannot be read ({first_line(error)})"
+        )
+
+
+def _value(cell: Any) -> Any:
+    """A cell's value as people see it, in JSON's types."""
+    match cell.value:
+        case str() as text:
+            return CELL_ERROR if cell.data_type == "e" else _ESCAPED.sub(lambda code: chr(int(code[1], 16)), text)
+        case bool() as value:
+            return value
+        case int() | float() as value:
+            return _number(value, cell.number_format)
+        case datetime() as moment:
+            has_time = moment.time() != time() or "h" in cell.number_format.lower()
+            return moment.isoformat() if has_time else moment.date().isoformat()
+        case date() | time() as value:
+            return value.isoformat()
+        case timedelta() as span:
+            return duration(span)
+        case value:
+            return str(value)
+
+
+def _number(value: float, number_format: str) -> int | float | str:
+    shown = float(f"{value:.{_DIGITS}g}")
+    if not math.isfinite(shown):
+        return str(shown)
+    whole = int(shown) if abs(shown) < 10**_DIGITS and shown.is_integer() else None
+    if whole is None:
+        return shown
+    return f"{whole:0{len(number_format)}}" if _PADDED.fullmatch(number_format) else whole
