@@ -57,6 +57,10 @@ class PostgresqlTransaction:
     def __init__(self, connection: "Connection[tuple[Any, ...]]") -> None:
         self._connection = connection
 
+    def compared(self, name: str) -> str:
+        """See `Transaction`."""
+        return name
+
     def columns_of(self, table: TableName) -> Mapping[str, str] | None:
         """See `Transaction`."""
         return dict(self._connection.execute(_COLUMNS, (table.quoted,)).fetchall()) or None

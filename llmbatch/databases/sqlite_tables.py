@@ -73,6 +73,10 @@ class SqliteTransaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    def compared(self, name: str) -> str:
+        """See `Transaction`."""
+        return name.lower()
+
     def columns_of(self, table: TableName) -> Mapping[str, str] | None:
         """See `Transaction`."""
         found = self._connection.execute(f"pragma {quoted(table.schema or 'main')}.table_info({quoted(table.table)})")
@@ -105,8 +109,9 @@ class SqliteTransaction:
 
     def check_types(self, staged: str, table: TableName, columns: Mapping[str, ColumnType]) -> None:
         """SQLite puts text into columns of numbers, without a word."""
+        written_to = set(map(self.compared, columns))
         for name, declared in (self.columns_of(table) or {}).items():
-            if name not in columns or not any(part in declared.upper() for part in _NUMERIC_TYPES):
+            if self.compared(name) not in written_to or not any(part in declared.upper() for part in _NUMERIC_TYPES):
                 continue
             is_text = f"typeof({quoted(name)}) in ('text', 'blob')"
             if self._connection.execute(f"select 1 from temp.{staged} where {is_text} limit 1").fetchone():  # noqa: S608

@@ -22,6 +22,9 @@ _AT_ONCE = 1_000
 class Transaction(Protocol):
     """A transaction on a database: all of it happens, or nothing."""
 
+    def compared(self, name: str) -> str:
+        """A column's name as it is compared: with its case or without."""
+
     def columns_of(self, table: TableName) -> Mapping[str, str] | None:
         """The declared types of a table's columns, by their names; None where there is no such table."""
 
@@ -77,8 +80,10 @@ class TableReplacement:
         if (existing := transaction.columns_of(table)) is None:
             transaction.create(table, columns)
         else:
-            self._columns = {name: kind for name, kind in columns.items() if name in existing or name not in optional}
-            self._check(existing)
+            there = {transaction.compared(name) for name in existing}
+            missing = [name for name in columns if transaction.compared(name) not in there]
+            self._check([name for name in missing if name not in optional])
+            self._columns = {name: kind for name, kind in columns.items() if name not in missing}
         self._staged = f"llmbatch_{token_hex(8)}"
         self._replaced = f"{self._staged}_ids"
         for name, some in ((self._staged, listed(self._columns)), (self._replaced, ID)):
@@ -118,8 +123,7 @@ class TableReplacement:
         self._transaction.load(self._staged, self._columns, self._rows)
         self._rows = []
 
-    def _check(self, existing: Mapping[str, str]) -> None:
-        missing = [name for name in self._columns if name not in existing]
+    def _check(self, missing: Sequence[str]) -> None:
         if missing:
             added = ", ".join(f"add column {quoted(name)} {self._declared(name)}" for name in missing)
             raise UsageError(

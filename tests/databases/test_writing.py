@@ -155,3 +155,13 @@ def test_sqlite_keeps_numbers_as_numbers_and_digits_as_text(tmp_path: Path) -> N
     write(database, {"t": [{"id": n, "n": Number(literal)} for n, literal in enumerate(literals)]})
     found = [value for (value,) in database.execute("select n from t order by id")]
     assert found == [1.5, 100000.0, 0.0, "0.1234567890123456789", "12345678901234567890"]
+
+
+def test_sqlite_does_not_tell_cases_apart(tmp_path: Path) -> None:
+    database = SqliteDatabase(f"sqlite:///{tmp_path}/my.db", str(tmp_path / "my.db"))
+    database.execute("create table t (ID integer, Label text)")
+    for label in ("first", "second"):
+        write(database, {"t": [{"id": 1, "label": label}]})
+    assert database.execute("select * from t") == [(1, "second")]
+    with pytest.raises(UsageError, match="column ID of type INTEGER, and some of its values are text"):
+        write(database, {"t": [{"id": "a", "label": "third"}]})

@@ -88,6 +88,17 @@ def test_a_table_of_the_users_own_needs_no_columns_without_values(llmbatch: Prog
     assert (lacking.code, "table labels lacks the columns n; nothing" in " ".join(lacking.err.split())) == (2, True)
 
 
+def test_fields_that_are_columns_in_another_case_have_a_name_of_their_own(
+    llmbatch: Program, database: Database
+) -> None:
+    (llmbatch.folder / "docs.csv").write_text("ID,Text,Category\n7,The server crashed.,mine\n")
+    done = llmbatch("classify", "docs.csv", "--out", "run", "--review-below", "0", "--id-field", "ID")
+    assert done.code == 0, done.err
+    assert export(llmbatch, database).code == 0
+    found = database.execute('select id, category, "input_ID", "input_Category" from labels')
+    assert found == [("7", "technical", "7", "mine")]
+
+
 def test_no_file_is_left_of_a_database_that_could_not_be_made(llmbatch: Program) -> None:
     labelled(llmbatch, [{**documents(1)[0], "A": 1, "a": 2}])
     done = llmbatch("export", "run", "--to", "sqlite:///new.db", "--table", "labels")

@@ -1,6 +1,6 @@
 """The views of a run as tables of a database: results, and beside them those that need review and those that failed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -68,6 +68,16 @@ class _ViewRow:
     is_rejected: bool = False
 
 
+class _AnyCase:
+    """Names without their case: SQLite does not tell `ID` from `id`, and people do not like to."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = {name.lower() for name in names}
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._names
+
+
 @dataclass(slots=True)
 class _Columns:
     """The columns of a view's table: the program's own, and others by the values that they have."""
@@ -114,6 +124,7 @@ def write_tables(
     """
     space = decisions.label_space
     own = own_columns(space)
+    in_any_case = _AnyCase(own)
 
     def view_rows(tally: Tally, renamed: dict[str, str]) -> Iterator[_ViewRow]:
         for item, carried in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
@@ -124,7 +135,7 @@ def write_tables(
                 continue
             tally.add(item)
             if item.view != UNDONE:
-                beside = renamed_fields(carried, renamed, own)
+                beside = renamed_fields(carried, renamed, in_any_case)
                 yield _ViewRow(item.view, item.row.id, _record(item, beside, space.columns_of))
 
     columns = _columns(view_rows(Tally(space), {}), own)
