@@ -177,10 +177,13 @@ def test_ctrl_c_ends_a_query_that_does_not_end(llmbatch: Program) -> None:
     add_table(llmbatch.folder / "my.db")
     endless = "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) as text from n"
     running = llmbatch.start("classify", "sqlite:///my.db", "--out", "run", "--query", endless)
-    wait_until((llmbatch.folder / "run" / ".lock").exists, running)
-    running.send_signal(signal.SIGINT)
-    assert running.wait(timeout=60) == 130
-    running.communicate()
+    try:
+        wait_until((llmbatch.folder / "run" / ".lock").exists, running)
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == 130
     assert not (llmbatch.folder / "run").exists()
 
 
