@@ -13,6 +13,7 @@ from llmbatch.cli.options.screen import Quiet
 from llmbatch.cli.output import print_path
 
 if TYPE_CHECKING:
+    from llmbatch.readers import BucketFolder
     from llmbatch.runs.outputs import TableDestination
 
 app = typer.Typer(add_completion=False)
@@ -29,8 +30,14 @@ def export(
         Option("What to write; a plug-in brings others.", short="-f", metavar="jsonl|csv|NAME"),
     ] = _JSONL,
     out: Annotated[
-        Path | None,
-        Option("Folder to write into.", short="-o", shown_default="RUN", variables=("LLMBATCH_EXPORT_OUT",)),
+        str | None,
+        Option(
+            "Folder to write into: on the disk, or s3://BUCKET/FOLDER, gs://..., az://...",
+            short="-o",
+            metavar="FOLDER",
+            shown_default="RUN",
+            variables=("LLMBATCH_EXPORT_OUT",),
+        ),
     ] = None,
     to: Annotated[
         str | None,
@@ -61,7 +68,7 @@ def export(
         summary = export_run(
             run,
             observer=observer,
-            out=out if destination is None else destination,
+            out=_folder(out) if destination is None else destination,
             output_format=output_format(format, bom=bom),
             trust=folder.to_trust(),
         )
@@ -70,6 +77,15 @@ def export(
             print_path(path)
     if summary.input_changes:
         raise typer.Exit(ExitCode.ROWS_FAILED)
+
+
+def _folder(name: str | None) -> "Path | BucketFolder | None":
+    """The folder that the user names, if any."""
+    from llmbatch.readers import BucketFolder, is_address
+
+    if name is None:
+        return None
+    return BucketFolder.parse(name) if is_address(name) else Path(name)
 
 
 def _destination(address: str | None, table: str | None) -> "TableDestination | None":

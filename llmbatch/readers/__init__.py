@@ -23,11 +23,21 @@ from llmbatch.readers.looking import InputLook, look_into, looked_at
 from llmbatch.readers.options import AUTO, ReaderOptions
 from llmbatch.readers.reading import EarlierFields, chosen_fields, count_rows, existing_fields, read_rows
 from llmbatch.readers.records import Record, read_records
-from llmbatch.readers.sources import CopiedRows, QuerySource, Source, copy_name, folder_stem, is_address, public_name
+from llmbatch.readers.sources import (
+    BucketFolder,
+    CopiedRows,
+    QuerySource,
+    Source,
+    copy_name,
+    folder_stem,
+    is_address,
+    public_name,
+)
 
 __all__ = [
     "AUTO",
     "FIRST_MARK",
+    "BucketFolder",
     "CopiedRows",
     "EarlierFields",
     "FieldChoice",

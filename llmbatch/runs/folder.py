@@ -128,6 +128,11 @@ class RunFolder:
             UsageError: it cannot be made.
             StorageFailed: the disk does not take it.
         """
+        if is_address(_as_written(self.path)):
+            raise UsageError(
+                f"{_as_written(self.path)}: a run folder is on a disk",
+                hint="leave --out out, and put the results there: llmbatch export RUN --out s3://BUCKET/FOLDER",
+            )
         fresh = not self.path.exists()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -152,6 +157,11 @@ class RunFolder:
         if any((parent / ".git").exists() for parent in self.path.absolute().parents):
             with suppress(FileExistsError), create_file(self.path / ".gitignore", 0o666) as file:
                 file.write(b"# Written by llmbatch: a run does not belong into a repository.\n*\n")
+
+
+def _as_written(path: Path) -> str:
+    """A path with the slashes that an address has and a path loses."""
+    return str(path).replace(":/", "://", 1)
 
 
 def _without_suffixes(name: str) -> str:

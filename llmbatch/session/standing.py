@@ -16,6 +16,7 @@ from llmbatch.engine.tally import LedgerTotals
 from llmbatch.observe.events import LedgerTorn
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.summary import RowCounts, Summary
+from llmbatch.readers import BucketFolder
 from llmbatch.runs.baseline import run_profile
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.folder import (
@@ -36,6 +37,7 @@ from llmbatch.runs.outputs import (
     basis_of_outputs,
     count_outputs,
     size_of,
+    upload_outputs,
     write_outputs,
     write_tables,
 )
@@ -50,16 +52,16 @@ def export_run(
     path: Path,
     *,
     observer: Observer,
-    out: Path | TableDestination | None = None,
+    out: Path | BucketFolder | TableDestination | None = None,
     output_format: OutputFormat = JSONL,
     trust: Trust = NO_TRUST,
 ) -> Summary:
-    """Write a run's views again, into its folder or another one, or into a database's tables.
+    """Write a run's views again, into its folder or another one, of an object store too, or into a database's tables.
 
     What the user says about the folder is remembered in it, so that it need not be said again.
 
     Raises:
-        UsageError: no run folder, its input cannot be read any more, or the database refuses something.
+        UsageError: no run folder, its input cannot be read any more, or the store or database refuses something.
         FolderBusy: another process works on the folder.
     """
     folder = RunFolder(path)
@@ -81,10 +83,7 @@ def export_run(
         if target.path != folder.path:
             options = replace(options, plan=None)
         with closing(DecisionLog(folder.decisions)) as decisions:
-            write = (
-                partial(write_tables, out) if isinstance(out, TableDestination) else partial(write_outputs, target.path)
-            )
-            counts = write(
+            counts = _writing(out, target.path)(
                 source.read_again,
                 key=plan.key,
                 ledger=ledger,
@@ -97,6 +96,12 @@ def export_run(
     for change in source.changes():
         observer.event(change)
     return replace(summarise(folder, record, counts, totals), input_changes=source.changes())
+
+
+def _writing(out: Path | BucketFolder | TableDestination | None, folder: Path) -> Callable[..., OutputCounts]:
+    if isinstance(out, TableDestination):
+        return partial(write_tables, out)
+    return partial(upload_outputs, out) if isinstance(out, BucketFolder) else partial(write_outputs, folder)
 
 
 def show_run(

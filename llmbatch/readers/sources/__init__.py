@@ -12,12 +12,14 @@ from llmbatch.readers.sources.addresses import (
     public_name,
 )
 from llmbatch.readers.sources.download import Download
+from llmbatch.readers.sources.object_store import BucketFolder
 from llmbatch.readers.sources.query import CopiedRows, QuerySource
 from llmbatch.readers.sources.remote_source import RemoteSource, remote_sources
 
 Source = QuerySource | RemoteSource
 
 __all__ = [
+    "BucketFolder",
     "CopiedRows",
     "Download",
     "QuerySource",

@@ -16,7 +16,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.extras import extra
 from llmbatch.core.redact import Redactor
 from llmbatch.readers.sources.aws_profile import profile_config
-from llmbatch.readers.sources.remote_address import AZURE, GOOGLE, S3, RemoteAddress
+from llmbatch.readers.sources.remote_address import AZURE, GOOGLE, S3, STORES, RemoteAddress, parse_remote
 from llmbatch.readers.sources.remote_file import Answer, Begun, LostError, Version
 
 if TYPE_CHECKING:
@@ -81,6 +81,18 @@ class Bucket:
         with self._explained(key):
             obstore.put(self.store, key, file)
 
+    def remove(self, key: str) -> None:
+        """Remove a file, if it is there.
+
+        Raises:
+            UsageError: the store refuses it, or cannot be reached.
+        """
+        import obstore  # noqa: PLC0415 - an extra
+
+        if self.has(key):
+            with self._explained(key):
+                obstore.delete(self.store, key)
+
     @contextmanager
     def _explained(self, key: str) -> Iterator[None]:
         with explained(self, key):
@@ -131,6 +143,42 @@ class StoredFile:
         with explained(self.bucket, self.key):
             for chunk in stream:
                 yield bytes(chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketFolder:
+    """A folder in an object store, to put files into: `key` is empty, or ends in `/`."""
+
+    bucket: Bucket
+    key: str
+
+    @classmethod
+    def parse(cls, text: str) -> "BucketFolder":
+        """A folder as the user names it. Nothing is asked yet.
+
+        Raises:
+            UsageError: it is in no object store, or the store cannot be used.
+        """
+        address = parse_remote(text)
+        if address.scheme not in STORES:
+            raise UsageError(
+                f"{address.name}: files cannot be put there", hint="name a folder in s3://, gs:// or az://"
+            )
+        path = address.path.strip("/")
+        return cls(open_bucket(address), f"{path}/" if path else "")
+
+    def put(self, name: str, file: Path) -> str:
+        """Write a file into it, in place of what is there, whole or not at all. Gives its address.
+
+        Raises:
+            UsageError: the store refuses it, or cannot be reached.
+        """
+        self.bucket.put(f"{self.key}{name}", file)
+        return f"{self.bucket.name}{self.key}{name}"
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there. Raises as `put`."""
+        self.bucket.remove(f"{self.key}{name}")
 
 
 def open_bucket(address: RemoteAddress) -> Bucket:

@@ -10,6 +10,7 @@ from llmbatch.runs.outputs.formats import JSONL, OutputFormat, output_format
 from llmbatch.runs.outputs.make import ViewOptions, check_outputs, count_outputs, write_outputs
 from llmbatch.runs.outputs.sample import Sample, drawn, parse_sample
 from llmbatch.runs.outputs.tables import TableDestination, write_tables
+from llmbatch.runs.outputs.upload import upload_outputs
 
 __all__ = [
     "JSONL",
@@ -26,6 +27,7 @@ __all__ = [
     "output_format",
     "parse_sample",
     "size_of",
+    "upload_outputs",
     "write_outputs",
     "write_tables",
 ]

@@ -24,7 +24,7 @@ class OutputCounts:
     labels: Mapping[str, int]
     failures: Mapping[str, int]
     answered_by: Mapping[str, int]
-    files: Mapping[str, Path | TableName]
+    files: Mapping[str, Path | TableName | str]
     """Where the views were written, by their names."""
     flags: Mapping[str, int] = field(default_factory=dict)
     """Rows by what is particular about them, as `truncated`."""
@@ -95,7 +95,7 @@ class Tally:
             if not is_same_model(line.model, answered):
                 self.other_models.add(answered)
 
-    def frozen(self, files: Mapping[str, Path | TableName], decisions: TaskDecisions) -> OutputCounts:
+    def frozen(self, files: Mapping[str, Path | TableName | str], decisions: TaskDecisions) -> OutputCounts:
         """The counts as they stand, with the views' files."""
         stale = max(len(decisions) - len(self.decided), 0)
         rows = RowCounts(self.total, self.ok, self.review, self.failed, self.rejected, self.undone, self.reviewed)

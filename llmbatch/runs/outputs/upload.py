@@ -1,0 +1,52 @@
+"""The views of a run in an object store: written on the disk as always, then put there one by one, each whole."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from llmbatch.core.errors import StorageFailed, UsageError
+from llmbatch.readers import BucketFolder
+from llmbatch.runs.decisions import TaskDecisions
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.outputs.counts import OutputCounts
+from llmbatch.runs.outputs.make import SAMPLE, Read, ViewOptions, write_outputs
+from llmbatch.runs.outputs.outcome import RESULTS
+
+
+def upload_outputs(
+    destination: BucketFolder,
+    read: Read,
+    *,
+    key: Callable[[str], str],
+    ledger: Ledger,
+    decisions: TaskDecisions,
+    options: ViewOptions,
+) -> OutputCounts:
+    """Put the views of a run into an object store, in place of those that stand there; results come last.
+
+    The arguments are those of `write_outputs`.
+
+    Raises:
+        UsageError: the store refuses one, or cannot be reached; it is named with those that are there already.
+        StorageFailed: they cannot be written into the temporary folder.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="llmbatch-")
+    except OSError as error:
+        raise StorageFailed(f"no temporary folder to write results into ({error.strerror})") from None
+    with folder as path:
+        counts = write_outputs(
+            Path(path), read, key=key, ledger=ledger, decisions=decisions, options=replace(options, plan=None)
+        )
+        files = {name: Path(path) / f"{name}.{options.format.suffix}" for name in counts.files}
+        addresses: dict[str, str] = {}
+        for name in sorted(files, key=lambda name: name == RESULTS):
+            try:
+                addresses[name] = destination.put(files[name].name, files[name])
+            except UsageError as error:
+                there = f"; {', '.join(addresses)} is put there already" if addresses else ""
+                raise UsageError(f"{error.message}{there}", hint=error.hint) from None
+        if not options.sample:
+            destination.remove(f"{SAMPLE}.{options.format.suffix}")
+    return replace(counts, files={name: addresses[name] for name in files})
