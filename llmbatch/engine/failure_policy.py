@@ -202,11 +202,11 @@ class FailurePolicy:
 _OF_THE_MODEL = frozenset({"model_not_found", "bad_parameter", "bad_request"})
 _HINTS = {
     "quota": "top up the account or raise its limit, then run the same command again: finished rows are kept",
-    "credentials": "check OPENAI_API_KEY (and the project's permissions), then run the same command again",
+    "credentials": "check OPENAI_API_KEY (or the dialect's own) and its permissions, then run the same command again",
     "model_not_found": "check --model and --base-url: the endpoint does not serve this model to you",
     "bad_parameter": "the endpoint takes none of the request forms that llmbatch knows; check --model and --base-url",
     "not_a_completion": "check --base-url: it should end in /v1 and not lead to a login page or a proxy",
-    "refused": "check OPENAI_API_KEY and what stands between you and the endpoint; finished rows are kept",
+    "refused": "check the API key, and what stands between you and the endpoint; finished rows are kept",
     "proxy": "check HTTPS_PROXY and NO_PROXY: it is the proxy that refuses, not the endpoint",
     "redirect": "give the final address as --base-url",
     "tls": "set SSL_CERT_FILE to the file of your own authority (REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE are not read)",

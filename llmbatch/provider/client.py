@@ -72,20 +72,21 @@ def resolve_endpoint(
     """The endpoint from the options and, as the SDK has it, the environment.
 
     Reads OPENAI_BASE_URL, OPENAI_API_KEY, and for Azure AZURE_OPENAI_API_KEY, AZURE_OPENAI_ENDPOINT and
-    OPENAI_API_VERSION. A server on loopback needs no key.
+    OPENAI_API_VERSION; of a dialect with an endpoint of its own only its variable with the key. A server on loopback
+    needs no key.
 
     Args:
         base_url: the user's.
         api_version: of Azure OpenAI.
         model: what is asked, for messages.
         insecure_http: let the key go to a public host by plain http.
-        dialect: the wire protocol; one that is not OpenAI's needs a URL.
+        dialect: the wire protocol; one that is not OpenAI's needs a URL, or has one of its own.
 
     Raises:
         UsageError: no key, a key or URL that could never be sent, or a public host that everybody on the way could
             take the key from. The key's value is never shown.
     """
-    url = base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("AZURE_OPENAI_ENDPOINT") or _DEFAULT_BASE_URL
+    url = _base_url(base_url, dialect)
     if url == _DEFAULT_BASE_URL and dialect is not CHAT_COMPLETIONS:
         raise UsageError(
             f"OpenAI's endpoint does not speak {dialect.name}", hint="name the one that does: --base-url URL"
@@ -114,12 +115,13 @@ def resolve_endpoint(
             f"{host} is an Azure OpenAI resource, which needs an API version",
             hint="give --api-version (or OPENAI_API_VERSION), or the newer URL that ends in /openai/v1/",
         )
-    key = _api_key(azure=version is not None or host.endswith(_AZURE_HOSTS))
+    is_azure = version is not None or host.endswith(_AZURE_HOSTS)
+    key = _api_key(*(["AZURE_OPENAI_API_KEY"] if is_azure else []), dialect.key_variable)
     _check_header_variables()
     if key is None and reach is not Reach.LOOPBACK:
         raise UsageError(
             f"no API key for {host} (model {model})",
-            hint="set OPENAI_API_KEY, or try it without one: llmbatch classify ... --offline",
+            hint=f"set {dialect.key_variable}, or try it without one: llmbatch classify ... --offline",
         )
     return Endpoint(
         url.rstrip("/"),
@@ -131,6 +133,14 @@ def resolve_endpoint(
     )
 
 
+def _base_url(given: str | None, dialect: Dialect) -> str:
+    """The user's, else the dialect's own, else OpenAI's or Azure's by their variables."""
+    of_openai = os.environ.get("OPENAI_BASE_URL")
+    if dialect.base_url is not None:  # its key must not go where OpenAI's goes
+        return given if given and given != of_openai else dialect.base_url
+    return given or of_openai or os.environ.get("AZURE_OPENAI_ENDPOINT") or _DEFAULT_BASE_URL
+
+
 def _check_path(url: str, path: str) -> None:
     """Refuse a base URL that names more than the base."""
     proposed = re.sub(r"(/v\d+\w*)\1+", r"\1", re.sub(r"(/chat)?(/completions)?/?$", "", path))
@@ -139,8 +149,8 @@ def _check_path(url: str, path: str) -> None:
         raise UsageError(f"the base URL {url!r} names more than the base", hint=f"say --base-url {base}")
 
 
-def _api_key(*, azure: bool) -> str | None:
-    names = ("AZURE_OPENAI_API_KEY", "OPENAI_API_KEY") if azure else ("OPENAI_API_KEY",)
+def _api_key(*names: str) -> str | None:
+    """Of the first of these variables that has one."""
     name = next((name for name in names if os.environ.get(name, "").strip()), None)
     if name is None:
         return None

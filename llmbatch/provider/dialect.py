@@ -1,7 +1,7 @@
 """The seam between the run and a wire: all that differs where an endpoint speaks another protocol.
 
 The run knows requests as bytes, answers as `Completion` and refusals as `Failure`. How these look on the wire is a
-dialect's business. OpenAI's chat completions is the one of our own; makers that speak it in their own way differ in
+dialect's business. OpenAI's chat completions is what nearly all speak; makers that do it in their own way differ in
 data only (`wordings.toml`, `finish.py`, `thinking.py`), not in code. Other packages bring others (`plugged.py`).
 """
 
@@ -32,6 +32,14 @@ class Dialect(Protocol):
     @property
     def name(self) -> str:
         """As `--dialect` says it."""
+
+    @property
+    def base_url(self) -> str | None:
+        """Of the protocol's own maker; None where the user has to name one."""
+
+    @property
+    def key_variable(self) -> str:
+        """The environment variable with the API key."""
 
     def path(self, model: str, *, deployment: bool) -> str:
         """Where requests go, below the base URL. Azure's older URLs name the model as a deployment there."""
@@ -67,6 +75,8 @@ class ChatCompletions:
     """OpenAI's chat completions, as all makers speak it; and what other protocols do in the same way."""
 
     name = defaults.DIALECT
+    base_url: str | None = None
+    key_variable = "OPENAI_API_KEY"
 
     def path(self, model: str, *, deployment: bool) -> str:
         """Where requests go, below the base URL."""

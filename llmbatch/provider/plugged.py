@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from llmbatch.core import defaults
 from llmbatch.core.errors import UsageError
 from llmbatch.core.plugins import DIALECTS, Plugin, find_plugin, plugin_names
+from llmbatch.provider.anthropic import AnthropicMessages
 from llmbatch.provider.completion import Completion, ErrorInAnswerError, NotACompletionError
 from llmbatch.provider.dialect import CHAT_COMPLETIONS, Dialect, Encoder
 from llmbatch.provider.failures import Failure
@@ -12,6 +12,7 @@ from llmbatch.provider.limits import StatedLimit
 from llmbatch.provider.request import Question
 from llmbatch.provider.shape import RequestShape
 
+_OWN: Mapping[str, Dialect] = {one.name: one for one in (CHAT_COMPLETIONS, AnthropicMessages())}
 _PARTS = ("path", "headers", "encoder", "decode", "judge", "judge_answer", "limits", "fallback")
 
 
@@ -21,13 +22,13 @@ def dialect_named(name: str) -> Dialect:
     Raises:
         UsageError: there is none, or it is a plug-in that cannot be used.
     """
-    if name == defaults.DIALECT:
-        return CHAT_COMPLETIONS
+    if name in _OWN:
+        return _OWN[name]
     plugin = find_plugin(DIALECTS, name)
     if plugin is None:
-        names = (defaults.DIALECT, *plugin_names(DIALECTS))
+        names = (*_OWN, *plugin_names(DIALECTS))
         raise UsageError(f"--dialect {name!r} is unknown", hint=f"say one of {', '.join(names)}")
-    plugin.check(dict.fromkeys(_PARTS))
+    plugin.check({**dict.fromkeys(_PARTS), "key_variable": str})
     return _PluggedDialect(plugin)
 
 
@@ -38,6 +39,8 @@ class _PluggedDialect:
         self.name = plugin.name
         self._plugin = plugin
         self._dialect: Dialect = plugin.part
+        self.base_url = self._dialect.base_url
+        self.key_variable = self._dialect.key_variable
 
     def path(self, model: str, *, deployment: bool) -> str:
         with self._plugin.blamed():

@@ -32,7 +32,7 @@ def served_models(endpoint: Endpoint) -> tuple[ServedModel, ...]:
     """The models that an endpoint lists; none where it lists none, or cannot be asked."""
     request = urllib.request.Request(  # noqa: S310 - the scheme was checked with the endpoint
         f"{endpoint.base_url}/models",
-        headers={"Authorization": f"Bearer {endpoint.api_key}", "Accept": "application/json"},
+        headers={**_credentials(endpoint), "Accept": "application/json"},
     )
     handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
     if endpoint.on_loopback:
@@ -50,6 +50,11 @@ def served_models(endpoint: Endpoint) -> tuple[ServedModel, ...]:
         for model in models
         if isinstance(model, dict) and isinstance(model.get("id"), str)
     )
+
+
+def _credentials(endpoint: Endpoint) -> Mapping[str, str]:
+    headers = endpoint.dialect.headers(endpoint.api_key)
+    return {"Authorization": f"Bearer {endpoint.api_key}"} if headers is None else headers
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

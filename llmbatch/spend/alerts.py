@@ -18,6 +18,7 @@ _HIDDEN = (  # a command that tells somebody needs no key to the model
     "OPENAI_WEBHOOK_SECRET",
     "AZURE_OPENAI_API_KEY",
     "AZURE_OPENAI_AD_TOKEN",
+    "ANTHROPIC_API_KEY",
 )
 _LONGEST_TOLD = 200
 _PREFIX = "LLMBATCH_ALERT_"

@@ -1,9 +1,7 @@
 """Wire protocols that other packages bring: they reach every part that meets the wire, and a row's key."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,21 +13,12 @@ from llmbatch.provider.dialect import CHAT_COMPLETIONS
 from llmbatch.provider.plugged import dialect_named
 from llmbatch.task.load import load_task
 from tests.e2e.conftest import StartEndpoint
+from tests.e2e.json_server import JsonServer, json_server
 from tests.e2e.program import Program, documents, views, write_rows
 from tests.extending.conftest import Site
 
 GROUP = "[llmbatch.dialects]\none = acme:ONE\n"
 ONE = "from llmbatch.extending import ChatCompletions\nclass One(ChatCompletions):\n {}\nONE = One()\n"
-
-
-class Ollama:
-    """A server that speaks Ollama's protocol, and what it was sent."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.requests: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.answer: Callable[[dict[str, Any]], tuple[int, Any]] = answer_of
 
 
 def answer_of(request: dict[str, Any]) -> tuple[int, Any]:
@@ -46,50 +35,17 @@ def answer_of(request: dict[str, Any]) -> tuple[int, Any]:
 
 
 @pytest.fixture
-def ollama() -> Iterator[Ollama]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self._reply(404, {"error": "not found"})
-
-        def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if self.path != "/api/chat":
-                self._reply(404, {"error": "not found"})
-                return
-            server.requests.append(request)
-            server.headers.append({name.lower(): value for name, value in self.headers.items()})
-            self._reply(*server.answer(request))
-
-        def _reply(self, status: int, data: Any) -> None:
-            body = json.dumps(data).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    listening.daemon_threads = True
-    server = Ollama(listening.server_port)
-    thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
+def ollama() -> Iterator[JsonServer]:
+    with json_server("/api/chat", answer_of) as server:
+        yield server
 
 
-def run(program: Program, server: Ollama, *more: str) -> Any:
+def run(program: Program, server: JsonServer, *more: str) -> Any:
     command = ("classify", "docs.jsonl", "--dialect", "ollama", "--base-url", server.url, "--model", "llama3.2")
     return program(*command, *more, OPENAI_API_KEY="sk-not-for-ollama")
 
 
-def test_a_run_is_asked_by_ollamas_own_protocol_and_resumed_by_it(extended: Program, ollama: Ollama) -> None:
+def test_a_run_is_asked_by_ollamas_own_protocol_and_resumed_by_it(extended: Program, ollama: JsonServer) -> None:
     write_rows(extended.folder / "docs.jsonl", documents(4))
     done = run(extended, ollama)
     assert done.code == 0, done.err
@@ -106,7 +62,7 @@ def test_a_run_is_asked_by_ollamas_own_protocol_and_resumed_by_it(extended: Prog
     assert extended("estimate", "docs.jsonl", "--dialect", "ollama", "--base-url", ollama.url).code == 0
 
 
-def test_a_retry_asks_by_the_runs_dialect(extended: Program, ollama: Ollama) -> None:
+def test_a_retry_asks_by_the_runs_dialect(extended: Program, ollama: JsonServer) -> None:
     write_rows(extended.folder / "docs.jsonl", documents(2))
     whole = answer_of
     ollama.answer = lambda request: (200, whole(request)[1] | {"message": {"content": "I do not know."}})
@@ -116,7 +72,7 @@ def test_a_retry_asks_by_the_runs_dialect(extended: Program, ollama: Ollama) -> 
     assert (done.code, len(ollama.requests)) == (0, 4), done.err
 
 
-def test_its_refusals_and_unreadable_answers_are_judged_as_all_are(extended: Program, ollama: Ollama) -> None:
+def test_its_refusals_and_unreadable_answers_are_judged_as_all_are(extended: Program, ollama: JsonServer) -> None:
     write_rows(extended.folder / "docs.jsonl", documents(2))
     ollama.answer = lambda _: (404, {"error": "model 'llama3.2' not found, try pulling it first"})
     done = run(extended, ollama)
@@ -133,7 +89,7 @@ def test_a_dialect_of_another_protocol_needs_an_address_and_no_offline_endpoint(
     done = extended("classify", "docs.jsonl", "--dialect", "ollama", "--offline")
     assert (done.code, "does not speak ollama" in done.err) == (2, True), done.err
     done = extended("classify", "docs.jsonl", "--dialect", "soap", "--base-url", "http://127.0.0.1:9")
-    assert (done.code, "chat-completions, ollama" in done.err) == (2, True), done.err
+    assert (done.code, "chat-completions, anthropic-messages, ollama" in done.err) == (2, True), done.err
 
 
 def test_a_dialect_makes_other_keys_and_openais_makes_those_that_there_always_were() -> None:
