@@ -84,20 +84,24 @@ class PostgresqlTransaction:
         """See `Transaction`."""
         self._connection.execute(statement.encode())
 
-    def load(self, table: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]) -> None:
+    def load(self, table: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]) -> int:
         """The server reads each value as its column's type has it, and refuses what is none."""
         into = f"copy pg_temp.{table} ({listed(columns)}) from stdin"
+        changed = 0
         with self._connection.cursor() as cursor, cursor.copy(into.encode()) as copy:
             for row in rows:
-                copy.write_row([_cell(value) for value in row])
+                cells = [written(value) for value in row]
+                without = [_without_nul(cell, value) for cell, value in zip(cells, row, strict=True)]
+                changed += sum(cell != one for cell, one in zip(cells, without, strict=True))
+                copy.write_row(without)
+        return changed
 
     def check_types(self, staged: str, table: TableName, columns: Mapping[str, ColumnType]) -> None:
         """The server has seen to it."""
 
 
-def _cell(value: Any) -> str | None:
-    """A value as the server reads it; a NUL, which it takes nowhere, becomes U+FFFD."""
-    text = written(value)
-    if text is None or isinstance(value, str):
-        return text and text.replace("\0", _REPLACEMENT)
-    return _NUL_IN_JSON.sub(rf"\1{_REPLACEMENT}", text)
+def _without_nul(cell: str | None, value: Any) -> str | None:
+    """A value as text, with U+FFFD in place of NUL, which the server takes nowhere."""
+    if cell is None or isinstance(value, str):
+        return cell and cell.replace("\0", _REPLACEMENT)
+    return _NUL_IN_JSON.sub(rf"\1{_REPLACEMENT}", cell)

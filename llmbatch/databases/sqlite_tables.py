@@ -98,7 +98,7 @@ class SqliteTransaction:
         """See `Transaction`."""
         self._connection.execute(statement)
 
-    def load(self, table: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]) -> None:
+    def load(self, table: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]) -> int:
         """See `Transaction`."""
         convert = [_CONVERTED.get(column, _plain) for column in columns.values()]
         places = ", ".join("?" * len(columns))
@@ -106,6 +106,7 @@ class SqliteTransaction:
             f"insert into temp.{table} ({listed(columns)}) values ({places})",  # noqa: S608 - names are quoted
             ([None if v is None else c(v) for c, v in zip(convert, row, strict=True)] for row in rows),
         )
+        return 0
 
     def check_types(self, staged: str, table: TableName, columns: Mapping[str, ColumnType]) -> None:
         """SQLite puts text into columns of numbers, without a word."""

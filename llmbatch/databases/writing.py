@@ -40,8 +40,8 @@ class Transaction(Protocol):
     def execute(self, statement: str) -> None:
         """Run a statement without values."""
 
-    def load(self, table: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]) -> None:
-        """Add rows to a temporary table."""
+    def load(self, table: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]) -> int:
+        """Add rows to a temporary table; gives how many of their values had a NUL, which the database cannot hold."""
 
     def check_types(self, staged: str, table: TableName, columns: Mapping[str, ColumnType]) -> None:
         """Refuse staged values that the table would take in spite of its types.
@@ -77,6 +77,8 @@ class TableReplacement:
         self._columns = columns
         self._rows: list[Sequence[Any]] = []
         self._ids: list[Sequence[Any]] = []
+        self.nul_values = 0
+        """Those that have got U+FFFD in place of a NUL."""
         if (existing := transaction.columns_of(table)) is None:
             transaction.create(table, columns)
         else:
@@ -120,7 +122,7 @@ class TableReplacement:
         self._ids = []
 
     def _load_rows(self) -> None:
-        self._transaction.load(self._staged, self._columns, self._rows)
+        self.nul_values += self._transaction.load(self._staged, self._columns, self._rows)
         self._rows = []
 
     def _check(self, missing: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.rows import Rejection
 from llmbatch.engine.experiments.watch import Baseline
 from llmbatch.engine.tally import LedgerTotals
-from llmbatch.observe.events import LedgerTorn
+from llmbatch.observe.events import LedgerTorn, NulsReplaced
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.summary import RowCounts, Summary
 from llmbatch.readers import BucketFolder
@@ -91,6 +91,8 @@ def export_run(
                 options=options,
             )
         ledger.close()
+        if counts.nul_values:
+            observer.event(NulsReplaced(counts.nul_values))
         if trust != NO_TRUST and not source.changes():
             adopted(record, folder, trust, source.names).save(folder)
     for change in source.changes():

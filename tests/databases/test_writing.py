@@ -21,8 +21,9 @@ from tests.databases.server import Database, SqliteDatabase
 NUL, REPLACED = "\0", "\N{REPLACEMENT CHARACTER}"
 
 
-def write(database: Database, tables: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Write rows into tables whose columns are those of their first rows."""
+def write(database: Database, tables: Mapping[str, list[dict[str, Any]]]) -> int:
+    """Write rows into tables whose columns are those of their first rows; how many values were changed."""
+    changed = 0
     with table_transaction(parse_address(database.address)) as transaction:
         for name, rows in tables.items():
             columns = {column: _type(rows, column) for column in rows[0]}
@@ -31,6 +32,8 @@ def write(database: Database, tables: Mapping[str, list[dict[str, Any]]]) -> Non
                 table.replace(row["id"])
                 table.add(row)
             table.finish()
+            changed += table.nul_values
+    return changed
 
 
 def _type(rows: list[dict[str, Any]], column: str) -> ColumnType:
@@ -76,7 +79,8 @@ def test_columns_have_the_type_of_their_values(database: Database) -> None:
 def test_text_is_data(database: Database) -> None:
     hostile = ["'); drop table labels; --", "\\N", "a\tb\\", '"', "{1,2}", "$$", "%s", ":a", f"a{NUL}b"]
     name = 'la"bels; drop table x'
-    write(database, {name: [{"id": value, name: value, "deep": [value, "\\u0000"]} for value in hostile]})
+    changed = write(database, {name: [{"id": value, name: value, "deep": [value, "\\u0000"]} for value in hostile]})
+    assert changed == (0 if isinstance(database, SqliteDatabase) else 3)
     quoted = '"la""bels; drop table x"'
     expected = [(value, value) for value in hostile]
     if not isinstance(database, SqliteDatabase):

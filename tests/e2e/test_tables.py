@@ -58,7 +58,9 @@ def test_a_row_is_in_one_table_alone(llmbatch: Program, database: Database) -> N
     rows = [*documents(2), b'{"id": "torn', {"id": "d-3", "text": ""}, {"id": 5, "text": "", "n": {"a": NUL}}]
     run = labelled(llmbatch, rows)
     assert llmbatch("classify", "docs.jsonl", "--out", "run", "--review-below", "1").code == 3
-    assert export(llmbatch, database).out == "labels\nlabels_review\nlabels_failed\n"
+    done = export(llmbatch, database)
+    assert done.out == "labels\nlabels_review\nlabels_failed\n"
+    assert ("cannot hold: 1, written with U+FFFD" in done.err) != isinstance(database, SqliteDatabase)
     assert database.execute("select id, text from labels_review order by row") == [
         (row["id"], row["text"]) for row in views(run)["review"]
     ]

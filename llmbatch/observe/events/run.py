@@ -145,6 +145,16 @@ class RunStopping(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NulsReplaced(Event):
+    """A database has no NUL in texts, so that some values were not written as they are."""
+
+    name = "outputs.nuls_replaced"
+    level = Level.WARNING
+    template = "values with a NUL, which the database cannot hold: {values:,}, written with U+FFFD in its place"
+    values: int
+
+
+@dataclass(frozen=True, slots=True)
 class OutputsRolling(Event):
     """The outputs of a run whose input has no end yet are written every few seconds."""
 

@@ -36,6 +36,8 @@ class OutputCounts:
     """Input fields that views carry by another name, since theirs is one of the views' own."""
     service_tiers: Mapping[str, int] = field(default_factory=dict)
     """Rows by the service tier that their answers report."""
+    nul_values: int = 0
+    """Values that could not be written as they are, since a database has no NUL in texts."""
 
 
 @dataclass(slots=True)

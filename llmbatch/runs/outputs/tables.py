@@ -152,7 +152,8 @@ def write_tables(
         for table in tables.values():
             table.finish()
     written = {view: _named(destination.table, view) for view in tables}
-    return replace(tally.frozen(written, decisions), renamed=renamed)
+    nul_values = sum(table.nul_values for table in tables.values())
+    return replace(tally.frozen(written, decisions), renamed=renamed, nul_values=nul_values)
 
 
 def _columns(rows: Iterator[_ViewRow], own: tuple[str, ...]) -> dict[str, _Columns]:
