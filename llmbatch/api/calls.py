@@ -4,13 +4,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Unpack
 
-from llmbatch.api.declared import checked_path
 from llmbatch.api.documents import Documents, documents_of
 from llmbatch.api.options import Options, field_names, named, run_options, watch_options
 from llmbatch.api.progress import ProgressOption, Shown
 from llmbatch.api.result import Run
 from llmbatch.api.running import run_and_await, run_and_wait
 from llmbatch.api.workspace import Workspace, workspace
+from llmbatch.cli.options.values import checked_path
 from llmbatch.cli.refusals import refusals_as_errors
 from llmbatch.core.errors import ExitCode, Interrupted, RunStopped
 from llmbatch.observe.observer import Observers

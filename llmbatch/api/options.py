@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from llmbatch.api.declared import checked_group, checked_path, checked_texts
 from llmbatch.cli.options.experiments import ExperimentOptions
 from llmbatch.cli.options.input import InputOptions
 from llmbatch.cli.options.money import MoneyOptions
@@ -15,6 +14,7 @@ from llmbatch.cli.options.run import run_options as command_options
 from llmbatch.cli.options.screen import ScreenOptions
 from llmbatch.cli.options.sending import SendingOptions
 from llmbatch.cli.options.task import TaskOptions
+from llmbatch.cli.options.values import checked_group, checked_path, checked_texts
 from llmbatch.core.errors import UsageError
 from llmbatch.observe.observer import Observer
 from llmbatch.provider.retry import RetryPolicy

@@ -1,19 +1,23 @@
 """Functions become commands: their parameters are arguments, single options, and groups of options."""
 
 import os
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Callable
+from functools import partial, wraps
 from inspect import Parameter, signature
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import typer
 from typer.models import OptionInfo
 
-from llmbatch.cli.options.option import Except, Only, Option, OptionGroup, declared_in
+from llmbatch.cli.configured_command import ConfiguredCommand
+from llmbatch.cli.options.option import Declared, Except, Only, Option, OptionGroup, declared_in
 
 ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
 """Last line of the help of commands that have many."""
 
+_PROFILE = Declared(
+    str | None, Option("Options of the configuration file's table [profile.NAME] count, too.", metavar="NAME"), None
+)
 _Function = TypeVar("_Function", bound=Callable[..., None])
 
 
@@ -31,49 +35,51 @@ def command(app: typer.Typer, name: str | None = None, **settings: Any) -> Calla
     """
 
     def registered(function: _Function) -> _Function:
-        app.command(name, **settings)(_typed_out(function))
+        call, declared = _typed_out(function)
+        made: Any = partial(ConfiguredCommand, declared=declared)
+        app.command(name, cls=made, **settings)(call)
         return function
 
     return registered
 
 
-def _typed_out(function: Callable[..., None]) -> Callable[..., None]:
-    """The function as Typer takes it: with a parameter for each option, and types that say how it is shown."""
-    declared = signature(function, eval_str=True)
-    groups: dict[str, tuple[type[OptionGroup], list[Parameter]]] = {}
+def _typed_out(function: Callable[..., None]) -> tuple[Callable[..., None], dict[str, Declared]]:
+    """The function as Typer takes it: with a parameter for each option, and types that say how it is shown.
+
+    Beside it, what is declared of each option.
+    """
+    written = signature(function, eval_str=True)
+    groups: dict[str, tuple[type[OptionGroup], dict[str, Declared]]] = {}
+    declared: dict[str, Declared] = {}
     parameters: list[Parameter] = []
-    for parameter in declared.parameters.values():
+    for parameter in written.parameters.values():
         kind = _unannotated(parameter.annotation)
         if isinstance(kind, type) and issubclass(kind, OptionGroup):
-            groups[parameter.name] = kind, list(_parameters(kind, parameter.annotation))
-            parameters += groups[parameter.name][1]
+            options = declared_in(kind)
+            taken = {name: options[name] for name in _taken(tuple(options), parameter.annotation)}
+            groups[parameter.name] = kind, taken
+            declared |= taken
+            parameters += [_parameter(name, option, kind.panel) for name, option in taken.items()]
+        elif (option := _declared(parameter)) is not None:
+            declared[parameter.name] = option
+            parameters.append(_parameter(parameter.name, option, None))
         else:
-            parameters.append(parameter.replace(annotation=_as_typer_has_it(parameter.name, parameter.annotation)))
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+    parameters.append(_parameter("profile", _PROFILE, None))
 
     @wraps(function)
-    def call(**values: Any) -> None:
+    def call(*, profile: str | None, **values: Any) -> None:  # noqa: ARG001 - the command has looked at it
         made = {
-            name: kind(**{option.name: values.pop(option.name) for option in options})
-            for name, (kind, options) in groups.items()
+            name: kind(**{option: values.pop(option) for option in taken}) for name, (kind, taken) in groups.items()
         }
         function(**values, **made)
 
-    keyword_only = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in parameters]
-    call.__signature__ = declared.replace(parameters=keyword_only)  # type: ignore[attr-defined]
-    return call
+    call.__signature__ = written.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return call, declared
 
 
 def _unannotated(annotation: Any) -> Any:
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-
-
-def _parameters(group: type[OptionGroup], annotation: Any) -> Iterator[Parameter]:
-    """A parameter for each option of a group that a command takes."""
-    declared = declared_in(group)
-    for name in _taken(tuple(declared), annotation):
-        option = declared[name].option
-        shown: Any = Annotated[declared[name].type, _typer_option(name, option, option.panel or group.panel)]
-        yield Parameter(name, Parameter.KEYWORD_ONLY, annotation=shown, default=declared[name].default)
 
 
 def _taken(names: tuple[str, ...], annotation: Any) -> tuple[str, ...]:
@@ -85,10 +91,17 @@ def _taken(names: tuple[str, ...], annotation: Any) -> tuple[str, ...]:
     return names
 
 
-def _as_typer_has_it(name: str, annotation: Any) -> Any:
-    kind, *declared = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+def _declared(parameter: Parameter) -> Declared | None:
+    """What is declared of an option that stands alone; None for another parameter."""
+    kind, *declared = get_args(parameter.annotation) if get_origin(parameter.annotation) is Annotated else (None,)
     option = next((part for part in declared if isinstance(part, Option)), None)
-    return annotation if option is None else Annotated[kind, _typer_option(name, option, option.panel)]
+    return None if option is None else Declared(kind, option, parameter.default)
+
+
+def _parameter(name: str, declared: Declared, panel: str | None) -> Parameter:
+    option = declared.option
+    shown: Any = Annotated[declared.type, _typer_option(name, option, option.panel or panel)]
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=shown, default=declared.default)
 
 
 def _typer_option(name: str, option: Option, panel: str | None) -> OptionInfo:

@@ -28,6 +28,7 @@ SUMMARIES: Mapping[str, str] = {
     "prompt": "Task files: start one, check it, see what is sent.",
     "canary": "Prompts and models on trial: how they did, and taking them over.",
     "cache": "The answers that runs keep for each other (classify --reuse).",
+    "config": "The configuration file (llmbatch.toml): which values count and why, its schema, whether it is trusted.",
     "simulate": "Serve OpenAI's chat-completions protocol on loopback: no model, no key, faults on demand.",
 }
 """In the order of the help. The module of a command has its name."""

@@ -67,6 +67,7 @@ def compare(
             short="-g",
             metavar="FILE",
             panel=GOLD_PANEL,
+            is_path=True,
         ),
     ] = None,
     gold_fields: GoldFieldOptions,

@@ -45,6 +45,7 @@ def export(
             "Write into tables instead: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
             metavar="DATABASE",
             variables=("LLMBATCH_EXPORT_TO",),
+            is_sensitive=True,
         ),
     ] = None,
     table: Annotated[

@@ -65,7 +65,7 @@ def simulate(
     ] = False,
     api_key: Annotated[
         str | None,
-        Option("Refuse every other key.", variables=("LLMBATCH_SIMULATE_API_KEY",)),
+        Option("Refuse every other key.", variables=("LLMBATCH_SIMULATE_API_KEY",), is_sensitive=True),
     ] = None,
     model: Annotated[
         list[str] | None,

@@ -46,7 +46,12 @@ def variable_behind(error: ClickException) -> str | None:
         return None
     if error.ctx.get_parameter_source(error.param.name) is not ParameterSource.ENVIRONMENT:
         return None
-    return next((variable for variable in _names(error.param) if os.environ.get(variable)), None)
+    return variable_that_counts(error.param)
+
+
+def variable_that_counts(option: Parameter) -> str | None:
+    """The environment variable that gives an option its value; None where none does."""
+    return next((variable for variable in _names(option) if os.environ.get(variable)), None)
 
 
 def _variables(command: Command) -> Iterator[str]:

@@ -30,7 +30,9 @@ def watch(
 
     classify = load("classify")
 
+    profile = ["--profile", context.params["profile"]] if context.params["profile"] else []
+
     def label() -> int:
-        return int(classify.main([str(folder), *context.args], standalone_mode=False) or 0)
+        return int(classify.main([str(folder), *context.args, *profile], standalone_mode=False) or 0)
 
     raise typer.Exit(watched(folder, label, settle_s=settle, say=lambda text: typer.echo(text, err=True)))

@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "spend": (),
     "cache": ("show",),
     "prompt": ("check",),
+    "config": ("show",),
     "simulate": ("--port", "0", "--until-stdin-closes"),
 }
 

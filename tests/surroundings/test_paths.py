@@ -50,6 +50,9 @@ ARGUMENTS = {
     "canary promote": ["run"],
     "cache show": [],
     "cache clear": [],
+    "config show": [],
+    "config trust": [],
+    "config schema": [],
     "simulate": ["--port", "0", "--until-stdin-closes"],
 }
 """What each command needs besides the path that is tried."""
@@ -77,8 +80,8 @@ WORDS = frozenset(
         "alert_at", "alert_command", "api_key", "api_version", "base_url", "by", "canary_model", "canary_share",
         "concurrency", "deadline", "delimiter", "dialect", "encoding", "escalate_to", "escape", "fault", "faulty_model",
         "gold_id_field", "host", "id_field", "input_format", "keep", "label", "label_field", "max_failed", "method",
-        "model", "name", "only", "precision", "price", "quote", "reasoning_effort", "refuse", "reviewer", "sample",
-        "since", "stop_at_failures", "stop_at_invalid", "text_field", "until",
+        "model", "name", "only", "precision", "price", "profile", "quote", "reasoning_effort", "refuse", "reviewer",
+        "sample", "since", "stop_at_failures", "stop_at_invalid", "text_field", "until",
     }
 )  # fmt: skip
 """Parameters whose value is text and yet no path, by what they are called in every command."""

@@ -19,7 +19,11 @@ class ExperimentOptions(OptionGroup):
 
     canary_prompt: Annotated[
         str | None,
-        Option("A task file to try on some of the rows; dropped when it does significantly worse.", metavar="FILE"),
+        Option(
+            "A task file to try on some of the rows; dropped when it does significantly worse.",
+            metavar="FILE",
+            is_path=True,
+        ),
     ] = None
     canary_model: Annotated[str | None, Option("A model to try likewise.", metavar="M")] = None
     canary_share: Annotated[str, Option("Share of the rows that the canary gets.", metavar="P%")] = (

@@ -15,6 +15,7 @@ GOLD = Option(
     short="-g",
     metavar="FILE",
     shown_default=False,
+    is_path=True,
     panel=GOLD_PANEL,
 )
 

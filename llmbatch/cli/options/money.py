@@ -46,7 +46,11 @@ class MoneyOptions(OptionGroup):
     alert_at: Annotated[str, Option("Share of either limit at which to warn.", metavar="P%,...")] = defaults.ALERT_AT
     alert_command: Annotated[
         str | None,
-        Option("Command to run then, by the shell; LLMBATCH_ALERT_... variables tell it the figures.", metavar="CMD"),
+        Option(
+            "Command to run then, by the shell; LLMBATCH_ALERT_... variables tell it the figures.",
+            metavar="CMD",
+            is_sensitive=True,
+        ),
     ] = None
     spend_store: Annotated[
         str | None,
@@ -54,6 +58,8 @@ class MoneyOptions(OptionGroup):
             "Where spending is written down and daily budgets are shared.",
             metavar="FILE|off",
             shown_default="the user's",
+            is_sensitive=True,
+            is_path=True,
         ),
     ] = None
 
@@ -99,7 +105,7 @@ class ConfirmationOptions(OptionGroup):
             max=bounds.MOST_USD,
         ),
     ] = None
-    yes: Annotated[bool, Option("Go on without being asked.", short="-y")] = False
+    yes: Annotated[bool, Option("Go on without being asked.", short="-y", is_sensitive=True)] = False
 
     def ask(self, dear: "Callable[[int], ModelEstimate | None]") -> None:
         """Ask, if the user wants it and the run may cost that much.

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, get_args, get_type_hints
 
+_PREFIX = "LLMBATCH_"
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -27,6 +29,10 @@ class Option:
     """All its flags, where they are not made from its name."""
     variables: tuple[str, ...] = ()
     """All its environment variables, where they are not made from its name."""
+    is_sensitive: bool = False
+    """Who gets the key, what is run, what it costs: a configuration file sets it only where the user trusts that."""
+    is_path: bool = False
+    """A text that is a path where it looks like one. In a configuration file it is relative to that file's folder."""
     is_name: bool = False
     """A variable's value is one name, and not as many as it has words: names of fields may have spaces in them."""
 
@@ -37,7 +43,12 @@ class Option:
 
     def variables_of(self, name: str) -> tuple[str, ...]:
         """The environment variables of a field of this name, the first one that is set wins."""
-        return self.variables or (f"LLMBATCH_{name.upper()}",)
+        return self.variables or (f"{_PREFIX}{name.upper()}",)
+
+    def keys_of(self, name: str) -> tuple[str, ...]:
+        """The keys of a field of this name in a configuration file: its variables of llmbatch, without the prefix."""
+        own = (variable for variable in self.variables_of(name) if variable.startswith(_PREFIX))
+        return tuple(variable.removeprefix(_PREFIX).lower() for variable in own)
 
 
 class Only:

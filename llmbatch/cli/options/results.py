@@ -38,6 +38,7 @@ class ResultOptions(OptionGroup):
             "Calibration file from llmbatch calibrate.",
             metavar="FILE|none",
             shown_default="TASK.calibration.json, where there is one",
+            is_path=True,
         ),
     ] = None
     max_failed: Annotated[str, Option("Failed rows tolerated before the exit code is 3.", metavar="N|P%")] = "0"

@@ -25,10 +25,15 @@ class RunFolderOptions(OptionGroup):
             metavar="FILE",
             variables=("LLMBATCH_RUN_INPUT",),
             shown_default="where the run found it",
+            is_sensitive=True,
         ),
     ] = None
     trust: Annotated[
-        bool, Option("Follow the paths that the run folder names, though llmbatch did not make it for you here.")
+        bool,
+        Option(
+            "Follow the paths that the run folder names, though llmbatch did not make it for you here.",
+            is_sensitive=True,
+        ),
     ] = False
 
     def to_trust(self) -> "Trust":

@@ -38,7 +38,9 @@ class ScreenOptions(OptionGroup):
         Option("Write figures for the textfile collector of Prometheus' node exporter: DIR/NAME.prom."),
     ] = None
     otel: Annotated[bool, Option("Send traces and metrics by OpenTelemetry, where the OTEL_* variables say.")] = False
-    observer: Annotated[list[str] | None, Option("Plug-in that watches the run. Repeatable.", metavar="NAME")] = None
+    observer: Annotated[
+        list[str] | None, Option("Plug-in that watches the run. Repeatable.", metavar="NAME", is_sensitive=True)
+    ] = None
 
     def to_watch_options(self) -> "WatchOptions":
         """As the observers take them."""

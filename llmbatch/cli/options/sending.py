@@ -35,13 +35,16 @@ class SendingOptions(OptionGroup):
             "An OpenAI-compatible endpoint, as https://HOST/v1.",
             shown_default="OpenAI's",
             variables=("LLMBATCH_BASE_URL", "OPENAI_BASE_URL"),
+            is_sensitive=True,
         ),
     ] = None
     dialect: Annotated[
         str, Option("Wire protocol of the endpoint: OpenAI's, or one that a plug-in brings.", metavar="NAME")
     ] = defaults.DIALECT
     api_version: Annotated[str | None, Option("Azure OpenAI: ask by deployment, with this API version.")] = None
-    insecure_http: Annotated[bool, Option("Send the API key to a public host without encryption.")] = False
+    insecure_http: Annotated[
+        bool, Option("Send the API key to a public host without encryption.", is_sensitive=True)
+    ] = False
     offline: Annotated[bool, Option("Ask the built-in offline endpoint: no key, no network, no model.")] = False
     fault: Annotated[
         list[str] | None,

@@ -26,6 +26,7 @@ class TaskOptions(OptionGroup):
             flags=("--task", "--prompt", "-p"),
             variables=("LLMBATCH_TASK", "LLMBATCH_PROMPT"),
             shown_default="default",
+            is_path=True,
         ),
     ] = None
     model: Annotated[str | None, Option(f"Model to ask. Default: the task's, else {defaults.MODEL}.", short="-m")] = (

@@ -1,4 +1,4 @@
-"""Types, limits and defaults of options, as the command line declares them: one set of rules for both."""
+"""Values of options from Python and from configuration files, checked by what the options declare."""
 
 import math
 import os
@@ -24,7 +24,7 @@ def checked_group(group: type[_Group], given: Mapping[str, Any]) -> _Group:
     declared = declared_in(group)
     return group(
         **{
-            name: _checked(name, value, declared[name].type, declared[name].option)
+            name: checked_value(name, value, declared[name].type, declared[name].option)
             for name, value in given.items()
             if name in declared
         }
@@ -59,7 +59,18 @@ def checked_texts(name: str, value: Any) -> tuple[str, ...]:
     return tuple(_text(name, one) for one in value)
 
 
-def _checked(name: str, value: Any, declared: Any, option: Option) -> Any:
+def checked_value(name: str, value: Any, declared: Any, option: Option) -> Any:
+    """A value, converted to the type that its option declares.
+
+    Args:
+        name: the option's, for messages.
+        value: as it was given; never None.
+        declared: the option's type.
+        option: its limits.
+
+    Raises:
+        UsageError: it has the wrong type or is out of its limits.
+    """
     kind = next((part for part in get_args(declared) if part is not NoneType), declared)
     if get_origin(declared) is list or get_origin(kind) is list:
         return list(checked_texts(name, value))

@@ -1,0 +1,151 @@
+"""Which of a configuration's tables count for a command, and what they set."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from llmbatch.cli.configuration.file import DEFAULTS, FILE, PROFILE, TASK, ConfigurationFile, named_tables
+from llmbatch.cli.configuration.known_keys import check_keys, plain_key
+from llmbatch.cli.options.option import Declared
+from llmbatch.cli.options.values import checked_value
+from llmbatch.core.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A value that a configuration file sets, as a command line would, and the table that it is from."""
+
+    value: Any
+    source: str
+
+
+def configured_values(
+    file: ConfigurationFile | None,
+    declared: Mapping[str, Declared],
+    *,
+    profile: str | None,
+    task: str | None,
+    given: Collection[str],
+) -> dict[str, Configured]:
+    """What a configuration file sets of a command's options: its profile first, then its task, then the defaults.
+
+    Args:
+        file: the file, if there is one.
+        declared: the command's options by name.
+        profile: the profile that was asked for.
+        task: the task that was asked for by the command line or the environment.
+        given: options that the command line or the environment give: what the file says of them does not count.
+
+    Raises:
+        UsageError: the file has a key that no option has, a value that cannot be used, or one that it may not set.
+    """
+    if file is None:
+        if profile is not None:
+            raise UsageError(
+                f"--profile {profile!r}: there is no configuration file",
+                hint=f"profiles stand in {FILE}, in this folder or one above",
+            )
+        return {}
+    tables = {name: _by_key(file, name, table) for name, table in named_tables(file)}
+    check_keys(file, tables, declared)
+    if not file.is_own and not file.is_trusted:
+        raise UsageError(
+            f"{file.path} belongs to another user, or can be written by everybody: it is not followed",
+            hint="look at it, then say: llmbatch config trust",
+        )
+    wide = [DEFAULTS] if profile is None else [_profile(file, tables, profile), DEFAULTS]
+    named = task or next((tables[name][TASK] for name in wide if TASK in tables.get(name, {})), None)
+    layers = [*wide[:-1], *_of_task(tables, named), DEFAULTS]
+    return {
+        name: _configured(file, tables, layers, name, option)
+        for name, option in declared.items()
+        if name not in given and _layer(tables, layers, name, option) is not None
+    }
+
+
+def _by_key(file: ConfigurationFile, name: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for key, value in table.items():
+        if plain_key(key) in options:
+            raise UsageError(f"{file.path}: [{name}] has {key} twice")
+        options[plain_key(key)] = value
+    return options
+
+
+def _profile(file: ConfigurationFile, tables: Mapping[str, Any], profile: str) -> str:
+    if f"{PROFILE}.{profile}" in tables:
+        return f"{PROFILE}.{profile}"
+    names = [name.removeprefix(f"{PROFILE}.") for name in tables if name.startswith(f"{PROFILE}.")]
+    close = get_close_matches(profile, names, n=1)
+    known = f"it has {', '.join(sorted(names))}" if names else "it has none"
+    raise UsageError(
+        f"{file.path}: there is no profile {profile!r}", hint=f"did you mean {close[0]}?" if close else known
+    )
+
+
+def _of_task(tables: Mapping[str, Any], task: Any) -> Iterator[str]:
+    """The table of a task, which is named as on the command line, or as the file without folders and suffix."""
+    if not isinstance(task, str):
+        return
+    for name in (task, Path(task).name, Path(task).stem):
+        if f"{TASK}.{name}" in tables:
+            yield f"{TASK}.{name}"
+            return
+
+
+def _layer(
+    tables: Mapping[str, Mapping[str, Any]], layers: list[str], name: str, declared: Declared
+) -> tuple[str, str] | None:
+    """The first table that sets an option, and by which key."""
+    for layer in layers:
+        for key in declared.option.keys_of(name):
+            if key in tables.get(layer, {}):
+                return layer, key
+    return None
+
+
+def _configured(
+    file: ConfigurationFile,
+    tables: Mapping[str, Mapping[str, Any]],
+    layers: list[str],
+    name: str,
+    declared: Declared,
+) -> Configured:
+    layer, key = _layer(tables, layers, name, declared) or ("", "")
+    place = f"{file.place(key)}: [{layer}]"
+    try:
+        value = checked_value(key, tables[layer][key], declared.type, declared.option)
+    except UsageError as error:
+        raise UsageError(f"{place} {error.message}", hint=error.hint) from None
+    if declared.option.is_sensitive and not file.is_trusted:
+        raise _untrusted(f"{place} {key} counts only in a file that you trust", name, declared)
+    plain = value.value if isinstance(value, Enum) else value
+    if isinstance(value, Path) or (declared.option.is_path and _is_path(value)):
+        plain = _placed(file, str(value))
+        if not file.is_trusted and not _is_inside(file, plain):
+            raise _untrusted(f"{place} {key} leads out of the file's folder: {value}", name, declared)
+    return Configured(plain, f"{file.path.name} [{layer}]")
+
+
+def _untrusted(what: str, name: str, declared: Declared) -> UsageError:
+    variable = declared.option.variables_of(name)[0]
+    return UsageError(what, hint=f"look at the file, then say: llmbatch config trust; or set {variable}")
+
+
+def _is_path(value: Any) -> bool:
+    """Names of tasks and words such as `none` and `off` have neither folders nor suffixes."""
+    return isinstance(value, str) and ("/" in value or "." in value)
+
+
+def _placed(file: ConfigurationFile, path: str) -> str:
+    """A path of the file, as seen from the current folder."""
+    if file.folder == Path.cwd() or path.startswith("~"):
+        return path
+    return str(file.folder / path)
+
+
+def _is_inside(file: ConfigurationFile, path: str) -> bool:
+    return not path.startswith("~") and file.folder.resolve() in Path(path).resolve().parents

@@ -1,0 +1,47 @@
+"""Which configuration files the user trusts: those that were looked at, as they were then.
+
+A folder from somebody else, a repository that was cloned, may bring a configuration along that sends the user's key to
+another host or runs a command. So such options count only where a digest of the file stands in the state folder.
+"""
+
+import hashlib
+from pathlib import Path
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import append_private
+from llmbatch.core.places import state_folder
+
+
+def is_trusted(path: Path, content: bytes) -> bool:
+    """Whether the user trusts a file at this place with this content."""
+    try:
+        return _digest(path, content) in _list().read_text().split()
+    except (OSError, ValueError):
+        return False
+
+
+def trust_file(path: Path, content: bytes) -> None:
+    """Trust it from now on, until it changes.
+
+    Raises:
+        UsageError: there is no place to remember it.
+    """
+    if is_trusted(path, content):
+        return
+    try:
+        _list().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with append_private(_list()) as file:
+            file.write(f"{_digest(path, content)}\n")
+    except OSError as error:
+        raise UsageError(
+            f"{_list()}: cannot be written ({error.strerror}): the file is not trusted",
+            hint="give what it says by environment variables instead",
+        ) from None
+
+
+def _list() -> Path:
+    return state_folder() / "trusted-configurations"
+
+
+def _digest(path: Path, content: bytes) -> str:
+    return hashlib.sha256(bytes(path.resolve()) + b"\0" + content).hexdigest()

@@ -1,0 +1,60 @@
+"""Commands whose options may also come from a configuration file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from typer._click import Context
+from typer._click.core import Parameter
+from typer.core import TyperCommand
+
+from llmbatch.cli.configuration.file import find_configuration
+from llmbatch.cli.configuration.layers import Configured, configured_values
+from llmbatch.cli.options.option import Declared
+
+_ASKS_FOR_HELP = frozenset({"-h", "--help"})
+
+
+class ConfiguredCommand(TyperCommand):
+    """A command that takes from a configuration file what neither its command line nor the environment gives.
+
+    `declared` has its options by name, as `llmbatch.cli.command` found them.
+    """
+
+    def __init__(self, *args: Any, declared: Mapping[str, Declared], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.declared = declared
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Parse a command line. Who asks for the help gets it, whatever a configuration says."""
+        if _ASKS_FOR_HELP.isdisjoint(args):
+            given, _, _ = self.make_parser(ctx).parse_args(list(args))
+            configured = self.configured(ctx, given)
+            ctx.default_map = {name: found.value for name, found in configured.items()}
+        return super().parse_args(ctx, args)
+
+    def configured(self, ctx: Context, given: Mapping[str, Any]) -> dict[str, Configured]:
+        """What the configuration file sets.
+
+        Args:
+            ctx: of this command.
+            given: what the command line gives.
+
+        Raises:
+            UsageError: the file cannot be used.
+        """
+        values = {name: given.get(name) for name in ("profile", "task")}
+        taken = set()
+        for parameter in self.params:
+            value = given.get(parameter.name)
+            value = variable_value(ctx, parameter) if value is None else value
+            if value is not None:
+                taken.add(parameter.name)
+                values[parameter.name] = value
+        return configured_values(
+            find_configuration(), self.declared, profile=values["profile"], task=values["task"], given=taken
+        )
+
+
+def variable_value(ctx: Context, parameter: Parameter) -> Any:
+    """What the environment gives a parameter; None for nothing."""
+    return parameter.value_from_envvar(ctx)

@@ -1,0 +1,279 @@
+"""Configuration files: what counts over what, what is refused, and what a stranger's file may not do."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmbatch.cli.commands import load
+from llmbatch.cli.configuration.effective import effective_json, effective_values
+from llmbatch.cli.configuration.file import find_configuration
+from llmbatch.cli.configuration.schema import configuration_schema
+from llmbatch.cli.configuration.trust import trust_file
+from llmbatch.core.errors import UsageError
+from tests.e2e.program import Program, read_rows, write_rows
+
+EVERYTHING = """
+[defaults]
+max-cost = 2
+concurrency = 8
+text_field = ["body, long"]
+truncate = "head-tail"
+reasoning = true
+
+[profile.nightly]
+max_cost = 20.5
+review_below = 0.6
+
+[task.tickets]
+review_below = 0.8
+seed = 3
+max_cost = 9
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, and a home of its own."""
+    here = tmp_path / "project"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
+    for name in os.environ:
+        if name.startswith(("LLMBATCH_", "OPENAI_")):
+            monkeypatch.delenv(name)
+    return here
+
+
+def values(*command: str, profile: str | None = None) -> dict[str, Any]:
+    found = effective_json(effective_values(list(command or ["classify"]), profile))["values"]
+    return {key: (one["value"], one["source"]) for key, one in found.items()}
+
+
+def test_a_file_is_found_upwards_and_gives_what_nothing_else_does(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "llmbatch.toml").write_text(EVERYTHING)
+    (folder / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(folder / "a" / "b")
+    found = values()
+    source = "llmbatch.toml [defaults]"
+    assert found["max_cost"] == (2.0, source)
+    assert found["concurrency"] == ("8", source)
+    assert found["text_field"] == (["body, long"], source)
+    assert found["truncate"] == ("head-tail", source)
+    assert found["reasoning"] == (True, source)
+    assert found["attempts"][1] == "built-in"
+
+
+def test_the_order_is_environment_profile_task_defaults_and_the_tasks_own_model(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "llmbatch.toml").write_text(EVERYTHING)
+    labels = "".join(f'[[labels]]\nname = "{name}"\ndescription = "d"\n' for name in "ab")
+    (folder / "tickets.toml").write_text(f'name = "tickets"\n[model]\nname = "m"\nreview_below = 0.1\n{labels}')
+    monkeypatch.setenv("LLMBATCH_TASK", "tickets.toml")
+    assert values()["review_below"] == (0.8, "llmbatch.toml [task.tickets]")
+    assert values()["model"] == ("m", "tickets.toml [model]")
+    nightly = values(profile="nightly")
+    assert nightly["review_below"] == (0.6, "llmbatch.toml [profile.nightly]")
+    assert nightly["max_cost"] == (20.5, "llmbatch.toml [profile.nightly]")
+    assert nightly["seed"] == (3, "llmbatch.toml [task.tickets]")
+    monkeypatch.setenv("LLMBATCH_MAX_COST", "1")
+    assert values(profile="nightly")["max_cost"] == (1.0, "LLMBATCH_MAX_COST")
+    monkeypatch.setenv("LLMBATCH_TEXT_FIELD", "the body")
+    assert values()["text_field"] == (["the body"], "LLMBATCH_TEXT_FIELD")
+
+
+def test_a_run_follows_it_and_its_command_line_wins(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", [{"nr": 7, "body, long": "A court ruled.", "x": 1}])
+    (llmbatch.folder / "llmbatch.toml").write_text(
+        '[defaults]\noffline = true\nid_field = "nr"\ntext_field = "body, long"\nkeep = "x"\n'
+        "[profile.dear]\nmax_cost = 0\n"
+    )
+    done = llmbatch("classify", "docs.jsonl", "--json")
+    assert (done.code, done.json["offline"]) == (0, True)
+    (row,) = read_rows(llmbatch.folder / "docs.offline.llmbatch" / "results.jsonl")
+    assert (row["id"], row["x"]) == (7, 1)
+    assert llmbatch("classify", "docs.jsonl", "--profile", "dear", "--out", "other").code == 5
+    assert llmbatch("classify", "docs.jsonl", "--profile", "dear", "--max-cost", "1", "--out", "third").code == 0
+    assert llmbatch("classify", "docs.jsonl", "--out", "fourth", LLMBATCH_PROFILE="dear").code == 5
+    assert llmbatch("config", "show", "--profile", "dear").out.count("llmbatch.toml [profile.dear]") == 1
+
+
+def test_a_project_file_counts_where_it_has_the_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "pyproject.toml").write_text("[tool.llmbatch.defaults]\nseed = 5\n")
+    (folder / "below").mkdir()
+    (folder / "below" / "pyproject.toml").write_text('[project]\nname = "not llmbatch"\n')
+    monkeypatch.chdir(folder / "below")
+    assert values()["seed"] == (5, "pyproject.toml [defaults]")
+    (folder / "llmbatch.toml").write_text("[defaults]\nseed = 6\n")
+    assert values()["seed"] == (6, "llmbatch.toml [defaults]")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[tool", b"tool = 3", b"[tool]\nx = 1"])
+def test_somebody_elses_project_file_is_no_matter_of_ours(folder: Path, content: bytes) -> None:
+    (folder / "pyproject.toml").write_bytes(content)
+    assert find_configuration() is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hint"),
+    [
+        ("[defaults]\nmax_costs = 1", r"toml:2: \[defaults\] max_costs is no option", "did you mean max_cost?"),
+        ("[profile.x]\nattemps = 1", r"\[profile.x\] attemps is no option", "did you mean attempts?"),
+        ("[defaults]\nopenai_api_key = 'x'", "openai_api_key is no option", ""),
+        ("[default]\nseed = 1", "'default' is no table", ""),
+        ("seed = 1", "'seed' is no table", ""),
+        ("defaults = 1", "is no table", ""),
+        ("profile = 1", "is no table", ""),
+        ("[profile]\nx = 1", "is no table", ""),
+        ("[defaults]\nseed = 1\nseed = 2", "not valid TOML", ""),
+        ("[defaults]\nmax-cost = 1\nmax_cost = 2", "twice", ""),
+        ("[defaults]\nattempts = '4'", r"attempts='4': a whole number is wanted", ""),
+        ("[defaults]\nattempts = 0", r"attempts=0: 1 is the least", ""),
+        ("[defaults]\nreview_below = true", "a finite number is wanted", ""),
+        ("[defaults]\nmax_cost = nan", "a finite number is wanted", ""),
+        ("[defaults]\noffline = 'yes'", "True or False is wanted", ""),
+        ("[defaults]\ntruncate = 'middle'", "is none of 'head', 'head-tail'", ""),
+        ("[defaults]\nmodel = ['a']", "a text is wanted", ""),
+        ("[defaults]\nout = 5", "a path is wanted", ""),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_refused_with_its_place(folder: Path, content: str, message: str, hint: str) -> None:
+    (folder / "llmbatch.toml").write_text(content)
+    with pytest.raises(UsageError, match=message) as error:
+        values()
+    assert hint in (error.value.hint or "")
+    assert "llmbatch.toml" in error.value.message
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "dangling", "latin1", "big", "deep"])
+def test_a_file_that_is_none_is_refused(folder: Path, kind: str) -> None:
+    path = folder / "llmbatch.toml"
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "dangling":
+            path.symlink_to("nowhere")
+        case "latin1":
+            path.write_bytes(b"# \xe9")
+        case "big":
+            path.write_bytes(b"#" * 2_000_000)
+        case _:
+            path.write_text(f"x = {'[' * 5_000}")
+    with pytest.raises(UsageError, match=r"llmbatch\.toml"):
+        find_configuration()
+
+
+def test_a_profile_that_is_not_there_is_refused(folder: Path) -> None:
+    with pytest.raises(UsageError, match="there is no configuration file"):
+        values(profile="nightly")
+    (folder / "llmbatch.toml").write_text(EVERYTHING)
+    with pytest.raises(UsageError, match="no profile 'nighty'") as error:
+        values(profile="nighty")
+    assert error.value.hint == "did you mean nightly?"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'base_url = "http://evil.example/v1"',
+        'alert_command = "touch ran"',
+        "insecure_http = true",
+        'observer = "spy"',
+        "yes = true",
+        'spend_store = "off"',
+        'log_file = "/etc/passwd"',
+        'log_file = "../log.jsonl"',
+        'metrics_file = "~/x.prom"',
+        'task = "../task.toml"',
+        'out = "link/there"',
+    ],
+)
+def test_what_a_strangers_folder_may_not_set_counts_only_once_the_file_is_trusted(folder: Path, line: str) -> None:
+    (folder / "link").symlink_to(folder.parent)
+    path = folder / "llmbatch.toml"
+    path.write_text(f"[defaults]\n{line}\n")
+    key = line.partition(" ")[0]
+    with pytest.raises(UsageError, match=rf"toml:2: \[defaults\] {key} (counts only|leads out)") as error:
+        load("classify").make_context("classify", ["docs.jsonl"])
+    assert "llmbatch config trust" in (error.value.hint or "")
+    trust_file(path, path.read_bytes())
+    assert load("classify").make_context("classify", ["docs.jsonl"]).params[key]
+    path.write_text(f"[defaults]\n{line} # and now?\n")
+    with pytest.raises(UsageError, match=key):
+        load("classify").make_context("classify", ["docs.jsonl"])
+
+
+def test_what_the_command_line_gives_needs_no_trust(folder: Path) -> None:
+    (folder / "llmbatch.toml").write_text('[defaults]\nbase_url = "http://evil.example/v1"\n')
+    context = load("classify").make_context("classify", ["docs.jsonl", "--base-url", "http://127.0.0.1:1/v1"])
+    assert context.params["base_url"] == "http://127.0.0.1:1/v1"
+    load("show").make_context("show", ["run"])  # it sends nothing
+
+
+def test_a_file_that_everybody_can_write_to_is_not_followed(llmbatch: Program) -> None:
+    path = llmbatch.folder / "llmbatch.toml"
+    path.write_text("[defaults]\nseed = 1\n")
+    path.chmod(0o666)
+    done = llmbatch("config", "show")
+    assert (done.code, "can be written by everybody" in done.err) == (2, True)
+    trusted = llmbatch("config", "trust")
+    assert (trusted.code, trusted.out.strip()) == (0, str(path))
+    assert llmbatch("config", "show").code == 0
+
+
+def test_the_help_is_there_whatever_the_file_says(llmbatch: Program) -> None:
+    (llmbatch.folder / "llmbatch.toml").write_text("[default]\n")
+    assert llmbatch("classify", "--help").code == 0
+    assert llmbatch("classify", "docs.jsonl").code == 2
+
+
+def test_paths_are_relative_to_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "llmbatch.toml").write_text(
+        '[defaults]\ntask = "prompts/x.toml"\nlog_file = "log"\ncalibration = "none"\nout = "run"\n'
+    )
+    (folder / "below").mkdir()
+    monkeypatch.chdir(folder / "below")
+    params = load("classify").make_context("classify", ["docs.jsonl"]).params
+    assert params["task"] == str(folder / "prompts" / "x.toml")
+    assert (params["log_file"], params["out"]) == (folder / "log", folder / "run")
+    assert params["calibration"] == "none"
+
+
+def test_a_command_takes_what_it_has_options_for(folder: Path) -> None:
+    (folder / "llmbatch.toml").write_text('[defaults]\nmodel = "m"\nretry_model = "n"\nreview_format = "csv"\n')
+    assert values("classify")["model"][0] == "m"
+    assert values("retry")["retry_model"] == ("n", "llmbatch.toml [defaults]")
+    assert values("review", "export")["review_format"] == ("csv", "llmbatch.toml [defaults]")
+    with pytest.raises(UsageError, match="clasify"):
+        values("clasify")
+    with pytest.raises(UsageError, match="several commands"):
+        values("review")
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_schema_knows_each_key() -> None:
+    schema = configuration_schema()["$defs"]["options"]["properties"]
+    assert set(values()) | set(values("retry")) <= set(schema)
+    assert schema["attempts"]["minimum"] == 1
+    assert schema["truncate"]["enum"] == ["head", "head-tail"]
+    assert "profile" not in schema
+
+
+@settings(max_examples=60)
+@given(content=st.binary(max_size=60) | st.text(alphabet='[]"=.\ndefaultsprofile_x1', max_size=60).map(str.encode))
+def test_no_content_is_a_bug(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.getbasetemp() / "any-content"
+    folder.mkdir(exist_ok=True)
+    (folder / "llmbatch.toml").write_bytes(content)
+    with contextlib.chdir(folder), contextlib.suppress(UsageError):
+        load("show").make_context("show", ["run"])
