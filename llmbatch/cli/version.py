@@ -7,6 +7,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
 
 import llmbatch
+from llmbatch.core.plugins import plugin_packages
 
 _HTTP_LIBRARIES = ("httpx2", "httpx")
 """What the SDK sends with, one or the other."""
@@ -19,7 +20,7 @@ def version_line() -> str:
 
 
 def version_report() -> dict[str, str]:
-    """The versions that a bug report needs, by name: llmbatch, Python, the system, and the packages installed."""
+    """The versions that a bug report needs, by name: llmbatch, Python, the system, packages, plug-ins."""
     names = dict.fromkeys((*_dependencies(), *_HTTP_LIBRARIES))
     packages = {name: found for name in names if (found := _installed(name)) is not None}
     return {
@@ -27,6 +28,7 @@ def version_report() -> dict[str, str]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": platform.platform(),
         **packages,
+        **plugin_packages(),
     }
 
 

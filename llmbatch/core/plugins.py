@@ -81,6 +81,13 @@ def plugin_names(group: str) -> tuple[str, ...]:
     return tuple(sorted(_offered(group)))
 
 
+def plugin_packages() -> dict[str, str]:
+    """The packages that bring plug-ins, with their versions. None of them is imported."""
+    groups = (FORMATS, DIALECTS, OUTPUTS, OBSERVERS)
+    offers = (offer for group in groups for several in _offered(group).values() for offer in several)
+    return {offer.package: offer.version for offer in offers}
+
+
 def find_plugin(group: str, name: str) -> Plugin | None:
     """The plug-in of this name, None where no package brings one.
 

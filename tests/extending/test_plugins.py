@@ -129,3 +129,8 @@ def test_a_package_that_lies_beside_the_documents_is_never_imported(tmp_path: Pa
         process = program.start("estimate", "docs.one", PYTHONPATH=f"{path}:/nonexistent")
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out, "unknown kind of file" in err) == (2, "", True), err
+
+
+def test_a_bug_report_names_the_packages_that_bring_plug_ins(extended: Program) -> None:
+    report = extended("--version", "--json").json
+    assert report.items() >= {"llmbatch-mailbox": "1.0", "llmbatch-ollama": "1.0"}.items()
