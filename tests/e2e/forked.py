@@ -18,6 +18,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from llmbatch.simulate import child
+
 _LONGEST_REQUEST = 1 << 20
 CONSTANTS = "CONSTANTS_OF_TEST"
 """Variable with a JSON object: constants of modules that are others in this command, so that small runs do what only
@@ -27,6 +29,8 @@ WRITTEN = "NAMES_WRITTEN_OF_TEST"
 SURROUNDINGS = "SURROUNDINGS_OF_TEST"
 """Variable with a JSON object: the `user` (a number, with no entry in the user database) that this command runs as, and
 its `limits` by their names in `resource`."""
+STARTS_ENDPOINT = "STARTS_ENDPOINT_OF_TEST"
+"""Variable that has this command start its offline endpoint as it really does, not as a fork."""
 _LOADED_LATE = (
     "anyio.abc",
     "encodings.idna",
@@ -42,6 +46,17 @@ _LOADED_LATE = (
     "typer._adapters",
     "uvloop",
 )
+
+
+CLIENT = """
+import json, os, socket, sys
+request = json.dumps({{"arguments": sys.argv[{first}:], "cwd": os.getcwd(), "env": dict(os.environ)}}).encode()
+connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+connection.connect({path!r})
+socket.send_fds(connection, [request], (0, 1, 2))
+sys.exit(int(connection.recv(100)))
+"""
+"""A script that is the command of its arguments from the `first` on."""
 
 
 class Forked:
@@ -90,24 +105,30 @@ def _become_the_program(path: str) -> None:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(path)
     listening.listen()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks what became of those who wait
     os.write(1, b"listens\n")
     while True:
         connection, _ = listening.accept()
         raw, files, _, _ = socket.recv_fds(connection, _LONGEST_REQUEST, 3)
-        child = os.fork()
-        if child == 0:
+        if os.fork() == 0:  # who waits for the command, while others are served
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             listening.close()
-            connection.close()
-            _dress(json.loads(raw), files)
-            return
+            command = os.fork()
+            if command == 0:
+                connection.close()
+                _dress(path, json.loads(raw), files)
+                return
+            for file in files:
+                os.close(file)
+            _, status = os.waitpid(command, 0)
+            connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+            os._exit(0)
+        connection.close()
         for file in files:
             os.close(file)
-        _, status = os.waitpid(child, 0)
-        connection.send(str(os.waitstatus_to_exitcode(status)).encode())
-        connection.close()
 
 
-def _dress(request: dict[str, Any], files: list[int]) -> None:
+def _dress(path: str, request: dict[str, Any], files: list[int]) -> None:
     for standard, file in enumerate(files):
         os.dup2(file, standard)
         os.close(file)
@@ -119,7 +140,10 @@ def _dress(request: dict[str, Any], files: list[int]) -> None:
     for name, value in json.loads(os.environ.pop(CONSTANTS, "{}")).items():
         module, _, constant = name.rpartition(".")
         setattr(import_module(module), constant, value)
-    _surround(json.loads(os.environ.pop(SURROUNDINGS, "{}")))
+    surroundings = json.loads(os.environ.pop(SURROUNDINGS, "{}"))
+    if os.environ.pop(STARTS_ENDPOINT, None) is None and not surroundings:
+        child._START = CLIENT.format(first=2, path=path)
+    _surround(surroundings)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if WRITTEN in os.environ:
         _note_names(os.open(os.environ.pop(WRITTEN), os.O_WRONLY | os.O_CREAT | os.O_APPEND))

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from tests.e2e.forked import Forked
+from tests.e2e.forked import CLIENT, Forked
 
 REPOSITORY = Path(__file__).parents[2]
 SAMPLE = REPOSITORY / "sample_data" / "docs.jsonl"
@@ -82,14 +82,7 @@ class Program:
 
 def write_command(folder: Path) -> None:
     """Write an executable `llmbatch` for shell scripts, which starts as quickly as a `Program` does."""
-    script = f"""#!{sys.executable} -SE
-import json, os, socket, sys
-request = json.dumps({{"arguments": sys.argv[1:], "cwd": os.getcwd(), "env": dict(os.environ)}}).encode()
-connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-connection.connect({str(_forked().path)!r})
-socket.send_fds(connection, [request], (0, 1, 2))
-sys.exit(int(connection.recv(100)))
-"""
+    script = f"#!{sys.executable} -SE{CLIENT.format(first=1, path=str(_forked().path))}"
     path = folder / "llmbatch"
     path.write_text(script)
     path.chmod(0o755)

@@ -12,6 +12,7 @@ import pytest
 
 import llmbatch
 from llmbatch.cli.commands import SUMMARIES
+from tests.e2e.forked import STARTS_ENDPOINT
 from tests.e2e.program import Program, documents, environment, ledger_lines, wait_until, write_rows
 
 SCRIPT = [str(Path(sys.executable).with_name("llmbatch"))]
@@ -64,7 +65,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 @pytest.fixture
 def trapped(tmp_path: Path) -> Program:
     """A folder with a finished run, and a trap for each name that its own run and all commands' modules look for."""
-    program = Program(tmp_path)
+    program = Program(tmp_path, {STARTS_ENDPOINT: "yes"})
     write_rows(program.folder / "docs.jsonl", documents(4))
     (program.folder / "files").mkdir()
     write_rows(program.folder / "files" / "docs.jsonl", documents(1))
