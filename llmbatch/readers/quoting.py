@@ -43,6 +43,14 @@ class Quoting:
             return re.compile(b"[^%s]*+" % delimiter, re.DOTALL)
         return re.compile(b"(?:[^%s%s]|%s.)*+" % (delimiter, escape, escape), re.DOTALL)
 
+    def without_line_end(self, line: bytes) -> bytes:
+        """A line without the carriage returns at its end, but for one of several that is escaped."""
+        body = line.rstrip(b"\r")
+        if self.escape and len(line) > len(body) + 1:
+            escapes = len(body) - len(body.rstrip(self.escape))
+            return line[: len(body) + escapes % 2]
+        return body
+
     def meant(self, cell: bytes, *, is_quoted: bool) -> bytes:
         """What a cell says: its quotes and escapes resolved. MySQL's NULL is as good as nothing."""
         if is_quoted:
@@ -84,7 +92,9 @@ def csv_record(first: bytes, lines: Lines, *, quoting: Quoting, width: int | Non
         taken.append(line)
         size += len(line) + 1
         if record.feed(line):
-            return b"\n".join(taken), record.cells
+            if width is None or len(record.cells) <= width or record.escaped_in is None:
+                return b"\n".join(taken), record.cells
+            break
         if record.is_misquoted or size > limit or (width is not None and len(record.cells) >= width):
             break
         line = lines.take()
@@ -93,7 +103,7 @@ def csv_record(first: bytes, lines: Lines, *, quoting: Quoting, width: int | Non
         if line.ends_stream:
             return raw, Fault(line.kind, line.message, raw[:RAW_EXCERPT_BYTES])
         lines.give_back([line])
-    kept = record.opened_in + 1
+    kept = (record.opened_in if record.escaped_in is None else record.escaped_in) + 1
     lines.give_back(taken[kept:])
     return b"\n".join(taken[:kept]), BadRow("bad_csv", record.complaint)
 
@@ -138,10 +148,13 @@ class _Record:
         self._quoting = quoting
         self._lines = 0
         self._open: list[bytes] | None = None
+        self._is_quoted = False
         self._opened_at = 0
         self._closed_at = 0
         self.opened_in = 0
-        """The line that opened the last quoted cell, from 0."""
+        """The line that opened the last cell that may go over lines, from 0."""
+        self.escaped_in: int | None = None
+        """The first line whose end was escaped outside of quotes, from 0. It may have been meant as text."""
         self.is_misquoted = False
         self.cells: list[bytes] = []
 
@@ -153,29 +166,40 @@ class _Record:
             where = f"column {self._opened_at + 1} of the record's line {self.opened_in + 1}"
         if self.is_misquoted and self._lines == self.opened_in + 1:
             return f"text follows the closing quote at column {self._closed_at + 1}"
+        if self.escaped_in is not None:
+            return "line end is escaped, and the next line is a row of its own"
         return f"quote opened at {where} is never closed"
 
     def feed(self, line: bytes) -> bool:
         """Take in the next line; whether the record ends with it."""
-        body = line.rstrip(b"\r")
-        quoting = self._quoting
+        body = self._quoting.without_line_end(line)
         self._lines += 1
         at = 0
         while True:
-            if self._open is not None:
-                end = self._close(line, body, at)
-            elif quoting.quote and body.startswith(quoting.quote, at):
+            begin = at
+            if self._open is None:
                 self._open, self._opened_at, self.opened_in = [], at, self._lines - 1
-                end = self._close(line, body, at + 1)
-            else:
-                found = quoting.outside.match(body, at)
-                end = len(body) if found is None else found.end()
-                self.cells.append(quoting.meant(body[at:end], is_quoted=False))
+                self._is_quoted = bool(self._quoting.quote) and body.startswith(self._quoting.quote, at)
+                begin += self._is_quoted
+            end = self._close(line, body, begin) if self._is_quoted else self._end(line, body, begin)
             if end is None:
                 return False
             if end == len(body):
                 return True
             at = end + 1
+
+    def _end(self, line: bytes, body: bytes, at: int) -> int | None:
+        """Take in the unquoted cell from `at`; the place behind it, unless its line end is escaped."""
+        found = self._quoting.outside.match(body, at)
+        end = len(body) if found is None else found.end()
+        parts = self._open or []
+        if end != len(body) and body[end:] == self._quoting.escape:
+            self._open = [*parts, line[at:]]
+            self.escaped_in = self._lines - 1 if self.escaped_in is None else self.escaped_in
+            return None
+        self.cells.append(self._quoting.meant(b"\n".join((*parts, body[at:end])), is_quoted=False))
+        self._open = None
+        return end
 
     def _close(self, line: bytes, body: bytes, at: int) -> int | None:
         """Take in the open cell's inside from `at`; the place behind its closing quote, if that is in this line."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from llmbatch.core.errors import UsageError
@@ -75,6 +75,7 @@ def test_columns_without_a_header_are_numbered(read: Any) -> None:
         ("Export of today\n\nid;text\n1;a\n2;b\n", "--skip-lines 2"),
         ("Sales,,\n\nid,text,note\n1,a,b\n2,c,d\n", "--skip-lines 2"),
         ("Sales,,\n,,\nid,text,note\n1,a,b\n2,c,d\n", "--skip-lines 2"),
+        ('id,"text" of it\n1,a\n', "--quote none"),
         ("a,b;c,d;e\n1,2;3,4;5\n6,7;8,9;0\n1,2;3,4;5\n", "--delimiter"),
     ],
 )
@@ -135,18 +136,42 @@ cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\
     rows=st.lists(st.tuples(cells.filter(str.strip), cells), min_size=1, max_size=6),
     delimiter=st.sampled_from(",;|\t^"),
     quote=st.sampled_from("\"'"),
-    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    escape=st.sampled_from([None, "\\", "~"]),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC, csv.QUOTE_NONE]),
+    doubles=st.booleans(),
     line_end=st.sampled_from(["\n", "\r\n"]),
 )
 def test_what_the_csv_module_writes_in_any_dialect_is_read_back_with_its_options(
-    rows: list[tuple[str, str]], delimiter: str, quote: str, quoting: Any, line_end: str
+    rows: list[tuple[str, str]],
+    delimiter: str,
+    quote: str,
+    escape: str | None,
+    quoting: Any,
+    *,
+    doubles: bool,
+    line_end: str,
 ) -> None:
+    dialect: dict[str, Any] = {"quotechar": quote, "quoting": quoting, "lineterminator": line_end}
     written = io.StringIO(newline="")
-    writer = csv.writer(written, delimiter=delimiter, quotechar=quote, quoting=quoting, lineterminator=line_end)
-    writer.writerows([("text", "note"), *rows])
-    options = ReaderOptions(text_fields=("text",), delimiter=delimiter, quote=quote)
+    writer = csv.writer(
+        written, delimiter=delimiter, escapechar=escape, doublequote=doubles or escape is None, **dialect
+    )
+    try:
+        writer.writerows([("text", "note"), *rows])
+    except csv.Error:
+        assume(not "something has to be escaped, and nothing escapes")
+    said = "none" if quoting == csv.QUOTE_NONE and escape is None else quote
+    options = ReaderOptions(text_fields=("text",), delimiter=delimiter, quote=said, escape=escape or "none")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "in.csv")
         path.write_bytes(written.getvalue().encode())
         read = list(read_rows(resolve_inputs([str(path)], options), options))
     assert [tuple(row.fields.values()) for row in read if isinstance(row, Row)] == rows
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_an_escaped_line_end_is_part_of_a_cell_without_quotes(read: Any, end: str) -> None:
+    content = end.join(("id,text,note", "1,a\\", "b,c", "2,d,e\\", "3,f,g", ""))
+    rows = read(content, "in.csv", escape="\\", text_fields=("text",))
+    assert [row.text for row in rows if isinstance(row, Row)] == [f"a{end}b", "f"]
+    assert [(row.place.line, row.kind) for row in rows if not isinstance(row, Row)] == [(4, "bad_csv")]

@@ -13,6 +13,10 @@ from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.quoting import csv_record, tsv_cells
 
 _LINES_LOOKED_AT = 60
+_HEADER_HINTS = {
+    "bad_encoding": "say what it is in: --encoding NAME, or --encoding auto to look for it",
+    "bad_csv": "say --quote none where quotes are text, or --escape for what stands before them",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ class _Table:
         if isinstance(cells, Fault):
             raise BrokenStream(cells.kind, cells.message)
         if isinstance(cells, BadRow):
-            raise UsageError(f"{file}: the header {cells.message}")
+            raise UsageError(f"{file}: the header {cells.message}", hint=_HEADER_HINTS[cells.kind])
         if not self._dialect.has_header:
             if self._lines.number != before:
                 raise UsageError(
