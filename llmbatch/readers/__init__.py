@@ -24,10 +24,12 @@ from llmbatch.readers.options import AUTO, ReaderOptions
 from llmbatch.readers.reading import EarlierFields, chosen_fields, count_rows, existing_fields, read_rows
 from llmbatch.readers.records import Record, read_records
 from llmbatch.readers.sources import (
+    DOWNLOAD_PARTS,
     BucketFolder,
     CopiedRows,
     QuerySource,
     Source,
+    check_on_disk,
     copy_name,
     folder_stem,
     is_address,
@@ -36,6 +38,7 @@ from llmbatch.readers.sources import (
 
 __all__ = [
     "AUTO",
+    "DOWNLOAD_PARTS",
     "FIRST_MARK",
     "BucketFolder",
     "CopiedRows",
@@ -55,6 +58,7 @@ __all__ = [
     "Source",
     "WholeRead",
     "begun",
+    "check_on_disk",
     "chosen_fields",
     "copied",
     "copy_name",

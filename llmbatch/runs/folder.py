@@ -36,9 +36,11 @@ from llmbatch.observe.events import Event, FolderMigrated, LogShrank
 from llmbatch.provider.limits import RateLimits
 from llmbatch.provider.shape import RequestShape
 from llmbatch.readers import (
+    DOWNLOAD_PARTS,
     InputIdentity,
     KeptFields,
     ReaderOptions,
+    check_on_disk,
     copy_name,
     folder_stem,
     is_address,
@@ -119,7 +121,8 @@ class RunFolder:
     def created(self, *, holds_run: bool = True) -> Iterator[None]:
         """The folder, private to the user; made where there is none.
 
-        It is gone again where a UsageError ends the block, or anything before the record is written.
+        It is gone again where a UsageError ends the block, or anything before the record is written; but not with a
+        part of a download in it, which the next run goes on with.
 
         Args:
             holds_run: whether it is for a run, which does not belong into the repository that it may lie in.
@@ -128,11 +131,7 @@ class RunFolder:
             UsageError: it cannot be made.
             StorageFailed: the disk does not take it.
         """
-        if is_address(_as_written(self.path)):
-            raise UsageError(
-                f"{_as_written(self.path)}: a run folder is on a disk",
-                hint="leave --out out, and put the results there: llmbatch export RUN --out s3://BUCKET/FOLDER",
-            )
+        check_on_disk(self.path)
         fresh = not self.path.exists()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -148,7 +147,8 @@ class RunFolder:
         try:
             yield
         except BaseException as error:
-            if fresh and (isinstance(error, UsageError) or not self.run_json.exists()):
+            has_run = self.run_json.exists() and not isinstance(error, UsageError)
+            if fresh and not has_run and not any(self.path.glob(DOWNLOAD_PARTS)):
                 shutil.rmtree(self.path)
             raise
 
@@ -157,11 +157,6 @@ class RunFolder:
         if any((parent / ".git").exists() for parent in self.path.absolute().parents):
             with suppress(FileExistsError), create_file(self.path / ".gitignore", 0o666) as file:
                 file.write(b"# Written by llmbatch: a run does not belong into a repository.\n*\n")
-
-
-def _as_written(path: Path) -> str:
-    """A path with the slashes that an address has and a path loses."""
-    return str(path).replace(":/", "://", 1)
 
 
 def _without_suffixes(name: str) -> str:

@@ -9,7 +9,9 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.databases import is_database
 from llmbatch.observe.events import (
+    DownloadBegun,
     DownloadKept,
+    DownloadLost,
     Event,
     InputChanged,
     InputDownloaded,
@@ -302,7 +304,8 @@ def _copied(source: Source, copy: Path, tell: Callable[[Event], None], *, goes_o
             yield QueryCopyKept(source.name, str(copy), copied_at)
         return
     try:
-        found = source.copy_to(copy)
+        tell(DownloadBegun(source.name))
+        found = source.copy_to(copy, lambda reason, wait_s: tell(DownloadLost(source.name, reason, wait_s)))
     except UsageError as error:
         if copied_at is None:
             raise

@@ -1,9 +1,11 @@
 """A file on a web server as the input: fetched once, and read again from the run folder."""
 
 import gzip
+import io
 import json
 import signal
 import threading
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -150,7 +152,16 @@ def test_commands_without_a_folder_read_it_too(llmbatch: Program, server: FileSe
 
 def test_a_file_is_read_as_what_it_is(llmbatch: Program, server: FileServer) -> None:
     table = b"id,text\n" + b"".join(f"{row['id']},{row['text'][:20]!r}\n".encode() for row in documents(3))
-    for path, body in {"/docs.csv.gz": gzip.compress(table), "/export?format=csv": table, "/a%20b.csv": table}.items():
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as members:
+        members.writestr("docs.csv", table)
+    bodies = {
+        "/docs.csv.gz": gzip.compress(table),
+        "/export?format=csv": table,
+        "/a%20b.csv": table,
+        "/CAPS.CSV": table,
+    }
+    for path, body in {**bodies, "/docs.zip": archive.getvalue(), "/docs.csv.zip": archive.getvalue()}.items():
         server.script = partial(serve, body, '"1"')
         assert llmbatch("input", server.url(path), "--json").json["inputs"][0]["rows"] == 3
 
@@ -160,12 +171,13 @@ def test_python_takes_an_address(server: FileServer, tmp_path: Path) -> None:
     assert len(list(run)) == 6
 
 
-def test_a_download_that_was_killed_is_gone_on_with(llmbatch: Program, server: FileServer) -> None:
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_a_download_that_was_ended_is_gone_on_with(llmbatch: Program, server: FileServer, end: signal.Signals) -> None:
     body, is_over = lines(40), threading.Event()
     server.script = lambda _: Reply(body, headers={"ETag": '"1"'}, cut=2_000, before_end=is_over.wait)
     program = llmbatch.start("classify", server.url("/docs.jsonl"), "--offline")
     wait_until(lambda: any(part.stat().st_size == 2_000 for part in llmbatch.folder.glob("*/download-*.part")), program)
-    program.send_signal(signal.SIGKILL)
+    program.send_signal(end)
     program.communicate()
     is_over.set()
     server.script = lambda asked: ranged(body, asked, {"ETag": '"1"'})

@@ -1,6 +1,7 @@
 """A web server on loopback whose answers a test decides on."""
 
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,7 +62,7 @@ def ranged(body: bytes, asked: Asked, headers: dict[str, str], *, cut: int | Non
 
 
 @contextmanager
-def serving(script: Script) -> Iterator[FileServer]:
+def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[FileServer]:
     """A server as long as the block lasts."""
     server = FileServer(script)
 
@@ -87,6 +88,8 @@ def serving(script: Script) -> Iterator[FileServer]:
         def log_message(self, *_: Any) -> None: ...
 
     listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        listening.socket = tls.wrap_socket(listening.socket, server_side=True)
     server.port = listening.server_address[1]
     thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

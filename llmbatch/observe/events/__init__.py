@@ -18,7 +18,9 @@ from llmbatch.observe.events.endpoint import (
 )
 from llmbatch.observe.events.event import Event, Level
 from llmbatch.observe.events.inputs import (
+    DownloadBegun,
     DownloadKept,
+    DownloadLost,
     FieldsChosen,
     InputChanged,
     InputDownloaded,
@@ -78,7 +80,9 @@ __all__ = [
     "CalibrationUsed",
     "CanaryDropped",
     "CanaryExpanded",
+    "DownloadBegun",
     "DownloadKept",
+    "DownloadLost",
     "Event",
     "ExportFailed",
     "FieldsChosen",

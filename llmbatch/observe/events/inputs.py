@@ -95,6 +95,27 @@ class QueryCopyKept(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DownloadBegun(Event):
+    """A file from elsewhere is asked for, before the session begins: nothing else happens until all of it is here."""
+
+    name = "input.download_begun"
+    template = "{input}: downloading"
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadLost(Event):
+    """A download broke off, and is tried again."""
+
+    name = "input.download_lost"
+    level = Level.WARNING
+    template = "{input}: {reason}; another attempt in {wait_s:g} s"
+    input: str
+    reason: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class InputDownloaded(Event):
     """A file from elsewhere is in the run folder; `is_new` where it was fetched, and not there already."""
 

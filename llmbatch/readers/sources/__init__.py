@@ -4,6 +4,8 @@ A new kind of place is a `Source` here, with its names in `addresses.py`.
 """
 
 from llmbatch.readers.sources.addresses import (
+    DOWNLOAD_PARTS,
+    check_on_disk,
     check_scheme,
     copy_name,
     file_part,
@@ -19,12 +21,14 @@ from llmbatch.readers.sources.remote_source import RemoteSource, remote_sources
 Source = QuerySource | RemoteSource
 
 __all__ = [
+    "DOWNLOAD_PARTS",
     "BucketFolder",
     "CopiedRows",
     "Download",
     "QuerySource",
     "RemoteSource",
     "Source",
+    "check_on_disk",
     "check_scheme",
     "copy_name",
     "file_part",

@@ -2,12 +2,15 @@
 
 import hashlib
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from llmbatch.core.errors import UsageError
 from llmbatch.databases import is_database, parse_address
 from llmbatch.readers.sources.remote_address import is_remote, parse_remote
 
+DOWNLOAD_PARTS = "download-*.part"
+"""A pattern of the copies that are not whole yet, of files that are not on this machine."""
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -27,6 +30,20 @@ def check_scheme(name: str) -> None:
         raise UsageError(
             f"{scheme[0]}... is not read",
             hint="addresses begin with https://, s3://, gs://, az://, hf://, sqlite:// or postgresql://",
+        )
+
+
+def check_on_disk(folder: Path) -> None:
+    """Refuse an address as a run folder; as a path it has lost a slash.
+
+    Raises:
+        UsageError: it is one.
+    """
+    name = str(folder).replace(":/", "://", 1)
+    if is_address(name):
+        raise UsageError(
+            f"{name}: a run folder is on a disk",
+            hint="leave --out out, and put the results there: llmbatch export RUN --out s3://BUCKET/FOLDER",
         )
 
 

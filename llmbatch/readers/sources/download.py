@@ -38,12 +38,23 @@ class Download:
     is_new: bool
 
 
-def download(remote: RemoteFile, file: Path, *, wait: Callable[[float], None] = time.sleep) -> Download:
+OnLost = Callable[[str, float], None]
+"""Is told why nothing more came, and in how many seconds there is another attempt."""
+
+
+def download(
+    remote: RemoteFile,
+    file: Path,
+    *,
+    on_lost: OnLost = lambda _, __: None,
+    wait: Callable[[float], None] = time.sleep,
+) -> Download:
     """Bring a remote file here, unless the same version of it is here already.
 
     Args:
         remote: the file.
         file: where it goes, private to the user. It is replaced once the new one is whole.
+        on_lost: is told before another attempt.
         wait: waits so many seconds before another attempt.
 
     Raises:
@@ -66,6 +77,7 @@ def download(remote: RemoteFile, file: Path, *, wait: Callable[[float], None] = 
                     f"{remote.name}: cannot be fetched: {lost.reason}",
                     hint="run the same command again: it goes on with what is here" if has else "try again later",
                 ) from None
+            on_lost(lost.reason, pause_s)
             wait(pause_s)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmbatch.readers.sources.download import Download, download
+from llmbatch.readers.sources.download import Download, OnLost, download
 from llmbatch.readers.sources.hugging_face import repository
 from llmbatch.readers.sources.listing import RemotePlace, listed_files
 from llmbatch.readers.sources.object_store import open_bucket
@@ -25,14 +25,18 @@ class RemoteSource:
         """Its address without secrets."""
         return self.file.name
 
-    def copy_to(self, file: Path) -> Download:
+    def copy_to(self, file: Path, on_lost: OnLost = lambda _, __: None) -> Download:
         """Bring it here, unless the same version of it is here already.
+
+        Args:
+            file: where to.
+            on_lost: is told before another attempt.
 
         Raises:
             UsageError: it is not there, may not be read, or its server does not get better.
             StorageFailed: it cannot be written here.
         """
-        return download(self.file, file)
+        return download(self.file, file, on_lost=on_lost)
 
 
 def remote_sources(name: str) -> Iterator[RemoteSource]:
