@@ -37,6 +37,7 @@ def export(
             metavar="FOLDER",
             shown_default="RUN",
             variables=("LLMBATCH_EXPORT_OUT",),
+            is_sensitive=True,
         ),
     ] = None,
     to: Annotated[
@@ -50,7 +51,11 @@ def export(
     ] = None,
     table: Annotated[
         str | None,
-        Option("With --to: the table of results; NAME_review and NAME_failed have the other rows.", metavar="NAME"),
+        Option(
+            "With --to: the table of results; NAME_review and NAME_failed have the other rows.",
+            metavar="NAME",
+            is_sensitive=True,
+        ),
     ] = None,
     bom: Bom = False,
     quiet: Quiet = False,

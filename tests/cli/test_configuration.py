@@ -189,6 +189,7 @@ def test_a_profile_that_is_not_there_is_refused(folder: Path) -> None:
         'alert_command = "touch ran"',
         "insecure_http = true",
         'observer = "spy"',
+        'query = "select secret from users"',
         "yes = true",
         'spend_store = "off"',
         'log_file = "/etc/passwd"',
@@ -211,6 +212,15 @@ def test_what_a_strangers_folder_may_not_set_counts_only_once_the_file_is_truste
     path.write_text(f"[defaults]\n{line} # and now?\n")
     with pytest.raises(UsageError, match=key):
         load("classify").make_context("classify", ["docs.jsonl"])
+
+
+@pytest.mark.parametrize(
+    "line", ['export_out = "s3://stranger/"', 'export_to = "postgresql://evil.example/db"', 'table = "users"']
+)
+def test_results_go_where_a_trusted_file_says_and_nowhere_else(folder: Path, line: str) -> None:
+    (folder / "llmbatch.toml").write_text(f"[defaults]\n{line}\n")
+    with pytest.raises(UsageError, match="counts only in a file that you trust"):
+        load("export").make_context("export", ["run"])
 
 
 def test_what_the_command_line_gives_needs_no_trust(folder: Path) -> None:

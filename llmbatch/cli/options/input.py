@@ -62,6 +62,7 @@ class InputOptions(OptionGroup):
         Option(
             "The rows of a database that is named as an input: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
             metavar="SQL",
+            is_sensitive=True,
         ),
     ] = None
     strict: Annotated[bool, Option("End at the first row that cannot be read.")] = False

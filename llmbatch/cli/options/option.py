@@ -30,7 +30,10 @@ class Option:
     variables: tuple[str, ...] = ()
     """All its environment variables, where they are not made from its name."""
     is_sensitive: bool = False
-    """Who gets the key, what is run, what it costs: a configuration file sets it only where the user trusts that."""
+    """Who gets the key or the results, what is run, asked of a database or replaced in it, what it costs.
+
+    A configuration file sets it only where the user trusts that.
+    """
     is_path: bool = False
     """A text that is a path where it looks like one. In a configuration file it is relative to that file's folder."""
     is_name: bool = False
