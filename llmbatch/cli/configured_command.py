@@ -1,16 +1,18 @@
 """Commands whose options may also come from a configuration file."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from typer._click import Context
-from typer._click.core import Parameter
 from typer.core import TyperCommand
 
 from llmbatch.cli.configuration.file import find_configuration
 from llmbatch.cli.configuration.layers import Configured, configured_values
 from llmbatch.cli.options.option import Declared
+from llmbatch.core.errors import UsageError
 
+_FLAG = re.compile(r"--[a-z][a-z-]*")
 _ASKS_FOR_HELP = frozenset({"-h", "--help"})
 
 
@@ -23,14 +25,26 @@ class ConfiguredCommand(TyperCommand):
     def __init__(self, *args: Any, declared: Mapping[str, Declared], **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.declared = declared
+        self._configured: dict[str, Configured] = {}
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse a command line. Who asks for the help gets it, whatever a configuration says."""
         if _ASKS_FOR_HELP.isdisjoint(args):
             given, _, _ = self.make_parser(ctx).parse_args(list(args))
-            configured = self.configured(ctx, given)
-            ctx.default_map = {name: found.value for name, found in configured.items()}
+            self._configured = self.configured(ctx, given)
+            ctx.default_map = {name: found.value for name, found in self._configured.items()}
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run it. An error about an option that a configuration file sets says so."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            flags = set(_FLAG.findall(error.message))
+            for name, found in self._configured.items():
+                if flags.intersection(self.declared[name].option.flags_of(name)):
+                    error.message += f" (set by {found.source})"
+            raise
 
     def configured(self, ctx: Context, given: Mapping[str, Any]) -> dict[str, Configured]:
         """What the configuration file sets.
@@ -46,15 +60,10 @@ class ConfiguredCommand(TyperCommand):
         taken = set()
         for parameter in self.params:
             value = given.get(parameter.name)
-            value = variable_value(ctx, parameter) if value is None else value
+            value = parameter.value_from_envvar(ctx) if value is None else value
             if value is not None:
                 taken.add(parameter.name)
                 values[parameter.name] = value
         return configured_values(
             find_configuration(), self.declared, profile=values["profile"], task=values["task"], given=taken
         )
-
-
-def variable_value(ctx: Context, parameter: Parameter) -> Any:
-    """What the environment gives a parameter; None for nothing."""
-    return parameter.value_from_envvar(ctx)

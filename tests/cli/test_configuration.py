@@ -153,6 +153,27 @@ def test_what_is_wrong_in_a_file_is_refused_with_its_place(folder: Path, content
     assert "llmbatch.toml" in error.value.message
 
 
+def test_an_error_about_an_option_says_where_it_was_set(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", [{"id": 1, "text": "A court ruled."}])
+    (llmbatch.folder / "llmbatch.toml").write_text(
+        '[defaults]\noffline = true\ndeadline = "soon"\n[task.default]\nsample = "many"\n'
+    )
+    done = llmbatch("classify", "docs.jsonl")
+    assert (done.code, "(set by llmbatch.toml [defaults])" in done.err) == (2, True)
+    done = llmbatch("classify", "docs.jsonl", "--deadline", "1h")
+    assert (done.code, "(set by llmbatch.toml [task.default])" in done.err) == (2, True)
+    done = llmbatch("classify", "docs.jsonl", "--deadline", "later")
+    assert (done.code, "set by" in done.err) == (2, False)
+
+
+def test_a_folder_that_is_watched_takes_the_profile(llmbatch: Program) -> None:
+    (llmbatch.folder / "files").mkdir()
+    write_rows(llmbatch.folder / "files" / "docs.jsonl", [{"id": 1, "text": "A court ruled."}])
+    (llmbatch.folder / "llmbatch.toml").write_text("[profile.x]\noffline = true\nsettle = 0\nmax_cost = 0\n")
+    done = llmbatch("watch", "files", "--profile", "x")
+    assert done.code == 5, done.err
+
+
 @pytest.mark.parametrize("kind", ["folder", "pipe", "dangling", "latin1", "big", "deep"])
 def test_a_file_that_is_none_is_refused(folder: Path, kind: str) -> None:
     path = folder / "llmbatch.toml"

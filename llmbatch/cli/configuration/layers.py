@@ -13,6 +13,9 @@ from llmbatch.cli.options.option import Declared
 from llmbatch.cli.options.values import checked_value
 from llmbatch.core.errors import UsageError
 
+_DEFAULT_TASK = "default"
+"""The task that is asked where none is named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Configured:
@@ -57,8 +60,9 @@ def configured_values(
             hint="look at it, then say: llmbatch config trust",
         )
     wide = [DEFAULTS] if profile is None else [_profile(file, tables, profile), DEFAULTS]
-    named = task or next((tables[name][TASK] for name in wide if TASK in tables.get(name, {})), None)
-    layers = [*wide[:-1], *_of_task(tables, named), DEFAULTS]
+    named = task or next((tables[name][TASK] for name in wide if TASK in tables.get(name, {})), _DEFAULT_TASK)
+    asks_task = task is not None or TASK in declared
+    layers = [*wide[:-1], *(_of_task(tables, named) if asks_task else ()), DEFAULTS]
     return {
         name: _configured(file, tables, layers, name, option)
         for name, option in declared.items()
