@@ -24,10 +24,10 @@ from llmbatch.runs.trust import NO_TRUST, Trust
 from llmbatch.session.run import recorded_plan
 from llmbatch.spend.report import Report, grouped, total_of
 
-GONE = "(rows that the input has no more)"
+GONE = "(rows no longer in the input)"
 NO_FIELD = "(no such field)"
 UNLABELLED = "(no label)"
-KILLED = "(under way when a run was killed)"
+KILLED = "(in flight when a run was killed)"
 _LONGEST_NAME = 200
 _DAY = len("2026-11-25")
 
@@ -102,7 +102,7 @@ class _Fields:
         if self._names == [NO_FIELD]:
             raise UsageError(
                 f"{folder.path}: no row has a field {field!r}",
-                hint=f"the first row has {', '.join(known)}; label, model, prompt and day go as well",
+                hint=f"the first row has {', '.join(known)}; label, model, prompt and day work too",
             )
 
     def group_of(self, line: LedgerLine) -> str:

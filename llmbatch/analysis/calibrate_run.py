@@ -49,7 +49,7 @@ def calibrate_run(
     )
     file, remark = None, unanswerable_remark(used, record.task.label_space)
     if fit.chosen is None and remark is None:
-        remark = "no method does clearly better than the confidences as given, on texts that it was not fitted on"
+        remark = "no method is clearly better than the uncalibrated confidence on held-out texts"
     if fit.chosen is not None and remark is None:
         task = None if record.task_source == BUILT_IN else record.task_source
         file = out or calibration_path(task)

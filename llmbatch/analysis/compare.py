@@ -81,7 +81,7 @@ def compare_runs(
     *,
     confirm: Callable[[Sequence[RunOptions]], None] = lambda _: None,
 ) -> Compared:
-    """Put the same sample to every arm and compare what they answer. Run again, it goes on where it stood.
+    """Put the same sample to every arm and compare what they answer. Run again, it resumes.
 
     Args:
         options: what to compare.
@@ -110,7 +110,7 @@ def compare_runs(
         if not summary.has_ended_by_itself and summary.exit_code != ExitCode.BUDGET:
             raise RunStopped(
                 f"{contender.name}: {summary.reason}",
-                hint="the same command goes on where it stood",
+                hint="the same command resumes",
                 exit_code=ExitCode(summary.exit_code),
             )
         summaries.append(summary)
@@ -166,10 +166,10 @@ def _contenders(options: CompareOptions) -> list[_Contender]:
     prompts: Sequence[str | None] = options.prompts or (None,)
     pairs = [(model, prompt) for model in dict.fromkeys(models) for prompt in dict.fromkeys(prompts)]
     if len(pairs) < 2:  # noqa: PLR2004 - one has nothing to be compared with
-        raise UsageError("there is nothing to compare", hint="say --model or --prompt at least twice")
+        raise UsageError("there is nothing to compare", hint="give --model or --prompt at least twice")
     first, *others = (load_task(prompt).task.label_space for prompt in dict.fromkeys(prompts))
     if not all(first.is_like(other) for other in others):
-        raise UsageError("the prompts have different labels", hint="their answers could never be compared")
+        raise UsageError("the prompts have different labels", hint="their answers cannot be compared")
     folder = _folder(options)
     return [
         _Contender(_name(model, prompt, pairs), model, prompt, folder / _hash(model, prompt)) for model, prompt in pairs
@@ -317,4 +317,4 @@ def _notes(contenders: Sequence[_Contender], summaries: Sequence[Summary], gold:
         yield from gold_issues_told(gold.issues)
     for contender, summary in zip(contenders, summaries, strict=True):
         if not summary.has_ended_by_itself:
-            yield f"{contender.name} {summary.state}: {summary.reason}; figures are of the rows that were asked"
+            yield f"{contender.name} {summary.state}: {summary.reason}; the figures cover only the rows that were sent"

@@ -231,16 +231,14 @@ def _notes(judged: Judged, arms: Sequence[ArmAccuracy]) -> list[str]:
         first = ", ".join(judged.unmatched)
         notes.append(f"gold rows that are not in the run: {judged.unmatched_count:,} (first: {first})")
     if judged.same_id_rows:
-        notes.append(
-            f"rows of the run that share their id with an earlier one, and so its gold label: {judged.same_id_rows:,}"
-        )
+        notes.append(f"rows of the run that repeat an id, and share its gold label: {judged.same_id_rows:,}")
     if judged.gold.by_row:
-        notes.append(f"{judged.gold.file} has no ids: its rows were taken for the run's in their order")
+        notes.append(f"{judged.gold.file} has no ids: its rows were matched with the run's by position")
     if arms:
         told = ", ".join(f"{arm.accuracy.total:,} by {_asked(arm)}" for arm in arms)
         notes.append(
             f"several prompts or models answered these rows ({told}): "
-            "the figures are of the mixture, and hold for no later run that asks one of them alone"
+            "the figures describe the mixture, not any one of them"
         )
     if unlike := _unlike(judged):
         notes.append(unlike)
@@ -261,5 +259,5 @@ def _unlike(judged: Judged) -> str | None:
         return None
     return (
         "the gold rows are not like the run's rows without gold (their confidences differ): "
-        "the figures hold for rows like the gold ones, and a threshold by them may not keep its word"
+        "the figures hold for rows like the gold ones, and a threshold by them may miss its precision"
     )

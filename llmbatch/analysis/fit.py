@@ -1,4 +1,4 @@
-"""Fitting a calibration: isotonic or Platt's, where it does clearly better on texts that it was not fitted on.
+"""Fitting a calibration: isotonic or Platt's, where it does clearly better on held-out texts.
 
 A mapping is taken only where its mean gain in log loss on held-out texts is more than one standard error of that gain,
 and the more complex of two that help only where it gains as much again on the simpler one (the one-standard-error rule:
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmbatch.analysis.reliability import Reliability, reliability
 from llmbatch.core.errors import UsageError
+from llmbatch.core.plurals import counted
 from llmbatch.core.rows import ConfidenceKind
 from llmbatch.task.calibration import log_odds
 
@@ -49,7 +50,7 @@ def parse_method(text: str) -> Method:
     try:
         return Method(text)
     except ValueError:
-        raise UsageError(f"--method {text!r} is unknown", hint=f"say one of {', '.join(Method)}") from None
+        raise UsageError(f"--method {text!r} is unknown", hint=f"use one of {', '.join(Method)}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def fit_calibration(
     wrong = int((~was).sum())
     if min(wrong, len(was) - wrong) < _LEAST_OF_EACH:
         raise UsageError(
-            f"too few gold rows to calibrate: of {len(was):,} distinct texts, {len(was) - wrong} right and "
+            f"too few gold rows to calibrate: of {counted(len(was), 'distinct text')}, {len(was) - wrong} right and "
             f"{wrong} wrong ones, {_LEAST_OF_EACH} of each are needed",
             hint="label more rows, drawn at random",
         )

@@ -123,7 +123,7 @@ def read_gold(options: GoldOptions, task: Task) -> Gold:
     reading = ReaderOptions(encoding=AUTO)
     (item, *more) = resolve_inputs((options.file,), reading)
     if more:
-        raise UsageError(f"{options.file}: gold labels are read from one file", hint="put them into one")
+        raise UsageError(f"{options.file}: gold labels are read from one file", hint="merge them into one")
     records = read_records(item, reading)
     head = list(islice(records, _LOOKED_AT))
     if not head:
@@ -156,10 +156,12 @@ def _label_fields(label: str, options: GoldOptions, names: Sequence[str], space:
             return {only: chosen}
         raise UsageError(
             f"{label}: no field looks like the label; fields are {listed(names)}",
-            hint="say which one it is: --label-field NAME",
+            hint="name it: --label-field NAME",
         )
     if options.label_field is not None:
-        raise UsageError("--label-field names one label; this task has several fields", hint="name columns like them")
+        raise UsageError(
+            "--label-field names one label; this task has several fields", hint="name the columns after the fields"
+        )
     found = {column: _chosen(options.file, None, (column.casefold(),), names) for column in space.columns()}
     if missing := [column for column, name in found.items() if name is None]:
         raise UsageError(
@@ -311,10 +313,10 @@ def gold_issues_told(issues: GoldIssues) -> Iterator[str]:
     told = (
         ("unreadable", "gold rows that cannot be read"),
         ("unlabelled", "gold rows without a label"),
-        ("not_human", "gold rows that no person decided, left out"),
+        ("not_human", "gold rows without a human decision, left out"),
         ("without_id", "gold rows without an id"),
-        ("repeated", "gold rows whose id occurs before with the same label"),
-        ("contradicting", "gold rows left out because others with their id have another label"),
+        ("repeated", "gold rows that repeat an id and its label"),
+        ("contradicting", "gold rows left out because their id has different labels"),
     )
     for issue, what in told:
         if count := getattr(issues, issue):

@@ -135,13 +135,13 @@ def _draw_reliability(axes: "Axes", evaluation: Evaluation) -> None:
 
 
 def _draw_thresholds(axes: "Axes", evaluation: Evaluation) -> None:
-    axes.set_title("What a review threshold buys", loc="left", fontweight="bold")
+    axes.set_title("Review threshold: precision and rows to review", loc="left", fontweight="bold")
     table = evaluation.thresholds
     _frame(axes, "--review-below", "share")
     if not table.rows:
         return
     at = [row.threshold for row in table.rows]
-    axes.plot(at, [row.to_people_share for row in table.rows], color=_RED, linewidth=1.2, label="rows to people")
+    axes.plot(at, [row.to_people_share for row in table.rows], color=_RED, linewidth=1.2, label="rows to review")
     axes.plot(at, [row.precision for row in table.rows], color=_BLUE, linewidth=1.2, label="precision of the rest")
     axes.fill_between(at, [row.at_least for row in table.rows], [row.precision for row in table.rows],
                       color=_BLUE, alpha=0.15, linewidth=0, label="its lower bound")  # fmt: skip

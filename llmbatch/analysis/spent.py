@@ -16,7 +16,7 @@ from llmbatch.spend.account import settle_dead
 from llmbatch.spend.report import Period, Report, grouped, total_of
 from llmbatch.spend.store import OFFLINE, REAL, SpendStore
 
-NOT_TOLD = "(not told by a run folder)"
+NOT_TOLD = "(not in any run folder)"
 _OF_THE_STORE = ("day", "model", "prompt", "run")
 
 Sums = dict[str, UsageTotals]
@@ -46,7 +46,7 @@ def spend_report(path: Path, by: str, period: Period, *, offline: bool = False) 
         else:
             now, before = _by_field(store, book, by, period, notes)
     if unpriced := sum(figures.unpriced_rows for figures in now.values()):
-        notes.append(f"Rows billed at a price that is not known: {unpriced:,}. They are in no sum of money.")
+        notes.append(f"Rows billed at an unknown price: {unpriced:,}. They are not in the totals.")
     return Report(by, grouped(by, now, before), total_of(now, before), period, offline, tuple(notes))
 
 
@@ -69,7 +69,7 @@ def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list
             elif rest.most_nanousd < 0:
                 more = f"${to_usd(-rest.most_nanousd):,.6g}"
                 notes.append(
-                    f"The ledger of {run} holds {more} more than the store knows: some session wrote elsewhere."
+                    f"The ledger of {run} holds {more} more than the spend store: a session used another store."
                 )
     return groups
 
@@ -78,10 +78,10 @@ def _unsettled(store: SpendStore, book: str, period: Period) -> list[str]:
     notes = []
     for session, run, held_nanousd in store.unsettled(book, *_ends(period)):
         if store.session_lock(session).is_held():
-            notes.append(f"{run} is under way: counted as of some seconds ago.")
+            notes.append(f"{run} is in progress: its figures are some seconds old.")
         else:
             notes.append(
-                f"{run} was killed, and its folder does not tell what it came to: up to ${to_usd(held_nanousd):,.6g} "
+                f"{run} was killed, and its folder does not show what it spent: up to ${to_usd(held_nanousd):,.6g} "
                 "more may have been spent."
             )
     return notes

@@ -15,6 +15,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from llmbatch.core.errors import UsageError
+from llmbatch.core.plurals import counted
 from llmbatch.stats.intervals import effective_rows
 
 _RISK = 0.05
@@ -74,8 +75,8 @@ def parse_precision(text: str) -> float:
         value = 0.0
     if not 0 < value < 1:
         raise UsageError(
-            f"--precision {text!r} is not a share under 100%",
-            hint="say --precision 98%; that nothing is ever wrong cannot be shown by any number of rows",
+            f"--precision {text!r} is not a percentage below 100%",
+            hint="use --precision 98%; no number of rows can show that nothing is ever wrong",
         )
     return value
 
@@ -197,8 +198,8 @@ def _remark(rows: Sequence[ThresholdRow], wanted: float, level: float, least: in
     if not hopeful:
         best = max(rows, key=lambda row: row.precision)
         return (
-            f"no threshold comes to it: the best is {best.precision:.1%} at {best.threshold:g}; "
-            "improve the task's descriptions, calibrate, or ask a stronger model"
+            f"no threshold reaches it: the best is {best.precision:.1%} at {best.threshold:g}; "
+            "improve the task's descriptions, calibrate, or use a stronger model"
         )
     best = max(hopeful, key=lambda row: row.at_least)
     needed = min(_passing_texts_needed(row, wanted, level) * total / row.texts for row in hopeful)
@@ -211,10 +212,10 @@ def _remark(rows: Sequence[ThresholdRow], wanted: float, level: float, least: in
 def _gold_rows(rows: Sequence[ThresholdRow]) -> str:
     """`50 gold rows`, or `50 gold rows with 12 distinct texts`."""
     count, texts = (max((getattr(row, name) for row in rows), default=0) for name in ("passed", "texts"))
-    told = f"{count:,} gold row" if count == 1 else f"{count:,} gold rows"
+    told = counted(count, "gold row")
     if texts == count:
         return told
-    return f"{told} with {texts:,} distinct text" if texts == 1 else f"{told} with {texts:,} distinct texts"
+    return f"{told} with {counted(texts, 'distinct text')}"
 
 
 def _passing_texts_needed(row: ThresholdRow, wanted: float, level: float) -> int:

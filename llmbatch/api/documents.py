@@ -64,7 +64,7 @@ def _file(path: Any, number: int | None = None) -> str:
         raise UsageError(f"document {number} is {_kind(path)} among paths", hint="give paths only, or texts only")
     name = os.fsdecode(path)
     if not name or "\0" in name:
-        raise UsageError(f"{name!r} is no path of documents", hint=_ONE_TEXT)
+        raise UsageError(f"{name!r} is not a path to documents", hint=_ONE_TEXT)
     if _is_missing(name):
         shown = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}..."
         raise UsageError(f"{shown!r}: no such file", hint=f"check the name; {_ONE_TEXT}")

@@ -154,7 +154,7 @@ def named(
         known: the names that the function takes.
 
     Raises:
-        TypeError: there is no such option, or one is given by two names.
+        TypeError: there is no such option, or one is given under two names.
     """
     options: dict[str, Any] = {}
     for name, value in given.items():
@@ -162,7 +162,7 @@ def named(
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
         present = _OTHER_NAMES.get(name, name)
         if present in options:
-            raise TypeError(f"{function}() got {present!r} by two names")
+            raise TypeError(f"{function}() got {present!r} under two names")
         if value is not None:
             options[present] = tuple(value) if isinstance(value, Iterator) else value  # it is read more than once
     return options
@@ -178,7 +178,7 @@ def asking_options(function: str, task: PathLike | None, given: Mapping[str, Any
 
     Raises:
         UsageError: a value cannot be used.
-        TypeError: there is no such option, or one is given by two names.
+        TypeError: there is no such option, or one is given under two names.
     """
     options = named(function, given, AskingOptions.__optional_keys__)
     return run_options(options | ({} if task is None else {"task": task}), inputs=(), out=None)
@@ -197,7 +197,7 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
     """
     policy = given.get("retries")
     if not isinstance(policy, RetryPolicy | None):
-        raise UsageError(f"retries: a RetryPolicy is wanted, not {type(policy).__name__}")
+        raise UsageError(f"retries: expected a RetryPolicy, not {type(policy).__name__}")
     options = command_options(
         inputs,
         reading=checked_group(InputOptions, given),
@@ -233,7 +233,7 @@ def _observers(given: Any) -> tuple[str | Observer, ...]:
     observers = (given,) if isinstance(given, str | Observer) or not isinstance(given, Iterable) else tuple(given)
     for one in observers:
         if not isinstance(one, str | Observer):
-            raise UsageError(f"observer: the name of a plug-in or an Observer is wanted, not {type(one).__name__}")
+            raise UsageError(f"observer: expected the name of a plug-in or an Observer, not {type(one).__name__}")
     return observers
 
 

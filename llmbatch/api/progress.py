@@ -52,7 +52,7 @@ class Shown:
         return None if self._show is None else SHOW_EVERY_S
 
     def show(self) -> None:
-        """Show the latest state, if it is another than the last time. Where that fails, the run goes on without."""
+        """Show the latest state, if it is another than the last time. Where that fails, the run continues without."""
         progress = self._latest.progress
         if self._show is None or progress is None or progress is self._last:
             return
@@ -61,7 +61,7 @@ class Shown:
             self._show(progress)
         except Exception:
             self._show = None
-            _logger.exception("progress is shown no more: showing it failed")
+            _logger.exception("the progress display failed and is off")
 
 
 def in_notebook() -> bool:

@@ -13,6 +13,7 @@ import orjson
 from llmbatch.api.workspace import removed_with
 from llmbatch.core.errors import UsageError
 from llmbatch.core.extras import extra
+from llmbatch.core.plurals import counted
 from llmbatch.observe.summary import Summary
 from llmbatch.readers.paths import value_at
 from llmbatch.readers.usual_names import usual_id
@@ -110,7 +111,7 @@ class Run(Sequence[Result]):
 
     def __repr__(self) -> str:
         rows = self.summary.rows
-        return f"<Run of {rows.total:,} rows in {self.folder}: {rows.ok:,} ok, {rows.review:,} in review>"
+        return f"<Run of {counted(rows.total, 'row')} in {self.folder}: {rows.ok:,} ok, {rows.review:,} in review>"
 
     def __len__(self) -> int:
         return len(self._places())

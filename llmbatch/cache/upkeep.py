@@ -21,7 +21,7 @@ def store_figures(path: Path) -> StoreFigures:
         finally:
             store.close()
     except StoreUnusableError as error:
-        raise UsageError(f"{path}: {error}", hint="llmbatch cache clear makes it anew") from None
+        raise UsageError(f"{path}: {error}", hint="llmbatch cache clear creates a new one") from None
 
 
 def clear_store(path: Path, *, older_than_days: float | None = None) -> int | None:
@@ -50,7 +50,7 @@ def clear_store(path: Path, *, older_than_days: float | None = None) -> int | No
 
 def _unlink(path: Path) -> None:
     if path.suffix not in (".sqlite", ".db"):
-        raise UsageError(f"{path}: this is no store of answers, so it is left alone", hint="remove it by hand")
+        raise UsageError(f"{path}: not an answer cache, so it is left alone", hint="remove it by hand")
     try:
         for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
             path.with_name(name).unlink(missing_ok=True)

@@ -76,7 +76,7 @@ def main() -> None:
     if failure is not None:
         from llmbatch.terminal.error import show_error
 
-        show_error(f"standard output cannot be written ({failure.strerror}): what it holds is not whole", None)
+        show_error(f"standard output cannot be written ({failure.strerror}): its output is incomplete", None)
         code = code or ExitCode.STORAGE
     sys.exit(code)
 
@@ -90,10 +90,10 @@ def _exit_code() -> int:
     except ClickException as error:
         error.show()
         if (variable := variable_behind(error)) is not None:
-            sys.stderr.write(f"It is from the environment: {variable}.\n")
+            sys.stderr.write(f"Set by the environment variable {variable}.\n")
         return ExitCode.USAGE
     except Terminated as signal:
-        sys.stderr.write("interrupted; what was answered is kept, and the same command goes on\n")
+        sys.stderr.write("interrupted; answers so far are kept, and the same command resumes\n")
         return signal.exit_code
     except (OSError, RuntimeError, MemoryError) as error:
         refused = refusal(error)

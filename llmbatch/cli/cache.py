@@ -12,7 +12,7 @@ from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json
 
 app = typer.Typer(
-    add_completion=False, help="The answers that runs keep for each other (classify --reuse).", no_args_is_help=True
+    add_completion=False, help="The answer cache that runs share (classify --reuse).", no_args_is_help=True
 )
 
 
@@ -37,12 +37,12 @@ def clear(
     reuse: Annotated[ReuseOptions, Only("reuse_store")],
     older_than: Annotated[
         float | None,
-        Option("Only answers that are older.", metavar="DAYS", min=0, max=bounds.MOST_DAYS, shown_default="all"),
+        Option("Only older answers.", metavar="DAYS", min=0, max=bounds.MOST_DAYS, shown_default="all"),
     ] = None,
 ) -> None:
     """Give up kept answers. Runs and their results are not touched."""
     from llmbatch.cache import clear_store, default_store
-    from llmbatch.terminal.figures import counted
+    from llmbatch.core.plurals import counted
 
     removed = clear_store(reuse.reuse_store or default_store(), older_than_days=older_than)
     told = "the store was damaged: it is gone" if removed is None else f"{counted(removed, 'answer')} removed"

@@ -25,7 +25,7 @@ def calibrate(
     method: Annotated[
         str,
         Option(
-            "How to fit; auto takes what does best on held-out rows.",
+            "Method; auto picks the best on held-out rows.",
             metavar="auto|isotonic|platt",
             panel=ResultOptions.panel,
         ),

@@ -13,7 +13,7 @@ from llmbatch.cli.output import print_json, print_path
 from llmbatch.core.sanitize import neutral
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Prompts and models on trial: how they did, and taking them over."
+    add_completion=False, no_args_is_help=True, help="Canary experiments: show the report, promote the canary."
 )
 
 
@@ -54,6 +54,6 @@ def promote(
     if promoted.path is not None:
         print_path(promoted.path)
     if promoted.kept is not None:
-        typer.echo(neutral(f"the task file that stood there is kept as {promoted.kept}"), err=True)
+        typer.echo(neutral(f"the previous task file is kept as {promoted.kept}"), err=True)
     if promoted.model is not None:
-        typer.echo(f"the canary asked another model: go on with --model {promoted.model}", err=True)
+        typer.echo(f"the canary used another model: continue with --model {promoted.model}", err=True)

@@ -32,7 +32,7 @@ def classify(
     experiments: ExperimentOptions,
     screen: ScreenOptions,
 ) -> None:
-    """Label documents. Run it again to go on where it stood and to retry what failed."""
+    """Label documents. Run it again to resume and to retry failed rows."""
     from llmbatch.cli.outcome import OutcomeStands
     from llmbatch.cli.show import present
     from llmbatch.core.filenames import shell_command

@@ -31,7 +31,7 @@ def compare(
     model: Annotated[
         list[str] | None,
         Option(
-            "Model to compare; say it once for each. The first is the one that others are held against.",
+            "Model to compare. Repeatable; the others are compared with the first.",
             short="-m",
             shown_default=False,
             panel=TaskOptions.panel,
@@ -41,7 +41,7 @@ def compare(
     prompt: Annotated[
         list[str] | None,
         Option(
-            "Task file to compare, or a packaged task; each model is asked with each.",
+            "Task file to compare, or a packaged task; each model is run with each.",
             flags=("--task", "--prompt", "-p"),
             shown_default=False,
             panel=TaskOptions.panel,
@@ -51,7 +51,7 @@ def compare(
     rows: Annotated[
         int,
         Option(
-            "Rows drawn at random, of those that have gold where there is gold.",
+            "Number of rows drawn at random; from those with gold labels if there are any.",
             short="-n",
             min=1,
             max=bounds.MOST_ROWS,
@@ -63,7 +63,7 @@ def compare(
     gold: Annotated[
         str | None,
         Option(
-            "Right labels, as for evaluate: which arm is right where they differ?",
+            "Gold labels, as for evaluate, to see which variant is right where they differ.",
             short="-g",
             metavar="FILE",
             panel=GOLD_PANEL,
@@ -88,7 +88,7 @@ def compare(
     money: MoneyOptions,
     screen: Annotated[ScreenOptions, Except("metrics_file", "otel", "observer")],
 ) -> None:
-    """Ask two or more models or prompts about the same random rows, and hold their answers side by side."""
+    """Compare two or more models or prompts on the same random rows."""
     from llmbatch.analysis.compare import CompareOptions, compare_runs
     from llmbatch.analysis.comparison import compared_json
     from llmbatch.cli.output import print_json

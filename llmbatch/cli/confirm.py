@@ -28,23 +28,24 @@ def confirm(dear: "Callable[[int], ModelEstimate | None]", above_usd: float) -> 
     """
     from llmbatch.core.errors import BudgetReached
     from llmbatch.core.money import to_nanousd
-    from llmbatch.terminal.figures import counted, dollars
+    from llmbatch.core.plurals import counted
+    from llmbatch.terminal.figures import dollars
 
     estimate = dear(to_nanousd(above_usd))
     if estimate is None or estimate.cost is None:
         return
     cost = estimate.cost
     told = (
-        f"{counted(estimate.rows.to_ask, 'row')} to ask may cost up to {dollars(cost.high)} "
-        f"({dollars(cost.expected)} is expected), more than --confirm-above ${above_usd:g}"
+        f"{counted(estimate.rows.to_ask, 'row')} to send may cost up to {dollars(cost.high)} "
+        f"({dollars(cost.expected)} expected), more than --confirm-above ${above_usd:g}"
     )
     if len(estimate.arms) > 1:
         told += " (" + ", ".join(f"{arm.arm} {arm.model} up to {dollars(_high(arm))}" for arm in estimate.arms) + ")"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise BudgetReached(f"{told}; nothing was sent", hint="say --yes to go on, or llmbatch estimate to see more")
+        raise BudgetReached(f"{told}; nothing was sent", hint="use --yes to continue, or llmbatch estimate for details")
     try:
         agreed = typer.confirm(f"{told}. Go on?", err=True)
     except typer.Abort:  # the end of the input, in place of an answer
         agreed = False
     if not agreed:
-        raise BudgetReached("not begun; nothing was sent")
+        raise BudgetReached("not started; nothing was sent")

@@ -29,7 +29,7 @@ def estimate(
     model: Annotated[
         list[str] | None,
         Option(
-            f"Model to ask; several are shown side by side. Default: the task's, else {defaults.MODEL}.",
+            f"Model to use; several are shown side by side. Default: the task's, else {defaults.MODEL}.",
             short="-m",
             panel=TaskOptions.panel,
         ),
@@ -44,13 +44,13 @@ def estimate(
     exact: Annotated[
         bool,
         Option(
-            "Count every document's tokens; by default big inputs are sampled, with the margin told.",
+            "Count every document's tokens; by default large inputs are sampled, and the margin is shown.",
             panel=InputOptions.panel,
         ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Tell what classify would cost and how long it would take. Nothing is sent; no key is needed."""
+    """Estimate what classify would cost and how long it would take. Nothing is sent; no key is needed."""
     from llmbatch.estimate.estimate import EstimateOptions, estimate_run
     from llmbatch.estimate.result import estimate_json
     from llmbatch.terminal import stdout_console

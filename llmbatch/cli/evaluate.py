@@ -25,7 +25,7 @@ def evaluate(
     precision: Annotated[
         str,
         Option(
-            "Wanted of the rows that nobody looks at; a --review-below for it is recommended.",
+            "Wanted precision of the rows that pass without review; recommends a --review-below for it.",
             metavar="P%",
             panel=ResultOptions.panel,
         ),
@@ -41,7 +41,7 @@ def evaluate(
     json: Json = False,
     folder: RunFolderOptions,
 ) -> None:
-    """Measure a run's labels against gold ones: accuracy, confusions, calibration, the threshold to take."""
+    """Evaluate a run against gold labels: accuracy, confusions, calibration, a review threshold."""
     from llmbatch.analysis.evaluation import evaluation_json
     from llmbatch.analysis.plot import check_plot, save_plot
     from llmbatch.analysis.run_evaluation import evaluate_run

@@ -27,7 +27,7 @@ def export(
     *,
     format: Annotated[  # noqa: A002 - the option's own name
         str,
-        Option("What to write; a plug-in brings others.", short="-f", metavar="jsonl|csv|NAME"),
+        Option("What to write; plug-ins add formats.", short="-f", metavar="jsonl|csv|NAME"),
     ] = _JSONL,
     out: Annotated[
         str | None,
@@ -102,7 +102,7 @@ def _destination(address: str | None, table: str | None) -> "TableDestination | 
     if address is None and table is None:
         return None
     if address is None:
-        raise UsageError("--table needs --to, the database", hint="say --to sqlite:///FILE or --to postgresql://...")
+        raise UsageError("--table needs --to, the database", hint="use --to sqlite:///FILE or --to postgresql://...")
     if table is None:
-        raise UsageError("--to needs --table, the table of results", hint="say --table labels")
+        raise UsageError("--to needs --table, the table of results", hint="use --table labels")
     return TableDestination.parse(address, table)

@@ -27,7 +27,7 @@ def refusal(error: BaseException) -> LLMBatchError | None:
         case OSError() if error.errno in _LIMITS:
             return _limit(f"{_named(error)}{error.strerror}", _LIMITS[error.errno])
         case OSError() if error.errno in _STORAGE:
-            return StorageFailed(f"{_named(error)}{error.strerror}", hint="see to the disk, then run the same command")
+            return StorageFailed(f"{_named(error)}{error.strerror}", hint="check the disk, then run the same command")
         case OSError() if error.filename is not None:
             return UsageError(f"{_named(error)}{error.strerror}")
         case FileNotFoundError() if not _has_current_folder():

@@ -23,16 +23,16 @@ def retry(
     *,
     only: Annotated[
         str | None,
-        Option("Only rows that failed so: timeout,rate_limit.", metavar="KIND,...", panel=WHICH_ROWS),
+        Option("Only rows with this kind of failure: timeout,rate_limit.", metavar="KIND,...", panel=WHICH_ROWS),
     ] = None,
     review: Annotated[
         bool,
-        Option("The rows in review instead, say with a stronger --model.", panel=WHICH_ROWS),
+        Option("The rows in review instead, for example with a stronger --model.", panel=WHICH_ROWS),
     ] = False,
     model: Annotated[
         str | None,
         Option(
-            "Ask this model about them.",
+            "Send them to this model.",
             short="-m",
             shown_default="the run's",
             panel=TaskOptions.panel,
@@ -47,7 +47,7 @@ def retry(
     screen: ScreenOptions,
     folder: RunFolderOptions,
 ) -> None:
-    """Ask again about a run folder's failed rows, and nothing else."""
+    """Retry a run folder's failed rows, and nothing else."""
     from llmbatch.cli.outcome import OutcomeStands
     from llmbatch.cli.show import present
     from llmbatch.observe.observer import Observers

@@ -28,14 +28,14 @@ app = typer.Typer(
     cls=DefaultCommandGroup,
     add_completion=False,
     no_args_is_help=True,
-    help="Look at a run's doubtful rows: llmbatch review RUN. What you decide flows into the results.",
+    help="Review a run's doubtful rows: llmbatch review RUN. Your decisions go into the results.",
 )
 
-Reviewer = Annotated[str | None, Option("Whose decisions they are.", shown_default="the user's name")]
+Reviewer = Annotated[str | None, Option("The reviewer's name.", shown_default="the user's name")]
 OfSample = Annotated[bool, Option("The random sample, not the doubtful rows.", variables=("LLMBATCH_REVIEW_SAMPLE",))]
 OfAll = Annotated[bool, Option("All rows, not the doubtful ones.", variables=("LLMBATCH_REVIEW_ALL",))]
 OfLabel = Annotated[
-    str | None, Option("Only rows that the model labelled so.", short="-l", variables=("LLMBATCH_REVIEW_LABEL",))
+    str | None, Option("Only rows with this label from the model.", short="-l", variables=("LLMBATCH_REVIEW_LABEL",))
 ]
 
 
@@ -103,7 +103,7 @@ def export(
     decided: Annotated[
         bool,
         Option(
-            "What people decided, as gold labels (id, label) for: llmbatch evaluate RUN --gold FILE.",
+            "Human decisions, as gold labels (id, label) for: llmbatch evaluate RUN --gold FILE.",
             variables=("LLMBATCH_REVIEW_DECIDED",),
         ),
     ] = False,
@@ -114,10 +114,10 @@ def export(
     folder: RunFolderOptions,
 ) -> None:
     """Write the rows that wait for a person, to be decided in a spreadsheet."""
+    from llmbatch.core.plurals import counted
     from llmbatch.review.export import export_gold, export_to_decide, target
     from llmbatch.review.opened import opened
     from llmbatch.review.queue import Choice
-    from llmbatch.terminal.figures import counted
 
     form = (format or (Format.jsonl if out is not None and ".jsonl" in out.suffixes else Format.csv)).value
     with opened(run, folder.to_trust()) as review, target(out) as file:
@@ -132,13 +132,13 @@ def export(
 def import_(
     run: RunPath,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="What review export wrote, filled in.", show_default=False)
+        Path, typer.Argument(metavar="FILE", help="The file from review export, filled in.", show_default=False)
     ],
     *,
     reviewer: Reviewer = None,
     skip_refused: Annotated[
         bool,
-        Option("Take the good lines though others are refused.", variables=("LLMBATCH_REVIEW_SKIP_REFUSED",)),
+        Option("Import the good lines even if others are refused.", variables=("LLMBATCH_REVIEW_SKIP_REFUSED",)),
     ] = False,
     folder: RunFolderOptions,
 ) -> None:
@@ -162,7 +162,7 @@ def import_(
     for line in imported_lines(imported):
         typer.echo(line, err=True)
     if not imported.saved:
-        typer.echo("mend these lines, or take the others with --skip-refused", err=True)
+        typer.echo("fix these lines, or import the others with --skip-refused", err=True)
         raise typer.Exit(ExitCode.USAGE)
     for line in settled_lines(settle(run, given)):
         typer.echo(line, err=True)

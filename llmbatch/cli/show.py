@@ -33,12 +33,12 @@ def show(
     ] = None,
     against: Annotated[
         Path | None,
-        Option("An earlier run's folder: tell what has shifted since.", metavar="OLDRUN"),
+        Option("An earlier run's folder: show what has shifted since.", metavar="OLDRUN"),
     ] = None,
     json: Json = False,
     folder: RunFolderOptions,
 ) -> None:
-    """Summarise a run folder as it stands, also while a run is under way."""
+    """Summarise a run folder, also while the run is in progress."""
     if by is not None:
         _show_by(run, by, folder.to_trust(), json=json)
         return

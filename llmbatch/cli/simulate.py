@@ -31,16 +31,14 @@ def simulate(
     dialect: Annotated[
         str,
         Option(
-            "The maker or server to play, as vllm: its errors, headers, finish reasons, thinking.",
+            "The provider or server to imitate, such as vllm: its errors, headers, finish reasons, thinking.",
             metavar="NAME",
             variables=("LLMBATCH_SIMULATE_DIALECT",),
         ),
     ] = "openai",
     faulty_model: Annotated[
         str | None,
-        Option(
-            "Let only this model's requests meet faults.", metavar="M", variables=("LLMBATCH_SIMULATE_FAULTY_MODEL",)
-        ),
+        Option("Only this model's requests get faults.", metavar="M", variables=("LLMBATCH_SIMULATE_FAULTY_MODEL",)),
     ] = None,
     latency: Annotated[
         float,
@@ -61,7 +59,7 @@ def simulate(
     ] = None,
     unstated_limits: Annotated[
         bool,
-        Option("Say nothing of limits in the headers.", variables=("LLMBATCH_SIMULATE_UNSTATED_LIMITS",)),
+        Option("Send no rate-limit headers.", variables=("LLMBATCH_SIMULATE_UNSTATED_LIMITS",)),
     ] = False,
     api_key: Annotated[
         str | None,
@@ -98,7 +96,10 @@ def simulate(
     seed: Annotated[
         int,
         Option(
-            "Draws other faults.", min=-bounds.MOST_WHOLE, max=bounds.MOST_WHOLE, variables=("LLMBATCH_SIMULATE_SEED",)
+            "Random seed of the faults.",
+            min=-bounds.MOST_WHOLE,
+            max=bounds.MOST_WHOLE,
+            variables=("LLMBATCH_SIMULATE_SEED",),
         ),
     ] = 0,
     until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,

@@ -12,7 +12,7 @@ from llmbatch.cli.options.screen import Json
 
 app = typer.Typer(add_completion=False)
 
-_BY_HELP = "day, model, prompt, run; label or any field of the input, which the run folders tell."
+_BY_HELP = "day, model, prompt, run; label or any field of the input, from the run folders."
 
 
 @command(app)
@@ -37,7 +37,7 @@ def spend(
     money: Annotated[MoneyOptions, Only("spend_store")],
     json: Json = False,
 ) -> None:
-    """Show what was spent, and how it compares with as many days before."""
+    """Show what was spent, compared with as many days before."""
     from llmbatch.analysis.spent import spend_report
     from llmbatch.cli.output import print_json
     from llmbatch.core.errors import UsageError

@@ -16,13 +16,13 @@ app = typer.Typer(add_completion=False)
 @command(app, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def watch(
     context: typer.Context,
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Folder that files are put into.", file_okay=False, exists=True)
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to watch.", file_okay=False, exists=True)],
     *,
     settle: Annotated[
         float,
-        Option("How long no file may change before they are read.", metavar="SECONDS", min=0, max=bounds.MOST_SECONDS),
+        Option(
+            "How long files must be unchanged before they are read.", metavar="SECONDS", min=0, max=bounds.MOST_SECONDS
+        ),
     ] = 2.0,
 ) -> None:
     """Label a folder's files, then each new one as it comes. Takes the options of llmbatch classify."""

@@ -39,7 +39,7 @@ def unseal(line: bytes) -> bytes:
 
     Raises:
         NewerFormatError: the line is of a newer format.
-        ValueError: the line is not sealed, or its checksum does not fit.
+        ValueError: the line is not sealed, or its checksum does not match.
     """
     body = line[:-_SEAL_BYTES]
     fits = line[-_SEAL_BYTES:] == _SEAL % crc32(body)
@@ -47,8 +47,8 @@ def unseal(line: bytes) -> bytes:
         return body + b"}"
     is_sealed = b'"crc32":"' in line
     if (fits or not is_sealed) and (stated := stated_format(line)) > FORMAT:  # else a flipped bit could claim it
-        raise NewerFormatError(f"its format {stated} is of a newer llmbatch")
-    raise ValueError("its checksum does not fit" if is_sealed else "it has no checksum")
+        raise NewerFormatError(f"its format {stated} is from a newer llmbatch")
+    raise ValueError("its checksum does not match" if is_sealed else "it has no checksum")
 
 
 def stated_format(raw: bytes) -> int:
@@ -70,7 +70,7 @@ def unseal_file(raw: bytes) -> bytes:
         ValueError: it is damaged.
     """
     if (stated := stated_format(raw)) > FORMAT:
-        raise NewerFormatError(f"its format {stated} is of a newer llmbatch")
+        raise NewerFormatError(f"its format {stated} is from a newer llmbatch")
     return raw if is_unsealed(raw) else unseal(raw)
 
 

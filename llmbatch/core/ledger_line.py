@@ -81,7 +81,7 @@ class LedgerLine(
     confidences: dict[str, _Share] | None = None
     """By field, and by `field=label` where a field takes several labels, as the model gave them."""
     confidence_from: str = "reported"
-    """What it is: the model's own word, or its `logprobs`."""
+    """What it is: stated by the model, or its `logprobs`."""
     runner_up: str | None = None
     """The next likely label, where log-probabilities tell it."""
     reasoning: str | None = None

@@ -38,7 +38,7 @@ def local_zone() -> tzinfo:
         return _from_file(Path(zone)) if zone.startswith("/") else _named(zone)
     except (OSError, ValueError, LookupError):
         raise UsageError(
-            f"TZ {name[:40]!r} is no time zone that this machine knows",
+            f"TZ {name[:40]!r} is not a time zone of this machine",
             hint="set TZ to a zone such as Europe/Berlin, or name the offset: --deadline 06:30+01:00",
         ) from None
 

@@ -87,7 +87,7 @@ def parse_price(text: str) -> Price:
     if len(amounts) not in (3, 4) or not all(map(_is_price, amounts)):
         raise UsageError(
             f"--price {text[:_LONGEST_SHOWN]!r} is not three or four amounts, each 0 or {_LOWEST:f} to {_HIGHEST:,}",
-            hint="give USD per million tokens: --price INPUT,CACHED,OUTPUT[,CACHE_WRITE], say --price 0.1,0.01,0.5",
+            hint="give USD per million tokens: --price INPUT,CACHED,OUTPUT[,CACHE_WRITE], as in --price 0.1,0.01,0.5",
         )
     given, cached, output, *written = (_per_million(amount) for amount in amounts)
     return Price(((-1, Rates(given, cached, written[0] if written else given, output)),), PriceSource.GIVEN)

@@ -103,7 +103,7 @@ def check_rows(db: sqlite3.Connection, summed: Mapping[str, Sequence[str]]) -> N
 def _prepare(db: sqlite3.Connection, schema: Schema) -> None:
     db.create_function("row_checksum", -1, checksum, deterministic=True)
     if (found := _format(db)) > schema.format:
-        raise sqlite3.DatabaseError(f"its format {found} is of a newer llmbatch")
+        raise sqlite3.DatabaseError(f"its format {found} is from a newer llmbatch")
     if schema.is_write_ahead:
         db.execute("PRAGMA journal_mode = WAL")
     elif found < schema.format and found:

@@ -36,5 +36,5 @@ def query_wanted(address: DatabaseAddress) -> UsageError:
     more = f" and {len(tables) - _SHOWN:,} more" if len(tables) > _SHOWN else ""
     return UsageError(
         f"{address.name}: needs a --query; its tables: {', '.join(tables[:_SHOWN])}{more}",
-        hint=f"say --query 'select * from {tables[0]}'",  # noqa: S608 - it is shown
+        hint=f"use --query 'select * from {tables[0]}'",  # noqa: S608 - it is shown
     )

@@ -61,7 +61,7 @@ def parse_table_name(text: str, longest_suffix: str = "") -> TableName:
     """
     schema, _, table = text.rpartition(".")
     if not table or text.startswith("."):
-        raise UsageError(f"--table {text!r} names no table", hint="say --table labels or --table SCHEMA.labels")
+        raise UsageError(f"--table {text!r} names no table", hint="use --table labels or --table SCHEMA.labels")
     for name in (schema, table + longest_suffix):
         check_name(name, "--table")
     return TableName(table, schema or None)

@@ -179,7 +179,7 @@ class FailurePolicy:
             return
         rows = self._alike.row_failed(state.number, failure.kind, failure.alike_stops)
         if rows is not None:
-            self._halt(failure, f"{rows} rows in a row failed alike: ")
+            self._halt(failure, f"{rows} consecutive rows failed the same way: ")
 
     def _halt(self, failure: Failure, why: str = "") -> NoReturn:
         status = f" (HTTP {failure.status})" if failure.status else ""
@@ -204,10 +204,10 @@ _HINTS = {
     "quota": "top up the account or raise its limit, then run the same command again: finished rows are kept",
     "credentials": "check OPENAI_API_KEY (or the dialect's own) and its permissions, then run the same command again",
     "model_not_found": "check --model and --base-url: the endpoint does not serve this model to you",
-    "bad_parameter": "the endpoint takes none of the request forms that llmbatch knows; check --model and --base-url",
+    "bad_parameter": "the endpoint accepts none of the request forms that llmbatch knows; check --model and --base-url",
     "not_a_completion": "check --base-url: it should end in /v1 and not lead to a login page or a proxy",
-    "refused": "check the API key, and what stands between you and the endpoint; finished rows are kept",
+    "refused": "check the API key, and any proxy between you and the endpoint; finished rows are kept",
     "proxy": "check HTTPS_PROXY and NO_PROXY: it is the proxy that refuses, not the endpoint",
     "redirect": "give the final address as --base-url",
-    "tls": "set SSL_CERT_FILE to the file of your own authority (REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE are not read)",
+    "tls": "set SSL_CERT_FILE to your own certificate file (REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE are not read)",
 }

@@ -27,7 +27,7 @@ def parse_share(text: str, option: str) -> float:
     """A share as the user writes it: `50%`.
 
     Raises:
-        UsageError: it is no percentage from 0 to 100.
+        UsageError: it is not a percentage from 0 to 100.
     """
     number = text.strip().removesuffix("%")
     try:
@@ -35,7 +35,7 @@ def parse_share(text: str, option: str) -> float:
     except ValueError:
         share = -1.0
     if not text.strip().endswith("%") or not 0 <= share <= 1:
-        raise UsageError(f"{option} {text!r} is no share", hint=f"say {option} 50%; 100% never stops")
+        raise UsageError(f"{option} {text!r}is not a percentage", hint=f"say {option} 50%; 100% never stops")
     return share
 
 
@@ -76,7 +76,7 @@ class FailureRateGuard:
     def _reason(self, bad: list[LedgerLine], what: str, option: str) -> RunStopped:
         return RunStopped(
             f"{len(bad)} of the last {len(self._latest)} rows {what} ({option}): {_commonest(bad)}",
-            hint="mend the cause, then run the same command again: finished rows are kept",
+            hint="fix the cause, then run the same command again: finished rows are kept",
         )
 
 

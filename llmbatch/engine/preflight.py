@@ -54,7 +54,7 @@ def unpriced(models: Iterable[str], limits: Sequence[str], prices: PriceBook) ->
     if unknown is None:
         return None
     return UsageError(
-        f"{limits[0]} cannot hold: the price of {unknown} is not known",
+        f"{limits[0]} cannot be enforced: the price of {unknown} is not known",
         hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens (0,0,0 where it is free)",
     )
 

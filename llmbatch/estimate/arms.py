@@ -48,7 +48,7 @@ def arm_estimate(asked: ArmJob) -> ArmEstimate:
         for rows in (asked.rows.low, asked.rows.expected, asked.rows.high)
     )
     more = high.expected - expected.expected
-    movers = ((f"{asked.rows.high:,.0f} rows asked of the {asked.arm}'s {asked.model}", more),) if more > 0 else ()
+    movers = ((f"{asked.rows.high:,.0f} rows sent to the {asked.arm}'s {asked.model}", more),) if more > 0 else ()
     cost = Cost(expected.expected, low.low, high.high, expected.without_cache, (*expected.movers, *movers))
     return ArmEstimate(asked.arm, asked.model, asked.rows, cost)
 

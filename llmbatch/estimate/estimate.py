@@ -98,7 +98,7 @@ def dear_run(run: RunOptions, above_nanousd: int) -> ModelEstimate | None:
     """
     if STDIN in run.inputs:
         raise UsageError(
-            "--confirm-above cannot hold: what standard input will bring is not known beforehand",
+            "--confirm-above cannot be enforced: the size of standard input is not known in advance",
             hint="write it to a file first, or limit the cost with --max-cost",
         )
     (estimate,) = estimate_run(EstimateOptions(run)).models
@@ -125,7 +125,7 @@ def above(estimate: ModelEstimate, limit_nanousd: int) -> ModelEstimate | None:
     """
     if estimate.cost is None:
         raise UsageError(
-            f"--confirm-above cannot hold: the price of {estimate.unpriced} is not known",
+            f"--confirm-above cannot be enforced: the price of {estimate.unpriced} is not known",
             hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
         )
     return estimate if estimate.cost.high > limit_nanousd else None

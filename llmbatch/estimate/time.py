@@ -38,7 +38,7 @@ def time_needed(requests: int, tokens: float, given: Speed, earlier: Speed) -> T
         earlier: what an earlier session of this run was told by the endpoint, and how it fared.
     """
     if not requests:
-        return TimeNeeded(0.0, "nothing is left to ask")
+        return TimeNeeded(0.0, "nothing is left to send")
     bounds = (
         _by_rate(requests, "requests a minute", "--rpm", given.requests_per_s, earlier.requests_per_s),
         _by_rate(tokens, "tokens a minute", "--tpm", given.tokens_per_s, earlier.tokens_per_s),
@@ -64,13 +64,13 @@ def _as_before(requests: int, earlier: Speed) -> TimeNeeded | None:
     per_s = earlier.measured_per_s
     if not per_s:
         return None
-    return TimeNeeded(requests / per_s, f"at the {per_s:,.1f} requests a second of this run's last session")
+    return TimeNeeded(requests / per_s, f"{per_s:,.1f} requests/s, as in this run's last session")
 
 
 def _by_concurrency(requests: int, given: Speed, earlier: Speed) -> TimeNeeded | None:
     if given.concurrency is None:
         return None
     answer_s = earlier.answer_s or _ASSUMED_ANSWER_S
-    source = "measured in this run" if earlier.answer_s else "assumed, since nothing was measured yet"
+    source = "measured in this run" if earlier.answer_s else "assumed; nothing was measured yet"
     seconds = requests * answer_s / given.concurrency
     return TimeNeeded(seconds, f"{given.concurrency:,} at once, {answer_s:.2g} s an answer ({source})")

@@ -38,7 +38,7 @@ class Session:
     reused: int = 0
     """Of them, rows answered without a request: like another row, or by an earlier run."""
     from_earlier_runs: int = 0
-    """Of these, the ones answered by earlier runs (`--reuse`)."""
+    """Of these, the ones from the answer cache (`--reuse`)."""
     skipped: int = 0
     """Rows that an earlier session had already finished."""
     requests: int = 0

@@ -56,7 +56,7 @@ def body_reader(content_encoding: str, status: int) -> BodyReader | None:
         return BodyReader(_Unpacker(_WINDOW_BITS[packings[0]]))
     if status >= _FIRST_ERROR:
         return None
-    raise NotACompletionError(f"a body packed with {', '.join(packings)[:40]!r}, which was not asked for")
+    raise NotACompletionError(f"a body packed with {', '.join(packings)[:40]!r}, which was not requested")
 
 
 class _Unpacker:

@@ -88,9 +88,7 @@ def resolve_endpoint(
     """
     url = _base_url(base_url, dialect)
     if url == _DEFAULT_BASE_URL and dialect is not CHAT_COMPLETIONS:
-        raise UsageError(
-            f"OpenAI's endpoint does not speak {dialect.name}", hint="name the one that does: --base-url URL"
-        )
+        raise UsageError(f"OpenAI's endpoint does not speak {dialect.name}", hint="name one that does: --base-url URL")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
         raise UsageError("the base URL is not one", hint="give it as https://HOST/v1 by --base-url or OPENAI_BASE_URL")
@@ -106,7 +104,7 @@ def resolve_endpoint(
     if parts.scheme == "http" and reach is Reach.PUBLIC and not insecure_http:
         raise UsageError(
             f"http://{host} would get the API key and the documents unencrypted, over a public network",
-            hint="say https://, or --insecure-http where nobody else can be on the way; nothing was sent",
+            hint="use https://, or --insecure-http on a network that only you can reach; nothing was sent",
         )
     is_azure_host = host.endswith(_AZURE_HOSTS) and "/openai/v1" not in parts.path
     version = api_version or (os.environ.get("OPENAI_API_VERSION") if is_azure_host else None)
@@ -142,11 +140,11 @@ def _base_url(given: str | None, dialect: Dialect) -> str:
 
 
 def _check_path(url: str, path: str) -> None:
-    """Refuse a base URL that names more than the base."""
+    """Refuse a base URL that is longer than the base."""
     proposed = re.sub(r"(/v\d+\w*)\1+", r"\1", re.sub(r"(/chat)?(/completions)?/?$", "", path))
     if proposed.rstrip("/") != path.rstrip("/"):
         base = url.replace(path, proposed.rstrip("/"))
-        raise UsageError(f"the base URL {url!r} names more than the base", hint=f"say --base-url {base}")
+        raise UsageError(f"the base URL {url!r} is longer than the base", hint=f"use --base-url {base}")
 
 
 def _api_key(*names: str) -> str | None:
@@ -158,7 +156,7 @@ def _api_key(*names: str) -> str | None:
     if not (key.isascii() and key.isprintable()) or " " in key:
         # Sent as a header it would fail as a connection error that looks worth retrying and shows the key.
         raise UsageError(
-            f"{name} holds characters that no HTTP header can carry",
+            f"{name} has characters that an HTTP header cannot contain",
             hint=f"set {name} again, without line breaks",
         )
     return key
@@ -169,7 +167,9 @@ def _check_header_variables() -> None:
     for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
         value = os.environ.get(name, "")
         if not (value.isascii() and value.isprintable()):
-            raise UsageError(f"{name} holds characters that no HTTP header can carry", hint=f"set {name} again, or not")
+            raise UsageError(
+                f"{name} has characters that an HTTP header cannot contain", hint=f"set {name} again, or not"
+            )
 
 
 class Caller:

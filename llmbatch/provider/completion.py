@@ -207,5 +207,5 @@ def _not_json(body: bytes) -> str:
     if not start:
         return "an empty body"
     if start.startswith((b"data:", b"event:")):
-        return "an event stream, which was not asked for"
+        return "an event stream, which was not requested"
     return "an HTML page" if start.startswith((b"<!doctype", b"<html")) else "a body that is not JSON"

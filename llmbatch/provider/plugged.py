@@ -27,7 +27,7 @@ def dialect_named(name: str) -> Dialect:
     plugin = find_plugin(DIALECTS, name)
     if plugin is None:
         names = (*_OWN, *plugin_names(DIALECTS))
-        raise UsageError(f"--dialect {name!r} is unknown", hint=f"say one of {', '.join(names)}")
+        raise UsageError(f"--dialect {name!r} is unknown", hint=f"use one of {', '.join(names)}")
     plugin.check({**dict.fromkeys(_PARTS), "key_variable": str})
     return _PluggedDialect(plugin)
 

@@ -28,7 +28,7 @@ def judge_exception(error: BaseException) -> Failure:
     if _is_of_the_transport(chain):
         return _judge_connection(chain)
     if isinstance(error, TimeoutError):
-        return timed_out("no whole answer in time")
+        return timed_out("no complete answer in time")
     if isinstance(error, UnicodeError):
         return Failure("unencodable", Action.FAIL, "the text cannot be sent as UTF-8")
     return judge_unexpected(error)
@@ -48,7 +48,7 @@ def _judge_connection(chain: list[BaseException]) -> Failure:
             case aiohttp.ClientProxyConnectionError():
                 return _not_connected(f"the proxy {_unreachable(cause)}")
             case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
-                return Failure("tls", Action.STOP, f"the endpoint's TLS certificate is not accepted ({detail})")
+                return Failure("tls", Action.STOP, f"the endpoint's TLS certificate is not trusted ({detail})")
             case ssl.SSLError():
                 return Failure("tls", Action.STOP, f"no TLS connection with the endpoint ({detail})")
             case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():

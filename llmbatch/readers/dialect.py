@@ -86,7 +86,7 @@ def _character(option: str, given: str | None) -> bytes | None:
         return b""
     if len(named) == 1 and named.isascii() and named not in "\r\n\0":
         return named.encode()
-    raise UsageError(f"{option} {given!r} is not one ASCII character", hint="say tab for a tab")
+    raise UsageError(f"{option} {given!r} is not one ASCII character", hint="use tab for a tab")
 
 
 def _counts(lines: Sequence[bytes], delimiter: bytes) -> list[int]:
@@ -143,7 +143,7 @@ def _refuse_lines_before(file: str, lines: Sequence[bytes], quoting: Quoting, nu
         if usual and below[0] == usual and times >= _MOSTLY * len(below) and len(set(below)) == 1:
             raise UsageError(
                 f"{file}: its first line has one cell, those from line {numbers[before]} on have {usual + 1}",
-                hint=f"say --skip-lines {numbers[before] - 1} where the header comes behind other lines, "
+                hint=f"use --skip-lines {numbers[before] - 1} where the header comes behind other lines, "
                 "or --delimiter where all lines have one cell",
             )
 

@@ -86,9 +86,9 @@ def utf8_text(file: str, head: bytes, chunks: Iterator[bytes], options: ReaderOp
         case _, (encoding,):
             why, hint = f"most likely {encoding}", f"--encoding {encoding} reads it, if that is right"
         case _, (first, second, *_):
-            why, hint = f"it may be {first} or {second}", f"say which one it is: --encoding {first}"
+            why, hint = f"it may be {first} or {second}", f"name it: --encoding {first}"
         case _:
-            why, hint = "nobody can tell what it is", "say which one it is: --encoding NAME"
+            why, hint = "the encoding cannot be detected", "name it: --encoding NAME"
     raise DoubtfulEncodingError(f"{file}: is not UTF-8: {why}; nothing was sent", hint=hint)
 
 

@@ -198,7 +198,7 @@ def _file(name: str, wanted: Format | None) -> Input:
     file_format = wanted or format_of_file(name)
     if file_format is None and not name.lower().endswith(ZIP):
         raise UsageError(
-            f"{name}: unknown kind of file; known are {_KNOWN}", hint="say --input-format json, csv or tsv"
+            f"{name}: unknown kind of file; known are {_KNOWN}", hint="use --input-format json, csv or tsv"
         )
     try:
         status = path.stat()

@@ -35,7 +35,7 @@ def _refuse_title(file: str, rows: Sequence[Sequence[bytes]], numbers: Sequence[
     if header and max(filled[:header]) == 1 and filled[header:].count(1) == 0:
         raise UsageError(
             f"{file}: its first line has one cell that is not empty, line {numbers[header]} has {filled[header]}",
-            hint=f"say --skip-lines {numbers[header] - 1} if the header is there",
+            hint=f"use --skip-lines {numbers[header] - 1} if the header is there",
         )
 
 
@@ -57,5 +57,5 @@ def _refuse_data(file: str, rows: Sequence[Sequence[bytes]]) -> None:
     if any(is_prose) and (any(is_number) or all(is_prose)):
         raise UsageError(
             f"{file}: its first line looks like a row, not like a header",
-            hint="say --no-header if it is one; else give it a header",
+            hint="use --no-header if it is one; else give it a header",
         )

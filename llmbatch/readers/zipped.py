@@ -113,7 +113,7 @@ def _files(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 def _several(label: str, names: list[str]) -> UsageError:
     if _WORKBOOK in names:
-        return UsageError(f"{label}: is an Excel workbook", hint="say --input-format excel")
+        return UsageError(f"{label}: is an Excel workbook", hint="use --input-format excel")
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return UsageError(
         f"{label}: the zip archive holds {len(names):,} files: {', '.join(map(repr, names[:_SHOWN]))}{more}",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from llmbatch.analysis.evaluation import Evaluation
 from llmbatch.analysis.reliability import Reliability
+from llmbatch.core.plurals import counted
 from llmbatch.report.charts import Column, columns
 from llmbatch.report.panels import Bar, Chart, bars
-from llmbatch.terminal.figures import counted
 
 _BINS = 10
 

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.core.usage import UsageTotals
 from llmbatch.observe.summary import Summary
 from llmbatch.report.buckets import Buckets
 from llmbatch.report.charts import Column, bar, columns
 from llmbatch.report.story import CONFIDENCE_BINS, Moment, Story
-from llmbatch.terminal.figures import cached_share, counted, dollars, duration, percent
+from llmbatch.terminal.figures import cached_share, dollars, duration, percent
 
 _MOST_BARS = 30
 _MOST_DRIFTS = 6

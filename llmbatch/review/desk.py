@@ -122,7 +122,7 @@ class ReviewSession:
         written = self._write(lambda now: decided(mine, seen=seen, now=now))
         if written.is_conflict:
             self._seen = written
-            return f"{_people(written)} meanwhile: both are kept. Decide again to settle it."
+            return f"{_people(written)} meanwhile: both are kept. Decide again to resolve it."
         self.advance()
         return None
 

@@ -53,7 +53,7 @@ def add_decided(run: OpenedRun, task: Path, *, labels: Sequence[str] = (), most:
     candidates = list(_candidates(run, load_task(task).task, frozenset(labels), left_out))
     chosen = nsmallest(most, _in_turn(candidates), key=lambda turn: turn[0])
     if rest := len(candidates) - len(chosen):
-        left_out["more than were wanted (--max)"] = rest
+        left_out["above the limit (--max)"] = rest
     examples = tuple(candidate.example for _, candidate in chosen)
     if examples:
         add_examples(task, examples)

@@ -134,7 +134,7 @@ def make_queue(run: OpenedRun, choice: Choice, *, only: Callable[[Outcome], bool
     if choice.sample and not run.record.sample:
         raise UsageError(
             f"{run.folder.path} has no random sample",
-            hint="run classify again with --sample 50 (nothing is sent anew), then review it",
+            hint="run classify again with --sample 50 (nothing is sent again), then review it",
         )
     parts = run.record.task.label_space.parts
     if choice.label is not None and choice.label not in parts:

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.review.error_rate import ENOUGH, ErrorRate
 from llmbatch.review.examples import Added
@@ -19,7 +20,7 @@ from llmbatch.review.history import Change, Trend
 from llmbatch.review.importing import Imported
 from llmbatch.review.settle import Settled, Walked
 from llmbatch.review.status import ReviewStatus, SampleStatus
-from llmbatch.terminal.figures import counted, percent
+from llmbatch.terminal.figures import percent
 
 _MOST_REFUSED = 20
 _LATEST_RUNS = 8
@@ -61,11 +62,13 @@ def imported_lines(imported: Imported) -> Sequence[str]:
     if not imported.saved:
         return [*lines, f"nothing was imported: {counted(len(imported.refused), 'line')} refused"]
     told = [f"{counted(imported.taken, 'decision')} imported"]
-    told += [f"{imported.unchanged:,} stood already"] if imported.unchanged else []
+    told += [f"{imported.unchanged:,} already decided this way"] if imported.unchanged else []
     told += [f"{counted(imported.blank, 'line')} without a decision"] if imported.blank else []
     told += [f"{counted(len(imported.refused), 'line')} refused"] if imported.refused else []
     if imported.conflicts:
-        told.append(f"{imported.conflicts:,} differ from what others decided since the export: both are kept")
+        told.append(
+            f"{counted(imported.conflicts, 'decision')} in conflict with others' since the export: both are kept"
+        )
     return [*lines, ", ".join(told)]
 
 
@@ -73,7 +76,7 @@ def walked_lines(walked: Walked) -> Sequence[str]:
     """How far a walk has come."""
     progress = walked.progress
     left = progress.total - progress.decided
-    told = f"{progress.decided:,} of {progress.total:,} decided, {progress.corrected:,} otherwise than the model"
+    told = f"{progress.decided:,} of {progress.total:,} decided, {progress.corrected:,} corrected"
     lines = [f"{told}; {left:,} left" if left else told]
     return lines if walked.settled is None else [*lines, *settled_lines(walked.settled)]
 
@@ -100,14 +103,12 @@ def added_lines(added: Added, task: Path) -> Sequence[str]:
     """Which examples were added to a task, which rows were left out, and what follows from it."""
     lines = [f"left out: {count:,} {why}" for why, count in added.left_out.items()]
     if not added.examples:
-        return [*lines, "no example was added: nothing decided is left to add"]
+        return [*lines, "no example was added: no decided row is left to add"]
     for label, count in Counter(added.values).items():
         lines.append(f"added: {count:,} {neutral(label)}")
-    corrected = f"{added.corrected:,} of them rows that the model had wrong"
+    corrected = f"{added.corrected:,} of them rows that the model got wrong"
     lines.append(f"{counted(len(added.examples), 'example')} added to {neutral(str(task))}, {corrected}")
-    lines.append(
-        "the prompt is another one now: the next classify asks all rows anew; these rows are no fair gold any more"
-    )
+    lines.append("the prompt has changed: the next classify sends all rows again; do not use these rows as gold")
     return lines
 
 
@@ -122,7 +123,7 @@ def rate_text(rate: ErrorRate) -> str:
 
 def _lines(status: ReviewStatus) -> Iterator[tuple[str, str]]:
     yield "waiting", f"{status.waiting:,} in review, {status.failed:,} failed"
-    corrected = f", {status.corrected:,} of them otherwise than the model" if status.reviewed else ""
+    corrected = f", {status.corrected:,} of them corrected" if status.reviewed else ""
     yield "decided", f"{counted(status.reviewed, 'row')} by people{corrected}"
     for reviewer, rows in status.reviewers.items():
         yield "", f"{neutral(reviewer)} {rows:,}"

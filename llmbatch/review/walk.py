@@ -62,7 +62,7 @@ def walk(
             ReviewApp(desk, setting).run()
             progress, changed = desk.progress, desk.has_written
     if changed:
-        report("bringing the decisions into the results ...")
+        report("adding the decisions to the results ...")
     return Walked(progress, settle(path, trust) if changed else None)
 
 

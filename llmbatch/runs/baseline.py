@@ -23,7 +23,7 @@ def run_profile(path: Path, *, offline: bool) -> Profile:
     record = load_record(folder)
     if record.offline != offline:
         held, others = ("simulated", "real") if record.offline else ("real", "simulated")
-        raise UsageError(f"{path} holds {held} answers, which say nothing about {others} ones")
+        raise UsageError(f"{path} holds {held} answers, which cannot be compared with {others} ones")
     asked, reread = Asked(record.prompt, record.model), record.reread
     profiler = RunStatisticsCollector(asked, record.task.label_space.parts_of)
     for _, line in read_lines(folder.ledger):

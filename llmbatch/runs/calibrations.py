@@ -107,13 +107,14 @@ def load_calibrations(path: Path) -> tuple[Calibration, ...]:
         problem = error.errors(include_url=False, include_input=False)[0]
         raise UsageError(
             f"{path}: {'.'.join(map(str, problem['loc'])) or 'content'}: {problem['msg']}",
-            hint="it is no calibration file of llmbatch; --calibration none goes on without",
+            hint="it is not a calibration file of llmbatch; --calibration none runs without one",
         ) from None
     except NewerFormatError as error:
-        raise UsageError(f"{path}: {error}", hint="--calibration none goes on without") from None
+        raise UsageError(f"{path}: {error}", hint="--calibration none runs without one") from None
     except ValueError as error:
         raise UsageError(
-            f"{path} is damaged ({error})", hint="llmbatch calibrate makes it anew; --calibration none goes on without"
+            f"{path} is damaged ({error})",
+            hint="llmbatch calibrate creates a new one; --calibration none runs without one",
         ) from None
 
 

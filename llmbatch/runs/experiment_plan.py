@@ -40,11 +40,11 @@ def _check_canary(plan: Plan, canary: Plan) -> None:
     if not plan.task.label_space.is_like(canary.task.label_space):
         raise UsageError(
             f"{canary.task_source}: the canary's labels are not the task's",
-            hint="a canary tries another prompt or model for the same labels; another task needs a run of its own",
+            hint="a canary tries another prompt or model for the same labels; another task needs its own run",
         )
     if (plan.prompt, plan.question.model) == (canary.prompt, canary.question.model):
         raise UsageError(
-            "the canary asks just what the run itself asks", hint="give another --canary-prompt or --canary-model"
+            "the canary has the same prompt and model as the run", hint="give another --canary-prompt or --canary-model"
         )
 
 

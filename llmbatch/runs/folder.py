@@ -255,7 +255,7 @@ class RunRecord(BaseModel):
     model: str
     prefix_tokens: int
     prefix: PrefixPlan | None = None
-    """What went into the prefix, so that the run goes on with the same however many rows it has by then."""
+    """What went into the prefix, so that the run continues with the same however many rows it has by then."""
     review_below: float
     keep: tuple[str, ...] | None = None
     sample: Sample = Sample()
@@ -342,7 +342,7 @@ def load_record(folder: RunFolder) -> RunRecord:
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
             f"{folder.path} is not a run folder (it has no run.json)",
-            hint="name the folder that classify told: INPUT.llmbatch",
+            hint="name the folder that classify printed: INPUT.llmbatch",
         ) from None
     except OSError as error:
         raise UsageError(f"{folder.run_json}: cannot be read ({error.strerror})") from None

@@ -45,7 +45,7 @@ def parse_tolerance(text: str) -> Tolerance:
     except ValueError:
         pass
     raise UsageError(
-        f"--max-failed {text!r} is neither a count nor a share", hint="say --max-failed 10 or --max-failed 1%"
+        f"--max-failed {text!r} is neither a count nor a percentage", hint="use --max-failed 10 or --max-failed 1%"
     )
 
 
@@ -71,7 +71,7 @@ def parse_deadline(text: str, *, now: datetime | None = None) -> float:
     except ValueError:
         raise UsageError(
             f"--deadline {text!r} is neither a time span nor a time of day",
-            hint="say --deadline 6h, --deadline 2h30m or --deadline 06:30",
+            hint="use --deadline 6h, --deadline 2h30m or --deadline 06:30",
         ) from None
     now = now or datetime.now(local_zone())
     return (_next(clock, now) - now.astimezone(UTC)).total_seconds()

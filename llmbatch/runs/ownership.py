@@ -19,7 +19,7 @@ def check_answers(folder: RunFolder, standing: RunRecord | None, *, offline: boo
         return
     held, wanted = ("real", "simulated") if offline else ("simulated", "real")
     raise UsageError(
-        f"{folder.path} holds {held} answers (--offline makes simulated ones): {wanted} ones never go among them; "
+        f"{folder.path} holds {held} answers (--offline makes simulated ones): {wanted} answers are never added to it; "
         "nothing was sent",
         hint="name another folder with --out",
     )
@@ -62,7 +62,7 @@ def check_inputs(
     given = now if has_its_inputs else tuple(map(public_name, names))
     raise UsageError(
         f"{folder.path} holds the results of {_listed(before)}, not of {_listed(given)}; nothing was sent",
-        hint=f"name another folder with --out, or say --out {path} to replace those results",
+        hint=f"name another folder with --out, or use --out {path} to replace those results",
     )
 
 
@@ -83,7 +83,7 @@ def check_stream(folder: RunFolder, standing: RunRecord | None, source: RunInput
         path = quoted(folder.path)
         raise UsageError(
             f"{folder.path} holds the results of another standard input; nothing was sent",
-            hint=f"name another folder with --out, or say --out {path} to replace those results",
+            hint=f"name another folder with --out, or use --out {path} to replace those results",
         )
 
 

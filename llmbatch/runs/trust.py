@@ -67,7 +67,7 @@ def check_no_link(folder: RunFolder, record: RunRecord | None) -> None:
     if folder.path.is_symlink() and (record is None or record.is_foreign):
         raise UsageError(
             f"{folder.path} is a symbolic link to {folder.path.resolve()}; nothing was sent",
-            hint=f"say --out {quoted(folder.path.resolve())} to have the results there",
+            hint=f"use --out {quoted(folder.path.resolve())} to have the results there",
         )
 
 
@@ -117,5 +117,5 @@ def _distrusted(what: str, folder: RunFolder, else_say: str) -> UsageError:
         why = f"the key that marks your own folders is missing ({key_path()})"
     return UsageError(
         f"{folder.path}: {what}: {why}",
-        hint=f"{else_say}, or say --trust where you know who made the folder",
+        hint=f"{else_say}, or use --trust if you know who made the folder",
     )

@@ -84,8 +84,8 @@ def _content(canary: CanaryRecord) -> bytes:
     path = Path(canary.task_source)
     if not path.is_file() or load_task(str(path)).task != canary.task:
         raise UsageError(
-            f"{canary.task_source} is not any more what was on trial",
-            hint="bring back the file that the canary ran with, then promote it",
+            f"{canary.task_source} has changed since the canary ran",
+            hint="restore the file that the canary ran with, then promote it",
         )
     return path.read_bytes()
 

@@ -213,8 +213,8 @@ def recorded_plan(record: RunRecord) -> Plan:
     plan = make_plan(_recorded_task(record), record.choice, offline=record.offline, pool_examples=taken)
     if plan.fingerprint != record.fingerprint:
         raise UsageError(
-            f"this llmbatch asks differently than {record.llmbatch}, which made the run",
-            hint="run the original classify command again; its rows are asked anew",
+            f"this llmbatch sends other requests than {record.llmbatch}, which made the run",
+            hint="run the original classify command again; its rows are sent again",
         )
     return plan
 
@@ -243,7 +243,7 @@ def _check_is_no_view(source: RunInput, folder: RunFolder) -> None:
         if path.name in _VIEWS and folder.path.exists() and path.parent.samefile(folder.path):
             raise UsageError(
                 f"{name}: is a result of the same run folder, and would be replaced while it is read",
-                hint="llmbatch retry asks a run's failed rows again; or name another folder with --out",
+                hint="llmbatch retry sends a run's failed rows again; or name another folder with --out",
             )
 
 

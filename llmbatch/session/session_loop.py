@@ -324,9 +324,7 @@ class SessionLoop:
             return
         while (left_s := (deadline - datetime.now(UTC)).total_seconds()) > 0:  # noqa: ASYNC110 - only the clock tells
             await asyncio.sleep(min(left_s, _LOOK_AT_THE_CLOCK_S))
-        cancellation.set(
-            ComeBackLater("the --deadline has passed", hint="run the same command again: it goes on where it stood")
-        )
+        cancellation.set(ComeBackLater("the --deadline has passed", hint="run the same command again: it resumes"))
 
     async def _count_rows(self) -> None:
         self._total = await asyncio.to_thread(self._source.count)

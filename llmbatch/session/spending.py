@@ -31,7 +31,7 @@ class Spending:
     """Opened before anything is sent, closed when all is answered; keeps the store informed in between.
 
     With a daily budget, a store that cannot be used ends the run: what is left is not known. Without one, that is
-    told, and the run goes on.
+    told, and the run continues.
     """
 
     def __init__(

@@ -162,14 +162,14 @@ def show_run(
         if record.totals is None:
             raise
         summary = summarise(folder, record, _counted_last(record.totals), totals)
-        summary = replace(summary, notes=(f"As the last session counted: {error.message}.",))
+        summary = replace(summary, notes=(f"Counts of the last session: {error.message}.",))
     else:
         changes = source.changes()
         summary = summarise(folder, record, counts, totals)
         notes = (*summary.notes, *(f"{change.message}." for change in changes))
         summary = replace(summary, input_changes=changes, notes=notes)
     if not is_fresh:
-        stale = f"The result files are not of the present ledger and decisions: llmbatch export {quoted(path)}."
+        stale = f"The result files are older than the ledger or the decisions: llmbatch export {quoted(path)}."
         summary = replace(summary, notes=(*summary.notes, stale))
     return replace(summary, experiments=experiments.report())
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from llmbatch.core.errors import ExitCode, Interrupted, LLMBatchError
 from llmbatch.core.filenames import quoted
+from llmbatch.core.plurals import counted
 from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.tally import LedgerTotals, SessionTally
 from llmbatch.observe.events import InputChanged
@@ -140,11 +141,11 @@ def _notes(
         notes.append(f"To do: {ending.reason.hint}.")
     if ending is not None and ending.tally.lost:
         notes.append(
-            f"No room was left for the outcomes of {ending.tally.lost:,} rows: they are lost, though they may have "
-            "been billed, and the next run asks again."
+            f"No room was left for the outcomes of {counted(ending.tally.lost, 'row')}: they are lost, may have been "
+            "billed, and are sent again by the next run."
         )
     if not has_views:
-        notes.append("The results were not written; the rows are told as this session went through them.")
+        notes.append("The results were not written; the counts are this session's.")
     if spent.cost_nanousd is None:
         notes.append(
             f"The price of {record.model} is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million."
@@ -154,7 +155,7 @@ def _notes(
         if (remark := far_from_plan(ending.prefix, usage)) is not None:
             notes.append(remark)
     if counts.other_models:
-        notes.append(f"Some answers came from another model than asked for: {', '.join(sorted(counts.other_models))}.")
+        notes.append(f"Some answers came from another model than requested: {', '.join(sorted(counts.other_models))}.")
     if counts.renamed:
         names = ", ".join(f"{field} as {name}" for field, name in list(counts.renamed.items())[:_MOST_RENAMED])
         more = ", ..." if len(counts.renamed) > _MOST_RENAMED else ""

@@ -52,7 +52,7 @@ def parse_percents(text: str) -> tuple[float, ...]:
     except ValueError:
         percents = []
     if not percents or not all(0 < percent <= 100 for percent in percents):  # noqa: PLR2004 - percent
-        raise UsageError(f"--alert-at {text!r} is not a share", hint="say --alert-at 80% or --alert-at 50%,80%")
+        raise UsageError(f"--alert-at {text!r} is not a share", hint="use --alert-at 80% or --alert-at 50%,80%")
     return tuple(percents)
 
 
@@ -101,7 +101,7 @@ class Alerts:
 
 
 class AlertCommand:
-    """The user's own command, run by the shell in a thread of its own; whatever becomes of it, the run goes on.
+    """The user's own command, run by the shell in a thread of its own; whatever becomes of it, the run continues.
 
     What it is about comes in environment variables (docs/how-to/budgets.md), never in its text.
     """

@@ -303,6 +303,5 @@ class SpendStore:
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise StorageFailed(
                 f"{self.path}: the spend store cannot be used ({why})",
-                hint="free it (or move it away: a new one begins, without what was spent so far), or name another "
-                "one with --spend-store",
+                hint="free it (or move it away: a new one starts at zero), or name another one with --spend-store",
             ) from error

@@ -51,7 +51,7 @@ class AnswerParser:
         reading = self._space.read(data)
         reasoning = data.get("reasoning")
         if reasoning is not None and not isinstance(reasoning, str):
-            raise InvalidAnswerError(f"reasoning: {reasoning!r:.40} is no text")
+            raise InvalidAnswerError(f"reasoning: {reasoning!r:.40} is not text")
         return Answer(
             reading.text,
             reading.confidence,
@@ -71,7 +71,7 @@ class AnswerParser:
         others = {key: name for key in data if key not in keys and (name := ours.get(plain(key))) is not None}
         for key, name in others.items():
             if name in data:
-                raise InvalidAnswerError(f"the key {name!r} stands twice in the answer")
+                raise InvalidAnswerError(f"the key {name!r} is in the answer twice")
             data[name] = data.pop(key)
         return bool(others)
 
@@ -133,7 +133,7 @@ def _object_at(text: str, start: int, *, is_first: bool) -> tuple[dict[str, Any]
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     data = dict(pairs)
     if len(data) != len(pairs):
-        raise InvalidAnswerError("a key stands twice in the answer")
+        raise InvalidAnswerError("a key is in the answer twice")
     return data
 
 

@@ -34,7 +34,7 @@ def _likely_cause(prefix: PrefixPlan, usage: UsageTotals) -> str:
     if usage.cached_input_tokens == 0 and writes == 0:
         return "this endpoint does not cache prompts"
     if usage.cached_input_tokens == 0:
-        return f"the prefix was written {writes:,} times and never found again, as if each request had another one"
+        return f"the prefix was written {writes:,} times and never found again, as if each request had a different one"
     if writes >= _OFTEN:
         return (
             f"the prefix was written {writes:,} times instead of once: it expired in pauses, or requests were spread "

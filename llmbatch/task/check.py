@@ -119,7 +119,7 @@ def _check_descriptions(task: Task) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "alike-descriptions",
-                f"the descriptions of `{one}` and `{other}` say nearly the same: say where their border is",
+                f"`{one}` and `{other}` have nearly the same description: say how they differ",
             )
 
 
@@ -169,7 +169,7 @@ def _check_instructions(task: Task) -> Iterator[Finding]:
         yield Finding(
             "note",
             "other-format",
-            f"the instructions speak of the answer's form ({_listed(formats)}): that is fixed already",
+            f"the instructions mention the answer's format ({_listed(formats)}): that is fixed already",
         )
 
 

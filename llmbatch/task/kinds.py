@@ -146,13 +146,13 @@ class Multi:
     def read(self, value: object) -> Reading:
         """See `Kind`. A list of names alone is taken too: some models give that where no schema holds them."""
         if not isinstance(value, list):
-            raise InvalidAnswerError(f"{self._name}: {_shown(value)} is no list of labels")
+            raise InvalidAnswerError(f"{self._name}: {_shown(value)} is not a list of labels")
         repaired, confidences = False, dict[str, float]()
         found = set[str]()
         for item in value:
             reading, confidence, is_asked = self._item(item)
             if reading.text in found and confidences.get(reading.text) != confidence:
-                raise InvalidAnswerError(f"{self._name}: {reading.text!r} stands twice in the answer")
+                raise InvalidAnswerError(f"{self._name}: {reading.text!r} is in the answer twice")
             repaired = repaired or reading.repaired or not is_asked or reading.text in found
             found.add(reading.text)
             if confidence is not None:
@@ -164,7 +164,7 @@ class Multi:
         if isinstance(item, str):
             return self._one.read(item), None, False
         if not isinstance(item, dict) or "label" not in item:
-            raise InvalidAnswerError(f"{self._name}: {_shown(item)} is no label with its percentage")
+            raise InvalidAnswerError(f"{self._name}: {_shown(item)} is not a label with its percentage")
         confidence, repaired = read_percent(item.get("percent"), f"{self._name}: percent")
         return self._one.read(item["label"]), confidence, not repaired
 
@@ -232,7 +232,7 @@ class Number:
             return Reading(text, repaired=self._is_whole and not isinstance(value, int))
         if isinstance(value, str) and (text := self.spelled(value)) is not None:
             return Reading(text, repaired=True)
-        raise InvalidAnswerError(f"{self._name}: {_shown(value)} is no number from {self._least} to {self._most}")
+        raise InvalidAnswerError(f"{self._name}: {_shown(value)} is not a number from {self._least} to {self._most}")
 
     def spelled(self, text: str) -> str | None:
         """See `Kind`."""
@@ -346,11 +346,11 @@ def read_percent(percent: object, where: str) -> tuple[float, bool]:
     """
     if isinstance(percent, int) and not isinstance(percent, bool):
         if not 0 <= percent <= _ALL:
-            raise InvalidAnswerError(f"{where}: {_shown(percent)} is no percentage in 0..100")
+            raise InvalidAnswerError(f"{where}: {_shown(percent)} is not a percentage in 0..100")
         return percent / 100, False
     fraction = fraction_of(percent, of_100=True) if isinstance(percent, float | str) else None
     if fraction is None:
-        raise InvalidAnswerError(f"{where}: {_shown(percent)} is no percentage that can be read in one way only")
+        raise InvalidAnswerError(f"{where}: {_shown(percent)} is not a percentage that can be read in one way only")
     return fraction, True
 
 

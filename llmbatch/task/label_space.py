@@ -267,8 +267,8 @@ def _pair(part: str) -> tuple[str, str]:
 def _read_fraction(confidence: object) -> tuple[float, bool]:
     if isinstance(confidence, str):
         if (fraction := fraction_of(confidence, of_100=False)) is None:
-            raise InvalidAnswerError(f"confidence: {confidence!r:.40} is no confidence in 0..1")
+            raise InvalidAnswerError(f"confidence: {confidence!r:.40} is not a confidence in 0..1")
         return fraction, True
     if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 <= confidence <= 1:
-        raise InvalidAnswerError(f"confidence: {confidence!r:.40} is no confidence in 0..1")
+        raise InvalidAnswerError(f"confidence: {confidence!r:.40} is not a confidence in 0..1")
     return float(confidence), False

@@ -125,6 +125,6 @@ def _why_not(sizes: Sequence[int], terms: PrefixTerms) -> str:
     if terms.price is None:
         return "the price is not known"
     if terms.cached_tokens(sizes[-1]) <= terms.cached_tokens(sizes[0]):
-        return "they would bring nothing into the cache"
+        return "with them, no more of the prefix is cached"
     asked = "" if terms.rows is None else " in one row" if terms.rows == 1 else f" in {terms.rows:,} rows"
     return f"they would cost more than they save{asked}"

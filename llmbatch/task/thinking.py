@@ -67,5 +67,5 @@ def behind_thinking(content: str) -> str:
     if _OPENING.search(answer):
         raise NoAnswerError("the answer ends within its thinking")
     if end and not answer.strip():
-        raise NoAnswerError("there is no answer behind the thinking")
+        raise NoAnswerError("there is no answer after the thinking")
     return answer

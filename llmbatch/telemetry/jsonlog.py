@@ -44,7 +44,7 @@ class JsonLog(Observer):
         self._run_id = run.run_id
         fields = asdict(run)
         del fields["run_id"]
-        self._write(Level.INFO, "run.started", f"{run.folder}: asking {run.model}", fields)
+        self._write(Level.INFO, "run.started", f"{run.folder}: model {run.model}", fields)
 
     def update(self, progress: Progress) -> None:
         """Log the figures when a line is due."""

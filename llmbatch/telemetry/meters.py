@@ -68,21 +68,26 @@ class RunMetrics:
         yield "llmbatch.answers", "{answer}", "Answers, by how they could be read.", by(names.PARSE, figures.answers)
         cached = one(lambda: figures.usage.cached_input_tokens)
         yield "llmbatch.cached_input_tokens", "{token}", "Input tokens from the provider's cache.", cached
-        yield "llmbatch.cost", "{USD}", "What answers cost.", one(lambda: figures.cost_usd)
+        yield "llmbatch.cost", "{USD}", "Cost of the answers.", one(lambda: figures.cost_usd)
         at_most = one(lambda: to_usd(figures.usage.possibly_billed_nanousd))
-        yield "llmbatch.possibly_billed", "{USD}", "What may have been billed without an answer, at most.", at_most
+        yield "llmbatch.possibly_billed", "{USD}", "Most that may have been billed without an answer.", at_most
 
     def _gauges(self) -> Iterator[tuple[str, str, str, Read]]:
         """(name, unit, description, callback) of what goes up and down."""
         figures, one = self._figures, self._one
         yield "llmbatch.input.rows", "{row}", "Rows of the input.", one(lambda: figures.progress.total)
         yield "llmbatch.input.done", "{row}", "Rows with an outcome, all sessions.", one(lambda: figures.progress.done)
-        yield "llmbatch.input.waiting", "{row}", "Rows to be asked again.", one(lambda: figures.progress.waiting)
+        yield "llmbatch.input.waiting", "{row}", "Rows waiting for a retry.", one(lambda: figures.progress.waiting)
         in_flight, limit = one(lambda: figures.progress.in_flight), one(lambda: figures.progress.limit)
         yield "llmbatch.requests.in_flight", "{request}", "Requests in flight.", in_flight
         yield "llmbatch.requests.limit", "{request}", "Requests that may be in flight.", limit
-        yield "llmbatch.held", "s", "How long the server still holds all back.", one(lambda: figures.progress.held_s)
-        yield "llmbatch.outage", "s", "How long an outage has lasted.", one(lambda: figures.progress.outage_s)
+        yield (
+            "llmbatch.held",
+            "s",
+            "How long all requests still wait, as the server asked.",
+            one(lambda: figures.progress.held_s),
+        )
+        yield "llmbatch.outage", "s", "How long the endpoint has been down.", one(lambda: figures.progress.outage_s)
         yield "llmbatch.exit_code", "{code}", "The exit code, once the session is over.", one(lambda: self._exit_code)
 
     def _rows(self, _: CallbackOptions) -> Iterator[Observation]:

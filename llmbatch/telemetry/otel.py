@@ -78,7 +78,7 @@ class OpenTelemetry(Observer):
         sending.start()
         sending.join(self._flush_s)
         if sending.is_alive():
-            self._failures.fail(f"the last of it was not taken within {self._flush_s:g} s")
+            self._failures.fail(f"the last of it was not accepted within {self._flush_s:g} s")
         self._failures.ignore()
 
     def started(self, run: RunStarted) -> None:

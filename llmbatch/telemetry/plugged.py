@@ -16,7 +16,7 @@ def plugged_observer(name: str) -> Observer:
         names = ", ".join(plugin_names(OBSERVERS))
         raise UsageError(
             f"--observer {name!r} is unknown",
-            hint=f"say one of {names}" if names else "no installed package brings an observer",
+            hint=f"use one of {names}" if names else "no installed package provides an observer",
         )
     with plugin.blamed():
         observer = plugin.part()

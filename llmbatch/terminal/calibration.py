@@ -6,13 +6,13 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from llmbatch.analysis.fit import FOLDS, Calibrated, Fit, HeldOut
+from llmbatch.core.plurals import counted
 from llmbatch.core.rows import ConfidenceKind
 from llmbatch.core.sanitize import neutral
-from llmbatch.terminal.figures import counted
 from llmbatch.terminal.tables import columns, print_stripped, section
 
 _KINDS = {
-    ConfidenceKind.reported: "the model's own word",
+    ConfidenceKind.reported: "stated by the model",
     ConfidenceKind.logprobs: "its label tokens' log-probabilities",
 }
 
@@ -34,7 +34,7 @@ def _sections(calibrated: Calibrated) -> Iterator[RenderableType]:
     yield Text(f"  {neutral(calibrated.task)}, {endpoint}{neutral(calibrated.model)}", style="dim")
     rows = f"{counted(fit.rows, 'row')} with gold, {counted(fit.texts, 'distinct text')}, {fit.wrong:,} of them wrong"
     yield Text(f"  confidence by {_KINDS[calibrated.kind]}; {rows}", style="dim")
-    yield section(f"On texts that had no part in the fit ({FOLDS}-fold)", _compared(fit))
+    yield section(f"On held-out texts ({FOLDS}-fold)", _compared(fit))
     yield section(None, *_outcome(calibrated))
     if calibrated.notes:
         yield section("Notes", *(Text(neutral(f"{note}.", limit=600), style="yellow") for note in calibrated.notes))

@@ -7,8 +7,9 @@ from rich.text import Text
 
 from llmbatch.analysis.comparison import ArmFigures, Compared, Comparison, Versus
 from llmbatch.analysis.metrics import Proportion
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
-from llmbatch.terminal.figures import counted, dollars, duration, percent
+from llmbatch.terminal.figures import dollars, duration, percent
 from llmbatch.terminal.tables import columns, print_stripped, section
 
 _NAME_WIDTH = 28
@@ -87,7 +88,7 @@ def _verdict(versus: Versus, comparison: Comparison) -> Iterator[Text]:
     yield Text(f"{alone}; p = {test.p_adjusted:.3g} ({_tested(comparison)})")
     if versus.is_shown:
         better = "more" if test.other_alone_right > test.first_alone_right else "less"
-        yield Text(f"It is {better} often right: chance alone would hardly bring that about.", style="bold green")
+        yield Text(f"It is {better} often right: chance hardly explains that.", style="bold green")
         return
     yield Text("No difference is shown.", style="yellow")
     yield Text(wanted, style="yellow")

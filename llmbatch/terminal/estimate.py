@@ -8,10 +8,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.estimate.cost import Cost
 from llmbatch.estimate.result import Estimate, ModelEstimate
-from llmbatch.terminal.figures import counted, dollars, duration, percent
+from llmbatch.terminal.figures import dollars, duration, percent
 
 _NAME_WIDTH = 40
 
@@ -134,5 +135,7 @@ def _remark_lines(estimate: ModelEstimate) -> Iterator[str]:
         yield f"Tokens are from {counted_rows} drawn at random; the total is within the margin 95 times in 100."
     yield f"Time: {estimate.time.why}."
     low, high = estimate.job.output_tokens.low, estimate.job.output_tokens.high
-    known = f"as in {estimate.known_rows:,} rows of this run" if estimate.known_rows else "by the task's labels"
+    known = (
+        f"as in {counted(estimate.known_rows, 'row')} of this run" if estimate.known_rows else "by the task's labels"
+    )
     yield f"Answers: {low:.3g} to {high:.3g} tokens, {known}."

@@ -13,8 +13,9 @@ from llmbatch.analysis.metrics import Proportion
 from llmbatch.analysis.pairs import Pair
 from llmbatch.analysis.reliability import Reliability
 from llmbatch.analysis.thresholds import ThresholdRow, Thresholds
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
-from llmbatch.terminal.figures import counted, percent
+from llmbatch.terminal.figures import percent
 from llmbatch.terminal.heatmap import fitting, heatmap
 from llmbatch.terminal.scores import field_tables, label_table, share, tree_tables
 from llmbatch.terminal.tables import columns, print_stripped, section
@@ -127,7 +128,7 @@ def _confusions(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
             yield _example(pair, width - 2)
     rest = len(evaluation.confusions) - _MOST_CONFUSIONS
     if rest > 0:
-        yield Text(f"and {rest:,} more pairs of labels; --json has them all", style="dim")
+        yield Text(f"and {counted(rest, 'more pair')} of labels; --json has them all", style="dim")
 
 
 def _confusion(confusion: Confusion) -> Text:

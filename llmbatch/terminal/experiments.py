@@ -7,11 +7,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.observe.summary import CanaryReport, DriftReport, EscalationReport, ExperimentReport
 from llmbatch.stats.profile import Profile
 from llmbatch.stats.shifts import Shift
-from llmbatch.terminal.figures import counted, dollars, duration, percent
+from llmbatch.terminal.figures import dollars, duration, percent
 
 
 def render_canary(report: CanaryReport, console: Console) -> None:
@@ -101,6 +102,6 @@ def _escalation_line(report: EscalationReport) -> RenderableType:
     settled = f"{report.settled:,} of {rows} settled ({percent(report.settled, report.rows)})"
     saved = ""
     if report.saved_nanousd is not None and report.saved_nanousd > 0:
-        saved = f", {dollars(report.saved_nanousd)} less than asking it about every row"
+        saved = f", {dollars(report.saved_nanousd)} less than sending it every row"
     told = f"  to {neutral(report.model)}: {settled} for {dollars(report.cost_nanousd)}{saved}"
     return Padding(Text.assemble(("escalated", "bold"), told), (1, 0, 0, 2))

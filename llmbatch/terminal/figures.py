@@ -26,11 +26,6 @@ def _decimals(usd: float) -> int:
     return decimals
 
 
-def counted(count: int, noun: str) -> str:
-    """A number of things: `1 row`, `1,200 rows`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def megabytes(size: int) -> str:
     """Bytes as `0.1 MB`, `480.0 MB`."""
     return f"{size / 1_000_000:,.1f} MB"

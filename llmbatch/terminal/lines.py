@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TextIO
 
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.observe.events import Event, Level
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.progress import CanaryProgress, Heartbeat, Progress
-from llmbatch.terminal.figures import Rate, cached_so_far, counted, duration, percent, spent_so_far
+from llmbatch.terminal.figures import Rate, cached_so_far, duration, percent, spent_so_far
 
 
 def _now() -> datetime:

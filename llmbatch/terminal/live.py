@@ -9,11 +9,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.observe.events import Event, Level
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.progress import CanaryProgress, Progress
-from llmbatch.terminal.figures import Rate, cached_so_far, counted, duration, percent, spent_so_far
+from llmbatch.terminal.figures import Rate, cached_so_far, duration, percent, spent_so_far
 
 _BAR_WIDTH = 24
 _WIDTH_FOR_A_BAR = 60

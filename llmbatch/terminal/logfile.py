@@ -3,11 +3,12 @@
 from types import TracebackType
 
 from llmbatch.core.errors import LLMBatchError
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.observe.events import Event
 from llmbatch.observe.observer import RunStarted
 from llmbatch.observe.summary import Summary
-from llmbatch.terminal.figures import counted, dollars, duration
+from llmbatch.terminal.figures import dollars, duration
 from llmbatch.terminal.lines import LineScreen
 
 
@@ -24,7 +25,7 @@ class LogFile(LineScreen):
 
     def started(self, run: RunStarted) -> None:
         """Tell which run it is."""
-        self._write(neutral(f"run {run.run_id} in {run.folder}: asking {run.model}, task {run.task}"))
+        self._write(neutral(f"run {run.run_id} in {run.folder}: model {run.model}, task {run.task}"))
 
     def event(self, event: Event) -> None:
         """Write what happened, dated, without documents' texts: a log goes further than a screen."""

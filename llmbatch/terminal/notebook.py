@@ -4,6 +4,7 @@ import html
 from importlib import import_module
 from typing import Any
 
+from llmbatch.core.plurals import counted
 from llmbatch.observe.progress import Progress
 from llmbatch.terminal.figures import Rate, dollars, duration, percent
 
@@ -42,7 +43,7 @@ class _Line:
 
 def _figures(progress: Progress, rate: Rate) -> list[str]:
     eta_s = rate.eta_s(progress)
-    rows = f"{progress.done:,} rows"
+    rows = counted(progress.done, "row")
     if progress.total:
         rows = f"{progress.done:,}/{progress.total:,} rows ({percent(progress.done, progress.total)})"
     figures = [

@@ -9,11 +9,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.core.usage import UsageTotals
 from llmbatch.spend.report import Group as Line
 from llmbatch.spend.report import Report
-from llmbatch.terminal.figures import cached_share, counted, dollars
+from llmbatch.terminal.figures import cached_share, dollars
 
 _MOST_GROUPS = 50
 _NAME_WIDTH = 48

@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from llmbatch.cache import StoreFigures
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
-from llmbatch.terminal.figures import counted, megabytes
+from llmbatch.terminal.figures import megabytes
 
 
 def render_store(figures: StoreFigures, path: Path, console: Console) -> None:

@@ -7,12 +7,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.core.service_tiers import priced_tier
 from llmbatch.core.usage import UsageTotals
 from llmbatch.observe.summary import Summary
 from llmbatch.terminal.experiments import experiment_sections
-from llmbatch.terminal.figures import cached_share, counted, dollars, duration, percent
+from llmbatch.terminal.figures import cached_share, dollars, duration, percent
 
 _MOST_LABELS = 20
 _BAR_WIDTH = 24
@@ -61,11 +62,11 @@ def _headline(summary: Summary) -> Text:
     if session.answered or session.skipped:
         told = [f"{counted(session.answered, 'row')} in {duration(session.elapsed_s)} ({session.rows_per_s:,.1f}/s)"]
         if alike := session.reused - session.from_earlier_runs:
-            told.append(f"{alike:,} of them like another, asked once")
+            told.append(f"{alike:,} of them duplicates, sent once")
         if session.from_earlier_runs:
-            told.append(f"{session.from_earlier_runs:,} answered by earlier runs")
+            told.append(f"{session.from_earlier_runs:,} from the answer cache")
         if session.skipped:
-            told.append(f"{session.skipped:,} done before")
+            told.append(f"{session.skipped:,} finished before")
         line.append("  " + ", ".join(told), style="dim")
     return line
 
@@ -77,7 +78,7 @@ def _rows(summary: Summary) -> Table:
         ("review", rows.review, "magenta", "low confidence, needs review"),
         ("failed", rows.failed, "red", _counted(summary.failures) if rows.failed else ""),
         ("unreadable", rows.rejected, "red", "" if rows.failed else _counted(summary.failures)),
-        ("pending", rows.undone, "yellow", "without an outcome yet"),
+        ("pending", rows.undone, "yellow", "not done yet"),
     )
     shown = [kind for kind in kinds if kind[1] or kind[0] == "labelled"]
     remarked = any(remark for *_, remark in shown)  # rich cuts a column short to make room for an empty one
@@ -125,7 +126,7 @@ def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
         unanswered = counted(spent.possibly_billed_requests, "request")
         yield "", f"{known}{unanswered} with an unknown outcome may have been billed"
     if spent.saved_nanousd:
-        yield "saved", f"{dollars(spent.saved_nanousd)} by answers that were there already"
+        yield "saved", f"{dollars(spent.saved_nanousd)} by cached and repeated answers"
     if spent.requests:
         yield "tokens", _tokens(spent)
     size = "" if summary.prefix_why else f", prefix of {summary.prefix_tokens:,} tokens"

@@ -153,7 +153,7 @@ def test_the_models_own_word_stands_in_for_log_probabilities_that_do_not_come() 
     fitted = calibration(prompt=plan.prompt, model=plan.question.model, offline=True, slope=2.0)
     score = Scorer(plan, [fitted]).score(answer, completion)
     assert (score.kind, score.raw, score.flags) == (ConfidenceKind.reported, 0.7, ("logprobs_missing",))
-    assert score.confidence == fitted.of(0.7), "what was fitted to the model's own word holds for it"
+    assert score.confidence == fitted.of(0.7), "what was fitted to stated by the model holds for it"
 
 
 def test_a_line_is_read_by_the_runs_present_calibration() -> None:

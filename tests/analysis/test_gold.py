@@ -82,7 +82,12 @@ def test_everything_that_is_left_out_is_told_with_its_place(tmp_path: Path) -> N
     assert (issues.repeated, issues.contradicting, issues.unlabelled, issues.without_id) == (1, 3, 1, 1)
     assert (issues.unreadable, issues.not_human, issues.unknown) == (1, 2, {"tofu": 1})
     told = " ".join(gold_issues_told(issues))
-    for part in ("gold.jsonl:4 id 'b': spam or ham", "'tofu' 1", "gold.jsonl:9 is not JSON", "that no person decided"):
+    for part in (
+        "gold.jsonl:4 id 'b': spam or ham",
+        "'tofu' 1",
+        "gold.jsonl:9 is not JSON",
+        "without a human decision",
+    ):
         assert part in told
 
 

@@ -139,10 +139,10 @@ def test_somebody_elses_project_file_is_no_matter_of_ours(folder: Path, content:
         ("[defaults]\nattempts = 0", r"attempts=0: 1 is the least", ""),
         ("[defaults]\nreview_below = true", "a finite number is wanted", ""),
         ("[defaults]\nmax_cost = nan", "a finite number is wanted", ""),
-        ("[defaults]\noffline = 'yes'", "True or False is wanted", ""),
+        ("[defaults]\noffline = 'yes'", "expected True or False", ""),
         ("[defaults]\ntruncate = 'middle'", "is none of 'head', 'head-tail'", ""),
-        ("[defaults]\nmodel = ['a']", "a text is wanted", ""),
-        ("[defaults]\nout = 5", "a path is wanted", ""),
+        ("[defaults]\nmodel = ['a']", "expected a string", ""),
+        ("[defaults]\nout = 5", "expected a path", ""),
     ],
 )
 def test_what_is_wrong_in_a_file_is_refused_with_its_place(folder: Path, content: str, message: str, hint: str) -> None:

@@ -53,5 +53,5 @@ def test_a_variable_whose_value_is_refused_is_named(llmbatch: Program) -> None:
     done = llmbatch("classify", "docs.jsonl", "--offline", LLMBATCH_TIMEOUT="nan")
     assert done.code == 2
     assert "'--timeout'" in done.err
-    assert "from the environment: LLMBATCH_TIMEOUT" in done.err
+    assert "Set by the environment variable LLMBATCH_TIMEOUT" in done.err
     assert "environment" not in llmbatch("classify", "docs.jsonl", "--offline", "--timeout", "nan").err

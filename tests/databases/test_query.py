@@ -185,7 +185,7 @@ def test_a_database_without_a_query_shows_its_tables(postgresql: Database, sqlit
     for address in (postgresql.address, address_of(sqlite)):
         error = query_wanted(parse_address(address))
         assert error.message.endswith('needs a --query; its tables: "My ""Table", tickets')
-        assert error.hint == """say --query 'select * from "My ""Table"'"""
+        assert error.hint == """use --query 'select * from "My ""Table"'"""
 
 
 def test_a_query_is_one_snapshot(postgresql: Database) -> None:

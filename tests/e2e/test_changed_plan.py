@@ -26,7 +26,7 @@ def test_a_changed_plan_says_how_many_finished_rows_are_asked_again_at_what_cost
     write_rows(llmbatch.folder / "mine.jsonl", [{"id": "d-4", "decision": "marketing"}])
     assert llmbatch("review", "import", "docs.llmbatch", "mine.jsonl").code == 0
     done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, *price, *change)
-    assert f"the {' and the '.join(named)} changed: 6 finished rows will be asked again, about $0.0" in done.err
+    assert f"the {' and the '.join(named)} changed: 6 finished rows will be sent again, about $0.0" in done.err
     assert done.err.index("changed:") < done.err.index("estimate:")
 
 
@@ -42,5 +42,5 @@ def test_of_standard_input_the_earlier_copy_tells(llmbatch: Program) -> None:
     rows = b"".join(json.dumps(row).encode() + b"\n" for row in documents(3))
     assert llmbatch("classify", "-", "--offline", stdin=rows).code == 0
     done = llmbatch("classify", "-", "--offline", "--reasoning", stdin=rows)
-    assert "the prompt changed: 3 finished rows will be asked again, about $" in done.err
+    assert "the prompt changed: 3 finished rows will be sent again, about $" in done.err
     assert "simulated (free)" in done.err

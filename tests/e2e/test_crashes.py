@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from llmbatch.core.plurals import counted
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import (
     PROGRAM,
@@ -54,7 +55,7 @@ def test_after_a_kill_no_finished_row_is_sent_again(
     assert server.requests == COUNT + in_flight, "only what was under way is sent again"
     told = done.json["usage"]["possibly_billed_requests"]
     assert in_flight <= told <= 4, "each is told; the kill may have come between the note and the request"
-    assert (f"{told} requests were in flight" in done.err) == (told > 0)
+    assert (f"{counted(told, 'request')} in flight when" in done.err) == (told > 0)
     keys = [line["key"] for line in read_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == COUNT
 

@@ -71,4 +71,4 @@ def test_without_knowing_what_is_left_nothing_is_sent(llmbatch: Program, endpoin
     assert "Traceback" not in refused.err
     without_budget = llmbatch(*command)
     assert (without_budget.code, server.requests) == (0, 3)
-    assert "will not know all that this run costs" in without_budget.err
+    assert "will not show this run's whole cost" in without_budget.err

@@ -65,7 +65,7 @@ def test_a_key_that_is_withdrawn_stops_the_run_after_three_rows(llmbatch: Progra
         done = classified(llmbatch, endpoint.url, "--concurrency", "1")
     assert done.code == 4
     assert len(endpoint.asked) <= 16
-    assert "3 rows in a row failed alike" in done.err
+    assert "3 consecutive rows failed the same way" in done.err
 
 
 def test_refusals_that_come_faster_than_answers_are_not_taken_for_all_rows(llmbatch: Program) -> None:

@@ -88,7 +88,7 @@ def test_all_that_is_asked_beside_a_run_is_in_its_estimate(
     assert [arm.arm for arm in estimated.arms[1:]] == [ARMS[option] for option in beside]
     (again,) = estimate_run(EstimateOptions(options)).models
     assert again.cost is not None
-    assert again.cost.high == 0, "nothing is left to ask"
+    assert again.cost.high == 0, "nothing is left to send"
 
 
 def test_rows_that_only_wait_for_the_stronger_model_are_estimated_at_its_price(
@@ -134,7 +134,7 @@ def test_a_dear_run_needs_somebodys_word(llmbatch: Program, endpoint: StartEndpo
     assert not (llmbatch.folder / "docs.llmbatch").exists()
     told = llmbatch(*command, "0.0001", "--yes")
     assert (told.code, server.requests) == (0, 20)
-    assert "estimate: 20 rows to ask: about $" in told.err
+    assert "estimate: 20 rows to send: about $" in told.err
 
 
 def test_the_estimate_and_the_guard_name_every_arm(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -165,7 +165,7 @@ def test_a_dear_retry_needs_somebodys_word(llmbatch: Program, endpoint: StartEnd
     retry = ("retry", "docs.llmbatch", *served)
     stopped = llmbatch(*retry, "--model", "gpt-5.4", LLMBATCH_CONFIRM_ABOVE="0.001")
     assert (stopped.code, server.requests) == (5, 20), stopped.err
-    assert "2 rows to ask may cost up to $" in stopped.err
+    assert "2 rows to send may cost up to $" in stopped.err
     in_review = llmbatch(*retry, "--review", "--confirm-above", "0.00001")
     assert (in_review.code, server.requests) == (5, 20)
     assert llmbatch(*retry, "--confirm-above", "0.1").code == 0
@@ -178,6 +178,6 @@ def test_a_dear_comparison_needs_somebodys_word(llmbatch: Program, endpoint: Sta
     command = ("compare", "docs.jsonl", "--base-url", server.url, "-m", "gpt-6-luna", "-m", "gpt-5.4")
     stopped = llmbatch(*command, LLMBATCH_CONFIRM_ABOVE="0.001")
     assert (stopped.code, server.requests) == (5, 0), stopped.err
-    assert "20 rows to ask may cost up to $" in stopped.err
+    assert "20 rows to send may cost up to $" in stopped.err
     assert "gpt-5.4 up to $" in stopped.err
     assert llmbatch(*command, "--yes", LLMBATCH_CONFIRM_ABOVE="0.001").code == 0

@@ -263,7 +263,7 @@ def test_a_server_of_ones_own_is_taken_as_free_and_that_is_told(llmbatch: Progra
     url = endpoint().url
     done = classify(llmbatch, url, "--model", "my-own-model", count=2)
     assert (done.code, done.json["usage"]["cost_usd"]) == (0, 0.0)
-    assert f"{url} is a server of your own, whose answers are taken as free" in done.err
+    assert f"{url} is a server of your own, whose answers count as free" in done.err
 
 
 def test_a_run_whose_answers_are_of_no_use_stops_itself(llmbatch: Program, endpoint: StartEndpoint) -> None:

@@ -110,9 +110,9 @@ def test_logs_that_were_cut_at_a_line_are_reported_before_their_rows_are_asked_a
     kept = b"".join(whole.splitlines(keepends=True)[:3])
     ledger.write_bytes(kept)
     shown = llmbatch("show", "run", "--json")
-    assert any("not of the present ledger" in note for note in shown.json["notes"]), shown.err
+    assert any("older than the ledger" in note for note in shown.json["notes"]), shown.err
     done = llmbatch(*command)
     assert (done.code, server.requests) == (0, 5)
-    assert f"is {len(whole) - len(kept):,} bytes shorter" in done.err
+    assert f"lost {len(whole) - len(kept):,} bytes" in done.err
     again = llmbatch(*command)
     assert (again.code, "shorter" in again.err) == (0, False)

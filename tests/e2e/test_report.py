@@ -25,4 +25,4 @@ def test_a_run_becomes_one_private_file_that_shows_what_to_look_at(llmbatch: Pro
     assert {case["kind"] for case in cases} == {"review", "refusal", "bad_json"}
     assert "</script> Revenue rose." in {case["text"] for case in cases}
     docs.unlink()
-    assert "As the last session counted" in report_run(run).read_text()
+    assert "Counts of the last session" in report_run(run).read_text()

@@ -62,7 +62,7 @@ def test_two_reviewers_in_terminals_of_which_one_is_killed(llmbatch: Program, re
     ana.kill(signal.SIGKILL)
     press("4", ben, log, lines=2)
     ben.send("q")
-    ben.expect(b"2 of 6 decided, . otherwise than the model; 4 left")
+    ben.expect(b"2 of 6 decided, . corrected; 4 left")
     ben.expect(pexpect.EOF)
     results = views(llmbatch.folder / "docs.offline.llmbatch")["results"]
     assert {row["reviewer"]: row["category"] for row in results} == {"ana": "legal", "ben": "marketing"}

@@ -170,7 +170,7 @@ def test_show_knows_a_run_that_was_killed_and_one_whose_input_is_gone(
     (llmbatch.folder / "docs.jsonl").unlink()
     shown = llmbatch("show", "docs.llmbatch", "--json").json
     assert shown["rows"] == ran["rows"]
-    assert "As the last session counted" in shown["notes"][0]
+    assert "Counts of the last session" in shown["notes"][0]
 
 
 def test_every_option_has_an_environment_variable() -> None:

@@ -46,5 +46,5 @@ def test_every_cent_is_found_again_by_whatever_it_is_looked_at(tmp_path: Path) -
 
     docs.unlink()
     gone = spend("source")
-    assert costs(gone) == {"(not told by a run folder)": pytest.approx(total)}
+    assert costs(gone) == {"(not in any run folder)": pytest.approx(total)}
     assert "docs.jsonl" in gone["notes"][0]

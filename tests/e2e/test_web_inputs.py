@@ -121,7 +121,7 @@ def test_a_stopped_run_goes_on_when_the_address_has_expired(
     server.script = lambda _: Reply(status=403)
     done = llmbatch("classify", url, "--base-url", endpoint().url, "--json")
     assert (done.code, done.json["rows"]["total"]) == (0, 6), done.err
-    assert "the run goes on with the copy of" in " ".join(done.err.split())
+    assert "the run continues with the copy of" in " ".join(done.err.split())
     assert llmbatch("classify", url, "--base-url", endpoint().url).code == 2, "the run has come to its end"
 
 

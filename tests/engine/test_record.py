@@ -59,7 +59,7 @@ def test_a_record_reads_back(folder: RunFolder) -> None:
 def test_a_changed_byte_is_refused_with_the_file(folder: RunFolder) -> None:
     whole = folder.run_json.read_bytes()
     folder.run_json.write_bytes(whole.replace(b'"review_below":0.5', b'"review_below":0.9'))
-    with pytest.raises(UsageError, match=r"run\.json is damaged \(its checksum does not fit\)"):
+    with pytest.raises(UsageError, match=r"run\.json is damaged \(its checksum does not match\)"):
         load_record(folder)
 
 

@@ -5,7 +5,6 @@ import pytest
 from llmbatch.estimate.time import Speed, time_needed
 
 NOTHING = Speed()
-STATED, BEFORE = "as the endpoint stated in this run's last session", "of this run's last session"
 
 
 @pytest.mark.parametrize(
@@ -20,9 +19,9 @@ STATED, BEFORE = "as the endpoint stated in this run's last session", "of this r
             "by 300 requests a minute (as the endpoint stated in this run's last session)",
         ),
         (Speed(requests_per_s=10), Speed(requests_per_s=5), 60.0, "by 600 requests a minute (--rpm)"),
-        (Speed(concurrency=6), NOTHING, 100.0, "6 at once, 1 s an answer (assumed, since nothing was measured yet)"),
+        (Speed(concurrency=6), NOTHING, 100.0, "6 at once, 1 s an answer (assumed; nothing was measured yet)"),
         (Speed(concurrency=6), Speed(answer_s=0.5), 50.0, "6 at once, 0.5 s an answer (measured in this run)"),
-        (NOTHING, Speed(measured_per_s=20), 30.0, f"at the 20.0 requests a second {BEFORE}"),
+        (NOTHING, Speed(measured_per_s=20), 30.0, "20.0 requests/s, as in this run's last session"),
         (NOTHING, NOTHING, None, "no limit is known before the first answer: give --rpm, --tpm or --concurrency"),
     ],
 )

@@ -57,7 +57,7 @@ def test_a_run_is_asked_by_ollamas_own_protocol_and_resumed_by_it(extended: Prog
     assert request["messages"][1]["content"].count(documents(1)[0]["text"]) == 1
     assert all("authorization" not in headers for headers in ollama.headers)
     assert run(extended, ollama).code == 0
-    assert len(ollama.requests) == 4, "nothing is left to ask"
+    assert len(ollama.requests) == 4, "nothing is left to send"
     assert extended("show", folder).code == 0
     assert extended("estimate", "docs.jsonl", "--dialect", "ollama", "--base-url", ollama.url).code == 0
 

@@ -58,7 +58,7 @@ def test_an_unknown_one_is_refused_before_anything_is_sent(extended: Program, en
     write_rows(extended.folder / "docs.jsonl", documents(1))
     server = endpoint()
     done = extended("classify", "docs.jsonl", "--base-url", server.url, "--observer", "pager")
-    assert (done.code, "say one of webhook" in done.err, server.requests) == (2, True, 0), done.err
+    assert (done.code, "use one of webhook" in done.err, server.requests) == (2, True, 0), done.err
 
 
 @pytest.mark.parametrize(

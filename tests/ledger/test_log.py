@@ -186,7 +186,7 @@ def test_after_a_failed_sync_nothing_counts_as_synced_again(tmp_path: Path, make
     kept = os.dup(ledger._fd)
     reading, writing = os.pipe()
     os.dup2(writing, ledger._fd)  # the kernel refuses to sync a pipe
-    with pytest.raises(StorageFailed, match="1 finished rows may not be on the disk"):
+    with pytest.raises(StorageFailed, match="1 finished row may not be on the disk"):
         ledger.sync()
     os.dup2(kept, ledger._fd)
     with pytest.raises(StorageFailed, match="cannot sync"):
@@ -259,7 +259,7 @@ def test_a_newer_format_is_refused_and_left_as_it_is(tmp_path: Path, make_line: 
     rewrite(path, lambda line: line | {"format": 3, "new": True})
     before = path.read_bytes()
     for work in (reopened, salvage):
-        with pytest.raises(UsageError, match="line 1: its format 3 is of a newer llmbatch"):
+        with pytest.raises(UsageError, match="line 1: its format 3 is from a newer llmbatch"):
             work(path)
     assert path.read_bytes() == before
 

@@ -115,7 +115,7 @@ def test_a_path_where_nothing_is_is_named_and_another_one_proposed(base: str, pr
 def test_a_base_url_that_names_more_than_the_base_is_refused_with_the_right_one(url: str) -> None:
     with pytest.raises(UsageError) as refused:
         resolve_endpoint(url, None, model="m")
-    assert refused.value.hint == "say --base-url http://127.0.0.1:9/v1"
+    assert refused.value.hint == "use --base-url http://127.0.0.1:9/v1"
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/", "", "/api/v1", "/openai/v1", "/v1beta/openai", "/compatible-mode/v1"])

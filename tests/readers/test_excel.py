@@ -97,7 +97,7 @@ def test_a_title_above_the_header_is_refused_with_the_option(read: Any) -> None:
     data = workbook([["Tickets of May"], [], HEADER, (1, "a", 0), (2, "b", 0)])
     with pytest.raises(UsageError) as refused:
         read(data, "in.xlsx")
-    assert refused.value.hint == "say --skip-lines 2 if the header is there"
+    assert refused.value.hint == "use --skip-lines 2 if the header is there"
     assert [row.text for row in read(data, "in.xlsx", skip_lines=2)] == ["a", "b"]
 
 
@@ -135,7 +135,7 @@ def test_a_packed_workbook_is_read(read: Any, name: str) -> None:
 def test_a_workbook_under_another_name_is_named(read: Any) -> None:
     with pytest.raises(UsageError) as refused:
         read(workbook([HEADER, (1, "a", 0)]), "in.csv")
-    assert refused.value.hint == "say --input-format excel"
+    assert refused.value.hint == "use --input-format excel"
     assert len(read(workbook([HEADER, (1, "a", 0)]), "in.bin", input_format="excel")) == 1
 
 

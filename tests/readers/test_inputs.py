@@ -121,7 +121,7 @@ def test_a_glob_without_a_match_is_refused() -> None:
 
 def test_an_unknown_suffix_is_refused() -> None:
     made("a.log")
-    assert refusal("a.log").hint == "say --input-format json, csv or tsv"
+    assert refusal("a.log").hint == "use --input-format json, csv or tsv"
 
 
 @pytest.mark.parametrize("second", ["a.jsonl", "./a.jsonl", "*.jsonl"])

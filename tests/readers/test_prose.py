@@ -83,7 +83,7 @@ def test_two_fields_that_are_as_likely_are_refused_with_what_to_say(chosen: Any,
     with pytest.raises(UsageError, match="may all be the text; nothing was sent") as caught:
         chosen([{one: LONG, other: OTHER}])
     assert caught.value.hint == (
-        f"say which one it is: --text-field {one!r}; or join them: --text-field {one!r} --text-field {other!r}"
+        f"name it: --text-field {one!r}; or join them: --text-field {one!r} --text-field {other!r}"
     )
 
 

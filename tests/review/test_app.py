@@ -44,7 +44,7 @@ def test_a_session_by_keys(run: Path) -> None:
         await pilot.press("enter")
         assert "give it one" in read("said")
         await pilot.press("2")
-        assert "4 of 5 decided, 3 otherwise than the model" in read("document")
+        assert "4 of 5 decided, 3 corrected" in read("document")
         await pilot.press("s", "1")
         assert "Nothing is left to decide." in read("document")
         await pilot.press("left", "ctrl+t", "q")
@@ -101,7 +101,7 @@ def test_a_value_of_several_fields_is_put_together_by_keys(run_of_fields: Path) 
         assert "is no value of the task" in read("said")
         await pilot.press("slash", *"=no", "enter")
         await pilot.press("7", "enter")
-        assert "3 of 3 decided, 2 otherwise than the model" in read("document")
+        assert "3 of 3 decided, 2 corrected" in read("document")
         await pilot.press("u", "equals_sign")
         pilot.app.screen.query_one(Input).value = "severity=1;urgent=YES;topic=billing;tags=legal|angry"
         await pilot.press("enter")
@@ -126,7 +126,7 @@ def test_labels_in_groups_are_reached_group_by_group(run_of_tree: Path) -> None:
         assert read("labels").split()[1] == "g1", "the next row begins at the top"
         await pilot.press("1", "3")
         await pilot.press("enter")
-        assert "3 of 3 decided, 2 otherwise than the model" in read("document")
+        assert "3 of 3 decided, 2 corrected" in read("document")
 
     drive(run_of_tree, steps, size=(100, 40))
     assert [category for category, _ in decided(run_of_tree)] == ["g2", "g1/l3", "g1/l2"]

@@ -108,7 +108,7 @@ def test_two_who_decide_the_same_row_unknowingly_are_both_kept_and_told(run: Pat
     ana, ben = desk_of("ana"), desk_of("ben")
     ana.decide("legal")
     told = ben.decide("other")
-    assert told == "ana decided legal meanwhile: both are kept. Decide again to settle it."
+    assert told == "ana decided legal meanwhile: both are kept. Decide again to resolve it."
     assert (now := standing(run, ben)) is not None
     assert {one.reviewer: one.category for one in now.standings} == {"ana": "legal", "ben": "other"}
     assert ben.decide("legal") is None

@@ -86,4 +86,4 @@ def test_a_command_that_fails_or_hangs_is_told(line: str, why: str) -> None:
     (failed,) = told
     assert isinstance(failed, AlertCommandFailed)
     assert why in failed.message
-    assert failed.message.endswith("the run goes on")
+    assert failed.message.endswith("the run continues")

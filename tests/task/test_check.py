@@ -87,7 +87,7 @@ def test_descriptions_that_are_nearly_the_same_are_told() -> None:
 
     assert only("alike-descriptions", labels=near) == (
         "warning",
-        "the descriptions of `a` and `b` say nearly the same: say where their border is",
+        "`a` and `b` have nearly the same description: say how they differ",
     )
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from llmbatch.core.plurals import counted
 from llmbatch.observe.progress import Progress
-from llmbatch.terminal.figures import Rate, counted, dollars, duration, percent
+from llmbatch.terminal.figures import Rate, dollars, duration, percent
 
 
 @pytest.mark.parametrize(

@@ -25,22 +25,22 @@ class ExperimentOptions(OptionGroup):
             is_path=True,
         ),
     ] = None
-    canary_model: Annotated[str | None, Option("A model to try likewise.", metavar="M")] = None
+    canary_model: Annotated[str | None, Option("A model to try on some of the rows.", metavar="M")] = None
     canary_share: Annotated[str, Option("Share of the rows that the canary gets.", metavar="P%")] = (
         f"{defaults.CANARY_SHARE}%"
     )
-    canary_expand: Annotated[bool, Option("Double the canary's share step by step, up to half, while it holds.")] = (
-        False
-    )
+    canary_expand: Annotated[
+        bool, Option("Double the canary's share step by step, up to half, while it does well.")
+    ] = False
     escalate_to: Annotated[
         str | None,
         Option("A stronger model to ask about doubtful rows before they go to people.", metavar="M"),
     ] = None
-    baseline: Annotated[Path | None, Option("An earlier run's folder: tell what has shifted since.", metavar="RUN")] = (
+    baseline: Annotated[Path | None, Option("An earlier run's folder: show what has shifted since.", metavar="RUN")] = (
         None
     )
     fail_on_drift: Annotated[
-        bool, Option("With --baseline: leave with 3 where something has shifted significantly.")
+        bool, Option("With --baseline: exit with code 3 if something has shifted significantly.")
     ] = False
 
     def to_canary(self) -> "CanaryOptions | None":

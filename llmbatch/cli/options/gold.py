@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 GOLD_PANEL = "Gold labels"
 
 GOLD = Option(
-    "Right labels: .jsonl, .csv or .tsv with an id and a label; without ids, in the input's order.",
+    "Gold labels: .jsonl, .csv or .tsv with an id and a label; without ids, in the input's order.",
     short="-g",
     metavar="FILE",
     shown_default=False,

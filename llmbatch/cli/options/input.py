@@ -41,7 +41,7 @@ class InputOptions(OptionGroup):
     input_format: Annotated[str | None, Option("json, csv, tsv, parquet or arrow, whatever the name says.")] = None
     encoding: Annotated[
         str | None,
-        Option("Of text that is not UTF-8: cp1252, shift_jis, ...; or auto, to have it detected.", metavar="NAME|auto"),
+        Option("Encoding, if it is not UTF-8: cp1252, shift_jis, ...; or auto, to detect it.", metavar="NAME|auto"),
     ] = None
     delimiter: Annotated[str | None, Option("Character between a table's cells; tab for a tab.", metavar="CHAR")] = None
     quote: Annotated[
@@ -51,7 +51,7 @@ class InputOptions(OptionGroup):
     escape: Annotated[
         str | None,
         Option(
-            "Character that takes a quote's or delimiter's meaning away, as a backslash in MySQL's dumps; or none.",
+            "Escape character before a quote or delimiter, such as a backslash in MySQL's dumps; or none.",
             metavar="CHAR|none",
         ),
     ] = None

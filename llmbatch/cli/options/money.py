@@ -28,7 +28,7 @@ class MoneyOptions(OptionGroup):
     max_cost: Annotated[
         float | None,
         Option(
-            "What the run may cost in all, its earlier sessions included: a hard limit, exit code 5.",
+            "Most that the run may cost, earlier sessions included: a hard limit, exit code 5.",
             metavar="USD",
             min=0,
             max=bounds.MOST_USD,
@@ -37,7 +37,7 @@ class MoneyOptions(OptionGroup):
     daily_budget: Annotated[
         float | None,
         Option(
-            "What all runs of a day (UTC) together may cost: a hard limit, exit code 5.",
+            "Most that all runs of a day (UTC) together may cost: a hard limit, exit code 5.",
             metavar="USD",
             min=0,
             max=bounds.MOST_USD,
@@ -47,7 +47,7 @@ class MoneyOptions(OptionGroup):
     alert_command: Annotated[
         str | None,
         Option(
-            "Command to run then, by the shell; LLMBATCH_ALERT_... variables tell it the figures.",
+            "Shell command to run then; it gets the figures in LLMBATCH_ALERT_... variables.",
             metavar="CMD",
             is_sensitive=True,
         ),
@@ -55,7 +55,7 @@ class MoneyOptions(OptionGroup):
     spend_store: Annotated[
         str | None,
         Option(
-            "Where spending is written down and daily budgets are shared.",
+            "Where spending is recorded and daily budgets are shared.",
             metavar="FILE|off",
             shown_default="the user's",
             is_sensitive=True,
@@ -99,13 +99,13 @@ class ConfirmationOptions(OptionGroup):
     confirm_above: Annotated[
         float | None,
         Option(
-            "Ask before a run that may cost more by its estimate; where nobody can answer, stop with exit code 5.",
+            "Ask for confirmation if the estimate is higher; if nobody can answer, stop with exit code 5.",
             metavar="USD",
             min=0,
             max=bounds.MOST_USD,
         ),
     ] = None
-    yes: Annotated[bool, Option("Go on without being asked.", short="-y", is_sensitive=True)] = False
+    yes: Annotated[bool, Option("Continue without confirmation.", short="-y", is_sensitive=True)] = False
 
     def ask(self, dear: "Callable[[int], ModelEstimate | None]") -> None:
         """Ask, if the user wants it and the run may cost that much.

@@ -28,7 +28,7 @@ class ResultOptions(OptionGroup):
     ] = None
     review_below: Annotated[
         float | None,
-        Option("Confidence under which a row goes to people.", min=0, max=1, shown_default=str(defaults.REVIEW_BELOW)),
+        Option("Confidence below which a row goes to review.", min=0, max=1, shown_default=str(defaults.REVIEW_BELOW)),
     ] = None
     sample: Annotated[str, Option("Random sample of finished rows for people to check.", metavar="P%|N")] = "0%"
     seed: Annotated[int, Option("Random seed of the sample.", min=-bounds.MOST_WHOLE, max=bounds.MOST_WHOLE)] = 0
@@ -42,4 +42,4 @@ class ResultOptions(OptionGroup):
         ),
     ] = None
     max_failed: Annotated[str, Option("Failed rows tolerated before the exit code is 3.", metavar="N|P%")] = "0"
-    salvage: Annotated[bool, Option("Move damaged lines of the ledger aside and go on with the rest.")] = False
+    salvage: Annotated[bool, Option("Move damaged lines of the ledger aside and continue with the rest.")] = False

@@ -20,16 +20,16 @@ class ReuseOptions(OptionGroup):
 
     reuse: Annotated[
         bool,
-        Option("Take answers that earlier runs got for the same text and plan, and keep this run's for later ones."),
+        Option("Use cached answers for the same text and plan, and store this run's for later ones."),
     ] = False
     reuse_store: Annotated[
         Path | None,
-        Option("Where answers are kept.", metavar="FILE", shown_default="the user's cache folder"),
+        Option("The answer cache's file.", metavar="FILE", shown_default="the user's cache folder"),
     ] = None
     reuse_limit: Annotated[
         int,
         Option(
-            "Megabytes that kept answers may take; those used longest ago go first.",
+            "Maximum size in megabytes; the least recently used answers are deleted first.",
             metavar="MB",
             min=1,
             max=bounds.MOST_MEGABYTES,
@@ -37,7 +37,7 @@ class ReuseOptions(OptionGroup):
     ] = defaults.REUSE_LIMIT_MB
     reuse_max_age: Annotated[
         float | None,
-        Option("Take no answer that is older.", metavar="DAYS", min=0, max=bounds.MOST_DAYS, shown_default="any age"),
+        Option("Ignore older answers.", metavar="DAYS", min=0, max=bounds.MOST_DAYS, shown_default="any age"),
     ] = None
 
     def to_reuse(self) -> "Reuse | None":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _PANEL = "Screen"
 
 Json = Annotated[bool, Option("Print the summary as one JSON object.", panel=_PANEL)]
-Quiet = Annotated[bool, Option("Say nothing but errors.", short="-q", panel=_PANEL)]
+Quiet = Annotated[bool, Option("Show only errors.", short="-q", panel=_PANEL)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class ScreenOptions(OptionGroup):
     ] = None
     metrics_file: Annotated[
         Path | None,
-        Option("Write figures for the textfile collector of Prometheus' node exporter: DIR/NAME.prom."),
+        Option("Write metrics for the textfile collector of Prometheus' node exporter: DIR/NAME.prom."),
     ] = None
     otel: Annotated[bool, Option("Send traces and metrics by OpenTelemetry, where the OTEL_* variables say.")] = False
     observer: Annotated[

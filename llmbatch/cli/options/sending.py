@@ -25,7 +25,7 @@ class SendingOptions(OptionGroup):
     service_tier: Annotated[
         ServiceTier | None,
         Option(
-            "Tier that requests are served at; flex: half the price, slower, refusals are waited out.",
+            "Service tier; flex: half the price, slower, retried when capacity is short.",
             shown_default="the endpoint's own",
         ),
     ] = None
@@ -38,14 +38,14 @@ class SendingOptions(OptionGroup):
             is_sensitive=True,
         ),
     ] = None
-    dialect: Annotated[
-        str, Option("Wire protocol of the endpoint: OpenAI's, or one that a plug-in brings.", metavar="NAME")
-    ] = defaults.DIALECT
-    api_version: Annotated[str | None, Option("Azure OpenAI: ask by deployment, with this API version.")] = None
+    dialect: Annotated[str, Option("Wire protocol of the endpoint: OpenAI's, or a plug-in's.", metavar="NAME")] = (
+        defaults.DIALECT
+    )
+    api_version: Annotated[str | None, Option("Azure OpenAI: send to the deployment, with this API version.")] = None
     insecure_http: Annotated[
         bool, Option("Send the API key to a public host without encryption.", is_sensitive=True)
     ] = False
-    offline: Annotated[bool, Option("Ask the built-in offline endpoint: no key, no network, no model.")] = False
+    offline: Annotated[bool, Option("Use the built-in offline endpoint: no key, no network, no model.")] = False
     fault: Annotated[
         list[str] | None,
         Option("With --offline: a fault of the endpoint, as rate_limit=5%. Repeatable.", metavar="SPEC"),
@@ -53,7 +53,7 @@ class SendingOptions(OptionGroup):
     concurrency: Annotated[
         str,
         Option(
-            "Requests under way at once; auto finds the level that the endpoint keeps up with.",
+            "Requests in flight at once; auto adapts to what the endpoint handles.",
             short="-c",
             metavar="N|auto",
         ),
@@ -95,13 +95,13 @@ class SendingOptions(OptionGroup):
     deadline: Annotated[
         str | None,
         Option(
-            "Send nothing more after so long, or from a time of day on: exit code 7, and the same command goes on.",
+            "Stop sending after this time span, or at this time of day: exit code 7; the same command resumes.",
             metavar="6h|HH:MM",
         ),
     ] = None
     reask: Annotated[
         int,
-        Option("How often to ask again after an answer that was of no use.", min=0, max=bounds.MOST_ATTEMPTS),
+        Option("How often to re-ask after an unusable answer.", min=0, max=bounds.MOST_ATTEMPTS),
     ] = defaults.REASKS
     stop_at_failures: Annotated[
         str,
@@ -112,7 +112,7 @@ class SendingOptions(OptionGroup):
     ] = f"{defaults.STOP_AT_INVALID}%"
     grace: Annotated[
         float,
-        Option("Seconds that requests under way may take once the run is stopped.", min=0, max=bounds.MOST_SECONDS),
+        Option("Seconds that requests in flight may take once the run is stopped.", min=0, max=bounds.MOST_SECONDS),
     ] = defaults.GRACE_S
 
     def to_sending(self, money: "MoneyOptions") -> "Sending":

@@ -29,7 +29,7 @@ class TaskOptions(OptionGroup):
             is_path=True,
         ),
     ] = None
-    model: Annotated[str | None, Option(f"Model to ask. Default: the task's, else {defaults.MODEL}.", short="-m")] = (
+    model: Annotated[str | None, Option(f"Model to use. Default: the task's, else {defaults.MODEL}.", short="-m")] = (
         None
     )
     reasoning: Annotated[bool, Option("Ask for a short rationale too.")] = False
@@ -37,7 +37,7 @@ class TaskOptions(OptionGroup):
     reasoning_effort: Annotated[str | None, Option("For reasoning models.", shown_default="the lowest")] = None
     max_output_tokens: Annotated[
         int | None,
-        Option("Ceiling of an answer.", min=1, max=defaults.MOST_TOKENS, shown_default="by the longest label"),
+        Option("Output limit of an answer.", min=1, max=defaults.MOST_TOKENS, shown_default="by the longest label"),
     ] = None
     max_doc_tokens: Annotated[
         int | None,
@@ -54,11 +54,11 @@ class TaskOptions(OptionGroup):
     ] = None
     prefix: Annotated[
         PrefixPolicy,
-        Option("How much of the task's pool of examples is sent: what makes the run cheapest, none, or all."),
+        Option("How many of the task's pool of examples are sent: whatever makes the run cheapest, none, or all."),
     ] = PrefixPolicy.AUTO
     confidence: Annotated[
         ConfidenceKind,
-        Option("The model's own word, or measured from its label tokens' log-probabilities where it gives them."),
+        Option("As stated by the model, or measured from the log-probabilities of its label tokens."),
     ] = ConfidenceKind.reported
 
     def to_choice(self, sending: "SendingOptions") -> "ModelChoice":

@@ -40,7 +40,7 @@ def checked_path(name: str, value: Any) -> Path:
     try:
         text = os.fsdecode(value)
     except TypeError:
-        raise UsageError(f"{name}: a path is wanted, not {type(value).__name__}") from None
+        raise UsageError(f"{name}: expected a path, not {type(value).__name__}") from None
     if not text or "\0" in text:
         raise UsageError(f"{name}={text!r}: is no path")
     return Path(text)
@@ -55,7 +55,7 @@ def checked_texts(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return (_text(name, value),)
     if isinstance(value, bytes | Mapping) or not isinstance(value, Iterable):
-        raise UsageError(f"{name}: a text or a list of texts is wanted, not {type(value).__name__}")
+        raise UsageError(f"{name}: expected a string or a list of strings, not {type(value).__name__}")
     return tuple(_text(name, one) for one in value)
 
 
@@ -76,7 +76,7 @@ def checked_value(name: str, value: Any, declared: Any, option: Option) -> Any:
         return list(checked_texts(name, value))
     if kind is bool:
         if not isinstance(value, bool):
-            raise UsageError(f"{name}={value!r}: True or False is wanted")
+            raise UsageError(f"{name}={value!r}: expected True or False")
         return value
     if kind in (int, float):
         return _number(name, value, kind, option)
@@ -110,7 +110,7 @@ def _text(name: str, value: Any) -> str:
     """A text; a number or a path as the command line would have it."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not is_number and not isinstance(value, str | os.PathLike):
-        raise UsageError(f"{name}: a text is wanted, not {_kind(value)}")
+        raise UsageError(f"{name}: expected a string, not {_kind(value)}")
     text = os.fspath(value) if isinstance(value, os.PathLike) else str(value)
     if not isinstance(text, str) or "\0" in text:
         raise UsageError(f"{name}={text!r}: is no text that can be used")

@@ -138,7 +138,7 @@ class Canary:
             if evidence.worse >= _DROPS_AT:
                 self.drop(
                     f"{evidence.canary_bad} of {evidence.bad} rows that {what} were its own; "
-                    f"{evidence.expected:.1f} would be if it were as good as the control"
+                    f"{evidence.expected:.1f} expected if it were as good as the control"
                 )
                 return
         if self._expand and self._holds():

@@ -142,7 +142,7 @@ class Throttle:
         self._lacking_since = min(self._lacking_since, now)
         lasts_s = now - self._lacking_since
         if lasts_s >= min(_LACKING_S, self._circuit_breaker.patience_s):
-            raise StorageFailed(f"no request could leave for {lasts_s:,.0f} s: {failure.message}", hint=failure.hint)
+            raise StorageFailed(f"no request could be sent for {lasts_s:,.0f} s: {failure.message}", hint=failure.hint)
 
     def _bear_with_limit(self, now: float) -> None:
         used_up_s, longest_s = self._rates.used_up_s(now), self._circuit_breaker.longest_s

@@ -17,11 +17,11 @@ class SentInTheClear(Event):
 
 @dataclass(frozen=True, slots=True)
 class RequestAdapted(Event):
-    """The endpoint refuses a parameter; the run goes on in another known form."""
+    """The endpoint refuses a parameter; the run continues in another known form."""
 
     name = "request.adapted"
     level = Level.WARNING
-    template = "the endpoint refuses a parameter ({refusal}): going on with {going_on_with}"
+    template = "the endpoint refuses a parameter ({refusal}): continuing with {going_on_with}"
     refusal: str
     """What the endpoint said, redacted."""
     going_on_with: str
@@ -43,9 +43,9 @@ class ServiceTierChanged(Event):
         if self.served is None:
             return (
                 f"answers do not say whether they are served at the {self.asked} tier: "
-                "rows count at the dearer one of its price and the standard price"
+                "rows count at the higher of its price and the standard price"
             )
-        return f"asked for the {self.asked} tier, served at {self.served}: rows count at the price of what is served"
+        return f"requested the {self.asked} tier, served at {self.served}: rows count at the price of what is served"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class MachineLacks(Event):
 
     name = "machine.lacks"
     level = Level.WARNING
-    template = "{lack}: going on with fewer requests at once ({hint})"
+    template = "{lack}: continuing with fewer requests at once ({hint})"
     lack: str
     hint: str
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.observe.events.event import Event, Level
 
@@ -80,7 +81,7 @@ class QueryCopied(Event):
     def message(self) -> str:
         """How many rows, and where they are."""
         remarks = "".join(f"; {remark}" for remark in self.remarks)
-        return f"{self.database}: {self.rows:,} rows of the query copied to {self.file}{remarks}"
+        return f"{self.database}: {counted(self.rows, 'row')} of the query copied to {self.file}{remarks}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +134,11 @@ class InputDownloaded(Event):
 
 @dataclass(frozen=True, slots=True)
 class DownloadKept(Event):
-    """A file from elsewhere cannot be fetched any more, and the run goes on with its copy."""
+    """A file from elsewhere cannot be fetched any more, and the run continues with its copy."""
 
     name = "input.download_kept"
     level = Level.WARNING
-    template = "{error}; the run goes on with the copy of {copied_at}"
+    template = "{error}; the run continues with the copy of {copied_at}"
     error: str
     copied_at: str
 
@@ -192,12 +193,12 @@ class InputChanged(Event):
             case self.GREW, _:
                 return f"{self.input} grew while it was read: run the same command again for its new rows"
             case self.GONE, _:
-                return f"{self.input} is gone: the results have its rows no more"
+                return f"{self.input} is gone: the results no longer have its rows"
             case change, True:
                 return f"{self.input} {change} while it was read: rows may be missing; run the same command again"
             case self.SHRANK, _:
                 return f"{self.input} is shorter than when it was read last: the results lack the rows that are gone"
-        return f"{self.input} changed since it was read last: the results are of what it holds now"
+        return f"{self.input} changed since it was read last: the results are of its present content"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmbatch.core.money import to_usd
+from llmbatch.core.plurals import counted
 from llmbatch.observe.events.event import Event, Level, dollars, time_span
 
 
@@ -63,10 +64,10 @@ class RunEstimated(Event):
     def message(self) -> str:
         """The estimate in a sentence, with its arms where there are several."""
         if self.cost_nanousd is None or self.low_nanousd is None or self.high_nanousd is None:
-            return f"estimate: {self.rows:,} rows to ask; the price of {self.model} is not known"
-        share, what = 1.0, f"{self.rows:,} rows to ask"
+            return f"estimate: {counted(self.rows, 'row')} to send; the price of {self.model} is not known"
+        share, what = 1.0, f"{counted(self.rows, 'row')} to send"
         if not self.is_whole and self.rows:
-            share, what = 1000 / self.rows, f"by the first {self.rows:,} rows, for each 1,000"
+            share, what = 1000 / self.rows, f"by the first {counted(self.rows, 'row')}, per 1,000"
         amounts = (dollars(share * nanousd) for nanousd in (self.cost_nanousd, self.low_nanousd, self.high_nanousd))
         time = "" if self.seconds is None else f", about {time_span(self.seconds)}"
         arms = "".join(f"; {arm.told(share)}" for arm in self.arms) if len(self.arms) > 1 else ""
@@ -105,7 +106,7 @@ class PlanChanged(Event):
     changed: tuple[str, ...]
     """Of `prompt`, `model`, `parameters`."""
     rows: int
-    """Finished rows that will be asked again."""
+    """Finished rows that will be sent again."""
     cost_nanousd: int | None
     """What that is expected to cost; None where the price is not known."""
     offline: bool
@@ -115,8 +116,8 @@ class PlanChanged(Event):
         """What changed, how many rows, and at what cost."""
         cost = "" if self.cost_nanousd is None else f", about {dollars(self.cost_nanousd)}"
         free = " simulated (free)" if cost and self.offline else ""
-        rows = "1 finished row" if self.rows == 1 else f"{self.rows:,} finished rows"
-        return f"the {' and the '.join(self.changed)} changed: {rows} will be asked again{cost}{free}"
+        rows = counted(self.rows, "finished row")
+        return f"the {' and the '.join(self.changed)} changed: {rows} will be sent again{cost}{free}"
 
     def fields(self) -> dict[str, Any]:
         """Money in US dollars."""
@@ -130,7 +131,7 @@ class PriceUnknown(Event):
 
     name = "price.unknown"
     level = Level.WARNING
-    template = "the price of {model} is not known, so costs are shown as unknown: --price gives it"
+    template = "the price of {model} is not known, so costs are shown as unknown: --price sets it"
     model: str
 
 
@@ -139,7 +140,7 @@ class PriceNone(Event):
     """The endpoint is a server of the user's own."""
 
     name = "price.none"
-    template = "{endpoint} is a server of your own, whose answers are taken as free: --price says otherwise"
+    template = "{endpoint} is a server of your own, whose answers count as free: --price sets a price"
     endpoint: str
 
 
@@ -149,7 +150,7 @@ class ModelRetires(Event):
 
     name = "model.retires"
     level = Level.WARNING
-    template = "OpenAI has announced to shut down {model} on {on}: choose another model in time (--model)"
+    template = "OpenAI has announced that it will shut down {model} on {on}: choose another model in time (--model)"
     model: str
     on: str
     """The date, ISO 8601."""
@@ -198,8 +199,8 @@ class CalibrationMissing(Event):
     name = "calibration.missing"
     level = Level.WARNING
     template = (
-        "{file} has no calibration for this prompt, model and kind of confidence: confidences stay as they "
-        "are given; llmbatch calibrate fits one"
+        "{file} has no calibration for this prompt, model and kind of confidence: confidence is uncalibrated; "
+        "run `llmbatch calibrate`"
     )
     file: str
 
@@ -210,7 +211,7 @@ class LogprobsUnknown(Event):
 
     name = "confidence.reported"
     level = Level.WARNING
-    template = "{model} gives no log-probabilities while it thinks first: its own confidence is taken"
+    template = "{model} gives no log-probabilities when it thinks: using the confidence that it states"
     model: str
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmbatch.core.money import to_usd
+from llmbatch.core.plurals import counted
 from llmbatch.observe.events.event import Event, Level
 
 
@@ -13,8 +14,12 @@ class LedgerSalvaged(Event):
 
     name = "ledger.salvaged"
     level = Level.WARNING
-    template = "{lines} damaged ledger lines were moved aside; their rows are sent again"
     lines: int
+
+    @property
+    def message(self) -> str:
+        """How many were moved."""
+        return f"{counted(self.lines, 'damaged ledger line')} moved aside; the rows are sent again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +34,18 @@ class LedgerTorn(Event):
 
 @dataclass(frozen=True, slots=True)
 class LogShrank(Event):
-    """A log is shorter than when the results were made of it: lines were cut off, or an older copy stands there."""
+    """A log is shorter than when the results were written: lines were cut off, or an older copy stands there."""
 
     name = "log.shrank"
     level = Level.WARNING
-    template = (
-        "{file} is {missing_bytes:,} bytes shorter than when the results were made of it: what it has lost "
-        "is missing from them, and such rows are asked again"
-    )
     file: str
     missing_bytes: int
+
+    @property
+    def message(self) -> str:
+        """What was lost, and what becomes of it."""
+        lost = counted(self.missing_bytes, "byte")
+        return f"{self.file} lost {lost} since the results were written; the lost rows are sent again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +63,14 @@ class PossiblyBilledFound(Event):
 
     name = "requests.possibly_billed"
     level = Level.WARNING
-    template = (
-        "{requests} requests were in flight when the last session was killed: they may have been billed, and "
-        "their rows are sent again"
-    )
     requests: int
     at_most_nanousd: int
+
+    @property
+    def message(self) -> str:
+        """How many, and what becomes of their rows."""
+        killed = f"{counted(self.requests, 'request')} in flight when the last session was killed"
+        return f"{killed}: possibly billed, and the rows are sent again"
 
     def fields(self) -> dict[str, Any]:
         """Money in US dollars."""
@@ -82,7 +91,7 @@ class SentLogDamaged(Event):
     def message(self) -> str:
         """How many, and what they count as."""
         cost = f"at most ${to_usd(self.at_most_nanousd):,.6g}" if self.at_most_nanousd else "at an unknown cost"
-        return f"sent.log is damaged: {self.requests} requests that it held are counted as billed, {cost}"
+        return f"sent.log is damaged: {counted(self.requests, 'lost request')} counted as billed, {cost}"
 
     def fields(self) -> dict[str, Any]:
         """Money in US dollars."""
@@ -96,8 +105,8 @@ class ReuseUnavailable(Event):
     name = "reuse.unavailable"
     level = Level.WARNING
     template = (
-        "{store}: the store of earlier answers cannot be used ({error}); the run goes on without it "
-        "(`llmbatch cache clear` makes it anew)"
+        "{store}: the answer cache cannot be used ({error}); the run continues without it "
+        "(`llmbatch cache clear` creates a new one)"
     )
     store: str
     error: str
@@ -118,7 +127,7 @@ class CanaryExpanded(Event):
     """The canary holds: it gets more rows."""
 
     name = "canary.expanded"
-    template = "the canary holds: it gets {share:.0%} of the rows from now on"
+    template = "the canary does well: it gets {share:.0%} of the rows from now on"
     share: float
 
 

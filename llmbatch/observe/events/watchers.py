@@ -44,21 +44,21 @@ class BudgetAlert(Event):
 
 @dataclass(frozen=True, slots=True)
 class AlertCommandFailed(Event):
-    """`--alert-command` did not do its work; the run goes on."""
+    """`--alert-command` did not do its work; the run continues."""
 
     name = "budget.alert_command_failed"
     level = Level.WARNING
-    template = "--alert-command: {error}; the run goes on"
+    template = "--alert-command: {error}; the run continues"
     error: str
 
 
 @dataclass(frozen=True, slots=True)
 class SpendNotRecorded(Event):
-    """The spend store cannot be written; without a daily budget the run goes on."""
+    """The spend store cannot be written; without a daily budget the run continues."""
 
     name = "spend.not_recorded"
     level = Level.WARNING
-    template = "{error}; llmbatch spend will not know all that this run costs"
+    template = "{error}; llmbatch spend will not show this run's whole cost"
     error: str
 
 
@@ -68,7 +68,7 @@ class ObserverFailed(Event):
 
     name = "observer.failed"
     level = Level.WARNING
-    template = "{observer}: {error}; the run goes on without it"
+    template = "{observer}: {error}; the run continues without it"
     observer: str
     error: str
 
@@ -79,5 +79,5 @@ class ExportFailed(Event):
 
     name = "telemetry.export_failed"
     level = Level.WARNING
-    template = "telemetry cannot be sent ({error}); the run goes on"
+    template = "telemetry cannot be sent ({error}); the run continues"
     error: str

@@ -54,7 +54,7 @@ def format_named(name: str) -> Format:
     found = _BY_NAME.get(name.lower()) or plugged_format(name.lower())
     if found is None:
         names = (*_BY_NAME, *plugin_names(FORMATS))
-        raise UsageError(f"--input-format {name!r} is unknown", hint=f"say one of {', '.join(names)}")
+        raise UsageError(f"--input-format {name!r} is unknown", hint=f"use one of {', '.join(names)}")
     return found
 
 

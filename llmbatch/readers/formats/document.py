@@ -63,7 +63,7 @@ def _refuse_table(file: str, text: str) -> None:
     if found is not None:
         raise UsageError(
             f"{file}: looks like a table, and {PurePath(file).suffix or 'text'} is one document; nothing was sent",
-            hint=f"say --input-format {found} to read its rows, or --input-format txt to label it as one document",
+            hint=f"use --input-format {found} to read its rows, or --input-format txt to label it as one document",
         )
 
 

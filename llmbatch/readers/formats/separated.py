@@ -15,7 +15,7 @@ from llmbatch.readers.quoting import csv_record, tsv_cells
 _LINES_LOOKED_AT = 60
 _HEADER_HINTS = {
     "bad_encoding": "say what it is in: --encoding NAME, or --encoding auto to look for it",
-    "bad_csv": "say --quote none where quotes are text, or --escape for what stands before them",
+    "bad_csv": "use --quote none where quotes are text, or --escape for what stands before them",
 }
 
 

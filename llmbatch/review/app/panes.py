@@ -4,6 +4,7 @@ from collections.abc import Container, Iterator, Mapping
 
 from textual.content import Content
 
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.review.app.readable import readable
 from llmbatch.review.desk import Progress, ReviewSession
@@ -12,7 +13,6 @@ from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPL
 from llmbatch.review.told import rate_text
 from llmbatch.runs.decisions import Decision
 from llmbatch.task.fields import Label
-from llmbatch.terminal.figures import counted
 
 _BAR = 10
 _LEAST = 3
@@ -133,12 +133,10 @@ def finished(desk: ReviewSession, *, of_sample: bool) -> Content:
     lines = [
         Content.assemble(("Nothing is left to decide.", "bold $text-success")),
         Content(""),
-        Content(
-            f"{progress.decided:,} of {progress.total:,} decided, {progress.corrected:,} otherwise than the model."
-        ),
+        Content(f"{progress.decided:,} of {progress.total:,} decided, {progress.corrected:,} corrected."),
     ]
     if waiting := progress.total - progress.decided - progress.skipped:
-        lines.append(Content(f"{counted(waiting, 'row')} before other reviewers now."))
+        lines.append(Content(f"{counted(waiting, 'row')} shown to other reviewers now."))
     if progress.skipped:
         lines.append(Content.assemble(f"{progress.skipped:,} skipped: ", ("s", "bold $text-accent"), " takes them up."))
     if of_sample:

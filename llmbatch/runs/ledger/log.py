@@ -22,6 +22,7 @@ from llmbatch.core.errors import StorageFailed, UsageError
 from llmbatch.core.files import open_file, open_to_read, storage_failure, storing, sync_folder
 from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.core.ledger_line import FAILED, LedgerLine, Reread, as_written
+from llmbatch.core.plurals import counted
 from llmbatch.runs.ledger.checkpoint import Checkpoint
 from llmbatch.runs.ledger.recover import cut_torn_tail, fewest_lines, read_lines
 from llmbatch.runs.ledger.reserve import Reserve
@@ -166,7 +167,7 @@ class Ledger:
         """
         if not self.is_in_place:
             why = f"{self.path}: was deleted or moved during the run"
-            hint = "where the folder was moved, what was answered is in it, and classify --out FOLDER goes on"
+            hint = "where the folder was moved, its answers are in it, and classify --out FOLDER resumes"
             raise self._failed(StorageFailed(why, hint=hint))
         if self._is_doubtful and self.trouble is not None:
             raise self.trouble
@@ -178,8 +179,8 @@ class Ledger:
         except OSError as error:
             self._is_doubtful = True
             rows = appended - max(self._synced, 0)
-            why = f"{self.path}: cannot sync ({error.strerror}); {rows} finished rows may not be on the disk"
-            hint = "see to the disk, then run the same command again: the rows are written once more"
+            why = f"{self.path}: cannot sync ({error.strerror}); {counted(rows, 'finished row')} may not be on the disk"
+            hint = "check the disk, then run the same command again: the rows are written once more"
             raise self._failed(StorageFailed(why, hint=hint)) from error
         self._synced = appended
 

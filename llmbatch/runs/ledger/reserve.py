@@ -41,7 +41,7 @@ class Reserve:
         except OSError as error:
             self.release()
             raise StorageFailed(
-                f"{self._path}: cannot set aside the {self.size / 2**20:,.1f} MiB that answers under way may need "
+                f"{self._path}: cannot set aside the {self.size / 2**20:,.1f} MiB that answers in flight may need "
                 f"({error.strerror}); nothing was sent",
                 hint="make room, then run the same command again",
             ) from error

@@ -73,7 +73,7 @@ def output_format(name: str, *, bom: bool = False) -> OutputFormat:
     plugin = find_plugin(OUTPUTS, name)
     if plugin is None:
         names = (*built_in, *plugin_names(OUTPUTS))
-        raise UsageError(f"--format {name!r} is unknown", hint=f"say one of {', '.join(names)}")
+        raise UsageError(f"--format {name!r} is unknown", hint=f"use one of {', '.join(names)}")
     plugin.check({"has_columns": bool, "is_typed": bool, "writer": None})
     if not _SUFFIX.fullmatch(name):
         raise plugin.failure("its name cannot be the suffix of its files")

@@ -38,7 +38,7 @@ def parse_sample(text: str, seed: int = 0) -> Sample:
             return Sample(count=count, seed=seed)
     except ValueError:
         pass
-    raise UsageError(f"--sample {text!r} is neither a share nor a count", hint="say --sample 2% or --sample 50")
+    raise UsageError(f"--sample {text!r} is neither a percentage nor a count", hint="use --sample 2% or --sample 50")
 
 
 _MOST = 1_000_000_000
