@@ -70,7 +70,7 @@ def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = NO_TRUS
 
 
 def run_report(path: Path, by: str, trust: Trust = NO_TRUST) -> Report:
-    """All that a run has ever cost in groups, with what was under way when it was killed.
+    """All that a run has ever cost in groups, with what was in flight when it was killed.
 
     Raises:
         UsageError: as above.

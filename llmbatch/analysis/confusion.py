@@ -1,4 +1,4 @@
-"""Which labels are taken for which, and what that costs: errors that nobody would look at come first."""
+"""Which labels are taken for which, and what that costs: errors that would pass without review come first."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -118,7 +118,7 @@ def read_gold(options: GoldOptions, task: Task) -> Gold:
     A label may be spelled as an answer may: as one of the task's, by an alias, or in other case.
 
     Raises:
-        UsageError: it cannot be read, no field looks like the label, or no row of it is of use.
+        UsageError: it cannot be read, no field looks like the label, or none of its rows can be used.
     """
     reading = ReaderOptions(encoding=AUTO)
     (item, *more) = resolve_inputs((options.file,), reading)

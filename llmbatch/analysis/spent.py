@@ -64,7 +64,7 @@ def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list
         for sums, found, of_run in zip(groups, told, known, strict=True):
             _add(sums, found)
             rest = of_run.get(run, UsageTotals()) - sum(found.values(), UsageTotals())
-            if rest.most_nanousd > 0:  # under way at a kill, or the folder tells nothing
+            if rest.most_nanousd > 0:  # in flight at a kill, or the folder tells nothing
                 _add(sums, {NOT_TOLD: UsageTotals(*(max(amount, 0) for amount in astuple(rest)))})
             elif rest.most_nanousd < 0:
                 more = f"${to_usd(-rest.most_nanousd):,.6g}"

@@ -1,4 +1,4 @@
-"""At which `--review-below` are the labels that nobody looks at right often enough?
+"""At which `--review-below` are the labels that pass without review right often enough?
 
 A threshold is recommended only where its precision is shown, not where it merely came out so on these gold rows. The
 best of many thresholds looks better than it is, so they are tested in sequence, from strict to loose, each by an exact
@@ -122,7 +122,7 @@ def withheld(table: Thresholds, remark: str) -> Thresholds:
 def _candidates(confidences: Sequence[float]) -> list[float]:
     """Thresholds to look at, the strictest first: all that differ, or those that split the rows evenly.
 
-    The loosest lets all rows pass. Which these are hangs on the confidences alone, not on which rows are right.
+    The loosest lets all rows pass. Which these are depends on the confidences alone, not on which rows are right.
     """
     if not confidences:
         return []

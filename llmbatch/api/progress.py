@@ -18,7 +18,7 @@ SHOW_EVERY_S = 0.25
 
 
 class Latest(Observer):
-    """Keeps the run's latest state for whoever shows it."""
+    """Keeps the run's latest state for the display."""
 
     def __init__(self) -> None:
         self.progress: Progress | None = None

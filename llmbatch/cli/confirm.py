@@ -24,7 +24,7 @@ def confirm(dear: "Callable[[int], ModelEstimate | None]", above_usd: float) -> 
         above_usd: the limit.
 
     Raises:
-        BudgetReached: the answer was no, or nobody can give one.
+        BudgetReached: the answer was no, or there is no terminal to ask on.
     """
     from llmbatch.core.errors import BudgetReached
     from llmbatch.core.money import to_nanousd

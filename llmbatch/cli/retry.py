@@ -1,4 +1,4 @@
-"""`llmbatch retry`: ask again about a run's failed rows."""
+"""`llmbatch retry`: send a run's failed rows again."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The program's environment variables: one that nobody reads is most likely a guard that is misspelt."""
+"""The program's environment variables: an unknown one is most likely a misspelt limit."""
 
 import difflib
 import os

@@ -19,7 +19,7 @@ _LOWEST, _HIGHEST = Decimal("0.000000001"), Decimal(100_000)
 """USD for a million tokens. What is below counts for nothing, and no limit would hold; nobody asks more."""
 _LONGEST_SHOWN = 80
 
-# Makers whose models nobody can serve at home: a server of one's own that does is a proxy to them, or a stand-in.
+# Makers whose models are not available to self-host: a server of one's own that does is a proxy to them, or a stand-in.
 _CLOSED_MAKERS = frozenset({"openai", "anthropic", "google", "x-ai"})
 _OPEN_MODELS = ("gpt-oss", "gemma")
 
@@ -104,7 +104,7 @@ def find_price(
 
     Args:
         model: as asked for, or as the answer names it; a maker's prefix (`openai/gpt-6-luna`) is understood.
-        base_url: the endpoint, which tells the provider. One that nobody published prices for costs what the model's
+        base_url: the endpoint, which identifies the provider. One without published prices costs what the model's
             maker asks; one's own server (on this machine or its network) costs nothing, unless the model is one
             that only its maker serves: then the server is a proxy to it.
         service_tier: as the answer states it, or as it is asked for; the standard price where the model's has none.

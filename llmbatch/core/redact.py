@@ -13,7 +13,7 @@ _LONGEST_MESSAGE = 500
 _MARGIN = 40
 """Times the longest message that is looked at: masks are short, and what is cut off need not be clean."""
 _PIECE = 8
-"""Characters of a key in a row that are as good as the key."""
+"""Consecutive characters of a key that reveal it."""
 
 _KEY_SHAPES = re.compile(  # as the makers shape them
     r"\b(?:sk|pk|rk|gsk|xai|hf|r8|fw|csk|pplx|tgp|nvapi)[-_][A-Za-z0-9_\-*]{6,}(?:\.[A-Za-z0-9_\-]{6,})*"

@@ -42,9 +42,9 @@ POINTS = 1 << 64
 
 
 def point(row: Row, purpose: str, seed: int = 0) -> int:
-    """A number that is as good as random, evenly from 0 up to `POINTS`, and always the same for a row.
+    """A pseudo-random number, uniform from 0 up to `POINTS`, and always the same for a row.
 
-    It hangs on the row's id and text, never on its place, so that rows put in, taken out or moved leave the other rows'
+    It depends on the row's id and text, not on its place, so that rows added, removed or moved leave the others'
     points alone. An id that is only the row's place says nothing; rows with one id differ by their text.
 
     Args:

@@ -23,7 +23,7 @@ class Sent(
     key: str
     attempt: _Count
     at_most_nanousd: _Count
-    """What was set aside for it; what it came to, once that is known."""
+    """What was set aside for it; what it cost, once that is known."""
     ended: bool = False
     """Whether this tells what became of it, in place of that it left."""
     billed: bool = True

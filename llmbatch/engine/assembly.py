@@ -38,7 +38,7 @@ _NOTHING = ExperimentPlan()
 
 @dataclass(frozen=True, slots=True)
 class EngineDeps:
-    """What whoever asks brings along: what is kept and where, a brake, the money, who is told, and the time."""
+    """What the caller provides: sinks, a stop, the budget, observers, and the clock."""
 
     outcomes: Outcomes
     sends: Sends
@@ -53,7 +53,7 @@ class EngineDeps:
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """The parts that whoever asks needs to hold: it asks the arms, shows the others, closes the callers."""
+    """The parts that the caller holds: it runs the arms, shows the others, closes the clients."""
 
     arms: Cascade
     control: RowWorker
@@ -62,7 +62,7 @@ class Assembly:
     paces: tuple[Throttle, ...]
     callers: tuple[Caller, ...]
     most_in_flight: int
-    """Requests of the plan that may ever be under way at once."""
+    """Requests of the plan that may ever be in flight at once."""
 
 
 def assemble(

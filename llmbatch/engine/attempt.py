@@ -172,7 +172,7 @@ class AttemptSender:
         return state.completion
 
     def write_down_end(self, state: RowState) -> None:
-        """What a row's last request came to, where its line in the ledger comes later: a kill may come before it."""
+        """The outcome of a row's last request, where its line in the ledger comes later: a kill may come before it."""
         if state.last_send is not None:
             self._sends.record(state.last_send)
 

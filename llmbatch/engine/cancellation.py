@@ -30,12 +30,12 @@ class Cancellation:
         self._event.set()
 
     def hurry(self) -> None:
-        """Give up what is under way as well."""
+        """Abandon what is in flight as well."""
         self._hurry.set()
 
     @property
     def is_hurried(self) -> bool:
-        """Whether even the requests under way are given up."""
+        """Whether even the requests in flight are abandoned."""
         return self._hurry.is_set()
 
     async def wait(self) -> None:
@@ -43,7 +43,7 @@ class Cancellation:
         await self._event.wait()
 
     async def wait_hurried(self) -> None:
-        """Until the requests under way are given up."""
+        """Until the requests in flight are abandoned."""
         await self._hurry.wait()
 
     async def sleep(self, seconds: float, *, or_until: asyncio.Event | None = None) -> None:

@@ -18,7 +18,7 @@ from llmbatch.engine.sinks import Outcomes
 from llmbatch.engine.tally import SessionTally
 
 ROWS_PER_SLOT = 4
-"""Rows under way for each that may be in flight: the others wait for a retry. With more of them, reading pauses."""
+"""Rows in progress for each request that may be in flight; the others wait for a retry. Above this, reading pauses."""
 
 _PROBES = 3  # rows sent one by one while nothing has succeeded yet
 
@@ -30,13 +30,13 @@ class EngineSettings:
     most_in_flight: int
     strict: bool = False
     grace_s: float = defaults.GRACE_S
-    """How long requests under way may take to finish once the run stops."""
+    """How long requests in flight may take to finish once the run stops."""
 
 
 class Engine:
     """Works through the rows that are wanted: asks about each, and has each outcome kept.
 
-    Rows with the same text are asked once: those that come while the first is under way follow it, later ones
+    Rows with the same text are asked once: those that come while the first is in flight follow it, later ones
     take its line.
     """
 
@@ -67,7 +67,7 @@ class Engine:
         self._followers: dict[str, list[Document]] = {}
 
     async def run(self, rows: AsyncIterator[Item]) -> None:
-        """Work through `rows` until they end or the run's stop is set; then no request is under way any more."""
+        """Work through `rows` until they end or the run's stop is set; then no request is in flight any more."""
         reading = asyncio.create_task(self._take(rows))
         stopping = asyncio.create_task(self._cancellation.wait())
         try:
@@ -182,7 +182,7 @@ class Engine:
         self._on_rejection(rejection)
 
     async def _finish(self) -> None:
-        """Let the requests under way end; once the run stops, only for so long."""
+        """Let the requests in flight end; once the run stops, only for so long."""
         await self._until_idle_or(self._cancellation.wait())
         try:
             async with asyncio.timeout(self._settings.grace_s):

@@ -1,4 +1,4 @@
-"""Stops a run that goes wrong: too many of the latest rows failed, or too many answers were of no use."""
+"""Stops a run that goes wrong: too many of the latest rows failed, or too many answers were unusable."""
 
 from collections import Counter, deque
 from dataclasses import dataclass

@@ -95,7 +95,7 @@ class Intake:
     """Whether a key that is skipped has its label; None where all have."""
 
     def prepared(self, rows: Iterable[Row | Rejection], *, batch: int) -> Iterator[Item]:
-        """Rows as the engine takes them; `batch` of them are looked up at once among earlier answers."""
+        """Rows as the engine takes them; `batch` of them are looked up at once in the answer cache."""
         items = self._wanted(rows)
         if self.earlier is None:
             yield from items

@@ -91,7 +91,7 @@ class Labelling:
 
     @property
     def spent(self) -> UsageTotals:
-        """Tokens and money so far; requests under way are not in it."""
+        """Tokens and money so far; requests in flight are not in it."""
         return self._totals.usage
 
     async def ask(self, row: Row) -> LedgerLine:
@@ -115,7 +115,7 @@ class Labelling:
         return outcome
 
     async def close(self) -> None:
-        """Let go of the connections. Whoever still waits for an outcome gets none."""
+        """Close the connections. Calls that still wait for an outcome get none."""
         self._cancellation.set(LLMBatchError("the labeler is closed"))
         for caller in self._parts.callers:
             await caller.close()

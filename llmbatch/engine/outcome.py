@@ -1,6 +1,6 @@
 """From a response to a row's outcome: pure functions of the plan, the row and what came back.
 
-Whoever got the response, and whenever, the same one gives the same ledger line.
+The same response always gives the same ledger line, no matter what received it and when.
 """
 
 from collections.abc import Iterable

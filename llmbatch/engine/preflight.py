@@ -39,7 +39,7 @@ def preflight_warnings(plan: Plan, prices: PriceBook, endpoint: str) -> Iterator
 
 
 def unpriced(models: Iterable[str], limits: Sequence[str], prices: PriceBook) -> UsageError | None:
-    """Why spending limits cannot hold: nobody has said what one of the models costs. None where they can.
+    """Why spending limits cannot be enforced: a model's price is unknown. None where they can.
 
     That one's own server is free is a guess, since it may be a proxy.
 

@@ -37,7 +37,7 @@ class RequestFallbacks:
         self._fixed: list[int] = []
 
     def accepted(self, sent_as: RequestShape | None) -> None:
-        """An answer came to a request of this shape."""
+        """A request of this shape was answered."""
         self._accepted = sent_as
 
     def is_accepted(self, sent_as: RequestShape | None) -> bool:

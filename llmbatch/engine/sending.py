@@ -24,7 +24,7 @@ class Sending:
     offline_arguments: tuple[str, ...] = ()
     """Options of `llmbatch simulate` for the offline endpoint, as `--fault`."""
     concurrency: int | None = None
-    """Requests under way at once; None finds the level that the endpoint keeps up with."""
+    """Requests in flight at once; None adapts to what the endpoint handles."""
     limits: RateLimits = RateLimits()
     """The user's own, per second; None leaves them to what the endpoint states."""
     timeout_s: float | None = None

@@ -35,10 +35,10 @@ class Outcomes(Protocol):
 
 
 class Sends(Protocol):
-    """Is told of each request before it leaves, so that it counts even if nobody lives to see its answer."""
+    """Records each request before it leaves, so that it counts even if the process dies before its answer."""
 
     def record(self, sent: Sent) -> None:
-        """A request is about to leave, or what one came to is known.
+        """A request is about to leave, or the outcome of one is known.
 
         Raises:
             StorageFailed: it could not be written down, so the request must not leave.

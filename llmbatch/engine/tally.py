@@ -1,4 +1,4 @@
-"""Counts of a run while it is under way. Fed with ledger lines, asked for snapshots."""
+"""Counts of a run in progress. Fed with ledger lines, asked for snapshots."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

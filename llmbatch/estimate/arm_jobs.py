@@ -26,7 +26,7 @@ class Beside:
     is_waiting: Callable[[str], bool] = lambda _: False
     """Whether a key has an answer, and only waits for the stronger model."""
     histories: Mapping[str, History] = field(default_factory=dict)
-    """Of earlier answers, by the arm."""
+    """Cached answers, by arm."""
 
 
 def arm_jobs(

@@ -1,6 +1,6 @@
 """What requests will cost: expected, and between which bounds.
 
-Four things move a run's cost that nobody knows beforehand: how much of the prompts comes from the provider's cache,
+Four things that are unknown beforehand move a run's cost: how much of the prompts comes from the provider's cache,
 how long answers are, how many requests are repeated, and how many tokens the documents have where only a sample was
 counted. Each has an interval of its own, 95%; they have nothing to do with each other, so that what they may add is
 added in squares: all of them at their worst at once is far rarer than one in twenty. The bounds are no guarantee
@@ -23,7 +23,7 @@ OPENING_TOKENS = 3
 """Of these, the ones that open a message: before the prefix, and so in the cache with it."""
 
 # What is assumed of a run that has no answers yet. A prefix that is in steady use stays in the cache, but caches are
-# shared and not promised; and a good model is seldom asked again.
+# shared and not promised; and a good model is seldom re-asked.
 _MISSES = 0.05
 _REPEATS = 0.05
 

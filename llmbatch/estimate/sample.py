@@ -47,7 +47,7 @@ class TokenSample:
         self._bytes = 0
 
     def add(self, draw: int, text: str) -> None:
-        """Take note of a document; `draw` is a number that is as good as random, and always the same for a text."""
+        """Take note of a document; `draw` is a pseudo-random number, always the same for a text."""
         size = len(text.encode("utf-8", "replace"))
         self._rows += 1
         self._bytes += size

@@ -1,4 +1,4 @@
-"""What observers are told while a run is under way: one frozen snapshot at a time."""
+"""What observers get while a run is in progress: one frozen snapshot at a time."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -32,7 +32,7 @@ class Progress:
     retries: int = 0
     in_flight: int = 0
     limit: int = 0
-    """Requests that may be under way at present."""
+    """Requests that may be in flight at present."""
     waiting: int = 0
     """Rows that wait for their next attempt."""
     held_s: float = 0.0

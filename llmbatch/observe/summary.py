@@ -1,4 +1,4 @@
-"""What a run came to, as frozen data: counted by the pipeline, shown by the screen, printed by `--json`."""
+"""The summary of a run, as frozen data: counted by the pipeline, shown by the screen, printed by `--json`."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -77,7 +77,7 @@ class CanaryReport:
 
 @dataclass(frozen=True, slots=True)
 class EscalationReport:
-    """Doubtful rows that were asked again of a stronger model, and how many of them need no person now."""
+    """Doubtful rows that were sent to a stronger model, and how many of them no longer need review."""
 
     model: str
     rows: int

@@ -14,7 +14,7 @@ class Action(Enum):
     THROTTLE = "throttle"
     """Everyone waits, then again; uses up no attempt, since the server did not take the request."""
     REASK = "reask"
-    """The answer was of no use: once more where that is allowed, at once."""
+    """The answer was unusable: re-ask at once, where that is allowed."""
     ADAPT = "adapt"
     """The endpoint refuses a parameter: once more with the next known shape, else as `once_working` or STOP."""
     FAIL = "fail"
@@ -54,9 +54,9 @@ class Failure:
     """The model's context window in tokens, where the refusal states it."""
     slow_down: bool = False
     may_be_outage: bool = False
-    """Not this row's fault: many of these with no answer between them mean that nobody is served."""
+    """Not this row's fault: many of these with no answer between them mean that the endpoint is down."""
     nobody_served: bool = False
-    """The server says itself that it serves nobody for now: rows wait, and one at a time asks again."""
+    """The server itself says that it is unavailable: rows wait, and one probe at a time is sent."""
     patience: float = 1.0
     """How many times the usual back-off this row waits."""
     is_of_this_machine: bool = False
@@ -69,14 +69,14 @@ class Failure:
     """How many different rows in a row that fail like this stop the run, or more where rows fail like this now and then
     (None: never)."""
     repeats: int | None = None
-    """How often a row may be asked again when this is what it meets; None: as often as the run allows."""
+    """How often a row may be sent again after this failure; None: as often as the run allows."""
     once_working: "Failure | None" = None
     """What it is once the endpoint has answered other rows: most often this row's own failure."""
     exit_code: ExitCode = ExitCode.GUARD
 
 
 class RequestFailedError(Exception):
-    """A request that came to nothing, or whose answer was of no use."""
+    """A request that failed, or whose answer was unusable."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)

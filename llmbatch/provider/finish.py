@@ -15,7 +15,7 @@ UNUSUAL_FINISH = "finish_reason_unusual"
 
 
 class Ending(Enum):
-    """How an answer came to its end."""
+    """Why an answer ended."""
 
     WHOLE = "whole"
     CUT = "cut"
@@ -75,7 +75,7 @@ _ENDINGS = {reason: ending for reason, ending, _ in FINISH_REASONS}
 
 
 def ending_of(reason: str | None) -> Ending | None:
-    """What a finish reason means, in any case; None where nobody knows."""
+    """What a finish reason means, in any case; None if it is unknown."""
     return Ending.WHOLE if reason is None else _ENDINGS.get(reason.strip().lower().replace("-", "_"))
 
 

@@ -131,7 +131,7 @@ def _too_long(_: int, report: ErrorReport, message: str) -> Failure:
 
 
 def _no_capacity(_: int, __: ErrorReport, message: str) -> Failure:
-    """A tier without guarantees has nothing free at the moment; others may be served, so nobody else waits."""
+    """A tier without guarantees has nothing free at the moment; others may be served, so no other row waits."""
     return Failure(
         "overloaded",
         Action.THROTTLE,

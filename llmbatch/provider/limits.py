@@ -2,7 +2,7 @@
 
 What the headers mean differs: a limit may be for a second, a minute or a day; its reset may be seconds until one more
 request passes, until all of it is there again, or a point in time. So what is read here is only what was said; what
-it means for the next request is judged by what comes of it (`engine/throttle/allowance.py`).
+it means for the next request is judged by its outcome (`engine/throttle/allowance.py`).
 """
 
 import email.utils

@@ -25,7 +25,7 @@ class RetryPolicy:
     max_wait_s: float = defaults.MAX_WAIT_S
     """A server that asks for a longer wait ends the run instead."""
     reasks: int = defaults.REASKS
-    """How often a row is asked again after an answer that was of no use."""
+    """How often a row is re-asked after an unusable answer."""
     throttled: int = 30
     """Refusals by rate limit that one row bears."""
 

@@ -3,7 +3,7 @@
 `import openai` imports some 460 modules of request and answer types, half of its second and a fifth of its memory. The
 requests here are ready-made bytes and their answers are decoded elsewhere, so none of them is ever asked for. While the
 SDK is imported, the packages below `openai.types` are therefore put off: each stands there, and is imported as ever
-when the first name in it is looked up. Whoever uses the SDK beside llmbatch sees no difference.
+when the first name in it is looked up. Other users of the SDK in the process see no difference.
 """
 
 import sys

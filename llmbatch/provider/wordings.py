@@ -12,7 +12,7 @@ _TABLE = Path(__file__).with_name("wordings.toml")
 
 
 class Meaning(StrEnum):
-    """What a refusal comes to, whoever words it."""
+    """What a refusal means, in any maker's wording."""
 
     QUOTA = "quota"
     FILTERED = "filtered"

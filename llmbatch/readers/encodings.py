@@ -149,7 +149,7 @@ def _is_damaged_utf8(head: bytes) -> bool:
 
 
 def likely_encodings(head: bytes) -> tuple[str, ...]:
-    """The encodings that the text is likely to be in: none where nothing fits, several where nobody can tell."""
+    """The encodings that the text is likely to be in: none where nothing fits, several where it is ambiguous."""
     from charset_normalizer import from_bytes  # noqa: PLC0415 - few inputs need it
 
     looked_at = head[:_LOOKED_AT]

@@ -52,7 +52,7 @@ class _Ahead(Thread, Generic[T]):
         self._has_ended = False
 
     def run(self) -> None:
-        """Take them until there are enough of them, or nobody waits any more."""
+        """Take them until there are enough of them, or no consumer waits any more."""
         try:
             for item in _up_to(self._items, self._is_enough):
                 self._taken.put((item,))

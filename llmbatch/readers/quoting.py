@@ -52,7 +52,7 @@ class Quoting:
         return body
 
     def meant(self, cell: bytes, *, is_quoted: bool) -> bytes:
-        """What a cell says: its quotes and escapes resolved. MySQL's NULL is as good as nothing."""
+        """What a cell says: its quotes and escapes resolved. MySQL's NULL counts as empty."""
         if is_quoted:
             cell = cell.replace(self.quote * 2, self.quote)
         if not self.escape or self.escape not in cell:

@@ -49,7 +49,7 @@ def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = No
 
     Raises:
         NotOpenedError: it cannot be opened.
-        DoubtfulEncodingError: nobody can tell its encoding.
+        DoubtfulEncodingError: its encoding cannot be detected.
         StorageFailed: the copy of standard input cannot be written.
     """
     path = None if item.name == STDIN else item.path  # a copy of that may still be in its part

@@ -173,7 +173,7 @@ class ReviewSession:
         self.advance()
 
     def advance(self) -> None:
-        """Go to the next row that is open and that nobody else looks at; around the end of the queue too."""
+        """Go to the next open row that no other reviewer has in view, wrapping around at the end of the queue."""
         start = 0 if self.place is None else self.place + 1
         for step in range(len(self._queue)):
             place = (start + step) % len(self._queue)
@@ -187,7 +187,7 @@ class ReviewSession:
         self.place = self.item = self._seen = None
 
     def go(self, place: int) -> None:
-        """Go to a place in the queue, whoever looks at it."""
+        """Go to a place in the queue, even if another reviewer has it in view."""
         self._claims.take(self._queue[place].row)
         self._stand_at(place)
 

@@ -1,4 +1,4 @@
-"""The error rate of run after run: what each run's random sample came to is kept in its folder.
+"""The error rate of run after run: the figures of each run's random sample are stored in its folder.
 
 `sample_checks.jsonl` has a line each time that the figures changed. It is small, can be read without the input, and
 goes with the folder wherever that goes. A trend is read from the folders beside a run, those of the same task.
@@ -87,7 +87,7 @@ class Trend:
 
 
 def keep_check(run: OpenedRun, sample: SampleStatus) -> None:
-    """Keep what the sample came to in the run's folder, unless that stands there already or the run is under way."""
+    """Store the sample's figures in the run's folder, unless they are there already or the run is in progress."""
     record = run.record
     check = SampleCheck(
         run_id=record.run_id,

@@ -229,7 +229,7 @@ def _line(wish: _Wish, mine: Decision, *, now: Decision | None, said_before: str
 
 
 def _joined(standing: str | None, more: str | None) -> str | None:
-    """Both notes: a file replaces nobody's."""
+    """Both notes: a file never replaces a note."""
     if standing is None or more is None:
         return standing or more
     return standing if more in standing else f"{standing}; {more}"

@@ -1,4 +1,4 @@
-"""A run folder opened to be reviewed: read as it stands, also while a run is under way on it."""
+"""A run folder opened to be reviewed: read as it stands, also while a run is in progress on it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager

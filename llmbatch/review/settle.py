@@ -1,4 +1,4 @@
-"""What is done once decisions were made: the views are written again, and what the sample came to is kept."""
+"""What is done once decisions were made: the views are written again, and the sample's figures are stored."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ class Settled:
     """How it stands then."""
 
     in_views: bool
-    """Whether the decisions are in the run's views; else a run under way takes them in at its end."""
+    """Whether the decisions are in the run's views; else a run in progress takes them in at its end."""
     sample: SampleStatus | None = None
     trend: Trend | None = None
     input_changes: tuple[str, ...] = ()

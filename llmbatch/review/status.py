@@ -49,7 +49,7 @@ class ReviewStatus:
     waiting: int
     """Low confidence or in conflict."""
     failed: int
-    """Without a label: a person can give them one, or `llmbatch retry` asks again."""
+    """Without a label: a person can give them one, or `llmbatch retry` sends them again."""
     reviewed: int
     corrected: int
     """Of the reviewed ones, those where the model was wrong or had no answer."""

@@ -61,7 +61,7 @@ STDIN = "-"
 FINISHED = "finished"
 """The state of a run whose last session went through all rows."""
 NOT_KNOWN = "(not known here)"
-"""In place of a task file's path that nobody vouches for."""
+"""In place of a task file's path that is not trusted."""
 _ANY_CLASSIFY = "llmbatch classify ..."
 
 

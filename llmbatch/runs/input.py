@@ -281,7 +281,7 @@ class RunInput:
 
 
 def _named_from(folder: RunFolder, item: Input) -> Input:
-    """The input by its way from beside the run folder, so that views tell the same place whoever makes them."""
+    """The input by its way from beside the run folder, so that outputs name the same place from anywhere."""
     if not is_file_name(item.name):
         return item
     return replace(item, name=folder.way_to(item.name))

@@ -18,7 +18,7 @@ from llmbatch.runs.ledger.sent import Leftovers, SentLog
 
 @dataclass(frozen=True, slots=True)
 class OpenLedger:
-    """An open ledger, and what its earlier sessions came to."""
+    """An open ledger, and what its earlier sessions cost."""
 
     ledger: Ledger
     record: RunRecord

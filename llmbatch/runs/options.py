@@ -136,7 +136,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class RetryOptions:
-    """Which rows of a run folder are asked again, and how."""
+    """Which rows of a run folder are sent again, and how."""
 
     only: frozenset[str] = frozenset()
     """Kinds of failure; empty for all."""

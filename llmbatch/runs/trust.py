@@ -22,7 +22,7 @@ class Trust:
     """What the user says about a run folder."""
 
     is_given: bool = False
-    """The folder's paths may be followed, whoever made it."""
+    """The folder's paths may be followed, no matter who made it."""
     inputs: tuple[str, ...] = ()
     """The inputs, named again: those that the folder names are not looked at."""
 

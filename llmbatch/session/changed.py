@@ -1,4 +1,4 @@
-"""What a changed plan means for rows that are finished: they are asked again, which is said before it is paid for."""
+"""What a changed plan means for finished rows: they are sent again, and a warning comes before they cost anything."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -21,7 +21,7 @@ def plan_changed(
     is_skipped: Callable[[str], bool],
     prices: PriceBook,
 ) -> PlanChanged | None:
-    """Which finished rows a session asks again, and what that will cost; None where there are none.
+    """Which finished rows a session sends again, and what that will cost; None where there are none.
 
     Args:
         session: what is asked now.

@@ -264,7 +264,7 @@ def _check_kinds(folder: RunFolder, only: frozenset[str]) -> None:
 
 
 def is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review_below: float) -> bool:
-    """Whether a retry asks again about the row whose latest line this is."""
+    """Whether a retry sends the row again whose latest line this is."""
     if line is None:
         return False
     if options.review:

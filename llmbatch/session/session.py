@@ -70,7 +70,7 @@ class Session:
         self._reserve = Reserve(folder.reserve, rows=_rows_at_once(plan.sending))
         self._is_hurried = False
         self._writing = Lock()
-        """Held by whoever writes the outputs."""
+        """Held while the outputs are written."""
         self._began = time.perf_counter()
 
     def run(self) -> Summary:
@@ -160,7 +160,7 @@ class Session:
             self._record, self._is_hurried = session_loop.record, session_loop.is_hurried
 
     def _finish(self, ledger: Ledger, reason: Exception | None) -> tuple[OutputCounts | None, Exception | None]:
-        """Make the views, once their ledger is on the disk. Whoever has asked twice to leave does not wait for them."""
+        """Make the views, once their ledger is on the disk. After a second interrupt, they are not waited for."""
         try:
             self._reserve.release()
             ledger.sync()

@@ -297,7 +297,7 @@ class SessionLoop:
                 return
 
     def _milestone(self) -> Checkpoint:
-        """So that whoever comes after a kill need not read all that a long session has written."""
+        """So that the next session after a kill need not read all that a long session has written."""
         ledger = self._opened.ledger
         ledger.sync()  # of the last moments, at once: nothing may come between what is synced and what is summed up
         self._sent.begin_again(ledger.size, {day: usage.stored() for day, usage in self._tally.days.usage().items()})
@@ -366,7 +366,7 @@ def _standing(plan: SessionPlan, record: RunRecord) -> int:
     """Rows that had their label when the last session ended in order; a killed one has told nothing of it."""
     if plan.before is not None or record.totals is None:
         return 0
-    return int(record.totals["rows"]["ok"])  # those in review may be asked again
+    return int(record.totals["rows"]["ok"])  # those in review may be sent again
 
 
 @contextmanager

@@ -27,13 +27,13 @@ class SessionPlan:
     wanted: Callable[[Ledger, Experiments], Callable[[str], bool]]
     """Given the ledger and what is tried beside, tells which keys are to be asked."""
     is_settled: Callable[[str], bool]
-    """Whether people have given a text its label: nobody is asked about it."""
+    """Whether people have given a text its label: it is not sent."""
     command: str
     """The command that goes on."""
     leaves_rows: bool = False
     """Whether rows without an outcome may be passed over, as a retry does."""
     before: RunRecord | None = None
-    """The folder's record of the session before, where that asked otherwise: its finished rows are asked again."""
+    """The folder's record of the session before, where that asked otherwise: its finished rows are sent again."""
     experiments: ExperimentPlan = ExperimentPlan()
     strict: bool = False
     reuse: Reuse | None = None

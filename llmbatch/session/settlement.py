@@ -1,4 +1,4 @@
-"""What a dead session really came to, as its run folder tells: the ledger's lines, and the sends without one."""
+"""What a dead session really cost, as its run folder tells: the ledger's lines, and the sends without one."""
 
 from collections import Counter
 from pathlib import Path
@@ -18,7 +18,7 @@ from llmbatch.spend.store import Settlement
 def actual_spend(session: str, run: str) -> Settlement | None:
     """Of the session that a run folder's `sent.log` names; None where that is another one, or cannot be read.
 
-    A request that was under way, or whose line is damaged, counts with all that may have been set aside for it, on the
+    A request that was in flight, or whose line is damaged, counts with all that may have been set aside for it, on the
     session's last day.
     """
     folder = RunFolder(Path(restored(run)))

@@ -98,9 +98,9 @@ class Spending:
             await asyncio.to_thread(self._look, total)
 
     def end(self) -> bool:
-        """Write down what the session came to. Returns whether the store knows all that it should.
+        """Record what the session cost. Returns whether the store knows all that it should.
 
-        Where it does not, the session stays open there, until the run folder tells what it came to.
+        Where it does not, the session stays open there, until the run folder shows what it cost.
         """
         recorded = True
         if self._limits is not None:

@@ -180,7 +180,7 @@ def refresh_views(folder: RunFolder, record: RunRecord) -> bool:
     Nothing is written into a folder of somebody else's, whatever the user says about it.
 
     Returns:
-        Whether they are as the logs have it, or will be once the run that is under way ends.
+        Whether they are as the logs have it, or will be once the run that is in progress ends.
     """
     basis = Basis(size_of(folder.ledger), size_of(folder.decisions), record.view_options.plan or "")
     if not basis.ledger_bytes or basis_of_outputs(folder.path) == basis or is_locked(folder.path):

@@ -78,7 +78,7 @@ class _SignalEvent(Event):
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[Event]:
-    """An event that a signal sets, also one that comes when a session is as good as over and pays no heed to it."""
+    """An event that a signal sets, also one that comes when a session is almost over and ignores it."""
     stop = _SignalEvent()
     before = {
         number: signal.signal(number, lambda *_: stop.set())

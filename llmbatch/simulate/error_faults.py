@@ -184,7 +184,7 @@ def _content_policy(request: "ChatRequest", _: Parameters) -> Reply:
 
 
 def _redirect(_: "ChatRequest", __: Parameters) -> Reply:
-    # To a port where nobody listens: whoever follows it posts the document nowhere.
+    # To a port without a listener: a client that follows it posts the document nowhere.
     return Reply(307, b"", {"location": "http://127.0.0.1:9/v1/chat/completions"}, "text/plain")
 
 

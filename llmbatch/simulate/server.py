@@ -97,7 +97,7 @@ class Simulator:
         return f"http://{shown}:{address[1]}/v1"
 
     async def stop(self) -> None:
-        """Close all connections and stop listening. Requests under way are dropped."""
+        """Close all connections and stop listening. Requests in flight are dropped."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

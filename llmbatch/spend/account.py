@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from llmbatch.spend.liveness import SessionLock
 
 CameTo = Callable[[str, str], Settlement | None]
-"""What a dead session came to, by its id and its run folder; None where that cannot be told."""
+"""What a dead session cost, by its id and its run folder; None where that cannot be told."""
 
 
 class SpendAccount:
@@ -64,7 +64,7 @@ class SpendAccount:
 
 
 def settle_dead(store: SpendStore, came_to: CameTo) -> None:
-    """Settle every session that is proven dead, as far as its run folder tells what it came to.
+    """Settle every session that is proven dead, as far as its run folder shows what it cost.
 
     One that cannot be told stays charged with all that it had set aside.
     """

@@ -101,7 +101,7 @@ class Alerts:
 
 
 class AlertCommand:
-    """The user's own command, run by the shell in a thread of its own; whatever becomes of it, the run continues.
+    """The user's own command, run by the shell in a thread of its own; whatever it does, the run continues.
 
     What it is about comes in environment variables (docs/how-to/budgets.md), never in its text.
     """

@@ -88,7 +88,7 @@ class DailyLimit:
         """Set aside what a request may cost at most. Returns the day that it belongs to.
 
         Raises:
-            BudgetReached: it does not fit, and nobody holds anything that could leave room for it.
+            BudgetReached: it does not fit, and no lease is held that could leave room for it.
             StorageFailed: the store does not tell what is left, so nothing may be sent.
         """
         while True:
@@ -114,7 +114,7 @@ class DailyLimit:
         """Every so often: give back what is not needed, and write down how the session stands.
 
         Args:
-            figures: what its rows came to, by the day.
+            figures: what its rows cost, by day.
 
         Returns:
             Today over all sessions; None where nothing is written down.
@@ -134,7 +134,7 @@ class DailyLimit:
         return total
 
     def end(self, figures: Mapping[str, UsageTotals]) -> None:
-        """The session is over: give back all that was not spent, and write down what it came to; blocks.
+        """The session is over: give back all that was not spent, and record what it cost; blocks.
 
         Raises:
             StorageFailed: that could not be written. What was set aside stays so until the session is settled.

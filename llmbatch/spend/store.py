@@ -68,7 +68,7 @@ class DayTotal:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a dead session really came to: its figures by the day, and all of it in nano-dollars."""
+    """What a dead session really cost: its figures by the day, and all of it in nano-dollars."""
 
     figures: Mapping[str, UsageTotals]
     total_nanousd: int
@@ -226,9 +226,9 @@ class SpendStore:
             ).fetchall()
 
     def settle(self, session: str, settlement: Settlement, *, ended_at: str) -> None:
-        """End a dead session with what it came to. The caller holds its lock; one that has ended stays as it is.
+        """End a dead session with what it cost. The caller holds its lock; one that has ended stays as it is.
 
-        Of a session that was under way at midnight, the earlier days keep what they were last charged with, and the
+        Of a session that was in progress at midnight, the earlier days keep what they were last charged with, and the
         last day gets the rest. What may have been billed charges no day with more than the lease that it had; what was
         billed does, where answers were dearer than any bound said.
         """
@@ -258,7 +258,7 @@ class SpendStore:
             self._end(session, ended_at)
 
     def claim_alert(self, book: str, day: str, cap_nanousd: int, percent: float) -> bool:
-        """Whether nobody has told yet that this share of the day's cap is spent; whoever asks first, tells."""
+        """Whether the alert for this share of the day's cap is still to be shown; the first caller shows it."""
         with self._transaction():
             done = self._db.execute(
                 "INSERT OR IGNORE INTO alert (book, day, cap_nusd, percent) VALUES (?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""What the rows of one arm or one run came to, in figures small enough to keep."""
+"""Statistics of the rows of one arm or one run, small enough to store."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -78,7 +78,7 @@ class Profile:
 class FirstOutcomes:
     """Tells a row's first outcome from later ones, across arms and sessions.
 
-    A row that failed is asked again: by the control where the canary failed, or by the next session. Such rows are the
+    A row that failed is sent again: to the control where the canary failed, or by the next session. Such rows are the
     hard ones, and what comes of them then is no second piece of evidence, nor the other arm's. Rows that a stop cut off
     have no outcome yet.
     """

@@ -9,7 +9,7 @@ ALPHA = 0.001
 """Of all figures of one comparison together (Bonferroni): a nightly run should not cry wolf more than once in years."""
 _FIGURES = 5
 _SMALLEST_SHARE = 0.01
-"""A percentage point: over a million rows anything is significant, and less than this is nobody's concern."""
+"""A percentage point: over a million rows anything is significant, and less than this does not matter."""
 _SMALLEST_DISTANCE = 0.02
 _SMALLEST_CONFIDENCE = 0.01
 _SMALLEST_TOKENS = 0.05

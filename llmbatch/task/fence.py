@@ -21,7 +21,7 @@ _ESCAPES = (
 """How HTML, addresses and program text write a character; each may be escaped once more."""
 _UNIT = re.compile("|".join((*_ESCAPES, ".")), re.DOTALL)
 _TAG_LEFT = "\U000e003c"
-"""Of the tag characters, which nobody sees and models read: each stands for one of ASCII."""
+"""Of the tag characters, which are invisible to people and read by models: each stands for one of ASCII."""
 _LEFT = f"{_TAG_LEFT}<\uff1c\ufe64\u2039\u3008\u27e8\u2329\u300a\u00ab\u276e\u02c2\u1438\u227a"
 _RIGHT = ">\uff1e\ufe65\u203a\u3009\u27e9\u232a\u300b\u00bb\u276f\u02c3\u1433\u227b"
 _MAY_OPEN = re.compile(

@@ -14,7 +14,7 @@ from llmbatch.core.prices import Price
 from llmbatch.core.usage import Usage
 from llmbatch.task.prefix_policy import PrefixPolicy
 
-# Rows of a stream, whose end nobody knows: so many that the first row's share is nothing.
+# Rows of a stream of unknown length: so many that the first row's share is nothing.
 _MANY_ROWS = 1_000_000
 
 

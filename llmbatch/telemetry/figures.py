@@ -18,7 +18,7 @@ class Figures:
         """By status and failure kind, which is empty for rows with a label."""
         self.retries: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
-        """By how they could be read; those that were asked again are among the retries."""
+        """By how they could be read; those that were re-asked are among the retries."""
         self.usage = UsageTotals()
         self.latency_s = 0.0
         """Sum over the rows that were asked about."""

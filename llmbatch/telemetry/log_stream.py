@@ -1,4 +1,4 @@
-"""A log file to append to, which whoever rotates logs may rename: the next line goes to the name, not the old file."""
+"""A log file to append to, which log rotation may rename: the next line goes to the name, not the old file."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""What people see: progress while a run is under way, its summary, errors. All of it on stderr but what was asked for.
+"""What people see: a run's progress, its summary, errors. All of it on stderr but what was asked for.
 
 Knows plain data only. Text that comes from outside goes through `neutral` and never acts as markup.
 """

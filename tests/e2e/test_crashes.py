@@ -84,7 +84,7 @@ def test_a_signal_ends_the_run_in_order(
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert "llmbatch classify docs.jsonl" in out
-    assert len(accounted(run)) == server.requests, "requests under way were waited for"
+    assert len(accounted(run)) == server.requests, "requests in flight were waited for"
     assert not (run / "sent.log").exists()
     assert llmbatch("classify", "docs.jsonl", "--base-url", server.url).code == 0
     assert server.requests == COUNT

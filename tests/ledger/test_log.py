@@ -194,7 +194,7 @@ def test_after_a_failed_sync_nothing_counts_as_synced_again(tmp_path: Path, make
     ledger.append(make_line(3))
     ledger.close()
     assert ledger.trouble is not None
-    assert len(reopened(tmp_path / "ledger.jsonl")[1]) == 3, "answers under way are still written down"
+    assert len(reopened(tmp_path / "ledger.jsonl")[1]) == 3, "answers in flight are still written down"
     for fd in (kept, reading, writing):
         os.close(fd)
 

@@ -38,7 +38,7 @@ class Folder:
     lines: Counter[str] = field(default_factory=Counter)
     """By the session, what its rows with a line cost and may have cost."""
     lost: int = 0
-    """What requests under way at a kill may have cost, as the resuming session found it."""
+    """What requests in flight at a kill may have cost, as the resuming session found it."""
 
     def came_to(self, session: str) -> Settlement | None:
         if session != self.session:
@@ -123,7 +123,7 @@ class World:
 
 
 class Process:
-    """A session of a run, with some requests under way at once."""
+    """A session of a run, with some requests in flight at once."""
 
     def __init__(self, world: World, folder: Folder) -> None:
         self.world, self.folder = world, folder

@@ -1,4 +1,4 @@
-"""What people see while a run is under way, and after it."""
+"""What people see while a run is in progress, and after it."""
 
 import io
 from datetime import UTC, datetime

@@ -114,7 +114,7 @@ class ConfirmationOptions(OptionGroup):
             dear: gives the estimate where it is above an amount, nano-dollars.
 
         Raises:
-            BudgetReached: the answer was no, or nobody can give one.
+            BudgetReached: the answer was no, or there is no terminal to ask on.
         """
         if self.confirm_above is not None and not self.yes:
             from llmbatch.cli.confirm import confirm

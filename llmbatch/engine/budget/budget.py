@@ -2,8 +2,8 @@
 
 At every instant `spent + reserved <= cap`, in whole nano-dollars and at any concurrency, for the run (`--max-cost`) and
 for the day (`--daily-budget`, over all processes). What a request with an unknown outcome may have cost stays spent. A
-request whose reservation does not fit waits for those under way, which mostly cost less than was set aside for them;
-when none is under way, the limit is reached.
+request whose reservation does not fit waits for those in flight, which mostly cost less than was set aside for them;
+when none is in flight, the limit is reached.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class RunLimit:
         """Set aside what a request may cost at most.
 
         Raises:
-            BudgetReached: it does not fit, and nothing is under way that could leave room for it.
+            BudgetReached: it does not fit, and nothing is in flight that could leave room for it.
         """
         while not self._fits(nanousd):
             if self._reserved_nanousd == 0:
@@ -76,7 +76,7 @@ class Budget:
         """Set aside what a request may cost at most.
 
         Raises:
-            BudgetReached: it does not fit into one of the limits, and nothing is under way that could leave room.
+            BudgetReached: it does not fit into one of the limits, and nothing is in flight that could leave room.
             StorageFailed: what is left of the day is not known.
         """
         await self._run.reserve(nanousd)

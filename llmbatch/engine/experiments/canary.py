@@ -76,7 +76,7 @@ class Canary:
         """Why it was dropped; None while it is on trial."""
 
     def takes(self, row: Row) -> bool:
-        """Whether the row is the canary's. A row's arm hangs on its id and text, and a larger share only adds rows."""
+        """Whether the row is the canary's, by its id and text; a larger share only adds rows."""
         return self.dropped is None and point(row, _PURPOSE) < self.share * POINTS
 
     def watch(self, line: LedgerLine) -> None:

@@ -1,4 +1,4 @@
-"""Doubtful rows asked again of a stronger model: what that came to."""
+"""Doubtful rows sent to a stronger model: how many it settled, and at what cost."""
 
 from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.core.ledger_line import ESCALATION, FAILED, LedgerLine

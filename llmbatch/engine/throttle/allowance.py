@@ -100,7 +100,7 @@ class Allowance:
         return max(nominal, self._found_per_s, self._left / min(span_s, _SPENT_IN_S))
 
     def wait_s(self, now: float, amount: float) -> float:
-        """Seconds until something remains for so much; 0 where it does now, or where nobody knows."""
+        """Seconds until something remains for so much; 0 where it does now, or where that is unknown."""
         if self._left is None or self._is_by_the_minute:
             return 0.0
         missing = min(amount, self._stated.limit) - self._left_at(now)

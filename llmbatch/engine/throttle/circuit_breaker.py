@@ -1,4 +1,4 @@
-"""An outage: nobody is served. Rows wait without using up attempts, one probe at a time asks whether it is over."""
+"""Circuit breaker: in an outage rows wait, use up no attempts, and one probe at a time finds out whether it is over."""
 
 import asyncio
 import math
@@ -14,7 +14,7 @@ from llmbatch.provider.failures import Action, Failure
 _IN_A_ROW = 8
 """Failures with no answer between them that make an outage: at even odds of failing, one run of 256 looks like it."""
 _REFUSED_FOR_S = 5.0
-"""Refusals by rate come in bursts; only when nobody has passed for so long are they an outage."""
+"""Refusals by rate come in bursts; only when no request has succeeded for this long are they an outage."""
 _FIRST_PROBE_S, _PROBE_EVERY_S, _LAST_PROBE_S = 1.0, 30.0, 0.1
 """Probes start quickly, since most outages are short, and settle at one in 30 s (with jitter)."""
 

@@ -169,7 +169,7 @@ class Concurrency:
 
 
 class Slots:
-    """Places for requests under way, as many as the limit allows at the moment, given in the order of asking.
+    """Places for requests in flight, as many as the limit allows at the moment, given in the order of asking.
 
     A row that was asked before goes ahead of those that never were: else, where a limit keeps hundreds waiting, it
     would get its answer at the run's end, and what it has cost by then would be lost in a kill.

@@ -127,7 +127,7 @@ class Rates:
 
     @property
     def are_inferred(self) -> bool:
-        """Whether refusals have shown a limit that nobody states."""
+        """Whether refusals have shown a limit that is not stated."""
         return self._inferred.is_on
 
     def limits(self, now: float) -> RateLimits:
@@ -206,7 +206,7 @@ class TokenEstimate:
         return self._prefix_tokens + likely * (1 + _CAUTION * self._error) + max_output_tokens
 
     def learn(self, characters: int, input_tokens: int) -> None:
-        """Take note of what a request came to."""
+        """Record a request's outcome."""
         tokens = max(input_tokens - self._prefix_tokens, 0)
         likely = max(self._document_tokens(characters), 1.0)
         self._answers += 1

@@ -1,4 +1,4 @@
-"""When a request may leave: no outage, a slot among those under way, no wait by a server's word, the rates kept."""
+"""When a request may leave: no outage, a slot among those in flight, no wait by a server's word, the rates kept."""
 
 import asyncio
 import math
@@ -83,7 +83,7 @@ class Throttle:
 
     @property
     def limit(self) -> int:
-        """Requests that may be under way now."""
+        """Requests that may be in flight now."""
         return self._concurrency.limit
 
     def hold(self, seconds: float) -> None:
@@ -155,7 +155,7 @@ class Throttle:
 
     @asynccontextmanager
     async def slot(self, tokens: float, *, asked_before: bool) -> AsyncIterator[None]:
-        """A place among the requests under way, given when one of so many tokens may leave.
+        """A place among the requests in flight, given when one of so many tokens may leave.
 
         A row that was asked before comes first.
 

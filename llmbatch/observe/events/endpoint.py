@@ -130,7 +130,7 @@ class MachineLacks(Event):
 
 @dataclass(frozen=True, slots=True)
 class OutageBegan(Event):
-    """The endpoint answers nobody any more."""
+    """The endpoint is down."""
 
     name = "outage.began"
     level = Level.WARNING

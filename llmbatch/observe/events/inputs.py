@@ -13,7 +13,7 @@ _SAMPLE = 80
 
 @dataclass(frozen=True, slots=True)
 class FieldsChosen(Event):
-    """How an input is written, and which of its fields are the text and the id, as far as nobody said so."""
+    """How an input is written, and which of its fields are the text and the id, as far as the user did not say so."""
 
     name = "input.fields"
     file: str

@@ -99,7 +99,7 @@ class RunEstimated(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlanChanged(Event):
-    """What is asked has changed since the last session, so that rows that were finished are asked again."""
+    """What is asked has changed since the last session, so that finished rows are sent again."""
 
     name = "plan.changed"
     level = Level.WARNING
@@ -172,7 +172,7 @@ class ServiceTierUnpriced(Event):
 
 @dataclass(frozen=True, slots=True)
 class TruncationUnbounded(Event):
-    """Long documents are to be cut, and nobody knows how long they may be."""
+    """Long documents are to be cut, but the allowed length is unknown."""
 
     name = "truncation.unbounded"
     level = Level.WARNING

@@ -43,7 +43,7 @@ class LogShrank(Event):
 
     @property
     def message(self) -> str:
-        """What was lost, and what becomes of it."""
+        """What was lost, and what happens to the rows."""
         lost = counted(self.missing_bytes, "byte")
         return f"{self.file} lost {lost} since the results were written; the lost rows are sent again"
 
@@ -59,7 +59,7 @@ class FolderMigrated(Event):
 
 @dataclass(frozen=True, slots=True)
 class PossiblyBilledFound(Event):
-    """A killed session had requests under way, whose outcome nobody knows."""
+    """A killed session had requests in flight, whose outcome is unknown."""
 
     name = "requests.possibly_billed"
     level = Level.WARNING
@@ -68,7 +68,7 @@ class PossiblyBilledFound(Event):
 
     @property
     def message(self) -> str:
-        """How many, and what becomes of their rows."""
+        """How many, and what happens to their rows."""
         killed = f"{counted(self.requests, 'request')} in flight when the last session was killed"
         return f"{killed}: possibly billed, and the rows are sent again"
 
@@ -100,7 +100,7 @@ class SentLogDamaged(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReuseUnavailable(Event):
-    """The store of earlier answers cannot be used (any more): rows that it holds are asked again."""
+    """The answer cache cannot be used (any more): rows that it holds are sent again."""
 
     name = "reuse.unavailable"
     level = Level.WARNING
@@ -144,7 +144,7 @@ class SignalReceived(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunStopping(Event):
-    """A guard, a limit, the server or a failure ended the run; what is under way may still come in."""
+    """A guard, a limit, the server or a failure ended the run; what is in flight may still come in."""
 
     name = "run.stopping"
     level = Level.WARNING

@@ -28,7 +28,7 @@ class _Document:
     is_typed = True
 
     def read(self, content: Content, options: ReaderOptions) -> Records:
-        """The document, whose text is refused where it looks like a table and nobody named its format."""
+        """The document, whose text is refused where it looks like a table and its format was not given."""
         document, finding = self._document(content, options)
         items = iter(() if document is None else (document,))
         return Records(items, names=DOCUMENT_FIELDS, findings=(*content.findings, finding))

@@ -26,7 +26,7 @@ _ATTEMPTS = 5
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _GZIP = frozenset({"gzip", "x-gzip"})
 _AS_IT_IS = frozenset({"", "identity", "aws-chunked", "zstd"})
-"""`aws-chunked` is how it was once uploaded, and `zstd` is unpacked by whoever reads the file."""
+"""`aws-chunked` is how it was once uploaded, and `zstd` is unpacked by the reader of the file."""
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 
 

@@ -1,6 +1,6 @@
 """What people decided about rows: a log of its own in the run folder, append-only as the ledger is.
 
-Any number of reviewers may work on one folder, and a run may be under way on it. Knows keys and labels; of views,
+Any number of reviewers may work on one folder, and a run may be in progress on it. Knows keys and labels; of views,
 screens and runs it knows nothing. A decision is about a text: it outlives prompts, models and row numbers.
 """
 

@@ -104,5 +104,5 @@ _DECISIONS = TypeAdapter(Decision)
 
 
 def text_digest(text: str) -> str:
-    """A text's digest, which hangs on nothing but the text."""
+    """A text's digest, which depends on nothing but the text."""
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()

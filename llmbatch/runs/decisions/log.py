@@ -1,4 +1,4 @@
-"""The log of decisions: many readers and writers, one file, nobody overwrites anybody.
+"""The log of decisions: many readers and writers, one file, no decision overwritten.
 
 1. A decision is one write at the file's end, synced before the writer is told that it is saved.
 2. Writers take turns under the kernel's lock on the file (`flock`), for the milliseconds of a write; a killed one
@@ -30,7 +30,7 @@ class DecisionLog:
     """People's decisions on one run folder."""
 
     def __init__(self, path: Path) -> None:
-        """Read what stands in `path`. Where there is no such file nobody has decided anything, and none is made.
+        """Read what stands in `path`. Without such a file there are no decisions, and none is made.
 
         Raises:
             UsageError: a line in the file is damaged, or of a newer format.
@@ -61,7 +61,7 @@ class DecisionLog:
         return self._lines > 0
 
     def latest(self, text: str) -> Decision | None:
-        """The latest line about a text by its digest, or None where nobody said anything about it."""
+        """The latest line about a text by its digest, or None if there is no decision about it."""
         found = self._at(self._by_text.get(short(text)))
         return found if found is not None and found.text == text else None
 

@@ -19,7 +19,7 @@ class TaskDecisions:
         return len(self.log)
 
     def about(self, text: str) -> Decision | None:
-        """What holds for a text, or None where nobody said anything about it."""
+        """What holds for a text, or None if there is no decision about it."""
         return self.by_digest(text_digest(text)) if self.log.is_used else None
 
     def by_digest(self, digest: str) -> Decision | None:

@@ -12,7 +12,7 @@ from llmbatch.runs.decisions.line import Decision, Standing
 
 
 def held(decision: Decision, labels: Container[str]) -> Decision:
-    """What of a decision still holds by a task's labels: a label that the task has no more is nobody's answer to it."""
+    """What of a decision still holds by a task's labels: a label that the task no longer has does not count."""
     standings = tuple(standing for standing in decision.standings if standing.category in labels)
     if standings == decision.standings:
         return decision
@@ -36,8 +36,8 @@ def decided(mine: Decision, *, seen: Decision | None, now: Decision | None) -> D
         seen: what stood when I looked at the row.
         now: what stands by now.
 
-    Who decides what he sees settles it. What others decided in the meantime is not overwritten: where it differs,
-    both stand against each other.
+    A reviewer's decision overrides the ones they had seen. What others decided in the meantime is not overwritten:
+    where it differs, the two are in conflict.
     """
     if now is None or now == seen:
         return mine
@@ -68,7 +68,7 @@ def as_it_stood(mine: Decision, before: Decision | None, *, now: Decision | None
 
 
 def mark_of(standing: Decision | None) -> str:
-    """Names what stands, by which a later decision says what its reviewer saw; empty where nobody decided anything."""
+    """Names what stands, by which a later decision says what its reviewer saw; empty if there is no decision."""
     if standing is None or not standing.standings:
         return ""
     digest = hashlib.blake2b(dump_line([astuple(one) for one in standing.standings]), digest_size=8).hexdigest()

@@ -1,7 +1,7 @@
 """What a long ledger comes to, kept beside it: resuming a million rows need not decode a million lines.
 
 1. A session writes the index of its ledger and the sums over it to `ledger.checkpoint`: in order at its end, and now
-   and then while it is under way.
+   and then during the run.
 2. The next one takes them where the ledger begins with exactly the bytes that they were made of, by their SHA-256, and
    decodes only what follows. The ledger stays the truth: every byte of it is still read.
 3. A checkpoint that is missing, damaged, of another version or of other bytes is passed over: all lines are decoded.

@@ -4,7 +4,7 @@ Each line is one write to the operating system, so that a killed process loses n
 are synced to the disk in groups, at most a second apart: a power cut risks that second, no more.
 
 The first write or sync that fails is kept as the ledger's `trouble`: from then on nothing more may be sent. Answers
-under way still find room, in what was set aside for them. After a failed sync nothing counts as being on the disk any
+in flight still find room, in what was set aside for them. After a failed sync nothing counts as being on the disk any
 more, whatever a later one says: the kernel may have dropped what it could not write.
 """
 
@@ -163,7 +163,7 @@ class Ledger:
 
         Raises:
             StorageFailed: the disk did not take it, now or earlier; what it holds since the last good sync is unknown.
-                Or the ledger is not in its place any more: what is answered from now on would be kept for nobody.
+                Or the ledger is not in its place any more: further answers would be lost.
         """
         if not self.is_in_place:
             why = f"{self.path}: was deleted or moved during the run"

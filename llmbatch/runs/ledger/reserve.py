@@ -1,6 +1,6 @@
 """Disk space set aside like money: answers that are paid for must find room also when the disk is full.
 
-While a run is under way, a file of zeros stands in its folder. When a line of the ledger finds no room, the file is
+While a run is in progress, a file of zeros stands in its folder. When a line of the ledger finds no room, the file is
 deleted, the line is written into the room that this gives, and nothing more is sent.
 """
 

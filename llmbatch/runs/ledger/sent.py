@@ -3,8 +3,8 @@
 Before a request leaves, one short line goes to `sent.log`: a killed process's writes survive it, and they are synced
 in the group with the ledger, so that a power cut takes what was sent since, at most about a second. The first line
 states where the ledger ended when the file began, so that only outcomes behind that offset count as answers to what
-follows; it stands there twice, since without it no send could be told from one that ended. A row that is asked again
-has no line in the ledger yet: what its last request came to stands here as a line that takes the first one's place.
+follows; it stands there twice, since without it no send could be told from one that ended. A row that is sent again
+has no line in the ledger yet: the outcome of its last request is here as a line that takes the first one's place.
 
 A line that is damaged counts as a request that was billed, with the most that any request here may have cost.
 
@@ -131,7 +131,7 @@ class SentLog:
 
         Args:
             ledger_offset: where the ledger ends now.
-            came_to: what the session has come to so far, for whoever finds the file.
+            came_to: what the session has cost so far, for the next reader of the file.
 
         Raises:
             StorageFailed: that cannot be written; the file is as it was.
@@ -171,7 +171,7 @@ class SentLog:
         self._synced = size
 
     def record(self, sent: Sent) -> None:
-        """Write down a request that is about to leave, or again what it came to.
+        """Write down a request that is about to leave, or its outcome.
 
         Raises:
             StorageFailed: that cannot be kept, so no request must leave.

@@ -18,7 +18,7 @@ from llmbatch.task.label_space import LabelSpace
 
 @dataclass(frozen=True, slots=True)
 class OutputCounts:
-    """What the views came to, over all rows of the input."""
+    """Counts of the outputs, over all rows of the input."""
 
     rows: RowCounts
     labels: Mapping[str, int]

@@ -33,7 +33,7 @@ class Outcome:
 
     @property
     def category(self) -> str | None:
-        """The row's label, whoever gave it."""
+        """The row's label, by a model or a person."""
         if self.human is not None:
             return self.human.category
         return None if self.line is None else self.line.category

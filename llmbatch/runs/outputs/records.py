@@ -119,7 +119,7 @@ def column(field: str, own: Container[str]) -> str:
     """A carried field's name in a view, out of the way of the view's own and of all other fields.
 
     One that is named like a column, or would be behind the prefix, gets one more: two fields never meet in a name,
-    however often results are an input again, and the name hangs on nothing but the field's.
+    however often results are an input again, and the name depends on nothing but the field's.
 
     Args:
         field: its name in the input.
