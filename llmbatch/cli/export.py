@@ -27,7 +27,7 @@ def export(
     *,
     format: Annotated[  # noqa: A002 - the option's own name
         str,
-        Option("What to write; plug-ins add formats.", short="-f", metavar="jsonl|csv|NAME"),
+        Option("What to write; plug-ins add formats.", short="-f", metavar="jsonl|csv|parquet|NAME"),
     ] = _JSONL,
     out: Annotated[
         str | None,

@@ -5,6 +5,7 @@ source (both alike) -> fields (which are the id and the text) -> `Row` or `Rejec
 prompts or runs; the engine and the command line import from here, never the other way round.
 """
 
+from llmbatch.readers.column_types import column_types
 from llmbatch.readers.fields import FieldChoice, KeptFields
 from llmbatch.readers.finding import find_inputs, reopened, resolve_inputs
 from llmbatch.readers.folders import Snapshot, snapshot
@@ -60,6 +61,7 @@ __all__ = [
     "begun",
     "check_on_disk",
     "chosen_fields",
+    "column_types",
     "copied",
     "copy_name",
     "count_rows",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.rows import Rejection, Row
@@ -33,6 +34,7 @@ from llmbatch.readers import (
     WholeRead,
     begun,
     chosen_fields,
+    column_types,
     copied,
     count_rows,
     existing_fields,
@@ -166,6 +168,10 @@ class RunInput:
         """The rows from the start."""
         watch = IdentityWatch(self._read_again, self._known_sizes)
         return self._rows(self._again, on_fields, watch)
+
+    def column_types(self) -> Mapping[str, Any]:
+        """The types of the inputs' columns, as `readers.column_types` has them."""
+        return column_types(self._again)
 
     def take_fields_of(self, record: RunRecord) -> None:
         """Take the same fields as an earlier session whose user named the same: rows that came since change nothing."""

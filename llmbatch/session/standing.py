@@ -42,6 +42,8 @@ from llmbatch.runs.outputs import (
     write_tables,
 )
 from llmbatch.runs.outputs.outcome import Outcome
+from llmbatch.runs.outputs.parquet import ParquetFormat
+from llmbatch.runs.outputs.records import column, own_columns
 from llmbatch.runs.recalled_experiments import recalled_experiments
 from llmbatch.runs.trust import NO_TRUST, Trust, adopted
 from llmbatch.session.run import recorded_plan
@@ -79,7 +81,7 @@ def export_run(
         )
         if torn is not None:
             observer.event(LedgerTorn(torn.name))
-        options = replace(record.view_options, format=output_format)
+        options = replace(record.view_options, format=_typed(output_format, source, record))
         if target.path != folder.path:
             options = replace(options, plan=None)
         with closing(DecisionLog(folder.decisions)) as decisions:
@@ -98,6 +100,16 @@ def export_run(
     for change in source.changes():
         observer.event(change)
     return replace(summarise(folder, record, counts, totals), input_changes=source.changes())
+
+
+def _typed(output_format: OutputFormat, source: RunInput, record: RunRecord) -> OutputFormat:
+    """A format that has types takes those of the input's columns, under the names that these have in results."""
+    if not isinstance(output_format, ParquetFormat):
+        return output_format
+    own, types = own_columns(record.task.label_space), source.column_types()
+    ids = {types.get(kept.id_field or "") for kept in (record.fields or {}).values()}
+    of_id = {"id": next(iter(ids))} if len(ids) == 1 else {}
+    return ParquetFormat({column(name, own): kind for name, kind in types.items()} | of_id)
 
 
 def _writing(out: Path | BucketFolder | TableDestination | None, folder: Path) -> Callable[..., OutputCounts]:

@@ -18,6 +18,7 @@ from llmbatch.readers.formats.workbook import EXCEL, OTHER_WORKBOOK
 from llmbatch.readers.packings import unpacked_name
 
 __all__ = [
+    "COLUMNAR",
     "DOCUMENTS",
     "DOCUMENT_FIELDS",
     "EXCEL",
@@ -35,6 +36,8 @@ __all__ = [
     "format_of_head",
 ]
 
+COLUMNAR = (PARQUET, ARROW)
+"""Those whose columns have types."""
 DOCUMENTS: tuple[Format, ...] = (TXT, HTML)
 """Those whose files are one document each."""
 _ALL: tuple[Format, ...] = (JSON, CSV, TSV, PSV, PARQUET, ARROW, EXCEL, OTHER_WORKBOOK, *DOCUMENTS, LINES)

@@ -21,6 +21,7 @@ _BATCH_BYTES = 8 * 1024 * 1024
 _UNNAMED_INDEX = "__index_level_"
 """pandas' name for an index that has none."""
 _ARROW_FILE = b"ARROW1"
+_MAGICS = (b"PAR1", _ARROW_FILE, b"\xff\xff\xff\xff")
 
 _DAMAGE = (ValueError, OSError, NotImplementedError, LookupError, TypeError, MemoryError)
 """What pyarrow raises where bytes make no sense; the last of sizes that were damaged."""
@@ -33,6 +34,7 @@ class _Table:
     """An open table. A batch comes with the number of its first row; what cannot be read comes as `Unread`."""
 
     names: list[str]
+    types: list[Any]
     batches: Iterator[tuple[int, Any] | Unread]
 
 
@@ -61,6 +63,18 @@ class _Columnar:
             return int(broken.kind != TORN)
         return sum(1 if isinstance(found, Unread) else found[1].num_rows for found in batches)
 
+    def types(self, file: str, path: Path) -> Mapping[str, Any]:
+        """pyarrow's types of a file's columns by name; none of a file that is packed.
+
+        Raises:
+            UsageError: it cannot be read.
+        """
+        with path.open("rb") as opened:
+            if not opened.read(len(_ARROW_FILE)).startswith(_MAGICS):
+                return {}
+        table = self._opened(Content(file, iter(()), path))
+        return dict(zip(table.names, table.types, strict=True))
+
     def _opened(self, content: Content) -> _Table:
         source = seekable(None, content.chunks) if content.path is None else content.path
         with extra("tables", needed_by=f"reading {content.file}"):
@@ -77,7 +91,7 @@ def _open_parquet(source: Source) -> _Table:
     from pyarrow import parquet  # noqa: PLC0415 - comes with an extra
 
     file = parquet.ParquetFile(source, buffer_size=1024 * 1024, pre_buffer=False)
-    return _Table(file.schema_arrow.names, _row_groups(file))
+    return _Table(file.schema_arrow.names, file.schema_arrow.types, _row_groups(file))
 
 
 def _row_groups(file: Any) -> Iterator[tuple[int, Any] | Unread]:
@@ -105,9 +119,13 @@ def _open_arrow(source: Source) -> _Table:
     file.seek(0)
     if not is_file:
         stream = pa.ipc.open_stream(file)
-        return _Table(stream.schema.names, _record_batches(iter(stream)))
+        return _Table(stream.schema.names, stream.schema.types, _record_batches(iter(stream)))
     reader = pa.ipc.open_file(file)
-    return _Table(reader.schema.names, _record_batches(map(reader.get_batch, range(reader.num_record_batches))))
+    return _Table(
+        reader.schema.names,
+        reader.schema.types,
+        _record_batches(map(reader.get_batch, range(reader.num_record_batches))),
+    )
 
 
 def _record_batches(batches: Iterator[Any]) -> Iterator[tuple[int, Any] | Unread]:

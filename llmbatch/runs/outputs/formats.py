@@ -1,4 +1,4 @@
-"""What results can be exported as: JSON lines, CSV, and what other packages bring as plug-ins."""
+"""What results can be exported as: JSON lines, CSV, Parquet, and what other packages bring as plug-ins."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Protocol
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.plugins import OUTPUTS, Plugin, find_plugin, plugin_names
+from llmbatch.runs.outputs.parquet import ParquetFormat
 from llmbatch.runs.outputs.writers import CsvWriter, JsonlWriter, RecordWriter, cell
 
 
@@ -61,13 +62,13 @@ def output_format(name: str, *, bom: bool = False) -> OutputFormat:
     """The format that the user asks for by its name.
 
     Args:
-        name: `jsonl`, `csv`, or a plug-in's.
+        name: `jsonl`, `csv`, `parquet`, or a plug-in's.
         bom: begin a CSV with a byte order mark.
 
     Raises:
         UsageError: there is none, or it is a plug-in that cannot be used.
     """
-    built_in: dict[str, OutputFormat] = {"jsonl": JSONL, "csv": _Csv(bom)}
+    built_in: dict[str, OutputFormat] = {"jsonl": JSONL, "csv": _Csv(bom), "parquet": ParquetFormat()}
     if name in built_in:
         return built_in[name]
     plugin = find_plugin(OUTPUTS, name)
