@@ -141,7 +141,7 @@ def test_what_was_adapted_is_kept_in_the_run(llmbatch: Program) -> None:
     refusal = Reply(400, {"errors": ["temperature: not supported for this model"]})
     with scripted(lambda asked: refusal if "temperature" in asked.body else answer()) as endpoint:
         done = classified(llmbatch, endpoint.url)
-        assert "going on with temperature=None" in done.err
+        assert "continuing with temperature=None" in done.err
         rows(llmbatch, 6)
         classified(llmbatch, endpoint.url)
     assert len(endpoint.asked) == 7
