@@ -12,7 +12,7 @@ from llmbatch.analysis.paired import Difference, McNemar, Table, holm, mcnemar, 
 SIGNIFICANT = 0.05
 """A difference is shown where its adjusted p-value is lower."""
 TOLD_POINTS = (2, 5)
-"""Differences in accuracy, in percentage points, for which the rows needed are told, where none has shown."""
+"""Differences in accuracy, in percentage points, for which the number of rows needed is reported, if none has shown."""
 
 
 @dataclass(frozen=True, slots=True)

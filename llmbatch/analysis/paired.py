@@ -1,4 +1,4 @@
-"""Two arms on the same texts: is one right more often, by how much, and how many texts would tell?"""
+"""Two arms on the same texts: is one right more often, by how much, and how many texts would show it?"""
 
 import math
 from collections.abc import Sequence
@@ -120,7 +120,7 @@ def rows_to_tell(only_first: float, only_other: float) -> int | None:
 
 
 def rows_for(points: float, apart: int, texts: int) -> int:
-    """Texts that tell a chosen difference in accuracy, where `apart` of `texts` set the arms apart.
+    """Texts needed to show a chosen difference in accuracy, where `apart` of `texts` set the arms apart.
 
     How many set them apart decides how many it takes. Where none did, the most that is likely (95%) stands for it; in
     any case there are as many as the difference itself asks for. The exact test asks for some more than the normal

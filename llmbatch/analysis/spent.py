@@ -51,7 +51,7 @@ def spend_report(path: Path, by: str, period: Period, *, offline: bool = False) 
 
 
 def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list[str]) -> tuple[Sums, Sums]:
-    """(now, before) by what the ledgers and inputs say. What they do not tell is a group of its own, and noted."""
+    """(now, before) by what the ledgers and inputs say. What is missing there is a group of its own, and noted."""
     spans = (period, period.before)
     known = [store.sums("run", book, *_ends(span)) for span in spans]
     groups: tuple[Sums, Sums] = ({}, {})

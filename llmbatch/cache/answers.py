@@ -94,7 +94,7 @@ class AnswerCache:
 def open_answer_cache(
     options: Reuse, *, endpoint: str, run_id: str, emit: Callable[[Event], None]
 ) -> AnswerCache | None:
-    """The store that the options name, or None where it cannot be used, which is told. Blocks.
+    """The store that the options name, or None if it cannot be used, with a warning. Blocks.
 
     Args:
         options: which store, and what counts of it.

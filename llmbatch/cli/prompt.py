@@ -57,7 +57,7 @@ def init(
 
 @command(app)
 def check(task: _TaskFile = None, *, asked: Annotated[TaskOptions, Only("model")]) -> None:
-    """Lint a task file. Leaves with 2 if it has errors; warnings and notes are told."""
+    """Lint a task file. Exits with code 2 on errors; prints warnings and notes."""
     from llmbatch.core.errors import ExitCode
     from llmbatch.core.sanitize import neutral
     from llmbatch.task.check import check_task

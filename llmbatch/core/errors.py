@@ -16,7 +16,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process's exit status tells a script."""
+    """The process's exit codes."""
 
     OK = 0
     BUG = 1

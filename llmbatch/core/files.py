@@ -208,7 +208,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """For work on files of our own: what the system refuses is told as what it is, and what to do then.
+    """For work on files of our own: a refusal by the system is reported with its cause and what to do.
 
     Raises:
         StorageFailed: instead of an OSError; `path` is named where the error names no file.
@@ -220,7 +220,7 @@ def storing(path: Path) -> Iterator[None]:
 
 
 def storage_failure(path: Path | str, error: OSError, *, kept: str = "") -> StorageFailed:
-    """What is told when a file of ours cannot be written.
+    """The error if a file of ours cannot be written.
 
     Args:
         path: the file.

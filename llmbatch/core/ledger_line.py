@@ -83,7 +83,7 @@ class LedgerLine(
     confidence_from: str = "reported"
     """What it is: stated by the model, or its `logprobs`."""
     runner_up: str | None = None
-    """The next likely label, where log-probabilities tell it."""
+    """The next likely label, by log-probabilities."""
     reasoning: str | None = None
     arm: str = CONTROL
     prompt: str
@@ -229,7 +229,7 @@ _DECODER = Decoder(LedgerLine)
 
 
 Reread = Callable[[LedgerLine], LedgerLine]
-"""What a line counts as when it is told or looked up."""
+"""What a line counts as when it is reported or looked up."""
 
 
 def as_written(line: LedgerLine) -> LedgerLine:

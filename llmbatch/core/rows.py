@@ -34,7 +34,7 @@ class Row(Struct, frozen=True, gc=False):
     place: Place
     fields: Mapping[str, Any]
     flags: tuple[str, ...] = ()
-    """What was done to it on its way, as the ledger tells it: `surrogates_replaced`, `truncated`."""
+    """What was done to it on its way, as flags of the ledger: `surrogates_replaced`, `truncated`."""
 
 
 POINTS = 1 << 64
@@ -60,7 +60,7 @@ def point(row: Row, purpose: str, seed: int = 0) -> int:
 
 
 class Rejection(Struct, frozen=True, gc=False):
-    """A row that cannot be read as a document. It is told, kept with its raw bytes, and never sent.
+    """A row that cannot be read as a document. It is reported, kept with its raw bytes, and never sent.
 
     `kind` is one of a closed set (`bad_json`, `bad_encoding`, `bad_columns`, `bad_csv`, `not_an_object`,
     `missing_text`, `text_not_a_string`, `empty_text`, `missing_id`, `bad_id`, `too_large`, `bad_gzip`,

@@ -25,10 +25,10 @@ class Sent(
     at_most_nanousd: _Count
     """What was set aside for it; what it cost, once that is known."""
     ended: bool = False
-    """Whether this tells what became of it, in place of that it left."""
+    """Whether this line is the outcome, instead of the send."""
     billed: bool = True
     """False once it is known that it was not."""
 
     def ends(self, earlier: "Sent") -> bool:
-        """Whether this tells what became of that one, of the same row."""
+        """Whether this line is the outcome of that one, of the same row."""
         return self.ended and self.attempt == earlier.attempt

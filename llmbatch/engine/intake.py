@@ -45,7 +45,7 @@ class Skipped:
 Item = Document | Rejection | Skipped
 
 _SKIPPED_AT_ONCE = 1_000
-"""Rows that are skipped before it is told: the loop has no time for each of a million."""
+"""Rows that are skipped between reports: the loop has no time for each of a million."""
 
 
 def skips(outcomes: Outcomes, is_wanted: Callable[[str], bool]) -> Callable[[str], bool]:

@@ -17,7 +17,7 @@ from llmbatch.provider.retirement import shutdown_date
 
 
 def preflight_warnings(plan: Plan, prices: PriceBook, endpoint: str) -> Iterator[Event]:
-    """The events to tell at a run's start.
+    """The events to report at a run's start.
 
     Args:
         plan: what is asked, of which model.

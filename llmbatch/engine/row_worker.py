@@ -36,7 +36,7 @@ class RowWorker:
         policy: RetryPolicy,
         random: Random,
     ) -> None:
-        """`halt` is told what all rows of this plan would fail with."""
+        """`halt` gets the failure that all rows of this plan would meet."""
         self._reader = reader
         self._sender = sender
         self._failure_policy = failure_policy

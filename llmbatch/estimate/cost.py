@@ -65,7 +65,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the answers so far tell of a run's requests; shares are 0..1, with their 95% intervals."""
+    """What the answers so far show of a run's requests; shares are 0..1, with their 95% intervals."""
 
     misses: Range = Range(0.0, 0.0, _MISSES)
     """Share of the requests after the first that do not find the prefix in the cache."""

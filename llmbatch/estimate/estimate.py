@@ -210,7 +210,7 @@ def _guessed_tokens(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A plan and what is asked beside it, with what the run folder's ledger tells of both."""
+    """A plan and what is asked beside it, with what the run folder's ledger shows of both."""
 
     plan: Plan
     experiments: ExperimentPlan
@@ -323,7 +323,7 @@ class _Look:
 
 
 def _opened(stack: ExitStack, folder: RunFolder, standing: RunRecord | None, asked: list[_Asked]) -> Ledger | None:
-    """A run folder's ledger, all of whose lines are told; None where there is none yet."""
+    """A run folder's ledger with all its lines; None if there is none yet."""
     if not folder.ledger.exists():
         return None
 

@@ -30,7 +30,7 @@ _USELESS = frozenset({"invalid", "empty", "truncated", "refusal", "filtered", "u
 
 @dataclass(slots=True)
 class History:
-    """What a run folder's ledger tells of the answers to one plan."""
+    """What a run folder's ledger shows of the answers to one plan."""
 
     plan: Plan
     review_below: float = 0.0
@@ -59,7 +59,7 @@ class History:
 
     @property
     def is_enough(self) -> bool:
-        """Whether there are rows enough to tell something."""
+        """Whether there are enough rows for a statement."""
         return self.rows >= _ENOUGH_ROWS
 
     def conduct(self, job: Job) -> Known:

@@ -22,7 +22,7 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class TimeNeeded:
-    """How long it takes. `seconds` is None where nothing is known to tell it from; `why` says by what."""
+    """How long it takes. `seconds` is None if it is unknown; `why` gives the reason."""
 
     seconds: float | None
     why: str

@@ -1,1 +1,1 @@
-"""What a run reports while it is in progress and when it ends, and who is told."""
+"""What a run reports while it is in progress and when it ends, and to which observers."""

@@ -1,4 +1,4 @@
-"""Who watches a run, and how they are told: one hook type for screens, logs, metrics and traces.
+"""Who watches a run: one hook type for screens, logs, metrics and traces.
 
 Every back-end is an `Observer` in a file of its own that overrides what it needs. The pipeline knows one observer;
 `Observers` stands for many.
@@ -65,7 +65,7 @@ class Observer:
 
 
 class Observers(Observer):
-    """Passes everything on to several observers. One that fails is left out from then on, and the others are told."""
+    """Passes everything on to several observers. One that fails is left out; the others get an event."""
 
     def __init__(self, observers: Iterable[Observer]) -> None:
         self._observers = list(observers)

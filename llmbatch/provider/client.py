@@ -54,7 +54,7 @@ class Endpoint:
 
     @property
     def is_default(self) -> bool:
-        """Whether it is OpenAI's own, or Azure's, whose list of models tells no more than is known."""
+        """Whether it is OpenAI's own, or Azure's, whose list of models says nothing new."""
         return self.base_url == _DEFAULT_BASE_URL or self.api_version is not None
 
     def __repr__(self) -> str:

@@ -41,7 +41,7 @@ class Completion:
     has_tool_calls: bool = False
     model: str | None = None
     usage: Usage | None = None
-    """None where the endpoint does not tell it, or tells what cannot be."""
+    """None if the endpoint does not report it, or reports an impossible value."""
     service_tier: str | None = None
     system_fingerprint: str | None = None
     request_id: str | None = None

@@ -38,7 +38,7 @@ _TITLE = re.compile(r"<(title|message|h1)\b[^>]{0,200}>(.*?)</\1\s*>", re.DOTALL
 
 @dataclass(frozen=True, slots=True)
 class ErrorReport:
-    """An error as its body tells it."""
+    """An error as its body describes it."""
 
     message: str = ""
     """For people, of limited length; empty where the body says nothing."""

@@ -32,7 +32,7 @@ class StatedLimit:
     """One limit as one answer states it, in whatever form. None is what it does not state."""
 
     name: str
-    """By which it is told from the other limits that the same answers state."""
+    """Distinguishes it from the other limits that the same answers state."""
     kind: Kind
     limit: int
     remaining: int | None = None

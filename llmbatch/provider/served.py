@@ -1,4 +1,4 @@
-"""Which models an endpoint serves, and with what window, as its `/models` tells: asked once, before a run is planned.
+"""Which models an endpoint serves, and with what window, from its `/models`: requested once, before a run is planned.
 
 Few servers tell a window, each under its own name. Whatever goes wrong here is no failure: then nothing is known.
 """
@@ -25,7 +25,7 @@ class ServedModel:
 
     name: str
     window: int | None
-    """Tokens of prompt and answer together; None where it is not told."""
+    """Tokens of prompt and answer together; None if it is not stated."""
 
 
 def served_models(endpoint: Endpoint) -> tuple[ServedModel, ...]:

@@ -32,7 +32,7 @@ class ReportedUsage:
     """What an endpoint reports of one answer."""
 
     usage: Usage | None
-    """None where it does not tell what was used."""
+    """None if it does not report usage."""
     flag: str | None = None
     """What is wrong with the report; None where nothing is."""
 

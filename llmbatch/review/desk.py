@@ -205,7 +205,7 @@ class ReviewSession:
         return found is not None
 
     def refresh(self) -> str | None:
-        """Take in what others decided; tells it where it is about the present row."""
+        """Take in what others decided; shows it if it is about the present row."""
         news = self._take_in_others()
         if self.item is None:
             self.advance()

@@ -13,7 +13,7 @@ class ErrorRate:
     checked: int = 0
     wrong: int = 0
     effective: float | None = None
-    """As many independent rows tell as much, where some have the same text; None for all of them."""
+    """The effective number of rows, if some have the same text; None for all of them."""
     estimate: tuple[float, float, float] | None = None
     """The share and its interval where rows stand for different numbers of others; None for the plain share."""
 

@@ -29,7 +29,7 @@ class Item:
     confidences: Mapping[str, float] | None
     """Of fields and their labels, where the task has more than one label to give."""
     runner_up: str | None
-    """The next likely label, where the model tells it."""
+    """The next likely label, if it is known."""
     reasoning: str | None
     error: str | None
     """Why the row failed, in a line."""

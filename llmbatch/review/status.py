@@ -97,7 +97,7 @@ class _Sampled:
 
 
 def review_status(run: OpenedRun) -> ReviewStatus:
-    """Go through a run once and tell how its review stands."""
+    """Read a run once and return the state of its review."""
     draw = run.draw() if run.record.sample else Draw(Sample(), ())
     tally, sampled = Tally(run.record.task.label_space), _Sampled(draw, run.record.review_below)
     reviewers: Counter[str] = Counter()

@@ -32,7 +32,7 @@ class _File(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class RunConfidence:
-    """What a run does about confidence, and what is to be told about it."""
+    """What a run does about confidence, and what to report about it."""
 
     calibrations: tuple[Calibration, ...]
     remarks: tuple[Event, ...]

@@ -295,7 +295,7 @@ class RunRecord(BaseModel):
 
     @property
     def vouched(self) -> tuple[object, ...]:
-        """What the mark stands for: all that leads elsewhere, and what people are told to run."""
+        """What the mark stands for: all that leads elsewhere, and the commands that are printed."""
         canary = None if self.canary is None else self.canary.task_source
         return self.run_id, self.made_in, self.inputs, self.named, self.task_source, canary, self.command
 

@@ -160,7 +160,7 @@ class RunInput:
         return any(item.path is None for item in self._first)
 
     def rows(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
-        """The rows, for the first time; the fields chosen are told."""
+        """The rows, for the first time; the chosen fields are reported."""
         watch = IdentityWatch(self._read, lambda _: frozenset())
         return self._rows(self._first, on_fields, watch, on_end=self._remarks.__setitem__)
 

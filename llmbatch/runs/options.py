@@ -131,7 +131,7 @@ class RunOptions:
     calibration: str | None = None
     """Calibration file, or `none`; None takes the task's own where there is one."""
     command: str = "llmbatch classify ..."
-    """The command that goes on with this run, as the summary tells it."""
+    """The command that resumes this run, as the summary prints it."""
 
 
 @dataclass(frozen=True, slots=True)

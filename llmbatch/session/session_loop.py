@@ -112,7 +112,7 @@ class SessionLoop:
         """The run's, with the limits that were kept to."""
         self._rejections = Rejections(observer.event)
         self.is_hurried = False
-        """Whether it was told to leave at once."""
+        """Whether it was interrupted a second time."""
 
     async def ask(self, endpoint: Endpoint) -> Exception | None:
         """Ask until the rows end or the run is stopped. Returns the reason of a stop."""
@@ -363,7 +363,7 @@ class SessionLoop:
 
 
 def _standing(plan: SessionPlan, record: RunRecord) -> int:
-    """Rows that had their label when the last session ended in order; a killed one has told nothing of it."""
+    """Rows that had their label when the last session ended in order; a killed one left no such count."""
     if plan.before is not None or record.totals is None:
         return 0
     return int(record.totals["rows"]["ok"])  # those in review may be sent again

@@ -25,7 +25,7 @@ class SessionPlan:
     """None for the offline endpoint, which the session starts."""
     sending: Sending
     wanted: Callable[[Ledger, Experiments], Callable[[str], bool]]
-    """Given the ledger and what is tried beside, tells which keys are to be asked."""
+    """Given the ledger and the experiments, returns which keys are to be sent."""
     is_settled: Callable[[str], bool]
     """Whether people have given a text its label: it is not sent."""
     command: str
@@ -40,7 +40,7 @@ class SessionPlan:
     max_failed: Tolerance = Tolerance()
     salvage: bool = False
     remarks: tuple[Event, ...] = ()
-    """What is to be told at its beginning."""
+    """What is to be reported at its start."""
 
     @property
     def plans(self) -> tuple[Plan, ...]:

@@ -1,4 +1,4 @@
-"""What a dead session really cost, as its run folder tells: the ledger's lines, and the sends without one."""
+"""What a dead session really cost, by its run folder: the ledger's lines, and the sends without one."""
 
 from collections import Counter
 from pathlib import Path

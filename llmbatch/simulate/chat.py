@@ -42,7 +42,7 @@ _PROMPTS = 64
 
 _AT_ONCE = Delivery()
 _ANY_WINDOW = 128_000
-"""Tokens that a refusal tells where there is no window."""
+"""Tokens that a refusal states if there is no window."""
 _AS_IT_IS = frozenset({*MAKER_ERRORS, "redirect", "not_json", "bad_gateway", "rate_limit_html"})
 """Faults that are in somebody's words already: another maker has his own for few of them."""
 

@@ -76,7 +76,7 @@ def _texts(label: LabelText) -> list[str]:
 
 
 def _significance(texts: Sequence[Sequence[_Features]]) -> dict[str, float]:
-    """What each feature tells about the label: the weight of its sort, times its rarity among the labels."""
+    """What each feature says about the label: the weight of its sort, times its rarity among the labels."""
     spread = Counter(feature for of_label in texts for feature in set().union(*of_label))
     weights = {feature: weight for of_label in texts for text in of_label for feature, weight in text.items()}
     return {feature: weights[feature] * math.log((len(texts) + 1) / count) for feature, count in spread.items()}

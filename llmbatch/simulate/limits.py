@@ -1,4 +1,4 @@
-"""Rate limits: token buckets that hold one second's worth, and the headers that tell of them."""
+"""Rate limits: token buckets that hold one second's worth, and the headers that state them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

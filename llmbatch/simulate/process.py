@@ -1,4 +1,4 @@
-"""The offline endpoint as a process of its own: serves until it is told to end."""
+"""The offline endpoint as its own process: serves until it is stopped."""
 
 import asyncio
 import os

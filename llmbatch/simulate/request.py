@@ -47,7 +47,7 @@ class ChatRequest:
     """The most tokens that the answer may have."""
     azure: bool
     top_logprobs: int | None = None
-    """How many likeliest tokens to tell for each of the answer's; None tells no log-probabilities at all."""
+    """How many likeliest tokens to return for each of the answer's; None returns no log-probabilities."""
     breakpoints: tuple[Breakpoint, ...] = ()
     """Where the request marks the end of a stable beginning."""
     marks_last: bool = True

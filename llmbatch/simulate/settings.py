@@ -1,4 +1,4 @@
-"""What an offline endpoint is told to be like."""
+"""Settings of an offline endpoint."""
 
 from dataclasses import dataclass
 

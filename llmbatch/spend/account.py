@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from llmbatch.spend.liveness import SessionLock
 
 CameTo = Callable[[str, str], Settlement | None]
-"""What a dead session cost, by its id and its run folder; None where that cannot be told."""
+"""What a dead session cost, by its id and its run folder; None if that is unknown."""
 
 
 class SpendAccount:
@@ -59,7 +59,7 @@ class SpendAccount:
         return replace(total, held=held), any(self._store.session_lock(session).is_held() for session in held)
 
     def claim_alert(self, day: str, cap_nanousd: int, percent: float) -> bool:
-        """Whether this session is the one to tell that a share of the day's cap is spent."""
+        """Whether this session is the one to warn that a share of the day's cap is spent."""
         return self._store.claim_alert(self._info.book, day, cap_nanousd, percent)
 
 

@@ -57,7 +57,7 @@ def parse_percents(text: str) -> tuple[float, ...]:
 
 
 class Alerts:
-    """Watches how far budgets are spent. Each share of each budget is told once."""
+    """Watches how far budgets are spent. Each share of each budget is reported once."""
 
     def __init__(
         self, percents: tuple[float, ...], *, emit: Callable[[Event], None], command: "AlertCommand | None"
@@ -69,7 +69,7 @@ class Alerts:
         self._looking = threading.Lock()
 
     def was_at(self, level: Level) -> None:
-        """Shares that are spent by now were told by an earlier session."""
+        """Shares that are spent by now were reported by an earlier session."""
         self._passed.update(self._newly_passed(level))
 
     def look(self, level: Level, *, claim: Callable[[float], bool] = lambda _: True) -> None:

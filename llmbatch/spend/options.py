@@ -16,7 +16,7 @@ OFF = "off"
 
 @dataclass(frozen=True, slots=True)
 class BudgetOptions:
-    """Limits in nano-dollars, None for none; when to tell, and where spending is written down."""
+    """Limits in nano-dollars, None for none; when to warn, and where spending is recorded."""
 
     max_cost_nanousd: int | None = None
     """Of the run, in all its sessions."""

@@ -13,7 +13,7 @@ Z_95 = 1.959963984540054
 
 
 def effective_rows(texts: Iterable[Hashable]) -> float:
-    """Independent rows that tell as much as rows with these texts: all of them where each text stands once.
+    """Independent rows with as much information as rows with these texts: all of them where each text stands once.
 
     The squared number of rows by the sum of squared copies (Kish, Survey Sampling, 1965, section 8.2).
     """

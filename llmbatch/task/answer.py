@@ -22,7 +22,7 @@ _LONGEST_REASONING = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A valid answer. `repaired` tells that a wrapper or another spelling had to be seen through."""
+    """A valid answer. `repaired` means that a wrapper or another spelling was resolved."""
 
     category: str
     """The row's value, as the task's label space writes it."""

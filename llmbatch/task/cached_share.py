@@ -11,7 +11,7 @@ _OFTEN = 3
 
 
 def far_from_plan(prefix: PrefixPlan, usage: UsageTotals) -> str | None:
-    """What to tell where much less came from the cache than planned; None where all is well or nothing can be said.
+    """The warning if much less came from the cache than planned; None where all is well or nothing can be said.
 
     Args:
         prefix: what was planned.

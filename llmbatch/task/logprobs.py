@@ -37,7 +37,7 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class LabelOdds:
-    """The chosen label's probability among the task's labels, and the next likely one, where it can be told."""
+    """The chosen label's probability among the task's labels, and the next likely one, if it is known."""
 
     probability: float
     runner_up: str | None

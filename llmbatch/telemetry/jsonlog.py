@@ -93,7 +93,7 @@ class JsonScreen(JsonLog):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Log what ended the run before it could be summed up; nobody needs to be told in plain text then."""
+        """Log what ended the run before it could be summed up; it is not printed as plain text then."""
         self._tell_error(error)
         if isinstance(error, LLMBatchError):
             error.is_told = True

@@ -126,7 +126,7 @@ class OpenTelemetry(Observer):
 
 
 class _Failures(logging.Handler):
-    """Takes what the SDK logs about exports. The first that failed for good is told; the screen gets nothing else."""
+    """Gets what the SDK logs about exports. The first final failure is reported; the screen gets nothing else."""
 
     def __init__(self, emit: Callable[[Event], None]) -> None:
         super().__init__(logging.WARNING)

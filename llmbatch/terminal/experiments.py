@@ -21,7 +21,7 @@ def render_canary(report: CanaryReport, console: Console) -> None:
 
 
 def experiment_sections(experiments: ExperimentReport) -> Iterator[RenderableType]:
-    """The parts of a summary that tell of a trial; none where nothing was tried."""
+    """The parts of a summary about experiments; none if there was no experiment."""
     if experiments.canary is not None:
         yield canary_section(experiments.canary)
     if experiments.escalation is not None:

@@ -94,7 +94,7 @@ class Rate:
         return max(last - first, 0) / (ended - started) if ended > started else 0.0
 
     def eta_s(self, progress: Progress) -> float | None:
-        """Seconds until the last row, or None where that cannot be told yet."""
+        """Seconds until the last row, or None while that is unknown."""
         if progress.total is None or self.per_s <= 0 or progress.done >= progress.total:
             return None
         return (progress.total - progress.done) / self.per_s

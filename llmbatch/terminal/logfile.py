@@ -13,7 +13,7 @@ from llmbatch.terminal.lines import LineScreen
 
 
 class LogFile(LineScreen):
-    """Stands beside another screen, so it also tells what that one's user sees otherwise: the summary, an error."""
+    """Runs beside another screen, so it also writes what the user sees there: the summary, an error."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

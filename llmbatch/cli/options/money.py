@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyOptions(OptionGroup):
-    """Prices, limits, and who is told when one comes near."""
+    """Prices, limits and alerts."""
 
     panel: ClassVar[str] = "Money"
 

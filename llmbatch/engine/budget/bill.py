@@ -47,7 +47,7 @@ class Biller:
     """Prices the requests of one plan."""
 
     def __init__(self, plan: Plan, prices: PriceBook, surplus: Surplus) -> None:
-        """`surplus`: what answers have cost beyond their bounds; told of each here."""
+        """`surplus`: what answers have cost beyond their bounds; gets each one here."""
         self._model = plan.question.model
         self._prefix_tokens = plan.prefix_tokens
         self._prefix_bytes = len(plan.question.prefix.encode())

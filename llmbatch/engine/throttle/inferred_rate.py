@@ -8,7 +8,7 @@ from llmbatch.engine.throttle.refusals import is_over
 _WINDOW_S = 1.0
 """Also what a bucket holds, mostly: at first up to twice the limit passes in a second."""
 _FEWEST = 3
-"""Of each kind in the window: a rate cannot be told from fewer."""
+"""Of each kind in the window: a rate cannot be inferred from fewer."""
 _FIRST_SHARE, _SHARE = 0.13, 0.03
 """Refusals in the window that mean a limit: at first more than an endpoint refuses at random, later any sign of it."""
 _FREED, _FREED_LATER = 1.6, 1.05

@@ -29,7 +29,7 @@ class RequestAdapted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ServiceTierChanged(Event):
-    """Answers are served at another tier than the one asked for, or do not say at which; told once a session."""
+    """Answers are served at another tier than the one asked for, or do not say at which; reported once a session."""
 
     name = "tier.changed"
     level = Level.WARNING
@@ -119,7 +119,7 @@ class RateLimited(Event):
 
 @dataclass(frozen=True, slots=True)
 class MachineLacks(Event):
-    """This machine has no means to send as many requests at once; told once for each of what it lacks."""
+    """This machine has no means to send as many requests at once; reported once for each missing resource."""
 
     name = "machine.lacks"
     level = Level.WARNING

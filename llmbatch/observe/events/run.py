@@ -85,7 +85,7 @@ class SentLogDamaged(Event):
     level = Level.WARNING
     requests: int
     at_most_nanousd: int
-    """0 where nothing tells what a request may have cost."""
+    """0 if the cost of a request is unknown."""
 
     @property
     def message(self) -> str:

@@ -75,7 +75,7 @@ class ObserverFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ExportFailed(Event):
-    """Telemetry cannot be sent; told once."""
+    """Telemetry cannot be sent; reported once."""
 
     name = "telemetry.export_failed"
     level = Level.WARNING

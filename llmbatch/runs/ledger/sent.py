@@ -67,7 +67,7 @@ class Leftovers:
     damage: Damage = Damage()
 
     def unsettled(self, settled: Mapping[str, int]) -> tuple["Sent", ...]:
-        """The sends that no ledger line tells of, and that are not known to be free: possibly billed.
+        """The sends without a ledger line that are not known to be free: possibly billed.
 
         Args:
             settled: by the key, the attempts of its lines behind the offset. A row that is asked of several models has
@@ -191,7 +191,7 @@ class SentLog:
             self._open[key] = sends[attempts:]
 
     def close(self, *, settled: bool) -> None:
-        """End the session. `settled` tells that every send has its outcome in the ledger: the file can go.
+        """End the session. `settled` means that every send has its outcome in the ledger: the file can be deleted.
 
         Where it cannot be deleted it does no harm: the next session finds all of it settled.
         """

@@ -38,7 +38,7 @@ SAMPLE = "sample"
 _BASIS = "basis"
 
 Read = Callable[[Callable[[FieldChoice], None]], Iterator[Row | Rejection]]
-"""Reads the input from its start; told where to report the fields that it chose."""
+"""Reads the input from its start; gets a callback for the fields that it chose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def outcomes(
 
 
 class _LatestChoice:
-    """The text fields of the input that is being read: they are told before its first row."""
+    """The text fields of the input that is being read: reported before its first row."""
 
     def __init__(self) -> None:
         self.text_fields: tuple[str, ...] = ()
