@@ -1,6 +1,6 @@
 """An evaluation as a person reads it: what the labels are worth, where they go wrong, and what to do about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -9,6 +9,7 @@ from rich.text import Text
 
 from llmbatch.analysis.confusion import Confusion
 from llmbatch.analysis.evaluation import Evaluation
+from llmbatch.analysis.gates import Gate
 from llmbatch.analysis.metrics import Proportion
 from llmbatch.analysis.pairs import Pair
 from llmbatch.analysis.reliability import Reliability
@@ -28,9 +29,18 @@ _NAME_WIDTH = 32
 _BAR_WIDTH = 20
 
 
-def render_evaluation(evaluation: Evaluation, console: Console, *, plot: Path | None = None) -> None:
-    """Print an evaluation; `plot` is the picture that was saved."""
+def render_evaluation(
+    evaluation: Evaluation, console: Console, *, plot: Path | None = None, gates: Sequence[Gate] = ()
+) -> None:
+    """Print an evaluation; `plot` is the picture that was saved, `gates` are those that it was put to."""
     print_stripped(console, _sections(evaluation, console, plot))
+    if gates:
+        print_stripped(console, [section("Gates", *map(_gate, gates))])
+
+
+def _gate(gate: Gate) -> Text:
+    word = ("passed  ", "green") if gate.passed else ("failed  ", "bold red")
+    return Text.assemble(word, neutral(gate.finding, limit=200))
 
 
 def _sections(evaluation: Evaluation, console: Console, plot: Path | None) -> Iterator[RenderableType]:
