@@ -91,7 +91,7 @@ def _arm(name: str) -> _Cell:
 
 _LINES: dict[str, _Cell] = {
     "rows": _count("total"),
-    "to ask": lambda estimate: f"{estimate.rows.to_ask:,}",
+    "to send": lambda estimate: f"{estimate.rows.to_ask:,}",
     "like another": _count("like_another"),
     "done already": _count("done"),
     "too long": _count("too_long"),

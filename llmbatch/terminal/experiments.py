@@ -65,7 +65,7 @@ def drift_section(report: DriftReport) -> RenderableType:
         else Text("no figure shifted significantly", style="green")
     )
     head = Text.assemble(("drift", "bold"), f"  since {neutral(report.against)}: ", verdict)
-    rows = f"{report.rows_before:,} and {counted(report.rows, 'row')} asked, each by its first outcome; exact tests"
+    rows = f"{report.rows_before:,} and {counted(report.rows, 'row')} sent, each by its first outcome; exact tests"
     return Padding(Group(head, Text(rows, style="dim"), _shift_table(report.shifts, "before", "now")), (1, 0, 0, 2))
 
 

@@ -41,9 +41,9 @@ def _parts(report: Report) -> Iterator[RenderableType]:
 
 def _headline(report: Report) -> str:
     spent = dollars(report.total.now.priced_nanousd)
-    pretended = " pretended by the offline endpoint" if report.offline else ""
+    simulated = " simulated (free)" if report.offline else ""
     if report.period is None:
-        return f"{spent}{pretended} by {neutral(report.by)}"
+        return f"{spent}{simulated} by {neutral(report.by)}"
     since, until = report.period.since, report.period.until
     days = f"on {since}" if since == until else f"from {since} to {until}"
     before = report.total.before
@@ -53,7 +53,7 @@ def _headline(report: Report) -> str:
         compared = (
             f", {change} against the {counted(report.period.days, 'day')} before ({dollars(before.priced_nanousd)})"
         )
-    return f"{spent}{pretended} {days} (UTC){compared}"
+    return f"{spent}{simulated} {days} (UTC){compared}"
 
 
 def _why(now: UsageTotals, before: UsageTotals) -> str:

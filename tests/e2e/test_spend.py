@@ -34,7 +34,7 @@ def test_every_cent_is_found_again_by_whatever_it_is_looked_at(tmp_path: Path) -
     by_source = costs(llmbatch("spend", "--offline", "--by", "source", "--json").json)
     assert sum(by_source.values()) == pytest.approx(total)
     assert by_source["fax"] == 0 < min(by_source["web"], by_source["mail"])
-    assert "$0 from" in llmbatch("spend").out, "what was pretended is in a book of its own"
+    assert "$0 from" in llmbatch("spend").out, "simulated cost is in a book of its own"
 
     write_rows(docs, [{"id": "first", "text": "An inserted row.", "source": "new"}, *rows[1:]])
     shown = costs(llmbatch("show", "docs.offline.llmbatch", "--by", "source", "--json").json)
