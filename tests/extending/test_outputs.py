@@ -47,7 +47,7 @@ def test_results_are_exported_as_markdown(extended: Program, endpoint: StartEndp
 
 def test_an_unknown_format_is_refused_with_those_that_there_are(extended: Program, endpoint: StartEndpoint) -> None:
     done = extended("export", labelled(extended, endpoint), "--format", "docx")
-    assert (done.code, "jsonl, csv, md" in done.err) == (2, True), done.err
+    assert (done.code, "jsonl, csv, parquet, md" in done.err) == (2, True), done.err
 
 
 @pytest.mark.parametrize("has_columns", [True, False])
