@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.rows import Rejection, RowId
-from llmbatch.readers import AUTO, Input, ReaderOptions, Record, read_records, resolve_inputs
+from llmbatch.readers import AUTO, Input, ReaderOptions, Record, looked_at, read_records
 from llmbatch.readers.fields import listed
 from llmbatch.readers.names import ID_NAMES
 from llmbatch.task.label_space import LabelSpace, as_cell
@@ -121,9 +121,13 @@ def read_gold(options: GoldOptions, task: Task) -> Gold:
         UsageError: it cannot be read, no field looks like the label, or none of its rows can be used.
     """
     reading = ReaderOptions(encoding=AUTO)
-    (item, *more) = resolve_inputs((options.file,), reading)
-    if more:
-        raise UsageError(f"{options.file}: gold labels are read from one file", hint="merge them into one")
+    with looked_at((options.file,), reading) as (item, *more):
+        if more:
+            raise UsageError(f"{item.label}: gold labels are read from one file", hint="merge them into one")
+        return _read(item, reading, options, task)
+
+
+def _read(item: Input, reading: ReaderOptions, options: GoldOptions, task: Task) -> Gold:
     records = read_records(item, reading)
     head = list(islice(records, _LOOKED_AT))
     if not head:
@@ -131,7 +135,7 @@ def read_gold(options: GoldOptions, task: Task) -> Gold:
     names = list(dict.fromkeys(name for record in head if isinstance(record, Record) for name in record.fields))
     label_fields = _label_fields(item.label, options, names, task.label_space)
     others = [name for name in names if name not in label_fields.values()]
-    id_field = _chosen(options.file, options.id_field, ID_NAMES, others)
+    id_field = _chosen(item.label, options.id_field, ID_NAMES, others)
     gold = _Collector(task, label_fields, id_field)
     for record in chain(head, records):
         gold.add(record)
@@ -152,7 +156,7 @@ def _label_fields(label: str, options: GoldOptions, names: Sequence[str], space:
     if len(space.columns()) == 1:
         (only,) = space.columns()
         known = LABEL_NAMES if space.is_plain else (only.casefold(), *LABEL_NAMES)
-        if (chosen := _chosen(options.file, options.label_field, known, names)) is not None:
+        if (chosen := _chosen(label, options.label_field, known, names)) is not None:
             return {only: chosen}
         raise UsageError(
             f"{label}: no field looks like the label; fields are {listed(names)}",
@@ -162,7 +166,7 @@ def _label_fields(label: str, options: GoldOptions, names: Sequence[str], space:
         raise UsageError(
             "--label-field names one label; this task has several fields", hint="name the columns after the fields"
         )
-    found = {column: _chosen(options.file, None, (column.casefold(),), names) for column in space.columns()}
+    found = {column: _chosen(label, None, (column.casefold(),), names) for column in space.columns()}
     if missing := [column for column, name in found.items() if name is None]:
         raise UsageError(
             f"{label}: no field is called {listed(missing)}; fields are {listed(names)}",

@@ -150,6 +150,17 @@ def test_commands_without_a_folder_read_it_too(llmbatch: Program, server: FileSe
     assert compared.code == 0, compared.err
 
 
+def test_gold_labels_come_from_an_address_too(llmbatch: Program, server: FileServer) -> None:
+    assert llmbatch("classify", server.url("/docs.jsonl"), "--offline").code == 0
+    gold = b"".join(json.dumps({"id": row["id"], "label": "technical"}).encode() + b"\n" for row in documents(6))
+    server.script = lambda _: Reply(gold)
+    done = llmbatch("evaluate", RUN, "--gold", server.url("/gold.jsonl?token=s3cr3t"), "--json")
+    assert (done.code, "s3cr3t" in done.out + done.err) == (0, False), done.err
+    server.script = lambda _: Reply(b'{"id": 1, "x": 2}\n')
+    refused = llmbatch("evaluate", RUN, "--gold", server.url("/gold.jsonl?token=s3cr3t"))
+    assert (refused.code, "s3cr3t" in refused.out + refused.err) == (2, False), refused.err
+
+
 def test_a_file_is_read_as_what_it_is(llmbatch: Program, server: FileServer) -> None:
     table = b"id,text\n" + b"".join(f"{row['id']},{row['text'][:20]!r}\n".encode() for row in documents(3))
     archive = io.BytesIO()
