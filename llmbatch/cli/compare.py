@@ -46,6 +46,7 @@ def compare(
             shown_default=False,
             panel=TaskOptions.panel,
             variables=("LLMBATCH_COMPARE_PROMPT",),
+            is_path=True,
         ),
     ] = None,
     rows: Annotated[

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmbatch.cli.commands import load
+from llmbatch.cli.commands import SUMMARIES, load
 from llmbatch.cli.configuration.effective import effective_json, effective_values
 from llmbatch.cli.configuration.file import find_configuration
+from llmbatch.cli.configuration.known_keys import all_declared
 from llmbatch.cli.configuration.schema import configuration_schema
 from llmbatch.cli.configuration.trust import trust_file
 from llmbatch.core.errors import UsageError
 from tests.e2e.program import Program, read_rows, write_rows
 
+REPOSITORY = Path(__file__).parents[2]
 EVERYTHING = """
 [defaults]
 max-cost = 2
@@ -218,6 +221,7 @@ def test_a_profile_that_is_not_there_is_refused(folder: Path) -> None:
         'metrics_file = "~/x.prom"',
         'task = "../task.toml"',
         'out = "link/there"',
+        'calibration = "link"',
     ],
 )
 def test_what_a_strangers_folder_may_not_set_counts_only_once_the_file_is_trusted(folder: Path, line: str) -> None:
@@ -289,6 +293,42 @@ def test_a_command_takes_what_it_has_options_for(folder: Path) -> None:
         values("clasify")
     with pytest.raises(UsageError, match="several commands"):
         values("review")
+
+
+def test_paths_in_lists_are_relative_to_the_file_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "llmbatch.toml").write_text(
+        '[defaults]\nreview_against = ["old", "older"]\ncompare_prompt = ["a.toml", "default"]\n'
+    )
+    (folder / "below").mkdir()
+    monkeypatch.chdir(folder / "below")
+    assert values("review", "status")["review_against"][0] == [str(folder / "old"), str(folder / "older")]
+    assert values("compare")["compare_prompt"][0] == [str(folder / "a.toml"), "default"]
+    (folder / "llmbatch.toml").write_text('[defaults]\nreview_against = ["old", "/etc"]\n')
+    with pytest.raises(UsageError, match="leads out"):
+        values("review", "status")
+
+
+def test_each_option_that_names_files_is_known_as_one() -> None:
+    unknown = [
+        f"{command} {name}"
+        for command in SUMMARIES
+        for name, declared in all_declared(load(command))
+        if re.search("FILE|FOLDER|RUN", declared.option.metavar or "")
+        if not (declared.is_path or declared.option.is_sensitive or name == "text")
+    ]
+    assert unknown == []
+
+
+def test_the_docs_list_what_a_strangers_file_may_not_set() -> None:
+    page = (REPOSITORY / "docs" / "how-to" / "configuration.md").read_text()
+    (listed,) = [line for line in page.splitlines() if line.startswith("- it cannot say")]
+    sensitive = {
+        declared.option.keys_of(name)[0]
+        for command in SUMMARIES
+        for name, declared in all_declared(load(command))
+        if declared.option.is_sensitive
+    }
+    assert set(re.findall("`([a-z_]+)`", listed)) == sensitive
 
 
 @pytest.mark.usefixtures("folder")

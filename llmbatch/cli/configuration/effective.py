@@ -110,18 +110,23 @@ def _effective(context: Context, parameter: Parameter, declared: Declared, confi
     value, source = parameter.consume_value(context, {})
     context.set_parameter_source(parameter.name, source)
     value = None if value is None else parameter.process_value(context, value)
-    plain = value.value if isinstance(value, Enum) else str(value) if isinstance(value, Path) else value
     key = next(iter(declared.option.keys_of(parameter.name)), parameter.name)
-    if plain is not None and key.endswith("api_key"):
-        plain = "***"
-    if isinstance(plain, str):
-        plain = Redactor().mask(plain)
+    plain = "***" if value is not None and key.endswith("api_key") else _plain(value)
     if source is ParameterSource.ENVIRONMENT:
         return Effective(key, plain, variable_that_counts(parameter) or "")
     if source is ParameterSource.DEFAULT_MAP and configured is not None:
         return Effective(key, plain, configured.source)
     words = declared.option.shown_default
     return Effective(key, plain, _BUILT_IN, words if isinstance(words, str) else None)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it, without keys and passwords."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Enum):
+        return value.value
+    return Redactor().mask(str(value)) if isinstance(value, str | Path) else value
 
 
 def _of_task(found: Effective, name: str, task: LoadedTask) -> Effective:
@@ -137,6 +142,6 @@ def _of_task(found: Effective, name: str, task: LoadedTask) -> Effective:
 def _shown(one: Effective) -> str:
     if one.value is None:
         return f"({one.words})" if one.words else "-"
-    if isinstance(one.value, list | tuple):
+    if isinstance(one.value, list):
         return neutral(", ".join(map(str, one.value)))
     return neutral(str(one.value).lower() if isinstance(one.value, bool) else str(one.value))

@@ -127,10 +127,12 @@ def _configured(
     if declared.option.is_sensitive and not file.is_trusted:
         raise _untrusted(f"{place} {key} counts only in a file that you trust", name, declared)
     plain = value.value if isinstance(value, Enum) else value
-    if isinstance(value, Path) or (declared.option.is_path and _is_path(value)):
-        plain = _placed(file, str(value))
-        if not file.is_trusted and not _is_inside(file, plain):
-            raise _untrusted(f"{place} {key} leads out of the file's folder: {value}", name, declared)
+    if declared.is_path:
+        paths = [_placed(file, path, declared) for path in (plain if isinstance(plain, list) else [plain])]
+        outside = next((path for path in paths if not _is_inside(file, path)), None)
+        if outside is not None and not file.is_trusted:
+            raise _untrusted(f"{place} {key} leads out of the file's folder: {outside}", name, declared)
+        plain = paths if isinstance(plain, list) else paths[0]
     return Configured(plain, f"{file.path.name} [{layer}]")
 
 
@@ -139,16 +141,16 @@ def _untrusted(what: str, name: str, declared: Declared) -> UsageError:
     return UsageError(what, hint=f"look at the file, then say: llmbatch config trust; or set {variable}")
 
 
-def _is_path(value: Any) -> bool:
-    """Names of tasks and words such as `none` and `off` have neither folders nor suffixes."""
-    return isinstance(value, str) and ("/" in value or "." in value)
+def _placed(file: ConfigurationFile, path: str | Path, declared: Declared) -> str:
+    """A path of the file, as seen from the current folder.
 
-
-def _placed(file: ConfigurationFile, path: str) -> str:
-    """A path of the file, as seen from the current folder."""
-    if file.folder == Path.cwd() or path.startswith("~"):
-        return path
-    return str(file.folder / path)
+    Names of tasks and words such as `none` and `off` stay: they have neither folders nor suffixes.
+    """
+    text = str(path)
+    is_word = declared.option.is_path and "/" not in text and "." not in text
+    if is_word or text.startswith("~") or file.folder == Path.cwd():
+        return text
+    return str(file.folder / text)
 
 
 def _is_inside(file: ConfigurationFile, path: str) -> bool:

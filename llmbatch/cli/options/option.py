@@ -1,6 +1,7 @@
 """How an option is declared: once, as a field of a group or a parameter of a command."""
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, ClassVar, get_args, get_type_hints
 
 _PREFIX = "LLMBATCH_"
@@ -86,6 +87,12 @@ class Declared:
     type: Any
     option: Option
     default: Any
+
+    @property
+    def is_path(self) -> bool:
+        """Whether its values, or the values in its list, may name files."""
+        kinds = {self.type, *(part for kind in (self.type, *get_args(self.type)) for part in get_args(kind))}
+        return self.option.is_path or Path in kinds
 
 
 def declared_in(group: type[OptionGroup]) -> dict[str, Declared]:
