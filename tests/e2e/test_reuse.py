@@ -60,7 +60,7 @@ def test_a_damaged_store_is_told_once_and_the_run_goes_on(
     store.write_bytes(os.urandom(50_000))
     assert classify([row["text"] for row in documents(5)], base_url=endpoint().url, reuse=store).ok
     (told,) = [record.message for record in caplog.records if "answers.sqlite" in record.message]
-    assert "goes on without it" in told
+    assert "continues without it" in told
 
 
 def test_a_store_that_is_damaged_meanwhile_stops_nothing(tmp_path: Path, endpoint: StartEndpoint) -> None:

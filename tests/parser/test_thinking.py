@@ -38,7 +38,7 @@ def test_what_is_weighed_in_the_thinking_is_no_answer(opening: str, closing: str
     assert PARSER.parse(f"{opening}First idea: {WRONG}. No.{closing}\n{RIGHT}") == ANSWER
     with pytest.raises(InvalidAnswerError, match="no JSON object"):
         PARSER.parse(f"{opening}First idea: {WRONG}. No.{closing} The label is **technical**")
-    with pytest.raises(InvalidAnswerError, match=r"no answer behind|no JSON object"):
+    with pytest.raises(InvalidAnswerError, match=r"no answer after the thinking|no JSON object"):
         PARSER.parse(f"{opening}First idea: {WRONG}. No.{closing}\n")
 
 

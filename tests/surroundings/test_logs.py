@@ -25,7 +25,7 @@ def test_a_log_survives_its_rotation(llmbatch: Program, endpoint: StartEndpoint,
         log.touch()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert "asking" in rotated.read_text()
+    assert "rows to send" in rotated.read_text()
     lines = log.read_text().splitlines()
     assert "finished" in lines[-1]
     assert name != "run.jsonl" or [json.loads(line) for line in lines]
