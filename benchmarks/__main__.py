@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from benchmarks.memory import memory_section
 from benchmarks.pacing import awkward_table, pacing_table
 from benchmarks.processes import static_endpoint
+from benchmarks.reading import reading_section
 from benchmarks.resume import resume_section
 from benchmarks.speed import speed_section
 from benchmarks.start_up import start_up_section
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", default="10000,100000,1000000", help="rows of the memory table")
     parser.add_argument("--finished", type=int, default=1_000_000, help="finished rows of the run that is resumed")
+    parser.add_argument("--read", type=int, default=300_000, help="rows of the files that are read in each format")
     options = parser.parse_args()
     sizes = tuple(int(size) for size in options.sizes.split(","))
     sections: list[str] = []
@@ -38,6 +40,7 @@ def main() -> None:
             "Start-up": lambda: start_up_section(max(options.rounds, 5)),
             "Pacing": lambda: "\n".join([*pacing_table(folder), "", *awkward_table(folder)]),
             "Resuming": lambda: resume_section(folder, options.finished),
+            "Reading": lambda: reading_section(folder, options.read, with_large=True),
             "Memory": lambda: memory_section(folder, endpoint.url, sizes),
         }
         for title, measure in measurements.items():

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ class Cost:
     wall_s: float
     cpu_s: float
     peak_mb: float
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,17 @@ def static_endpoint() -> Iterator[StaticEndpoint]:
 def measured(command: list[str]) -> Cost:
     """Run a command to its end and account for it; ends the benchmark where it fails."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} left with {process.returncode}:\n{errors}")
-    return Cost(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        errors = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        took = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"{' '.join(command)} left with {process.returncode}:\n{errors}")
+        output.seek(0)
+        return Cost(took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.read())
 
 
 def classify(path: Path, url: str, out: Path) -> list[str]:
