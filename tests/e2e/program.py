@@ -148,11 +148,11 @@ def accounted(run: Path) -> list[int]:
     return sorted(labelled + [row["error"]["row"] for row in found["failed"]])
 
 
-def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    """Wait for an event that a process brings about; fails where the process ends first."""
+def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str] | None" = None) -> None:
+    """Wait for an event; fails where the process that is to bring it about ends first."""
     deadline = time.monotonic() + 60
     while not condition():
-        assert process.poll() is None, process.communicate()
+        assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
