@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec import structs
 
 from llmbatch.core.ledger_line import CANARY, CONTROL, FAILED, OK, LedgerLine, RowError
 from llmbatch.core.rows import Place, Row
@@ -101,6 +102,26 @@ def test_lines_of_another_trial_say_nothing() -> None:
     canary = Canary(CONTROL_ASKED, Asked("c" * 12, "m"), share=0.1, expand=False, emit=lambda _: None)
     canary.watch(outcome(1, CANARY, invalid=True))
     assert canary.report().canary.rows == 0
+
+
+def test_several_labels_of_a_row_are_compared_one_by_one() -> None:
+    """The canary adds a label to every row: no value is the control's any more, and nearly all labels are."""
+    canary = Canary(
+        CONTROL_ASKED,
+        CANARY_ASKED,
+        share=0.5,
+        expand=False,
+        emit=lambda _: None,
+        parts_of=lambda value: value.split("|"),
+    )
+    for number in range(2000):
+        arm = CANARY if canary.takes(row(number)) else CONTROL
+        value = "a|b|c" if arm == CONTROL else "a|b|c|d"
+        canary.watch(structs.replace(outcome(number, arm, invalid=False), category=value))
+    report = canary.report()
+    assert set(report.canary.labels) == {"a", "b", "c", "d"}
+    (shift,) = (shift for shift in report.shifts if shift.figure == "label shares")
+    assert "25.0% moved in all" in shift.after, "one label of four, and not every value"
 
 
 def test_in_a_run_every_row_gets_its_label_whatever_the_canary_does(tmp_path: Path) -> None:

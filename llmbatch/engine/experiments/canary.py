@@ -34,8 +34,8 @@ _FIGURES: dict[str, Callable[[LedgerLine], bool]] = {
 class _Period:
     """Both arms' rows while the canary has one share: only such rows were had under the same conditions."""
 
-    def __init__(self) -> None:
-        self.arms = {CONTROL: Profiler(), CANARY: Profiler()}
+    def __init__(self, parts_of: PartsOf) -> None:
+        self.arms = {CONTROL: Profiler(parts_of), CANARY: Profiler(parts_of)}
 
     @property
     def rows(self) -> int:
@@ -67,8 +67,9 @@ class Canary:
         self._emit = emit
         self._since = since
         self._outcomes = FirstOutcomes()
+        self._parts_of = parts_of
         self._arms = {CONTROL: Profiler(parts_of), CANARY: Profiler(parts_of)}
-        self._period = self._largest_period = _Period()
+        self._period = self._largest_period = _Period(parts_of)
         self._evidence = {what: ArmEvidence(_RATIOS) for what in _FIGURES}
         self._grew_at = 0
         self.share = share
@@ -157,5 +158,5 @@ class Canary:
         share = min(self.share * 2, max(LARGEST_SHARE, self.share))
         if share > self.share:
             self.share, self._grew_at = share, self._arms[CANARY].rows
-            self._period = _Period()
+            self._period = _Period(self._parts_of)
             self._emit(CanaryExpanded(share))
