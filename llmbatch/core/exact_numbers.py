@@ -1,6 +1,7 @@
 """Numbers of JSON that come back as they were written: a float keeps neither `1E5`, `1.50` nor twenty digits."""
 
 import re
+from decimal import Decimal
 from typing import Any, Self
 
 _LITERALS = re.compile(rb'(?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+(-?[0-9][0-9.eE+-]*+)?+', re.DOTALL)
@@ -23,6 +24,11 @@ class Number(float):
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies keep the literal."""
         return Number, (self.literal,)
+
+    @property
+    def keeps_digits(self) -> bool:
+        """Whether the float has all digits that were written."""
+        return Decimal(repr(float(self))) == Decimal(self.literal)
 
 
 def number(literal: str) -> float | Number:

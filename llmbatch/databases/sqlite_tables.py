@@ -3,11 +3,11 @@
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from llmbatch.core.errors import UsageError
+from llmbatch.core.exact_numbers import Number
 from llmbatch.core.files import create_file
 from llmbatch.databases.address import DatabaseAddress
 from llmbatch.databases.tables import ColumnType, TableName, listed, quoted, type_of, written
@@ -27,7 +27,7 @@ def _exact(value: Any) -> int | float | str:
     literal = written(value) or ""
     if isinstance(value, int):
         return value if type_of(value) is ColumnType.INTEGER else literal
-    return float(value) if Decimal(repr(float(value))) == Decimal(literal) else literal
+    return literal if isinstance(value, Number) and not value.keeps_digits else float(value)
 
 
 _CONVERTED: dict[ColumnType, Callable[[Any], Any]] = {

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from llmbatch.core.exact_numbers import number
 from llmbatch.runs.outputs.parquet import ParquetFormat
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, views, write_rows
@@ -90,6 +91,8 @@ def test_exported_results_are_an_input_again(llmbatch: Program, endpoint: StartE
         ([["a"], "b"], pa.string(), ['["a"]', "b"]),
         ([{"a": 1}], pa.string(), ['{"a":1}']),
         ([None, None], pa.string(), None),
+        ([number("1.50"), 2.5], pa.float64(), [1.5, 2.5]),
+        ([number("0.1234567890123456789"), 2.5], pa.string(), ["0.1234567890123456789", "2.5"]),
         ([True, 1], pa.string(), ["true", "1"]),
     ],
 )

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, BinaryIO
 
-from llmbatch.core.exact_numbers import integer, number
+from llmbatch.core.exact_numbers import Number, integer, number
 from llmbatch.core.extras import extra
 from llmbatch.core.jsonlines import dump_line
 from llmbatch.runs.outputs.writers import cell
@@ -110,6 +110,8 @@ class _Kinds:
                 kind = "bool"
             case int():
                 kind = "int" if abs(value) < _EXACT_INTEGER else "long" if -_INT64 <= value < _INT64 else "text"
+            case Number():
+                kind = "float" if value.keeps_digits else "text"
             case float():
                 kind = "float"
             case str():
