@@ -35,7 +35,7 @@ def parse_share(text: str, option: str) -> float:
     except ValueError:
         share = -1.0
     if not text.strip().endswith("%") or not 0 <= share <= 1:
-        raise UsageError(f"{option} {text!r}is not a percentage", hint=f"say {option} 50%; 100% never stops")
+        raise UsageError(f"{option} {text!r} is not a percentage", hint=f"say {option} 50%; 100% never stops")
     return share
 
 

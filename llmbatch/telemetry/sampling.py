@@ -42,7 +42,7 @@ def row_sampling(environment: Mapping[str, str]) -> RowSampling | None:
     """The sampling that `OTEL_TRACES_SAMPLER` and its argument ask for; None where nothing is to be traced.
 
     Raises:
-        UsageError: it is none of the standard ones, or its argumentis not a percentage.
+        UsageError: it is none of the standard ones, or its argument is no share from 0 to 1.
     """
     name = environment.get("OTEL_TRACES_SAMPLER", "").strip().removeprefix("parentbased_")
     argument = environment.get("OTEL_TRACES_SAMPLER_ARG", "").strip()
@@ -68,5 +68,5 @@ def _share(text: str) -> float:
     except ValueError:
         share = -1.0
     if not 0 <= share <= 1:
-        raise UsageError(f"OTEL_TRACES_SAMPLER_ARG {text!r}is not a percentage from 0 to 1")
+        raise UsageError(f"OTEL_TRACES_SAMPLER_ARG {text!r} is not a number from 0 to 1")
     return share

@@ -56,3 +56,8 @@ def test_the_same_rows_are_taken_every_time() -> None:
 def test_a_sampler_that_is_not_there_is_a_mistake(sampler: str, argument: str) -> None:
     with pytest.raises(UsageError, match="OTEL_TRACES_SAMPLER"):
         row_sampling({"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument})
+
+
+def test_an_argument_that_is_no_share_is_named_with_its_bounds() -> None:
+    with pytest.raises(UsageError, match=r"^OTEL_TRACES_SAMPLER_ARG 'half' is not a number from 0 to 1$"):
+        row_sampling({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "half"})
