@@ -131,7 +131,7 @@ class TaskField(Part):
         return self
 
     def _check_labels(self, *, least: int) -> None:
-        if len(LabelTree(self.labels).answers) < least:
+        if len(self.answers) < least:
             raise ValueError(f"field {self.name!r} needs at least {least} labels")
         check_spellings(self.labels)
         for label in self.labels:

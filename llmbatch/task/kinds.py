@@ -3,6 +3,7 @@
 A value travels as its canonical text, which these alone write and take apart.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -66,7 +67,23 @@ class Kind(Protocol):
         """Values as they stand in answers, among them the longest."""
 
 
-class Single:
+class _OneValue(ABC):
+    """What kinds have in common whose value is its only part."""
+
+    @abstractmethod
+    def value(self, text: str) -> Value:
+        """See `Kind`."""
+
+    def with_part(self, value: Value | None, part: str) -> Value:  # noqa: ARG002 - it has one value
+        """See `Kind`."""
+        return self.value(part)
+
+    def parts(self, text: str) -> tuple[str, ...]:
+        """See `Kind`."""
+        return (text,)
+
+
+class Single(_OneValue):
     """Exactly one label."""
 
     def __init__(self, field: TaskField) -> None:
@@ -102,14 +119,6 @@ class Single:
     def text(self, value: object) -> str | None:
         """See `Kind`."""
         return value if isinstance(value, str) and value in self._known else None
-
-    def with_part(self, value: Value | None, part: str) -> Value:  # noqa: ARG002 - it has one value
-        """See `Kind`."""
-        return self.value(part)
-
-    def parts(self, text: str) -> tuple[str, ...]:
-        """See `Kind`."""
-        return (text,)
 
     def all_parts(self) -> tuple[str, ...]:
         """See `Kind`."""
@@ -212,7 +221,7 @@ class Multi:
 _MOST_LABELS = 5
 
 
-class Number:
+class Number(_OneValue):
     """A number within bounds, whole where both bounds are."""
 
     def __init__(self, field: TaskField) -> None:
@@ -253,14 +262,6 @@ class Number:
             return str(int(value)) if value == int(value) else None
         return repr(float(value))
 
-    def with_part(self, value: Value | None, part: str) -> Value:  # noqa: ARG002 - it has one value
-        """See `Kind`."""
-        return self.value(part)
-
-    def parts(self, text: str) -> tuple[str, ...]:
-        """See `Kind`."""
-        return (text,)
-
     def all_parts(self) -> tuple[str, ...]:
         """See `Kind`. Few whole numbers are listed, as a scale's steps are."""
         if self._is_whole and self._most - self._least < _STEPS:
@@ -277,7 +278,7 @@ _STEPS = 20
 _YES_NO = {"yes": "yes", "true": "yes", "1": "yes", "y": "yes", "no": "no", "false": "no", "0": "no", "n": "no"}
 
 
-class YesNo:
+class YesNo(_OneValue):
     """True or false."""
 
     def __init__(self, field: TaskField) -> None:
@@ -307,14 +308,6 @@ class YesNo:
     def text(self, value: object) -> str | None:
         """See `Kind`."""
         return ("yes" if value else "no") if isinstance(value, bool) else None
-
-    def with_part(self, value: Value | None, part: str) -> Value:  # noqa: ARG002 - it has one value
-        """See `Kind`."""
-        return self.value(part)
-
-    def parts(self, text: str) -> tuple[str, ...]:
-        """See `Kind`."""
-        return (text,)
 
     def all_parts(self) -> tuple[str, ...]:
         """See `Kind`."""

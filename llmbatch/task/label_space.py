@@ -39,6 +39,7 @@ class LabelSpace:
         self.fields = tuple(fields)
         self.is_plain = is_plain
         self._kinds: dict[str, Kind] = {field.name: kind_of(field) for field in self.fields}
+        self._only = next(iter(self._kinds.values())) if len(self.fields) == 1 else None
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -166,8 +167,8 @@ class LabelSpace:
 
     def spelled(self, text: str) -> str | None:
         """The canonical text of what a person wrote, in any spelling that is allowed; None where it is no value."""
-        if len(self.fields) == 1:
-            return next(iter(self._kinds.values())).spelled(text)
+        if self._only is not None:
+            return self._only.spelled(text)
         texts = dict[str, str]()
         for part in text.split(_BETWEEN.strip()):
             name, is_there, value = part.strip().partition(_IS)
@@ -214,7 +215,7 @@ class LabelSpace:
 
     def parts_of(self, text: str) -> tuple[str, ...]:
         """What tables count of a value: its labels; with several fields `field=label`."""
-        return self._parts(self._by_field(text))
+        return self._parts(self._by_field(text)) if self._only is None else self._only.parts(text)
 
     def parts_of_values(self, values: Mapping[str, Value]) -> tuple[str, ...]:
         """The same of values, which may lack fields."""
