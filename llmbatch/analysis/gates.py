@@ -10,6 +10,7 @@ from llmbatch.analysis.evaluation import Evaluation
 from llmbatch.analysis.metrics import LabelScore
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import replacing
+from llmbatch.core.shares import share_of
 from llmbatch.stats.intervals import wilson
 
 
@@ -145,14 +146,10 @@ def _least_f1(score: LabelScore, rows: int) -> float:
 
 
 def _share(option: str, text: str) -> float:
-    stripped = text.strip()
-    try:
-        value = float(stripped.removesuffix("%")) / (100 if stripped.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
+    share = share_of(text)
+    if share is None:
         raise UsageError(f"{option} {text!r} is no percentage", hint=f"say {option} 90%")
-    return value
+    return share
 
 
 def _percent(share: float | None) -> str:

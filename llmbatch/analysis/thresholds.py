@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.plurals import counted
+from llmbatch.core.shares import share_of
 from llmbatch.stats.intervals import effective_rows
 
 _RISK = 0.05
@@ -69,11 +70,8 @@ def parse_precision(text: str) -> float:
     Raises:
         UsageError: it is neither, or nothing that rows could show.
     """
-    try:
-        value = float(text.strip().removesuffix("%")) / (100 if text.strip().endswith("%") else 1)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
+    value = share_of(text)
+    if value is None or not 0 < value < 1:
         raise UsageError(
             f"--precision {text!r} is not a percentage below 100%",
             hint="use --precision 98%; no number of rows can show that nothing is ever wrong",
@@ -212,10 +210,8 @@ def _remark(rows: Sequence[ThresholdRow], wanted: float, level: float, least: in
 def _gold_rows(rows: Sequence[ThresholdRow]) -> str:
     """`50 gold rows`, or `50 gold rows with 12 distinct texts`."""
     count, texts = (max((getattr(row, name) for row in rows), default=0) for name in ("passed", "texts"))
-    told = counted(count, "gold row")
-    if texts == count:
-        return told
-    return f"{told} with {counted(texts, 'distinct text')}"
+    all_rows = counted(count, "gold row")
+    return all_rows if texts == count else f"{all_rows} with {counted(texts, 'distinct text')}"
 
 
 def _passing_texts_needed(row: ThresholdRow, wanted: float, level: float) -> int:

@@ -22,6 +22,11 @@ def dump_line(data: Any) -> bytes:
         return f"{''.join(_parts(data))}\n".encode()
 
 
+def as_text(value: Any) -> str:
+    """A value as text: a string as it is, everything else as JSON has it."""
+    return value if isinstance(value, str) else dump_line(value).decode().rstrip("\n")
+
+
 def _literal(value: Any) -> orjson.Fragment:
     if isinstance(value, Number):
         return orjson.Fragment(value.literal)

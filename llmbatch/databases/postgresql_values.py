@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg.adapt import Buffer, Loader
 from psycopg.types import TypeInfo
 
-from llmbatch.databases.values import binary, document, moment, number, text
+from llmbatch.core.binary import text_or_base64
+from llmbatch.databases.values import document, moment, number, text
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -28,7 +29,7 @@ class _Document(Loader):
 
 class _Binary(Loader):
     def load(self, data: Buffer) -> Any:
-        return binary(bytes.fromhex(bytes(data).decode().removeprefix("\\x")))
+        return text_or_base64(bytes.fromhex(bytes(data).decode().removeprefix("\\x")))
 
 
 class _Moment(Loader):

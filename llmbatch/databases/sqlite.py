@@ -11,11 +11,12 @@ from threading import Event
 from typing import Any, TypeVar
 from urllib.parse import quote_from_bytes
 
+from llmbatch.core.binary import text_or_base64
 from llmbatch.core.errors import UsageError
 from llmbatch.databases.address import DatabaseAddress
 from llmbatch.databases.query import FIRST_ROWS, QueryResult, only_reads, query_failed, rows_at_once
 from llmbatch.databases.tables import quoted
-from llmbatch.databases.values import binary, real, text
+from llmbatch.databases.values import real, text
 
 _OTHER_FILES = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
 """What makes or opens them even in a connection that cannot write, `VACUUM INTO` too."""
@@ -109,7 +110,7 @@ def _value(value: Any) -> Any:
         case float():
             return real(value)
         case bytes():
-            return binary(value)
+            return text_or_base64(value)
         case _:
             return value
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.exact_numbers import Number
-from llmbatch.core.jsonlines import dump_line
+from llmbatch.core.jsonlines import as_text
 from llmbatch.databases.address import is_utf8
 
 _LONGEST_NAME = 63
@@ -117,5 +117,5 @@ def common_type(one: ColumnType | None, value: Any) -> ColumnType | None:
 
 
 def written(value: Any) -> str | None:
-    """A value as text: a string as it is, everything else as JSON has it."""
-    return value if value is None or isinstance(value, str) else dump_line(value).decode().rstrip("\n")
+    """A value as a text column holds it: NULL for none."""
+    return None if value is None else as_text(value)

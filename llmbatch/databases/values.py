@@ -1,6 +1,5 @@
 """What a database holds, as JSON has it. Numbers and JSON columns keep the text in which the database writes them."""
 
-import base64
 import json
 import math
 from datetime import UTC, datetime
@@ -30,14 +29,6 @@ def text(raw: bytes) -> str | Fragment:
 def document(raw: bytes) -> Fragment:
     """A JSON column's value, on one line: line ends in it can only be white space."""
     return Fragment(raw.replace(b"\r", b" ").replace(b"\n", b" "))
-
-
-def binary(raw: bytes) -> str:
-    """Text where it is UTF-8, as older programs write text, else Base64."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(raw).decode()
 
 
 def moment(written: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from llmbatch.core import defaults
 from llmbatch.core.errors import RunStopped, UsageError
 from llmbatch.core.ledger_line import CANARY, FAILED, LedgerLine
+from llmbatch.core.shares import share_of
 from llmbatch.stats.profile import USELESS
 
 _WINDOW = 200
@@ -29,12 +30,8 @@ def parse_share(text: str, option: str) -> float:
     Raises:
         UsageError: it is not a percentage from 0 to 100.
     """
-    number = text.strip().removesuffix("%")
-    try:
-        share = float(number) / 100
-    except ValueError:
-        share = -1.0
-    if not text.strip().endswith("%") or not 0 <= share <= 1:
+    share = share_of(text) if text.strip().endswith("%") else None
+    if share is None:
         raise UsageError(f"{option} {text!r} is not a percentage", hint=f"say {option} 50%; 100% never stops")
     return share
 

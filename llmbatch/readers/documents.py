@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmbatch.core.filenames import stored
+from llmbatch.core.plurals import counted
 from llmbatch.readers.faults import UNREADABLE, DoubtfulEncodingError, NotOpenedError
 from llmbatch.readers.folders import document_files
 from llmbatch.readers.formats import DOCUMENT_FIELDS, Parsed, Records, Unread, format_of_file
@@ -32,10 +33,7 @@ def read_documents(item: Input, options: ReaderOptions, watch: ByteWatch | None)
     items = _documents(item, options, watch, encodings)
 
     def at_end() -> tuple[str, ...]:
-        return tuple(
-            f"{count:,} {'document' if count == 1 else 'documents'} in {encoding}"
-            for encoding, count in sorted(encodings.items())
-        )
+        return tuple(f"{counted(count, 'document')} in {encoding}" for encoding, count in sorted(encodings.items()))
 
     return Records(items, DOCUMENT_FIELDS, ("one document a file",), at_end=at_end)
 

@@ -56,3 +56,8 @@ class Fault:
     def ends_stream(self) -> bool:
         """Whether nothing comes behind it."""
         return self.kind in {BAD_GZIP, BAD_PACKING, UNREADABLE, TORN}
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says, in one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,6 +1,5 @@
 """Parquet and Arrow: tables in columns with types, read in batches. The place of a row is its number, from 1."""
 
-import base64
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,9 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from llmbatch.core.binary import text_or_base64
 from llmbatch.core.errors import UsageError
 from llmbatch.core.extras import extra
-from llmbatch.readers.faults import BAD_TABLE, RAW_EXCERPT_BYTES, TORN, BrokenStream
+from llmbatch.readers.faults import BAD_TABLE, RAW_EXCERPT_BYTES, TORN, BrokenStream, first_line
 from llmbatch.readers.formats.format import Content, Parsed, Records, Unread, typed_record
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.seekable import seekable
@@ -82,7 +82,7 @@ class _Columnar:
                 return self.open(source)
             except _DAMAGE as error:
                 raise UsageError(
-                    f"{content.file}: cannot be read as {self.name} ({_first_line(error)})",
+                    f"{content.file}: cannot be read as {self.name} ({first_line(error)})",
                     hint="is it whole? --input-format says another format",
                 ) from None
 
@@ -107,7 +107,7 @@ def _row_groups(file: Any) -> Iterator[tuple[int, Any] | Unread]:
                 at += batch.num_rows
         except _DAMAGE as error:
             lost = f"row group {number} is damaged: rows {at:,} to {first + rows - 1:,} cannot be read"
-            yield Unread(at, b"", BAD_TABLE, f"{lost} ({_first_line(error)})")
+            yield Unread(at, b"", BAD_TABLE, f"{lost} ({first_line(error)})")
         first += rows
 
 
@@ -138,7 +138,7 @@ def _record_batches(batches: Iterator[Any]) -> Iterator[tuple[int, Any] | Unread
                 yield first, part
                 first += part.num_rows
     except _DAMAGE as error:
-        yield Unread(first, b"", BAD_TABLE, f"damaged from here on: what follows cannot be read ({_first_line(error)})")
+        yield Unread(first, b"", BAD_TABLE, f"damaged from here on: what follows cannot be read ({first_line(error)})")
 
 
 PARQUET = _Columnar("parquet", (".parquet", ".pq"), _open_parquet)
@@ -179,7 +179,7 @@ def _one_row(number: int, batch: Any, columns: Mapping[int, str], options: Reade
     except UnicodeDecodeError as bad:
         return Unread(number, bad.object[:RAW_EXCERPT_BYTES], "bad_encoding", "has a string that is not UTF-8")
     except (ValueError, OverflowError) as bad:
-        return Unread(number, b"", BAD_TABLE, f"has a value that cannot be read ({_first_line(bad)})")
+        return Unread(number, b"", BAD_TABLE, f"has a value that cannot be read ({first_line(bad)})")
     return typed_record(number, fields, options)
 
 
@@ -210,7 +210,7 @@ def _plain(value: Any) -> Any:
         case float():
             return value if math.isfinite(value) else None if math.isnan(value) else str(value)
         case bytes():
-            return _text_or_base64(value)
+            return text_or_base64(value)
         case list() if value and all(isinstance(one, tuple) for one in value):  # a map
             return [[_plain(key), _plain(one)] for key, one in value]
         case list():
@@ -225,15 +225,3 @@ def _plain(value: Any) -> Any:
             return value
         case _:
             return str(value)
-
-
-def _text_or_base64(value: bytes) -> str:
-    """Older programs write text as binary."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(value).decode()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200]

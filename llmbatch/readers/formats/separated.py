@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llmbatch.core.errors import UsageError
+from llmbatch.core.plurals import counted
 from llmbatch.readers.columns import distinct_names
 from llmbatch.readers.dialect import Dialect, dialect_of
 from llmbatch.readers.faults import TORN, BadRow, BrokenStream, Fault
@@ -81,8 +82,8 @@ class _Table:
 
     def put_right(self) -> tuple[str, ...]:
         """What was passed over and filled in so far."""
-        empty = f"{self._empty:,} empty {_rows(self._empty)} passed over"
-        short = f"{self._short:,} {_rows(self._short)} with fewer cells than the header filled with empty ones"
+        empty = f"{counted(self._empty, 'empty row')} passed over"
+        short = f"{counted(self._short, 'row')} with fewer cells than the header filled with empty ones"
         return tuple(words for words, count in ((empty, self._empty), (short, self._short)) if count)
 
     def records(self) -> Iterator[Parsed | Unread]:
@@ -171,10 +172,6 @@ def _named(found: list[str], dialect: Dialect) -> tuple[tuple[str, ...], tuple[s
     if not dialect.has_header:
         return tuple(f"column_{number}" for number in range(1, len(found) + 1)), ("no header",)
     return distinct_names(found)
-
-
-def _rows(count: int) -> str:
-    return "row" if count == 1 else "rows"
 
 
 def _decoded(raw: bytes, delimiter: str) -> list[str] | BadRow:

@@ -41,8 +41,3 @@ def duration(span: timedelta) -> str:
     """Hours, minutes and seconds, as `30:15:00`."""
     minutes, seconds = divmod(round(span.total_seconds()), 60)
     return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

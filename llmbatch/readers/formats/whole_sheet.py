@@ -5,7 +5,8 @@ from typing import BinaryIO
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.extras import extra
-from llmbatch.readers.formats.sheet import Sheet, duration, first_line, trimmed
+from llmbatch.readers.faults import first_line
+from llmbatch.readers.formats.sheet import Sheet, duration, trimmed
 
 _EXACT_DIGITS = 1e15
 """Below it each whole number is a float, which all numbers of a spreadsheet are."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
+from llmbatch.core.plurals import counted
 from llmbatch.readers.columns import distinct_names
 from llmbatch.readers.faults import TORN, BrokenStream
 from llmbatch.readers.formats.format import Content, Parsed, Records, Unread, typed_record
@@ -111,8 +112,8 @@ class _Table:
 
     def put_right(self) -> tuple[str, ...]:
         """What was passed over and left out so far."""
-        empty = f"{self._empty:,} empty {'row' if self._empty == 1 else 'rows'} passed over"
-        errors = f"{self._errors:,} {'cell' if self._errors == 1 else 'cells'} with an error like #N/A left empty"
+        empty = f"{counted(self._empty, 'empty row')} passed over"
+        errors = f"{counted(self._errors, 'cell')} with an error like #N/A left empty"
         return tuple(words for words, count in ((empty, self._empty), (errors, self._errors)) if count)
 
     def _not_empty(self) -> SheetRows:

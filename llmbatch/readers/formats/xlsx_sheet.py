@@ -11,9 +11,9 @@ from xml.etree.ElementTree import ParseError
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.extras import extra
-from llmbatch.readers.faults import BAD_TABLE
+from llmbatch.readers.faults import BAD_TABLE, first_line
 from llmbatch.readers.formats.format import Unread
-from llmbatch.readers.formats.sheet import CELL_ERROR, Sheet, SheetRows, duration, first_line, trimmed
+from llmbatch.readers.formats.sheet import CELL_ERROR, Sheet, SheetRows, duration, trimmed
 
 _DIGITS = 15
 """Excel shows no more of a number."""

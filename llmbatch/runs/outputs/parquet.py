@@ -13,8 +13,7 @@ from typing import Any, BinaryIO
 
 from llmbatch.core.exact_numbers import Number, integer, number
 from llmbatch.core.extras import extra
-from llmbatch.core.jsonlines import dump_line
-from llmbatch.runs.outputs.writers import cell
+from llmbatch.core.jsonlines import as_text, dump_line
 
 _BATCH_ROWS = 10_000
 _INT64 = 2**63
@@ -154,7 +153,7 @@ class _Column:
             pyarrow.ArrowException, ValueError, TypeError, ArithmeticError: a value is none of this type.
         """
         if self._is_text:
-            return self._pa.array([None if value is None else cell(value) for value in values], self._pa.string())
+            return self._pa.array([None if value is None else as_text(value) for value in values], self._pa.string())
         return _array(self._pa, self.type, values)
 
 

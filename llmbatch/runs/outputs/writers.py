@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
-from llmbatch.core.jsonlines import dump_line
+from llmbatch.core.jsonlines import as_text, dump_line
 from llmbatch.core.sanitize import PROTECTED, csv_safe
 
 
@@ -67,11 +67,5 @@ class CsvWriter:
 
 
 def cell(value: Any) -> str:
-    """A value as text, which says what it is in JSON, but for strings."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case _:
-            return dump_line(value).decode().rstrip("\n")
+    """A value as a cell of text: empty for none."""
+    return "" if value is None else as_text(value)
