@@ -1,7 +1,7 @@
 """What the stable part of a request comes to: its tokens, its labels, and the form of the answer. Worked out once."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +29,10 @@ class Prompt:
 
     def verdict(self, document: str) -> Verdict:
         """Label a document and put the answer in the form asked for."""
+        odds = {key: labeller.odds(document) for key, labeller in self.labellers.items()}
         values: dict[str, Any] = {}
         for field in self.form.fields:
-            value, confidence = self._value(field, document)
+            value, confidence = self._value(field, document, odds.get(field.key, ()))
             values[field.key] = value
             if field.confidence_key is not None:
                 values[field.confidence_key] = round(confidence * 100) if field.in_percent else confidence
@@ -39,16 +40,16 @@ class Prompt:
         value = values[shown.key]
         reason = f"The wording of the document has most in common with what the prompt says about {value!r}."
         fields = {key: values.get(key, reason) for key in self.form.keys}
-        labeller = self.labellers.get(shown.key)
-        if labeller is None or shown.kind != SINGLE:
+        if shown.kind != SINGLE:
             return Verdict(fields, shown.key, shown.confidence_key, (str(value),), (1.0,))
-        return Verdict(fields, shown.key, shown.confidence_key, labeller.names, labeller.odds(document))
+        return Verdict(fields, shown.key, shown.confidence_key, self.labellers[shown.key].names, odds[shown.key])
 
-    def _value(self, field: FieldForm, document: str) -> tuple[Any, float]:
+    def _value(self, field: FieldForm, document: str, odds: Sequence[float]) -> tuple[Any, float]:
+        """A field's value and confidence; `odds` of its labels, where it has any."""
         if field.kind == SINGLE:
-            return self.labellers[field.key].label(document)
+            return self.labellers[field.key].likeliest(odds)
         if field.kind == MULTI:
-            return _several(self.labellers[field.key], document)
+            return _several(self.labellers[field.key].names, odds)
         chance = zlib.crc32(f"{field.key}\0{document}".encode("utf-8", "replace")) / 2**32
         confidence = round(0.5 + abs(chance - 0.5) * 0.9, 2)
         if field.kind == NUMBER:
@@ -58,13 +59,13 @@ class Prompt:
         return chance > 1 / 2, confidence
 
 
-def _several(labeller: Labeller, document: str) -> tuple[list[dict[str, Any]], float]:
+def _several(names: Sequence[str], odds: Sequence[float]) -> tuple[list[dict[str, Any]], float]:
     """The labels that stand out, each with its percentage; none where none does."""
-    odds = sorted(zip(labeller.odds(document), labeller.names, strict=True), reverse=True)
-    even = 1 / len(odds)
-    chosen = [(share, name) for share, name in odds[:_MOST_LABELS] if share >= max(_NEAR_THE_BEST * odds[0][0], even)]
-    if odds[0][0] < 2 * even:
-        return [], round(1 - odds[0][0], 2)
+    likeliest = sorted(zip(odds, names, strict=True), reverse=True)
+    best, even = likeliest[0][0], 1 / len(likeliest)
+    if best < 2 * even:
+        return [], round(1 - best, 2)
+    chosen = [(share, name) for share, name in likeliest[:_MOST_LABELS] if share >= max(_NEAR_THE_BEST * best, even)]
     sure = [(share / (share + even), name) for share, name in chosen]
     return [{"label": name, "percent": round(share * 100)} for share, name in sure], round(min(sure)[0], 2)
 
