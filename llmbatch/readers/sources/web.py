@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
-from ipaddress import ip_address
 from itertools import chain
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import llmbatch
 from llmbatch.core.errors import UsageError
+from llmbatch.core.hosts import Reach, reach_of
 from llmbatch.core.redact import Redactor
 from llmbatch.readers.sources.remote_file import Answer, Begun, LostError, Version
 
@@ -172,22 +172,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
     """With the proxies of the environment, which have no business on loopback."""
-    handlers: list[urllib.request.BaseHandler] = [_Redirects()]
-    if _is_loopback(urlsplit(url).hostname or ""):
+    authorities = ssl.create_default_context()  # the system's, or those of SSL_CERT_FILE and SSL_CERT_DIR
+    handlers = [_Redirects(), urllib.request.HTTPSHandler(context=authorities)]
+    if reach_of(url) is Reach.LOOPBACK:
         handlers.append(urllib.request.ProxyHandler({}))
-    return urllib.request.build_opener(*handlers, urllib.request.HTTPSHandler(context=_authorities()))
-
-
-def _authorities() -> ssl.SSLContext:
-    """The system's, or those of SSL_CERT_FILE and SSL_CERT_DIR."""
-    return ssl.create_default_context()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return urllib.request.build_opener(*handlers)
 
 
 def _add(request: urllib.request.Request, headers: dict[str, str | None]) -> None:
