@@ -1,4 +1,4 @@
-"""What an evaluation has to show for a job to go on: each gate is judged by the end of its interval that is worse."""
+"""Gates for jobs: what an evaluation has to show. Each is judged by the worse end of its interval."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +27,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One of them, and what was found. Shares of 1; None where no row tells."""
+    """One gate, and what was found. Shares of 1; None where no gold row shows it."""
 
     name: str
     wanted: float
@@ -42,7 +42,7 @@ class Gate:
         bound = "at most" if self.name == _REVIEW else "at least"
         wanted = f"{self.name}: {bound} {_percent(self.wanted)} wanted"
         if self.value is None:
-            return f"{wanted}, and no gold row tells"
+            return f"{wanted}, and no gold row shows it"
         end = "" if self.judged == self.value else f", {_percent(self.judged)} at the lower end of its interval"
         return f"{wanted}, {_percent(self.value)} found{end}"
 

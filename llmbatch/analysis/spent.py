@@ -27,7 +27,7 @@ def spend_report(path: Path, by: str, period: Period, *, offline: bool = False) 
 
     Args:
         path: the spend store.
-        by: `day`, `model`, `prompt`, `run`; or `label` or an input field, which the run folders tell.
+        by: `day`, `model`, `prompt`, `run`; or `label` or an input field, which are in the run folders.
         period: which days.
         offline: what the offline endpoint would have cost, instead of what was spent.
 
@@ -57,14 +57,14 @@ def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list
     groups: tuple[Sums, Sums] = ({}, {})
     for run in sorted({*known[0], *known[1]}):
         try:
-            told = attribute(Path(restored(run)), by, [span.holds for span in spans])
+            of_folder = attribute(Path(restored(run)), by, [span.holds for span in spans])
         except UsageError as error:
             notes.append(f"{error.message}; what {run} spent is under {NOT_TOLD}.")
-            told = [{}, {}]
-        for sums, found, of_run in zip(groups, told, known, strict=True):
+            of_folder = [{}, {}]
+        for sums, found, of_run in zip(groups, of_folder, known, strict=True):
             _add(sums, found)
             rest = of_run.get(run, UsageTotals()) - sum(found.values(), UsageTotals())
-            if rest.most_nanousd > 0:  # in flight at a kill, or the folder tells nothing
+            if rest.most_nanousd > 0:  # in flight at a kill, or the folder is gone or unreadable
                 _add(sums, {NOT_TOLD: UsageTotals(*(max(amount, 0) for amount in astuple(rest)))})
             elif rest.most_nanousd < 0:
                 more = f"${to_usd(-rest.most_nanousd):,.6g}"

@@ -69,7 +69,7 @@ async def aclassify(
     progress: ProgressOption = None,
     **options: Unpack[Options],
 ) -> Run:
-    """As `classify`, for code in an event loop, which goes on meanwhile.
+    """As `classify`, for code in an event loop, which runs on meanwhile.
 
     A task that is cancelled, by a time-out too, stops the run in order before `CancelledError` is raised. Cancelling it
     again abandons the requests in flight. Documents are read in another thread.
@@ -96,7 +96,7 @@ class _Call:
     ) -> None:
         self._options = named(function, options)
         self._out = checked_path("out", self._options["out"]) if "out" in self._options else None
-        run_options(self._options, inputs=(), out=None)  # what is wrong is told before anything is read
+        run_options(self._options, inputs=(), out=None)  # what is wrong is reported before anything is read
         self._watching = watch_options(self._options)
         self._documents = documents
         self.handle = handle or StopHandle()

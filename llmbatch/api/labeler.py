@@ -68,7 +68,7 @@ class Labeler:
 
         Args:
             task: a task file, or the name of a packaged one; None for the default one.
-            observer: is told of events and of each label.
+            observer: called with events and each label.
             options: those of `llmbatch classify` that say what is asked and how, by their names; see `AskingOptions`.
 
         Raises:

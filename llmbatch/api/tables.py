@@ -31,7 +31,7 @@ def table_rows(given: Any) -> Iterator[Mapping[str, Any]] | None:
         given: what the caller gave as documents.
 
     Raises:
-        UsageError: it is a table that cannot be read here, or whose columns cannot be told apart.
+        UsageError: it is a table that cannot be read here, or two of whose columns have one name.
     """
     if _is_of(given, "pandas"):
         return _pandas_rows(given)

@@ -1,6 +1,6 @@
 """Answers of earlier runs in a run: looked up before rows are asked, kept as they come in.
 
-An optimisation, and treated as one: a store that fails is told once, and the run continues without it.
+An optimisation, and treated as one: a store that fails is reported once, and the run continues without it.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 Write-ahead logging lets any number of runs read while one writes; answers come in groups, each one transaction. The
 file keeps to its limit by giving up the answers that were used longest ago. It holds no document: a key is a hash. An
-answer that does not fit its checksum is almost none: the store may lose one, and never changes one.
+answer whose checksum does not match is not used: the store may lose an answer, and never changes one.
 """
 
 import sqlite3

@@ -35,16 +35,16 @@ def confirm(dear: "Callable[[int], ModelEstimate | None]", above_usd: float) -> 
     if estimate is None or estimate.cost is None:
         return
     cost = estimate.cost
-    told = (
+    most = (
         f"{counted(estimate.rows.to_ask, 'row')} to send may cost up to {dollars(cost.high)} "
         f"({dollars(cost.expected)} expected), more than --confirm-above ${above_usd:g}"
     )
     if len(estimate.arms) > 1:
-        told += " (" + ", ".join(f"{arm.arm} {arm.model} up to {dollars(_high(arm))}" for arm in estimate.arms) + ")"
+        most += " (" + ", ".join(f"{arm.arm} {arm.model} up to {dollars(_high(arm))}" for arm in estimate.arms) + ")"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise BudgetReached(f"{told}; nothing was sent", hint="use --yes to continue, or llmbatch estimate for details")
+        raise BudgetReached(f"{most}; nothing was sent", hint="use --yes to continue, or llmbatch estimate for details")
     try:
-        agreed = typer.confirm(f"{told}. Go on?", err=True)
+        agreed = typer.confirm(f"{most}. Go on?", err=True)
     except typer.Abort:  # the end of the input, in place of an answer
         agreed = False
     if not agreed:

@@ -95,7 +95,7 @@ def connected(address: DatabaseAddress) -> "Iterator[Connection[tuple[Any, ...]]
 
 @contextmanager
 def query_errors(address: DatabaseAddress) -> Iterator[None]:
-    """Tells what the server refuses in its own words."""
+    """Reports what the server refuses in its own words."""
     import psycopg  # noqa: PLC0415 - comes with an extra
 
     try:

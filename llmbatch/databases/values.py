@@ -18,7 +18,7 @@ def real(value: float) -> float | str:
 
 
 def text(raw: bytes) -> str | Fragment:
-    """A string. One that is not UTF-8 goes on as the bytes that it is, so that only its row cannot be read."""
+    """A string. One that is not UTF-8 keeps its bytes, so that only its row cannot be read."""
     try:
         return raw.decode()
     except UnicodeDecodeError:

@@ -92,8 +92,8 @@ def _commonest(lines: list[LedgerLine]) -> str:
         counts[kind] += 1
         if line.error is not None:
             examples.setdefault(kind, f"row {line.row}: {line.error.message[:_LONGEST_EXAMPLE]}")
-    told = [
+    errors = [
         f"{kind} {count}" + (f" ({examples[kind]})" if kind in examples else "")
         for kind, count in counts.most_common(_MOST_ERRORS)
     ]
-    return "; ".join(told)
+    return "; ".join(errors)

@@ -168,7 +168,7 @@ def _check_header_variables() -> None:
         value = os.environ.get(name, "")
         if not (value.isascii() and value.isprintable()):
             raise UsageError(
-                f"{name} has characters that an HTTP header cannot contain", hint=f"set {name} again, or not"
+                f"{name} has characters that an HTTP header cannot contain", hint=f"set {name} again, or unset it"
             )
 
 
@@ -187,7 +187,7 @@ class Caller:
         """Args.
 
         timeout_s: the longest that any request may take.
-        on_headers: is told the headers of every answer, refusals among them.
+        on_headers: called with the headers of every answer, refusals among them.
         """
         self._open = partial(_open_client, endpoint, timeout_s, connections)
         self._client: AsyncOpenAI | None = None

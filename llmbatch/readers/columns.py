@@ -1,11 +1,11 @@
-"""Names of a table's columns that can all be told apart."""
+"""Distinct names for a table's columns."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 
 def distinct_names(found: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of columns that can all be told apart, and what was done to them.
+    """Distinct names for columns, and what was done to them.
 
     They are trimmed. A second `Comment` is called `Comment_2`, or the next number that is free; the fourth column, if
     it has no name, `column_4`.

@@ -14,7 +14,7 @@ BAD_TABLE = "bad_table"
 """A part of a Parquet or Arrow file, or a value in it."""
 UNREADABLE = "unreadable"
 TORN = "torn"
-"""Not a row's fault: a copy of standard input that stopped in the middle. What is cut off there is not told."""
+"""Not a row's fault: a copy of standard input that stopped in the middle. What is cut off there is not reported."""
 
 
 class NotOpenedError(UsageError):
@@ -22,7 +22,7 @@ class NotOpenedError(UsageError):
 
 
 class DoubtfulEncodingError(UsageError):
-    """Nobody can tell what an input's text is encoded in."""
+    """What an input's text is encoded in is not known."""
 
 
 class BadRow(ValueError):  # noqa: N818 - one row is bad, nothing failed
@@ -35,7 +35,7 @@ class BadRow(ValueError):  # noqa: N818 - one row is bad, nothing failed
         self.raw = raw
 
 
-class BrokenStream(Exception):  # noqa: N818 - a state of the stream, told as a rejection and never shown as an error
+class BrokenStream(Exception):  # noqa: N818 - a state of the stream, reported as a rejection and never shown as an error
     """No byte can be read from here on: damaged packed data or an I/O error."""
 
     def __init__(self, kind: str, message: str) -> None:

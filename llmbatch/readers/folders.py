@@ -123,7 +123,7 @@ def is_document(path: str, wanted: Format | None, *, by_suffix: bool) -> bool:
 
     Args:
         path: the file.
-        wanted: what the user asks for, None where names tell it.
+        wanted: what the user asks for, None where it goes by names.
         by_suffix: whether it needs the suffix of an input even then.
     """
     found = format_of_file(path)

@@ -124,7 +124,7 @@ def part_of(spool: Path) -> Path:
 
 
 def wanted_format(options: ReaderOptions) -> Format | None:
-    """The format that the user asks for, None where names tell it.
+    """The format that the user asks for, None where it goes by names.
 
     Raises:
         UsageError: it is unknown.

@@ -40,7 +40,7 @@ class Opened:
 
 
 def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = None) -> Opened:
-    """Open an input and find out what its first bytes tell: packing, encoding, line ends, and an open format.
+    """Open an input and find out what its first bytes show: packing, encoding, line ends, and an open format.
 
     Args:
         item: the input.
@@ -55,9 +55,9 @@ def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = No
     path = None if item.name == STDIN else item.path  # a copy of that may still be in its part
     named, path, chunks = _unpacked(item, path, _read(item, watch))
     head, chunks = _peeked(chunks, lambda head: len(head) >= _TELLING_BYTES)
-    told = named or binary_format_of_head(head)
-    if told is not None and not told.is_text:
-        return Opened(told, Content(item.label, chunks, path))
+    by_head = named or binary_format_of_head(head)
+    if by_head is not None and not by_head.is_text:
+        return Opened(by_head, Content(item.label, chunks, path))
     text = utf8_text(item.label, head, chunks, options, may_be_refused=named is not None and not named.is_typed)
     head, chunks = _peeked(text.chunks, _tells_enough)
     findings: tuple[str, ...] = () if text.finding is None else (text.finding,)
@@ -71,7 +71,7 @@ def open_input(item: Input, options: ReaderOptions, watch: ByteWatch | None = No
 def _unpacked(
     item: Input, path: Path | None, chunks: Iterator[bytes]
 ) -> tuple[Format | None, Path | None, Iterator[bytes]]:
-    """The format that names tell, where the bytes lie (nowhere if they were packed), and the bytes without packings.
+    """The format by names, where the bytes lie (nowhere if they were packed), and the bytes without packings.
 
     Raises:
         UsageError: a zip archive cannot be used, or it is packed too many times, as bombs are.

@@ -61,23 +61,23 @@ def imported_lines(imported: Imported) -> Sequence[str]:
         lines.append(f"... and {more:,} more")
     if not imported.saved:
         return [*lines, f"nothing was imported: {counted(len(imported.refused), 'line')} refused"]
-    told = [f"{counted(imported.taken, 'decision')} imported"]
-    told += [f"{imported.unchanged:,} already decided this way"] if imported.unchanged else []
-    told += [f"{counted(imported.blank, 'line')} without a decision"] if imported.blank else []
-    told += [f"{counted(len(imported.refused), 'line')} refused"] if imported.refused else []
+    counts = [f"{counted(imported.taken, 'decision')} imported"]
+    counts += [f"{imported.unchanged:,} already decided this way"] if imported.unchanged else []
+    counts += [f"{counted(imported.blank, 'line')} without a decision"] if imported.blank else []
+    counts += [f"{counted(len(imported.refused), 'line')} refused"] if imported.refused else []
     if imported.conflicts:
-        told.append(
+        counts.append(
             f"{counted(imported.conflicts, 'decision')} in conflict with others' since the export: both are kept"
         )
-    return [*lines, ", ".join(told)]
+    return [*lines, ", ".join(counts)]
 
 
 def walked_lines(walked: Walked) -> Sequence[str]:
     """How far a walk has come."""
     progress = walked.progress
     left = progress.total - progress.decided
-    told = f"{progress.decided:,} of {progress.total:,} decided, {progress.corrected:,} corrected"
-    lines = [f"{told}; {left:,} left" if left else told]
+    decided = f"{progress.decided:,} of {progress.total:,} decided, {progress.corrected:,} corrected"
+    lines = [f"{decided}; {left:,} left" if left else decided]
     return lines if walked.settled is None else [*lines, *settled_lines(walked.settled)]
 
 

@@ -122,7 +122,7 @@ class RunFolder:
         """The folder, private to the user; made where there is none.
 
         It is gone again where a UsageError ends the block, or anything before the record is written; but not with a
-        part of a download in it, which the next run goes on with.
+        part of a download in it, which the next run resumes.
 
         Args:
             holds_run: whether it is for a run, which does not belong into the repository that it may lie in.
@@ -219,7 +219,7 @@ class CanaryRecord(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """`run.json`: what it takes to go on with a run, and how it stands."""
+    """`run.json`: what it takes to resume a run, and its state."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

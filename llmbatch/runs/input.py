@@ -104,16 +104,16 @@ class RunInput:
             yield cls(inputs, inputs, options)
 
     def copy_sources(
-        self, standing: RunRecord | None, tell: Callable[[Event], None] = lambda _: None
+        self, standing: RunRecord | None, emit: Callable[[Event], None] = lambda _: None
     ) -> tuple[Event, ...]:
         """Copy what addresses give into the run folder, before anything is read of it.
 
-        Where the last session did not come to its end, its copy of a query is gone on with: the rows may be others by
-        now, and half of these are paid for. So is that of a file which cannot be fetched any more.
+        Where the last session did not come to its end, its copy of a query is used again: the rows may be others by
+        now, and half of these are paid for. So is that of a file which can no longer be fetched.
 
         Args:
             standing: the folder's record, where it is of the same inputs.
-            tell: is told at once what may take long.
+            emit: called at once with what may take long.
 
         Returns:
             What to report once the session has begun.
@@ -121,12 +121,12 @@ class RunInput:
         Raises:
             UsageError: a database cannot be opened, or refuses its query; a file cannot be fetched.
         """
-        goes_on = standing is not None and standing.state != FINISHED
+        resumes = standing is not None and standing.state != FINISHED
         return tuple(
             event
             for item in self._first
             if item.source is not None and item.path is not None
-            for event in _copied(item.source, item.path, tell, goes_on=goes_on)
+            for event in _copied(item.source, item.path, emit, resumes=resumes)
         )
 
     @classmethod
@@ -299,19 +299,19 @@ def _named_again(names: tuple[str, ...], options: ReaderOptions, folder: RunFold
     return tuple(_named_from(folder, item) for item in resolve_inputs(names, replace(options, query=None)))
 
 
-def _copied(source: Source, copy: Path, tell: Callable[[Event], None], *, goes_on: bool) -> Iterator[Event]:
-    copied_at = time_text(copy.stat().st_mtime) if goes_on and copy.exists() else None
+def _copied(source: Source, copy: Path, emit: Callable[[Event], None], *, resumes: bool) -> Iterator[Event]:
+    copied_at = time_text(copy.stat().st_mtime) if resumes and copy.exists() else None
     if isinstance(source, QuerySource):
         if copied_at is None:
-            tell(QueryBegun(source.name))
+            emit(QueryBegun(source.name))
             rows = source.copy_to(copy)
             yield QueryCopied(source.name, str(copy), rows.rows, rows.remarks)
         else:
             yield QueryCopyKept(source.name, str(copy), copied_at)
         return
     try:
-        tell(DownloadBegun(source.name))
-        found = source.copy_to(copy, lambda reason, wait_s: tell(DownloadLost(source.name, reason, wait_s)))
+        emit(DownloadBegun(source.name))
+        found = source.copy_to(copy, lambda reason, wait_s: emit(DownloadLost(source.name, reason, wait_s)))
     except UsageError as error:
         if copied_at is None:
             raise

@@ -31,7 +31,7 @@ class Spending:
     """Opened before anything is sent, closed when all is answered; keeps the store informed in between.
 
     With a daily budget, a store that cannot be used ends the run: what is left is not known. Without one, that is
-    told, and the run continues.
+    reported, and the run continues.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Spending:
                 try:
                     return account.claim_alert(day, cap_nanousd, percent)
                 except StorageFailed:
-                    return True  # told twice is better than not at all
+                    return True  # warned twice is better than not at all
 
             self._alerts.look(level, claim=claim)
 

@@ -61,7 +61,7 @@ class AnswerParser:
         )
 
     def _name_keys(self, data: dict[str, Any]) -> bool:
-        """Give keys that differ from ours in case, space or marks our names. Tells whether any did.
+        """Give keys that differ from ours in case, space or marks our names. Returns whether any did.
 
         Raises:
             InvalidAnswerError: a key stands twice, in two spellings.

@@ -107,8 +107,8 @@ def _figures(evaluation: Evaluation) -> Table:
         return table
     table.add_row("kappa", _decimal(scores.kappa), "agreement beyond chance (Cohen)")
     for name, average in (("macro F1", scores.macro), ("weighted F1", scores.weighted)):
-        told = f"precision {share(average.precision)}, recall {share(average.recall)}"
-        table.add_row(name, share(average.f1), told)
+        detail = f"precision {share(average.precision)}, recall {share(average.recall)}"
+        table.add_row(name, share(average.f1), detail)
     return table
 
 
@@ -142,14 +142,14 @@ def _confusions(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
 
 
 def _confusion(confusion: Confusion) -> Text:
-    told = f"  {confusion.unseen:,} unseen, {percent(confusion.share_of_gold, 1)} of its rows"
+    unseen = f"  {confusion.unseen:,} unseen, {percent(confusion.share_of_gold, 1)} of its rows"
     return Text.assemble(
         (f"{confusion.count:,}", "bold red"),
         " x ",
         (neutral(confusion.gold, limit=_NAME_WIDTH), "bold"),
         " taken for ",
         (neutral(confusion.answer, limit=_NAME_WIDTH), "bold"),
-        (told, "dim"),
+        (unseen, "dim"),
     )
 
 

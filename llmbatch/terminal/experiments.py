@@ -103,5 +103,5 @@ def _escalation_line(report: EscalationReport) -> RenderableType:
     saved = ""
     if report.saved_nanousd is not None and report.saved_nanousd > 0:
         saved = f", {dollars(report.saved_nanousd)} less than sending it every row"
-    told = f"  to {neutral(report.model)}: {settled} for {dollars(report.cost_nanousd)}{saved}"
-    return Padding(Text.assemble(("escalated", "bold"), told), (1, 0, 0, 2))
+    outcome = f"  to {neutral(report.model)}: {settled} for {dollars(report.cost_nanousd)}{saved}"
+    return Padding(Text.assemble(("escalated", "bold"), outcome), (1, 0, 0, 2))

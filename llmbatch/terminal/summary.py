@@ -60,14 +60,14 @@ def _headline(summary: Summary) -> Text:
     session = summary.session
     line = Text.assemble((summary.state.capitalize(), style), f"  {neutral(summary.folder)}")
     if session.answered or session.skipped:
-        told = [f"{counted(session.answered, 'row')} in {duration(session.elapsed_s)} ({session.rows_per_s:,.1f}/s)"]
+        parts = [f"{counted(session.answered, 'row')} in {duration(session.elapsed_s)} ({session.rows_per_s:,.1f}/s)"]
         if alike := session.reused - session.from_earlier_runs:
-            told.append(f"{alike:,} of them duplicates, sent once")
+            parts.append(f"{alike:,} of them duplicates, sent once")
         if session.from_earlier_runs:
-            told.append(f"{session.from_earlier_runs:,} from the answer cache")
+            parts.append(f"{session.from_earlier_runs:,} from the answer cache")
         if session.skipped:
-            told.append(f"{session.skipped:,} finished before")
-        line.append("  " + ", ".join(told), style="dim")
+            parts.append(f"{session.skipped:,} finished before")
+        line.append("  " + ", ".join(parts), style="dim")
     return line
 
 

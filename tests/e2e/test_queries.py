@@ -65,7 +65,7 @@ def test_a_run_that_was_stopped_goes_on_with_its_copy(llmbatch: Program, endpoin
     database.execute("delete from tickets where id < 12")
     add(database, 1, first=90)
     again = llmbatch("classify", address, "--base-url", whole.url, *ASKED)
-    assert (again.code, "goes on with the rows copied at" in again.err) == (0, True)
+    assert (again.code, "resumes with the rows copied at" in again.err) == (0, True)
     assert [row["id"] for row in views(llmbatch.folder / "run")["results"]] == list(range(20))
     after = llmbatch("classify", address, "--base-url", whole.url, *ASKED)
     assert (after.code, "9 rows of the query copied" in after.err) == (0, True), after.err

@@ -37,7 +37,7 @@ def run_options(
         money: what may be spent.
         reuse: whether answers of earlier runs count.
         experiments: what is tried on some of the rows, and what the run is compared with.
-        command: the command that goes on with the run, as the summary shows it.
+        command: the command that resumes the run, as the summary shows it.
 
     Raises:
         UsageError: one cannot be used.

@@ -89,7 +89,7 @@ class QueryCopyKept(Event):
     """The last session did not come to its end: its rows are gone on with, and the query is not run again."""
 
     name = "query.copy_kept"
-    template = "{database}: goes on with the rows copied at {copied_at}; to run the query again, delete {file}"
+    template = "{database}: resumes with the rows copied at {copied_at}; to run the query again, delete {file}"
     database: str
     file: str
     copied_at: str

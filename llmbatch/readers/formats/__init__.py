@@ -62,7 +62,7 @@ def format_named(name: str) -> Format:
 
 
 def format_of_file(name: str) -> Format | None:
-    """The format that a file's name tells, None where it tells none.
+    """The format of a file by its name, None where that shows none.
 
     Raises:
         UsageError: it is a plug-in that cannot be used.
@@ -80,7 +80,7 @@ def format_of_head(head: bytes) -> Format:
 
 
 MAGIC_BYTES = 6
-"""So many first bytes tell every binary format."""
+"""So many first bytes identify every binary format."""
 _BY_MAGIC: dict[bytes, Format] = {
     b"PAR1": PARQUET,
     b"ARROW1": ARROW,
@@ -91,5 +91,5 @@ _BY_MAGIC: dict[bytes, Format] = {
 
 
 def binary_format_of_head(head: bytes) -> Format | None:
-    """The binary format that the first bytes of a stream tell, None where it is text."""
+    """The binary format of a stream by its first bytes, None where it is text."""
     return next((one for magic, one in _BY_MAGIC.items() if head.startswith(magic)), None)

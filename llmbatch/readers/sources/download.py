@@ -1,4 +1,4 @@
-"""Downloads: a remote file is copied whole or not at all, its version is written beside it, and a part goes on.
+"""Downloads: a remote file is copied whole or not at all, its version is written beside it, and a part is resumed.
 
 Beside `FILE` are `FILE.json`, its version; and while it is being fetched `FILE.part` and `FILE.part.json`.
 """
@@ -39,7 +39,7 @@ class Download:
 
 
 OnLost = Callable[[str, float], None]
-"""Is told why nothing more came, and in how many seconds there is another attempt."""
+"""Called with why nothing more came, and in how many seconds there is another attempt."""
 
 
 def download(
@@ -54,7 +54,7 @@ def download(
     Args:
         remote: the file.
         file: where it goes, private to the user. It is replaced once the new one is whole.
-        on_lost: is told before another attempt.
+        on_lost: called before another attempt.
         wait: waits so many seconds before another attempt.
 
     Raises:
@@ -75,7 +75,7 @@ def download(
             if failed >= _ATTEMPTS or pause_s > _LONGEST_WAIT_S:
                 raise UsageError(
                     f"{remote.name}: cannot be fetched: {lost.reason}",
-                    hint="run the same command again: it goes on with what is here" if has else "try again later",
+                    hint="run the same command again: it resumes with what is here" if has else "try again later",
                 ) from None
             on_lost(lost.reason, pause_s)
             wait(pause_s)
@@ -101,10 +101,10 @@ def _fetched(remote: RemoteFile, file: Path) -> Download:
 
 def _received(answer: Answer, file: Path, begun: Begun | None) -> int:
     """Write what comes behind what is here of it, and give the size of both."""
-    goes_on = begun is not None and begun.version.is_same(answer.version) and 0 < answer.start <= begun.size
-    if answer.start and not goes_on:
+    resumes = begun is not None and begun.version.is_same(answer.version) and 0 < answer.start <= begun.size
+    if answer.start and not resumes:
         raise LostError("the server sent another part than was asked for", starts_over=True)
-    if not goes_on:
+    if not resumes:
         _forget(file)
         with replacing(_version_file(_part(file))) as version:
             version.write(msgspec.json.encode(answer.version))
@@ -155,7 +155,7 @@ def _version_of(file: Path) -> Version | None:
 
 
 def _begun(file: Path) -> Begun | None:
-    """What is here of a file that is being fetched, if one can go on with it."""
+    """What is here of a file that is being fetched, if it can be resumed."""
     with suppress(FileNotFoundError), open_to_read(_part(file)) as part:
         size = os.fstat(part.fileno()).st_size
         version = _read_version(_version_file(_part(file)))

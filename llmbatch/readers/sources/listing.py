@@ -21,7 +21,7 @@ class RemotePlace(Protocol):
         """Whether there is such a file.
 
         Raises:
-            UsageError: nobody can tell.
+            UsageError: the place does not say.
         """
 
     def keys(self, folder: str) -> Iterable[str]:

@@ -30,7 +30,7 @@ class RemoteSource:
 
         Args:
             file: where to.
-            on_lost: is told before another attempt.
+            on_lost: called before another attempt.
 
         Raises:
             UsageError: it is not there, may not be read, or its server does not get better.

@@ -69,7 +69,7 @@ class _ViewRow:
 
 
 class _AnyCase:
-    """Names without their case: SQLite does not tell `ID` from `id`, and people do not like to."""
+    """Names without their case: to SQLite, `ID` and `id` are one name, and to people they look like one."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = {name.lower() for name in names}
