@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmbatch.core.rows import Rejection, Row
+from llmbatch.core.rows import Rejection
 from llmbatch.engine.plan import Plan
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.folder import RunFolder, RunRecord, load_record
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.lock import is_locked
 from llmbatch.runs.ledger.log import Ledger
-from llmbatch.runs.outputs.make import outcomes
+from llmbatch.runs.outputs import RunRows
 from llmbatch.runs.outputs.outcome import Outcome
 from llmbatch.runs.outputs.sample import Draw
 from llmbatch.runs.trust import NO_TRUST, Trust
@@ -33,24 +33,18 @@ class OpenedRun:
     decisions: TaskDecisions
     is_under_way: bool
 
+    @property
+    def rows(self) -> RunRows:
+        """Its rows as they stand now."""
+        return RunRows(self.source.read_again, self.plan.key, self.ledger, self.decisions, self.record.view_options)
+
     def outcomes(self) -> Iterator[tuple[Outcome, Mapping[str, Any]]]:
         """Where each readable row stands, with the input's other fields."""
-        found = outcomes(
-            self.source.read_again,
-            key=self.plan.key,
-            ledger=self.ledger,
-            decisions=self.decisions,
-            options=self.record.view_options,
-        )
-        return ((item, carried) for item, carried in found if not isinstance(item, Rejection))
+        return ((item, carried) for item, carried in self.rows.outcomes() if not isinstance(item, Rejection))
 
     def draw(self) -> Draw:
         """The run's random sample."""
-        return Draw(self.record.sample, self._answered())
-
-    def _answered(self) -> Iterator[Row]:
-        rows = self.source.read_again(lambda _: None)
-        return (row for row in rows if isinstance(row, Row) and self.ledger.is_done(self.plan.key(row.text)))
+        return Draw(self.record.sample, self.rows.answered())
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.ledger.reserve import Reserve
 from llmbatch.runs.ledger.sent import SentLog
 from llmbatch.runs.opening import LedgerOpening, OpenLedger
-from llmbatch.runs.outputs import OutputCounts, check_outputs, write_outputs
+from llmbatch.runs.outputs import OutputCounts, RunRows, check_outputs, write_outputs
 from llmbatch.session.event_loop import loop_factory
 from llmbatch.session.session_loop import SessionLoop
 from llmbatch.session.session_plan import SessionPlan
@@ -214,14 +214,14 @@ class Session:
 
     def _make_views(self, ledger: Ledger) -> OutputCounts:
         with self._writing, closing(DecisionLog(self._folder.decisions)) as decisions:
-            return write_outputs(
-                self._folder.path,
+            rows = RunRows(
                 self._read_again,
-                key=self._plan.plan.key,
-                ledger=ledger,
-                decisions=TaskDecisions(decisions, self._record.task.label_space),
-                options=self._record.view_options,
+                self._plan.plan.key,
+                ledger,
+                TaskDecisions(decisions, self._record.task.label_space),
+                self._record.view_options,
             )
+            return write_outputs(self._folder.path, rows)
 
     def _read_again(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:
         for row in self._source.read_again(on_fields):

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from llmbatch.runs.outputs import (
     Basis,
     OutputCounts,
     OutputFormat,
+    RunRows,
     TableDestination,
     basis_of_outputs,
     count_outputs,
@@ -85,13 +85,8 @@ def export_run(
         if target.path != folder.path:
             options = replace(options, plan=None)
         with closing(DecisionLog(folder.decisions)) as decisions:
-            counts = _writing(out, target.path)(
-                source.read_again,
-                key=plan.key,
-                ledger=ledger,
-                decisions=TaskDecisions(decisions, plan.task.label_space),
-                options=options,
-            )
+            of_task = TaskDecisions(decisions, plan.task.label_space)
+            counts = _write(out, target.path, RunRows(source.read_again, plan.key, ledger, of_task, options))
         ledger.close()
         if counts.nul_values:
             observer.event(NulsReplaced(counts.nul_values))
@@ -112,10 +107,10 @@ def _typed(output_format: OutputFormat, source: RunInput, record: RunRecord) -> 
     return ParquetFormat({column(name, own): kind for name, kind in types.items()} | of_id)
 
 
-def _writing(out: Path | BucketFolder | TableDestination | None, folder: Path) -> Callable[..., OutputCounts]:
+def _write(out: Path | BucketFolder | TableDestination | None, folder: Path, rows: RunRows) -> OutputCounts:
     if isinstance(out, TableDestination):
-        return partial(write_tables, out)
-    return partial(upload_outputs, out) if isinstance(out, BucketFolder) else partial(write_outputs, folder)
+        return write_tables(out, rows)
+    return upload_outputs(out, rows) if isinstance(out, BucketFolder) else write_outputs(folder, rows)
 
 
 def show_run(
@@ -162,14 +157,9 @@ def show_run(
         source = RunInput.again(record, folder, trust)
         plan = recorded_plan(record)
         with closing(decisions):
-            counts = count_outputs(
-                source.read_again,
-                key=plan.key,
-                ledger=ledger,
-                decisions=TaskDecisions(decisions, plan.task.label_space),
-                options=record.view_options,
-                on_outcome=on_outcome,
-            )
+            of_task = TaskDecisions(decisions, plan.task.label_space)
+            rows = RunRows(source.read_again, plan.key, ledger, of_task, record.view_options)
+            counts = count_outputs(rows, on_outcome)
     except UsageError as error:
         if record.totals is None:
             raise

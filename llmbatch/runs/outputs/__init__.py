@@ -7,7 +7,8 @@ transaction, so that no reader sees half of anything and no two disagree.
 from llmbatch.runs.outputs.basis import Basis, basis_of_outputs, size_of
 from llmbatch.runs.outputs.counts import OutputCounts
 from llmbatch.runs.outputs.formats import JSONL, OutputFormat, output_format
-from llmbatch.runs.outputs.make import ViewOptions, check_outputs, count_outputs, write_outputs
+from llmbatch.runs.outputs.make import check_outputs, count_outputs, write_outputs
+from llmbatch.runs.outputs.rows import RunRows, ViewOptions
 from llmbatch.runs.outputs.sample import Sample, drawn, parse_sample
 from llmbatch.runs.outputs.tables import TableDestination, write_tables
 from llmbatch.runs.outputs.upload import upload_outputs
@@ -17,6 +18,7 @@ __all__ = [
     "Basis",
     "OutputCounts",
     "OutputFormat",
+    "RunRows",
     "Sample",
     "TableDestination",
     "ViewOptions",

@@ -1,6 +1,6 @@
 """Making the views of a run: one pass over the input, in its order, each row looked up in the ledger."""
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,49 +9,30 @@ from typing import Any, BinaryIO
 from llmbatch.core.errors import StorageFailed
 from llmbatch.core.filenames import quoted
 from llmbatch.core.files import check_own, replacing_together
-from llmbatch.core.rows import Rejection, Row
-from llmbatch.readers import FieldChoice
-from llmbatch.runs.decisions import TaskDecisions
-from llmbatch.runs.ledger.log import Ledger
+from llmbatch.core.rows import Rejection
 from llmbatch.runs.outputs.basis import FILE as BASIS_FILE
 from llmbatch.runs.outputs.basis import Basis
 from llmbatch.runs.outputs.counts import OutputCounts, Tally
 from llmbatch.runs.outputs.formats import JSONL, OutputFormat
-from llmbatch.runs.outputs.outcome import FAILED_VIEW, RESULTS, REVIEW, UNDONE, Outcome, outcome
+from llmbatch.runs.outputs.outcome import FAILED_VIEW, RESULTS, REVIEW, UNDONE, Outcome
 from llmbatch.runs.outputs.records import (
     DECISION_COLUMNS,
     Values,
-    carried_fields,
     column,
     common_error_field,
     failed_record,
+    labelled_record,
     names_in_use,
     own_columns,
     rejected_record,
-    result_record,
     review_record,
 )
-from llmbatch.runs.outputs.sample import Draw, Sample
+from llmbatch.runs.outputs.rows import RunRows, ViewOptions
+from llmbatch.runs.outputs.sample import Draw
 from llmbatch.runs.outputs.writers import RecordWriter
 
 SAMPLE = "sample"
 _BASIS = "basis"
-
-Read = Callable[[Callable[[FieldChoice], None]], Iterator[Row | Rejection]]
-"""Reads the input from its start; gets a callback for the fields that it chose."""
-
-
-@dataclass(frozen=True, slots=True)
-class ViewOptions:
-    """What goes into the views. Changing it asks nothing anew."""
-
-    review_below: float
-    keep: tuple[str, ...] | None = None
-    """Input fields carried into results; None for all but the text."""
-    sample: Sample = Sample()
-    format: OutputFormat = JSONL
-    plan: str | None = None
-    """The digest of what they follow from beside the logs (see `Basis`); None where they are not the run folder's."""
 
 
 def check_outputs(folder: Path) -> None:
@@ -65,24 +46,8 @@ def check_outputs(folder: Path) -> None:
     check_own(folder / BASIS_FILE)
 
 
-def write_outputs(
-    folder: Path,
-    read: Read,
-    *,
-    key: Callable[[str], str],
-    ledger: Ledger,
-    decisions: TaskDecisions,
-    options: ViewOptions,
-) -> OutputCounts:
+def write_outputs(folder: Path, rows: RunRows) -> OutputCounts:
     """Write the views of a run into `folder`, replacing those that stand there.
-
-    Args:
-        folder: where to.
-        read: reads the input.
-        key: a text's key by the run's plan.
-        ledger: the run's outcomes.
-        decisions: what people decided.
-        options: what to write.
 
     A row is in exactly one of results, review and failed, or undone; the sample copies finished rows.
 
@@ -90,41 +55,34 @@ def write_outputs(
         StorageFailed: they cannot be written now; those that stand there are untouched.
     """
     try:
-        return _make_views(folder, read, key=key, ledger=ledger, decisions=decisions, options=options)
+        return _make_views(folder, rows)
     except OSError as error:
         path = error.filename or folder
         raise StorageFailed(
             f"{path}: cannot write results ({error.strerror}); the ledger is whole",
-            hint=f"make room, then: llmbatch export {quoted(ledger.path.parent)}",
+            hint=f"make room, then: llmbatch export {quoted(rows.ledger.path.parent)}",
         ) from error
 
 
-def _make_views(
-    folder: Path,
-    read: Read,
-    *,
-    key: Callable[[str], str],
-    ledger: Ledger,
-    decisions: TaskDecisions,
-    options: ViewOptions,
-) -> OutputCounts:
+def _make_views(folder: Path, rows: RunRows) -> OutputCounts:
+    options, decisions = rows.options, rows.decisions
     form = options.format
     files = {name: folder / f"{name}.{form.suffix}" for name in (RESULTS, REVIEW, FAILED_VIEW)}
     if options.sample:
         files[SAMPLE] = folder / f"{SAMPLE}.{form.suffix}"
-    draw = Draw(options.sample, _finished(read, key, ledger))
+    draw = Draw(options.sample, rows.answered())
     space = decisions.label_space
     tally, renamed = Tally(space), dict[str, str]()
     with replacing_together(files | _basis_file(folder, options)) as opened, ExitStack() as stack:
         if options.plan is not None and _BASIS in opened:
-            opened[_BASIS].write(Basis(ledger.size, decisions.log.size, options.plan).to_bytes())
+            opened[_BASIS].write(Basis(rows.ledger.size, decisions.log.size, options.plan).to_bytes())
         own = own_columns(space)
-        columns = _columns(read, options, own) if form.has_columns else None
+        columns = _columns(rows, own) if form.has_columns else None
         values = space.columns_of if form.is_typed else space.cells_of
         shown = [name for name in own if len(decisions) > 0 or name not in DECISION_COLUMNS]
         writers = _writers(stack, opened, form, _headers(columns, shown))
         error_name = None if columns is None else columns.error
-        for item, carried in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
+        for item, carried in rows.outcomes():
             if isinstance(item, Rejection):
                 tally.reject(item)
                 writers[FAILED_VIEW].write(rejected_record(item, error_name=error_name))
@@ -140,54 +98,17 @@ def _make_views(
     return replace(tally.frozen(files, decisions), renamed=renamed)
 
 
-def count_outputs(
-    read: Read,
-    *,
-    key: Callable[[str], str],
-    ledger: Ledger,
-    decisions: TaskDecisions,
-    options: ViewOptions,
-    on_outcome: Callable[[Outcome | Rejection], None] | None = None,
-) -> OutputCounts:
-    """What the views of a run would hold, without writing them; the arguments are those of `make_views`.
-
-    `on_outcome` is given each row on the way.
-    """
-    tally = Tally(decisions.label_space)
-    for item, _ in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
+def count_outputs(rows: RunRows, on_outcome: Callable[[Outcome | Rejection], None] | None = None) -> OutputCounts:
+    """What the views of a run would hold, without writing them. `on_outcome` is given each row on the way."""
+    tally = Tally(rows.decisions.label_space)
+    for item, _ in rows.outcomes():
         if on_outcome is not None:
             on_outcome(item)
         if isinstance(item, Rejection):
             tally.reject(item)
         else:
             tally.add(item)
-    return tally.frozen({}, decisions)
-
-
-def outcomes(
-    read: Read, *, key: Callable[[str], str], ledger: Ledger, decisions: TaskDecisions, options: ViewOptions
-) -> Iterator[tuple[Outcome | Rejection, Mapping[str, Any]]]:
-    """Each row in its input's order: where it stands, and the input's fields that go along with it."""
-    choice = _LatestChoice()
-    for item in read(choice):
-        if isinstance(item, Rejection):
-            yield item, {}
-            continue
-        yield (
-            outcome(item, key(item.text), ledger=ledger, decisions=decisions, review_below=options.review_below),
-            carried_fields(item, keep=options.keep, text_fields=choice.text_fields),
-        )
-
-
-class _LatestChoice:
-    """The text fields of the input that is being read: reported before its first row."""
-
-    def __init__(self) -> None:
-        self.text_fields: tuple[str, ...] = ()
-
-    def __call__(self, choice: FieldChoice) -> None:
-        """Another input begins."""
-        self.text_fields = choice.text_fields
+    return tally.frozen({}, rows.decisions)
 
 
 def renamed_fields(carried: Mapping[str, Any], renamed: dict[str, str], own: Container[str]) -> dict[str, Any]:
@@ -199,18 +120,14 @@ def renamed_fields(carried: Mapping[str, Any], renamed: dict[str, str], own: Con
 
 
 def _record(item: Outcome, carried: Mapping[str, Any], values: Values, error_name: str | None) -> dict[str, Any]:
-    if item.view == FAILED_VIEW and item.line is not None and item.line.error is not None:
-        return failed_record(item.row, item.line.error, error_name=error_name)
-    return review_record(item, carried, values) if item.view == REVIEW else result_record(item, carried, values)
+    if (error := item.failure) is not None:
+        return failed_record(item.row, error, error_name=error_name)
+    return labelled_record(item, carried, values)
 
 
 def _basis_file(folder: Path, options: ViewOptions) -> dict[str, Path]:
     """Where it is kept what the run folder's own views were made of."""
     return {} if options.format is not JSONL or options.plan is None else {_BASIS: folder / BASIS_FILE}
-
-
-def _finished(read: Read, key: Callable[[str], str], ledger: Ledger) -> Iterator[Row]:
-    return (item for item in read(lambda _: None) if isinstance(item, Row) and ledger.is_done(key(item.text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,18 +139,15 @@ class _Columns:
     error: str
 
 
-def _columns(read: Read, options: ViewOptions, own: Container[str]) -> _Columns:
-    choice = _LatestChoice()
+def _columns(rows: RunRows, own: Container[str]) -> _Columns:
     carried: dict[str, None] = {}
     everything: dict[str, None] = {}
     in_use: set[str] = set()
-    for item in read(choice):
+    for item, fields in rows.carried():
         found = item.fields or {}
         everything |= dict.fromkeys(found)
         in_use |= names_in_use(found)
-        if isinstance(item, Row):
-            fields = carried_fields(item, keep=options.keep, text_fields=choice.text_fields)
-            carried |= dict.fromkeys(column(name, own) for name in fields)
+        carried |= dict.fromkeys(column(name, own) for name in fields)
     return _Columns(tuple(carried), tuple(everything), common_error_field(in_use))
 
 

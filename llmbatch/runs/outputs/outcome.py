@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from llmbatch.core.ledger_line import FAILED, LedgerLine
+from llmbatch.core.ledger_line import FAILED, LedgerLine, RowError
 from llmbatch.core.rows import Row
 from llmbatch.runs.decisions import Decision, TaskDecisions
 from llmbatch.runs.ledger.log import Ledger
@@ -25,6 +25,11 @@ class Outcome:
     def is_answered(self) -> bool:
         """Whether the model gave a label that stands in the ledger."""
         return self.line is not None and self.line.status != FAILED
+
+    @property
+    def failure(self) -> RowError | None:
+        """Why the row failed; None where it did not, or people gave it a label."""
+        return self.line.error if self.view == FAILED_VIEW and self.line is not None else None
 
     @property
     def human(self) -> Decision | None:

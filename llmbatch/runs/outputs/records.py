@@ -8,7 +8,7 @@ from typing import Any
 from llmbatch.core.ledger_line import RowError
 from llmbatch.core.rows import Rejection, Row, RowId
 from llmbatch.readers.paths import Spread, is_there, value_at
-from llmbatch.runs.outputs.outcome import Outcome
+from llmbatch.runs.outputs.outcome import REVIEW, Outcome
 from llmbatch.task.label_space import LabelSpace
 
 DECISION_COLUMNS = (
@@ -47,6 +47,12 @@ def result_record(outcome: Outcome, carried: Mapping[str, Any], values: Values) 
 def review_record(outcome: Outcome, carried: Mapping[str, Any], values: Values) -> dict[str, Any]:
     """A row for a person's eyes: as a result, with its text."""
     return {**_labelled(outcome, values), "text": outcome.row.text, **carried}
+
+
+def labelled_record(outcome: Outcome, carried: Mapping[str, Any], values: Values) -> dict[str, Any]:
+    """A row for results, or for review where it needs that."""
+    record = review_record if outcome.view == REVIEW else result_record
+    return record(outcome, carried, values)
 
 
 def failed_record(row: Row, error: RowError, *, error_name: str | None = None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The views of a run as tables of a database: results, and beside them those that need review and those that failed."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,20 +16,18 @@ from llmbatch.databases import (
     parse_table_name,
     table_transaction,
 )
-from llmbatch.runs.decisions import TaskDecisions
-from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.outputs.counts import OutputCounts, Tally
-from llmbatch.runs.outputs.make import Read, ViewOptions, outcomes, renamed_fields
+from llmbatch.runs.outputs.make import renamed_fields
 from llmbatch.runs.outputs.outcome import FAILED_VIEW, RESULTS, REVIEW, UNDONE, Outcome
 from llmbatch.runs.outputs.records import (
     FAILURE_COLUMNS,
     Values,
     failure_record,
+    labelled_record,
     own_columns,
     rejection_record,
-    result_record,
-    review_record,
 )
+from llmbatch.runs.outputs.rows import RunRows
 
 _SUFFIXES = {RESULTS: "", REVIEW: "_review", FAILED_VIEW: "_failed"}
 _TYPES = {
@@ -104,30 +102,22 @@ class _Columns:
         return [name for name in self.own if name == "row" or (name not in self.filled and name != "id")]
 
 
-def write_tables(
-    destination: TableDestination,
-    read: Read,
-    *,
-    key: Callable[[str], str],
-    ledger: Ledger,
-    decisions: TaskDecisions,
-    options: ViewOptions,
-) -> OutputCounts:
+def write_tables(destination: TableDestination, rows: RunRows) -> OutputCounts:
     """Write the views of a run into tables: in one transaction, its rows take the place of those with their ids.
 
     Tables are made where there are none, those of review and of failures only for rows. Where a row goes into one of
-    them, the others lose what they have under its id. The arguments are those of `write_outputs`; the input is read
-    twice, the first time for the types of its fields.
+    them, the others lose what they have under its id. The input is read twice, the first time for the types of its
+    fields.
 
     Raises:
         UsageError: the database cannot be opened or refuses something, or a table lacks columns. Then it is unchanged.
     """
-    space = decisions.label_space
+    space = rows.decisions.label_space
     own = own_columns(space)
     in_any_case = _AnyCase(own)
 
     def view_rows(tally: Tally, renamed: dict[str, str]) -> Iterator[_ViewRow]:
-        for item, carried in outcomes(read, key=key, ledger=ledger, decisions=decisions, options=options):
+        for item, carried in rows.outcomes():
             if isinstance(item, Rejection):
                 tally.reject(item)
                 record = rejection_record(item)
@@ -153,7 +143,7 @@ def write_tables(
             table.finish()
     written = {view: _named(destination.table, view) for view in tables}
     nul_values = sum(table.nul_values for table in tables.values())
-    return replace(tally.frozen(written, decisions), renamed=renamed, nul_values=nul_values)
+    return replace(tally.frozen(written, rows.decisions), renamed=renamed, nul_values=nul_values)
 
 
 def _columns(rows: Iterator[_ViewRow], own: tuple[str, ...]) -> dict[str, _Columns]:
@@ -183,6 +173,6 @@ def _named(name: TableName, view: str) -> TableName:
 
 
 def _record(item: Outcome, carried: Mapping[str, Any], values: Values) -> dict[str, Any]:
-    if item.view == FAILED_VIEW and item.line is not None and item.line.error is not None:
-        return failure_record(item.row, item.line.error)
-    return review_record(item, carried, values) if item.view == REVIEW else result_record(item, carried, values)
+    if (error := item.failure) is not None:
+        return failure_record(item.row, error)
+    return labelled_record(item, carried, values)

@@ -1,44 +1,31 @@
 """The views of a run in an object store: written on the disk as always, then put there one by one, each whole."""
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from llmbatch.core.errors import StorageFailed, UsageError
 from llmbatch.readers import BucketFolder
-from llmbatch.runs.decisions import TaskDecisions
-from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.outputs.counts import OutputCounts
-from llmbatch.runs.outputs.make import SAMPLE, Read, ViewOptions, write_outputs
+from llmbatch.runs.outputs.make import SAMPLE, write_outputs
 from llmbatch.runs.outputs.outcome import RESULTS
+from llmbatch.runs.outputs.rows import RunRows
 
 
-def upload_outputs(
-    destination: BucketFolder,
-    read: Read,
-    *,
-    key: Callable[[str], str],
-    ledger: Ledger,
-    decisions: TaskDecisions,
-    options: ViewOptions,
-) -> OutputCounts:
+def upload_outputs(destination: BucketFolder, rows: RunRows) -> OutputCounts:
     """Put the views of a run into an object store, in place of those that stand there; results come last.
-
-    The arguments are those of `write_outputs`.
 
     Raises:
         UsageError: the store refuses one, or cannot be reached; it is named with those that are there already.
         StorageFailed: they cannot be written into the temporary folder.
     """
+    options = rows.options
     try:
         folder = tempfile.TemporaryDirectory(prefix="llmbatch-")
     except OSError as error:
         raise StorageFailed(f"no temporary folder to write results into ({error.strerror})") from None
     with folder as path:
-        counts = write_outputs(
-            Path(path), read, key=key, ledger=ledger, decisions=decisions, options=replace(options, plan=None)
-        )
+        counts = write_outputs(Path(path), replace(rows, options=replace(options, plan=None)))
         files = {name: Path(path) / f"{name}.{options.format.suffix}" for name in counts.files}
         addresses: dict[str, str] = {}
         for name in sorted(files, key=lambda name: name == RESULTS):
