@@ -160,4 +160,4 @@ def test_many_labelers_leave_nothing_behind(endpoint: StartEndpoint) -> None:
     for _ in range(5):
         labels_of(TEXTS[:2], base_url=server.url)
     wait_until(lambda: len(list(OPEN_FILES.iterdir())) <= files)  # the endpoint's ends of connections close by and by
-    wait_until(lambda: threading.active_count() <= threads)
+    assert threading.active_count() <= threads
