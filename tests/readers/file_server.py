@@ -41,9 +41,10 @@ class FileServer:
     script: Script
     asked: list[Asked] = field(default_factory=list)
     port: int = 0
+    scheme: str = "http"
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
 
 def ranged(body: bytes, asked: Asked, headers: dict[str, str], *, cut: int | None = None) -> Reply:
@@ -64,7 +65,7 @@ def ranged(body: bytes, asked: Asked, headers: dict[str, str], *, cut: int | Non
 @contextmanager
 def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[FileServer]:
     """A server as long as the block lasts."""
-    server = FileServer(script)
+    server = FileServer(script, scheme="https" if tls else "http")
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,5 +1,6 @@
 """A file in a bucket comes whole or not at all, also where its connections are lost or another file takes its place."""
 
+import ssl
 import sys
 from pathlib import Path
 
@@ -86,3 +87,28 @@ def test_without_the_extra_the_command_that_installs_it_is_said(monkeypatch: pyt
     with pytest.raises(UsageError, match="needs") as refused:
         open_bucket(parse_remote("s3://bucket/docs.jsonl"))
     assert refused.value.hint == "pip install 'llmbatch[cloud]'"
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "AWS_CA_BUNDLE"])
+def test_own_authorities_vouch_for_a_store(
+    tmp_path: Path, certificate: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    with serving(lambda asked: ranged(BODY, asked, version("1")), tls) as server:
+        with pytest.raises(UsageError, match="certificate is not trusted") as refused:
+            fetch(server, tmp_path / "spool", monkeypatch)
+        assert "SSL_CERT_FILE" in (refused.value.hint or "")
+        monkeypatch.setenv(variable, str(certificate))
+        fetch(server, tmp_path / "spool", monkeypatch)
+    assert (tmp_path / "spool").read_bytes() == BODY
+
+
+@pytest.mark.parametrize(("name", "message"), [("none.pem", "No such file"), ("empty.pem", "no certificate")])
+def test_authorities_that_are_none_are_refused(
+    tmp_path: Path, name: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty.pem").write_text("nothing\n")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
+    with pytest.raises(UsageError, match=f"cannot be read.*{message}"):
+        open_bucket(parse_remote("s3://bucket/docs.jsonl"))

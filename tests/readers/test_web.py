@@ -1,8 +1,6 @@
 """The ways to a web server: proxies, certificates, addresses as people write them."""
 
 import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -46,43 +44,13 @@ def test_a_proxy_that_wants_a_password_is_one_line(tmp_path: Path, proxies: pyte
             fetch("http://docs.example/a.jsonl", tmp_path / "spool")
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Key and certificate of 127.0.0.1, signed by itself, in one file."""
-    pytest.importorskip("cryptography", reason="there is nothing to make certificates with")
-    from cryptography import x509  # noqa: PLC0415 - comes with moto
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - comes with moto
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - comes with moto
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return file
-
-
 def test_certificates_are_those_of_the_system_or_of_a_variable(
     tmp_path: Path, certificate: Path, proxies: pytest.MonkeyPatch
 ) -> None:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
     with serving(lambda _: Reply(b"text\n"), tls) as server:
-        url = f"https://127.0.0.1:{server.port}/a.jsonl"
+        url = server.url("/a.jsonl")
         with pytest.raises(UsageError, match="certificate is not trusted") as refused:
             fetch(url, tmp_path / "spool")
         assert "SSL_CERT_FILE" in (refused.value.hint or "")

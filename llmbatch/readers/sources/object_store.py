@@ -5,6 +5,7 @@ Credentials come from the variables that the makers' own tools have; none of our
 
 import os
 import re
+import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ _CREDENTIALS = {
     GOOGLE: "set GOOGLE_APPLICATION_CREDENTIALS, or log in: gcloud auth application-default login",
     AZURE: "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
 }
+_GOOGLE_KEYS = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_KEY")
 _LACKING = ("169.254.", "metadata", "token request", "account must be specified", "credential")
 """What an error says where no credentials were found, in lower case: in the end the machine itself is asked."""
 _mask = Redactor()
@@ -95,11 +97,11 @@ class Bucket:
 
     @contextmanager
     def _explained(self, key: str) -> Iterator[None]:
-        with explained(self, key):
-            try:
+        try:
+            with explained(self, key):
                 yield
-            except LostError as lost:
-                raise UsageError(f"{self.name}{key}: cannot be reached: {lost.reason}") from None
+        except LostError as lost:
+            raise UsageError(f"{self.name}{key}: cannot be reached: {lost.reason}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ def open_bucket(address: RemoteAddress) -> Bucket:
         if address.scheme == S3:
             opened: ObjectStore = store.S3Store(address.host, **_common(_s3_config()))
         elif address.scheme == GOOGLE:
-            opened = store.GCSStore(address.host, **_common({}))
+            opened = store.GCSStore(address.host, **_common(_google_config()))
         else:
             opened = store.AzureStore(address.host, **_common(_azure_config(address.account)))
     except BaseError as error:
@@ -206,14 +208,41 @@ def open_bucket(address: RemoteAddress) -> Bucket:
 
 def _common(config: dict[str, str]) -> dict[str, Any]:
     """A store at an address that the user himself gives as http is asked by http."""
-    endpoint = config.get("endpoint") or ""
-    client = {"client_options": {"allow_http": True}} if endpoint.startswith("http://") else {}
-    return {"config": config, "retry_config": _RETRIES, **client}
+    endpoint = config.get("endpoint") or config.get("base_url") or ""
+    client = {"allow_http": True} if endpoint.startswith("http://") else {}
+    return {"config": config, "retry_config": _RETRIES, "client_options": {**client, **_own_authorities()}}
+
+
+def _own_authorities() -> dict[str, str]:
+    """Those that vouch for a store besides the client's own, which reads no variable."""
+    named = {name: os.environ[name] for name in ("SSL_CERT_FILE", "AWS_CA_BUNDLE") if os.environ.get(name)}
+    found = [_authorities(name, file) for name, file in named.items()]
+    return {"root_certificate": "\n".join(found)} if found else {}
+
+
+def _authorities(variable: str, file: str) -> str:
+    try:
+        ssl.create_default_context(cafile=file)  # raises where it holds no certificate
+        return Path(file).read_text("ascii", "replace")
+    except OSError as error:
+        raise UsageError(
+            f"{variable} {file!r}: cannot be read ({error.strerror or error})",
+            hint="name a file of certificates in PEM form, or unset it",
+        ) from None
 
 
 def _s3_config() -> dict[str, str]:
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     return {**profile_config(), **({"endpoint": endpoint} if endpoint else {})}
+
+
+def _google_config() -> dict[str, str]:
+    """With STORAGE_EMULATOR_HOST as Google's clients read it: another server, asked without a key if none is named."""
+    host = os.environ.get("STORAGE_EMULATOR_HOST", "").rstrip("/")
+    if not host:
+        return {}
+    config = {"base_url": host if "://" in host else f"http://{host}"}
+    return config if any(map(os.environ.get, _GOOGLE_KEYS)) else {**config, "skip_signature": "true"}
 
 
 def _azure_config(account: str | None) -> dict[str, str]:
@@ -257,7 +286,12 @@ def explained(bucket: Bucket, key: str) -> Iterator[None]:
         raise UsageError(f"{name}: such a key cannot be read ({_first_line(error)})") from None
     except BaseError as error:
         said = _first_line(error)
-        if "416" in said:
+        if untrusted := re.search(r"InvalidCertificate\(\s*(\w+)", str(error)):
+            raise UsageError(
+                f"{name}: the server's certificate is not trusted ({untrusted[1]})",
+                hint="name your own authorities in a PEM file: SSL_CERT_FILE=FILE",
+            ) from None
+        if "status code: 416" in said:
             raise LostError("the store has less than is here of it", starts_over=True) from None
         if "NoSuchBucket" in said or "ContainerNotFound" in said:
             raise UsageError(f"{name}: no such bucket") from None
@@ -284,6 +318,8 @@ def _lacks_credentials(said: str) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    """Without what is for programmers."""
-    said = str(error).partition("\n\nDebug source")[0]
-    return _mask(" ".join(said.split()))
+    """Without what is for programmers, but for the system's own words of why there was no connection."""
+    said, _, debug = str(error).partition("\n\nDebug source")
+    cause = re.search(r'message: "(.*?)"|failed to lookup address information: (.*?)"', debug)
+    why = f": {cause[1] or cause[2]}" if cause else ""
+    return _mask(" ".join(f"{said}{why}".split()))
