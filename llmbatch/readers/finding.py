@@ -22,11 +22,14 @@ from llmbatch.readers.formats import DOCUMENTS, SUFFIXES, Format, format_of_file
 from llmbatch.readers.inputs import STDIN, Found, Input, SpoolFor, copied, is_file_name, wanted_format
 from llmbatch.readers.options import ReaderOptions
 from llmbatch.readers.packings import SUFFIXES as PACKED
+from llmbatch.readers.packings import unpacked_name
 from llmbatch.readers.sources import QuerySource, check_scheme, is_address, public_name, remote_sources
 from llmbatch.readers.zipped import SUFFIX as ZIP
 from llmbatch.readers.zipped import name_in_zip
 
-_KNOWN = f"{', '.join(SUFFIXES)}, each also with {', '.join(PACKED)} behind it"
+_KNOWN = f"{', '.join(SUFFIXES)}, also packed ({', '.join(PACKED)})"
+_ARCHIVES = (".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar")
+_LAID_OUT = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".odp", ".epub", ".msg")
 _FEW = 10
 """So many documents for each table beside them are taken for notes about it."""
 
@@ -193,13 +196,25 @@ def _format_of(path: str) -> Format | None:
     return found
 
 
+def _unknown_kind(name: str) -> UsageError:
+    plain = unpacked_name(name.lower())
+    if plain.endswith(_ARCHIVES):
+        return UsageError(f"{name}: archives are not read", hint="unpack it, and name the folder")
+    if plain.endswith(_LAID_OUT):
+        return UsageError(
+            f"{name}: this kind of document is not read", hint="make text of it first: pdftotext, or pandoc -t plain"
+        )
+    return UsageError(
+        f"{name}: unknown kind of file; known are {_KNOWN}",
+        hint="say what it is: --input-format json, csv, tsv or lines",
+    )
+
+
 def _file(name: str, wanted: Format | None) -> Input:
     path = Path(name)
     file_format = wanted or format_of_file(name)
     if file_format is None and not name.lower().endswith(ZIP):
-        raise UsageError(
-            f"{name}: unknown kind of file; known are {_KNOWN}", hint="use --input-format json, csv or tsv"
-        )
+        raise _unknown_kind(name)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):

@@ -121,7 +121,7 @@ def test_a_glob_without_a_match_is_refused() -> None:
 
 def test_an_unknown_suffix_is_refused() -> None:
     made("a.log")
-    assert refusal("a.log").hint == "use --input-format json, csv or tsv"
+    assert refusal("a.log").hint == "say what it is: --input-format json, csv, tsv or lines"
 
 
 @pytest.mark.parametrize("second", ["a.jsonl", "./a.jsonl", "*.jsonl"])
@@ -206,3 +206,22 @@ def test_a_name_that_is_no_unicode_is_told_in_unicode() -> None:
     (row,) = read_rows(resolve(name), ReaderOptions())
     assert isinstance(row, Row)
     assert row.place.file == "caf\ufffd.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("docs.tar", "unpack it"),
+        ("docs.tar.gz", "unpack it"),
+        ("docs.TGZ", "unpack it"),
+        ("docs.7z", "unpack it"),
+        ("letter.pdf", "pdftotext"),
+        ("letter.docx.gz", "pandoc"),
+        ("photo.jpeg", "--input-format"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_what_to_do(tmp_path: Path, name: str, hint: str) -> None:
+    (tmp_path / name).write_bytes(b"...")
+    with pytest.raises(UsageError, match=r" read|unknown kind of file") as refused:
+        resolve_inputs([str(tmp_path / name)], ReaderOptions())
+    assert hint in (refused.value.hint or "")
