@@ -93,6 +93,30 @@ def simulate(
             variables=("LLMBATCH_SIMULATE_REFUSE",),
         ),
     ] = None,
+    batch_delay: Annotated[
+        float,
+        Option(
+            "Seconds until a batch is worked on.",
+            min=0,
+            max=bounds.MOST_SECONDS,
+            variables=("LLMBATCH_SIMULATE_BATCH_DELAY",),
+        ),
+    ] = 0.0,
+    batch_cache: Annotated[
+        bool,
+        Option("Requests in batches meet the prompt cache.", variables=("LLMBATCH_SIMULATE_BATCH_CACHE",)),
+    ] = False,
+    enqueued_tokens: Annotated[
+        int | None,
+        Option(
+            "Prompt tokens that a model's unfinished batches may have together.",
+            metavar="TOKENS",
+            min=1,
+            max=bounds.MOST_WHOLE,
+            shown_default="no limit",
+            variables=("LLMBATCH_SIMULATE_ENQUEUED_TOKENS",),
+        ),
+    ] = None,
     seed: Annotated[
         int,
         Option(
@@ -104,7 +128,7 @@ def simulate(
     ] = 0,
     until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
 ) -> None:
-    """Serve OpenAI's chat-completions protocol on loopback: no model, no key, faults on demand."""
+    """Serve OpenAI's chat-completions and batch protocols on loopback: no model, no key, faults on demand."""
     from llmbatch.simulate import SimulatorSettings, parse_fault, serve
 
     settings = SimulatorSettings(
@@ -120,5 +144,8 @@ def simulate(
         models=tuple(model) if model else None,
         window=window,
         refuse=frozenset(refuse or ()),
+        batch_delay_s=batch_delay,
+        batch_cache=batch_cache,
+        enqueued_tokens=enqueued_tokens,
     )
     serve(settings, host, port, announce=typer.echo, until_stdin_closes=until_stdin_closes)

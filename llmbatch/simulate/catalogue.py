@@ -1,11 +1,13 @@
 """Every kind of fault, in five groups, with its parameters. docs/reference/simulate.md is the users' list.
 
-A request meets at most one fault of each group: an answer can be delayed and wrapped, and an error can drip.
+A request meets at most one fault of each group: an answer can be delayed and wrapped, and an error can drip. Those of
+files and batches are apart.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from llmbatch.simulate import batch_faults
 from llmbatch.simulate.answer_faults import ANSWER_FAULTS
 from llmbatch.simulate.error_faults import ERROR_FAULTS
 from llmbatch.simulate.header_faults import HEADER_FAULTS
@@ -17,7 +19,7 @@ ERRORS, ANSWERS = ERROR_FAULTS | MAKER_ERRORS, ANSWER_FAULTS | MAKER_ANSWERS
 """OpenAI's own, and other makers'."""
 GROUPS: tuple[Mapping[str, object], ...] = (ERRORS, WIRE_FAULTS, ANSWERS, USAGE_FAULTS, HEADER_FAULTS)
 
-KINDS: tuple[str, ...] = tuple(kind for group in GROUPS for kind in group)
+KINDS: tuple[str, ...] = (*(kind for group in GROUPS for kind in group), *batch_faults.BATCH_FAULTS)
 
 MIXED = "mixed"
 """The kind that stands for one of `MIXED_KINDS`, drawn anew each time."""
@@ -47,6 +49,7 @@ DEFAULTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "slow": {"seconds": 10.0},
         "drip": {"seconds": 60.0},
         MIXED: _RETRY_AFTER,
+        **batch_faults.DEFAULTS,
     }
 )
-"""Parameters of the kinds that take any, with what they are where a spec leaves them out; all in seconds."""
+"""Parameters of the kinds that take any, with their defaults; in seconds, but for those of batches."""

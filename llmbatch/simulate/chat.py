@@ -88,15 +88,15 @@ class Chat:
         """A request comes in. Returns its number, from 1."""
         return self.stats.enter(self._elapsed_s)
 
-    def answer(self, raw: bytes, client: Client, number: int) -> Outcome:
-        """Answer a request's body; `number` says which request it is, from 1."""
+    def answer(self, raw: bytes, client: Client, number: int, *, in_batch: bool = False) -> Outcome:
+        """Answer a request's body; `number` says which request it is, from 1. A batch's line passes all rate limits."""
         try:
             self.check_key(client)
             request = read_request(
                 raw, deployment=client.deployment, refuse=self._settings.refuse, dialect=self.dialect
             )
             self.check_model(request.model, azure=request.azure)
-            return self._complete(request, number)
+            return self._complete(request, number, in_batch=in_batch)
         except RefusedError as error:
             return Outcome(self.refusal(error.reply))
 
@@ -137,14 +137,14 @@ class Chat:
     def _elapsed_s(self) -> float:
         return self._clock() - self._began
 
-    def _complete(self, request: ChatRequest, number: int) -> Outcome:
+    def _complete(self, request: ChatRequest, number: int, *, in_batch: bool) -> Outcome:
         caching = profile_of(request.model).caching or AUTOMATIC_CACHING
         marked = tuple(mark for mark in request.breakpoints if mark.message < len(request.leading))
         prompt = self._read_prompt(request.leading, marked, answer_form(request), caching)
         rendered = _rendered(request, prompt, caching)
         prompt_tokens = rendered.tokens + ANSWER_OVERHEAD
         self._check_window(request, prompt_tokens)
-        headers = self._pass_limits(request, prompt_tokens)
+        headers = {} if in_batch else self._pass_limits(request, prompt_tokens)
         document = unfenced(request.last[1])
         question = question_digest(request.model, document)
         times_asked = self.stats.ask(question)
@@ -174,7 +174,8 @@ class Chat:
             answer = replace(answer, thinking_tokens=answer.thinking_tokens or count_tokens(answer.thinking))
         answer_tokens += answer.thinking_tokens
         owner = (request.model, request.cache_key, prompt.form)
-        cache_use = self._cache.look_up(owner, rendered.marks, caching)
+        is_cached = self._settings.batch_cache or not in_batch
+        cache_use = self._cache.look_up(owner, rendered.marks, caching) if is_cached else CacheUse(0, 0, ())
         self._count(prompt_tokens, cache_use, answer_tokens)
         logprobs = None if request.top_logprobs is None else answer_logprobs(answer, verdict, request.top_logprobs)
         body = self._completion(answer, logprobs, _usage(prompt_tokens, answer_tokens, cache_use))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
+from llmbatch.simulate.batch_faults import BATCH_FAULTS
 from llmbatch.simulate.catalogue import GROUPS, MIXED, MIXED_KINDS
 from llmbatch.simulate.fault import Fault
 
@@ -32,11 +33,25 @@ def struck(
     """
     struck_by_group: dict[int, Fault] = {}
     for fault in faults:
+        if fault.kind in BATCH_FAULTS:
+            continue
         draw = f"{seed}/{fault.name}/{question}/{times_asked}"
         if fault.is_due(number, elapsed_s) or uniform(draw) < fault.probability:
             kind = MIXED_KINDS[int(uniform(f"{draw}/kind") * len(MIXED_KINDS))] if fault.kind == MIXED else fault.kind
             struck_by_group.setdefault(_group(kind), replace(fault, kind=kind))
     return list(struck_by_group.values())
+
+
+def strikes(fault: Fault, *, seed: int, number: int, elapsed_s: float) -> bool:
+    """Whether a fault of files and batches strikes.
+
+    Args:
+        fault: which one.
+        seed: of all draws.
+        number: which upload, create, batch, listing, download or line this is, from 1; each counts by itself.
+        elapsed_s: seconds since the endpoint's start.
+    """
+    return fault.is_due(number, elapsed_s) or uniform(f"{seed}/{fault.name}/{number}") < fault.probability
 
 
 def uniform(text: str) -> float:

@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from llmbatch.core.errors import UsageError
+from llmbatch.simulate.batch_api import BatchApi, is_of_batches
 from llmbatch.simulate.chat import Chat, Client, Outcome
 from llmbatch.simulate.delivery import Sleep, deliver
 from llmbatch.simulate.reply import RefusedError, Reply, error_reply
@@ -33,7 +34,7 @@ _MODELS = re.compile(r"(?:/openai)?(?:/v1)?/models(?:/(.+))?")
 
 _LISTED = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-sol", "gpt-5.4-mini", "gpt-5-mini", "gpt-4.1-mini", "gpt-4o-mini")
 """Models that the list names where every name is served."""
-_LARGEST_BODY = 64 * 1024 * 1024
+_LARGEST_BODY, _LARGEST_FILE = 64 * 1024 * 1024, 256 * 1024 * 1024
 _CONNECTIONS_WAITING = 4096  # a run may open thousands at once
 _SHUTDOWN_S = 0.1  # requests that hang on purpose would hang for minutes
 
@@ -57,9 +58,9 @@ class Simulator:
         self._settings = settings
         self._clock = clock
         self._sleep = sleep
-        self._chat = Chat(settings, clock=clock)
         self._request_ids = count(1)
         self._instance = secrets.token_hex(8)
+        self.reset()
         self._runner: web.ServerRunner | None = None
 
     @property
@@ -103,11 +104,16 @@ class Simulator:
             self._runner = None
 
     def reset(self) -> None:
-        """Forget everything seen so far: counts, request numbers, limits, the prompt cache."""
+        """Forget everything seen so far: counts, request numbers, limits, the prompt cache, files and batches."""
         self._chat = Chat(self._settings, clock=self._clock)
+        self._batches = BatchApi(self._settings, self._chat, self._instance, clock=self._clock)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         client = _client(request)
+        if is_of_batches(request.path):
+            return await self._send(request, await self._batches.answer(request, Client(_key(request))), self._clock())
+        if request.path == "/_stats":
+            await self._batches.go_on(Client(self._settings.api_key))
         if client is None:
             return await self._send(request, Outcome(self._side_answer(request)), self._clock())
         if request.method != "POST":
@@ -139,7 +145,7 @@ class Simulator:
         return await deliver(request, dressed, outcome.delivery, self._sleep)
 
     def _side_answer(self, request: web.BaseRequest) -> Reply:
-        """Everything but completions: models, and the endpoint's own statistics."""
+        """Everything but completions and batches: models, and the endpoint's own statistics."""
         match request.method, request.path:
             case "GET", "/_stats":
                 with_questions = "questions" in request.query
@@ -199,7 +205,8 @@ def _request(
 ) -> web.BaseRequest:
     """As aiohttp makes its requests, but for the largest body."""
     loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LARGEST_BODY)
+    largest = _LARGEST_FILE if message.path.partition("?")[0].endswith("/files") else _LARGEST_BODY
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=largest)
 
 
 def _client(request: web.BaseRequest) -> Client | None:

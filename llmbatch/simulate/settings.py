@@ -36,3 +36,9 @@ class SimulatorSettings:
     """Parameters that are answered with 400, and `json_schema` or `json_object` as a response format's type."""
     cache_ttl_s: float | None = None
     """Seconds for which a prompt's beginning stays cached after its last use; None for as long as the model's does."""
+    batch_delay_s: float = 0.0
+    """Seconds until a batch's lines are answered."""
+    batch_cache: bool = False
+    """Whether a batch's lines meet the prompt cache. No provider promises it."""
+    enqueued_tokens: int | None = None
+    """Prompt tokens that a model's unfinished batches may have together; None for no limit."""

@@ -30,6 +30,12 @@ class Stats:
     completion_tokens: int = 0
     in_flight: int = 0
     most_in_flight: int = 0
+    files: int = 0
+    """Files that were uploaded."""
+    batches: int = 0
+    """Batches that were made."""
+    batch_lines: int = 0
+    """Lines of batches that were answered; they count as requests, too."""
     questions: dict[str, int] = field(default_factory=dict)
     """How often each question was taken up, by its digest (`question_digest`), of the last 250,000."""
 
@@ -65,6 +71,9 @@ class Stats:
             "completion_tokens": self.completion_tokens,
             "in_flight": self.in_flight,
             "most_in_flight": self.most_in_flight,
+            "files": self.files,
+            "batches": self.batches,
+            "batch_lines": self.batch_lines,
             "distinct_questions": len(self.questions),
             "most_asked": max(self.questions.values(), default=0),
         }

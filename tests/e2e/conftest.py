@@ -73,6 +73,8 @@ def _settings(arguments: tuple[str, ...]) -> SimulatorSettings:
     parser.add_argument("--fault", action="append", default=[], type=parse_fault)
     parser.add_argument("--refuse", action="append", default=[])
     parser.add_argument("--latency", dest="latency_s", type=float, default=0.0)
+    parser.add_argument("--batch-delay", dest="batch_delay_s", type=float, default=0.0)
+    parser.add_argument("--batch-cache", action="store_true")
     for name, convert in {
         "rpm": int,
         "tpm": int,
@@ -81,6 +83,7 @@ def _settings(arguments: tuple[str, ...]) -> SimulatorSettings:
         "api-key": str,
         "seed": int,
         "faulty-model": str,
+        "enqueued-tokens": int,
     }.items():
         parser.add_argument(f"--{name}", type=convert)
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}

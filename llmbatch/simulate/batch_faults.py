@@ -1,0 +1,39 @@
+"""Kinds of faults that files and batches meet; none of them strikes a request of its own.
+
+Each is counted by what it strikes: uploads, creates, batches, listings, downloads or lines.
+"""
+
+UPLOAD_ERROR = "batch_upload_error"
+CREATE_LOST, CREATE_ERROR, FILE_NOT_FOUND = "batch_create_lost", "batch_create_error", "batch_file_not_found"
+NO_LIST, NO_METADATA = "batch_no_list", "batch_no_metadata"
+VALIDATING, TOKEN_LIMIT, INVALID = "batch_validating", "batch_token_limit", "batch_invalid"
+EXPIRE, CANCEL = "batch_expire", "batch_cancel"
+OUTPUT_LATE, OUTPUT_GONE, VANISHED = "batch_output_late", "batch_output_gone", "batch_vanished"
+CONTENT_ERROR, CONTENT_CUT = "batch_content_error", "batch_content_cut"
+LINE_LOST, LINE_DOUBLE, LINE_NULL = "batch_line_lost", "batch_line_double", "batch_line_null"
+LINE_FOREIGN = "batch_line_foreign"
+
+BATCH_FAULTS = (
+    UPLOAD_ERROR,
+    CREATE_LOST,
+    CREATE_ERROR,
+    FILE_NOT_FOUND,
+    NO_LIST,
+    NO_METADATA,
+    VALIDATING,
+    TOKEN_LIMIT,
+    INVALID,
+    EXPIRE,
+    CANCEL,
+    OUTPUT_LATE,
+    OUTPUT_GONE,
+    VANISHED,
+    CONTENT_ERROR,
+    CONTENT_CUT,
+    LINE_LOST,
+    LINE_DOUBLE,
+    LINE_NULL,
+    LINE_FOREIGN,
+)
+DEFAULTS = {EXPIRE: {"done": 0.5}, CANCEL: {"done": 0.5}, OUTPUT_LATE: {"polls": 2.0}}
+"""Parameters: the share of its lines that a batch has answered by then (0..1); polls without its output file."""
