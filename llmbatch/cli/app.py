@@ -6,14 +6,14 @@ import sys
 from typing import Annotated
 
 import typer
-from typer._click.exceptions import ClickException
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from llmbatch.cli.commands import Commands
 from llmbatch.cli.environment import prepare_environment
 from llmbatch.cli.refusals import refusal
 from llmbatch.cli.signals import end_in_order_on_signals, ignore_signals
 from llmbatch.cli.streams import output_failure, prepare_streams
-from llmbatch.cli.variables import check_variables, variable_behind
+from llmbatch.cli.variables import check_variables
 from llmbatch.core.errors import ExitCode, LLMBatchError, Terminated, UsageError
 
 app = typer.Typer(
@@ -47,10 +47,10 @@ def _program(
         typer.echo(dumps(version_report(), indent=2) if json else version_line())
         raise typer.Exit
     if context.invoked_subcommand is None:
-        context.fail("Missing command.")
+        raise UsageError("no command is given", hint="llmbatch --help lists them")
 
 
-_ASKS = frozenset({"-h", "--help", "--version"})
+_ASKS = frozenset({"-h", "--help", "--help-all", "--version"})
 
 
 def _run(arguments: list[str]) -> int:
@@ -59,9 +59,9 @@ def _run(arguments: list[str]) -> int:
         check_variables(os.environ, arguments)
     except UsageError:
         if not arguments or not _ASKS.isdisjoint(arguments):
-            app(arguments or ["--help"], standalone_mode=False)
+            app(arguments or ["--help"], prog_name="llmbatch", standalone_mode=False)
         raise
-    return app(standalone_mode=False) or ExitCode.OK
+    return app(prog_name="llmbatch", standalone_mode=False) or ExitCode.OK
 
 
 def main() -> None:
@@ -87,11 +87,13 @@ def _exit_code() -> int:
         return _run(sys.argv[1:])
     except LLMBatchError as error:
         return _shown(error)
-    except ClickException as error:
+    except NoArgsIsHelpError as error:
         error.show()
-        if (variable := variable_behind(error)) is not None:
-            sys.stderr.write(f"Set by the environment variable {variable}.\n")
         return ExitCode.USAGE
+    except ClickException as error:
+        from llmbatch.cli.usage import usage_error
+
+        return _shown(usage_error(error))
     except Terminated as signal:
         sys.stderr.write("interrupted; answers so far are kept, and the same command resumes\n")
         return signal.exit_code

@@ -5,15 +5,13 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli import bounds
-from llmbatch.cli.command import command
+from llmbatch.cli.command import command, command_group
 from llmbatch.cli.options.option import Only, Option
 from llmbatch.cli.options.reuse import ReuseOptions
 from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json
 
-app = typer.Typer(
-    add_completion=False, help="The answer cache that runs share (classify --reuse).", no_args_is_help=True
-)
+app = command_group("The answer cache that runs share (classify --reuse).")
 
 
 @command(app)

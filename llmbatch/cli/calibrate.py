@@ -44,7 +44,7 @@ def calibrate(
     json: Json = False,
     folder: RunFolderOptions,
 ) -> None:
-    """Fit a calibration of confidence to a run's answers, and store it beside the task for later runs."""
+    """Fit a calibration of confidence, and store it beside the task. Later runs use it."""
     from llmbatch.analysis.calibrate_run import calibrate_run
     from llmbatch.analysis.fit import calibrated_json, parse_method
     from llmbatch.terminal import stdout_console

@@ -5,16 +5,14 @@ from typing import Annotated
 
 import typer
 
-from llmbatch.cli.command import command
+from llmbatch.cli.command import command, command_group
 from llmbatch.cli.options.option import Only, Option
 from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
 from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json, print_path
 from llmbatch.core.sanitize import neutral
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Canary experiments: show the report, promote the canary."
-)
+app = command_group("Canary experiments: show the report, promote the canary.")
 
 
 @command(app)

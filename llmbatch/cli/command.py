@@ -9,15 +9,18 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import typer
 from typer.models import OptionInfo
 
-from llmbatch.cli.configured_command import ConfiguredCommand
+from llmbatch.cli.configured_command import ConfiguredCommand, show_full_help
+from llmbatch.cli.help import Group
 from llmbatch.cli.options.option import Declared, Except, Only, Option, OptionGroup, declared_in
 
 ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
 """Last line of the help of commands that have many."""
 
-_PROFILE = Declared(
-    str | None, Option("Options of the configuration file's table [profile.NAME] count, too.", metavar="NAME"), None
-)
+_PROFILE = Declared(str | None, Option("Use the configuration's [profile.NAME] too.", metavar="NAME"), None)
+_HELP_ALL = Annotated[
+    bool,
+    typer.Option("--help-all", help="Show all options, and exit.", is_eager=True, callback=show_full_help, hidden=True),
+]
 _Function = TypeVar("_Function", bound=Callable[..., None])
 
 
@@ -43,6 +46,16 @@ def command(app: typer.Typer, name: str | None = None, **settings: Any) -> Calla
     return registered
 
 
+def command_group(purpose: str, cls: type[Group] = Group) -> typer.Typer:
+    """A group of commands, such as `llmbatch review`.
+
+    Args:
+        purpose: what its help says of it.
+        cls: how its commands are found.
+    """
+    return typer.Typer(cls=cls, add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=purpose)
+
+
 def _typed_out(function: Callable[..., None]) -> tuple[Callable[..., None], dict[str, Declared]]:
     """The function as Typer takes it: with a parameter for each option, and types that say how it is shown.
 
@@ -66,9 +79,10 @@ def _typed_out(function: Callable[..., None]) -> tuple[Callable[..., None], dict
         else:
             parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
     parameters.append(_parameter("profile", _PROFILE, None))
+    parameters.append(Parameter("help_all", Parameter.KEYWORD_ONLY, annotation=_HELP_ALL, default=False))
 
     @wraps(function)
-    def call(*, profile: str | None, **values: Any) -> None:  # noqa: ARG001 - the command has looked at it
+    def call(*, profile: str | None, help_all: bool, **values: Any) -> None:  # noqa: ARG001 - looked at already
         made = {
             name: kind(**{option: values.pop(option) for option in taken}) for name, (kind, taken) in groups.items()
         }

@@ -8,30 +8,36 @@ from importlib import import_module
 from typing import Any
 
 from typer._click import Command, Context
+from typer._click.formatting import HelpFormatter
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from llmbatch.cli.likely import unknown_command
+
 SUMMARIES: Mapping[str, str] = {
     "classify": "Label documents. Run it again to resume and to retry failed rows.",
-    "estimate": "Estimate what classify would cost and how long it would take. Nothing is sent; no key is needed.",
-    "input": "Show how inputs are read: format, encoding, fields, first documents, rows. Nothing is sent.",
-    "watch": "Label a folder's files, then each new one as it comes. Takes the options of llmbatch classify.",
-    "retry": "Retry a run folder's failed rows, and nothing else.",
-    "evaluate": "Evaluate a run against gold labels: accuracy, confusions, calibration, a review threshold.",
-    "calibrate": "Fit a calibration of confidence to a run's answers, and store it beside the task for later runs.",
-    "compare": "Compare two or more models or prompts on the same random rows.",
-    "review": "Review a run's doubtful rows: llmbatch review RUN. Your decisions go into the results.",
+    "estimate": "Estimate what classify would cost and how long it would take.",
+    "input": "Show how inputs are read. Nothing is sent.",
+    "watch": "Label a folder's files, then each new one as it comes.",
     "show": "Summarise a run folder, also while the run is in progress.",
-    "report": "Write one HTML file that shows a run: charts, and the rows to look at. It loads nothing from elsewhere.",
+    "retry": "Retry a run folder's failed rows, and nothing else.",
+    "review": "Review a run's doubtful rows. Your decisions go into the results.",
+    "evaluate": "Evaluate a run against gold labels, and recommend a threshold.",
+    "calibrate": "Fit a calibration of confidence, and store it beside the task.",
+    "compare": "Compare two or more models or prompts on the same random rows.",
+    "report": "Write one HTML file that shows a run: charts, rows to look at.",
     "spend": "Show what was spent, compared with as many days before.",
-    "export": "Write results, review, failed and sample again, from the ledger and the input: as files or as tables.",
+    "export": "Write a run's results again: as files or as tables.",
     "prompt": "Task files: start one, check it, see what is sent.",
     "canary": "Canary experiments: show the report, promote the canary.",
     "cache": "The answer cache that runs share (classify --reuse).",
-    "config": "The configuration file (llmbatch.toml): which values count and why, its schema, whether it is trusted.",
-    "simulate": "Serve OpenAI's chat-completions protocol on loopback: no model, no key, faults on demand.",
+    "config": "The configuration file: which values count and why.",
+    "simulate": "Serve OpenAI's chat and batch protocols on loopback: no model, no key.",
 }
 """In the order of the help. The module of a command has its name."""
+
+_MORE = ("input", "canary", "cache", "config", "simulate")
+"""Commands that the help, which is one screen, names in its last line."""
 
 
 class Commands(TyperGroup):
@@ -42,10 +48,27 @@ class Commands(TyperGroup):
         self.commands = {name: TyperCommand(name, short_help=summary) for name, summary in SUMMARIES.items()}
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
-        """The command that the first argument names."""
+        """The command that the first argument names.
+
+        Raises:
+            UsageError: there is none, with the one that is likely meant.
+        """
         if args[0] in SUMMARIES:
             self.commands[args[0]] = load(args[0])
+        elif not ctx.resilient_parsing:
+            raise unknown_command(args[0], SUMMARIES)
         return super().resolve_command(ctx, args)
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write what the commands do, on one screen."""
+        self.format_usage(ctx, formatter)
+        formatter.write_text(self.help or "")
+        formatter.write_paragraph()
+        rest = [name for name in SUMMARIES if name in _MORE]
+        shown = [(name, summary) for name, summary in SUMMARIES.items() if name not in _MORE]
+        options = [max(option.opts, key=len) for option in self.get_params(ctx)]
+        with formatter.indentation():
+            formatter.write_dl([*shown, ("more", ", ".join(rest)), ("options", ", ".join(options))])
 
 
 def load(name: str) -> Command:

@@ -32,6 +32,7 @@ def compare(
         list[str] | None,
         Option(
             "Model to compare. Repeatable; the others are compared with the first.",
+            brief="Model to compare. Repeatable.",
             short="-m",
             shown_default=False,
             panel=TaskOptions.panel,
@@ -42,6 +43,7 @@ def compare(
         list[str] | None,
         Option(
             "Task file to compare, or a packaged task; each model is run with each.",
+            brief="Task to compare. Repeatable.",
             flags=("--task", "--prompt", "-p"),
             shown_default=False,
             panel=TaskOptions.panel,
@@ -53,6 +55,7 @@ def compare(
         int,
         Option(
             "Number of rows drawn at random; from those with gold labels if there are any.",
+            brief="Number of rows drawn at random: 50.",
             short="-n",
             min=1,
             max=bounds.MOST_ROWS,
@@ -65,6 +68,7 @@ def compare(
         str | None,
         Option(
             "Gold labels, as for evaluate, to see which variant is right where they differ.",
+            brief="Gold labels, to see which variant is right.",
             short="-g",
             metavar="FILE",
             panel=GOLD_PANEL,
@@ -76,6 +80,7 @@ def compare(
         Path | None,
         Option(
             "Folder of the comparison.",
+            brief="Folder; without it INPUT.compare.llmbatch.",
             short="-o",
             shown_default="INPUT.compare.llmbatch",
             panel=ResultOptions.panel,

@@ -4,15 +4,11 @@ from typing import Annotated
 
 import typer
 
-from llmbatch.cli.command import command
+from llmbatch.cli.command import command, command_group
 from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json, print_path
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help="The configuration file (llmbatch.toml): which values count and why, its schema, whether it is trusted.",
-)
+app = command_group("The configuration file: which values count and why. It is llmbatch.toml, or in pyproject.toml.")
 
 
 @command(app)

@@ -4,16 +4,19 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from typer import echo
 from typer._click import Context
+from typer._click.formatting import HelpFormatter
 from typer.core import TyperCommand
 
 from llmbatch.cli.configuration.file import find_configuration
 from llmbatch.cli.configuration.layers import Configured, configured_values
+from llmbatch.cli.help import usage_pieces, write_full_help, write_short_help
 from llmbatch.cli.options.option import Declared
 from llmbatch.core.errors import UsageError
 
 _FLAG = re.compile(r"--[a-z][a-z-]*")
-_ASKS_FOR_HELP = frozenset({"-h", "--help"})
+_ASKS_FOR_HELP = frozenset({"-h", "--help", "--help-all"})
 
 
 class ConfiguredCommand(TyperCommand):
@@ -26,6 +29,14 @@ class ConfiguredCommand(TyperCommand):
         super().__init__(*args, **settings)
         self.declared = declared
         self._configured: dict[str, Configured] = {}
+
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:  # noqa: ARG002 - as its base has it
+        """What stands behind its name in the help and in errors."""
+        return usage_pieces(self)
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write what is used most, on one screen."""
+        write_short_help(self, self.declared, ctx, formatter)
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse a command line. Who asks for the help gets it, whatever a configuration says."""
@@ -67,3 +78,12 @@ class ConfiguredCommand(TyperCommand):
         return configured_values(
             find_configuration(), self.declared, profile=values["profile"], task=values["task"], given=taken
         )
+
+
+def show_full_help(context: Context, _: Any, value: bool) -> None:
+    """Print all options of a command, and leave."""
+    if value and not context.resilient_parsing and isinstance(context.command, TyperCommand):
+        formatter = context.make_formatter()
+        write_full_help(context.command, context, formatter)
+        echo(formatter.getvalue().rstrip("\n"))
+        context.exit()

@@ -1,14 +1,29 @@
 """A group of commands of which one is meant where none is named."""
 
+from pathlib import Path
+
 from typer._click import Context
-from typer.core import TyperGroup
+
+from llmbatch.cli.help import Group
+from llmbatch.cli.likely import likely
+from llmbatch.core.errors import UsageError
 
 
-class DefaultCommandGroup(TyperGroup):
+class DefaultCommandGroup(Group):
     """Takes `group ARGUMENT` for `group COMMAND ARGUMENT`, COMMAND being the first one that was added."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Put the default command in front, unless a command or the help is asked for."""
+        """Put the default command in front, unless a command or the help is asked for.
+
+        Raises:
+            UsageError: the first argument is a misspelt command: no file has that name.
+        """
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            meant = likely(args[0], self.commands)
+            if meant is not None and not ctx.resilient_parsing and not Path(args[0]).exists():
+                raise UsageError(
+                    f"{ctx.command_path}: there is no command {args[0]!r}, nor a run folder of that name",
+                    hint=f"did you mean {ctx.command_path} {meant}?",
+                )
             args = [next(iter(self.commands)), *args]
         return super().parse_args(ctx, args)

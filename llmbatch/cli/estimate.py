@@ -30,7 +30,9 @@ def estimate(
         list[str] | None,
         Option(
             f"Model to use; several are shown side by side. Default: the task's, else {defaults.MODEL}.",
+            brief="Model. Repeatable: several are shown side by side.",
             short="-m",
+            metavar="M",
             panel=TaskOptions.panel,
         ),
     ] = None,
@@ -45,6 +47,7 @@ def estimate(
         bool,
         Option(
             "Count every document's tokens; by default large inputs are sampled, and the margin is shown.",
+            brief="Count every document's tokens, not a sample's.",
             panel=InputOptions.panel,
         ),
     ] = False,

@@ -28,6 +28,7 @@ def evaluate(
         str,
         Option(
             "Wanted precision of the rows that pass without review; recommends a --review-below for it.",
+            brief="Wanted precision without review: 98%.",
             metavar="P%",
             panel=ResultOptions.panel,
         ),
@@ -36,29 +37,51 @@ def evaluate(
         Path | None,
         Option(
             "Also draw confusion, reliability and thresholds: .png, .svg or .pdf.",
+            brief="Also draw it: .png, .svg or .pdf.",
             metavar="FILE",
             panel=ResultOptions.panel,
         ),
     ] = None,
     min_accuracy: Annotated[
         str | None,
-        Option("Exit with 3 unless the accuracy's interval lies above.", metavar="P%", panel=GATES),
+        Option(
+            "Exit with 3 unless the accuracy's interval lies above.",
+            brief="Gate: least accuracy.",
+            metavar="P%",
+            panel=GATES,
+        ),
     ] = None,
     min_f1: Annotated[
         list[str] | None,
-        Option("The same of a label's F1. Repeatable.", metavar="LABEL=P%", panel=GATES),
+        Option(
+            "The same of a label's F1. Repeatable.",
+            brief="Gate: least F1 of a label. Repeatable.",
+            metavar="LABEL=P%",
+            panel=GATES,
+        ),
     ] = None,
     max_review: Annotated[
         str | None,
-        Option("Exit with 3 where a larger share of the run's rows goes to review.", metavar="P%", panel=GATES),
+        Option(
+            "Exit with 3 where a larger share of the run's rows goes to review.",
+            brief="Gate: largest share in review.",
+            metavar="P%",
+            panel=GATES,
+        ),
     ] = None,
     junit: Annotated[
-        Path | None, Option("Write what the gates found as a JUnit report.", metavar="FILE", panel=GATES)
+        Path | None,
+        Option(
+            "Write what the gates found as a JUnit report.",
+            brief="Write the gates as a JUnit report.",
+            metavar="FILE",
+            panel=GATES,
+        ),
     ] = None,
     json: Json = False,
     folder: RunFolderOptions,
 ) -> None:
-    """Evaluate a run against gold labels: accuracy, confusions, calibration, a review threshold."""
+    """Evaluate a run against gold labels, and recommend a threshold."""
     from llmbatch.analysis.evaluation import evaluation_json
     from llmbatch.analysis.gates import gates, gates_json, parse_wanted, save_junit
     from llmbatch.analysis.plot import check_plot, save_plot

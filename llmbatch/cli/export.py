@@ -27,12 +27,18 @@ def export(
     *,
     format: Annotated[  # noqa: A002 - the option's own name
         str,
-        Option("What to write; plug-ins add formats.", short="-f", metavar="jsonl|csv|parquet|NAME"),
+        Option(
+            "What to write; plug-ins add formats.",
+            brief="What to write; without it jsonl.",
+            short="-f",
+            metavar="jsonl|csv|parquet|NAME",
+        ),
     ] = _JSONL,
     out: Annotated[
         str | None,
         Option(
             "Folder to write into: on the disk, or s3://BUCKET/FOLDER, gs://..., az://...",
+            brief="Folder to write into; without it RUN.",
             short="-o",
             metavar="FOLDER",
             shown_default="RUN",
@@ -44,6 +50,7 @@ def export(
         str | None,
         Option(
             "Write into tables instead: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+            brief="Write into tables instead: sqlite:///FILE, ...",
             metavar="DATABASE",
             variables=("LLMBATCH_EXPORT_TO",),
             is_sensitive=True,
@@ -53,6 +60,7 @@ def export(
         str | None,
         Option(
             "With --to: the table of results; NAME_review and NAME_failed have the other rows.",
+            brief="With --to: the table of results.",
             metavar="NAME",
             is_sensitive=True,
         ),
@@ -61,7 +69,7 @@ def export(
     quiet: Quiet = False,
     folder: RunFolderOptions,
 ) -> None:
-    """Write results, review, failed and sample again, from the ledger and the input: as files or as tables."""
+    """Write a run's results again: as files or as tables. With them review, failed and sample."""
     from llmbatch.core.errors import ExitCode, UsageError
     from llmbatch.runs.outputs import output_format
     from llmbatch.session.standing import export_run

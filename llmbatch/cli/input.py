@@ -19,7 +19,7 @@ def input_(
     reading: Annotated[InputOptions, Except("strict")],
     json: Json = False,
 ) -> None:
-    """Show how inputs are read: format, encoding, fields, first documents, rows. Nothing is sent."""
+    """Show how inputs are read. Nothing is sent. Format, encoding, fields, first documents, rows."""
     from llmbatch.cli.output import print_json
     from llmbatch.readers import look_into, looked_at
     from llmbatch.readers.looking import look_json

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli import bounds
-from llmbatch.cli.command import command
+from llmbatch.cli.command import command, command_group
 from llmbatch.cli.options.option import Only, Option
 from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
 from llmbatch.cli.options.task import TaskOptions
 from llmbatch.cli.output import print_bytes
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Task files: start one, check it, see what is sent.")
+app = command_group("Task files: start one, check it, see what is sent.")
 
 _TaskFile = Annotated[
     str | None,

@@ -26,7 +26,7 @@ def report(
     gold_fields: GoldFieldOptions,
     folder: RunFolderOptions,
 ) -> None:
-    """Write one HTML file that shows a run: charts, and the rows to look at. It loads nothing from elsewhere."""
+    """Write one HTML file that shows a run: charts, rows to look at. It loads nothing from elsewhere."""
     from llmbatch.core.extras import extra
 
     with extra("report", needed_by="llmbatch report"):

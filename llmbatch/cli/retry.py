@@ -23,16 +23,26 @@ def retry(
     *,
     only: Annotated[
         str | None,
-        Option("Only rows with this kind of failure: timeout,rate_limit.", metavar="KIND,...", panel=WHICH_ROWS),
+        Option(
+            "Only rows with this kind of failure: timeout,rate_limit.",
+            brief="Only this kind of failure: timeout,rate_limit.",
+            metavar="KIND,...",
+            panel=WHICH_ROWS,
+        ),
     ] = None,
     review: Annotated[
         bool,
-        Option("The rows in review instead, for example with a stronger --model.", panel=WHICH_ROWS),
+        Option(
+            "The rows in review instead, for example with a stronger --model.",
+            brief="The rows in review instead.",
+            panel=WHICH_ROWS,
+        ),
     ] = False,
     model: Annotated[
         str | None,
         Option(
             "Send them to this model.",
+            brief="Send them to this model.",
             short="-m",
             shown_default="the run's",
             panel=TaskOptions.panel,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from llmbatch.cli.command import command
+from llmbatch.cli.command import command, command_group
 from llmbatch.cli.default_command import DefaultCommandGroup
 from llmbatch.cli.options.option import Option
 from llmbatch.cli.options.results import Bom
@@ -24,11 +24,9 @@ def _user() -> str:
         return "somebody"
 
 
-app = typer.Typer(
-    cls=DefaultCommandGroup,
-    add_completion=False,
-    no_args_is_help=True,
-    help="Review a run's doubtful rows: llmbatch review RUN. Your decisions go into the results.",
+app = command_group(
+    "Review a run's doubtful rows. Your decisions go into the results. llmbatch review RUN walks them.",
+    DefaultCommandGroup,
 )
 
 Reviewer = Annotated[str | None, Option("The reviewer's name.", shown_default="the user's name")]

@@ -31,7 +31,7 @@ def simulate(
     dialect: Annotated[
         str,
         Option(
-            "The provider or server to imitate, such as vllm: its errors, headers, finish reasons, thinking.",
+            "The provider or server to imitate, such as vllm.",
             metavar="NAME",
             variables=("LLMBATCH_SIMULATE_DIALECT",),
         ),
@@ -43,7 +43,7 @@ def simulate(
     latency: Annotated[
         float,
         Option(
-            "Seconds that an answer takes on average.",
+            "Seconds of an average answer.",
             min=0,
             max=bounds.MOST_SECONDS,
             variables=("LLMBATCH_SIMULATE_LATENCY",),
@@ -128,7 +128,7 @@ def simulate(
     ] = 0,
     until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
 ) -> None:
-    """Serve OpenAI's chat-completions and batch protocols on loopback: no model, no key, faults on demand."""
+    """Serve OpenAI's chat and batch protocols on loopback: no model, no key. Faults come on demand."""
     from llmbatch.simulate import SimulatorSettings, parse_fault, serve
 
     settings = SimulatorSettings(

@@ -13,7 +13,7 @@ _HEAD = """\
 # Commands
 
 An option can be set by the environment variable beside it, too; the command line wins.
-`llmbatch COMMAND --help` shows the same in the terminal.
+`llmbatch COMMAND --help-all` shows the same in the terminal, `--help` what is used most.
 """
 
 

@@ -12,6 +12,7 @@ GOLD_PANEL = "Gold labels"
 
 GOLD = Option(
     "Gold labels: .jsonl, .csv or .tsv with an id and a label; without ids, in the input's order.",
+    brief="Gold labels: .jsonl, .csv or .tsv, id and label.",
     short="-g",
     metavar="FILE",
     shown_default=False,

@@ -15,8 +15,7 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT...",
-        help="Documents: .json, .jsonl, .csv, .tsv, .parquet and others, each also .gz, .bz2, .xz, .zst; "
-        "folders, quoted globs, addresses of files and databases, or - for standard input.",
+        help="Files, folders, quoted globs, addresses of files and databases, or - for standard input.",
         show_default=False,
     ),
 ]
@@ -30,11 +29,15 @@ class InputOptions(OptionGroup):
 
     panel: ClassVar[str] = "Input"
 
-    id_field: Annotated[str | None, Option("Field that names a row.")] = None
+    id_field: Annotated[
+        str | None, Option("Field that names a row.", brief="Field that names a row.", metavar="NAME")
+    ] = None
     text_field: Annotated[
         list[str] | None,
         Option(
             "Field with the text, or a path: doc.body, tags[]. Repeatable, or title,body: several are joined.",
+            brief="Field with the text, or several: title,body.",
+            metavar="NAME,...",
             is_name=True,
         ),
     ] = None

@@ -29,6 +29,7 @@ class MoneyOptions(OptionGroup):
         float | None,
         Option(
             "Most that the run may cost, earlier sessions included: a hard limit, exit code 5.",
+            brief="Most that the run may cost: a hard limit.",
             metavar="USD",
             min=0,
             max=bounds.MOST_USD,
@@ -38,6 +39,7 @@ class MoneyOptions(OptionGroup):
         float | None,
         Option(
             "Most that all runs of a day (UTC) together may cost: a hard limit, exit code 5.",
+            brief="Most that all runs of a day may cost together.",
             metavar="USD",
             min=0,
             max=bounds.MOST_USD,
@@ -105,7 +107,10 @@ class ConfirmationOptions(OptionGroup):
             max=bounds.MOST_USD,
         ),
     ] = None
-    yes: Annotated[bool, Option("Continue without confirmation.", short="-y", is_sensitive=True)] = False
+    yes: Annotated[
+        bool,
+        Option("Continue without confirmation.", brief="Continue without confirmation.", short="-y", is_sensitive=True),
+    ] = False
 
     def ask(self, dear: "Callable[[int], ModelEstimate | None]") -> None:
         """Ask, if the user wants it and the run may cost that much.

@@ -16,6 +16,8 @@ class Option:
     """
 
     help: str
+    brief: str | None = None
+    """A few words for the help that fits on one screen; without them only `--help-all` shows a group's option."""
     short: str | None = None
     """A flag of one letter beside the long one."""
     metavar: str | None = None

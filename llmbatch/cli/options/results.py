@@ -17,7 +17,16 @@ class ResultOptions(OptionGroup):
 
     panel: ClassVar[str] = "Results"
 
-    out: Annotated[Path | None, Option("Run folder.", short="-o", shown_default="INPUT.llmbatch")] = None
+    out: Annotated[
+        Path | None,
+        Option(
+            "Run folder.",
+            brief="Run folder; without it INPUT.llmbatch.",
+            short="-o",
+            metavar="FOLDER",
+            shown_default="INPUT.llmbatch",
+        ),
+    ] = None
     keep: Annotated[
         list[str] | None,
         Option(
@@ -28,9 +37,22 @@ class ResultOptions(OptionGroup):
     ] = None
     review_below: Annotated[
         float | None,
-        Option("Confidence below which a row goes to review.", min=0, max=1, shown_default=str(defaults.REVIEW_BELOW)),
+        Option(
+            "Confidence below which a row goes to review.",
+            brief=f"Confidence below which rows go to review: {defaults.REVIEW_BELOW}.",
+            min=0,
+            max=1,
+            shown_default=str(defaults.REVIEW_BELOW),
+        ),
     ] = None
-    sample: Annotated[str, Option("Random sample of finished rows for people to check.", metavar="P%|N")] = "0%"
+    sample: Annotated[
+        str,
+        Option(
+            "Random sample of finished rows for people to check.",
+            brief="Random sample of finished rows to check.",
+            metavar="P%|N",
+        ),
+    ] = "0%"
     seed: Annotated[int, Option("Random seed of the sample.", min=-bounds.MOST_WHOLE, max=bounds.MOST_WHOLE)] = 0
     calibration: Annotated[
         str | None,

@@ -20,7 +20,10 @@ class ReuseOptions(OptionGroup):
 
     reuse: Annotated[
         bool,
-        Option("Use cached answers for the same text and plan, and store this run's for later ones."),
+        Option(
+            "Use cached answers for the same text and plan, and store this run's for later ones.",
+            brief="Use cached answers of earlier runs.",
+        ),
     ] = False
     reuse_store: Annotated[
         Path | None,

@@ -45,7 +45,13 @@ class SendingOptions(OptionGroup):
     insecure_http: Annotated[
         bool, Option("Send the API key to a public host without encryption.", is_sensitive=True)
     ] = False
-    offline: Annotated[bool, Option("Use the built-in offline endpoint: no key, no network, no model.")] = False
+    offline: Annotated[
+        bool,
+        Option(
+            "Use the built-in offline endpoint: no key, no network, no model.",
+            brief="Rehearse: no key, no network, no model.",
+        ),
+    ] = False
     fault: Annotated[
         list[str] | None,
         Option("With --offline: a fault of the endpoint, as rate_limit=5%. Repeatable.", metavar="SPEC"),
@@ -54,6 +60,7 @@ class SendingOptions(OptionGroup):
         str,
         Option(
             "Requests in flight at once; auto adapts to what the endpoint handles.",
+            brief="Requests in flight at once; auto adapts.",
             short="-c",
             metavar="N|auto",
         ),
@@ -96,6 +103,7 @@ class SendingOptions(OptionGroup):
         str | None,
         Option(
             "Stop sending after this time span, or at this time of day: exit code 7; the same command resumes.",
+            brief="Stop by then; the same command resumes.",
             metavar="6h|HH:MM",
         ),
     ] = None

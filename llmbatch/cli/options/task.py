@@ -23,15 +23,23 @@ class TaskOptions(OptionGroup):
         str | None,
         Option(
             "Task file, or the name of a packaged one.",
+            brief="Task file, or the name of a packaged one.",
+            metavar="FILE|NAME",
             flags=("--task", "--prompt", "-p"),
             variables=("LLMBATCH_TASK", "LLMBATCH_PROMPT"),
             shown_default="default",
             is_path=True,
         ),
     ] = None
-    model: Annotated[str | None, Option(f"Model to use. Default: the task's, else {defaults.MODEL}.", short="-m")] = (
-        None
-    )
+    model: Annotated[
+        str | None,
+        Option(
+            f"Model to use. Default: the task's, else {defaults.MODEL}.",
+            brief=f"Model; without it the task's, else {defaults.MODEL}.",
+            short="-m",
+            metavar="M",
+        ),
+    ] = None
     reasoning: Annotated[bool, Option("Ask for a short rationale too.")] = False
     temperature: Annotated[float | None, Option("Where the model takes one.", min=0, max=2)] = None
     reasoning_effort: Annotated[str | None, Option("For reasoning models.", shown_default="the lowest")] = None

@@ -1,0 +1,56 @@
+"""What somebody most likely meant by a command or an option that there is none of."""
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.filenames import quoted
+
+_ELSEWHERE = {
+    "batch": "classify",
+    "label": "classify",
+    "resume": "classify",
+    "run": "classify",
+    "cost": "estimate",
+    "price": "estimate",
+    "accuracy": "evaluate",
+    "score": "evaluate",
+    "test": "evaluate",
+    "info": "show",
+    "status": "show",
+    "summary": "show",
+    "annotate": "review",
+    "usage": "spend",
+    "html": "report",
+    "lint": "prompt check",
+    "task": "prompt",
+    "mock": "simulate",
+    "serve": "simulate",
+    "settings": "config",
+}
+"""What other programs call what a command does."""
+_RUN = "run.json"
+_ALIKE = 0.65
+"""A misspelling differs by a letter or two; options all begin with two that are alike."""
+
+
+def likely(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is closest to a name, or that has it as one of its words; None where none is."""
+    names = list(known)
+    close = get_close_matches(name, names, n=1, cutoff=_ALIKE)
+    if close:
+        return close[0]
+    word = name.strip("-")
+    return next((one for one in names if len(word) > 2 and word in one.strip("-").split("-")), None)  # noqa: PLR2004
+
+
+def unknown_command(name: str, known: Collection[str]) -> UsageError:
+    """Why there is no such command, and which one is meant: by its spelling, another name for it, or a file."""
+    meant = _ELSEWHERE.get(name) or likely(name, known)
+    if meant is not None:
+        return UsageError(f"there is no command {name!r}", hint=f"did you mean llmbatch {meant}?")
+    if "\0" not in name and (path := Path(name)).exists():
+        command = "show" if (path / _RUN).is_file() else "classify"
+        return UsageError(f"{name!r} is no command", hint=f"did you mean llmbatch {command} {quoted(path)}?")
+    return UsageError(f"there is no command {name!r}", hint="llmbatch --help lists them")

@@ -1,0 +1,36 @@
+"""What is wrong with a command line, in a line or two like every other error."""
+
+from typing import Any
+
+from typer._click.exceptions import ClickException, MissingParameter, NoSuchOption
+
+from llmbatch.cli.likely import likely
+from llmbatch.cli.variables import variable_behind
+from llmbatch.core.errors import UsageError
+
+
+def usage_error(error: ClickException) -> UsageError:
+    """An error of the parser of command lines, as one of ours."""
+    message = error.format_message().replace("\n\t", " ").replace("Value error, ", "").rstrip(".")
+    context: Any = getattr(error, "ctx", None)
+    path = "llmbatch COMMAND" if context is None else context.command_path
+    hint = f"{path} --help shows how it is used"
+    if isinstance(error, NoSuchOption):
+        message = f"no such option: {error.option_name}"
+        flags = [] if context is None else [flag for one in _shown_options(context) for flag in one.opts]
+        meant = likely(error.option_name, flags)
+        if meant is not None:
+            hint = f"did you mean {meant}?"
+        elif hasattr(context.command, "commands"):
+            hint = f"options stand behind the command: {path} COMMAND {error.option_name}"
+        else:
+            hint = f"{path} --help-all lists the options"
+    elif isinstance(error, MissingParameter) and context is not None:
+        hint = context.get_usage().replace("Usage: ", "usage: ")
+    elif (variable := variable_behind(error)) is not None:
+        hint = f"Set by the environment variable {variable}"
+    return UsageError(f"{message[:1].lower()}{message[1:]}", hint=hint)
+
+
+def _shown_options(context: Any) -> list[Any]:
+    return [one for one in context.command.get_params(context) if not getattr(one, "hidden", False)]
