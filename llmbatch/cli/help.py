@@ -102,7 +102,8 @@ def _record(option: TyperOption, context: Context) -> tuple[str, str]:
 
 
 def _brief(option: TyperOption, declared: Mapping[str, Declared]) -> str | None:
-    return declared[option.name].option.brief if option.name in declared else option.help
+    brief = declared[option.name].option.brief if option.name in declared else True
+    return option.help if brief is True else brief or None
 
 
 def _label(option: TyperOption, *, all_flags: bool = False) -> str:

@@ -42,7 +42,7 @@ def retry(
         str | None,
         Option(
             "Send them to this model.",
-            brief="Send them to this model.",
+            brief=True,
             short="-m",
             shown_default="the run's",
             panel=TaskOptions.panel,

@@ -17,13 +17,16 @@ def simulate(
     *,
     port: Annotated[
         int,
-        Option("Port on loopback; 0 for a free one.", min=0, max=65535, variables=("LLMBATCH_SIMULATE_PORT",)),
+        Option(
+            "Port on loopback; 0 for a free one.", brief=True, min=0, max=65535, variables=("LLMBATCH_SIMULATE_PORT",)
+        ),
     ] = defaults.SIMULATE_PORT,
     host: Annotated[str, Option("Loopback address.", variables=("LLMBATCH_SIMULATE_HOST",))] = "127.0.0.1",
     fault: Annotated[
         list[str] | None,
         Option(
             "A fault, as rate_limit=5% or quota@100+. Repeatable.",
+            brief=True,
             metavar="SPEC",
             variables=("LLMBATCH_SIMULATE_FAULT",),
         ),
@@ -32,6 +35,7 @@ def simulate(
         str,
         Option(
             "The provider or server to imitate, such as vllm.",
+            brief=True,
             metavar="NAME",
             variables=("LLMBATCH_SIMULATE_DIALECT",),
         ),
@@ -44,6 +48,7 @@ def simulate(
         float,
         Option(
             "Seconds of an average answer.",
+            brief=True,
             min=0,
             max=bounds.MOST_SECONDS,
             variables=("LLMBATCH_SIMULATE_LATENCY",),
@@ -51,11 +56,23 @@ def simulate(
     ] = 0.0,
     rpm: Annotated[
         int | None,
-        Option("Requests a minute, enforced.", min=1, max=bounds.MOST_A_MINUTE, variables=("LLMBATCH_SIMULATE_RPM",)),
+        Option(
+            "Requests a minute, enforced.",
+            brief=True,
+            min=1,
+            max=bounds.MOST_A_MINUTE,
+            variables=("LLMBATCH_SIMULATE_RPM",),
+        ),
     ] = None,
     tpm: Annotated[
         int | None,
-        Option("Tokens a minute, enforced.", min=1, max=bounds.MOST_A_MINUTE, variables=("LLMBATCH_SIMULATE_TPM",)),
+        Option(
+            "Tokens a minute, enforced.",
+            brief=True,
+            min=1,
+            max=bounds.MOST_A_MINUTE,
+            variables=("LLMBATCH_SIMULATE_TPM",),
+        ),
     ] = None,
     unstated_limits: Annotated[
         bool,
@@ -63,12 +80,13 @@ def simulate(
     ] = False,
     api_key: Annotated[
         str | None,
-        Option("Refuse every other key.", variables=("LLMBATCH_SIMULATE_API_KEY",), is_sensitive=True),
+        Option("Refuse every other key.", brief=True, variables=("LLMBATCH_SIMULATE_API_KEY",), is_sensitive=True),
     ] = None,
     model: Annotated[
         list[str] | None,
         Option(
             "A model to serve, and no other. Repeatable.",
+            brief=True,
             metavar="M",
             shown_default="every name",
             variables=("LLMBATCH_SIMULATE_MODEL",),
@@ -97,6 +115,7 @@ def simulate(
         float,
         Option(
             "Seconds until a batch is worked on.",
+            brief=True,
             min=0,
             max=bounds.MOST_SECONDS,
             variables=("LLMBATCH_SIMULATE_BATCH_DELAY",),

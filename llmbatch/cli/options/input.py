@@ -29,9 +29,7 @@ class InputOptions(OptionGroup):
 
     panel: ClassVar[str] = "Input"
 
-    id_field: Annotated[
-        str | None, Option("Field that names a row.", brief="Field that names a row.", metavar="NAME")
-    ] = None
+    id_field: Annotated[str | None, Option("Field that names a row.", brief=True, metavar="NAME")] = None
     text_field: Annotated[
         list[str] | None,
         Option(

@@ -109,7 +109,7 @@ class ConfirmationOptions(OptionGroup):
     ] = None
     yes: Annotated[
         bool,
-        Option("Continue without confirmation.", brief="Continue without confirmation.", short="-y", is_sensitive=True),
+        Option("Continue without confirmation.", brief=True, short="-y", is_sensitive=True),
     ] = False
 
     def ask(self, dear: "Callable[[int], ModelEstimate | None]") -> None:

@@ -16,8 +16,8 @@ class Option:
     """
 
     help: str
-    brief: str | None = None
-    """A few words for the help that fits on one screen; without them only `--help-all` shows a group's option."""
+    brief: str | bool = False
+    """A few words for the help that fits on one screen, True for the help's own; else only `--help-all` shows it."""
     short: str | None = None
     """A flag of one letter beside the long one."""
     metavar: str | None = None

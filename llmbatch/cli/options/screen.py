@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _PANEL = "Screen"
 
-Json = Annotated[bool, Option("Print one JSON object.", brief="Print one JSON object.", panel=_PANEL)]
-Quiet = Annotated[bool, Option("Show only errors.", brief="Show only errors.", short="-q", panel=_PANEL)]
+Json = Annotated[bool, Option("Print one JSON object.", brief=True, panel=_PANEL)]
+Quiet = Annotated[bool, Option("Show only errors.", brief=True, short="-q", panel=_PANEL)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ class TaskOptions(OptionGroup):
         str | None,
         Option(
             "Task file, or the name of a packaged one.",
-            brief="Task file, or the name of a packaged one.",
+            brief=True,
             metavar="FILE|NAME",
             flags=("--task", "--prompt", "-p"),
             variables=("LLMBATCH_TASK", "LLMBATCH_PROMPT"),
