@@ -1,4 +1,4 @@
-"""A calibration fitted to a run folder's answers, and stored beside its task."""
+"""A calibration and labels' thresholds, found on a run folder's answers and stored beside its task."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,8 +6,10 @@ from pathlib import Path
 from llmbatch.analysis.evaluation import unanswerable_remark
 from llmbatch.analysis.fit import Calibrated, Fit, Method, fit_calibration
 from llmbatch.analysis.gold import GoldOptions, gold_issues_told
+from llmbatch.analysis.label_thresholds import LabelTable, label_thresholds
 from llmbatch.analysis.pairs import Pair
 from llmbatch.analysis.run_evaluation import JudgedRun, judge_run, require_statistics
+from llmbatch.core.errors import UsageError
 from llmbatch.core.ledger_line import CANARY, CONTROL, FAILED, LedgerLine
 from llmbatch.core.rows import ConfidenceKind
 from llmbatch.runs.calibrations import calibration_path, save_calibration
@@ -16,19 +18,27 @@ from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.trust import NO_TRUST, Trust, check_sources
 from llmbatch.stats.profile import Asked
 from llmbatch.task.calibration import Calibration
+from llmbatch.task.label_thresholds import LabelThresholds
 from llmbatch.task.load import BUILT_IN
 
 
 def calibrate_run(
-    path: Path, gold: GoldOptions, *, method: Method, out: Path | None, trust: Trust = NO_TRUST
+    path: Path,
+    gold: GoldOptions,
+    *,
+    method: Method,
+    out: Path | None,
+    wanted: float | None = None,
+    trust: Trust = NO_TRUST,
 ) -> Calibrated:
-    """Fit a calibration to a run's answers and store it.
+    """Fit a calibration to a run's answers, find its labels' thresholds, and store them.
 
     Args:
         path: the run folder.
         gold: where the gold labels are.
         method: how to fit.
         out: the calibration file; None for the task's own.
+        wanted: precision that is wanted of each label that passes without review; None looks for no thresholds.
         trust: what the user says about the folder.
 
     Raises:
@@ -41,19 +51,17 @@ def calibrate_run(
         what = f"no calibration is written beside {record.task_source}"
         check_sources(what, record, RunFolder(path), trust, else_say="name the file: --out FILE")
     kind, used = _of_one_kind(_own_pairs(path, run))
-    fit = fit_calibration(
-        [pair.confidence_raw or 0.0 for pair in used],
-        [pair.is_right for pair in used],
-        method,
-        [pair.text_id for pair in used],
-    )
-    file, remark = None, unanswerable_remark(used, record.task.label_space)
-    if fit.chosen is None and remark is None:
-        remark = "no method is clearly better than the uncalibrated confidence on held-out texts"
-    if fit.chosen is not None and remark is None:
+    fit, remark = _fit(used, method, must=wanted is None)
+    table = None if wanted is None else label_thresholds(used, record.task.label_space, wanted=wanted)
+    file, digest = None, run.judged.gold.digest
+    calibration = None if fit is None or fit.chosen is None else _calibration(record, kind, fit, digest)
+    limits = None if table is None or not (table.shown or table.of_others) else _limits(record, kind, table, digest)
+    if unanswerable := unanswerable_remark(used, record.task.label_space):
+        calibration, limits, remark = None, None, unanswerable
+    if calibration is not None or limits is not None:
         task = None if record.task_source == BUILT_IN else record.task_source
         file = out or calibration_path(task)
-        save_calibration(file, _calibration(record, kind, fit, run.judged.gold.digest))
+        save_calibration(file, calibration, limits)
     return Calibrated(
         folder=str(path),
         task=record.task.name,
@@ -62,10 +70,32 @@ def calibrate_run(
         gold_file=run.judged.gold.file,
         kind=kind,
         fit=fit,
+        thresholds=table,
         file=file,
         remark=remark,
         notes=tuple(_notes(run, len(used))),
     )
+
+
+def _fit(used: list[Pair], method: Method, *, must: bool) -> tuple[Fit | None, str | None]:
+    """The calibration of these rows, and why none is stored; `must`: too few rows are an error.
+
+    Raises:
+        UsageError: there are too few texts of either kind.
+    """
+    try:
+        fit = fit_calibration(
+            [pair.confidence_raw or 0.0 for pair in used],
+            [pair.is_right for pair in used],
+            method,
+            [pair.text_id for pair in used],
+        )
+    except UsageError as error:
+        if must:
+            raise
+        return None, error.message
+    better = "no method is clearly better than the uncalibrated confidence on held-out texts"
+    return fit, better if fit.chosen is None else None
 
 
 def _own_pairs(path: Path, run: JudgedRun) -> list[Pair]:
@@ -90,6 +120,7 @@ def _own_pairs(path: Path, run: JudgedRun) -> list[Pair]:
             pair,
             answer=answered.category,
             confidence_raw=answered.raw_confidence,
+            confidences=answered.confidences,
             confidence_from=answered.confidence_from,
         )
         for pair in run.judged.pairs
@@ -117,6 +148,20 @@ def _calibration(record: RunRecord, kind: ConfidenceKind, fit: Fit, gold: str) -
         rows=fit.rows,
         gold=gold,
         fitted_at=now_text(),
+    )
+
+
+def _limits(record: RunRecord, kind: ConfidenceKind, table: LabelTable, gold: str) -> LabelThresholds:
+    return LabelThresholds(
+        prompt=record.prompt,
+        model=record.model,
+        offline=record.offline,
+        confidence=kind,
+        precision=table.wanted,
+        labels=dict(table.shown),
+        others=table.of_others,
+        gold=gold,
+        found_at=now_text(),
     )
 
 

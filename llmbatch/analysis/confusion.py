@@ -25,12 +25,11 @@ class Confusion:
     """The most confident ones."""
 
 
-def confusions(pairs: Iterable[Pair], *, review_below: float) -> tuple[Confusion, ...]:
+def confusions(pairs: Iterable[Pair]) -> tuple[Confusion, ...]:
     """All confusions, the costliest first: by the errors that pass unseen, then by all of them.
 
     Args:
         pairs: rows with gold; those without an answer are left aside.
-        review_below: the run's threshold.
     """
     of_gold: defaultdict[str, int] = defaultdict(int)
     confused: defaultdict[tuple[str, str], list[Pair]] = defaultdict(list)
@@ -39,17 +38,17 @@ def confusions(pairs: Iterable[Pair], *, review_below: float) -> tuple[Confusion
             of_gold[pair.gold] += 1
             if not pair.is_right:
                 confused[pair.gold, pair.answer].append(pair)
-    found = [_confusion(gold, answer, wrong, of_gold[gold], review_below) for (gold, answer), wrong in confused.items()]
+    found = [_confusion(gold, answer, wrong, of_gold[gold]) for (gold, answer), wrong in confused.items()]
     return tuple(sorted(found, key=lambda one: (-one.unseen, -one.count, one.gold, one.answer)))
 
 
-def _confusion(gold: str, answer: str, wrong: list[Pair], of_gold: int, review_below: float) -> Confusion:
+def _confusion(gold: str, answer: str, wrong: list[Pair], of_gold: int) -> Confusion:
     confidences = [pair.confidence or 0.0 for pair in wrong]
     return Confusion(
         gold=gold,
         answer=answer,
         count=len(wrong),
-        unseen=sum(confidence >= review_below for confidence in confidences),
+        unseen=sum(not pair.needs_review for pair in wrong),
         share_of_gold=len(wrong) / of_gold,
         mean_confidence=sum(confidences) / len(confidences),
         examples=tuple(sorted(wrong, key=lambda pair: (-(pair.confidence or 0.0), pair.row))[:_EXAMPLES]),

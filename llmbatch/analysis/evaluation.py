@@ -72,7 +72,7 @@ class Evaluation:
     tree: TreeScores | None
     """Of a task that gives one label, where labels lie under others."""
     review_share: float | None
-    """Of the run's answered rows, those under its review threshold; None where there are none."""
+    """Of the run's answered rows, those that go to people; None where there are none."""
     arms: tuple[ArmAccuracy, ...]
     """Each by itself where several prompts or models answered; else empty."""
     confusions: tuple[Confusion, ...]
@@ -122,20 +122,14 @@ def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence
             [pair.text_id for pair in answerable],
         ),
         tree=_tree_scores(answerable, space),
-        review_share=_share_below(judged.run_confidences, subject.review_below),
+        review_share=judged.in_review / len(judged.run_confidences) if judged.run_confidences else None,
         arms=arms,
-        confusions=confusions(
-            judged.pairs if space.takes_one_label else _by_field(answerable, space), review_below=subject.review_below
-        ),
+        confusions=confusions(judged.pairs if space.takes_one_label else _by_field(answerable, space)),
         reliability=reliability(confidences, right, texts),
         thresholds=table,
         issues=judged.gold.issues,
         notes=tuple(_notes(judged, arms)) + tuple(notes),
     )
-
-
-def _share_below(confidences: Sequence[float], threshold: float) -> float | None:
-    return sum(one < threshold for one in confidences) / len(confidences) if confidences else None
 
 
 def _tree_scores(pairs: Sequence[Pair], space: LabelSpace) -> TreeScores | None:

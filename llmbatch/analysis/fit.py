@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmbatch.analysis.label_thresholds import LabelTable
 from llmbatch.analysis.reliability import Reliability, reliability
 from llmbatch.core.errors import UsageError
 from llmbatch.core.plurals import counted
@@ -90,7 +91,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """What came of it. `file` is None where nothing was stored, for the reason in `remark`."""
+    """What came of it. `file` is None where nothing was stored."""
 
     folder: str
     task: str
@@ -98,9 +99,13 @@ class Calibrated:
     offline: bool
     gold_file: str
     kind: ConfidenceKind
-    fit: Fit
+    fit: Fit | None
+    """None where there are too few gold rows for one."""
+    thresholds: LabelTable | None
+    """Of labels, where a precision was wanted."""
     file: Path | None
     remark: str | None
+    """Why no calibration was stored."""
     notes: tuple[str, ...]
 
 

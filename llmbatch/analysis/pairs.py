@@ -1,6 +1,6 @@
 """Rows that have a gold label, each beside the model's answer."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llmbatch.analysis.gold import Gold
@@ -28,6 +28,10 @@ class Pair:
     arm: str = CONTROL
     key: str = ""
     """The same for rows with the same text; empty where the text is not known, and counts as one of its own."""
+    needs_review: bool = False
+    """Whether its answer goes to people."""
+    confidences: Mapping[str, float] | None = None
+    """Of its fields and labels, as the model gave them, where the task has more than one label to give."""
     text: str = field(default="", repr=False)
     """The document's beginning; only where the answer is wrong."""
 
@@ -54,6 +58,8 @@ class Judged:
     """Of all labelled rows, those without gold included."""
     rest_confidences: Sequence[float] = field(repr=False)
     """Of the labelled texts without gold, each once."""
+    in_review: int
+    """Labelled rows that go to people."""
     same_id_rows: int
     """Rows of the run that share their id, and so their gold label, with an earlier one."""
     unmatched: tuple[str, ...]

@@ -12,6 +12,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.extras import extra
 from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.core.ledger_line import CONTROL, FAILED, LedgerLine
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers import FieldChoice
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
@@ -63,8 +64,9 @@ def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float, trust: Trust =
         reviewed=run.reviewed,
     )
     notes = []
-    if any(one.gold and one.gold == run.judged.gold.digest for one in record.calibrations):
-        notes.append("the confidences were calibrated on this very gold file: confidence figures are optimistic")
+    seen = {one.gold for one in record.calibrations} | {one.gold for one in record.thresholds}
+    if run.judged.gold.digest in seen:
+        notes.append("confidences or thresholds were calibrated on this very gold file: their figures are optimistic")
     return evaluate(run.judged, subject, wanted=wanted, notes=notes)
 
 
@@ -93,7 +95,7 @@ def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST) -> Judg
         folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.task.label_space
     )
     source = RunInput.again(record, folder, trust)
-    plan, join, reviewed = recorded_plan(record), _Join(gold), 0
+    plan, join, reviewed = recorded_plan(record), _Join(gold, record.review), 0
     with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
         decisions = TaskDecisions(log, record.task.label_space)
         for item in source.read_again(join.note_fields):
@@ -106,8 +108,10 @@ def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST) -> Judg
 class _Join:
     """Goes through the run's rows and picks those that have a gold label."""
 
-    def __init__(self, gold: Gold) -> None:
+    def __init__(self, gold: Gold, review: ReviewRule) -> None:
         self._gold = gold
+        self._review = review
+        self._in_review = 0
         self._cell_files: set[str] = set()
         self._pairs: list[Pair] = []
         self._confidences, self._rest = array("d"), array("d")
@@ -127,6 +131,8 @@ class _Join:
         labelled = line if line is not None and line.status != FAILED else None
         if labelled is not None and labelled.confidence is not None:
             self._confidences.append(labelled.confidence)
+        needs_review = labelled is not None and self._review.needs_review(labelled)
+        self._in_review += needs_review
         row_id = item.id if isinstance(item, Row) else None
         key = self._gold.key_for(item.index, row_id, typed=item.place.file not in self._cell_files)
         if key is None:
@@ -149,6 +155,8 @@ class _Join:
                 prompt=labelled.prompt if labelled else None,
                 arm=labelled.arm if labelled else CONTROL,
                 key=text_key,
+                needs_review=needs_review,
+                confidences=labelled.confidences if labelled else None,
                 text=item.text[:_EXCERPT] if wrong and isinstance(item, Row) else "",
             )
         )
@@ -179,6 +187,7 @@ class _Join:
             run_rows=self._rows,
             run_confidences=self._confidences,
             rest_confidences=self._rest,
+            in_review=self._in_review,
             same_id_rows=self._same_id,
             unmatched=tuple(missing[:_TOLD]),
             unmatched_count=len(missing),

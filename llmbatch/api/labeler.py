@@ -12,6 +12,7 @@ from llmbatch.api.options import AskingOptions, PathLike, asking_options
 from llmbatch.core.errors import UsageError
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.prices import PriceBook
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Place, Row, RowId
 from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.labelling import Labelling
@@ -23,6 +24,7 @@ from llmbatch.runs.calibrations import confidence_for
 from llmbatch.runs.model_choice import check_room, completed_choice, endpoint_for
 from llmbatch.simulate.child import offline_endpoint
 from llmbatch.task.label_space import LabelSpace
+from llmbatch.task.label_thresholds import review_rule
 from llmbatch.task.load import load_task
 
 
@@ -80,6 +82,7 @@ class Labeler:
         self._numbers = count()
         self._opened = ExitStack()
         self._labelling: Labelling | None = None
+        self._review = ReviewRule(0.0)
 
     async def __aenter__(self) -> Self:
         """Open it for the running event loop.
@@ -123,9 +126,7 @@ class Labeler:
             raise UsageError(f"text {number} is {given}: there is nothing to label", hint="give a text")
         place = Place("<labeler>", number + 1)
         row = Row(number, number if id is None else id, text, place, {"text": text})
-        task = labelling.plan.task
-        review_below = review_threshold(task, self._options.review_below)
-        return _label(await labelling.ask(row), task.label_space, review_below)
+        return _label(await labelling.ask(row), labelling.plan.task.label_space, self._review)
 
     def _in_use(self) -> Labelling:
         if self._labelling is None:
@@ -141,6 +142,8 @@ class Labeler:
         plan = make_plan(loaded, choice, offline=sending.offline, price=prices.price(asked_model(loaded.task, choice)))
         check_room(plan)
         confidence = confidence_for(plan, options.task, options.calibration)
+        below = review_threshold(plan.task, options.review_below)
+        self._review = review_rule(below, confidence.thresholds, plan.task.label_space, offline=plan.offline)
         for remark in confidence.remarks:
             self._observer.event(remark)
         if endpoint is None:
@@ -155,11 +158,11 @@ class Labeler:
         )
 
 
-def _label(line: LedgerLine, space: LabelSpace, review_below: float) -> Label:
+def _label(line: LedgerLine, space: LabelSpace, review: ReviewRule) -> Label:
     error = line.error
     return Label(
         id=line.id,
-        status=line.shown_status(review_below),
+        status=review.status(line),
         category=line.category,
         labels={} if line.category is None else space.values(line.category),
         confidence=line.confidence,

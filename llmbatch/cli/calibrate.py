@@ -30,6 +30,15 @@ def calibrate(
             panel=ResultOptions.panel,
         ),
     ] = "auto",
+    precision: Annotated[
+        str | None,
+        Option(
+            "Also find each label's review threshold: the confidence from which its precision is shown to be this.",
+            metavar="P%",
+            panel=ResultOptions.panel,
+            variables=("LLMBATCH_CALIBRATE_PRECISION",),
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         Option(
@@ -44,9 +53,10 @@ def calibrate(
     json: Json = False,
     folder: RunFolderOptions,
 ) -> None:
-    """Fit a calibration of confidence, and store it beside the task. Later runs use it."""
+    """Fit a calibration of confidence, or find labels' review thresholds. Later runs use them."""
     from llmbatch.analysis.calibrate_run import calibrate_run
     from llmbatch.analysis.fit import calibrated_json, parse_method
+    from llmbatch.analysis.thresholds import parse_precision
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.calibration import render_calibration
 
@@ -56,6 +66,7 @@ def calibrate(
         gold_fields.to_gold(gold),
         method=parse_method(method),
         out=out,
+        wanted=None if precision is None else parse_precision(precision),
         trust=given,
     )
     if json:

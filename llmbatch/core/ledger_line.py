@@ -169,16 +169,6 @@ class LedgerLine(
         """Whether the run stopped before the row had its outcome."""
         return self.error is not None and self.error.kind == INTERRUPTED
 
-    def needs_review(self, review_below: float) -> bool:
-        """Whether a labelled row's confidence is below the threshold (0..1) under which it goes to people."""
-        return self.status != FAILED and self.confidence is not None and self.confidence < review_below
-
-    def shown_status(self, review_below: float) -> Status:
-        """`failed`, `review` or `ok`, by the threshold (0..1) under which a row goes to people."""
-        if self.status == FAILED:
-            return FAILED
-        return REVIEW if self.needs_review(review_below) else OK
-
     def can_be(self, labels: Container[str] | None) -> bool:
         """Whether this can be a row's outcome: one of these labels (None for any), or a failure with its error.
 

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from llmbatch.core.ledger_line import ABOVE_BOUND, FAILED, LedgerLine
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.usage import UsageTotals
 
 
@@ -86,9 +87,9 @@ class DailyTotals:
 class SessionTally:
     """What this session has done so far."""
 
-    def __init__(self, review_below: float) -> None:
-        """`review_below`: confidence (0..1) under which a row goes to people."""
-        self._review_below = review_below
+    def __init__(self, review: ReviewRule) -> None:
+        """`review`: which rows need it."""
+        self._needs_review = review.needs_review
         self.days = DailyTotals()
         self.skipped = 0
         self.left = 0
@@ -124,7 +125,7 @@ class SessionTally:
         self.reused += line.source == "reused" and not was_asked
         self.from_earlier_runs += line.reused_from is not None
         self.failed += line.status == FAILED
-        self.review += line.needs_review(self._review_below)
+        self.review += self._needs_review(line)
 
 
 def merged(several: Iterable[LedgerTotals]) -> LedgerTotals:

@@ -8,6 +8,7 @@ from math import ceil
 from llmbatch.core.errors import UsageError
 from llmbatch.core.ledger_line import CANARY, CONTROL, ESCALATION, LedgerLine, as_written
 from llmbatch.core.prices import PriceBook
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.engine.experiments.escalation import Escalation
 from llmbatch.engine.experiments.watch import ExperimentPlan
@@ -21,6 +22,7 @@ from llmbatch.estimate.input_scan import History, Survey, survey
 from llmbatch.estimate.result import Estimate, ModelEstimate
 from llmbatch.estimate.time import Speed, time_needed
 from llmbatch.observe.events import ArmEstimated, RunEstimated
+from llmbatch.runs.calibrations import confidence_for
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.experiment_plan import plan_experiments
 from llmbatch.runs.folder import STDIN, RunFolder, RunRecord, load_record
@@ -29,6 +31,7 @@ from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.options import RunOptions
 from llmbatch.runs.ownership import check_answers, check_inputs
 from llmbatch.runs.planning import plan_run
+from llmbatch.task.label_thresholds import review_rule
 from llmbatch.task.load import LoadedTask, load_task
 from llmbatch.tokens import count_tokens
 
@@ -214,20 +217,20 @@ class _Asked:
 
     plan: Plan
     experiments: ExperimentPlan
-    review_below: float
+    review: ReviewRule
     histories: Mapping[str, History]
     escalation: Escalation | None
 
     @classmethod
     def by(cls, loaded: LoadedTask, run: RunOptions, plan: Plan) -> "_Asked":
         experiments = plan_experiments(loaded, replace(run, baseline=None), plan)
-        review_below = review_threshold(loaded.task, run.review_below)
+        thresholds = confidence_for(plan, run.task, run.calibration).thresholds
+        below = review_threshold(loaded.task, run.review_below)
+        review = review_rule(below, thresholds, loaded.task.label_space, offline=plan.offline)
         arms = {CONTROL: plan, CANARY: experiments.canary, ESCALATION: experiments.escalation}
-        histories = {arm: History(asked, review_below) for arm, asked in arms.items() if asked is not None}
-        stronger = (
-            None if experiments.escalation is None else Escalation(experiments.escalation.question.model, review_below)
-        )
-        return cls(plan, experiments, review_below, histories, stronger)
+        histories = {arm: History(asked, review) for arm, asked in arms.items() if asked is not None}
+        stronger = None if experiments.escalation is None else Escalation(experiments.escalation.question.model, review)
+        return cls(plan, experiments, review, histories, stronger)
 
     def add(self, line: LedgerLine) -> None:
         for history in self.histories.values():
@@ -241,7 +244,7 @@ class _Asked:
                 return False
             return self.escalation.takes(ledger.latest(key))
 
-        return Beside(self.experiments, self.review_below, is_waiting, self.histories)
+        return Beside(self.experiments, self.review.below, is_waiting, self.histories)
 
 
 class _Look:

@@ -3,12 +3,13 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from llmbatch.core.key_index import KeyIndex
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.models import profile_of
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.engine.intake import Document, Intake, Skipped
 from llmbatch.engine.plan import Plan
@@ -33,8 +34,8 @@ class History:
     """What a run folder's ledger shows of the answers to one plan."""
 
     plan: Plan
-    review_below: float = 0.0
-    """Confidence (0..1) under which an answer is in doubt."""
+    review: ReviewRule = field(default_factory=lambda: ReviewRule(0.0))
+    """Which answers are in doubt."""
     rows: int = 0
     in_doubt: int = 0
     answers: int = 0
@@ -49,7 +50,7 @@ class History:
         if not asked or line.source != "api" or not line.output_tokens:
             return
         self.rows += 1
-        self.in_doubt += line.confidence is not None and line.confidence < self.review_below
+        self.in_doubt += self.review.needs_review(line)
         self.answers += 1 + sum(retry.error in _USELESS for retry in line.retries)
         self.output_tokens += line.output_tokens
         self.cached_tokens += line.cached_input_tokens

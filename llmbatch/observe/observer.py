@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.observe.events import Event, ObserverFailed
 from llmbatch.observe.progress import Progress
 from llmbatch.observe.summary import Summary
@@ -31,7 +32,9 @@ class RunStarted:
     llmbatch: str
     """The version."""
     review_below: float
-    """Confidence (0..1) under which a row goes to people."""
+    """Confidence (0..1) under which a row goes to people, where its labels have no thresholds of their own."""
+    review: ReviewRule
+    """Which rows need it."""
 
 
 class Observer:

@@ -85,11 +85,10 @@ def confidence(story: Story) -> Chart | None:
         return None
     width = 1 / CONFIDENCE_BINS
     drawn = []
-    for number, count in enumerate(story.confidences):
+    for number, (count, doubtful) in enumerate(zip(story.confidences, story.doubtful, strict=True)):
         low = number * width
-        in_review = low + width / 2 < story.review_below
         title = f"{low:.2f} to {low + width:.2f}: {counted(count, 'row')} ({percent(count, total)})"
-        drawn.append(Column(title, (count, 0) if in_review else (0, count)))
+        drawn.append(Column(title, (doubtful, count - doubtful)))
     return Chart(
         title="Confidence",
         note=f"Rows under {story.review_below:g} go to review.",

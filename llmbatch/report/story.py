@@ -77,6 +77,8 @@ class Story:
         self.moments = Buckets(Moment)
         self.latencies = Latencies()
         self.confidences = [0] * CONFIDENCE_BINS
+        self.doubtful = [0] * CONFIDENCE_BINS
+        """Of them, rows that are in review."""
         self.segments = Buckets(Segment, most=_SEGMENTS)
         self.arms: dict[str, Arm] = {}
 
@@ -111,4 +113,6 @@ class Story:
         segment.labels.update(self._parts_of(label))
         if line.confidence is not None:
             arm.confidence_sum += line.confidence
-            self.confidences[min(int(line.confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)] += 1
+            place = min(int(line.confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)
+            self.confidences[place] += 1
+            self.doubtful[place] += outcome.view == REVIEW

@@ -159,9 +159,10 @@ class _Rows:
         self._by_key: dict[str, Decision] = {}
         self._by_id: dict[str, dict[str, Decision]] = {}
         keys, ids = {wish.key for wish in wishes}, {wish.id for wish in wishes}
+        review = run.record.review
         for outcome, fields in run.outcomes():
             name = str(outcome.row.id)
-            item = item_of(outcome, _IMPORTED, fields)
+            item = item_of(outcome, _IMPORTED, fields, review)
             if not keys.isdisjoint((item.digest, item.key)) or name in ids:
                 undecided = item.decision(None, reviewer=reviewer, decided_at=decided_at)
                 self._by_key |= {item.digest: undecided, item.key: undecided}  # the latter in exports of old

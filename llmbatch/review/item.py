@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmbatch.core.review_rule import ReviewRule, Shortfall
 from llmbatch.core.rows import RowId
 from llmbatch.runs.decisions import Decision, text_digest
 from llmbatch.runs.outputs.outcome import Outcome
@@ -23,6 +24,8 @@ class Item:
     digest: str
     """The text's, by which decisions know it."""
     reason: str
+    under: str | None
+    """Which confidence is missed, and by what; None where it is high enough."""
     category: str | None
     """The model's; None where the row failed."""
     confidence: float | None
@@ -53,7 +56,7 @@ class Item:
         )
 
 
-def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any]) -> Item:
+def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any], review: ReviewRule) -> Item:
     """The item of a row."""
     row, line = outcome.row, outcome.line
     error = None if line is None or line.error is None else f"{line.error.kind}: {line.error.message}"
@@ -64,6 +67,7 @@ def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any]) -> Item:
         text=row.text,
         digest=text_digest(row.text),
         reason=reason,
+        under=None if line is None else _under(review.shortfall(line)),
         category=None if line is None else line.category,
         confidence=None if line is None else line.confidence,
         confidences=None if line is None else line.confidences,
@@ -72,3 +76,9 @@ def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any]) -> Item:
         error=error,
         fields=fields,
     )
+
+
+def _under(shortfall: Shortfall | None) -> str | None:
+    if shortfall is None:
+        return None
+    return f"{'' if shortfall.label is None else f'{shortfall.label} '}under {shortfall.limit:g}"

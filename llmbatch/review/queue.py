@@ -16,9 +16,9 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.exact_numbers import integer, number
 from llmbatch.core.jsonlines import dump_line
 from llmbatch.core.key_index import KeyIndex, short
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, Item, item_of
 from llmbatch.review.opened import OpenedRun
-from llmbatch.runs.folder import RunRecord
 from llmbatch.runs.outputs.outcome import Outcome
 from llmbatch.task.label_space import LabelSpace
 
@@ -39,10 +39,10 @@ class Choice:
     label: str | None = None
     """Of them, only rows that the model gave this label."""
 
-    def reason(self, outcome: Outcome, record: RunRecord, *, is_sampled: bool) -> str | None:
+    def reason(self, outcome: Outcome, space: LabelSpace, review: ReviewRule, *, is_sampled: bool) -> str | None:
         """Why a row is looked at, or None where it is not."""
         line, decision = outcome.line, outcome.decision
-        if line is None or not self._takes(line.category, record.task.label_space):
+        if line is None or not self._takes(line.category, space):
             return None
         if self.sample:
             return SAMPLED if is_sampled else None
@@ -50,7 +50,7 @@ class Choice:
             return CONFLICT
         if not outcome.is_answered:
             return FAILED
-        if line.confidence is not None and line.confidence < record.review_below:
+        if review.needs_review(line):
             return LOW_CONFIDENCE
         return CHOSEN if self.all else None
 
@@ -150,12 +150,12 @@ def _temporary_file(folder: Path) -> IO[bytes]:
 
 
 def _items(run: OpenedRun, choice: Choice, only: Callable[[Outcome], bool]) -> Iterator[tuple[Item, _Rank]]:
-    draw = run.draw() if choice.sample else None
+    draw, review = run.draw() if choice.sample else None, run.record.review
     for outcome, carried in run.outcomes():
         place = draw.place(outcome.row) if draw is not None and outcome.is_answered else None
-        reason = choice.reason(outcome, run.record, is_sampled=place is not None)
+        reason = choice.reason(outcome, run.record.task.label_space, review, is_sampled=place is not None)
         if reason is not None and only(outcome):
-            item = item_of(outcome, reason, carried)
+            item = item_of(outcome, reason, carried, review)
             yield item, _rank(item) if place is None else place
 
 

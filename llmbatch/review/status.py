@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import RowId
 from llmbatch.review.error_rate import ErrorRate, SampledRow, rate_in_order, stratified_rate
 from llmbatch.review.opened import OpenedRun
@@ -65,9 +66,9 @@ class ReviewStatus:
 class _Sampled:
     """Gathers the sample's rows, and counts what they stand for."""
 
-    def __init__(self, draw: Draw, review_below: float) -> None:
+    def __init__(self, draw: Draw, review: ReviewRule) -> None:
         self._draw = draw
-        self._review_below = review_below
+        self._review = review
         self._rows: list[SampledRow] = []
         self._answered: Counter[bool] = Counter()
         """Rows of the run, by whether their confidence let them pass."""
@@ -78,7 +79,7 @@ class _Sampled:
         line = outcome.line
         if line is None or not outcome.is_answered:
             return
-        passed = line.confidence is None or line.confidence >= self._review_below
+        passed = not self._review.needs_review(line)
         self._answered[passed] += 1
         if (place := self._draw.place(outcome.row)) is None:
             return
@@ -99,7 +100,7 @@ class _Sampled:
 def review_status(run: OpenedRun) -> ReviewStatus:
     """Read a run once and return the state of its review."""
     draw = run.draw() if run.record.sample else Draw(Sample(), ())
-    tally, sampled = Tally(run.record.task.label_space), _Sampled(draw, run.record.review_below)
+    tally, sampled = Tally(run.record.task.label_space), _Sampled(draw, run.record.review)
     reviewers: Counter[str] = Counter()
     corrected = conflicts = 0
     first: list[Conflict] = []

@@ -55,7 +55,6 @@ def walk(
                 run=path.name,
                 task=run.record.task.name,
                 space=run.record.task.label_space,
-                review_below=run.record.review_below,
                 of_sample=choice.sample,
                 is_light=_is_light() if light is None else light,
             )

@@ -1,13 +1,21 @@
 """The calibration file beside the task: `contracts.toml` has `contracts.calibration.json`.
 
-It holds one calibration for each prompt, model and kind of confidence; a new one takes the old one's place. A packaged
+It holds one calibration, and one set of labels' thresholds, for each prompt, model and kind of confidence; a new one
+takes the old one's place. A packaged
 task has no place of its own to write to: its file is looked for in the current folder.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from llmbatch.core.checksum import FORMAT, NewerFormatError, seal, unseal_file
 from llmbatch.core.errors import UsageError
@@ -15,19 +23,29 @@ from llmbatch.core.files import replacing
 from llmbatch.core.jsonlines import dump_line
 from llmbatch.core.rows import ConfidenceKind
 from llmbatch.engine.plan import Plan
-from llmbatch.observe.events import CalibrationMissing, CalibrationUsed, Event, LogprobsUnknown
+from llmbatch.observe.events import CalibrationMissing, CalibrationUsed, Event, LogprobsUnknown, ThresholdsUsed
 from llmbatch.task.calibration import Calibration, fitting_calibration
+from llmbatch.task.label_thresholds import LabelThresholds
 from llmbatch.task.load import DEFAULT_TASK, packaged_tasks
 
+_Found = TypeVar("_Found", bound=Calibration | LabelThresholds)
 NO_CALIBRATION = "none"
 """What `--calibration` says where none is wanted."""
 
 
-class _File(BaseModel):
+class CalibrationFile(BaseModel):
+    """What the file holds."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT
     calibrations: tuple[Calibration, ...] = ()
+    thresholds: tuple[LabelThresholds, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As earlier versions saved and read it, where no label has a threshold."""
+        return {name: value for name, value in dump(self).items() if name != "thresholds" or value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +53,8 @@ class RunConfidence:
     """What a run does about confidence, and what to report about it."""
 
     calibrations: tuple[Calibration, ...]
+    thresholds: tuple[LabelThresholds, ...]
+    """Of labels."""
     remarks: tuple[Event, ...]
 
 
@@ -51,21 +71,25 @@ def confidence_for(plan: Plan, task: str | None, wanted: str | None) -> RunConfi
     """
     unknown = (LogprobsUnknown(plan.question.model),) if _asks_in_vain(plan) else ()
     if wanted == NO_CALIBRATION:
-        return RunConfidence((), unknown)
+        return RunConfidence((), (), unknown)
     path = calibration_path(task) if wanted is None else Path(wanted)
     if wanted is not None and not path.is_file():
         raise UsageError(f"--calibration {path}: there is no such file", hint="llmbatch calibrate makes one")
-    calibrations = load_calibrations(path)
-    if not calibrations:
-        return RunConfidence((), unknown)
+    file = load_calibrations(path)
+    if not file.calibrations and not file.thresholds:
+        return RunConfidence((), (), unknown)
     kind = ConfidenceKind.logprobs if plan.shape.logprobs else ConfidenceKind.reported
     fitting = fitting_calibration(
-        calibrations, prompt=plan.prompt, model=plan.question.model, kind=kind, offline=plan.offline
+        file.calibrations, prompt=plan.prompt, model=plan.question.model, kind=kind, offline=plan.offline
     )
-    told: Event = CalibrationMissing(str(path))
-    if fitting is not None:
-        told = CalibrationUsed(str(path), fitting.method, fitting.rows)
-    return RunConfidence(calibrations, (*unknown, told))
+    subject = (plan.prompt, plan.question.model, kind, plan.offline)
+    limits = next((one for one in file.thresholds if _subject(one) == subject), None)
+    told: list[Event] = [] if fitting is None else [CalibrationUsed(str(path), fitting.method, fitting.rows)]
+    if limits is not None:
+        told.append(
+            ThresholdsUsed(str(path), len(limits.labels), limits.precision, has_others=limits.others is not None)
+        )
+    return RunConfidence(file.calibrations, file.thresholds, (*unknown, *(told or [CalibrationMissing(str(path))])))
 
 
 def _asks_in_vain(plan: Plan) -> bool:
@@ -91,16 +115,16 @@ def calibration_path(task: str | None) -> Path:
     )
 
 
-def load_calibrations(path: Path) -> tuple[Calibration, ...]:
-    """The calibrations of a file; none where there is no such file.
+def load_calibrations(path: Path) -> CalibrationFile:
+    """What a file holds; nothing where there is no such file.
 
     Raises:
         UsageError: it cannot be read, or is no calibration file.
     """
     try:
-        return _File.model_validate_json(unseal_file(path.read_bytes())).calibrations
+        return CalibrationFile.model_validate_json(unseal_file(path.read_bytes()))
     except FileNotFoundError:
-        return ()
+        return CalibrationFile()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     except ValidationError as error:
@@ -118,20 +142,26 @@ def load_calibrations(path: Path) -> tuple[Calibration, ...]:
         ) from None
 
 
-def save_calibration(path: Path, calibration: Calibration) -> None:
-    """Add a calibration to a file, in place of the one for the same prompt, model and kind of confidence.
+def save_calibration(path: Path, calibration: Calibration | None, thresholds: LabelThresholds | None = None) -> None:
+    """Add to a file, in place of what it has for the same prompt, model and kind of confidence.
 
     Raises:
         UsageError: the file cannot be read or written.
     """
-    kept = tuple(one for one in load_calibrations(path) if _subject(one) != _subject(calibration))
+    old = load_calibrations(path)
+    whole = CalibrationFile(
+        calibrations=_with(old.calibrations, calibration), thresholds=_with(old.thresholds, thresholds)
+    )
     try:
         with replacing(path) as file:
-            whole = _File(calibrations=(*kept, calibration)).model_dump(mode="json")
-            file.write(seal(dump_line(whole).rstrip(b"\n")))
+            file.write(seal(dump_line(whole.model_dump(mode="json")).rstrip(b"\n")))
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror})", hint="name another file: --out") from None
 
 
-def _subject(calibration: Calibration) -> tuple[object, ...]:
-    return calibration.prompt, calibration.model, calibration.confidence, calibration.offline
+def _with(old: tuple[_Found, ...], new: _Found | None) -> tuple[_Found, ...]:
+    return old if new is None else (*(one for one in old if _subject(one) != _subject(new)), new)
+
+
+def _subject(found: Calibration | LabelThresholds) -> tuple[object, ...]:
+    return found.prompt, found.model, found.confidence, found.offline

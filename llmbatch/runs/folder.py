@@ -30,9 +30,9 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import restored, stored
 from llmbatch.core.files import create_file, open_to_read, replacing, storage_failure, storing, sync_folder
 from llmbatch.core.jsonlines import dump_line
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.engine.plan import ModelChoice
 from llmbatch.engine.scoring import Recalibration
-from llmbatch.observe.events import Event, FolderMigrated, LogShrank
 from llmbatch.provider.limits import RateLimits
 from llmbatch.provider.shape import RequestShape
 from llmbatch.readers import (
@@ -51,8 +51,9 @@ from llmbatch.readers.formats import SUFFIXES
 from llmbatch.readers.inputs import part_of
 from llmbatch.readers.packings import SUFFIXES as PACKED
 from llmbatch.runs.mark import is_marked, mark_of
-from llmbatch.runs.outputs import Sample, ViewOptions, basis_of_outputs, size_of
+from llmbatch.runs.outputs import Sample, ViewOptions
 from llmbatch.task.calibration import Calibration
+from llmbatch.task.label_thresholds import LabelThresholds, review_rule
 from llmbatch.task.load import BUILT_IN, packaged_tasks
 from llmbatch.task.model import Task
 from llmbatch.task.prefix_plan import PrefixPlan
@@ -261,6 +262,8 @@ class RunRecord(BaseModel):
     sample: Sample = Sample()
     calibrations: tuple[Calibration, ...] = ()
     """Of the confidences, as the task's calibration file had them when the run last began."""
+    thresholds: tuple[LabelThresholds, ...] = ()
+    """Of labels, likewise."""
     canary: CanaryRecord | None = None
     escalate_to: str | None = None
     possibly_billed: dict[str, PossiblyBilled] = {}
@@ -285,6 +288,11 @@ class RunRecord(BaseModel):
     def reread(self) -> Recalibration:
         """Shows a ledger line as this run has it now."""
         return Recalibration(self.calibrations, offline=self.offline)
+
+    @property
+    def review(self) -> ReviewRule:
+        """Which labelled rows need it."""
+        return review_rule(self.review_below, self.thresholds, self.task.label_space, offline=self.offline)
 
     def inputs_read_at(self, files: tuple[str, ...], folder: RunFolder) -> dict[str, InputIdentity]:
         """What the inputs were when they were read last; where all are elsewhere now, they are in the same order."""
@@ -311,10 +319,11 @@ class RunRecord(BaseModel):
     def view_options(self) -> ViewOptions:
         """What goes into the run's views."""
         follows = self.model_dump(
-            mode="json", include={"fingerprint", "review_below", "keep", "sample", "calibrations", "inputs"}
+            mode="json",
+            include={"fingerprint", "review_below", "keep", "sample", "calibrations", "thresholds", "inputs"},
         )
         digest = hashlib.blake2b(dump_line(follows), digest_size=8).hexdigest()
-        return ViewOptions(self.review_below, self.keep, self.sample, plan=digest)
+        return ViewOptions(self.review, self.keep, self.sample, plan=digest)
 
     def save(self, folder: RunFolder) -> None:
         """Write it into the folder, whole or not at all; with the user's mark, unless it came from somebody else.
@@ -364,20 +373,6 @@ def load_record(folder: RunFolder) -> RunRecord:
 def belongs_to_user(path: Path) -> bool:
     """Whether a file or folder is the user's own."""
     return path.stat().st_uid == os.geteuid()
-
-
-def migrated(record: RunRecord | None) -> tuple[Event, ...]:
-    """That an earlier version made the folder: said once, since the record is then written in the present format."""
-    return () if record is None or record.format == FORMAT else (FolderMigrated(record.llmbatch),)
-
-
-def shrunk_logs(folder: RunFolder) -> tuple[Event, ...]:
-    """The logs that are shorter than when the views were made of them: somebody has cut or replaced them."""
-    basis = basis_of_outputs(folder.path)
-    if basis is None:
-        return ()
-    then = {folder.ledger: basis.ledger_bytes, folder.decisions: basis.decisions_bytes}
-    return tuple(LogShrank(str(log), size - size_of(log)) for log, size in then.items() if size_of(log) < size)
 
 
 _WITHOUT_RECORD = "the ledger holds the results: move run.json away and run the original classify command again"

@@ -24,5 +24,5 @@ def recalled_experiments(record: RunRecord, baseline: Baseline | None = None) ->
             parts_of=parts_of,
         )
     if record.escalate_to is not None:
-        escalation = Escalation(record.escalate_to, record.review_below)
+        escalation = Escalation(record.escalate_to, record.review)
     return Experiments(canary, escalation, baseline, RunStatisticsCollector(control, parts_of))

@@ -36,7 +36,7 @@ def dear_retry(
             plan,
             asked,
             source.read_again(lambda _: None),
-            lambda key: not is_to_be_retried(ledger.latest(key), options, record.review_below),
+            lambda key: not is_to_be_retried(ledger.latest(key), options, record.review),
             TaskDecisions(log, record.task.label_space).settles,
             sending=sending,
             prices=PriceBook(None if record.offline else sending.base_url, sending.price),

@@ -10,6 +10,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import quoted
 from llmbatch.core.ledger_line import FAILED, LedgerLine
 from llmbatch.core.redact import Redactor
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.engine.experiments.watch import ExperimentPlan, Experiments
 from llmbatch.engine.plan import Plan, asked_model, make_plan, review_threshold
 from llmbatch.observe.observer import Observer
@@ -17,18 +18,18 @@ from llmbatch.observe.summary import Summary
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.shape import RequestShape
 from llmbatch.readers import is_file_name
-from llmbatch.runs.calibrations import confidence_for
+from llmbatch.runs.calibrations import RunConfidence, confidence_for
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.experiment_plan import canary_record, plan_experiments
 from llmbatch.runs.folder import (
     RunFolder,
     RunRecord,
     load_record,
-    migrated,
     named_inputs,
     new_run_id,
     now_text,
 )
+from llmbatch.runs.folder_remarks import migrated
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.lock import locked
 from llmbatch.runs.ledger.log import Ledger
@@ -41,7 +42,6 @@ from llmbatch.runs.trust import NO_TRUST, Trust, adopted, check_no_link
 from llmbatch.session.session import Session
 from llmbatch.session.session_plan import SessionPlan
 from llmbatch.session.stop_handle import StopHandle
-from llmbatch.task.calibration import Calibration
 from llmbatch.task.load import LoadedTask, load_task
 
 _VIEWS = frozenset({"results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl"})
@@ -88,7 +88,7 @@ def classify_run(
         check_room(plan)
         confidence = confidence_for(plan, options.task, options.calibration)
         experiments = plan_experiments(loaded, options, plan)
-        record = _new_record(folder, source, plan, options, endpoint, standing, confidence.calibrations, experiments)
+        record = _new_record(folder, source, plan, options, endpoint, standing, confidence, experiments)
 
         def wanted(ledger: Ledger, experiments: Experiments) -> Callable[[str], bool]:
             return lambda key: not ledger.is_done(key) or experiments.escalates(ledger.latest(key))
@@ -133,7 +133,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
         _check_kinds(folder, options.only)
 
         def wanted(ledger: Ledger, _: Experiments) -> Callable[[str], bool]:
-            return lambda key: is_to_be_retried(ledger.latest(key), options, record.review_below)
+            return lambda key: is_to_be_retried(ledger.latest(key), options, record.review)
 
         session_plan = SessionPlan(
             record=adopted(record, folder, trust, source.names).updated(state="running"),
@@ -159,7 +159,7 @@ def _new_record(
     options: RunOptions,
     endpoint: Endpoint | None,
     standing: RunRecord | None,
-    calibrations: tuple[Calibration, ...],
+    confidence: RunConfidence,
     experiments: ExperimentPlan,
 ) -> RunRecord:
     """The record of this run; what a folder that stands knows of killed sessions is kept."""
@@ -190,7 +190,8 @@ def _new_record(
         escalate_to=options.escalate_to or (standing.escalate_to if standing else None),
         keep=options.keep,
         sample=options.sample,
-        calibrations=calibrations,
+        calibrations=confidence.calibrations,
+        thresholds=confidence.thresholds,
         possibly_billed=standing.possibly_billed if standing else {},
         shape=_standing_shape(standing, plan),
     )
@@ -263,12 +264,12 @@ def _check_kinds(folder: RunFolder, only: frozenset[str]) -> None:
         )
 
 
-def is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review_below: float) -> bool:
+def is_to_be_retried(line: LedgerLine | None, options: RetryOptions, review: ReviewRule) -> bool:
     """Whether a retry sends the row again whose latest line this is."""
     if line is None:
         return False
     if options.review:
-        return line.needs_review(review_below)
+        return review.needs_review(line)
     if line.status != FAILED:
         return False
     return not options.only or (line.error is not None and line.error.kind in options.only)

@@ -23,7 +23,8 @@ from llmbatch.provider.client import Endpoint
 from llmbatch.provider.sdk import load_sdk
 from llmbatch.readers import FieldChoice
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
-from llmbatch.runs.folder import RunFolder, now_text, shrunk_logs
+from llmbatch.runs.folder import RunFolder, now_text
+from llmbatch.runs.folder_remarks import shrunk_logs
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.checkpoint import WORTHWHILE_BYTES, save_checkpoint
 from llmbatch.runs.ledger.log import Ledger
@@ -57,12 +58,12 @@ class Session:
         self._experiments = begin_experiments(
             plan.experiments,
             Asked(plan.record.prompt, plan.record.model),
-            review_below=plan.record.review_below,
+            review=plan.record.review,
             emit=observer.event,
             since="" if plan.record.canary is None else plan.record.canary.since,
             parts_of=plan.record.task.label_space.parts_of,
         )
-        self._tally = SessionTally(plan.record.review_below)
+        self._tally = SessionTally(plan.record.review)
         self._sent = SentLog(folder.sent_log)
         self._id = f"{now_text()}-{secrets.token_hex(6)}"
         self._spending = Spending(plan.sending.budget, self._spender(), self._tally, observer.event)
@@ -183,6 +184,7 @@ class Session:
             offline=record.offline,
             llmbatch=record.llmbatch,
             review_below=record.review_below,
+            review=record.review,
         )
 
     def _spender(self) -> SessionInfo:

@@ -22,8 +22,8 @@ from llmbatch.runs.folder import (
     RunFolder,
     RunRecord,
     load_record,
-    shrunk_logs,
 )
+from llmbatch.runs.folder_remarks import shrunk_logs
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.lock import is_locked, locked
 from llmbatch.runs.ledger.log import Ledger

@@ -217,6 +217,23 @@ class LabelSpace:
         """What tables count of a value: its labels; with several fields `field=label`."""
         return self._parts(self._by_field(text)) if self._only is None else self._only.parts(text)
 
+    def part_confidences(
+        self, text: str, confidence: float, confidences: Mapping[str, float] | None
+    ) -> Mapping[str, float]:
+        """How sure the answer is of each part of a value.
+
+        Args:
+            text: the value.
+            confidence: of the whole value (0..1), which stands in for what is not known of a part.
+            confidences: by field, and by `field=label`; None where one label is all, or they are not known.
+        """
+        known = confidences or {}
+        return {
+            self._part(name, part): known.get(f"{name}{_IS}{part}", known.get(name, confidence))
+            for name, of_field in self._by_field(text).items()
+            for part in self._kinds[name].parts(of_field)
+        }
+
     def parts_of_values(self, values: Mapping[str, Value]) -> tuple[str, ...]:
         """The same of values, which may lack fields."""
         texts = {name: self._kinds[name].text(value) for name, value in values.items()}

@@ -4,6 +4,7 @@ from collections import Counter
 
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.money import to_usd
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.usage import UsageTotals
 from llmbatch.observe.progress import Progress
 
@@ -12,8 +13,8 @@ class Figures:
     """Counts rows as they get their outcome. Takes a microsecond a row, and only where metrics were asked for."""
 
     def __init__(self) -> None:
-        self.review_below = 0.0
-        """Confidence (0..1) under which a row counts as in review."""
+        self.review = ReviewRule(0.0)
+        """Which rows count as in review."""
         self.rows: Counter[tuple[str, str]] = Counter()
         """By status and failure kind, which is empty for rows with a label."""
         self.retries: Counter[str] = Counter()
@@ -32,7 +33,7 @@ class Figures:
 
     def add(self, line: LedgerLine) -> None:
         """Count a row."""
-        self.rows[line.shown_status(self.review_below), line.error.kind if line.error else ""] += 1
+        self.rows[self.review.status(line), line.error.kind if line.error else ""] += 1
         if line.source == "reused":
             return
         self.asked += 1

@@ -43,7 +43,7 @@ class JsonLog(Observer):
         """Log which run it is."""
         self._run_id = run.run_id
         fields = asdict(run)
-        del fields["run_id"]
+        del fields["run_id"], fields["review"]
         self._write(Level.INFO, "run.started", f"{run.folder}: model {run.model}", fields)
 
     def update(self, progress: Progress) -> None:

@@ -83,7 +83,7 @@ class OpenTelemetry(Observer):
 
     def started(self, run: RunStarted) -> None:
         """Set up what the variables ask for."""
-        self._figures.review_below = run.review_below
+        self._figures.review = run.review
         resource = _resource(run)
         if self._metric_exporter is not None:
             reader = PeriodicExportingMetricReader(self._metric_exporter())

@@ -33,7 +33,7 @@ class RunTrace:
         """`environment`: its TRACEPARENT makes the run a part of what started it, say a CI job."""
         self._tracer = tracer
         self._sampling = sampling
-        self._review_below = run.review_below
+        self._review = run.review
         self._shared = names.request_attributes(run)
         self._name = f"{names.CHAT} {run.model}"
         attributes: dict[str, str | bool] = {
@@ -96,7 +96,7 @@ class RunTrace:
             names.REASONING_TOKENS: line.reasoning_tokens,
             "llmbatch.row": line.row,
             "llmbatch.key": line.key,
-            names.STATUS: line.shown_status(self._review_below),
+            names.STATUS: self._review.status(line),
             "llmbatch.attempts": line.attempts,
             "llmbatch.arm": line.arm,
         }

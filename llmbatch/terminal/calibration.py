@@ -6,11 +6,13 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from llmbatch.analysis.fit import FOLDS, Calibrated, Fit, HeldOut
+from llmbatch.analysis.label_thresholds import LabelTable
 from llmbatch.core.plurals import counted
 from llmbatch.core.rows import ConfidenceKind
 from llmbatch.core.sanitize import neutral
 from llmbatch.terminal.tables import columns, print_stripped, section
 
+_MOST_LABELS, _NAME_WIDTH = 30, 32
 _KINDS = {
     ConfidenceKind.reported: "stated by the model",
     ConfidenceKind.logprobs: "its label tokens' log-probabilities",
@@ -32,12 +34,34 @@ def _sections(calibrated: Calibrated) -> Iterator[RenderableType]:
     )
     endpoint = "the offline endpoint as " if calibrated.offline else ""
     yield Text(f"  {neutral(calibrated.task)}, {endpoint}{neutral(calibrated.model)}", style="dim")
-    rows = f"{counted(fit.rows, 'row')} with gold, {counted(fit.texts, 'distinct text')}, {fit.wrong:,} of them wrong"
-    yield Text(f"  confidence by {_KINDS[calibrated.kind]}; {rows}", style="dim")
-    yield section(f"On held-out texts ({FOLDS}-fold)", _compared(fit))
+    yield Text(f"  confidence by {_KINDS[calibrated.kind]}{_rows(fit)}", style="dim")
+    if fit is not None:
+        yield section(f"On held-out texts ({FOLDS}-fold)", _compared(fit))
+    if calibrated.thresholds is not None:
+        yield section("Review thresholds of labels", *_thresholds(calibrated.thresholds))
     yield section(None, *_outcome(calibrated))
     if calibrated.notes:
         yield section("Notes", *(Text(neutral(f"{note}.", limit=600), style="yellow") for note in calibrated.notes))
+
+
+def _rows(fit: Fit | None) -> str:
+    if fit is None:
+        return ""
+    return f"; {counted(fit.rows, 'row')} with gold, {counted(fit.texts, 'distinct text')}, {fit.wrong:,} of them wrong"
+
+
+def _thresholds(found: LabelTable) -> Iterator[RenderableType]:
+    table = columns("label", "threshold", "at least", "pass", "right", "given", first_width=_NAME_WIDTH)
+    shown = [one for one in found.labels if one.threshold is not None]
+    for one in (*(shown or found.labels)[:_MOST_LABELS], *([found.others] if found.others is not None else [])):
+        name = "all other labels" if one.label is None else neutral(one.label, limit=_NAME_WIDTH)
+        sure = ("-", "-") if one.threshold is None else (f"{one.threshold:g}", f"{one.at_least:.1%}")
+        style = "dim" if one.threshold is None else "bold green"
+        table.add_row(name, Text(sure[0], style=style), sure[1], f"{one.passed:,}", f"{one.right:,}", f"{one.given:,}")
+    yield table
+    told = f"{len(shown)} of {counted(len(found.labels), 'label')} have a threshold that shows {found.wanted:.0%}"
+    rest = len(shown or found.labels) - _MOST_LABELS
+    yield Text(f"{told}{f'; {rest:,} more in --json' if rest > 0 else ''}", style="dim")
 
 
 def _compared(fit: Fit) -> RenderableType:
@@ -55,8 +79,10 @@ def _figures(held_out: HeldOut, gain: str) -> tuple[str, str, str, str]:
 
 
 def _outcome(calibrated: Calibrated) -> Iterator[RenderableType]:
+    if calibrated.remark is not None:
+        what = "Nothing" if calibrated.file is None else "No calibration"
+        yield Text(neutral(f"{what} was stored: {calibrated.remark}.", limit=600), style="yellow")
     if calibrated.file is None:
-        yield Text(neutral(f"Nothing was stored: {calibrated.remark}.", limit=600), style="yellow")
         return
     yield Text.assemble(("stored  ", "bold"), neutral(str(calibrated.file)))
-    yield Text("Run the classify command again: it sends nothing, and sorts the rows by calibrated confidence.")
+    yield Text("Run the classify command again: it sends nothing, and sorts the rows anew.")

@@ -130,8 +130,7 @@ def _matrix(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
 
 
 def _confusions(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
-    below = evaluation.subject.review_below
-    yield Text(f"unseen: confident enough (from {below:g}) to pass without review", style="dim")
+    yield Text("unseen: confident enough to pass without review", style="dim")
     for confusion in evaluation.confusions[:_MOST_CONFUSIONS]:
         yield _confusion(confusion)
         for pair in confusion.examples[:_EXAMPLES]:

@@ -19,7 +19,7 @@ from llmbatch.core.rows import ConfidenceKind
 from llmbatch.engine.plan import ModelChoice, make_plan
 from llmbatch.engine.scoring import Recalibration, Scorer
 from llmbatch.provider.completion import Completion
-from llmbatch.runs.calibrations import calibration_path, load_calibrations, save_calibration
+from llmbatch.runs.calibrations import CalibrationFile, calibration_path, load_calibrations, save_calibration
 from llmbatch.task.answer import Answer
 from llmbatch.task.calibration import Calibration, fitting_calibration, log_odds
 from llmbatch.task.load import load_task
@@ -121,10 +121,10 @@ def test_a_calibration_holds_for_its_own_prompt_model_and_kind_only() -> None:
 
 def test_a_file_keeps_one_calibration_for_each_subject(tmp_path: Path) -> None:
     path = tmp_path / "task.calibration.json"
-    assert load_calibrations(path) == ()
+    assert load_calibrations(path) == CalibrationFile()
     for one in (calibration(), calibration(model="n"), calibration(rows=200)):
         save_calibration(path, one)
-    assert [(one.model, one.rows) for one in load_calibrations(path)] == [("n", 100), ("m", 200)]
+    assert [(one.model, one.rows) for one in load_calibrations(path).calibrations] == [("n", 100), ("m", 200)]
     path.write_text('{"calibrations": [{"prompt": 3}]}')
     with pytest.raises(UsageError, match=r"calibrations\.0\.prompt"):
         load_calibrations(path)

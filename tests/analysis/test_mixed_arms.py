@@ -44,6 +44,7 @@ def test_a_canarys_rows_are_told_apart_and_take_no_part_in_a_calibration(run: Pa
     assert [(arm.arm, arm.accuracy.total) for arm in evaluation.arms] == [(CONTROL, 90), (CANARY, 60)]
     assert any("several prompts or models answered these rows (90 by control" in note for note in evaluation.notes)
     calibrated = calibrate_run(run, gold, method=Method.auto, out=run / "calibration.json")
+    assert calibrated.fit is not None
     assert calibrated.fit.rows == 89, "nor does the row that the canary failed first"
     assert any("61" in note for note in calibrated.notes)
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.prices import PriceBook
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Place, Row
 from llmbatch.engine.assembly import EngineDeps, assemble
 from llmbatch.engine.budget.budget import Budget, RunLimit
@@ -156,7 +157,9 @@ async def _run(
     sent = SentLog(folder / "sent.log")
     sent.begin(0, "now")
     cancellation = Cancellation()
-    experiments = begin_experiments(beside, Asked(PLAN.prompt, PLAN.question.model), review_below=0.5, emit=told.append)
+    experiments = begin_experiments(
+        beside, Asked(PLAN.prompt, PLAN.question.model), review=ReviewRule(0.5), emit=told.append
+    )
     parts = assemble(
         PLAN,
         endpoint,
@@ -180,7 +183,7 @@ async def _run(
         arms=parts.arms,
         outcomes=ledger,
         cancellation=cancellation,
-        tally=SessionTally(0.5),
+        tally=SessionTally(ReviewRule(0.5)),
         guard=FailureRateGuard(GuardSettings()),
         on_row=experiments.watch,
         settings=EngineSettings(parts.most_in_flight),

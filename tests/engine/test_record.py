@@ -91,7 +91,7 @@ def test_a_record_without_its_checksum_is_none_of_an_earlier_version(folder: Run
 def test_a_calibration_file_is_whole_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "task.calibration.json"
     save_calibration(path, CALIBRATION)
-    assert load_calibrations(path) == (CALIBRATION,)
+    assert load_calibrations(path).calibrations == (CALIBRATION,)
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"0.75", b"0.95"))
     with pytest.raises(UsageError, match="damaged"):
@@ -107,4 +107,4 @@ def test_a_calibration_file_is_whole_or_refused(tmp_path: Path) -> None:
 def test_a_calibration_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     path = tmp_path / "task.calibration.json"
     path.write_text(json.dumps({"format": 1, "calibrations": [CALIBRATION.model_dump(mode="json")]}))
-    assert load_calibrations(path) == (CALIBRATION,)
+    assert load_calibrations(path).calibrations == (CALIBRATION,)

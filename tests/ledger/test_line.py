@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from llmbatch.core.ledger_line import FAILED, LedgerLine, Retry, RowError, Status
 from llmbatch.core.money import to_usd
+from llmbatch.core.review_rule import ReviewRule
 
 texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 
@@ -81,4 +82,5 @@ def test_whether_a_row_needs_review_follows_from_its_confidence(
     make_line: Callable[..., LedgerLine], status: Status, confidence: float | None, shown: str
 ) -> None:
     read = LedgerLine.from_bytes(make_line(status=status, confidence=confidence).to_bytes())
-    assert (read.shown_status(0.5), read.needs_review(0.5)) == (shown, shown == "review")
+    rule = ReviewRule(0.5)
+    assert (rule.status(read), rule.needs_review(read)) == (shown, shown == "review")

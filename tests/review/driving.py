@@ -34,7 +34,7 @@ def drive(
             )
             task = review.record.task
             space = plain_space([*more, *task.labels]) if more else task.label_space
-            setting = Setting("docs.llmbatch", task.name, space, 0.6, of_sample=False, is_light=is_light)
+            setting = Setting("docs.llmbatch", task.name, space, of_sample=False, is_light=is_light)
             app = ReviewApp(desk, setting)
             app.animation_level = "none"  # a screen is looked at as it ends up, however busy the machine
 

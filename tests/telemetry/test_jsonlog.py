@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmbatch.core.errors import UsageError
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.observe import events
 from llmbatch.observe.events import Event, FieldsChosen, LedgerTorn, Level, PossiblyBilledFound, RowRejected
 from llmbatch.observe.observer import RunStarted
@@ -29,6 +30,7 @@ RUN = RunStarted(
     offline=False,
     llmbatch="1",
     review_below=0.5,
+    review=ReviewRule(0.5),
 )
 KINDS: list[type[Event]] = [
     kind for kind in vars(events).values() if isinstance(kind, type) and Event in kind.__bases__

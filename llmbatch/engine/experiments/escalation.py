@@ -2,6 +2,7 @@
 
 from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.core.ledger_line import ESCALATION, FAILED, LedgerLine
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.observe.summary import EscalationReport
 
 
@@ -25,17 +26,17 @@ class _Asked:
 class Escalation:
     """Counts rows that went to the stronger model. Fed with a run's earlier lines too."""
 
-    def __init__(self, model: str, review_below: float) -> None:
-        """`review_below`: confidence (0..1) under which a row goes to people."""
+    def __init__(self, model: str, review: ReviewRule) -> None:
+        """`review`: which rows need it, and so go to the stronger model before."""
         self._model = model
-        self._review_below = review_below
+        self._needs_review = review.needs_review
         self._first, self._stronger = _Asked(), _Asked()
         self._settled = 0
         self._answered = KeyIndex()
 
     def takes(self, line: LedgerLine | None) -> bool:
         """Whether a row whose latest line this is goes to the stronger model: in doubt, and not answered by it yet."""
-        if line is None or not line.needs_review(self._review_below):
+        if line is None or not self._needs_review(line):
             return False
         return self._answered.get(short(line.key)) is None
 
@@ -53,7 +54,7 @@ class Escalation:
             return
         self._stronger.add(line)
         if line.status != FAILED:
-            self._settled += line.confidence is not None and line.confidence >= self._review_below
+            self._settled += line.confidence is not None and not self._needs_review(line)
 
     def report(self) -> EscalationReport:
         """How many rows, what became of them, and what asking the stronger model about all rows would have cost."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.engine.experiments.canary import Canary
 from llmbatch.engine.experiments.escalation import Escalation
 from llmbatch.engine.experiments.run_profiler import RunStatisticsCollector, drift_report
@@ -83,7 +84,7 @@ def begin_experiments(
     plan: ExperimentPlan,
     control: Asked,
     *,
-    review_below: float,
+    review: ReviewRule,
     emit: Callable[[Event], None],
     since: str = "",
     parts_of: PartsOf = one_label,
@@ -93,7 +94,7 @@ def begin_experiments(
     Args:
         plan: what it asks beside its own plan.
         control: what its own plan asks.
-        review_below: confidence (0..1) under which a row goes to people.
+        review: which rows need it.
         emit: takes the events of a canary: it holds, is dropped, or grows.
         since: when the canary's trial began, UTC; empty where all lines are of it.
         parts_of: takes a row's value apart into its labels.
@@ -106,5 +107,5 @@ def begin_experiments(
         )
     escalation = None
     if plan.escalation is not None:
-        escalation = Escalation(plan.escalation.question.model, review_below)
+        escalation = Escalation(plan.escalation.question.model, review)
     return Experiments(canary, escalation, plan.baseline, RunStatisticsCollector(control, parts_of))

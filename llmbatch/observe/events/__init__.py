@@ -46,6 +46,7 @@ from llmbatch.observe.events.plans import (
     PriceUnknown,
     RunEstimated,
     ServiceTierUnpriced,
+    ThresholdsUsed,
     TruncationUnbounded,
 )
 from llmbatch.observe.events.run import (
@@ -127,6 +128,7 @@ __all__ = [
     "ServiceTierUnpriced",
     "SignalReceived",
     "SpendNotRecorded",
+    "ThresholdsUsed",
     "TruncationUnbounded",
     "WindowStated",
 ]

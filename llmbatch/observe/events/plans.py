@@ -193,6 +193,19 @@ class CalibrationUsed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ThresholdsUsed(Event):
+    """The task's labels have review thresholds of their own that hold for this run."""
+
+    name = "thresholds.used"
+    template = "{labels:,} labels have their own review threshold by {file}, each for a precision of {precision:.0%}"
+    file: str
+    labels: int
+    precision: float
+    has_others: bool
+    """Whether there is one for all other labels together."""
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationMissing(Event):
     """There is a calibration file, and nothing in it holds for this run."""
 

@@ -36,7 +36,6 @@ class Setting:
     run: str
     task: str
     space: LabelSpace
-    review_below: float
     of_sample: bool
     is_light: bool = False
 
@@ -255,7 +254,7 @@ class ReviewScreen(Screen[None]):
             self._update("#document", panes.finished(desk, of_sample=self._setting.of_sample))
             self._update("#answer", Content(""))
         else:
-            self._update("#why", panes.why_line(item, desk.copies, review_below=self._setting.review_below))
+            self._update("#why", panes.why_line(item, desk.copies))
             if not is_same:
                 self._update("#document", panes.document(item))
                 self.query_one("#page", VerticalScroll).scroll_home(animate=False)

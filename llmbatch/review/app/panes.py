@@ -41,12 +41,12 @@ def progress_line(progress: Progress, reviewer: str) -> Content:
     )
 
 
-def why_line(item: Item, copies: int, *, review_below: float) -> Content:
+def why_line(item: Item, copies: int) -> Content:
     """Why the row is here, and which one it is."""
     name, style = _REASONS[item.reason]
     parts = [f"id {neutral(str(item.id), limit=_ID)}", f"row {item.row:,}"]
-    if item.reason == LOW_CONFIDENCE:
-        parts.insert(0, f"under {review_below:g}")
+    if item.reason == LOW_CONFIDENCE and item.under is not None:
+        parts.insert(0, neutral(item.under, limit=_NAME))
     if copies > 1:
         parts.append(f"{copies:,} rows with this text")
     return Content.assemble((name, f"bold {style}"), ("  " + " · ".join(parts), _MUTED))

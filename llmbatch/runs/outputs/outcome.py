@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from llmbatch.core.ledger_line import FAILED, LedgerLine, RowError
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Row
 from llmbatch.runs.decisions import Decision, TaskDecisions
 from llmbatch.runs.ledger.log import Ledger
@@ -44,7 +45,7 @@ class Outcome:
         return None if self.line is None else self.line.category
 
 
-def outcome(row: Row, key: str, *, ledger: Ledger, decisions: TaskDecisions, review_below: float) -> Outcome:
+def outcome(row: Row, key: str, *, ledger: Ledger, decisions: TaskDecisions, review: ReviewRule) -> Outcome:
     """Where a row stands. People's word goes before the model's; where people differ, the row is in review.
 
     Args:
@@ -52,17 +53,17 @@ def outcome(row: Row, key: str, *, ledger: Ledger, decisions: TaskDecisions, rev
         key: its key by the run's plan.
         ledger: the model's answers.
         decisions: people's.
-        review_below: confidence under which an answer goes to people.
+        review: which answers need it.
     """
     line, decision = ledger.latest(key), decisions.about(row.text)
-    return Outcome(row, key, _view(line, decision, review_below), line, decision)
+    return Outcome(row, key, _view(line, decision, review), line, decision)
 
 
-def _view(line: LedgerLine | None, decision: Decision | None, review_below: float) -> str:
+def _view(line: LedgerLine | None, decision: Decision | None, review: ReviewRule) -> str:
     if decision is not None and decision.category is not None:
         return RESULTS if decision.is_settled else REVIEW
     if line is None or line.is_abandoned:
         return UNDONE
     if line.status == FAILED and line.error is not None:
         return FAILED_VIEW
-    return REVIEW if line.needs_review(review_below) else RESULTS
+    return REVIEW if review.needs_review(line) else RESULTS

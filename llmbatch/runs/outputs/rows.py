@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers import FieldChoice
 from llmbatch.runs.decisions import TaskDecisions
@@ -21,7 +22,7 @@ Read = Callable[[Callable[[FieldChoice], None]], Iterator[Row | Rejection]]
 class ViewOptions:
     """What goes into the views. Changing it asks nothing anew."""
 
-    review_below: float
+    review: ReviewRule
     keep: tuple[str, ...] | None = None
     """Input fields carried into results; None for all but the text."""
     sample: Sample = Sample()
@@ -69,7 +70,7 @@ class RunRows:
             self.key(row.text),
             ledger=self.ledger,
             decisions=self.decisions,
-            review_below=self.options.review_below,
+            review=self.options.review,
         )
 
 

@@ -1,0 +1,20 @@
+"""What to report about a run folder when a session begins on it."""
+
+from llmbatch.core.checksum import FORMAT
+from llmbatch.observe.events import Event, FolderMigrated, LogShrank
+from llmbatch.runs.folder import RunFolder, RunRecord
+from llmbatch.runs.outputs import basis_of_outputs, size_of
+
+
+def migrated(record: RunRecord | None) -> tuple[Event, ...]:
+    """That an earlier version made the folder: said once, since the record is then written in the present format."""
+    return () if record is None or record.format == FORMAT else (FolderMigrated(record.llmbatch),)
+
+
+def shrunk_logs(folder: RunFolder) -> tuple[Event, ...]:
+    """The logs that are shorter than when the views were made of them: somebody has cut or replaced them."""
+    basis = basis_of_outputs(folder.path)
+    if basis is None:
+        return ()
+    then = {folder.ledger: basis.ledger_bytes, folder.decisions: basis.decisions_bytes}
+    return tuple(LogShrank(str(log), size - size_of(log)) for log, size in then.items() if size_of(log) < size)
