@@ -50,11 +50,15 @@ def _program(
         raise UsageError("no command is given", hint="llmbatch --help lists them")
 
 
+_COMPLETION = "_LLMBATCH_COMPLETE"
+"""Set by the scripts that Typer writes for shells: what is asked for is not a command's work."""
 _ASKS = frozenset({"-h", "--help", "--help-all", "--version"})
 
 
 def _run(arguments: list[str]) -> int:
     """Run a command. Who asks for the help gets it, and a misspelt variable is reported all the same."""
+    if _COMPLETION in os.environ:
+        app(prog_name="llmbatch")
     try:
         check_variables(os.environ, arguments)
     except UsageError:

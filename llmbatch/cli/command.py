@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import typer
 from typer.models import OptionInfo
 
+from llmbatch.cli.completion import profiles, words
 from llmbatch.cli.configured_command import ConfiguredCommand, show_full_help
 from llmbatch.cli.help import Group
 from llmbatch.cli.options.option import Declared, Except, Only, Option, OptionGroup, declared_in
@@ -16,7 +17,9 @@ from llmbatch.cli.options.option import Declared, Except, Only, Option, OptionGr
 ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
 """Last line of the help of commands that have many."""
 
-_PROFILE = Declared(str | None, Option("Use the configuration's [profile.NAME] too.", metavar="NAME"), None)
+_PROFILE = Declared(
+    str | None, Option("Use the configuration's [profile.NAME] too.", metavar="NAME", completer=profiles), None
+)
 _HELP_ALL = Annotated[
     bool,
     typer.Option("--help-all", help="Show all options, and exit.", is_eager=True, callback=show_full_help, hidden=True),
@@ -130,6 +133,7 @@ def _typer_option(name: str, option: Option, panel: str | None) -> OptionInfo:
         min=option.min,
         max=option.max,
         show_default=option.shown_default,
+        autocompletion=option.completer or words(option.metavar),
         callback=_whole_variable if option.is_name else None,
     )
     return info

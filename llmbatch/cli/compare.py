@@ -7,6 +7,7 @@ import typer
 
 from llmbatch.cli import bounds
 from llmbatch.cli.command import ENVIRONMENT, command
+from llmbatch.cli.completion import models, tasks
 from llmbatch.cli.options.gold import GOLD_PANEL, GoldFieldOptions
 from llmbatch.cli.options.input import WHICH_ROWS, InputOptions
 from llmbatch.cli.options.money import ConfirmationOptions, MoneyOptions
@@ -34,6 +35,7 @@ def compare(
             "Model to compare. Repeatable; the others are compared with the first.",
             brief="Model to compare. Repeatable.",
             short="-m",
+            completer=models,
             shown_default=False,
             panel=TaskOptions.panel,
             variables=("LLMBATCH_COMPARE_MODEL",),
@@ -45,6 +47,7 @@ def compare(
             "Task file to compare, or a packaged task; each model is run with each.",
             brief="Task to compare. Repeatable.",
             flags=("--task", "--prompt", "-p"),
+            completer=tasks,
             shown_default=False,
             panel=TaskOptions.panel,
             variables=("LLMBATCH_COMPARE_PROMPT",),

@@ -40,7 +40,7 @@ class ConfiguredCommand(TyperCommand):
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse a command line. Who asks for the help gets it, whatever a configuration says."""
-        if _ASKS_FOR_HELP.isdisjoint(args):
+        if _ASKS_FOR_HELP.isdisjoint(args) and not ctx.resilient_parsing:
             given, _, _ = self.make_parser(ctx).parse_args(list(args))
             self._configured = self.configured(ctx, given)
             ctx.default_map = {name: found.value for name, found in self._configured.items()}

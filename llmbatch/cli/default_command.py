@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from typer._click import Context
+from typer._click.shell_completion import CompletionItem
 
 from llmbatch.cli.help import Group
 from llmbatch.cli.likely import likely
@@ -27,3 +28,8 @@ class DefaultCommandGroup(Group):
                 )
             args = [next(iter(self.commands)), *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+        """The commands, and what the default one works on."""
+        first = next(iter(self.commands.values())).params[0]
+        return [*super().shell_complete(ctx, incomplete), *first.shell_complete(ctx, incomplete)]

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli.command import ENVIRONMENT, command
+from llmbatch.cli.completion import models
 from llmbatch.cli.options.experiments import ExperimentOptions
 from llmbatch.cli.options.input import InputOptions, Inputs
 from llmbatch.cli.options.money import MoneyOptions
@@ -33,6 +34,7 @@ def estimate(
             brief="Model. Repeatable: several are shown side by side.",
             short="-m",
             metavar="M",
+            completer=models,
             panel=TaskOptions.panel,
         ),
     ] = None,

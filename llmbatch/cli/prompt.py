@@ -9,6 +9,7 @@ import typer
 
 from llmbatch.cli import bounds
 from llmbatch.cli.command import command, command_group
+from llmbatch.cli.completion import tasks
 from llmbatch.cli.options.option import Only, Option
 from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
 from llmbatch.cli.options.task import TaskOptions
@@ -18,7 +19,9 @@ app = command_group("Task files: start one, check it, see what is sent.")
 
 _TaskFile = Annotated[
     str | None,
-    typer.Argument(metavar="TASK", help="Task file, or the name of a packaged one.", show_default="default"),
+    typer.Argument(
+        metavar="TASK", help="Task file, or the name of a packaged one.", show_default="default", autocompletion=tasks
+    ),
 ]
 
 
@@ -91,7 +94,9 @@ def _document(named: str) -> str:
 
 @command(app, "add-examples")
 def add_examples(
-    task: Annotated[Path, typer.Argument(metavar="TASK", help="A task file of your own.", show_default=False)],
+    task: Annotated[
+        Path, typer.Argument(metavar="TASK", help="A task file of your own.", show_default=False, autocompletion=tasks)
+    ],
     run: RunPath,
     *,
     label: Annotated[

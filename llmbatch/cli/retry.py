@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli.command import ENVIRONMENT, command
+from llmbatch.cli.completion import models
 from llmbatch.cli.options.input import WHICH_ROWS
 from llmbatch.cli.options.money import ConfirmationOptions, MoneyOptions
 from llmbatch.cli.options.option import Except, Only, Option
@@ -44,6 +45,7 @@ def retry(
             "Send them to this model.",
             brief=True,
             short="-m",
+            completer=models,
             shown_default="the run's",
             panel=TaskOptions.panel,
             variables=("LLMBATCH_RETRY_MODEL",),

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from llmbatch.cli.command import command, command_group
+from llmbatch.cli.completion import run_folders
 from llmbatch.cli.default_command import DefaultCommandGroup
 from llmbatch.cli.options.option import Option
 from llmbatch.cli.options.results import Bom
@@ -174,6 +175,7 @@ def status(
         list[Path] | None,
         Option(
             "Another run to compare error rates with. Repeatable; the runs beside this one are found anyway.",
+            completer=run_folders,
             variables=("LLMBATCH_REVIEW_AGAINST",),
         ),
     ] = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmbatch.cli.command import command
+from llmbatch.cli.completion import run_folders
 from llmbatch.cli.options.option import Option
 from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
 from llmbatch.cli.options.screen import Json
@@ -33,7 +34,7 @@ def show(
     ] = None,
     against: Annotated[
         Path | None,
-        Option("An earlier run's folder: show what has shifted since.", metavar="OLDRUN"),
+        Option("An earlier run's folder: show what has shifted since.", metavar="OLDRUN", completer=run_folders),
     ] = None,
     json: Json = False,
     folder: RunFolderOptions,

@@ -159,6 +159,15 @@ class PriceBook:
         return self.price(model, service_tier=tier) != self.price(model)
 
 
+def known_models() -> tuple[list[str], list[str]]:
+    """The names of models whose price is known: OpenAI's, and the other makers'."""
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 0.3 s, and only some commands ask
+
+    providers = get_snapshot().providers
+    own = [model.id for provider in providers if provider.id == "openai" for model in provider.models]
+    return own, [model.id for provider in providers if provider.id != "openai" for model in provider.models]
+
+
 def _find_model(model: str, base_url: str | None) -> "tuple[Provider, ModelInfo] | None":
     """A model as its endpoint's provider lists it; where that is nobody's known one, as its maker does."""
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 0.3 s, and only some commands ask

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+from llmbatch.cli.completion import models, run_folders, tasks
 from llmbatch.cli.options.option import Option, OptionGroup
 from llmbatch.core import defaults
 
@@ -22,10 +23,13 @@ class ExperimentOptions(OptionGroup):
         Option(
             "A task file to try on some of the rows; dropped when it does significantly worse.",
             metavar="FILE",
+            completer=tasks,
             is_path=True,
         ),
     ] = None
-    canary_model: Annotated[str | None, Option("A model to try on some of the rows.", metavar="M")] = None
+    canary_model: Annotated[
+        str | None, Option("A model to try on some of the rows.", metavar="M", completer=models)
+    ] = None
     canary_share: Annotated[str, Option("Share of the rows that the canary gets.", metavar="P%")] = (
         f"{defaults.CANARY_SHARE}%"
     )
@@ -34,11 +38,12 @@ class ExperimentOptions(OptionGroup):
     ] = False
     escalate_to: Annotated[
         str | None,
-        Option("A stronger model to ask about doubtful rows before they go to people.", metavar="M"),
+        Option("A stronger model to ask about doubtful rows before they go to people.", metavar="M", completer=models),
     ] = None
-    baseline: Annotated[Path | None, Option("An earlier run's folder: show what has shifted since.", metavar="RUN")] = (
-        None
-    )
+    baseline: Annotated[
+        Path | None,
+        Option("An earlier run's folder: show what has shifted since.", metavar="RUN", completer=run_folders),
+    ] = None
     fail_on_drift: Annotated[
         bool, Option("With --baseline: exit with code 3 if something has shifted significantly.")
     ] = False

@@ -1,5 +1,6 @@
 """How an option is declared: once, as a field of a group or a parameter of a command."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_type_hints
@@ -39,6 +40,8 @@ class Option:
     """
     is_path: bool = False
     """A text that is a path where it looks like one. In a configuration file it is relative to that file's folder."""
+    completer: Callable[[str], list[str]] | None = None
+    """Gives what a shell offers for a value that is typed so far; None for the words in `metavar`."""
     is_name: bool = False
     """A variable's value is one name, and not as many as it has words: names of fields may have spaces in them."""
 

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmbatch.cli.completion import run_folders
 from llmbatch.cli.options.option import Option, OptionGroup
 
 if TYPE_CHECKING:
     from llmbatch.runs.trust import Trust
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder: INPUT.llmbatch.", show_default=False)]
+RunPath = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="A run folder: INPUT.llmbatch.", show_default=False, autocompletion=run_folders),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+from llmbatch.cli.completion import models, tasks
 from llmbatch.cli.options.option import Option, OptionGroup
 from llmbatch.core import defaults
 from llmbatch.core.rows import ConfidenceKind, Truncation
@@ -25,6 +26,7 @@ class TaskOptions(OptionGroup):
             "Task file, or the name of a packaged one.",
             brief=True,
             metavar="FILE|NAME",
+            completer=tasks,
             flags=("--task", "--prompt", "-p"),
             variables=("LLMBATCH_TASK", "LLMBATCH_PROMPT"),
             shown_default="default",
@@ -38,6 +40,7 @@ class TaskOptions(OptionGroup):
             brief=f"Model; without it the task's, else {defaults.MODEL}.",
             short="-m",
             metavar="M",
+            completer=models,
         ),
     ] = None
     reasoning: Annotated[bool, Option("Ask for a short rationale too.")] = False
