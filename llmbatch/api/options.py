@@ -51,6 +51,7 @@ class AskingOptions(TypedDict, total=False):
     concurrency: int | str | None
     rpm: float | None
     tpm: float | None
+    patience: Literal["low", "normal", "high"] | None
     attempts: int | None
     timeout: float | None
     retry_wait_min: float | None

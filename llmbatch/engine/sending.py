@@ -29,6 +29,8 @@ class Sending:
     """The user's own, per second; None leaves them to what the endpoint states."""
     timeout_s: float | None = None
     """For one whole request; None for what its service tier takes."""
+    timeout_factor: float = 1.0
+    """Times what the tier takes."""
     policy: RetryPolicy = RetryPolicy()
     guard: GuardSettings = GuardSettings()
     grace_s: float = defaults.GRACE_S
@@ -39,4 +41,4 @@ class Sending:
 
     def request_timeout_s(self, tier: str | None) -> float:
         """Seconds that one whole request at a service tier may take."""
-        return request_timeout_s(tier) if self.timeout_s is None else self.timeout_s
+        return self.timeout_factor * request_timeout_s(tier) if self.timeout_s is None else self.timeout_s

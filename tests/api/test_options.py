@@ -30,6 +30,29 @@ def test_there_is_every_option_of_the_command_line() -> None:
     assert of_the_command - set(Options.__annotations__) == OF_THE_SCREEN
 
 
+def test_one_word_sets_how_patient_a_run_is() -> None:
+    low, normal, high = (made(patience=patience).sending for patience in ("low", "normal", "high"))
+    assert normal == made().sending
+    for quick, slow in ((low, normal), (normal, high)):
+        assert quick.policy.attempts < slow.policy.attempts
+        assert quick.policy.wait_max_s < slow.policy.wait_max_s
+        assert quick.policy.max_wait_s < slow.policy.max_wait_s
+        assert quick.policy.reasks < slow.policy.reasks
+        assert quick.grace_s < slow.grace_s
+        for tier in (None, "flex"):
+            assert quick.request_timeout_s(tier) < slow.request_timeout_s(tier)
+
+
+def test_what_is_given_by_itself_counts_before_patience() -> None:
+    sending = made(patience="high", attempts=1, max_wait=7, reask=0, grace=0, timeout=2, retry_wait_max=9).sending
+    assert (sending.policy.attempts, sending.policy.max_wait_s, sending.policy.reasks) == (1, 7.0, 0)
+    assert (sending.policy.wait_max_s, sending.grace_s, sending.request_timeout_s("flex")) == (9.0, 0.0, 2.0)
+    with pytest.raises(UsageError, match="patience='higher': is none of 'low', 'normal', 'high'"):
+        made(patience="higher")
+    with pytest.raises(UsageError, match="--retry-wait-min 20 is more than --retry-wait-max 15"):
+        made(patience="low", retry_wait_min=20)
+
+
 def test_python_values_stand_for_what_is_typed() -> None:
     given = made(
         text_field=["title", "body, long"],

@@ -109,6 +109,18 @@ def test_a_run_follows_it_and_its_command_line_wins(llmbatch: Program) -> None:
     assert llmbatch("config", "show", "--profile", "dear").out.count("llmbatch.toml [profile.dear]") == 1
 
 
+def test_patience_is_shown_as_the_values_that_it_sets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "llmbatch.toml").write_text('[defaults]\npatience = "high"\nattempts = 3\n')
+    found = values()
+    assert found["patience"] == ("high", "llmbatch.toml [defaults]")
+    assert found["attempts"] == (3, "llmbatch.toml [defaults]")
+    assert found["max_wait"] == (7200.0, "patience, llmbatch.toml [defaults]")
+    monkeypatch.setenv("LLMBATCH_PATIENCE", "low")
+    assert values()["reask"] == (0, "patience, LLMBATCH_PATIENCE")
+    assert values()["attempts"] == (3, "llmbatch.toml [defaults]")
+    assert values("estimate").keys().isdisjoint({"patience", "attempts"})
+
+
 def test_a_project_file_counts_where_it_has_the_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "pyproject.toml").write_text("[tool.llmbatch.defaults]\nseed = 5\n")
     (folder / "below").mkdir()

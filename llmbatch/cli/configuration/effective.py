@@ -1,7 +1,7 @@
 """The values that a command's options have, and where each is from."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
@@ -15,6 +15,7 @@ from llmbatch.cli.configuration.file import find_configuration
 from llmbatch.cli.configuration.layers import Configured
 from llmbatch.cli.configured_command import ConfiguredCommand
 from llmbatch.cli.options.option import Declared
+from llmbatch.cli.options.patience import VALUES, Patience, PatientValues, timeout_words
 from llmbatch.cli.variables import variable_that_counts
 from llmbatch.core import defaults
 from llmbatch.core.errors import UsageError
@@ -25,6 +26,7 @@ from llmbatch.task.load import LoadedTask, load_task
 _BUILT_IN = "built-in"
 _OF_MODEL = ("model", "temperature", "max_output_tokens", "reasoning_effort", "service_tier", "review_below")
 """Options that a task's [model] may set, where the model is called `name`."""
+_PATIENT = ("timeout", *(one.name for one in fields(PatientValues)))
 _LAST = {"model": defaults.MODEL, "review_below": defaults.REVIEW_BELOW}
 
 
@@ -66,6 +68,8 @@ def effective_values(names: list[str], profile: str | None) -> EffectiveValues:
         name: _effective(context, parameters[name], declared, configured.get(name))
         for name, declared in command.declared.items()
     }
+    if "patience" in found:
+        found |= {name: _of_patience(found[name], name, found["patience"]) for name in _PATIENT if name in found}
     if "task" in found and found["task"].key == "task":
         task = load_task(found["task"].value)
         found |= {name: _of_task(found[name], name, task) for name in _OF_MODEL if name in found}
@@ -127,6 +131,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     return Redactor().mask(str(value)) if isinstance(value, str | Path) else value
+
+
+def _of_patience(found: Effective, name: str, patience: Effective) -> Effective:
+    """An option that nothing else sets, as the patience has it."""
+    if found.value is not None:
+        return found
+    source = _BUILT_IN if patience.source == _BUILT_IN else f"patience, {patience.source}"
+    values = VALUES[Patience(patience.value)]
+    if name == "timeout":
+        return replace(found, source=source, words=timeout_words(values))
+    return Effective(found.key, getattr(values, name), source)
 
 
 def _of_task(found: Effective, name: str, task: LoadedTask) -> Effective:

@@ -1,10 +1,11 @@
 """How requests are sent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from llmbatch.cli import bounds
 from llmbatch.cli.options.option import Option, OptionGroup
+from llmbatch.cli.options.patience import VALUES, Patience, PatientValues, timeout_words
 from llmbatch.core import defaults
 from llmbatch.core.service_tiers import ServiceTier
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from llmbatch.cli.options.money import MoneyOptions
     from llmbatch.engine.sending import Sending
 
+_NORMAL = VALUES[Patience.normal]
 _MOST_AT_ONCE = 10_000
 """Connections: a process has some thousand file descriptors."""
 
@@ -73,32 +75,58 @@ class SendingOptions(OptionGroup):
         float | None,
         Option("Tokens a minute.", min=0.001, max=bounds.MOST_A_MINUTE, shown_default="what the endpoint states"),
     ] = None
-    attempts: Annotated[int, Option("How often a row is sent before it fails.", min=1, max=bounds.MOST_ATTEMPTS)] = (
-        defaults.ATTEMPTS
-    )
+    patience: Annotated[
+        Patience,
+        Option(
+            "How often and how long to try: sets attempts, timeout, both back-offs, max-wait, reask and grace, of "
+            "which each that is given counts.",
+        ),
+    ] = Patience.normal
+    attempts: Annotated[
+        int | None,
+        Option(
+            "How often a row is sent before it fails.",
+            min=1,
+            max=bounds.MOST_ATTEMPTS,
+            shown_default=str(_NORMAL.attempts),
+        ),
+    ] = None
     timeout: Annotated[
         float | None,
         Option(
             "Seconds that one whole request may take.",
             min=0.001,
             max=bounds.MOST_SECONDS,
-            shown_default=f"{defaults.TIMEOUT_S:g}; {defaults.FLEX_TIMEOUT_S:g} with --service-tier flex",
+            shown_default=timeout_words(_NORMAL),
         ),
     ] = None
-    retry_wait_min: Annotated[float, Option("Shortest back-off, seconds.", min=0, max=bounds.MOST_SECONDS)] = (
-        defaults.RETRY_WAIT_MIN_S
-    )
-    retry_wait_max: Annotated[float, Option("Longest back-off, seconds.", min=0, max=bounds.MOST_SECONDS)] = (
-        defaults.RETRY_WAIT_MAX_S
-    )
+    retry_wait_min: Annotated[
+        float | None,
+        Option(
+            "Shortest back-off, seconds.",
+            min=0,
+            max=bounds.MOST_SECONDS,
+            shown_default=f"{_NORMAL.retry_wait_min:g}",
+        ),
+    ] = None
+    retry_wait_max: Annotated[
+        float | None,
+        Option(
+            "Longest back-off, seconds.",
+            min=0,
+            max=bounds.MOST_SECONDS,
+            shown_default=f"{_NORMAL.retry_wait_max:g}",
+        ),
+    ] = None
     max_wait: Annotated[
-        float,
+        float | None,
         Option(
             "Longest wait that a server may ask for, seconds; a longer one ends the run with exit code 7.",
             min=0,
             max=bounds.MOST_SECONDS,
+            shown_default=f"{_NORMAL.max_wait:g}",
         ),
-    ] = defaults.MAX_WAIT_S
+    ] = None
     deadline: Annotated[
         str | None,
         Option(
@@ -108,9 +136,14 @@ class SendingOptions(OptionGroup):
         ),
     ] = None
     reask: Annotated[
-        int,
-        Option("How often to re-ask after an unusable answer.", min=0, max=bounds.MOST_ATTEMPTS),
-    ] = defaults.REASKS
+        int | None,
+        Option(
+            "How often to re-ask after an unusable answer.",
+            min=0,
+            max=bounds.MOST_ATTEMPTS,
+            shown_default=str(_NORMAL.reask),
+        ),
+    ] = None
     stop_at_failures: Annotated[
         str,
         Option("Share of the latest 200 rows (of 50 at least) that may fail before the run stops.", metavar="P%"),
@@ -119,9 +152,14 @@ class SendingOptions(OptionGroup):
         str, Option("Same, for unusable answers, including those that a re-ask fixed.", metavar="P%")
     ] = f"{defaults.STOP_AT_INVALID}%"
     grace: Annotated[
-        float,
-        Option("Seconds that requests in flight may take once the run is stopped.", min=0, max=bounds.MOST_SECONDS),
-    ] = defaults.GRACE_S
+        float | None,
+        Option(
+            "Seconds that requests in flight may take once the run is stopped.",
+            min=0,
+            max=bounds.MOST_SECONDS,
+            shown_default=f"{_NORMAL.grace:g}",
+        ),
+    ] = None
 
     def to_sending(self, money: "MoneyOptions") -> "Sending":
         """As the engine takes them.
@@ -141,9 +179,10 @@ class SendingOptions(OptionGroup):
 
         if self.fault and not self.offline:
             raise UsageError("--fault needs --offline", hint="real endpoints have faults of their own")
-        if self.retry_wait_min > self.retry_wait_max:
+        patient = self._patient()
+        if patient.retry_wait_min > patient.retry_wait_max:
             raise UsageError(
-                f"--retry-wait-min {self.retry_wait_min:g} is more than --retry-wait-max {self.retry_wait_max:g}"
+                f"--retry-wait-min {patient.retry_wait_min:g} is more than --retry-wait-max {patient.retry_wait_max:g}"
             )
         for fault in self.fault or ():
             parse_fault(fault)
@@ -156,24 +195,31 @@ class SendingOptions(OptionGroup):
             concurrency=parsed_concurrency(self.concurrency),
             limits=RateLimits(None if self.rpm is None else self.rpm / 60, None if self.tpm is None else self.tpm / 60),
             timeout_s=self.timeout,
+            timeout_factor=patient.timeout_factor,
             policy=RetryPolicy(
-                attempts=self.attempts,
-                wait_min_s=self.retry_wait_min,
-                wait_max_s=self.retry_wait_max,
-                max_wait_s=self.max_wait,
-                reasks=self.reask,
+                attempts=patient.attempts,
+                wait_min_s=patient.retry_wait_min,
+                wait_max_s=patient.retry_wait_max,
+                max_wait_s=patient.max_wait,
+                reasks=patient.reask,
             ),
             guard=GuardSettings(
                 parse_share(self.stop_at_failures, "--stop-at-failures"),
                 parse_share(self.stop_at_invalid, "--stop-at-invalid"),
             ),
-            grace_s=self.grace,
+            grace_s=patient.grace,
             deadline=(
                 None if self.deadline is None else datetime.now(UTC) + timedelta(seconds=parse_deadline(self.deadline))
             ),
             price=money.to_price(),
             budget=money.to_budget(),
         )
+
+    def _patient(self) -> PatientValues:
+        """What counts of the options that `--patience` sets."""
+        values = VALUES[self.patience]
+        given = {one.name: getattr(self, one.name, None) for one in fields(values)}
+        return replace(values, **{name: value for name, value in given.items() if value is not None})
 
 
 def parsed_concurrency(text: str) -> int | None:
