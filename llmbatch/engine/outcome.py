@@ -21,7 +21,7 @@ from llmbatch.provider.failures import Billed, Failure, RequestFailedError
 from llmbatch.provider.finish import flags_of, judge_invalid
 from llmbatch.task.answer import Answer, AnswerParser
 from llmbatch.task.calibration import Calibration
-from llmbatch.task.kinds import InvalidAnswerError
+from llmbatch.task.kind import InvalidAnswerError
 
 if TYPE_CHECKING:
     from llmbatch.cache import CachedAnswer
@@ -69,7 +69,7 @@ class OutcomeReader:
             category=answer.category,
             confidence=score.confidence,
             confidence_raw=None if score.raw == score.confidence else score.raw,
-            confidences=None if answer.confidences is None else dict(answer.confidences),
+            confidences=None if score.confidences is None else dict(score.confidences),
             confidence_from=score.kind.value,
             runner_up=score.runner_up,
             reasoning=answer.reasoning,

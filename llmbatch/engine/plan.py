@@ -14,8 +14,9 @@ from llmbatch.core.prices import Price
 from llmbatch.core.rows import ConfidenceKind, Truncation
 from llmbatch.core.service_tiers import ServiceTier
 from llmbatch.provider.request import Question
-from llmbatch.provider.shape import RequestShape, initial_shape
+from llmbatch.provider.shape import RequestShape, gives_logprobs, initial_shape
 from llmbatch.task.document_limit import DocumentLimit
+from llmbatch.task.fields import FieldKind
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
@@ -28,6 +29,9 @@ from llmbatch.tokens import kept_counts
 _ANSWER_MARGIN = 1.5
 _WRAPPER_TOKENS = 24
 _REASONING_TOKENS = 120
+
+_MOST_DECISIONS = 200
+"""Labels of which each is said to be true or false: some six tokens, and 3 KB of log-probabilities, for each."""
 
 # Of a model's window, what frames the messages and the document, and what counting these apart may miss.
 _FRAME_TOKENS = 32
@@ -128,26 +132,25 @@ def make_plan(
     model = asked_model(task, choice)
     for word in filter(None, (model, choice.reasoning_effort)):
         _check_can_be_sent(word)
-    if choice.confidence is ConfidenceKind.logprobs and not task.label_space.takes_one_label:
-        raise UsageError(
-            f"log-probabilities measure one label a row; {task.name} has more to give",
-            hint="leave --confidence out: the model then states how sure it is of each label",
-        )
+    logprobs = choice.confidence is ConfidenceKind.logprobs and gives_logprobs(model, _effort(task, choice))
+    if logprobs:
+        _check_can_be_decided(task)
     prefixes = [
-        build_prefix(task, pool_examples=taken, reasoning=choice.reasoning) for taken in range(len(task.pool) + 1)
+        build_prefix(task, pool_examples=taken, reasoning=choice.reasoning, decisions=logprobs)
+        for taken in range(len(task.pool) + 1)
     ]
-    sizes, answer_tokens = _counted(prefixes, task)
+    sizes, answer_tokens = _counted(prefixes, task.label_space.sample_answers(decisions=logprobs))
     terms = PrefixTerms(profile_of(model).caching, price, rows)
     prefix_plan = plan_prefix(sizes, choice.prefix, terms, standing=pool_examples)
     prefix = prefixes[prefix_plan.pool_examples]
-    schema = task.label_space.answer_schema(reasoning=choice.reasoning)
+    schema = task.label_space.answer_schema(reasoning=choice.reasoning, decisions=logprobs)
     ceiling = _answer_ceiling(answer_tokens, reasoning=choice.reasoning)
     shape = initial_shape(
         model,
         answer_tokens=choice.max_output_tokens or task.model.max_output_tokens or ceiling,
         temperature=choice.temperature if choice.temperature is not None else task.model.temperature,
-        reasoning_effort=choice.reasoning_effort or task.model.reasoning_effort,
-        logprobs=choice.confidence is ConfidenceKind.logprobs,
+        reasoning_effort=_effort(task, choice),
+        logprobs=logprobs,
         service_tier=choice.service_tier or task.model.service_tier,
     )
     prompt = _hash({"prefix": prefix, "schema": schema}, 6)
@@ -194,9 +197,25 @@ def _document_limit(model: str, choice: ModelChoice, taken: int) -> DocumentLimi
     return DocumentLimit(wanted, choice.truncate, "that --max-doc-tokens allows")
 
 
-def _counted(prefixes: list[str], task: Task) -> tuple[list[int], int]:
-    """Tokens of each prefix, and of the longest answer that the task allows."""
-    counts = kept_counts([*prefixes, *task.label_space.sample_answers()])
+def _check_can_be_decided(task: Task) -> None:
+    """Refuse what answers would be too long for: with log-probabilities, each label of such a field is decided."""
+    for field in task.fields:
+        if field.kind is FieldKind.multi and len(field.answers) > _MOST_DECISIONS:
+            raise UsageError(
+                f"--confidence logprobs has each label decided by itself, and field {field.name!r} has "
+                f"{len(field.answers):,} labels, more than {_MOST_DECISIONS}",
+                hint="leave --confidence out: the model then states how sure it is of each label that it gives",
+            )
+
+
+def _effort(task: Task, choice: ModelChoice) -> str | None:
+    """How much the model is to think, by the user's word or the task's; None leaves it to what is known of it."""
+    return choice.reasoning_effort or task.model.reasoning_effort
+
+
+def _counted(prefixes: list[str], answers: list[str]) -> tuple[list[int], int]:
+    """Tokens of each prefix, and of the longest of some answers."""
+    counts = kept_counts([*prefixes, *answers])
     return counts[: len(prefixes)], max(counts[len(prefixes) :])
 
 

@@ -1,6 +1,6 @@
 """A row's confidence: taken from the answer or measured, then calibrated, the same when written and when read again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from msgspec import structs
@@ -11,7 +11,8 @@ from llmbatch.engine.plan import Plan
 from llmbatch.provider.completion import Completion
 from llmbatch.task.answer import Answer
 from llmbatch.task.calibration import Calibration, fitting_calibration
-from llmbatch.task.logprobs import LEAST_MASS, label_odds
+from llmbatch.task.logprobs import LEAST_MASS
+from llmbatch.task.measured_value import measured_value
 
 LOGPROBS_MISSING = "logprobs_missing"
 """Flag of a row whose confidence was to be measured and could not be: the model's own stands in for it."""
@@ -28,6 +29,8 @@ class Score:
     kind: ConfidenceKind
     runner_up: str | None = None
     flags: tuple[str, ...] = ()
+    confidences: Mapping[str, float] | None = None
+    """By field and label, where the task has more than one label to give."""
 
 
 class Scorer:
@@ -36,25 +39,25 @@ class Scorer:
     def __init__(self, plan: Plan, calibrations: Iterable[Calibration]) -> None:
         self._plan = plan
         self._calibrations = tuple(calibrations)
-        self._aliases = {alias: label.name for label in plan.task.label_space.labels for alias in label.aliases}
 
     def score(self, answer: Answer, completion: Completion | None) -> Score:
         """The confidence of an answer that was read from `completion`."""
+        reported = Score(answer.confidence, answer.confidence, ConfidenceKind.reported, confidences=answer.confidences)
         if not self._plan.shape.logprobs:
-            return self._calibrated(Score(answer.confidence, answer.confidence, ConfidenceKind.reported))
-        tokens = None if completion is None else completion.logprobs
-        space = self._plan.task.label_space
-        odds = (
-            None
-            if tokens is None
-            else label_odds(tokens, space.parts, answer.category, self._aliases, key=space.columns()[0])
-        )
-        if odds is None:
-            reported = Score(answer.confidence, answer.confidence, ConfidenceKind.reported, flags=(LOGPROBS_MISSING,))
             return self._calibrated(reported)
-        flags = (LABELS_UNLIKELY,) if odds.mass < LEAST_MASS else ()
+        tokens = None if completion is None else completion.logprobs
+        measured = None if tokens is None else measured_value(tokens, answer.category, self._plan.task.label_space)
+        if measured is None:
+            return self._calibrated(replace(reported, flags=(LOGPROBS_MISSING,)))
         return self._calibrated(
-            Score(odds.probability, odds.probability, ConfidenceKind.logprobs, odds.runner_up, flags)
+            Score(
+                measured.probability,
+                measured.probability,
+                ConfidenceKind.logprobs,
+                measured.runner_up,
+                (LABELS_UNLIKELY,) if measured.mass < LEAST_MASS else (),
+                measured.probabilities,
+            )
         )
 
     def _calibrated(self, score: Score) -> Score:

@@ -75,9 +75,21 @@ def initial_shape(
         reasoning_effort=effort,
         cache_key=profile.cache_key,
         cache_breakpoint=profile.caching is not None and profile.caching.breakpoints,
-        logprobs=logprobs and profile.logprobs and effort in (None, "none"),
+        logprobs=logprobs and gives_logprobs(model, reasoning_effort),
         service_tier=service_tier,
     )
+
+
+def gives_logprobs(model: str, reasoning_effort: str | None) -> bool:
+    """Whether a model may give log-probabilities: not where it is known to give none, nor where it thinks.
+
+    Args:
+        model: its name as asked for.
+        reasoning_effort: the user's wish; None takes the lowest that the model is known to take.
+    """
+    profile = profile_of(model)
+    effort = reasoning_effort if reasoning_effort is not None else profile.reasoning_effort
+    return profile.logprobs and effort in (None, "none")
 
 
 def adapted(shape: RequestShape, parameter: str, message: str) -> RequestShape | None:

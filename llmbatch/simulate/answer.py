@@ -11,6 +11,16 @@ Usage = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A part of the answer, as its JSON has it, and what might stand there instead."""
+
+    said: str
+    odds: float
+    others: tuple[tuple[str, float], ...]
+    """Each with how probable it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A label in the form that the request asked for.
 
@@ -24,6 +34,8 @@ class Verdict:
     confidence_key: str | None
     labels: tuple[str, ...]
     odds: tuple[float, ...]
+    choices: tuple[Choice, ...] = ()
+    """What else was chosen, and might have been otherwise."""
 
     @property
     def label(self) -> str:

@@ -28,6 +28,8 @@ class FieldForm:
     bounds: tuple[float, float] = (0, 1)
     is_whole: bool = True
     """Of a `number`, with its bounds."""
+    is_decided: bool = False
+    """Of `multi`: whether each label is said to be true or false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,15 @@ def _described(field: FieldText) -> FieldForm:
     labels = tuple(label.name for label in field.labels)
     least, most = field.bounds
     is_whole = float(least).is_integer() and float(most).is_integer()
-    return FieldForm(field.name, field.kind, labels, f"{field.name}{_OF_FIELD}", bounds=field.bounds, is_whole=is_whole)
+    return FieldForm(
+        field.name,
+        field.kind,
+        labels,
+        f"{field.name}{_OF_FIELD}",
+        bounds=field.bounds,
+        is_whole=is_whole,
+        is_decided=field.is_decided,
+    )
 
 
 def _form_of_one_label(properties: Mapping[str, Any]) -> AnswerForm:
@@ -125,6 +135,14 @@ def _field(key: str, schema: Mapping[str, Any], confidence_key: str | None) -> F
         case "integer" | "number" as kind:
             bounds = (schema.get("minimum", 0), schema.get("maximum", 1))
             return FieldForm(key, NUMBER, None, confidence_key, bounds=bounds, is_whole=kind == "integer")
+        case "object":
+            decisions = schema.get("properties")
+            if (
+                isinstance(decisions, Mapping)
+                and decisions
+                and all(_type(one) == "boolean" for one in decisions.values())
+            ):
+                return FieldForm(key, MULTI, tuple(decisions), confidence_key, is_decided=True)
         case "array":
             label = schema.get("items", {}).get("properties", {}).get("label")
             if _enum(label):

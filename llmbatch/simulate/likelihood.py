@@ -7,13 +7,17 @@ ways share has a log-probability of 0.
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from llmbatch.simulate.answer import Answer, Verdict, as_json
+from llmbatch.simulate.answer import Answer, Choice, Verdict, as_json
 from llmbatch.tokens.o200k import token_bytes
 
 _WAYS = 40
 """The most probable labels, which are looked at; the rest of 77 shares less than a thousandth."""
+
+_NEVER = 1e-12
 
 _Way = tuple[tuple[bytes, ...], float]
 
@@ -28,33 +32,64 @@ def answer_logprobs(answer: Answer, verdict: Verdict, top: int) -> dict[str, Any
     """
     if not answer.content:
         return None
-    ways = _ways(answer.content, verdict)
-    told = []
-    for place, token in enumerate(token_bytes(answer.content)):
+    sent = tuple(token_bytes(answer.content))
+    alternatives: dict[int, _Place] = {}
+    for choice in (_label(verdict), *verdict.choices):
+        alternatives |= _places(sent, _ways(answer.content, sent, choice), top)
+    certain = [_Place(0.0, ((token, 0.0),)[:top]) for token in sent]
+    told = [alternatives.get(n, place) for n, place in enumerate(certain)]
+    return {
+        "content": [
+            _token(token, place.logprob) | {"top_logprobs": [_token(other, log) for other, log in place.likeliest]}
+            for token, place in zip(sent, told, strict=True)
+        ],
+        "refusal": None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A token's log-probability, and the likeliest tokens there with theirs."""
+
+    logprob: float
+    likeliest: tuple[tuple[bytes, float], ...]
+
+
+def _places(sent: tuple[bytes, ...], ways: Sequence[_Way], top: int) -> dict[int, _Place]:
+    """The places at which the answer might have gone on otherwise."""
+    found = {}
+    for place, token in enumerate(sent):
+        if len(ways) == 1:
+            break
         mass: defaultdict[bytes, float] = defaultdict(float)
         for tokens, odds in ways:
             mass[tokens[place] if place < len(tokens) else b""] += odds
-        total = sum(mass.values())
-        likeliest = sorted(mass.items(), key=lambda item: (-item[1], item[0]))[:top]
-        logprob = _log(mass[token] / total)
-        told.append(_token(token, logprob) | {"top_logprobs": [_token(t, _log(m / total)) for t, m in likeliest if t]})
+        if len(mass) > 1:
+            total = sum(mass.values())
+            likeliest = sorted(mass.items(), key=lambda item: (-item[1], item[0]))[:top]
+            others = tuple((other, _log(share / total)) for other, share in likeliest if other)
+            found[place] = _Place(_log(mass[token] / total), others)
         ways = [way for way in ways if place < len(way[0]) and way[0][place] == token]
-    return {"content": told, "refusal": None}
+    return found
 
 
-def _ways(content: str, verdict: Verdict) -> list[_Way]:
-    """Each label's answer in tokens, spelled like the one that is sent; that one is always among them."""
-    field = as_json({verdict.label_key: verdict.label})[1:-1]
-    sent = tuple(token_bytes(content))
-    if content.count(field) != 1:
-        return [(sent, 1.0)]
+def _label(verdict: Verdict) -> Choice:
+    """The label, spelled like the one that is sent, and the most probable others."""
     ranked = sorted(zip(verdict.odds, verdict.labels, strict=True), reverse=True)[:_WAYS]
-    others = [
-        (tuple(token_bytes(content.replace(field, as_json({verdict.label_key: label})[1:-1]))), odds)
-        for odds, label in ranked
-        if label != verdict.label
-    ]
-    return [(sent, max(verdict.odds)), *others]
+    others = [(label, odds) for odds, label in ranked if label != verdict.label]
+    return Choice(
+        as_json({verdict.label_key: verdict.label})[1:-1],
+        max(verdict.odds),
+        tuple((as_json({verdict.label_key: label})[1:-1], odds) for label, odds in others),
+    )
+
+
+def _ways(content: str, sent: tuple[bytes, ...], choice: Choice) -> list[_Way]:
+    """The answer with each thing that may be said, in tokens; that which is sent is always among them."""
+    if content.count(choice.said) != 1:
+        return [(sent, 1.0)]
+    others = [(tuple(token_bytes(content.replace(choice.said, said))), odds) for said, odds in choice.others]
+    return [(sent, max(choice.odds, _NEVER)), *others]
 
 
 def _token(token: bytes, logprob: float) -> dict[str, Any]:
@@ -62,4 +97,4 @@ def _token(token: bytes, logprob: float) -> dict[str, Any]:
 
 
 def _log(share: float) -> float:
-    return min(math.log(share), 0.0)
+    return min(math.log(max(share, _NEVER)), 0.0)

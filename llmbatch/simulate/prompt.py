@@ -1,13 +1,13 @@
 """What the stable part of a request comes to: its tokens, its labels, and the form of the answer. Worked out once."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llmbatch.core.models import PromptCaching
-from llmbatch.simulate.answer import Verdict
-from llmbatch.simulate.form import MULTI, NUMBER, SINGLE, AnswerForm, FieldForm, refuse
+from llmbatch.simulate.answer import Choice, Verdict, as_json
+from llmbatch.simulate.form import MULTI, NUMBER, SINGLE, YES_NO, AnswerForm, FieldForm, refuse
 from llmbatch.simulate.labeller import Labeller
 from llmbatch.simulate.prompt_cache import PromptDigest
 from llmbatch.simulate.reading import read_labels
@@ -31,9 +31,11 @@ class Prompt:
         """Label a document and put the answer in the form asked for."""
         odds = {key: labeller.odds(document) for key, labeller in self.labellers.items()}
         values: dict[str, Any] = {}
+        choices: list[Choice] = []
         for field in self.form.fields:
             value, confidence = self._value(field, document, odds.get(field.key, ()))
             values[field.key] = value
+            choices += self._choices(field, value, confidence, odds.get(field.key, ()))
             if field.confidence_key is not None:
                 values[field.confidence_key] = round(confidence * 100) if field.in_percent else confidence
         shown = self.form.label_field
@@ -41,15 +43,34 @@ class Prompt:
         reason = f"The wording of the document has most in common with what the prompt says about {value!r}."
         fields = {key: values.get(key, reason) for key in self.form.keys}
         if shown.kind != SINGLE:
-            return Verdict(fields, shown.key, shown.confidence_key, (str(value),), (1.0,))
-        return Verdict(fields, shown.key, shown.confidence_key, self.labellers[shown.key].names, odds[shown.key])
+            return Verdict(fields, shown.key, shown.confidence_key, (str(value),), (1.0,), tuple(choices))
+        names = self.labellers[shown.key].names
+        return Verdict(fields, shown.key, shown.confidence_key, names, odds[shown.key], tuple(choices))
+
+    def _choices(self, field: FieldForm, value: Any, confidence: float, odds: Sequence[float]) -> Iterator[Choice]:
+        """What a field's value, or each of its decisions, might have been instead."""
+        if field.kind == YES_NO:
+            yield _decision(field.key, value, confidence)
+        elif field.kind == SINGLE and field is not self.form.label_field:
+            said = dict(zip(self.labellers[field.key].names, odds, strict=True))
+            others = tuple((_pair(field.key, name), share) for name, share in said.items() if name != value)
+            yield Choice(_pair(field.key, value), said[value], others)
+        elif field.is_decided:
+            even = 1 / len(odds)
+            for name, share in zip(self.labellers[field.key].names, odds, strict=True):
+                fits = share / (share + even)
+                yield _decision(name, value[name], fits if value[name] else 1 - fits)
 
     def _value(self, field: FieldForm, document: str, odds: Sequence[float]) -> tuple[Any, float]:
         """A field's value and confidence; `odds` of its labels, where it has any."""
         if field.kind == SINGLE:
             return self.labellers[field.key].likeliest(odds)
         if field.kind == MULTI:
-            return _several(self.labellers[field.key].names, odds)
+            listed, confidence = _several(self.labellers[field.key].names, odds)
+            if not field.is_decided:
+                return listed, confidence
+            given = {item["label"] for item in listed}
+            return {name: name in given for name in self.labellers[field.key].names}, confidence
         chance = zlib.crc32(f"{field.key}\0{document}".encode("utf-8", "replace")) / 2**32
         confidence = round(0.5 + abs(chance - 0.5) * 0.9, 2)
         if field.kind == NUMBER:
@@ -57,6 +78,15 @@ class Prompt:
             value = least + chance * (most - least)
             return round(value) if field.is_whole else round(value, 3), confidence
         return chance > 1 / 2, confidence
+
+
+def _decision(key: str, value: bool, odds: float) -> Choice:  # noqa: FBT001 - it is data
+    return Choice(_pair(key, value), odds, ((_pair(key, not value), 1 - odds),))
+
+
+def _pair(key: str, value: Any) -> str:
+    """A key and its value as they stand in an object."""
+    return as_json({key: value})[1:-1]
 
 
 def _several(names: Sequence[str], odds: Sequence[float]) -> tuple[list[dict[str, Any]], float]:

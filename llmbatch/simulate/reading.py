@@ -23,7 +23,13 @@ _FIELD = re.compile(
 )
 _BOUNDS = re.compile(r"A number from (\S+) to (\S+)\.")
 _LABEL_LINES = re.compile(r"^- (.*)$", re.MULTILINE)
-_KINDS = {"One label": "single", "All labels": "multi", "A number": "number", "true or": "yes-no"}
+_KINDS = {
+    "One label": "single",
+    "All labels": "multi",
+    "Each label": "multi",
+    "A number": "number",
+    "true or": "yes-no",
+}
 """By the first two words of what a field wants."""
 
 
@@ -44,6 +50,8 @@ class FieldText:
     kind: str
     labels: tuple[LabelText, ...]
     bounds: tuple[float, float]
+    is_decided: bool = False
+    """Whether each of several labels is to be said true or false."""
 
 
 def read_fields(prompt: str) -> tuple[FieldText, ...]:
@@ -56,7 +64,8 @@ def read_fields(prompt: str) -> tuple[FieldText, ...]:
             bounds = _BOUNDS.match(section["wanted"])
             limits = (float(bounds[1]), float(bounds[2])) if bounds else (0.0, 1.0)
             labels = tuple(LabelText(name, description, ()) for name, description in lines)
-            found.append(FieldText(section["name"], kind, labels, limits))
+            is_decided = section["wanted"].startswith("Each")
+            found.append(FieldText(section["name"], kind, labels, limits, is_decided))
     return tuple(found)
 
 
@@ -133,6 +142,8 @@ def _examples(text: str, key: str) -> Iterator[tuple[str, str]]:
             labels = orjson.loads(example[2]).get(key)
         except orjson.JSONDecodeError:
             continue
+        if isinstance(labels, dict):
+            labels = [name for name, is_right in labels.items() if is_right is True]
         for label in labels if isinstance(labels, list) else [labels]:
             name = label.get("label") if isinstance(label, dict) else label
             if isinstance(name, str):

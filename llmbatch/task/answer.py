@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from llmbatch.task.kinds import InvalidAnswerError
+from llmbatch.task.kind import InvalidAnswerError
 from llmbatch.task.model import Task
 from llmbatch.task.spelling import plain
 from llmbatch.task.thinking import NoAnswerError, behind_thinking

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import replacing
-from llmbatch.task.kinds import Value
+from llmbatch.task.kind import Value
 from llmbatch.task.load import load_task, parse_task
 from llmbatch.task.model import Example
 from llmbatch.task.template import toml_string

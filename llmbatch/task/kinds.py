@@ -1,70 +1,14 @@
-"""What a field's value is, kind by kind: asked for, read out of an answer or a file, written and counted.
-
-A value travels as its canonical text, which these alone write and take apart.
-"""
+"""What a field's value is, kind by kind: asked for, read out of an answer or a file, written and counted."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from llmbatch.task.fields import NONE, FieldKind, TaskField, folded
-from llmbatch.task.spelling import LabelSpellings, fraction_of, plain
-
-Value = str | list[str] | int | float | bool
-"""A field's value as JSON has it."""
+from llmbatch.task.kind import InvalidAnswerError, Kind, Reading, Value, read_percent, shown
+from llmbatch.task.spelling import LabelSpellings, plain
 
 _BETWEEN = "|"
-_ALL = 100
-
-
-class InvalidAnswerError(ValueError):
-    """The content is no answer by the task's labels; the message says what is wrong with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A value as read from an answer. `repaired` where it was spelled in another way than asked for."""
-
-    text: str
-    repaired: bool = False
-    confidences: Mapping[str, float] = field(default_factory=dict)
-    """Of each label of a field that takes several, 0..1."""
-
-
-class Kind(Protocol):
-    """What can be done with a field's value, whatever it is."""
-
-    def schema(self) -> dict[str, Any]:
-        """JSON schema of the value in an answer, in the subset that strict structured outputs take."""
-
-    def read(self, value: object) -> Reading:
-        """The value in an answer.
-
-        Raises:
-            InvalidAnswerError: it is none, or can be read in several ways.
-        """
-
-    def spelled(self, text: str) -> str | None:
-        """The canonical text of what a person wrote; None where it is no value of the field."""
-
-    def value(self, text: str) -> Value:
-        """The value that a canonical text stands for."""
-
-    def text(self, value: object) -> str | None:
-        """The canonical text of a value as a task file or JSON states it; None where it is none."""
-
-    def with_part(self, value: Value | None, part: str) -> Value:
-        """A value with a part given; of several labels, put in or taken out."""
-
-    def parts(self, text: str) -> tuple[str, ...]:
-        """What tables count of a canonical text: its labels, or the value itself."""
-
-    def all_parts(self) -> tuple[str, ...]:
-        """All parts that there can be, in order; none where they are numbers."""
-
-    def examples(self) -> Sequence[Any]:
-        """Values as they stand in answers, among them the longest."""
 
 
 class _OneValue(ABC):
@@ -82,6 +26,10 @@ class _OneValue(ABC):
         """See `Kind`."""
         return (text,)
 
+    def answer(self, text: str, percent: int, *, decisions: bool) -> Any:  # noqa: ARG002
+        """See `Kind`."""
+        return self.value(text)
+
 
 class Single(_OneValue):
     """Exactly one label."""
@@ -93,14 +41,14 @@ class Single(_OneValue):
         self._by_model = LabelSpellings(field.answers)
         self._name = field.name
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self, *, decisions: bool) -> dict[str, Any]:  # noqa: ARG002 - it has one value
         """See `Kind`."""
         return {"type": "string", "enum": list(self.names)}
 
     def read(self, value: object) -> Reading:
         """See `Kind`."""
         if not isinstance(value, str):
-            raise InvalidAnswerError(f"{self._name}: {_shown(value)} is not one of the labels")
+            raise InvalidAnswerError(f"{self._name}: {shown(value)} is not one of the labels")
         if value in self._known:
             return Reading(value)
         label = self._by_model.label(value)
@@ -124,7 +72,7 @@ class Single(_OneValue):
         """See `Kind`."""
         return self.names
 
-    def examples(self) -> Sequence[Any]:
+    def examples(self, *, decisions: bool) -> Sequence[Any]:  # noqa: ARG002
         """See `Kind`."""
         return self.names
 
@@ -139,8 +87,15 @@ class Multi:
         self._one = Single(field)
         self._name = field.name
 
-    def schema(self) -> dict[str, Any]:
-        """See `Kind`. Each label comes with its own confidence."""
+    def schema(self, *, decisions: bool) -> dict[str, Any]:
+        """See `Kind`. Each label comes with its own confidence, or with true or false."""
+        if decisions:
+            return {
+                "type": "object",
+                "properties": {name: {"type": "boolean"} for name in self.names},
+                "required": list(self.names),
+                "additionalProperties": False,
+            }
         item = {
             "type": "object",
             "properties": {
@@ -154,8 +109,10 @@ class Multi:
 
     def read(self, value: object) -> Reading:
         """See `Kind`. A list of names alone is taken too: some models give that where no schema holds them."""
+        if isinstance(value, dict):
+            return self._decided(value)
         if not isinstance(value, list):
-            raise InvalidAnswerError(f"{self._name}: {_shown(value)} is not a list of labels")
+            raise InvalidAnswerError(f"{self._name}: {shown(value)} is not a list of labels")
         repaired, confidences = False, dict[str, float]()
         found = set[str]()
         for item in value:
@@ -168,12 +125,25 @@ class Multi:
                 confidences[reading.text] = confidence
         return Reading(self._written(found), repaired, confidences)
 
+    def _decided(self, value: Mapping[str, object]) -> Reading:
+        """The labels that are true; each must be decided."""
+        decided, repaired = dict[str, bool](), False
+        for key, is_right in value.items():
+            reading = self._one.read(key)
+            if reading.text in decided or not isinstance(is_right, bool):
+                raise InvalidAnswerError(f"{self._name}: {reading.text!r} is decided twice, or neither true nor false")
+            repaired = repaired or reading.repaired
+            decided[reading.text] = is_right
+        if missing := [name for name in self.names if name not in decided]:
+            raise InvalidAnswerError(f"{self._name}: {missing[0]!r} is neither true nor false in the answer")
+        return Reading(self._written({name for name, is_right in decided.items() if is_right}), repaired)
+
     def _item(self, item: object) -> tuple[Reading, float | None, bool]:
         """(label, confidence, whether it stands as asked for)."""
         if isinstance(item, str):
             return self._one.read(item), None, False
         if not isinstance(item, dict) or "label" not in item:
-            raise InvalidAnswerError(f"{self._name}: {_shown(item)} is not a label with its percentage")
+            raise InvalidAnswerError(f"{self._name}: {shown(item)} is not a label with its percentage")
         confidence, repaired = read_percent(item.get("percent"), f"{self._name}: percent")
         return self._one.read(item["label"]), confidence, not repaired
 
@@ -184,7 +154,7 @@ class Multi:
         names = [self._by_person.get(folded(part)) for part in text.replace(";", _BETWEEN).split(_BETWEEN)]
         return None if None in names else self._written({name for name in names if name is not None})
 
-    def value(self, text: str) -> Value:
+    def value(self, text: str) -> list[str]:
         """See `Kind`."""
         return [] if text == NONE else text.split(_BETWEEN)
 
@@ -209,8 +179,17 @@ class Multi:
         """See `Kind`."""
         return (*self.names, NONE)
 
-    def examples(self) -> Sequence[Any]:
+    def answer(self, text: str, percent: int, *, decisions: bool) -> Any:
+        """See `Kind`."""
+        if decisions:
+            given = set(self.value(text))
+            return {name: name in given for name in self.names}
+        return [{"label": label, "percent": percent} for label in self.value(text)]
+
+    def examples(self, *, decisions: bool) -> Sequence[Any]:
         """See `Kind`. Few texts have more labels than a handful, so the longest five make the longest answer."""
+        if decisions:
+            return [dict.fromkeys(self.names, False)]
         longest = sorted(self.names, key=len, reverse=True)[:_MOST_LABELS]
         return [[{"label": name, "percent": 100} for name in longest]]
 
@@ -229,7 +208,7 @@ class Number(_OneValue):
         self._is_whole = isinstance(self._least, int) and isinstance(self._most, int)
         self._name = field.name
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self, *, decisions: bool) -> dict[str, Any]:  # noqa: ARG002 - it has one value
         """See `Kind`."""
         kind = "integer" if self._is_whole else "number"
         return {"type": kind, "minimum": self._least, "maximum": self._most}
@@ -241,7 +220,7 @@ class Number(_OneValue):
             return Reading(text, repaired=self._is_whole and not isinstance(value, int))
         if isinstance(value, str) and (text := self.spelled(value)) is not None:
             return Reading(text, repaired=True)
-        raise InvalidAnswerError(f"{self._name}: {_shown(value)} is not a number from {self._least} to {self._most}")
+        raise InvalidAnswerError(f"{self._name}: {shown(value)} is not a number from {self._least} to {self._most}")
 
     def spelled(self, text: str) -> str | None:
         """See `Kind`."""
@@ -268,7 +247,7 @@ class Number(_OneValue):
             return tuple(str(number) for number in range(int(self._least), int(self._most) + 1))
         return ()
 
-    def examples(self) -> Sequence[Any]:
+    def examples(self, *, decisions: bool) -> Sequence[Any]:  # noqa: ARG002
         """See `Kind`."""
         return [self._least, self._most] if self._is_whole else [self._most - 0.123456]
 
@@ -284,7 +263,7 @@ class YesNo(_OneValue):
     def __init__(self, field: TaskField) -> None:
         self._name = field.name
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self, *, decisions: bool) -> dict[str, Any]:  # noqa: ARG002 - it has one value
         """See `Kind`."""
         return {"type": "boolean"}
 
@@ -295,7 +274,7 @@ class YesNo(_OneValue):
             return Reading(text)
         if isinstance(value, str) and plain(value) in ("yes", "no", "true", "false"):
             return Reading(_YES_NO[plain(value)], repaired=True)
-        raise InvalidAnswerError(f"{self._name}: {_shown(value)} is neither true nor false")
+        raise InvalidAnswerError(f"{self._name}: {shown(value)} is neither true nor false")
 
     def spelled(self, text: str) -> str | None:
         """See `Kind`."""
@@ -313,7 +292,7 @@ class YesNo(_OneValue):
         """See `Kind`."""
         return ("yes", "no")
 
-    def examples(self) -> Sequence[Any]:
+    def examples(self, *, decisions: bool) -> Sequence[Any]:  # noqa: ARG002
         """See `Kind`."""
         return [False]
 
@@ -331,22 +310,6 @@ def kind_of(field: TaskField) -> Kind:
     return _KINDS[field.kind](field)
 
 
-def read_percent(percent: object, where: str) -> tuple[float, bool]:
-    """A confidence in 0..1 from a percentage in an answer, and whether it was spelled in another way than asked for.
-
-    Raises:
-        InvalidAnswerError: it is none, or can be read in two ways; the message begins with `where`.
-    """
-    if isinstance(percent, int) and not isinstance(percent, bool):
-        if not 0 <= percent <= _ALL:
-            raise InvalidAnswerError(f"{where}: {_shown(percent)} is not a percentage in 0..100")
-        return percent / 100, False
-    fraction = fraction_of(percent, of_100=True) if isinstance(percent, float | str) else None
-    if fraction is None:
-        raise InvalidAnswerError(f"{where}: {_shown(percent)} is not a percentage that can be read in one way only")
-    return fraction, True
-
-
 def _spellings(field: TaskField) -> Mapping[str, str]:
     """Names and aliases; and where labels lie under others, `group/label` too."""
     paths = (
@@ -354,7 +317,3 @@ def _spellings(field: TaskField) -> Mapping[str, str]:
     )
     named = {folded(spelling): label.name for label in field.answers for spelling in (label.name, *label.aliases)}
     return paths | named
-
-
-def _shown(value: object) -> str:
-    return f"{value!r:.40}"

@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 
 from llmbatch.task.fields import CATEGORY, NONE, PERCENT, FieldKind, Label, TaskField
-from llmbatch.task.kinds import InvalidAnswerError, Kind, Value, kind_of, read_percent
+from llmbatch.task.kind import InvalidAnswerError, Kind, Value, read_percent
+from llmbatch.task.kinds import kind_of
 from llmbatch.task.spelling import fraction_of
 
 _BETWEEN, _IS = "; ", "="
@@ -89,17 +90,18 @@ class LabelSpace:
         """The names of the fields, as results have them."""
         return tuple(self._kinds)
 
-    def answer_schema(self, *, reasoning: bool) -> dict[str, Any]:
+    def answer_schema(self, *, reasoning: bool, decisions: bool = False) -> dict[str, Any]:
         """JSON schema of one answer, in the subset that strict structured outputs take.
 
         A confidence goes over the wire as a whole percentage: two tokens less in each answer than a fraction.
 
         Args:
             reasoning: also ask for a short rationale, before the labels so that it can inform them.
+            decisions: of a field of several labels, ask for true or false of each, whose probabilities can be measured.
         """
         properties: dict[str, Any] = {"reasoning": {"type": "string"}} if reasoning else {}
         for name, kind in self._kinds.items():
-            properties[name] = kind.schema()
+            properties[name] = kind.schema(decisions=decisions)
             properties[self._percent_key(name)] = {"type": "integer", "minimum": 0, "maximum": 100}
         return {
             "type": "object",
@@ -108,22 +110,23 @@ class LabelSpace:
             "additionalProperties": False,
         }
 
-    def answer(self, text: str, confidence: float) -> dict[str, Any]:
+    def answer(self, text: str, confidence: float, *, decisions: bool = False) -> dict[str, Any]:
         """The answer that states a value, as an example shows it; `confidence` (0..1) is that of each of its fields."""
         percent = round(confidence * 100)
         answer: dict[str, Any] = {}
         for name, of_field in self._by_field(text).items():
-            value: Any = self._kinds[name].value(of_field)
-            is_list = isinstance(value, list)
-            answer[name] = [{"label": label, "percent": percent} for label in value] if is_list else value
+            answer[name] = self._kinds[name].answer(of_field, percent, decisions=decisions)
             answer[self._percent_key(name)] = percent
         return answer
 
-    def sample_answers(self) -> list[str]:
+    def sample_answers(self, *, decisions: bool = False) -> list[str]:
         """Answers of the longest kind, in JSON: the output limit is made from them."""
         if self.is_plain:
             return [orjson.dumps(self.answer(label, 1.0)).decode() for label in self.parts]
-        longest = {name: max(kind.examples(), key=lambda v: len(orjson.dumps(v))) for name, kind in self._kinds.items()}
+        longest = {
+            name: max(kind.examples(decisions=decisions), key=lambda value: len(orjson.dumps(value)))
+            for name, kind in self._kinds.items()
+        }
         return [orjson.dumps(dict(longest) | {self._percent_key(name): 100 for name in longest}).decode()]
 
     @cached_property

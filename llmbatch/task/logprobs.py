@@ -65,7 +65,7 @@ def label_odds(
     """
     content = b"".join(token.token for token in tokens)
     begins = re.compile(rf'"{key}"\s*:\s*"'.encode())
-    found = list(begins.finditer(content, _answer_start(content)))
+    found = list(begins.finditer(content, answer_start(content)))
     if len(found) != 1 or (rest := _REST_OF_STRING.match(content, found[0].end())) is None:
         return None
     # From its key on, since a token can hold the quote before a label together with the label's beginning.
@@ -109,7 +109,7 @@ def _odds(span: Sequence[tuple[int, TokenLogprob]], spellings: "_Spellings", cho
     return LabelOdds(round(shares[chosen,] / among, 6), runner_up, round(mass, 6))
 
 
-def _answer_start(content: bytes) -> int:
+def answer_start(content: bytes) -> int:
     """Where the answer begins behind the thinking."""
     try:
         return len(content) - len(behind_thinking(content.decode()).encode())

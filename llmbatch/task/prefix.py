@@ -54,21 +54,30 @@ _CONTRACT_FIELDS = {
 _REASONING = "It fits the label's description."
 
 
-def build_prefix(task: "Task", *, pool_examples: int = 0, reasoning: bool = False) -> str:
+def build_prefix(task: "Task", *, pool_examples: int = 0, reasoning: bool = False, decisions: bool = False) -> str:
     """The system message of every request: role, rules, labels, examples, output contract.
 
     Args:
         task: what to label by.
         pool_examples: how many of the pool's examples follow the task's own, counted from the pool's beginning.
         reasoning: whether answers carry a short rationale.
+        decisions: whether answers say true or false of each label of a field that takes several.
     """
     sections = [_FIELDS_ROLE if task.fields else _ROLE]
     if task.instructions.strip():
         sections.append(f"# Task\n{task.instructions.strip()}\n")
-    sections += map(_field_section, task.fields) if task.fields else ["# Labels\n" + _label_lines(task.labels)]
+    sections += (
+        [_field_section(field, decisions=decisions) for field in task.fields]
+        if task.fields
+        else ["# Labels\n" + _label_lines(task.labels)]
+    )
     if examples := (*task.examples, *task.pool[:pool_examples]):
-        sections.append(_examples_section(task, examples, reasoning=reasoning))
-    contract = _contract_of(task.fields, reasoning=reasoning) if task.fields else _CONTRACT_FIELDS[reasoning]
+        sections.append(_examples_section(task, examples, reasoning=reasoning, decisions=decisions))
+    contract = (
+        _contract_of(task.fields, reasoning=reasoning, decisions=decisions)
+        if task.fields
+        else _CONTRACT_FIELDS[reasoning]
+    )
     sections.append(_CONTRACT + contract)
     return "\n".join(sections)
 
@@ -92,10 +101,10 @@ def _described(name: str, description: str) -> str:
     return f"{name}: {' '.join(description.split())}" if description.strip() else name
 
 
-def _field_section(field: "TaskField") -> str:
+def _field_section(field: "TaskField", *, decisions: bool) -> str:
     wanted = {
         "single": "One label, the one that fits best.",
-        "multi": "All labels that fit, each with its own percentage; an empty list where none fits.",
+        "multi": _DECIDED if decisions else _LISTED,
         "number": f"A number from {field.minimum} to {field.maximum}.",
         "yes-no": "true or false.",
     }
@@ -103,13 +112,17 @@ def _field_section(field: "TaskField") -> str:
     return f"{FIELD_HEADING.format(field.name)}{wanted[field.kind]}\n{instructions}{_label_lines(field.labels)}"
 
 
+_LISTED = "All labels that fit, each with its own percentage; an empty list where none fits."
+_DECIDED = "Each label by itself: true where it fits, false where it does not."
 FIELD_HEADING = "# Field {}\n"
 
 
-def _contract_of(fields: "Iterable[TaskField]", *, reasoning: bool) -> str:
+def _contract_of(fields: "Iterable[TaskField]", *, reasoning: bool, decisions: bool) -> str:
     forms = {
         "single": "one of its labels",
-        "multi": 'a list of objects with "label" and "percent"',
+        "multi": "an object with true or false for each of its labels"
+        if decisions
+        else 'a list of objects with "label" and "percent"',
         "number": "a number",
         "yes-no": "true or false",
     }
@@ -119,15 +132,16 @@ def _contract_of(fields: "Iterable[TaskField]", *, reasoning: bool) -> str:
     return f"It has exactly these keys, in this order: {', '.join(keys[:-1])} and {keys[-1]}.\n"
 
 
-def _examples_section(task: "Task", examples: "Iterable[Example]", *, reasoning: bool) -> str:
+def _examples_section(task: "Task", examples: "Iterable[Example]", *, reasoning: bool, decisions: bool) -> str:
     blocks = [
-        f"{build_document(example.text)}\n{_answer(task, example, reasoning=reasoning)}\n" for example in examples
+        f"{build_document(example.text)}\n{_answer(task, example, reasoning=reasoning, decisions=decisions)}\n"
+        for example in examples
     ]
     return "# Examples\n" + "\n".join(blocks)
 
 
-def _answer(task: "Task", example: "Example", *, reasoning: bool) -> str:
-    answer = task.label_space.answer(task.value_of(example), example.confidence)
+def _answer(task: "Task", example: "Example", *, reasoning: bool, decisions: bool) -> str:
+    answer = task.label_space.answer(task.value_of(example), example.confidence, decisions=decisions)
     if reasoning:
         answer = {"reasoning": inert(example.reasoning or _REASONING), **answer}
     return orjson.dumps(answer).decode()

@@ -69,8 +69,28 @@ def test_people_decide_and_their_labels_are_gold(labelled: Program) -> None:
     assert exact["topic"] == exact["names"] == exact["good"] == 1
 
 
-def test_log_probabilities_are_refused_before_anything_is_sent(labelled: Program) -> None:
+def test_each_label_is_measured_where_the_model_gives_log_probabilities(labelled: Program) -> None:
     done = labelled("classify", SAMPLE, "--task", "news.toml", "--offline", "--out", "new", "--confidence", "logprobs")
+    assert done.code == 0, done.err
+    lines = read_rows(labelled.folder / "new" / "ledger.jsonl")
+    assert {line["confidence_from"] for line in lines} == {"logprobs"}
+    assert all("flags" not in line for line in lines)
+    for line in lines:
+        given = line["category"].split("names=")[1].split(";")[0].split("|")
+        sure = line["confidences"]
+        assert {key.removeprefix("names=") for key in sure if "=" in key} == set(given) - {"(none)"}
+        assert line["confidence"] == min(sure[name] for name in NAMES)
+        assert all(sure["names"] <= odds for key, odds in sure.items() if key.startswith("names="))
+    rows = read_rows(labelled.folder / "new" / "results.jsonl") + read_rows(labelled.folder / "new" / "review.jsonl")
+    assert any(isinstance(row["names"], list) and row["names"] for row in rows)
+
+
+def test_a_field_with_too_many_labels_to_decide_one_by_one_is_refused(labelled: Program) -> None:
+    labels = ", ".join(f'{{ name = "l{n}" }}' for n in range(201))
+    (labelled.folder / "many.toml").write_text(
+        f'name = "m"\n[[fields]]\nname = "f"\nkind = "multi"\nlabels = [{labels}]\n'
+    )
+    done = labelled("classify", SAMPLE, "--task", "many.toml", "--offline", "--out", "many", "--confidence", "logprobs")
     assert done.code == 2
-    assert "log-probabilities measure one label a row" in done.err
-    assert not (labelled.folder / "new").exists()
+    assert "201 labels" in done.err
+    assert not (labelled.folder / "many").exists()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from llmbatch.task.answer import Answer, AnswerParser
 from llmbatch.task.fields import Label
-from llmbatch.task.kinds import InvalidAnswerError
+from llmbatch.task.kind import InvalidAnswerError
 from llmbatch.task.model import Task
 
 TASK = Task(

@@ -4,7 +4,7 @@ import pytest
 
 from llmbatch.task.answer import Answer, AnswerParser
 from llmbatch.task.fields import Label
-from llmbatch.task.kinds import InvalidAnswerError
+from llmbatch.task.kind import InvalidAnswerError
 from llmbatch.task.model import Task
 
 PARSER = AnswerParser(Task(name="desk", labels=(Label(name="technical"), Label(name="business"))))

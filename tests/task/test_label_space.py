@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmbatch.task.answer import AnswerParser
-from llmbatch.task.kinds import InvalidAnswerError
+from llmbatch.task.kind import InvalidAnswerError
 from llmbatch.task.load import parse_task
 
 TASK = parse_task(

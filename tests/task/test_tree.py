@@ -10,7 +10,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.simulate.reading import read_labels
 from llmbatch.task.answer import AnswerParser
 from llmbatch.task.fields import Label
-from llmbatch.task.kinds import InvalidAnswerError
+from llmbatch.task.kind import InvalidAnswerError
 from llmbatch.task.load import parse_task
 from llmbatch.task.prefix import build_prefix
 from llmbatch.task.tree import LabelTree
