@@ -129,6 +129,7 @@ def _typer_option(name: str, option: Option, panel: str | None) -> OptionInfo:
         show_envvar=False,
         rich_help_panel=panel,
         help=option.help,
+        hidden=option.is_hidden,
         metavar=option.metavar,
         min=option.min,
         max=option.max,

@@ -28,6 +28,7 @@ SUMMARIES: Mapping[str, str] = {
     "report": "Write one HTML file that shows a run: charts, rows to look at.",
     "spend": "Show what was spent, compared with as many days before.",
     "export": "Write a run's results again: as files or as tables.",
+    "repair": "Move damaged lines of a run folder's logs aside, and keep the rest.",
     "prompt": "Task files: start one, check it, see what is sent.",
     "canary": "Canary experiments: show the report, promote the canary.",
     "cache": "The answer cache that runs share (classify --reuse).",

@@ -95,8 +95,8 @@ class LedgerOpening:
         with storing(self._folder.ledger):
             cut_torn_tail(self._folder.ledger)
             moved = salvage(self._folder.ledger)
-        if moved:
-            self._emit(LedgerSalvaged(moved))
+        if moved is not None:
+            self._emit(LedgerSalvaged(moved.lines))
 
     def _restored(self, left: Leftovers | None) -> tuple[Checkpoint | None, LedgerTotals]:
         """What earlier sessions knew of the ledger; not of lines that a killed one wrote: they count singly."""

@@ -234,18 +234,33 @@ def _small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
-def test_a_damaged_ledger_is_refused_and_salvaged_on_demand(
-    llmbatch: Program, endpoint: StartEndpoint, run: Path
+@pytest.mark.parametrize("by_option", [False, True])
+def test_a_damaged_ledger_is_refused_and_repaired_on_demand(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path, *, by_option: bool
 ) -> None:
     server = endpoint()
     llmbatch("classify", "docs.jsonl", "--base-url", server.url)
     lines = (run / "ledger.jsonl").read_bytes().splitlines(keepends=True)
     lines[7] = b"\x00garbage\n"
     (run / "ledger.jsonl").write_bytes(b"".join(lines))
-    refused = llmbatch("classify", "docs.jsonl", "--base-url", server.url)
-    assert refused.code == 2
-    assert "line 8" in refused.err
-    assert llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--salvage").code == 0
+    for command in (("classify", "docs.jsonl", "--base-url", server.url), ("show", "docs.llmbatch")):
+        refused = llmbatch(*command)
+        assert refused.code == 2
+        assert "line 8" in refused.err
+        assert f"llmbatch repair {run.name} moves damaged lines aside" in refused.err
+    if by_option:
+        assert llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--salvage").code == 0
+    else:
+        (run / "ledger.jsonl").open("ab").write(b'{"format":2,"torn')
+        done = llmbatch("repair", "docs.llmbatch", "--json").json
+        moved = ["docs.llmbatch/ledger.torn-1", "docs.llmbatch/ledger.salvaged-1"]
+        assert (done["ledger_lines"], done["decisions"], done["files"]) == (1, 0, moved)
+        assert done["next"] == f"llmbatch classify docs.jsonl --base-url {server.url}"
+        assert (run / "ledger.salvaged-1").read_bytes() == b"\x00garbage\n"
+        assert server.requests == COUNT
+        assert llmbatch("show", "docs.llmbatch", "--json").json["rows"]["undone"] == 1
+        assert "nothing is damaged" in llmbatch("repair", "docs.llmbatch").out
+        assert llmbatch("classify", "docs.jsonl", "--base-url", server.url).code == 0
     assert server.requests == COUNT + 1
     assert len(views(run)["failed"]) == 0
     assert accounted(run) == list(range(COUNT))

@@ -113,3 +113,25 @@ def test_a_decision_outlives_the_prompt_the_model_and_the_row_number(
     write_rows(llmbatch.folder / "gold.jsonl", [{"id": row["id"], "label": "legal"} for row in rows])
     judged = llmbatch("evaluate", "docs.llmbatch", "--gold", "gold.jsonl")
     assert "judged are the model's answers, not the labels that people gave 1 row" in judged.out
+
+
+def test_damaged_decisions_are_moved_aside(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(3))
+    assert llmbatch("classify", "docs.jsonl", "--offline", "--out", "run").code == 0
+    llmbatch("review", "export", "run", "--all", "--out", "todo.csv")
+    sheet = (llmbatch.folder / "todo.csv").read_text().splitlines()
+    column = sheet[0].split(",").index("decision")
+    rows = [line.split(",") for line in sheet[1:]]
+    for row in rows:
+        row[column] = "legal"
+    (llmbatch.folder / "done.csv").write_text("\n".join([sheet[0], *(",".join(row) for row in rows)]))
+    assert llmbatch("review", "import", "run", "done.csv").code == 0
+    log = llmbatch.folder / "run" / "decisions.jsonl"
+    lines = log.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1].replace(b"legal", b"other", 1)
+    log.write_bytes(b"".join(lines))
+    refused = llmbatch("review", "status", "run")
+    assert (refused.code, "llmbatch repair run" in refused.err) == (2, True)
+    assert "1 damaged line of decisions.jsonl moved to run/decisions.salvaged-1" in llmbatch("repair", "run").out
+    assert log.read_bytes() == lines[0] + lines[2]
+    assert llmbatch("review", "status", "run").code == 0

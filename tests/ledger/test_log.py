@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from llmbatch.core.errors import StorageFailed, UsageError
 from llmbatch.core.ledger_line import FAILED, LedgerLine, RowError
 from llmbatch.runs.ledger.log import Ledger
-from llmbatch.runs.ledger.recover import read_lines, salvage, write_again
+from llmbatch.runs.ledger.recover import Salvaged, read_lines, salvage, write_again
 from tests.sealing import rewrite
 
 MakeLine = Callable[..., LedgerLine]
@@ -95,7 +95,7 @@ def test_a_damaged_line_in_the_middle_is_refused_with_its_place(tmp_path: Path, 
     path.write_bytes(b"\n".join(lines))
     with pytest.raises(UsageError, match="line 2 is damaged") as caught:
         reopened(path)
-    assert "--salvage" in (caught.value.hint or "")
+    assert f"llmbatch repair {tmp_path}" in (caught.value.hint or "")
 
 
 def test_salvage_moves_damaged_lines_aside_and_keeps_the_rest(tmp_path: Path, make_line: MakeLine) -> None:
@@ -104,7 +104,7 @@ def test_salvage_moves_damaged_lines_aside_and_keeps_the_rest(tmp_path: Path, ma
     lines = path.read_bytes().split(b"\n")
     lines[1] = b"garbage"
     path.write_bytes(b"\n".join(lines))
-    assert salvage(path) == 1
+    assert salvage(path) == Salvaged(1, tmp_path / "ledger.salvaged-1")
     assert (tmp_path / "ledger.salvaged-1").read_bytes() == b"garbage\n"
     assert reopened(path)[1] == [whole[0], whole[2]]
 

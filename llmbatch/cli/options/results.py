@@ -64,4 +64,6 @@ class ResultOptions(OptionGroup):
         ),
     ] = None
     max_failed: Annotated[str, Option("Failed rows tolerated before the exit code is 3.", metavar="N|P%")] = "0"
-    salvage: Annotated[bool, Option("Move damaged lines of the ledger aside and continue with the rest.")] = False
+    salvage: Annotated[
+        bool, Option("As llmbatch repair RUN, which does it by itself, and then continue.", is_hidden=True)
+    ] = False

@@ -10,7 +10,7 @@ from llmbatch.observe.events.event import Event, Level
 
 @dataclass(frozen=True, slots=True)
 class LedgerSalvaged(Event):
-    """Damaged lines were moved out of the ledger, as `--salvage` asked."""
+    """Damaged lines were moved out of the ledger, as `llmbatch repair` or `--salvage` asked."""
 
     name = "ledger.salvaged"
     level = Level.WARNING

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from llmbatch.core.checksum import LineCheck, NewerFormatError, mended
 from llmbatch.core.errors import StorageFailed, UsageError
+from llmbatch.core.filenames import quoted
 from llmbatch.core.files import open_file, open_to_read
 from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.runs.decisions.line import Decision
@@ -159,7 +160,9 @@ class DecisionLog:
         where = f"{self.path}: line {self._lines + 1}"
         if isinstance(error, NewerFormatError):
             return UsageError(f"{where}: {error}", hint="use that version for this run folder")
-        return UsageError(f"{where} is damaged ({error})", hint="delete that line: nothing else depends on it")
+        return UsageError(
+            f"{where} is damaged ({error})", hint=f"llmbatch repair {quoted(self.path.parent)} moves it aside"
+        )
 
     def _note(self, decision: Decision) -> None:
         has_label = decision.category is not None

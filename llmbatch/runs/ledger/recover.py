@@ -4,17 +4,29 @@
    it is moved aside to `ledger.torn-N` and cut off, and told. A last line that lacks no more than its newline, by its
    checksum, gets that back.
 2. A bad line anywhere else means that something else wrote there. It is refused with its place, since rows that
-   were paid for may be lost, unless the user asks for `--salvage`, which moves bad lines aside and keeps the rest.
+   were paid for may be lost, until `llmbatch repair` has moved bad lines aside and kept the rest.
 """
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from llmbatch.core.checksum import LineCheck, NewerFormatError, mended
 from llmbatch.core.errors import UsageError
+from llmbatch.core.filenames import quoted
 from llmbatch.core.files import create_numbered, open_file, open_to_read, replacing
 from llmbatch.core.ledger_line import LedgerLine
+
+
+class SealedLine(Protocol):
+    """A line of a log whose lines are sealed."""
+
+    def to_bytes(self) -> bytes:
+        """The line as it stands in the file."""
+        ...
+
 
 _BLOCK = 1 << 16
 _NEWLINE = ord("\n")
@@ -68,15 +80,12 @@ def write_again(path: Path, offset: int) -> None:
         os.close(fd)
 
 
-def read_lines(
-    path: Path, *, start: int = 0, salvage: Callable[[int, bytes], None] | None = None
-) -> Iterator[tuple[int, LedgerLine]]:
+def read_lines(path: Path, *, start: int = 0) -> Iterator[tuple[int, LedgerLine]]:
     """Each line with its offset in bytes, in the file's order.
 
     Args:
         path: the ledger. What follows its last newline is not read.
         start: the offset of the first line to read; lines from there on all have checksums.
-        salvage: called with the line number and bytes of each bad line, instead of raising.
 
     Raises:
         UsageError: a line is not one of a ledger's, or of a newer format, with its number and why.
@@ -92,14 +101,9 @@ def read_lines(
                 return  # another process is writing it, or it is a torn tail that was not cut yet
             try:
                 line = LedgerLine.from_record(check.record(whole))
-            except NewerFormatError as error:
-                raise _refusal(path, start, number, error) from None
             except (ValueError, TypeError) as error:
-                if salvage is None:
-                    raise _refusal(path, start, number, error) from None
-                salvage(number, raw)
-            else:
-                yield offset, line
+                raise _refusal(path, start, number, error) from None
+            yield offset, line
             offset += len(whole)
 
 
@@ -109,7 +113,7 @@ def _refusal(path: Path, start: int, number: int, error: Exception) -> UsageErro
         return UsageError(f"{where}: {error}; nothing was sent", hint="use that version for this run folder")
     return UsageError(
         f"{where} is damaged ({error}); nothing was sent",
-        hint="--salvage moves damaged lines aside and keeps the rest; their rows are sent again",
+        hint=f"llmbatch repair {quoted(path.parent)} moves damaged lines aside; their rows are sent again",
     )
 
 
@@ -123,22 +127,60 @@ def fewest_lines(path: Path) -> int:
     return size * beginning.count(b"\n") // max(len(beginning), 1) * 3 // 4
 
 
-def salvage(path: Path) -> int:
-    """Move every bad line to `ledger.salvaged-N`, keep the others in order. Returns how many were moved."""
-    bad: list[bytes] = []
-    for _ in read_lines(path, salvage=lambda _, raw: bad.append(raw)):
-        pass
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """Damaged lines that were moved out of a log."""
+
+    lines: int
+    aside: Path
+
+
+def salvage(path: Path, parse: Callable[[bytes], SealedLine] = LedgerLine.from_record) -> Salvaged | None:
+    """Move every damaged line of a log to `NAME.salvaged-N`, and keep the others in order.
+
+    Args:
+        path: a log of sealed lines. What follows its last newline is not read.
+        parse: makes a line of a record whose seal is off.
+
+    Returns:
+        What was moved; None where every line is whole.
+
+    Raises:
+        UsageError: a line is of a newer format.
+    """
+    bad = [raw for raw, line in _judged(path, parse) if line is None]
     if not bad:
-        return 0
-    _, aside = create_numbered(path.parent, f"{path.stem}.salvaged")
+        return None
+    name, aside = create_numbered(path.parent, f"{path.stem}.salvaged")
     with aside:
         aside.writelines(bad)
         aside.flush()
         os.fsync(aside.fileno())
     with replacing(path) as kept:
-        for _, line in read_lines(path, salvage=lambda *_: None):
-            kept.write(line.to_bytes())
-    return len(bad)
+        for _, line in _judged(path, parse):
+            if line is not None:
+                kept.write(line.to_bytes())
+    return Salvaged(len(bad), name)
+
+
+def _judged(path: Path, parse: Callable[[bytes], SealedLine]) -> Iterator[tuple[bytes, SealedLine | None]]:
+    """Each line as it stands, and what it says; None where it is damaged."""
+    if not path.exists():
+        return
+    check = LineCheck(from_start=True)
+    with open_to_read(path) as log:
+        for number, raw in enumerate(log, start=1):
+            whole = raw if raw[-1] == _NEWLINE else mended(raw)
+            if whole is None:
+                return
+            try:
+                line = parse(check.record(whole))
+            except NewerFormatError as error:
+                raise _refusal(path, 0, number, error) from None
+            except (ValueError, TypeError):
+                yield raw, None
+            else:
+                yield raw, line
 
 
 def _lines_before(offset: int, path: Path) -> int:

@@ -1,0 +1,44 @@
+"""Mending a run folder whose logs something else has written to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.core.files import storing
+from llmbatch.runs.decisions import Decision
+from llmbatch.runs.folder import RunFolder, load_record
+from llmbatch.runs.ledger.lock import locked
+from llmbatch.runs.ledger.recover import Salvaged, cut_torn_tail, salvage
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What was moved out of a run folder's logs."""
+
+    folder: Path
+    ledger: Salvaged | None
+    decisions: Salvaged | None
+    torn: tuple[Path, ...]
+    """Files with ends of logs that a crash had torn."""
+    command: str
+    """Sends the rows of damaged lines again."""
+
+
+def repair_run(path: Path) -> Repair:
+    """Move the damaged lines of a run folder's ledger and decisions aside. Nothing is sent.
+
+    Raises:
+        UsageError: no run folder, or a line is of a newer format.
+        FolderBusy: another process works on the folder.
+        StorageFailed: the disk refuses it.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    with locked(folder.path), storing(folder.path):
+        torn = [cut_torn_tail(log) for log in (folder.ledger, folder.decisions)]
+        return Repair(
+            folder.path,
+            salvage(folder.ledger),
+            salvage(folder.decisions, Decision.from_record),
+            tuple(one for one in torn if one is not None),
+            record.command,
+        )
