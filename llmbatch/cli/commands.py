@@ -23,7 +23,7 @@ SUMMARIES: Mapping[str, str] = {
     "retry": "Retry a run folder's failed rows, and nothing else.",
     "review": "Review a run's doubtful rows. Your decisions go into the results.",
     "evaluate": "Evaluate a run against gold labels, and recommend a threshold.",
-    "calibrate": "Fit a calibration of confidence, and store it beside the task.",
+    "calibrate": "Fit a calibration of confidence, or find labels' review thresholds.",
     "compare": "Compare two or more models or prompts on the same random rows.",
     "report": "Write one HTML file that shows a run: charts, rows to look at.",
     "spend": "Show what was spent, compared with as many days before.",
