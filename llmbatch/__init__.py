@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from llmbatch import errors
     from llmbatch.api import (
         AskingOptions,
+        Evaluation,
         Label,
         Labeler,
         Observer,
         Options,
         Result,
         RetryPolicy,
+        ReviewItem,
         Run,
         StopHandle,
         Summary,
@@ -28,12 +30,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "AskingOptions",
+    "Evaluation",
     "Label",
     "Labeler",
     "Observer",
     "Options",
     "Result",
     "RetryPolicy",
+    "ReviewItem",
     "Run",
     "StopHandle",
     "Summary",

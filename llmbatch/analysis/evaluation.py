@@ -54,7 +54,7 @@ class ArmAccuracy:
     accuracy: Proportion
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Evaluation:
     """What is known of a run's labels."""
 
@@ -81,6 +81,18 @@ class Evaluation:
     issues: GoldIssues
     notes: tuple[str, ...]
     """What a person should know before believing the figures, each in a sentence."""
+
+    @property
+    def accuracy(self) -> Proportion:
+        """The share of right labels among the rows with a gold label and an answer, with its 95% interval."""
+        return self.scores.accuracy
+
+    def __repr__(self) -> str:
+        accuracy, right = self.accuracy, f"{self.accuracy.count:,} of {self.accuracy.total:,} right"
+        value = "unknown"
+        if accuracy.value is not None and accuracy.low is not None and accuracy.high is not None:
+            value = f"{accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%})"
+        return f"<Evaluation of {self.subject.folder}: accuracy {value}, {right}>"
 
 
 def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence[str] = ()) -> Evaluation:

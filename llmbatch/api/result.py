@@ -3,6 +3,7 @@
 import heapq
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,12 @@ from typing import Any, Self, overload
 
 import orjson
 
+from llmbatch.analysis.evaluation import Evaluation
+from llmbatch.analysis.gold import GoldOptions
+from llmbatch.analysis.run_evaluation import evaluate_run
+from llmbatch.analysis.thresholds import parse_precision
+from llmbatch.api.gold import GoldLabels, gold_file
+from llmbatch.api.html import run_html
 from llmbatch.api.workspace import removed_with
 from llmbatch.core.errors import UsageError
 from llmbatch.core.extras import extra
@@ -17,6 +24,9 @@ from llmbatch.core.plurals import counted
 from llmbatch.observe.summary import Summary
 from llmbatch.readers.paths import value_at
 from llmbatch.readers.usual_names import usual_id
+from llmbatch.review.item import ReviewItem
+from llmbatch.review.opened import opened
+from llmbatch.review.queue import Choice, make_queue
 from llmbatch.runs.folder import RunFolder, load_record
 from llmbatch.runs.outputs.records import error_field
 
@@ -57,6 +67,7 @@ class Run(Sequence[Result]):
         self.summary = summary
         self._id_field = id_field
         self._index: array[int] | None = None
+        self._indexed: tuple[tuple[int, int], ...] = ()
         self._label_space = load_record(RunFolder(folder)).task.label_space
         self._removal = removed_with(self, folder) if is_temporary else None
 
@@ -96,6 +107,55 @@ class Run(Sequence[Result]):
         except ImportError:
             raise UsageError("Run.to_pandas needs pandas, which is not installed", hint="pip install pandas") from None
 
+    def evaluate(
+        self,
+        gold: GoldLabels,
+        *,
+        label_field: str | None = None,
+        gold_id_field: str | None = None,
+        precision: float | str = "98%",
+    ) -> Evaluation:
+        """Put the model's labels beside gold labels, as `llmbatch evaluate` does.
+
+        Args:
+            gold: a file; labels by id; labels alone, in the documents' order; or rows or a table with ids and labels.
+            label_field: the field of the gold rows with the label, where it is not found by its name.
+            gold_id_field: the field that names a row.
+            precision: wanted of the rows that pass without review; the recommended threshold is for it.
+
+        Raises:
+            UsageError: the extra `eval` is not installed, or no gold row fits the run.
+        """
+        self._check_open()
+        wanted = parse_precision(str(precision))
+        with gold_file(gold) as file:
+            return evaluate_run(self.folder, GoldOptions(file, gold_id_field, label_field), wanted=wanted)
+
+    def review_queue(
+        self,
+        *,
+        sample: bool = False,
+        all: bool = False,  # noqa: A002 - the command line's name
+        label: str | None = None,
+    ) -> list[ReviewItem]:
+        """The texts that wait for a person, as `llmbatch review` shows them: conflicts, the least certain, failed ones.
+
+        Rows with one text are one item. What people have decided meanwhile is not in it.
+
+        Args:
+            sample: the run's random sample instead.
+            all: all rows instead.
+            label: of them, only rows with this label from the model.
+
+        Raises:
+            UsageError: the run has no sample, or the task no such label.
+        """
+        self._check_open()
+        with opened(self.folder) as run:
+            choice = Choice(sample, all, label)
+            with closing(make_queue(run, choice, only=lambda outcome: outcome.human is None)) as queue:
+                return [queue[place] for place in range(len(queue))]
+
     def close(self) -> None:
         """Remove a temporary folder. A folder that the caller named stays."""
         if self._removal is not None:
@@ -111,7 +171,12 @@ class Run(Sequence[Result]):
 
     def __repr__(self) -> str:
         rows = self.summary.rows
-        return f"<Run of {counted(rows.total, 'row')} in {self.folder}: {rows.ok:,} ok, {rows.review:,} in review>"
+        failed = f", {rows.failed + rows.rejected:,} failed" if rows.failed or rows.rejected else ""
+        counts = f"{rows.ok:,} ok, {rows.review:,} in review{failed}"
+        return f"<Run of {counted(rows.total, 'row')} in {self.folder}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        return run_html(self.summary)
 
     def __len__(self) -> int:
         return len(self._places())
@@ -145,9 +210,14 @@ class Run(Sequence[Result]):
             return self._result(status, file.readline())
 
     def _places(self) -> "array[int]":
-        """Where each row stands: its offset and its file, in one number of eight bytes."""
-        if self._index is None:
-            self._check_open()
+        """Where each row stands: its offset and its file, in one number of eight bytes.
+
+        Files that were written again since, by a review for one, are gone through again.
+        """
+        self._check_open()
+        found = tuple((at.st_ino, at.st_mtime_ns) for at in (self._path(status).stat() for status in _STATUSES))
+        if self._index is None or self._indexed != found:
+            self._indexed = found
             rows = (self._offsets(view) for view in range(len(_STATUSES)))
             self._index = array("Q", (place for _, place in heapq.merge(*rows)))
         return self._index

@@ -101,7 +101,7 @@ def _written(documents: Rows, folder: Path, check: Callable[[], None]) -> Iterat
         for number, row in enumerate(documents.rows):
             if number % _CHECK_EVERY == 0:
                 check()
-            file.write(_line(number, row))
+            file.write(json_line(row, f"document {number}"))
         if number < 0:
             raise UsageError("there are no documents", hint="give at least one")
         before.unlink(missing_ok=True)
@@ -117,7 +117,12 @@ def _written(documents: Rows, folder: Path, check: Callable[[], None]) -> Iterat
         before.unlink(missing_ok=True)
 
 
-def _line(number: int, row: Mapping[Any, Any]) -> bytes:
+def json_line(row: Mapping[Any, Any], name: str) -> bytes:
+    """A row as a line of JSON; `name` is what a refusal calls it.
+
+    Raises:
+        UsageError: a value in it is not JSON's.
+    """
     try:
         return orjson.dumps(dict(row), default=_plain, option=orjson.OPT_APPEND_NEWLINE)
     except (TypeError, ValueError) as error:
@@ -129,7 +134,7 @@ def _line(number: int, row: Mapping[Any, Any]) -> bytes:
             return json.dumps(dict(row), default=_plain, allow_nan=False).encode() + b"\n"
     except (TypeError, ValueError, RecursionError):
         pass
-    raise UsageError(f"document {number} cannot be written as JSON: {problem}")
+    raise UsageError(f"{name} cannot be written as JSON: {problem}")
 
 
 def _plain(value: Any) -> Any:

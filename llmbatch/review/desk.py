@@ -9,7 +9,7 @@ from itertools import takewhile
 from typing import Protocol
 
 from llmbatch.review.error_rate import ErrorRate
-from llmbatch.review.item import Item
+from llmbatch.review.item import ReviewItem
 from llmbatch.review.queue import Queue
 from llmbatch.runs.decisions import Decision, TaskDecisions, as_it_stood, decided, noted
 
@@ -68,7 +68,7 @@ class ReviewSession:
         self.reviewer = reviewer
         self.place: int | None = None
         """Where in the queue he is; None where nothing is left to look at."""
-        self.item: Item | None = None
+        self.item: ReviewItem | None = None
         for line in self._log.lines():
             self._note_state(line.text)
         self.advance()
@@ -249,7 +249,7 @@ class ReviewSession:
         if place == self.place and self.item is not None:
             self._seen = self._log.latest(self.item.digest)
 
-    def _state(self, item: Item) -> int:
+    def _state(self, item: ReviewItem) -> int:
         standing = self._decisions.by_digest(item.digest)
         if standing is None or not standing.is_settled:
             return _OPEN

@@ -14,7 +14,7 @@ CONFLICT, LOW_CONFIDENCE, FAILED, SAMPLED, CHOSEN = "conflict", "low_confidence"
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ReviewItem:
     """A text to decide about, with the model's answer. Rows with the same text are one item."""
 
     row: int
@@ -56,11 +56,11 @@ class Item:
         )
 
 
-def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any], review: ReviewRule) -> Item:
+def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any], review: ReviewRule) -> ReviewItem:
     """The item of a row."""
     row, line = outcome.row, outcome.line
     error = None if line is None or line.error is None else f"{line.error.kind}: {line.error.message}"
-    return Item(
+    return ReviewItem(
         row=row.index,
         id=row.id,
         key=outcome.key,

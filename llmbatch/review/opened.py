@@ -1,13 +1,12 @@
 """A run folder opened to be reviewed: read as it stands, also while a run is in progress on it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from llmbatch.core.rows import Rejection
-from llmbatch.engine.plan import Plan
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.folder import RunFolder, RunRecord, load_record
 from llmbatch.runs.input import RunInput
@@ -23,11 +22,12 @@ from llmbatch.session.standing import refresh_views
 
 @dataclass(frozen=True, slots=True)
 class OpenedRun:
-    """A run's plan, answers and decisions."""
+    """A run's input, answers and decisions."""
 
     folder: RunFolder
     record: RunRecord
-    plan: Plan
+    key_of: Callable[[str], str]
+    """The key of a row with this text."""
     source: RunInput
     ledger: Ledger
     decisions: TaskDecisions
@@ -36,7 +36,7 @@ class OpenedRun:
     @property
     def rows(self) -> RunRows:
         """Its rows as they stand now."""
-        return RunRows(self.source.read_again, self.plan.key, self.ledger, self.decisions, self.record.view_options)
+        return RunRows(self.source.read_again, self.key_of, self.ledger, self.decisions, self.record.view_options)
 
     def outcomes(self) -> Iterator[tuple[Outcome, Mapping[str, Any]]]:
         """Where each readable row stands, with the input's other fields."""
@@ -59,7 +59,7 @@ def opened(path: Path, trust: Trust = NO_TRUST) -> Iterator[OpenedRun]:
     folder = RunFolder(path)
     record = load_record(folder)
     refresh_views(folder, record)
-    plan, source = recorded_plan(record), RunInput.again(record, folder, trust)
+    key_of, source = recorded_plan(record).key, RunInput.again(record, folder, trust)
     ledger = Ledger.open_to_read(
         folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.task.label_space
     )
@@ -67,6 +67,6 @@ def opened(path: Path, trust: Trust = NO_TRUST) -> Iterator[OpenedRun]:
         with closing(DecisionLog(folder.decisions)) as log:
             decisions = TaskDecisions(log, record.task.label_space)
             is_under_way = record.state == "running" and is_locked(path)
-            yield OpenedRun(folder, record, plan, source, ledger, decisions, is_under_way)
+            yield OpenedRun(folder, record, key_of, source, ledger, decisions, is_under_way)
     finally:
         ledger.close()

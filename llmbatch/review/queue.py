@@ -17,12 +17,12 @@ from llmbatch.core.exact_numbers import integer, number
 from llmbatch.core.jsonlines import dump_line
 from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.core.review_rule import ReviewRule
-from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, Item, item_of
+from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, ReviewItem, item_of
 from llmbatch.review.opened import OpenedRun
 from llmbatch.runs.outputs.outcome import Outcome
 from llmbatch.task.label_space import LabelSpace
 
-_FIELDS = tuple(field.name for field in fields(Item))
+_FIELDS = tuple(field.name for field in fields(ReviewItem))
 _Rank = tuple[int, float]
 """By which the queue is sorted; a sample's is its own random order, so that half a walk is half a sample."""
 _RANK = {CONFLICT: 0, LOW_CONFIDENCE: 1, FAILED: 2, SAMPLED: 3, CHOSEN: 3}
@@ -61,7 +61,7 @@ class Choice:
 class Queue:
     """Texts to look at, read back one by one, in the order of their ranks."""
 
-    def __init__(self, items: Iterable[tuple[Item, _Rank]], run: Path) -> None:
+    def __init__(self, items: Iterable[tuple[ReviewItem, _Rank]], run: Path) -> None:
         """`run` is the run folder, which takes what the system's folders for temporary files do not."""
         self._file = _temporary_file(run)
         self._offsets = array("Q")
@@ -84,11 +84,11 @@ class Queue:
     def __len__(self) -> int:
         return len(self._offsets)
 
-    def __getitem__(self, place: int) -> Item:
+    def __getitem__(self, place: int) -> ReviewItem:
         if not 0 <= place < len(self):
             raise IndexError(place)
         self._file.seek(self._offsets[self._order[place]])
-        return Item(**json.loads(self._file.readline(), parse_float=number, parse_int=integer))
+        return ReviewItem(**json.loads(self._file.readline(), parse_float=number, parse_int=integer))
 
     def copies(self, place: int) -> int:
         """How many rows have the item's text."""
@@ -113,7 +113,7 @@ class Queue:
         """Let go of the file."""
         self._file.close()
 
-    def _lay_down(self, item: Item) -> None:
+    def _lay_down(self, item: ReviewItem) -> None:
         self._numbers[short(item.digest)] = len(self._offsets)
         self._offsets.append(self._file.tell())
         self._copies.append(1)
@@ -149,7 +149,7 @@ def _temporary_file(folder: Path) -> IO[bytes]:
         return tempfile.TemporaryFile(dir=folder)
 
 
-def _items(run: OpenedRun, choice: Choice, only: Callable[[Outcome], bool]) -> Iterator[tuple[Item, _Rank]]:
+def _items(run: OpenedRun, choice: Choice, only: Callable[[Outcome], bool]) -> Iterator[tuple[ReviewItem, _Rank]]:
     draw, review = run.draw() if choice.sample else None, run.record.review
     for outcome, carried in run.outcomes():
         place = draw.place(outcome.row) if draw is not None and outcome.is_answered else None
@@ -159,7 +159,7 @@ def _items(run: OpenedRun, choice: Choice, only: Callable[[Outcome], bool]) -> I
             yield item, _rank(item) if place is None else place
 
 
-def _rank(item: Item) -> _Rank:
+def _rank(item: ReviewItem) -> _Rank:
     """Conflicts first, then the least confident, then the failed ones."""
     confidence = item.confidence if item.reason == LOW_CONFIDENCE else None
     return _RANK[item.reason], confidence or 0.0

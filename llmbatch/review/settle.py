@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmbatch.core.errors import FolderBusy
-from llmbatch.observe.observer import Observer
 from llmbatch.review.desk import Progress
 from llmbatch.review.history import Trend, keep_check, trend
 from llmbatch.review.opened import opened
@@ -41,7 +40,7 @@ def settle(path: Path, trust: Trust = NO_TRUST) -> Settled:
         UsageError: the input cannot be read any more.
     """
     try:
-        exported = export_run(path, observer=Observer(), trust=trust)
+        exported = export_run(path, trust=trust)
     except FolderBusy:
         return Settled(in_views=False)
     changes = tuple(change.message for change in exported.input_changes)

@@ -53,7 +53,7 @@ from llmbatch.session.summarise import summarise
 def export_run(
     path: Path,
     *,
-    observer: Observer,
+    observer: Observer | None = None,
     out: Path | BucketFolder | TableDestination | None = None,
     output_format: OutputFormat = JSONL,
     trust: Trust = NO_TRUST,
@@ -66,7 +66,7 @@ def export_run(
         UsageError: no run folder, its input cannot be read any more, or the store or database refuses something.
         FolderBusy: another process works on the folder.
     """
-    folder = RunFolder(path)
+    folder, observer = RunFolder(path), observer or Observer()
     record = load_record(folder)
     target = RunFolder(out if isinstance(out, Path) else path)
     plan, source, totals = recorded_plan(record), RunInput.again(record, folder, trust), LedgerTotals()
@@ -190,7 +190,7 @@ def refresh_views(folder: RunFolder, record: RunRecord) -> bool:
     if shrunk_logs(folder):
         return False  # whoever writes tells
     try:
-        export_run(folder.path, observer=Observer())
+        export_run(folder.path)
     except FolderBusy:
         return True
     except LLMBatchError:  # a damaged log, an input that is gone, a disk that is full: who reads it tells

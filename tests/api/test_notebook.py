@@ -1,5 +1,6 @@
 """A real IPython kernel, spoken to as a notebook does."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from jupyter_client.manager import KernelManager
 
 from tests.api.calling import check_it_ended_in_order
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import environment, ledger_lines
+from tests.e2e.program import REPOSITORY, environment, ledger_lines
 
+DOCUMENTED = REPOSITORY / "docs" / "how-to" / "notebook.ipynb"
 TIMEOUT_S = 60
 SLOW = ("--latency", "0.02")
 BEGIN = """
@@ -132,3 +134,21 @@ def test_a_run_goes_on_behind_a_cell(notebook: Notebook, tmp_path: Path) -> None
     meanwhile = notebook.run(f"print(len(await aclassify(TEXTS[:3], **options({str(tmp_path / 'b')!r}))), task.done())")
     assert meanwhile.text == "3 False\n"
     assert notebook.run("print(len(await task))").text == "30\n"
+
+
+def test_the_notebook_of_the_documentation_gives_what_it_shows(notebook: Notebook, tmp_path: Path) -> None:
+    notebook.run(f"import os; os.chdir({str(tmp_path)!r})")
+    cells = [cell for cell in json.loads(DOCUMENTED.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert len(cells) > 5
+    for cell in cells:
+        code = "".join(cell["source"])
+        done = notebook.run(code)
+        given = [output["content"] | {"output_type": output["msg_type"]} for output in done.outputs]
+        assert shown(given) == shown(cell["outputs"]), code
+
+
+def shown(outputs: list[dict[str, Any]]) -> list[str]:
+    """What a cell printed and what it came to; neither progress nor warnings, which differ from run to run."""
+    printed = "".join("".join(one["text"]) for one in outputs if one.get("name") == "stdout")
+    values = ["".join(one["data"]["text/plain"]) for one in outputs if one["output_type"] == "execute_result"]
+    return [printed, *values]

@@ -9,7 +9,7 @@ from llmbatch.core.sanitize import neutral
 from llmbatch.review.app.readable import readable
 from llmbatch.review.desk import Progress, ReviewSession
 from llmbatch.review.error_rate import ErrorRate
-from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, Item
+from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, ReviewItem
 from llmbatch.review.told import rate_text
 from llmbatch.runs.decisions import Decision
 from llmbatch.task.fields import Label
@@ -41,7 +41,7 @@ def progress_line(progress: Progress, reviewer: str) -> Content:
     )
 
 
-def why_line(item: Item, copies: int) -> Content:
+def why_line(item: ReviewItem, copies: int) -> Content:
     """Why the row is here, and which one it is."""
     name, style = _REASONS[item.reason]
     parts = [f"id {neutral(str(item.id), limit=_ID)}", f"row {item.row:,}"]
@@ -52,7 +52,7 @@ def why_line(item: Item, copies: int) -> Content:
     return Content.assemble((name, f"bold {style}"), ("  " + " · ".join(parts), _MUTED))
 
 
-def document(item: Item) -> Content:
+def document(item: ReviewItem) -> Content:
     """The text, and below it the input's other fields."""
     fields = Content("\n").join(
         Content.assemble((f"{neutral(name, limit=_NAME)}: ", f"bold {_MUTED}"), (_value(value), _MUTED))
@@ -61,7 +61,7 @@ def document(item: Item) -> Content:
     return Content.assemble(readable(item.text), "\n\n", fields) if item.fields else Content(readable(item.text))
 
 
-def answer(item: Item, decision: Decision | None, draft: str | None, *, meaning: str, width: int) -> Content:
+def answer(item: ReviewItem, decision: Decision | None, draft: str | None, *, meaning: str, width: int) -> Content:
     """The model's answer and what its label means; what people said; and `draft`, what enter would decide."""
     lines = [*_model_lines(item, meaning, width), *_people_lines(decision)]
     if draft not in (None, item.category):
@@ -101,7 +101,7 @@ def _entry(key: str, label: Label, cell: int, *, is_chosen: bool) -> Content:
     return entry.pad_right(max(cell - entry.cell_length, 0))
 
 
-def keys_line(keys: Mapping[str, Label], item: Item | None, *, can_accept: bool, width: int) -> Content:
+def keys_line(keys: Mapping[str, Label], item: ReviewItem | None, *, can_accept: bool, width: int) -> Content:
     """The keys that do something now, as many as fit, the most needed first."""
     named = [("?", "help"), ("q", "quit"), ("u", "undo")]
     if item is not None:
@@ -152,7 +152,7 @@ def sample_line(rate: ErrorRate) -> Content:
     return Content.styled(f"sample: {rate_text(rate)}", _MUTED)
 
 
-def _model_lines(item: Item, meaning: str, width: int) -> Iterator[Content]:
+def _model_lines(item: ReviewItem, meaning: str, width: int) -> Iterator[Content]:
     if item.category is None:
         error = neutral(item.error or "it gave no answer", limit=_VALUE)
         yield Content.assemble(("model  ", _MUTED), (error, "$text-error"))

@@ -1,0 +1,59 @@
+"""Gold labels as Python has them: a file, labels by id, labels in the documents' order, or a table with both."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from llmbatch.api.tables import ArrowStream, table_rows
+from llmbatch.api.workspace import json_line
+from llmbatch.core.errors import UsageError
+
+GoldLabels = str | os.PathLike[str] | Mapping[Any, Any] | Iterable[str | Mapping[str, Any]] | ArrowStream
+
+_LABEL, _ID = "label", "id"
+
+
+@contextmanager
+def gold_file(gold: GoldLabels) -> Iterator[str]:
+    """A file with the gold labels: the caller's, or one that lasts for the block.
+
+    Args:
+        gold: a file; labels by id; labels alone, in the documents' order; or rows or a table with ids and labels.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if isinstance(gold, str | os.PathLike):
+        yield os.fsdecode(gold)
+        return
+    with tempfile.TemporaryDirectory(prefix="llmbatch-") as folder:
+        path = Path(folder) / "gold.jsonl"
+        with path.open("wb") as file:
+            for number, row in enumerate(_rows(gold)):
+                file.write(json_line(row, f"gold row {number}"))
+        yield str(path)
+
+
+def _rows(gold: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(gold, Mapping) and all(isinstance(label, str) for label in gold.values()):
+        return ({_ID: name, _LABEL: label} for name, label in gold.items())
+    table = table_rows(gold)
+    if table is not None:
+        return table
+    if isinstance(gold, Mapping) or not isinstance(gold, Iterable) or isinstance(gold, bytes | bytearray):
+        raise UsageError(
+            f"gold labels cannot be of type {type(gold).__name__}",
+            hint="give a file, labels by id, labels in the documents' order, or a table with `id` and `label`",
+        )
+    return (_row(number, item) for number, item in enumerate(gold))
+
+
+def _row(number: int, item: Any) -> Mapping[str, Any]:
+    if isinstance(item, str):
+        return {_LABEL: item}
+    if isinstance(item, Mapping):
+        return item
+    raise UsageError(f"gold row {number} is of type {type(item).__name__}: give a label, or a mapping with one")

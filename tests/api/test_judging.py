@@ -1,0 +1,140 @@
+"""What Python says about a finished run: shown in short, put beside gold labels, and what waits for a person."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from llmbatch import Run, aclassify, classify
+from llmbatch.core.errors import UsageError
+from llmbatch.review.importing import import_decisions
+from llmbatch.review.opened import opened
+from llmbatch.review.settle import settle
+from tests.api.calling import options
+from tests.e2e.conftest import StartEndpoint
+
+TEXTS = {"a": "A court.", "b": "The server crashed.", "c": " ", "d": "The contract of the court."}
+GOLD = {"a": "legal", "b": "technical", "d": "other"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    documents = [{"id": name, "text": text} for name, text in TEXTS.items()]
+    folder = tmp_path_factory.mktemp("judged") / "run"
+    with classify(documents, offline=True, out=folder, review_below=0, spend_store="off") as run:
+        yield run
+
+
+@pytest.mark.parametrize(
+    "gold",
+    [
+        GOLD,
+        [{"id": name, "label": label} for name, label in GOLD.items()],
+        {"id": list(GOLD), "gold": list(GOLD.values())},
+        pd.DataFrame({"id": list(GOLD), "label": list(GOLD.values())}),
+        pa.table({"id": list(GOLD), "label": list(GOLD.values())}),
+        ["legal", "technical", "legal", "other"],
+    ],
+    ids=["by id", "rows", "columns", "pandas", "arrow", "in order"],
+)
+def test_gold_labels_may_be_whatever_has_them(run: Run, gold: Any) -> None:
+    evaluation = run.evaluate(gold)
+    assert (evaluation.accuracy.count, evaluation.accuracy.total) == (2, 3)
+    assert repr(evaluation).endswith("2 of 3 right>")
+    assert len(repr(evaluation)) < 300
+
+
+def test_gold_labels_may_be_a_file_with_fields_of_any_name(run: Run, tmp_path: Path) -> None:
+    gold = tmp_path / "gold.csv"
+    gold.write_text("code,truth\na,legal\nb,other\n")
+    evaluation = run.evaluate(gold, gold_id_field="code", label_field="truth", precision=0.9)
+    assert (evaluation.accuracy.count, evaluation.thresholds.wanted) == (1, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("gold", "shown"),
+    [
+        (5, "type int"),
+        (b"a", "type bytes"),
+        ({"a": 5}, "type dict"),
+        (["legal", 3], "gold row 1 is of type int"),
+        ({"x": "legal"}, "none of its rows is in the run"),
+        ([], "gold"),
+        ([{"id": "a", "label": {1, 2}}], "gold row 0"),
+        ("nowhere.csv", "nowhere.csv"),
+    ],
+)
+def test_gold_labels_that_are_none_are_refused(run: Run, gold: Any, shown: str) -> None:
+    with pytest.raises(UsageError, match=shown):
+        run.evaluate(gold)
+
+
+def test_a_precision_that_is_none_is_refused(run: Run) -> None:
+    with pytest.raises(UsageError, match="101%"):
+        run.evaluate(GOLD, precision="101%")
+
+
+async def _evaluated_in_a_loop(folder: Path) -> float | None:
+    async_run = await aclassify(["A court."], offline=True, out=folder, review_below=0, spend_store="off")
+    return async_run.evaluate(["legal"]).accuracy.value
+
+
+def test_a_run_can_be_judged_in_a_running_loop(tmp_path: Path) -> None:
+    assert asyncio.run(_evaluated_in_a_loop(tmp_path / "run")) == 1
+
+
+def test_a_run_is_shown_in_short(run: Run) -> None:
+    assert repr(run) == f"<Run of 4 rows in {run.folder}: 3 ok, 0 in review, 1 failed>"
+    shown = run._repr_html_()
+    assert shown.count("<progress") == 4
+    for text in ("legal", "technical", "failed", "offline endpoint", str(run.folder)):
+        assert text in shown
+
+
+def test_names_are_no_markup_in_a_notebook(tmp_path: Path) -> None:
+    task = tmp_path / "<b>.toml"
+    task.write_text('name = "<script>"\ninstructions = "Label."\n[[labels]]\nname = "<i>x"\n[[labels]]\nname = "&y"\n')
+    run = classify(["A court."], task=task, offline=True, out=tmp_path / "<u>", spend_store="off")
+    shown = run._repr_html_()
+    assert "&lt;script&gt;" in shown
+    assert not any(tag in shown for tag in ("<script", "<i>", "<u>", "<b>"))
+
+
+def test_what_waits_for_a_person_comes_as_in_the_review(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    url = endpoint().url
+    documents = [{"id": name, "text": text} for name, text in TEXTS.items()] + [{"id": "e", "text": TEXTS["a"]}]
+    run = classify(documents, **options(url, tmp_path / "run", review_below=1.0, sample="100%"))
+    queue = run.review_queue()
+    assert sorted(item.text for item in queue) == sorted(text for text in TEXTS.values() if text.strip())
+    assert [item.confidence for item in queue] == sorted(item.confidence or 0 for item in queue)
+    assert {item.text for item in run.review_queue(sample=True)} == {item.text for item in queue}
+    assert [item.category for item in run.review_queue(label="technical")] == ["technical"]
+    with pytest.raises(UsageError, match="'nonsense' is not a label"):
+        run.review_queue(label="nonsense")
+
+
+def test_a_run_that_people_decided_about_is_read_anew(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    documents = [{"id": name, "text": text} for name, text in TEXTS.items() if text.strip()]
+    run = classify(documents, **options(endpoint().url, tmp_path / "run", review_below=1.0))
+    assert [result.status for result in run[:]] == ["review"] * 3
+    decisions = tmp_path / "decisions.csv"
+    decisions.write_text("id,decision\nb,other\n")
+    with opened(run.folder) as review:
+        import_decisions(review, decisions, reviewer="ana", decided_at="2026-11-27T20:00:00Z")
+    settle(run.folder)
+    assert [run[n].status for n in range(3)] == ["review", "ok", "review"]
+    assert run[1].category == "other"
+    assert [item.id for item in run.review_queue()] != []
+    assert "b" not in [item.id for item in run.review_queue()]
+
+
+def test_a_run_whose_folder_is_gone_says_so() -> None:
+    with classify(["A court."], offline=True, spend_store="off") as run:
+        assert run.folder.is_dir()
+    for call in (run.review_queue, lambda: run.evaluate(GOLD)):
+        with pytest.raises(UsageError, match="removed"):
+            call()
