@@ -13,6 +13,7 @@ from llmbatch.cli.completion import profiles, words
 from llmbatch.cli.configured_command import ConfiguredCommand, show_full_help
 from llmbatch.cli.help import Group
 from llmbatch.cli.options.option import Declared, Except, Only, Option, OptionGroup, declared_in
+from llmbatch.core.shares import share_of
 
 ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
 """Last line of the help of commands that have many."""
@@ -133,11 +134,19 @@ def _typer_option(name: str, option: Option, panel: str | None) -> OptionInfo:
         metavar=option.metavar,
         min=option.min,
         max=option.max,
+        parser=_share if option.is_share else None,
         show_default=option.shown_default,
         autocompletion=option.completer or words(option.metavar),
         callback=_whole_variable if option.is_name else None,
     )
     return info
+
+
+def _share(given: str | float) -> float:
+    share = share_of(str(given))
+    if share is None:
+        raise typer.BadParameter(f"{str(given)[:40]!r} is neither a number from 0 to 1 nor a percentage, as 60%")
+    return share
 
 
 def _whole_variable(

@@ -360,3 +360,14 @@ def test_no_content_is_a_bug(content: bytes, tmp_path_factory: pytest.TempPathFa
     (folder / "llmbatch.toml").write_bytes(content)
     with contextlib.chdir(folder), contextlib.suppress(UsageError):
         load("show").make_context("show", ["run"])
+
+
+@pytest.mark.parametrize("written", ['"60%"', "0.6", '" 60 %"'])
+def test_a_share_is_a_number_or_a_percentage(folder: Path, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    (folder / "llmbatch.toml").write_text(f"[defaults]\nreview_below = {written}\n")
+    assert values()["review_below"] == (0.6, "llmbatch.toml [defaults]")
+    monkeypatch.setenv("LLMBATCH_REVIEW_BELOW", "70%")
+    assert values()["review_below"] == (0.7, "LLMBATCH_REVIEW_BELOW")
+    (folder / "llmbatch.toml").write_text('[defaults]\nreview_below = "160%"\n')
+    with pytest.raises(UsageError, match="review_below='160%': a finite number is wanted"):
+        values()

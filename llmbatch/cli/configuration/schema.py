@@ -46,7 +46,7 @@ def _property(declared: Declared) -> dict[str, Any]:
     limits = {"minimum": option.min, "maximum": option.max}
     return {
         "description": option.help,
-        **_type(declared.type),
+        **({"type": ["number", "string"]} if option.is_share else _type(declared.type)),
         **{name: limit for name, limit in limits.items() if limit is not None},
     }
 

@@ -40,6 +40,8 @@ class Option:
 
     A configuration file sets it only where the user trusts that.
     """
+    is_share: bool = False
+    """A number from 0 to 1 that may also be written as a percentage."""
     is_path: bool = False
     """A text that is a path where it looks like one. In a configuration file it is relative to that file's folder."""
     completer: Callable[[str], list[str]] | None = None

@@ -40,6 +40,8 @@ class ResultOptions(OptionGroup):
         Option(
             "Confidence below which a row goes to review.",
             brief=f"Confidence below which rows go to review: {defaults.REVIEW_BELOW}.",
+            metavar="0..1|P%",
+            is_share=True,
             min=0,
             max=1,
             shown_default=str(defaults.REVIEW_BELOW),

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from llmbatch.cli.options.option import Option, OptionGroup, declared_in
 from llmbatch.core.errors import UsageError
+from llmbatch.core.shares import share_of
 
 _Group = TypeVar("_Group", bound=OptionGroup)
 
@@ -88,7 +89,8 @@ def checked_value(name: str, value: Any, declared: Any, option: Option) -> Any:
 
 
 def _number(name: str, value: Any, kind: type[int] | type[float], option: Option) -> int | float:
-    number: Any = math.nan if value is True or value is False or not isinstance(value, Real) else value
+    plain = share_of(value) if option.is_share and isinstance(value, str) and "%" in value else value
+    number: Any = math.nan if isinstance(plain, bool) or not isinstance(plain, Real) else plain
     if not math.isfinite(number) or (kind is int and number % 1):
         raise UsageError(f"{name}={value!r}: a {'whole' if kind is int else 'finite'} number is wanted")
     if option.min is not None and number < option.min:
