@@ -368,6 +368,7 @@ def test_a_share_is_a_number_or_a_percentage(folder: Path, monkeypatch: pytest.M
     assert values()["review_below"] == (0.6, "llmbatch.toml [defaults]")
     monkeypatch.setenv("LLMBATCH_REVIEW_BELOW", "70%")
     assert values()["review_below"] == (0.7, "LLMBATCH_REVIEW_BELOW")
+    monkeypatch.delenv("LLMBATCH_REVIEW_BELOW")
     (folder / "llmbatch.toml").write_text('[defaults]\nreview_below = "160%"\n')
     with pytest.raises(UsageError, match="review_below='160%': a finite number is wanted"):
         values()
