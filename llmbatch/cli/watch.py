@@ -29,10 +29,11 @@ def watch(
     from llmbatch.session.watching import watched
 
     classify = load("classify")
-
     profile = ["--profile", context.params["profile"]] if context.params["profile"] else []
+    arguments = [str(folder), *context.args, *profile]
+    classify.make_context("classify", list(arguments))  # a wrong option is refused now, not with the first file
 
     def label() -> int:
-        return int(classify.main([str(folder), *context.args, *profile], standalone_mode=False) or 0)
+        return int(classify.main(list(arguments), standalone_mode=False) or 0)
 
     raise typer.Exit(watched(folder, label, settle_s=settle, say=lambda text: typer.echo(text, err=True)))

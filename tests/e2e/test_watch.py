@@ -55,9 +55,8 @@ def test_a_limit_ends_the_watch(llmbatch: Program, endpoint: StartEndpoint) -> N
     assert done.code == 4, done.err
 
 
-def test_an_option_that_is_no_option_of_classify_is_refused(llmbatch: Program) -> None:
+def test_an_option_that_is_no_option_of_classify_is_refused_before_a_file_comes(llmbatch: Program) -> None:
     (llmbatch.folder / "inbox").mkdir()
-    write_rows(llmbatch.folder / "inbox" / "a.jsonl", documents(1))
     done = llmbatch("watch", "inbox", "--settle", "0.05", "--offlin")
     assert done.code == 2
     assert "--offlin" in done.err

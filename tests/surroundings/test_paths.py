@@ -39,6 +39,7 @@ ARGUMENTS = {
     "review import": ["run", "gold.jsonl"],
     "review status": ["run"],
     "show": ["run"],
+    "repair": ["run"],
     "report": ["run"],
     "spend": [],
     "export": ["run"],
