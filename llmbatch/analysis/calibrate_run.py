@@ -5,7 +5,7 @@ from pathlib import Path
 
 from llmbatch.analysis.evaluation import unanswerable_remark
 from llmbatch.analysis.fit import Calibrated, Fit, Method, fit_calibration
-from llmbatch.analysis.gold import GoldOptions, gold_issues_told
+from llmbatch.analysis.gold import GoldOptions, gold_issue_notes
 from llmbatch.analysis.label_thresholds import LabelTable, label_thresholds
 from llmbatch.analysis.pairs import Pair
 from llmbatch.analysis.run_evaluation import JudgedRun, judge_run, require_statistics
@@ -166,7 +166,7 @@ def _limits(record: RunRecord, kind: ConfidenceKind, table: LabelTable, gold: st
 
 
 def _notes(run: JudgedRun, used: int) -> list[str]:
-    notes = list(gold_issues_told(run.judged.gold.issues))
+    notes = list(gold_issue_notes(run.judged.gold.issues))
     left_out = len(run.judged.pairs) - used
     if left_out:
         notes.append(

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from llmbatch.analysis.arm_answers import arm_answers
 from llmbatch.analysis.comparison import Arm, ArmAnswer, Compared, Look, compare, compared_json
-from llmbatch.analysis.gold import Gold, GoldOptions, gold_issues_told, read_gold
+from llmbatch.analysis.gold import Gold, GoldOptions, gold_issue_notes, read_gold
 from llmbatch.analysis.run_evaluation import require_statistics
 from llmbatch.core.errors import ExitCode, RunStopped, UsageError
 from llmbatch.core.files import open_to_read, replacing, storing
@@ -296,13 +296,13 @@ def _write_differences(path: Path, arms: Sequence[Arm], sample: _Sample) -> int:
             if len({None if answer is None else answer.label for answer in answers}) == 1:
                 continue
             differing += 1
-            said = {arm.name: _told(answer) for arm, answer in zip(arms, answers, strict=True)}
+            said = {arm.name: _answer_json(answer) for arm, answer in zip(arms, answers, strict=True)}
             gold = {} if sample.gold[n] is None else {"gold": sample.gold[n]}
             file.write(dump_line({"row": row.index, "id": row.id, **gold, "answers": said, "text": row.text}))
     return differing
 
 
-def _told(answer: ArmAnswer | None) -> dict[str, Any]:
+def _answer_json(answer: ArmAnswer | None) -> dict[str, Any]:
     if answer is None:
         return {"category": None, "error": "not asked"}
     return {
@@ -314,7 +314,7 @@ def _told(answer: ArmAnswer | None) -> dict[str, Any]:
 
 def _notes(contenders: Sequence[_Contender], summaries: Sequence[Summary], gold: Gold | None) -> Iterator[str]:
     if gold is not None:
-        yield from gold_issues_told(gold.issues)
+        yield from gold_issue_notes(gold.issues)
     for contender, summary in zip(contenders, summaries, strict=True):
         if not summary.has_ended_by_itself:
             yield f"{contender.name} {summary.state}: {summary.reason}; the figures cover only the rows that were sent"

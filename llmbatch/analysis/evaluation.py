@@ -7,7 +7,7 @@ from typing import Any
 
 from llmbatch.analysis.confusion import Confusion, confusions
 from llmbatch.analysis.field_scores import FieldScores, field_scores
-from llmbatch.analysis.gold import GoldIssues, gold_issues_told
+from llmbatch.analysis.gold import GoldIssues, gold_issue_notes
 from llmbatch.analysis.metrics import Proportion, Scores, proportion, score
 from llmbatch.analysis.pairs import Judged, Pair
 from llmbatch.analysis.reliability import Reliability, reliability
@@ -239,7 +239,7 @@ def _confusion(confusion: Confusion) -> dict[str, Any]:
 
 
 def _notes(judged: Judged, arms: Sequence[ArmAccuracy]) -> list[str]:
-    notes = list(gold_issues_told(judged.gold.issues))
+    notes = list(gold_issue_notes(judged.gold.issues))
     if judged.unmatched_count:
         first = ", ".join(judged.unmatched)
         notes.append(f"gold rows that are not in the run: {judged.unmatched_count:,} (first: {first})")
@@ -248,9 +248,9 @@ def _notes(judged: Judged, arms: Sequence[ArmAccuracy]) -> list[str]:
     if judged.gold.by_row:
         notes.append(f"{judged.gold.file} has no ids: its rows were matched with the run's by position")
     if arms:
-        told = ", ".join(f"{arm.accuracy.total:,} by {_asked(arm)}" for arm in arms)
+        counts = ", ".join(f"{arm.accuracy.total:,} by {_asked(arm)}" for arm in arms)
         notes.append(
-            f"several prompts or models answered these rows ({told}): "
+            f"several prompts or models answered these rows ({counts}): "
             "the figures describe the mixture, not any one of them"
         )
     if unlike := _unlike(judged):

@@ -312,9 +312,9 @@ def _numbers(cell: RowId) -> list[_Key]:
         return []
 
 
-def gold_issues_told(issues: GoldIssues) -> Iterator[str]:
+def gold_issue_notes(issues: GoldIssues) -> Iterator[str]:
     """The issues as people read them."""
-    told = (
+    notes = (
         ("unreadable", "gold rows that cannot be read"),
         ("unlabelled", "gold rows without a label"),
         ("not_human", "gold rows without a human decision, left out"),
@@ -322,7 +322,7 @@ def gold_issues_told(issues: GoldIssues) -> Iterator[str]:
         ("repeated", "gold rows that repeat an id and its label"),
         ("contradicting", "gold rows left out because their id has different labels"),
     )
-    for issue, what in told:
+    for issue, what in notes:
         if count := getattr(issues, issue):
             first = "; ".join(issues.examples.get(issue, ())[:2])
             yield f"{what}: {count:,} (first: {first})"

@@ -16,7 +16,7 @@ from llmbatch.spend.account import settle_dead
 from llmbatch.spend.report import Period, Report, grouped, total_of
 from llmbatch.spend.store import OFFLINE, REAL, SpendStore
 
-NOT_TOLD = "(not in any run folder)"
+UNACCOUNTED = "(not in any run folder)"
 _OF_THE_STORE = ("day", "model", "prompt", "run")
 
 Sums = dict[str, UsageTotals]
@@ -59,13 +59,13 @@ def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list
         try:
             of_folder = attribute(Path(restored(run)), by, [span.holds for span in spans])
         except UsageError as error:
-            notes.append(f"{error.message}; what {run} spent is under {NOT_TOLD}.")
+            notes.append(f"{error.message}; what {run} spent is under {UNACCOUNTED}.")
             of_folder = [{}, {}]
         for sums, found, of_run in zip(groups, of_folder, known, strict=True):
             _add(sums, found)
             rest = of_run.get(run, UsageTotals()) - sum(found.values(), UsageTotals())
             if rest.most_nanousd > 0:  # in flight at a kill, or the folder is gone or unreadable
-                _add(sums, {NOT_TOLD: UsageTotals(*(max(amount, 0) for amount in astuple(rest)))})
+                _add(sums, {UNACCOUNTED: UsageTotals(*(max(amount, 0) for amount in astuple(rest)))})
             elif rest.most_nanousd < 0:
                 more = f"${to_usd(-rest.most_nanousd):,.6g}"
                 notes.append(

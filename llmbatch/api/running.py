@@ -29,7 +29,7 @@ def run_and_wait(work: Work, handle: StopHandle, shown: Shown) -> Run:
 
     Args:
         work: the run, which `handle` stops.
-        handle: told to stop when the wait is interrupted.
+        handle: stopped when the wait is interrupted.
         shown: shows progress in this thread.
 
     Raises:

@@ -108,7 +108,7 @@ class AnswerStore:
         self.path = path
         self._clock = clock
         self._lock = threading.Lock()
-        with _told():
+        with _explained():
             self._connection = open_store(path, _SCHEMA, busy_s=_BUSY_S)
 
     def look_up(self, keys: Collection[bytes], *, max_age_days: float | None = None) -> dict[bytes, CachedAnswer]:
@@ -120,7 +120,7 @@ class AnswerStore:
         since = 0 if max_age_days is None else int(self._clock() - max_age_days * _DAY_S)
         marks = ",".join("?" * len(keys))
         query = f"SELECT {', '.join(_SUMMED)}, checksum FROM answers WHERE answered_at >= ? AND key IN ({marks})"  # noqa: S608 - marks only
-        with self._lock, _told():
+        with self._lock, _explained():
             found = self._connection.execute(query, (since, *keys)).fetchall()
         return {
             row[0]: answer
@@ -156,7 +156,7 @@ class AnswerStore:
         before = 2**62 if older_than_days is None else int(self._clock() - older_than_days * _DAY_S)
         with self._writing() as connection:
             removed: int = connection.execute("DELETE FROM answers WHERE answered_at < ?", (before,)).rowcount
-        with self._lock, _told():
+        with self._lock, _explained():
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return removed
@@ -168,7 +168,7 @@ class AnswerStore:
             StoreUnusableError: the file cannot be read.
         """
         whole = f"checksum = row_checksum({', '.join(_SUMMED)})"
-        with self._lock, _told():
+        with self._lock, _explained():
             count, oldest, newest = self._connection.execute(
                 f"SELECT count(*), min(answered_at), max(answered_at) FROM answers WHERE {whole}"  # noqa: S608
             ).fetchone()
@@ -184,7 +184,7 @@ class AnswerStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _told(), transaction(self._connection):
+        with self._lock, _explained(), transaction(self._connection):
             yield self._connection
 
     def _bytes_in_use(self) -> int:
@@ -201,7 +201,7 @@ class AnswerStore:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _explained() -> Iterator[None]:
     """What SQLite and the file system say, as our own error."""
     try:
         yield

@@ -109,7 +109,7 @@ def _exit_code() -> int:
 
 
 def _shown(error: LLMBatchError) -> ExitCode:
-    if error.is_told:
+    if error.is_reported:
         return error.exit_code
     try:
         from llmbatch.terminal.error import show_error

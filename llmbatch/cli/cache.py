@@ -43,5 +43,5 @@ def clear(
     from llmbatch.core.plurals import counted
 
     removed = clear_store(reuse.reuse_store or default_store(), older_than_days=older_than)
-    told = "the store was damaged: it is gone" if removed is None else f"{counted(removed, 'answer')} removed"
-    typer.echo(told, err=True)
+    message = "the store was damaged: it is gone" if removed is None else f"{counted(removed, 'answer')} removed"
+    typer.echo(message, err=True)

@@ -112,7 +112,7 @@ def add_examples(
     """Add rows that people decided (llmbatch review) to a task's examples, what the model had wrong first."""
     from llmbatch.review.examples import add_decided
     from llmbatch.review.opened import opened
-    from llmbatch.review.told import added_lines
+    from llmbatch.review.render import added_lines
 
     with opened(run, folder.to_trust()) as review:
         added = add_decided(review, task, labels=label or (), most=most)

@@ -66,7 +66,7 @@ def walk(
 ) -> None:
     """Walk the rows that wait for a person, full-screen, a key a label. The default: llmbatch review RUN."""
     from llmbatch.review.queue import Choice
-    from llmbatch.review.told import walked_lines
+    from llmbatch.review.render import walked_lines
     from llmbatch.review.walk import walk as walk_rows
 
     report = partial(typer.echo, err=True)
@@ -145,8 +145,8 @@ def import_(
     from llmbatch.core.errors import ExitCode
     from llmbatch.review.importing import import_decisions
     from llmbatch.review.opened import opened
+    from llmbatch.review.render import imported_lines, settled_lines
     from llmbatch.review.settle import settle
-    from llmbatch.review.told import imported_lines, settled_lines
     from llmbatch.runs.folder import now_text
 
     given = folder.to_trust()
@@ -185,8 +185,8 @@ def status(
     """Tell what waits, who decided what, the error rate in the random sample, and how it moved over the last runs."""
     from llmbatch.review.history import trend
     from llmbatch.review.opened import opened
+    from llmbatch.review.render import render_review, status_json
     from llmbatch.review.status import review_status
-    from llmbatch.review.told import render_review, status_json
     from llmbatch.terminal import stdout_console
 
     with opened(run, folder.to_trust()) as review:

@@ -44,7 +44,7 @@ class LLMBatchError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.is_told = False
+        self.is_reported = False
         """Whether it has been shown in another way already."""
 
 

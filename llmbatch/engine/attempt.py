@@ -91,7 +91,7 @@ class AttemptSender:
 
         Raises:
             RequestFailedError: with what became of it, judged.
-            GivenUpError: the run stopped, or the plan was withdrawn, before it left.
+            RunCancelledError: the run stopped, or the plan was withdrawn, before it left.
             BudgetReached: it could cost more than is left.
             StorageFailed: that it leaves could not be written down.
         """

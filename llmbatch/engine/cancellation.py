@@ -50,7 +50,7 @@ class Cancellation:
         """Sleep for so long, or until an event.
 
         Raises:
-            GivenUpError: the run stopped meanwhile.
+            RunCancelledError: the run stopped meanwhile.
         """
         events = (self._event,) if or_until is None else (self._event, or_until)
         waiting = {asyncio.ensure_future(event.wait()) for event in events}

@@ -42,8 +42,8 @@ class FailurePolicy:
         self._emit = emit
         self._alike = FailuresInARow()
         self._answered = 0
-        self._is_tier_told = False
-        self._lacks_told = set[str]()
+        self._is_tier_reported = False
+        self._reported_lacks = set[str]()
         self.labelled = 0
         """Rows that got a label in this session."""
         self.window: int | None = None
@@ -126,8 +126,8 @@ class FailurePolicy:
             )
 
     def _report_lack(self, failure: Failure) -> None:
-        if failure.message not in self._lacks_told:
-            self._lacks_told.add(failure.message)
+        if failure.message not in self._reported_lacks:
+            self._reported_lacks.add(failure.message)
             self._emit(MachineLacks(failure.message, failure.hint or ""))
 
     def _way_around(self, failure: Failure) -> str:
@@ -139,9 +139,9 @@ class FailurePolicy:
         """Report, once, that answers come at another service tier than the one that is asked for."""
         asked = None if state.sent_as is None else state.sent_as.service_tier
         served = None if state.completion is None else state.completion.service_tier
-        if self._is_tier_told or asked is None or (served is not None and is_served_as_asked(asked, served)):
+        if self._is_tier_reported or asked is None or (served is not None and is_served_as_asked(asked, served)):
             return
-        self._is_tier_told = True
+        self._is_tier_reported = True
         self._emit(ServiceTierChanged(asked, None if served is None else self._redact(served)))
 
     def _learn_window(self, window: int) -> None:

@@ -53,7 +53,7 @@ class Labelling:
             endpoint: of whom.
             sending: how; of its budget only the run's own limit counts.
             calibrations: of the answers' confidence.
-            observer: is told what happens.
+            observer: notified of events.
 
         Raises:
             UsageError: there is a spending limit, and the model's price is not known.

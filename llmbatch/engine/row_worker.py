@@ -130,7 +130,7 @@ class RowWorker:
             raise RequestFailedError(self._failure_policy.attempt_failed(error.failure, state)) from error
         except (RunCancelledError, LLMBatchError):
             raise
-        except Exception as error:  # a bug of ours costs its row, is told, and five alike end the run
+        except Exception as error:  # a bug of ours costs its row, is reported, and five alike end the run
             raise RequestFailedError(self._failure_policy.attempt_failed(judge_exception(error), state)) from error
 
     async def _pay_for_retry(self, attempts: Attempts) -> float:

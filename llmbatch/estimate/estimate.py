@@ -97,7 +97,7 @@ def dear_run(run: RunOptions, above_nanousd: int) -> ModelEstimate | None:
     """The estimate of a run that may cost more than this, or None where it will not.
 
     Raises:
-        UsageError: that cannot be told, or the run's options cannot be used.
+        UsageError: that is not known, or the run's options cannot be used.
     """
     if STDIN in run.inputs:
         raise UsageError(
@@ -112,7 +112,7 @@ def dear_runs(runs: Sequence[RunOptions], above_nanousd: int) -> ModelEstimate |
     """The estimate of several runs together where they may cost more than this, or None where they will not.
 
     Raises:
-        UsageError: that cannot be told, or a run's options cannot be used.
+        UsageError: that is not known, or a run's options cannot be used.
     """
     estimates = [estimate_run(EstimateOptions(run)).models[0] for run in runs]
     arms = tuple(arm for estimate in estimates for arm in estimate.arms)
@@ -191,11 +191,11 @@ def quick_estimate(
         low_nanousd=None if cost is None else cost.low,
         high_nanousd=None if cost is None else cost.high,
         seconds=estimate.time.seconds if is_whole else None,
-        arms=tuple(_arm_told(arm) for arm in estimate.arms),
+        arms=tuple(_estimated_arm(arm) for arm in estimate.arms),
     )
 
 
-def _arm_told(arm: ArmEstimate) -> ArmEstimated:
+def _estimated_arm(arm: ArmEstimate) -> ArmEstimated:
     cost = arm.cost
     return ArmEstimated(
         arm.arm,

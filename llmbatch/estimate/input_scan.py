@@ -179,7 +179,7 @@ def survey(rows: Iterable[Row | Rejection], surveys: Sequence[Survey], *, within
 
     Args:
         rows: the input.
-        surveys: told of each row.
+        surveys: fed with each row.
         within_s: stop after so many seconds; None goes to the end.
 
     Returns:

@@ -35,7 +35,7 @@ def time_needed(requests: int, tokens: float, given: Speed, earlier: Speed) -> T
         requests: to be sent.
         tokens: of all of them, counted as a limit on tokens counts them.
         given: by the user. Limits of theirs win over an endpoint's.
-        earlier: what an earlier session of this run was told by the endpoint, and how it fared.
+        earlier: what an earlier session of this run learned of the endpoint's limits, and how fast it was.
     """
     if not requests:
         return TimeNeeded(0.0, "nothing is left to send")

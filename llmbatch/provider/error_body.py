@@ -120,14 +120,14 @@ class _Found:
         return ErrorReport(
             message=(named + "; ".join(messages))[:_LONGEST_MESSAGE] if messages else "",
             text=text[:_LONGEST_TEXT].lower(),
-            code=self._told_code(),
+            code=self._stated_code(),
             parameter=blamed,
             status=next((status for status in statuses if _FIRST_ERROR <= status < 600), None),  # noqa: PLR2004
             window=self.window,
             is_error=bool(self.messages),
         )
 
-    def _told_code(self) -> str | None:
+    def _stated_code(self) -> str | None:
         """Azure names the policy in `innererror`, and only "400" or "content_filter" outside; types are no codes."""
         preferred = ("innererror", "code", "error_code", "errorcode", "__type", "status")
         return next((code for wanted in preferred for key, code in self.codes if key == wanted), None)

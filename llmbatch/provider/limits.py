@@ -61,7 +61,7 @@ _DRAFT_PAIR = re.compile(r"\b(limit|remaining|reset)=(\d{1,15})")
 def stated_limits(headers: Mapping[str, str], *, now: float | None = None) -> tuple[StatedLimit, ...]:
     """Every limit on requests and tokens that an answer's headers state.
 
-    Known forms, told apart by the words in a header's name, in any order: OpenAI, Groq and Fireworks
+    Known forms, distinguished by the words in a header's name, in any order: OpenAI, Groq and Fireworks
     (`x-ratelimit-limit-requests`, durations), Azure (`x-ratelimit-renewalperiod-requests` besides), Anthropic
     (`anthropic-ratelimit-requests-limit`, ISO dates), Cerebras and Mistral (`x-ratelimit-limit-requests-day`,
     `x-ratelimit-limit-req-minute`), OpenRouter (`x-ratelimit-reset` in milliseconds of Unix time), Together

@@ -1,4 +1,4 @@
-"""When a request is repeated, how often, and after what wait: tenacity's parts, told by the failure table."""
+"""When a request is repeated, how often, and after what wait: tenacity's parts, driven by the failure table."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -73,7 +73,7 @@ def retrying(
     Args:
         policy: how patient to be.
         sleep: waits that many seconds.
-        before_sleep: told of each failure that is repeated, with the seconds until then.
+        before_sleep: called with each failure that is repeated, with the seconds until then.
         random: the source of jitter.
 
     The last failure is raised as it came.

@@ -48,8 +48,8 @@ def read_rows(
     Args:
         inputs: what to read.
         options: which fields to take.
-        on_fields: told once an input what is taken from it, before its first row; not for an input without rows.
-        on_end: told once an input, behind its last row, its name and what was passed over or put right, if anything.
+        on_fields: called once an input with what is taken from it, before its first row; not for an input without rows.
+        on_end: called once an input, behind its last row, with its name and what was skipped or repaired.
         watch: is shown the inputs' bytes.
         earlier: which fields earlier sessions took.
 

@@ -139,9 +139,9 @@ def _member_at(label: str, file: BinaryIO, offset: int, known: zipfile.ZipInfo |
     start = offset + _HEADER.size + name_bytes + extra_bytes
     if known is not None:
         return _Member(name, start, known.compress_size, method, known.CRC)
-    is_told = not flags & _SIZE_FOLLOWS and packed != _IN_ZIP64
-    size, checksum_told = (packed if is_told else None), (None if flags & _SIZE_FOLLOWS else checksum)
-    return _Member(name, start, size, method, checksum_told, is_cut=True)
+    is_stated = not flags & _SIZE_FOLLOWS and packed != _IN_ZIP64
+    size, stated_checksum = (packed if is_stated else None), (None if flags & _SIZE_FOLLOWS else checksum)
+    return _Member(name, start, size, method, stated_checksum, is_cut=True)
 
 
 _STORED = 0

@@ -106,7 +106,7 @@ def keep_check(run: OpenedRun, sample: SampleStatus) -> None:
         offline=record.offline,
     )
     path = run.folder.path / FILE
-    if run.is_under_way or not check.checked or any(check.says(one) for one in _latest(path)):
+    if run.is_running or not check.checked or any(check.says(one) for one in _latest(path)):
         return
     line = asdict(check)
     del line["folder"]

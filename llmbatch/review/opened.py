@@ -31,7 +31,7 @@ class OpenedRun:
     source: RunInput
     ledger: Ledger
     decisions: TaskDecisions
-    is_under_way: bool
+    is_running: bool
 
     @property
     def rows(self) -> RunRows:
@@ -66,7 +66,7 @@ def opened(path: Path, trust: Trust = NO_TRUST) -> Iterator[OpenedRun]:
     try:
         with closing(DecisionLog(folder.decisions)) as log:
             decisions = TaskDecisions(log, record.task.label_space)
-            is_under_way = record.state == "running" and is_locked(path)
-            yield OpenedRun(folder, record, key_of, source, ledger, decisions, is_under_way)
+            is_running = record.state == "running" and is_locked(path)
+            yield OpenedRun(folder, record, key_of, source, ledger, decisions, is_running)
     finally:
         ledger.close()

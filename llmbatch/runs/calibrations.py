@@ -84,12 +84,12 @@ def confidence_for(plan: Plan, task: str | None, wanted: str | None) -> RunConfi
     )
     subject = (plan.prompt, plan.question.model, kind, plan.offline)
     limits = next((one for one in file.thresholds if _subject(one) == subject), None)
-    told: list[Event] = [] if fitting is None else [CalibrationUsed(str(path), fitting.method, fitting.rows)]
+    events: list[Event] = [] if fitting is None else [CalibrationUsed(str(path), fitting.method, fitting.rows)]
     if limits is not None:
-        told.append(
+        events.append(
             ThresholdsUsed(str(path), len(limits.labels), limits.precision, has_others=limits.others is not None)
         )
-    return RunConfidence(file.calibrations, file.thresholds, (*unknown, *(told or [CalibrationMissing(str(path))])))
+    return RunConfidence(file.calibrations, file.thresholds, (*unknown, *(events or [CalibrationMissing(str(path))])))
 
 
 def _asks_in_vain(plan: Plan) -> bool:

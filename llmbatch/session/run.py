@@ -54,7 +54,7 @@ def classify_run(
 
     Args:
         options: what the user wants.
-        observer: told what happens.
+        observer: notified of events.
         handle: stops the run from outside.
         is_locked: the caller holds the folder's lock, since it has put the input there.
 

@@ -106,7 +106,7 @@ class Session:
             if ledger.trouble is None and not self._is_hurried:
                 _keep_checkpoint(opened)
         if isinstance(reason, UsageError) and not (self._tally.answered or self._tally.skipped):
-            raise reason  # nothing came of it: a mistake to be told, not a run to be summed up
+            raise reason  # nothing came of it: a mistake to report, not a run to summarise
         return summary
 
     def _introduce(self) -> None:

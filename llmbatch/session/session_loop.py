@@ -90,7 +90,7 @@ class SessionLoop:
             experiments: what is asked beside the plan.
             spending: limits and accounts.
             handle: stops the session.
-            observer: is told what happens.
+            observer: notified of events.
             write_outputs: writes the outputs of the outcomes so far; blocks.
             began: when the session began, by `time.perf_counter`.
         """
@@ -242,7 +242,7 @@ class SessionLoop:
         if self._source.is_stream:
             return  # which can be read only once
         plan, rows = self._plan, self._read_again()
-        with suppress(LLMBatchError):  # what is wrong with the input is told when its turn comes
+        with suppress(LLMBatchError):  # what is wrong with the input is reported when its turn comes
             estimate = quick_estimate(
                 plan.plan,
                 plan.asked,

@@ -124,7 +124,7 @@ def show_run(
     """A run folder as it stands, also while another process works on it.
 
     Nothing is written but views that are older than their logs (see `refresh_views`). Where the input is gone, the rows
-    are told as the last session counted them.
+    are reported as the last session counted them.
 
     Args:
         path: the folder.

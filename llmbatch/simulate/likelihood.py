@@ -37,11 +37,11 @@ def answer_logprobs(answer: Answer, verdict: Verdict, top: int) -> dict[str, Any
     for choice in (_label(verdict), *verdict.choices):
         alternatives |= _places(sent, _ways(answer.content, sent, choice), top)
     certain = [_Place(0.0, ((token, 0.0),)[:top]) for token in sent]
-    told = [alternatives.get(n, place) for n, place in enumerate(certain)]
+    stated = [alternatives.get(n, place) for n, place in enumerate(certain)]
     return {
         "content": [
             _token(token, place.logprob) | {"top_logprobs": [_token(other, log) for other, log in place.likeliest]}
-            for token, place in zip(sent, told, strict=True)
+            for token, place in zip(sent, stated, strict=True)
         ],
         "refusal": None,
     }

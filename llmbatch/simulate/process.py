@@ -26,7 +26,7 @@ def serve(
         settings: how the endpoint behaves.
         host: a loopback address.
         port: 0 for a free one.
-        announce: is told the base URL once requests can come.
+        announce: called with the base URL once requests can come.
         until_stdin_closes: also end when standard input reaches its end, as it does when the process that holds its
             other end is killed, and leave SIGINT to that process.
 

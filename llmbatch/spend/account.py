@@ -66,7 +66,7 @@ class SpendAccount:
 def settle_dead(store: SpendStore, came_to: CameTo) -> None:
     """Settle every session that is proven dead, as far as its run folder shows what it cost.
 
-    One that cannot be told stays charged with all that it had set aside.
+    One that is not known stays charged with all that it had set aside.
     """
     for session, run in store.open_sessions():
         lock = store.session_lock(session)

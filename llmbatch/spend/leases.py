@@ -82,7 +82,7 @@ class DailyLimit:
         self._days: dict[str, _DayAccount] = {}
         self._settled = asyncio.Event()
         self._asking = asyncio.Lock()  # one request at a time asks for more
-        self._at_store = asyncio.Lock()  # what the store is told and what is known here change together
+        self._at_store = asyncio.Lock()  # the store and what is known here change together
 
     async def reserve(self, nanousd: int) -> str:
         """Set aside what a request may cost at most. Returns the day that it belongs to.

@@ -1,7 +1,7 @@
 """The lint of a task: what will cost money or quality, reported before anything is sent.
 
 A task that loads is valid; here is judged whether it is good. Each check is a small function from the task
-to its findings, listed in the order in which they are told.
+to its findings, listed in the order in which they are reported.
 """
 
 import re

@@ -1,7 +1,7 @@
 """What is wrong with a task file, in a line that its author can act on.
 
 pydantic knows which field is wrong, but speaks of types and dictionaries. Here its first error becomes a
-sentence about the file, with the line where the lines can be told.
+sentence about the file, with the line number where it is known.
 """
 
 import re

@@ -36,7 +36,7 @@ class JsonLog(Observer):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Log what ended the run before it could be summed up, and close the file."""
-        self._tell_error(error)
+        self._log_error(error)
         self._stream.close()
 
     def started(self, run: RunStarted) -> None:
@@ -67,10 +67,10 @@ class JsonLog(Observer):
         message = f"{summary.folder}: {summary.state}" + (f": {summary.reason}" if summary.reason else "")
         self._write(level, "run.ended", message, summary_json(summary))
 
-    def _tell_error(self, error: BaseException | None) -> None:
+    def _log_error(self, error: BaseException | None) -> None:
         if isinstance(error, LLMBatchError):
-            told = {"hint": error.hint, "exit_code": int(error.exit_code)}
-            self._write(Level.ERROR, "run.error", error.message, told)
+            fields = {"hint": error.hint, "exit_code": int(error.exit_code)}
+            self._write(Level.ERROR, "run.error", error.message, fields)
 
     def _write(self, level: Level, name: str, message: str, fields: dict[str, Any]) -> None:
         if level not in self._levels:
@@ -94,6 +94,6 @@ class JsonScreen(JsonLog):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Log what ended the run before it could be summed up; it is not printed as plain text then."""
-        self._tell_error(error)
+        self._log_error(error)
         if isinstance(error, LLMBatchError):
-            error.is_told = True
+            error.is_reported = True

@@ -133,7 +133,7 @@ class _Failures(logging.Handler):
         self._logger = logging.getLogger("opentelemetry")
         self._emit = emit
         self._cause = ""
-        self.told = False
+        self.is_reported = False
 
     def listen(self) -> None:
         self._logger.addHandler(self)
@@ -150,9 +150,9 @@ class _Failures(logging.Handler):
             self._cause = record.getMessage()
 
     def fail(self, why: str) -> None:
-        """Tell it, once, and why. A system's own words for an error (`Connection refused`) are enough of it."""
-        if not self.told:
-            self.told = True
+        """Report it, once, and why. A system's own words for an error (`Connection refused`) are enough of it."""
+        if not self.is_reported:
+            self.is_reported = True
             cause = self._cause or why
             plain = re.search(r"\[Errno -?\d+\] ([\w ]+)", cause)
             self._emit(ExportFailed(plain[1] if plain else cause[:_LONGEST_REASON]))

@@ -59,9 +59,9 @@ def _thresholds(found: LabelTable) -> Iterator[RenderableType]:
         style = "dim" if one.threshold is None else "bold green"
         table.add_row(name, Text(sure[0], style=style), sure[1], f"{one.passed:,}", f"{one.right:,}", f"{one.given:,}")
     yield table
-    told = f"{len(shown)} of {counted(len(found.labels), 'label')} have a threshold that shows {found.wanted:.0%}"
+    heading = f"{len(shown)} of {counted(len(found.labels), 'label')} have a threshold that shows {found.wanted:.0%}"
     rest = len(shown or found.labels) - _MOST_LABELS
-    yield Text(f"{told}{f'; {rest:,} more in --json' if rest > 0 else ''}", style="dim")
+    yield Text(f"{heading}{f'; {rest:,} more in --json' if rest > 0 else ''}", style="dim")
 
 
 def _compared(fit: Fit) -> RenderableType:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmbatch.analysis.gold import Gold, GoldOptions, _Collector, gold_issues_told, read_gold
+from llmbatch.analysis.gold import Gold, GoldOptions, _Collector, gold_issue_notes, read_gold
 from llmbatch.core.errors import UsageError
 from llmbatch.core.rows import Place, RowId
 from llmbatch.readers import Record
@@ -81,7 +81,7 @@ def test_everything_that_is_left_out_is_told_with_its_place(tmp_path: Path) -> N
     issues = labels.issues
     assert (issues.repeated, issues.contradicting, issues.unlabelled, issues.without_id) == (1, 3, 1, 1)
     assert (issues.unreadable, issues.not_human, issues.unknown) == (1, 2, {"tofu": 1})
-    told = " ".join(gold_issues_told(issues))
+    told = " ".join(gold_issue_notes(issues))
     for part in (
         "gold.jsonl:4 id 'b': spam or ham",
         "'tofu' 1",

@@ -141,7 +141,7 @@ def test_where_rows_have_no_lines_damage_costs_its_own_row_or_the_rest_with_a_re
     assert fields_of(b'[{"text": "a"}, {"text": b}, {"text": "d"}]') == [{"text": "a"}, "bad_json", {"text": "d"}]
     *_, last = items_of(b'[{"text": "a"}, {"text": ["b"}, {"text": "d"}]')
     assert isinstance(last, Unread)
-    assert "what follows cannot be told apart" in last.message
+    assert "what follows cannot be separated into rows" in last.message
 
 
 @pytest.mark.parametrize(

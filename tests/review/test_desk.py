@@ -33,7 +33,7 @@ def desk_of(run: Path) -> Iterator[OpenDesk]:
     seconds = count()
     with ExitStack() as stack:
 
-        def open_desk(reviewer: str, choice: Choice | None = None) -> ReviewSession:
+        def open_session(reviewer: str, choice: Choice | None = None) -> ReviewSession:
             review = stack.enter_context(opened(run))
             queue = make_queue(review, choice or Choice())
             stack.callback(queue.close)
@@ -45,7 +45,7 @@ def desk_of(run: Path) -> Iterator[OpenDesk]:
                 clock=lambda: f"2026-11-25T12:00:{next(seconds):02}Z",
             )
 
-        yield open_desk
+        yield open_session
 
 
 def standing(run: Path, desk: ReviewSession) -> Decision | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from llmbatch.analysis.spent import NOT_TOLD, spend_report
+from llmbatch.analysis.spent import UNACCOUNTED, spend_report
 from llmbatch.core.errors import UsageError
 from llmbatch.core.usage import UsageTotals
 from llmbatch.spend.report import Period, period
@@ -81,7 +81,7 @@ def test_a_prompt_is_named_with_its_task(path: Path) -> None:
 def test_what_no_run_folder_tells_is_a_group_of_its_own_and_noted(path: Path) -> None:
     report = spend_report(path, "source", NOVEMBER)
     (group,) = report.groups
-    assert (group.name, group.now.priced_nanousd) == (NOT_TOLD, 14_001_000_000)
+    assert (group.name, group.now.priced_nanousd) == (UNACCOUNTED, 14_001_000_000)
     assert any("/gone is not a run folder" in note for note in report.notes)
 
 

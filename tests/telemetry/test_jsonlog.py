@@ -72,7 +72,7 @@ def test_a_quiet_log_keeps_errors_only() -> None:
     log.__exit__(UsageError, error, None)
     (line,) = logged(stream)
     assert (line["event"], line["hint"], line["exit_code"]) == ("run.error", "name one", 2)
-    assert error.is_told
+    assert error.is_reported
 
 
 @settings(max_examples=40, deadline=None)

@@ -111,7 +111,7 @@ class CircuitBreaker:
         Yields whether it is a probe, whose outcome the others wait for.
 
         Raises:
-            GivenUpError: the run stopped meanwhile.
+            RunCancelledError: the run stopped meanwhile.
         """
         if self.is_on:
             async with self._turn:

@@ -41,7 +41,7 @@ class RetryBudget:
         """Pay for a retry, waiting in turn until it can be paid for. Returns its cost.
 
         Raises:
-            GivenUpError: the run stopped meanwhile.
+            RunCancelledError: the run stopped meanwhile.
         """
         cost = _COSTS.get(action, 0.0)
         if not cost:

@@ -160,7 +160,7 @@ class Throttle:
         A row that was asked before comes first.
 
         Raises:
-            GivenUpError: the run stopped before the request left.
+            RunCancelledError: the run stopped before the request left.
         """
         while True:
             async with self._circuit_breaker.passage() as is_probe, self._slots.place(asked_before=asked_before):

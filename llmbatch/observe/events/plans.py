@@ -32,7 +32,7 @@ class ArmEstimated:
     low_nanousd: int | None
     high_nanousd: int | None
 
-    def told(self, share: float) -> str:
+    def described(self, share: float) -> str:
         """The arm in a few words, for this share (a factor) of the rows."""
         rows = sorted({round(share * self.low_rows), round(share * self.high_rows)})
         asked = f"{self.arm} {self.model}, {' to '.join(f'{count:,}' for count in rows)} rows"
@@ -70,7 +70,7 @@ class RunEstimated(Event):
             share, what = 1000 / self.rows, f"by the first {counted(self.rows, 'row')}, per 1,000"
         amounts = (dollars(share * nanousd) for nanousd in (self.cost_nanousd, self.low_nanousd, self.high_nanousd))
         time = "" if self.seconds is None else f", about {time_span(self.seconds)}"
-        arms = "".join(f"; {arm.told(share)}" for arm in self.arms) if len(self.arms) > 1 else ""
+        arms = "".join(f"; {arm.described(share)}" for arm in self.arms) if len(self.arms) > 1 else ""
         return "estimate: {}: about {} ({} to {}){}{}".format(what, *amounts, time, arms)
 
     def fields(self) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class _Values:
 
     def _elements(self) -> Iterator[Value | Unread]:
         """What is in an array up to the bracket that closes it."""
-        stream, is_first, comma_at, has_told_comma = self._stream, True, 0, False
+        stream, is_first, comma_at, has_reported_comma = self._stream, True, 0, False
         while (byte := stream.next_byte()) != b"]":
             if not byte:
                 raise self._end("the input ends before the list does: what follows is missing")
@@ -89,8 +89,8 @@ class _Values:
                 is_first, comma_at = False, stream.line
                 stream.skip()
                 continue
-            if not (is_first or comma_at or self._is_after_damage or has_told_comma):
-                has_told_comma = True
+            if not (is_first or comma_at or self._is_after_damage or has_reported_comma):
+                has_reported_comma = True
                 yield Unread(stream.line, b"", "bad_json", "the values of this list have no commas between them")
             is_first, comma_at, self._is_after_damage = False, 0, False
             yield self._value() if byte in b"{[" else self._scalar()
@@ -155,7 +155,7 @@ class _Values:
             stream.end_value(stream.at + length)
             if stream.next_byte() in {b",", b"]", b""}:
                 return Unread(line, raw, "bad_json", message)
-        raise _EndError(line, raw, f"{message}: what follows cannot be told apart, and is not read")
+        raise _EndError(line, raw, f"{message}: what follows cannot be separated into rows, and is not read")
 
     def _scalar(self) -> Value | Unread:
         """What begins at the present place and is neither an object nor an array."""

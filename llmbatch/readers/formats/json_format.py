@@ -7,7 +7,7 @@ import orjson
 from llmbatch.readers.faults import TORN, BadRow, Fault
 from llmbatch.readers.formats.format import Content, Parsed, Records, Unread
 from llmbatch.readers.formats.json_documents import json_values
-from llmbatch.readers.formats.json_shape import Shape, told_shape
+from llmbatch.readers.formats.json_shape import Shape, detected_shape
 from llmbatch.readers.formats.json_values import is_exact, parse_object
 from llmbatch.readers.lines import line_blocks
 from llmbatch.readers.options import ReaderOptions
@@ -22,7 +22,7 @@ class _Json:
     is_typed = True
 
     def read(self, content: Content, options: ReaderOptions) -> Records:
-        shape, chunks = told_shape(content.file, content.chunks, options.text_fields)
+        shape, chunks = detected_shape(content.file, content.chunks, options.text_fields)
         if shape.has_lines:
             return Records(_objects(chunks, options))
         values = (_parsed(item) for item in json_values(chunks, options.max_row_bytes, shape.path))
@@ -30,7 +30,7 @@ class _Json:
 
     def count(self, content: Content, options: ReaderOptions) -> int:
         """Without parsing them."""
-        shape, chunks = told_shape(content.file, content.chunks, options.text_fields)
+        shape, chunks = detected_shape(content.file, content.chunks, options.text_fields)
         if shape.has_lines:
             return sum(1 for block in line_blocks(chunks, options.max_row_bytes) for line in block if _is_row(line))
         return sum(1 for _ in json_values(chunks, options.max_row_bytes, shape.path))

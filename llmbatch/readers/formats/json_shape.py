@@ -35,7 +35,7 @@ class Shape:
 LINES, VALUES = Shape(has_lines=True), Shape(has_lines=False)
 
 
-def told_shape(file: str, chunks: Iterator[bytes], texts: tuple[str, ...]) -> tuple[Shape, Iterator[bytes]]:
+def detected_shape(file: str, chunks: Iterator[bytes], texts: tuple[str, ...]) -> tuple[Shape, Iterator[bytes]]:
     """The shape of a stream, and the whole stream again. No more is taken of it than it needs.
 
     Args:

@@ -1,4 +1,4 @@
-"""The terminal application (the extra `review`): shows a `Desk`, and turns keys into what it does.
+"""The terminal application (the extra `review`): shows a `ReviewSession`, and turns keys into what it does.
 
 Documents, labels, ids and notes are untrusted: they go through `readable` or `neutral` and are never markup.
 """

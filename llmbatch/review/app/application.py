@@ -216,17 +216,17 @@ class ReviewScreen(Screen[None]):
         item = self._desk.item
         if item is None:
             return
-        told = f"{neutral(str(item.id), limit=40)}: {neutral(label, limit=60)}  (u takes it back)"
-        self._do(lambda: self._desk.decide(label), told)
+        message = f"{neutral(str(item.id), limit=40)}: {neutral(label, limit=60)}  (u takes it back)"
+        self._do(lambda: self._desk.decide(label), message)
 
-    def _do(self, act: Callable[[], str | None], told: str = "") -> None:
+    def _do(self, act: Callable[[], str | None], message: str = "") -> None:
         """Do what changes the log, and say what came of it."""
         try:
             warning = act()
         except LLMBatchError as error:
             self._say(f"Not saved: {error.message}", "error")
             return
-        self._say(warning or told, "warning" if warning else "")
+        self._say(warning or message, "warning" if warning else "")
         self._show()
 
     def _look(self) -> None:

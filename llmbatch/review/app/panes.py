@@ -10,7 +10,7 @@ from llmbatch.review.app.readable import readable
 from llmbatch.review.desk import Progress, ReviewSession
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, ReviewItem
-from llmbatch.review.told import rate_text
+from llmbatch.review.render import rate_text
 from llmbatch.runs.decisions import Decision
 from llmbatch.task.fields import Label
 

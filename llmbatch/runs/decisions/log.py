@@ -1,6 +1,6 @@
 """The log of decisions: many readers and writers, one file, no decision overwritten.
 
-1. A decision is one write at the file's end, synced before the writer is told that it is saved.
+1. A decision is one write at the file's end, synced before it is reported as saved.
 2. Writers take turns under the kernel's lock on the file (`flock`), for the milliseconds of a write; a killed one
    leaves no lock behind. With its turn a writer first reads what the others wrote.
 3. A torn tail is the only damage that a crash can do. Readers stop before it; the next writer moves it aside to

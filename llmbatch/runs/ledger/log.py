@@ -80,12 +80,12 @@ class Ledger:
         Args:
             path: the file.
             on_line: called with the offset and content of each line that stands there already.
-            reread: what a line is taken for when it is told or looked up, where it counts otherwise now than when
+            reread: what a line is taken for when it is passed on or looked up, where it counts otherwise now than when
                 written.
             labels: all that an answer can say. A line that says something else is no result: its row is not done.
                 None where no row is looked up.
             reserve: room for lines on a full disk; taken by the caller.
-            checkpoint: of its beginning, whose lines are not told then.
+            checkpoint: of its beginning, whose lines are not passed on then.
 
         Returns:
             The ledger, and the file that a torn tail was moved to, if there was one.

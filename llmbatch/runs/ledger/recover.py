@@ -1,7 +1,7 @@
 """Opening a ledger after whatever happened to it.
 
 1. A torn tail (no newline at its end, half a character, a block of NULs) is the only damage that a crash can do:
-   it is moved aside to `ledger.torn-N` and cut off, and told. A last line that lacks no more than its newline, by its
+   it is moved aside to `ledger.torn-N`, cut off and reported. A last line that lacks no more than its newline, by its
    checksum, gets that back.
 2. A bad line anywhere else means that something else wrote there. It is refused with its place, since rows that
    were paid for may be lost, until `llmbatch repair` has moved bad lines aside and kept the rest.

@@ -3,8 +3,9 @@
 Before a request leaves, one short line goes to `sent.log`: a killed process's writes survive it, and they are synced
 in the group with the ledger, so that a power cut takes what was sent since, at most about a second. The first line
 states where the ledger ended when the file began, so that only outcomes behind that offset count as answers to what
-follows; it stands there twice, since without it no send could be told from one that ended. A row that is sent again
-has no line in the ledger yet: the outcome of its last request is here as a line that takes the first one's place.
+follows; it stands there twice, since without it an open send could not be distinguished from one that ended. A row
+that is sent again has no line in the ledger yet: the outcome of its last request is here, as a line that replaces the
+first one.
 
 A line that is damaged counts as a request that was billed, with the most that any request here may have cost.
 
@@ -73,10 +74,10 @@ class Leftovers:
             settled: by the key, the attempts of its lines behind the offset. A row that is asked of several models has
                 a line for each, so that its first ones say nothing of a later send.
         """
-        told, lost = Counter(settled), []
+        ended, lost = Counter(settled), []
         for sent in self.sends:
-            if told[sent.key] > 0:
-                told[sent.key] -= 1
+            if ended[sent.key] > 0:
+                ended[sent.key] -= 1
             elif sent.billed:
                 lost.append(sent)
         return tuple(lost)
