@@ -1,7 +1,7 @@
 """Which labels are taken for which, and what that costs: errors that would pass without review come first."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from llmbatch.analysis.pairs import Pair
@@ -40,6 +40,15 @@ def confusions(pairs: Iterable[Pair]) -> tuple[Confusion, ...]:
                 confused[pair.gold, pair.answer].append(pair)
     found = [_confusion(gold, answer, wrong, of_gold[gold]) for (gold, answer), wrong in confused.items()]
     return tuple(sorted(found, key=lambda one: (-one.unseen, -one.count, one.gold, one.answer)))
+
+
+def most_confused(labels: Sequence[str], confused: Iterable[Confusion], most: int) -> list[int]:
+    """The places of the labels that are confused most often, `most` of them; of all where they are no more."""
+    if len(labels) <= most:
+        return list(range(len(labels)))
+    ranked = sorted(confused, key=lambda one: -one.count)
+    names = dict.fromkeys(name for one in ranked for name in (one.gold, one.answer))
+    return sorted(labels.index(name) for name in list(names)[:most])
 
 
 def _confusion(gold: str, answer: str, wrong: list[Pair], of_gold: int) -> Confusion:

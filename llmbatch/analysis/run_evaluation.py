@@ -27,6 +27,10 @@ _EXCERPT = 300
 _TOLD = 5
 
 
+class NoGoldRowError(UsageError):
+    """None of the gold rows is a row of the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class JudgedRun:
     """A run folder's record, and its rows with their gold labels."""
@@ -171,12 +175,12 @@ class _Join:
         """What was found.
 
         Raises:
-            UsageError: no gold row is a row of the run.
+            NoGoldRowError: no gold row is a row of the run.
         """
         gold = self._gold
         if not self._pairs:
             ids = ", ".join(repr(key[1]) for key in list(gold.labels)[:3])
-            raise UsageError(
+            raise NoGoldRowError(
                 f"{gold.file}: none of its rows is in the run",
                 hint=f"rows are found by id; gold ids are like {ids}; --id-field names the field",
             )

@@ -1,4 +1,4 @@
-"""`llmbatch report`: a run as a page for people."""
+"""`llmbatch report`: a run, or several, as a page for people."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from llmbatch.cli.command import command
 from llmbatch.cli.options.gold import GOLD, GoldFieldOptions
 from llmbatch.cli.options.option import Option
-from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
+from llmbatch.cli.options.run_folder import RunFolderOptions, RunPaths
 from llmbatch.cli.output import print_path
 
 app = typer.Typer(add_completion=False)
@@ -16,21 +16,35 @@ app = typer.Typer(add_completion=False)
 
 @command(app)
 def report(
-    run: RunPath,
+    runs: RunPaths,
     *,
     out: Annotated[
         Path | None,
-        Option("File to write.", short="-o", shown_default="RUN/report.html", variables=("LLMBATCH_REPORT_OUT",)),
+        Option(
+            "File to write.",
+            short="-o",
+            shown_default="RUN/report.html, of several runs.html",
+            variables=("LLMBATCH_REPORT_OUT",),
+        ),
     ] = None,
     gold: Annotated[str | None, GOLD] = None,
     gold_fields: GoldFieldOptions,
     folder: RunFolderOptions,
 ) -> None:
-    """Write one HTML file that shows a run: charts, rows to look at. It loads nothing from elsewhere."""
+    """Write one HTML file that shows a run: charts, rows to look at. Of several runs, how their figures moved."""
+    from llmbatch.core.errors import UsageError
     from llmbatch.core.extras import extra
 
     with extra("report", needed_by="llmbatch report"):
-        from llmbatch.report.from_run import report_run
+        from llmbatch.report.from_run import report_run, report_runs
 
     options = None if gold is None else gold_fields.to_gold(gold)
-    print_path(report_run(run, out, gold=options, trust=folder.to_trust()))
+    trust = folder.to_trust()
+    if len(runs) == 1:
+        print_path(report_run(runs[0], out, gold=options, trust=trust))
+        return
+    if trust.inputs:
+        raise UsageError("--input names the input of one run", hint="report the runs one by one, or leave it out")
+    target = out or Path("runs.html")
+    report_runs(runs, target, gold=options, trust=trust)
+    print_path(target)

@@ -1,12 +1,5 @@
-"""A run as a page for people: one HTML file that works offline. Gathered in two passes with flat memory, then drawn.
+"""Runs as pages for people: HTML files that work offline. Gathered in two passes with flat memory, then drawn.
 
-`story`, `attention` and `correctness` gather, `charts` and `panels` draw, `page` puts together. Knows ledger lines,
-outcomes, evaluations and the summary.
+`story`, `attention`, `correctness` and `matrix` gather, `charts` and `panels` draw, `page` puts one run together and
+`trends` several, `html` writes. Knows ledger lines, outcomes, evaluations and the summary.
 """
-
-from llmbatch.report.attention import Attention
-from llmbatch.report.correctness import Correctness
-from llmbatch.report.page import Page, write_page
-from llmbatch.report.story import Story
-
-__all__ = ["Attention", "Correctness", "Page", "Story", "write_page"]

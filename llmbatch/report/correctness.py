@@ -7,9 +7,12 @@ from llmbatch.analysis.evaluation import Evaluation
 from llmbatch.analysis.reliability import Reliability
 from llmbatch.core.plurals import counted
 from llmbatch.report.charts import Column, columns
-from llmbatch.report.panels import Bar, Chart, bars
+from llmbatch.report.matrix import Matrix, matrix
+from llmbatch.report.panels import BarList, Chart, bars
 
 _BINS = 10
+_MOST_CONFUSIONS = 10
+_PAIR_WIDTH = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,9 @@ class Correctness:
     remark: str
     notes: tuple[str, ...]
     calibration: Chart | None
-    confusions: list[Bar]
+    confusions: BarList | None
+    confusions_note: str = ""
+    matrix: Matrix | None = None
 
 
 def correctness(evaluation: Evaluation) -> Correctness:
@@ -28,13 +33,24 @@ def correctness(evaluation: Evaluation) -> Correctness:
     accuracy, reliability = evaluation.scores.accuracy, evaluation.reliability
     interval = "" if accuracy.low is None else f"{accuracy.low:.1%} to {accuracy.high:.1%}, "
     confused = Counter({f"{one.gold} → {one.answer}": one.count for one in evaluation.confusions})
+    ranked = confused.most_common(_MOST_CONFUSIONS)
     return Correctness(
         accuracy="unknown" if accuracy.value is None else f"{accuracy.value:.1%}",
         remark=f"{interval}{counted(accuracy.total, 'gold row')}",
         notes=evaluation.notes,
         calibration=None if reliability is None else _calibration(reliability),
-        confusions=bars(confused, "failed"),
+        confusions=bars(dict(ranked), "failed", total=confused.total(), limit=_PAIR_WIDTH),
+        confusions_note=_left_out(confused, ranked),
+        matrix=matrix(evaluation),
     )
+
+
+def _left_out(confused: Counter[str], ranked: list[tuple[str, int]]) -> str:
+    rest = len(confused) - len(ranked)
+    if not rest:
+        return ""
+    rows = confused.total() - sum(count for _, count in ranked)
+    return f"{counted(rest, 'more pair')} with {counted(rows, 'row')}: llmbatch evaluate --json lists them all."
 
 
 def _calibration(reliability: Reliability) -> Chart:

@@ -1,23 +1,42 @@
-"""A run folder as a page: its ledger and its input, read once each, in figures and in rows to look at."""
+"""Run folders as a page: each ledger and input is read once, into figures and rows to look at."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
 
+from llmbatch.analysis.evaluation import Evaluation
+from llmbatch.analysis.gold import GoldOptions
+from llmbatch.analysis.run_evaluation import NoGoldRowError, evaluate_run
+from llmbatch.core.errors import UsageError
 from llmbatch.core.rows import Rejection
-from llmbatch.report import Attention, Correctness, Page, Story, write_page
-from llmbatch.runs.folder import RunFolder, load_record, now_text
+from llmbatch.core.sanitize import neutral
+from llmbatch.observe.summary import Summary
+from llmbatch.report.attention import Attention
+from llmbatch.report.correctness import correctness
+from llmbatch.report.html import write_html
+from llmbatch.report.page import Page, render
+from llmbatch.report.story import Story
+from llmbatch.report.trends import RunFigures, render_trends
+from llmbatch.runs.folder import RunFolder, RunRecord, load_record, now_text
 from llmbatch.runs.outputs.outcome import Outcome
 from llmbatch.runs.trust import NO_TRUST, Trust
 from llmbatch.session.standing import show_run
 
-if TYPE_CHECKING:
-    from llmbatch.analysis.gold import GoldOptions
-
 _WANTED_PRECISION = 0.98
 
 
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    record: RunRecord
+    summary: Summary
+    story: Story
+    attention: Attention
+
+
 def report_run(
-    path: Path, out: Path | None = None, *, gold: "GoldOptions | None" = None, trust: Trust = NO_TRUST
+    path: Path, out: Path | None = None, *, gold: GoldOptions | None = None, trust: Trust = NO_TRUST
 ) -> Path:
     """Write a run folder's page, also while another process works on it.
 
@@ -33,6 +52,49 @@ def report_run(
     Raises:
         UsageError: no run folder, its ledger is damaged, no gold row fits it, or the file cannot be written.
     """
+    run = _gathered(path, trust)
+    page = Page(
+        summary=run.summary,
+        story=run.story,
+        attention=run.attention,
+        run_id=run.record.run_id,
+        inputs=_inputs(run.record),
+        on=_minute(run.record.updated_at),
+        at=now_text(),
+        correctness=None
+        if gold is None
+        else correctness(evaluate_run(path, gold, wanted=_WANTED_PRECISION, trust=trust)),
+    )
+    target = out or path / "report.html"
+    write_html(target, render(page))
+    return target
+
+
+def report_runs(paths: Sequence[Path], out: Path, *, gold: GoldOptions | None = None, trust: Trust = NO_TRUST) -> None:
+    """Write one page for several runs of a task, in the order of their beginnings, with how their figures moved.
+
+    Args:
+        paths: the run folders.
+        out: the file to write.
+        gold: where right labels are, if they are known; runs without any row of it have no accuracy.
+        trust: what the user says about the folders.
+
+    Raises:
+        UsageError: as `report_run`; or the runs are of different tasks, or no gold row is in any of them.
+    """
+    records = {path: load_record(RunFolder(path)) for path in paths}
+    tasks = {record.task.name: path for path, record in records.items()}
+    if len(tasks) > 1:
+        shown = ", ".join(f"{path} is of {neutral(name, limit=40)!r}" for name, path in tasks.items())
+        raise UsageError(f"these runs are not of one task: {shown}", hint="give the runs of one task")
+    ordered = sorted(records, key=lambda path: (records[path].created_at, str(path)))
+    figures = [_figures(path, gold, trust) for path in ordered]
+    if gold is not None and not any(run.accuracy for run in figures):
+        raise UsageError(f"{gold.file}: none of its rows is in any of the runs")
+    write_html(out, render_trends(neutral(next(iter(tasks)), limit=60), figures, at=now_text()))
+
+
+def _gathered(path: Path, trust: Trust) -> _Gathered:
     record = load_record(RunFolder(path))
     story, attention = Story(record.review_below, record.task.label_space.parts_of), Attention()
 
@@ -44,16 +106,40 @@ def report_run(
             attention.look_at(item)
 
     summary = show_run(path, trust=trust, on_line=story.add_line, on_outcome=look_at)
-    page = Page(summary, story, attention, record.run_id, now_text(), _correctness(path, gold, trust))
-    target = out or path / "report.html"
-    write_page(target, page)
-    return target
+    return _Gathered(record, summary, story, attention)
 
 
-def _correctness(path: Path, gold: "GoldOptions | None", trust: Trust) -> Correctness | None:
-    if gold is None:
-        return None
-    from llmbatch.analysis.run_evaluation import evaluate_run  # noqa: PLC0415 - an extra
-    from llmbatch.report.correctness import correctness  # noqa: PLC0415
+def _evaluated(path: Path, gold: GoldOptions, trust: Trust) -> Evaluation:
+    return evaluate_run(path, gold, wanted=_WANTED_PRECISION, trust=trust)
 
-    return correctness(evaluate_run(path, gold, wanted=_WANTED_PRECISION, trust=trust))
+
+def _figures(path: Path, gold: GoldOptions | None, trust: Trust) -> RunFigures:
+    run = _gathered(path, trust)
+    accuracy = None
+    if gold is not None:
+        with suppress(NoGoldRowError):  # it is of other nights
+            accuracy = _evaluated(path, gold, trust).accuracy
+    arms = run.story.arms.values()
+    labelled = sum(arm.labelled for arm in arms)
+    return RunFigures(
+        name=neutral(path.name or str(path), limit=80),
+        on=_minute(run.record.created_at),
+        inputs=_inputs(run.record),
+        summary=run.summary,
+        confidence=sum(arm.confidence_sum for arm in arms) / labelled if labelled else None,
+        accuracy=accuracy,
+    )
+
+
+def _inputs(record: RunRecord) -> str:
+    """What a run read, by the files' own names: `docs.jsonl`, or `a.jsonl and 3 more`."""
+    name = record.inputs[0]
+    if "://" in name:
+        name = name.partition("?")[0]  # a signed address says who may read it
+    first = "standard input" if name == "-" else neutral(PurePath(name).name or name, limit=60)
+    return first if len(record.inputs) == 1 else f"{first} and {len(record.inputs) - 1:,} more"
+
+
+def _minute(time: str) -> str:
+    """A time of a record, RFC 3339, to the minute: `2026-11-27 02:14 UTC`."""
+    return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d %H:%M} UTC"

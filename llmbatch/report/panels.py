@@ -15,10 +15,13 @@ from llmbatch.report.charts import Column, bar, columns
 from llmbatch.report.story import CONFIDENCE_BINS, Moment, Story
 from llmbatch.terminal.figures import cached_share, dollars, duration, percent
 
-_MOST_BARS = 30
+_MOST_BARS = 10
+_MOST_FOLDED = 200
 _MOST_DRIFTS = 6
 _LEAST_SEGMENTS = 4
 """Stretches of the input below which a course over it says nothing."""
+_LEAST_MOMENTS = 2
+"""Spans of time below which a course over them says nothing."""
 _PAUSE = 5
 """Empty spans of time in a row from which on they are drawn as one gap."""
 
@@ -31,6 +34,16 @@ class Bar:
     count: str
     share: str
     drawing: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class BarList:
+    """The longest bars, and the others for who unfolds them."""
+
+    shown: list[Bar]
+    folded: list[Bar]
+    remark: str
+    """What is in neither; empty where all are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +71,30 @@ class ArmRow:
     cost: str
 
 
-def bars(counts: Mapping[str, int], style: str, *, total: int | None = None) -> list[Bar]:
-    """Counts as horizontal bars, the greatest first; what does not fit is one last line.
+def bars(
+    counts: Mapping[str, int], style: str, *, total: int | None = None, most: int = _MOST_BARS, limit: int = 60
+) -> BarList | None:
+    """Counts as horizontal bars, the greatest first; None where there are none.
 
     Args:
         counts: by name.
         style: of the bars.
         total: of what they are a share; of all of them together, unless given.
+        most: how many are shown at once.
+        limit: characters of a name.
     """
     ranked = sorted(((name, count) for name, count in counts.items() if count), key=lambda item: -item[1])
-    shown, rest = ranked[:_MOST_BARS], ranked[_MOST_BARS:]
-    if rest:
-        shown.append((f"{len(rest)} more", sum(count for _, count in rest)))
+    if not ranked:
+        return None
     of = sum(counts.values()) if total is None else total
-    most = max((count for _, count in shown), default=1)
-    return [
-        Bar(neutral(name, limit=60), f"{count:,}", percent(count, of), bar(count / most, style))
-        for name, count in shown
+    longest = ranked[0][1]
+    drawn = [
+        Bar(neutral(name, limit=limit), f"{count:,}", percent(count, of), bar(count / longest, style))
+        for name, count in ranked[: most + _MOST_FOLDED]
     ]
+    left_out = ranked[most + _MOST_FOLDED :]
+    remark = f"{len(left_out):,} more, {sum(count for _, count in left_out):,} in all" if left_out else ""
+    return BarList(drawn[:most], drawn[most:], remark)
 
 
 def confidence(story: Story) -> Chart | None:
@@ -124,7 +143,7 @@ def latency(story: Story) -> Chart | None:
 def course(story: Story) -> list[Chart]:
     """Rows, cost and tokens over time."""
     moments = story.moments
-    if not len(moments):
+    if len(moments) < _LEAST_MOMENTS:
         return []
     seconds = moments.width
     spans = list(_with_gaps(moments))

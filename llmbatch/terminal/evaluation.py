@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from llmbatch.analysis.confusion import Confusion
+from llmbatch.analysis.confusion import Confusion, most_confused
 from llmbatch.analysis.evaluation import Evaluation
 from llmbatch.analysis.gates import Gate
 from llmbatch.analysis.metrics import Proportion
@@ -116,11 +116,8 @@ def _matrix(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
     """The matrix, or of many labels those that are confused most."""
     labels, matrix = [label.label for label in evaluation.scores.labels], evaluation.scores.matrix
     room = fitting(width, max(count for row in matrix for count in row))
-    chosen = list(range(len(labels)))
-    if len(labels) > room:
-        ranked = sorted(evaluation.confusions, key=lambda one: -one.count)
-        names = dict.fromkeys(name for confusion in ranked for name in (confusion.gold, confusion.answer))
-        chosen = sorted(labels.index(name) for name in list(names)[: min(room, _MOST_LABELS)])
+    most = room if len(labels) <= room else min(room, _MOST_LABELS)
+    chosen = most_confused(labels, evaluation.confusions, most)
     shares = [[matrix[n][m] / max(sum(matrix[n]), 1) for m in chosen] for n in chosen]
     yield heatmap([labels[n] for n in chosen], [[matrix[n][m] for m in chosen] for n in chosen], shares)
     if len(chosen) < len(labels):

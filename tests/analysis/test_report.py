@@ -16,4 +16,5 @@ def test_a_page_shows_how_many_labels_are_right_and_which_are_confused(classify:
     assert "30 gold rows" in page
     assert "<h3>Calibration</h3>" in page
     assert page.count('class="mark"') > 1
-    assert "Right label → answer given" in page
+    assert "right label → answer given" in page
+    assert '<table class="heat">' in page

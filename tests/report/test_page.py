@@ -11,10 +11,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmbatch.core.ledger_line import RowError
-from llmbatch.observe.summary import RowCounts
+from llmbatch.observe.summary import RowCounts, Summary
 from llmbatch.report.attention import Attention
 from llmbatch.report.correctness import Correctness
-from llmbatch.report.page import Page, embedded_json, render
+from llmbatch.report.html import embedded_json, soft
+from llmbatch.report.matrix import Cell, Matrix
+from llmbatch.report.page import Page, render
 from llmbatch.report.panels import bars
 from llmbatch.report.story import Story
 from llmbatch.runs.outputs.outcome import FAILED_VIEW, REVIEW
@@ -35,7 +37,8 @@ class Parsed(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
+        if tag != "wbr":  # where a name may be broken
+            self.tags.append((tag, dict(attrs)))
         self._inside = tag
 
     def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
@@ -60,8 +63,14 @@ def page(text: str) -> str:
     attention.look_at(outcome(9, FAILED_VIEW, status="failed", error=RowError(text, None, text)))
     shown: dict[str, Any] = {"folder": text, "reason": text, "model": text, "task": text, "notes": (text,)}
     counts = {"labels": {text: 3}, "failures": {text: 1}, "retries": {text: 2}, "parse": {text: 1}}
-    right = Correctness(text, text, (text,), None, bars({text: 2}, "failed"))
-    return render(Page(summary(**shown, **counts), story, attention, text, text, right))
+    matrix = Matrix([(text, [Cell("1", text, "right s1")])], text)
+    right = Correctness(text, text, (text,), None, bars({text: 2}, "failed"), text, matrix)
+    return render(Page(summary(**shown, **counts), story, attention, text, text, text, text, right))
+
+
+def plain(shown: Summary) -> str:
+    """A page of a run without a row to look at."""
+    return render(Page(shown, Story(0.5), Attention(), "run", "docs.jsonl", "2026-11-27 02:14 UTC", "now"))
 
 
 @given(st.text(min_size=1))
@@ -96,11 +105,41 @@ def test_the_policy_allows_this_page_s_own_style_and_script_and_nothing_else() -
 
 
 def test_a_page_without_any_row_is_whole() -> None:
-    html = render(Page(summary(rows=RowCounts(total=9, ok=5, undone=4)), Story(0.5), Attention(), "r", "now"))
+    html = render(
+        Page(summary(rows=RowCounts(total=9, ok=5, undone=4)), Story(0.5), Attention(), "r", "docs", "today", "now")
+    )
     assert "every row that was asked about has a label" in html
     assert "undone" in html
 
 
 def test_rows_that_could_not_be_read_again_are_not_told_as_none() -> None:
-    html = render(Page(TROUBLED, Story(0.5), Attention(), "r", "now"))
+    html = plain(TROUBLED)
     assert "could not be read again" in html
+
+
+def test_nothing_is_said_of_failures_where_there_were_none() -> None:
+    html = plain(summary(parse={"clean": 9}))
+    assert "Failures and retries" not in html
+    html = plain(summary(parse={"clean": 9, "repaired": 1}))
+    assert "Failures and retries" in html
+    assert "clean" not in html.partition("<body>")[2]
+
+
+def test_the_title_names_task_input_and_date() -> None:
+    html = render(
+        Page(summary(task="tickets"), Story(0.5), Attention(), "r", "docs.jsonl", "2026-11-27 02:14 UTC", "n")
+    )
+    assert "<title>tickets, docs.jsonl, 2026-11-27 02:14 UTC</title>" in html
+
+
+def test_the_longest_bars_stand_alone_and_the_others_are_folded() -> None:
+    made = bars({f"label_{n}": 1000 - n for n in range(300)}, "ok")
+    assert made is not None
+    assert [bar.name for bar in made.shown] == [f"label_{n}" for n in range(10)]
+    assert (len(made.folded), made.remark) == (200, "90 more, 67,095 in all")
+    assert bars({"a": 0}, "ok") is None
+
+
+def test_long_names_break_at_their_joints() -> None:
+    assert soft("balance_not_updated/after<b>") == "balance_<wbr>not_<wbr>updated/<wbr>after&lt;b&gt;"
+    assert soft("plain words") == "plain words"

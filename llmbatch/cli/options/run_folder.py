@@ -17,6 +17,13 @@ RunPath = Annotated[
     typer.Argument(metavar="RUN", help="A run folder: INPUT.llmbatch.", show_default=False, autocompletion=run_folders),
 ]
 
+RunPaths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN...", help="Run folders: INPUT.llmbatch.", show_default=False, autocompletion=run_folders
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFolderOptions(OptionGroup):

@@ -1,0 +1,91 @@
+"""What all pages share: one file each, nothing fetched, nothing run but the page's own script.
+
+Everything from outside is escaped by the template engine or stands in a block of JSON that cannot end early. The
+Content-Security-Policy allows the page's own style and script by their hashes and nothing else.
+"""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import orjson
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+import llmbatch
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import replacing
+
+_JOINT = re.compile(r"(?<=\w)([_/.:=→-]+)(?=[\w ])")
+"""Behind which a long name may be broken, so that it is not broken in mid-word."""
+
+
+def write_html(path: Path, html: str) -> None:
+    """Write a page, whole or not at all, readable by its user only: it may hold texts of documents.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    try:
+        with replacing(path) as file:
+            file.write(html.encode("utf-8", "replace"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def rendered(template: str, *, script: str | None = None, **values: Any) -> str:
+    """A page's HTML.
+
+    Args:
+        template: its file in `assets`.
+        script: its script's.
+        values: what the template shows.
+    """
+    environment = Environment(
+        loader=PackageLoader("llmbatch.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["soft"] = soft
+    style, run = _asset("page.css"), None if script is None else _asset(script)
+    allowed = "none" if run is None else run.hash
+    return environment.get_template(template).render(
+        version=llmbatch.__version__,
+        style=style.text,
+        script=run and run.text,
+        policy=(
+            f"default-src 'none'; style-src '{style.hash}'; script-src '{allowed}'; base-uri 'none'; form-action 'none'"
+        ),
+        **values,
+    )
+
+
+def soft(name: str) -> Markup:
+    """A name, escaped, that breaks at its joints rather than anywhere."""
+    return Markup(_JOINT.sub(r"\1<wbr>", str(escape(name))))  # noqa: S704 - escaped
+
+
+def embedded_json(data: Any) -> Markup:
+    """Data for a `<script type="application/json">` block: no text in it can end the block or open a comment."""
+    raw = orjson.dumps(data).decode()
+    for character in "<>&\u2028\u2029":
+        raw = raw.replace(character, f"\\u{ord(character):04x}")
+    return Markup(raw)  # noqa: S704 - nothing that HTML reads is left in it
+
+
+@dataclass(frozen=True, slots=True)
+class _Asset:
+    text: Markup
+    hash: str
+
+
+def _asset(name: str) -> _Asset:
+    text = resources.files("llmbatch.report").joinpath("assets", name).read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return _Asset(Markup(text), f"sha256-{digest}")  # noqa: S704 - our own file
