@@ -54,7 +54,7 @@ def run_and_wait(work: Work, handle: StopHandle, shown: Shown) -> Run:
 
 
 async def run_and_await(work: Work, handle: StopHandle, shown: Shown) -> Run:
-    """As `run_and_wait`, while the caller's event loop goes on."""
+    """As `run_and_wait`, while the caller's event loop continues."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
     thread = _Thread(work, lambda: _set_from_thread(loop, done))

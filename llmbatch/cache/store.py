@@ -22,7 +22,7 @@ from llmbatch.core.sqlite_store import COLUMN, DAMAGES, Schema, checksum, open_s
 _SUMMED = ("key", "answered_at", "model", "answer")
 """What an answer's checksum is over: all but when it was used last."""
 _BUSY_S = 2.0
-"""How long another process may hold the file before this one goes on without it."""
+"""How long another process may hold the file before this one continues without it."""
 _STORED_COST = "cost_nusd"
 """The cost's name in the file, which stays as it is."""
 _EVICTED_AT_ONCE = 1_000

@@ -1,4 +1,4 @@
-"""The command line: each command parses its options, calls the session, shows what came of it.
+"""The command line: each command parses its options, calls the session, shows the outcome.
 
 No logic lives here. Importing this package stays light: heavy imports happen in the commands that need them.
 """

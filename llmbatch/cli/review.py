@@ -182,7 +182,7 @@ def status(
     json: Json = False,
     folder: RunFolderOptions,
 ) -> None:
-    """Tell what waits, who decided what, the error rate in the random sample, and how it moved over the last runs."""
+    """Show what waits, who decided what, the error rate in the random sample, and how it moved over the last runs."""
     from llmbatch.review.history import trend
     from llmbatch.review.opened import opened
     from llmbatch.review.render import render_review, status_json

@@ -20,7 +20,7 @@ def check_variables(environment: Mapping[str, str], arguments: list[str]) -> Non
 
     Args:
         environment: names and values.
-        arguments: of the command line, which tell the command whose variables are looked up first: the others' take
+        arguments: of the command line, which name the command whose variables are looked up first: the others' take
             their time.
 
     Raises:

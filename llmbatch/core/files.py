@@ -55,7 +55,7 @@ def open_file(path: Path, flags: int, mode: int = _PRIVATE) -> int:
 
 
 def open_private(path: Path) -> BinaryIO:
-    """Open a file for writing anew, readable by its user only. Raises as `open_file`."""
+    """Open an emptied file for writing, readable by its user only. Raises as `open_file`."""
     return os.fdopen(open_file(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb")
 
 

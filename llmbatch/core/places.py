@@ -15,7 +15,7 @@ def state_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """For what is made anew when it is gone, on Linux `~/.cache/llmbatch`. Not absolute where the user has no home."""
+    """For what is rebuilt when it is gone, on Linux `~/.cache/llmbatch`. Not absolute where the user has no home."""
     return _own(user_cache_path)
 
 

@@ -139,7 +139,7 @@ def _offered_in(group: str, current: Path, paths: tuple[str, ...]) -> dict[str, 
     """
     offers: dict[str, list[_Offer]] = {}
     for distribution in distributions(path=[path for path in paths if path and not _is_same(Path(path), current)]):
-        with suppress(Exception):  # broken metadata is its package's affair: reported to whoever asks for that one
+        with suppress(Exception):  # broken metadata is its package's affair: reported when that one is asked for
             package = _normalized(distribution.metadata["Name"])
             for entry in distribution.entry_points.select(group=group):
                 others = offers.setdefault(entry.name, [])

@@ -24,7 +24,7 @@ class CanaryArm:
 class Cascade:
     """Asks a row of one arm after another, until one has the last word.
 
-    What a canary's plan was answered counts for that plan, too, under its own key: whoever takes it over pays for no
+    What a canary's plan was answered counts for that plan, too, under its own key: taking it over pays for no
     row again.
     """
 

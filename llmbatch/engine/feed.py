@@ -15,7 +15,7 @@ async def feed(rows: Iterator[Item], *, batch: int) -> AsyncIterator[Item]:
 
     Args:
         rows: a lazy reader.
-        batch: rows handed over at once; 1 where each must go on as soon as it is read.
+        batch: rows handed over at once; 1 where each must be passed on as soon as it is read.
 
     Raises:
         Exception: what the reader raised, after the rows before it.

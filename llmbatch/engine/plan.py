@@ -126,7 +126,7 @@ def make_plan(
         offline: answers of the offline endpoint are never taken for a model's, so their keys differ.
         price: the model's, where it is known; what goes into the prefix depends on it if the task has a pool.
         rows: how many will be asked, likewise; None for a stream without a known end.
-        pool_examples: how many of the pool's examples an earlier session asked with; None to decide anew.
+        pool_examples: how many of the pool's examples an earlier session asked with; None to decide again.
     """
     task = loaded.task
     model = asked_model(task, choice)

@@ -74,7 +74,7 @@ class Scorer:
 class Recalibration:
     """Ledger lines as the run's present calibrations have them, whatever calibrations they were written under.
 
-    So a new calibration asks nothing anew, and nothing that reads the ledger sees another confidence.
+    So a new calibration sends nothing, and nothing that reads the ledger sees another confidence.
     """
 
     def __init__(self, calibrations: Iterable[Calibration], *, offline: bool) -> None:
@@ -82,7 +82,7 @@ class Recalibration:
         self._offline = offline
 
     def __call__(self, line: LedgerLine) -> LedgerLine:
-        """The line with its confidence calibrated anew from the raw one."""
+        """The line with its confidence recalibrated from the raw one."""
         raw = line.raw_confidence
         if raw is None or (not self._calibrations and line.confidence == raw):
             return line

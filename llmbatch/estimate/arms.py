@@ -1,6 +1,6 @@
 """A run that asks several models and prompts: what each arm will cost, and all of them together.
 
-Which rows an arm gets is not known beforehand: those that are in doubt go on to a stronger model, and a canary may be
+Which rows an arm gets is not known beforehand: those that are in doubt go to a stronger model, and a canary may be
 dropped. So an arm has bounds of its rows beside those of what a row costs.
 """
 

@@ -102,7 +102,7 @@ def cost_of(job: Job, price: Price, known: Known = Known()) -> Cost:
     Args:
         job: what is to be asked.
         price: the model's.
-        known: what earlier answers tell.
+        known: what earlier answers show.
     """
     documents, answer = job.documents, job.output_tokens
     usual = _Conduct(known.misses.expected, answer.expected, known.repeats.expected, documents.tokens)

@@ -109,7 +109,7 @@ class Observers(Observer):
         for observer in tuple(observers):
             try:
                 call(observer)
-            except Exception as error:  # noqa: BLE001 - whoever watches must never harm what is watched
+            except Exception as error:  # noqa: BLE001 - an observer must never harm the run
                 self._drop(observer)
                 self.event(ObserverFailed(type(observer).__name__, f"{type(error).__name__}: {error}"))
 

@@ -162,7 +162,7 @@ class Summary:
     notes: tuple[str, ...] = ()
     """What else a person should know, each in a sentence."""
     next_commands: tuple[str, ...] = ()
-    """Commands that go on from here."""
+    """Commands to run next."""
 
     @property
     def has_ended_by_itself(self) -> bool:

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 _DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com")
 _LONGEST_HEADER = 1 << 18
-# What the SDK tells of itself and this machine with each request: of no use to the answer, and of nine headers less to
-# build, encode and send a request takes a tenth less.
-_UNTOLD = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
-_UNTOLD_BY_REQUEST = ("Retry-Count", "Read-Timeout")
+# What the SDK sends about itself and this machine with each request. No answer depends on it, and without these headers
+# a request takes a tenth less time to build and send.
+_LEFT_OUT = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
+_LEFT_OUT_BY_REQUEST = ("Retry-Count", "Read-Timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ class Caller:
             self._client = self._open()
             # Whole, since the SDK would put it together, and take it apart again, for each request.
             self._url = f"{self._client.base_url}".rstrip("/") + self._path
-            self._options = {"headers": {**_left_out(_UNTOLD_BY_REQUEST), **_protocol_headers(self._endpoint)}}
+            self._options = {"headers": {**_left_out(_LEFT_OUT_BY_REQUEST), **_protocol_headers(self._endpoint)}}
         return self._client
 
     async def send(self, body: bytes, *, timeout_s: float) -> Completion:
@@ -292,7 +292,7 @@ def _open_client(endpoint: Endpoint, timeout_s: float, connections: int) -> "Asy
         "max_retries": 0,
         "timeout": timeout_s,
         "http_client": http_client,
-        "default_headers": {**UNPACKED, **_left_out(_UNTOLD)},
+        "default_headers": {**UNPACKED, **_left_out(_LEFT_OUT)},
     }
     if endpoint.api_version is not None:
         return AsyncAzureOpenAI(azure_endpoint=endpoint.base_url, api_version=endpoint.api_version, **common)

@@ -53,7 +53,7 @@ class ErrorReport:
     window: int | None = None
     """The model's context window in tokens, where it is given as a number of its own."""
     is_error: bool = False
-    """Whether it is shaped as an error: what tells one in an answer with status 200."""
+    """Whether it is shaped as an error: how one is recognised in an answer with status 200."""
 
 
 def read_error(body: bytes) -> ErrorReport:

@@ -1,8 +1,8 @@
 """The request that the SDK has built, sent again with other bodies over the same connections.
 
-All requests of a run differ in nothing but their body. The SDK builds each anew, which takes several times as long as
-sending it; so it builds the first, with its credentials, its URL and its headers, and opens the connections, and what
-follows repeats that. Answers are judged by their status, headers and body whichever way they came.
+All requests of a run differ only in their body. The SDK builds each one from scratch, which takes several times as long
+as sending it. So the SDK builds the first one, with credentials, URL and headers, and opens the connections; the others
+repeat it with another body. Answers are judged by status, headers and body, whichever way they came.
 """
 
 from typing import TYPE_CHECKING, Any

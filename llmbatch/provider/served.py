@@ -1,6 +1,6 @@
 """Which models an endpoint serves, and with what window, from its `/models`: requested once, before a run is planned.
 
-Few servers tell a window, each under its own name. Whatever goes wrong here is no failure: then nothing is known.
+Few servers state a window, each under its own name. Whatever goes wrong here is no failure: then nothing is known.
 """
 
 import json

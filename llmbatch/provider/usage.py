@@ -40,7 +40,7 @@ class ReportedUsage:
 def read_usage(data: Any) -> ReportedUsage:
     """The `usage` of an answer, whatever an endpoint has put there.
 
-    Figures may be far too large: what a request can have used, whoever sent it knows.
+    Figures may be far too large: what a request can have used, its sender knows.
     """
     return _Report(data).read() if isinstance(data, dict) else ReportedUsage(None, MISSING)
 

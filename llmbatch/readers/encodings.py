@@ -1,9 +1,9 @@
 """Text in any encoding as UTF-8, which is what the formats read.
 
 UTF-8 comes first and is taken strictly: a byte that does not belong there costs its row alone. Another encoding is
-taken where a byte order mark tells it, where every other byte is zero, or where the user says so. A text that is
+taken where a byte order mark names it, where every other byte is zero, or where the user says so. A text that is
 mostly not UTF-8 is refused with the encoding that it is likely to be in: guessing wrongly would change what documents
-say, and nobody would notice.
+say, unnoticed.
 """
 
 import codecs
@@ -48,7 +48,7 @@ codecs.register_error(
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text as UTF-8. `finding` says its encoding where it is another one that nobody named."""
+    """A text as UTF-8. `finding` says its encoding where it is another one that was not named."""
 
     chunks: Iterator[bytes] = field(repr=False)
     encoding: str = "utf-8"

@@ -43,7 +43,7 @@ class KeptFields:
 
 
 def listed(names: Sequence[str], most: int = _LISTED) -> str:
-    """Names, as of fields, as an error tells them: so many at most."""
+    """Names, as of fields, as an error lists them: so many at most."""
     shown = ", ".join(repr(name) for name in names[:most]) or "none"
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 

@@ -23,7 +23,7 @@ class InputIdentity:
     size: int
     digest: str
     marks: tuple[str, ...] = ()
-    """Digests of its first 64, 128, 256, ... bytes, which tell a file that was cut short from another file."""
+    """Digests of its first 64, 128, 256, ... bytes, which distinguish a file that was cut short from another file."""
     inode: int | None = None
     mtime_ns: int | None = None
     files: str | None = None

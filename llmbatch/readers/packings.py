@@ -1,4 +1,4 @@
-"""Packed inputs: which packing their first bytes tell, and their bytes unpacked in pieces of bounded size."""
+"""Packed inputs: which packing their first bytes show, and their bytes unpacked in pieces of bounded size."""
 
 import bz2
 import lzma
@@ -24,7 +24,7 @@ _XZ_MEMORY = 128 * 1024 * 1024
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".zip")
 MAGIC_BYTES = 6
-"""So many first bytes tell every packing."""
+"""So many first bytes identify every packing."""
 
 Unpack = Callable[[Iterator[bytes]], Iterator[bytes]]
 

@@ -33,7 +33,7 @@ _ADDRESS = re.compile(r"\S*(://|@)\S*|/\S+|[\[{].*[\]}]", re.DOTALL)
 
 
 class TwoTextsError(ValueError):
-    """Several fields may be the text, and nothing tells which one is. `names` are they."""
+    """Several fields may be the text, and nothing decides which one is; `names` are their names."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__(names)

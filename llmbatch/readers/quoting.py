@@ -1,7 +1,7 @@
 """Cells out of the lines of CSV (RFC 4180) and TSV records, with any delimiter, quote and escape.
 
 An unclosed quote must not swallow the rows behind it: where a quoted cell does not close, the line that opened it
-is given up and reading goes on behind that line. Looking ahead cannot become quadratic: a line that leaves a quote
+is given up and reading continues behind that line. Looking ahead cannot become quadratic: a line that leaves a quote
 open, read as the inside of an earlier quote, closes that one, and so is in error there or fills a cell; and a record
 has no more cells than the header.
 """

@@ -13,7 +13,7 @@ from llmbatch.readers.source import open_source
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One object, or one line of cells; `typed` tells that its values have JSON types, since cells are all strings."""
+    """One object, or one line of cells; `typed` says that its values have JSON types, since cells are all strings."""
 
     index: int
     place: Place

@@ -106,7 +106,7 @@ class ReviewSession:
         return ErrorRate(len(decided_), decided_.count(_CORRECTED))
 
     def decide(self, category: str, note: str | None = None) -> str | None:
-        """Give the present row a label, save it, and go on to the next one.
+        """Give the present row a label, save it, and move to the next one.
 
         Returns:
             What the reviewer should know; then another's decision differs, and he is left on the row.

@@ -54,7 +54,7 @@ def rate_in_order(rows: Sequence[SampledRow]) -> ErrorRate:
     """The error rate of the rows that are decided without a gap from the sample's beginning on.
 
     The sample's order is random, so its first rows are a random sample too, whichever rows people picked besides: rows
-    beyond a gap were decided for a reason, say because they waited for review, and tell nothing about the others.
+    beyond a gap were decided for a reason, say because they waited for review, and say nothing about the others.
     """
     decided: list[SampledRow] = []
     for row in sorted(rows, key=lambda row: row.place):

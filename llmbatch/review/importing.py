@@ -186,7 +186,7 @@ class _Rows:
             unknown = f"no row has this key, nor the id {wish.id!r}"
             return self._by_key.get(wish.key) or (changed if named else unknown)
         if len(named) > 1:
-            return f"{len(named)} texts have the id {wish.id!r}: only the key of an export tells them apart"
+            return f"{len(named)} texts have the id {wish.id!r}: only the key of an export distinguishes them"
         return next(iter(named.values()), f"no row has the id {wish.id!r}" if wish.id else "it has neither key nor id")
 
 

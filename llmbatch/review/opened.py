@@ -51,7 +51,7 @@ class OpenedRun:
 def opened(path: Path, trust: Trust = NO_TRUST) -> Iterator[OpenedRun]:
     """Open a run folder; `trust` is what the user says about it.
 
-    Its views are made anew where a kill has left them older than its logs.
+    Its views are rebuilt where a kill has left them older than its logs.
 
     Raises:
         UsageError: no run folder, its input is gone, or a file in it is damaged.

@@ -1,4 +1,4 @@
-"""How a review stands, and what came of an import, for people."""
+"""The state of a review and the outcome of an import, rendered for people."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

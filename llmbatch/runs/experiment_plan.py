@@ -64,7 +64,7 @@ def canary_record(experiments: ExperimentPlan, standing: RunRecord | None) -> Ca
     before = standing.canary if standing else None
     if before is None:
         return record
-    # Rows that were assigned by another share cannot be judged by this one: the trial begins anew.
+    # Rows that were assigned by another share cannot be judged by this one: the experiment starts over.
     is_same = (before.prompt, before.model, before.share, before.expand) == (
         record.prompt, record.model, record.share, record.expand,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The plan of a run that is about to begin or to go on."""
+"""The plan of a run that is about to begin or to resume."""
 
 from llmbatch.core.prices import PriceBook
 from llmbatch.engine.plan import Plan, asked_model, make_plan
@@ -13,7 +13,7 @@ from llmbatch.task.prefix_policy import PrefixPolicy
 def plan_run(
     loaded: LoadedTask, options: RunOptions, base_url: str | None, source: RunInput, standing: RunRecord | None
 ) -> Plan:
-    """The plan of a run. One that stands goes on with the prefix that it has, so that appended rows undo none.
+    """The plan of a run. An existing one keeps the prefix that it has, so that appended rows undo none.
 
     So does a canary that is taken over.
 

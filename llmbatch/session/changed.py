@@ -28,7 +28,7 @@ def plan_changed(
         before: the record of the session before.
         rows: the input, read to its end.
         ledger: with the answers so far.
-        is_skipped: tells the keys that the session does not ask.
+        is_skipped: whether the session skips a key.
         prices: where the model's price is found.
     """
     plan, count = session.plan, 0

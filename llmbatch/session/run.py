@@ -50,7 +50,7 @@ _VIEWS = frozenset({"results.jsonl", "review.jsonl", "failed.jsonl", "sample.jso
 def classify_run(
     options: RunOptions, observer: Observer, handle: StopHandle | None = None, *, is_locked: bool = False
 ) -> Summary:
-    """Label the input's rows; in a folder that stands, go on where it stood.
+    """Label the input's rows; in an existing folder, resume.
 
     Args:
         options: what the user wants.

@@ -129,7 +129,7 @@ class Session:
         return opened
 
     def _begin(self, opened: OpenLedger) -> None:
-        self._spending.begin()  # it settles what killed sessions left, and for that reads the file that begins anew
+        self._spending.begin()  # it settles what killed sessions left, and for that reads the file that starts over
         self._record.save(self._folder)
         self._sent.begin(opened.ledger.size, self._id)
         self._reserve.take()

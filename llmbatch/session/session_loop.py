@@ -1,4 +1,4 @@
-"""A session while it asks: the engine and all that goes on beside it, on one event loop."""
+"""A session while it asks: the engine and all that runs beside it, on one event loop."""
 
 import asyncio
 import gc
@@ -319,10 +319,10 @@ class SessionLoop:
             self._observer.event(RunStopping(cancellation.reason.message, int(cancellation.reason.exit_code)))
 
     async def _keep_deadline(self, cancellation: Cancellation) -> None:
-        """By the wall clock, which goes on while a machine is suspended or somebody is asked for a word."""
+        """By the wall clock, which continues while a machine is suspended or somebody is asked for a word."""
         if (deadline := self._plan.sending.deadline) is None:
             return
-        while (left_s := (deadline - datetime.now(UTC)).total_seconds()) > 0:  # noqa: ASYNC110 - only the clock tells
+        while (left_s := (deadline - datetime.now(UTC)).total_seconds()) > 0:  # noqa: ASYNC110 - only the clock knows
             await asyncio.sleep(min(left_s, _LOOK_AT_THE_CLOCK_S))
         cancellation.set(ComeBackLater("the --deadline has passed", hint="run the same command again: it resumes"))
 

@@ -29,7 +29,7 @@ class SessionPlan:
     is_settled: Callable[[str], bool]
     """Whether people have given a text its label: it is not sent."""
     command: str
-    """The command that goes on."""
+    """The command that resumes."""
     leaves_rows: bool = False
     """Whether rows without an outcome may be passed over, as a retry does."""
     before: RunRecord | None = None

@@ -128,7 +128,7 @@ def show_run(
 
     Args:
         path: the folder.
-        against: an earlier run's folder, to tell what has shifted since.
+        against: an earlier run's folder, to report what has shifted since.
         trust: what the user says about the folder.
         on_line: given each line of the ledger, for who wants more than the summary.
         on_outcome: given each row of the input, where it stands.
@@ -177,7 +177,7 @@ def show_run(
 
 
 def refresh_views(folder: RunFolder, record: RunRecord) -> bool:
-    """Make a folder's views anew where they are older than their logs: a kill can come between the two.
+    """Rebuild a folder's views where they are older than their logs: a kill can come between the two.
 
     Nothing is written into a folder of somebody else's, whatever the user says about it.
 
@@ -188,12 +188,12 @@ def refresh_views(folder: RunFolder, record: RunRecord) -> bool:
     if not basis.ledger_bytes or basis_of_outputs(folder.path) == basis or is_locked(folder.path):
         return True
     if shrunk_logs(folder):
-        return False  # whoever writes tells
+        return False  # the writer reports it
     try:
         export_run(folder.path)
     except FolderBusy:
         return True
-    except LLMBatchError:  # a damaged log, an input that is gone, a disk that is full: who reads it tells
+    except LLMBatchError:  # a damaged log, an input that is gone, a disk that is full: its reader reports it
         return False
     return True
 

@@ -52,7 +52,7 @@ def watched(folder: Path, label: Callable[[], int], *, settle_s: float, say: Cal
 
 
 class _SignalEvent(Event):
-    """Is set by a handler, or by what Python itself notes of each signal whoever handles it."""
+    """Is set by a handler, or by what Python itself notes of each signal, whatever handles it."""
 
     @contextmanager
     def hears_all(self) -> Iterator[None]:

@@ -91,7 +91,7 @@ class BatchApi:
             return Outcome(self._chat.refusal(error.reply))
 
     async def go_on(self, client: Client) -> None:
-        """Take all batches further, those that nobody looks at among them."""
+        """Take all batches further, unwatched ones included."""
         for batch in list(self._batches.values()):
             await self._go_on(batch, client)
 

@@ -1,6 +1,6 @@
 """Batches of the offline endpoint: a file of requests is validated, answered line by line, and comes to its end.
 
-A batch goes on whenever somebody looks at it, so that a test need not wait.
+A batch advances whenever it is looked at, so that a test need not wait.
 """
 
 import time

@@ -22,7 +22,7 @@ GROUPS: tuple[Mapping[str, object], ...] = (ERRORS, WIRE_FAULTS, ANSWERS, USAGE_
 KINDS: tuple[str, ...] = (*(kind for group in GROUPS for kind in group), *batch_faults.BATCH_FAULTS)
 
 MIXED = "mixed"
-"""The kind that stands for one of `MIXED_KINDS`, drawn anew each time."""
+"""The kind that stands for one of `MIXED_KINDS`, drawn again each time."""
 
 # What a healthy pipeline gets over without a person: no stop of the whole run, and nothing that takes long.
 MIXED_KINDS: tuple[str, ...] = (

@@ -28,7 +28,7 @@ class LimitForm:
     reset: str = ""
     """The form of a reset; empty where none is stated."""
     fixed: bool = False
-    """Whether it counts anew in each window; else it refills."""
+    """Whether it restarts in each window; else it refills."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Which faults strike a request: by its number, or by a draw that depends on what is asked and not on when.
 
 A draw hashes the seed, the fault, the question and how often it was asked. So a run meets the same faults under any
-concurrency and in any order, and a retry draws anew.
+concurrency and in any order, and a retry draws again.
 """
 
 from collections.abc import Sequence

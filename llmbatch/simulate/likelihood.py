@@ -1,7 +1,7 @@
 """The log-probabilities of an answer's tokens, as if it had been drawn token by token among all labels' answers.
 
 Every label's answer is a way through the tokens, as probable as the label. A token is then as probable as the ways that
-go on with it, among those that came as far; and its alternatives are the tokens with which the others go on. What all
+continue it, among those that came as far; and its alternatives are the tokens that continue the others. What all
 ways share has a log-probability of 0.
 """
 
@@ -28,7 +28,7 @@ def answer_logprobs(answer: Answer, verdict: Verdict, top: int) -> dict[str, Any
     Args:
         answer: as it is sent, perhaps with a fault in it.
         verdict: how probable each label is.
-        top: how many likeliest tokens to tell at each place.
+        top: how many likeliest tokens to give at each place.
     """
     if not answer.content:
         return None

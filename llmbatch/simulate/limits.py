@@ -7,7 +7,7 @@ from dataclasses import dataclass
 _REPORTED_RPM, _REPORTED_TPM = 600_000, 10_000_000_000
 
 _ROUNDING = 1e-6
-"""What floats may lose: whoever waited for exactly the time that was named must pass."""
+"""What floats may lose: a client that waited for exactly the stated time must pass."""
 
 
 @dataclass(frozen=True, slots=True)

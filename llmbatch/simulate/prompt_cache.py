@@ -41,7 +41,7 @@ class CacheUse:
 
     cached_tokens: int
     write_tokens: int
-    """As the usage tells them: none where writing costs nothing."""
+    """As the usage reports them: none where writing costs nothing."""
     entries: tuple[Hashable, ...]
 
 

@@ -20,7 +20,7 @@ class Reply:
     kind: str = ""
     """Of a refusal, by its fault's name: other makers have other words for it."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What such words may tell."""
+    """What such words may mean."""
 
 
 class Manner(Enum):
@@ -38,7 +38,7 @@ class Manner(Enum):
     ENDLESS = "endless"
     """White space without end in front of the body."""
     BOMB = "bomb"
-    """A little that unpacks to a lot, although nobody asked for it packed."""
+    """A little that unpacks to a lot, although it was not requested packed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Rate limits as other makers' headers state them: for a second, a minute or a day, refilling or counted anew."""
+"""Rate limits as other makers' headers state them: for a second, a minute or a day, refilling or fixed windows."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -12,7 +12,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.observe.events import AlertCommandFailed, BudgetAlert, Event
 
 COMMAND_TIMEOUT_S = 30.0
-_HIDDEN = (  # a command that tells somebody needs no key to the model
+_HIDDEN = (  # a command that alerts people needs no key to the model
     "OPENAI_API_KEY",
     "OPENAI_ADMIN_KEY",
     "OPENAI_WEBHOOK_SECRET",
@@ -77,7 +77,7 @@ class Alerts:
 
         Args:
             level: how far the budget is spent.
-            claim: whether it is ours to tell a share, where other processes watch the same budget; blocks.
+            claim: whether it is ours to alert of a share, where other processes watch the same budget; blocks.
         """
         with self._looking:
             new = self._newly_passed(level)

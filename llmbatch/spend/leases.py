@@ -49,7 +49,7 @@ class _DayAccount:
 class DailyLimit:
     """What one session may spend of a day's cap. Without a cap it only adds up.
 
-    A request belongs to the UTC day on which it leaves. At midnight a session goes on under the new day's cap.
+    A request belongs to the UTC day on which it leaves. At midnight a session continues under the new day's cap.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class DailyLimit:
             account: the session's in the spend store; None where nothing is shared, and so without a cap.
             sleep: waits, and raises where the run stops.
             off_loop: calls what blocks.
-            now: the wall clock, which tells the day.
+            now: the wall clock, which gives the day.
             clock: seconds, for the size of leases.
         """
         self._cap = cap_nanousd
@@ -89,7 +89,7 @@ class DailyLimit:
 
         Raises:
             BudgetReached: it does not fit, and no lease is held that could leave room for it.
-            StorageFailed: the store does not tell what is left, so nothing may be sent.
+            StorageFailed: the store does not say what is left, so nothing may be sent.
         """
         while True:
             day = day_of(self._now())

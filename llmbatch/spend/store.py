@@ -171,7 +171,7 @@ class SpendStore:
             session: whose.
             balances: of each day that changed.
             figures: of each day that changed.
-            ended_at: when it ended, or None while it goes on.
+            ended_at: when it ended, or None while it runs.
         """
         with self._transaction():
             going_on = "SELECT count(*) FROM session WHERE id = ? AND ended_at IS NULL"

@@ -1,7 +1,7 @@
 """Intervals of shares and of their differences, at 95%: plain arithmetic, the same wherever a share is reported.
 
 A text that stands in many rows is one piece of evidence, since its rows are right or wrong together. So intervals take
-the effective number of rows: as many independent rows as tell as much.
+the effective number of rows: as many independent rows as carry the same information.
 """
 
 import math

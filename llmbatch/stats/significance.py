@@ -85,7 +85,7 @@ def shares_differ(one: Mapping[str, int], other: Mapping[str, int]) -> float:
     names = sorted({*one, *other})
     if not all(totals) or len(names) < 2:  # noqa: PLR2004 - one label has no distribution
         return 1.0
-    tests = len(names) if len(names) > 2 else 1  # noqa: PLR2004 - of two labels, one tells the other
+    tests = len(names) if len(names) > 2 else 1  # noqa: PLR2004 - of two labels, one determines the other
     rarest = min(rates_differ(one.get(name, 0), totals[0], other.get(name, 0), totals[1]) for name in names)
     columns = _columns(one, other, names, totals)
     if len(columns) < 3:  # noqa: PLR2004 - two columns are what Fisher's test has seen already

@@ -100,7 +100,7 @@ def _read(source: str) -> bytes:
 
 
 def _check_is_file(path: Path, source: str) -> None:
-    """Refuse what never ends or never begins: a device, or a pipe that nobody writes to. `<(command)` is in /dev/fd.
+    """Refuse what never ends or never begins: a device, or a pipe without a writer. `<(command)` is in /dev/fd.
 
     Raises:
         UsageError: the task file is neither a regular file nor such a pipe.
@@ -108,7 +108,7 @@ def _check_is_file(path: Path, source: str) -> None:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
-        return  # reading it will tell
+        return  # reading it will report why
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (stat.S_ISFIFO(mode) and path.parent == Path("/dev/fd"))):
         raise UsageError(f"{source} is a pipe or a device, not a task file")
 

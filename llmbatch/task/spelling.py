@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,20})?)\s*(?P<percent>%|percen
 
 
 def plain(spelling: str) -> str:
-    """A word without what does not tell it from another: case, width, characters of no width, marks around it."""
+    """A word without insignificant differences: case, width, zero-width characters, marks around it."""
     wide = unicodedata.normalize("NFKC", spelling)
     visible = "".join(character for character in wide if unicodedata.category(character) != "Cf")
     return visible.strip(_MARKS).casefold()

@@ -26,7 +26,7 @@ def open_log(path: Path) -> TextIO:
 
 
 class _NamedFile(io.FileIO):
-    """Follows its name. Where the name is lost and cannot be had again, lines go on to the old file."""
+    """Follows its name. Where the name is lost and cannot be had again, lines keep going to the old file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(open_file(path, _FLAGS), "a")

@@ -81,7 +81,7 @@ class MetricsFile(Observer):
             self._latencies.add(line.latency_s)
 
     def ended(self, summary: Summary) -> None:
-        """Keep what came of it."""
+        """Keep the figures."""
         self._summary = summary
 
     def _write(self) -> None:

@@ -20,7 +20,7 @@ _KINDS = {
 
 
 def render_calibration(calibrated: Calibrated, console: Console) -> None:
-    """Print what came of a calibration."""
+    """Print the outcome of a calibration."""
     print_stripped(console, _sections(calibrated))
 
 
@@ -85,4 +85,4 @@ def _outcome(calibrated: Calibrated) -> Iterator[RenderableType]:
     if calibrated.file is None:
         return
     yield Text.assemble(("stored  ", "bold"), neutral(str(calibrated.file)))
-    yield Text("Run the classify command again: it sends nothing, and sorts the rows anew.")
+    yield Text("Run the classify command again: it sends nothing, and sorts the rows again.")

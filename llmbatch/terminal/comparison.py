@@ -75,7 +75,7 @@ def _versus(versus: Versus, comparison: Comparison) -> Iterator[RenderableType]:
 def _verdict(versus: Versus, comparison: Comparison) -> Iterator[Text]:
     test, difference = versus.mcnemar, versus.difference
     wanted = ", ".join(f"{texts:,} for {points} points" for points, texts in versus.rows_to_tell_by_points.items())
-    wanted = f"Distinct texts with gold that tell a difference in accuracy four times in five: {wanted}."
+    wanted = f"Distinct texts with gold needed to detect a difference in accuracy with 80% power: {wanted}."
     if test is None or difference is None:
         yield Text("Which is right is not known without gold.", style="yellow")
         yield Text(wanted, style="yellow")

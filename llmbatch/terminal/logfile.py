@@ -32,7 +32,7 @@ class LogFile(LineScreen):
         self._emit(event, event.message)
 
     def ended(self, summary: Summary) -> None:
-        """Tell what came of it."""
+        """Write the run's last line."""
         rows, session = summary.rows, summary.session
         reason = f": {summary.reason}" if summary.reason else ""
         self._write(

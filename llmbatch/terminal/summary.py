@@ -1,4 +1,4 @@
-"""The summary that a person reads after a run: what came of it, what it cost, what to do next."""
+"""The summary that is printed after a run: what it did, what it cost, what to do next."""
 
 from collections.abc import Iterator, Mapping
 

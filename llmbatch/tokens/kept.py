@@ -2,7 +2,7 @@
 
 A run counts its prompt and nothing else, and the table that this takes would cost it 0.2 s at every start and 80 MB to
 its end. So the table is given up again, and the counts are kept under a hash of the texts and the table, sealed with a
-checksum: they cannot go stale, and a file that is gone or damaged is made anew. A wrong count would be another output
+checksum: they cannot go stale, and a file that is gone or damaged is made again. A wrong count would be another output
 limit, and so another prompt: every row would be asked and paid for again.
 """
 

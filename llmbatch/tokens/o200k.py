@@ -40,7 +40,7 @@ _SPECIAL_TOKENS = {"<|endoftext|>": 199999, "<|endofprompt|>": 200018}
 
 # The library's pattern matcher overflows its stack, and ends the process, on some 300,000 spaces in a row.
 _BLOCK_CHARACTERS = 20_000
-# No token of the splitting pattern goes on past a letter or digit that white space follows.
+# No token of the splitting pattern continues past a letter or digit that white space follows.
 _BORDER = re.compile(r"[^\W_](?=\s)")
 
 

@@ -101,7 +101,7 @@ class ConfirmationOptions(OptionGroup):
     confirm_above: Annotated[
         float | None,
         Option(
-            "Ask for confirmation if the estimate is higher; if nobody can answer, stop with exit code 5.",
+            "Ask for confirmation if the estimate is higher; if there is no terminal, stop with exit code 5.",
             metavar="USD",
             min=0,
             max=bounds.MOST_USD,

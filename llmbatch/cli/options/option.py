@@ -34,7 +34,7 @@ class Option:
     variables: tuple[str, ...] = ()
     """All its environment variables, where they are not made from its name."""
     is_hidden: bool = False
-    """It goes on working, and no help shows it."""
+    """It keeps working, and no help shows it."""
     is_sensitive: bool = False
     """Who gets the key or the results, what is run, asked of a database or replaced in it, what it costs.
 

@@ -37,7 +37,7 @@ VALUES = {
         attempts=8, retry_wait_max=600.0, max_wait=7200.0, reask=2, grace=60.0, timeout_factor=4.0
     ),
 }
-"""For somebody who waits at the terminal, for most runs, and for a night in which nobody could start it again."""
+"""For someone waiting at the terminal, for most runs, and for an unattended night."""
 
 
 def timeout_words(values: PatientValues) -> str:

@@ -1,7 +1,7 @@
 """One limit that the endpoint states: what it leaves for the next request, whatever its headers mean.
 
 Three kinds are met, and one reading fits all of them: a bucket that fills by the minute (OpenAI, Anthropic), a bucket
-that fills by the day under the same names (OpenAI's small accounts, Groq), and a window that counts anew at a point in
+that fills by the day under the same names (OpenAI's small accounts, Groq), and a window that restarts at a point in
 time (gateways, OpenRouter). So nothing is made of a single reading. What fills by the minute is used evenly; of
 everything else, what remains may leave, the less of it the slower. Where nothing remains, requests wait for what the
 reset promises, and one of them asks whether it is true.
@@ -20,7 +20,7 @@ _FASTER = 1.5
 """What comes back so many times as fast as a minute's share is for less time; its rate is found by doubling."""
 _FIND_EVERY_S, _LESS = 0.4, 0.8
 _LONG_S = 90.0
-"""What comes back later than this is no minute's limit: it holds nobody while something remains of it."""
+"""What comes back later than this is no minute's limit: it blocks nothing while some of it remains."""
 _SPENT_IN_S = 10.0
 """In which what remains would be used up at the present rate; so the rate falls to a minute's share with it."""
 _COARSE_S = 2.0

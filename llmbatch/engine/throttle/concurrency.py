@@ -31,11 +31,11 @@ before it is cut although nothing has failed yet."""
 class Concurrency:
     """The level, found by measuring what each step up brings.
 
-    The first answer, alone, tells how long one takes. Then the level doubles for as long as answers take hardly
+    The first answer, alone, shows how long one takes. Then the level doubles for as long as answers take hardly
     longer, so that twice as many requests are twice as many rows. Where a step brings less than half of that, the
     requests only wait in the endpoint's queue: the level goes back to what it fills, and a smaller step is tried now
     and then. By Little's law the rows a second of a level are its requests by their mean latency, so nothing but
-    latencies is needed, and they tell of a queue long before requests time out in it.
+    latencies is needed, and they show a queue long before requests time out in it.
     """
 
     def __init__(self, fixed: int | None = None, *, timeout_s: float = defaults.TIMEOUT_S) -> None:
@@ -127,7 +127,7 @@ class Concurrency:
     def _judge(self, mean_s: float, now: float) -> None:
         level, rows_per_s = self._limit, self._limit / max(mean_s, 1e-9)
         below, before_per_s = self._before or (level, rows_per_s)
-        if level <= below:  # measured anew, after a rest or a cut
+        if level <= below:  # measured again, after a rest or a cut
             self._step_up(level, rows_per_s, mean_s, now)
             return
         gain = rows_per_s / before_per_s

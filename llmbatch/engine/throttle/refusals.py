@@ -24,7 +24,7 @@ class Refusals:
         self._refused = 0
 
     def are_random(self, in_flight: int) -> bool:
-        """Whether they come without regard to the rate. The first few are taken for a limit: nobody knows better.
+        """Whether they come without regard to the rate. The first few are taken for a limit: nothing better is known.
 
         Requests in flight count as passed: refusals come sooner than answers.
         """

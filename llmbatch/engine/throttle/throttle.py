@@ -193,7 +193,7 @@ class Throttle:
         return min(self._rates.wait_s(now, tokens), waiting_since + longest_s - now)
 
     def _note_limit(self, wait_s: float, tokens: float) -> None:
-        """Take note of what makes the next request wait, and report it once where that goes on."""
+        """Take note of what makes the next request wait, and report it once where that continues."""
         now = self._clock()
         if now - self._limited_at > _LIMITED_S:
             self._limited_since = now

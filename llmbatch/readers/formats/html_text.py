@@ -1,6 +1,6 @@
 """The text of an HTML page as a browser shows it: a line a block, whitespace collapsed, without scripts and navigation.
 
-The page is parsed by the rules of the HTML standard (Lexbor), so that entities, tags that nobody closed and all else
+The page is parsed by the rules of the HTML standard (Lexbor), so that entities, unclosed tags and all else
 are as browsers take them.
 """
 

@@ -139,7 +139,7 @@ class _Values:
         return Unread(line, bytes(kept).rstrip(b" \t\r\n,"), "bad_json", message)
 
     def _damaged_among_others(self, line: int, message: str) -> Unread:
-        """Where lines do not tell values apart, only a string with a line's end in it can be passed over."""
+        """Where lines do not separate values, only a string with a line end in it can be skipped."""
         stream, extent, length, is_whole = self._stream, Extent(newlines_in_strings=True), 0, False
         raw = stream.excerpt()
         try:
@@ -213,7 +213,7 @@ class _Values:
             raise self._end("what follows the object with the list is not read")
 
     def _member(self) -> str | None:
-        """The name of the object's next member, behind whose colon reading goes on; None where it has no more."""
+        """The name of the object's next member, behind whose colon reading continues; None where it has no more."""
         stream = self._stream
         if stream.next_byte() == b",":
             stream.skip()

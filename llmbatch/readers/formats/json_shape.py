@@ -126,7 +126,7 @@ class _Look:
         return VALUES if is_long else LINES
 
     def _long(self) -> Shape:
-        """By the beginning of a first value that goes on."""
+        """By the beginning of a first value that continues."""
         names, path = _open_list(bytes(self._head[self._start :]))
         is_inside = path and not self._is_document(dict.fromkeys(names, ""))
         return Shape(has_lines=False, path=path) if is_inside else VALUES

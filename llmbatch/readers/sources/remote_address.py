@@ -32,7 +32,7 @@ _mask = Redactor().mask
 class RemoteAddress:
     """Where files are, in one of `WEB`, `HUGGING_FACE` or `STORES`.
 
-    `name` has no secrets, and stays the same when the address is signed anew; `host` is a bucket or container where it
+    `name` has no secrets, and stays the same when the address is signed again; `host` is a bucket or container where it
     is no server; `path` is the key there, or the path with the parameters.
     """
 

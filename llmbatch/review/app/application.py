@@ -89,7 +89,7 @@ class ReviewScreen(Screen[None]):
         self.set_interval(_LOOK_EVERY_S, self._look)
 
     def on_resize(self) -> None:
-        """Lay the labels out anew."""
+        """Lay the labels out again."""
         self._show()
 
     def on_key(self, event: events.Key) -> None:
@@ -220,7 +220,7 @@ class ReviewScreen(Screen[None]):
         self._do(lambda: self._desk.decide(label), message)
 
     def _do(self, act: Callable[[], str | None], message: str = "") -> None:
-        """Do what changes the log, and say what came of it."""
+        """Do what changes the log, and report the outcome."""
         try:
             warning = act()
         except LLMBatchError as error:

@@ -151,7 +151,7 @@ class Ledger:
             self.lost += 1
             raise
         offset = self._size
-        self._size += len(raw)  # first: whoever finds the line in the index finds the ledger grown
+        self._size += len(raw)  # first: a reader that finds the line in the index finds the ledger grown
         self._index[short(line.key)] = _packed(offset, line, self._labels)
         self._appended += 1
         if self._size > self._full_at:

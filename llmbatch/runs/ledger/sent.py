@@ -9,8 +9,8 @@ first one.
 
 A line that is damaged counts as a request that was billed, with the most that any request here may have cost.
 
-A long session begins the file again from time to time, with only the sends that have no outcome yet: whoever comes
-after a kill reads all of it.
+A long session starts the file over from time to time, with only the sends that have no outcome yet: after a kill the
+next process reads all of it.
 """
 
 import errno
@@ -84,7 +84,7 @@ class Leftovers:
 
 
 class SentLog:
-    """Append-only, one file a session; the next session reads what the last one left, then starts it anew."""
+    """Append-only, one file a session; the next session reads what the last one left, then starts it over."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -114,7 +114,7 @@ class SentLog:
             raise UsageError(f"{self._path}: {error}", hint="use that version for this run folder") from None
 
     def begin(self, ledger_offset: int, started_at: str) -> None:
-        """Start a session's file anew.
+        """Start a session's file over.
 
         Raises:
             StorageFailed: it cannot be written, so that nothing may be sent.

@@ -1,4 +1,4 @@
-"""What the views of a folder were made of, kept beside them: where the logs have grown since, they are made anew.
+"""What the views of a folder were made of, kept beside them: where the logs have grown since, they are rebuilt.
 
 It is renamed into place behind the views, so that it never speaks of more than they hold.
 """

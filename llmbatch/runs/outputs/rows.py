@@ -20,7 +20,7 @@ Read = Callable[[Callable[[FieldChoice], None]], Iterator[Row | Rejection]]
 
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
-    """What goes into the views. Changing it asks nothing anew."""
+    """What goes into the views. Changing it sends nothing."""
 
     review: ReviewRule
     keep: tuple[str, ...] | None = None
@@ -33,7 +33,7 @@ class ViewOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunRows:
-    """What the views of a run are made of. The input is read anew by each method."""
+    """What the views of a run are made of. The input is read again by each method."""
 
     read: Read
     key: Callable[[str], str]
