@@ -1,6 +1,7 @@
 """Links between the files of the repository, which are read there as well as in the site."""
 
 import re
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -48,3 +49,16 @@ def test_pages_that_the_code_names_exist() -> None:
             named |= set(re.findall(r"(?<![\w/])docs/[\w/-]+\.md", file.read_text()))
     assert len(named) > 5
     assert [name for name in sorted(named - MADE_AT_BUILD) if not (REPOSITORY / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_modules_that_a_page_names_exist(page: Path) -> None:
+    """`runs/ledger/index.py` leads somewhere from the repository, the package, or the page's own folder."""
+    if page.name == "CHANGELOG.md" or page.parent.name == "extending":  # what was; what a package of its own has
+        return
+    for name in re.findall(r"`([\w/]+\.py)(?:::?\w+)?`", page.read_text()):
+        if name.removesuffix(".py") in sys.stdlib_module_names:
+            continue
+        below = [REPOSITORY / name, REPOSITORY / "llmbatch" / name, page.parent / name]
+        by_name = list((REPOSITORY / "llmbatch").rglob(name)) if "/" not in name else []
+        assert by_name or any(path.exists() for path in below), name
