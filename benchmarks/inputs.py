@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from benchmarks.processes import classify, measured
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.runs.folder import RunFolder, load_record
-from llmbatch.session.run import recorded_plan
+from llmbatch.runs.recorded_plan import recorded_plan
 
 TEXT = "The nightly backup of server {n} stopped with an I/O error; the log shows a full disk and a failed retry."
 

@@ -8,7 +8,7 @@ from llmbatch.core.ledger_line import FAILED, LedgerLine
 from llmbatch.core.rows import Row
 from llmbatch.runs.folder import RunFolder, load_record
 from llmbatch.runs.ledger.recover import read_lines
-from llmbatch.session.run import recorded_plan
+from llmbatch.runs.recorded_plan import recorded_plan
 
 _INVALID = "invalid"
 _MODELS_OWN = frozenset({"refusal", "content_filter"})

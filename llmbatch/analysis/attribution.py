@@ -20,8 +20,9 @@ from llmbatch.core.usage import UsageTotals
 from llmbatch.runs.folder import RunFolder, RunRecord, load_record
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.recover import read_lines
+from llmbatch.runs.recorded_plan import recorded_plan
+from llmbatch.runs.standing import standing_run
 from llmbatch.runs.trust import NO_TRUST, Trust
-from llmbatch.session.run import recorded_plan
 from llmbatch.spend.report import Report, grouped, total_of
 
 GONE = "(rows no longer in the input)"
@@ -57,8 +58,7 @@ def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = NO_TRUS
     Raises:
         UsageError: no run folder, its ledger is damaged, its input cannot be read any more, or no row has the field.
     """
-    folder = RunFolder(path)
-    record = load_record(folder)
+    folder, record = standing_run(path)
     group_of = _OF_LINES.get(by) or _Fields(folder, record, by.removeprefix("field:"), trust).group_of
     groups: list[dict[str, UsageTotals]] = [{} for _ in spans]
     for _, line in read_lines(folder.ledger):

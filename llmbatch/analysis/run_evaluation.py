@@ -16,11 +16,12 @@ from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers import FieldChoice
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
-from llmbatch.runs.folder import RunFolder, RunRecord, load_record
+from llmbatch.runs.folder import RunRecord
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.log import Ledger
+from llmbatch.runs.recorded_plan import recorded_plan
+from llmbatch.runs.standing import standing_run
 from llmbatch.runs.trust import NO_TRUST, Trust
-from llmbatch.session.run import recorded_plan
 from llmbatch.session.standing import refresh_views
 
 _EXCERPT = 300
@@ -91,8 +92,7 @@ def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST) -> Judg
     Raises:
         UsageError: no run folder, its input is gone, or no gold row fits it.
     """
-    folder = RunFolder(path)
-    record = load_record(folder)
+    folder, record = standing_run(path)
     refresh_views(folder, record)
     gold = read_gold(options, record.task)
     ledger = Ledger.open_to_read(

@@ -92,6 +92,8 @@ class Options(AskingOptions, total=False):
     skip_lines: int | None
     query: str | None
     """In SQL, of a database whose address is given for documents."""
+    shard: str | None
+    """The part of the files' rows to label, as `2/8`, beside other processes that label the others."""
     strict: bool
     keep: Names | None
     sample: str | int | None

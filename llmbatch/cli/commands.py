@@ -21,6 +21,7 @@ SUMMARIES: Mapping[str, str] = {
     "watch": "Label a folder's files, then each new one as it comes.",
     "show": "Summarise a run folder, also while the run is in progress.",
     "retry": "Retry a run folder's failed rows, and nothing else.",
+    "merge": "Join a run's shards into one run: its ledger and its results.",
     "review": "Review a run's doubtful rows. Your decisions go into the results.",
     "evaluate": "Evaluate a run against gold labels, and recommend a threshold.",
     "calibrate": "Fit a calibration of confidence, or find labels' review thresholds.",

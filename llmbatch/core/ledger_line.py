@@ -1,5 +1,6 @@
 """One line of the ledger: what became of a row, what it took, and what it cost."""
 
+import re
 from collections.abc import Callable, Container
 from typing import Annotated, Literal
 
@@ -205,6 +206,25 @@ class LedgerLine(
             ValueError: it is not a line of a ledger; the message says why.
         """
         return _DECODER.decode(record)
+
+
+_KEY = b'"key":"'
+_KEY_DIGITS = 32
+
+
+def key_in(raw: bytes) -> str | None:
+    """The key of a line as it stands in the file, without reading all of it; None where none is to be seen.
+
+    No text before it can have these bytes in it: a quotation mark inside of a text has a backslash.
+    """
+    start = raw.find(_KEY)
+    if start < 0:
+        return None
+    key = raw[start + len(_KEY) : start + len(_KEY) + _KEY_DIGITS]
+    return key.decode("ascii", "replace") if len(key) == _KEY_DIGITS and _HEX.fullmatch(key) else None
+
+
+_HEX = re.compile(rb"[0-9a-f]*")
 
 
 def _exact(value: object) -> Raw:

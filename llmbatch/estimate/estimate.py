@@ -78,6 +78,9 @@ def estimate_run(options: EstimateOptions) -> Estimate:
             plan_run(loaded, replace(run, choice=replace(run.choice, model=model)), base_url, source, standing)
             for model in options.models or (run.choice.model,)
         ]
+        if run.shard is not None:
+            folder = folder.shard(run.shard)
+            source.restrict(run.shard, plans[0].key)
         asked = [_Asked.by(loaded, run, plan) for plan in plans]
         ledger = _opened(stack, folder, standing, asked)
         is_done = (lambda _: False) if ledger is None else ledger.is_done

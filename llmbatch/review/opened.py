@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llmbatch.core.errors import UsageError
+from llmbatch.core.filenames import quoted
 from llmbatch.core.rows import Rejection
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
-from llmbatch.runs.folder import RunFolder, RunRecord, load_record
+from llmbatch.runs.folder import RunFolder, RunRecord
 from llmbatch.runs.input import RunInput
-from llmbatch.runs.ledger.lock import is_locked
 from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.outputs import RunRows
 from llmbatch.runs.outputs.outcome import Outcome
 from llmbatch.runs.outputs.sample import Draw
+from llmbatch.runs.recorded_plan import recorded_plan
+from llmbatch.runs.shards import is_in_progress
+from llmbatch.runs.standing import standing_run
 from llmbatch.runs.trust import NO_TRUST, Trust
-from llmbatch.session.run import recorded_plan
 from llmbatch.session.standing import refresh_views
 
 
@@ -54,10 +57,13 @@ def opened(path: Path, trust: Trust = NO_TRUST) -> Iterator[OpenedRun]:
     Its views are rebuilt where a kill has left them older than its logs.
 
     Raises:
-        UsageError: no run folder, its input is gone, or a file in it is damaged.
+        UsageError: no run folder or only a shard's, its input is gone, or a file in it is damaged.
     """
-    folder = RunFolder(path)
-    record = load_record(folder)
+    folder, record = standing_run(path)
+    if record.shard is not None:
+        raise UsageError(
+            f"{path} is a shard: people review the whole run", hint=f"llmbatch review {quoted(folder.whole)}"
+        )
     refresh_views(folder, record)
     key_of, source = recorded_plan(record).key, RunInput.again(record, folder, trust)
     ledger = Ledger.open_to_read(
@@ -66,7 +72,7 @@ def opened(path: Path, trust: Trust = NO_TRUST) -> Iterator[OpenedRun]:
     try:
         with closing(DecisionLog(folder.decisions)) as log:
             decisions = TaskDecisions(log, record.task.label_space)
-            is_running = record.state == "running" and is_locked(path)
+            is_running = record.state == "running" and is_in_progress(folder)
             yield OpenedRun(folder, record, key_of, source, ledger, decisions, is_running)
     finally:
         ledger.close()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from llmbatch.core.errors import UsageError
 from llmbatch.engine.experiments.run_profiler import RunStatisticsCollector
-from llmbatch.runs.folder import RunFolder, load_record
 from llmbatch.runs.ledger.recover import read_lines
+from llmbatch.runs.standing import standing_run
 from llmbatch.stats.profile import Asked, Profile
 
 
@@ -19,8 +19,7 @@ def run_profile(path: Path, *, offline: bool) -> Profile:
     Raises:
         UsageError: no run folder, its ledger is damaged, or it holds the other kind of answers.
     """
-    folder = RunFolder(path)
-    record = load_record(folder)
+    folder, record = standing_run(path)
     if record.offline != offline:
         held, others = ("simulated", "real") if record.offline else ("real", "simulated")
         raise UsageError(f"{path} holds {held} answers, which cannot be compared with {others} ones")

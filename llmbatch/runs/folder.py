@@ -50,8 +50,9 @@ from llmbatch.readers import (
 from llmbatch.readers.formats import SUFFIXES
 from llmbatch.readers.inputs import part_of
 from llmbatch.readers.packings import SUFFIXES as PACKED
-from llmbatch.runs.mark import is_marked, mark_of
+from llmbatch.runs.mark import belongs_to_user, is_marked, mark_of
 from llmbatch.runs.outputs import Sample, ViewOptions
+from llmbatch.runs.shard import Shard
 from llmbatch.task.calibration import Calibration
 from llmbatch.task.label_thresholds import LabelThresholds, review_rule
 from llmbatch.task.load import BUILT_IN, packaged_tasks
@@ -69,11 +70,14 @@ _ANY_CLASSIFY = "llmbatch classify ..."
 class RunFolder:
     """The paths in a run folder. Making one touches nothing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, whole: Path | None = None) -> None:
+        """`whole`: the run folder whose shard this one is; None where it is a run of its own."""
         self.path = path
+        self.whole = whole or path
+        """Where the decisions are, and from beside which the inputs are named: a shard has those of the whole run."""
         self.run_json = path / "run.json"
         self.ledger = path / "ledger.jsonl"
-        self.decisions = path / "decisions.jsonl"
+        self.decisions = self.whole / "decisions.jsonl"
         self.sent_log = path / "sent.log"
         self.reserve = path / "reserve"
         self.stdin_spool = path / "stdin"
@@ -103,7 +107,11 @@ class RunFolder:
 
     def way_to(self, file: str) -> str:
         """The way to a file from beside the folder, which is the same where both are moved or a link leads here."""
-        return way_from(self.path.resolve().parent, file)
+        return way_from(self.whole.resolve().parent, file)
+
+    def shard(self, shard: Shard) -> "RunFolder":
+        """The folder of a shard of this run."""
+        return RunFolder(self.path / shard.folder_name, whole=self.path)
 
     def copy_of(self, name: str) -> Path:
         """Where what an address gives is copied to.
@@ -132,6 +140,18 @@ class RunFolder:
             UsageError: it cannot be made.
             StorageFailed: the disk does not take it.
         """
+        fresh = not self.path.exists()
+        self.make(holds_run=holds_run)
+        try:
+            yield
+        except BaseException as error:
+            has_run = self.run_json.exists() and not isinstance(error, UsageError)
+            if fresh and not has_run and not any(self.path.glob(DOWNLOAD_PARTS)):
+                shutil.rmtree(self.path)
+            raise
+
+    def make(self, *, holds_run: bool = True) -> None:
+        """Make the folder where there is none. Arguments and errors are those of `created`."""
         check_on_disk(self.path)
         fresh = not self.path.exists()
         try:
@@ -145,13 +165,6 @@ class RunFolder:
             raise UsageError(
                 f"{self.path}: cannot make the run folder ({error.strerror})", hint="name another one with --out"
             ) from None
-        try:
-            yield
-        except BaseException as error:
-            has_run = self.run_json.exists() and not isinstance(error, UsageError)
-            if fresh and not has_run and not any(self.path.glob(DOWNLOAD_PARTS)):
-                shutil.rmtree(self.path)
-            raise
 
     def _keep_out_of_git(self) -> None:
         """People's texts are in it, and a commit is soon published."""
@@ -240,6 +253,8 @@ class RunRecord(BaseModel):
     """The same as the user named them, patterns as they are, by their way from the run folder; or `-`."""
     inputs_read: dict[FileName, InputIdentity] = {}
     """What each of them was when it was read last, by its way from beside the run folder; or `-`."""
+    shard: Shard | None = None
+    """The part of the rows that the folder is for; None where it is for all."""
     reader: ReaderOptions
     fields: dict[FileName, KeptFields] | None = None
     """What was taken of each input, by its way from beside the run folder; or `-`. None in records of versions that
@@ -368,11 +383,6 @@ def load_record(folder: RunFolder) -> RunRecord:
     if belongs_to_user(folder.path) and belongs_to_user(folder.run_json) and is_marked(record.vouched, record.mark):
         return record.model_copy(update={"is_foreign": False})
     return record.model_copy(update={"is_foreign": True, "command": _ANY_CLASSIFY})
-
-
-def belongs_to_user(path: Path) -> bool:
-    """Whether a file or folder is the user's own."""
-    return path.stat().st_uid == os.geteuid()
 
 
 _WITHOUT_RECORD = "the ledger holds the results: move run.json away and run the original classify command again"

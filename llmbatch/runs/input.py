@@ -50,6 +50,8 @@ from llmbatch.readers import (
 )
 from llmbatch.runs.folder import FINISHED, STDIN, RunFolder, RunRecord, time_text
 from llmbatch.runs.input_changes import since_then, while_read
+from llmbatch.runs.recorded_plan import recorded_plan
+from llmbatch.runs.shard import Shard
 from llmbatch.runs.trust import NO_TRUST, Trust, input_path
 
 
@@ -70,6 +72,8 @@ class RunInput:
         """By an input's key."""
         self._goes_by_name = False
         self._remarks: dict[str, tuple[str, ...]] = {}
+        self._shard: Shard | None = None
+        self._key: Callable[[str], str] = str
         self._keep: tuple[str, ...] = ()
         """Fields that the user wants to have carried, as long as no input has shown whether it has them."""
 
@@ -144,7 +148,18 @@ class RunInput:
         source = cls(inputs, inputs, record.reader)
         source.compare_with(record.inputs_read_at(source.names, folder))
         source.take_fields_of(record)
+        if record.shard is not None:
+            source.restrict(record.shard, recorded_plan(record).key)
         return source
+
+    def restrict(self, shard: Shard | None, key: Callable[[str], str]) -> None:
+        """Read only the rows of a shard from now on; None reads all.
+
+        Args:
+            shard: which.
+            key: gives a text's key by the run's plan.
+        """
+        self._shard, self._key = shard, key
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -257,9 +272,10 @@ class RunInput:
                 self._keep = ()
             on_fields(choice)
 
-        return read_rows(
+        rows = read_rows(
             inputs, self._options, on_fields=noted, on_end=on_end, watch=watch, earlier=self._earlier(inputs)
         )
+        return rows if self._shard is None else self._shard.rows(rows, self._key)
 
     def _keep_fields(self, key: str, choice: FieldChoice) -> None:
         self._fields.setdefault(key, KeptFields(choice.id_field, choice.text_fields))
@@ -282,7 +298,7 @@ class RunInput:
         return frozenset(known.size for known in (read and read.identity, before) if known)
 
     def count(self) -> int | None:
-        """How many rows there are, or None for a stream."""
+        """How many rows there are, those of other shards included, or None for a stream."""
         return count_rows(self._first, self._options)
 
 

@@ -70,3 +70,8 @@ def _made_key() -> bytes | None:
     except (OSError, UsageError):
         return None
     return key
+
+
+def belongs_to_user(path: Path) -> bool:
+    """Whether a file or folder is the user's own."""
+    return path.stat().st_uid == os.geteuid()

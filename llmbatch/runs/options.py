@@ -13,8 +13,10 @@ from llmbatch.core.rows import Truncation
 from llmbatch.core.service_tiers import ServiceTier
 from llmbatch.engine.plan import ModelChoice
 from llmbatch.engine.sending import Sending
-from llmbatch.readers import ReaderOptions
+from llmbatch.readers import ReaderOptions, is_file_name
+from llmbatch.runs.folder import STDIN
 from llmbatch.runs.outputs import Sample
+from llmbatch.runs.shard import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,40 @@ class RunOptions:
     salvage: bool = False
     calibration: str | None = None
     """Calibration file, or `none`; None takes the task's own where there is one."""
+    shard: Shard | None = None
+    """The part of the rows to ask; None asks all."""
     command: str = "llmbatch classify ..."
     """The command that resumes this run, as the summary prints it."""
+
+
+def of_whole(options: RunOptions) -> RunOptions:
+    """The options of the whole run, of which these ask a shard."""
+    return replace(options, shard=None, command=_SHARD_OPTION.sub("", options.command))
+
+
+def check_shard(options: RunOptions, *, is_in_memory: bool) -> None:
+    """Refuse what cannot be divided among processes.
+
+    Args:
+        options: with a shard.
+        is_in_memory: whether the documents are no files.
+
+    Raises:
+        UsageError: each process would read other rows, or decide on its own what all have to decide together.
+    """
+    if is_in_memory or not all(name != STDIN and is_file_name(name) for name in options.inputs):
+        raise UsageError(
+            "--shard needs input files, so that all processes read the same rows",
+            hint="write the rows to a file that each process can read",
+        )
+    if options.canary is not None:
+        raise UsageError(
+            "--shard and a canary do not go together: each process would decide on its own whether to drop it",
+            hint="try the canary in a run without shards first",
+        )
+
+
+_SHARD_OPTION = re.compile(r" --shard[ =][0-9]+/[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)

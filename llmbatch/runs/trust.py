@@ -13,8 +13,8 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import quoted
 from llmbatch.readers import is_file_name
 from llmbatch.readers.folders import folder_of
-from llmbatch.runs.folder import RunFolder, RunRecord, belongs_to_user, named_inputs
-from llmbatch.runs.mark import key_path
+from llmbatch.runs.folder import RunFolder, RunRecord, named_inputs
+from llmbatch.runs.mark import belongs_to_user, key_path
 
 
 @dataclass(frozen=True, slots=True)

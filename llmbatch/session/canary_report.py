@@ -6,9 +6,10 @@ from pathlib import Path
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import check_own, create_numbered, replacing
 from llmbatch.observe.summary import CanaryReport
-from llmbatch.runs.folder import CanaryRecord, RunFolder, RunRecord, load_record
+from llmbatch.runs.folder import CanaryRecord, RunFolder, RunRecord
 from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.recalled_experiments import recalled_experiments
+from llmbatch.runs.standing import standing_run
 from llmbatch.runs.trust import NO_TRUST, Trust, check_sources
 from llmbatch.session.standing import refresh_views
 from llmbatch.task.load import load_task
@@ -29,8 +30,7 @@ def canary_report(path: Path) -> CanaryReport:
     Raises:
         UsageError: no run folder, or it has had no canary.
     """
-    folder = RunFolder(path)
-    record = load_record(folder)
+    folder, record = standing_run(path)
     refresh_views(folder, record)
     experiments, reread = recalled_experiments(record), record.reread
     for _, line in read_lines(folder.ledger):
@@ -53,8 +53,7 @@ def promote_canary(run: Path, to: Path | None, trust: Trust = NO_TRUST) -> Promo
         UsageError: there was no canary, the folder is somebody else's, its file has changed since, or its place cannot
             be written to.
     """
-    folder = RunFolder(run)
-    record = load_record(folder)
+    folder, record = standing_run(run)
     refresh_views(folder, record)
     canary = record.canary
     if canary is None:

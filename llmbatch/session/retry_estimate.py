@@ -7,10 +7,10 @@ from llmbatch.core.prices import PriceBook
 from llmbatch.estimate.estimate import above, counted_estimate
 from llmbatch.estimate.result import ModelEstimate
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
-from llmbatch.runs.folder import RunFolder, load_record
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.options import RetryOptions
+from llmbatch.runs.standing import standing_run
 from llmbatch.runs.trust import NO_TRUST, Trust
 from llmbatch.session.run import is_to_be_retried, retried_plans
 
@@ -23,8 +23,7 @@ def dear_retry(
     Raises:
         UsageError: no run folder, its input cannot be read any more, or a price is not known.
     """
-    folder = RunFolder(path)
-    record = load_record(folder)
+    folder, record = standing_run(path)
     plan, asked = retried_plans(record, options)
     sending = options.sending
     source = RunInput.again(record, folder, trust)

@@ -1,8 +1,8 @@
 """A run from the outside: classify into its folder, and retry its rows."""
 
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,18 +31,21 @@ from llmbatch.runs.folder import (
 )
 from llmbatch.runs.folder_remarks import migrated
 from llmbatch.runs.input import RunInput
-from llmbatch.runs.ledger.lock import locked
 from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.model_choice import check_room, completed_choice, endpoint_for
-from llmbatch.runs.options import RetryOptions, RunOptions
+from llmbatch.runs.options import RetryOptions, RunOptions, check_shard, of_whole
 from llmbatch.runs.ownership import check_answers, check_inputs, check_stream
 from llmbatch.runs.planning import plan_run
+from llmbatch.runs.recorded_plan import recorded_plan, recorded_task
+from llmbatch.runs.shard import Shard
+from llmbatch.runs.shards import record_whole, shard_locked, take_over, whole_locked
+from llmbatch.runs.standing import standing_run
 from llmbatch.runs.trust import NO_TRUST, Trust, adopted, check_no_link
 from llmbatch.session.session import Session
 from llmbatch.session.session_plan import SessionPlan
 from llmbatch.session.stop_handle import StopHandle
-from llmbatch.task.load import LoadedTask, load_task
+from llmbatch.task.load import load_task
 
 _VIEWS = frozenset({"results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl"})
 
@@ -64,23 +67,28 @@ def classify_run(
     """
     loaded = load_task(options.task)
     endpoint = endpoint_for(options.sending, asked_model(loaded.task, options.choice), options.choice.dialect)
-    folder = RunFolder.for_inputs(options.inputs, options.out, offline=options.sending.offline)
-    source = RunInput.first_read(options.inputs, options.reading, folder)
-    _check_is_no_view(source, folder)
-    standing = load_record(folder).without_sources() if folder.run_json.exists() else None
+    whole = RunFolder.for_inputs(options.inputs, options.out, offline=options.sending.offline)
+    shard = options.shard
+    if shard is not None:
+        check_shard(options, is_in_memory=is_locked)
+    folder = whole if shard is None else whole.shard(shard)
+    source = RunInput.first_read(options.inputs, options.reading, whole)
+    _check_is_no_view(source, whole)
+    standing = _standing(whole)
     if options.out is None:
-        check_no_link(folder, standing)
-    check_answers(folder, standing, offline=options.sending.offline)
+        check_no_link(whole, standing)
+    check_answers(whole, standing, offline=options.sending.offline)
     is_chosen = options.out is not None
     replaced = check_inputs(
-        folder, standing, options.inputs, source.names, query=options.reading.query, is_chosen=is_chosen
+        whole, standing, options.inputs, source.names, query=options.reading.query, is_chosen=is_chosen
     )
-    check_stream(folder, standing, source, is_chosen=is_chosen)
-    lock = nullcontext() if is_locked else locked(folder.path)
-    with folder.created(), lock, closing(DecisionLog(folder.decisions)) as decisions:
+    check_stream(whole, standing, source, is_chosen=is_chosen)
+    held = _held(whole, folder, shard, observer, is_locked=is_locked)
+    with held, closing(DecisionLog(folder.decisions)) as decisions:
+        standing, own = _standing(whole), _standing(folder)
         copied = source.copy_sources(None if replaced else standing, observer.event)
         if standing is not None and not replaced:
-            source.compare_with(standing.inputs_read_at(source.names, folder))
+            source.compare_with((own or standing).inputs_read_at(source.names, folder))
             source.take_fields_of(standing)
         options = replace(options, keep=source.choose_fields(options.keep))
         options = replace(options, choice=completed_choice(loaded.task, options.choice, endpoint, standing))
@@ -88,7 +96,15 @@ def classify_run(
         check_room(plan)
         confidence = confidence_for(plan, options.task, options.calibration)
         experiments = plan_experiments(loaded, options, plan)
-        record = _new_record(folder, source, plan, options, endpoint, standing, confidence, experiments)
+
+        def new_record(at: RunFolder, before: RunRecord | None, options: RunOptions) -> RunRecord:
+            return _new_record(at, source, plan, options, endpoint, before, confidence, experiments)
+
+        record = new_record(folder, own, options)
+        if shard is not None:
+            record_whole(whole, new_record(whole, standing, of_whole(options)))
+            source.restrict(shard, plan.key)
+            take_over(folder, shard, observer.event)
 
         def wanted(ledger: Ledger, experiments: Experiments) -> Callable[[str], bool]:
             return lambda key: not ledger.is_done(key) or experiments.escalates(ledger.latest(key))
@@ -101,13 +117,13 @@ def classify_run(
             sending=options.sending,
             wanted=wanted,
             is_settled=TaskDecisions(decisions, plan.task.label_space).settles,
-            before=None if standing is None or standing.fingerprint == plan.fingerprint else standing,
+            before=None if own is None or own.fingerprint == plan.fingerprint else own,
             experiments=experiments,
             strict=options.strict,
             reuse=options.reuse,
             max_failed=options.max_failed,
             salvage=options.salvage,
-            remarks=(*migrated(standing), *replaced, *copied, *source.passed_over, *confidence.remarks),
+            remarks=(*migrated(own), *replaced, *copied, *source.passed_over, *confidence.remarks),
             command=record.command,
         )
         return Session(folder, source, session_plan, observer, handle or StopHandle()).run()
@@ -122,14 +138,17 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
         UsageError: no run folder, or its input cannot be read any more.
         FolderBusy: another process works on the folder.
     """
-    folder = RunFolder(path)
-    record = load_record(folder)
+    folder, record = standing_run(path, observer.event)
     check_answers(folder, record, offline=record.offline or options.sending.offline)
     sending = replace(options.sending, offline=record.offline)
     plan, asked = retried_plans(record, options)
     endpoint = endpoint_for(sending, asked.question.model, asked.choice.dialect)
     source = RunInput.again(record, folder, trust)
-    with locked(folder.path), closing(DecisionLog(folder.decisions)) as decisions:
+    lock = whole_locked(folder, observer.event) if record.shard is None else shard_locked(folder, record.shard)
+    with lock, closing(DecisionLog(folder.decisions)) as decisions:
+        record = load_record(folder)  # of what was merged in the meantime, too
+        if record.shard is not None:
+            take_over(folder, record.shard, observer.event)
         _check_kinds(folder, options.only)
 
         def wanted(ledger: Ledger, _: Experiments) -> Callable[[str], bool]:
@@ -152,6 +171,25 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
         return Session(folder, source, session_plan, observer, StopHandle()).run()
 
 
+def _standing(folder: RunFolder) -> RunRecord | None:
+    """The record of a folder that stands."""
+    return load_record(folder).without_sources() if folder.run_json.exists() else None
+
+
+@contextmanager
+def _held(
+    whole: RunFolder, folder: RunFolder, shard: Shard | None, observer: Observer, *, is_locked: bool
+) -> Iterator[None]:
+    """The folder that is worked in, made where there is none, and its lock."""
+    if shard is None:
+        with folder.created(), nullcontext() if is_locked else whole_locked(folder, observer.event):
+            yield
+    else:
+        whole.make()  # and left there: other shards may have begun in it by now
+        with folder.created(), shard_locked(folder, shard):
+            yield
+
+
 def _new_record(
     folder: RunFolder,
     source: RunInput,
@@ -168,6 +206,7 @@ def _new_record(
         run_id=standing.run_id if standing else new_run_id(),
         created_at=standing.created_at if standing else now_text(),
         updated_at=now_text(),
+        shard=options.shard,
         inputs=source.names,
         named=named_inputs(options.inputs, folder),
         inputs_read=source.identities(),
@@ -204,22 +243,6 @@ def _standing_shape(standing: RunRecord | None, plan: Plan) -> RequestShape | No
     return replace(standing.shape, service_tier=plan.shape.service_tier)
 
 
-def recorded_plan(record: RunRecord) -> Plan:
-    """The plan of a run that was started earlier.
-
-    Raises:
-        UsageError: this version would ask in another way.
-    """
-    taken = record.prefix.pool_examples if record.prefix else 0
-    plan = make_plan(_recorded_task(record), record.choice, offline=record.offline, pool_examples=taken)
-    if plan.fingerprint != record.fingerprint:
-        raise UsageError(
-            f"this llmbatch sends other requests than {record.llmbatch}, which made the run",
-            hint="run the original classify command again; its rows are sent again",
-        )
-    return plan
-
-
 def retried_plans(record: RunRecord, options: RetryOptions) -> tuple[Plan, Plan]:
     """A run's plan, and the one that a retry of it asks.
 
@@ -230,11 +253,7 @@ def retried_plans(record: RunRecord, options: RetryOptions) -> tuple[Plan, Plan]
     if choice == record.choice:
         return plan, plan
     taken = plan.prefix.pool_examples
-    return plan, make_plan(_recorded_task(record), choice, offline=record.offline, pool_examples=taken)
-
-
-def _recorded_task(record: RunRecord) -> LoadedTask:
-    return LoadedTask(record.task, record.task_source, record.prompt)
+    return plan, make_plan(recorded_task(record), choice, offline=record.offline, pool_examples=taken)
 
 
 def _check_is_no_view(source: RunInput, folder: RunFolder) -> None:

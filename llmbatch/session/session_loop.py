@@ -327,15 +327,17 @@ class SessionLoop:
         cancellation.set(ComeBackLater("the --deadline has passed", hint="run the same command again: it resumes"))
 
     async def _count_rows(self) -> None:
-        self._total = await asyncio.to_thread(self._source.count)
+        total, shard = await asyncio.to_thread(self._source.count), self.record.shard
+        self._total = total if total is None or shard is None else round(total / shard.total)
 
     def _show_once(self, parts: Assembly) -> None:
         tally, usage = self._tally, self._tally.totals.usage
         skipped = max(tally.skipped, self._standing)
+        done = skipped + tally.answered + tally.rejected
         self._observer.update(
             Progress(
-                total=None if self._total is None else self._total - tally.left,
-                done=skipped + tally.answered + tally.rejected,
+                total=None if self._total is None else max(self._total - tally.left, done),
+                done=done,
                 skipped=skipped,
                 failed=tally.failed + tally.rejected,
                 review=tally.review,

@@ -18,11 +18,7 @@ from llmbatch.observe.summary import RowCounts, Summary
 from llmbatch.readers import BucketFolder
 from llmbatch.runs.baseline import run_profile
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
-from llmbatch.runs.folder import (
-    RunFolder,
-    RunRecord,
-    load_record,
-)
+from llmbatch.runs.folder import RunFolder, RunRecord
 from llmbatch.runs.folder_remarks import shrunk_logs
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.lock import is_locked, locked
@@ -45,8 +41,10 @@ from llmbatch.runs.outputs.outcome import Outcome
 from llmbatch.runs.outputs.parquet import ParquetFormat
 from llmbatch.runs.outputs.records import column, own_columns
 from llmbatch.runs.recalled_experiments import recalled_experiments
+from llmbatch.runs.recorded_plan import recorded_plan
+from llmbatch.runs.shards import is_in_progress, waiting_shards
+from llmbatch.runs.standing import standing_run
 from llmbatch.runs.trust import NO_TRUST, Trust, adopted
-from llmbatch.session.run import recorded_plan
 from llmbatch.session.summarise import summarise
 
 
@@ -66,8 +64,8 @@ def export_run(
         UsageError: no run folder, its input cannot be read any more, or the store or database refuses something.
         FolderBusy: another process works on the folder.
     """
-    folder, observer = RunFolder(path), observer or Observer()
-    record = load_record(folder)
+    observer = observer or Observer()
+    folder, record = standing_run(path, observer.event, trust)
     target = RunFolder(out if isinstance(out, Path) else path)
     plan, source, totals = recorded_plan(record), RunInput.again(record, folder, trust), LedgerTotals()
     with target.created(holds_run=False), locked(folder.path):
@@ -136,9 +134,8 @@ def show_run(
     Raises:
         UsageError: no run folder, or its ledger is damaged.
     """
-    folder = RunFolder(path)
-    record = load_record(folder)
-    if record.state == "running" and not is_locked(folder.path):
+    folder, record = standing_run(path)
+    if record.state == "running" and not is_in_progress(folder):
         record = record.model_copy(update={"state": "killed"})
     is_fresh = refresh_views(folder, record)
     totals = LedgerTotals()
@@ -173,6 +170,8 @@ def show_run(
     if not is_fresh:
         stale = f"The result files are older than the ledger or the decisions: llmbatch export {quoted(path)}."
         summary = replace(summary, notes=(*summary.notes, stale))
+    if waiting := waiting_shards(folder):
+        summary = replace(summary, notes=(*summary.notes, f"Shards {'; '.join(waiting)}."))
     return replace(summary, experiments=experiments.report())
 
 

@@ -170,7 +170,7 @@ def _notes(
 def _next_commands(
     folder: RunFolder, record: RunRecord, rows: RowCounts, ending: Ending | None, *, has_views: bool
 ) -> list[str]:
-    run = quoted(folder.path)
+    run, whole = quoted(folder.path), quoted(folder.whole)
     commands = []
     if ending is not None and ending.reason is not None and (rows.undone or not has_views):
         commands.append(ending.command)
@@ -181,7 +181,7 @@ def _next_commands(
     if rows.failed:
         commands.append(f"llmbatch retry {run}")
     if rows.review:
-        commands.append(f"llmbatch review {run}")
+        commands.append(f"llmbatch review {whole}")
     return commands
 
 

@@ -27,6 +27,14 @@ class ResultOptions(OptionGroup):
             shown_default="INPUT.llmbatch",
         ),
     ] = None
+    shard: Annotated[
+        str | None,
+        Option(
+            "Label this part of the rows only; other processes label the others, llmbatch merge joins them.",
+            metavar="I/N",
+            shown_default="all rows",
+        ),
+    ] = None
     keep: Annotated[
         list[str] | None,
         Option(

@@ -44,6 +44,7 @@ def run_options(
     """
     from llmbatch.runs.options import RunOptions, parse_tolerance
     from llmbatch.runs.outputs import parse_sample
+    from llmbatch.runs.shard import Shard
 
     return RunOptions(
         inputs=inputs,
@@ -63,6 +64,7 @@ def run_options(
         baseline=experiments.baseline,
         fail_on_drift=experiments.fail_on_drift,
         salvage=results.salvage,
+        shard=None if results.shard is None else Shard.parse(results.shard),
         calibration=results.calibration,
         command=command,
     )

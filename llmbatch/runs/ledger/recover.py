@@ -102,12 +102,13 @@ def read_lines(path: Path, *, start: int = 0) -> Iterator[tuple[int, LedgerLine]
             try:
                 line = LedgerLine.from_record(check.record(whole))
             except (ValueError, TypeError) as error:
-                raise _refusal(path, start, number, error) from None
+                raise refusal(path, start, number, error) from None
             yield offset, line
             offset += len(whole)
 
 
-def _refusal(path: Path, start: int, number: int, error: Exception) -> UsageError:
+def refusal(path: Path, start: int, number: int, error: Exception) -> UsageError:
+    """What is wrong with the `number`-th line of a ledger behind the offset `start`."""
     where = f"{path}: line {number + _lines_before(start, path)}"
     if isinstance(error, NewerFormatError):
         return UsageError(f"{where}: {error}; nothing was sent", hint="use that version for this run folder")
@@ -176,7 +177,7 @@ def _judged(path: Path, parse: Callable[[bytes], SealedLine]) -> Iterator[tuple[
             try:
                 line = parse(check.record(whole))
             except NewerFormatError as error:
-                raise _refusal(path, 0, number, error) from None
+                raise refusal(path, 0, number, error) from None
             except (ValueError, TypeError):
                 yield raw, None
             else:

@@ -34,11 +34,15 @@ from llmbatch.core.files import (
     open_file,
     open_to_read,
     release_beside,
+    replacing,
     storage_failure,
     storing,
     sync_folder,
 )
 from llmbatch.core.sent import Sent
+from llmbatch.core.usage import UsageTotals
+from llmbatch.engine.tally import DailyTotals
+from llmbatch.runs.ledger.recover import read_lines
 
 _Count = Annotated[int, Meta(ge=0)]
 _LINES = re.compile(rb'\n|(?=\{"format":)')
@@ -81,6 +85,45 @@ class Leftovers:
             elif sent.billed:
                 lost.append(sent)
         return tuple(lost)
+
+
+def carry_leftovers(path: Path, ledger: Path, *, beyond: int) -> None:
+    """Before lines of others are appended to a ledger: see to it that they are not taken for a killed session's.
+
+    What the session left begins anew behind them, with what it has come to and the sends that have no outcome. That
+    holds also where the lines do not come, or only in part.
+
+    Args:
+        path: the `sent.log`; where there is none, nothing is left.
+        ledger: the ledger beside it.
+        beyond: bytes that will be appended.
+
+    Raises:
+        StorageFailed: it cannot be read or written.
+        UsageError: it is of a newer format, or a line of the ledger is damaged.
+    """
+    left = SentLog(path).leftovers()
+    if left is None:
+        return
+    daily, settled = DailyTotals(), Counter[str]()
+    if left.ledger_offset is not None:
+        for _, line in read_lines(ledger, start=left.ledger_offset):
+            daily.add(line)
+            settled[line.key] += line.attempts
+    days = {day: UsageTotals.restored(sums) for day, sums in left.came_to.items()}
+    for day, usage in daily.usage().items():
+        days[day] = days.get(day, UsageTotals()) + usage
+    damaged = [
+        Sent(_NO_KEY, n, left.damage.at_most_nanousd // left.damage.requests) for n in range(left.damage.requests)
+    ]
+    end = ledger.stat().st_size if ledger.exists() else 0
+    beginning = _Beginning(end + beyond, left.started_at, {day: usage.stored() for day, usage in days.items()})
+    with storing(path), replacing(path) as file:
+        records = [*[beginning] * _COPIES, *left.unsettled(settled), *damaged]
+        file.write(b"".join(seal(encode(record)) for record in records))
+
+
+_NO_KEY = "damaged"
 
 
 class SentLog:

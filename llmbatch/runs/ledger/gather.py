@@ -1,0 +1,159 @@
+"""Taking over the lines of other ledgers: each once, however often it is tried and wherever a kill comes.
+
+A line says when its row was sent, to the microsecond, so that two lines with the same bytes are one line. What is
+appended is what the ledger does not hold yet; how far the others were read is only noted to be quicker the next time.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import orjson
+
+from llmbatch.core.checksum import FORMAT, LineCheck, is_unsealed, mended, seal, unseal_file
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import open_file, open_to_read, replacing, storing, sync_folder
+from llmbatch.core.key_index import KeyIndex
+from llmbatch.core.ledger_line import LedgerLine, key_in
+from llmbatch.runs.ledger.recover import cut_torn_tail, refusal
+from llmbatch.runs.ledger.sent import carry_leftovers
+
+_BLOCK = 1 << 20
+_HASH = (1 << 64) - 1
+
+
+def gather_lines(ledger: Path, sent_log: Path, others: Mapping[str, Path], holds: Callable[[str], bool]) -> Path | None:
+    """Append what other ledgers hold and this one does not. The caller holds the locks of its folder.
+
+    What a killed session of the folder left in `sent_log` stays as it is: the new lines are not taken for its answers.
+
+    Args:
+        ledger: that is appended to; it is made where there is none.
+        sent_log: beside it.
+        others: the other ledgers by names that stay the same; processes may be appending to them.
+        holds: whether lines with this key are wanted.
+
+    Returns:
+        The file that the ledger's torn tail was moved to, if there was one.
+
+    Raises:
+        UsageError: a line that is wanted is damaged.
+        StorageFailed: what is new cannot be written.
+    """
+    read = _Read.of(ledger)
+    behind = {name: path for name, path in others.items() if read.start(name, path) < _size(path)}
+    if not behind:
+        return None
+    with storing(ledger):
+        torn = cut_torn_tail(ledger)
+        known = _digests(ledger)
+        ends: dict[str, int] = {}
+        new: list[bytes] = []
+        for name, path in behind.items():
+            ends[name] = start = read.start(name, path)
+            for end, line in _lines(path, start, holds):
+                ends[name] = end
+                if line is not None and known.get(digest := hash(line) & _HASH) is None:
+                    known[digest] = 0
+                    new.append(line)
+                    if len(new) == _AT_ONCE:
+                        _append(ledger, sent_log, new)
+        _append(ledger, sent_log, new)
+        read.note(ends)
+    return torn
+
+
+_AT_ONCE = 20_000
+"""Lines that are held in memory."""
+
+
+def _append(ledger: Path, sent_log: Path, lines: list[bytes]) -> None:
+    if not lines:
+        return
+    raw = b"".join(lines)
+    lines.clear()
+    carry_leftovers(sent_log, ledger, beyond=len(raw))
+    is_new = not ledger.exists()
+    fd = open_file(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        view = memoryview(raw)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    if is_new:
+        sync_folder(ledger.parent)
+
+
+def _digests(ledger: Path) -> KeyIndex:
+    """Of the lines as they would be appended. What is damaged is found when the ledger is opened."""
+    known = KeyIndex()
+    if ledger.exists():
+        with open_to_read(ledger) as file:
+            for raw in file:
+                with suppress(ValueError):
+                    line = LedgerLine.from_record(raw).to_bytes() if is_unsealed(raw) else raw
+                    known[hash(line) & _HASH] = 0
+    return known
+
+
+def _lines(path: Path, start: int, holds: Callable[[str], bool]) -> Iterator[tuple[int, bytes | None]]:
+    """The lines behind `start`, each with the offset of its end; None in place of one that is not wanted."""
+    if not path.exists():
+        return
+    end, check = start, LineCheck(from_start=start == 0)
+    with open_to_read(path) as file:
+        file.seek(start)
+        for number, raw in enumerate(file, start=1):
+            whole = raw if raw.endswith(b"\n") else mended(raw)
+            if whole is None:
+                return  # a process is writing it, or was killed
+            end += len(raw)
+            key = key_in(whole)
+            if key is not None and not holds(key):
+                yield end, None
+                continue
+            try:
+                record = check.record(whole)
+                yield end, LedgerLine.from_record(record).to_bytes() if is_unsealed(whole) else whole
+            except (ValueError, TypeError) as error:
+                raise refusal(path, start, number, error) from None
+
+
+class _Read:
+    """How far other ledgers were read, kept beside the one that took their lines over."""
+
+    def __init__(self, path: Path, ends: dict[str, int]) -> None:
+        self._path = path
+        self._ends = ends
+
+    @classmethod
+    def of(cls, ledger: Path) -> "_Read":
+        """What is noted; nothing where the ledger is shorter than it was then."""
+        path = ledger.with_suffix(".gathered")
+        try:
+            with open_to_read(path) as file:
+                found = orjson.loads(unseal_file(file.read()))
+            if found["size"] <= _size(ledger):
+                return cls(path, {str(name): int(end) for name, end in found["ends"].items()})
+        except (OSError, ValueError, TypeError, KeyError, UsageError):
+            pass
+        return cls(path, {})
+
+    def start(self, name: str, path: Path) -> int:
+        """From where on another ledger is to be read: from its start where it is shorter than it was."""
+        end = self._ends.get(name, 0)
+        return end if end <= _size(path) else 0
+
+    def note(self, ends: dict[str, int]) -> None:
+        """Keep how far they were read now."""
+        ledger = self._path.with_suffix(".jsonl")
+        content = {"format": FORMAT, "size": _size(ledger), "ends": self._ends | ends}
+        with replacing(self._path) as file:
+            file.write(seal(orjson.dumps(content)))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,27 @@
+"""The plan of a run that was started earlier, by its record."""
+
+from llmbatch.core.errors import UsageError
+from llmbatch.engine.plan import Plan, make_plan
+from llmbatch.runs.folder import RunRecord
+from llmbatch.task.load import LoadedTask
+
+
+def recorded_plan(record: RunRecord) -> Plan:
+    """The plan of a run that was started earlier.
+
+    Raises:
+        UsageError: this version would ask in another way.
+    """
+    taken = record.prefix.pool_examples if record.prefix else 0
+    plan = make_plan(recorded_task(record), record.choice, offline=record.offline, pool_examples=taken)
+    if plan.fingerprint != record.fingerprint:
+        raise UsageError(
+            f"this llmbatch sends other requests than {record.llmbatch}, which made the run",
+            hint="run the original classify command again; its rows are sent again",
+        )
+    return plan
+
+
+def recorded_task(record: RunRecord) -> LoadedTask:
+    """The task as the run had it; its file may have changed since."""
+    return LoadedTask(record.task, record.task_source, record.prompt)

@@ -1,0 +1,230 @@
+"""A run in shards: a folder with the shards' folders in it, which answers for the whole run.
+
+1. A shard's session holds the lock of its own folder. It begins only while no session is on the whole run and no shard
+   of another number is labelled: the same row could be sent by both.
+2. Before it sends, it takes over the lines about its rows from wherever they are: the whole run's ledger, or shards of
+   another number. So the number can change between sessions.
+3. Merging takes all lines of all shards over into the whole run's ledger, also while they are being labelled. Commands
+   that look at the whole run do so first, and sessions on it do so before they send.
+
+Lines are taken over in the order in which they stand, and every ledger that somebody appends outcomes to holds all
+earlier ones about its rows: so the latest line about a row is the last one in each ledger that has it.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from llmbatch.core.errors import FolderBusy
+from llmbatch.core.files import open_file, storing
+from llmbatch.observe.events import Event, LedgerTorn
+from llmbatch.runs.folder import FINISHED, RunFolder, RunRecord, load_record
+from llmbatch.runs.ledger.gather import gather_lines
+from llmbatch.runs.ledger.lock import is_locked, locked
+from llmbatch.runs.shard import Shard
+
+Emit = Callable[[Event], None]
+
+
+def shard_folders(whole: RunFolder) -> dict[Shard, RunFolder]:
+    """The folders of the shards of a run that have been begun, by number."""
+    if not whole.path.is_dir():
+        return {}
+    found = (Shard.of_folder(path.name) for path in whole.path.iterdir())
+    shards = sorted((shard for shard in found if shard is not None), key=lambda shard: (shard.total, shard.number))
+    folders = {shard: whole.shard(shard) for shard in shards}
+    return {shard: folder for shard, folder in folders.items() if folder.run_json.exists()}
+
+
+def is_in_progress(folder: RunFolder) -> bool:
+    """Whether a live process labels rows of the run, or of one of its shards."""
+    return is_locked(folder.path) or _running(folder) is not None
+
+
+@contextmanager
+def shard_locked(folder: RunFolder, shard: Shard) -> Iterator[None]:
+    """Hold the lock of a shard's folder, while nobody else may label its rows.
+
+    Raises:
+        FolderBusy: somebody may.
+        StorageFailed: a lock's file cannot be made.
+    """
+    whole = RunFolder(folder.whole)
+    with locked(folder.path):
+        with _merging(whole):
+            if is_locked(whole.path):
+                raise _busy(whole, "a command works on the whole run")
+            other = _running(whole, other_than=shard.total)
+            if other is not None:
+                raise _busy(whole, f"shard {other} is being labelled, and --shard {shard} divides the rows differently")
+        yield
+
+
+@contextmanager
+def whole_locked(whole: RunFolder, emit: Emit) -> Iterator[None]:
+    """Hold the lock of a run folder, while none of its shards is labelled, once their lines are in its own ledger.
+
+    Raises:
+        FolderBusy: somebody works on the folder or on a shard.
+        UsageError: a shard's ledger is damaged.
+        StorageFailed: the lines cannot be written.
+    """
+    with locked(whole.path):
+        if shard_folders(whole):
+            with _merging(whole):
+                running = _running(whole)
+                if running is not None:
+                    raise _busy(whole, f"shard {running} is being labelled")
+                _merge(whole, emit)
+        yield
+
+
+def merge_shards(whole: RunFolder, emit: Emit, *, is_trusted: bool = False) -> None:
+    """Take the shards' lines over into the run's own ledger, and their states into its record.
+
+    Nothing happens while another process works on the whole run (it has done so itself), nor, unless it `is_trusted`,
+    in a folder that somebody else has made.
+
+    Raises:
+        UsageError: a shard's ledger or record is damaged.
+        StorageFailed: the lines cannot be written.
+    """
+    if not shard_folders(whole) or (load_record(whole).is_foreign and not is_trusted):
+        return
+    with _merging(whole):
+        try:
+            with locked(whole.path):
+                _merge(whole, emit)
+        except FolderBusy:
+            return
+
+
+def take_over(folder: RunFolder, shard: Shard, emit: Emit) -> None:
+    """Take over the lines about a shard's rows that stand elsewhere. The caller holds the lock of its folder.
+
+    Raises:
+        UsageError: another ledger is damaged.
+        StorageFailed: the lines cannot be written.
+    """
+    whole = RunFolder(folder.whole)
+    others = {other.folder_name: at.ledger for other, at in shard_folders(whole).items() if other.total != shard.total}
+    torn = gather_lines(folder.ledger, folder.sent_log, {_WHOLE: whole.ledger, **others}, shard.holds)
+    if torn is not None:
+        emit(LedgerTorn(torn.name))
+
+
+def record_whole(whole: RunFolder, record: RunRecord) -> None:
+    """Record what a shard asks as the whole run's, before it begins.
+
+    Args:
+        whole: the run folder.
+        record: the run's as it would be without shards.
+
+    Raises:
+        FolderBusy: a shard that asks something else is being labelled.
+        StorageFailed: it cannot be written.
+    """
+    with _merging(whole):
+        if whole.run_json.exists():
+            standing = load_record(whole)
+            if standing.fingerprint != record.fingerprint and (running := _running(whole)) is not None:
+                raise _busy(whole, f"shard {running} is being labelled with another task, model or parameters")
+            record = record.updated(run_id=standing.run_id, created_at=standing.created_at)
+        record.save(whole)
+
+
+def waiting_shards(whole: RunFolder) -> tuple[str, ...]:
+    """What is still to come of the shards that were begun last, each in a few words."""
+    folders = shard_folders(whole)
+    if not folders:
+        return ()
+    records = _latest(folders)
+    total = next(iter(records)).total
+    missing = [f"{n}/{total}" for n in range(1, total + 1) if Shard(n, total) not in records]
+    running = [str(shard) for shard in records if is_locked(whole.shard(shard).path)]
+    ended = [str(shard) for shard, record in records.items() if record.state != FINISHED and str(shard) not in running]
+    groups = {"not begun": missing, "being labelled": running, "not finished": ended}
+    return tuple(f"{what}: {', '.join(_shown(names))}" for what, names in groups.items() if names)
+
+
+_WHOLE = "whole"
+_MOST_SHOWN = 8
+
+
+def _shown(names: list[str]) -> list[str]:
+    return names if len(names) <= _MOST_SHOWN else [*names[:_MOST_SHOWN], f"and {len(names) - _MOST_SHOWN:,} more"]
+
+
+def _merge(whole: RunFolder, emit: Emit) -> None:
+    folders = shard_folders(whole)
+    ledgers = {shard.folder_name: folder.ledger for shard, folder in folders.items()}
+    torn = gather_lines(whole.ledger, whole.sent_log, ledgers, lambda _: True)
+    if torn is not None:
+        emit(LedgerTorn(torn.name))
+    _record_states(whole, folders)
+
+
+def _record_states(whole: RunFolder, folders: dict[Shard, RunFolder]) -> None:
+    """What the shards' records say of the whole run: what may have been billed, what the inputs were, how it stands."""
+    standing, latest = load_record(whole), _latest(folders)
+    billed = dict(standing.possibly_billed)
+    for folder in folders.values():
+        billed |= load_record(folder).possibly_billed
+    record = standing.model_copy(update={"possibly_billed": billed})
+    newest = max(latest.values(), key=_last_change)
+    if newest.updated_at >= standing.updated_at:  # else a session on the whole run came behind it
+        record = record.model_copy(
+            update={
+                "state": _state(whole, latest),
+                "exit_code": max(each.exit_code or 0 for each in latest.values()),
+                "inputs_read": newest.inputs_read,
+                "fields": newest.fields,
+                "limits": newest.limits,
+            }
+        )
+    if record != standing:
+        record.updated().save(whole)
+
+
+def _state(whole: RunFolder, latest: dict[Shard, RunRecord]) -> str:
+    if _running(whole) is not None:
+        return "running"
+    are_all = len(latest) == next(iter(latest)).total
+    return FINISHED if are_all and all(record.state == FINISHED for record in latest.values()) else "incomplete"
+
+
+def _latest(folders: dict[Shard, RunFolder]) -> dict[Shard, RunRecord]:
+    """The records of the shards by whose number the run was divided last."""
+    records = {shard: load_record(folder) for shard, folder in folders.items()}
+    total = max(records, key=lambda shard: _last_change(records[shard])).total
+    return {shard: record for shard, record in records.items() if shard.total == total}
+
+
+def _last_change(record: RunRecord) -> str:
+    return record.updated_at
+
+
+def _running(whole: RunFolder, other_than: int | None = None) -> Shard | None:
+    """A shard that a live process labels; not one of so many."""
+    shards = (shard for shard in shard_folders(whole) if shard.total != other_than)
+    return next((shard for shard in shards if is_locked(whole.shard(shard).path)), None)
+
+
+def _busy(whole: RunFolder, why: str) -> FolderBusy:
+    return FolderBusy(
+        f"{whole.path}: {why}; nothing was sent", hint="wait until it ends, then run the same command again"
+    )
+
+
+@contextmanager
+def _merging(whole: RunFolder) -> Iterator[None]:
+    """Alone look at all shards' locks, or at the run's own ledger and record; waits for its turn."""
+    path = whole.path / ".merging"
+    with storing(path):
+        fd = open_file(path, os.O_RDWR | os.O_CREAT)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(fd)

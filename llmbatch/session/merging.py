@@ -1,0 +1,46 @@
+"""A run's shards as one run."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from llmbatch.core.errors import ExitCode, UsageError
+from llmbatch.observe.observer import Observer
+from llmbatch.observe.summary import Summary
+from llmbatch.runs.folder import RunFolder, load_record
+from llmbatch.runs.options import Tolerance
+from llmbatch.runs.shards import shard_folders, waiting_shards
+from llmbatch.runs.trust import NO_TRUST, Trust
+from llmbatch.session.standing import export_run
+
+
+def merge_run(path: Path, observer: Observer, tolerance: Tolerance, *, trust: Trust = NO_TRUST) -> Summary:
+    """Put what the shards of a run have come to into its own folder, and write its outputs. Can be done at any time.
+
+    Args:
+        path: the run folder, in which the shards' folders are.
+        observer: told what happens.
+        tolerance: how many rows may fail.
+        trust: what the user says about the folder.
+
+    Returns:
+        The summary of the whole run. Its exit code is 7 while rows are pending, 3 where too many have failed.
+
+    Raises:
+        UsageError: there are no shards, the input cannot be read any more, or a file is damaged.
+        FolderBusy: another process works on the whole run.
+    """
+    folder = RunFolder(path)
+    if not shard_folders(folder):
+        raise UsageError(f"{path} has no shards", hint="name the folder that classify --shard made: INPUT.llmbatch")
+    if load_record(folder).is_foreign and not trust.is_given:
+        raise UsageError(
+            f"{path}: llmbatch did not make this folder for you on this machine",
+            hint="use --trust if you know who made its shards",
+        )
+    summary = export_run(path, observer=observer, trust=trust)
+    rows, waiting = summary.rows, waiting_shards(folder)
+    notes = (*summary.notes, f"Shards {'; '.join(waiting)}.") if waiting else summary.notes
+    if rows.undone:
+        return replace(summary, exit_code=int(ExitCode.LATER), notes=notes)
+    is_good = tolerance.allows(rows.failed + rows.rejected, rows.total)
+    return replace(summary, exit_code=int(ExitCode.OK if is_good else ExitCode.ROWS_FAILED), notes=notes)

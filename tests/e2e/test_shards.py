@@ -1,0 +1,146 @@
+"""A run in shards: one command each, in processes of their own; together they are one run."""
+
+import csv
+import signal
+from pathlib import Path
+
+import pytest
+
+from llmbatch import classify
+from llmbatch.core.errors import UsageError
+from llmbatch.runs.ledger.lock import locked
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import (
+    Program,
+    accounted,
+    documents,
+    ledger_lines,
+    read_rows,
+    wait_until,
+    write_rows,
+)
+
+COUNT = 60
+VIEWS = ("results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl")
+
+
+@pytest.fixture
+def run(llmbatch: Program) -> Path:
+    write_rows(llmbatch.folder / "docs.jsonl", [*documents(COUNT), b"no JSON"])
+    return llmbatch.folder / "docs.llmbatch"
+
+
+def test_shards_that_are_killed_and_divided_anew_make_the_undivided_run(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path
+) -> None:
+    server, quick = endpoint("--latency", "0.05"), endpoint()
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--sample", "10%", "--quiet")
+    others = (*command, "--concurrency", "1", "--shard")
+    processes = [llmbatch.start(*others, f"{number}/2") for number in (1, 2)]
+    shards = [run / f"shard-{number}-of-2" for number in (1, 2)]
+    for shard, process in zip(shards, processes, strict=True):
+        wait_until(lambda shard=shard: ledger_lines(shard) >= 3, process)  # type: ignore[misc]
+        process.send_signal(signal.SIGSTOP)
+    seen = llmbatch("show", "docs.llmbatch", "--json")
+    assert (seen.json["state"], seen.json["rows"]["total"]) == ("running", COUNT + 1)
+    assert seen.json["rows"]["ok"] >= 6
+    for process in processes:
+        process.kill()
+        process.communicate()
+    kept = sum(map(ledger_lines, shards))
+    in_flight = server.requests - kept
+    told = []
+    for number in (3, 1, 2):
+        done = llmbatch(*command, "--shard", f"{number}/3", "--max-failed", "1")
+        assert done.code == 0, done.err
+        told.append(len(accounted(run / f"shard-{number}-of-3")))
+    assert sum(told) == COUNT + 1
+    assert server.requests == COUNT + in_flight, "only what was in flight is sent again"
+    merged = llmbatch("merge", "docs.llmbatch", "--json")
+    assert (merged.code, merged.json["state"], merged.json["rows"]["undone"]) == (3, "finished", 0)
+    assert accounted(run) == list(range(COUNT + 1))
+    llmbatch("classify", "docs.jsonl", "--base-url", quick.url, "--sample", "10%", "--out", "undivided", "--quiet")
+    for name in VIEWS:
+        assert (run / name).read_bytes() == (llmbatch.folder / "undivided" / name).read_bytes(), name
+    before = server.requests
+    assert llmbatch(*command).code == 3, "the whole run goes on from there, and the unreadable row stays one"
+    assert server.requests == before
+
+
+def test_commands_on_the_run_know_what_its_shards_have(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
+    server = endpoint("--fault", "refusal@1-4")
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--review-below", "0.99", "--quiet", "--shard")
+    assert llmbatch(*command, "1/2").code == 3
+    early = llmbatch("merge", "docs.llmbatch")
+    assert (early.code, "not begun: 2/2" in early.err) == (7, True), "come back later"
+    assert llmbatch(*command, "2/2").code in (0, 3)
+    assert read_rows(run / "shard-1-of-2" / "failed.jsonl")
+    assert llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--json").json["rows"]["failed"] == 0
+    again = llmbatch("retry", "docs.llmbatch/shard-1-of-2", "--base-url", server.url, "--json").json
+    assert (again["rows"]["failed"], again["session"]["requests"]) == (0, 0), "they have been answered meanwhile"
+    assert accounted(run) == list(range(COUNT + 1))
+
+
+def test_people_decide_for_the_whole_run(llmbatch: Program, run: Path) -> None:
+    command = ("classify", "docs.jsonl", "--offline", "--out", run, "--review-below", "0.99", "--quiet", "--shard")
+    for shard in ("1/2", "2/2"):
+        assert llmbatch(*command, shard).code in (0, 3)
+    refused = llmbatch("review", "export", run / "shard-1-of-2")
+    assert (refused.code, f"llmbatch review {run}" in refused.err) == (2, True)
+    waiting = list(csv.DictReader(llmbatch("review", "export", run).out.splitlines()))
+    decided = write_rows(run.with_name("decided.jsonl"), [{**row, "decision": "legal"} for row in waiting])
+    assert llmbatch("review", "import", run, decided).code == 0
+    reviewed = [llmbatch("export", run / f"shard-{n}-of-2").code for n in (1, 2)]
+    assert reviewed == [0, 0]
+    for folder in (run, run / "shard-1-of-2"):
+        assert {row["category"] for row in read_rows(folder / "results.jsonl") if "reviewer" in row} == {"legal"}
+
+
+@pytest.mark.parametrize("given", ["0/2", "3/2", "2", "1/0", "1/99999", "a/b", "-1/2", "1/2/3", "1,2"])
+def test_what_is_no_part_of_a_whole_is_refused(llmbatch: Program, run: Path, given: str) -> None:
+    done = llmbatch("classify", "docs.jsonl", "--offline", "--shard", given)
+    assert (done.code, "like 2/8" in done.err) == (2, True)
+    assert not run.exists()
+
+
+@pytest.mark.usefixtures("run")
+def test_what_cannot_be_divided_is_refused(llmbatch: Program, tmp_path: Path) -> None:
+    stdin = llmbatch("classify", "-", "--offline", "--shard", "1/2", stdin=b'{"text": "a"}\n')
+    assert (stdin.code, "--shard needs input files" in stdin.err) == (2, True)
+    canary = llmbatch("classify", "docs.jsonl", "--offline", "--shard", "1/2", "--canary-model", "gpt-6")
+    assert (canary.code, "do not go together" in canary.err) == (2, True)
+    with pytest.raises(UsageError, match="needs input files"):
+        classify(["a text"], offline=True, shard="1/2", out=tmp_path / "memory")
+    assert llmbatch("merge", "docs.llmbatch").code == 2, "nothing was divided"
+
+
+def test_nobody_labels_rows_that_another_process_may_label(llmbatch: Program, run: Path) -> None:
+    command = ("classify", "docs.jsonl", "--offline", "--out", "docs.llmbatch", "--quiet")
+    assert llmbatch(*command, "--shard", "1/2").code in (0, 3)
+    with locked(run / "shard-1-of-2"):
+        for options in (("--shard", "1/2"), ("--shard", "1/3"), ()):
+            assert llmbatch(*command, *options).code == 6, options
+        other = llmbatch(*command, "--shard", "2/2", "--reasoning")
+        assert (other.code, "another task, model or parameters" in other.err) == (6, True)
+        assert llmbatch("retry", "docs.llmbatch").code == 6
+        assert llmbatch(*command, "--shard", "2/2").code in (0, 3)
+    with locked(run):
+        assert llmbatch(*command, "--shard", "1/2").code == 6
+
+
+def test_python_labels_a_shard(run: Path) -> None:
+    parts = [classify(run.with_name("docs.jsonl"), offline=True, out=run, shard=f"{n}/2") for n in (1, 2)]
+    assert sum(len(part) for part in parts) == COUNT + 1
+
+
+def test_shards_of_several_machines_are_merged_where_their_folders_meet(llmbatch: Program, run: Path) -> None:
+    def machine(name: str) -> Program:
+        return Program(llmbatch.folder, {"XDG_STATE_HOME": str(llmbatch.folder / name)})
+
+    for number in (1, 2):
+        command = ("classify", "docs.jsonl", "--offline", "--out", run, "--quiet", "--shard", f"{number}/2")
+        assert machine(f"{number}")(*command).code in (0, 3)
+    refused = machine("3")("merge", run)
+    assert (refused.code, "--trust" in refused.err) == (2, True)
+    assert machine("3")("merge", run, "--trust").code == 3
+    assert accounted(run) == list(range(COUNT + 1))
