@@ -5,6 +5,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from llmbatch.analysis.candidate_recall import CandidateRecall, candidate_recall
 from llmbatch.analysis.confusion import Confusion, confusions
 from llmbatch.analysis.field_scores import FieldScores, field_scores
 from llmbatch.analysis.gold import GoldIssues, gold_issue_notes
@@ -71,6 +72,8 @@ class Evaluation:
     """Each by itself, where the task has more than one label to give; else empty."""
     tree: TreeScores | None
     """Of a task that gives one label, where labels lie under others."""
+    candidates: CandidateRecall | None
+    """Of the labels retrieved for each document; None where all are in the prefix."""
     review_share: float | None
     """Of the run's answered rows, those that go to people; None where there are none."""
     arms: tuple[ArmAccuracy, ...]
@@ -134,6 +137,7 @@ def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence
             [pair.text_id for pair in answerable],
         ),
         tree=_tree_scores(answerable, space),
+        candidates=candidate_recall(judged),
         review_share=judged.in_review / len(judged.run_confidences) if judged.run_confidences else None,
         arms=arms,
         confusions=confusions(judged.pairs if space.takes_one_label else _by_field(answerable, space)),
@@ -201,6 +205,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "unanswerable": scores.unanswerable,
         "accuracy_of_all": asdict(scores.accuracy_of_all),
         "coverage": asdict(scores.coverage),
+        "candidates": None if evaluation.candidates is None else asdict(evaluation.candidates),
         "arms": [asdict(arm) for arm in evaluation.arms],
         "kappa": scores.kappa,
         "macro": asdict(scores.macro),

@@ -28,6 +28,8 @@ class Pair:
     arm: str = CONTROL
     key: str = ""
     """The same for rows with the same text; empty where the text is not known, and counts as one of its own."""
+    ranks: tuple[int, ...] = ()
+    """How many labels would be listed before each gold label, where labels are retrieved for each document."""
     needs_review: bool = False
     """Whether its answer goes to people."""
     confidences: Mapping[str, float] | None = None
@@ -58,6 +60,8 @@ class Judged:
     """Of all labelled rows, those without gold included."""
     rest_confidences: Sequence[float] = field(repr=False)
     """Of the labelled texts without gold, each once."""
+    candidates: int | None
+    """Labels that are listed for each document; None where all are in the prefix."""
     in_review: int
     """Labelled rows that go to people."""
     same_id_rows: int

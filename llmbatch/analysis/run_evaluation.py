@@ -23,6 +23,7 @@ from llmbatch.runs.recorded_plan import recorded_plan
 from llmbatch.runs.standing import standing_run
 from llmbatch.runs.trust import NO_TRUST, Trust
 from llmbatch.session.standing import refresh_views
+from llmbatch.task.candidates import Candidates
 
 _EXCERPT = 300
 _TOLD = 5
@@ -99,7 +100,8 @@ def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST) -> Judg
         folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.task.label_space
     )
     source = RunInput.again(record, folder, trust)
-    plan, join, reviewed = recorded_plan(record), _Join(gold, record.review), 0
+    plan, reviewed = recorded_plan(record), 0
+    join = _Join(gold, record.review, plan.candidates)
     with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
         decisions = TaskDecisions(log, record.task.label_space)
         for item in source.read_again(join.note_fields):
@@ -112,9 +114,10 @@ def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST) -> Judg
 class _Join:
     """Goes through the run's rows and picks those that have a gold label."""
 
-    def __init__(self, gold: Gold, review: ReviewRule) -> None:
+    def __init__(self, gold: Gold, review: ReviewRule, candidates: Candidates | None) -> None:
         self._gold = gold
         self._review = review
+        self._candidates = candidates
         self._in_review = 0
         self._cell_files: set[str] = set()
         self._pairs: list[Pair] = []
@@ -159,11 +162,17 @@ class _Join:
                 prompt=labelled.prompt if labelled else None,
                 arm=labelled.arm if labelled else CONTROL,
                 key=text_key,
+                ranks=self._ranks(item, label),
                 needs_review=needs_review,
                 confidences=labelled.confidences if labelled else None,
                 text=item.text[:_EXCERPT] if wrong and isinstance(item, Row) else "",
             )
         )
+
+    def _ranks(self, item: Row | Rejection, label: str) -> tuple[int, ...]:
+        if self._candidates is None or isinstance(item, Rejection) or label not in self._candidates.task_space:
+            return ()
+        return self._candidates.ranks(item.text, label)
 
     def _add_to_rest(self, text_key: str, labelled: LedgerLine | None) -> None:
         if labelled is None or labelled.confidence is None or self._texts.get(short(text_key)) is not None:
@@ -191,6 +200,7 @@ class _Join:
             run_rows=self._rows,
             run_confidences=self._confidences,
             rest_confidences=self._rest,
+            candidates=None if self._candidates is None else self._candidates.most,
             in_review=self._in_review,
             same_id_rows=self._same_id,
             unmatched=tuple(missing[:_TOLD]),

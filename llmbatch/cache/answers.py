@@ -11,7 +11,7 @@ from threading import Lock
 
 from llmbatch.cache import AnswerStore, CachedAnswer, StoreUnusableError, default_store
 from llmbatch.cache.options import Reuse
-from llmbatch.core.ledger_line import CONTROL, FAILED, LedgerLine
+from llmbatch.core.ledger_line import CONTROL, FAILED, NONE_FITS, LedgerLine
 from llmbatch.observe.events import Event, ReuseUnavailable
 
 _KEY_BYTES = 16
@@ -51,7 +51,7 @@ class AnswerCache:
 
     def note(self, line: LedgerLine) -> None:
         """A row has its outcome: what the run's own model answered is kept with the next group."""
-        is_own = line.arm == CONTROL and line.source != "reused"
+        is_own = line.arm == CONTROL and line.source != "reused" and NONE_FITS not in line.flags
         if is_own and line.status != FAILED and self._store is not None:
             self._new[self._scoped(line.key)] = _kept(line, self._run_id)
 

@@ -133,7 +133,7 @@ def render(
             variables=("LLMBATCH_PROMPT_TEXT",),
         ),
     ] = "The document goes here.",
-    asked: Annotated[TaskOptions, Only("model")],
+    asked: Annotated[TaskOptions, Only("model", "candidates")],
     reasoning: Annotated[
         bool,
         Option("As with classify --reasoning."),
@@ -154,10 +154,12 @@ def render(
     from llmbatch.task.prefix_policy import PrefixPolicy
 
     policy = PrefixPolicy.FULL if pool else PrefixPolicy.MINIMAL
-    choice = ModelChoice(model=asked.model, reasoning=reasoning, prefix=policy)
+    choice = ModelChoice(model=asked.model, reasoning=reasoning, prefix=policy, candidates=asked.candidates)
     plan = make_plan(load_task(task), choice, offline=False)
     if prefix:
         print_bytes(plan.question.prefix.encode())
     else:
-        print_bytes(RequestEncoder(plan.question).encode(_document(text), plan.shape) + b"\n")
+        document = _document(text)
+        body = RequestEncoder(plan.question).encode(document, plan.shape, before=plan.before(document))
+        print_bytes(body + b"\n")
     typer.echo(f"prefix: {plan.prefix_tokens:,} tokens, prompt {plan.prompt}, model {plan.question.model}", err=True)

@@ -10,6 +10,8 @@ FLEX_TIMEOUT_S = 900.0
 RETRY_WAIT_MIN_S = 5.0
 RETRY_WAIT_MAX_S = 120.0
 MAX_WAIT_S = 600.0
+LEAST_CANDIDATES, MOST_CANDIDATES = 2, 200
+"""Labels that may be retrieved for a document."""
 MOST_TOKENS = 10_000_000
 """That an answer or a document may be allowed: more than any model takes."""
 REASKS = 1

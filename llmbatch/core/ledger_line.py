@@ -22,6 +22,8 @@ FAILED: Status = "failed"
 CONTROL, CANARY, ESCALATION = "control", "canary", "escalation"
 """Arms: the run's own prompt and model, those on trial, and the stronger model that doubtful rows are asked of."""
 
+NONE_FITS = "none_fits"
+"""Flag of a row: the model chose none of the labels retrieved for it. It has the likeliest one, and is in review."""
 ABOVE_BOUND = "cost_above_bound"
 """Flag of a row: an answer cost more than was set aside for its request."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from llmbatch.core.ledger_line import FAILED, OK, REVIEW, LedgerLine, Status
+from llmbatch.core.ledger_line import FAILED, NONE_FITS, OK, REVIEW, LedgerLine, Status
 
 AskedAs = tuple[str, str, str]
 """A prompt's fingerprint, a model, and what its confidence is from: what thresholds hold for."""
@@ -28,8 +28,13 @@ class Shortfall:
 
     label: str | None
     """None for the row as a whole."""
-    limit: float
-    """The confidence (0..1) that it does not reach."""
+    limit: float | None
+    """The confidence (0..1) that it does not reach; None where the model chose none of the labels that it was given."""
+
+    def __str__(self) -> str:
+        if self.limit is None:
+            return "none of the candidates was chosen"
+        return f"{'' if self.label is None else f'{self.label} '}under {self.limit:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ class ReviewRule:
         """What a labelled row is not confident enough of; None where it passes."""
         if line.status == FAILED or line.confidence is None:
             return None
+        if NONE_FITS in line.flags:
+            return Shortfall(None, None)
         limits = self.limits.get((line.prompt, line.model, line.confidence_from)) if self.limits else None
         is_low = Shortfall(None, self.below) if line.confidence < self.below else None
         if limits is None:

@@ -214,6 +214,7 @@ class _ArmBuilder:
                 redact=redact,
                 dialect=self.endpoint.dialect,
             ),
+            candidates=plan.candidates,
             sender=sender,
             failure_policy=FailurePolicy(line.throttle, fallbacks, policy, redact, plan, emit=deps.emit),
             retry_budget=line.retry_budget,

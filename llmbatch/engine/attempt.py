@@ -103,21 +103,22 @@ class AttemptSender:
 
     async def _send(self, state: RowState, paid: float) -> Completion:
         self._caller.open()
-        characters = len(state.row.text)
+        text = state.shortlist.text + state.row.text
+        characters = len(text)
         estimated = self._tokens.of(characters, self._fallbacks.shape.max_output_tokens)
         async with self._throttle.slot(estimated, asked_before=state.attempts.sends > 0):
             if self._is_withdrawn():
                 raise RunCancelledError
             state.sent_as = self._fallbacks.shape
             shape = state.sent_as.with_room(state.room)
-            body = self._encoder.encode(state.row.text, shape)
+            body = self._encoder.encode(state.row.text, shape, before=state.shortlist.text)
             if state.attempts.sends == 0:
                 state.started_at, state.started = datetime.now(UTC), time.perf_counter()
             completion = await self._within_budget(state, body, shape, paid)
         if completion.usage is not None and completion.usage.input_tokens:
             self._tokens.learn(characters, completion.usage.input_tokens)
-            self._compare_counts(state.row.text, completion.usage.input_tokens)
-            if completion.usage.input_tokens < self._least_tokens(state.row.text):
+            self._compare_counts(text, completion.usage.input_tokens)
+            if completion.usage.input_tokens < self._least_tokens(text):
                 state.bill.flag(PROMPT_CUT)
             self._throttle.took(estimated=estimated, tokens=completion.usage.input_tokens + shape.max_output_tokens)
         return completion

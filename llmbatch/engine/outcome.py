@@ -4,23 +4,25 @@ The same response always gives the same ledger line, no matter what received it 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace as replace_score
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from llmbatch.core.ledger_line import FAILED, OK, LedgerLine, RowError, Status
+from llmbatch.core.ledger_line import FAILED, NONE_FITS, OK, LedgerLine, RowError, Status
 from llmbatch.core.money import to_usd
 from llmbatch.core.redact import Redactor
 from llmbatch.core.rows import Row
 from llmbatch.engine.plan import Plan
 from llmbatch.engine.row_state import RowState
-from llmbatch.engine.scoring import Scorer
+from llmbatch.engine.scoring import Score, Scorer
 from llmbatch.provider.completion import Completion
 from llmbatch.provider.dialect import CHAT_COMPLETIONS, Dialect
 from llmbatch.provider.failures import Billed, Failure, RequestFailedError
 from llmbatch.provider.finish import flags_of, judge_invalid
 from llmbatch.task.answer import Answer, AnswerParser
 from llmbatch.task.calibration import Calibration
+from llmbatch.task.candidates import Candidates, Shortlist
 from llmbatch.task.kind import InvalidAnswerError
 
 if TYPE_CHECKING:
@@ -44,11 +46,11 @@ class OutcomeReader:
         self._plan = plan
         self._dialect = dialect
         self._redact = redact
-        self._parser = AnswerParser(plan.task)
+        self._parser = AnswerParser(plan.space)
         self._scorer = Scorer(plan, calibrations)
 
-    def answer(self, completion: Completion) -> Answer:
-        """What a completion says.
+    def answer(self, completion: Completion, shortlist: Shortlist) -> Answer:
+        """What a completion says: of the labels on a list, their numbers.
 
         Raises:
             RequestFailedError: it cannot be used, with why, judged.
@@ -56,17 +58,22 @@ class OutcomeReader:
         if (unusable := self._dialect.judge_answer(completion)) is not None:
             raise RequestFailedError(unusable)
         try:
-            return self._parser.parse(completion.content or "")
+            answer = self._parser.parse(completion.content or "")
+            if self._plan.candidates is not None:
+                self._plan.candidates.named(answer.category, shortlist)
         except InvalidAnswerError as error:
             raise RequestFailedError(judge_invalid(str(error), completion)) from None
+        return answer
 
     def labelled(self, state: RowState, answer: Answer) -> LedgerLine:
         """The line of a row that has a label."""
-        score = self._scorer.score(answer, state.completion)
+        score, category = self._scorer.score(answer, state.completion), answer.category
+        if self._plan.candidates is not None:
+            score, category = _named(score, category, self._plan.candidates, state.shortlist)
         line = _line(state, self._plan, OK)
         labelled = replace(
             line,
-            category=answer.category,
+            category=category,
             confidence=score.confidence,
             confidence_raw=None if score.raw == score.confidence else score.raw,
             confidences=None if score.confidences is None else dict(score.confidences),
@@ -92,6 +99,20 @@ class OutcomeReader:
             answer=_kept(state.completion, redact) if was_answered else None,
         )
         return _without_secrets(failed, redact)
+
+
+def _named(score: Score, text: str, candidates: Candidates, shortlist: Shortlist) -> tuple[Score, str]:
+    """A score and a value whose labels are numbers of a list, with the labels themselves."""
+    named = candidates.named(text, shortlist)
+    if score.confidences is not None:
+        score = replace_score(
+            score, confidences={candidates.named_part(p, shortlist) or p: odds for p, odds in score.confidences.items()}
+        )
+    if score.runner_up is not None:
+        score = replace_score(score, runner_up=candidates.named_part(score.runner_up, shortlist))
+    if candidates.none_of(text):
+        score = replace_score(score, confidence=0.0, raw=0.0, flags=(*score.flags, NONE_FITS))
+    return score, named
 
 
 def unsent_line(row: Row, key: str, plan: Plan, kind: str, message: str) -> LedgerLine:

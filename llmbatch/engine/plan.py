@@ -1,7 +1,7 @@
 """What a run asks, and the keys by which its rows are known."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -15,14 +15,17 @@ from llmbatch.core.rows import ConfidenceKind, Truncation
 from llmbatch.core.service_tiers import ServiceTier
 from llmbatch.provider.request import Question
 from llmbatch.provider.shape import RequestShape, gives_logprobs, initial_shape
+from llmbatch.task.candidates import Candidates
 from llmbatch.task.document_limit import DocumentLimit
 from llmbatch.task.fields import FieldKind
+from llmbatch.task.label_search import require_search
+from llmbatch.task.label_space import LabelSpace
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
 from llmbatch.task.prefix_plan import PrefixPlan, PrefixTerms, plan_prefix
 from llmbatch.task.prefix_policy import PrefixPolicy
-from llmbatch.tokens import kept_counts
+from llmbatch.tokens import count_tokens, kept_counts
 
 # Models space and round as they like, and some wrap the object in a code fence and a sentence; a run-away answer
 # is still cut short. Room that is not used costs nothing.
@@ -63,6 +66,8 @@ class ModelChoice:
     """How many of the endpoint's tokens one of ours comes to, by what answers have reported; never below 1."""
     dialect: str = defaults.DIALECT
     """The wire protocol's name."""
+    candidates: int | None = None
+    """Labels to retrieve for each document, of fields that have more; None leaves it to the task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,8 @@ class Plan:
     offline: bool
     choice: ModelChoice
     limit: DocumentLimit = DocumentLimit()
+    candidates: Candidates | None = None
+    """Finds the labels that each document's request lists; None where all labels are in the prefix."""
     arm: str = CONTROL
     """For what its rows are asked: as the run itself, on trial, or once more."""
 
@@ -88,6 +95,15 @@ class Plan:
     def prefix_tokens(self) -> int:
         """Tokens of the stable prefix."""
         return self.prefix.tokens
+
+    @property
+    def space(self) -> LabelSpace:
+        """What an answer chooses from: the task's labels, or the numbers of those that are listed for the document."""
+        return self.task.label_space if self.candidates is None else self.candidates.space
+
+    def before(self, text: str) -> str:
+        """What stands before a document, in the same message."""
+        return "" if self.candidates is None else self.candidates.shortlist(text).text
 
     def key(self, text: str) -> str:
         """The key of a row with this text. Of a text that is too long, only what is asked about counts."""
@@ -135,15 +151,19 @@ def make_plan(
     logprobs = choice.confidence is ConfidenceKind.logprobs and gives_logprobs(model, _effort(task, choice))
     if logprobs:
         _check_can_be_decided(task)
+    candidates = _candidates(task, choice)
+    space = task.label_space if candidates is None else candidates.space
     prefixes = [
-        build_prefix(task, pool_examples=taken, reasoning=choice.reasoning, decisions=logprobs)
-        for taken in range(len(task.pool) + 1)
+        build_prefix(task, pool_examples=taken, reasoning=choice.reasoning, decisions=logprobs, candidates=candidates)
+        for taken in range(len(task.pool) + 1 if candidates is None else 1)
     ]
-    sizes, answer_tokens = _counted(prefixes, task.label_space.sample_answers(decisions=logprobs))
+    sizes, answer_tokens = _counted(prefixes, space.sample_answers(decisions=logprobs))
     terms = PrefixTerms(profile_of(model).caching, price, rows)
     prefix_plan = plan_prefix(sizes, choice.prefix, terms, standing=pool_examples)
+    if candidates is not None:
+        prefix_plan = replace(prefix_plan, why=f"{prefix_plan.why}; {candidates.summary}")
     prefix = prefixes[prefix_plan.pool_examples]
-    schema = task.label_space.answer_schema(reasoning=choice.reasoning, decisions=logprobs)
+    schema = space.answer_schema(reasoning=choice.reasoning, decisions=logprobs)
     ceiling = _answer_ceiling(answer_tokens, reasoning=choice.reasoning)
     shape = initial_shape(
         model,
@@ -153,7 +173,10 @@ def make_plan(
         logprobs=logprobs,
         service_tier=choice.service_tier or task.model.service_tier,
     )
-    prompt = _hash({"prefix": prefix, "schema": schema}, 6)
+    prompted: dict[str, Any] = {"prefix": prefix, "schema": schema}
+    if candidates is not None:
+        prompted["candidates"] = candidates.digest
+    prompt = _hash(prompted, 6)
     asked = {
         "prompt": prompt,
         "model": model,
@@ -176,7 +199,8 @@ def make_plan(
         prefix=prefix_plan,
         offline=offline,
         choice=choice,
-        limit=_document_limit(model, choice, prefix_plan.tokens + shape.max_output_tokens),
+        limit=_document_limit(model, choice, prefix_plan.tokens + shape.max_output_tokens + _listed_tokens(candidates)),
+        candidates=candidates,
     )
 
 
@@ -206,6 +230,28 @@ def _check_can_be_decided(task: Task) -> None:
                 f"{len(field.answers):,} labels, more than {_MOST_DECISIONS}",
                 hint="leave --confidence out: the model then states how sure it is of each label that it gives",
             )
+
+
+def _candidates(task: Task, choice: ModelChoice) -> Candidates | None:
+    """What lists labels document by document; None where no field has more than are to be listed.
+
+    Raises:
+        UsageError: the library for it is not installed, or more labels are to be listed always than there is room for.
+    """
+    most = choice.candidates or task.model.candidates
+    candidates = None if most is None else Candidates(task, most)
+    if candidates is None or not candidates.fields:
+        return None
+    require_search("--candidates")
+    for field in candidates.fields:
+        if (always := sum(label.always for label in field.answers)) >= candidates.most:
+            raise UsageError(f"--candidates {candidates.most}: {always} labels have `always`, which leaves no room")
+    return candidates
+
+
+def _listed_tokens(candidates: Candidates | None) -> int:
+    """As many tokens as a list of labels may have."""
+    return 0 if candidates is None else count_tokens(candidates.longest_text())
 
 
 def _effort(task: Task, choice: ModelChoice) -> str | None:

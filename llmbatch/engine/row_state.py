@@ -12,6 +12,7 @@ from llmbatch.provider.completion import Completion
 from llmbatch.provider.failures import Failure
 from llmbatch.provider.retry import Attempts
 from llmbatch.provider.shape import RequestShape
+from llmbatch.task.candidates import NO_SHORTLIST, Shortlist
 
 
 @dataclass(slots=True)
@@ -38,6 +39,9 @@ class RowState:
     """Output tokens that its next answer may have, where one was cut; the run's own limit where that is more."""
     sent_as: RequestShape | None = None
     """The shape that the plan's requests had when it was last sent."""
+
+    shortlist: Shortlist = NO_SHORTLIST
+    """The labels that its request lists, where they are retrieved for each document."""
 
     last_send: Sent | None = None
     """Its last request, once that has ended."""

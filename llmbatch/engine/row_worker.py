@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random
 
 from llmbatch.core.errors import LLMBatchError
@@ -19,6 +19,7 @@ from llmbatch.provider.failures import Action, Failure, RequestFailedError
 from llmbatch.provider.retry import Attempts, RetryPolicy, retrying
 from llmbatch.provider.transport import judge_exception
 from llmbatch.task.answer import Answer
+from llmbatch.task.candidates import Candidates
 
 
 class RowWorker:
@@ -28,6 +29,7 @@ class RowWorker:
         self,
         *,
         reader: OutcomeReader,
+        candidates: Candidates | None,
         sender: AttemptSender,
         failure_policy: FailurePolicy,
         retry_budget: RetryBudget,
@@ -36,8 +38,13 @@ class RowWorker:
         policy: RetryPolicy,
         random: Random,
     ) -> None:
-        """`halt` gets the failure that all rows of this plan would meet."""
+        """What it works with.
+
+        `candidates` lists labels for each document, where the plan has it so; `halt` gets the failure that all rows of
+        this plan would meet.
+        """
         self._reader = reader
+        self._candidates = candidates
         self._sender = sender
         self._failure_policy = failure_policy
         self._retry_budget = retry_budget
@@ -73,6 +80,8 @@ class RowWorker:
         failed one, so that its cost is kept; so does one that may have been refused for its own sake.
         """
         state = RowState(row, key, failed_before=failed_before)
+        if self._candidates is not None:
+            state.shortlist = await asyncio.to_thread(self._candidates.shortlist, row.text)
         self._failure_policy.row_began(state)
         try:
             try:
@@ -124,7 +133,11 @@ class RowWorker:
             paid = await self._pay_for_retry(attempts)
             completion = await self._sender.send(state, paid=paid)
             self._failure_policy.answered(state)
-            return self._reader.answer(completion)
+            answer = self._reader.answer(completion, state.shortlist)
+            if self._candidates is None or state.shortlist.is_wider:
+                return answer
+            none_of = self._candidates.none_of(answer.category)
+            return await self._from_next_labels(self._candidates, state, none_of) if none_of else answer
         except RequestFailedError as error:
             self._sender.write_down_end(state)
             raise RequestFailedError(self._failure_policy.attempt_failed(error.failure, state)) from error
@@ -132,6 +145,14 @@ class RowWorker:
             raise
         except Exception as error:  # a bug of ours costs its row, is reported, and five alike end the run
             raise RequestFailedError(self._failure_policy.attempt_failed(judge_exception(error), state)) from error
+
+    async def _from_next_labels(self, candidates: Candidates, state: RowState, none_of: Collection[str]) -> Answer:
+        """Asks once more, with the next best labels of some fields, after none was chosen of the best."""
+        self._sender.write_down_end(state)
+        state.shortlist = await asyncio.to_thread(candidates.shortlist, state.row.text, none_of)
+        completion = await self._sender.send(state, paid=0.0)
+        self._failure_policy.answered(state)
+        return self._reader.answer(completion, state.shortlist)
 
     async def _pay_for_retry(self, attempts: Attempts) -> float:
         """Only what the endpoint would see as load multiplied is paid for: not a re-ask after an answer."""

@@ -46,7 +46,7 @@ class Scorer:
         if not self._plan.shape.logprobs:
             return self._calibrated(reported)
         tokens = None if completion is None else completion.logprobs
-        measured = None if tokens is None else measured_value(tokens, answer.category, self._plan.task.label_space)
+        measured = None if tokens is None else measured_value(tokens, answer.category, self._plan.space)
         if measured is None:
             return self._calibrated(replace(reported, flags=(LOGPROBS_MISSING,)))
         return self._calibrated(

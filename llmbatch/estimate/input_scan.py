@@ -171,7 +171,7 @@ class Survey:
         return "to_ask"
 
     def _document_tokens(self, text: str) -> int:
-        return self._count(build_document(text)) - self._fence
+        return self._count(self.asked.before(text) + build_document(text)) - self._fence
 
 
 def survey(rows: Iterable[Row | Rejection], surveys: Sequence[Survey], *, within_s: float | None = None) -> bool:

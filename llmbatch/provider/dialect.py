@@ -22,8 +22,8 @@ from llmbatch.provider.shape import RequestShape, adapted
 class Encoder(Protocol):
     """Turns documents into request bodies of one question."""
 
-    def encode(self, text: str, shape: RequestShape) -> bytes:
-        """The body that asks about `text`."""
+    def encode(self, text: str, shape: RequestShape, *, before: str = "") -> bytes:
+        """The body that asks about `text`, with what stands before it in the same message."""
 
 
 class Dialect(Protocol):

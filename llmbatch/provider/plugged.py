@@ -88,9 +88,9 @@ class _PluggedEncoder:
         self._plugin = plugin
         self._encoder = encoder
 
-    def encode(self, text: str, shape: RequestShape) -> bytes:
+    def encode(self, text: str, shape: RequestShape, *, before: str = "") -> bytes:
         with self._plugin.blamed():
-            body = self._encoder.encode(text, shape)
+            body = self._encoder.encode(text, shape, before=before) if before else self._encoder.encode(text, shape)
         if not isinstance(body, bytes):
             raise self._plugin.failure(f"encode() gave {type(body).__name__} instead of bytes")
         return body

@@ -85,12 +85,15 @@ class RequestEncoder:
         self._make_body = make_body
         self._frames: dict[RequestShape, tuple[bytes, bytes]] = {}
 
-    def encode(self, text: str, shape: RequestShape) -> bytes:
-        """The JSON body that asks about `text`. Lone surrogates become U+FFFD, since JSON cannot carry them."""
+    def encode(self, text: str, shape: RequestShape, *, before: str = "") -> bytes:
+        """The JSON body that asks about `text`. Lone surrogates become U+FFFD, since JSON cannot carry them.
+
+        `before` stands before the document, in the same message.
+        """
         frame = self._frames.get(shape)
         if frame is None:
             frame = self._frames[shape] = self._frame(shape)
-        document = build_document(text)
+        document = before + build_document(text)
         try:
             content = _inside(document)
         except orjson.JSONEncodeError:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmbatch.core.review_rule import ReviewRule, Shortfall
+from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import RowId
 from llmbatch.runs.decisions import Decision, text_digest
 from llmbatch.runs.outputs.outcome import Outcome
@@ -67,7 +67,7 @@ def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any], review: Re
         text=row.text,
         digest=text_digest(row.text),
         reason=reason,
-        under=None if line is None else _under(review.shortfall(line)),
+        under=None if line is None or (missed := review.shortfall(line)) is None else str(missed),
         category=None if line is None else line.category,
         confidence=None if line is None else line.confidence,
         confidences=None if line is None else line.confidences,
@@ -76,9 +76,3 @@ def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any], review: Re
         error=error,
         fields=fields,
     )
-
-
-def _under(shortfall: Shortfall | None) -> str | None:
-    if shortfall is None:
-        return None
-    return f"{'' if shortfall.label is None else f'{shortfall.label} '}under {shortfall.limit:g}"

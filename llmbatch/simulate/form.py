@@ -39,6 +39,10 @@ class AnswerForm:
     keys: tuple[str, ...]
     fields: tuple[FieldForm, ...]
 
+    def field(self, key: str) -> FieldForm:
+        """The field with a key; the first where there is none."""
+        return next((field for field in self.fields if field.key == key), self.fields[0])
+
     @property
     def label_field(self) -> FieldForm:
         """The field that faults and log-probabilities are about: one that takes one label, where there is one."""

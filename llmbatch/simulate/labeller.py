@@ -34,6 +34,10 @@ class Labeller:
         self._significance = _significance(texts)
         self._by_feature = self._index([self._profile(of_label) for of_label in texts])
 
+    def has_nothing_in_common(self, document: str) -> bool:
+        """Whether no label's text has anything in common with a document."""
+        return not any(feature in self._by_feature for feature in features(document))
+
     def odds(self, document: str) -> tuple[float, ...]:
         """How probable each label is, in the order of `names`."""
         scores = [0.0] * len(self.names)

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llmbatch.core.models import PromptCaching
@@ -10,8 +10,9 @@ from llmbatch.simulate.answer import Choice, Verdict, as_json
 from llmbatch.simulate.form import MULTI, NUMBER, SINGLE, YES_NO, AnswerForm, FieldForm, refuse
 from llmbatch.simulate.labeller import Labeller
 from llmbatch.simulate.prompt_cache import PromptDigest
-from llmbatch.simulate.reading import read_labels
+from llmbatch.simulate.reading import LabelText, read_labels, read_listing, unfenced
 from llmbatch.simulate.request import Breakpoint, Message
+from llmbatch.task.label_lines import NO_CANDIDATE, NUMBERED_LIST
 
 _MOST_LABELS = 3
 _NEAR_THE_BEST = 0.5
@@ -26,6 +27,19 @@ class Prompt:
     form: AnswerForm
     labellers: Mapping[str, Labeller]
     """Of each field that has labels."""
+
+    def with_listing(self, message: str) -> "Prompt":
+        """The same for a message that lists labels before its document."""
+        listing = read_listing(message)
+        if not listing:
+            return self
+        document = unfenced(message)
+        labellers = dict(self.labellers)
+        for key, labels in listing.items():
+            of_list = Labeller(labels)
+            can_be_none = NO_CANDIDATE in (self.form.field(key).labels or (NO_CANDIDATE,))
+            labellers[key] = _NONE_FITS if can_be_none and of_list.has_nothing_in_common(document) else of_list
+        return replace(self, labellers=labellers)
 
     def verdict(self, document: str) -> Verdict:
         """Label a document and put the answer in the form asked for."""
@@ -80,6 +94,9 @@ class Prompt:
         return chance > 1 / 2, confidence
 
 
+_NONE_FITS = Labeller((LabelText(NO_CANDIDATE, "", ()), LabelText("1", "", ())))
+
+
 def _decision(key: str, value: bool, odds: float) -> Choice:  # noqa: FBT001 - it is data
     return Choice(_pair(key, value), odds, ((_pair(key, not value), 1 - odds),))
 
@@ -116,6 +133,9 @@ def read_prompt(
     for field in form.fields:
         if field.kind in (SINGLE, MULTI):
             labels = read_labels(prompt, field.labels, field.key)
+            if not labels and NUMBERED_LIST in prompt:
+                labellers[field.key] = _NONE_FITS  # until a document comes with its list
+                continue
             if not labels:
                 refuse(
                     "there is neither an enum in response_format.json_schema nor a '# Labels' section with lines as "

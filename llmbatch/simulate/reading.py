@@ -23,6 +23,8 @@ _FIELD = re.compile(
 )
 _BOUNDS = re.compile(r"A number from (\S+) to (\S+)\.")
 _LABEL_LINES = re.compile(r"^- (.*)$", re.MULTILINE)
+_LISTING = re.compile(r"^# Labels(?: of (?P<name>\w+))? for this document\n(?P<lines>(?:\d+\. .*\n)+)", re.MULTILINE)
+_NUMBERED = re.compile(r"^(\d+)\. (.*)$", re.MULTILINE)
 _KINDS = {
     "One label": "single",
     "All labels": "multi",
@@ -90,8 +92,21 @@ def read_labels(prompt: str, names: Sequence[str] | None, key: str = "category")
     return tuple(LabelText(name, text, tuple(examples[name])) for name, text in described.items())
 
 
+def read_listing(message: str) -> dict[str, tuple[LabelText, ...]]:
+    """The labels that stand before a document, by the field's name: each called by its number."""
+    found = {}
+    listing, fence, _ = message.partition(_OPEN)
+    for section in _LISTING.finditer(listing if fence else ""):
+        lines = _NUMBERED.findall(section["lines"])
+        found[section["name"] or "category"] = tuple(LabelText(number, text, ()) for number, text in lines)
+    return found
+
+
 def unfenced(message: str) -> str:
-    """The document in a message, without the fence that marks it as data."""
+    """The document in a message, without the fence that marks it as data and a list of labels before that."""
+    listing, fence, document = message.partition(_OPEN)
+    if fence and _LISTING.match(listing):
+        message = document
     return message.removeprefix(_OPEN).removesuffix(_CLOSE)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from llmbatch.task.kind import InvalidAnswerError
-from llmbatch.task.model import Task
+from llmbatch.task.label_space import LabelSpace
 from llmbatch.task.spelling import plain
 from llmbatch.task.thinking import NoAnswerError, behind_thinking
 
@@ -34,10 +34,10 @@ class Answer:
 
 
 class AnswerParser:
-    """Reads answers to one task."""
+    """Reads answers whose values are of one label space."""
 
-    def __init__(self, task: Task) -> None:
-        self._space = task.label_space
+    def __init__(self, space: LabelSpace) -> None:
+        self._space = space
 
     def parse(self, content: str) -> Answer:
         """The label and confidence that `content` states.

@@ -26,6 +26,8 @@ _ENUM_CHARACTERS_MAX = 15_000
 
 _MANY_LABELS = 100
 _LONG_LABEL_TOKENS = 12
+_MOST_COMPARED = 1_000
+"""Labels of which all pairs are compared: half a million takes a second."""
 _ALIKE = 0.8
 """Share of common character triples from which two descriptions say nearly the same."""
 _UNBALANCED = 3
@@ -113,6 +115,8 @@ def _check_label_count(task: Task) -> Iterator[Finding]:
 def _check_descriptions(task: Task) -> Iterator[Finding]:
     if bare := [label.name for label in _labels(task) if not label.description.strip()]:
         yield Finding("warning", "no-description", f"labels without a description: {_listed(bare)}")
+    if len(_labels(task)) > _MOST_COMPARED:
+        return
     triples = {label.name: _triples(label.description) for label in _labels(task) if label.description.strip()}
     for (one, of_one), (other, of_other) in combinations(triples.items(), 2):
         if len(of_one & of_other) >= _ALIKE * len(of_one | of_other):

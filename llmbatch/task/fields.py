@@ -70,11 +70,14 @@ class Label(Part):
     aliases: tuple[Name, ...] = ()
     parent: Name | None = None
     allow_inner: bool = False
+    always: bool = False
+    """Whether it is listed for each document, where labels are retrieved: one for the rest, say."""
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """As earlier versions saved it, where nothing lies under anything."""
-        left_out = {name for name, value in (("parent", None), ("allow_inner", False)) if getattr(self, name) == value}
+        defaults = {"parent": None, "allow_inner": False, "always": False}
+        left_out = {name for name, value in defaults.items() if getattr(self, name) == value}
         return {name: value for name, value in dump(self).items() if name not in left_out}
 
 

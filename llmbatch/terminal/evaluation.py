@@ -7,6 +7,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from llmbatch.analysis.candidate_recall import CandidateRecall
 from llmbatch.analysis.confusion import Confusion, most_confused
 from llmbatch.analysis.evaluation import Evaluation
 from llmbatch.analysis.gates import Gate
@@ -52,6 +53,8 @@ def _sections(evaluation: Evaluation, console: Console, plot: Path | None) -> It
         yield section(f"Field {field.field}", *field_tables(field))
     if evaluation.tree is not None:
         yield section("Levels", *tree_tables(evaluation.tree))
+    if evaluation.candidates is not None:
+        yield section("Labels retrieved for a document", *_recall(evaluation.candidates))
     if evaluation.scores.labels:
         yield section("Labels", *label_table(evaluation.scores.labels))
         yield section("Answers (across) by gold label (down)", *_matrix(evaluation, width))
@@ -110,6 +113,21 @@ def _figures(evaluation: Evaluation) -> Table:
         detail = f"precision {share(average.precision)}, recall {share(average.recall)}"
         table.add_row(name, share(average.f1), detail)
     return table
+
+
+def _recall(found: CandidateRecall) -> Iterator[RenderableType]:
+    table = columns("labels", "recall", "95% interval", "gold labels", "", first_width=10)
+    table.columns[-1].justify = "left"
+    for one in found.at:
+        uses = {found.listed: "listed in a request", 2 * found.listed: "listed in two, where none of the first fits"}
+        table.add_row(
+            f"{one.labels:,}",
+            share(one.recall.value),
+            _interval(one.recall),
+            f"{one.recall.count:,} of {one.recall.total:,}",
+            Text(uses.get(one.labels, ""), style="dim"),
+        )
+    yield table
 
 
 def _matrix(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:

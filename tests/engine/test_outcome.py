@@ -27,7 +27,7 @@ def outcome(status: int, body: Any) -> LedgerLine:
         state.completion = read_response(
             Response(status, {"x-request-id": "req-1"}, json.dumps(body).encode()), CHAT_COMPLETIONS
         )
-        return READER.labelled(state, READER.answer(state.completion))
+        return READER.labelled(state, READER.answer(state.completion, state.shortlist))
     except RequestFailedError as error:
         return READER.failed(state, error.failure)
 

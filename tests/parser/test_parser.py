@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from llmbatch.task.answer import Answer, AnswerParser
 from llmbatch.task.fields import Label
 from llmbatch.task.kind import InvalidAnswerError
+from llmbatch.task.label_space import plain_space
 from llmbatch.task.model import Task
 
 TASK = Task(
     name="mail",
     labels=(Label(name="fraud"), Label(name="fraud_high", aliases=("severe fraud",)), Label(name="no")),
 )
-PARSER = AnswerParser(TASK)
+PARSER = AnswerParser(TASK.label_space)
 
 
 def content(category: Any = "fraud", confidence: Any = 0.9, **more: Any) -> str:
@@ -170,7 +171,7 @@ def test_marks_width_and_invisible_characters_do_not_make_another_label(spelling
 
 
 def test_labels_that_differ_in_marks_alone_are_told_apart_or_refused() -> None:
-    parser = AnswerParser(Task(name="marks", labels=(Label(name="a."), Label(name="a"), Label(name="\uff41"))))
+    parser = AnswerParser(plain_space((Label(name="a."), Label(name="a"), Label(name="\uff41"))))
     assert parser.parse(content("a.")).category == "a."
     assert parser.parse(content("A")).category == "a"
     with pytest.raises(InvalidAnswerError, match="is not one of the labels"):

@@ -5,9 +5,9 @@ import pytest
 from llmbatch.task.answer import Answer, AnswerParser
 from llmbatch.task.fields import Label
 from llmbatch.task.kind import InvalidAnswerError
-from llmbatch.task.model import Task
+from llmbatch.task.label_space import plain_space
 
-PARSER = AnswerParser(Task(name="desk", labels=(Label(name="technical"), Label(name="business"))))
+PARSER = AnswerParser(plain_space((Label(name="technical"), Label(name="business"))))
 WRONG = '{"category":"business","percent":85}'
 RIGHT = '{"category":"technical","percent":90}'
 ANSWER = Answer("technical", 0.9, None, repaired=True)

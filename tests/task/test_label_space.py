@@ -40,7 +40,7 @@ kind = "yes-no"
     "t.toml",
 )
 SPACE = TASK.label_space
-PARSER = AnswerParser(TASK)
+PARSER = AnswerParser(TASK.label_space)
 EMOTIONS = parse_task(
     'name = "e"\n[[fields]]\nname = "emotions"\nkind = "multi"\n'
     '[[fields.labels]]\nname = "joy"\n[[fields.labels]]\nname = "anger"\n',

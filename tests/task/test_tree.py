@@ -66,7 +66,7 @@ def test_the_prompt_lists_labels_under_their_groups() -> None:
 
 
 def test_an_inner_label_is_no_answer_unless_it_is_allowed() -> None:
-    parser = AnswerParser(parse_task(TASK, "t.toml"))
+    parser = AnswerParser(parse_task(TASK, "t.toml").label_space)
     assert parser.parse(json.dumps({"category": "technical", "percent": 80})).category == "technical"
     for inner in ("billing", "technical/login", "sign-in"):
         with pytest.raises(InvalidAnswerError):

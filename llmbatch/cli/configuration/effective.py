@@ -24,7 +24,15 @@ from llmbatch.core.sanitize import neutral
 from llmbatch.task.load import LoadedTask, load_task
 
 _BUILT_IN = "built-in"
-_OF_MODEL = ("model", "temperature", "max_output_tokens", "reasoning_effort", "service_tier", "review_below")
+_OF_MODEL = (
+    "model",
+    "temperature",
+    "max_output_tokens",
+    "reasoning_effort",
+    "service_tier",
+    "review_below",
+    "candidates",
+)
 """Options that a task's [model] may set, where the model is called `name`."""
 _PATIENT = ("timeout", *(one.name for one in fields(PatientValues)))
 _LAST = {"model": defaults.MODEL, "review_below": defaults.REVIEW_BELOW}

@@ -67,6 +67,16 @@ class TaskOptions(OptionGroup):
         PrefixPolicy,
         Option("How many of the task's pool of examples are sent: whatever makes the run cheapest, none, or all."),
     ] = PrefixPolicy.AUTO
+    candidates: Annotated[
+        int | None,
+        Option(
+            "Of a field with more labels than this, list so many in a request: those that fit the document best.",
+            metavar="N",
+            min=defaults.LEAST_CANDIDATES,
+            max=defaults.MOST_CANDIDATES,
+            shown_default="the task's, else all labels",
+        ),
+    ] = None
     confidence: Annotated[
         ConfidenceKind,
         Option("As stated by the model, or measured from the log-probabilities of its label tokens."),
@@ -86,6 +96,7 @@ class TaskOptions(OptionGroup):
             truncate=self.truncate,
             prefix=self.prefix,
             confidence=self.confidence,
+            candidates=self.candidates,
             service_tier=sending.service_tier,
             dialect=sending.dialect,
         )

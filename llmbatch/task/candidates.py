@@ -1,0 +1,172 @@
+"""Labels retrieved for each document, where a field has too many to list them all in every request.
+
+What the answer chooses from are numbers: "1" is the first label of the document's own list, and so on. So the prompt's
+prefix and the answer's schema are the same for all rows, whatever the labels; no schema is too large; no label can be
+invented. The list stands before the document, in the same message. Where one label is asked for and the answer is that
+none fits, the next best labels are listed once more.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import orjson
+
+from llmbatch.task.fields import FieldKind, Label, TaskField
+from llmbatch.task.kind import InvalidAnswerError, Value
+from llmbatch.task.label_lines import FIELD_LIST_HEADING, LIST_HEADING, NO_CANDIDATE, described
+from llmbatch.task.label_search import METHOD, LabelSearch
+from llmbatch.task.label_space import LabelSpace, plain_space
+from llmbatch.task.model import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Shortlist:
+    """The labels that a document's request lists."""
+
+    text: str
+    """As it stands before the document."""
+    names: Mapping[str, tuple[str, ...]]
+    """By field: the label that each number stands for, from 1."""
+    is_wider: bool = False
+    """Whether some of them are the next best, after none of the best was chosen."""
+
+
+NO_SHORTLIST = Shortlist("", {})
+
+
+class Candidates:
+    """Lists, for each document, the labels that may fit, and reads what numbers stand for."""
+
+    def __init__(self, task: Task, most: int) -> None:
+        """`most`: labels on a list; fields that have no more are listed whole, in the prefix."""
+        self.most = most
+        self._task = task
+        self.task_space = task.label_space
+        self.fields = tuple(
+            field
+            for field in self.task_space.fields
+            if field.kind in (FieldKind.single, FieldKind.multi) and len(field.answers) > most
+        )
+        self._examples = _examples_by_label(task)
+        self._search = {field.name: LabelSearch(field, self._examples[field.name]) for field in self.fields}
+        self._always = {field.name: tuple(label for label in field.answers if label.always) for field in self.fields}
+        numbered = tuple(self._numbered(field) if field in self.fields else field for field in self.task_space.fields)
+        self.space = (
+            plain_space(numbered[0].labels) if self.task_space.is_plain else LabelSpace(numbered, is_plain=False)
+        )
+        """What an answer chooses from."""
+
+    @property
+    def summary(self) -> str:
+        """What is done, in a clause."""
+        counts = ", ".join(f"{field.name} {len(field.answers):,}" for field in self.fields)
+        of = f"{len(self.fields[0].answers):,}" if self.task_space.is_plain else counts
+        return f"{self.most} labels are retrieved for each document (of {of})"
+
+    @property
+    def digest(self) -> str:
+        """Of all that decides what is listed."""
+        known = [[[label.model_dump() for label in field.labels], self._examples[field.name]] for field in self.fields]
+        return hashlib.blake2b(orjson.dumps([METHOD, self.most, known]), digest_size=8).hexdigest()
+
+    def shortlist(self, text: str, none_of: Collection[str] = ()) -> Shortlist:
+        """The labels to list before a document; of the fields `none_of` the next best, since none of the best fits."""
+        names = {field.name: self._chosen(field, text, search=field.name in none_of) for field in self.fields}
+        sections = [self._section(field, names[field.name]) for field in self.fields]
+        return Shortlist("\n".join([*sections, ""]), names, is_wider=bool(none_of))
+
+    def ranks(self, text: str, value: str) -> tuple[int, ...]:
+        """How many labels would be listed before each of a value's, in the fields whose labels are listed by document.
+
+        Args:
+            text: the document.
+            value: its right value, one of the task's.
+        """
+        cells, found = self.task_space.cells_of(value), list[int]()
+        for field in self.fields:
+            right = set(str(cells[field.name]).split("|")) if field.kind is FieldKind.multi else {cells[field.name]}
+            names = [field.answers[place] for place in self._search[field.name].ranked(text)]
+            found += [0 for label in names if label.name in right and label.always]
+            found += [n for n, label in enumerate(names) if label.name in right and not label.always]
+        return tuple(found)
+
+    def longest_text(self) -> str:
+        """At least as many characters as any list has."""
+        lines = {
+            field.name: sorted((described(field, label) for label in field.answers), key=len, reverse=True)[: self.most]
+            for field in self.fields
+        }
+        return "".join(f"{FIELD_LIST_HEADING.format(name)}\n" + "\n000. ".join(lines[name]) for name in lines)
+
+    def none_of(self, text: str) -> tuple[str, ...]:
+        """The fields that an answer (by its canonical text) leaves without the one label that they take."""
+        cells = self.space.cells_of(text)
+        return tuple(field.name for field in self.fields if cells[field.name] == NO_CANDIDATE)
+
+    def named(self, text: str, shortlist: Shortlist) -> str:
+        """The value that an answer stands for. A field for which none of its labels fits gets the likeliest one.
+
+        Raises:
+            InvalidAnswerError: a number is not on the list.
+        """
+        values: dict[str, Value] = {}
+        for name, value in self.space.values(text).items():
+            listed = shortlist.names.get(name)
+            if listed is None:
+                values[name] = value
+            elif isinstance(value, list):
+                values[name] = [_listed(number, listed) for number in value]
+            else:
+                values[name] = listed[0] if value == NO_CANDIDATE else _listed(str(value), listed)
+        return self.task_space.text(values) or ""
+
+    def named_part(self, part: str, shortlist: Shortlist) -> str | None:
+        """The label, or `field=label`, that a number of an answer stands for; None for none of them."""
+        field, is_, number = part.rpartition("=")
+        listed = shortlist.names.get(field or self.fields[0].name)
+        if listed is None or not number.isdecimal():
+            return None if number == NO_CANDIDATE else part
+        return f"{field}{is_}{listed[int(number) - 1]}" if int(number) <= len(listed) else None
+
+    def _numbered(self, field: TaskField) -> TaskField:
+        names = [str(number) for number in range(1, self.most + 1)]
+        if field.kind is FieldKind.single:
+            names.append(NO_CANDIDATE)
+        return TaskField.model_construct(
+            name=field.name,
+            kind=field.kind,
+            instructions=field.instructions,
+            labels=tuple(Label(name=name) for name in names),
+        )
+
+    def _chosen(self, field: TaskField, text: str, *, search: int) -> tuple[str, ...]:
+        always = self._always[field.name]
+        found = (field.answers[place] for place in self._search[field.name].ranked(text))
+        room = self.most - len(always)
+        rest = (label.name for label in found if not label.always)
+        return (*islice(rest, search * room, (search + 1) * room), *(label.name for label in always))
+
+    def _section(self, field: TaskField, names: Sequence[str]) -> str:
+        labels = {label.name: label for label in field.answers}
+        lines = (f"{number}. {described(field, labels[name])}\n" for number, name in enumerate(names, 1))
+        heading = LIST_HEADING if self.task_space.is_plain else FIELD_LIST_HEADING.format(field.name)
+        return f"{heading}\n{''.join(lines)}"
+
+
+def _listed(number: str, names: Sequence[str]) -> str:
+    if int(number) > len(names):
+        raise InvalidAnswerError(f"{number} is no number of the list, which has {len(names)} labels")
+    return names[int(number) - 1]
+
+
+def _examples_by_label(task: Task) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """The texts of a task's examples, by field and label."""
+    found: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for example in (*task.examples, *task.pool):
+        for name, value in task.label_space.values(task.value_of(example)).items():
+            for label in value if isinstance(value, list) else [value]:
+                found[name][str(label)].append(example.text)
+    return found
