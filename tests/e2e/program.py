@@ -80,9 +80,14 @@ class Program:
         )
 
 
+def forked_command(first: int) -> str:
+    """A Python script that is the command of its arguments from the `first` on, and starts like a `Program`."""
+    return CLIENT.format(first=first, path=str(_forked().path))
+
+
 def write_command(folder: Path) -> None:
-    """Write an executable `llmbatch` for shell scripts, which starts as quickly as a `Program` does."""
-    script = f"#!{sys.executable} -SE{CLIENT.format(first=1, path=str(_forked().path))}"
+    """Write an executable `llmbatch` for shell scripts."""
+    script = f"#!{sys.executable} -SE{forked_command(1)}"
     path = folder / "llmbatch"
     path.write_text(script)
     path.chmod(0o755)
