@@ -92,5 +92,5 @@ def test_a_public_host_is_nobodys_own(url: str) -> None:
 
 def test_answers_that_may_wait_cost_half_where_that_is_published() -> None:
     usage = Usage(1000, output_tokens=100)
-    prices = find_price("gpt-6-luna"), find_price("gpt-6-luna", batch=True)
+    prices = find_price("gpt-6-luna"), find_price("gpt-6-luna", service_tier="batch")
     assert [price.cost_nanousd(usage) for price in prices if price] == [150_000, 75_000]

@@ -14,7 +14,7 @@ from llmbatch.core.usage import UsageTotals
 from llmbatch.session.settlement import actual_spend
 from llmbatch.spend.account import settle_dead
 from llmbatch.spend.report import Period, Report, grouped, total_of
-from llmbatch.spend.store import OFFLINE, REAL, SpendStore
+from llmbatch.spend.store import HOLD, OFFLINE, REAL, SpendStore
 
 UNACCOUNTED = "(not in any run folder)"
 _OF_THE_STORE = ("day", "model", "prompt", "run")
@@ -77,7 +77,9 @@ def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list
 def _unsettled(store: SpendStore, book: str, period: Period) -> list[str]:
     notes = []
     for session, run, held_nanousd in store.unsettled(book, *_ends(period)):
-        if store.session_lock(session).is_held():
+        if session.startswith(HOLD):
+            notes.append(f"{run} has a batch at the provider: ${to_usd(held_nanousd):,.6g} at most.")
+        elif store.session_lock(session).is_held():
             notes.append(f"{run} is in progress: its figures are some seconds old.")
         else:
             notes.append(

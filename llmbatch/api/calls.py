@@ -12,7 +12,7 @@ from llmbatch.api.running import run_and_await, run_and_wait
 from llmbatch.api.workspace import Workspace, workspace
 from llmbatch.cli.options.values import checked_path
 from llmbatch.cli.refusals import refusals_as_errors
-from llmbatch.core.errors import ExitCode, Interrupted, RunStopped
+from llmbatch.core.errors import ExitCode, Interrupted, RunStopped, UsageError
 from llmbatch.observe.observer import Observers
 from llmbatch.observe.summary import Summary
 from llmbatch.session.run import classify_run
@@ -110,6 +110,8 @@ class _Call:
     def run(self, place: Workspace) -> Run:
         """The run itself."""
         options = run_options(self._options, inputs=place.inputs, out=place.out)
+        if options.batch is not None and place.is_temporary:
+            raise UsageError("batch=True needs out=: what is at the provider is collected by a later call")
         with refusals_as_errors(), Observers([*self.shown.observers, watch(self._watching)]) as observer:
             summary = classify_run(options, observer, self.handle, is_locked=place.is_locked)
         if not summary.has_ended_by_itself:

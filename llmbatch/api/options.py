@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from llmbatch.cli.options.batch import BatchOptions
 from llmbatch.cli.options.experiments import ExperimentOptions
 from llmbatch.cli.options.input import InputOptions
 from llmbatch.cli.options.money import MoneyOptions
@@ -123,6 +124,13 @@ class Options(AskingOptions, total=False):
     baseline: PathLike | None
     fail_on_drift: bool
 
+    batch: bool
+    """Submit rows in batch files; the run stops with exit code 7 while rows are at the provider."""
+    batch_wait: str | None
+    batch_window: str | None
+    batch_size: int | None
+    batch_tokens: int | None
+
     salvage: bool
     log_format: Literal["text", "json"] | None
     """Of the log file."""
@@ -211,6 +219,7 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
         money=checked_group(MoneyOptions, given),
         reuse=_reuse_options(given),
         experiments=checked_group(ExperimentOptions, given),
+        batch=checked_group(BatchOptions, given),
         command="llmbatch.classify(...) with the same arguments",
     )
     return options if policy is None else replace(options, sending=replace(options.sending, policy=policy))

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from llmbatch.cli.command import ENVIRONMENT, command
+from llmbatch.cli.options.batch import BatchOptions
 from llmbatch.cli.options.experiments import ExperimentOptions
 from llmbatch.cli.options.input import InputOptions, Inputs
 from llmbatch.cli.options.money import ConfirmationOptions, MoneyOptions
@@ -30,6 +31,7 @@ def classify(
     money: MoneyOptions,
     reuse: ReuseOptions,
     experiments: ExperimentOptions,
+    batch: BatchOptions,
     screen: ScreenOptions,
 ) -> None:
     """Label documents. Run it again to resume and to retry failed rows."""
@@ -51,6 +53,7 @@ def classify(
         money=money,
         reuse=reuse,
         experiments=experiments,
+        batch=batch,
         command=shell_command(["llmbatch", *map(public_name, sys.argv[1:])]),
     )
     confirmation.ask(lambda above_nanousd: dear_run(options, above_nanousd))

@@ -32,6 +32,7 @@ SUMMARIES: Mapping[str, str] = {
     "repair": "Move damaged lines of a run folder's logs aside, and keep the rest.",
     "prompt": "Task files: start one, check it, see what is sent.",
     "canary": "Canary experiments: show the report, promote the canary.",
+    "batch": "Batches at the provider: list, cancel, adopt or forget them.",
     "cache": "The answer cache that runs share (classify --reuse).",
     "config": "The configuration file: which values count and why.",
     "simulate": "Serve OpenAI's chat and batch protocols on loopback: no model, no key.",

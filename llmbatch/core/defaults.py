@@ -26,5 +26,8 @@ STOP_AT_INVALID = 20
 """Percent of the latest rows."""
 CANARY_SHARE = 10
 """Percent of the rows."""
+BATCH_WINDOW = "24h"
+BATCH_SIZE = 50_000
+"""Rows in one batch: OpenAI's limit."""
 DIALECT = "chat-completions"
 """The wire protocol: OpenAI's."""

@@ -6,6 +6,7 @@ LLMBatchError
 │   ├── BudgetReached     5
 │   ├── Interrupted     130   SIGINT; 143 for SIGTERM, 129 for SIGHUP
 │   ├── ComeBackLater     7   the server asks for a longer wait than we may take
+│   │   └── BatchesPending    rows are at the provider in batches
 │   └── StorageFailed     8   our own files cannot be written any more
 └── FolderBusy            6   another process works on the run folder
 
@@ -85,6 +86,10 @@ class ComeBackLater(RunStopped):
     def __init__(self, message: str, *, wait_s: float | None = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.wait_s = wait_s
+
+
+class BatchesPending(ComeBackLater):
+    """Rows are at the provider in batches: the same command collects them."""
 
 
 class Interrupted(RunStopped):

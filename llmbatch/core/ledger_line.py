@@ -113,9 +113,12 @@ class LedgerLine(
     possibly_billed_usd: _Amount = NOTHING
     """Upper bound of what attempts with an unknown outcome may have cost on top."""
     possibly_billed_attempts: _Count = 0
-    latency_s: _Amount = 0.0
+    latency_s: _Amount = NOTHING
     started_at: str
     source: str = "api"
+    """`api`, `batch` or `reused`."""
+    batch: str | None = None
+    """The batch that it was answered in."""
     reused_from: str | None = None
     """The run that asked, where that was another one."""
     saved_usd: _Amount = NOTHING

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.hosts import Reach, reach_of
-from llmbatch.core.service_tiers import priced_tier
+from llmbatch.core.service_tiers import BATCH, priced_tier
 from llmbatch.core.usage import Usage
 
 if TYPE_CHECKING:
@@ -97,9 +97,7 @@ def _is_price(amount: Decimal) -> bool:
     return amount.is_finite() and (amount == 0 or _LOWEST <= amount <= _HIGHEST)
 
 
-def find_price(
-    model: str, base_url: str | None = None, service_tier: str | None = None, *, batch: bool = False
-) -> Price | None:
+def find_price(model: str, base_url: str | None = None, service_tier: str | None = None) -> Price | None:
     """The price of a model today, or None where it is not known.
 
     Args:
@@ -107,16 +105,17 @@ def find_price(
         base_url: the endpoint, which identifies the provider. One without published prices costs what the model's
             maker asks; one's own server (on this machine or its network) costs nothing, unless the model is one
             that only its maker serves: then the server is a proxy to it.
-        service_tier: as the answer states it, or as it is asked for; the standard price where the model's has none.
-        batch: the price of answers that may take a day, where one is published.
+        service_tier: as the answer states it, or as it is asked for; the standard price where the model's has none;
+            `batch` for answers that may take a day.
     """
     found = _find_model(model, base_url)
     if base_url is not None and is_self_hosted(base_url) and not (found and _is_closed(*found)):
         return FREE
     if found is None:
         return None
-    context = {} if (tier := priced_tier(service_tier)) is None else {"service_tier": tier}
-    prices = found[1].get_prices(datetime.now(tz=UTC), context | ({"processing": "batch"} if batch else {}))
+    tier = priced_tier(service_tier)
+    context = {} if tier is None else {"processing" if tier == BATCH else "service_tier": tier}
+    prices = found[1].get_prices(datetime.now(tz=UTC), context)
     given, output = prices.input_mtok, prices.output_mtok
     if given is None or output is None:
         return None

@@ -23,6 +23,8 @@ class ServiceTier(StrEnum):
     """Groq's."""
 
 
+BATCH = "batch"
+"""The price of what may take a day: no tier that a request can ask for, but what batches are billed by."""
 _ALIKE = {"fast": "priority", "on_demand": "default", "standard": "default"}
 """Other makers' and answers' names: `standard` is Anthropic's."""
 _STANDARD = frozenset({"default", "auto"})

@@ -153,7 +153,7 @@ class AttemptSender:
                 raise RunCancelledError
             state.attempts.sends += 1
             self._sends.record(Sent(state.key, state.attempts.sends, reserved_nanousd))
-            state.completion = self._biller.bounded(await self._answered(body, shape, paid), body, shape)
+            state.completion = self._biller.bounded(await self._answered(body, shape, paid), len(body), shape)
             spent_nanousd = self._biller.charge(
                 state.bill, state.completion, reserved_nanousd, asked_tier=shape.service_tier
             )

@@ -119,6 +119,7 @@ def without_cost(line: LedgerLine) -> LedgerLine:
     return replace(
         line,
         source="reused",
+        batch=None,
         attempts=0,
         retries=(),
         input_tokens=0,

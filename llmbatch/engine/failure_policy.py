@@ -182,13 +182,7 @@ class FailurePolicy:
             self._halt(failure, f"{rows} consecutive rows failed the same way: ")
 
     def _halt(self, failure: Failure, why: str = "") -> NoReturn:
-        status = f" (HTTP {failure.status})" if failure.status else ""
-        raise RunStopped(
-            f"{why}{failure.kind}{status}: {self._redact(failure.message)}",
-            hint=_HINTS.get(failure.kind),
-            exit_code=failure.exit_code,
-            concerns_model=failure.kind in _OF_THE_MODEL,
-        )
+        raise stopped_by(failure, self._redact, why)
 
     def _halt_until(self, wait_s: float, way_around: str) -> NoReturn:
         then = datetime.now(UTC) + timedelta(seconds=min(wait_s, _LONGEST_WAIT_S))
@@ -197,6 +191,17 @@ class FailurePolicy:
             wait_s=wait_s,
             hint=f"run the same command again after {then:%Y-%m-%dT%H:%M:%SZ}{way_around}",
         )
+
+
+def stopped_by(failure: Failure, redact: Redactor, why: str = "") -> RunStopped:
+    """The end of a run whose requests would all fail like this; `why` leads the message."""
+    status = f" (HTTP {failure.status})" if failure.status else ""
+    return RunStopped(
+        f"{why}{failure.kind}{status}: {redact(failure.message)}",
+        hint=_HINTS.get(failure.kind),
+        exit_code=failure.exit_code,
+        concerns_model=failure.kind in _OF_THE_MODEL,
+    )
 
 
 _OF_THE_MODEL = frozenset({"model_not_found", "bad_parameter", "bad_request"})

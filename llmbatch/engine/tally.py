@@ -31,7 +31,7 @@ class LedgerTotals:
             self.longest_beyond = max(self.longest_beyond, line.output_tokens)
         for retry in line.retries:
             self.retries[retry.error] += 1
-        if line.parse is not None and line.source == "api":
+        if line.parse is not None and line.source != "reused":
             self.parse[line.parse] += 1
 
     def merge(self, other: "LedgerTotals") -> None:
@@ -91,6 +91,8 @@ class SessionTally:
         """`review`: which rows need it."""
         self._needs_review = review.needs_review
         self.days = DailyTotals()
+        self._of_batches = LedgerTotals()
+        """Of rows that came out of batches: what they cost is set aside in accounts of their own."""
         self.skipped = 0
         self.left = 0
         """Rows that the session passes over though they have no outcome: a retry asks only some rows."""
@@ -106,11 +108,14 @@ class SessionTally:
     @property
     def totals(self) -> LedgerTotals:
         """Of all its rows."""
-        return self.days.total()
+        return merged((self.days.total(), self._of_batches))
 
     def add(self, line: LedgerLine) -> None:
         """Count what a line cost."""
-        self.days.add(line)
+        if line.batch is None:
+            self.days.add(line)
+        else:
+            self._of_batches.add(line)
 
     def settle(self, line: LedgerLine, *, was_asked: bool = False) -> None:
         """Count a row that has just reached its outcome, which this line is; an abandoned one has none.

@@ -114,12 +114,25 @@ class ExperimentReport:
 
 
 @dataclass(frozen=True, slots=True)
+class AtProvider:
+    """What of a run is at the provider in batches. Its rows are among the undone ones."""
+
+    parts: int = 0
+    rows: int = 0
+    """With different texts."""
+    at_most_nanousd: int = 0
+    expires_at: str | None = None
+    """When the first of them expires, UTC; None where the provider does not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """One run folder at the end of a session."""
 
     folder: str
     state: str
-    """`finished`, `incomplete` (it ended, and rows are pending), `interrupted`, `stopped` (by a guard) or `running`."""
+    """`finished`, `incomplete` (it ended, and rows are pending), `waiting` (for batches), `interrupted`, `stopped` (by
+    a guard) or `running`."""
     exit_code: int
     reason: str | None
     """Why it stopped or what went wrong, in a sentence; None where all is well."""
@@ -154,6 +167,7 @@ class Summary:
     """Rows by what is particular about them: `truncated`, `usage_missing`, `cost_above_bound`."""
     parse: Mapping[str, int] = field(default_factory=dict)
     """Answers by how they could be read: `clean`, `repaired`, and the kinds that could not."""
+    at_provider: AtProvider = AtProvider()
     experiments: ExperimentReport = ExperimentReport()
     input_changes: tuple[InputChanged, ...] = ()
     """Inputs that are not what they were in the session before, or changed while they were read."""
@@ -223,6 +237,12 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "failures": dict(summary.failures),
         "flags": dict(summary.flags),
         "parse": dict(summary.parse),
+        "at_provider": {
+            "parts": summary.at_provider.parts,
+            "rows": summary.at_provider.rows,
+            "at_most_usd": _usd(summary.at_provider.at_most_nanousd),
+            "expires_at": summary.at_provider.expires_at,
+        },
         **experiments_json(summary.experiments),
         "input_changes": [change.fields() for change in summary.input_changes],
         "files": dict(summary.files),

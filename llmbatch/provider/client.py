@@ -189,7 +189,7 @@ class Caller:
         timeout_s: the longest that any request may take.
         on_headers: called with the headers of every answer, refusals among them.
         """
-        self._open = partial(_open_client, endpoint, timeout_s, connections)
+        self._open = partial(open_client, endpoint, timeout_s, connections)
         self._client: AsyncOpenAI | None = None
         self._url = ""
         self._options: RequestOptions = {}
@@ -269,7 +269,15 @@ class Caller:
             await self._client.close()
 
 
-def _open_client(endpoint: Endpoint, timeout_s: float, connections: int) -> "AsyncOpenAI":
+def open_client(endpoint: Endpoint, timeout_s: float, connections: int, *, bounded: bool = True) -> "AsyncOpenAI":
+    """The SDK's client of an endpoint.
+
+    Args:
+        endpoint: whom it asks.
+        timeout_s: seconds that one request may take.
+        connections: that may be open at once.
+        bounded: let no answer be larger than a completion is; files are.
+    """
     load_sdk()
     from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient  # noqa: PLC0415
 
@@ -284,7 +292,7 @@ def _open_client(endpoint: Endpoint, timeout_s: float, connections: int) -> "Asy
         timeout=timeout_s,
         trust_env=not endpoint.on_loopback,
         verify=_trusted_authorities(),
-        event_hooks={"response": [bound_answer]},
+        event_hooks={"response": [bound_answer]} if bounded else {},
     )
     _allow_long_headers(http_client)
     common: dict[str, Any] = {

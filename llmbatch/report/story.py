@@ -86,7 +86,8 @@ class Story:
         """Count a ledger line: each time that a row was worked on."""
         if line.source == "reused":
             return
-        self.latencies.add(line.latency_s)
+        if line.batch is None:  # which waits for hours
+            self.latencies.add(line.latency_s)
         moment = self.moments.at(datetime.fromisoformat(line.started_at).timestamp() + line.latency_s)
         moment.rows += 1
         moment.failed += line.status == FAILED

@@ -79,6 +79,8 @@ class RunFolder:
         self.ledger = path / "ledger.jsonl"
         self.decisions = self.whole / "decisions.jsonl"
         self.sent_log = path / "sent.log"
+        self.batches_log = path / "batches.jsonl"
+        self.batches = path / "batches"
         self.reserve = path / "reserve"
         self.stdin_spool = path / "stdin"
 

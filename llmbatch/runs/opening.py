@@ -8,6 +8,8 @@ from llmbatch.core.files import storing
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.engine.tally import LedgerTotals
 from llmbatch.observe.events import Event, LedgerSalvaged, LedgerTorn, PossiblyBilledFound, SentLogDamaged
+from llmbatch.runs.batches.log import parts_of
+from llmbatch.runs.batches.lost import with_lost_rows
 from llmbatch.runs.folder import PossiblyBilled, RunFolder, RunRecord
 from llmbatch.runs.ledger.checkpoint import Checkpoint, load_checkpoint
 from llmbatch.runs.ledger.log import Ledger
@@ -89,6 +91,7 @@ class LedgerOpening:
         if torn is not None:
             self._emit(LedgerTorn(torn.name))
         record = self._record if left is None else self._with_unsettled(left, settled)
+        record = with_lost_rows(record, parts_of(self._folder))
         return OpenLedger(ledger, record, totals, 0 if checkpoint is None else checkpoint.size)
 
     def _salvage(self) -> None:

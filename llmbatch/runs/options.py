@@ -14,6 +14,7 @@ from llmbatch.core.service_tiers import ServiceTier
 from llmbatch.engine.plan import ModelChoice
 from llmbatch.engine.sending import Sending
 from llmbatch.readers import ReaderOptions, is_file_name
+from llmbatch.runs.batches.options import BatchOptions
 from llmbatch.runs.folder import STDIN
 from llmbatch.runs.outputs import Sample
 from llmbatch.runs.shard import Shard
@@ -54,13 +55,14 @@ def parse_tolerance(text: str) -> Tolerance:
 _MOST_FAILED = 1_000_000_000
 
 
-def parse_deadline(text: str, *, now: datetime | None = None) -> float:
+def parse_deadline(text: str, *, now: datetime | None = None, option: str = "--deadline") -> float:
     """Seconds from `now` to a deadline as the user writes it.
 
     Args:
         text: a span (`90s`, `30m`, `6h`, `2h30m`) or a time of day (`06:30`), which may name its zone (`06:30Z`). A
             time that the clocks skip counts by the clock before the change, one that comes twice is the next of both.
         now: the present, in the zone of a time that names none; None for the present in the user's own.
+        option: where it stood.
 
     Raises:
         UsageError: it is neither, or the user's zone is not known.
@@ -72,8 +74,8 @@ def parse_deadline(text: str, *, now: datetime | None = None) -> float:
         clock = time.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(
-            f"--deadline {text!r} is neither a time span nor a time of day",
-            hint="use --deadline 6h, --deadline 2h30m or --deadline 06:30",
+            f"{option} {text!r} is neither a time span nor a time of day",
+            hint=f"use {option} 6h, {option} 2h30m or {option} 06:30",
         ) from None
     now = now or datetime.now(local_zone())
     return (_next(clock, now) - now.astimezone(UTC)).total_seconds()
@@ -136,6 +138,8 @@ class RunOptions:
     """The part of the rows to ask; None asks all."""
     command: str = "llmbatch classify ..."
     """The command that resumes this run, as the summary prints it."""
+    batch: BatchOptions | None = None
+    """How rows go in batches; None sends each by itself."""
 
 
 def of_whole(options: RunOptions) -> RunOptions:

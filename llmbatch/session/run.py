@@ -18,6 +18,8 @@ from llmbatch.observe.summary import Summary
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.shape import RequestShape
 from llmbatch.readers import is_file_name
+from llmbatch.runs.batches.log import check_no_parts
+from llmbatch.runs.batches.way import check_way
 from llmbatch.runs.calibrations import RunConfidence, confidence_for
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.experiment_plan import canary_record, plan_experiments
@@ -86,6 +88,7 @@ def classify_run(
     held = _held(whole, folder, shard, observer, is_locked=is_locked)
     with held, closing(DecisionLog(folder.decisions)) as decisions:
         standing, own = _standing(whole), _standing(folder)
+        check_way(folder, whole, options, source)
         copied = source.copy_sources(None if replaced else standing, observer.event)
         if standing is not None and not replaced:
             source.compare_with((own or standing).inputs_read_at(source.names, folder))
@@ -123,6 +126,7 @@ def classify_run(
             reuse=options.reuse,
             max_failed=options.max_failed,
             salvage=options.salvage,
+            batch=options.batch,
             remarks=(*migrated(own), *replaced, *copied, *source.passed_over, *confidence.remarks),
             command=record.command,
         )
@@ -149,6 +153,8 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
         record = load_record(folder)  # of what was merged in the meantime, too
         if record.shard is not None:
             take_over(folder, record.shard, observer.event)
+            check_no_parts(RunFolder(folder.path.parent))
+        check_no_parts(folder)
         _check_kinds(folder, options.only)
 
         def wanted(ledger: Ledger, _: Experiments) -> Callable[[str], bool]:

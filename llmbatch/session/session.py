@@ -32,6 +32,7 @@ from llmbatch.runs.ledger.reserve import Reserve
 from llmbatch.runs.ledger.sent import SentLog
 from llmbatch.runs.opening import LedgerOpening, OpenLedger
 from llmbatch.runs.outputs import OutputCounts, RunRows, check_outputs, write_outputs
+from llmbatch.session.batches.batch_loop import BatchLoop
 from llmbatch.session.event_loop import loop_factory
 from llmbatch.session.session_loop import SessionLoop
 from llmbatch.session.session_plan import SessionPlan
@@ -135,7 +136,35 @@ class Session:
         self._reserve.take()
 
     def _ask(self, opened: OpenLedger) -> Exception | None:
-        session_loop = SessionLoop(
+        session_loop = self._loop(opened)
+        try:
+            with ExitStack() as stack:
+                endpoint = self._plan.endpoint
+                if endpoint is None:
+                    arguments = self._plan.sending.offline_arguments
+                    url = stack.enter_context(offline_endpoint(arguments, meanwhile=load_sdk))
+                    endpoint = Endpoint(url, "offline", on_loopback=True)
+                with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                    return runner.run(session_loop.ask(endpoint))
+        finally:
+            self._record, self._is_hurried = session_loop.record, session_loop.is_hurried
+
+    def _loop(self, opened: OpenLedger) -> SessionLoop | BatchLoop:
+        if self._plan.batch is not None:
+            return BatchLoop(
+                self._folder,
+                self._plan,
+                self._plan.batch,
+                self._source,
+                opened,
+                tally=self._tally,
+                experiments=self._experiments,
+                spending=self._spending,
+                handle=self._handle,
+                observer=self._observer,
+                began=self._began,
+            )
+        return SessionLoop(
             self._plan,
             self._source,
             opened,
@@ -148,17 +177,6 @@ class Session:
             write_outputs=self._roll_outputs,
             began=self._began,
         )
-        try:
-            with ExitStack() as stack:
-                endpoint = self._plan.endpoint
-                if endpoint is None:
-                    arguments = self._plan.sending.offline_arguments
-                    url = stack.enter_context(offline_endpoint(arguments, meanwhile=load_sdk))
-                    endpoint = Endpoint(url, "offline", on_loopback=True)
-                with asyncio.Runner(loop_factory=loop_factory()) as runner:
-                    return runner.run(session_loop.ask(endpoint))
-        finally:
-            self._record, self._is_hurried = session_loop.record, session_loop.is_hurried
 
     def _finish(self, ledger: Ledger, reason: Exception | None) -> tuple[OutputCounts | None, Exception | None]:
         """Make the views, once their ledger is on the disk. After a second interrupt, they are not waited for."""

@@ -29,17 +29,17 @@ from llmbatch.engine.preflight import preflight_warnings, unpriced
 from llmbatch.engine.tally import SessionTally, merged
 from llmbatch.estimate.arm_jobs import Beside
 from llmbatch.estimate.estimate import quick_estimate
-from llmbatch.observe.events import FieldsChosen, RunStopping
+from llmbatch.observe.events import RunStopping
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.progress import Progress
 from llmbatch.provider.client import Endpoint
-from llmbatch.readers import FieldChoice
 from llmbatch.runs.folder import RunRecord
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.checkpoint import Checkpoint, save_checkpoint
 from llmbatch.runs.ledger.sent import SentLog
 from llmbatch.runs.opening import OpenLedger
 from llmbatch.session.changed import plan_changed
+from llmbatch.session.field_report import field_report
 from llmbatch.session.rejections import Rejections
 from llmbatch.session.rolling import keep_rolling
 from llmbatch.session.session_plan import SessionPlan
@@ -142,7 +142,7 @@ class SessionLoop:
                     FailedBefore(self._opened.ledger, None if self._source.is_stream else self._read_again),
                     self._opened.ledger.is_done if plan.leaves_rows else None,
                 )
-                rows = intake.prepared(self._source.rows(self._tell_fields), batch=batch)
+                rows = intake.prepared(self._source.rows(field_report(self._observer.event)), batch=batch)
                 await self._engine(parts, cancellation, earlier).run(feed(rows, batch=batch))
                 if not cancellation.is_set:
                     self._standing = 0
@@ -356,12 +356,6 @@ class SessionLoop:
                 elapsed_s=time.perf_counter() - self._began,
             )
         )
-
-    def _tell_fields(self, choice: FieldChoice) -> None:
-        if choice.detected or choice.findings:
-            self._observer.event(
-                FieldsChosen(choice.file, choice.text_fields, choice.id_field, choice.findings, choice.sample)
-            )
 
 
 def _standing(plan: SessionPlan, record: RunRecord) -> int:

@@ -9,6 +9,7 @@ from llmbatch.engine.plan import Plan
 from llmbatch.engine.sending import Sending
 from llmbatch.observe.events import Event
 from llmbatch.provider.client import Endpoint
+from llmbatch.runs.batches.options import BatchOptions
 from llmbatch.runs.folder import RunRecord
 from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.options import Tolerance
@@ -39,6 +40,8 @@ class SessionPlan:
     reuse: Reuse | None = None
     max_failed: Tolerance = Tolerance()
     salvage: bool = False
+    batch: BatchOptions | None = None
+    """How rows go in batches; None sends each by itself."""
     remarks: tuple[Event, ...] = ()
     """What is to be reported at its start."""
 

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmbatch.core.errors import StorageFailed
+from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.budget.budget import Budget, RunLimit
 from llmbatch.engine.cancellation import Cancellation
 from llmbatch.engine.tally import SessionTally
@@ -84,6 +85,69 @@ class Spending:
         if (level := self._run_level()) is not None:
             self._alerts.was_at(level)
         return Budget(run, day)
+
+    def room_nanousd(self) -> int | None:
+        """What is left for work that leaves now, by both limits; None where there is none.
+
+        Raises:
+            StorageFailed: what is left of the day is not known.
+        """
+        assert self._limits is not None  # noqa: S101 - budget() comes first
+        rooms = []
+        if (cap_nanousd := self._options.max_cost_nanousd) is not None:
+            rooms.append(cap_nanousd - self._limits.run.spent_nanousd)
+        if (cap_nanousd := self._options.daily_budget_nanousd) is not None and self._account is not None:
+            rooms.append(cap_nanousd - self._account.total(day_of(utc_now())).charged_nanousd)
+        return min(rooms, default=None)
+
+    def hold(self, name: str, nanousd: int) -> bool:
+        """Set money aside that stays so when this session has ended, until `settle_held`. False where it does not fit.
+
+        Raises:
+            StorageFailed: that cannot be written down, and there is a daily budget.
+        """
+        assert self._limits is not None  # noqa: S101 - budget() comes first
+        if self._store is not None and self._account is not None:
+            info = replace(self._info, id=name, leased=True, started_at=f"{utc_now():%Y-%m-%dT%H:%M:%SZ}")
+            cap_nanousd = self._options.daily_budget_nanousd
+            try:
+                if not self._store.hold(info, day_of(utc_now()), nanousd, cap_nanousd):
+                    return False
+            except StorageFailed as error:
+                if cap_nanousd is not None:
+                    raise
+                self._not_recorded(error)
+        self._limits.run.settle(0, nanousd)
+        return True
+
+    def held(self, prefix: str) -> list[str]:
+        """The names of what is set aside, by their beginning."""
+        if self._store is None:
+            return []
+        try:
+            return [name for name, _ in self._store.open_sessions() if name.startswith(prefix)]
+        except StorageFailed as error:
+            self._not_recorded(error)
+            return []
+
+    def settle_held(self, name: str, day: str, usage: UsageTotals, *, freed_nanousd: int = 0) -> None:
+        """Put what it cost in place of what was set aside, on the day on which it left.
+
+        Args:
+            name: of what was set aside.
+            day: the day.
+            usage: what it came to.
+            freed_nanousd: by how much less that is, for this session's limit.
+        """
+        if self._limits is not None:
+            self._limits.run.settle(0, -freed_nanousd)
+        if self._store is None:
+            return
+        try:
+            settlement = Settlement({day: usage}, usage.most_nanousd)
+            self._store.settle(name, settlement, ended_at=f"{utc_now():%Y-%m-%dT%H:%M:%SZ}")
+        except StorageFailed as error:
+            self._not_recorded(error)
 
     async def keep(self) -> None:
         """Tell the store how it stands, and the user when a share of a budget is spent, until cancelled."""

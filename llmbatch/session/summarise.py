@@ -1,14 +1,16 @@
 """From counts to the summary: totals, the exit code, and what to do next."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from llmbatch.core.errors import ExitCode, Interrupted, LLMBatchError
+from llmbatch.core.errors import BatchesPending, ExitCode, Interrupted, LLMBatchError
 from llmbatch.core.filenames import quoted
 from llmbatch.core.plurals import counted
 from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.tally import LedgerTotals, SessionTally
 from llmbatch.observe.events import InputChanged
-from llmbatch.observe.summary import ExperimentReport, RowCounts, Session, Summary
+from llmbatch.observe.summary import AtProvider, ExperimentReport, RowCounts, Session, Summary
+from llmbatch.runs.batches.log import parts_of
 from llmbatch.runs.folder import FINISHED, RunFolder, RunRecord
 from llmbatch.runs.options import Tolerance
 from llmbatch.runs.outputs import OutputCounts
@@ -76,6 +78,7 @@ def summarise(
         failures=dict(counts.failures),
         flags=dict(counts.flags),
         parse=dict(totals.parse.most_common()),
+        at_provider=_at_provider(folder),
         experiments=ExperimentReport() if ending is None else ending.experiments,
         input_changes=() if ending is None else ending.input_changes,
         files={name: str(path) for name, path in counts.files.items()} | {"ledger": str(folder.ledger)},
@@ -87,6 +90,8 @@ def summarise(
 def _state(reason: LLMBatchError | None, rows: RowCounts) -> str:
     if reason is None:
         return "incomplete" if rows.undone else FINISHED
+    if isinstance(reason, BatchesPending):
+        return "waiting"
     return "interrupted" if isinstance(reason, Interrupted) else "stopped"
 
 
@@ -107,6 +112,17 @@ def _exit_code(rows: RowCounts, ending: Ending) -> int:
     if (drift := ending.experiments.drift) is not None and drift.fails and drift.significant:
         return int(ExitCode.ROWS_FAILED)
     return int(ExitCode.OK)
+
+
+def _at_provider(folder: RunFolder) -> AtProvider:
+    parts = [part for part in parts_of(folder) if part.is_open]
+    expires_at = min((part.expires_at for part in parts if part.expires_at), default=None)
+    return AtProvider(
+        parts=len(parts),
+        rows=sum(part.prepared.rows for part in parts),
+        at_most_nanousd=sum(part.at_most_nanousd for part in parts),
+        expires_at=None if expires_at is None else f"{datetime.fromtimestamp(expires_at, UTC):%Y-%m-%dT%H:%M:%SZ}",
+    )
 
 
 def _with_killed_sessions(usage: UsageTotals, record: RunRecord) -> UsageTotals:

@@ -172,7 +172,11 @@ class DailyLimit:
     def _reached(self, day: str, total: DayTotal, own: _DayAccount, nanousd: int) -> BudgetReached:
         assert self._cap is not None  # noqa: S101
         held = sum(total.held.values())
-        stuck = f" (${to_usd(held):,.6g} of it reserved by killed runs: run them again to settle it)" if held else ""
+        stuck = (
+            f" (${to_usd(held):,.6g} of it set aside for batches or by killed runs: run them again to settle it)"
+            if held
+            else ""
+        )
         begins = next_day_begins(day)
         hours, minutes = divmod(int((begins - self._now()).total_seconds()) // 60, 60)
         return BudgetReached(

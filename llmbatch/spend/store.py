@@ -25,6 +25,8 @@ from llmbatch.spend.schema import SCHEMA
 REAL, OFFLINE = "real", "offline"
 """Books: what costs money, and what the offline endpoint would have cost. They share nothing."""
 
+HOLD = "batch:"
+"""How the ids of accounts begin that outlive their sessions."""
 _COLUMNS = {"day": "day", "model": "model", "run": "run", "prompt": "task || ' ' || prompt"}
 _BUSY_TIMEOUT_S = 10.0
 _ROOM_SHARE = 4
@@ -117,25 +119,32 @@ class SpendStore:
             lock.take()
         try:
             with self._transaction():
-                self._db.execute(
-                    "INSERT INTO session (id, book, run, model, task, prompt, leased, started_at)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        info.id,
-                        info.book,
-                        info.run,
-                        info.model,
-                        info.task,
-                        info.prompt,
-                        info.leased,
-                        info.started_at,
-                    ),
-                )
-                self._seal("session", "id = ?", info.id)
+                self._enter(info)
         except StorageFailed:
             lock.remove()
             raise
         return lock
+
+    def hold(self, info: SessionInfo, day: str, nanousd: int, cap_nanousd: int | None) -> bool:
+        """Set money aside in an account of its own, which stays open when the session that asks for it has ended.
+
+        `settle` ends it. Until then the day is charged with all of it, whoever lives.
+
+        Args:
+            info: the account; its id begins with `HOLD`.
+            day: on which the work leaves.
+            nanousd: how much.
+            cap_nanousd: the day's, over all accounts; None for none.
+
+        Returns:
+            False where that is more than is left of the day: nothing is set aside.
+        """
+        with self._transaction():
+            if cap_nanousd is not None and self._charged(info.book, day) + nanousd > cap_nanousd:
+                return False
+            self._enter(info)
+            self._put(info.id, day, {"charged_nusd": nanousd})
+            return True
 
     def take(self, info: SessionInfo, day: str, cap_nanousd: int, *, need_nanousd: int, want_nanousd: int) -> int:
         """Charge a session with more of a day's cap.
@@ -266,6 +275,21 @@ class SpendStore:
             )
             self._seal("alert", "book = ? AND day = ?", book, day)
             return done.rowcount == 1
+
+    def _enter(self, info: SessionInfo) -> None:
+        self._db.execute(
+            "INSERT INTO session (id, book, run, model, task, prompt, leased, started_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (info.id, info.book, info.run, info.model, info.task, info.prompt, info.leased, info.started_at),
+        )
+        self._seal("session", "id = ?", info.id)
+
+    def _charged(self, book: str, day: str) -> int:
+        sums = (
+            "SELECT coalesce(sum(charged_nusd), 0) FROM spend JOIN session ON id = session WHERE book = ? AND day = ?"
+        )
+        charged: int = self._db.execute(sums, (book, day)).fetchone()[0]
+        return charged
 
     def _seal(self, table: str, where: str, *values: object) -> None:
         seal_rows(self._db, table, SCHEMA.summed[table], where, values)

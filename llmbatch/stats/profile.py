@@ -136,7 +136,8 @@ class Profiler:
         if line.confidence is not None:
             self._confidence.add(line.confidence)
         self._tokens.add(line.input_tokens + line.output_tokens)
-        self._latency.add(line.latency_s)
+        if line.batch is None:  # which waits for hours
+            self._latency.add(line.latency_s)
         known = line.cost_nanousd is not None and self._cost_nanousd is not None
         self._cost_nanousd = (self._cost_nanousd or 0) + (line.cost_nanousd or 0) if known else None
         self._models.update({line.response_model} - {None})  # type: ignore[arg-type]

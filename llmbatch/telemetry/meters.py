@@ -53,7 +53,8 @@ class RunMetrics:
             self._tokens.record(line.output_tokens, {**attributes, names.TOKEN_TYPE: "output"})
         if line.error is not None:
             attributes[names.ERROR_TYPE] = line.error.kind
-        self._duration.record(line.latency_s, attributes)
+        if line.batch is None:  # which waits for hours
+            self._duration.record(line.latency_s, attributes)
 
     def end(self, exit_code: int) -> None:
         """The session is over."""

@@ -77,7 +77,7 @@ class MetricsFile(Observer):
     def row(self, line: LedgerLine) -> None:
         """Count a row."""
         self._figures.add(line)
-        if line.source != "reused":
+        if line.source == "api":
             self._latencies.add(line.latency_s)
 
     def ended(self, summary: Summary) -> None:

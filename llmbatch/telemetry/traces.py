@@ -47,8 +47,8 @@ class RunTrace:
         self._inside = trace.set_span_in_context(self._span)
 
     def row(self, line: LedgerLine) -> None:
-        """Record a row, where it is sampled."""
-        if line.source == "reused" or not self._sampling.takes(line):
+        """Record a row, where it is sampled. Rows of batches have no call of their own."""
+        if line.source != "api" or not self._sampling.takes(line):
             return
         began_ns = round(datetime.fromisoformat(line.started_at).timestamp() * _NS)
         span = self._tracer.start_span(

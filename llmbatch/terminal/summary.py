@@ -21,6 +21,7 @@ _NAME_WIDTH = 40
 _STATE_STYLES = {
     "finished": "bold green",
     "incomplete": "bold yellow",
+    "waiting": "bold yellow",
     "interrupted": "bold yellow",
     "stopped": "bold red",
 }
@@ -51,12 +52,7 @@ def _sections(summary: Summary, *, bar: str) -> Iterator[RenderableType]:
 
 
 def _headline(summary: Summary) -> Text:
-    style = {
-        "finished": "bold green",
-        "incomplete": "bold yellow",
-        "interrupted": "bold yellow",
-        "stopped": "bold red",
-    }.get(summary.state, "bold")
+    style = _STATE_STYLES.get(summary.state, "bold")
     session = summary.session
     line = Text.assemble((summary.state.capitalize(), style), f"  {neutral(summary.folder)}")
     if session.answered or session.skipped:
@@ -78,7 +74,7 @@ def _rows(summary: Summary) -> Table:
         ("review", rows.review, "magenta", "low confidence, needs review"),
         ("failed", rows.failed, "red", _counted(summary.failures) if rows.failed else ""),
         ("unreadable", rows.rejected, "red", "" if rows.failed else _counted(summary.failures)),
-        ("pending", rows.undone, "yellow", "not done yet"),
+        ("pending", rows.undone, "yellow", _pending(summary)),
     )
     shown = [kind for kind in kinds if kind[1] or kind[0] == "labelled"]
     remarked = any(remark for *_, remark in shown)  # rich cuts a column short to make room for an empty one
@@ -87,6 +83,14 @@ def _rows(summary: Summary) -> Table:
         cells = [Text(name, style=style), Text(f"{count:,}"), Text(percent(count, rows.total), style="dim")]
         table.add_row(*cells, *([Text(remark, style="dim")] if remarked else []))
     return table
+
+
+def _pending(summary: Summary) -> str:
+    there = summary.at_provider
+    if not there.parts:
+        return "not done yet"
+    expires = f", the first until {there.expires_at}" if there.expires_at else ""
+    return f"{there.rows:,} at the provider in {counted(there.parts, 'batch part')}{expires}"
 
 
 def _labels(labels: Mapping[str, int], rows: int, bar: str) -> Table:
@@ -125,6 +129,11 @@ def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
         known = "" if spent.cost_nanousd is None else f"at most {dollars(spent.possibly_billed_nanousd)} more: "
         unanswered = counted(spent.possibly_billed_requests, "request")
         yield "", f"{known}{unanswered} with an unknown outcome may have been billed"
+    if summary.at_provider.parts:
+        yield (
+            "",
+            f"at most {dollars(summary.at_provider.at_most_nanousd)} more is set aside for batches at the provider",
+        )
     if spent.saved_nanousd:
         yield "saved", f"{dollars(spent.saved_nanousd)} by cached and repeated answers"
     if spent.requests:

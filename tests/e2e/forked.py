@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from llmbatch.simulate import child
+from tests.torture.steps import die_at
 
 _LONGEST_REQUEST = 1 << 20
 CONSTANTS = "CONSTANTS_OF_TEST"
@@ -35,11 +36,14 @@ SURROUNDINGS = "SURROUNDINGS_OF_TEST"
 its `limits` by their names in `resource`."""
 STARTS_ENDPOINT = "STARTS_ENDPOINT_OF_TEST"
 """Variable that has this command start its offline endpoint as it really does, not as a fork."""
+DIES_AT = "DIES_AT_OF_TEST"
+"""Variable with a number: at that step on its way (see `tests/torture/steps.py`) the command kills itself."""
 _LOADED_LATE = (
     "anyio.abc",
     "encodings.idna",
     "httpcore2",
     "llmbatch.session.run",
+    "llmbatch.session.batches.manage",
     "llmbatch.session.standing",
     "llmbatch.terminal.live",
     "llmbatch.terminal.logfile",
@@ -149,6 +153,8 @@ def _dress(path: str, request: dict[str, Any], files: list[int]) -> None:
     for name, value in json.loads(os.environ.pop(CONSTANTS, "{}")).items():
         module, _, constant = name.rpartition(".")
         setattr(import_module(module), constant, value)
+    if (step := os.environ.pop(DIES_AT, None)) is not None:
+        die_at(int(step))
     surroundings = json.loads(os.environ.pop(SURROUNDINGS, "{}"))
     if os.environ.pop(STARTS_ENDPOINT, None) is None and not surroundings:
         child._START = CLIENT.format(first=2, path=path)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from llmbatch.cli.options.batch import BatchOptions
 from llmbatch.cli.options.experiments import ExperimentOptions
 from llmbatch.cli.options.input import InputOptions
 from llmbatch.cli.options.money import MoneyOptions
@@ -24,6 +25,7 @@ def run_options(
     money: MoneyOptions,
     reuse: ReuseOptions,
     experiments: ExperimentOptions,
+    batch: BatchOptions | None = None,
     command: str = "llmbatch classify ...",
 ) -> "RunOptions":
     """A run's options, from the command line or from Python.
@@ -37,6 +39,7 @@ def run_options(
         money: what may be spent.
         reuse: whether answers of earlier runs count.
         experiments: what is tried on some of the rows, and what the run is compared with.
+        batch: whether rows go in batch files.
         command: the command that resumes the run, as the summary shows it.
 
     Raises:
@@ -67,4 +70,5 @@ def run_options(
         shard=None if results.shard is None else Shard.parse(results.shard),
         calibration=results.calibration,
         command=command,
+        batch=None if batch is None else batch.to_batch(),
     )

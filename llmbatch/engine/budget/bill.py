@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from llmbatch.core.ledger_line import ABOVE_BOUND
 from llmbatch.core.prices import Price, PriceBook, PriceSource
+from llmbatch.core.service_tiers import BATCH
 from llmbatch.core.usage import Usage, UsageTotals
 from llmbatch.engine.budget.surplus import Surplus
 from llmbatch.engine.plan import Plan
@@ -60,19 +61,30 @@ class Biller:
         It holds as long as the endpoint keeps to the output limit and bills nothing else; see `surplus_nanousd`.
         Whichever tier was asked for, the answer may come at the standard one. 0 where the price is unknown.
         """
-        plain = self._most_tokens(body, shape)
+        plain = self._most_tokens(len(body), shape)
         written = replace(plain, cache_write_tokens=plain.input_tokens)
         prices = self._prices_at(self._model, {shape.service_tier, None})
         return max(price.cost_nanousd(usage) if price else 0 for price in prices for usage in (plain, written))
+
+    def most_in_batch_nanousd(self, body: bytes, shape: RequestShape, counted_tokens: int) -> int:
+        """Upper bound of a request's cost in a batch, where its prompt's tokens were counted. 0 where it is unknown.
+
+        What another tokenizer may make of the same text is allowed for, as far as the bytes do.
+        """
+        most = self._most_tokens(len(body), shape)
+        plain = replace(most, input_tokens=min(most.input_tokens, counted_tokens))
+        written = replace(plain, cache_write_tokens=plain.input_tokens)
+        price = self._prices.price(self._model, service_tier=BATCH)
+        return 0 if price is None else max(price.cost_nanousd(usage) for usage in (plain, written))
 
     def surplus_nanousd(self) -> int:
         """What is set aside on top of that, as far as answers have shown by now that the bound does not hold."""
         price = self._prices.price(self._model)
         return 0 if price is None else self._surplus.nanousd(self._model, price)
 
-    def bounded(self, completion: Completion, body: bytes, shape: RequestShape) -> Completion:
-        """The answer to a request, without the usage where no such request can have taken so much."""
-        usage, most = completion.usage, self._most_tokens(body, shape)
+    def bounded(self, completion: Completion, size: int, shape: RequestShape) -> Completion:
+        """The answer to a request of so many bytes, without the usage where none such can have taken so much."""
+        usage, most = completion.usage, self._most_tokens(size, shape)
         if usage is None or (
             usage.input_tokens <= most.input_tokens + _MOST_BEYOND
             and usage.output_tokens <= most.output_tokens + _MOST_BEYOND
@@ -109,8 +121,8 @@ class Biller:
         """A model's prices at these service tiers; None where they are unknown."""
         return [self._prices.price(model, asked=self._model, service_tier=tier) for tier in tiers]
 
-    def _most_tokens(self, body: bytes, shape: RequestShape) -> Usage:
-        tokens = self._prefix_tokens + max(len(body) - self._prefix_bytes, 0)
+    def _most_tokens(self, size: int, shape: RequestShape) -> Usage:
+        tokens = self._prefix_tokens + max(size - self._prefix_bytes, 0)
         return Usage(input_tokens=tokens, output_tokens=shape.max_output_tokens)
 
 

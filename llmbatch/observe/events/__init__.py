@@ -4,6 +4,18 @@ A part that has something to report makes one of these and gives it to the run's
 observer's business. A new kind of event is a class here and a line in docs/reference/observability.md.
 """
 
+from llmbatch.observe.events.batches import (
+    BatchAdopted,
+    BatchCollected,
+    BatchGivenUp,
+    BatchPrepared,
+    BatchProgress,
+    BatchRefused,
+    BatchRepeated,
+    BatchSubmitted,
+    BatchUneven,
+    BatchUsageDiffers,
+)
 from llmbatch.observe.events.endpoint import (
     MachineLacks,
     NotAnsweredYet,
@@ -76,6 +88,16 @@ __all__ = [
     "AlertCommandFailed",
     "ArmBegins",
     "ArmEstimated",
+    "BatchAdopted",
+    "BatchCollected",
+    "BatchGivenUp",
+    "BatchPrepared",
+    "BatchProgress",
+    "BatchRefused",
+    "BatchRepeated",
+    "BatchSubmitted",
+    "BatchUneven",
+    "BatchUsageDiffers",
     "BudgetAlert",
     "CalibrationMissing",
     "CalibrationUsed",

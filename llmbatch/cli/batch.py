@@ -1,0 +1,108 @@
+"""`llmbatch batch`: a run's parts at the provider."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llmbatch.cli.command import command
+from llmbatch.cli.options.money import MoneyOptions
+from llmbatch.cli.options.option import Only
+from llmbatch.cli.options.run_folder import RunPath
+from llmbatch.cli.options.screen import Json
+from llmbatch.cli.options.sending import SendingOptions
+from llmbatch.cli.output import print_json
+from llmbatch.core.sanitize import neutral
+
+if TYPE_CHECKING:
+    from llmbatch.runs.batches.log import Part
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Batches at the provider: list a run's parts, cancel, adopt or forget them.",
+)
+_MOST_PARTS = 1_000_000
+Number = Annotated[int, typer.Argument(metavar="PART", help="The part's number.", min=1, max=_MOST_PARTS)]
+Store = Annotated[MoneyOptions, Only("spend_store")]
+
+
+@command(app, name="list")
+def list_(run: RunPath, *, json: Json = False) -> None:
+    """List a run's parts as its folder has them. The provider is not asked."""
+    from llmbatch.session.batches.manage import list_parts
+
+    parts = [_as_json(part) for part in list_parts(run)]
+    if json:
+        print_json({"parts": parts})
+        return
+    for part in parts:
+        words = [f"part {part['part']}", f"{part['rows']:,} rows", part["state"], part["batch"] or "", part["at"]]
+        typer.echo(neutral("  ".join(filter(None, words))))
+
+
+@command(app)
+def cancel(
+    run: RunPath,
+    part: Annotated[int | None, typer.Argument(metavar="[PART]", help="One part only.", min=1, max=_MOST_PARTS)] = None,
+    *,
+    sending: Annotated[SendingOptions, Only("base_url", "api_version", "insecure_http")],
+    money: Store,
+) -> None:
+    """Ask the provider to end a run's parts. What was answered is charged: collect it with classify --batch."""
+    from llmbatch.session.batches.manage import cancel_parts
+    from llmbatch.spend.options import parse_store
+
+    store = parse_store(money.spend_store)
+    for cancelled, state in cancel_parts(run, part, sending.to_sending(MoneyOptions()), store):
+        typer.echo(neutral(f"{cancelled.name}: {state}"), err=True)
+
+
+@command(app)
+def adopt(
+    run: RunPath,
+    part: Number,
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id at the provider.")],
+) -> None:
+    """Say which batch was made of a part, where that is not known."""
+    from llmbatch.session.batches.manage import adopt_part
+
+    adopted = adopt_part(run, part, batch)
+    typer.echo(neutral(f"{adopted.name} is {adopted.batch_id}: collect it with classify --batch"), err=True)
+
+
+@command(app)
+def forget(run: RunPath, part: Number, *, money: Store) -> None:
+    """Give a part up: its rows are pending again, and what it may have cost counts as possibly billed."""
+    from llmbatch.session.batches.manage import forget_part
+    from llmbatch.spend.options import parse_store
+
+    given_up = forget_part(run, part, parse_store(money.spend_store))
+    typer.echo(neutral(f"{given_up.name} is given up: {given_up.prepared.rows:,} rows are pending again"), err=True)
+
+
+def _as_json(part: "Part") -> dict[str, Any]:
+    from llmbatch.core.money import to_usd
+
+    end = part.end
+    return {
+        "part": part.number,
+        "rows": part.prepared.rows,
+        "state": _state(part),
+        "batch": part.batch_id,
+        "file": part.file_id,
+        "at": part.prepared.at,
+        "at_most_usd": to_usd(part.at_most_nanousd),
+        "cost_usd": None if end is None else to_usd(end.cost_nusd),
+        "ok": None if end is None else end.ok,
+        "failed": None if end is None else end.failed,
+    }
+
+
+def _state(part: "Part") -> str:
+    if part.end is not None:
+        return "collected" if part.end.event == "collected" else f"given up: {part.end.why}"
+    if part.batch_id is not None:
+        return part.status or "submitted"
+    if part.creating_at is not None:
+        return "perhaps submitted"
+    return "uploaded" if part.file_id is not None else "prepared"

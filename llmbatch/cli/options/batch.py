@@ -1,0 +1,64 @@
+"""Rows in batch files."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from llmbatch.cli import bounds
+from llmbatch.cli.options.option import Option, OptionGroup
+from llmbatch.core import defaults
+
+if TYPE_CHECKING:
+    from llmbatch.runs.batches.options import BatchOptions as Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions(OptionGroup):
+    """Whether rows go to the provider in batch files, and how."""
+
+    panel: ClassVar[str] = "Batches"
+
+    batch: Annotated[
+        bool,
+        Option("Submit rows in batch files, collect what is ready, leave with exit code 7 while rows are out."),
+    ] = False
+    batch_wait: Annotated[
+        str | None,
+        Option("Stay so long, or until this time of day, and collect.", metavar="6h|HH:MM", shown_default="leave"),
+    ] = None
+    batch_window: Annotated[str, Option("In which the provider is to answer, in its own words.", metavar="24h")] = (
+        defaults.BATCH_WINDOW
+    )
+    batch_size: Annotated[int, Option("Rows in one batch, at most.", min=1, max=defaults.BATCH_SIZE)] = (
+        defaults.BATCH_SIZE
+    )
+    batch_tokens: Annotated[
+        int | None,
+        Option(
+            "Prompt tokens that may be at the provider at once.",
+            metavar="TOKENS",
+            min=1,
+            max=bounds.MOST_WHOLE,
+            shown_default="what the provider says",
+        ),
+    ] = None
+
+    def to_batch(self) -> "Options | None":
+        """As a run takes them; None where each row is sent by itself.
+
+        Raises:
+            UsageError: one cannot be read, or stands without --batch.
+        """
+        from llmbatch.core.errors import UsageError
+        from llmbatch.runs.batches.options import BatchOptions as Options
+        from llmbatch.runs.options import parse_deadline
+
+        if not self.batch:
+            if self.batch_wait is not None:
+                raise UsageError("--batch-wait needs --batch")
+            return None
+        return Options(
+            wait_s=0.0 if self.batch_wait is None else parse_deadline(self.batch_wait, option="--batch-wait"),
+            window=self.batch_window,
+            most_rows=self.batch_size,
+            most_tokens=self.batch_tokens,
+        )

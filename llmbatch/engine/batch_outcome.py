@@ -1,0 +1,121 @@
+"""From a line of a batch's result files to a row's outcome: the same judgement as for a response over the wire."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from msgspec import structs
+
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.money import NOTHING
+from llmbatch.core.rows import Row
+from llmbatch.core.service_tiers import BATCH
+from llmbatch.engine.budget.bill import Biller
+from llmbatch.engine.outcome import OutcomeReader
+from llmbatch.engine.row_state import RowState
+from llmbatch.provider.dialect import Dialect
+from llmbatch.provider.failures import Action, Failure, RequestFailedError
+from llmbatch.provider.response import Response, read_response
+from llmbatch.provider.shape import RequestShape
+
+_EXPIRED = frozenset({"batch_expired", "batch_cancelled", "expired", "cancelled", "canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A line without an outcome: the row is pending again. It cost nothing."""
+
+    is_unsent: bool
+    """Whether the batch ended before the row's turn; else its answer failed in a way that passes."""
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReader:
+    """Reads the result lines of one plan's batches."""
+
+    reader: OutcomeReader
+    biller: Biller
+    dialect: Dialect
+    shape: RequestShape
+
+    def outcome(self, sent: "SentInBatch", result: Mapping[str, Any]) -> LedgerLine | Unanswered:
+        """What became of a row.
+
+        Args:
+            sent: the row's request.
+            result: its line.
+        """
+        state, batch = sent.state, sent.batch
+        try:
+            completion = replace(read_response(_response(result), self.dialect), service_tier=BATCH)
+        except RequestFailedError as error:
+            failure = error.failure
+            if failure.kind in _EXPIRED or failure.action in (Action.RETRY, Action.THROTTLE):
+                return Unanswered(failure.kind in _EXPIRED, failure)
+            return self.failed(state, failure.once_working or failure, batch)
+        state.completion = self.biller.bounded(completion, sent.size, self.shape)
+        self.biller.charge(state.bill, state.completion, sent.at_most_nanousd, asked_tier=BATCH)
+        try:
+            answer = self.reader.answer(completion)
+        except RequestFailedError as error:
+            return self.failed(state, error.failure, batch)
+        return _of_batch(self.reader.labelled(state, answer), batch)
+
+    def failed(self, state: RowState, failure: Failure, batch: str) -> LedgerLine:
+        """The line of a row that has no label."""
+        return _of_batch(self.reader.failed(state, failure), batch)
+
+
+@dataclass(frozen=True, slots=True)
+class SentInBatch:
+    """A row's request in a batch."""
+
+    row: Row
+    """Of it only place and flags count."""
+    key: str
+    batch: str
+    """The batch's id."""
+    sent_at: datetime
+    """When it was submitted: its cost belongs to that day."""
+    size: int
+    """Bytes of the request."""
+    at_most_nanousd: int
+    """What was set aside for it."""
+
+    @property
+    def state(self) -> RowState:
+        """The row, sent once."""
+        state = RowState(self.row, self.key, started_at=self.sent_at)
+        state.attempts.sends = 1
+        return state
+
+
+def _response(result: Mapping[str, Any]) -> Response:
+    """The response that a line holds.
+
+    Raises:
+        RequestFailedError: it holds none.
+    """
+    response, error = result.get("response"), result.get("error")
+    if isinstance(response, dict) and isinstance(status := response.get("status_code"), int) and status:
+        body, request_id = response.get("body"), response.get("request_id")
+        raw = body.encode("utf-8", "replace") if isinstance(body, str) else orjson.dumps(body)
+        return Response(status, {"x-request-id": request_id} if isinstance(request_id, str) else {}, raw)
+    code = error.get("code") if isinstance(error, dict) else None
+    if code in _EXPIRED:
+        raise RequestFailedError(Failure(str(code), Action.RETRY, "the batch ended before the row was answered"))
+    told = error.get("message") if isinstance(error, dict) else None
+    message = f"the batch has no response for it: {told}" if told else "the batch has neither response nor error for it"
+    raise RequestFailedError(Failure("batch_line", Action.RETRY, message, status=HTTPStatus.OK, code=_code(code)))
+
+
+def _code(code: Any) -> str | None:
+    return code if isinstance(code, str) else None
+
+
+def _of_batch(line: LedgerLine, batch: str) -> LedgerLine:
+    return structs.replace(line, source="batch", batch=batch, latency_s=NOTHING)

@@ -1,0 +1,185 @@
+"""Rows on their way in batches: prepared, submitted, waited for, collected."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from llmbatch.core.money import to_usd
+from llmbatch.core.plurals import counted
+from llmbatch.observe.events.event import Event, Level, dollars
+
+_MB = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPrepared(Event):
+    """A request file is written, and the most that it can cost is set aside."""
+
+    name = "batch.prepared"
+    part: int
+    rows: int
+    size: int
+    at_most_nanousd: int
+
+    @property
+    def message(self) -> str:
+        """How large it is, and what it may cost."""
+        size = f"{self.size / _MB:,.1f} MB"
+        return f"part {self.part}: {counted(self.rows, 'row')}, {size}, at most {dollars(self.at_most_nanousd)}"
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        return {"part": self.part, "rows": self.rows, "size": self.size, "at_most_usd": to_usd(self.at_most_nanousd)}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSubmitted(Event):
+    """The provider has a part."""
+
+    name = "batch.submitted"
+    template = "part {part} is at the provider: {rows:,} rows, {batch}"
+    part: int
+    rows: int
+    batch: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAdopted(Event):
+    """A batch was found at the provider that a session made and could not write down any more."""
+
+    name = "batch.adopted"
+    level = Level.WARNING
+    template = "part {part} was submitted before, as {batch}: it is not submitted again"
+    part: int
+    batch: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress(Event):
+    """A batch has reached another state."""
+
+    name = "batch.progress"
+    template = "part {part}: {status}, {done:,} of {rows:,} rows answered"
+    part: int
+    status: str
+    done: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRefused(Event):
+    """The provider has no room for a part at present; it costs nothing."""
+
+    name = "batch.refused"
+    level = Level.WARNING
+    template = "part {part} was refused ({code}): {reason}; its rows are submitted again later"
+    part: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRepeated(Event):
+    """A call about files or batches failed and is repeated."""
+
+    name = "batch.repeated"
+    level = Level.WARNING
+    template = "{kind}: {reason}; again in {wait_s:.0f} s"
+    kind: str
+    reason: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCollected(Event):
+    """A part's answers are in the ledger."""
+
+    name = "batch.collected"
+    part: int
+    labelled: int
+    failed: int
+    reopened: int
+    """Rows that are pending again, and go into another part."""
+    cached_share: float
+    """Of the input, 0..1."""
+    cost_nanousd: int
+
+    @property
+    def message(self) -> str:
+        """What came of it."""
+        rows = f"{self.labelled:,} labelled"
+        rows += f", {self.failed:,} failed" if self.failed else ""
+        rows += f", {self.reopened:,} pending again" if self.reopened else ""
+        return f"collected part {self.part}: {rows}; {dollars(self.cost_nanousd)}, {self.cached_share:.0%} cached"
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        return {
+            "part": self.part,
+            "labelled": self.labelled,
+            "failed": self.failed,
+            "reopened": self.reopened,
+            "cached_share": round(self.cached_share, 4),
+            "cost_usd": to_usd(self.cost_nanousd),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BatchUneven(Event):
+    """A batch's result files do not hold exactly one line for each row."""
+
+    name = "batch.uneven"
+    level = Level.WARNING
+    part: int
+    missing: int
+    """Rows that are in no file: possibly billed, and sent again."""
+    doubled: int
+    foreign: int
+    """Lines of no row, or that cannot be read."""
+    at_most_nanousd: int
+    """Of the missing ones."""
+
+    @property
+    def message(self) -> str:
+        """What is uneven."""
+        found = [
+            *([f"{counted(self.doubled, 'line')} came twice, the first counts"] if self.doubled else []),
+            *([f"{counted(self.foreign, 'line')} belong to no row"] if self.foreign else []),
+        ]
+        if self.missing:
+            cost = f"possibly billed (at most {dollars(self.at_most_nanousd)})"
+            found.insert(0, f"{counted(self.missing, 'answer')} missing: {cost}, and the rows are sent again")
+        return f"part {self.part}: {'; '.join(found)}"
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        return {
+            "part": self.part,
+            "missing": self.missing,
+            "doubled": self.doubled,
+            "foreign": self.foreign,
+            "at_most_usd": to_usd(self.at_most_nanousd),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BatchUsageDiffers(Event):
+    """The provider's own sum of a batch's tokens is not that of its answers: it may have billed retries."""
+
+    name = "batch.usage_differs"
+    level = Level.WARNING
+    template = "part {part}: the provider counts {theirs:,} input tokens, its answers {ours:,}"
+    part: int
+    theirs: int
+    ours: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchGivenUp(Event):
+    """A part will not be collected: its rows are pending again."""
+
+    name = "batch.given_up"
+    level = Level.WARNING
+    template = "part {part} is given up ({why}): its {rows:,} rows are pending again"
+    part: int
+    why: str
+    rows: int

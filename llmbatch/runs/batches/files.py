@@ -1,0 +1,154 @@
+"""The files of a part, in `batches/`: what was sent, of which rows, and what came back. They hold people's texts."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import orjson
+from msgspec import Meta, Raw, Struct
+from msgspec.json import Decoder, Encoder
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.exact_numbers import Number
+from llmbatch.core.files import open_to_read, replacing_together, storing, sync_folder
+from llmbatch.core.rows import RowId
+
+
+class PartRow(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Which row a line of a request file stands for."""
+
+    key: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    """The line's `custom_id`."""
+    row: int
+    id: RowId
+    at_most_nusd: int
+    size: int
+    """Bytes of its request's body."""
+    flags: tuple[str, ...] = ()
+
+
+def _exact(value: object) -> Raw:
+    if isinstance(value, Number):
+        return Raw(value.literal.encode())
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_ENCODER = Encoder(enc_hook=_exact)
+_DECODER = Decoder(PartRow)
+
+
+class PartFiles:
+    """The files of one part, by their names."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        """`folder`: the run folder's `batches/`."""
+        stem = f"part-{number:04}"
+        self.folder = folder
+        self.requests = folder / f"{stem}.jsonl"
+        self.rows = folder / f"{stem}.rows.jsonl"
+        self.output = folder / f"{stem}.output.jsonl"
+        self.errors = folder / f"{stem}.errors.jsonl"
+
+    def read_rows(self) -> dict[str, PartRow]:
+        """Its rows by their keys.
+
+        Raises:
+            UsageError: the file is gone or damaged, so that answers cannot be told apart.
+        """
+        try:
+            with open_to_read(self.rows) as file:
+                rows = (_DECODER.decode(line) for line in file)
+                return {row.key: row for row in rows}
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{self.rows}: cannot be read ({error}): whose answers a batch holds is not known",
+                hint="restore it, or give the part up: llmbatch batch forget RUN PART",
+            ) from None
+
+    def remove(self) -> None:
+        """Delete them, once they are of no use."""
+        for path in (self.requests, self.output, self.errors, self.rows):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()  # where it was the last one
+
+
+@dataclass(slots=True)
+class PartDraft:
+    """A part in the making: kept on the disk, since it may have 190 MB."""
+
+    _requests: BinaryIO
+    _rows: BinaryIO
+    rows: int = 0
+    size: int = 0
+    """Bytes of the request file."""
+    tokens: int = 0
+    at_most_nanousd: int = 0
+    _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def add(self, row: PartRow, line: bytes, tokens: int) -> None:
+        """Add a request line, newline included, of so many prompt tokens."""
+        self._requests.write(line)
+        self._rows.write(_ENCODER.encode(row) + b"\n")
+        self._hash.update(line)
+        self.rows += 1
+        self.size += len(line)
+        self.tokens += tokens
+        self.at_most_nanousd += row.at_most_nusd
+
+    @property
+    def sha256(self) -> str:
+        """Of the request file."""
+        return self._hash.hexdigest()
+
+
+@contextmanager
+def drafted(files: PartFiles) -> Iterator[PartDraft]:
+    """Write a part's files: both or none, on the disk when the block ends; none where nothing was added.
+
+    Raises:
+        StorageFailed: they cannot be written.
+    """
+    with storing(files.folder):
+        files.folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(files.folder.parent)
+        with (
+            suppress(_NothingAddedError),
+            replacing_together({"requests": files.requests, "rows": files.rows}) as open_,
+        ):
+            draft = PartDraft(open_["requests"], open_["rows"])
+            yield draft
+            if not draft.rows:
+                raise _NothingAddedError
+
+
+class _NothingAddedError(Exception):
+    """A draft without rows is not kept."""
+
+
+def request_line(key: str, url: str, body: bytes) -> bytes:
+    """A line of a request file, newline included."""
+    return b'{"custom_id":"%s","method":"POST","url":"%s","body":%s}\n' % (key.encode(), url.encode(), body)
+
+
+def result_lines(path: Path) -> Iterator[dict[str, object] | None]:
+    """The lines of a file with results; None for one that is no JSON object. No file has no lines."""
+    try:
+        with open_to_read(path) as file:
+            for raw in file:
+                if raw.strip():
+                    yield _parsed(raw)
+    except FileNotFoundError:
+        return
+
+
+def _parsed(raw: bytes) -> dict[str, object] | None:
+    try:
+        data = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    return data if isinstance(data, dict) else None

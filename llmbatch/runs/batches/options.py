@@ -1,0 +1,22 @@
+"""What the user says about batches."""
+
+from dataclasses import dataclass
+
+from llmbatch.core import defaults
+
+MOST_BYTES = 190_000_000
+"""Of a request file: 200 MB are allowed, and not everybody counts them alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How rows go to the provider in batch files."""
+
+    wait_s: float = 0.0
+    """Seconds to stay and collect; 0 leaves once all is submitted."""
+    window: str = defaults.BATCH_WINDOW
+    """In which the provider is to answer, by its own words."""
+    most_rows: int = defaults.BATCH_SIZE
+    """In one part."""
+    most_tokens: int | None = None
+    """Prompt tokens that may be at the provider at once; None leaves it to what the provider says."""

@@ -1,0 +1,320 @@
+"""A session that sends its rows in batches: collect what is ready, submit what is pending, and leave or wait."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from random import Random
+
+from llmbatch.core.errors import BatchesPending, ComeBackLater, LLMBatchError, UsageError
+from llmbatch.core.key_index import KeyIndex, short
+from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.plurals import counted
+from llmbatch.core.prices import PriceBook
+from llmbatch.core.redact import Redactor
+from llmbatch.core.rows import Rejection, Row
+from llmbatch.engine.batch_outcome import BatchReader
+from llmbatch.engine.budget.bill import Biller
+from llmbatch.engine.budget.surplus import Surplus
+from llmbatch.engine.cancellation import Cancellation, RunCancelledError
+from llmbatch.engine.experiments.watch import Experiments
+from llmbatch.engine.failure_rate_guard import FailureRateGuard
+from llmbatch.engine.intake import Document, FailedBefore, Intake, Skipped, skips
+from llmbatch.engine.outcome import OutcomeReader
+from llmbatch.engine.preflight import preflight_warnings, unpriced
+from llmbatch.engine.tally import SessionTally
+from llmbatch.observe.events import BatchRepeated
+from llmbatch.observe.observer import Observer
+from llmbatch.observe.progress import Progress
+from llmbatch.provider.batch_api import BatchApi
+from llmbatch.provider.client import Endpoint
+from llmbatch.provider.failures import Failure
+from llmbatch.provider.shape import RequestShape
+from llmbatch.runs.batches.log import BatchLog
+from llmbatch.runs.batches.lost import with_lost_rows
+from llmbatch.runs.batches.options import BatchOptions
+from llmbatch.runs.folder import RunFolder, RunRecord
+from llmbatch.runs.input import RunInput
+from llmbatch.runs.opening import OpenLedger
+from llmbatch.session.batches.collecting import Collector
+from llmbatch.session.batches.deps import BatchDeps
+from llmbatch.session.batches.drafts import Drafts
+from llmbatch.session.batches.submitting import Submitter
+from llmbatch.session.field_report import field_report
+from llmbatch.session.rejections import Rejections
+from llmbatch.session.session_plan import SessionPlan
+from llmbatch.session.spending import Spending
+from llmbatch.session.stop_handle import StopHandle
+
+_FIRST_POLL_S, _LONGEST_POLL_S = 5.0, 60.0
+_SHOW_EVERY_S = 0.5
+
+
+class BatchLoop:
+    """Works on a session's rows, once."""
+
+    is_hurried = False
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        plan: SessionPlan,
+        options: BatchOptions,
+        source: RunInput,
+        opened: OpenLedger,
+        *,
+        tally: SessionTally,
+        experiments: Experiments,
+        spending: Spending,
+        handle: StopHandle,
+        observer: Observer,
+        began: float,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            folder: the run's.
+            plan: what the session is to do.
+            options: how it goes to the provider.
+            source: the run's input.
+            opened: its ledger.
+            tally: counts what the session does.
+            experiments: see each line.
+            spending: limits and accounts.
+            handle: stops the session.
+            observer: is told what happens.
+            began: when the session began, by `time.perf_counter`.
+        """
+        self._folder = folder
+        self._plan = plan
+        self._options = options
+        self._source = source
+        self._opened = opened
+        self._tally = tally
+        self._experiments = experiments
+        self._spending = spending
+        self._handle = handle
+        self._observer = observer
+        self._began = began
+        self._rejections = Rejections(observer.event)
+        self._is_first_pass = True
+        self.record: RunRecord = opened.record
+        """The run's, with what its batches may have been billed for."""
+
+    async def ask(self, endpoint: Endpoint) -> Exception | None:
+        """Collect and submit. Returns why rows are still pending, where any are."""
+        cancellation, plan = Cancellation(), self._plan
+        prices = PriceBook(endpoint.base_url, plan.sending.price)
+        if (refusal := unpriced((plan.asked.question.model,), plan.sending.budget.limits, prices)) is not None:
+            return refusal
+        for event in preflight_warnings(plan.asked, prices, endpoint.base_url):
+            self._observer.event(event)
+        self._opened.ledger.begin_session()
+        deps = self._deps(endpoint, cancellation, prices)
+        held_nanousd = sum(part.at_most_nanousd for part in deps.log.open_parts)
+        self._spending.budget(self._opened.spent_nanousd + held_nanousd, cancellation)
+        background = [asyncio.create_task(self._spending.keep()), asyncio.create_task(self._show(deps))]
+        try:
+            with self._handle.stopping(cancellation, self._observer):
+                return await self._work(deps)
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await deps.api.close()
+            self._rejections.end()
+            self.record = with_lost_rows(self.record, deps.log.parts)
+
+    async def _work(self, deps: BatchDeps) -> Exception | None:
+        """Until all rows have their outcome, or it is time to leave."""
+        submitter = Submitter(deps)
+        collector = Collector(deps, submitter, FailureRateGuard(self._plan.sending.guard))
+        until, poll_s = self._until(), _FIRST_POLL_S
+        try:
+            self._check_parts(deps)
+            await submitter.resume()
+            while True:
+                if await collector.collect():
+                    submitter.refused, submitter.over_budget, poll_s = False, None, _FIRST_POLL_S
+                if collector.stop is not None:
+                    return collector.stop
+                await submitter.submit(self._drafts(deps))
+                self._is_first_pass = False
+                if deps.cancellation.is_set:
+                    return deps.cancellation.reason
+                left_s = until - time.monotonic()
+                if (not deps.log.open_parts and not submitter.refused) or left_s <= 0:
+                    return self._why_pending(deps, submitter)
+                await deps.cancellation.sleep(min(poll_s, left_s))
+                submitter.refused = False
+                poll_s = min(poll_s * 2, _LONGEST_POLL_S)
+        except RunCancelledError:
+            return deps.cancellation.reason
+        except LLMBatchError as error:
+            return error
+
+    def _until(self) -> float:
+        """When to leave, by `time.monotonic`."""
+        wait_s = self._options.wait_s
+        if (deadline := self._plan.sending.deadline) is not None:
+            wait_s = min(wait_s, (deadline - datetime.now(UTC)).total_seconds())
+        return time.monotonic() + wait_s
+
+    def _why_pending(self, deps: BatchDeps, submitter: Submitter) -> LLMBatchError | None:
+        if submitter.over_budget is not None:
+            return submitter.over_budget
+        parts = deps.log.open_parts
+        if parts:
+            rows = sum(part.prepared.rows for part in parts)
+            there = f"{counted(rows, 'row')} in {counted(len(parts), 'part')} are at the provider"
+            if (expires_at := min((part.expires_at for part in parts if part.expires_at), default=None)) is not None:
+                there += f"; the next one expires {datetime.fromtimestamp(expires_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+            return BatchesPending(there, hint="run the same command again: it collects them and goes on")
+        if submitter.refused:
+            return ComeBackLater(
+                "the provider has no room for more enqueued tokens at present",
+                hint="run the same command again later, or state a limit: --batch-tokens",
+            )
+        return None
+
+    def _check_parts(self, deps: BatchDeps) -> None:
+        """Refuse to go on where parts were asked otherwise, or of somebody else.
+
+        Raises:
+            UsageError: nothing was sent.
+        """
+        for part in deps.log.open_parts:
+            for name, there, now in (
+                ("prompt, labels or model", part.prepared.fingerprint, deps.fingerprint),
+                ("--base-url", part.prepared.endpoint, deps.endpoint),
+            ):
+                if there != now:
+                    raise UsageError(
+                        f"{part.prepared.rows:,} rows ({part.name}) are at the provider with another {name}; "
+                        "nothing was sent",
+                        hint="collect them first, by the command that submitted them, or llmbatch batch cancel them",
+                    )
+
+    def _deps(self, endpoint: Endpoint, cancellation: Cancellation, prices: PriceBook) -> BatchDeps:
+        plan, redact = self._plan, Redactor((endpoint.api_key,))
+
+        def told(failure: Failure, wait_s: float) -> None:
+            self._observer.event(BatchRepeated(failure.kind, redact(failure.message), wait_s))
+
+        return BatchDeps(
+            folder=self._folder,
+            run_id=self.record.run_id,
+            fingerprint=plan.plan.fingerprint,
+            endpoint=endpoint.base_url,
+            options=self._options,
+            api=BatchApi(
+                endpoint,
+                plan.sending.policy,
+                sleep=cancellation.sleep,
+                on_repeat=told,
+                random=Random(),  # noqa: S311 - jitter, not secrets
+            ),
+            log=BatchLog.open(self._folder),
+            ledger=self._opened.ledger,
+            tally=self._tally,
+            spending=self._spending,
+            cancellation=cancellation,
+            reader=BatchReader(
+                OutcomeReader(plan.asked, self.record.calibrations, redact=redact, dialect=endpoint.dialect),
+                Biller(plan.asked, prices, Surplus()),
+                endpoint.dialect,
+                self._shape,
+            ),
+            redact=redact,
+            emit=self._observer.event,
+            on_row=self._note_row,
+        )
+
+    @property
+    def _shape(self) -> RequestShape:
+        """How requests are sent, as the last session left it; the tier is the batch's own."""
+        return replace(self.record.shape or self._plan.asked.shape, service_tier=None)
+
+    def _drafts(self, deps: BatchDeps) -> Drafts:
+        plan = self._plan.asked
+        encoder = deps.reader.dialect.encoder(plan.question)
+        return Drafts(self._pending(deps), plan, self._shape, encoder, deps.reader.biller, deps.api.line_url)
+
+    def _pending(self, deps: BatchDeps) -> Iterator[Document]:
+        """The rows that are neither done nor at the provider. Read in another thread, while the loop waits."""
+        there = KeyIndex()
+        for part in deps.log.open_parts:
+            for key in deps.files(part).read_rows():
+                there[short(key)] = 1
+        ledger, plan = deps.ledger, self._plan
+        is_skipped = skips(ledger, plan.wanted(ledger, self._experiments))
+        intake = Intake(
+            plan.plan,
+            plan.asked,
+            is_skipped,
+            reread=self.record.reread,
+            is_settled=plan.is_settled,
+            failed_before=FailedBefore(ledger, self._read_again),
+            is_done=ledger.is_done if plan.leaves_rows else None,
+        )
+        rows = self._source.rows(field_report(self._observer.event)) if self._is_first_pass else self._read_again()
+        for item in intake.prepared(rows, batch=1):
+            if deps.cancellation.is_set:
+                return
+            if isinstance(item, Rejection):
+                self._reject(item)
+            elif isinstance(item, Skipped):
+                self._skip(item.count, item.left)
+            elif there.get(short(item.key)) is not None or ledger.is_of_session(item.key):
+                continue
+            elif item.outcome is not None:
+                ledger.append(item.outcome)
+                self._tally.add(item.outcome)
+                self._tally.settle(item.outcome)
+                self._note_row(item.outcome)
+            else:
+                yield item
+
+    def _read_again(self) -> Iterator[Row | Rejection]:
+        return self._source.read_again(lambda _: None)
+
+    def _reject(self, rejection: Rejection) -> None:
+        if not self._is_first_pass:
+            return
+        if self._plan.strict:
+            raise UsageError(
+                f"{rejection.place}: {rejection.message}", hint="without --strict such rows go to failed.jsonl"
+            )
+        self._tally.rejected += 1
+        self._rejections.add(rejection)
+
+    def _skip(self, count: int, left: int) -> None:
+        if self._is_first_pass:
+            self._tally.skipped += count - left
+            self._tally.left += left
+
+    def _note_row(self, line: LedgerLine) -> None:
+        self._experiments.watch(line)
+        self._observer.row(line)
+
+    async def _show(self, deps: BatchDeps) -> None:
+        total = await asyncio.to_thread(self._source.count)
+        while True:
+            tally, usage = self._tally, self._tally.totals.usage
+            self._observer.update(
+                Progress(
+                    total=total,
+                    done=tally.skipped + tally.answered + tally.rejected,
+                    skipped=tally.skipped,
+                    failed=tally.failed + tally.rejected,
+                    review=tally.review,
+                    waiting=sum(part.prepared.rows for part in deps.log.open_parts),
+                    input_tokens=usage.input_tokens,
+                    cached_input_tokens=usage.cached_input_tokens,
+                    cache_unreported_tokens=usage.cache_unreported_tokens,
+                    cost_nanousd=usage.cost_nanousd,
+                    elapsed_s=time.perf_counter() - self._began,
+                )
+            )
+            await asyncio.sleep(_SHOW_EVERY_S)

@@ -1,0 +1,111 @@
+"""Pending rows become parts: request files that keep to the provider's limits and to what may be spent."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+from llmbatch.core.key_index import KeyIndex, short
+from llmbatch.engine.attempt import LIKE_OURS
+from llmbatch.engine.budget.bill import Biller
+from llmbatch.engine.intake import Document
+from llmbatch.engine.plan import Plan
+from llmbatch.provider.dialect import Encoder
+from llmbatch.provider.shape import RequestShape
+from llmbatch.runs.batches.files import PartDraft, PartFiles, PartRow, drafted, request_line
+from llmbatch.runs.batches.options import MOST_BYTES
+from llmbatch.tokens import count_tokens
+
+_FRAME_TOKENS = 64
+"""Around the messages and the document, which count without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartLimits:
+    """What the next part may hold. None is no limit."""
+
+    rows: int
+    tokens: int | None
+    nanousd: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    row: PartRow
+    line: bytes
+    tokens: int
+
+
+class Drafts:
+    """Makes parts out of documents, in their order. Blocks: counting tokens takes a second a megabyte."""
+
+    def __init__(
+        self, documents: Iterator[Document], plan: Plan, shape: RequestShape, encoder: Encoder, biller: Biller, url: str
+    ) -> None:
+        """Args.
+
+        documents: those that are pending; read as far as parts have room.
+        plan: what is asked.
+        shape: how.
+        encoder: of the plan's requests.
+        biller: says what each may cost.
+        url: what a line asks.
+        """
+        self._documents = documents
+        self._plan = plan
+        self._shape = shape
+        self._encoder = encoder
+        self._biller = biller
+        self._url = url
+        self._next: _Request | None = None
+        self._drafted = KeyIndex()
+
+    @property
+    def needs_nanousd(self) -> int | None:
+        """What the next row may cost; None where none is left, as far as has been read."""
+        return None if self._next is None else self._next.row.at_most_nusd
+
+    def write(self, files: PartFiles, limits: PartLimits) -> PartDraft | None:
+        """Write the next part's files. None where no row is left, or the next one does not fit.
+
+        Raises:
+            StorageFailed: they cannot be written.
+        """
+        if self._peek() is None:
+            return None
+        with drafted(files) as draft:
+            while (request := self._peek()) is not None and _has_room(draft, request, limits):
+                draft.add(request.row, request.line, request.tokens)
+                self._next = None
+        return draft if draft.rows else None
+
+    def _peek(self) -> _Request | None:
+        while self._next is None and (document := next(self._documents, None)) is not None:
+            name = short(document.key)
+            if self._drafted.get(name) is None:  # rows with the same text are asked once
+                self._drafted[name] = 1
+                self._next = self._request(document)
+        return self._next
+
+    def _request(self, document: Document) -> _Request:
+        text = document.row.text
+        body = self._encoder.encode(text, self._shape)
+        tokens = self._plan.prefix_tokens + count_tokens(text) + _FRAME_TOKENS
+        most = ceil(tokens * max(LIKE_OURS, self._plan.choice.token_ratio))
+        row = PartRow(
+            key=document.key,
+            row=document.row.index,
+            id=document.row.id,
+            at_most_nusd=self._biller.most_in_batch_nanousd(body, self._shape, most),
+            size=len(body),
+            flags=document.row.flags,
+        )
+        return _Request(row, request_line(document.key, self._url, body), tokens)
+
+
+def _has_room(draft: PartDraft, request: _Request, limits: PartLimits) -> bool:
+    return (
+        draft.rows < limits.rows
+        and draft.size + len(request.line) <= MOST_BYTES
+        and (limits.tokens is None or draft.tokens + request.tokens <= limits.tokens)
+        and (limits.nanousd is None or draft.at_most_nanousd + request.row.at_most_nusd <= limits.nanousd)
+    )

@@ -1,0 +1,151 @@
+"""A run's parts by hand: looked at, cancelled, adopted, given up."""
+
+import asyncio
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from llmbatch.core.errors import StorageFailed, UsageError
+from llmbatch.core.redact import Redactor
+from llmbatch.core.usage import UsageTotals
+from llmbatch.engine.failure_policy import stopped_by
+from llmbatch.engine.sending import Sending
+from llmbatch.provider.batch_api import BatchApi
+from llmbatch.provider.failures import RequestFailedError
+from llmbatch.runs.batches.files import PartFiles
+from llmbatch.runs.batches.log import BatchLog, Part, parts_of, step
+from llmbatch.runs.folder import RunFolder, load_record
+from llmbatch.runs.ledger.lock import locked
+from llmbatch.runs.model_choice import endpoint_for
+from llmbatch.spend.store import Settlement, SpendStore
+
+FORGOTTEN, CANCELLED = "forgotten", "cancelled before it was submitted"
+_DAY = len("2026-11-25")
+
+
+def list_parts(path: Path) -> tuple[Part, ...]:
+    """A run's parts, as its folder has them.
+
+    Raises:
+        UsageError: no run folder, or its log is damaged.
+    """
+    folder = RunFolder(path)
+    load_record(folder)
+    return parts_of(folder)
+
+
+def cancel_parts(path: Path, number: int | None, sending: Sending, store: Path | None) -> list[tuple[Part, str]]:
+    """Ask the provider to end a part, or all that are open. What was answered is charged, and still to be collected.
+
+    Returns:
+        The parts, each with what it is now.
+
+    Raises:
+        UsageError: no run folder, no such open part, or the parts are at another endpoint.
+        FolderBusy: another process works on the folder.
+        RunStopped: the provider refuses it.
+    """
+    folder = RunFolder(path)
+    record = load_record(folder)
+    with locked(folder.path):
+        log = BatchLog.open(folder)
+        parts = log.open_parts if number is None else (_open_part(log, number),)
+        endpoint = endpoint_for(sending, record.model, record.choice.dialect)
+        assert endpoint is not None  # noqa: S101 - batches of the offline endpoint end with it
+        for part in parts:
+            if part.prepared.endpoint != endpoint.base_url:
+                raise UsageError(
+                    f"{part.name} is at {part.prepared.endpoint}, not at {endpoint.base_url}",
+                    hint="name its endpoint with --base-url",
+                )
+
+        async def cancel() -> list[tuple[Part, str]]:
+            api = BatchApi(
+                endpoint,
+                sending.policy,
+                sleep=asyncio.sleep,
+                on_repeat=lambda *_: None,
+                random=Random(),  # noqa: S311 - jitter, not secrets
+            )
+            try:
+                return [(part, await _cancelled(api, folder, log, part, store)) for part in parts]
+            except RequestFailedError as error:
+                raise stopped_by(error.failure, Redactor((endpoint.api_key,))) from None
+            finally:
+                await api.close()
+
+        return asyncio.run(cancel())
+
+
+async def _cancelled(api: BatchApi, folder: RunFolder, log: BatchLog, part: Part, store: Path | None) -> str:
+    if part.batch_id is not None:
+        batch = await api.retrieve(part.batch_id)
+        return batch.status if batch.is_final else (await api.cancel(part.batch_id)).status
+    if part.creating_at is not None:
+        return "perhaps submitted: classify --batch looks for it"
+    _end(folder, log, part, CANCELLED, store)
+    return CANCELLED
+
+
+def adopt_part(path: Path, number: int, batch_id: str) -> Part:
+    """Say which batch was made of a part, where the endpoint does not list them.
+
+    Raises:
+        UsageError: no run folder, or no open part of that number that waits for its batch.
+        FolderBusy: another process works on the folder.
+    """
+    folder = RunFolder(path)
+    load_record(folder)
+    with locked(folder.path):
+        log = BatchLog.open(folder)
+        part = _open_part(log, number)
+        if part.batch_id is not None:
+            raise UsageError(f"{part.name} is known as {part.batch_id}")
+        return log.append(step("created", number, batch_id=batch_id, adopted=True))
+
+
+def forget_part(path: Path, number: int, store: Path | None) -> Part:
+    """Give a part up: its rows are pending again. What it may have cost stays counted as possibly billed.
+
+    Raises:
+        UsageError: no run folder, or no open part of that number.
+        FolderBusy: another process works on the folder.
+    """
+    folder = RunFolder(path)
+    load_record(folder)
+    with locked(folder.path):
+        log = BatchLog.open(folder)
+        return _end(folder, log, _open_part(log, number), FORGOTTEN, store)
+
+
+def _end(folder: RunFolder, log: BatchLog, part: Part, why: str, store: Path | None) -> Part:
+    may_be_billed = part.batch_id is not None or part.creating_at is not None
+    rows, at_most_nanousd = (part.prepared.rows, part.at_most_nanousd) if may_be_billed else (0, 0)
+    usage = UsageTotals(requests=rows, possibly_billed_requests=rows, possibly_billed_nanousd=at_most_nanousd)
+    part = log.append(
+        step("given_up", part.number, why=why, lost=rows, lost_nusd=at_most_nanousd, usage=usage.stored())
+    )
+    _settle(store, part, usage)
+    PartFiles(folder.batches, part.number).remove()
+    return part
+
+
+def _settle(store: Path | None, part: Part, usage: UsageTotals) -> None:
+    """In the spend store; where that cannot be used now, the run's next command does it."""
+    if store is None or not store.exists():
+        return
+    try:
+        with closing(SpendStore(store)) as opened:
+            settlement = Settlement({part.prepared.at[:_DAY]: usage}, usage.most_nanousd)
+            opened.settle(part.prepared.account, settlement, ended_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    except StorageFailed:
+        return
+
+
+def _open_part(log: BatchLog, number: int) -> Part:
+    part = next((part for part in log.open_parts if part.number == number), None)
+    if part is None:
+        known = ", ".join(str(part.number) for part in log.open_parts) or "none"
+        raise UsageError(f"there is no open part {number}", hint=f"open parts: {known}")
+    return part

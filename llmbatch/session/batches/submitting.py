@@ -1,0 +1,275 @@
+"""Parts on their way to the provider. Each step is written down before it is taken.
+
+A part is never submitted twice: where it is not known whether a batch was made of it, it is looked for.
+"""
+
+import asyncio
+import secrets
+from datetime import datetime
+from http import HTTPStatus
+
+from llmbatch.core.errors import BudgetReached, ComeBackLater, RunStopped
+from llmbatch.core.filenames import quoted
+from llmbatch.core.files import open_to_read
+from llmbatch.core.money import to_usd
+from llmbatch.core.usage import UsageTotals
+from llmbatch.engine.failure_policy import stopped_by
+from llmbatch.observe.events import BatchAdopted, BatchPrepared, BatchRefused, BatchSubmitted
+from llmbatch.provider.batch_api import NoSuchCallError, RemoteBatch
+from llmbatch.provider.failures import Action, Billed, Failure, RequestFailedError
+from llmbatch.runs.batches.files import PartDraft, PartFiles
+from llmbatch.runs.batches.log import Part, step
+from llmbatch.runs.batches.token_limit import TOKEN_LIMIT, stated_limit
+from llmbatch.runs.folder import now_text
+from llmbatch.session.batches.deps import BatchDeps
+from llmbatch.session.batches.drafts import Drafts, PartLimits
+from llmbatch.spend.store import HOLD
+
+_LOOK_AGAIN_S = 60.0
+"""After which a batch that was made must be on the provider's list."""
+_BEFORE_S = 600.0
+"""How much the provider's clock may be behind ours."""
+_FILE_WAITS_S = (2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+"""How long to wait for a file that was uploaded and is not known yet."""
+
+
+class Submitter:
+    """Prepares and submits parts."""
+
+    def __init__(self, deps: BatchDeps) -> None:
+        self._deps = deps
+        self.refused = False
+        """Whether the provider had no room for a part: nothing more is submitted before something was collected."""
+        self.over_budget: BudgetReached | None = None
+        """Why rows stay unsubmitted."""
+
+    @property
+    def hold_prefix(self) -> str:
+        """How the names begin of what this run has set aside."""
+        return f"{HOLD}{self._deps.run_id}:"
+
+    async def resume(self) -> None:
+        """Bring the parts on their way that a session left behind, and settle what it could not any more."""
+        deps = self._deps
+        self._settle_left()
+        for part in deps.log.open_parts:
+            if part.batch_id is None and not deps.cancellation.is_set:
+                await self._submit(part)
+
+    async def submit(self, drafts: Drafts) -> None:
+        """Submit pending rows, part by part, as far as limits allow."""
+        deps = self._deps
+        while not deps.cancellation.is_set and not self.refused:
+            if (limits := self._limits()) is None:
+                return
+            number = deps.log.next_number
+            draft = await asyncio.to_thread(drafts.write, PartFiles(deps.folder.batches, number), limits)
+            if draft is None or not self._prepare(number, draft):
+                self._note_budget(drafts, limits)
+                return
+            await self._submit(deps.log.part(number))
+
+    def give_up(self, part: Part, why: str, *, limit: int = 0) -> None:
+        """A part that was not worked on, and costs nothing: its rows are pending again."""
+        deps = self._deps
+        part = deps.log.append(step("given_up", part.number, why=why, limit=limit))
+        deps.spending.settle_held(
+            part.prepared.account, part.prepared.at[:_DAY], UsageTotals(), freed_nanousd=part.at_most_nanousd
+        )
+        deps.files(part).remove()
+
+    def note_token_limit(self, part: Part, code: str, message: str) -> None:
+        """The provider has no room for a part: later it has, or for a smaller one."""
+        others = sum(other.prepared.tokens for other in self._deps.log.open_parts if other.number != part.number)
+        limit = stated_limit(message) or (others or part.prepared.tokens // 2)
+        self._deps.emit(BatchRefused(part.number, code, self._deps.redact(message)))
+        self.give_up(part, TOKEN_LIMIT, limit=limit)
+        self.refused = True
+
+    def _limits(self) -> PartLimits | None:
+        """Of the next part; None where there is no room at the provider."""
+        deps, tokens = self._deps, self._deps.options.most_tokens
+        if deps.log.limit_tokens is not None:
+            tokens = min(tokens or deps.log.limit_tokens, deps.log.limit_tokens)
+        if tokens is not None:
+            there = sum(part.prepared.tokens for part in deps.log.open_parts)
+            tokens -= there
+            if tokens <= 0:
+                return None
+        return PartLimits(deps.options.most_rows, tokens, deps.spending.room_nanousd())
+
+    def _note_budget(self, drafts: Drafts, limits: PartLimits) -> None:
+        need_nanousd = drafts.needs_nanousd
+        if need_nanousd is None or limits.nanousd is None:
+            return
+        if need_nanousd > limits.nanousd:
+            left, need = to_usd(max(limits.nanousd, 0)), to_usd(need_nanousd)
+            self.over_budget = BudgetReached(
+                f"${left:,.6g} is left of --max-cost or --daily-budget beside what is set aside for batches, and the "
+                f"next row may cost ${need:,.6g}: rows stay unsubmitted",
+                hint="run the same command with a higher limit, or once batches are collected: they mostly cost less",
+            )
+
+    def _prepare(self, number: int, draft: PartDraft) -> bool:
+        """Set the part's most aside and write it down. False where that does not fit any more."""
+        deps = self._deps
+        account = f"{self.hold_prefix}{number}-{secrets.token_hex(4)}"
+        if not deps.spending.hold(account, draft.at_most_nanousd):
+            return False
+        deps.log.append(
+            step(
+                "prepared",
+                number,
+                rows=draft.rows,
+                tokens=draft.tokens,
+                sha256=draft.sha256,
+                at_most_nusd=draft.at_most_nanousd,
+                account=account,
+                fingerprint=deps.fingerprint,
+                endpoint=deps.endpoint,
+                file=f"llmbatch-{deps.run_id}-part-{number:04}-{draft.sha256[:8]}.jsonl",
+            )
+        )
+        deps.emit(BatchPrepared(number, draft.rows, draft.size, draft.at_most_nanousd))
+        return True
+
+    async def _submit(self, part: Part) -> None:
+        if part.file_id is None:
+            part = await self._upload(part)
+        if part.creating_at is not None:
+            await self._look_for(part)
+        else:
+            await self._create(part)
+
+    async def _upload(self, part: Part) -> Part:
+        deps, prepared = self._deps, part.prepared
+        try:
+            file_id = await deps.api.find_file(prepared.file)
+            if file_id is None:
+                with open_to_read(deps.files(part).requests) as file:
+                    file_id = await deps.api.upload(file, prepared.file)
+        except RequestFailedError as error:
+            raise self.stop(error.failure) from None
+        except FileNotFoundError:
+            raise RunStopped(
+                f"{deps.files(part).requests}: is gone, and {part.name} was not submitted yet",
+                hint=f"llmbatch batch forget {quoted(deps.folder.path)} {part.number} makes its rows pending again",
+            ) from None
+        return deps.log.append(step("uploaded", part.number, file_id=file_id))
+
+    async def _create(self, part: Part) -> None:
+        deps = self._deps
+        part = deps.log.append(step("creating", part.number))
+        for wait_s in (*_FILE_WAITS_S, None):
+            try:
+                batch = await self._create_once(part)
+            except RequestFailedError as error:
+                failure = error.failure
+                if failure.billed is Billed.UNKNOWN:
+                    await self._look_for(part)
+                    return
+                part = deps.log.append(step("uploaded", part.number, file_id=part.file_id or ""))  # none was made
+                if failure.code == TOKEN_LIMIT:
+                    self.note_token_limit(part, failure.code, failure.message)
+                    return
+                if wait_s is None or not (_is_unknown_file(failure) or failure.action is Action.THROTTLE):
+                    raise self.stop(failure) from None
+                await deps.cancellation.sleep(failure.wait_s or wait_s)
+                part = deps.log.append(step("creating", part.number))
+            else:
+                self._created(part, batch)
+                return
+
+    async def _create_once(self, part: Part) -> RemoteBatch:
+        deps, prepared = self._deps, part.prepared
+        metadata = {
+            "llmbatch_run": deps.run_id,
+            "llmbatch_part": str(part.number),
+            "llmbatch_sha256": prepared.sha256,
+        }
+        return await deps.api.create(part.file_id or "", window=deps.options.window, metadata=metadata)
+
+    async def _look_for(self, part: Part) -> None:
+        """Find the batch that may have been made of a part; where there is none, make one."""
+        deps = self._deps
+        assert part.creating_at is not None  # noqa: S101 - why it is looked for
+        since = datetime.fromisoformat(part.creating_at).timestamp() - _BEFORE_S
+        for is_last in (False, True):
+            try:
+                made = await deps.api.made_since(since)
+            except NoSuchCallError:
+                raise self._not_listed(part) from None
+            except RequestFailedError as error:
+                raise self.stop(error.failure) from None
+            if (found := next((batch for batch in made if _is_of(batch, part, deps.run_id)), None)) is not None:
+                deps.emit(BatchAdopted(part.number, found.id))
+                self._created(part, found, adopted=True)
+                return
+            if not is_last:
+                await deps.cancellation.sleep(_LOOK_AGAIN_S)
+        await self._create(deps.log.append(step("uploaded", part.number, file_id=part.file_id or "")))
+
+    def _created(self, part: Part, batch: RemoteBatch, *, adopted: bool = False) -> None:
+        deps = self._deps
+        deps.log.append(
+            step(
+                "created",
+                part.number,
+                batch_id=batch.id,
+                status=batch.status,
+                expires_at=batch.expires_at or 0,
+                adopted=adopted,
+            )
+        )
+        deps.emit(BatchSubmitted(part.number, part.prepared.rows, batch.id))
+
+    def _not_listed(self, part: Part) -> RunStopped:
+        run = quoted(self._deps.folder.path)
+        return RunStopped(
+            f"it is not known whether {part.name} was submitted, and the endpoint does not list batches",
+            hint=f"look for {part.prepared.file} at the provider, then llmbatch batch adopt {run} {part.number} BATCH, "
+            f"or llmbatch batch forget {run} {part.number}",
+        )
+
+    def _settle_left(self) -> None:
+        """Money that a killed session set aside for a part that it did not write down, or has collected."""
+        deps = self._deps
+        by_account = {part.prepared.account: part for part in deps.log.parts}
+        for part in deps.log.parts:
+            if not part.is_open:
+                deps.files(part).remove()
+        for account in deps.spending.held(self.hold_prefix):
+            known = by_account.get(account)
+            if known is None:
+                deps.spending.settle_held(account, now_text()[:_DAY], UsageTotals())
+            elif known.end is not None:
+                deps.spending.settle_held(account, known.prepared.at[:_DAY], UsageTotals.restored(known.end.usage))
+
+    def stop(self, failure: Failure) -> RunStopped:
+        """The end of the session, for a call that failed for good: later, where that can help."""
+        if failure.action in (Action.RETRY, Action.THROTTLE):
+            return ComeBackLater(
+                f"{failure.kind}: {self._deps.redact(failure.message)}",
+                wait_s=failure.wait_s,
+                hint="run the same command again later: nothing is lost",
+            )
+        return stopped_by(failure, self._deps.redact)
+
+
+def _is_unknown_file(failure: Failure) -> bool:
+    """Whether a create was refused since the file is not known there yet."""
+    is_refusal = failure.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)
+    return is_refusal and "file" in failure.message.lower()
+
+
+def _is_of(batch: RemoteBatch, part: Part, run_id: str) -> bool:
+    """Whether a batch was made of a part: by its file, which every endpoint echoes, or by its metadata."""
+    metadata = batch.metadata
+    return batch.input_file_id == part.file_id or (
+        metadata.get("llmbatch_run") == run_id
+        and metadata.get("llmbatch_part") == str(part.number)
+        and metadata.get("llmbatch_sha256") == part.prepared.sha256
+    )
+
+
+_DAY = len("2026-11-25")

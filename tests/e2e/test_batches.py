@@ -1,0 +1,361 @@
+"""`classify --batch`: rows go to the provider in batch files, and the same command collects them, come what may."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import OpenAI
+
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.forked import CONSTANTS
+from tests.e2e.program import Done, Endpoint, Program, documents, read_rows, write_rows
+
+_SESSION = "llmbatch.session.batches"
+IMPATIENT: dict[str, Any] = {
+    CONSTANTS: json.dumps(
+        {
+            f"{_SESSION}.submitting._LOOK_AGAIN_S": 0.01,
+            f"{_SESSION}.submitting._FILE_WAITS_S": [0.01, 0.01],
+            f"{_SESSION}.collecting._LATE_WAITS_S": [0.01, 0.01],
+            f"{_SESSION}.batch_loop._FIRST_POLL_S": 0.01,
+            f"{_SESSION}.batch_loop._LONGEST_POLL_S": 0.05,
+        }
+    ),
+    "LLMBATCH_SPEND_STORE": "spend.db",
+}
+ROWS = 12
+
+
+def batched(llmbatch: Program, served: Endpoint, *options: str, rows: int = ROWS, **env: Any) -> Done:
+    if not (llmbatch.folder / "docs.jsonl").exists():
+        write_rows(llmbatch.folder / "docs.jsonl", documents(rows))
+    command = ("classify", "docs.jsonl", "--json", "--base-url", served.url, "--batch", "--batch-size", "5")
+    return llmbatch(*command, *options, **IMPATIENT, **env)
+
+
+def run_folder(llmbatch: Program) -> Path:
+    return llmbatch.folder / "docs.llmbatch"
+
+
+def ledger(llmbatch: Program) -> list[dict[str, Any]]:
+    return read_rows(run_folder(llmbatch) / "ledger.jsonl")
+
+
+def steps(llmbatch: Program) -> list[str]:
+    return [line["event"] for line in read_rows(run_folder(llmbatch) / "batches.jsonl")]
+
+
+def spent(llmbatch: Program) -> Any:
+    return llmbatch("spend", "--json", **IMPATIENT).json["total"]
+
+
+def test_one_command_submits_and_the_same_collects(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint()
+    submitted = batched(llmbatch, served)
+    assert submitted.code == 7
+    assert submitted.json["state"] == "waiting"
+    assert submitted.json["at_provider"]["rows"] == ROWS
+    assert "12 rows in 3 parts are at the provider; the next one expires" in submitted.json["reason"]
+    assert "12 at the provider in 3 batch parts" in llmbatch("show", "docs.llmbatch").out
+    collected = batched(llmbatch, served)
+    assert collected.code == 0, collected.err
+    assert collected.json["rows"]["ok"] == ROWS
+    assert collected.json["at_provider"]["parts"] == 0
+    assert {line["source"] for line in ledger(llmbatch)} == {"batch"}
+    assert {line["service_tier"] for line in ledger(llmbatch)} == {"batch"}
+    assert not any("latency_s" in line for line in ledger(llmbatch))
+    assert served.stats["most_asked"] == 1
+    assert not (run_folder(llmbatch) / "batches").exists(), "texts lie there no longer than needed"
+
+
+def test_answers_are_those_of_single_requests_under_the_same_keys(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint()
+    batched(llmbatch, served)
+    batched(llmbatch, served)
+    single = llmbatch("classify", "docs.jsonl", "--base-url", served.url, "--json")
+    assert (single.code, single.json["session"]["requests"]) == (0, 0), "no row is paid again on another way"
+    llmbatch("classify", "docs.jsonl", "--base-url", served.url, "--out", "single.llmbatch")
+    alone = read_rows(llmbatch.folder / "single.llmbatch" / "ledger.jsonl")
+    told = ("key", "row", "id", "category", "confidence")
+    assert sorted([line[name] for name in told] for line in alone) == sorted(
+        [line[name] for name in told] for line in ledger(llmbatch)
+    )
+
+
+def test_waiting_does_both_in_one_go(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    done = batched(llmbatch, endpoint(), "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert done.json["rows"]["ok"] == ROWS
+
+
+def test_rows_with_the_same_text_are_asked_once(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(3) * 4)
+    served = endpoint()
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert (done.code, done.json["rows"]["ok"], served.requests) == (0, 12, 3)
+
+
+def test_an_expired_batch_keeps_what_was_answered_and_only_the_rest_is_sent_again(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = endpoint("--fault", "batch_expire@1-2")
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert (served.stats["most_asked"], served.requests) == (1, ROWS)
+    assert done.json["usage"]["possibly_billed_requests"] == 0
+    assert spent(llmbatch)["requests"] == ROWS
+
+
+def test_lines_that_fail_are_judged_like_responses(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint(
+        "--fault",
+        "rate_limit@1",
+        "--fault",
+        "context_length@2",
+        "--fault",
+        "invented@3",
+        "--fault",
+        "batch_line_null@12",
+    )
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert done.code == 3
+    failed = {line["error"]["kind"]: line for line in ledger(llmbatch) if line["status"] == "failed"}
+    assert set(failed) == {"too_long", "invalid"}
+    assert failed["too_long"].get("cost_usd", 0) == 0
+    assert failed["invalid"]["cost_usd"] > 0
+    assert done.json["rows"]["ok"] == ROWS - 2
+    assert batched(llmbatch, served, "--batch-wait", "1h").json["rows"]["ok"] == ROWS, "failed rows are tried again"
+
+
+def test_a_row_that_never_gets_an_answer_fails_after_three_batches(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    done = batched(llmbatch, endpoint("--fault", "batch_line_null@1+"), "--batch-wait", "1h", rows=2)
+    assert done.code == 3
+    assert [line["error"]["kind"] for line in ledger(llmbatch)] == ["batch_line"] * 2
+    assert steps(llmbatch).count("collected") == 3
+
+
+def test_missing_doubled_and_foreign_lines_are_counted(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint(
+        "--fault", "batch_line_lost@1,2", "--fault", "batch_line_double@3", "--fault", "batch_line_foreign@4"
+    )
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert "2 answers missing: possibly billed" in done.err
+    assert "1 line came twice, the first counts; 1 line belong to no row" in done.err
+    keys = [line["key"] for line in ledger(llmbatch)]
+    assert len(keys) == len(set(keys)) == ROWS
+    assert done.json["usage"]["possibly_billed_requests"] == 2
+    assert done.json["usage"]["possibly_billed_usd"] > 0
+    assert spent(llmbatch)["possibly_billed_requests"] == 2
+    assert llmbatch("show", "docs.llmbatch", "--json").json["usage"]["possibly_billed_requests"] == 2
+
+
+@pytest.mark.parametrize("fault", ["batch_create_lost@1", "batch_create_error@2"])
+def test_a_batch_whose_creation_was_not_confirmed_is_found_and_not_made_again(
+    llmbatch: Program, endpoint: StartEndpoint, fault: str
+) -> None:
+    served = endpoint("--fault", fault, "--fault", "batch_no_metadata=100%")
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert "was submitted before" in done.err
+    assert (served.stats["batches"], served.stats["most_asked"]) == (3, 1)
+
+
+def test_where_batches_are_not_listed_nothing_is_made_blindly(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_create_lost@1", "--fault", "batch_no_list=100%")
+    done = batched(llmbatch, served, rows=5)
+    assert done.code == 4
+    assert "it is not known whether part 1 was submitted" in done.json["reason"]
+    assert "llmbatch batch adopt docs.llmbatch 1 BATCH" in " ".join(done.json["notes"])
+    assert batched(llmbatch, served).code == 4
+    assert served.stats["batches"] == 1
+    forgotten = llmbatch("batch", "forget", "docs.llmbatch", "1", **IMPATIENT)
+    assert forgotten.code == 0, forgotten.err
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert (done.code, done.json["usage"]["possibly_billed_requests"]) == (0, 5)
+    assert spent(llmbatch)["possibly_billed_usd"] > 0
+
+
+def test_a_batch_that_is_known_to_the_user_is_adopted(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_create_lost@1", "--fault", "batch_no_list@1")
+    assert batched(llmbatch, served, rows=5).code == 4
+    with OpenAI(base_url=served.url, api_key="k") as client:
+        (batch,) = client.batches.list()
+    assert llmbatch("batch", "adopt", "docs.llmbatch", "1", batch.id).code == 0
+    assert batched(llmbatch, served, "--batch-wait", "1h").code == 0
+    assert (served.stats["batches"], served.stats["most_asked"]) == (1, 1)
+
+
+def test_a_file_that_is_not_known_at_once_is_waited_for(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_file_not_found@1,2", "--fault", "batch_upload_error@1")
+    assert batched(llmbatch, served, "--batch-wait", "1h").code == 0
+    assert served.stats["batches"] == 3
+
+
+def test_downloads_that_break_off_are_repeated(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_content_error@1", "--fault", "batch_content_cut@2", "--fault", "batch_expire@1")
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert served.stats["most_asked"] == 1
+
+
+def test_files_that_come_late_are_waited_for_and_left_for_the_next_time(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = endpoint("--fault", "batch_output_late[polls=4]@1")
+    batched(llmbatch, served, rows=5)
+    assert batched(llmbatch, served).code == 7
+    assert batched(llmbatch, served).code == 0
+    assert served.stats["most_asked"] == 1
+
+
+def test_an_output_that_is_gone_is_told_and_its_rows_sent_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_output_gone@1")
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert done.json["usage"]["possibly_billed_requests"] == 5
+    assert done.json["rows"]["ok"] == ROWS
+
+
+def test_a_batch_that_vanished_stops_with_both_ways_out(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_vanished@1")
+    batched(llmbatch, served, rows=5)
+    done = batched(llmbatch, served)
+    assert done.code == 4
+    assert "the endpoint does not know batch_" in done.json["reason"]
+    assert "llmbatch batch forget docs.llmbatch 1" in " ".join(done.json["notes"])
+
+
+def test_a_token_limit_is_learned_and_kept_to(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--enqueued-tokens", "5000")
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert "token_limit_exceeded" in done.err
+    assert served.stats["most_asked"] == 1
+    told = read_rows(run_folder(llmbatch) / "batches.jsonl")
+    assert {line["limit"] for line in told if line["event"] == "given_up"} == {5000}
+    assert max(line["tokens"] for line in told[-8:] if line["event"] == "prepared") <= 5000
+
+
+def test_a_full_limit_is_left_for_later(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_token_limit=100%")
+    batched(llmbatch, served, rows=5)
+    done = batched(llmbatch, served)
+    assert done.code == 7
+    assert spent(llmbatch)["requests"] == 0
+
+
+def test_a_file_that_is_refused_stops_the_run_and_costs_nothing(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_invalid@1")
+    batched(llmbatch, served, rows=5)
+    done = batched(llmbatch, served)
+    assert done.code == 4
+    assert "invalid_json_line" in done.json["reason"]
+    assert "line 1 of the request file" in done.json["reason"]
+    assert served.requests == 0
+    assert batched(llmbatch, served, "--batch-wait", "1h").code == 0
+
+
+def test_the_run_s_cap_binds_and_is_freed_by_collecting(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint()
+    done = batched(llmbatch, served, "--max-cost", "0.0008")
+    assert done.code == 5
+    assert done.json["at_provider"]["rows"] == 6
+    done = batched(llmbatch, served, "--max-cost", "0.0008")
+    assert done.code == 5
+    assert done.json["at_provider"]["rows"] > 0
+    assert done.json["usage"]["cost_usd"] + done.json["at_provider"]["at_most_usd"] <= 0.0008
+    assert served.stats["most_asked"] == 1
+
+
+def test_the_day_s_budget_is_held_over_sessions_and_runs(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint()
+    store = ("--spend-store", "spend.db", "--daily-budget", "0.001")
+    assert batched(llmbatch, served, *store).code == 5
+    write_rows(llmbatch.folder / "others.jsonl", documents(40))
+    others = llmbatch("classify", "others.jsonl", "--json", "--base-url", served.url, *store)
+    assert others.code == 5
+    assert others.json["rows"]["ok"] <= 5, "what is at the provider is taken"
+    told = llmbatch("spend", "--spend-store", "spend.db")
+    assert "has a batch at the provider" in " ".join(told.out.split())
+    collected = batched(llmbatch, served, *store)
+    assert collected.json["rows"]["ok"] > 0
+    total = llmbatch("spend", "--spend-store", "spend.db", "--json").json["total"]["cost_usd"]
+    both = collected.json["usage"]["cost_usd"] + others.json["usage"]["cost_usd"]
+    assert total == pytest.approx(both)
+    assert total <= 0.001
+
+
+def test_cancelled_parts_cost_what_was_answered_and_the_rest_is_pending(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = endpoint("--batch-delay", "1000")
+    batched(llmbatch, served)
+    cancelled = llmbatch("batch", "cancel", "docs.llmbatch", "--base-url", served.url)
+    assert cancelled.code == 0, cancelled.err
+    assert "part 1: cancelling" in cancelled.err
+    listed = llmbatch("batch", "list", "docs.llmbatch", "--json").json["parts"]
+    assert [part["rows"] for part in listed] == [5, 5, 2]
+    done = batched(llmbatch, served)
+    assert (done.code, done.json["at_provider"]["parts"]) == (7, 3)
+    assert steps(llmbatch).count("collected") == 3
+    assert done.json["usage"]["possibly_billed_requests"] == 0
+    assert served.requests == 0
+
+
+def test_other_ways_wait_until_batches_are_collected(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint()
+    batched(llmbatch, served)
+    single = llmbatch("classify", "docs.jsonl", "--base-url", served.url)
+    assert single.code == 2
+    assert "are at the provider in batches, and would be paid twice" in single.err
+    assert llmbatch("retry", "docs.llmbatch", "--base-url", served.url).code == 2
+    changed = batched(llmbatch, served, "--model", "gpt-4.1-mini")
+    assert changed.code == 2
+    assert "with another prompt, labels or model" in changed.err
+    elsewhere = batched(llmbatch, endpoint())
+    assert elsewhere.code == 2
+    assert "with another --base-url" in elsewhere.err
+    assert served.requests == ROWS
+    assert batched(llmbatch, served).code == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--offline",),
+        ("--service-tier", "flex"),
+        ("--escalate-to", "gpt-6-sol"),
+        ("--canary-model", "gpt-6-sol"),
+        ("--reuse",),
+    ],
+)
+def test_what_batches_cannot_do_is_refused_before_anything_is_sent(
+    llmbatch: Program, endpoint: StartEndpoint, options: tuple[str, ...]
+) -> None:
+    served = endpoint()
+    done = batched(llmbatch, served, *options)
+    assert done.code == 2
+    assert "--batch does not go together with" in done.err
+    assert served.stats["files"] == 0
+    assert not run_folder(llmbatch).exists()
+
+
+def test_azures_shape_is_spoken(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint()
+    write_rows(llmbatch.folder / "docs.jsonl", documents(5))
+    command = ("classify", "docs.jsonl", "--json", "--batch", "--batch-wait", "1h", "--base-url")
+    azure = (served.url.removesuffix("/v1"), "--api-version", "2025-04-01-preview")
+    done = llmbatch(*command, *azure, "--model", "gpt-4o-mini", **IMPATIENT, AZURE_OPENAI_API_KEY="k")
+    assert done.code == 0, done.err
+    assert done.json["rows"]["ok"] == 5
+
+
+def test_a_key_that_is_refused_stops_with_nothing_sent(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--api-key", "right")
+    done = batched(llmbatch, served, OPENAI_API_KEY="wrong")
+    assert done.code == 4
+    assert "credentials" in done.json["reason"]
+    assert batched(llmbatch, served, "--batch-wait", "1h", OPENAI_API_KEY="right").code == 0
+    assert served.stats["batches"] == 3

@@ -1,0 +1,70 @@
+"""Killed at any step of submitting and collecting batches, the same command goes on: nothing lost or paid twice."""
+
+import shutil
+import signal
+import sys
+from itertools import count
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.forked import DIES_AT
+from tests.e2e.program import Endpoint, Program, documents, read_rows, write_rows
+from tests.e2e.test_batches import IMPATIENT
+from tests.torture.strike import EVERYTHING
+
+ROWS, CAP = 9, 0.004
+FAULTS = ("batch_expire@1", "batch_line_double@2", "batch_line_lost@3", "rate_limit@5")
+"""A first part that expires at half; a line that comes twice, one that is lost and paid, one that is refused."""
+QUICK = (20, 35, 50, 65, 80, 110)
+
+pytestmark = pytest.mark.timeout(1800)
+
+
+@pytest.mark.parametrize("step", QUICK)
+def test_a_batch_run_that_was_killed_goes_on(llmbatch: Program, endpoint: StartEndpoint, step: int) -> None:
+    assert went_on(llmbatch, endpoint(*(part for fault in FAULTS for part in ("--fault", fault))), step)
+
+
+@pytest.mark.skipif(not EVERYTHING, reason="a part of make torture")
+def test_so_it_does_at_every_step(
+    llmbatch: Program, endpoint: StartEndpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = 0
+    for step in count(1):
+        served = endpoint(*(part for fault in FAULTS for part in ("--fault", fault)))
+        if not went_on(llmbatch, served, step):
+            break
+        steps = step
+    with capsys.disabled():
+        sys.stderr.write(f"batches, SIGKILL: {steps} steps\n")
+
+
+def went_on(llmbatch: Program, served: Endpoint, step: int) -> bool:
+    """Kill a run at a step, run the same command again, and check what came of it. False where it ended before."""
+    for left in llmbatch.folder.iterdir():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
+    command = ("classify", "docs.jsonl", "--json", "--base-url", served.url, "--max-cost", str(CAP), "--daily-budget")
+    batches = (str(CAP), "--batch", "--batch-size", "4", "--batch-wait", "1h")
+    dies: dict[str, Any] = {DIES_AT: str(step)}
+    code = llmbatch(*command, *batches, **IMPATIENT, **dies).code
+    if code == 0:
+        return False
+    assert code == -signal.SIGKILL, step
+    done = llmbatch(*command, *batches, **IMPATIENT)
+    assert done.code == 0, f"killed at step {step}, then: {done.err}"
+    lines = read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
+    keys = [line["key"] for line in lines]
+    assert len(keys) == len(set(keys)) == done.json["rows"]["ok"] == ROWS, step
+    usage, stats = done.json["usage"], served.stats
+    lost = stats["faults"].get("batch_line_lost", 0)
+    assert stats["statuses"].get("200", 0) == ROWS + lost, f"paid twice, killed at step {step}"
+    assert usage["possibly_billed_requests"] == lost, step
+    assert usage["cost_usd"] + usage["possibly_billed_usd"] <= CAP, step
+    spent = llmbatch("spend", "--json", **IMPATIENT).json
+    assert spent["total"]["cost_usd"] == pytest.approx(usage["cost_usd"]), f"killed at step {step}"
+    assert spent["notes"] == [], f"killed at step {step}"
+    assert not (llmbatch.folder / "docs.llmbatch" / "batches").exists(), step
+    return True
