@@ -28,7 +28,8 @@ def actual_spend(session: str, run: str) -> Settlement | None:
             return None
         daily, settled = DailyTotals(), Counter[str]()
         for _, line in read_lines(folder.ledger, start=left.ledger_offset):  # what is torn has no outcome
-            daily.add(line)
+            if line.batch is None:  # a batch has an account of its own
+                daily.add(line)
             settled[line.key] += line.attempts
     except (StorageFailed, UsageError, OSError, ValueError, TypeError, KeyError):
         return None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -26,12 +26,9 @@ from llmbatch.simulate.batches import (
 from llmbatch.simulate.chat import Chat, Client, Outcome
 from llmbatch.simulate.draw import strikes
 from llmbatch.simulate.fault import Fault
-from llmbatch.simulate.files import FileStore, page
+from llmbatch.simulate.files import FileStore, page, read_form
 from llmbatch.simulate.reply import Delivery, Manner, RefusedError, Reply, error_reply, html_reply, reject
 from llmbatch.simulate.settings import SimulatorSettings
-
-if TYPE_CHECKING:
-    from aiohttp.web_request import FileField
 
 _PATH = re.compile(r"(?:/openai)?(?:/v1)?/(files|batches)(?:/([^/]+))?(?:/(content|cancel))?")
 _AT_ONCE_S, _LINES_AT_ONCE = 1.0, 50
@@ -118,19 +115,18 @@ class BatchApi:
         return Outcome(error_reply(405, f"Not allowed to {request.method} on {request.path}."))
 
     async def _upload(self, request: web.BaseRequest) -> Outcome:
-        form = await request.post()
+        form = read_form(request.headers.get("Content-Type", ""), await request.read())
         if self._struck(kinds.UPLOAD_ERROR, self._called("upload")):
             return Outcome(html_reply(502, "502 Bad Gateway", "The server returned an invalid response."))
-        given: FileField | Any = form.get("file")
-        if not isinstance(given, web.FileField):
+        if (given := form.get("file")) is None:
             reject("'file' is a required property", "file", "missing_required_parameter")
-        purpose = form.get("purpose")
+        purpose = form["purpose"].text if "purpose" in form else None
         if purpose not in ("batch", "user_data"):
             reject(f"{purpose!r} is not one of the purposes here: 'batch', 'user_data'.", "purpose")
-        kept = form.get("expires_after[seconds]")
-        seconds = int(kept) if isinstance(kept, str) and kept.isdigit() else 30 * 86_400
+        kept = form["expires_after[seconds]"].text if "expires_after[seconds]" in form else ""
+        seconds = int(kept) if kept.isdigit() else 30 * 86_400
         self._chat.stats.files += 1
-        file = self._files.add(given.filename, str(purpose), given.file.read(), kept_s=seconds)
+        file = self._files.add(given.filename, purpose, given.content, kept_s=seconds)
         return _json(file.as_json())
 
     def _content(self, id_: str) -> Outcome:

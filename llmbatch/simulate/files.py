@@ -3,6 +3,8 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import Message
 from itertools import count
 from typing import Any
 
@@ -36,6 +38,35 @@ class StoredFile:
             "status": "processed",
             "status_details": None,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """A field of a form."""
+
+    filename: str
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        """Its value, where that is no file."""
+        return self.content.decode("utf-8", "replace")
+
+
+def read_form(content_type: str, raw: bytes) -> dict[str, FormField]:
+    """The fields of a `multipart/form-data` body by their names; none where it is something else."""
+    message = Message()
+    message["Content-Type"] = content_type
+    boundary = message.get_boundary()
+    if boundary is None:
+        return {}
+    fields: dict[str, FormField] = {}
+    for part in raw.split(b"--" + boundary.encode())[1:-1]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        headers = message_from_bytes(head.lstrip())
+        name = headers.get_param("name", header="Content-Disposition")
+        fields[str(name)] = FormField(headers.get_filename("file"), content.removesuffix(b"\r\n"))
+    return fields
 
 
 class FileStore:
