@@ -50,6 +50,10 @@ ARGUMENTS = {
     "prompt render": ["default"],
     "canary report": ["run"],
     "canary promote": ["run"],
+    "batch list": ["run"],
+    "batch cancel": ["run", "--base-url", "http://127.0.0.1:9"],
+    "batch adopt": ["run", "1", "batch-1"],
+    "batch forget": ["run", "1"],
     "cache show": [],
     "cache clear": [],
     "config show": [],
@@ -79,7 +83,8 @@ HOSTILE = [
 
 WORDS = frozenset(
     {
-        "alert_at", "alert_command", "api_key", "api_version", "base_url", "by", "canary_model", "canary_share",
+        "alert_at", "alert_command", "api_key", "api_version", "base_url", "batch", "batch_wait", "batch_window",
+        "by", "canary_model", "canary_share",
         "concurrency", "deadline", "delimiter", "dialect", "encoding", "escalate_to", "escape", "fault", "faulty_model",
         "gold_id_field", "host", "id_field", "input_format", "keep", "label", "label_field", "max_failed", "method",
         "model", "name", "only", "precision", "price", "profile", "quote", "reasoning_effort", "refuse", "reviewer",
