@@ -15,6 +15,7 @@ from llmbatch.core.ledger_line import CONTROL, FAILED, LedgerLine
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.readers import FieldChoice
+from llmbatch.runs.accuracy import RunAccuracy, save_accuracy
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.folder import RunRecord
 from llmbatch.runs.input import RunInput
@@ -74,6 +75,14 @@ def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float, trust: Trust =
     if run.judged.gold.digest in seen:
         notes.append("confidences or thresholds were calibrated on this very gold file: their figures are optimistic")
     return evaluate(run.judged, subject, wanted=wanted, notes=notes)
+
+
+def remember_accuracy(path: Path, evaluation: Evaluation) -> None:
+    """Note in the run folder how right its labels are, for `llmbatch runs`."""
+    found = evaluation.accuracy
+    if found.value is not None and found.low is not None and found.high is not None:
+        noted = RunAccuracy(found.value, found.low, found.high, found.total, evaluation.gold_file)
+        save_accuracy(RunFolder(path), noted)
 
 
 def require_statistics(needed_by: str) -> None:

@@ -4,7 +4,7 @@ Knows plain data only; what a row's key is and what becomes of an answer is the 
 """
 
 from llmbatch.cache.store import AnswerStore, CachedAnswer, StoreFigures, StoreUnusableError, default_store
-from llmbatch.cache.upkeep import clear_store, store_figures
+from llmbatch.cache.upkeep import clear_store, count_older, store_figures
 
 __all__ = [
     "AnswerStore",
@@ -12,6 +12,7 @@ __all__ = [
     "StoreFigures",
     "StoreUnusableError",
     "clear_store",
+    "count_older",
     "default_store",
     "store_figures",
 ]

@@ -161,6 +161,19 @@ class AnswerStore:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return removed
 
+    def count_older(self, days: float) -> int:
+        """How many answers are older than that many days.
+
+        Raises:
+            StoreUnusableError: the file cannot be read.
+        """
+        before = int(self._clock() - days * _DAY_S)
+        with self._lock, _told():
+            found: int = self._connection.execute(
+                "SELECT count(*) FROM answers WHERE answered_at < ?", (before,)
+            ).fetchone()[0]
+        return found
+
     def figures(self) -> StoreFigures:
         """What it holds.
 

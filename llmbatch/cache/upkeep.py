@@ -1,5 +1,6 @@
 """A store looked at and cleared by its user, who wants to know what is wrong with it."""
 
+from contextlib import closing, suppress
 from pathlib import Path
 
 from llmbatch.cache.store import AnswerStore, StoreFigures, StoreUnusableError
@@ -22,6 +23,15 @@ def store_figures(path: Path) -> StoreFigures:
             store.close()
     except StoreUnusableError as error:
         raise UsageError(f"{path}: {error}", hint="llmbatch cache clear creates a new one") from None
+
+
+def count_older(path: Path, days: float) -> int:
+    """How many answers of a store are older than that many days; 0 where no store can be read."""
+    if not path.exists():
+        return 0
+    with suppress(StoreUnusableError), closing(AnswerStore(path)) as store:
+        return store.count_older(days)
+    return 0
 
 
 def clear_store(path: Path, *, older_than_days: float | None = None) -> int | None:

@@ -19,6 +19,7 @@ SUMMARIES: Mapping[str, str] = {
     "estimate": "Estimate what classify would cost and how long it would take.",
     "input": "Show how inputs are read. Nothing is sent.",
     "watch": "Label a folder's files, then each new one as it comes.",
+    "runs": "List the run folders below here: state, rows, cost, accuracy.",
     "show": "Summarise a run folder, also while the run is in progress.",
     "retry": "Retry a run folder's failed rows, and nothing else.",
     "merge": "Join a run's shards into one run: its ledger and its results.",

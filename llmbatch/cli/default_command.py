@@ -1,6 +1,7 @@
 """A group of commands of which one is meant where none is named."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from typer._click import Context
 from typer._click.shell_completion import CompletionItem
@@ -13,12 +14,17 @@ from llmbatch.core.errors import UsageError
 class DefaultCommandGroup(Group):
     """Takes `group ARGUMENT` for `group COMMAND ARGUMENT`, COMMAND being the first one that was added."""
 
+    needs_argument: ClassVar[bool] = True
+    """Else `group` alone is `group COMMAND`, too."""
+
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Put the default command in front, unless a command or the help is asked for.
 
         Raises:
             UsageError: the first argument is a misspelt command: no file has that name.
         """
+        if not args and not self.needs_argument and not ctx.resilient_parsing:
+            args = [next(iter(self.commands))]
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             meant = likely(args[0], self.commands)
             if meant is not None and not ctx.resilient_parsing and not Path(args[0]).exists():

@@ -85,7 +85,7 @@ def evaluate(
     from llmbatch.analysis.evaluation import evaluation_json
     from llmbatch.analysis.gates import gates, gates_json, parse_wanted, save_junit
     from llmbatch.analysis.plot import check_plot, save_plot
-    from llmbatch.analysis.run_evaluation import evaluate_run
+    from llmbatch.analysis.run_evaluation import evaluate_run, remember_accuracy
     from llmbatch.analysis.thresholds import parse_precision
     from llmbatch.core.errors import ExitCode
     from llmbatch.terminal import stdout_console
@@ -97,6 +97,7 @@ def evaluate(
     evaluation = evaluate_run(run, gold_fields.to_gold(gold), wanted=wanted, trust=folder.to_trust())
     if plot is not None:
         save_plot(evaluation, plot)
+    remember_accuracy(run, evaluation)
     found = gates(evaluation, wanted_gates)
     if junit is not None:
         save_junit(junit, evaluation, found)

@@ -293,6 +293,11 @@ def _check_regular(path: Path, status: os.stat_result) -> None:
         )
 
 
+def left_over(folder: Path) -> list[Path]:
+    """Files that killed processes began to write beside others, or that others are writing now."""
+    return [path for path in folder.iterdir() if _BESIDE.fullmatch(path.name)]
+
+
 def _random_name() -> str:
     return f".llmbatch-{secrets.token_hex(8)}.new"
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -15,26 +15,26 @@ from llmbatch.core.usage import UsageTotals
 from llmbatch.spend.report import Group as Line
 from llmbatch.spend.report import Report
 from llmbatch.terminal.figures import cached_share, dollars
+from llmbatch.terminal.tables import Column, edge, fitted, print_stripped
 
 _MOST_GROUPS = 50
-_NAME_WIDTH = 48
+_LONGEST_NAME = 192
 
 
 def render_spending(report: Report, console: Console) -> None:
     """Print a report. Beyond fifty groups the rest is one line; `--json` has them all."""
-    with console.capture() as captured:
-        console.print(Group(*_parts(report)))
-    for line in captured.get().splitlines():
-        console.file.write(f"{line.rstrip()}\n")
-    console.file.flush()
+    print_stripped(console, _parts(report, edge(console)))
 
 
-def _parts(report: Report) -> Iterator[RenderableType]:
+def _parts(report: Report, width: int | None) -> Iterator[RenderableType]:
     yield Text(_headline(report), style="bold")
     if (before := report.total.before) is not None and before.rows and report.total.now.rows:
         yield Text(f"  {_why(report.total.now, before)}")
     if report.groups:
-        yield Padding(_table(report), (1, 0, 0, 2), expand=False)
+        table, left_out = _table(report, width)
+        yield Padding(table, (1, 0, 0, 2), expand=False)
+        if left_out:
+            yield Text(f"  not shown at this width: {', '.join(left_out)}; --json has all", style="dim")
     for note in report.notes:
         yield Text(f"  {neutral(note, limit=600)}", style="yellow")
 
@@ -65,19 +65,47 @@ def _why(now: UsageTotals, before: UsageTotals) -> str:
     )
 
 
-def _table(report: Report) -> Table:
-    compares = any(line.before is not None for line in report.groups)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(neutral(report.by), overflow="fold", max_width=_NAME_WIDTH)
-    names = ["rows", "requests", "tokens in", "cached", "out", "cost", "per 1,000"]
-    possibly = any(line.now.possibly_billed_nanousd for line in report.groups)
-    names += ["may be more"] if possibly else []
-    names += ["before", "change"] if compares else []
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    for line in _shown(report):
-        table.add_row(*_cells(line, possibly=possibly, compares=compares))
-    return table
+def _table(report: Report, width: int | None) -> tuple[Table, list[str]]:
+    lines = _shown(report)
+    figures = [
+        Column("rows", [Text(f"{line.now.rows:,}") for line in lines], rank=1),
+        Column("requests", [Text(f"{line.now.requests:,}") for line in lines], rank=7),
+        Column(
+            "tokens in", [_if_reported(line, f"{line.now.input_tokens:,}", "not reported") for line in lines], rank=5
+        ),
+        Column("cached", [_if_reported(line, _cached(line.now), "") for line in lines], rank=3),
+        Column("out", [_if_reported(line, f"{line.now.output_tokens:,}", "") for line in lines], rank=6),
+        Column("cost", [Text(dollars(line.now.priced_nanousd)) for line in lines]),
+        Column("per 1,000", [Text(_per_thousand(line.now)) for line in lines], rank=2),
+    ]
+    if any(line.now.possibly_billed_nanousd for line in report.groups):
+        figures.append(Column("may be more", [Text(_possibly(line.now)) for line in lines], rank=4))
+    if any(line.before is not None for line in report.groups):
+        before = [line.before or UsageTotals() for line in lines]
+        figures.append(Column("before", [Text(dollars(usage.priced_nanousd)) for usage in before], rank=4))
+        changes = [
+            Text(_change(line.now.priced_nanousd, usage.priced_nanousd))
+            for line, usage in zip(lines, before, strict=True)
+        ]
+        figures.append(Column("change", changes, rank=2))
+    return fitted(Column(neutral(report.by), [_name(line) for line in lines]), figures, width)
+
+
+def _name(line: Line) -> Text:
+    name = line.name.removeprefix(f"{Path.cwd()}{os.sep}")  # of a run folder, where it lies under this one
+    return Text(neutral(name, limit=_LONGEST_NAME))
+
+
+def _if_reported(line: Line, figure: str, otherwise: str) -> Text:
+    return Text(figure if line.now.is_usage_reported else otherwise)
+
+
+def _per_thousand(usage: UsageTotals) -> str:
+    return dollars(usage.priced_nanousd * 1000 // usage.rows) if usage.rows else ""
+
+
+def _possibly(usage: UsageTotals) -> str:
+    return dollars(usage.possibly_billed_nanousd) if usage.possibly_billed_nanousd else ""
 
 
 def _shown(report: Report) -> list[Line]:
@@ -90,24 +118,6 @@ def _shown(report: Report) -> list[Line]:
         total = report.total
         shown.append(Line("total", total.now, total.before if report.by != "day" else None))
     return shown
-
-
-def _cells(line: Line, *, possibly: bool, compares: bool) -> list[Text]:
-    now, before = line.now, line.before or UsageTotals()
-    name = line.name.removeprefix(f"{Path.cwd()}{os.sep}")  # of a run folder, where it lies under this one
-    cells = [
-        neutral(name, limit=_NAME_WIDTH * 4),
-        f"{now.rows:,}",
-        f"{now.requests:,}",
-        f"{now.input_tokens:,}" if now.is_usage_reported else "not reported",
-        _cached(now) if now.is_usage_reported else "",
-        f"{now.output_tokens:,}" if now.is_usage_reported else "",
-        dollars(now.priced_nanousd),
-        dollars(now.priced_nanousd * 1000 // now.rows) if now.rows else "",
-    ]
-    cells += [dollars(now.possibly_billed_nanousd) if now.possibly_billed_nanousd else ""] if possibly else []
-    cells += [dollars(before.priced_nanousd), _change(now.priced_nanousd, before.priced_nanousd)] if compares else []
-    return [Text(cell) for cell in cells]
 
 
 def _cached(usage: UsageTotals) -> str:

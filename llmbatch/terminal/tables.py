@@ -1,20 +1,86 @@
 """Tables as all reports have them: no frames, no trailing blanks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+_NARROWEST_NAME, _MARGIN = 12, 2
+_NO_EDGE = 1_000
+"""Columns of a file: no line is cut or wrapped."""
+
+
+def edge(console: Console) -> int | None:
+    """The columns that a terminal has; None for a file or pipe, which has no edge."""
+    return console.width if console.file.isatty() else None
+
 
 def print_stripped(console: Console, parts: Iterable[RenderableType]) -> None:
     """Print without the blanks that tables pad their lines with, which are noise in a log."""
+    if edge(console) is None:
+        console.width = max(console.width, _NO_EDGE)
     with console.capture() as captured:
         console.print(Group(*parts))
     for line in captured.get().splitlines():
         console.file.write(f"{line.rstrip()}\n")
     console.file.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table that is fitted into a width."""
+
+    heading: str
+    cells: Sequence[Text]
+    rank: int = 0
+    """Where there is no room, those with the highest rank go first; with 0 it stays."""
+    is_text: bool = False
+    """Else it has figures, which stand at the right."""
+
+    @property
+    def width(self) -> int:
+        """What the longest cell takes."""
+        return max(len(self.heading), *(cell.cell_len for cell in self.cells))
+
+
+def fitted(names: Column, figures: Sequence[Column], width: int | None) -> tuple[Table, list[str]]:
+    """A table whose names are always whole: figures that matter less are left out, then names are folded.
+
+    Args:
+        names: the first column.
+        figures: the others.
+        width: of the terminal, of which two columns are the margin; None where nothing has to be left out.
+
+    Returns:
+        The table, and the headings of what was left out.
+    """
+    kept = list(figures)
+    width = None if width is None else width - _MARGIN
+    least_name = names.width if width is None else min(names.width, max(width * 2 // 5, _NARROWEST_NAME))
+    while width is not None and least_name + 2 + _width(kept) > width and any(column.rank for column in kept):
+        least = max(kept, key=lambda column: column.rank)
+        kept = [column for column in kept if column is not least]
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False, pad_edge=False)
+    table.add_column(
+        names.heading,
+        overflow="fold",
+        min_width=names.width if width is None else min(names.width, max(width - _width(kept) - 2, _NARROWEST_NAME)),
+        no_wrap=width is None,
+    )
+    for column in kept:
+        table.add_column(
+            column.heading, justify="left" if column.is_text else "right", no_wrap=True, min_width=column.width
+        )
+    for number, name in enumerate(names.cells):
+        table.add_row(name, *(column.cells[number] for column in kept))
+    return table, [column.heading for column in figures if column not in kept]
+
+
+def _width(columns: Sequence[Column]) -> int:
+    return sum(column.width + 2 for column in columns) - 2
 
 
 def columns(*headings: str, first_width: int) -> Table:

@@ -1,0 +1,44 @@
+"""How right a run's labels are, as the latest evaluation of its folder found: `evaluation.json` there."""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+from llmbatch.core.checksum import FORMAT, seal, unseal_file
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import open_to_read, replacing
+from llmbatch.core.jsonlines import dump_line
+from llmbatch.runs.folder import RunFolder
+
+_FILE = "evaluation.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunAccuracy:
+    """The share of right labels among the rows with a gold label and an answer, with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+    rows: int
+    gold: str
+    """The file with the right labels."""
+
+
+def save_accuracy(folder: RunFolder, accuracy: RunAccuracy) -> None:
+    """Note it in the run folder, with how long the ledger is now. Where that is refused, it is not known later."""
+    with suppress(OSError, UsageError):
+        noted = {"format": FORMAT, "ledger_bytes": folder.ledger.stat().st_size, "accuracy": asdict(accuracy)}
+        with replacing(folder.path / _FILE) as file:
+            file.write(seal(dump_line(noted).rstrip(b"\n")))
+
+
+def known_accuracy(folder: RunFolder) -> RunAccuracy | None:
+    """What the latest evaluation found; None where there was none, or rows were answered since."""
+    try:
+        with open_to_read(folder.path / _FILE) as file:
+            noted = json.loads(unseal_file(file.read()))
+        is_current = noted["ledger_bytes"] == folder.ledger.stat().st_size
+        return RunAccuracy(**noted["accuracy"]) if is_current else None
+    except (OSError, UsageError, ValueError, TypeError, KeyError):
+        return None

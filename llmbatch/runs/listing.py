@@ -1,0 +1,126 @@
+"""The run folders below a folder, each by what its record says: none is opened to be worked on, none changed."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.files import open_to_read
+from llmbatch.runs.accuracy import RunAccuracy, known_accuracy
+from llmbatch.runs.folder import RunFolder, RunRecord, load_record
+from llmbatch.runs.ledger.lock import is_locked
+
+_MOST_FOLDERS = 50_000
+"""That are looked into: a home with all that is in it."""
+_NOT_ENTERED = frozenset({"node_modules", "__pycache__", "site-packages"})
+_BLOCK = 1 << 20
+RUNNING, KILLED, UNREADABLE = "running", "killed", "unreadable"
+"""States beside those that records have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """A run folder. None stands for what its record does not say."""
+
+    folder: str
+    state: str
+    """finished, incomplete, interrupted, stopped, running, killed or unreadable."""
+    updated_at: str | None = None
+    task: str | None = None
+    model: str | None = None
+    offline: bool = False
+    rows: int | None = None
+    labelled: int | None = None
+    review: int | None = None
+    failed: int | None = None
+    pending: int | None = None
+    outcomes: int | None = None
+    """Lines of the ledger, of a run that is in progress or was killed: rows that were worked on, repeated ones too."""
+    cost_usd: float | None = None
+    accuracy: RunAccuracy | None = None
+    problem: str | None = None
+    """Why it is unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Run folders, the one that changed last at the end."""
+
+    runs: tuple[ListedRun, ...]
+    is_whole: bool
+    """Whether all folders were looked into."""
+
+
+def list_runs(root: Path) -> Listing:
+    """Find the run folders in a folder and below. Links are not followed, hidden folders not entered.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    if not root.is_dir():
+        raise UsageError(f"{root}: there is no such folder")
+    looked = 0
+    runs = []
+    for looked, path in enumerate(run_paths(root), start=1):
+        if path is not None and (run := _listed(path)) is not None:
+            runs.append(run)
+        if looked >= _MOST_FOLDERS:
+            break
+    runs.sort(key=lambda run: (run.updated_at or "", run.folder))
+    return Listing(tuple(runs), looked < _MOST_FOLDERS)
+
+
+def run_paths(root: Path) -> Iterator[Path | None]:
+    """Each folder that is looked into: a run folder, or None for another one."""
+    for here, below, files in os.walk(root):
+        if "run.json" in files:
+            below.clear()
+            yield Path(here)
+            continue
+        below[:] = sorted(name for name in below if not name.startswith(".") and name not in _NOT_ENTERED)
+        yield None
+
+
+def _listed(path: Path) -> ListedRun | None:
+    """What is known of a folder; None where its `run.json` is another program's."""
+    folder = RunFolder(path)
+    try:
+        record = load_record(folder)
+        state = _state(folder, record)
+        outcomes = _lines(folder.ledger) if state in (RUNNING, KILLED) else None
+    except (UsageError, OSError) as error:
+        return ListedRun(str(path), UNREADABLE, problem=str(error)) if folder.ledger.exists() else None
+    totals: dict[str, Any] = record.totals or {}
+    rows, usage = totals.get("rows", {}), totals.get("usage", {})
+    return ListedRun(
+        folder=str(path),
+        state=state,
+        updated_at=record.updated_at,
+        task=record.task.name,
+        model=record.model,
+        offline=record.offline,
+        rows=rows.get("total"),
+        labelled=rows.get("ok"),
+        review=rows.get("review"),
+        failed=rows["failed"] + rows["rejected"] if rows else None,
+        pending=rows.get("undone"),
+        outcomes=outcomes,
+        cost_usd=usage.get("cost_usd"),
+        accuracy=known_accuracy(folder),
+    )
+
+
+def _state(folder: RunFolder, record: RunRecord) -> str:
+    if is_locked(folder.path):
+        return RUNNING
+    return KILLED if record.state == RUNNING else record.state
+
+
+def _lines(path: Path) -> int:
+    try:
+        with open_to_read(path) as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
+    except FileNotFoundError:
+        return 0
