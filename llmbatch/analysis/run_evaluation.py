@@ -14,8 +14,9 @@ from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.core.ledger_line import CONTROL, FAILED, LedgerLine
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
+from llmbatch.observe.listing import RunAccuracy
 from llmbatch.readers import FieldChoice
-from llmbatch.runs.accuracy import RunAccuracy, save_accuracy
+from llmbatch.runs.accuracy import save_accuracy
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.folder import RunRecord
 from llmbatch.runs.input import RunInput

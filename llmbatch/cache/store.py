@@ -168,7 +168,7 @@ class AnswerStore:
             StoreUnusableError: the file cannot be read.
         """
         before = int(self._clock() - days * _DAY_S)
-        with self._lock, _told():
+        with self._lock, _explained():
             found: int = self._connection.execute(
                 "SELECT count(*) FROM answers WHERE answered_at < ?", (before,)
             ).fetchone()[0]

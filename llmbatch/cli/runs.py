@@ -14,7 +14,7 @@ from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json
 
 if TYPE_CHECKING:
-    from llmbatch.session.cleaning import Waste
+    from llmbatch.observe.listing import Waste
 
 
 class _Group(DefaultCommandGroup):

@@ -2,27 +2,16 @@
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from llmbatch.core.checksum import FORMAT, seal, unseal_file
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import open_to_read, replacing
 from llmbatch.core.jsonlines import dump_line
+from llmbatch.observe.listing import RunAccuracy
 from llmbatch.runs.folder import RunFolder
 
 _FILE = "evaluation.json"
-
-
-@dataclass(frozen=True, slots=True)
-class RunAccuracy:
-    """The share of right labels among the rows with a gold label and an answer, with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
-    rows: int
-    gold: str
-    """The file with the right labels."""
 
 
 def save_accuracy(folder: RunFolder, accuracy: RunAccuracy) -> None:

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import open_to_read
-from llmbatch.runs.accuracy import RunAccuracy, known_accuracy
+from llmbatch.observe.listing import KILLED, RUNNING, UNREADABLE, ListedRun, Listing
+from llmbatch.runs.accuracy import known_accuracy
 from llmbatch.runs.folder import RunFolder, RunRecord, load_record
 from llmbatch.runs.ledger.lock import is_locked
 
@@ -16,41 +16,6 @@ _MOST_FOLDERS = 50_000
 """That are looked into: a home with all that is in it."""
 _NOT_ENTERED = frozenset({"node_modules", "__pycache__", "site-packages"})
 _BLOCK = 1 << 20
-RUNNING, KILLED, UNREADABLE = "running", "killed", "unreadable"
-"""States beside those that records have."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListedRun:
-    """A run folder. None stands for what its record does not say."""
-
-    folder: str
-    state: str
-    """finished, incomplete, interrupted, stopped, running, killed or unreadable."""
-    updated_at: str | None = None
-    task: str | None = None
-    model: str | None = None
-    offline: bool = False
-    rows: int | None = None
-    labelled: int | None = None
-    review: int | None = None
-    failed: int | None = None
-    pending: int | None = None
-    outcomes: int | None = None
-    """Lines of the ledger, of a run that is in progress or was killed: rows that were worked on, repeated ones too."""
-    cost_usd: float | None = None
-    accuracy: RunAccuracy | None = None
-    problem: str | None = None
-    """Why it is unreadable."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Run folders, the one that changed last at the end."""
-
-    runs: tuple[ListedRun, ...]
-    is_whole: bool
-    """Whether all folders were looked into."""
 
 
 def list_runs(root: Path) -> Listing:

@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from llmbatch.cache import clear_store, count_older, default_store, store_figure
 from llmbatch.core.errors import FolderBusy, StorageFailed, UsageError
 from llmbatch.core.files import left_over
 from llmbatch.core.places import cache_folder
+from llmbatch.observe.listing import Waste
 from llmbatch.runs.folder import RunFolder, belongs_to_user
 from llmbatch.runs.ledger.lock import is_locked, locked
 from llmbatch.runs.listing import run_paths
@@ -25,17 +25,6 @@ from llmbatch.spend.store import SpendStore
 _DAY_S = 86_400
 _YOUNGEST_TEMPORARY_S = _DAY_S
 """Temporary folders without a lock may be in use; after a day none is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waste:
-    """Something that can go."""
-
-    kind: str
-    place: str
-    count: int
-    bytes: int
-    remove: Callable[[], object] = field(repr=False, compare=False)
 
 
 def find_waste(root: Path, *, older_than_days: float) -> list[Waste]:

@@ -13,8 +13,7 @@ from llmbatch.core.errors import Terminated
 from llmbatch.core.money import to_nanousd
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
-from llmbatch.runs.listing import RUNNING, UNREADABLE, ListedRun, Listing
-from llmbatch.session.cleaning import Waste
+from llmbatch.observe.listing import RUNNING, UNREADABLE, ListedRun, Listing, Waste
 from llmbatch.spend.days import utc_now
 from llmbatch.terminal.figures import dollars, megabytes
 from llmbatch.terminal.tables import Column, edge, fitted, print_stripped
@@ -35,7 +34,7 @@ _EVERY_S = 2.0
 
 def render_runs(listing: Listing, console: Console) -> None:
     """Print the table, then a line that sums it up."""
-    print_stripped(console, runs_parts(listing, console))
+    print_stripped(console, runs_parts(listing, console), may_be_wide=True)
 
 
 def runs_parts(listing: Listing, console: Console) -> Iterator[RenderableType]:
@@ -137,4 +136,4 @@ def render_waste(found: Sequence[Waste], console: Console) -> None:
         parts.append(Padding(table, (0, 0, 0, 2), expand=False))
     freed = megabytes(sum(one.bytes for one in found))
     parts.append(Text(f"{freed} can be freed" if found else "there is nothing to clean up", style="bold"))
-    print_stripped(console, parts)
+    print_stripped(console, parts, may_be_wide=True)

@@ -23,7 +23,7 @@ _LONGEST_NAME = 192
 
 def render_spending(report: Report, console: Console) -> None:
     """Print a report. Beyond fifty groups the rest is one line; `--json` has them all."""
-    print_stripped(console, _parts(report, edge(console)))
+    print_stripped(console, _parts(report, edge(console)), may_be_wide=True)
 
 
 def _parts(report: Report, width: int | None) -> Iterator[RenderableType]:

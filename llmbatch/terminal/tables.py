@@ -18,9 +18,15 @@ def edge(console: Console) -> int | None:
     return console.width if console.file.isatty() else None
 
 
-def print_stripped(console: Console, parts: Iterable[RenderableType]) -> None:
-    """Print without the blanks that tables pad their lines with, which are noise in a log."""
-    if edge(console) is None:
+def print_stripped(console: Console, parts: Iterable[RenderableType], *, may_be_wide: bool = False) -> None:
+    """Print without the blanks that tables pad their lines with, which are noise in a log.
+
+    Args:
+        console: where to.
+        parts: what.
+        may_be_wide: in a file or pipe lines are as long as they are.
+    """
+    if may_be_wide and edge(console) is None:
         console.width = max(console.width, _NO_EDGE)
     with console.capture() as captured:
         console.print(Group(*parts))

@@ -1,0 +1,63 @@
+"""Run folders as a list, and what earlier runs left behind: plain data for whoever shows it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+RUNNING, KILLED, UNREADABLE = "running", "killed", "unreadable"
+"""States beside those that records have."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunAccuracy:
+    """The share of right labels among the rows with a gold label and an answer, with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+    rows: int
+    gold: str
+    """The file with the right labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """A run folder. None stands for what its record does not say."""
+
+    folder: str
+    state: str
+    """finished, incomplete, interrupted, stopped, running, killed or unreadable."""
+    updated_at: str | None = None
+    task: str | None = None
+    model: str | None = None
+    offline: bool = False
+    rows: int | None = None
+    labelled: int | None = None
+    review: int | None = None
+    failed: int | None = None
+    pending: int | None = None
+    outcomes: int | None = None
+    """Lines of the ledger, of a run that is in progress or was killed: rows that were worked on, repeated ones too."""
+    cost_usd: float | None = None
+    accuracy: RunAccuracy | None = None
+    problem: str | None = None
+    """Why it is unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Run folders, the one that changed last at the end."""
+
+    runs: tuple[ListedRun, ...]
+    is_whole: bool
+    """Whether all folders were looked into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waste:
+    """Something that can go."""
+
+    kind: str
+    place: str
+    count: int
+    bytes: int
+    remove: Callable[[], object] = field(repr=False, compare=False)
