@@ -18,7 +18,7 @@ from llmbatch.observe.listing import RunAccuracy
 from llmbatch.readers import FieldChoice
 from llmbatch.runs.accuracy import save_accuracy
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
-from llmbatch.runs.folder import RunRecord
+from llmbatch.runs.folder import RunFolder, RunRecord
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.recorded_plan import recorded_plan

@@ -53,7 +53,7 @@ def calibrate(
     json: Json = False,
     folder: RunFolderOptions,
 ) -> None:
-    """Fit a calibration of confidence, or find labels' review thresholds. Later runs use them."""
+    """Fit a calibration of confidence, or labels' review thresholds. Later runs use them."""
     from llmbatch.analysis.calibrate_run import calibrate_run
     from llmbatch.analysis.fit import calibrated_json, parse_method
     from llmbatch.analysis.thresholds import parse_precision

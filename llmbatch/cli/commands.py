@@ -25,12 +25,12 @@ SUMMARIES: Mapping[str, str] = {
     "merge": "Join a run's shards into one run: its ledger and its results.",
     "review": "Review a run's doubtful rows. Your decisions go into the results.",
     "evaluate": "Evaluate a run against gold labels, and recommend a threshold.",
-    "calibrate": "Fit a calibration of confidence, or find labels' review thresholds.",
+    "calibrate": "Fit a calibration of confidence, or labels' review thresholds.",
     "compare": "Compare two or more models or prompts on the same random rows.",
     "report": "Write one HTML file that shows a run: charts, rows to look at.",
     "spend": "Show what was spent, compared with as many days before.",
     "export": "Write a run's results again: as files or as tables.",
-    "repair": "Move damaged lines of a run folder's logs aside, and keep the rest.",
+    "repair": "Move damaged lines of a run's logs aside, and keep the rest.",
     "prompt": "Task files: start one, check it, see what is sent.",
     "canary": "Canary experiments: show the report, promote the canary.",
     "batch": "Batches at the provider: list, cancel, adopt or forget them.",
@@ -40,7 +40,7 @@ SUMMARIES: Mapping[str, str] = {
 }
 """In the order of the help. The module of a command has its name."""
 
-_MORE = ("input", "canary", "cache", "config", "simulate")
+_MORE = ("input", "merge", "repair", "canary", "cache", "config", "simulate")
 """Commands that the help, which is one screen, names in its last line."""
 
 

@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 
 @command(app)
 def repair(run: RunPath, *, json: Json = False) -> None:
-    """Move damaged lines of a run folder's logs aside, and keep the rest. Nothing is sent."""
+    """Move damaged lines of a run's logs aside, and keep the rest. Nothing is sent."""
     from llmbatch.core.sanitize import neutral
     from llmbatch.session.repair import repair_run
 
