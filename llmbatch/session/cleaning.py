@@ -14,9 +14,10 @@ from llmbatch.core.errors import FolderBusy, StorageFailed, UsageError
 from llmbatch.core.files import left_over
 from llmbatch.core.places import cache_folder
 from llmbatch.observe.listing import Waste
-from llmbatch.runs.folder import RunFolder, belongs_to_user
+from llmbatch.runs.folder import RunFolder
 from llmbatch.runs.ledger.lock import is_locked, locked
 from llmbatch.runs.listing import run_paths
+from llmbatch.runs.mark import belongs_to_user
 from llmbatch.session.settlement import actual_spend
 from llmbatch.spend.account import settle_dead
 from llmbatch.spend.options import parse_store
