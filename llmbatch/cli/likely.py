@@ -8,7 +8,6 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import quoted
 
 _ELSEWHERE = {
-    "batch": "classify",
     "label": "classify",
     "resume": "classify",
     "list": "runs",
@@ -54,10 +53,10 @@ def likely(name: str, known: Iterable[str]) -> str | None:
 
 def unknown_command(name: str, known: Collection[str]) -> UsageError:
     """Why there is no such command, and which one is meant: by its spelling, another name for it, or a file."""
-    meant = _ELSEWHERE.get(name) or likely(name, known)
-    if meant is not None:
-        return UsageError(f"there is no command {name!r}", hint=f"did you mean llmbatch {meant}?")
     if "\0" not in name and (path := Path(name)).exists():
         command = "show" if (path / _RUN).is_file() else "classify"
         return UsageError(f"{name!r} is no command", hint=f"did you mean llmbatch {command} {quoted(path)}?")
+    meant = _ELSEWHERE.get(name) or likely(name, known)
+    if meant is not None:
+        return UsageError(f"there is no command {name!r}", hint=f"did you mean llmbatch {meant}?")
     return UsageError(f"there is no command {name!r}", hint="llmbatch --help lists them")
