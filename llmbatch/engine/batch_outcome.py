@@ -20,6 +20,7 @@ from llmbatch.provider.dialect import Dialect
 from llmbatch.provider.failures import Action, Failure, RequestFailedError
 from llmbatch.provider.response import Response, read_response
 from llmbatch.provider.shape import RequestShape
+from llmbatch.task.candidates import NO_SHORTLIST
 
 _EXPIRED = frozenset({"batch_expired", "batch_cancelled", "expired", "cancelled", "canceled"})
 
@@ -60,7 +61,7 @@ class BatchReader:
         state.completion = self.biller.bounded(completion, sent.size, self.shape)
         self.biller.charge(state.bill, state.completion, sent.at_most_nanousd, asked_tier=BATCH)
         try:
-            answer = self.reader.answer(completion)
+            answer = self.reader.answer(completion, NO_SHORTLIST)
         except RequestFailedError as error:
             return self.failed(state, error.failure, batch)
         return _of_batch(self.reader.labelled(state, answer), batch)

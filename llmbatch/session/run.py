@@ -19,7 +19,7 @@ from llmbatch.provider.client import Endpoint
 from llmbatch.provider.shape import RequestShape
 from llmbatch.readers import is_file_name
 from llmbatch.runs.batches.log import check_no_parts
-from llmbatch.runs.batches.way import check_way
+from llmbatch.runs.batches.way import check_plan, check_way
 from llmbatch.runs.calibrations import RunConfidence, confidence_for
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.experiment_plan import canary_record, plan_experiments
@@ -85,10 +85,13 @@ def classify_run(
         whole, standing, options.inputs, source.names, query=options.reading.query, is_chosen=is_chosen
     )
     check_stream(whole, standing, source, is_chosen=is_chosen)
+    check_way(options, source)
     held = _held(whole, folder, shard, observer, is_locked=is_locked)
     with held, closing(DecisionLog(folder.decisions)) as decisions:
         standing, own = _standing(whole), _standing(folder)
-        check_way(folder, whole, options, source)
+        if options.batch is None:
+            check_no_parts(folder)
+            check_no_parts(whole)
         copied = source.copy_sources(None if replaced else standing, observer.event)
         if standing is not None and not replaced:
             source.compare_with((own or standing).inputs_read_at(source.names, folder))
@@ -97,6 +100,7 @@ def classify_run(
         options = replace(options, choice=completed_choice(loaded.task, options.choice, endpoint, standing))
         plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
         check_room(plan)
+        check_plan(options, plan)
         confidence = confidence_for(plan, options.task, options.calibration)
         experiments = plan_experiments(loaded, options, plan)
 

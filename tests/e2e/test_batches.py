@@ -329,6 +329,8 @@ def test_other_ways_wait_until_batches_are_collected(llmbatch: Program, endpoint
         ("--escalate-to", "gpt-6-sol"),
         ("--canary-model", "gpt-6-sol"),
         ("--reuse",),
+        ("--shard", "1/2"),
+        ("--candidates", "2"),
     ],
 )
 def test_what_batches_cannot_do_is_refused_before_anything_is_sent(

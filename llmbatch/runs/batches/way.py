@@ -2,27 +2,18 @@
 
 from llmbatch.core import defaults
 from llmbatch.core.errors import UsageError
-from llmbatch.runs.batches.log import check_no_parts
-from llmbatch.runs.folder import RunFolder
+from llmbatch.engine.plan import Plan
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.options import RunOptions
 
 
-def check_way(folder: RunFolder, whole: RunFolder, options: RunOptions, source: RunInput) -> None:
+def check_way(options: RunOptions, source: RunInput) -> None:
     """Refuse what does not go together, before anything is sent.
 
-    Args:
-        folder: the session's.
-        whole: the run's, where the session works on a shard.
-        options: what the user wants.
-        source: the input.
-
     Raises:
-        UsageError: batches cannot do what is asked; or rows are at the provider, and this is not to collect them.
+        UsageError: batches cannot do what is asked.
     """
     if options.batch is None:
-        check_no_parts(folder)
-        check_no_parts(whole)
         return
     choice, sending = options.choice, options.sending
     refused = {
@@ -44,3 +35,16 @@ def check_way(folder: RunFolder, whole: RunFolder, options: RunOptions, source: 
     for name, is_asked in refused.items():
         if is_asked:
             raise UsageError(f"--batch does not go together with {name}; nothing was sent", hint=hints.get(name))
+
+
+def check_plan(options: RunOptions, plan: Plan) -> None:
+    """Refuse a plan that batches cannot ask, before anything is sent.
+
+    Raises:
+        UsageError: labels are retrieved for each document, and with batches only documents' answers come back.
+    """
+    if options.batch is not None and plan.candidates is not None:
+        raise UsageError(
+            "--batch does not go together with labels that are retrieved for each document; nothing was sent",
+            hint="leave out --batch, or --candidates: the prompt then lists all labels",
+        )
