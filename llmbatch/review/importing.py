@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ class Refused:
 
     line: int
     why: str
+    field: str | None = None
+    """The field whose value it is, where that is not one of the task's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Imported:
     """Of the decisions taken, those that differ from what another decided since the export."""
     refused: tuple[Refused, ...]
     saved: bool
+    allowed: Mapping[str, Sequence[str]]
+    """The values of the fields in which another one was refused, by field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +82,15 @@ def import_decisions(
     matched: dict[str, tuple[_Wish, Decision]] = {}
     for wish in wishes:
         row = rows.of(wish, space)
-        if isinstance(row, str):
-            refused.append(Refused(wish.line, row))
+        if isinstance(row, Refused):
+            refused.append(row)
         elif (other := matched.setdefault(row.text, (wish, row)))[1].category != row.category:
             why = f"line {other[0].line} gives the same text the label {other[1].category!r}"
             refused.append(Refused(wish.line, why))
     refused.sort(key=lambda one: one.line)
+    allowed = {name: values for name, values in _allowed(space).items() if name in {one.field for one in refused}}
     if refused and not skip_refused:
-        return Imported(0, 0, blank, 0, tuple(refused), saved=False)
+        return Imported(0, 0, blank, 0, tuple(refused), saved=False, allowed=allowed)
     unchanged = 0
     written: Sequence[Decision] = ()
 
@@ -102,7 +108,7 @@ def import_decisions(
     if matched:
         written = run.decisions.log.append(compose)
     conflicts = sum(line.is_conflict for line in written)
-    return Imported(len(written), unchanged, blank, conflicts, tuple(refused), saved=True)
+    return Imported(len(written), unchanged, blank, conflicts, tuple(refused), saved=True, allowed=allowed)
 
 
 def _read(path: Path, space: LabelSpace) -> tuple[list[_Wish], list[Refused], int]:
@@ -168,16 +174,16 @@ class _Rows:
                 self._by_key |= {item.digest: undecided, item.key: undecided}  # the latter in exports of old
                 self._by_id.setdefault(name, {}).setdefault(item.digest, undecided)
 
-    def of(self, wish: _Wish, space: LabelSpace) -> Decision | str:
+    def of(self, wish: _Wish, space: LabelSpace) -> Decision | Refused:
         """The decision that a wish makes about its text, or why it makes none."""
         undecided = self._undecided(wish)
         if isinstance(undecided, str):
-            return undecided
+            return Refused(wish.line, undecided)
         of_model = space.cells_of(undecided.model_category)
         cells = {field: wish.cells.get(field) or of_model[field] or "" for field in space.columns()}
         if (category := space.spelled_in(cells)) is not None:
             return replace(undecided, category=category)
-        return _why_not(space, cells)
+        return _not_a_value(wish.line, space, cells)
 
     def _undecided(self, wish: _Wish) -> Decision | str:
         named = self._by_id.get(wish.id, {})
@@ -190,11 +196,19 @@ class _Rows:
         return next(iter(named.values()), f"no row has the id {wish.id!r}" if wish.id else "it has neither key nor id")
 
 
-def _why_not(space: LabelSpace, cells: Mapping[str, str]) -> str:
+def _not_a_value(line: int, space: LabelSpace, cells: Mapping[str, str]) -> Refused:
     field, cell = next((field, cell) for field, cell in cells.items() if not space.takes(field, cell))
     if not cell:
-        return f"it has no value for {field!r}, and the model gave none"
-    return f"{cell!r} is not a label of the task" if space.takes_one_label else f"{cell!r} is no value of {field!r}"
+        return Refused(line, f"it has no value for {field!r}, and the model gave none", field)
+    close = get_close_matches(cell, _allowed(space)[field], n=1)
+    meant = f"; did you mean {close[0]!r}?" if close else ""
+    problem = f"{cell!r} is not a label of the task" if space.takes_one_label else f"{cell!r} is no value of {field!r}"
+    return Refused(line, problem + meant, field)
+
+
+def _allowed(space: LabelSpace) -> Mapping[str, Sequence[str]]:
+    """What may stand in each field's column; nothing of a field that takes any number of a wide range."""
+    return {field.name: tuple(parts) for field, parts in space.parts_by_field()}
 
 
 def _said_before(run: OpenedRun, texts: frozenset[str], reviewer: str) -> dict[str, str | None]:

@@ -59,6 +59,7 @@ def imported_lines(imported: Imported) -> Sequence[str]:
     lines = [f"line {one.line}: {neutral(one.why, limit=200)}" for one in imported.refused[:_MOST_REFUSED]]
     if (more := len(imported.refused) - len(lines)) > 0:
         lines.append(f"... and {more:,} more")
+    lines += [f"{field} may be: {neutral(', '.join(values))}" for field, values in imported.allowed.items() if values]
     if not imported.saved:
         return [*lines, f"nothing was imported: {counted(len(imported.refused), 'line')} refused"]
     counts = [f"{counted(imported.taken, 'decision')} imported"]

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,7 @@ from llmbatch.review.queue import Choice, make_queue
 from llmbatch.review.settle import Walked, settle
 from llmbatch.runs.folder import RunFolder, load_record, now_text
 from llmbatch.runs.trust import NO_TRUST, Trust
+from llmbatch.task.model import Task
 
 _LIGHT_BACKGROUNDS = ("7", "15")
 
@@ -56,6 +57,7 @@ def walk(
                 task=run.record.task.name,
                 space=run.record.task.label_space,
                 of_sample=choice.sample,
+                examples=texts_by_label(run.record.task),
                 is_light=_is_light() if light is None else light,
             )
             ReviewApp(desk, setting).run()
@@ -63,6 +65,15 @@ def walk(
     if changed:
         report("adding the decisions to the results ...")
     return Walked(progress, settle(path, trust) if changed else None)
+
+
+def texts_by_label(task: Task) -> Mapping[str, Sequence[str]]:
+    """The texts of a task's examples by their label; of a task that has several labels to give, none."""
+    texts: dict[str, list[str]] = {}
+    for example in (*task.examples, *task.pool):
+        if example.label is not None:
+            texts.setdefault(example.label, []).append(example.text)
+    return texts
 
 
 def _require_terminal(path: Path) -> None:

@@ -78,9 +78,13 @@ def test_rows_go_out_to_a_spreadsheet_and_come_back_decided(llmbatch: Program) -
     filled = [{**row, "decision": "marketing"} for row in rows[:4]]
     write_rows(llmbatch.folder / "bad.jsonl", [*filled, {"id": "d-0", "decision": "spam"}])
     refused = llmbatch("review", "import", "docs.offline.llmbatch", "bad.jsonl", "--reviewer", "ana")
-    assert (refused.code, refused.err.splitlines()[:2]) == (
+    assert (refused.code, refused.err.splitlines()[:3]) == (
         2,
-        ["line 5: 'spam' is not a label of the task", "nothing was imported: 1 line refused"],
+        [
+            "line 5: 'spam' is not a label of the task",
+            "category may be: technical, business, legal, marketing, other",
+            "nothing was imported: 1 line refused",
+        ],
     )
     write_rows(llmbatch.folder / "good.jsonl", filled)
     taken = llmbatch("review", "import", "docs.offline.llmbatch", "good.jsonl", "--reviewer", "ana")

@@ -13,6 +13,7 @@ from llmbatch.review.app.readable import readable
 from llmbatch.task.fields import Label
 from llmbatch.task.load import load_task
 from tests.e2e.program import read_rows
+from tests.review.conftest import make_run
 from tests.review.driving import drive
 
 
@@ -62,13 +63,50 @@ def test_a_session_by_keys(run: Path) -> None:
     ]
 
 
+def test_of_many_labels_the_likeliest_have_the_digits(run: Path) -> None:
+    labels = [Label(name=f"card_{n}", description=f"word{n}") for n in range(60)]
+    labels += [Label(name="greeting", description="hello world, hm"), Label(name="technical")]
+
+    async def steps(pilot: Pilot[None], read: Callable[[str], str]) -> None:
+        assert "Hm." in read("document")
+        assert all(f"{key} {name}" in read("labels") for key, name in ((1, "technical"), (2, "greeting"), (9, "card_")))
+        assert "/ picks one of all 66 labels" in read("labels")
+        await pilot.press("2")
+
+    drive(run, steps, size=(80, 24), more=labels)
+    assert decided(run) == [("greeting", None)]
+
+
+@pytest.mark.parametrize(("size", "below"), [((80, 24), 12), ((120, 50), 4)])
+def test_on_a_large_screen_the_labels_stand_right_below_the_text(run: Path, size: tuple[int, int], below: int) -> None:
+    async def steps(pilot: Pilot[None], _: Callable[[str], str]) -> None:
+        await pilot.pause()
+        screen = pilot.app.screen
+        text, asked, keys = (screen.query_one(f"#{name}").region for name in ("document", "asked", "keys"))
+        assert 0 <= asked.y - text.bottom <= below
+        assert keys.bottom == size[1]
+        assert asked.bottom <= keys.y
+
+    drive(run, steps, size=size)
+
+
+def test_a_long_text_leaves_the_labels_on_the_screen(tmp_path: Path) -> None:
+    text = "A court. " * 2_000
+    run = make_run(tmp_path, load_task(None), [({"id": "a", "text": text}, "legal", 0.2)])
+
+    async def steps(pilot: Pilot[None], _: Callable[[str], str]) -> None:
+        await pilot.pause()
+        asked, keys = (pilot.app.screen.query_one(f"#{name}").region for name in ("asked", "keys"))
+        assert (asked.bottom <= keys.y, keys.bottom) == (True, 50)
+
+    drive(run, steps, size=(120, 50))
+
+
 def test_many_labels_are_picked_by_name_and_a_full_disk_is_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = load_task("banking77").task.labels
 
     async def steps(pilot: Pilot[None], read: Callable[[str], str]) -> None:
-        assert f"one of the {77 + 5} labels" in read("labels")
-        await pilot.press("1")
-        assert "0 of 5" in read("progress")
+        assert f"one of all {77 + 5} labels" in read("labels")
 
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")

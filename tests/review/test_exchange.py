@@ -100,6 +100,7 @@ def test_one_bad_line_and_nothing_is_imported(run: Path) -> None:
     imported = take(run, bad)
     assert [refused.line for refused in imported.refused] == [2, 3, 6, 7, 8]
     assert "not a label" in imported.refused[0].why
+    assert imported.allowed == {"category": ("technical", "business", "legal", "marketing", "other")}
     assert "has changed since the export" in imported.refused[1].why
     assert not imported.saved
     assert len(DecisionLog(run / "decisions.jsonl")) == 0
@@ -244,7 +245,7 @@ def test_fields_have_a_column_each_and_keep_what_is_not_filled_in(run_of_fields:
     assert list(rows[0])[3:7] == columns
     rows[0]["decision_tags"] = "Legal; ANGRY"
     rows[2] |= dict(zip(columns, ("technical", "(none)", "1", "no"), strict=True))
-    assert take(run_of_fields, rows) == Imported(2, 0, 1, 0, (), saved=True)
+    assert take(run_of_fields, rows) == Imported(2, 0, 1, 0, (), saved=True, allowed={})
     file = io.BytesIO()
     with opened(run_of_fields) as review:
         assert export_gold(review, file, csv=False) == 2
@@ -268,7 +269,7 @@ def test_a_field_that_is_wrong_or_missing_is_named(run_of_fields: Path) -> None:
     )
     assert [(refused.line, refused.why) for refused in imported.refused] == [
         (1, "'9' is no value of 'severity'"),
-        (2, "'angry|spam' is no value of 'tags'"),
+        (2, "'angry|spam' is no value of 'tags'; did you mean 'angry'?"),
         (3, "it has no value for 'tags', and the model gave none"),
     ]
 

@@ -1,14 +1,14 @@
 """The review application: one screen, a row at a time."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
@@ -26,6 +26,11 @@ _LOOK_EVERY_S = 1.0
 _SIDES = 4
 _LINES_NEEDED = 26
 """Lines that the document and the rest want before labels may take one each."""
+_LARGE = 100, 30
+"""Columns and lines from which on a screen is a large one."""
+_LINES_AROUND = 6
+"""Lines of the head, of why the row is here and of the keys, with their margins."""
+_LEAST_PAGE = 4
 _DARK, _LIGHT = "textual-dark", "textual-light"
 
 
@@ -37,6 +42,8 @@ class Setting:
     task: str
     space: LabelSpace
     of_sample: bool
+    examples: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The task's texts by label, where it takes one label."""
     is_light: bool = False
 
 
@@ -63,7 +70,7 @@ class ReviewScreen(Screen[None]):
         self._desk = desk
         self._setting = setting
         self._labels = choosable(setting.space)
-        self._keys = LabelKeys(self._labels, setting.space)
+        self._keys = LabelKeys(self._labels, setting.space, setting.examples)
         self._meanings = {label.name: label.description for label in self._labels}
         self._drafted: tuple[object, Draft] = None, Draft(setting.space, None)
         self._wanted = ""
@@ -76,10 +83,11 @@ class ReviewScreen(Screen[None]):
         yield Static(id="why")
         with VerticalScroll(id="page"):
             yield Static(id="document")
-        yield Static(id="answer")
-        yield Static(id="labels")
-        yield Static(id="sample")
-        yield Static(id="said")
+        with Vertical(id="asked"):
+            yield Static(id="answer")
+            yield Static(id="labels")
+            yield Static(id="sample")
+            yield Static(id="said")
         yield Static(id="keys")
 
     def on_mount(self) -> None:
@@ -197,7 +205,7 @@ class ReviewScreen(Screen[None]):
             settled = decision.category if decision is not None and decision.is_settled else None
             of_model = None if item is None else item.category
             is_one = self._setting.space.takes_one_label
-            self._keys.restart()
+            self._keys.begin(item)
             self._drafted = item, Draft(self._setting.space, of_model if is_one else settled or of_model)
         return self._drafted[1]
 
@@ -247,7 +255,7 @@ class ReviewScreen(Screen[None]):
 
     def _show(self, *, is_same: bool = False) -> None:
         desk, item = self._desk, self._desk.item
-        width, lines = self.size.width - _SIDES, self.size.height - _LINES_NEEDED
+        draft, width, lines = self._draft(), self.size.width - _SIDES, self.size.height - _LINES_NEEDED
         self._update("#progress", panes.progress_line(desk.progress, desk.reviewer))
         if item is None:
             self._update("#why", Content(""))
@@ -259,15 +267,24 @@ class ReviewScreen(Screen[None]):
                 self._update("#document", panes.document(item))
                 self.query_one("#page", VerticalScroll).scroll_home(animate=False)
             meaning = "" if len(self._keys.keys) in range(1, lines + 1) else self._meanings.get(item.category or "", "")
-            self._update("#answer", panes.answer(item, desk.decision, self._draft().text, meaning=meaning, width=width))
-        draft, count = self._draft(), len(self._labels)
-        marked = self._keys.marked(draft.parts)
-        self._update("#labels", panes.labels(self._keys.keys, marked, count=count, width=width, lines=lines))
+            self._update("#answer", panes.answer(item, desk.decision, draft.text, meaning=meaning, width=width))
+        shown = panes.labels(self._keys.keys, self._keys.marked(draft.parts), width=width, lines=lines)
+        self._update("#labels", panes.with_others(shown, len(self._labels)) if self._keys.is_partial else shown)
         if self._setting.of_sample:
             self.query_one("#sample").display = True
             self._update("#sample", panes.sample_line(desk.error_rate))
+        self._bring_near()
         can_accept = draft.text is not None
         self._update("#keys", panes.keys_line(self._keys.keys, item, can_accept=can_accept, width=self.size.width))
+
+    def _bring_near(self) -> None:
+        """On a large screen the answer and the labels stand right below the text; on a small one at the bottom."""
+        page, asked = self.query_one("#page"), self.query_one("#asked")
+        is_large = self.size.width >= _LARGE[0] and self.size.height >= _LARGE[1]
+        page.set_class(is_large, "near")
+        if is_large:
+            taken = asked.get_content_height(self.size, self.size, self.size.width) + _LINES_AROUND
+            page.styles.max_height = max(self.size.height - taken, _LEAST_PAGE)
 
     def _update(self, where: str, content: Content) -> None:
         self.query_one(where, Static).update(content)

@@ -2,34 +2,48 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from llmbatch.review.item import ReviewItem
+from llmbatch.review.likely import LikelyLabels
 from llmbatch.task.fields import Label
 from llmbatch.task.label_space import LabelSpace
 
 COMMANDS = "fnqsu"
 """Letters that do something else: find, note, quit, skip, undo."""
-LABEL_KEYS = "1234567890" + "".join(letter for letter in "abcdefghijklmnopqrstuvwxyz" if letter not in COMMANDS)
+_DIGITS = "123456789"
+LABEL_KEYS = _DIGITS + "0" + "".join(letter for letter in "abcdefghijklmnopqrstuvwxyz" if letter not in COMMANDS)
 
 
 def label_keys(labels: Sequence[Label]) -> Mapping[str, Label]:
-    """The label of each key, in the task's order; none where labels outnumber keys: then they are picked by name."""
+    """The label of each key, in the task's order; none where labels outnumber keys."""
     return dict(zip(LABEL_KEYS, labels, strict=False)) if len(labels) <= len(LABEL_KEYS) else {}
 
 
 class LabelKeys:
-    """The keys of a row's labels. Where labels outnumber keys and lie in groups, they are shown a group at a time."""
+    """The keys of a row's labels.
 
-    def __init__(self, labels: Sequence[Label], space: LabelSpace) -> None:
-        """`labels` are all that can be chosen."""
+    Where labels outnumber keys they are shown a group at a time if they lie in groups. If they do not, the likeliest
+    for each row have the digits, and the others are picked by name.
+    """
+
+    def __init__(self, labels: Sequence[Label], space: LabelSpace, examples: Mapping[str, Sequence[str]]) -> None:
+        """`labels` are all that can be chosen, `examples` the task's texts by label."""
         self._flat = label_keys(labels)
         tree = space.fields[0].tree if space.takes_one_label else None
         self._tree = None if self._flat or tree is None or tree.is_flat else tree
         self._group: str | None = None
+        self._likely = None if self._flat or self._tree else LikelyLabels(labels, examples)
+        self._of_row: Mapping[str, Label] = {}
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether some labels have no key for this row."""
+        return self._likely is not None
 
     @property
     def keys(self) -> Mapping[str, Label]:
-        """The label or group of each key; none where labels are picked by name."""
+        """The label or group of each key."""
         if self._tree is None:
-            return self._flat
+            return self._flat or self._of_row
         inside = self._tree.children(self._group)
         own = [label for label in self._tree.answers if label.name == self._group]
         return label_keys([*own, *inside])
@@ -50,9 +64,12 @@ class LabelKeys:
         """Show the labels above."""
         self._group = self.path[-2] if len(self.path) > 1 else None
 
-    def restart(self) -> None:
-        """Show the labels at the top."""
+    def begin(self, item: ReviewItem | None) -> None:
+        """Take up a row: the labels at the top, or the likeliest for it."""
         self._group = None
+        if self._likely is not None:
+            nearest = () if item is None else self._likely.nearest(item, len(_DIGITS))
+            self._of_row = dict(zip(_DIGITS, nearest, strict=False))
 
     def marked(self, chosen: Collection[str]) -> Collection[str]:
         """The labels that are chosen, and the groups that they lie in."""

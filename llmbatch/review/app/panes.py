@@ -34,7 +34,7 @@ def progress_line(progress: Progress, reviewer: str) -> Content:
     full = round(_BAR * progress.decided / progress.total) if progress.total else _BAR
     return Content.assemble(
         ("━" * full, "$text-success"),
-        ("━" * (_BAR - full), "$foreground 25%"),
+        ("┄" * (_BAR - full), "$foreground 45%"),
         f" {progress.decided:,} of {progress.total:,}",
         (f" · {progress.skipped:,} skipped" if progress.skipped else "", _MUTED),
         (f" · {neutral(reviewer, limit=20)}", _MUTED),
@@ -69,20 +69,17 @@ def answer(item: ReviewItem, decision: Decision | None, draft: str | None, *, me
     return Content("\n").join(lines)
 
 
-def labels(keys: Mapping[str, Label], chosen: Container[str], *, count: int, width: int, lines: int) -> Content:
+def labels(keys: Mapping[str, Label], chosen: Container[str], *, width: int, lines: int) -> Content:
     """Which key gives which label; those that are chosen stand out, at first the model's.
 
     Args:
-        keys: the label of each key; none where labels are picked by name.
+        keys: the label of each key.
         chosen: names of labels.
-        count: how many labels the task has.
         width: cells in a line.
         lines: lines that may be taken; where they are enough, each label has one, with its meaning.
     """
     if not keys:
-        return Content.assemble(
-            ("/", "bold $text-accent"), f" picks one of the {count} labels: type a few letters of it"
-        )
+        return Content("")
     cell = max(Content(neutral(label.name, limit=_NAME)).cell_length for label in keys.values()) + 2 + _GAP
     entries = [_entry(key, label, cell, is_chosen=label.name in chosen) for key, label in keys.items()]
     if len(entries) <= lines:
@@ -92,6 +89,12 @@ def labels(keys: Mapping[str, Label], chosen: Container[str], *, count: int, wid
     columns = max(min(width // cell, len(entries)), 1)
     rows = -(-len(entries) // columns)
     return Content("\n").join(Content("").join(entries[row::rows]) for row in range(rows))
+
+
+def with_others(shown: Content, count: int) -> Content:
+    """The likeliest labels, and how the others of `count` are given."""
+    hint = Content.assemble(("/", "bold $text-accent"), f" picks one of all {count} labels: type a few letters of it")
+    return Content("\n").join((shown, hint)) if shown.plain else hint
 
 
 def _entry(key: str, label: Label, cell: int, *, is_chosen: bool) -> Content:
@@ -178,7 +181,8 @@ def _people_lines(decision: Decision | None) -> Iterator[Content]:
     if decision is not None and decision.standings:
         style = "$text-error" if decision.is_conflict else "$text-success"
         for number, standing in enumerate(decision.standings):
-            said = f"{neutral(standing.reviewer, limit=_ID)} decided {neutral(standing.category, limit=_NAME)}"
+            said = "in conflict: " if decision.is_conflict else ""
+            said += f"{neutral(standing.reviewer, limit=_ID)} decided {neutral(standing.category, limit=_NAME)}"
             yield Content.assemble(("people " if number == 0 else _MARGIN, _MUTED), (said, f"bold {style}"))
     if decision is not None and decision.note:
         yield Content.assemble(("note   ", _MUTED), neutral(decision.note, limit=_VALUE))
@@ -189,7 +193,7 @@ def _confidence(confidence: float | None) -> Iterator[tuple[str, str]]:
         full = round(_BAR * confidence)
         yield f"{confidence:.2f} ", ""
         yield "▇" * full, "$text-primary"
-        yield "▇" * (_BAR - full), "$foreground 20%"
+        yield "·" * (_BAR - full), "$foreground 45%"
 
 
 def _value(value: object) -> str:
