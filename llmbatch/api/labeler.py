@@ -15,6 +15,7 @@ from llmbatch.core.prices import PriceBook
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Place, Row, RowId
 from llmbatch.core.usage import UsageTotals
+from llmbatch.engine.label_planning import with_planned_labels
 from llmbatch.engine.labelling import Labelling
 from llmbatch.engine.plan import asked_model, make_plan, review_threshold
 from llmbatch.observe.observer import Observer, Observers
@@ -139,7 +140,9 @@ class Labeler:
         endpoint = endpoint_for(sending, asked_model(loaded.task, options.choice), options.choice.dialect)
         choice = completed_choice(loaded.task, options.choice, endpoint, None)
         prices = PriceBook(None if endpoint is None else endpoint.base_url, sending.price)
-        plan = make_plan(loaded, choice, offline=sending.offline, price=prices.price(asked_model(loaded.task, choice)))
+        price = prices.price(asked_model(loaded.task, choice))
+        choice, _ = with_planned_labels(loaded, choice, offline=sending.offline, price=price, standing=None)
+        plan = make_plan(loaded, choice, offline=sending.offline, price=price)
         check_room(plan)
         confidence = confidence_for(plan, options.task, options.calibration)
         below = review_threshold(plan.task, options.review_below)

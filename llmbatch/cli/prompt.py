@@ -154,7 +154,7 @@ def render(
     from llmbatch.task.prefix_policy import PrefixPolicy
 
     policy = PrefixPolicy.FULL if pool else PrefixPolicy.MINIMAL
-    choice = ModelChoice(model=asked.model, reasoning=reasoning, prefix=policy, candidates=asked.candidates)
+    choice = ModelChoice(model=asked.model, reasoning=reasoning, prefix=policy, candidates=asked.to_candidates())
     plan = make_plan(load_task(task), choice, offline=False)
     if prefix:
         print_bytes(plan.question.prefix.encode())

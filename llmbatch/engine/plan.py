@@ -67,7 +67,7 @@ class ModelChoice:
     dialect: str = defaults.DIALECT
     """The wire protocol's name."""
     candidates: int | None = None
-    """Labels to retrieve for each document, of fields that have more; None leaves it to the task."""
+    """Labels to retrieve for each document, of fields that have more; `ALL_LABELS`, or None to leave it to the task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +238,8 @@ def _candidates(task: Task, choice: ModelChoice) -> Candidates | None:
     Raises:
         UsageError: the library for it is not installed, or more labels are to be listed always than there is room for.
     """
-    most = choice.candidates or task.model.candidates
-    candidates = None if most is None else Candidates(task, most)
+    most = task.model.candidates if choice.candidates is None else choice.candidates
+    candidates = Candidates(task, most) if most is not None and most > 0 else None
     if candidates is None or not candidates.fields:
         return None
     require_search("--candidates")

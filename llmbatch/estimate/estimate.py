@@ -30,7 +30,7 @@ from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.options import RunOptions
 from llmbatch.runs.ownership import check_answers, check_inputs
-from llmbatch.runs.planning import plan_run
+from llmbatch.runs.planning import decided_labels, plan_run
 from llmbatch.task.label_thresholds import review_rule
 from llmbatch.task.load import LoadedTask, load_task
 from llmbatch.tokens import count_tokens
@@ -74,6 +74,7 @@ def estimate_run(options: EstimateOptions) -> Estimate:
             source.take_fields_of(standing)
         is_chosen, query = run.out is not None, run.reading.query
         check_inputs(folder, standing, run.inputs, source.names, query=query, is_chosen=is_chosen)
+        run, labels = decided_labels(loaded, run, base_url, standing)
         plans = [
             plan_run(loaded, replace(run, choice=replace(run.choice, model=model)), base_url, source, standing)
             for model in options.models or (run.choice.model,)
@@ -93,7 +94,8 @@ def estimate_run(options: EstimateOptions) -> Estimate:
         ]
         survey(source.rows(lambda _: None), [part for look in looks for part in look.surveys])
     estimates = (look.estimate(run.sending, prices, standing) for look in looks)
-    return Estimate(str(folder.path), loaded.task.name, tuple(estimates))
+    why = None if labels is None else labels.why
+    return Estimate(str(folder.path), loaded.task.name, tuple(estimates), why)
 
 
 def dear_run(run: RunOptions, above_nanousd: int) -> ModelEstimate | None:

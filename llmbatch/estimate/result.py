@@ -59,6 +59,8 @@ class Estimate:
     folder: str
     task: str
     models: tuple[ModelEstimate, ...]
+    labels: str | None = None
+    """Why all labels are listed, or those retrieved for each document; None where that was not open."""
 
 
 def estimate_json(estimate: Estimate) -> dict[str, Any]:
@@ -66,6 +68,7 @@ def estimate_json(estimate: Estimate) -> dict[str, Any]:
     return {
         "folder": estimate.folder,
         "task": estimate.task,
+        "labels": estimate.labels,
         "models": [_model_json(model) for model in estimate.models],
     }
 

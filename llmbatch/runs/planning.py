@@ -1,6 +1,9 @@
 """The plan of a run that is about to begin or to resume."""
 
-from llmbatch.core.prices import PriceBook
+from dataclasses import replace
+
+from llmbatch.core.prices import Price, PriceBook
+from llmbatch.engine.label_planning import LabelPlan, with_planned_labels
 from llmbatch.engine.plan import Plan, asked_model, make_plan
 from llmbatch.provider.plugged import dialect_named
 from llmbatch.runs.folder import RunRecord
@@ -8,6 +11,30 @@ from llmbatch.runs.input import RunInput
 from llmbatch.runs.options import RunOptions
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.prefix_policy import PrefixPolicy
+
+
+def decided_labels(
+    loaded: LoadedTask, options: RunOptions, base_url: str | None, standing: RunRecord | None
+) -> tuple[RunOptions, LabelPlan | None]:
+    """The options with what they leave open about how labels are listed decided, and how; None where nothing was open.
+
+    Raises:
+        UsageError: labels have to be retrieved, and the library for it is not installed.
+    """
+    choice, planned = with_planned_labels(
+        loaded,
+        options.choice,
+        offline=options.sending.offline,
+        price=_price(loaded, options, base_url),
+        standing=None if standing is None else standing.choice,
+    )
+    return replace(options, choice=choice), planned
+
+
+def _price(loaded: LoadedTask, options: RunOptions, base_url: str | None) -> Price | None:
+    choice = options.choice
+    prices, tier = PriceBook(base_url, options.sending.price), choice.service_tier or loaded.task.model.service_tier
+    return prices.price(asked_model(loaded.task, choice), service_tier=tier)
 
 
 def plan_run(
@@ -39,6 +66,4 @@ def plan_run(
         promoted, canary = make_plan(loaded, choice, offline=offline), standing.canary
         if (promoted.prompt, promoted.question.model) == (canary.prompt, canary.model):
             return promoted  # what was on trial is taken over as it was asked
-    prices, tier = PriceBook(base_url, options.sending.price), choice.service_tier or loaded.task.model.service_tier
-    price = prices.price(asked_model(loaded.task, choice), service_tier=tier)
-    return make_plan(loaded, choice, offline=offline, price=price, rows=source.count())
+    return make_plan(loaded, choice, offline=offline, price=_price(loaded, options, base_url), rows=source.count())

@@ -13,6 +13,7 @@ from llmbatch.core.redact import Redactor
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.engine.experiments.watch import ExperimentPlan, Experiments
 from llmbatch.engine.plan import Plan, asked_model, make_plan, review_threshold
+from llmbatch.observe.events import LabelsPlanned
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.summary import Summary
 from llmbatch.provider.client import Endpoint
@@ -38,7 +39,7 @@ from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.model_choice import check_room, completed_choice, endpoint_for
 from llmbatch.runs.options import RetryOptions, RunOptions, check_shard, of_whole
 from llmbatch.runs.ownership import check_answers, check_inputs, check_stream
-from llmbatch.runs.planning import plan_run
+from llmbatch.runs.planning import decided_labels, plan_run
 from llmbatch.runs.recorded_plan import recorded_plan, recorded_task
 from llmbatch.runs.shard import Shard
 from llmbatch.runs.shards import record_whole, shard_locked, take_over, whole_locked
@@ -98,6 +99,7 @@ def classify_run(
             source.take_fields_of(standing)
         options = replace(options, keep=source.choose_fields(options.keep))
         options = replace(options, choice=completed_choice(loaded.task, options.choice, endpoint, standing))
+        options, labels = decided_labels(loaded, options, None if endpoint is None else endpoint.base_url, standing)
         plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
         check_room(plan)
         check_plan(options, plan)
@@ -131,7 +133,14 @@ def classify_run(
             max_failed=options.max_failed,
             salvage=options.salvage,
             batch=options.batch,
-            remarks=(*migrated(own), *replaced, *copied, *source.passed_over, *confidence.remarks),
+            remarks=(
+                *migrated(own),
+                *replaced,
+                *copied,
+                *source.passed_over,
+                *(() if labels is None else (LabelsPlanned(labels.why),)),
+                *confidence.remarks,
+            ),
             command=record.command,
         )
         return Session(folder, source, session_plan, observer, handle or StopHandle()).run()

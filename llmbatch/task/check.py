@@ -15,14 +15,12 @@ from llmbatch.core.models import AUTOMATIC_CACHING, profile_of
 from llmbatch.task.fields import NONE, FieldKind, Label, TaskField, folded
 from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
+from llmbatch.task.schema_limits import exceeds_schema
 from llmbatch.tokens import count_tokens
 
 Level = Literal["error", "warning", "note"]
 
 # OpenAI, "Structured model outputs": 1,000 enum values in a schema; past 250, their text is limited too.
-_ENUM_VALUES_MAX = 1000
-_ENUM_VALUES_UNMEASURED = 250
-_ENUM_CHARACTERS_MAX = 15_000
 
 _MANY_LABELS = 100
 _LONG_LABEL_TOKENS = 12
@@ -91,19 +89,10 @@ def _check_repeats(task: Task) -> Iterator[Finding]:
 
 
 def _check_label_count(task: Task) -> Iterator[Finding]:
-    names = [label.name for field in task.label_space.fields for label in field.answers]
-    count, characters = len(names), sum(map(len, names))
-    if count > _ENUM_VALUES_MAX:
-        yield Finding(
-            "error", "schema-limit", f"{count:,} labels: structured outputs take at most {_ENUM_VALUES_MAX:,}"
-        )
-    elif count > _ENUM_VALUES_UNMEASURED and characters > _ENUM_CHARACTERS_MAX:
-        yield Finding(
-            "error",
-            "schema-limit",
-            f"the labels' names hold {characters:,} characters: structured outputs take at most "
-            f"{_ENUM_CHARACTERS_MAX:,} where there are more than {_ENUM_VALUES_UNMEASURED} labels",
-        )
+    count = sum(len(field.answers) for field in task.label_space.fields)
+    if (excess := exceeds_schema(task.label_space)) is not None:
+        hint = "each document's request lists only those that fit it best (--candidates)"
+        yield Finding("note" if task.model.candidates else "warning", "schema-limit", f"{excess}; {hint}")
     if count > _MANY_LABELS and all(field.tree.is_flat for field in task.label_space.fields):
         yield Finding(
             "warning",

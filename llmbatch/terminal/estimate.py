@@ -25,6 +25,8 @@ def render_estimate(estimate: Estimate, console: Console) -> None:
         title = f"  {neutral(estimate.folder)}  task {neutral(estimate.task)}; nothing was sent"
         console.print(Text.assemble("\n", ("Estimate", "bold green"), (title, "dim")))
         console.print(Padding(_table(estimate.models), (1, 0, 0, 2), expand=False))
+        if estimate.labels is not None:
+            console.print(Padding(Text(neutral(f"Labels: {estimate.labels}.", limit=600)), (1, 0, 0, 2), expand=False))
         for model in estimate.models:
             heading = neutral(model.model, limit=_NAME_WIDTH) if len(estimate.models) > 1 else ""
             console.print(Padding(_remarks(model, heading), (1, 0, 0, 2), expand=False))

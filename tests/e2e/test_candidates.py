@@ -13,6 +13,7 @@ from llmbatch.analysis.run_evaluation import evaluate_run
 from llmbatch.core.errors import RunStopped
 from llmbatch.observe.events import Event
 from llmbatch.observe.observer import Observer
+from llmbatch.runs.folder import RunFolder, load_record
 from llmbatch.task.candidates import Candidates
 from llmbatch.task.load import load_task
 from tests.analysis.conftest import rows_of
@@ -20,7 +21,7 @@ from tests.analysis.test_evaluate_run import rendered
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import read_rows, write_rows
 from tests.e2e.scripted import Asked, Reply, Scripted, scripted
-from tests.task.test_candidates import FIELDS
+from tests.task.test_candidates import FIELDS, made_task
 
 
 class Heard(Observer):
@@ -162,3 +163,20 @@ def test_fields_with_many_labels_have_a_list_each(
             "tags=(none)"
         }
     assert sum(line["category"].startswith(f"topic=topic {line['row'] + 10};") for line in ledger) >= 8
+
+
+def test_a_run_with_thousands_of_labels_needs_no_option(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    labels = made_task(3_000).labels
+    lines = (f'[[labels]]\nname = "{label.name}"\ndescription = "{label.description}"' for label in labels)
+    (tmp_path / "made.toml").write_text("\n".join(['name = "made"', *lines]))
+    texts, events, server = [f"We want {label.description}." for label in labels[:30]], list[Event](), endpoint()
+    options: dict[str, Any] = {"task": tmp_path / "made.toml", "base_url": server.url, "out": tmp_path / "run"}
+    classify(texts, **options, observer=Heard(events))
+    (why,) = [event.message for event in events if event.name == "labels.planned"]
+    assert "3,000 labels" in why
+    found = read_rows(tmp_path / "run" / "ledger.jsonl")
+    assert sum(line["category"] == labels[line["row"]].name for line in found) >= 27
+    assert all("retries" not in line for line in found), "the strict endpoint takes the schema as it is"
+    assert load_record(RunFolder(tmp_path / "run")).choice.candidates == 50
+    classify(texts, **options)
+    assert server.requests == 30

@@ -68,19 +68,35 @@ class TaskOptions(OptionGroup):
         Option("How many of the task's pool of examples are sent: whatever makes the run cheapest, none, or all."),
     ] = PrefixPolicy.AUTO
     candidates: Annotated[
-        int | None,
+        str | None,
         Option(
-            "Of a field with more labels than this, list so many in a request: those that fit the document best.",
-            metavar="N",
-            min=defaults.LEAST_CANDIDATES,
-            max=defaults.MOST_CANDIDATES,
-            shown_default="the task's, else all labels",
+            "Labels to list in a request, of fields that have more: those that fit the document best; all of them; or "
+            "auto, which decides by price and by what is found.",
+            metavar="N|all|auto",
+            shown_default="the task's, else all that a schema takes",
         ),
     ] = None
     confidence: Annotated[
         ConfidenceKind,
         Option("As stated by the model, or measured from the log-probabilities of its label tokens."),
     ] = ConfidenceKind.reported
+
+    def to_candidates(self) -> int | None:
+        """The number of labels to list, `ALL_LABELS` or `PLANNED_LABELS`.
+
+        Raises:
+            UsageError: it is none of them.
+        """
+        from llmbatch.core.errors import UsageError
+
+        words = {None: None, "all": defaults.ALL_LABELS, "auto": defaults.PLANNED_LABELS}
+        if self.candidates in words:
+            return words[self.candidates]
+        least, most = defaults.LEAST_CANDIDATES, defaults.MOST_CANDIDATES
+        text = str(self.candidates)
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise UsageError(f"--candidates {text!r} is no number from {least} to {most}, nor all or auto")
+        return int(text)
 
     def to_choice(self, sending: "SendingOptions") -> "ModelChoice":
         """As the engine takes them, with the tier and the wire protocol of the requests."""
@@ -96,7 +112,7 @@ class TaskOptions(OptionGroup):
             truncate=self.truncate,
             prefix=self.prefix,
             confidence=self.confidence,
-            candidates=self.candidates,
+            candidates=self.to_candidates(),
             service_tier=sending.service_tier,
             dialect=sending.dialect,
         )

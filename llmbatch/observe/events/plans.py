@@ -181,6 +181,15 @@ class TruncationUnbounded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LabelsPlanned(Event):
+    """It was decided how labels are listed."""
+
+    name = "labels.planned"
+    template = "labels: {why}"
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationUsed(Event):
     """The task's calibration holds for this run."""
 

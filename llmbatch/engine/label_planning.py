@@ -1,0 +1,183 @@
+"""Whether requests list all labels, or those that are retrieved for their document: by price and by measured recall.
+
+All labels in the prefix miss none, and come from the cache; retrieved ones are few, are paid in full, and may miss the
+right one. How often they do is measured on the task's own examples, each half of which is looked for with only the
+other half known. Strict schemas have their limits, and beyond these there is no choice.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from llmbatch.core import defaults
+from llmbatch.core.errors import UsageError
+from llmbatch.core.models import OutputMode, profile_of
+from llmbatch.core.prices import Price
+from llmbatch.core.usage import Usage
+from llmbatch.engine.plan import ModelChoice, Plan, asked_model, make_plan
+from llmbatch.task.candidates import Candidates
+from llmbatch.task.load import LoadedTask
+from llmbatch.task.model import Example, Task
+from llmbatch.task.schema_limits import exceeds_schema
+from llmbatch.tokens import count_tokens
+
+SIZES = (10, 20, 50, 100)
+"""Lengths of lists that are tried."""
+WANTED_RECALL = 0.98
+_UNMEASURED = 50
+"""The length where no examples show what is found."""
+_FEWEST_EXAMPLES = 30
+_MOST_EXAMPLES = 1_000
+_PRICED = 50
+"""Documents whose lists are counted in tokens."""
+_ROWS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class LabelOption:
+    """One way to list labels."""
+
+    candidates: int | None
+    """Labels on a document's list; None for all labels, in the prefix."""
+    cost_nanousd: int | None
+    """Of the prefix and the lists of 1,000 rows; None where the price is not known."""
+    recall: float | None
+    """Of examples, how many have their label on the list; None where it was not measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPlan:
+    """What was chosen, and from what."""
+
+    candidates: int | None
+    options: tuple[LabelOption, ...]
+    examples: int
+    """On which the recall was measured."""
+    why: str
+    """In a sentence."""
+
+
+def plan_labels(loaded: LoadedTask, choice: ModelChoice, *, offline: bool, price: Price | None) -> LabelPlan:
+    """Choose how labels are listed.
+
+    Args:
+        loaded: the task.
+        choice: the user's, but for this.
+        offline: whether the offline endpoint is asked.
+        price: of the model, where it is known.
+
+    Raises:
+        UsageError: the library that retrieves labels is not installed.
+    """
+    task, most = loaded.task, max(len(field.answers) for field in loaded.task.label_space.fields)
+    examples, limit = _examples(task), exceeds_schema(task.label_space)
+    recalls = dict(_recalls(task, examples, [size for size in SIZES if size < most]))
+
+    def option(size: int | None, recall: float | None) -> LabelOption:
+        asked = replace(choice, candidates=size or defaults.ALL_LABELS)
+        plan = make_plan(loaded, asked, offline=offline, price=price)
+        return LabelOption(size, _cost_nanousd(plan, price, examples), recall)
+
+    full, lists = option(None, 1.0), [option(size, recall) for size, recall in recalls.items()]
+    chosen = _only_lists(lists) if limit is not None else _cheaper(full, lists)
+    of_all = f"cost {_money(full.cost_nanousd)}" if limit is None else f"cannot be ({limit})"
+    why = f"all {most:,} labels in the prompt {of_all}{_about(lists, chosen, len(examples))}"
+    return LabelPlan(chosen, (full, *lists), len(examples), why)
+
+
+def _only_lists(lists: Sequence[LabelOption]) -> int | None:
+    """The shortest list that finds enough; where none is known to, the longest, or one that mostly does."""
+    enough = [one for one in lists if (one.recall or 0) >= WANTED_RECALL]
+    if enough:
+        return enough[0].candidates
+    return lists[-1].candidates if lists and lists[-1].recall is not None else _UNMEASURED
+
+
+def _cheaper(full: LabelOption, lists: Sequence[LabelOption]) -> int | None:
+    """The shortest list that finds enough, if it is cheaper than all labels in the prefix."""
+    enough = next((one for one in lists if (one.recall or 0) >= WANTED_RECALL), None)
+    if enough is None or enough.cost_nanousd is None or full.cost_nanousd is None:
+        return None
+    return enough.candidates if enough.cost_nanousd < full.cost_nanousd else None
+
+
+def _about(lists: Sequence[LabelOption], chosen: int | None, examples: int) -> str:
+    """What is known of retrieved labels, and what was decided."""
+    if not lists:
+        return ": all are listed"
+    enough = next((one for one in lists if (one.recall or 0) >= WANTED_RECALL), lists[-1])
+    listed = next((one for one in lists if one.candidates == chosen), enough)
+    found = "is not known without examples"
+    if listed.recall is not None:
+        found = f"{listed.recall:.1%} on {examples:,} examples that the search had not seen"
+    decided = "all are listed" if chosen is None else f"{chosen} are retrieved"
+    cost = _money(listed.cost_nanousd)
+    return f"; {listed.candidates} retrieved for each document cost {cost}, their recall {found}: {decided}"
+
+
+def _money(nanousd: int | None) -> str:
+    return "an unknown sum" if nanousd is None else f"${nanousd / 1e9:,.3f} per 1,000 rows"
+
+
+def _examples(task: Task) -> Sequence[Example]:
+    """Examples to measure with, evenly from all; none where they are too few to say anything."""
+    found = (*task.examples, *task.pool)
+    if len(found) < _FEWEST_EXAMPLES:
+        return ()
+    return found[:: -(-len(found) // _MOST_EXAMPLES)]
+
+
+def _recalls(task: Task, examples: Sequence[Example], sizes: Sequence[int]) -> Iterator[tuple[int, float | None]]:
+    """The recall of each length of list, each half of the examples looked for with the other half known."""
+    halves = examples[::2], examples[1::2]
+    ranks = list[int]()
+    for known, sought in (halves, halves[::-1]):
+        if not sizes or not examples:
+            break
+        search = Candidates(task.model_copy(update={"examples": tuple(known), "pool": ()}), min(sizes))
+        for example in sought:
+            ranks += search.ranks(example.text, task.value_of(example))
+    for size in sizes:
+        yield size, sum(rank < size for rank in ranks) / len(ranks) if ranks else None
+
+
+def _cost_nanousd(plan: Plan, price: Price | None, examples: Sequence[Example]) -> int | None:
+    """What prefix and lists cost in 1,000 rows, after the first."""
+    if price is None:
+        return None
+    caching = profile_of(plan.question.model).caching
+    cached = 0 if caching is None else caching.cached_tokens(plan.prefix_tokens)
+    texts = [example.text for example in examples[:_PRICED]] or [label.name for label in plan.task.label_space.labels]
+    listed = [count_tokens(plan.before(text)) for text in texts[:_PRICED]]
+    tokens = plan.prefix_tokens + (sum(listed) // len(listed) if listed else 0)
+    return _ROWS * price.cost_nanousd(Usage(tokens, cached_input_tokens=cached))
+
+
+def with_planned_labels(
+    loaded: LoadedTask,
+    choice: ModelChoice,
+    *,
+    offline: bool,
+    price: Price | None,
+    standing: ModelChoice | None,
+) -> tuple[ModelChoice, LabelPlan | None]:
+    """The choice with what it leaves open about labels decided, and how it was; None where nothing was open.
+
+    Open is it where the user says `auto`, or says nothing of labels that no strict schema takes. A run that stands
+    keeps what was decided when it began.
+
+    Raises:
+        UsageError: labels have to be retrieved, and the library for it is not installed.
+    """
+    wish = loaded.task.model.candidates if choice.candidates is None else choice.candidates
+    is_strict = profile_of(asked_model(loaded.task, choice)).output is OutputMode.JSON_SCHEMA
+    if wish != defaults.PLANNED_LABELS and (
+        wish is not None or not is_strict or exceeds_schema(loaded.task.label_space) is None
+    ):
+        return choice, None
+    if standing is not None:
+        return replace(choice, candidates=standing.candidates), None
+    try:
+        planned = plan_labels(loaded, choice, offline=offline, price=price)
+    except UsageError as error:
+        raise UsageError(error.message, hint=f"{error.hint}; --candidates all lists every label") from None
+    return replace(choice, candidates=planned.candidates or defaults.ALL_LABELS), planned
