@@ -219,7 +219,7 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
         money=checked_group(MoneyOptions, given),
         reuse=_reuse_options(given),
         experiments=checked_group(ExperimentOptions, given),
-        batch=checked_group(BatchOptions, given),
+        batch=checked_group(BatchOptions, given).to_batch(),
         command="llmbatch.classify(...) with the same arguments",
     )
     return options if policy is None else replace(options, sending=replace(options.sending, policy=policy))

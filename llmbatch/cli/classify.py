@@ -53,7 +53,7 @@ def classify(
         money=money,
         reuse=reuse,
         experiments=experiments,
-        batch=batch,
+        batch=batch.to_batch(at_any_price=confirmation.yes),
         command=shell_command(["llmbatch", *map(public_name, sys.argv[1:])]),
     )
     confirmation.ask(lambda above_nanousd: dear_run(options, above_nanousd))

@@ -132,6 +132,7 @@ def make_plan(
     offline: bool,
     price: Price | None = None,
     rows: int | None = None,
+    has_hits: bool = True,
     pool_examples: int | None = None,
 ) -> Plan:
     """The plan of a task and a model.
@@ -142,6 +143,7 @@ def make_plan(
         offline: answers of the offline endpoint are never taken for a model's, so their keys differ.
         price: the model's, where it is known; what goes into the prefix depends on it if the task has a pool.
         rows: how many will be asked, likewise; None for a stream without a known end.
+        has_hits: whether requests can count on the provider's cache, likewise.
         pool_examples: how many of the pool's examples an earlier session asked with; None to decide again.
     """
     task = loaded.task
@@ -158,7 +160,7 @@ def make_plan(
         for taken in range(len(task.pool) + 1 if candidates is None else 1)
     ]
     sizes, answer_tokens = _counted(prefixes, space.sample_answers(decisions=logprobs))
-    terms = PrefixTerms(profile_of(model).caching, price, rows)
+    terms = PrefixTerms(profile_of(model).caching, price, rows, has_hits)
     prefix_plan = plan_prefix(sizes, choice.prefix, terms, standing=pool_examples)
     if candidates is not None:
         prefix_plan = replace(prefix_plan, why=f"{prefix_plan.why}; {candidates.summary}")

@@ -62,7 +62,7 @@ def _messages(prefix: str, shape: RequestShape, content: str) -> list[dict[str, 
     if not shape.system_role:
         return [{"role": "user", "content": f"{prefix}\n\n{content}"}]
     return [
-        {"role": "system", "content": _marked(prefix) if shape.cache_breakpoint else prefix},
+        {"role": "system", "content": _marked(prefix) if shape.cache_breakpoint and shape.marks_prefix else prefix},
         {"role": "user", "content": content},
     ]
 

@@ -21,6 +21,8 @@ class RequestShape:
     """Send `prompt_cache_key`, so that a plan's requests meet on the same cache."""
     cache_breakpoint: bool = False
     """Mark the prefix's end, and let nothing beyond it be written to the cache (`prompt_cache_options`)."""
+    marks_prefix: bool = True
+    """Where the prefix's end can be marked, mark it; else nothing at all is written to the cache."""
     logprobs: bool = False
     """Ask for the tokens' log-probabilities."""
     system_role: bool = True

@@ -66,4 +66,5 @@ def plan_run(
         promoted, canary = make_plan(loaded, choice, offline=offline), standing.canary
         if (promoted.prompt, promoted.question.model) == (canary.prompt, canary.model):
             return promoted  # what was on trial is taken over as it was asked
-    return make_plan(loaded, choice, offline=offline, price=_price(loaded, options, base_url), rows=source.count())
+    price = _price(loaded, options, base_url)
+    return make_plan(loaded, choice, offline=offline, price=price, rows=source.count(), has_hits=options.batch is None)

@@ -28,6 +28,8 @@ class PrefixTerms:
     """None where it is not known."""
     rows: int | None
     """How many will be asked; None for a stream without a known end."""
+    has_hits: bool = True
+    """Whether requests can count on the cache; those in batches cannot."""
 
     def cached_tokens(self, prefix_tokens: int) -> int:
         """How much of a prefix comes from the cache from the second row on; 0 where it is not known to be cached."""
@@ -41,6 +43,8 @@ class PrefixTerms:
         rows = _MANY_ROWS if self.rows is None else self.rows
         if self.price is None or rows == 0:
             return None if self.price is None else 0
+        if not self.has_hits:
+            return rows * self.price.cost_nanousd(Usage(prefix_tokens))
         cached = self.cached_tokens(prefix_tokens)
         written = cached if self.caching is not None and self.caching.breakpoints else 0
         first = self.price.cost_nanousd(Usage(prefix_tokens, cache_write_tokens=written))
@@ -124,6 +128,8 @@ def _about_the_pool(sizes: Sequence[int], taken: int, policy: PrefixPolicy, term
 def _why_not(sizes: Sequence[int], terms: PrefixTerms) -> str:
     if terms.price is None:
         return "the price is not known"
+    if not terms.has_hits:
+        return "batches cannot count on the cache"
     if terms.cached_tokens(sizes[-1]) <= terms.cached_tokens(sizes[0]):
         return "with them, no more of the prefix is cached"
     asked = "" if terms.rows is None else " in one row" if terms.rows == 1 else f" in {terms.rows:,} rows"

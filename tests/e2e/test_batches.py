@@ -18,6 +18,7 @@ IMPATIENT: dict[str, Any] = {
             f"{_SESSION}.submitting._LOOK_AGAIN_S": 0.01,
             f"{_SESSION}.submitting._FILE_WAITS_S": [0.01, 0.01],
             f"{_SESSION}.collecting._LATE_WAITS_S": [0.01, 0.01],
+            f"{_SESSION}.submitting.FIRST_ROWS": 3,
             f"{_SESSION}.batch_loop._FIRST_POLL_S": 0.01,
             f"{_SESSION}.batch_loop._LONGEST_POLL_S": 0.05,
         }
@@ -31,7 +32,8 @@ def batched(llmbatch: Program, served: Endpoint, *options: str, rows: int = ROWS
     if not (llmbatch.folder / "docs.jsonl").exists():
         write_rows(llmbatch.folder / "docs.jsonl", documents(rows))
     command = ("classify", "docs.jsonl", "--json", "--base-url", served.url, "--batch", "--batch-size", "5")
-    return llmbatch(*command, *options, **IMPATIENT, **env)
+    yes = () if "--no-yes" in options else ("--yes",)
+    return llmbatch(*command, *yes, *(option for option in options if option != "--no-yes"), **{**IMPATIENT, **env})
 
 
 def run_folder(llmbatch: Program) -> Path:
@@ -361,3 +363,60 @@ def test_a_key_that_is_refused_stops_with_nothing_sent(llmbatch: Program, endpoi
     assert "credentials" in done.json["reason"]
     assert batched(llmbatch, served, "--batch-wait", "1h", OPENAI_API_KEY="right").code == 0
     assert served.stats["batches"] == 3
+
+
+def test_a_first_part_shows_that_batches_cost_more_and_the_rest_stays_here(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = endpoint()
+    first = batched(llmbatch, served, "--no-yes")
+    assert (first.code, first.json["at_provider"]["rows"]) == (7, 3)
+    assert batched(llmbatch, served, "--no-yes", "--batch-wait", "1h").code == 5
+    again = batched(llmbatch, served, "--no-yes")
+    assert (again.code, again.json["at_provider"]["rows"], again.json["rows"]["ok"]) == (5, 0, 3)
+    assert "batches cost more here: $0.0824 for 1,000 rows, 0% of their input cached in 3 rows" in again.json["reason"]
+    assert "without --batch, " in again.json["reason"]
+    assert "with --service-tier flex" in again.json["reason"]
+    assert batched(llmbatch, served, "--batch-wait", "1h").json["rows"]["ok"] == ROWS, "--yes submits it all the same"
+    assert served.stats["cache_write_tokens"] == 0
+
+
+def test_where_batches_meet_the_cache_the_rest_follows_the_first_part(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = endpoint("--batch-cache")
+    done = batched(llmbatch, served, "--no-yes", "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert "3 rows" in done.err
+    assert done.json["usage"]["cached_share"] > 0.8
+
+
+def test_where_batches_are_cheaper_without_the_cache_nothing_is_waited_for(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    done = batched(llmbatch, endpoint(), "--no-yes", "--model", "gpt-4o-mini")
+    assert (done.code, done.json["at_provider"]["parts"]) == (7, 3)
+
+
+POOL = """name = "papers"
+instructions = "Label papers."
+labels = [{name = "technical", description = "Software, servers."}, {name = "business", description = "Revenue."}]
+pool = [
+PLACEHOLDER
+]
+"""
+
+
+def test_the_pool_stays_out_where_no_cache_can_serve_it_and_keys_stay_the_same_on_each_way(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    examples = "\n".join(
+        f'{{text = "{"The server crashed again and again. " * 9}{n}", label = "technical"}},' for n in range(16)
+    )
+    (llmbatch.folder / "papers.toml").write_text(POOL.replace("PLACEHOLDER", examples))
+    served = endpoint()
+    assert batched(llmbatch, served, "--task", "papers.toml", "--batch-wait", "1h").code == 0
+    single = ("classify", "docs.jsonl", "--json", "--base-url", served.url, "--task", "papers.toml")
+    again = llmbatch(*single, **IMPATIENT)
+    assert (again.code, again.json["session"]["requests"], again.json["prefix"]["pool_examples"]) == (0, 0, 0)
+    assert llmbatch(*single, "--out", "alone", **IMPATIENT).json["prefix"]["pool_examples"] > 0

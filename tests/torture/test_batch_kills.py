@@ -47,7 +47,7 @@ def went_on(llmbatch: Program, served: Endpoint, step: int) -> bool:
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
     command = ("classify", "docs.jsonl", "--json", "--base-url", served.url, "--max-cost", str(CAP), "--daily-budget")
-    batches = (str(CAP), "--batch", "--batch-size", "4", "--batch-wait", "1h")
+    batches = (str(CAP), "--batch", "--batch-size", "4", "--batch-wait", "1h", "--yes")
     dies: dict[str, Any] = {DIES_AT: str(step)}
     code = llmbatch(*command, *batches, **IMPATIENT, **dies).code
     if code == 0:

@@ -42,8 +42,11 @@ class BatchOptions(OptionGroup):
         ),
     ] = None
 
-    def to_batch(self) -> "Options | None":
+    def to_batch(self, *, at_any_price: bool = False) -> "Options | None":
         """As a run takes them; None where each row is sent by itself.
+
+        Args:
+            at_any_price: submit all at once, also where rows cost less by themselves.
 
         Raises:
             UsageError: one cannot be read, or stands without --batch.
@@ -61,4 +64,5 @@ class BatchOptions(OptionGroup):
             window=self.batch_window,
             most_rows=self.batch_size,
             most_tokens=self.batch_tokens,
+            at_any_price=at_any_price,
         )

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from llmbatch.cli.options.batch import BatchOptions
 from llmbatch.cli.options.experiments import ExperimentOptions
 from llmbatch.cli.options.input import InputOptions
 from llmbatch.cli.options.money import MoneyOptions
@@ -12,6 +11,7 @@ from llmbatch.cli.options.sending import SendingOptions
 from llmbatch.cli.options.task import TaskOptions
 
 if TYPE_CHECKING:
+    from llmbatch.runs.batches.options import BatchOptions as RunBatchOptions
     from llmbatch.runs.options import RunOptions
 
 
@@ -25,7 +25,7 @@ def run_options(
     money: MoneyOptions,
     reuse: ReuseOptions,
     experiments: ExperimentOptions,
-    batch: BatchOptions | None = None,
+    batch: "RunBatchOptions | None" = None,
     command: str = "llmbatch classify ...",
 ) -> "RunOptions":
     """A run's options, from the command line or from Python.
@@ -70,5 +70,5 @@ def run_options(
         shard=None if results.shard is None else Shard.parse(results.shard),
         calibration=results.calibration,
         command=command,
-        batch=None if batch is None else batch.to_batch(),
+        batch=batch,
     )

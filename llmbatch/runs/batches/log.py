@@ -18,6 +18,7 @@ from msgspec.json import decode, encode
 from llmbatch.core.checksum import FORMAT, LineCheck, NewerFormatError, mended, seal
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import open_file, open_to_read, storage_failure, storing, sync_folder
+from llmbatch.core.usage import UsageTotals
 from llmbatch.runs.folder import RunFolder, now_text
 from llmbatch.runs.ledger.recover import cut_torn_tail
 
@@ -146,6 +147,12 @@ class BatchLog:
     def next_number(self) -> int:
         """Of the next part."""
         return max(self._parts, default=0) + 1
+
+    def collected(self, fingerprint: str) -> UsageTotals:
+        """What all parts of a plan came to that were collected."""
+        ends = (part.end for part in self.parts if part.end is not None and part.prepared.fingerprint == fingerprint)
+        usages = (UsageTotals.restored(end.usage) for end in ends if end.event == "collected")
+        return sum(usages, UsageTotals())
 
     def part(self, number: int) -> Part:
         """A part as it stands now."""

@@ -20,3 +20,5 @@ class BatchOptions:
     """In one part."""
     most_tokens: int | None = None
     """Prompt tokens that may be at the provider at once; None leaves it to what the provider says."""
+    at_any_price: bool = False
+    """Submit all at once, also where rows cost less by themselves."""

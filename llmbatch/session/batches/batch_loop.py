@@ -40,6 +40,7 @@ from llmbatch.runs.opening import OpenLedger
 from llmbatch.session.batches.collecting import Collector
 from llmbatch.session.batches.deps import BatchDeps
 from llmbatch.session.batches.drafts import Drafts
+from llmbatch.session.batches.price_check import PriceCheck, WayPrices
 from llmbatch.session.batches.submitting import Submitter
 from llmbatch.session.field_report import field_report
 from llmbatch.session.rejections import Rejections
@@ -226,6 +227,7 @@ class BatchLoop:
                 endpoint.dialect,
                 self._shape,
             ),
+            price_check=PriceCheck(plan.asked, WayPrices.of(prices, plan.asked.question.model)),
             redact=redact,
             emit=self._observer.event,
             on_row=self._note_row,
@@ -239,7 +241,9 @@ class BatchLoop:
     def _drafts(self, deps: BatchDeps) -> Drafts:
         plan = self._plan.asked
         encoder = deps.reader.dialect.encoder(plan.question)
-        return Drafts(self._pending(deps), plan, self._shape, encoder, deps.reader.biller, deps.api.line_url)
+        marks = deps.price_check.marks_prefix(deps.log.collected(deps.fingerprint))
+        shape = replace(self._shape, marks_prefix=marks)
+        return Drafts(self._pending(deps), plan, shape, encoder, deps.reader.biller, deps.api.line_url)
 
     def _pending(self, deps: BatchDeps) -> Iterator[Document]:
         """The rows that are neither done nor at the provider. Read in another thread, while the loop waits."""

@@ -15,6 +15,7 @@ from llmbatch.runs.batches.log import BatchLog, Part
 from llmbatch.runs.batches.options import BatchOptions
 from llmbatch.runs.folder import RunFolder
 from llmbatch.runs.ledger.log import Ledger
+from llmbatch.session.batches.price_check import PriceCheck
 from llmbatch.session.spending import Spending
 
 
@@ -36,6 +37,7 @@ class BatchDeps:
     spending: Spending
     cancellation: Cancellation
     reader: BatchReader
+    price_check: PriceCheck
     redact: Redactor
     emit: Callable[[Event], None]
     on_row: Callable[[LedgerLine], None]

@@ -59,6 +59,11 @@ class Drafts:
         self._next: _Request | None = None
         self._drafted = KeyIndex()
 
+    def next_tokens(self) -> int | None:
+        """Prompt tokens of the next row; None where none is left. Blocks."""
+        request = self._peek()
+        return None if request is None else request.tokens
+
     @property
     def needs_nanousd(self) -> int | None:
         """What the next row may cost; None where none is left, as far as has been read."""

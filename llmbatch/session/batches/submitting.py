@@ -23,6 +23,7 @@ from llmbatch.runs.batches.token_limit import TOKEN_LIMIT, stated_limit
 from llmbatch.runs.folder import now_text
 from llmbatch.session.batches.deps import BatchDeps
 from llmbatch.session.batches.drafts import Drafts, PartLimits
+from llmbatch.session.batches.price_check import FIRST_ROWS
 from llmbatch.spend.store import HOLD
 
 _LOOK_AGAIN_S = 60.0
@@ -60,7 +61,8 @@ class Submitter:
         """Submit pending rows, part by part, as far as limits allow."""
         deps = self._deps
         while not deps.cancellation.is_set and not self.refused:
-            if (limits := self._limits()) is None:
+            tokens = await asyncio.to_thread(drafts.next_tokens)
+            if tokens is None or (limits := self._limits(tokens)) is None:
                 return
             number = deps.log.next_number
             draft = await asyncio.to_thread(drafts.write, PartFiles(deps.folder.batches, number), limits)
@@ -86,9 +88,15 @@ class Submitter:
         self.give_up(part, TOKEN_LIMIT, limit=limit)
         self.refused = True
 
-    def _limits(self) -> PartLimits | None:
-        """Of the next part; None where there is no room at the provider."""
+    def _limits(self, next_tokens: int) -> PartLimits | None:
+        """Of the next part, whose first row has so many tokens; None where none is to be submitted now."""
         deps, tokens = self._deps, self._deps.options.most_tokens
+        rows, measured = deps.options.most_rows, deps.log.collected(deps.fingerprint)
+        if not deps.options.at_any_price and deps.price_check.needs_measuring(next_tokens):
+            self.over_budget = deps.price_check.objection(measured)
+            if self.over_budget is not None or (not measured.input_tokens and deps.log.open_parts):
+                return None
+            rows = rows if measured.input_tokens else min(rows, FIRST_ROWS)
         if deps.log.limit_tokens is not None:
             tokens = min(tokens or deps.log.limit_tokens, deps.log.limit_tokens)
         if tokens is not None:
@@ -96,7 +104,7 @@ class Submitter:
             tokens -= there
             if tokens <= 0:
                 return None
-        return PartLimits(deps.options.most_rows, tokens, deps.spending.room_nanousd())
+        return PartLimits(rows, tokens, deps.spending.room_nanousd())
 
     def _note_budget(self, drafts: Drafts, limits: PartLimits) -> None:
         need_nanousd = drafts.needs_nanousd
