@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmbatch.cli.command import command
+from llmbatch.cli.command import command, command_group
 from llmbatch.cli.options.money import MoneyOptions
 from llmbatch.cli.options.option import Only
 from llmbatch.cli.options.run_folder import RunPath
@@ -16,11 +16,7 @@ from llmbatch.core.sanitize import neutral
 if TYPE_CHECKING:
     from llmbatch.runs.batches.log import Part
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help="Batches at the provider: list a run's parts, cancel, adopt or forget them.",
-)
+app = command_group("Batches at the provider: list, cancel, adopt or forget them. They are a run's parts.")
 _MOST_PARTS = 1_000_000
 Number = Annotated[int, typer.Argument(metavar="PART", help="The part's number.", min=1, max=_MOST_PARTS)]
 Store = Annotated[MoneyOptions, Only("spend_store")]
@@ -43,7 +39,7 @@ def list_(run: RunPath, *, json: Json = False) -> None:
 @command(app)
 def cancel(
     run: RunPath,
-    part: Annotated[int | None, typer.Argument(metavar="[PART]", help="One part only.", min=1, max=_MOST_PARTS)] = None,
+    part: Annotated[int | None, typer.Argument(metavar="PART", help="One part only.", min=1, max=_MOST_PARTS)] = None,
     *,
     sending: Annotated[SendingOptions, Only("base_url", "api_version", "insecure_http")],
     money: Store,

@@ -9,7 +9,7 @@ from llmbatch.cli.command import command
 from llmbatch.cli.completion import run_folders
 from llmbatch.cli.options.option import Option
 from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
-from llmbatch.cli.options.screen import Json
+from llmbatch.cli.options.screen import Json, Verbose
 from llmbatch.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def show(
         Option("An earlier run's folder: show what has shifted since.", metavar="OLDRUN", completer=run_folders),
     ] = None,
     json: Json = False,
+    verbose: Verbose = False,
     folder: RunFolderOptions,
 ) -> None:
     """Summarise a run folder, also while the run is in progress."""
@@ -51,7 +52,7 @@ def show(
     if json:
         print_json(summary_json(summary))
     else:
-        render_summary(summary, stdout_console())
+        render_summary(summary, stdout_console(), verbose=verbose)
 
 
 def _show_by(run: Path, by: str, trust: "Trust", *, json: bool) -> None:
@@ -77,7 +78,7 @@ def present(summary: "Summary", *, json: bool, watching: "WatchOptions") -> None
         print_json(summary_json(summary))
     if watching.log_format is LogFormat.text:
         if not watching.quiet:
-            render_summary(summary, stderr_console())
+            render_summary(summary, stderr_console(), verbose=watching.verbose)
         elif summary.exit_code and summary.reason:
             show_error(summary.reason, None)
     raise typer.Exit(summary.exit_code)

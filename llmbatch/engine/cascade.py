@@ -60,6 +60,11 @@ class Cascade:
         return sum(row_worker.waiting for row_worker in self._row_workers)
 
     @property
+    def next_try_s(self) -> float:
+        """Seconds until the first of them is sent again; 0 where none waits."""
+        return min((one.next_try_s for one in self._row_workers if one.waiting), default=0.0)
+
+    @property
     def retries(self) -> int:
         """Attempts that were repeated."""
         return sum(row_worker.retries.total() for row_worker in self._row_workers)

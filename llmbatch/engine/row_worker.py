@@ -55,6 +55,12 @@ class RowWorker:
         self.retries: Counter[str] = Counter()
         self.waiting = 0
         """Rows that wait for their next attempt; they hold no slot."""
+        self._due: list[float] = []
+
+    @property
+    def next_try_s(self) -> float:
+        """Seconds until the first row that waits is sent again; 0 where none waits."""
+        return max(min(self._due) - time.monotonic(), 0.0) if self._due else 0.0
 
     @property
     def labelled(self) -> int:
@@ -166,11 +172,15 @@ class RowWorker:
             self.waiting -= 1
 
     async def _sleep(self, seconds: float) -> None:
+        wait_s = self._failure_policy.wait_s(seconds)
+        due = time.monotonic() + wait_s
         self.waiting += 1
+        self._due.append(due)
         try:
-            await self._cancellation.sleep(self._failure_policy.wait_s(seconds))
+            await self._cancellation.sleep(wait_s)
         finally:
             self.waiting -= 1
+            self._due.remove(due)
 
     def _given_up(self, state: RowState) -> LedgerLine | None:
         state.end()

@@ -39,6 +39,10 @@ class Progress:
     """Seconds for which the server holds everyone back; 0 where it does not."""
     outage_s: float = 0.0
     """Seconds that an outage has lasted; 0 where there is none."""
+    outage_kind: str = ""
+    """The kind of failure that it consists of."""
+    next_try_s: float = 0.0
+    """Seconds until the next request in an outage, or until the first row that waits is sent again; 0 for now."""
     limited_by: str = ""
     """The rate limit that holds requests back, in words; empty where none does."""
     input_tokens: int = 0
@@ -58,6 +62,7 @@ def progress_json(progress: Progress) -> dict[str, Any]:
     return data | {
         "held_s": round(progress.held_s, 3),
         "outage_s": round(progress.outage_s, 3),
+        "next_try_s": round(progress.next_try_s, 3),
         "elapsed_s": round(progress.elapsed_s, 3),
         "cost_usd": None if nanousd is None else to_usd(nanousd),
     }

@@ -106,7 +106,7 @@ class SessionLoop:
         self._write_outputs = write_outputs
         self._began = began
         self._total: int | None = None
-        self._standing = _standing(plan, opened.record)
+        self._standing = _standing(plan, opened.record, opened)
         """Rows that are done already, before the reader has come across them; 0 once it has them all."""
         self.record = opened.record
         """The run's, with the limits that were kept to."""
@@ -334,6 +334,7 @@ class SessionLoop:
         tally, usage = self._tally, self._tally.totals.usage
         skipped = max(tally.skipped, self._standing)
         done = skipped + tally.answered + tally.rejected
+        outage = max(parts.paces, key=lambda throttle: throttle.outage_s)
         self._observer.update(
             Progress(
                 total=None if self._total is None else max(self._total - tally.left, done),
@@ -347,7 +348,9 @@ class SessionLoop:
                 waiting=parts.arms.waiting,
                 held_s=max(throttle.held_s for throttle in parts.paces),
                 limited_by=next((throttle.limited_by for throttle in parts.paces if throttle.limited_by), ""),
-                outage_s=max(throttle.outage_s for throttle in parts.paces),
+                outage_s=outage.outage_s,
+                outage_kind=outage.outage_kind,
+                next_try_s=outage.next_probe_s if outage.outage_s else parts.arms.next_try_s,
                 input_tokens=usage.input_tokens,
                 cached_input_tokens=usage.cached_input_tokens,
                 cache_unreported_tokens=usage.cache_unreported_tokens,
@@ -358,10 +361,12 @@ class SessionLoop:
         )
 
 
-def _standing(plan: SessionPlan, record: RunRecord) -> int:
-    """Rows that had their label when the last session ended in order; a killed one left no such count."""
-    if plan.before is not None or record.totals is None:
+def _standing(plan: SessionPlan, record: RunRecord, opened: OpenLedger) -> int:
+    """Rows that have their label: as the last session that ended in order counted them, else by the ledger's lines."""
+    if plan.before is not None:
         return 0
+    if record.totals is None:
+        return opened.totals.usage.labelled
     return int(record.totals["rows"]["ok"])  # those in review may be sent again
 
 

@@ -26,6 +26,7 @@ class WatchOptions:
     """How a run shows itself."""
 
     quiet: bool = False
+    verbose: bool = False
     log_format: LogFormat = LogFormat.text
     log_file: Path | None = None
     """Appended to; as JSON where its name says so, else as `log_format`."""
@@ -50,7 +51,7 @@ def watch(options: WatchOptions) -> Observer:
 def _screen(options: WatchOptions) -> Observer:
     if options.log_format is LogFormat.json:
         return JsonScreen(sys.stderr, least=Level.ERROR if options.quiet else Level.INFO)
-    return make_screen(quiet=options.quiet)
+    return make_screen(quiet=options.quiet, verbose=options.verbose)
 
 
 def _files(options: WatchOptions) -> list[Observer]:

@@ -13,14 +13,19 @@ from llmbatch.terminal.live import LiveScreen
 _PLAIN_WIDTH = 100
 
 
-def make_screen(*, quiet: bool) -> Observer:
-    """A live display on a terminal that can move its cursor, dated lines otherwise, nothing where `quiet`."""
+def make_screen(*, quiet: bool, verbose: bool = False) -> Observer:
+    """A live display on a terminal that can move its cursor, dated lines otherwise, nothing where `quiet`.
+
+    Args:
+        quiet: show nothing.
+        verbose: show details, too.
+    """
     if quiet:
         return Observer()
     console = stderr_console()
     if _is_terminal(sys.stderr) and console.is_interactive:
-        return LiveScreen(console)
-    return LineScreen(sys.stderr)
+        return LiveScreen(console, verbose=verbose)
+    return LineScreen(sys.stderr, verbose=verbose)
 
 
 def stderr_console() -> Console:

@@ -1,6 +1,7 @@
 """Figures as people read them."""
 
 from llmbatch.core.money import NANO
+from llmbatch.core.plurals import counted
 from llmbatch.observe.progress import Progress
 
 _MINUTE, _HOUR = 60, 3600
@@ -74,6 +75,23 @@ def cached_so_far(progress: Progress) -> str:
     return cached_share(progress.cached_input_tokens, progress.input_tokens, progress.cache_unreported_tokens)
 
 
+def waited_for(progress: Progress) -> list[str]:
+    """What holds the run, since when, and when it tries again; empty where nothing does."""
+    waits = []
+    next_try = f", next try in {duration(progress.next_try_s)}" if progress.next_try_s else ""
+    if progress.outage_s:
+        kind = f" ({progress.outage_kind})" if progress.outage_kind else ""
+        trying = next_try or ", trying now"
+        waits.append(f"endpoint down{kind} for {duration(progress.outage_s)}{trying}")
+    elif progress.waiting and not progress.in_flight and next_try:
+        waits.append(f"{counted(progress.waiting, 'row')} backing off{next_try}")
+    if progress.held_s:
+        waits.append(f"the server asks to wait: next try in {duration(progress.held_s)}")
+    if progress.limited_by:
+        waits.append(f"limited by: {progress.limited_by}")
+    return waits
+
+
 class Rate:
     """Rows finished per second over the last ten seconds, by the progress's own clock."""
 
@@ -95,6 +113,8 @@ class Rate:
 
     def eta_s(self, progress: Progress) -> float | None:
         """Seconds until the last row, or None while that is unknown."""
+        if progress.outage_s or progress.held_s:
+            return None
         if progress.total is None or self.per_s <= 0 or progress.done >= progress.total:
             return None
         return (progress.total - progress.done) / self.per_s

@@ -10,7 +10,7 @@ from llmbatch.core.sanitize import neutral
 from llmbatch.observe.events import Event, Level
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.progress import CanaryProgress, Heartbeat, Progress
-from llmbatch.terminal.figures import Rate, cached_so_far, duration, percent, spent_so_far
+from llmbatch.terminal.figures import Rate, cached_so_far, duration, percent, spent_so_far, waited_for
 
 
 def _now() -> datetime:
@@ -20,7 +20,10 @@ def _now() -> datetime:
 class LineScreen(Observer):
     """Writes to a log, a CI console or a file. The first line comes after a second, the last one at the end."""
 
-    def __init__(self, stream: TextIO, *, every_s: float = 10.0, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self, stream: TextIO, *, every_s: float = 10.0, clock: Callable[[], datetime] = _now, verbose: bool = False
+    ) -> None:
+        self._verbose = verbose
         self._stream = stream
         self._clock = clock
         self._rate = Rate()
@@ -38,11 +41,14 @@ class LineScreen(Observer):
         """Write a line when one is due."""
         self._rate.add(progress)
         self._last = progress
-        if self._heartbeat.is_due(progress):
+        is_known = progress.done > 0 or progress.total is not None
+        if is_known and self._heartbeat.is_due(progress):
             self._show(progress)
 
     def event(self, event: Event) -> None:
         """Write what happened, dated."""
+        if event.is_detail and not self._verbose:
+            return
         self._emit(event, event.shown)
 
     def _emit(self, event: Event, message: str) -> None:
@@ -72,9 +78,7 @@ def _parts(progress: Progress, rate: Rate) -> list[str]:
         f"retries {progress.retries:,}",
         "" if not progress.waiting else f"waiting {progress.waiting:,}",
         "" if progress.canary is None else f"canary {_canary(progress.canary)}",
-        "" if not progress.outage_s else f"(no answers for {duration(progress.outage_s)})",
-        "" if not progress.held_s else f"(the server asks to wait {duration(progress.held_s)})",
-        "" if not progress.limited_by else f"(limited by: {progress.limited_by})",
+        *(f"({wait})" for wait in waited_for(progress)),
     ]
 
 

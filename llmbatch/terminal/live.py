@@ -14,17 +14,18 @@ from llmbatch.core.sanitize import neutral
 from llmbatch.observe.events import Event, Level
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.progress import CanaryProgress, Progress
-from llmbatch.terminal.figures import Rate, cached_so_far, duration, percent, spent_so_far
+from llmbatch.terminal.figures import Rate, cached_so_far, duration, percent, spent_so_far, waited_for
 
 _BAR_WIDTH = 24
 _WIDTH_FOR_A_BAR = 60
 
 
 class LiveScreen(Observer):
-    """Two lines: how far and how fast; what it costs and what went wrong."""
+    """Two lines: how far and how fast; what it costs and what went wrong. A third where something is waited for."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, verbose: bool = False) -> None:
         self._console = console
+        self._verbose = verbose
         self._display = _Display()
         self._live = Live(self._display, console=console, refresh_per_second=4, transient=True)
 
@@ -43,6 +44,8 @@ class LiveScreen(Observer):
 
     def event(self, event: Event) -> None:
         """Print what happened above the bar."""
+        if event.is_detail and not self._verbose:
+            return
         if event.level is Level.INFO:
             self._console.print(Text(neutral(event.shown), style="dim"))
         else:
@@ -63,6 +66,9 @@ class _Display:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width, progress = options.max_width, self._progress
+        if not progress.done and progress.total is None:
+            yield Text("starting: reading what is there", style="dim", no_wrap=True, overflow="ellipsis")
+            return
         if progress.total and width >= _WIDTH_FOR_A_BAR:
             line = Table.grid(padding=(0, 1))
             bar = ProgressBar(total=progress.total, completed=progress.done, width=_BAR_WIDTH)
@@ -71,6 +77,8 @@ class _Display:
         else:
             yield _fitting(self._speed(), width)
         yield _fitting(self._figures(), width)
+        if waits := waited_for(progress):
+            yield _fitting([Text(wait, style="bold yellow") for wait in waits], width)
         if progress.canary is not None:
             yield _fitting(_canary(progress.canary), width)
 
@@ -94,12 +102,6 @@ class _Display:
         """The second line's figures, the most important first."""
         progress = self._progress
         figures = [Text(spent_so_far(progress), style="green")]
-        if progress.outage_s:
-            figures.append(Text(f"no answers for {duration(progress.outage_s)}", style="bold yellow"))
-        if progress.held_s:
-            figures.append(Text(f"the server asks to wait {duration(progress.held_s)}", style="bold yellow"))
-        if progress.limited_by:
-            figures.append(Text(f"limited by: {progress.limited_by}", style="yellow"))
         figures += [
             Text(f"failed {progress.failed:,}", style="bold red" if progress.failed else "dim"),
             Text(f"review {progress.review:,}", style="magenta" if progress.review else "dim"),

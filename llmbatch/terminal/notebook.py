@@ -6,7 +6,7 @@ from typing import Any
 
 from llmbatch.core.plurals import counted
 from llmbatch.observe.progress import Progress
-from llmbatch.terminal.figures import Rate, dollars, duration, percent
+from llmbatch.terminal.figures import Rate, dollars, duration, percent, waited_for
 
 
 class NotebookBar:
@@ -54,7 +54,6 @@ def _figures(progress: Progress, rate: Rate) -> list[str]:
         f"failed {progress.failed:,}" if progress.failed else "",
         f"review {progress.review:,}" if progress.review else "",
         f"retries {progress.retries:,}" if progress.retries else "",
-        f"endpoint down for {duration(progress.outage_s)}" if progress.outage_s else "",
-        f"the server asks to wait {duration(progress.held_s)}" if progress.held_s else "",
+        *waited_for(progress),
     ]
     return [figure for figure in figures if figure]

@@ -1,6 +1,6 @@
 """The summary that is printed after a run: what it did, what it cost, what to do next."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -15,7 +15,7 @@ from llmbatch.observe.summary import Summary
 from llmbatch.terminal.experiments import experiment_sections
 from llmbatch.terminal.figures import cached_share, dollars, duration, percent
 
-_MOST_LABELS = 20
+_MOST_LABELS, _FEWEST_LABELS = 20, 3
 _BAR_WIDTH = 24
 _NAME_WIDTH = 40
 _STATE_STYLES = {
@@ -27,28 +27,44 @@ _STATE_STYLES = {
 }
 
 
-def render_summary(summary: Summary, console: Console) -> None:
-    """Print a summary; sections without content are left out."""
-    with console.capture() as captured:
-        console.print(Group(*_sections(summary, bar="#" if console.options.ascii_only else "█")))
-    for line in captured.get().splitlines():
+def render_summary(summary: Summary, console: Console, *, verbose: bool = False) -> None:
+    """Print a summary, what matters most at the end, where it is seen; sections without content are left out.
+
+    Args:
+        summary: of a session.
+        console: where to. On a terminal there are as many labels as leave the rest on one screen.
+        verbose: with what became of the prompt.
+    """
+    bar = "#" if console.options.ascii_only else "█"
+    most = _MOST_LABELS
+    lines = _lines(summary, console, bar, verbose=verbose, most_labels=most)
+    if console.file.isatty() and len(lines) >= console.height:
+        shown = min(most, sum(count > 0 for count in summary.labels.values()))
+        most = max(shown - (len(lines) - console.height) - 2, _FEWEST_LABELS)
+        lines = _lines(summary, console, bar, verbose=verbose, most_labels=most)
+    for line in lines:
         console.file.write(f"{line.rstrip()}\n")  # tables pad to their width, which is noise in a log
     console.file.flush()
 
 
-def _sections(summary: Summary, *, bar: str) -> Iterator[RenderableType]:
+def _lines(summary: Summary, console: Console, bar: str, *, verbose: bool, most_labels: int) -> list[str]:
+    with console.capture() as captured:
+        console.print(Group(*_sections(summary, bar, verbose=verbose, most_labels=most_labels)))
+    return captured.get().splitlines()
+
+
+def _sections(summary: Summary, bar: str, *, verbose: bool, most_labels: int) -> Iterator[RenderableType]:
+    if any(summary.labels.values()):
+        yield _indented(_labels(summary.labels, summary.rows.ok + summary.rows.review, bar, most_labels))
+    yield _indented(_grid_of(_figure_lines(summary, verbose=verbose)))
+    yield from experiment_sections(summary.experiments)
+    for note in summary.notes:
+        yield _margin(Text(neutral(note, limit=600), style="yellow"))
     yield Text()
     yield _headline(summary)
     if summary.reason:
-        yield Text(f"  {neutral(summary.reason, limit=600)}", style="red")
-    yield _indented(_rows(summary))
-    if any(summary.labels.values()):
-        yield _indented(_labels(summary.labels, summary.rows.ok + summary.rows.review, bar))
-    yield _indented(_figures(summary))
-    yield from experiment_sections(summary.experiments)
-    for note in summary.notes:
-        yield Text(f"  {neutral(note, limit=600)}", style="yellow")
-    yield _indented(_places(summary))
+        yield _margin(Text(neutral(summary.reason, limit=600), style="red"))
+    yield _margin(_grid_of(_outcome_lines(summary)))
 
 
 def _headline(summary: Summary) -> Text:
@@ -67,7 +83,23 @@ def _headline(summary: Summary) -> Text:
     return line
 
 
-def _rows(summary: Summary) -> Table:
+def _outcome_lines(summary: Summary) -> Iterator[tuple[str, Text]]:
+    """What came of the rows, what it cost, and what to do next."""
+    yield from _rows(summary)
+    yield "cost", Text(_cost(summary))
+    spent = summary.spent
+    if spent.possibly_billed_requests:
+        known = "" if spent.cost_nanousd is None else f"at most {dollars(spent.possibly_billed_nanousd)} more: "
+        unanswered = counted(spent.possibly_billed_requests, "request")
+        yield "", Text(f"{known}{unanswered} with an unknown outcome may have been billed")
+    if summary.at_provider.parts:
+        set_aside = dollars(summary.at_provider.at_most_nanousd)
+        yield "", Text(f"at most {set_aside} more is set aside for batches at the provider")
+    for number, command in enumerate(summary.next_commands):
+        yield "next" if number == 0 else "or", Text(neutral(command), style="cyan")
+
+
+def _rows(summary: Summary) -> Iterator[tuple[str, Text]]:
     rows = summary.rows
     kinds = (
         ("labelled", rows.ok, "green", f"{rows.reviewed:,} of them by people" if rows.reviewed else ""),
@@ -77,12 +109,13 @@ def _rows(summary: Summary) -> Table:
         ("pending", rows.undone, "yellow", _pending(summary)),
     )
     shown = [kind for kind in kinds if kind[1] or kind[0] == "labelled"]
-    remarked = any(remark for *_, remark in shown)  # rich cuts a column short to make room for an empty one
-    table = _grid(with_remarks=remarked)
+    width = max(len(f"{count:,}") for _, count, _, _ in shown)
+    share_width = max(len(percent(count, rows.total)) for _, count, _, _ in shown)
     for name, count, style, remark in shown:
-        cells = [Text(name, style=style), Text(f"{count:,}"), Text(percent(count, rows.total), style="dim")]
-        table.add_row(*cells, *([Text(remark, style="dim")] if remarked else []))
-    return table
+        share = f"  {percent(count, rows.total):>{share_width}}"
+        line = Text.assemble((f"{count:>{width},}", style), (share, "dim"), (f"  {remark}", "dim"))
+        line.rstrip()
+        yield name, line
 
 
 def _pending(summary: Summary) -> str:
@@ -93,10 +126,10 @@ def _pending(summary: Summary) -> str:
     return f"{there.rows:,} at the provider in {counted(there.parts, 'batch part')}{expires}"
 
 
-def _labels(labels: Mapping[str, int], rows: int, bar: str) -> Table:
+def _labels(labels: Mapping[str, int], rows: int, bar: str, most_labels: int) -> Table:
     table = _grid()
     ranked = sorted(labels.items(), key=lambda item: -item[1])
-    shown = [(name, count) for name, count in ranked if count][:_MOST_LABELS]
+    shown = [(name, count) for name, count in ranked if count][:most_labels]
     most = shown[0][1]
     for name, count in shown:
         length = max(round(_BAR_WIDTH * count / most), 1)
@@ -113,45 +146,39 @@ def _labels(labels: Mapping[str, int], rows: int, bar: str) -> Table:
     return table
 
 
-def _figures(summary: Summary) -> Table:
+def _grid_of(lines: Iterable[tuple[str, Text]]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, value in _figure_lines(summary):
-        table.add_row(name, Text(value))
+    for name, value in lines:
+        table.add_row(name, value)
     return table
 
 
-def _figure_lines(summary: Summary) -> Iterator[tuple[str, str]]:
+def _figure_lines(summary: Summary, *, verbose: bool) -> Iterator[tuple[str, Text]]:
+    """What the session used and met, and where things are."""
     spent = summary.spent
-    yield "cost", _cost(summary)
-    if spent.possibly_billed_requests:
-        known = "" if spent.cost_nanousd is None else f"at most {dollars(spent.possibly_billed_nanousd)} more: "
-        unanswered = counted(spent.possibly_billed_requests, "request")
-        yield "", f"{known}{unanswered} with an unknown outcome may have been billed"
-    if summary.at_provider.parts:
-        yield (
-            "",
-            f"at most {dollars(summary.at_provider.at_most_nanousd)} more is set aside for batches at the provider",
-        )
     if spent.saved_nanousd:
-        yield "saved", f"{dollars(spent.saved_nanousd)} by cached and repeated answers"
+        yield "saved", Text(f"{dollars(spent.saved_nanousd)} by cached and repeated answers")
     if spent.requests:
-        yield "tokens", _tokens(spent)
+        yield "tokens", Text(_tokens(spent))
     size = "" if summary.prefix_why else f", prefix of {summary.prefix_tokens:,} tokens"
-    yield "model", f"{neutral(summary.model)}, task {neutral(summary.task)}{size}"
+    yield "model", Text(f"{neutral(summary.model)}, task {neutral(summary.task)}{size}")
+    if verbose and summary.prefix_why:
+        yield "prompt", Text(neutral(summary.prefix_why))
     if any(priced_tier(tier) is not None for tier in summary.service_tiers):
-        yield "tier", _counted(summary.service_tiers)
-    if summary.prefix_why:
-        yield "prompt", neutral(summary.prefix_why)
+        yield "tier", Text(_counted(summary.service_tiers))
     if summary.flags:
-        yield "flagged", _counted(summary.flags)
+        yield "flagged", Text(_counted(summary.flags))
     if summary.retries:
-        yield "retries", _counted(summary.retries)
+        yield "retries", Text(_counted(summary.retries))
     answers, clean = sum(summary.parse.values()), summary.parse.get("clean", 0)
     if answers > clean:
         others = {kind: count for kind, count in summary.parse.items() if kind != "clean"}
-        yield "answers", f"{percent(clean, answers)} clean, {_counted(others)}"
+        yield "answers", Text(f"{percent(clean, answers)} clean, {_counted(others)}")
+    for name, path in summary.files.items():
+        if name in ("results", "sample") or _count_in(summary, name):
+            yield name, Text(neutral(path))
 
 
 def _tokens(spent: UsageTotals) -> str:
@@ -179,18 +206,6 @@ def _per_thousand(nanousd: int | None) -> str:
     return "" if nanousd is None else f" ({dollars(nanousd)} per 1,000 rows)"
 
 
-def _places(summary: Summary) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, path in summary.files.items():
-        if name in ("results", "sample") or _count_in(summary, name):
-            table.add_row(name, Text(neutral(path)))
-    for number, command in enumerate(summary.next_commands):
-        table.add_row("next" if number == 0 else "or", Text(neutral(command), style="cyan"))
-    return table
-
-
 def _count_in(summary: Summary, view: str) -> int:
     rows = summary.rows
     return {"review": rows.review, "failed": rows.failed + rows.rejected, "ledger": 1}.get(view, 0)
@@ -202,14 +217,17 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{neutral(name)} {count:,}" for name, count in ranked)
 
 
-def _grid(*, with_remarks: bool = True) -> Table:
+def _grid() -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(overflow="fold", max_width=_NAME_WIDTH)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    if with_remarks:
-        table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
     return table
+
+
+def _margin(part: RenderableType) -> RenderableType:
+    return Padding(part, (0, 0, 0, 2), expand=False)
 
 
 def _indented(table: Table) -> RenderableType:

@@ -18,7 +18,7 @@ from llmbatch.runs.outputs import Sample
 from tests.api.calling import options
 from tests.e2e.conftest import StartEndpoint
 
-OF_THE_SCREEN = {"help_all", "profile", "inputs", "confirm_above", "yes", "json", "quiet"}
+OF_THE_SCREEN = {"verbose", "help_all", "profile", "inputs", "confirm_above", "yes", "json", "quiet"}
 
 
 def made(**given: Any) -> RunOptions:

@@ -21,7 +21,7 @@ def test_appended_rows_undo_none_and_the_user_can_ask_for_the_whole_pool(
     pool = "".join(EXAMPLE.format(text=f"Error {number}: the disk is full. " * 5) for number in range(6))
     task = TASK.format(instructions="Read the whole of it before you judge. " * 70) + pool
     (llmbatch.folder / "papers.toml").write_text(task)
-    command = ("classify", "docs.jsonl", "-p", "papers.toml", "--base-url", server.url, "--json")
+    command = ("classify", "docs.jsonl", "-p", "papers.toml", "--base-url", server.url, "--json", "--verbose")
 
     write_rows(llmbatch.folder / "docs.jsonl", documents(1))
     first = llmbatch(*command)

@@ -65,7 +65,7 @@ def test_a_log_may_have_colour_and_never_cursor_codes(
     assert done.code == 0
     assert (ESCAPE in done.err) == (codes == "colour")
     assert not any(code in done.err for code in (HIDDEN_CURSOR, "\x1b[2K", "\r"))
-    assert done.err.splitlines()[0].endswith("cached from row 2"), "a log has no edge to wrap at"
+    assert max(map(len, done.err.splitlines())) > 100, "a log has no edge to wrap at"
 
 
 def test_a_terminal_that_was_hung_up_changes_nothing(shell: Shell, endpoint: StartEndpoint) -> None:

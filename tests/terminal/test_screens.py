@@ -11,12 +11,17 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from llmbatch.core.usage import UsageTotals
-from llmbatch.observe.events import FieldsChosen, LedgerTorn
+from llmbatch.observe.events import FieldsChosen, LedgerTorn, PrefixPlanned
 from llmbatch.observe.progress import Progress
 from llmbatch.observe.summary import RowCounts, Session, Summary, summary_json
 from llmbatch.terminal.lines import LineScreen
 from llmbatch.terminal.live import LiveScreen
 from llmbatch.terminal.summary import render_summary
+from tests.e2e.conftest import llmbatch
+from tests.e2e.program import Program, documents, write_rows
+from tests.terminal.screens import on_a_terminal
+
+__all__ = ["llmbatch"]
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 UNDER_WAY = Progress(
@@ -178,7 +183,7 @@ def test_the_live_display_shows_on_80_columns_what_holds_the_run() -> None:
     screen.update(LIMITED)
     with console.capture() as captured:
         console.print(screen._display)
-    assert "limited by: 500 requests/min, stated by the endpoint  failed 0" in captured.get()
+    assert captured.get().splitlines()[2] == "limited by: 500 requests/min, stated by the endpoint"
 
 
 def test_plain_lines_show_what_holds_the_run() -> None:
@@ -194,5 +199,68 @@ def test_the_live_display_tells_that_everybody_waits() -> None:
     screen.update(Progress(total=None, done=3, held_s=12.0, elapsed_s=3.0))
     with console.capture() as captured:
         console.print(screen._display)
-    assert "the server asks to wait 12s" in captured.get()
+    assert "the server asks to wait: next try in 12s" in captured.get()
     assert "3 rows" in captured.get()
+
+
+def displayed(progress: Progress, width: int = 80) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    screen = LiveScreen(console)
+    screen.update(progress)
+    with console.capture() as captured:
+        console.print(screen._display)
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+OUTAGE = Progress(total=60, done=8, retries=9, outage_s=65.0, outage_kind="overloaded", next_try_s=12.0, elapsed_s=9.0)
+SCREENS = {
+    "start": Progress(),
+    "resume": Progress(total=60, done=40, skipped=40, elapsed_s=0.3),
+    "outage": OUTAGE,
+    "probe": Progress(total=60, done=8, outage_s=65.0, outage_kind="timeout", in_flight=1, elapsed_s=9.0),
+    "hold": Progress(total=60, done=8, held_s=20.0, elapsed_s=9.0),
+    "back-off": Progress(total=60, done=8, waiting=3, next_try_s=4.0, elapsed_s=9.0),
+}
+
+
+@pytest.mark.parametrize("width", [80, 100])
+@pytest.mark.parametrize("name", SCREENS)
+def test_what_is_waited_for_is_on_the_display(name: str, width: int, snapshot: SnapshotAssertion) -> None:
+    shown = displayed(SCREENS[name], width)
+    assert max(map(len, shown)) <= width
+    assert shown == snapshot
+
+
+def test_plain_lines_say_what_is_waited_for_and_nothing_before_something_is_known() -> None:
+    (line,) = lines_of(Progress(elapsed_s=3.0), OUTAGE)
+    assert line.endswith("(endpoint down (overloaded) for 1m05s, next try in 12s)")
+
+
+def test_the_prompts_story_is_for_who_asks() -> None:
+    planned = PrefixPlanned(1576, 1576, 0, "cached from row 2")
+    shown = []
+    for verbose in (False, True):
+        stream = io.StringIO()
+        LineScreen(stream, clock=lambda: NOON, verbose=verbose).event(planned)
+        console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+        LiveScreen(console, verbose=verbose).event(planned)
+        shown += [stream.getvalue(), console.file.getvalue()]  # type: ignore[attr-defined]
+    assert ["cached from row 2" in one for one in shown] == [False, False, True, True]
+    stream = io.StringIO()
+    render_summary(summary(prefix_why="cached from row 2"), Console(file=stream, width=80), verbose=True)
+    assert "prompt   cached from row 2" in stream.getvalue()
+    assert "cached from row 2" not in rendered(summary(prefix_why="cached from row 2"))
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_terminal_of_24_lines_shows_all_of_the_summary_but_some_labels(llmbatch: Program, width: int) -> None:
+    labels = "".join(f'[[labels]]\nname = "label_{n}"\ndescription = "case {n}."\n' for n in range(30))
+    (llmbatch.folder / "many.toml").write_text(f'name = "many"\n{labels}')
+    write_rows(llmbatch.folder / "docs.jsonl", documents(60))
+    assert llmbatch("classify", "docs.jsonl", "--task", "many.toml", "--offline", "--out", "run").code == 0
+    shown = on_a_terminal(llmbatch, "show", "run", width=width)
+    assert len(shown) <= 24
+    assert any(line.startswith("Finished  run") for line in shown)
+    assert shown[-2].startswith("  cost ")
+    assert shown[-1] == "  next      llmbatch review run"
+    assert "more labels" in "\n".join(shown)

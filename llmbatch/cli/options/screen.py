@@ -16,6 +16,8 @@ _PANEL = "Screen"
 Json = Annotated[bool, Option("Print one JSON object.", brief=True, panel=_PANEL)]
 Quiet = Annotated[bool, Option("Show only errors.", brief=True, short="-q", panel=_PANEL)]
 
+Verbose = Annotated[bool, Option("Show details, too: what became of the prompt, and why.", short="-v", panel=_PANEL)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenOptions(OptionGroup):
@@ -25,6 +27,7 @@ class ScreenOptions(OptionGroup):
 
     json: Json = False
     quiet: Quiet = False
+    verbose: Verbose = False
     log_format: Annotated[
         LogFormat,
         Option("json: events on standard error, one JSON object a line, in place of the display and the summary."),
@@ -48,6 +51,7 @@ class ScreenOptions(OptionGroup):
 
         return WatchOptions(
             self.quiet,
+            self.verbose,
             self.log_format,
             self.log_file,
             self.metrics_file,

@@ -46,6 +46,8 @@ class CircuitBreaker:
         self._over = asyncio.Event()
         self._was_answered = False
         self.is_on = False
+        self.kind = ""
+        """The kind of failure of the latest outage."""
 
     @property
     def patience_s(self) -> float:
@@ -63,6 +65,11 @@ class CircuitBreaker:
     def lasts_s(self) -> float:
         """Seconds since the first failure of the outage that is on; 0 where there is none."""
         return self._clock() - self._began_at if self.is_on else 0.0
+
+    @property
+    def next_probe_s(self) -> float:
+        """Seconds until the next probe of the outage that is on; 0 where one is in flight, or there is none."""
+        return max(self._probe_at - self._clock(), 0.0) if self.is_on and not self._probing else 0.0
 
     def answered(self) -> bool:
         """The endpoint answered. True where that ends an outage."""
@@ -134,6 +141,7 @@ class CircuitBreaker:
 
     def _begin(self, failure: Failure) -> None:
         self.is_on = True
+        self.kind = failure.kind
         self._over.clear()
         self._probe_after_s = _FIRST_PROBE_S
         self._emit(OutageBegan(failure.kind, failure.status, self._longest_s))

@@ -67,6 +67,16 @@ class Throttle:
         return self._circuit_breaker.lasts_s
 
     @property
+    def outage_kind(self) -> str:
+        """The kind of failure of the outage that is on; empty where there is none."""
+        return self._circuit_breaker.kind if self._circuit_breaker.is_on else ""
+
+    @property
+    def next_probe_s(self) -> float:
+        """Seconds until an outage's next probe."""
+        return self._circuit_breaker.next_probe_s
+
+    @property
     def patience_s(self) -> float:
         """Seconds for which a row may wait before it is sent again."""
         return self._circuit_breaker.patience_s

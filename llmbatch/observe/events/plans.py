@@ -13,6 +13,7 @@ class PrefixPlanned(Event):
     """What the stable part of each request holds, and how much of it the provider's cache should serve."""
 
     name = "prefix.planned"
+    is_detail = True
     tokens: int
     cached_tokens: int
     pool_examples: int
