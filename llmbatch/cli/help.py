@@ -37,7 +37,7 @@ def write_short_help(
         formatter.write(with_texts.getvalue())
         return
     brief = [(_label(one), text) for one in shown if (text := _brief(one, declared)) is not None]
-    more = f"All {len(shown)} options, also as LLMBATCH_... variables."
+    more = "All options, also as LLMBATCH_... variables."
     rest = [(f"    {_ALL}", more)] if len(brief) < len(shown) else []
     _write_all(command, context, formatter, {None: brief + rest})
 
