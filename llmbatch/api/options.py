@@ -53,6 +53,7 @@ class AskingOptions(TypedDict, total=False):
     concurrency: int | str | None
     rpm: float | None
     tpm: float | None
+    rate_store: PathLike | None
     patience: Literal["low", "normal", "high"] | None
     attempts: int | None
     timeout: float | None

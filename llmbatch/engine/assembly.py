@@ -25,10 +25,12 @@ from llmbatch.engine.sending import Sending
 from llmbatch.engine.sinks import Outcomes, Sends
 from llmbatch.engine.throttle.circuit_breaker import CircuitBreaker
 from llmbatch.engine.throttle.concurrency import Concurrency
+from llmbatch.engine.throttle.rate_store import limit_name
 from llmbatch.engine.throttle.rates import Rates
 from llmbatch.engine.throttle.retry_budget import RetryBudget
+from llmbatch.engine.throttle.shared_rate import RateShare, SharedRate
 from llmbatch.engine.throttle.throttle import Throttle
-from llmbatch.observe.events import Event
+from llmbatch.observe.events import Event, RateNotShared
 from llmbatch.provider.client import Caller, Endpoint
 from llmbatch.provider.shape import RequestShape
 from llmbatch.task.calibration import Calibration
@@ -49,6 +51,8 @@ class EngineDeps:
     emit: Callable[[Event], None]
     random: Random
     clock: Callable[[], float]
+    rate_share: RateShare | None = None
+    """Where limits are shared with other processes; None keeps to them alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,7 @@ class _ModelLanes:
             clock=clock,
             emit=deps.emit,
             dialect=self._endpoint.dialect,
+            shared=self._shared_rate(model),
         )
         caller = Caller(
             self._endpoint,
@@ -168,6 +173,17 @@ class _ModelLanes:
             on_headers=throttle.learn,
         )
         return _Line(throttle, caller, RetryBudget(cancellation, clock=clock), concurrency.most)
+
+    def _shared_rate(self, model: str) -> SharedRate | None:
+        deps, endpoint = self._deps, self._endpoint
+        if deps.rate_share is None:
+            return None
+        return SharedRate(
+            deps.rate_share,
+            limit_name(endpoint.base_url, endpoint.api_key, model),
+            clock=deps.clock,
+            on_failure=lambda error: deps.emit(RateNotShared(error.message)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from llmbatch.engine.preflight import preflight_warnings, unpriced
 from llmbatch.engine.sending import Sending
 from llmbatch.engine.sinks import NothingKept
 from llmbatch.engine.tally import LedgerTotals
+from llmbatch.engine.throttle.rate_store import SqliteRateShare
 from llmbatch.observe.observer import Observer
 from llmbatch.provider.client import Endpoint
 from llmbatch.spend.leases import DailyLimit
@@ -65,6 +66,8 @@ class Labelling:
         for event in preflight_warnings(plan, prices, endpoint.base_url):
             observer.event(event)
         self._cancellation, nothing_kept = Cancellation(), NothingKept()
+        store = None if plan.offline else sending.rate_store
+        self._rate_share = None if store is None else SqliteRateShare(store)
         self._parts = assemble(
             plan,
             endpoint,
@@ -81,6 +84,7 @@ class Labelling:
                 emit=observer.event,
                 random=Random(),  # noqa: S311 - jitter, not secrets
                 clock=time.monotonic,
+                rate_share=self._rate_share,
             ),
             calibrations=tuple(calibrations),
         )
@@ -119,6 +123,8 @@ class Labelling:
         self._cancellation.set(LLMBatchError("the labeler is closed"))
         for caller in self._parts.callers:
             await caller.close()
+        if self._rate_share is not None:
+            self._rate_share.close()
 
     def _document(self, row: Row) -> Document:
         (document,) = self._intake.prepared([row], batch=1)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from llmbatch.core import defaults
 from llmbatch.core.prices import Price
@@ -27,6 +28,8 @@ class Sending:
     """Requests in flight at once; None adapts to what the endpoint handles."""
     limits: RateLimits = RateLimits()
     """The user's own, per second; None leaves them to what the endpoint states."""
+    rate_store: Path | None = None
+    """Where limits are shared with the user's other processes; None keeps to them alone."""
     timeout_s: float | None = None
     """For one whole request; None for what its service tier takes."""
     timeout_factor: float = 1.0

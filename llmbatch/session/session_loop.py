@@ -27,6 +27,7 @@ from llmbatch.engine.feed import feed
 from llmbatch.engine.intake import FailedBefore, Intake, skips
 from llmbatch.engine.preflight import preflight_warnings, unpriced
 from llmbatch.engine.tally import SessionTally, merged
+from llmbatch.engine.throttle.rate_store import SqliteRateShare
 from llmbatch.estimate.arm_jobs import Beside
 from llmbatch.estimate.estimate import quick_estimate
 from llmbatch.observe.events import RunStopping
@@ -105,6 +106,8 @@ class SessionLoop:
         self._observer = observer
         self._write_outputs = write_outputs
         self._began = began
+        store = None if plan.endpoint is None else plan.sending.rate_store
+        self._rate_share = None if store is None else SqliteRateShare(store)
         self._total: int | None = None
         self._standing = _standing(plan, opened.record, opened)
         """Rows that are done already, before the reader has come across them; 0 once it has them all."""
@@ -154,6 +157,8 @@ class SessionLoop:
                 await caller.close()
             if earlier is not None:
                 await earlier.close()
+            if self._rate_share is not None:
+                self._rate_share.close()
             self._rejections.end()
             self._show_once(parts)
             self.record = self.record.updated(limits=parts.paces[0].limits, **self._learnt(parts))
@@ -189,6 +194,7 @@ class SessionLoop:
                 emit=self._observer.event,
                 random=Random(),  # noqa: S311 - jitter, not secrets
                 clock=time.monotonic,
+                rate_share=self._rate_share,
             ),
             calibrations=self.record.calibrations,
             experiments=self._experiments,

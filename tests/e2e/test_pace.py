@@ -18,6 +18,16 @@ def test_a_stated_limit_is_kept_without_being_told(
     assert refused <= 0.01 * server.requests
 
 
+@pytest.mark.parametrize("own", [(), ("--rpm", "3000")], ids=["stated", "own"])
+def test_processes_keep_to_one_limit_together(llmbatch: Program, endpoint: StartEndpoint, own: tuple[str, ...]) -> None:
+    server = endpoint("--rpm", "3000", "--latency", "0.1")
+    write_rows(llmbatch.folder / "docs.jsonl", documents(240))
+    command = ("classify", "docs.jsonl", "--base-url", server.url, "--quiet", *own, "--shard")
+    processes = [llmbatch.start(*command, f"{number}/3") for number in (1, 2, 3)]
+    assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 3
+    assert server.stats["statuses"].get("429", 0) <= 0.01 * server.requests
+
+
 def test_the_users_own_limit_is_kept(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint("--rpm", "1200")
     write_rows(llmbatch.folder / "docs.jsonl", documents(30))

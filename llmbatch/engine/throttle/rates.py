@@ -134,6 +134,14 @@ class Rates:
         """What is kept to, per second; None where no limit is known."""
         return RateLimits(self._requests.per_s(now), self._tokens.per_s(now))
 
+    def seconds(self, tokens: float) -> float:
+        """How much of the limits' time a request of so many tokens takes up; 0 where no limit is known.
+
+        As the limits were when `wait_s` was last asked.
+        """
+        of_requests, of_tokens = self._requests.meter.per_s, self._tokens.meter.per_s
+        return max(1 / of_requests if of_requests else 0.0, tokens / of_tokens if of_tokens else 0.0)
+
     def wait_s(self, now: float, tokens: float) -> float:
         """Seconds until the next request, of so many tokens, may leave."""
         requests_s = self._requests.wait_s(now, 1, self._inferred.per_s(now))

@@ -11,6 +11,7 @@ from llmbatch.engine.throttle.circuit_breaker import CircuitBreaker
 from llmbatch.engine.throttle.concurrency import Concurrency, Slots
 from llmbatch.engine.throttle.rates import Rates
 from llmbatch.engine.throttle.refusals import Refusals
+from llmbatch.engine.throttle.shared_rate import SharedRate
 from llmbatch.observe.events import Event, RateLimited
 from llmbatch.provider.dialect import CHAT_COMPLETIONS, Dialect
 from llmbatch.provider.failures import Action, Failure
@@ -38,7 +39,9 @@ class Throttle:
         clock: Callable[[], float],
         emit: Callable[[Event], None],
         dialect: Dialect = CHAT_COMPLETIONS,
+        shared: SharedRate | None = None,
     ) -> None:
+        """`shared`: this process's part in limits that others keep to, too; None where it is alone."""
         self._concurrency = concurrency
         self._slots = Slots(concurrency)
         self._rates = rates
@@ -48,6 +51,7 @@ class Throttle:
         self._clock = clock
         self._emit = emit
         self._dialect = dialect
+        self._shared = shared
         self._turn = asyncio.Lock()
         self._held_until = 0.0
         self._limited_by, self._limited_at, self._limited_since = "", -math.inf, 0.0
@@ -123,6 +127,8 @@ class Throttle:
     def took(self, *, estimated: float, tokens: float) -> None:
         """A request for which so many tokens were estimated took this many by the endpoint's count."""
         self._rates.correct(tokens - estimated)
+        if self._shared is not None:
+            self._shared.correct(self._rates.seconds(tokens) - self._rates.seconds(estimated))
 
     def failed(self, failure: Failure) -> None:
         """A request failed: fewer at once, a wait for everyone, or an outage, as the failure says.
@@ -187,14 +193,27 @@ class Throttle:
 
     async def _until_allowed(self, tokens: float) -> None:
         async with self._turn:  # one by one, so that what is learnt meanwhile counts for all who wait
-            waiting_since = self._clock()
-            while (wait_s := max(self.held_s, rate_s := self._rate_s(tokens, waiting_since))) > 0:
-                if rate_s > 0:
-                    self._note_limit(rate_s, tokens)
-                await self._cancellation.sleep(wait_s)
+            await self._until_due(tokens)
+            if self._shared is not None and (seconds := self._rates.seconds(tokens)) > 0:
+                await self._until_shared_due(self._shared, seconds, tokens)
             if self._cancellation.is_set:
                 raise RunCancelledError
             self._rates.take(self._clock(), tokens)
+
+    async def _until_due(self, tokens: float) -> None:
+        waiting_since = self._clock()
+        while (wait_s := max(self.held_s, rate_s := self._rate_s(tokens, waiting_since))) > 0:
+            if rate_s > 0:
+                self._note_limit(rate_s, tokens)
+            await self._cancellation.sleep(wait_s)
+
+    async def _until_shared_due(self, shared: SharedRate, seconds: float, tokens: float) -> None:
+        wait_s = min(await shared.place(seconds), self._circuit_breaker.longest_s)
+        if wait_s > 0:
+            self._note_limit(wait_s, tokens)
+            await self._cancellation.sleep(wait_s)
+        if self.held_s > 0:
+            await self._until_due(tokens)
 
     def _rate_s(self, tokens: float, waiting_since: float) -> float:
         """Seconds until the rates allow the next request; after `--max-wait` it asks whether the endpoint does."""

@@ -82,6 +82,7 @@ from llmbatch.observe.events.watchers import (
     BudgetAlert,
     ExportFailed,
     ObserverFailed,
+    RateNotShared,
     SpendNotRecorded,
 )
 
@@ -140,6 +141,7 @@ __all__ = [
     "QueryCopied",
     "QueryCopyKept",
     "RateLimited",
+    "RateNotShared",
     "RequestAdapted",
     "ReuseUnavailable",
     "RowRejected",

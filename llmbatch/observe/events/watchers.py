@@ -63,6 +63,16 @@ class SpendNotRecorded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RateNotShared(Event):
+    """The rate store cannot be used: the run keeps to the limits as if no other process did."""
+
+    name = "rate.not_shared"
+    level = Level.WARNING
+    template = "{error}; other processes may make this one exceed the rate limit"
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class ObserverFailed(Event):
     """Something that watches the run (a log file, an exporter) is out of order; the run itself is not."""
 

@@ -1,0 +1,85 @@
+"""The schedules of one machine's processes, in an SQLite file that they share."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llmbatch.core.errors import StorageFailed
+from llmbatch.core.places import state_folder
+from llmbatch.core.sqlite_store import DAMAGES, Schema, open_store
+from llmbatch.engine.throttle.shared_rate import BURST_S, Taken
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_BUSY_S = 5.0
+_SCHEMA = Schema(
+    "CREATE TABLE schedule (name TEXT PRIMARY KEY, taken_until REAL NOT NULL) WITHOUT ROWID",
+    columns={},
+    summed={},
+    indexes=(),
+    is_write_ahead=True,
+)
+_TAKE = (
+    "INSERT INTO schedule (name, taken_until) VALUES (:name, :now - :burst + :seconds)"
+    " ON CONFLICT (name) DO UPDATE SET taken_until = max(taken_until, :now - :burst) + :seconds"
+    " RETURNING taken_until"
+)
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def default_rate_store() -> Path:
+    """The user's own: in the folder where programs keep their state (on Linux `~/.local/state/llmbatch`)."""
+    return state_folder() / "rates.sqlite3"
+
+
+def limit_name(base_url: str, api_key: str, model: str) -> str:
+    """What a limit is known by among processes: its endpoint, account and model. Nothing can be read from it."""
+    parts = f"{base_url}\0{api_key}\0{model}"
+    return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+class SqliteRateShare:
+    """A `RateShare` for a user's processes on one machine. The file is opened when it is first needed."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock`: seconds since this machine was started, which all its processes see alike."""
+        self._path = path
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+
+    def take(self, limit: str, seconds: float) -> Taken:
+        """As `RateShare` has it."""
+        try:
+            with self._lock:
+                if self._db is None:
+                    self._db = open_store(self._path, _SCHEMA, busy_s=_BUSY_S)
+                now = self._clock()
+                values = {"name": f"{_boot()} {limit}", "now": now, "burst": BURST_S, "seconds": seconds}
+                (taken_until,) = self._db.execute(_TAKE, values).fetchone()
+                return Taken(taken_until - seconds, now)
+        except (*DAMAGES, OSError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise StorageFailed(
+                f"{self._path}: the rate store cannot be used ({why})",
+                hint="free it or move it away, or name another one with --rate-store",
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+
+def _boot() -> str:
+    """Tells a schedule of before the machine was started anew from one of now."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""

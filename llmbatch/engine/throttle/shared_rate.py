@@ -1,0 +1,120 @@
+"""One limit for many processes: each takes its place in a schedule that all of them keep together.
+
+A request takes up some time of its limit: a hundredth of a second where a hundred a second may be sent. A process
+takes a stretch of that time, a lease, out of the common schedule, and sends by it on its own. It takes as much as it
+needs for a moment: who has little to send leaves the rest to the others, and whoever dies leaves that moment unused.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from llmbatch.core.errors import StorageFailed
+
+_LONGEST_S = 0.25
+"""Of the limit's time, what a lease has at most, unless one request takes more."""
+_QUICK_S = 0.25
+"""A lease that is used up sooner is followed by one for twice as many requests, another by one for half as many."""
+_ROUNDING_S = 1e-6
+"""What sums of floats may lose."""
+BURST_S = 0.3
+"""How far behind the schedule requests may catch up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Where a lease stands in the schedule, in seconds of the schedule's own clock, which all processes go by."""
+
+    begins_at: float
+    """At least `now - BURST_S`."""
+    now: float
+
+
+class RateShare(Protocol):
+    """Where the processes that share limits keep their schedules."""
+
+    def take(self, limit: str, seconds: float) -> Taken:
+        """Take so many seconds of a limit's time, the next ones that are free; blocks for milliseconds.
+
+        Args:
+            limit: distinguishes it from others: the same in all processes that share it.
+            seconds: of its time.
+
+        Raises:
+            StorageFailed: the schedule cannot be read or written.
+        """
+
+
+class SharedRate:
+    """One process's part in a schedule. Used by one request at a time."""
+
+    def __init__(
+        self,
+        share: RateShare,
+        limit: str,
+        *,
+        clock: Callable[[], float],
+        on_failure: Callable[[StorageFailed], None],
+        off_loop: Callable[..., Awaitable[Any]] = asyncio.to_thread,
+    ) -> None:
+        """Nothing is taken yet.
+
+        Args:
+            share: where the schedule is.
+            limit: its name.
+            clock: seconds, of which only differences count.
+            on_failure: told once that the schedule cannot be used; this process keeps to the limit alone from then on.
+            off_loop: calls what blocks.
+        """
+        self._share = share
+        self._limit = limit
+        self._clock = clock
+        self._on_failure = on_failure
+        self._off_loop = off_loop
+        self._is_usable = True
+        self._next_at = self._ends_at = -math.inf
+        """In the schedule's time, as is all that a lease says."""
+        self._ahead_s = 0.0
+        """Of the schedule's clock, this process's own."""
+        self._taken_at = -math.inf
+        self._requests = 1
+        self._owed_s = 0.0
+
+    async def place(self, seconds: float) -> float:
+        """Take a place for a request that takes so much of the limit's time. Returns how long it has to wait for it."""
+        if not self._is_usable:
+            return 0.0
+        seconds = max(seconds + self._owed_s, 0.0)
+        self._owed_s = 0.0
+        now = self._clock() - self._ahead_s
+        if self._next_at + seconds > self._ends_at + _ROUNDING_S or now > self._ends_at + BURST_S:
+            if not await self._take(seconds):
+                return 0.0
+            now = self._clock() - self._ahead_s
+        wait_s = max(self._next_at - now, 0.0)
+        self._next_at += seconds
+        return wait_s
+
+    def correct(self, seconds: float) -> None:
+        """A request took so much more of the limit's time than was thought, or less where negative."""
+        self._owed_s += seconds
+
+    async def _take(self, seconds: float) -> bool:
+        is_quick = self._clock() - self._taken_at < _QUICK_S
+        wanted = self._requests * 2 if is_quick else self._requests // 2
+        self._requests = max(min(wanted, int(_LONGEST_S / seconds) if seconds else wanted), 1)
+        wanted_s = seconds * self._requests
+        try:
+            taken = await self._off_loop(self._share.take, self._limit, wanted_s)
+        except StorageFailed as error:
+            self._is_usable = False
+            self._on_failure(error)
+            return False
+        self._taken_at = self._clock()
+        self._ahead_s = self._taken_at - taken.now
+        if abs(taken.begins_at - self._ends_at) > _ROUNDING_S:  # else what is left of the last lease counts, too
+            self._next_at = taken.begins_at
+        self._ends_at = taken.begins_at + wanted_s
+        return True

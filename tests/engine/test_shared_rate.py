@@ -1,0 +1,152 @@
+"""Processes that share a limit send no more than it allows, and leave nothing of it unused while one has work."""
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llmbatch.core.errors import StorageFailed
+from llmbatch.engine.throttle.rate_store import SqliteRateShare, limit_name
+from llmbatch.engine.throttle.shared_rate import BURST_S, SharedRate
+
+PER_S = 100.0
+LEASE_S = 0.25
+
+
+class Clock:
+    """Goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def at_once(call: Callable[..., Any], *arguments: Any) -> Any:
+    return call(*arguments)
+
+
+def processes(path: Path, clock: Clock, count: int) -> list[SharedRate]:
+    """As many processes as see them: each has the file open on its own."""
+    return [
+        SharedRate(SqliteRateShare(path, clock), "limit", clock=clock, on_failure=_raise, off_loop=at_once)
+        for _ in range(count)
+    ]
+
+
+def _raise(error: StorageFailed) -> None:
+    raise error
+
+
+def sends(shared: list[SharedRate], clock: Clock, work: list[tuple[int, float]]) -> list[tuple[float, int]]:
+    """When each process sends; `work` has, for each, its requests and the least time between two of them."""
+
+    async def run() -> list[tuple[float, int]]:
+        sent: list[tuple[float, int]] = []
+        ready = [(clock.now, number) for number in range(len(shared))]
+        left = [count for count, _ in work]
+        while ready:
+            clock.now, number = heapq.heappop(ready)
+            if not left[number]:
+                continue
+            left[number] -= 1
+            at = clock.now + await shared[number].place(1 / PER_S)
+            sent.append((at, number))
+            heapq.heappush(ready, (max(at, clock.now + work[number][1]), number))
+        return sorted(sent)
+
+    return asyncio.run(run())
+
+
+def check_kept(times: list[float]) -> None:
+    """A bucket that holds one second's worth never overflows."""
+    level, before = PER_S, times[0]
+    for at in times:
+        level = min(level + (at - before) * PER_S, PER_S) - 1
+        before = at
+        assert level >= 0, f"at {at - times[0]:.2f} s"
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    work=st.lists(st.tuples(st.integers(1, 300), st.sampled_from([0.0, 0.001, 0.02, 0.1, 0.5])), min_size=1, max_size=6)
+)
+def test_a_limit_is_kept_by_all_together_whatever_each_has_to_send(
+    tmp_path_factory: pytest.TempPathFactory, work: list[tuple[int, float]]
+) -> None:
+    clock = Clock()
+    times = sends(processes(tmp_path_factory.mktemp("rate") / "rates", clock, len(work)), clock, work)
+    check_kept([at for at, _ in times])
+    alone_s = max(count * gap_s for count, gap_s in work)
+    together_s = sum(count for count, _ in work) / PER_S
+    assert times[-1][0] - times[0][0] <= max(alone_s, together_s) + alone_s * 0.5 + len(work) * LEASE_S + 0.5
+
+
+def test_a_process_with_more_work_gets_what_the_others_leave(tmp_path: Path) -> None:
+    clock = Clock()
+    times = sends(processes(tmp_path / "rates", clock, 2), clock, [(1600, 0.0), (400, 0.0)])
+    assert times[-1][0] - times[0][0] == pytest.approx(20, abs=0.5)
+    clock = Clock()
+    alone = sends(processes(tmp_path / "others", clock, 1), clock, [(2000, 0.0)])
+    assert alone[-1][0] - alone[0][0] == pytest.approx(20 - BURST_S, abs=0.02), "one process loses nothing"
+
+
+def test_who_dies_leaves_no_more_than_a_lease_unused(tmp_path: Path) -> None:
+    clock = Clock()
+    shared = processes(tmp_path / "rates", clock, 2)
+    sends(shared, clock, [(200, 0.0), (200, 0.0)])
+    clock.now += 10
+    sends(shared[:1], clock, [(1, 0.0)])  # takes a lease, and is gone
+    times = sends(shared[1:], clock, [(100, 0.0)])
+    assert times[0][0] - clock.now <= LEASE_S
+
+
+def test_what_a_request_took_more_than_was_thought_delays_the_next(tmp_path: Path) -> None:
+    async def waits(correction_s: float) -> float:
+        clock = Clock()
+        (shared,) = processes(tmp_path / f"{correction_s}", clock, 1)
+        for _ in range(40):
+            await shared.place(0.02)
+        shared.correct(correction_s)
+        await shared.place(0.02)
+        return await shared.place(0.02)
+
+    more, expected, less = (asyncio.run(waits(seconds)) for seconds in (0.2, 0.0, -0.02))
+    assert more - expected == pytest.approx(0.2, abs=1e-6)
+    assert expected - less == pytest.approx(0.02, abs=1e-6)
+
+
+def test_a_store_that_cannot_be_used_is_reported_once_and_holds_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "rates"
+    path.write_bytes(b"no database" * 100)
+    told: list[StorageFailed] = []
+
+    async def waits() -> list[float]:
+        shared = SharedRate(SqliteRateShare(path), "limit", clock=Clock(), on_failure=told.append)
+        return [await shared.place(0.02) for _ in range(5)]
+
+    assert asyncio.run(waits()) == [0.0] * 5
+    assert ["rate store" in error.message for error in told] == [True]
+
+
+def test_a_schedule_of_before_a_restart_of_the_machine_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, boot = tmp_path / "rates", tmp_path / "boot_id"
+    monkeypatch.setattr("llmbatch.engine.throttle.rate_store._BOOT_ID", boot)
+    boot.write_text("first")
+    SqliteRateShare(path, lambda: 1e6).take("limit", 1.0)
+    boot.write_text("second")
+    assert SqliteRateShare(path, lambda: 5.0).take("limit", 1.0).begins_at == pytest.approx(5.0 - BURST_S)
+
+
+def test_limits_of_other_accounts_endpoints_and_models_are_others() -> None:
+    names = {limit_name(*parts) for parts in [("a", "b", "c"), ("a", "b", "d"), ("a", "c", "c"), ("b", "b", "c")]}
+    assert len(names) == 4
+    assert not any("secret" in limit_name("https://h/v1", "secret", "m") for _ in names)
