@@ -10,6 +10,7 @@ from typing import Any
 from llmbatch.api.tables import ArrowStream, table_rows
 from llmbatch.api.workspace import json_line
 from llmbatch.core.errors import UsageError
+from llmbatch.core.files import create_file
 
 GoldLabels = str | os.PathLike[str] | Mapping[Any, Any] | Iterable[str | Mapping[str, Any]] | ArrowStream
 
@@ -31,7 +32,7 @@ def gold_file(gold: GoldLabels) -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory(prefix="llmbatch-") as folder:
         path = Path(folder) / "gold.jsonl"
-        with path.open("wb") as file:
+        with create_file(path) as file:
             for number, row in enumerate(_rows(gold)):
                 file.write(json_line(row, f"gold row {number}"))
         yield str(path)

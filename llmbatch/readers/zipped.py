@@ -102,11 +102,11 @@ def _only_member(label: str, file: BinaryIO) -> _Member:
 
 
 def _files(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """Those that somebody has put in: not the folders, and nothing that macOS and others add."""
+    """The user's own files: no folders, and nothing that macOS and others add."""
     return [
         one
         for one in archive.infolist()
-        if not one.is_dir()
+        if not one.filename.endswith("/")  # `is_dir` fails where a damaged archive has no name
         and not any(part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(one.filename).parts)
     ]
 

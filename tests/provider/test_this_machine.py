@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import os
 import resource
 from collections.abc import Iterator
@@ -52,6 +53,8 @@ def test_other_errors_are_none(error: BaseException) -> None:
 
 @pytest.fixture
 def no_files_left() -> Iterator[None]:
+    gc.collect()
+    gc.disable()  # else it may close what an earlier test has left, and there is one again
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     held: list[int] = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, limits[1]))
@@ -64,6 +67,7 @@ def no_files_left() -> Iterator[None]:
         for file in held:
             os.close(file)
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        gc.enable()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "llm.invalid"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmbatch.core.errors import UsageError
@@ -154,6 +154,7 @@ def test_the_whole_archive_is_what_an_input_is_known_by(tmp_path: Path) -> None:
     assert [whole.identity.size for whole in kept.values()] == [path.stat().st_size]
 
 
+@example(at=119, flip=105, is_streamed=True)  # a member without a name
 @given(at=st.integers(0, 10_000), flip=st.integers(1, 255), is_streamed=st.booleans())
 def test_no_flipped_byte_ends_in_another_error(at: int, flip: int, *, is_streamed: bool) -> None:
     packed = bytearray(zipped({"in.jsonl": b"some text, " * 50}, is_streamed=is_streamed))
