@@ -110,8 +110,8 @@ class _Call:
     def run(self, place: Workspace) -> Run:
         """The run itself."""
         options = run_options(self._options, inputs=place.inputs, out=place.out)
-        if options.batch is not None and place.is_temporary:
-            raise UsageError("batch=True needs out=: what is at the provider is collected by a later call")
+        if place.is_temporary and (options.batch is not None or options.cheapest is not None):
+            raise UsageError("batch=True and cheapest=True need out=: a later call collects what is at the provider")
         with refusals_as_errors(), Observers([*self.shown.observers, watch(self._watching)]) as observer:
             summary = classify_run(options, observer, self.handle, is_locked=place.is_locked)
         if not summary.has_ended_by_itself:

@@ -127,6 +127,8 @@ class Options(AskingOptions, total=False):
 
     batch: bool
     """Submit rows in batch files; the run stops with exit code 7 while rows are at the provider."""
+    cheapest: bool
+    """Take the way that is expected to cost least: single requests, the flex tier, or batches."""
     batch_wait: str | None
     batch_window: str | None
     batch_size: int | None
@@ -211,6 +213,7 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
     policy = given.get("retries")
     if not isinstance(policy, RetryPolicy | None):
         raise UsageError(f"retries: expected a RetryPolicy, not {type(policy).__name__}")
+    batch = checked_group(BatchOptions, given)
     options = command_options(
         inputs,
         reading=checked_group(InputOptions, given),
@@ -220,7 +223,8 @@ def run_options(given: Mapping[str, Any], *, inputs: tuple[str, ...], out: Path 
         money=checked_group(MoneyOptions, given),
         reuse=_reuse_options(given),
         experiments=checked_group(ExperimentOptions, given),
-        batch=checked_group(BatchOptions, given).to_batch(),
+        batch=batch.to_batch(),
+        cheapest=batch.to_cheapest(),
         command="llmbatch.classify(...) with the same arguments",
     )
     return options if policy is None else replace(options, sending=replace(options.sending, policy=policy))

@@ -54,6 +54,7 @@ def classify(
         reuse=reuse,
         experiments=experiments,
         batch=batch.to_batch(at_any_price=confirmation.yes),
+        cheapest=batch.to_cheapest(),
         command=shell_command(["llmbatch", *map(public_name, sys.argv[1:])]),
     )
     confirmation.ask(lambda above_nanousd: dear_run(options, above_nanousd))

@@ -21,6 +21,7 @@ from llmbatch.estimate.cost import Job
 from llmbatch.estimate.input_scan import History, Survey, survey
 from llmbatch.estimate.result import Estimate, ModelEstimate
 from llmbatch.estimate.time import Speed, time_needed
+from llmbatch.estimate.ways import way_estimates
 from llmbatch.observe.events import ArmEstimated, RunEstimated
 from llmbatch.runs.calibrations import confidence_for
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
@@ -300,21 +301,24 @@ class _Look:
         history = self._beside.histories.get(CONTROL) or History(plan)
         jobs = arm_jobs(self._found, self._waiting, self._beside, prices=prices, job_of=self._job)
         arms, job = tuple(map(arm_estimate, jobs)), jobs[0].job
+        time = time_needed(
+            job.requests,
+            job.input_tokens + job.requests * plan.shape.max_output_tokens,
+            Speed(sending.limits.requests_per_s, sending.limits.tokens_per_s, sending.concurrency),
+            _earlier_speed(plan, history, standing),
+        )
+        model = plan.question.model
         return ModelEstimate(
             model=plan.question.model,
             rows=self._found.rows,
             job=job,
             cost=together(arms),
-            time=time_needed(
-                job.requests,
-                job.input_tokens + job.requests * plan.shape.max_output_tokens,
-                Speed(sending.limits.requests_per_s, sending.limits.tokens_per_s, sending.concurrency),
-                _earlier_speed(plan, history, standing),
-            ),
+            time=time,
             known_rows=history.rows if history.is_enough else 0,
             service_tier=(tier := plan.shape.service_tier),
             is_tier_priced=tier is None or prices.has_tier(plan.question.model, tier),
             arms=arms,
+            ways=way_estimates(model, job, jobs[0].known, prices, time) if len(jobs) == 1 else (),
         )
 
     def _job(self, found: Survey, plan: Plan, history: History) -> Job:

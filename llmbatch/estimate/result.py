@@ -7,6 +7,7 @@ from llmbatch.core.money import to_usd
 from llmbatch.estimate.arms import ArmEstimate
 from llmbatch.estimate.cost import Cost, Job
 from llmbatch.estimate.time import TimeNeeded
+from llmbatch.estimate.ways import WayEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,9 @@ class ModelEstimate:
     """Whether `cost` is by that tier's price; else by the standard one."""
     arms: tuple[ArmEstimate, ...] = ()
     """The run's own plan first, then what is asked beside it; `cost` is of all of them."""
+
+    ways: tuple[WayEstimate, ...] = ()
+    """The run on each way that has a published price; none where several arms are asked."""
 
     @property
     def unpriced(self) -> str | None:
@@ -92,6 +96,7 @@ def _model_json(estimate: ModelEstimate) -> dict[str, Any]:
             {"arm": arm.arm, "model": arm.model, "rows": asdict(arm.rows), "cost_usd": _cost_json(arm.cost)}
             for arm in estimate.arms
         ],
+        "ways": [{"way": way.way, "cost_usd": _cost_json(way.cost), "time": asdict(way.time)} for way in estimate.ways],
         "time": asdict(estimate.time),
         "known_rows": estimate.known_rows,
         "service_tier": estimate.service_tier,

@@ -140,6 +140,8 @@ class RunOptions:
     """The command that resumes this run, as the summary prints it."""
     batch: BatchOptions | None = None
     """How rows go in batches; None sends each by itself."""
+    cheapest: BatchOptions | None = None
+    """Choose the way that is expected to cost least: if that is batches, these. None takes the way that is said."""
 
 
 def of_whole(options: RunOptions) -> RunOptions:

@@ -48,6 +48,7 @@ from llmbatch.runs.trust import NO_TRUST, Trust, adopted, check_no_link
 from llmbatch.session.session import Session
 from llmbatch.session.session_plan import SessionPlan
 from llmbatch.session.stop_handle import StopHandle
+from llmbatch.session.way_choice import with_cheapest_way
 from llmbatch.task.load import load_task
 
 _VIEWS = frozenset({"results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl"})
@@ -68,6 +69,7 @@ def classify_run(
         UsageError: the input, the task or an option cannot be used; nothing was sent.
         FolderBusy: another process works on the folder.
     """
+    options, chosen = with_cheapest_way(options)
     loaded = load_task(options.task)
     endpoint = endpoint_for(options.sending, asked_model(loaded.task, options.choice), options.choice.dialect)
     whole = RunFolder.for_inputs(options.inputs, options.out, offline=options.sending.offline)
@@ -134,6 +136,7 @@ def classify_run(
             salvage=options.salvage,
             batch=options.batch,
             remarks=(
+                *chosen,
                 *migrated(own),
                 *replaced,
                 *copied,

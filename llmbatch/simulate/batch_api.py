@@ -31,7 +31,7 @@ from llmbatch.simulate.reply import Delivery, Manner, RefusedError, Reply, error
 from llmbatch.simulate.settings import SimulatorSettings
 
 _PATH = re.compile(r"(?:/openai)?(?:/v1)?/(files|batches)(?:/([^/]+))?(?:/(content|cancel))?")
-_AT_ONCE_S, _LINES_AT_ONCE = 1.0, 50
+_AT_ONCE_S, _LINES_AT_ONCE = 5.0, 50
 """How long a look at a batch may take it further, and after how many lines others get their turn."""
 _WINDOW = re.compile(r"\d{1,4}[hd]")
 _OF_BATCHES = (

@@ -91,6 +91,19 @@ def _arm(name: str) -> _Cell:
     return cell
 
 
+def _way(name: str) -> _Cell:
+    """What one of several ways comes to."""
+
+    def cell(estimate: ModelEstimate) -> str:
+        way = next((way for way in estimate.ways if way.way == name), None)
+        if way is None or len(estimate.ways) == 1:
+            return ""
+        cost = f"{dollars(way.cost.expected)} ({dollars(way.cost.low)} to {dollars(way.cost.high)})"
+        return f"{cost}, {way.assumed}" if way.assumed else cost
+
+    return cell
+
+
 _LINES: dict[str, _Cell] = {
     "rows": _count("total"),
     "to send": lambda estimate: f"{estimate.rows.to_ask:,}",
@@ -110,6 +123,9 @@ _LINES: dict[str, _Cell] = {
     "control": _arm("control"),
     "canary": _arm("canary"),
     "escalation": _arm("escalation"),
+    "sync": _way("sync"),
+    "flex": _way("flex"),
+    "batch": _way("batch"),
     "1,000 rows": _of_cost(lambda cost, estimate: _per_thousand(cost, estimate.rows.to_ask)),
     "time": _time,
 }

@@ -21,6 +21,10 @@ class BatchOptions(OptionGroup):
         bool,
         Option("Submit rows in batch files, collect what is ready, leave with exit code 7 while rows are out."),
     ] = False
+    cheapest: Annotated[
+        bool,
+        Option("Take the way that should cost least and meet --deadline: single requests, the flex tier, or batches."),
+    ] = False
     batch_wait: Annotated[
         str | None,
         Option("Stay so long, or until this time of day, and collect.", metavar="6h|HH:MM", shown_default="leave"),
@@ -49,16 +53,28 @@ class BatchOptions(OptionGroup):
             at_any_price: submit all at once, also where rows cost less by themselves.
 
         Raises:
-            UsageError: one cannot be read, or stands without --batch.
+            UsageError: one cannot be read, or they do not go together.
         """
         from llmbatch.core.errors import UsageError
+
+        if self.batch and self.cheapest:
+            raise UsageError("--batch and --cheapest: which way is taken?", hint="give one of them")
+        if self.batch_wait is not None and not (self.batch or self.cheapest):
+            raise UsageError("--batch-wait needs --batch or --cheapest")
+        return self._options(at_any_price=at_any_price) if self.batch else None
+
+    def to_cheapest(self) -> "Options | None":
+        """How rows go in batches if that is the cheapest way; None where the way is not to be chosen.
+
+        Raises:
+            UsageError: one cannot be read.
+        """
+        return self._options(at_any_price=False) if self.cheapest else None
+
+    def _options(self, *, at_any_price: bool) -> "Options":
         from llmbatch.runs.batches.options import BatchOptions as Options
         from llmbatch.runs.options import parse_deadline
 
-        if not self.batch:
-            if self.batch_wait is not None:
-                raise UsageError("--batch-wait needs --batch")
-            return None
         return Options(
             wait_s=0.0 if self.batch_wait is None else parse_deadline(self.batch_wait, option="--batch-wait"),
             window=self.batch_window,

@@ -26,6 +26,7 @@ def run_options(
     reuse: ReuseOptions,
     experiments: ExperimentOptions,
     batch: "RunBatchOptions | None" = None,
+    cheapest: "RunBatchOptions | None" = None,
     command: str = "llmbatch classify ...",
 ) -> "RunOptions":
     """A run's options, from the command line or from Python.
@@ -39,7 +40,8 @@ def run_options(
         money: what may be spent.
         reuse: whether answers of earlier runs count.
         experiments: what is tried on some of the rows, and what the run is compared with.
-        batch: whether rows go in batch files.
+        batch: how rows go in batch files, if they do.
+        cheapest: likewise, if that is the cheapest way; None where the way is not to be chosen.
         command: the command that resumes the run, as the summary shows it.
 
     Raises:
@@ -71,4 +73,5 @@ def run_options(
         calibration=results.calibration,
         command=command,
         batch=batch,
+        cheapest=cheapest,
     )

@@ -61,6 +61,7 @@ from llmbatch.observe.events.plans import (
     ServiceTierUnpriced,
     ThresholdsUsed,
     TruncationUnbounded,
+    WayChosen,
 )
 from llmbatch.observe.events.run import (
     CanaryDropped,
@@ -156,5 +157,6 @@ __all__ = [
     "SpendNotRecorded",
     "ThresholdsUsed",
     "TruncationUnbounded",
+    "WayChosen",
     "WindowStated",
 ]

@@ -1,5 +1,6 @@
 """What is asked, of which model, at what price: before anything is sent."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,6 +156,30 @@ class ModelRetires(Event):
     model: str
     on: str
     """The date, ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class WayChosen(Event):
+    """`--cheapest` has chosen: single requests (`sync`), the flex tier, or batches."""
+
+    name = "way.chosen"
+    way: str
+    cost_nanousd: int | None
+    """Expected; None where rows are at the provider in batches, which are collected first."""
+    costs_nanousd: Mapping[str, int]
+    """Expected, by the way."""
+
+    @property
+    def message(self) -> str:
+        """Which, and what each would cost."""
+        if self.cost_nanousd is None:
+            return f"--cheapest: {self.way}, since rows are at the provider in batches"
+        return f"--cheapest: {self.way} (" + ", ".join(f"{w} {dollars(c)}" for w, c in self.costs_nanousd.items()) + ")"
+
+    def fields(self) -> dict[str, Any]:
+        """Money in US dollars."""
+        cost = None if self.cost_nanousd is None else to_usd(self.cost_nanousd)
+        return {"way": self.way, "cost_usd": cost, "costs_usd": {w: to_usd(c) for w, c in self.costs_nanousd.items()}}
 
 
 @dataclass(frozen=True, slots=True)

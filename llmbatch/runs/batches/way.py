@@ -13,12 +13,16 @@ def check_way(options: RunOptions, source: RunInput) -> None:
     Raises:
         UsageError: batches cannot do what is asked.
     """
-    if options.batch is None:
-        return
+    if options.batch is not None and (name := obstacle(options, is_stream=source.is_stream)) is not None:
+        raise UsageError(f"--batch does not go together with {name}; nothing was sent", hint=_HINTS.get(name))
+
+
+def obstacle(options: RunOptions, *, is_stream: bool) -> str | None:
+    """What of a run batches cannot do; None where they can do all of it."""
     choice, sending = options.choice, options.sending
-    refused = {
+    asked = {
         "--offline": sending.offline,
-        "standard input": source.is_stream,
+        "standard input": is_stream,
         "--dialect": choice.dialect != defaults.DIALECT,
         "--service-tier": choice.service_tier is not None,
         "a canary": options.canary is not None,
@@ -27,14 +31,14 @@ def check_way(options: RunOptions, source: RunInput) -> None:
         "--reuse": options.reuse is not None,
         "--shard": options.shard is not None,
     }
-    hints = {
-        "--offline": "its endpoint ends with the command: start llmbatch simulate, and name it with --base-url",
-        "standard input": "put the documents into a file, which the command that collects can read again",
-        "--service-tier": "batches have a price of their own",
-    }
-    for name, is_asked in refused.items():
-        if is_asked:
-            raise UsageError(f"--batch does not go together with {name}; nothing was sent", hint=hints.get(name))
+    return next((name for name, is_asked in asked.items() if is_asked), None)
+
+
+_HINTS = {
+    "--offline": "its endpoint ends with the command: start llmbatch simulate, and name it with --base-url",
+    "standard input": "put the documents into a file, which the command that collects can read again",
+    "--service-tier": "batches have a price of their own",
+}
 
 
 def check_plan(options: RunOptions, plan: Plan) -> None:
@@ -46,5 +50,5 @@ def check_plan(options: RunOptions, plan: Plan) -> None:
     if options.batch is not None and plan.candidates is not None:
         raise UsageError(
             "--batch does not go together with labels that are retrieved for each document; nothing was sent",
-            hint="leave out --batch, or --candidates: the prompt then lists all labels",
+            hint="leave out --batch, or list all labels in the prompt: --candidates all",
         )

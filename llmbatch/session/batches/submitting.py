@@ -32,6 +32,8 @@ _BEFORE_S = 600.0
 """How much the provider's clock may be behind ours."""
 _FILE_WAITS_S = (2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """How long to wait for a file that was uploaded and is not known yet."""
+_LONGEST_WAIT_S = 120.0
+"""That an endpoint may ask for before a create; a longer one ends the command."""
 
 
 class Submitter:
@@ -180,7 +182,8 @@ class Submitter:
                 if failure.code == TOKEN_LIMIT:
                     self.note_token_limit(part, failure.code, failure.message)
                     return
-                if wait_s is None or not (_is_unknown_file(failure) or failure.action is Action.THROTTLE):
+                passes = _is_unknown_file(failure) or failure.action is Action.THROTTLE
+                if wait_s is None or not passes or (failure.wait_s or 0.0) > _LONGEST_WAIT_S:
                     raise self.stop(failure) from None
                 await deps.cancellation.sleep(failure.wait_s or wait_s)
                 part = deps.log.append(step("creating", part.number))
