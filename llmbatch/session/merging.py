@@ -5,8 +5,9 @@ from pathlib import Path
 
 from llmbatch.core.errors import ExitCode, UsageError
 from llmbatch.observe.observer import Observer
-from llmbatch.observe.summary import Summary
+from llmbatch.observe.summary import Summary, summary_json
 from llmbatch.runs.folder import RunFolder, load_record
+from llmbatch.runs.ledger.lock import locked
 from llmbatch.runs.options import Tolerance
 from llmbatch.runs.shards import shard_folders, waiting_shards
 from llmbatch.runs.trust import NO_TRUST, Trust
@@ -18,7 +19,7 @@ def merge_run(path: Path, observer: Observer, tolerance: Tolerance, *, trust: Tr
 
     Args:
         path: the run folder, in which the shards' folders are.
-        observer: told what happens.
+        observer: notified of events.
         tolerance: how many rows may fail.
         trust: what the user says about the folder.
 
@@ -38,6 +39,8 @@ def merge_run(path: Path, observer: Observer, tolerance: Tolerance, *, trust: Tr
             hint="use --trust if you know who made its shards",
         )
     summary = export_run(path, observer=observer, trust=trust)
+    with locked(path):
+        load_record(folder).updated(totals=summary_json(summary)).save(folder)
     rows, waiting = summary.rows, waiting_shards(folder)
     notes = (*summary.notes, f"Shards {'; '.join(waiting)}.") if waiting else summary.notes
     if rows.undone:

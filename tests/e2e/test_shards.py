@@ -58,6 +58,7 @@ def test_shards_that_are_killed_and_divided_anew_make_the_undivided_run(
     assert server.requests == COUNT + in_flight, "only what was in flight is sent again"
     merged = llmbatch("merge", "docs.llmbatch", "--json")
     assert (merged.code, merged.json["state"], merged.json["rows"]["undone"]) == (3, "finished", 0)
+    assert [listed["rows"] for listed in llmbatch("runs", "--json").json["runs"]] == [COUNT + 1]
     assert accounted(run) == list(range(COUNT + 1))
     llmbatch("classify", "docs.jsonl", "--base-url", quick.url, "--sample", "10%", "--out", "undivided", "--quiet")
     for name in VIEWS:
