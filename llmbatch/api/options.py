@@ -133,6 +133,8 @@ class Options(AskingOptions, total=False):
     batch_window: str | None
     batch_size: int | None
     batch_tokens: int | None
+    batch_fallback: Literal["none", "sync", "flex"]
+    batch_patience: int | None
 
     salvage: bool
     log_format: Literal["text", "json"] | None

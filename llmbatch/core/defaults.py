@@ -29,6 +29,8 @@ STOP_AT_INVALID = 20
 CANARY_SHARE = 10
 """Percent of the rows."""
 BATCH_WINDOW = "24h"
+BATCH_PATIENCE = 2
+"""Batches in which a row may expire before the fallback takes it."""
 BATCH_SIZE = 50_000
 """Rows in one batch: OpenAI's limit."""
 DIALECT = "chat-completions"

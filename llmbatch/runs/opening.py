@@ -29,11 +29,14 @@ class OpenLedger:
     checkpointed: int
     """Bytes of the ledger that were taken from its checkpoint."""
 
+    set_aside_nanousd: int = 0
+    """What this session has spent and set aside already, nano-dollars."""
+
     @property
     def spent_nanousd(self) -> int:
-        """What the earlier sessions cost and may have cost, nano-dollars."""
+        """What the run has cost, may have cost and has set aside, nano-dollars."""
         killed = sum(session.at_most_nanousd for session in self.record.possibly_billed.values())
-        return self.totals.usage.most_nanousd + killed
+        return self.totals.usage.most_nanousd + killed + self.set_aside_nanousd
 
 
 class LedgerOpening:

@@ -33,6 +33,7 @@ from llmbatch.runs.ledger.sent import SentLog
 from llmbatch.runs.opening import LedgerOpening, OpenLedger
 from llmbatch.runs.outputs import OutputCounts, RunRows, check_outputs, write_outputs
 from llmbatch.session.batches.batch_loop import BatchLoop
+from llmbatch.session.batches.fallback import fallback_plan, falls_back
 from llmbatch.session.event_loop import loop_factory
 from llmbatch.session.session_loop import SessionLoop
 from llmbatch.session.session_plan import SessionPlan
@@ -145,7 +146,11 @@ class Session:
                     url = stack.enter_context(offline_endpoint(arguments, meanwhile=load_sdk))
                     endpoint = Endpoint(url, "offline", on_loopback=True)
                 with asyncio.Runner(loop_factory=loop_factory()) as runner:
-                    return runner.run(session_loop.ask(endpoint))
+                    reason = runner.run(session_loop.ask(endpoint))
+                    if isinstance(session_loop, BatchLoop) and falls_back(session_loop, reason):
+                        session_loop = self._fallback_loop(opened, session_loop)
+                        reason = runner.run(session_loop.ask(endpoint)) or reason
+                    return reason
         finally:
             self._record, self._is_hurried = session_loop.record, session_loop.is_hurried
 
@@ -164,8 +169,20 @@ class Session:
                 observer=self._observer,
                 began=self._began,
             )
+        return self._single_loop(self._plan, opened)
+
+    def _fallback_loop(self, opened: OpenLedger, batches: BatchLoop) -> SessionLoop:
+        """For the rows that are to be sent by themselves now."""
+        plan, event = fallback_plan(self._plan, batches)
+        self._observer.event(event)
+        self._tally.skipped = self._tally.left = 0  # it comes across all rows once more
+        return self._single_loop(
+            plan, replace(opened, record=batches.record, set_aside_nanousd=batches.set_aside_nanousd)
+        )
+
+    def _single_loop(self, plan: SessionPlan, opened: OpenLedger) -> SessionLoop:
         return SessionLoop(
-            self._plan,
+            plan,
             self._source,
             opened,
             sent=self._sent,

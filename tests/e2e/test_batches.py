@@ -420,3 +420,25 @@ def test_the_pool_stays_out_where_no_cache_can_serve_it_and_keys_stay_the_same_o
     again = llmbatch(*single, **IMPATIENT)
     assert (again.code, again.json["session"]["requests"], again.json["prefix"]["pool_examples"]) == (0, 0, 0)
     assert llmbatch(*single, "--out", "alone", **IMPATIENT).json["prefix"]["pool_examples"] > 0
+
+
+@pytest.mark.parametrize("way", ["sync", "flex"])
+def test_rows_that_expire_again_and_again_are_sent_by_themselves(
+    llmbatch: Program, endpoint: StartEndpoint, way: str
+) -> None:
+    served = endpoint("--fault", "batch_expire[done=0.4]@1+")
+    fallback = ("--batch-fallback", way, "--batch-patience", "2", "--batch-wait", "1h", "--max-cost", "0.01")
+    done = batched(llmbatch, served, *fallback)
+    assert done.code == 0, done.err
+    assert "expired in 2 batches each: sent by themselves now" in done.err
+    tiers = done.json["service_tiers"]
+    assert tiers["batch"] + tiers["flex" if way == "flex" else "default"] == ROWS
+    assert (served.stats["most_asked"], served.requests) == (1, ROWS)
+    assert spent(llmbatch)["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])
+
+
+def test_the_fallback_keeps_to_the_run_s_cap(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_expire[done=0]@1+")
+    done = batched(llmbatch, served, "--batch-fallback", "sync", "--batch-wait", "1h", "--max-cost", "0.0007")
+    assert done.code == 5
+    assert done.json["usage"]["cost_usd"] <= 0.0007

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from llmbatch.cli import bounds
 from llmbatch.cli.options.option import Option, OptionGroup
 from llmbatch.core import defaults
+from llmbatch.runs.batches.options import BatchFallback
 
 if TYPE_CHECKING:
     from llmbatch.runs.batches.options import BatchOptions as Options
+
+
+_MOST_PATIENCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,14 @@ class BatchOptions(OptionGroup):
         ),
     ] = None
 
+    batch_fallback: Annotated[
+        BatchFallback,
+        Option("Send rows that expire again and again by themselves: at the standard price, or at the flex tier."),
+    ] = BatchFallback.NONE
+    batch_patience: Annotated[
+        int, Option("Batches in which a row may expire before --batch-fallback takes it.", min=1, max=_MOST_PATIENCE)
+    ] = defaults.BATCH_PATIENCE
+
     def to_batch(self, *, at_any_price: bool = False) -> "Options | None":
         """As a run takes them; None where each row is sent by itself.
 
@@ -80,5 +92,7 @@ class BatchOptions(OptionGroup):
             window=self.batch_window,
             most_rows=self.batch_size,
             most_tokens=self.batch_tokens,
+            fallback=self.batch_fallback,
+            patience=self.batch_patience,
             at_any_price=at_any_price,
         )

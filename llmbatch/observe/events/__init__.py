@@ -7,6 +7,7 @@ observer's business. A new kind of event is a class here and a line in docs/refe
 from llmbatch.observe.events.batches import (
     BatchAdopted,
     BatchCollected,
+    BatchFellBack,
     BatchGivenUp,
     BatchPrepared,
     BatchProgress,
@@ -93,6 +94,7 @@ __all__ = [
     "ArmEstimated",
     "BatchAdopted",
     "BatchCollected",
+    "BatchFellBack",
     "BatchGivenUp",
     "BatchPrepared",
     "BatchProgress",

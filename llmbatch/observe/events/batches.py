@@ -174,6 +174,18 @@ class BatchUsageDiffers(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BatchFellBack(Event):
+    """Rows that expired again and again are sent by themselves, as `--batch-fallback` says."""
+
+    name = "batch.fell_back"
+    level = Level.WARNING
+    template = "{rows:,} rows expired in {patience} batches each: sent by themselves now ({way})"
+    rows: int
+    patience: int
+    way: str
+
+
+@dataclass(frozen=True, slots=True)
 class BatchGivenUp(Event):
     """A part will not be collected: its rows are pending again."""
 

@@ -1,11 +1,23 @@
 """What the user says about batches."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from llmbatch.core import defaults
 
 MOST_BYTES = 190_000_000
 """Of a request file: 200 MB are allowed, and not everybody counts them alike."""
+
+
+class BatchFallback(StrEnum):
+    """What becomes of rows that expire again and again."""
+
+    NONE = "none"
+    """They go into further batches."""
+    SYNC = "sync"
+    """They are sent by themselves."""
+    FLEX = "flex"
+    """Likewise, at the flex tier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +32,8 @@ class BatchOptions:
     """In one part."""
     most_tokens: int | None = None
     """Prompt tokens that may be at the provider at once; None leaves it to what the provider says."""
+    fallback: BatchFallback = BatchFallback.NONE
+    patience: int = defaults.BATCH_PATIENCE
+    """Batches in which a row may expire before the fallback takes it."""
     at_any_price: bool = False
     """Submit all at once, also where rows cost less by themselves."""

@@ -31,9 +31,9 @@ from llmbatch.provider.batch_api import BatchApi
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.failures import Failure
 from llmbatch.provider.shape import RequestShape
-from llmbatch.runs.batches.log import BatchLog
+from llmbatch.runs.batches.log import EXPIRED, BatchLog
 from llmbatch.runs.batches.lost import with_lost_rows
-from llmbatch.runs.batches.options import BatchOptions
+from llmbatch.runs.batches.options import BatchFallback, BatchOptions
 from llmbatch.runs.folder import RunFolder, RunRecord
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.opening import OpenLedger
@@ -100,6 +100,10 @@ class BatchLoop:
         self._began = began
         self._rejections = Rejections(observer.event)
         self._is_first_pass = True
+        self.fallback_keys: set[str] = set()
+        """Of rows that are to be sent by themselves, since they expired again and again."""
+        self.set_aside_nanousd = 0
+        """What the session has spent and set aside at its end, nano-dollars."""
         self.record: RunRecord = opened.record
         """The run's, with what its batches may have been billed for."""
 
@@ -126,6 +130,8 @@ class BatchLoop:
             await deps.api.close()
             self._rejections.end()
             self.record = with_lost_rows(self.record, deps.log.parts)
+            there_nanousd = sum(part.at_most_nanousd for part in deps.log.open_parts)
+            self.set_aside_nanousd = self._tally.totals.usage.most_nanousd + there_nanousd
 
     async def _work(self, deps: BatchDeps) -> Exception | None:
         """Until all rows have their outcome, or it is time to leave."""
@@ -272,6 +278,8 @@ class BatchLoop:
                 self._skip(item.count, item.left)
             elif there.get(short(item.key)) is not None or ledger.is_of_session(item.key):
                 continue
+            elif self._falls_back(deps, item.key):
+                self.fallback_keys.add(item.key)
             elif item.outcome is not None:
                 ledger.append(item.outcome)
                 self._tally.add(item.outcome)
@@ -279,6 +287,10 @@ class BatchLoop:
                 self._note_row(item.outcome)
             else:
                 yield item
+
+    def _falls_back(self, deps: BatchDeps, key: str) -> bool:
+        options = self._options
+        return options.fallback != BatchFallback.NONE and deps.log.reopened[EXPIRED, key] >= options.patience
 
     def _read_again(self) -> Iterator[Row | Rejection]:
         return self._source.read_again(lambda _: None)
