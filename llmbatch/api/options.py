@@ -135,6 +135,8 @@ class Options(AskingOptions, total=False):
     batch_tokens: int | None
     batch_fallback: Literal["none", "sync", "flex"]
     batch_patience: int | None
+    batch_export: PathLike | None
+    batch_import: PathLike | Iterable[PathLike] | None
 
     salvage: bool
     log_format: Literal["text", "json"] | None

@@ -442,3 +442,50 @@ def test_the_fallback_keeps_to_the_run_s_cap(llmbatch: Program, endpoint: StartE
     done = batched(llmbatch, served, "--batch-fallback", "sync", "--batch-wait", "1h", "--max-cost", "0.0007")
     assert done.code == 5
     assert done.json["usage"]["cost_usd"] <= 0.0007
+
+
+def run_elsewhere(files: list[Path], url: str, results: Path) -> None:
+    """What `vllm run-batch` does: ask each line, and write its answer as a line."""
+    with OpenAI(base_url=url, api_key="k", max_retries=0) as client, results.open("w") as out:
+        for line in (json.loads(line) for file in files for line in file.read_text().splitlines()):
+            assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
+            answer = client.chat.completions.with_raw_response.create(**line["body"])
+            response = {"status_code": 200, "request_id": "vllm-1", "body": json.loads(answer.text)}
+            told = {"id": "vllm-1", "custom_id": line["custom_id"], "response": response, "error": None}
+            out.write(json.dumps(told) + "\n")
+
+
+def test_request_files_are_exported_run_elsewhere_and_their_results_imported(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = endpoint()
+    done = batched(llmbatch, served, "--batch-export", "out")
+    assert done.code == 7
+    assert "12 rows in 3 parts are exported" in done.json["reason"]
+    files = sorted((llmbatch.folder / "out").iterdir())
+    assert len(files) == 3
+    assert served.stats["files"] == 0
+    run_elsewhere(files[:2], served.url, llmbatch.folder / "results.jsonl")
+    done = batched(llmbatch, served, "--batch-import", "results.jsonl")
+    assert (done.code, done.json["rows"]["ok"], done.json["at_provider"]["rows"]) == (7, 10, 2)
+    again = batched(llmbatch, served, "--batch-import", "results.jsonl")
+    assert again.code == 2
+    assert "no line belongs to an exported part" in again.err
+    assert llmbatch("classify", "docs.jsonl", "--base-url", served.url).code == 2
+    assert llmbatch("batch", "cancel", "docs.llmbatch", "--base-url", served.url, **IMPATIENT).code == 0
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert (done.code, done.json["rows"]["ok"], served.stats["most_asked"]) == (0, ROWS, 1)
+
+
+def test_rows_that_results_lack_are_pending_again_and_a_missing_file_is_a_line(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = endpoint()
+    batched(llmbatch, served, "--batch-export", "out", rows=5)
+    (file,) = (llmbatch.folder / "out").iterdir()
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:3]))
+    run_elsewhere([file], served.url, llmbatch.folder / "results.jsonl")
+    assert batched(llmbatch, served, "--batch-import", "missing.jsonl").code == 2
+    done = batched(llmbatch, served, "--batch-import", "results.jsonl")
+    assert (done.code, done.json["rows"]["ok"], done.json["rows"]["undone"]) == (3, 3, 2)
+    assert done.json["usage"]["possibly_billed_requests"] == 0

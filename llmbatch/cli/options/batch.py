@@ -1,6 +1,7 @@
 """Rows in batch files."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from llmbatch.cli import bounds
@@ -54,6 +55,14 @@ class BatchOptions(OptionGroup):
         BatchFallback,
         Option("Send rows that expire again and again by themselves: at the standard price, or at the flex tier."),
     ] = BatchFallback.NONE
+    batch_export: Annotated[
+        Path | None,
+        Option("Write the request files there instead, for vllm run-batch or another desk.", metavar="FOLDER"),
+    ] = None
+    batch_import: Annotated[
+        list[Path] | None,
+        Option("Results of exported request files. Repeatable; nothing is submitted then.", metavar="FILE"),
+    ] = None
     batch_patience: Annotated[
         int, Option("Batches in which a row may expire before --batch-fallback takes it.", min=1, max=_MOST_PATIENCE)
     ] = defaults.BATCH_PATIENCE
@@ -73,6 +82,8 @@ class BatchOptions(OptionGroup):
             raise UsageError("--batch and --cheapest: which way is taken?", hint="give one of them")
         if self.batch_wait is not None and not (self.batch or self.cheapest):
             raise UsageError("--batch-wait needs --batch or --cheapest")
+        if (self.batch_export is not None or self.batch_import) and not self.batch:
+            raise UsageError("--batch-export and --batch-import need --batch")
         return self._options(at_any_price=at_any_price) if self.batch else None
 
     def to_cheapest(self) -> "Options | None":
@@ -94,5 +105,7 @@ class BatchOptions(OptionGroup):
             most_tokens=self.batch_tokens,
             fallback=self.batch_fallback,
             patience=self.batch_patience,
+            export=self.batch_export,
+            imports=tuple(self.batch_import or ()),
             at_any_price=at_any_price,
         )

@@ -7,6 +7,7 @@ observer's business. A new kind of event is a class here and a line in docs/refe
 from llmbatch.observe.events.batches import (
     BatchAdopted,
     BatchCollected,
+    BatchExported,
     BatchFellBack,
     BatchGivenUp,
     BatchPrepared,
@@ -94,6 +95,7 @@ __all__ = [
     "ArmEstimated",
     "BatchAdopted",
     "BatchCollected",
+    "BatchExported",
     "BatchFellBack",
     "BatchGivenUp",
     "BatchPrepared",

@@ -43,6 +43,17 @@ class BatchSubmitted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BatchExported(Event):
+    """A part's request file is where somebody else runs it."""
+
+    name = "batch.exported"
+    template = "part {part}: {rows:,} rows are in {file}"
+    part: int
+    rows: int
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class BatchAdopted(Event):
     """A batch was found at the provider that a session made and could not write down any more."""
 

@@ -135,15 +135,22 @@ def request_line(key: str, url: str, body: bytes) -> bytes:
     return b'{"custom_id":"%s","method":"POST","url":"%s","body":%s}\n' % (key.encode(), url.encode(), body)
 
 
-def result_lines(path: Path) -> Iterator[dict[str, object] | None]:
-    """The lines of a file with results; None for one that is no JSON object. No file has no lines."""
+def result_lines(path: Path, *, must_exist: bool = False) -> Iterator[dict[str, object] | None]:
+    """The lines of a file with results; None for one that is no JSON object. No file has no lines.
+
+    Raises:
+        UsageError: it cannot be read, or `must_exist`, and it does not.
+    """
     try:
         with open_to_read(path) as file:
             for raw in file:
                 if raw.strip():
                     yield _parsed(raw)
     except FileNotFoundError:
-        return
+        if must_exist:
+            raise UsageError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _parsed(raw: bytes) -> dict[str, object] | None:

@@ -25,6 +25,8 @@ from llmbatch.runs.ledger.recover import cut_torn_tail
 _Count = Annotated[int, Meta(ge=0)]
 EventName = Literal["prepared", "uploaded", "creating", "created", "seen", "collected", "given_up"]
 
+EXPORTED = "exported"
+"""In place of a part's endpoint, and as its status: its file is run by somebody else."""
 EXPIRED, LINE, LOST = "expired", "line", "lost"
 """Why a row is open again: not answered in time, answered with a failure that passes, in no file."""
 
@@ -96,6 +98,11 @@ class Part:
     def is_open(self) -> bool:
         """Whether its rows wait for it."""
         return self.end is None
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether its file is run by somebody else, and its results are imported."""
+        return self.prepared.endpoint == EXPORTED
 
     @property
     def at_most_nanousd(self) -> int:

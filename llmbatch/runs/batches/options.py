@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from llmbatch.core import defaults
 
@@ -35,5 +36,9 @@ class BatchOptions:
     fallback: BatchFallback = BatchFallback.NONE
     patience: int = defaults.BATCH_PATIENCE
     """Batches in which a row may expire before the fallback takes it."""
+    export: Path | None = None
+    """Folder to write request files to, for somebody else to run; None submits them."""
+    imports: tuple[Path, ...] = ()
+    """Files with the results of exported ones. Nothing is submitted then."""
     at_any_price: bool = False
     """Submit all at once, also where rows cost less by themselves."""

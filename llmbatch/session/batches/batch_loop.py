@@ -31,7 +31,7 @@ from llmbatch.provider.batch_api import BatchApi
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.failures import Failure
 from llmbatch.provider.shape import RequestShape
-from llmbatch.runs.batches.log import EXPIRED, BatchLog
+from llmbatch.runs.batches.log import EXPIRED, EXPORTED, BatchLog
 from llmbatch.runs.batches.lost import with_lost_rows
 from llmbatch.runs.batches.options import BatchFallback, BatchOptions
 from llmbatch.runs.folder import RunFolder, RunRecord
@@ -141,6 +141,10 @@ class BatchLoop:
         try:
             self._check_parts(deps)
             await submitter.resume()
+            if self._options.imports:
+                await collector.import_results(self._options.imports)
+            if self._options.imports and self._options.export is None:
+                return collector.stop or self._why_pending(deps, submitter)
             while True:
                 if await collector.collect():
                     submitter.refused, submitter.over_budget, poll_s = False, None, _FIRST_POLL_S
@@ -151,7 +155,8 @@ class BatchLoop:
                 if deps.cancellation.is_set:
                     return deps.cancellation.reason
                 left_s = until - time.monotonic()
-                if (not deps.log.open_parts and not submitter.refused) or left_s <= 0:
+                is_done = not deps.log.open_parts and not submitter.refused
+                if is_done or left_s <= 0 or self._options.export is not None:
                     return self._why_pending(deps, submitter)
                 await deps.cancellation.sleep(min(poll_s, left_s))
                 submitter.refused = False
@@ -174,10 +179,13 @@ class BatchLoop:
         parts = deps.log.open_parts
         if parts:
             rows = sum(part.prepared.rows for part in parts)
-            there = f"{counted(rows, 'row')} in {counted(len(parts), 'part')} are at the provider"
+            where = "exported" if all(part.is_exported for part in parts) else "at the provider"
+            there = f"{counted(rows, 'row')} in {counted(len(parts), 'part')} are {where}"
             if (expires_at := min((part.expires_at for part in parts if part.expires_at), default=None)) is not None:
                 there += f"; the next one expires {datetime.fromtimestamp(expires_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
-            return BatchesPending(there, hint="run the same command again: it collects them and goes on")
+            run_it = "run them, then import the results with --batch-import FILE"
+            again = "run the same command again: it collects them and goes on"
+            return BatchesPending(there, hint=run_it if where == "exported" else again)
         if submitter.refused:
             return ComeBackLater(
                 "the provider has no room for more enqueued tokens at present",
@@ -196,7 +204,7 @@ class BatchLoop:
                 ("prompt, labels or model", part.prepared.fingerprint, deps.fingerprint),
                 ("--base-url", part.prepared.endpoint, deps.endpoint),
             ):
-                if there != now:
+                if there not in (now, EXPORTED):
                     raise UsageError(
                         f"{part.prepared.rows:,} rows ({part.name}) are at the provider with another {name}; "
                         "nothing was sent",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llmbatch.core.errors import RunStopped
+from llmbatch.core.errors import RunStopped, UsageError
 from llmbatch.core.filenames import quoted
 from llmbatch.core.files import replacing, storing
 from llmbatch.core.ledger_line import FAILED, LedgerLine
@@ -73,12 +73,36 @@ class Collector:
         """
         ended = 0
         for part in self._deps.log.open_parts:
-            if part.batch_id is None:
+            if part.batch_id is None or part.is_exported:
                 continue
             if self._deps.cancellation.is_set:
                 break
             ended += await self._look(part, part.batch_id)
         return ended
+
+    async def import_results(self, paths: tuple[Path, ...]) -> None:
+        """Take the answers to exported parts out of result files. What is not answered there is pending again.
+
+        Raises:
+            UsageError: a file is not there, or none of its lines belongs to an exported part.
+        """
+        parts = {part.number: part for part in self._deps.log.open_parts if part.is_exported}
+        exported = {number: self._deps.files(part).read_rows() for number, part in parts.items()}
+        for path in paths:
+            keys = {line.get("custom_id") for line in result_lines(path, must_exist=True) if line is not None}
+            found = [number for number, rows in exported.items() if not keys.isdisjoint(rows)]
+            if not found:
+                raise UsageError(
+                    f"{path}: no line belongs to an exported part of this run that is open",
+                    hint="llmbatch batch list RUN shows them; a file can be imported once",
+                )
+            for number in found:
+                part = parts[number]
+                elsewhere = {key for other, rows in exported.items() if other != number for key in rows}
+                # Whoever ran it has his own bill: a row that is missing was not asked.
+                whole = RemoteBatch(part.batch_id or part.prepared.file, "expired", completed=0, failed=0)
+                await self._read(part, whole, (path,), frozenset(elsewhere))
+            exported = {number: rows for number, rows in exported.items() if number not in found}
 
     async def _look(self, part: Part, batch_id: str) -> bool:
         deps = self._deps
@@ -105,7 +129,7 @@ class Collector:
         ):
             if file_id is not None and not path.exists():  # as a session leaves it that is killed while it reads it
                 await self._download(file_id, path)
-        await self._read(part, batch)
+        await self._read(part, batch, (deps.files(part).output, deps.files(part).errors))
         return True
 
     async def _retrieved(self, part: Part, batch_id: str) -> RemoteBatch:
@@ -149,13 +173,18 @@ class Collector:
             hint="fix the cause, then run the same command again: its rows are pending",
         )
 
-    async def _read(self, part: Part, batch: RemoteBatch) -> None:
+    async def _read(
+        self, part: Part, batch: RemoteBatch, paths: tuple[Path, ...], elsewhere: frozenset[str] = frozenset()
+    ) -> None:
+        """Take a part's answers out of result files; lines of `elsewhere`, keys of other parts, are passed over."""
         deps, files = self._deps, self._deps.files(part)
         rows, found = files.read_rows(), _Found()
         sent_at = datetime.fromisoformat(part.prepared.at).astimezone(UTC)
         number = 0
-        for path in (files.output, files.errors):
+        for path in paths:
             for result in result_lines(path):
+                if result is not None and result.get("custom_id") in elsewhere:
+                    continue
                 self._take(result, rows, found, batch.id, sent_at)
                 number += 1
                 if number % _LINES_AT_ONCE == 0:

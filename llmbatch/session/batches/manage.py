@@ -14,7 +14,7 @@ from llmbatch.engine.sending import Sending
 from llmbatch.provider.batch_api import BatchApi
 from llmbatch.provider.failures import RequestFailedError
 from llmbatch.runs.batches.files import PartFiles
-from llmbatch.runs.batches.log import BatchLog, Part, parts_of, step
+from llmbatch.runs.batches.log import EXPORTED, BatchLog, Part, parts_of, step
 from llmbatch.runs.folder import RunFolder, load_record
 from llmbatch.runs.ledger.lock import locked
 from llmbatch.runs.model_choice import endpoint_for
@@ -54,7 +54,7 @@ def cancel_parts(path: Path, number: int | None, sending: Sending, store: Path |
         endpoint = endpoint_for(sending, record.model, record.choice.dialect)
         assert endpoint is not None  # noqa: S101 - batches of the offline endpoint end with it
         for part in parts:
-            if part.prepared.endpoint != endpoint.base_url:
+            if part.prepared.endpoint not in (endpoint.base_url, EXPORTED):
                 raise UsageError(
                     f"{part.name} is at {part.prepared.endpoint}, not at {endpoint.base_url}",
                     hint="name its endpoint with --base-url",
@@ -79,6 +79,9 @@ def cancel_parts(path: Path, number: int | None, sending: Sending, store: Path |
 
 
 async def _cancelled(api: BatchApi, folder: RunFolder, log: BatchLog, part: Part, store: Path | None) -> str:
+    if part.is_exported:
+        _end(folder, log, part, CANCELLED, store)
+        return CANCELLED
     if part.batch_id is not None:
         batch = await api.retrieve(part.batch_id)
         return batch.status if batch.is_final else (await api.cancel(part.batch_id)).status
@@ -120,7 +123,7 @@ def forget_part(path: Path, number: int, store: Path | None) -> Part:
 
 
 def _end(folder: RunFolder, log: BatchLog, part: Part, why: str, store: Path | None) -> Part:
-    may_be_billed = part.batch_id is not None or part.creating_at is not None
+    may_be_billed = not part.is_exported and (part.batch_id is not None or part.creating_at is not None)
     rows, at_most_nanousd = (part.prepared.rows, part.at_most_nanousd) if may_be_billed else (0, 0)
     usage = UsageTotals(requests=rows, possibly_billed_requests=rows, possibly_billed_nanousd=at_most_nanousd)
     part = log.append(

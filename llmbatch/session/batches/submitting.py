@@ -5,20 +5,22 @@ A part is never submitted twice: where it is not known whether a batch was made 
 
 import asyncio
 import secrets
+import shutil
 from datetime import datetime
 from http import HTTPStatus
+from pathlib import Path
 
-from llmbatch.core.errors import BudgetReached, ComeBackLater, RunStopped
+from llmbatch.core.errors import BudgetReached, ComeBackLater, RunStopped, StorageFailed
 from llmbatch.core.filenames import quoted
-from llmbatch.core.files import open_to_read
+from llmbatch.core.files import open_to_read, replacing
 from llmbatch.core.money import to_usd
 from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.failure_policy import stopped_by
-from llmbatch.observe.events import BatchAdopted, BatchPrepared, BatchRefused, BatchSubmitted
+from llmbatch.observe.events import BatchAdopted, BatchExported, BatchPrepared, BatchRefused, BatchSubmitted
 from llmbatch.provider.batch_api import NoSuchCallError, RemoteBatch
 from llmbatch.provider.failures import Action, Billed, Failure, RequestFailedError
 from llmbatch.runs.batches.files import PartDraft, PartFiles
-from llmbatch.runs.batches.log import Part, step
+from llmbatch.runs.batches.log import EXPORTED, Part, step
 from llmbatch.runs.batches.token_limit import TOKEN_LIMIT, stated_limit
 from llmbatch.runs.folder import now_text
 from llmbatch.session.batches.deps import BatchDeps
@@ -57,7 +59,7 @@ class Submitter:
         self._settle_left()
         for part in deps.log.open_parts:
             if part.batch_id is None and not deps.cancellation.is_set:
-                await self._submit(part)
+                await self._send(part)
 
     async def submit(self, drafts: Drafts) -> None:
         """Submit pending rows, part by part, as far as limits allow."""
@@ -71,7 +73,7 @@ class Submitter:
             if draft is None or not self._prepare(number, draft):
                 self._note_budget(drafts, limits)
                 return
-            await self._submit(deps.log.part(number))
+            await self._send(deps.log.part(number))
 
     def give_up(self, part: Part, why: str, *, limit: int = 0) -> None:
         """A part that was not worked on, and costs nothing: its rows are pending again."""
@@ -94,7 +96,8 @@ class Submitter:
         """Of the next part, whose first row has so many tokens; None where none is to be submitted now."""
         deps, tokens = self._deps, self._deps.options.most_tokens
         rows, measured = deps.options.most_rows, deps.log.collected(deps.fingerprint)
-        if not deps.options.at_any_price and deps.price_check.needs_measuring(next_tokens):
+        is_judged = not deps.options.at_any_price and deps.options.export is None
+        if is_judged and deps.price_check.needs_measuring(next_tokens):
             self.over_budget = deps.price_check.objection(measured)
             if self.over_budget is not None or (not measured.input_tokens and deps.log.open_parts):
                 return None
@@ -136,12 +139,33 @@ class Submitter:
                 at_most_nusd=draft.at_most_nanousd,
                 account=account,
                 fingerprint=deps.fingerprint,
-                endpoint=deps.endpoint,
+                endpoint=deps.endpoint if deps.options.export is None else EXPORTED,
                 file=f"llmbatch-{deps.run_id}-part-{number:04}-{draft.sha256[:8]}.jsonl",
             )
         )
         deps.emit(BatchPrepared(number, draft.rows, draft.size, draft.at_most_nanousd))
         return True
+
+    async def _send(self, part: Part) -> None:
+        if not part.is_exported:
+            await self._submit(part)
+        elif self._deps.options.export is not None:
+            await asyncio.to_thread(self._export, part, self._deps.options.export)
+
+    def _export(self, part: Part, folder: Path) -> None:
+        """Write a part's request file where somebody else takes it from."""
+        deps, name = self._deps, part.prepared.file
+        target = folder / name
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open_to_read(deps.files(part).requests) as file, replacing(target) as copy:
+                shutil.copyfileobj(file, copy)
+        except OSError as error:
+            raise StorageFailed(
+                f"{target}: cannot write ({error.strerror})", hint="name another --batch-export"
+            ) from None
+        deps.log.append(step("created", part.number, batch_id=name.removesuffix(".jsonl"), status=EXPORTED))
+        deps.emit(BatchExported(part.number, part.prepared.rows, str(target)))
 
     async def _submit(self, part: Part) -> None:
         if part.file_id is None:
