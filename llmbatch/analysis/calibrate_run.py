@@ -73,7 +73,7 @@ def calibrate_run(
         thresholds=table,
         file=file,
         remark=remark,
-        notes=tuple(_notes(run, len(used))),
+        notes=(*_notes(run, len(used)), *([] if calibration is None else [_stale_threshold(record)])),
     )
 
 
@@ -162,6 +162,13 @@ def _limits(record: RunRecord, kind: ConfidenceKind, table: LabelTable, gold: st
         others=table.of_others,
         gold=gold,
         found_at=now_text(),
+    )
+
+
+def _stale_threshold(record: RunRecord) -> str:
+    return (
+        f"the review threshold {record.review_below:g} is stale, as it was chosen for confidences as they were: run "
+        "the classify command again, then llmbatch evaluate recommends one, and --apply writes it into the task"
     )
 
 

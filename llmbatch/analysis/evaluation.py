@@ -90,6 +90,14 @@ class Evaluation:
         """The share of right labels among the rows with a gold label and an answer, with its 95% interval."""
         return self.scores.accuracy
 
+    def by_decisions(self) -> "Evaluation":
+        """The same, where the gold labels are what people decided in the run folder."""
+        note = (
+            "gold are people's decisions: of rows that needed review they show the doubtful ones; "
+            "decide the random sample, too (llmbatch review RUN --sample)"
+        )
+        return replace(self, gold_file="people's decisions", notes=(*self.notes, note))
+
     def __repr__(self) -> str:
         accuracy, right = self.accuracy, f"{self.accuracy.count:,} of {self.accuracy.total:,} right"
         value = "unknown"

@@ -1,19 +1,22 @@
 """Rows for a spreadsheet, to be decided there; and decided rows as gold labels."""
 
 import sys
+import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from llmbatch.core.errors import UsageError
+from llmbatch.core.filenames import quoted
 from llmbatch.core.files import replacing
 from llmbatch.review.columns import decision_columns
-from llmbatch.review.opened import OpenedRun
+from llmbatch.review.opened import OpenedRun, opened
 from llmbatch.review.queue import Choice, Queue, make_queue
 from llmbatch.runs.decisions import Decision, mark_of
 from llmbatch.runs.outputs.records import HUMAN, Values
 from llmbatch.runs.outputs.writers import CsvWriter, JsonlWriter, RecordWriter
+from llmbatch.runs.trust import NO_TRUST, Trust
 
 _PLACE = ("row", "id", "text")
 _MODEL = ("note", "model_category", "model_confidence", "runner_up", "reason", "reviewer", "decided_at", "conflict")
@@ -69,6 +72,25 @@ def export_gold(run: OpenedRun, file: BinaryIO, *, csv: bool, bom: bool = False)
     space = run.record.task.label_space
     columns = ("id", *(("label",) if space.is_plain else space.columns()), *_GOLD)
     return _write_csv(file, columns, _gold(run, space.cells_of), bom=bom)
+
+
+@contextmanager
+def decisions_as_gold(path: Path, trust: Trust = NO_TRUST) -> Iterator[str]:
+    """A file with what people decided in a run folder, as gold labels; it is gone at the end.
+
+    Raises:
+        UsageError: nobody has decided anything, or there is no such folder.
+    """
+    with tempfile.NamedTemporaryFile(prefix="llmbatch-", suffix=".jsonl") as file:
+        with opened(path, trust) as run:
+            count = export_gold(run, cast("BinaryIO", file), csv=False)
+        if not count:
+            raise UsageError(
+                f"there are no gold labels: nobody has decided rows of {path} yet",
+                hint=f"name a file with --gold, or decide a random sample: llmbatch review {quoted(path)} --sample",
+            )
+        file.flush()
+        yield file.name
 
 
 def _write_csv(file: BinaryIO, columns: tuple[str, ...], records: Iterator[dict[str, Any]], *, bom: bool) -> int:

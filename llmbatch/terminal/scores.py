@@ -8,6 +8,7 @@ from rich.text import Text
 from llmbatch.analysis.field_scores import FieldScores, SeveralScores
 from llmbatch.analysis.metrics import Average, LabelScore
 from llmbatch.analysis.tree_scores import TreeScores
+from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.terminal.figures import percent
 from llmbatch.terminal.tables import columns
@@ -38,10 +39,10 @@ def field_tables(field: FieldScores) -> Iterator[RenderableType]:
 
 
 def label_table(labels: tuple[LabelScore, ...]) -> Iterator[RenderableType]:
-    """Precision, recall and F1 of each label; of many labels the worst."""
-    shown = labels
+    """Precision, recall and F1 of each label; of many labels the worst of those that gold has."""
+    shown, in_gold = labels, [label for label in labels if label.gold]
     if len(labels) > _MOST_LABELS:
-        shown = tuple(sorted(labels, key=lambda label: label.f1)[:_WORST_LABELS])
+        shown = tuple(sorted(in_gold, key=lambda label: label.f1)[:_WORST_LABELS])
     table = columns("label", "precision", "recall", "F1", "gold", "given", first_width=_NAME_WIDTH)
     for label in shown:
         table.add_row(
@@ -54,7 +55,9 @@ def label_table(labels: tuple[LabelScore, ...]) -> Iterator[RenderableType]:
         )
     yield table
     if len(shown) < len(labels):
-        yield Text(f"the {len(shown)} worst of {len(labels)}; --json has them all", style="dim")
+        without = len(labels) - len(in_gold)
+        rest = f"; {counted(without, 'label')} without gold rows" if without else ""
+        yield Text(f"the {len(shown)} worst of {len(in_gold)}{rest}; --json has them all", style="dim")
 
 
 def tree_tables(tree: TreeScores) -> Iterator[RenderableType]:

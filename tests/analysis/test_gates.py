@@ -1,11 +1,15 @@
 """Gates of a job: judged by the worse end of an interval, with exit code 3 where one fails."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from llmbatch.analysis import github
 from llmbatch.analysis.evaluation import Evaluation
 from llmbatch.analysis.gates import Wanted, gates, parse_wanted, save_junit
 from llmbatch.analysis.gold import GoldOptions
@@ -104,3 +108,12 @@ def test_the_command_ends_with_3_where_a_gate_fails(evaluated: tuple[Path, Evalu
     assert (gate["name"], gate["passed"]) == ("accuracy", False)
     assert (tmp_path / "gates.xml").exists()
     assert "Gates" not in rendered(evaluation)
+
+
+@given(st.text())
+def test_no_text_acts_as_markup_or_as_a_workflow_command(text: str) -> None:
+    shown = github._text(text)
+    assert not re.search(r"[<>|`*\[\]()\n\r]", shown)
+    for escaped in (github._data(text), github._property(text)):
+        assert not re.search(r"[\n\r]|%(?!25|0D|0A|3A|2C)", escaped)
+    assert ":" not in github._property(text)
