@@ -97,6 +97,7 @@ def evaluate(
         Option(
             "Write the recommended threshold into the task file, as review_below of its [model].",
             brief="Write the recommended threshold into the task.",
+            is_sensitive=True,
             panel=ResultOptions.panel,
         ),
     ] = False,
