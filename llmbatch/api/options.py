@@ -39,6 +39,7 @@ class AskingOptions(TypedDict, total=False):
     max_doc_tokens: int | None
     truncate: Literal["head", "head-tail"] | None
     prefix: str | None
+    examples: str | None
     candidates: int | Literal["all", "auto"] | None
     confidence: Literal["reported", "logprobs"] | None
     calibration: PathLike | None

@@ -133,7 +133,7 @@ def render(
             variables=("LLMBATCH_PROMPT_TEXT",),
         ),
     ] = "The document goes here.",
-    asked: Annotated[TaskOptions, Only("model", "candidates")],
+    asked: Annotated[TaskOptions, Only("model", "candidates", "examples")],
     reasoning: Annotated[
         bool,
         Option("As with classify --reasoning."),
@@ -154,7 +154,13 @@ def render(
     from llmbatch.task.prefix_policy import PrefixPolicy
 
     policy = PrefixPolicy.FULL if pool else PrefixPolicy.MINIMAL
-    choice = ModelChoice(model=asked.model, reasoning=reasoning, prefix=policy, candidates=asked.to_candidates())
+    choice = ModelChoice(
+        model=asked.model,
+        reasoning=reasoning,
+        prefix=policy,
+        candidates=asked.to_candidates(),
+        similar=asked.to_similar(),
+    )
     plan = make_plan(load_task(task), choice, offline=False)
     if prefix:
         print_bytes(plan.question.prefix.encode())

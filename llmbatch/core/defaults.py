@@ -12,6 +12,8 @@ RETRY_WAIT_MAX_S = 120.0
 MAX_WAIT_S = 600.0
 LEAST_CANDIDATES, MOST_CANDIDATES = 2, 200
 """Labels that may be retrieved for a document."""
+MOST_SIMILAR = 50
+"""Examples that may be chosen for a document."""
 ALL_LABELS, PLANNED_LABELS = 0, -1
 """In place of their number: all labels are listed; and what is better is decided when a run begins."""
 MOST_TOKENS = 10_000_000

@@ -231,6 +231,7 @@ class _ArmBuilder:
                 dialect=self.endpoint.dialect,
             ),
             candidates=plan.candidates,
+            similar=plan.similar,
             sender=sender,
             failure_policy=FailurePolicy(line.throttle, fallbacks, policy, redact, plan, emit=deps.emit),
             retry_budget=line.retry_budget,

@@ -103,7 +103,7 @@ class AttemptSender:
 
     async def _send(self, state: RowState, paid: float) -> Completion:
         self._caller.open()
-        text = state.shortlist.text + state.row.text
+        text = state.before + state.row.text
         characters = len(text)
         estimated = self._tokens.of(characters, self._fallbacks.shape.max_output_tokens)
         async with self._throttle.slot(estimated, asked_before=state.attempts.sends > 0):
@@ -111,7 +111,7 @@ class AttemptSender:
                 raise RunCancelledError
             state.sent_as = self._fallbacks.shape
             shape = state.sent_as.with_room(state.room)
-            body = self._encoder.encode(state.row.text, shape, before=state.shortlist.text)
+            body = self._encoder.encode(state.row.text, shape, before=state.before)
             if state.attempts.sends == 0:
                 state.started_at, state.started = datetime.now(UTC), time.perf_counter()
             completion = await self._within_budget(state, body, shape, paid)

@@ -18,13 +18,14 @@ from llmbatch.provider.shape import RequestShape, gives_logprobs, initial_shape
 from llmbatch.task.candidates import Candidates
 from llmbatch.task.document_limit import DocumentLimit
 from llmbatch.task.fields import FieldKind
-from llmbatch.task.label_search import require_search
 from llmbatch.task.label_space import LabelSpace
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
 from llmbatch.task.prefix_plan import PrefixPlan, PrefixTerms, plan_prefix
 from llmbatch.task.prefix_policy import PrefixPolicy
+from llmbatch.task.similar_examples import SimilarExamples
+from llmbatch.task.text_search import require_search
 from llmbatch.tokens import count_tokens, kept_counts
 
 # Models space and round as they like, and some wrap the object in a code fence and a sentence; a run-away answer
@@ -68,6 +69,8 @@ class ModelChoice:
     """The wire protocol's name."""
     candidates: int | None = None
     """Labels to retrieve for each document, of fields that have more; `ALL_LABELS`, or None to leave it to the task."""
+    similar: int | None = None
+    """Examples of the pool to choose for each document; 0 for none, None leaves it to the task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class Plan:
     limit: DocumentLimit = DocumentLimit()
     candidates: Candidates | None = None
     """Finds the labels that each document's request lists; None where all labels are in the prefix."""
+    similar: SimilarExamples | None = None
+    """Chooses the examples that stand before each document; None where all are in the prefix."""
     arm: str = CONTROL
     """For what its rows are asked: as the run itself, on trial, or once more."""
 
@@ -103,7 +108,9 @@ class Plan:
 
     def before(self, text: str) -> str:
         """What stands before a document, in the same message."""
-        return "" if self.candidates is None else self.candidates.shortlist(text).text
+        if self.candidates is not None:
+            return self.candidates.shortlist(text).text
+        return "" if self.similar is None else self.similar.before(text)
 
     def key(self, text: str) -> str:
         """The key of a row with this text. Of a text that is too long, only what is asked about counts."""
@@ -154,16 +161,19 @@ def make_plan(
     if logprobs:
         _check_can_be_decided(task)
     candidates = _candidates(task, choice)
+    similar = _similar(task, choice, candidates, decisions=logprobs)
     space = task.label_space if candidates is None else candidates.space
     prefixes = [
         build_prefix(task, pool_examples=taken, reasoning=choice.reasoning, decisions=logprobs, candidates=candidates)
-        for taken in range(len(task.pool) + 1 if candidates is None else 1)
+        for taken in range(len(task.pool) + 1 if candidates is None and similar is None else 1)
     ]
     sizes, answer_tokens = _counted(prefixes, space.sample_answers(decisions=logprobs))
     terms = PrefixTerms(profile_of(model).caching, price, rows, has_hits)
     prefix_plan = plan_prefix(sizes, choice.prefix, terms, standing=pool_examples)
     if candidates is not None:
         prefix_plan = replace(prefix_plan, why=f"{prefix_plan.why}; {candidates.summary}")
+    if similar is not None:
+        prefix_plan = replace(prefix_plan, why=f"{prefix_plan.why}; {similar.summary}")
     prefix = prefixes[prefix_plan.pool_examples]
     schema = space.answer_schema(reasoning=choice.reasoning, decisions=logprobs)
     ceiling = _answer_ceiling(answer_tokens, reasoning=choice.reasoning)
@@ -178,6 +188,8 @@ def make_plan(
     prompted: dict[str, Any] = {"prefix": prefix, "schema": schema}
     if candidates is not None:
         prompted["candidates"] = candidates.digest
+    if similar is not None:
+        prompted["similar"] = similar.digest
     prompt = _hash(prompted, 6)
     asked = {
         "prompt": prompt,
@@ -191,6 +203,7 @@ def make_plan(
         asked["logprobs"] = True
     if choice.dialect != defaults.DIALECT:  # likewise: how an answer is read may make another one of it
         asked["dialect"] = choice.dialect
+    listed = _listed_tokens(candidates, similar)
     return Plan(
         task=task,
         task_source=loaded.source,
@@ -201,8 +214,9 @@ def make_plan(
         prefix=prefix_plan,
         offline=offline,
         choice=choice,
-        limit=_document_limit(model, choice, prefix_plan.tokens + shape.max_output_tokens + _listed_tokens(candidates)),
+        limit=_document_limit(model, choice, prefix_plan.tokens + shape.max_output_tokens + listed),
         candidates=candidates,
+        similar=similar,
     )
 
 
@@ -251,9 +265,32 @@ def _candidates(task: Task, choice: ModelChoice) -> Candidates | None:
     return candidates
 
 
-def _listed_tokens(candidates: Candidates | None) -> int:
-    """As many tokens as a list of labels may have."""
-    return 0 if candidates is None else count_tokens(candidates.longest_text())
+def _similar(
+    task: Task, choice: ModelChoice, candidates: Candidates | None, *, decisions: bool
+) -> SimilarExamples | None:
+    """What chooses examples document by document; None where none are to be chosen.
+
+    Raises:
+        UsageError: the library for it is not installed, the task has no pool, or labels are retrieved too.
+    """
+    count = task.model.similar_examples if choice.similar is None else choice.similar
+    if not count:
+        return None
+    if not task.pool:
+        raise UsageError(
+            f"--examples similar:{count} chooses out of the task's pool, and {task.name} has none",
+            hint="put examples into [[pool]]",
+        )
+    if candidates is not None:
+        raise UsageError("similar examples do not go together with labels that are retrieved for each document")
+    require_search("--examples similar")
+    return SimilarExamples(task, count, reasoning=choice.reasoning, decisions=decisions)
+
+
+def _listed_tokens(candidates: Candidates | None, similar: SimilarExamples | None) -> int:
+    """As many tokens as what stands before a document may have."""
+    listed = 0 if candidates is None else count_tokens(candidates.longest_text())
+    return listed + (0 if similar is None else count_tokens(similar.longest))
 
 
 def _effort(task: Task, choice: ModelChoice) -> str | None:

@@ -40,6 +40,8 @@ class RowState:
     sent_as: RequestShape | None = None
     """The shape that the plan's requests had when it was last sent."""
 
+    before: str = ""
+    """What stands before its document, in the same message."""
     shortlist: Shortlist = NO_SHORTLIST
     """The labels that its request lists, where they are retrieved for each document."""
 

@@ -19,7 +19,8 @@ from llmbatch.provider.failures import Action, Failure, RequestFailedError
 from llmbatch.provider.retry import Attempts, RetryPolicy, retrying
 from llmbatch.provider.transport import judge_exception
 from llmbatch.task.answer import Answer
-from llmbatch.task.candidates import Candidates
+from llmbatch.task.candidates import Candidates, Shortlist
+from llmbatch.task.similar_examples import SimilarExamples
 
 
 class RowWorker:
@@ -30,6 +31,7 @@ class RowWorker:
         *,
         reader: OutcomeReader,
         candidates: Candidates | None,
+        similar: SimilarExamples | None,
         sender: AttemptSender,
         failure_policy: FailurePolicy,
         retry_budget: RetryBudget,
@@ -40,11 +42,12 @@ class RowWorker:
     ) -> None:
         """What it works with.
 
-        `candidates` lists labels for each document, where the plan has it so; `halt` gets the failure that all rows of
-        this plan would meet.
+        `candidates` lists labels for each document and `similar` examples, where the plan has it so; `halt` gets the
+        failure that all rows of this plan would meet.
         """
         self._reader = reader
         self._candidates = candidates
+        self._similar = similar
         self._sender = sender
         self._failure_policy = failure_policy
         self._retry_budget = retry_budget
@@ -87,7 +90,9 @@ class RowWorker:
         """
         state = RowState(row, key, failed_before=failed_before)
         if self._candidates is not None:
-            state.shortlist = await asyncio.to_thread(self._candidates.shortlist, row.text)
+            self._list(state, await asyncio.to_thread(self._candidates.shortlist, row.text))
+        if self._similar is not None:
+            state.before = await asyncio.to_thread(self._similar.before, row.text)
         self._failure_policy.row_began(state)
         try:
             try:
@@ -155,10 +160,14 @@ class RowWorker:
     async def _from_next_labels(self, candidates: Candidates, state: RowState, none_of: Collection[str]) -> Answer:
         """Asks once more, with the next best labels of some fields, after none was chosen of the best."""
         self._sender.write_down_end(state)
-        state.shortlist = await asyncio.to_thread(candidates.shortlist, state.row.text, none_of)
+        self._list(state, await asyncio.to_thread(candidates.shortlist, state.row.text, none_of))
         completion = await self._sender.send(state, paid=0.0)
         self._failure_policy.answered(state)
         return self._reader.answer(completion, state.shortlist)
+
+    @staticmethod
+    def _list(state: RowState, shortlist: Shortlist) -> None:
+        state.shortlist, state.before = shortlist, shortlist.text
 
     async def _pay_for_retry(self, attempts: Attempts) -> float:
         """Only what the endpoint would see as load multiplied is paid for: not a re-ask after an answer."""

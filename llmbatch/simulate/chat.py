@@ -160,7 +160,7 @@ class Chat:
                 reply = replace(reply, kind=fault.kind, headers={**headers, **reply.headers})
                 is_worded = fault.kind in _AS_IT_IS and fault.kind not in self.dialect.errors
                 return Outcome(reply if is_worded else self.refusal(reply, request.model), delivery)
-        verdict = prompt.with_listing(request.last[1]).verdict(document)
+        verdict = prompt.with_listing(request.last[1]).verdict(request.last[1])
         answer = Answer(request.model, as_json(verdict.fields), service_tier=request.service_tier)
         if self.dialect.thinking:
             answer = replace(answer, thinking=first_idea(verdict), thinking_place=self.dialect.thinking)

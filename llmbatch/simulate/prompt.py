@@ -7,10 +7,11 @@ from typing import Any
 
 from llmbatch.core.models import PromptCaching
 from llmbatch.simulate.answer import Choice, Verdict, as_json
+from llmbatch.simulate.features import features
 from llmbatch.simulate.form import MULTI, NUMBER, SINGLE, YES_NO, AnswerForm, FieldForm, refuse
 from llmbatch.simulate.labeller import Labeller
 from llmbatch.simulate.prompt_cache import PromptDigest
-from llmbatch.simulate.reading import LabelText, read_labels, read_listing, unfenced
+from llmbatch.simulate.reading import LabelText, read_labels, read_listing, read_similar, unfenced
 from llmbatch.simulate.request import Breakpoint, Message
 from llmbatch.task.label_lines import NO_CANDIDATE, NUMBERED_LIST
 
@@ -41,9 +42,13 @@ class Prompt:
             labellers[key] = _NONE_FITS if can_be_none and of_list.has_nothing_in_common(document) else of_list
         return replace(self, labellers=labellers)
 
-    def verdict(self, document: str) -> Verdict:
-        """Label a document and put the answer in the form asked for."""
-        odds = {key: labeller.odds(document) for key, labeller in self.labellers.items()}
+    def verdict(self, message: str) -> Verdict:
+        """Label the document in a message and put the answer in the form asked for."""
+        document = unfenced(message)
+        odds = {
+            key: _swayed(labeller.names, labeller.odds(document), document, read_similar(message, key))
+            for key, labeller in self.labellers.items()
+        }
         values: dict[str, Any] = {}
         choices: list[Choice] = []
         for field in self.form.fields:
@@ -94,6 +99,23 @@ class Prompt:
         return chance > 1 / 2, confidence
 
 
+def _swayed(
+    names: Sequence[str], odds: Sequence[float], document: str, similar: Sequence[tuple[str, str]]
+) -> tuple[float, ...]:
+    """The odds of labels after a look at examples like the document: the more alike, the more theirs count."""
+    if not similar:
+        return tuple(odds)
+    weights, of_document = dict(zip(names, odds, strict=True)), features(document).keys()
+    for text, label in similar:
+        of_example = features(text).keys()
+        shared = len(of_document & of_example) / (len(of_document | of_example) or 1)
+        if label in weights:
+            weights[label] *= 1 + _SWAY * shared
+    total = sum(weights.values())
+    return tuple(weight / total for weight in weights.values())
+
+
+_SWAY = 10.0
 _NONE_FITS = Labeller((LabelText(NO_CANDIDATE, "", ()), LabelText("1", "", ())))
 
 

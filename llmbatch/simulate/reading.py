@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import orjson
 
 from llmbatch.task.fence import build_document
-from llmbatch.task.prefix import FIELD_HEADING
+from llmbatch.task.prefix import EXAMPLES_HEADING, FIELD_HEADING, SIMILAR_HEADING
 
 _OPEN, _CLOSE = build_document("\0").split("\0")
 _SECTION = re.compile(r"^# Labels\n((?:(?:- |Group ).*\n?)+)", re.MULTILINE)
 _EXAMPLE = re.compile(re.escape(_OPEN) + r"(.*?)" + re.escape(_CLOSE) + r"\n(\{[^\n]*\})$", re.DOTALL | re.MULTILINE)
-_EXAMPLES = "\n# Examples\n"
+_EXAMPLES = f"\n{EXAMPLES_HEADING}"
 _FIELD = re.compile(
     rf"^{FIELD_HEADING.format('(?P<name>[A-Za-z][A-Za-z0-9_]*)')}(?P<wanted>.*)\n(?P<rest>(?:(?!# ).*\n?)*)",
     re.MULTILINE,
@@ -102,11 +102,17 @@ def read_listing(message: str) -> dict[str, tuple[LabelText, ...]]:
     return found
 
 
+def read_similar(message: str, key: str) -> list[tuple[str, str]]:
+    """Texts of the examples before a document, each with the label that is right for it."""
+    if not message.startswith(SIMILAR_HEADING):
+        return []
+    return list(_found_examples(message.rpartition(_OPEN)[0], key))
+
+
 def unfenced(message: str) -> str:
     """The document in a message, without the fence that marks it as data and a list of labels before that."""
-    listing, fence, document = message.partition(_OPEN)
-    if fence and _LISTING.match(listing):
-        message = document
+    if message.startswith(SIMILAR_HEADING) or _LISTING.match(message):
+        message = message.rpartition(_OPEN)[2]
     return message.removeprefix(_OPEN).removesuffix(_CLOSE)
 
 
@@ -151,7 +157,10 @@ def _described_field(prompt: str, key: str, names: Sequence[str] | None) -> tupl
 
 def _examples(text: str, key: str) -> Iterator[tuple[str, str]]:
     """Texts with the labels that the answers under them give."""
-    _, _, section = text.partition(_EXAMPLES)
+    yield from _found_examples(text.partition(_EXAMPLES)[2], key)
+
+
+def _found_examples(section: str, key: str) -> Iterator[tuple[str, str]]:
     for example in _EXAMPLE.finditer(section):
         try:
             labels = orjson.loads(example[2]).get(key)

@@ -17,9 +17,10 @@ import orjson
 from llmbatch.task.fields import FieldKind, Label, TaskField
 from llmbatch.task.kind import InvalidAnswerError, Value
 from llmbatch.task.label_lines import FIELD_LIST_HEADING, LIST_HEADING, NO_CANDIDATE, described
-from llmbatch.task.label_search import METHOD, LabelSearch
+from llmbatch.task.label_search import label_search
 from llmbatch.task.label_space import LabelSpace, plain_space
 from llmbatch.task.model import Task
+from llmbatch.task.text_search import METHOD
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Candidates:
             if field.kind in (FieldKind.single, FieldKind.multi) and len(field.answers) > most
         )
         self._examples = _examples_by_label(task)
-        self._search = {field.name: LabelSearch(field, self._examples[field.name]) for field in self.fields}
+        self._search = {field.name: label_search(field, self._examples[field.name]) for field in self.fields}
         self._always = {field.name: tuple(label for label in field.answers if label.always) for field in self.fields}
         numbered = tuple(self._numbered(field) if field in self.fields else field for field in self.task_space.fields)
         self.space = (

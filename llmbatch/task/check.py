@@ -90,9 +90,9 @@ def _check_repeats(task: Task) -> Iterator[Finding]:
 
 def _check_label_count(task: Task) -> Iterator[Finding]:
     count = sum(len(field.answers) for field in task.label_space.fields)
-    if (excess := exceeds_schema(task.label_space)) is not None:
+    if not task.model.candidates and (excess := exceeds_schema(task.label_space)) is not None:
         hint = "each document's request lists only those that fit it best (--candidates)"
-        yield Finding("note" if task.model.candidates else "warning", "schema-limit", f"{excess}; {hint}")
+        yield Finding("warning", "schema-limit", f"{excess}; {hint}")
     if count > _MANY_LABELS and all(field.tree.is_flat for field in task.label_space.fields):
         yield Finding(
             "warning",

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from llmbatch.core.defaults import LEAST_CANDIDATES, MOST_CANDIDATES, MOST_TOKENS
+from llmbatch.core.defaults import LEAST_CANDIDATES, MOST_CANDIDATES, MOST_SIMILAR, MOST_TOKENS
 from llmbatch.core.service_tiers import ServiceTier
 from llmbatch.task.fields import Label, Name, Part, TaskField, Text, check_spellings
 from llmbatch.task.label_space import LabelSpace, plain_space
@@ -40,6 +40,7 @@ class ModelDefaults(Part):
     reasoning_effort: str | None = None
     service_tier: ServiceTier | None = None
     review_below: Annotated[float, Field(ge=0, le=1, strict=True)] | None = None
+    similar_examples: Annotated[int, Field(ge=1, le=MOST_SIMILAR, strict=True)] | None = None
     candidates: Annotated[int, Field(ge=LEAST_CANDIDATES, le=MOST_CANDIDATES, strict=True)] | None = None
 
 

@@ -157,6 +157,7 @@ _BEFORE_DOCUMENT = (
 )
 _LISTED = "All labels that fit, each with its own percentage; an empty list where none fits."
 _DECIDED = "Each label by itself: true where it fits, false where it does not."
+EXAMPLES_HEADING, SIMILAR_HEADING = "# Examples\n", "# Examples like this document\n"
 FIELD_HEADING = "# Field {}\n"
 
 
@@ -180,7 +181,13 @@ def _examples_section(task: "Task", examples: "Iterable[Example]", *, reasoning:
         f"{build_document(example.text)}\n{_answer(task, example, reasoning=reasoning, decisions=decisions)}\n"
         for example in examples
     ]
-    return "# Examples\n" + "\n".join(blocks)
+    return EXAMPLES_HEADING + "\n".join(blocks)
+
+
+def similar_section(task: "Task", examples: "Sequence[Example]", *, reasoning: bool, decisions: bool) -> str:
+    """Examples as they stand before a document, in its message; see `build_prefix` for the arguments."""
+    section = _examples_section(task, examples, reasoning=reasoning, decisions=decisions)
+    return f"{SIMILAR_HEADING}{section.partition(EXAMPLES_HEADING)[2]}\n"
 
 
 def _answer(task: "Task", example: "Example", *, reasoning: bool, decisions: bool) -> str:

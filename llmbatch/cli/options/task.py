@@ -67,6 +67,15 @@ class TaskOptions(OptionGroup):
         PrefixPolicy,
         Option("How many of the task's pool of examples are sent: whatever makes the run cheapest, none, or all."),
     ] = PrefixPolicy.AUTO
+    examples: Annotated[
+        str | None,
+        Option(
+            "Of the task's pool: similar:N puts the N examples most like a document before it, behind the prefix; "
+            "pool leaves them to --prefix.",
+            metavar="pool|similar:N",
+            shown_default="the task's, else pool",
+        ),
+    ] = None
     candidates: Annotated[
         str | None,
         Option(
@@ -98,6 +107,22 @@ class TaskOptions(OptionGroup):
             raise UsageError(f"--candidates {text!r} is no number from {least} to {most}, nor all or auto")
         return int(text)
 
+    def to_similar(self) -> int | None:
+        """The number of examples to choose for each document; None leaves it to the task.
+
+        Raises:
+            UsageError: it is neither `pool` nor `similar:N`.
+        """
+        from llmbatch.core.errors import UsageError
+
+        if self.examples in (None, "pool"):
+            return None if self.examples is None else 0
+        word, _, number = str(self.examples).partition(":")
+        if word != "similar" or not number.isdecimal() or not 1 <= int(number) <= defaults.MOST_SIMILAR:
+            most = defaults.MOST_SIMILAR
+            raise UsageError(f"--examples {self.examples!r} is neither pool nor similar:N, with N from 1 to {most}")
+        return int(number)
+
     def to_choice(self, sending: "SendingOptions") -> "ModelChoice":
         """As the engine takes them, with the tier and the wire protocol of the requests."""
         from llmbatch.engine.plan import ModelChoice
@@ -113,6 +138,7 @@ class TaskOptions(OptionGroup):
             prefix=self.prefix,
             confidence=self.confidence,
             candidates=self.to_candidates(),
+            similar=self.to_similar(),
             service_tier=sending.service_tier,
             dialect=sending.dialect,
         )

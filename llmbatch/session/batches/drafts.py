@@ -93,8 +93,9 @@ class Drafts:
 
     def _request(self, document: Document) -> _Request:
         text = document.row.text
-        body = self._encoder.encode(text, self._shape)
-        tokens = self._plan.prefix_tokens + count_tokens(text) + _FRAME_TOKENS
+        before = self._plan.before(text)
+        body = self._encoder.encode(text, self._shape, before=before)
+        tokens = self._plan.prefix_tokens + count_tokens(before + text) + _FRAME_TOKENS
         most = ceil(tokens * max(LIKE_OURS, self._plan.choice.token_ratio))
         row = PartRow(
             key=document.key,

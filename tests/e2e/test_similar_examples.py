@@ -1,0 +1,117 @@
+"""Examples chosen for each document, before it in its message."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmbatch import classify
+from llmbatch.core.errors import UsageError
+from llmbatch.engine.plan import ModelChoice, Plan, make_plan
+from llmbatch.estimate.estimate import EstimateOptions, estimate_run
+from llmbatch.runs.options import RunOptions
+from llmbatch.task.load import load_task
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.program import read_rows
+from tests.e2e.scripted import Asked, Reply, scripted
+
+TASK = """
+name = "pets"
+instructions = "Which animal?"
+labels = [{ name = "cat" }, { name = "dog" }]
+examples = [{ text = "It meows.", label = "cat" }]
+
+[[pool]]
+text = "My kitten purrs all day."
+label = "cat"
+confidence = 0.6
+
+[[pool]]
+text = "The puppy barks at the postman."
+label = "dog"
+
+[[pool]]
+text = "Kittens sleep in baskets."
+label = "cat"
+"""
+PURRS = "Why does my kitten purr?"
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    (tmp_path / "pets.toml").write_text(TASK)
+    return tmp_path / "pets.toml"
+
+
+def plan_of(task: Path, similar: int | None, **choice: Any) -> Plan:
+    return make_plan(load_task(task), ModelChoice(similar=similar, **choice), offline=True)
+
+
+def answer(_: Asked) -> Reply:
+    message = {"content": json.dumps({"category": "cat", "percent": 90})}
+    usage = {"prompt_tokens": 400, "completion_tokens": 9}
+    return Reply(200, {"model": "m", "choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
+
+
+def test_the_likest_stand_before_the_document_and_the_prefix_is_the_same_for_all(task: Path, tmp_path: Path) -> None:
+    texts = [PURRS, "A puppy barked.", "My kitten purrs all day."]
+    with scripted(answer) as server:
+        options: dict[str, Any] = {"task": task, "base_url": server.url, "out": tmp_path / "run", "concurrency": 1}
+        classify(texts, **options, examples="similar:2")
+        classify(texts, **options, examples="similar:2")
+        assert len(server.asked) == 3, "nothing is asked twice"
+        messages = {json.dumps(asked.body["messages"][0]) for asked in server.asked}
+        asked_about = {text: asked.text for asked in server.asked for text in texts if f"{text}\n</document>" in
+                       asked.text[-80:]}  # fmt: skip
+        sent = [asked_about[text] for text in texts]
+    assert len(messages) == 1
+    (prefix,) = messages
+    assert "It meows." in prefix
+    assert "kitten" not in prefix, "the pool is not in it"
+    assert sent[0] == (
+        "# Examples like this document\n"
+        '<document>\nKittens sleep in baskets.\n</document>\n{"category":"cat","percent":95}\n\n'
+        '<document>\nMy kitten purrs all day.\n</document>\n{"category":"cat","percent":60}\n\n'
+        f"<document>\n{PURRS}\n</document>"
+    )
+    assert "The puppy barks at the postman." in sent[1].split("<document>")[-2]
+    assert sent[2].count("My kitten purrs all day.") == 1, "a document is no example for itself"
+
+
+def test_what_decides_the_examples_decides_the_key(task: Path) -> None:
+    fingerprints = {plan_of(task, similar).fingerprint for similar in (0, 1, 2)}
+    task.write_text(TASK.replace("all day", "all night"))
+    assert len({*fingerprints, plan_of(task, 2).fingerprint}) == 4
+    assert plan_of(task, None).fingerprint == plan_of(task, 0).fingerprint
+    task.write_text(TASK.replace("[[pool]]", "[model]\nsimilar_examples = 2\n\n[[pool]]", 1))
+    assert plan_of(task, None).similar is not None, "the task may ask for it"
+
+
+def test_examples_are_in_the_estimate_and_in_the_room_for_a_document(task: Path, tmp_path: Path) -> None:
+    (tmp_path / "docs.jsonl").write_text(json.dumps({"id": 1, "text": PURRS}) + "\n")
+
+    def tokens(similar: int) -> float:
+        choice = ModelChoice(similar=similar)
+        run = RunOptions((str(tmp_path / "docs.jsonl"),), out=tmp_path / "run", task=str(task), choice=choice)
+        (model,) = estimate_run(EstimateOptions(run)).models
+        return model.job.documents.tokens
+
+    assert tokens(2) > tokens(1) > tokens(0)
+    rooms = [plan_of(task, similar, window=4_000).limit.tokens or 0 for similar in (0, 2)]
+    assert rooms[0] - rooms[1] >= 40
+
+
+def test_the_offline_endpoint_learns_from_them(task: Path, tmp_path: Path, endpoint: StartEndpoint) -> None:
+    texts = ["The puppy barks at the milkman.", "A puppy barks at the postman again.", PURRS]
+    classify(texts, task=task, base_url=endpoint().url, out=tmp_path / "run", examples="similar:1")
+    assert [line["category"] for line in read_rows(tmp_path / "run" / "results.jsonl")] == ["dog", "dog", "cat"]
+
+
+def test_what_cannot_be_is_refused_before_anything_is_sent(task: Path, tmp_path: Path) -> None:
+    for examples, reason in (("similar:0", "neither pool nor similar:N"), ("alike", "neither pool nor similar:N")):
+        with pytest.raises(UsageError, match=reason):
+            classify([PURRS], task=task, offline=True, out=tmp_path / "run", examples=examples)
+    task.write_text(TASK.partition("[[pool]]")[0])
+    with pytest.raises(UsageError, match="pets has none"):
+        classify([PURRS], task=task, offline=True, out=tmp_path / "run", examples="similar:2")
