@@ -1,10 +1,12 @@
 """`llmbatch review`: people look at a run's rows, in the terminal or in a spreadsheet."""
 
 import getpass
+import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +18,11 @@ from llmbatch.cli.options.results import Bom
 from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
 from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json
+from llmbatch.core.sanitize import neutral
+
+if TYPE_CHECKING:
+    from llmbatch.review.queue import Choice
+    from llmbatch.runs.trust import Trust
 
 
 def _user() -> str:
@@ -62,23 +69,72 @@ def walk(
             variables=("LLMBATCH_REVIEW_LIGHT",),
         ),
     ] = None,
+    web: Annotated[
+        bool, Option("Review in browsers on this machine; prints a link.", variables=("LLMBATCH_REVIEW_WEB",))
+    ] = False,
+    invite: Annotated[
+        list[str] | None,
+        Option(
+            "With --web: another reviewer, who gets a link too. Repeatable.",
+            metavar="NAME",
+            variables=("LLMBATCH_REVIEW_INVITE",),
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        Option(
+            "With --web: where to listen.",
+            min=1,
+            max=65_535,
+            shown_default="any free port",
+            variables=("LLMBATCH_REVIEW_PORT",),
+        ),
+    ] = None,
     folder: RunFolderOptions,
 ) -> None:
     """Walk the rows that wait for a person, full-screen, a key a label. The default: llmbatch review RUN."""
+    from llmbatch.core.errors import UsageError
     from llmbatch.review.queue import Choice
     from llmbatch.review.render import walked_lines
+    from llmbatch.review.walk import is_in_browser
     from llmbatch.review.walk import walk as walk_rows
 
-    report = partial(typer.echo, err=True)
+    report, name, choice = partial(typer.echo, err=True), reviewer or _user(), Choice(sample, all, label)
+    if web and not is_in_browser():
+        names = tuple(dict.fromkeys([name, *(invite or ())]))
+        _serve(run, choice, names, port or 0, light=light, trust=folder.to_trust())
+        return
+    if (invite or port) and not web:
+        raise UsageError("--invite and --port go with --web", hint=f"llmbatch review {run} --web")
     walked = walk_rows(
         run,
-        Choice(sample, all, label),
-        reviewer=reviewer or _user(),
+        choice,
+        reviewer=name,
         report=report,
         light=light,
         trust=folder.to_trust(),
     )
     for line in walked_lines(walked):
+        typer.echo(line, err=True)
+
+
+def _serve(
+    run: Path, choice: "Choice", reviewers: tuple[str, ...], port: int, *, light: bool | None, trust: "Trust"
+) -> None:
+    from llmbatch.core.extras import extra
+    from llmbatch.review.render import settled_lines
+
+    with extra("web", needed_by="llmbatch review --web"):
+        from llmbatch.review.web.server import serve_review
+
+    def announce(links: Mapping[str, str]) -> None:
+        typer.echo("each link opens one browser on this machine, once; Ctrl-C ends the review", err=True)
+        for reviewer, link in links.items():
+            typer.echo(f"{neutral(reviewer, limit=60)}  {link}")
+        sys.stdout.flush()
+
+    settled = serve_review(run, choice, reviewers=reviewers, port=port, light=light, announce=announce, trust=trust)
+    for line in ["nothing was decided"] if settled is None else settled_lines(settled):
         typer.echo(line, err=True)
 
 

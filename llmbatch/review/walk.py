@@ -2,6 +2,8 @@
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from importlib.util import find_spec
@@ -18,6 +20,9 @@ from llmbatch.runs.folder import RunFolder, load_record, now_text
 from llmbatch.runs.trust import NO_TRUST, Trust
 from llmbatch.task.model import Task
 
+WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
+"""What TEXTUAL_DRIVER is where a browser is the terminal."""
+_LOOK_EVERY_S = 0.5
 _LIGHT_BACKGROUNDS = ("7", "15")
 
 
@@ -45,6 +50,8 @@ def walk(
     """
     load_record(RunFolder(path))
     _require_terminal(path)
+    if is_in_browser():
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     report(f"reading {neutral(str(path))} ...")
     with opened(path, trust) as run:
         from llmbatch.review.app.application import ReviewApp, Setting  # noqa: PLC0415 - the extra `review`
@@ -76,13 +83,27 @@ def texts_by_label(task: Task) -> Mapping[str, Sequence[str]]:
     return texts
 
 
+def is_in_browser() -> bool:
+    """Whether this process is the application of a reviewer in a browser, whose server started it."""
+    return os.environ.get("TEXTUAL_DRIVER") == WEB_DRIVER
+
+
+def _end_with(server: int) -> None:
+    """End at once where the server was killed, which alone can close the application; every decision is on disk."""
+    while os.getppid() == server:
+        time.sleep(_LOOK_EVERY_S)
+    os._exit(1)
+
+
 def _require_terminal(path: Path) -> None:
     if find_spec("textual") is None:
         raise UsageError("llmbatch review needs textual", hint="it comes with: pip install 'llmbatch[review]'")
+    if is_in_browser():
+        return
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         raise UsageError(
             "llmbatch review needs a terminal",
-            hint=f"without one: llmbatch review export {path}, and llmbatch review import {path} FILE",
+            hint=f"without one: llmbatch review {path} --web, or llmbatch review export {path} and import",
         )
 
 

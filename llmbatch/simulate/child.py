@@ -8,21 +8,12 @@ Python needs to start and the endpoint's own.
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-import llmbatch
 from llmbatch.core.errors import StorageFailed
+from llmbatch.core.own_program import own_command
 
-_START = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("llmbatch", sys.argv.pop(1))
-sys.modules["llmbatch"] = module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-from llmbatch.cli import main
-main()
-"""
 _NEEDED = re.compile(
     "HOME|LANG|LC_[A-Z]+|(DY)?LD_[A-Z_]*LIBRARY_PATH|PATH|PYTHON[A-Z0-9]+|TMPDIR|TZ|LLMBATCH_SIMULATE_[A-Z_]+"
 )
@@ -45,10 +36,9 @@ def offline_endpoint(arguments: tuple[str, ...], *, meanwhile: Callable[[], None
     Raises:
         StorageFailed: it did not start; it says why itself.
     """
-    command = [sys.executable, "-P", "-c", _START, os.path.abspath(llmbatch.__file__)]  # noqa: PTH100 - links stay
     # A session of its own: Ctrl-C must reach the run, which still waits for answers, and not the endpoint.
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [*command, "simulate", "--port", "0", "--until-stdin-closes", *arguments],
+        own_command("simulate", "--port", "0", "--until-stdin-closes", *arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from llmbatch.simulate import child
+from llmbatch.core import own_program
 from tests.torture.steps import die_at
 
 _LONGEST_REQUEST = 1 << 20
@@ -157,7 +157,7 @@ def _dress(path: str, request: dict[str, Any], files: list[int]) -> None:
         die_at(int(step))
     surroundings = json.loads(os.environ.pop(SURROUNDINGS, "{}"))
     if os.environ.pop(STARTS_ENDPOINT, None) is None and not surroundings:
-        child._START = CLIENT.format(first=2, path=path)
+        own_program._START = CLIENT.format(first=2, path=path)
     _surround(surroundings)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if WRITTEN in os.environ:
