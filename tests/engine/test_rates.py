@@ -30,14 +30,14 @@ def test_no_window_holds_more_than_the_limits_and_a_little_catching_up(
     assert [at for at, _ in left] == sorted(at for at, _ in left), "in the order of coming"
     for first in range(0, len(left), 7):
         for last in range(first, len(left), 7):
-            span_s = left[last][0] - left[first][0] + 0.3
+            span_s = left[last][0] - left[first][0] + 0.7  # a full bucket at the start, from which it may catch up
             assert last - first <= requests_per_s * span_s + 1e-6
             assert sum(tokens for _, tokens in left[first:last]) <= tokens_per_s * span_s + 1e-6
 
 
-def test_a_steady_stream_uses_all_but_a_hundredth_of_the_limit() -> None:
+def test_a_steady_stream_uses_all_but_a_hundredth_of_the_limit_and_the_first_burst() -> None:
     left = departures(Rates(RateLimits(requests_per_s=100)), [(0.0, 1.0)] * 1000)
-    assert (left[-1][0] - left[0][0]) == pytest.approx(1000 / 99, rel=0.035)
+    assert (left[-1][0] - left[0][0]) == pytest.approx(1000 / 99 - 0.7, rel=0.01)
 
 
 def test_without_a_limit_nothing_waits() -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from llmbatch.core import defaults
 
 _START = 8
+_MOST_AT_FIRST = 48
 _MOST = 512
 _FEWEST_ANSWERS = 4
 """At a level, before it is judged; models answer unevenly."""
@@ -66,15 +67,27 @@ class Concurrency:
         """Requests that may ever be in flight."""
         return self._most
 
-    def succeeded(self, in_flight: int, latency_s: float, now: float) -> None:
-        """An answer came at `now` (seconds of any clock) after so long, while so many were in flight, itself one."""
+    @property
+    def is_known(self) -> bool:
+        """Whether there was an answer, after which the level is found by measuring."""
+        return self._before is not None
+
+    def succeeded(self, in_flight: int, latency_s: float, now: float, *, per_s: float | None = None) -> None:
+        """An answer came after so long.
+
+        Args:
+            in_flight: requests that were in flight, itself one.
+            latency_s: how long it took.
+            now: when it came, in seconds of any clock.
+            per_s: requests that the endpoint says to take, for the first answer; None where it does not say.
+        """
         share = 1 / max(min(self._limit, _START), 1)
         self._typical_s = self._typical_s + (latency_s - self._typical_s) * share if self._typical_s else latency_s
         if self._fixed is not None:
             return
         self._kept_up = self._limit
         if self._before is None:
-            self._begin(latency_s, now)
+            self._begin(latency_s, now, per_s)
         elif self._typical_s > _SLOW_SHARE * self._timeout_s and in_flight > 1:
             self._cut(_CUT, now)
         elif now - latency_s >= self._since and in_flight * 2 >= self._limit:
@@ -101,10 +114,14 @@ class Concurrency:
             self._set(self._kept_up * _HALVED, now)
             self._before, self._is_doubling, self._resting = (self._limit, 0.0), True, 0
 
-    def _begin(self, latency_s: float, now: float) -> None:
-        """The first answer: it was alone, and many at once may take as many times as long."""
+    def _begin(self, latency_s: float, now: float, per_s: float | None) -> None:
+        """The first answer: it was alone, and many at once may take as many times as long.
+
+        An endpoint that states a rate is there for as many as that rate keeps in flight.
+        """
         self._before = (1.0, 1 / max(latency_s, 1e-9))
-        self._set(min(_START_SHARE * self._timeout_s / max(latency_s, 1e-9), _START), now)
+        start = _START if per_s is None else min(max(per_s * latency_s * _ROOM, _START), _MOST_AT_FIRST)
+        self._set(min(_START_SHARE * self._timeout_s / max(latency_s, 1e-9), start), now)
 
     def _measure(self, latency_s: float, now: float) -> None:
         if self._resting > 0:

@@ -11,6 +11,9 @@ from llmbatch.provider.limits import Kind, RateLimits, StatedLimit
 
 _BURST_S = 0.3
 """How far behind schedule requests may catch up."""
+_FIRST_BURST_S = 0.7
+"""The same for the first requests, which find a full bucket, where they come in small steps."""
+_EVEN_S = 0.1
 _BUCKET_S = 1.0
 """What endpoints let gather at least, in seconds of their rate: one request that takes as much leaves no slack."""
 _WIDER = 1.02
@@ -28,6 +31,10 @@ class _Meter:
     last_at: float = -math.inf
     owed: float = 0.0
     """What the last request took, and what turned out later to have been taken on top."""
+    is_first: bool = True
+    """Whether nothing was sent by a known rate yet: then the endpoint's bucket is full."""
+    is_catching_up: bool = True
+    """Whether the first requests are still behind schedule."""
 
     def due_at(self, now: float, most_per_s: float | None = None) -> float:
         """When the next request is due. The last one counts, also where the rate became known only after it."""
@@ -37,11 +44,20 @@ class _Meter:
         spacing_s = self.owed / per_s
         if spacing_s > _BUCKET_S / 2:
             spacing_s *= _WIDER
-        slack_s = min(_BURST_S, max(_BUCKET_S - spacing_s, 0.0))
-        return max(self.last_at + spacing_s, now - slack_s)
+        slack_s = self._slack_s(spacing_s)
+        first_s = slack_s if self.is_first and self.per_s is not None else 0.0
+        return max(self.last_at + spacing_s - first_s, now - slack_s)
 
-    def take(self, due_at: float, amount: float) -> None:
+    def take(self, now: float, due_at: float, amount: float) -> None:
+        if self.per_s is not None:
+            self.is_first = False
+            self.is_catching_up = self.is_catching_up and now - due_at > _BURST_S
         self.last_at, self.owed = due_at, amount
+
+    def _slack_s(self, spacing_s: float) -> float:
+        """How far behind schedule the next request may be."""
+        is_first_burst = self.is_catching_up and self.per_s is not None and spacing_s <= _EVEN_S
+        return min(_FIRST_BURST_S if is_first_burst else _BURST_S, max(_BUCKET_S - spacing_s, 0.0))
 
 
 @dataclass(slots=True)
@@ -75,7 +91,7 @@ class _Limited:
 
     def take(self, now: float, amount: float, most_per_s: float | None = None) -> None:
         self.meter.per_s = self.per_s(now)
-        self.meter.take(self.meter.due_at(now, most_per_s), amount)
+        self.meter.take(now, self.meter.due_at(now, most_per_s), amount)
         for allowance in self.stated.values():
             allowance.take(now, amount)
 

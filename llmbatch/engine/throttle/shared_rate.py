@@ -19,8 +19,8 @@ _QUICK_S = 0.25
 """A lease that is used up sooner is followed by one for twice as many requests, another by one for half as many."""
 _ROUNDING_S = 1e-6
 """What sums of floats may lose."""
-BURST_S = 0.3
-"""How far behind the schedule requests may catch up."""
+BURST_S = 0.7
+"""How far behind the schedule requests may catch up: endpoints let a second's worth gather at least."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,8 @@ class Throttle:
         if is_back:
             self._concurrency.resume(now)
         self._refusals.passed()
-        self._concurrency.succeeded(self.in_flight, latency_s, now)
+        per_s = None if self._concurrency.is_known else self._rates.limits(now).requests_per_s
+        self._concurrency.succeeded(self.in_flight, latency_s, now, per_s=per_s)
         self._rates.answered(now)
         return is_back
 
