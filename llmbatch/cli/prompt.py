@@ -12,8 +12,9 @@ from llmbatch.cli.command import command, command_group
 from llmbatch.cli.completion import tasks
 from llmbatch.cli.options.option import Only, Option
 from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
+from llmbatch.cli.options.screen import Json
 from llmbatch.cli.options.task import TaskOptions
-from llmbatch.cli.output import print_bytes
+from llmbatch.cli.output import print_bytes, print_json
 
 app = command_group("Task files: start one, check it, see what is sent.")
 
@@ -59,17 +60,22 @@ def init(
 
 
 @command(app)
-def check(task: _TaskFile = None, *, asked: Annotated[TaskOptions, Only("model")]) -> None:
+def check(task: _TaskFile = None, *, asked: Annotated[TaskOptions, Only("model")], json: Json = False) -> None:
     """Lint a task file. Exits with code 2 on errors; prints warnings and notes."""
+    from dataclasses import asdict
+
     from llmbatch.core.errors import ExitCode
-    from llmbatch.core.sanitize import neutral
     from llmbatch.task.check import check_task
     from llmbatch.task.load import load_task
+    from llmbatch.terminal import stdout_console
+    from llmbatch.terminal.prompt import render_findings
 
     loaded = load_task(task)
     findings = check_task(loaded.task, model=asked.model)
-    for finding in findings:
-        typer.echo(neutral(f"{finding.level}: {finding.message} [{finding.code}]"))
+    if json:
+        print_json({"task": loaded.task.name, "findings": [asdict(finding) for finding in findings]})
+    else:
+        render_findings(findings, stdout_console())
     if any(finding.level == "error" for finding in findings):
         raise typer.Exit(ExitCode.USAGE)
 
@@ -146,12 +152,17 @@ def render(
         bool,
         Option("Only the stable prefix, as plain text.", variables=("LLMBATCH_PROMPT_PREFIX",)),
     ] = False,
+    json: Annotated[
+        bool, Option("The request's JSON body on a terminal too, where its texts are shown as they read.")
+    ] = False,
 ) -> None:
-    """Print exactly what is sent for a document: the request's JSON body."""
+    """Print exactly what is sent for a document: the request's JSON body, on a terminal as it reads."""
     from llmbatch.engine.plan import ModelChoice, make_plan
     from llmbatch.provider.request import RequestEncoder
     from llmbatch.task.load import load_task
     from llmbatch.task.prefix_policy import PrefixPolicy
+    from llmbatch.terminal import stdout_console
+    from llmbatch.terminal.prompt import render_request
 
     policy = PrefixPolicy.FULL if pool else PrefixPolicy.MINIMAL
     choice = ModelChoice(
@@ -167,5 +178,8 @@ def render(
     else:
         document = _document(text)
         body = RequestEncoder(plan.question).encode(document, plan.shape, before=plan.before(document))
-        print_bytes(body + b"\n")
+        if json or not sys.stdout.isatty():
+            print_bytes(body + b"\n")
+        else:
+            render_request(body, stdout_console())
     typer.echo(f"prefix: {plan.prefix_tokens:,} tokens, prompt {plan.prompt}, model {plan.question.model}", err=True)

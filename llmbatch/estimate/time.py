@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 _ASSUMED_ANSWER_S = 1.0
 """What an answer takes where nothing was measured: a short label from a small model."""
+_ASSUMED_AT_ONCE = 16
+"""Requests in flight where nothing is known: far below what makers allow, and what a small server bears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +24,13 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class TimeNeeded:
-    """How long it takes. `seconds` is None if it is unknown; `why` gives the reason."""
+    """How long it takes; `why` says by what."""
 
     seconds: float | None
+    """None where that is not known: a batch takes up to a day."""
     why: str
+    is_assumed: bool = False
+    """Nothing is known of the endpoint's limits: `why` says what was taken for them."""
 
 
 def time_needed(requests: int, tokens: float, given: Speed, earlier: Speed) -> TimeNeeded:
@@ -48,7 +53,16 @@ def time_needed(requests: int, tokens: float, given: Speed, earlier: Speed) -> T
     return max(
         (bound for bound in bounds if bound is not None),
         key=lambda bound: bound.seconds or 0.0,
-        default=TimeNeeded(None, "no limit is known before the first answer: give --rpm, --tpm or --concurrency"),
+        default=_assumed(requests),
+    )
+
+
+def _assumed(requests: int) -> TimeNeeded:
+    return TimeNeeded(
+        requests * _ASSUMED_ANSWER_S / _ASSUMED_AT_ONCE,
+        f"assumed are {_ASSUMED_AT_ONCE} at once and {_ASSUMED_ANSWER_S:g} s an answer, as no limit is known before "
+        "the first one: give --rpm, --tpm or --concurrency",
+        is_assumed=True,
     )
 
 

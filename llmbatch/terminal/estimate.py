@@ -73,7 +73,9 @@ def _per_thousand(cost: Cost, rows: int) -> str:
 
 def _time(estimate: ModelEstimate) -> str:
     seconds = estimate.time.seconds
-    return "unknown" if seconds is None else duration(seconds)
+    if seconds is None:
+        return "unknown"
+    return f"{duration(seconds)} (assumed)" if estimate.time.is_assumed else duration(seconds)
 
 
 def _arm(name: str) -> _Cell:

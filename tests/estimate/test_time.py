@@ -22,12 +22,21 @@ NOTHING = Speed()
         (Speed(concurrency=6), NOTHING, 100.0, "6 at once, 1 s an answer (assumed; nothing was measured yet)"),
         (Speed(concurrency=6), Speed(answer_s=0.5), 50.0, "6 at once, 0.5 s an answer (measured in this run)"),
         (NOTHING, Speed(measured_per_s=20), 30.0, "20.0 requests/s, as in this run's last session"),
-        (NOTHING, NOTHING, None, "no limit is known before the first answer: give --rpm, --tpm or --concurrency"),
+        (
+            NOTHING,
+            NOTHING,
+            37.5,
+            (
+                "assumed are 16 at once and 1 s an answer, as no limit is known before the first one: "
+                "give --rpm, --tpm or --concurrency"
+            ),
+        ),
     ],
 )
 def test_what_limits_the_run_most_tells_its_time(given: Speed, earlier: Speed, seconds: float | None, why: str) -> None:
     needed = time_needed(600, 960_000, given, earlier)
     assert (needed.seconds, needed.why) == (seconds, why)
+    assert needed.is_assumed == (given == earlier == NOTHING)
 
 
 def test_nothing_to_ask_takes_no_time() -> None:

@@ -1,0 +1,48 @@
+"""Task files for people: what the lint found, alike findings together, and a request as it reads."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from llmbatch.core.sanitize import neutral
+from llmbatch.task.check import Finding
+
+_MOST_ALIKE = 3
+_STYLES = {"error": "bold red", "warning": "bold yellow", "note": "dim"}
+
+
+def render_findings(findings: Sequence[Finding], console: Console) -> None:
+    """Print findings, a line each; of many of one kind the first few, and how many more there are."""
+    alike: dict[str, list[Finding]] = {}
+    for finding in findings:
+        alike.setdefault(finding.code, []).append(finding)
+    for code, group in alike.items():
+        for finding in group[:_MOST_ALIKE]:
+            level = (f"{finding.level}: ", _STYLES[finding.level])
+            console.print(Text.assemble(level, f"{neutral(finding.message)} [{code}]"), soft_wrap=True)
+        if (rest := len(group) - _MOST_ALIKE) > 0:
+            console.print(Text(f"         and {rest:,} more of the same kind [{code}]; --json has all"), soft_wrap=True)
+
+
+def render_request(body: bytes, console: Console) -> None:
+    """Print a request's messages as they read, and then its other parameters."""
+    request: dict[str, Any] = json.loads(body)
+    for message in request.pop("messages", []):
+        console.print(Text(f"--- {message.get('role')} ---", style="bold cyan"))
+        for text in _texts(message.get("content")):
+            console.print(Text("\n".join(neutral(line, limit=len(line)) for line in text.splitlines())), soft_wrap=True)
+    console.print(Text("--- parameters ---", style="bold cyan"))
+    for name, value in request.items():
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        console.print(Text(f"{name} = {neutral(shown, limit=2_000)}"), soft_wrap=True)
+
+
+def _texts(content: str | Sequence[Mapping[str, Any]] | None) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+        return
+    for part in content or ():
+        yield str(part.get("text", part))

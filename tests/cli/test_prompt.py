@@ -1,0 +1,35 @@
+"""Task files on the screen: alike findings together, a request as it reads."""
+
+import json
+
+from tests.e2e.program import Program
+from tests.terminal.screens import on_a_terminal
+
+ALIKE = 'name = "t"\n' + "".join(
+    f'[[labels]]\nname = "label_{n}"\ndescription = "A document about the very same matter as all others, case {n}."\n'
+    for n in range(6)
+)
+
+
+def test_alike_findings_are_told_together(llmbatch: Program) -> None:
+    (llmbatch.folder / "t.toml").write_text(ALIKE)
+    done = llmbatch("prompt", "check", "t.toml")
+    lines = [line for line in done.out.splitlines() if "[alike-descriptions]" in line]
+    assert (done.code, len(lines)) == (0, 4)
+    assert lines[3].strip() == "and 12 more of the same kind [alike-descriptions]; --json has all"
+    found = llmbatch("prompt", "check", "t.toml", "--json").json
+    assert found["task"] == "t"
+    assert sum(finding["code"] == "alike-descriptions" for finding in found["findings"]) == 15
+
+
+def test_a_request_is_readable_on_a_terminal_and_json_elsewhere(llmbatch: Program) -> None:
+    arguments = ("prompt", "render", "default", "--text", "First line\nSecond \x1b[31mline")
+    body = json.loads(llmbatch(*arguments).out)
+    shown = on_a_terminal(llmbatch, *arguments, width=80)
+    assert "--- system ---" in shown
+    assert "# Rules" in shown, "lines are lines"
+    assert any(line.startswith("model = ") for line in shown)
+    assert not any(line.startswith('{"model"') for line in shown)
+    assert "\x1b" not in "".join(shown)
+    as_json = on_a_terminal(llmbatch, *arguments, "--json", width=80)
+    assert json.loads("".join(line for line in as_json if not line.startswith("prefix: "))) == body
