@@ -2,16 +2,34 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.text import Text
 
 from llmbatch.core.sanitize import neutral
-from llmbatch.task.check import Finding
 
 _MOST_ALIKE = 3
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "dim"}
+
+
+class Finding(Protocol):
+    """One thing that the lint of a task has to say."""
+
+    @property
+    def level(self) -> str:
+        """error, warning or note."""
+        ...
+
+    @property
+    def code(self) -> str:
+        """Names its kind."""
+        ...
+
+    @property
+    def message(self) -> str:
+        """For people."""
+        ...
 
 
 def render_findings(findings: Sequence[Finding], console: Console) -> None:
