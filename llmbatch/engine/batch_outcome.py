@@ -35,6 +35,14 @@ class Unanswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusable:
+    """A paid answer that cannot be used, and may be usable when the row is asked again."""
+
+    line: LedgerLine
+    """What it comes to where the row is not asked again."""
+
+
+@dataclass(frozen=True, slots=True)
 class BatchReader:
     """Reads the result lines of one plan's batches."""
 
@@ -43,7 +51,7 @@ class BatchReader:
     dialect: Dialect
     shape: RequestShape
 
-    def outcome(self, sent: "SentInBatch", result: Mapping[str, Any]) -> LedgerLine | Unanswered:
+    def outcome(self, sent: "SentInBatch", result: Mapping[str, Any]) -> LedgerLine | Unanswered | Unusable:
         """What became of a row.
 
         Args:
@@ -63,7 +71,8 @@ class BatchReader:
         try:
             answer = self.reader.answer(completion, NO_SHORTLIST)
         except RequestFailedError as error:
-            return self.failed(state, error.failure, batch)
+            line = self.failed(state, error.failure, batch)
+            return Unusable(line) if error.failure.action is Action.REASK else line
         return _of_batch(self.reader.labelled(state, answer), batch)
 
     def failed(self, state: RowState, failure: Failure, batch: str) -> LedgerLine:

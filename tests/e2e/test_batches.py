@@ -120,7 +120,7 @@ def test_lines_that_fail_are_judged_like_responses(llmbatch: Program, endpoint: 
         "--fault",
         "batch_line_null@12",
     )
-    done = batched(llmbatch, served, "--batch-wait", "1h")
+    done = batched(llmbatch, served, "--batch-wait", "1h", "--reask", "0")
     assert done.code == 3
     failed = {line["error"]["kind"]: line for line in ledger(llmbatch) if line["status"] == "failed"}
     assert set(failed) == {"too_long", "invalid"}
@@ -489,3 +489,20 @@ def test_rows_that_results_lack_are_pending_again_and_a_missing_file_is_a_line(
     done = batched(llmbatch, served, "--batch-import", "results.jsonl")
     assert (done.code, done.json["rows"]["ok"], done.json["rows"]["undone"]) == (3, 3, 2)
     assert done.json["usage"]["possibly_billed_requests"] == 0
+
+
+def test_an_unusable_answer_is_paid_and_its_row_asked_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "invented@2", "--fault", "truncated@4")
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert (served.requests, done.json["usage"]["requests"], done.json["session"]["answered"]) == (14, 14, ROWS)
+    assert len([line for line in ledger(llmbatch) if line["status"] == "failed" and line["cost_usd"] > 0]) == 2
+    assert spent(llmbatch)["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])
+
+
+def test_a_row_whose_answers_are_never_of_use_fails_after_its_reasks(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = endpoint("--fault", "invented=100%")
+    done = batched(llmbatch, served, "--batch-wait", "1h", "--reask", "2", rows=3)
+    assert (done.code, served.requests, done.json["rows"]["failed"]) == (3, 9, 3)

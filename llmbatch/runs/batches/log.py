@@ -27,8 +27,8 @@ EventName = Literal["prepared", "uploaded", "creating", "created", "seen", "coll
 
 EXPORTED = "exported"
 """In place of a part's endpoint, and as its status: its file is run by somebody else."""
-EXPIRED, LINE, LOST = "expired", "line", "lost"
-"""Why a row is open again: not answered in time, answered with a failure that passes, in no file."""
+EXPIRED, LINE, LOST, INVALID = "expired", "line", "lost", "invalid"
+"""Why a row is open again: not answered in time, answered with a failure that passes, in no file, of no use."""
 
 
 class BatchRecord(

@@ -136,7 +136,8 @@ class BatchLoop:
     async def _work(self, deps: BatchDeps) -> Exception | None:
         """Until all rows have their outcome, or it is time to leave."""
         submitter = Submitter(deps)
-        collector = Collector(deps, submitter, FailureRateGuard(self._plan.sending.guard))
+        sending = self._plan.sending
+        collector = Collector(deps, submitter, FailureRateGuard(sending.guard), reasks=sending.policy.reasks)
         until, poll_s = self._until(), _FIRST_POLL_S
         try:
             self._check_parts(deps)
@@ -242,6 +243,7 @@ class BatchLoop:
                 self._shape,
             ),
             price_check=PriceCheck(plan.asked, WayPrices.of(prices, plan.asked.question.model)),
+            reasked=set(),
             redact=redact,
             emit=self._observer.event,
             on_row=self._note_row,
@@ -284,7 +286,7 @@ class BatchLoop:
                 self._reject(item)
             elif isinstance(item, Skipped):
                 self._skip(item.count, item.left)
-            elif there.get(short(item.key)) is not None or ledger.is_of_session(item.key):
+            elif there.get(short(item.key)) is not None or self._has_failed_now(deps, item.key):
                 continue
             elif self._falls_back(deps, item.key):
                 self.fallback_keys.add(item.key)
@@ -295,6 +297,10 @@ class BatchLoop:
                 self._note_row(item.outcome)
             else:
                 yield item
+
+    def _has_failed_now(self, deps: BatchDeps, key: str) -> bool:
+        """Whether a row has failed in this session for good: the next one tries it again."""
+        return deps.ledger.is_of_session(key) and key not in deps.reasked
 
     def _falls_back(self, deps: BatchDeps, key: str) -> bool:
         options = self._options

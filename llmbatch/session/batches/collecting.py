@@ -12,14 +12,14 @@ from llmbatch.core.files import replacing, storing
 from llmbatch.core.ledger_line import FAILED, LedgerLine
 from llmbatch.core.rows import Place, Row
 from llmbatch.core.usage import UsageTotals
-from llmbatch.engine.batch_outcome import SentInBatch, Unanswered
+from llmbatch.engine.batch_outcome import SentInBatch, Unanswered, Unusable
 from llmbatch.engine.failure_rate_guard import FailureRateGuard
 from llmbatch.engine.tally import LedgerTotals
 from llmbatch.observe.events import BatchCollected, BatchGivenUp, BatchProgress, BatchUneven, BatchUsageDiffers
 from llmbatch.provider.batch_api import GONE, RemoteBatch
 from llmbatch.provider.failures import Action, Failure, RequestFailedError
 from llmbatch.runs.batches.files import PartRow, result_lines
-from llmbatch.runs.batches.log import EXPIRED, LINE, LOST, Part, step
+from llmbatch.runs.batches.log import EXPIRED, INVALID, LINE, LOST, Part, step
 from llmbatch.runs.batches.token_limit import TOKEN_LIMIT
 from llmbatch.session.batches.deps import BatchDeps
 from llmbatch.session.batches.submitting import Submitter
@@ -58,8 +58,10 @@ class _Found:
 class Collector:
     """Collects the parts that are ready."""
 
-    def __init__(self, deps: BatchDeps, submitter: Submitter, guard: FailureRateGuard) -> None:
+    def __init__(self, deps: BatchDeps, submitter: Submitter, guard: FailureRateGuard, *, reasks: int) -> None:
+        """`reasks`: how often a row is re-asked after an unusable answer."""
         self._deps = deps
+        self._reasks = reasks
         self._submitter = submitter
         self._guard = guard
         self.stop: RunStopped | None = None
@@ -249,16 +251,33 @@ class Collector:
                 found.reopen(why, row.key)
                 return
             outcome = deps.reader.failed(sent.state, outcome.failure, batch)
-        self._append(outcome, found)
+        if not isinstance(outcome, Unusable):
+            self._append(outcome, found)
+        elif deps.log.reopened[INVALID, row.key] >= self._reasks:
+            self._append(outcome.line, found)
+        else:
+            self._reask(outcome.line, found)
+
+    def _reask(self, line: LedgerLine, found: _Found) -> None:
+        """Keep what an unusable answer cost, and have its row asked again."""
+        self._write(line)
+        found.totals.add(line)
+        found.reopen(INVALID, line.key)
+        self._deps.reasked.add(line.key)
 
     def _append(self, line: LedgerLine, found: _Found) -> None:
+        """A row has its outcome."""
+        self._write(line)
+        found.add(line)
+        self._deps.reasked.discard(line.key)
+        self._deps.tally.settle(line, was_asked=True)
+
+    def _write(self, line: LedgerLine) -> None:
         deps = self._deps
         deps.ledger.append(line)
         if deps.ledger.trouble is not None:
             raise deps.ledger.trouble
-        found.add(line)
         deps.tally.add(line)
-        deps.tally.settle(line, was_asked=True)
         deps.on_row(line)
         self.stop = self.stop or self._guard.watch(line)
 

@@ -38,6 +38,8 @@ class BatchDeps:
     cancellation: Cancellation
     reader: BatchReader
     price_check: PriceCheck
+    reasked: set[str]
+    """Keys of rows whose answer in this session was of no use, and which are asked again."""
     redact: Redactor
     emit: Callable[[Event], None]
     on_row: Callable[[LedgerLine], None]
