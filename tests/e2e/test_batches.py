@@ -506,3 +506,14 @@ def test_a_row_whose_answers_are_never_of_use_fails_after_its_reasks(
     served = endpoint("--fault", "invented=100%")
     done = batched(llmbatch, served, "--batch-wait", "1h", "--reask", "2", rows=3)
     assert (done.code, served.requests, done.json["rows"]["failed"]) == (3, 9, 3)
+
+
+def test_examples_that_are_chosen_for_each_document_stand_before_it(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    examples = "\n".join(f'{{text = "Example {n}: the server crashed.", label = "technical"}},' for n in range(4))
+    (llmbatch.folder / "papers.toml").write_text(POOL.replace("PLACEHOLDER", examples))
+    chosen = ("--task", "papers.toml", "--examples", "similar:2", "--batch-export", "out")
+    done = batched(llmbatch, endpoint(), *chosen, rows=3)
+    assert done.code == 7, done.err
+    (file,) = (llmbatch.folder / "out").iterdir()
+    lines = [json.loads(line)["body"]["messages"] for line in file.read_text().splitlines()]
+    assert all("Example" in messages[-1]["content"] and "Example" not in messages[0]["content"] for messages in lines)
