@@ -69,6 +69,10 @@ def walk(
             variables=("LLMBATCH_REVIEW_LIGHT",),
         ),
     ] = None,
+    blind: Annotated[
+        bool,
+        Option("Hide what others decided, to measure how far you agree.", variables=("LLMBATCH_REVIEW_BLIND",)),
+    ] = False,
     web: Annotated[
         bool, Option("Review in browsers on this machine; prints a link.", variables=("LLMBATCH_REVIEW_WEB",))
     ] = False,
@@ -99,7 +103,7 @@ def walk(
     from llmbatch.review.walk import is_in_browser
     from llmbatch.review.walk import walk as walk_rows
 
-    report, name, choice = partial(typer.echo, err=True), reviewer or _user(), Choice(sample, all, label)
+    report, name, choice = partial(typer.echo, err=True), reviewer or _user(), Choice(sample, all, label, blind)
     if web and not is_in_browser():
         names = tuple(dict.fromkeys([name, *(invite or ())]))
         _serve(run, choice, names, port or 0, light=light, trust=folder.to_trust())

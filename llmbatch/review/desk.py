@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Protocol
 
+from llmbatch.review.agreement import said_by
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.item import ReviewItem
 from llmbatch.review.queue import Queue
@@ -52,14 +53,26 @@ class ReviewSession:
         reviewer: str,
         claims: Claim,
         clock: Callable[[], str],
+        blind: bool = False,
     ) -> None:
-        """`clock` gives the present time as the log has it."""
+        """Begin at the first open row.
+
+        Args:
+            queue: the texts.
+            decisions: people's.
+            reviewer: who decides.
+            claims: tells others which row is being looked at.
+            clock: gives the present time as the log has it.
+            blind: whether others' decisions are hidden: a row is open until this reviewer gave it a label.
+        """
         self._queue = queue
         self._log = decisions.log
         self._decisions = decisions
         self._reviewer = reviewer
         self._claims = claims
         self._clock = clock
+        self._blind = blind
+        self._own = said_by(self._log.lines(), reviewer) if blind else {}
         self._states = bytearray(len(queue))
         self._skipped: set[int] = set()
         self._done: list[_Done] = []
@@ -75,8 +88,8 @@ class ReviewSession:
 
     @property
     def decision(self) -> Decision | None:
-        """What holds for the present text."""
-        return None if self.item is None else self._decisions.by_digest(self.item.digest)
+        """What holds for the present text, where the reviewer may know it."""
+        return None if self.item is None or self._blind else self._decisions.by_digest(self.item.digest)
 
     @property
     def has_written(self) -> bool:
@@ -119,8 +132,10 @@ class ReviewSession:
         item, seen = self.item, self._seen
         kept = note if note is not None else (seen.note if seen is not None else None)
         mine = item.decision(category, reviewer=self._reviewer, decided_at=self._clock(), note=kept)
+        if self._blind:
+            self._own[item.digest] = category
         written = self._write(lambda now: decided(mine, seen=seen, now=now))
-        if written.is_conflict:
+        if written.is_conflict and not self._blind:
             self._seen = written
             return f"{_people(written)} meanwhile: both are kept. Decide again to resolve it."
         self.advance()
@@ -134,7 +149,8 @@ class ReviewSession:
         """
         if self.item is not None:
             undecided = self.item.decision(None, reviewer=self._reviewer, decided_at=self._clock())
-            self._seen = self._write(lambda now: noted(text.strip() or None, undecided=undecided, now=now))
+            written = self._write(lambda now: noted(text.strip() or None, undecided=undecided, now=now))
+            self._seen = None if self._blind else written
 
     def undo(self) -> str | None:
         """Take the last decision or note of this session back and return to its row.
@@ -157,6 +173,7 @@ class ReviewSession:
 
         self._log.append(compose)
         self._done.pop()
+        self._own = said_by(self._log.lines(), self._reviewer) if self._blind else {}
         self._look_again(done.place)
         self.go(done.place)
         return None if taken else f"{_people(self.decision)} since, knowing yours: it stays."
@@ -207,6 +224,8 @@ class ReviewSession:
     def refresh(self) -> str | None:
         """Take in what others decided; shows it if it is about the present row."""
         news = self._take_in_others()
+        if self._blind:
+            news = None
         if self.item is None:
             self.advance()
         return news
@@ -226,7 +245,11 @@ class ReviewSession:
 
     def _stand_at(self, place: int) -> None:
         self.place, self.item = place, self._queue[place]
-        self._seen = self._log.latest(self.item.digest)
+        self._seen = self._latest(self.item)
+
+    def _latest(self, item: ReviewItem) -> Decision | None:
+        """What the reviewer sees of others."""
+        return None if self._blind else self._log.latest(item.digest)
 
     def _write(self, compose: Callable[[Decision | None], Decision]) -> Decision:
         assert self.item is not None  # noqa: S101 - callers have looked
@@ -247,13 +270,16 @@ class ReviewSession:
     def _look_again(self, place: int) -> None:
         self._states[place] = self._state(self._queue[place])
         if place == self.place and self.item is not None:
-            self._seen = self._log.latest(self.item.digest)
+            self._seen = self._latest(self.item)
 
     def _state(self, item: ReviewItem) -> int:
         standing = self._decisions.by_digest(item.digest)
-        if standing is None or not standing.is_settled:
+        label = standing.category if standing is not None and standing.is_settled else None
+        if self._blind:
+            label = self._own.get(item.digest)
+        if label is None:
             return _OPEN
-        return _AGREED if standing.category == item.category else _CORRECTED
+        return _AGREED if label == item.category else _CORRECTED
 
 
 def _people(decision: Decision | None) -> str:

@@ -38,6 +38,8 @@ class Choice:
     """All rows instead."""
     label: str | None = None
     """Of them, only rows that the model gave this label."""
+    blind: bool = False
+    """Without what other reviewers decided."""
 
     def reason(self, outcome: Outcome, space: LabelSpace, review: ReviewRule, *, is_sampled: bool) -> str | None:
         """Why a row is looked at, or None where it is not."""
@@ -46,7 +48,7 @@ class Choice:
             return None
         if self.sample:
             return SAMPLED if is_sampled else None
-        if decision is not None and decision.is_conflict:
+        if decision is not None and decision.is_conflict and not self.blind:
             return CONFLICT
         if not outcome.is_answered:
             return FAILED

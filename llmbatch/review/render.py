@@ -14,6 +14,7 @@ from rich.text import Text
 
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
+from llmbatch.review.agreement import Agreement, PairAgreement
 from llmbatch.review.error_rate import ENOUGH, ErrorRate
 from llmbatch.review.examples import Added
 from llmbatch.review.history import Change, Trend
@@ -130,11 +131,30 @@ def _lines(status: ReviewStatus) -> Iterator[tuple[str, str]]:
         yield "", f"{neutral(reviewer)} {rows:,}"
     if status.conflicts:
         yield "conflicts", f"{counted(status.conflicts, 'row')} that people decided differently"
+    if status.agreement is not None:
+        yield "agreement", _agreement_text(status.agreement)
+        for pair in status.agreement.pairs:
+            yield (
+                "",
+                f"{neutral(' and '.join(pair.reviewers), limit=80)}: {_same(pair)}, {_figure('kappa', pair.kappa)}",
+            )
     if status.stale:
         yield "no longer apply", f"{counted(status.stale, 'decision')}: the text or the label is gone"
     if status.sample is not None:
         yield "sample", _sample_text(status.sample)
         yield "", f"of those that passed without review, {rate_text(status.sample.passed)}"
+
+
+def _agreement_text(found: Agreement) -> str:
+    return f"{_same(found)} of two reviewers or more, {_figure('alpha', found.alpha)} (Krippendorff)"
+
+
+def _same(found: Agreement | PairAgreement) -> str:
+    return f"same label for {found.same:,} of {counted(found.texts, 'text')}"
+
+
+def _figure(name: str, value: float | None) -> str:
+    return f"{name} not defined for one label" if value is None else f"{name} {value:.3f}"
 
 
 def _sample_text(sample: SampleStatus) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import RowId
+from llmbatch.review.agreement import Agreement, agreement
 from llmbatch.review.error_rate import ErrorRate, SampledRow, rate_in_order, stratified_rate
 from llmbatch.review.opened import OpenedRun
-from llmbatch.runs.decisions import Decision
+from llmbatch.runs.decisions import Decision, text_digest
 from llmbatch.runs.outputs.counts import Tally
 from llmbatch.runs.outputs.outcome import REVIEW, Outcome
 from llmbatch.runs.outputs.sample import Draw, Sample
@@ -61,6 +62,8 @@ class ReviewStatus:
     stale: int
     """Decisions whose text no row has any more, or whose label the task has no more."""
     sample: SampleStatus | None
+    agreement: Agreement | None
+    """Between reviewers; None where no text was labelled by two."""
 
 
 class _Sampled:
@@ -104,8 +107,11 @@ def review_status(run: OpenedRun) -> ReviewStatus:
     reviewers: Counter[str] = Counter()
     corrected = conflicts = 0
     first: list[Conflict] = []
+    texts: set[str] = set()
     for outcome, _ in run.outcomes():
         tally.add(outcome)
+        if outcome.decision is not None:
+            texts.add(text_digest(outcome.row.text))
         sampled.add(outcome)
         if outcome.human is not None:
             reviewers[outcome.human.reviewer] += 1
@@ -126,6 +132,7 @@ def review_status(run: OpenedRun) -> ReviewStatus:
         conflict_rows=tuple(first),
         stale=counts.stale_decisions,
         sample=sampled.status() if run.record.sample else None,
+        agreement=agreement(run.decisions.log.lines(), frozenset(texts)),
     )
 
 

@@ -58,7 +58,9 @@ def walk(
 
         queue = make_queue(run, choice)
         with closing(queue), closing(Claims(path)) as claims:
-            desk = ReviewSession(queue, run.decisions, reviewer=reviewer, claims=claims, clock=now_text)
+            desk = ReviewSession(
+                queue, run.decisions, reviewer=reviewer, claims=claims, clock=now_text, blind=choice.blind
+            )
             setting = Setting(
                 run=path.name,
                 task=run.record.task.name,

@@ -145,6 +145,7 @@ def _arguments(path: Path, choice: Choice, trust: Trust, *, light: bool | None) 
     given = [str(path)]
     given += ["--sample"] if choice.sample else []
     given += ["--all"] if choice.all else []
+    given += ["--blind"] if choice.blind else []
     given += [] if choice.label is None else ["--label", choice.label]
     given += [] if light is None else ["--light" if light else "--dark"]
     given += ["--trust"] if trust.is_given else []
