@@ -117,6 +117,7 @@ def _kept(line: LedgerLine, run_id: str) -> CachedAnswer:
         confidence=line.raw_confidence or 0.0,
         confidence_from=line.confidence_from,
         runner_up=line.runner_up,
+        confidences=line.confidences,
         reasoning=line.reasoning,
         parse=line.parse,
         model=line.model,

@@ -73,6 +73,8 @@ class CachedAnswer:
     """What the row cost then; None where the price is unknown."""
     confidence_from: str = "reported"
     runner_up: str | None = None
+    confidences: Mapping[str, float] | None = None
+    """By field and label, where the task has more than one label to give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,8 @@ def _explained() -> Iterator[None]:
 
 def _row(key: bytes, now: int, answer: CachedAnswer) -> tuple[object, ...]:
     data = asdict(answer)
+    if data["confidences"] is None:  # as earlier versions wrote and read it
+        del data["confidences"]
     data[_STORED_COST] = data.pop("cost_nanousd")
     raw = orjson.dumps(data)
     return key, now, now, answer.model, raw, checksum(key, now, answer.model, raw)

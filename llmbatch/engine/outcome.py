@@ -128,6 +128,7 @@ def earlier_line(row: Row, key: str, plan: Plan, answer: "CachedAnswer") -> Ledg
         confidence=answer.confidence,
         confidence_from=answer.confidence_from,
         runner_up=answer.runner_up,
+        confidences=None if answer.confidences is None else dict(answer.confidences),
         reasoning=answer.reasoning,
         response_model=answer.response_model,
         request_id=answer.request_id,

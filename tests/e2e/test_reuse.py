@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from llmbatch import classify
+from tests.analysis.test_fields import TASK as FIELDS
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, read_rows, write_rows
 
@@ -34,6 +35,19 @@ def test_a_second_run_takes_the_firsts_answers(llmbatch: Program, endpoint: Star
     shown = llmbatch("cache", "show", "--reuse-store", store)
     assert "11 answers" in shown.out
     assert b"court" not in b"".join(path.read_bytes() for path in llmbatch.folder.glob("answers.sqlite*"))
+
+
+def test_each_labels_confidence_is_taken_along(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    server, store, texts = endpoint(), tmp_path / "answers.sqlite", [row["text"] for row in documents(5)]
+    (tmp_path / "news.toml").write_text(FIELDS)
+    for name in ("one", "two"):
+        classify(texts, task=tmp_path / "news.toml", base_url=server.url, reuse=store, out=tmp_path / name)
+    assert server.requests == 5
+    asked, reused = (
+        {line["row"]: line for line in read_rows(tmp_path / name / "ledger.jsonl")} for name in ("one", "two")
+    )
+    assert [reused[row]["source"] for row in range(5)] == ["reused"] * 5
+    assert [reused[row]["confidences"] for row in range(5)] == [asked[row]["confidences"] for row in range(5)]
 
 
 def test_answers_count_only_for_the_endpoint_that_gave_them(tmp_path: Path, endpoint: StartEndpoint) -> None:
