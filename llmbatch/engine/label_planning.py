@@ -77,7 +77,8 @@ def plan_labels(loaded: LoadedTask, choice: ModelChoice, *, offline: bool, price
         plan = make_plan(loaded, asked, offline=offline, price=price)
         return LabelOption(size, _cost_nanousd(plan, price, examples), recall)
 
-    full, lists = option(None, 1.0), [option(size, recall) for size, recall in recalls.items()]
+    full = option(None, 1.0) if limit is None else LabelOption(None, None, 1.0)
+    lists = [option(size, recall) for size, recall in recalls.items()]
     chosen = _only_lists(lists) if limit is not None else _cheaper(full, lists)
     of_all = f"cost {_money(full.cost_nanousd)}" if limit is None else f"cannot be ({limit})"
     why = f"all {most:,} labels in the prompt {of_all}{_about(lists, chosen, len(examples))}"

@@ -47,6 +47,8 @@ class Single(_OneValue):
 
     def read(self, value: object) -> Reading:
         """See `Kind`."""
+        if isinstance(value, int) and not isinstance(value, bool) and str(value) in self._known:
+            return Reading(str(value), repaired=True)  # a label that is a number, in JSON's way
         if not isinstance(value, str):
             raise InvalidAnswerError(f"{self._name}: {shown(value)} is not one of the labels")
         if value in self._known:

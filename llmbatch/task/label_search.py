@@ -24,5 +24,5 @@ def label_search(field: TaskField, examples: Mapping[str, Sequence[str]]) -> Tex
 def _profile(field: TaskField, label: Label, examples: Sequence[str]) -> str:
     """All that is known of a label, as one text."""
     names = [*[label.name] * _NAME_WEIGHT, *field.tree.path(label.name)[:-1], *label.aliases]
-    words = [_MARKS.sub(" ", _CAMEL.sub(" ", name)) for name in names]
+    words = [(_MARKS.sub(" ", _CAMEL.sub(" ", name)).strip() or name) for name in names]
     return "\n".join([*words, label.description, *examples])

@@ -115,6 +115,20 @@ def test_a_number_that_is_not_on_the_list_is_no_answer(tmp_path: Path) -> None:
     assert line["input_tokens"] == 1000, "both answers are on its bill"
 
 
+def test_a_number_may_come_as_one(tmp_path: Path) -> None:
+    """Where no schema holds a model, it writes a number as JSON has numbers."""
+
+    def script(_: Asked) -> Reply:
+        message = {"content": '{"category": 3, "percent": 90}'}
+        return Reply(200, {"model": "m", "choices": [{"message": message, "finish_reason": "stop"}],
+                           "usage": {"prompt_tokens": 500, "completion_tokens": 10}})  # fmt: skip
+
+    with scripted(script) as server:
+        (line,) = labelled(server, tmp_path / "run", ["My card has not arrived."])
+        assert line["category"] == listed(server.asked[0])[2]
+    assert line["parse"] == "repaired"
+
+
 def test_an_error_in_the_second_search_is_repeated_there(tmp_path: Path) -> None:
     def script(asked: Asked) -> Reply:
         return [answer("none"), Reply(500, {"error": {"message": "oops"}}), answer("1")][asked.number - 1]

@@ -128,3 +128,12 @@ def test_what_decides_the_list_decides_the_key() -> None:
 def test_what_a_document_may_have_leaves_room_for_the_longest_list() -> None:
     choice, task = ModelChoice(candidates=10, window=4_000), LoadedTask(made_task(500), "made", "1")
     assert (make_plan(task, choice, offline=True).limit.tokens or 0) < 4_000 - 10 * 12
+
+
+def test_no_label_and_no_text_is_too_strange_to_be_searched() -> None:
+    names = ["-", "--", "/", ".", "::", "\u2603", "\u5929", "aB", "1"]
+    candidates = Candidates(Task(name="t", labels=tuple(Label(name=name) for name in names)), 3)
+    for text in ("", " ", "-", "\u2603", "\ud800", "\x00", "x" * 100_000, "\u5929\u6c17", "</document>"):
+        assert len(candidates.shortlist(text).names["category"]) == 3
+    assert candidates.shortlist("\u5929\u6c17").names["category"][0] == "\u5929"
+    assert candidates.shortlist("::").names["category"][0] == "::"
