@@ -9,7 +9,7 @@ import typer
 
 from llmbatch.cli import bounds
 from llmbatch.cli.command import command, command_group
-from llmbatch.cli.completion import tasks
+from llmbatch.cli.completion import tasks as complete_tasks
 from llmbatch.cli.options.option import Only, Option
 from llmbatch.cli.options.run_folder import RunFolderOptions, RunPath
 from llmbatch.cli.options.screen import Json
@@ -21,7 +21,10 @@ app = command_group("Task files: start one, check it, see what is sent.")
 _TaskFile = Annotated[
     str | None,
     typer.Argument(
-        metavar="TASK", help="Task file, or the name of a packaged one.", show_default="default", autocompletion=tasks
+        metavar="TASK",
+        help="Task file, or the name of a packaged one.",
+        show_default="default",
+        autocompletion=complete_tasks,
     ),
 ]
 
@@ -60,23 +63,40 @@ def init(
 
 
 @command(app)
-def check(task: _TaskFile = None, *, asked: Annotated[TaskOptions, Only("model")], json: Json = False) -> None:
-    """Lint a task file. Exits with code 2 on errors; prints warnings and notes."""
+def check(
+    tasks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TASK...",
+            help="Task files, or names of packaged ones.",
+            show_default="default",
+            autocompletion=complete_tasks,
+        ),
+    ] = None,
+    *,
+    asked: Annotated[TaskOptions, Only("model")],
+    json: Json = False,
+) -> None:
+    """Lint task files. Exits with code 2 on errors; prints warnings and notes."""
     from dataclasses import asdict
 
     from llmbatch.core.errors import ExitCode
+    from llmbatch.core.sanitize import neutral
     from llmbatch.task.check import check_task
     from llmbatch.task.load import load_task
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.prompt import render_findings
 
-    loaded = load_task(task)
-    findings = check_task(loaded.task, model=asked.model)
+    loaded = [load_task(name) for name in tasks] if tasks else [load_task(None)]
+    checked = [(one.task.name, check_task(one.task, model=asked.model)) for one in loaded]
     if json:
-        print_json({"task": loaded.task.name, "findings": [asdict(finding) for finding in findings]})
+        print_json({"tasks": [{"task": name, "findings": [asdict(one) for one in found]} for name, found in checked]})
     else:
-        render_findings(findings, stdout_console())
-    if any(finding.level == "error" for finding in findings):
+        for source, (_, findings) in zip(tasks or ["default"], checked, strict=True):
+            if len(checked) > 1 and findings:
+                typer.echo(neutral(f"{source}:"))
+            render_findings(findings, stdout_console())
+    if any(finding.level == "error" for _, findings in checked for finding in findings):
         raise typer.Exit(ExitCode.USAGE)
 
 
@@ -101,7 +121,10 @@ def _document(named: str) -> str:
 @command(app, "add-examples")
 def add_examples(
     task: Annotated[
-        Path, typer.Argument(metavar="TASK", help="A task file of your own.", show_default=False, autocompletion=tasks)
+        Path,
+        typer.Argument(
+            metavar="TASK", help="A task file of your own.", show_default=False, autocompletion=complete_tasks
+        ),
     ],
     run: RunPath,
     *,

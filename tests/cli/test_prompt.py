@@ -18,8 +18,18 @@ def test_alike_findings_are_told_together(llmbatch: Program) -> None:
     assert (done.code, len(lines)) == (0, 4)
     assert lines[3].strip() == "and 12 more of the same kind [alike-descriptions]; --json has all"
     found = llmbatch("prompt", "check", "t.toml", "--json").json
-    assert found["task"] == "t"
-    assert sum(finding["code"] == "alike-descriptions" for finding in found["findings"]) == 15
+    (task,) = found["tasks"]
+    assert task["task"] == "t"
+    assert sum(finding["code"] == "alike-descriptions" for finding in task["findings"]) == 15
+
+
+def test_several_tasks_are_checked_by_one_command(llmbatch: Program) -> None:
+    (llmbatch.folder / "t.toml").write_text(ALIKE)
+    done = llmbatch("prompt", "check", "t.toml", "banking77")
+    assert (done.code, done.out.splitlines()[0]) == (0, "t.toml:")
+    assert "banking77:" in done.out.splitlines()
+    (llmbatch.folder / "broken.toml").write_text("name = 1")
+    assert llmbatch("prompt", "check", "t.toml", "broken.toml").code == 2
 
 
 def test_a_request_is_readable_on_a_terminal_and_json_elsewhere(llmbatch: Program) -> None:
