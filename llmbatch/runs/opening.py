@@ -80,7 +80,8 @@ class LedgerOpening:
             totals.add(line)
             if watch is not None:
                 watch(line)
-            if left is not None and left.ledger_offset is not None and offset >= left.ledger_offset:
+            is_single = line.batch is None  # others are in no log of single sends
+            if is_single and left is not None and left.ledger_offset is not None and offset >= left.ledger_offset:
                 settled[line.key] += line.attempts
 
         ledger, torn = Ledger.open(

@@ -33,7 +33,7 @@ from llmbatch.runs.ledger.sent import SentLog
 from llmbatch.runs.opening import LedgerOpening, OpenLedger
 from llmbatch.runs.outputs import OutputCounts, RunRows, check_outputs, write_outputs
 from llmbatch.session.batches.batch_loop import BatchLoop
-from llmbatch.session.batches.fallback import fallback_plan, falls_back
+from llmbatch.session.batches.single_rows import has_single_rows, single_events, single_plan
 from llmbatch.session.event_loop import loop_factory
 from llmbatch.session.session_loop import SessionLoop
 from llmbatch.session.session_plan import SessionPlan
@@ -147,8 +147,8 @@ class Session:
                     endpoint = Endpoint(url, "offline", on_loopback=True)
                 with asyncio.Runner(loop_factory=loop_factory()) as runner:
                     reason = runner.run(session_loop.ask(endpoint))
-                    if isinstance(session_loop, BatchLoop) and falls_back(session_loop, reason):
-                        session_loop = self._fallback_loop(opened, session_loop)
+                    if isinstance(session_loop, BatchLoop) and has_single_rows(self._plan, session_loop, reason):
+                        session_loop = self._single_rows_loop(opened, session_loop)
                         reason = runner.run(session_loop.ask(endpoint)) or reason
                     return reason
         finally:
@@ -171,10 +171,11 @@ class Session:
             )
         return self._single_loop(self._plan, opened)
 
-    def _fallback_loop(self, opened: OpenLedger, batches: BatchLoop) -> SessionLoop:
+    def _single_rows_loop(self, opened: OpenLedger, batches: BatchLoop) -> SessionLoop:
         """For the rows that are to be sent by themselves now."""
-        plan, event = fallback_plan(self._plan, batches)
-        self._observer.event(event)
+        plan = single_plan(self._plan, batches)
+        for event in single_events(self._plan, batches):
+            self._observer.event(event)
         self._tally.skipped = self._tally.left = 0  # it comes across all rows once more
         return self._single_loop(
             plan, replace(opened, record=batches.record, set_aside_nanousd=batches.set_aside_nanousd)

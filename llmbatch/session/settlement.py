@@ -28,9 +28,9 @@ def actual_spend(session: str, run: str) -> Settlement | None:
             return None
         daily, settled = DailyTotals(), Counter[str]()
         for _, line in read_lines(folder.ledger, start=left.ledger_offset):  # what is torn has no outcome
-            if line.batch is None:  # a batch has an account of its own
+            if line.batch is None:  # a batch has an account of its own, and is in no log of single sends
                 daily.add(line)
-            settled[line.key] += line.attempts
+                settled[line.key] += line.attempts
     except (StorageFailed, UsageError, OSError, ValueError, TypeError, KeyError):
         return None
     lost = left.unsettled(settled)

@@ -9,7 +9,7 @@ from openai import OpenAI
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import CONSTANTS
-from tests.e2e.program import Done, Endpoint, Program, documents, read_rows, write_rows
+from tests.e2e.program import Done, Endpoint, Program, documents, read_rows, wait_until, write_rows
 
 _SESSION = "llmbatch.session.batches"
 IMPATIENT: dict[str, Any] = {
@@ -328,7 +328,7 @@ def test_other_ways_wait_until_batches_are_collected(llmbatch: Program, endpoint
     [
         ("--offline",),
         ("--service-tier", "flex"),
-        ("--escalate-to", "gpt-6-sol"),
+        ("--baseline", "old.llmbatch"),
         ("--canary-model", "gpt-6-sol"),
         ("--reuse",),
         ("--shard", "1/2"),
@@ -517,3 +517,38 @@ def test_examples_that_are_chosen_for_each_document_stand_before_it(llmbatch: Pr
     (file,) = (llmbatch.folder / "out").iterdir()
     lines = [json.loads(line)["body"]["messages"] for line in file.read_text().splitlines()]
     assert all("Example" in messages[-1]["content"] and "Example" not in messages[0]["content"] for messages in lines)
+
+
+def test_doubtful_rows_of_what_was_collected_go_to_the_stronger_model(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = endpoint()
+    options = ("--escalate-to", "gpt-6-sol", "--review-below", "100%")
+    assert batched(llmbatch, served, *options).code == 7
+    assert served.stats["batch_lines"] == served.requests, "nothing is doubtful before it is answered"
+    done = batched(llmbatch, served, *options)
+    assert done.code == 0, done.err
+    assert (served.stats["batch_lines"], served.requests) == (ROWS, 2 * ROWS)
+    arms = [(line.get("arm", "control"), line.get("source", "api")) for line in ledger(llmbatch)]
+    assert sorted(set(arms)) == [("control", "batch"), ("escalation", "api")]
+    assert batched(llmbatch, served, *options).json["session"]["requests"] == 0
+    assert spent(llmbatch)["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])
+
+
+def test_a_stronger_model_s_request_in_flight_at_a_kill_is_possibly_billed(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    hanging = endpoint("--fault", "timeout=100%", "--faulty-model", "gpt-6-sol")
+    options = ("--escalate-to", "gpt-6-sol", "--review-below", "100%")
+    assert batched(llmbatch, hanging, *options).code == 7
+    command = ("classify", "docs.jsonl", "--base-url", hanging.url, "--batch", "--yes", *options, "--timeout", "300")
+    process = llmbatch.start(*command, LLMBATCH_SPEND_STORE="spend.db")
+    wait_until(lambda: hanging.requests > ROWS, process)
+    process.kill()
+    process.communicate()
+    done = batched(llmbatch, endpoint(), *options)
+    assert done.code == 0, done.err
+    assert done.json["usage"]["possibly_billed_requests"] == hanging.requests - ROWS == 1
+    total = spent(llmbatch)
+    assert total["possibly_billed_requests"] == 1
+    assert total["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])

@@ -26,7 +26,6 @@ def obstacle(options: RunOptions, *, is_stream: bool) -> str | None:
         "--dialect": choice.dialect != defaults.DIALECT,
         "--service-tier": choice.service_tier is not None,
         "a canary": options.canary is not None,
-        "--escalate-to": options.escalate_to is not None,
         "--baseline": options.baseline is not None,
         "--reuse": options.reuse is not None,
         "--shard": options.shard is not None,

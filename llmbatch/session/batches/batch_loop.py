@@ -111,7 +111,8 @@ class BatchLoop:
         """Collect and submit. Returns why rows are still pending, where any are."""
         cancellation, plan = Cancellation(), self._plan
         prices = PriceBook(endpoint.base_url, plan.sending.price)
-        if (refusal := unpriced((plan.asked.question.model,), plan.sending.budget.limits, prices)) is not None:
+        models = tuple(one.question.model for one in plan.plans)
+        if (refusal := unpriced(models, plan.sending.budget.limits, prices)) is not None:
             return refusal
         for event in preflight_warnings(plan.asked, prices, endpoint.base_url):
             self._observer.event(event)
@@ -268,7 +269,7 @@ class BatchLoop:
             for key in deps.files(part).read_rows():
                 there[short(key)] = 1
         ledger, plan = deps.ledger, self._plan
-        is_skipped = skips(ledger, plan.wanted(ledger, self._experiments))
+        is_skipped = skips(ledger, lambda key: not ledger.is_done(key))  # doubtful ones go to the stronger model later
         intake = Intake(
             plan.plan,
             plan.asked,

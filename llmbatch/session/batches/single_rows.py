@@ -1,0 +1,42 @@
+"""Rows that are sent by themselves once the batches are dealt with.
+
+These are rows that expired again and again, if `--batch-fallback` says so, and doubtful ones, which go to the stronger
+model of `--escalate-to`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from llmbatch.core.errors import BatchesPending
+from llmbatch.core.service_tiers import ServiceTier
+from llmbatch.engine.experiments.watch import Experiments
+from llmbatch.observe.events import BatchFellBack, Event
+from llmbatch.runs.batches.options import BatchFallback, BatchOptions
+from llmbatch.runs.ledger.log import Ledger
+from llmbatch.session.batches.batch_loop import BatchLoop
+from llmbatch.session.session_plan import SessionPlan
+
+
+def has_single_rows(plan: SessionPlan, batches: BatchLoop, reason: Exception | None) -> bool:
+    """Whether rows may have to be sent by themselves, once the batches are dealt with in order."""
+    is_in_order = reason is None or isinstance(reason, BatchesPending)
+    return is_in_order and (bool(batches.fallback_keys) or plan.experiments.escalation is not None)
+
+
+def single_plan(plan: SessionPlan, batches: BatchLoop) -> SessionPlan:
+    """The plan that sends these rows, and no other, by themselves."""
+    options, keys = plan.batch or BatchOptions(), frozenset(batches.fallback_keys)
+    asked = plan.asked
+    if options.fallback is BatchFallback.FLEX:
+        asked = replace(asked, shape=replace(asked.shape, service_tier=ServiceTier.FLEX))
+
+    def wanted(ledger: Ledger, experiments: Experiments) -> Callable[[str], bool]:
+        return lambda key: experiments.escalates(ledger.latest(key)) if ledger.is_done(key) else key in keys
+
+    return replace(plan, asked=asked, wanted=wanted, leaves_rows=True, before=None, batch=None)
+
+
+def single_events(plan: SessionPlan, batches: BatchLoop) -> Iterator[Event]:
+    """What is to be reported of it."""
+    if (rows := len(batches.fallback_keys)) and plan.batch is not None:
+        yield BatchFellBack(rows, plan.batch.patience, plan.batch.fallback.value)
