@@ -40,7 +40,6 @@ def classify(
     from llmbatch.core.filenames import shell_command
     from llmbatch.estimate.estimate import dear_run
     from llmbatch.observe.observer import Observers
-    from llmbatch.readers import public_name
     from llmbatch.session.run import classify_run
     from llmbatch.telemetry.watch import watch
 
@@ -55,10 +54,19 @@ def classify(
         experiments=experiments,
         batch=batch.to_batch(at_any_price=confirmation.yes),
         cheapest=batch.to_cheapest(),
-        command=shell_command(["llmbatch", *map(public_name, sys.argv[1:])]),
+        command=shell_command(["llmbatch", *map(_public, sys.argv[1:])]),
     )
     confirmation.ask(lambda above_nanousd: dear_run(options, above_nanousd))
     watching = screen.to_watch_options()
     with Observers([OutcomeStands(), watch(watching)]) as observers:
         summary = classify_run(options, observers)
     present(summary, json=screen.json, watching=watching)
+
+
+def _public(argument: str) -> str:
+    """An argument without the secrets of an address, also where that stands behind its option: `--option=ADDRESS`."""
+    from llmbatch.readers import public_name
+
+    option, equals, value = argument.partition("=")
+    is_option = option.startswith("--") and equals
+    return f"{option}={public_name(value)}" if is_option else public_name(argument)

@@ -5,6 +5,7 @@ rows into `tables`. Each has one module for SQLite and one for PostgreSQL. Nothi
 """
 
 from llmbatch.databases.address import DatabaseAddress, is_database, parse_address
+from llmbatch.databases.postgresql import connected
 from llmbatch.databases.query import QueryResult
 from llmbatch.databases.reading import query_result, query_wanted
 from llmbatch.databases.tables import ColumnType, TableName, common_type, parse_table_name
@@ -18,6 +19,7 @@ __all__ = [
     "TableReplacement",
     "Transaction",
     "common_type",
+    "connected",
     "is_database",
     "parse_address",
     "parse_table_name",

@@ -25,10 +25,9 @@ from llmbatch.engine.sending import Sending
 from llmbatch.engine.sinks import Outcomes, Sends
 from llmbatch.engine.throttle.circuit_breaker import CircuitBreaker
 from llmbatch.engine.throttle.concurrency import Concurrency
-from llmbatch.engine.throttle.rate_store import limit_name
 from llmbatch.engine.throttle.rates import Rates
 from llmbatch.engine.throttle.retry_budget import RetryBudget
-from llmbatch.engine.throttle.shared_rate import RateShare, SharedRate
+from llmbatch.engine.throttle.shared_rate import RateShare, SharedRate, limit_name
 from llmbatch.engine.throttle.throttle import Throttle
 from llmbatch.observe.events import Event, RateNotShared
 from llmbatch.provider.client import Caller, Endpoint

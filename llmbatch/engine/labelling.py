@@ -21,7 +21,6 @@ from llmbatch.engine.preflight import preflight_warnings, unpriced
 from llmbatch.engine.sending import Sending
 from llmbatch.engine.sinks import NothingKept
 from llmbatch.engine.tally import LedgerTotals
-from llmbatch.engine.throttle.rate_store import SqliteRateShare
 from llmbatch.observe.observer import Observer
 from llmbatch.provider.client import Endpoint
 from llmbatch.spend.leases import DailyLimit
@@ -66,8 +65,8 @@ class Labelling:
         for event in preflight_warnings(plan, prices, endpoint.base_url):
             observer.event(event)
         self._cancellation, nothing_kept = Cancellation(), NothingKept()
-        store = None if plan.offline else sending.rate_store
-        self._rate_share = None if store is None else SqliteRateShare(store)
+        share = None if plan.offline else sending.rate_share
+        self._rate_share = None if share is None else share()
         self._parts = assemble(
             plan,
             endpoint,

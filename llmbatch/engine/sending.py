@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from llmbatch.core import defaults
 from llmbatch.core.prices import Price
 from llmbatch.core.service_tiers import request_timeout_s
 from llmbatch.engine.failure_rate_guard import GuardSettings
+from llmbatch.engine.throttle.shared_rate import OpenRateShare
 from llmbatch.provider.limits import RateLimits
 from llmbatch.provider.retry import RetryPolicy
 from llmbatch.spend.options import BudgetOptions
@@ -28,8 +28,8 @@ class Sending:
     """Requests in flight at once; None adapts to what the endpoint handles."""
     limits: RateLimits = RateLimits()
     """The user's own, per second; None leaves them to what the endpoint states."""
-    rate_store: Path | None = None
-    """Where limits are shared with the user's other processes; None keeps to them alone."""
+    rate_share: OpenRateShare | None = None
+    """Where limits are shared with other processes; None keeps to them alone."""
     timeout_s: float | None = None
     """For one whole request; None for what its service tier takes."""
     timeout_factor: float = 1.0

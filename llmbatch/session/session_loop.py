@@ -27,7 +27,6 @@ from llmbatch.engine.feed import feed
 from llmbatch.engine.intake import FailedBefore, Intake, skips
 from llmbatch.engine.preflight import preflight_warnings, unpriced
 from llmbatch.engine.tally import SessionTally, merged
-from llmbatch.engine.throttle.rate_store import SqliteRateShare
 from llmbatch.estimate.arm_jobs import Beside
 from llmbatch.estimate.estimate import quick_estimate
 from llmbatch.observe.events import RunStopping
@@ -94,6 +93,9 @@ class SessionLoop:
             observer: notified of events.
             write_outputs: writes the outputs of the outcomes so far; blocks.
             began: when the session began, by `time.perf_counter`.
+
+        Raises:
+            UsageError: the database of the rate store cannot be used.
         """
         self._plan = plan
         self._source = source
@@ -106,8 +108,8 @@ class SessionLoop:
         self._observer = observer
         self._write_outputs = write_outputs
         self._began = began
-        store = None if plan.endpoint is None else plan.sending.rate_store
-        self._rate_share = None if store is None else SqliteRateShare(store)
+        share = None if plan.endpoint is None else plan.sending.rate_share
+        self._rate_share = None if share is None else share()
         self._total: int | None = None
         self._standing = _standing(plan, opened.record, opened)
         """Rows that are done already, before the reader has come across them; 0 once it has them all."""

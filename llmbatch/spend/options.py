@@ -1,7 +1,6 @@
 """What the user says about money, checked."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,8 +63,8 @@ def budget_options(
     )
 
 
-def parse_store(name: str | Path | None, default: Callable[[], Path] = default_store) -> Path | None:
-    """The store that is meant: a file, None for `off`; no name stands for the user's own, which `default` gives."""
+def parse_store(name: str | Path | None) -> Path | None:
+    """The spend store that is meant: a file, None for `off`; no name stands for the user's own."""
     if name is None:
-        return default()
+        return default_store()
     return None if str(name) == OFF else Path(os.path.expanduser(name)).absolute()  # noqa: PTH111 - as a shell does it

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.databases.server import QUOTED_PASSWORD, Database
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, write_rows
 
@@ -26,6 +27,19 @@ def test_processes_keep_to_one_limit_together(llmbatch: Program, endpoint: Start
     processes = [llmbatch.start(*command, f"{number}/3") for number in (1, 2, 3)]
     assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 3
     assert server.stats["statuses"].get("429", 0) <= 0.01 * server.requests
+
+
+@pytest.mark.parametrize("written", ["--rate-store={}", "--rate-store {}"])
+def test_limits_are_shared_by_a_database_whose_password_is_written_nowhere(
+    llmbatch: Program, endpoint: StartEndpoint, postgresql: Database, written: str
+) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(20))
+    store = written.format(postgresql.address).split()
+    done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint("--rpm", "6000").url, *store)
+    assert done.code == 0, done.err
+    assert postgresql.execute("select count(*) from llmbatch_rates") == [(1,)]
+    kept = [path.read_bytes() for path in (llmbatch.folder / "docs.llmbatch").iterdir()]
+    assert not any(QUOTED_PASSWORD.encode() in content for content in [*kept, done.err.encode(), done.out.encode()])
 
 
 def test_the_users_own_limit_is_kept(llmbatch: Program, endpoint: StartEndpoint) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import heapq
 from collections.abc import Callable
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llmbatch.core.errors import StorageFailed
-from llmbatch.engine.throttle.rate_store import SqliteRateShare, limit_name
-from llmbatch.engine.throttle.shared_rate import BURST_S, SharedRate
+from llmbatch.core.errors import StorageFailed, UsageError
+from llmbatch.databases import parse_address
+from llmbatch.engine.throttle.shared_rate import BURST_S, SharedRate, Taken, limit_name
+from llmbatch.runs.rates import parse_rate_store
+from llmbatch.runs.rates.postgresql import PostgresqlRateShare
+from llmbatch.runs.rates.sqlite import SqliteRateShare
+from tests.databases.server import Database, postgresql, postgresql_server
+
+__all__ = ["postgresql", "postgresql_server"]
 
 PER_S = 100.0
 LEASE_S = 0.25
@@ -135,11 +143,58 @@ def test_a_store_that_cannot_be_used_is_reported_once_and_holds_nobody(tmp_path:
     assert ["rate store" in error.message for error in told] == [True]
 
 
+def test_machines_share_a_limit_by_a_database(postgresql: Database) -> None:
+    address = parse_address(postgresql.address)
+    with closing(PostgresqlRateShare(address)) as one, closing(PostgresqlRateShare(address)) as other:
+        taken = [share.take(limit, 0.5) for limit in ("a", "b") for share in (one, other, one)]
+    begins = [round(after.begins_at - before.begins_at, 6) for before, after in pairwise(taken)]
+    assert begins[:2] == begins[3:] == [0.5, 0.5], "one after the other, and another limit on its own"
+    assert taken[0].begins_at == pytest.approx(taken[0].now - BURST_S, abs=0.05)
+
+
+def test_a_database_that_went_away_is_used_again_when_it_is_back(postgresql: Database) -> None:
+    with closing(PostgresqlRateShare(parse_address(postgresql.address))) as share:
+        share.take("limit", 0.5)
+        postgresql.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'llmbatch'")
+        with pytest.raises(StorageFailed):
+            share.take("limit", 0.5)
+        share.take("limit", 0.5)
+
+
+def test_a_database_that_cannot_be_used_is_a_mistake_at_the_start(postgresql: Database) -> None:
+    with pytest.raises(UsageError, match="cannot connect"):
+        PostgresqlRateShare(parse_address(postgresql.address.replace("%3F", "%3E")))
+    with pytest.raises(UsageError, match="by its file"):
+        parse_rate_store("sqlite:///rates.db")
+
+
+def test_a_store_that_failed_is_asked_again_after_a_while() -> None:
+    class Broken:
+        asked = 0
+
+        def take(self, limit: str, seconds: float) -> Taken:
+            self.asked += 1
+            raise StorageFailed(f"{limit}: no {seconds} s")
+
+        def close(self) -> None: ...
+
+    async def asked() -> int:
+        clock, broken, told = Clock(), Broken(), list[StorageFailed]()
+        shared = SharedRate(broken, "limit", clock=clock, on_failure=told.append, off_loop=at_once)
+        for _ in range(10):
+            assert await shared.place(0.02) == 0.0
+            clock.now += 10
+        assert len(told) == 1
+        return broken.asked
+
+    assert asyncio.run(asked()) == 4
+
+
 def test_a_schedule_of_before_a_restart_of_the_machine_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, boot = tmp_path / "rates", tmp_path / "boot_id"
-    monkeypatch.setattr("llmbatch.engine.throttle.rate_store._BOOT_ID", boot)
+    monkeypatch.setattr("llmbatch.runs.rates.sqlite._BOOT_ID", boot)
     boot.write_text("first")
     SqliteRateShare(path, lambda: 1e6).take("limit", 1.0)
     boot.write_text("second")

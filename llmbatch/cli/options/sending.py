@@ -78,8 +78,8 @@ class SendingOptions(OptionGroup):
     rate_store: Annotated[
         str | None,
         Option(
-            "Where limits are shared with your other processes; off: each keeps to them as if it were alone.",
-            metavar="FILE|off",
+            "Where rate limits are shared with other processes; off: kept as if this one were alone.",
+            metavar="FILE|postgresql://...|off",
             shown_default="the user's",
             is_sensitive=True,
             is_path=True,
@@ -182,12 +182,11 @@ class SendingOptions(OptionGroup):
         from llmbatch.core.errors import UsageError
         from llmbatch.engine.failure_rate_guard import GuardSettings, parse_share
         from llmbatch.engine.sending import Sending
-        from llmbatch.engine.throttle.rate_store import default_rate_store
         from llmbatch.provider.limits import RateLimits
         from llmbatch.provider.retry import RetryPolicy
         from llmbatch.runs.options import parse_deadline
+        from llmbatch.runs.rates import parse_rate_store
         from llmbatch.simulate import parse_fault
-        from llmbatch.spend.options import parse_store
 
         if self.fault and not self.offline:
             raise UsageError("--fault needs --offline", hint="real endpoints have faults of their own")
@@ -206,7 +205,7 @@ class SendingOptions(OptionGroup):
             offline_arguments=tuple(part for fault in self.fault or () for part in ("--fault", fault)),
             concurrency=parsed_concurrency(self.concurrency),
             limits=RateLimits(None if self.rpm is None else self.rpm / 60, None if self.tpm is None else self.tpm / 60),
-            rate_store=parse_store(self.rate_store, default_rate_store),
+            rate_share=parse_rate_store(self.rate_store),
             timeout_s=self.timeout,
             timeout_factor=patient.timeout_factor,
             policy=RetryPolicy(

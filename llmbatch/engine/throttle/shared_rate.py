@@ -6,8 +6,9 @@ needs for a moment: who has little to send leaves the rest to the others, and wh
 """
 
 import asyncio
+import hashlib
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +20,8 @@ _QUICK_S = 0.25
 """A lease that is used up sooner is followed by one for twice as many requests, another by one for half as many."""
 _ROUNDING_S = 1e-6
 """What sums of floats may lose."""
+_PATIENCE_S, _AGAIN_S = 10.0, 30.0
+"""How long a store may take to answer, and how long it is left alone after it could not be used."""
 BURST_S = 0.7
 """How far behind the schedule requests may catch up: endpoints let a second's worth gather at least."""
 
@@ -46,6 +49,13 @@ class RateShare(Protocol):
             StorageFailed: the schedule cannot be read or written.
         """
 
+    def close(self) -> None:
+        """Let go of it."""
+
+
+OpenRateShare = Callable[[], RateShare]
+"""Opens it for one session."""
+
 
 class SharedRate:
     """One process's part in a schedule. Used by one request at a time."""
@@ -57,7 +67,7 @@ class SharedRate:
         *,
         clock: Callable[[], float],
         on_failure: Callable[[StorageFailed], None],
-        off_loop: Callable[..., Awaitable[Any]] = asyncio.to_thread,
+        off_loop: Callable[..., Coroutine[Any, Any, Any]] = asyncio.to_thread,
     ) -> None:
         """Nothing is taken yet.
 
@@ -65,7 +75,7 @@ class SharedRate:
             share: where the schedule is.
             limit: its name.
             clock: seconds, of which only differences count.
-            on_failure: told once that the schedule cannot be used; this process keeps to the limit alone from then on.
+            on_failure: told once that the schedule cannot be used; until it can, this process keeps to the limit alone.
             off_loop: calls what blocks.
         """
         self._share = share
@@ -73,7 +83,8 @@ class SharedRate:
         self._clock = clock
         self._on_failure = on_failure
         self._off_loop = off_loop
-        self._is_usable = True
+        self._unusable_until = -math.inf
+        self._has_failed = False
         self._next_at = self._ends_at = -math.inf
         """In the schedule's time, as is all that a lease says."""
         self._ahead_s = 0.0
@@ -84,7 +95,7 @@ class SharedRate:
 
     async def place(self, seconds: float) -> float:
         """Take a place for a request that takes so much of the limit's time. Returns how long it has to wait for it."""
-        if not self._is_usable:
+        if self._clock() < self._unusable_until:
             return 0.0
         seconds = max(seconds + self._owed_s, 0.0)
         self._owed_s = 0.0
@@ -107,10 +118,12 @@ class SharedRate:
         self._requests = max(min(wanted, int(_LONGEST_S / seconds) if seconds else wanted), 1)
         wanted_s = seconds * self._requests
         try:
-            taken = await self._off_loop(self._share.take, self._limit, wanted_s)
+            taken = await asyncio.wait_for(self._off_loop(self._share.take, self._limit, wanted_s), _PATIENCE_S)
+        except TimeoutError:
+            self._failed(StorageFailed(f"the rate store does not answer within {_PATIENCE_S:g} s"))
+            return False
         except StorageFailed as error:
-            self._is_usable = False
-            self._on_failure(error)
+            self._failed(error)
             return False
         self._taken_at = self._clock()
         self._ahead_s = self._taken_at - taken.now
@@ -118,3 +131,15 @@ class SharedRate:
             self._next_at = taken.begins_at
         self._ends_at = taken.begins_at + wanted_s
         return True
+
+    def _failed(self, error: StorageFailed) -> None:
+        self._unusable_until = self._clock() + _AGAIN_S
+        if not self._has_failed:
+            self._has_failed = True
+            self._on_failure(error)
+
+
+def limit_name(base_url: str, api_key: str, model: str) -> str:
+    """What a limit is known by among processes: its endpoint, account and model. Nothing can be read from it."""
+    parts = f"{base_url}\0{api_key}\0{model}"
+    return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,6 +1,5 @@
 """The schedules of one machine's processes, in an SQLite file that they share."""
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmbatch.core.errors import StorageFailed
-from llmbatch.core.places import state_folder
 from llmbatch.core.sqlite_store import DAMAGES, Schema, open_store
 from llmbatch.engine.throttle.shared_rate import BURST_S, Taken
 
@@ -29,17 +27,6 @@ _TAKE = (
     " RETURNING taken_until"
 )
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-def default_rate_store() -> Path:
-    """The user's own: in the folder where programs keep their state (on Linux `~/.local/state/llmbatch`)."""
-    return state_folder() / "rates.sqlite3"
-
-
-def limit_name(base_url: str, api_key: str, model: str) -> str:
-    """What a limit is known by among processes: its endpoint, account and model. Nothing can be read from it."""
-    parts = f"{base_url}\0{api_key}\0{model}"
-    return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 class SqliteRateShare:

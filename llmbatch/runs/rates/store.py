@@ -1,0 +1,49 @@
+"""Which rate store a user means, and opening it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.places import state_folder
+from llmbatch.databases import DatabaseAddress, is_database, parse_address
+from llmbatch.engine.throttle.shared_rate import RateShare
+from llmbatch.runs.rates.postgresql import PostgresqlRateShare
+from llmbatch.runs.rates.sqlite import SqliteRateShare
+
+OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class RateStore:
+    """Where rate limits are shared: a file, or a PostgreSQL database."""
+
+    place: Path | DatabaseAddress
+
+    def __call__(self) -> RateShare:
+        """Open it; a database blocks for as long as a connection takes.
+
+        Raises:
+            UsageError: there is no connection to the database.
+        """
+        if isinstance(self.place, DatabaseAddress):
+            return PostgresqlRateShare(self.place)
+        return SqliteRateShare(self.place)
+
+
+def parse_rate_store(name: str | Path | None) -> RateStore | None:
+    """The store that is meant; None for `off`. No name stands for the user's own file.
+
+    Raises:
+        UsageError: it is the address of something else.
+    """
+    if name is None:
+        return RateStore(state_folder() / "rates.sqlite3")
+    if str(name) == OFF:
+        return None
+    if is_database(str(name)):
+        address = parse_address(str(name))
+        if address.kind != "postgresql":
+            raise UsageError("--rate-store: an SQLite store is given by its file", hint="leave sqlite:/// out")
+        return RateStore(address)
+    return RateStore(Path(os.path.expanduser(name)).absolute())  # noqa: PTH111 - as a shell does it
