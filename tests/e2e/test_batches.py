@@ -1,6 +1,7 @@
 """`classify --batch`: rows go to the provider in batch files, and the same command collects them, come what may."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,8 @@ def test_one_command_submits_and_the_same_collects(llmbatch: Program, endpoint: 
     assert submitted.json["state"] == "waiting"
     assert submitted.json["at_provider"]["rows"] == ROWS
     assert "12 rows in 3 parts are at the provider; the next one expires" in submitted.json["reason"]
+    left = {file.name for file in (run_folder(llmbatch) / "batches").iterdir()}
+    assert left == {f"part-000{number}.rows.jsonl" for number in (1, 2, 3)}, "texts lie there no longer than needed"
     assert "12 at the provider in 3 batch parts" in llmbatch("show", "docs.llmbatch").out
     collected = batched(llmbatch, served)
     assert collected.code == 0, collected.err
@@ -68,7 +71,7 @@ def test_one_command_submits_and_the_same_collects(llmbatch: Program, endpoint: 
     assert {line["service_tier"] for line in ledger(llmbatch)} == {"batch"}
     assert not any("latency_s" in line for line in ledger(llmbatch))
     assert served.stats["most_asked"] == 1
-    assert not (run_folder(llmbatch) / "batches").exists(), "texts lie there no longer than needed"
+    assert not (run_folder(llmbatch) / "batches").exists()
 
 
 def test_answers_are_those_of_single_requests_under_the_same_keys(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -552,3 +555,18 @@ def test_a_stronger_model_s_request_in_flight_at_a_kill_is_possibly_billed(
     total = spent(llmbatch)
     assert total["possibly_billed_requests"] == 1
     assert total["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_wait_and_leaves_the_parts_where_they_are(
+    llmbatch: Program, endpoint: StartEndpoint, number: signal.Signals
+) -> None:
+    served = endpoint("--batch-delay", "100000")
+    write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
+    command = ("classify", "docs.jsonl", "--base-url", served.url, "--batch", "--yes", "--batch-wait", "1h")
+    process = llmbatch.start(*command, LLMBATCH_SPEND_STORE="spend.db")
+    wait_until(lambda: "created" in steps(llmbatch), process)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert llmbatch("show", "docs.llmbatch", "--json").json["at_provider"]["rows"] == ROWS

@@ -68,6 +68,11 @@ class PartFiles:
                 hint="restore it, or give the part up: llmbatch batch forget RUN PART",
             ) from None
 
+    def remove_requests(self) -> None:
+        """Delete the request file, once the provider has it."""
+        with suppress(OSError):
+            self.requests.unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Delete them, once they are of no use."""
         for path in (self.requests, self.output, self.errors, self.rows):

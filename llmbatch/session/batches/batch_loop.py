@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
@@ -55,8 +55,6 @@ _SHOW_EVERY_S = 0.5
 class BatchLoop:
     """Works on a session's rows, once."""
 
-    is_hurried = False
-
     def __init__(
         self,
         folder: RunFolder,
@@ -99,6 +97,8 @@ class BatchLoop:
         self._observer = observer
         self._began = began
         self._rejections = Rejections(observer.event)
+        self.is_hurried = False
+        """Whether it was interrupted a second time."""
         self._is_first_pass = True
         self.fallback_keys: set[str] = set()
         """Of rows that are to be sent by themselves, since they expired again and again."""
@@ -123,7 +123,7 @@ class BatchLoop:
         background = [asyncio.create_task(self._spending.keep()), asyncio.create_task(self._show(deps))]
         try:
             with self._handle.stopping(cancellation, self._observer):
-                return await self._work(deps)
+                return await self._until_hurried(self._work(deps), cancellation)
         finally:
             for task in background:
                 task.cancel()
@@ -133,6 +133,20 @@ class BatchLoop:
             self.record = with_lost_rows(self.record, deps.log.parts)
             there_nanousd = sum(part.at_most_nanousd for part in deps.log.open_parts)
             self.set_aside_nanousd = self._tally.totals.usage.most_nanousd + there_nanousd
+
+    async def _until_hurried(
+        self, work: Coroutine[None, None, Exception | None], cancellation: Cancellation
+    ) -> Exception | None:
+        """The work's result. A second interrupt abandons the call in flight; the log has it, for the next session."""
+        working, hurried = asyncio.create_task(work), asyncio.create_task(cancellation.wait_hurried())
+        await asyncio.wait({working, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if working.done():
+            return working.result()
+        self.is_hurried = True
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return cancellation.reason
 
     async def _work(self, deps: BatchDeps) -> Exception | None:
         """Until all rows have their outcome, or it is time to leave."""

@@ -165,6 +165,7 @@ class Submitter:
                 f"{target}: cannot write ({error.strerror})", hint="name another --batch-export"
             ) from None
         deps.log.append(step("created", part.number, batch_id=name.removesuffix(".jsonl"), status=EXPORTED))
+        deps.files(part).remove_requests()
         deps.emit(BatchExported(part.number, part.prepared.rows, str(target)))
 
     async def _submit(self, part: Part) -> None:
@@ -256,6 +257,7 @@ class Submitter:
                 adopted=adopted,
             )
         )
+        deps.files(part).remove_requests()
         deps.emit(BatchSubmitted(part.number, part.prepared.rows, batch.id))
 
     def _not_listed(self, part: Part) -> RunStopped:
@@ -273,6 +275,8 @@ class Submitter:
         for part in deps.log.parts:
             if not part.is_open:
                 deps.files(part).remove()
+            elif part.batch_id is not None:
+                deps.files(part).remove_requests()
         for account in deps.spending.held(self.hold_prefix):
             known = by_account.get(account)
             if known is None:
