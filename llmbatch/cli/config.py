@@ -47,8 +47,18 @@ def trust() -> None:
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of configuration files, for editors."""
-    from llmbatch.cli.configuration.schema import configuration_schema
+def schema(
+    name: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COMMAND", help="As evaluate, or review status: of what its --json prints."),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of configuration files, for editors; or of a command's --json."""
+    if name:
+        from llmbatch.cli.documents import document_schema
 
-    print_json(configuration_schema())
+        print_json(document_schema(" ".join(name)))
+    else:
+        from llmbatch.cli.configuration.schema import configuration_schema
+
+        print_json(configuration_schema())
