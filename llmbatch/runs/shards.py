@@ -14,7 +14,7 @@ earlier ones about its rows: so the latest line about a row is the last one in e
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from llmbatch.core.errors import FolderBusy
 from llmbatch.core.files import open_file, storing
@@ -77,6 +77,17 @@ def whole_locked(whole: RunFolder, emit: Emit) -> Iterator[None]:
                 if running is not None:
                     raise _busy(whole, f"shard {running} is being labelled")
                 _merge(whole, emit)
+        yield
+
+
+@contextmanager
+def output_locked(folder: RunFolder) -> Iterator[None]:
+    """Hold a run folder's lock to write its outputs. Shards may be labelled meanwhile; one that begins waits.
+
+    Raises:
+        FolderBusy: a session works on the folder.
+    """
+    with _merging(folder) if shard_folders(folder) else nullcontext(), locked(folder.path):
         yield
 
 

@@ -41,9 +41,10 @@ def merge_run(path: Path, observer: Observer, tolerance: Tolerance, *, trust: Tr
     summary = export_run(path, observer=observer, trust=trust)
     with locked(path):
         load_record(folder).updated(totals=summary_json(summary)).save(folder)
-    rows, waiting = summary.rows, waiting_shards(folder)
-    notes = (*summary.notes, f"Shards {'; '.join(waiting)}.") if waiting else summary.notes
+    rows = summary.rows
     if rows.undone:
+        waiting = "; ".join(waiting_shards(folder))
+        notes = (*summary.notes, f"Shards {waiting}.") if waiting else summary.notes
         return replace(summary, exit_code=int(ExitCode.LATER), notes=notes)
     is_good = tolerance.allows(rows.failed + rows.rejected, rows.total)
-    return replace(summary, exit_code=int(ExitCode.OK if is_good else ExitCode.ROWS_FAILED), notes=notes)
+    return replace(summary, exit_code=int(ExitCode.OK if is_good else ExitCode.ROWS_FAILED))

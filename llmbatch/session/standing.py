@@ -21,7 +21,7 @@ from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.folder import RunFolder, RunRecord
 from llmbatch.runs.folder_remarks import shrunk_logs
 from llmbatch.runs.input import RunInput
-from llmbatch.runs.ledger.lock import is_locked, locked
+from llmbatch.runs.ledger.lock import is_locked
 from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.outputs import (
     JSONL,
@@ -42,7 +42,7 @@ from llmbatch.runs.outputs.parquet import ParquetFormat
 from llmbatch.runs.outputs.records import column, own_columns
 from llmbatch.runs.recalled_experiments import recalled_experiments
 from llmbatch.runs.recorded_plan import recorded_plan
-from llmbatch.runs.shards import is_in_progress, waiting_shards
+from llmbatch.runs.shards import is_in_progress, output_locked, waiting_shards
 from llmbatch.runs.standing import standing_run
 from llmbatch.runs.trust import NO_TRUST, Trust, adopted
 from llmbatch.session.summarise import summarise
@@ -68,7 +68,7 @@ def export_run(
     folder, record = standing_run(path, observer.event, trust)
     target = RunFolder(out if isinstance(out, Path) else path)
     plan, source, totals = recorded_plan(record), RunInput.again(record, folder, trust), LedgerTotals()
-    with target.created(holds_run=False), locked(folder.path):
+    with target.created(holds_run=False), output_locked(folder):
         for shrunk in shrunk_logs(folder):
             observer.event(shrunk)
         ledger, torn = Ledger.open(
@@ -170,7 +170,7 @@ def show_run(
     if not is_fresh:
         stale = f"The result files are older than the ledger or the decisions: llmbatch export {quoted(path)}."
         summary = replace(summary, notes=(*summary.notes, stale))
-    if waiting := waiting_shards(folder):
+    if summary.rows.undone and (waiting := waiting_shards(folder)):
         summary = replace(summary, notes=(*summary.notes, f"Shards {'; '.join(waiting)}."))
     return replace(summary, experiments=experiments.report())
 

@@ -1,6 +1,7 @@
 """However a run is divided, killed and divided anew: in the end it is the run that it would have been undivided."""
 
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,9 +28,10 @@ from llmbatch.runs.ledger.sent import SentLog
 from llmbatch.runs.options import Tolerance
 from llmbatch.runs.recorded_plan import recorded_plan
 from llmbatch.runs.shard import Shard
-from llmbatch.runs.shards import merge_shards, record_whole, shard_locked, take_over, whole_locked
+from llmbatch.runs.shards import merge_shards, output_locked, record_whole, shard_locked, take_over, whole_locked
 from llmbatch.session.merging import merge_run
 from llmbatch.session.settlement import actual_spend
+from llmbatch.session.standing import show_run
 from tests.e2e.program import documents, write_rows
 
 VIEWS = ("results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl")
@@ -225,3 +227,29 @@ def test_an_answer_from_elsewhere_does_not_settle_what_was_in_flight_here(undivi
         )
         shutil.rmtree(folder)
         run = Divided(undivided, folder)
+
+
+def test_a_shard_that_begins_waits_while_outputs_are_written(undivided: RunFolder, folder: Path) -> None:
+    run = Divided(undivided, folder)
+    whole = Session(1, 1, ROWS, 0, in_flight=False, torn=0, merges=False, forgets=False)
+    run.run(whole, "first")
+    begun = threading.Event()
+
+    def begin() -> None:
+        with shard_locked(run.whole.shard(Shard(1, 1)), Shard(1, 1)):
+            begun.set()
+
+    with output_locked(run.whole):
+        thread = threading.Thread(target=begin)
+        thread.start()
+        assert not begun.is_set()
+    thread.join()
+    assert begun.is_set(), "it was not refused"
+
+
+def test_a_run_that_was_finished_undivided_waits_for_no_shard(undivided: RunFolder, folder: Path) -> None:
+    run = Divided(undivided, folder)
+    run.run(Session(2, 1, ROWS, 0, in_flight=False, torn=0, merges=True, forgets=False), "one of two")
+    assert any("not begun: 2/2" in note for note in show_run(folder).notes)
+    run.run(Session(1, 0, ROWS, 0, in_flight=False, torn=0, merges=False, forgets=False), "the rest")
+    assert not any("Shards" in note for note in show_run(folder).notes)
