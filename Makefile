@@ -54,12 +54,14 @@ python: ## all tests on another Python, in build/python: make python PYTHON=pyth
 	@build/python/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	build/python/bin/pytest
 
-real: $(STAMP) ## optional: against llama.cpp's own server with a tiny random model, and a litellm proxy (installs 500 MB into .real/)
+real: $(STAMP) ## optional: against llama.cpp's own server with a tiny random model, a litellm proxy, and annotation tools' packages (installs 900 MB into .real/)
 	@test -x .real/llama/bin/python || $(PYTHON) -m venv .real/llama
 	@.real/llama/bin/pip install --quiet --disable-pip-version-check xllamacpp gguf numpy tokenizers
 	@test -x .real/proxy/bin/python || $(PYTHON) -m venv .real/proxy
 	@.real/proxy/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]'
-	LLMBATCH_REAL=.real/llama/bin/python LLMBATCH_REAL_PROXY=.real/proxy/bin/python $(BIN)/pytest -n0 --timeout=600 tests/real
+	@test -x .real/annotation/bin/python || $(PYTHON) -m venv .real/annotation
+	@.real/annotation/bin/pip install --quiet --disable-pip-version-check label-studio-sdk argilla
+	LLMBATCH_REAL=.real/llama/bin/python LLMBATCH_REAL_PROXY=.real/proxy/bin/python LLMBATCH_REAL_ANNOTATION=.real/annotation/bin/python $(BIN)/pytest -n0 --timeout=600 tests/real
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

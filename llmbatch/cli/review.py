@@ -52,6 +52,13 @@ class Format(StrEnum):
     jsonl = "jsonl"
 
 
+class Tool(StrEnum):
+    """An annotation tool."""
+
+    label_studio = "label-studio"
+    argilla = "argilla"
+
+
 @command(app, "walk")
 def walk(
     run: RunPath,
@@ -166,18 +173,33 @@ def export(
             variables=("LLMBATCH_REVIEW_DECIDED",),
         ),
     ] = False,
+    to: Annotated[
+        Tool | None,
+        Option("For an annotation tool, with its configuration beside --out.", variables=("LLMBATCH_REVIEW_TO",)),
+    ] = None,
     bom: Bom = False,
     sample: OfSample = False,
     all: OfAll = False,  # noqa: A002
     label: OfLabel = None,
     folder: RunFolderOptions,
 ) -> None:
-    """Write the rows that wait for a person, to be decided in a spreadsheet."""
+    """Write the rows that wait for a person, to be decided in a spreadsheet or an annotation tool."""
+    from llmbatch.core.errors import UsageError
     from llmbatch.core.plurals import counted
     from llmbatch.review.export import export_gold, export_to_decide, target
     from llmbatch.review.opened import opened
     from llmbatch.review.queue import Choice
 
+    if to is not None:
+        if out is None or decided or format is not None or bom:
+            raise UsageError("--to needs --out, and takes no --decided, --format or --bom")
+        from llmbatch.review.annotation import Tool as Exported
+        from llmbatch.review.annotation import export_to_tool
+
+        with opened(run, folder.to_trust()) as review:
+            count, beside = export_to_tool(review, Choice(sample, all, label), Exported(to.value), out)
+        typer.echo(f"{counted(count, 'row')} in {out}; for the tool's project: {beside}", err=True)
+        return
     form = (format or (Format.jsonl if out is not None and ".jsonl" in out.suffixes else Format.csv)).value
     with opened(run, folder.to_trust()) as review, target(out) as file:
         if decided:
@@ -199,11 +221,16 @@ def import_(
         bool,
         Option("Import the good lines even if others are refused.", variables=("LLMBATCH_REVIEW_SKIP_REFUSED",)),
     ] = False,
+    from_: Annotated[
+        Tool | None,
+        Option("The file is an annotation tool's JSON.", flags=("--from",), variables=("LLMBATCH_REVIEW_FROM",)),
+    ] = None,
     folder: RunFolderOptions,
 ) -> None:
     """Take decisions over from a file: all of them, or none where a line is refused."""
     from llmbatch.core.errors import ExitCode
-    from llmbatch.review.importing import import_decisions
+    from llmbatch.review.annotation import Tool as Annotator
+    from llmbatch.review.importing import import_annotations, import_decisions
     from llmbatch.review.opened import opened
     from llmbatch.review.render import imported_lines, settled_lines
     from llmbatch.review.settle import settle
@@ -211,7 +238,8 @@ def import_(
 
     given = folder.to_trust()
     with opened(run, given) as review:
-        imported = import_decisions(
+        take = import_decisions if from_ is None else partial(import_annotations, tool=Annotator(from_.value))
+        imported = take(
             review,
             file,
             reviewer=reviewer or _user(),

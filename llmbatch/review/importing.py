@@ -12,6 +12,7 @@ from llmbatch.core.sanitize import csv_meant
 from llmbatch.readers import AUTO, ReaderOptions, Record, read_records, resolve_inputs
 from llmbatch.readers.fields import listed
 from llmbatch.readers.names import ID_NAMES
+from llmbatch.review.annotation import Tool, annotations, questions
 from llmbatch.review.columns import decision_columns
 from llmbatch.review.item import item_of
 from llmbatch.review.opened import OpenedRun
@@ -76,39 +77,98 @@ def import_decisions(
         UsageError: the file cannot be read or has no `decision`.
         StorageFailed: they could not be saved.
     """
+    wishes, refused, blank = _read(path, run.record.task.label_space)
+    return _take_over(run, {reviewer: wishes}, refused, blank, decided_at=decided_at, skip_refused=skip_refused)
+
+
+def import_annotations(
+    run: OpenedRun, path: Path, tool: Tool, *, reviewer: str, decided_at: str, skip_refused: bool = False
+) -> Imported:
+    """Take over what people annotated elsewhere, each under the name that the tool gives them.
+
+    Args:
+        run: the run.
+        path: the tool's JSON file.
+        tool: whose.
+        reviewer: whose decisions they are where the file does not say.
+        decided_at: the present time.
+        skip_refused: take the good annotations though others are refused.
+
+    Raises:
+        UsageError: the file cannot be read.
+        StorageFailed: they could not be saved.
+    """
+    wishes: dict[str, list[_Wish]] = {}
+    for one in annotations(path, tool, questions(run.record.task.label_space)):
+        name, key = one.about.get("id"), _text(one.about, "key")
+        wish = _Wish(
+            line=one.number,
+            cells=one.cells,
+            note=None,
+            key=key,
+            id="" if name is None else str(name),
+            seen=None if key is None or "seen" not in one.about else _text(one.about, "seen") or "",
+        )
+        wishes.setdefault(one.reviewer or reviewer, []).append(wish)
+    return _take_over(run, wishes, [], 0, decided_at=decided_at, skip_refused=skip_refused)
+
+
+def _take_over(
+    run: OpenedRun,
+    wishes: Mapping[str, Sequence[_Wish]],
+    refused: list[Refused],
+    blank: int,
+    *,
+    decided_at: str,
+    skip_refused: bool,
+) -> Imported:
+    """Save what each reviewer decided; nothing where a line is refused, unless the others are wanted."""
     space = run.record.task.label_space
-    wishes, refused, blank = _read(path, space)
+    matched = {
+        reviewer: _matched(run, given, refused, reviewer=reviewer, decided_at=decided_at)
+        for reviewer, given in wishes.items()
+    }
+    refused.sort(key=lambda one: one.line)
+    allowed = {name: values for name, values in _allowed(space).items() if name in {one.field for one in refused}}
+    if refused and not skip_refused:
+        return Imported(0, 0, blank, 0, tuple(refused), saved=False, allowed=allowed)
+    written = [line for reviewer, of_one in matched.items() for line in _saved(run, of_one, reviewer)]
+    unchanged = sum(map(len, matched.values())) - len(written)
+    conflicts = sum(line.is_conflict for line in written)
+    return Imported(len(written), unchanged, blank, conflicts, tuple(refused), saved=True, allowed=allowed)
+
+
+_Matched = Mapping[str, tuple[_Wish, Decision]]
+"""By text."""
+
+
+def _matched(
+    run: OpenedRun, wishes: Sequence[_Wish], refused: list[Refused], *, reviewer: str, decided_at: str
+) -> _Matched:
     rows = _Rows(run, wishes, reviewer=reviewer, decided_at=decided_at)
     matched: dict[str, tuple[_Wish, Decision]] = {}
     for wish in wishes:
-        row = rows.of(wish, space)
+        row = rows.of(wish, run.record.task.label_space)
         if isinstance(row, Refused):
             refused.append(row)
         elif (other := matched.setdefault(row.text, (wish, row)))[1].category != row.category:
             why = f"line {other[0].line} gives the same text the label {other[1].category!r}"
             refused.append(Refused(wish.line, why))
-    refused.sort(key=lambda one: one.line)
-    allowed = {name: values for name, values in _allowed(space).items() if name in {one.field for one in refused}}
-    if refused and not skip_refused:
-        return Imported(0, 0, blank, 0, tuple(refused), saved=False, allowed=allowed)
-    unchanged = 0
-    written: Sequence[Decision] = ()
+    return matched
+
+
+def _saved(run: OpenedRun, matched: _Matched, reviewer: str) -> Sequence[Decision]:
+    """The lines that were written; none for what stands already."""
 
     def compose() -> Sequence[Decision]:
-        nonlocal unchanged
         said = _said_before(run, frozenset(matched), reviewer)
-        lines = [
+        lines = (
             _line(wish, mine, now=run.decisions.by_digest(text), said_before=said.get(text))
             for text, (wish, mine) in matched.items()
-        ]
-        changed = [line for line in lines if line is not None]
-        unchanged = len(lines) - len(changed)
-        return changed
+        )
+        return [line for line in lines if line is not None]
 
-    if matched:
-        written = run.decisions.log.append(compose)
-    conflicts = sum(line.is_conflict for line in written)
-    return Imported(len(written), unchanged, blank, conflicts, tuple(refused), saved=True, allowed=allowed)
+    return run.decisions.log.append(compose) if matched else ()
 
 
 def _read(path: Path, space: LabelSpace) -> tuple[list[_Wish], list[Refused], int]:

@@ -139,3 +139,19 @@ def test_damaged_decisions_are_moved_aside(llmbatch: Program) -> None:
     assert "1 damaged line of decisions.jsonl moved to run/decisions.salvaged-1" in llmbatch("repair", "run").out
     assert log.read_bytes() == lines[0] + lines[2]
     assert llmbatch("review", "status", "run").code == 0
+
+
+def test_rows_go_to_an_annotation_tool_and_come_back(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(3))
+    llmbatch("classify", "docs.jsonl", "--offline", "--review-below", "1", "--out", "run", "--quiet")
+    out = llmbatch("review", "export", "run", "--to", "label-studio", "--out", "tasks.json")
+    assert (out.code, out.err) == (0, "3 rows in tasks.json; for the tool's project: tasks.xml\n")
+    tasks = json.loads((llmbatch.folder / "tasks.json").read_text())
+    choices = {"from_name": "category", "to_name": "text", "type": "choices", "value": {"choices": ["legal"]}}
+    project = [task | {"annotations": [{"completed_by": 3, "result": [choices]}]} for task in tasks]
+    (llmbatch.folder / "project.json").write_text(json.dumps(project))
+    taken = llmbatch("review", "import", "run", "project.json", "--from", "label-studio")
+    assert (taken.code, taken.err.splitlines()[0]) == (0, "3 decisions imported")
+    assert {row["reviewer"] for row in views(llmbatch.folder / "run")["results"]} == {"3"}
+    refused = llmbatch("review", "export", "run", "--to", "argilla")
+    assert (refused.code, "--to needs --out" in refused.err) == (2, True)
