@@ -13,8 +13,9 @@ from llmbatch.estimate.estimate import EstimateOptions, estimate_run
 from llmbatch.runs.options import RunOptions
 from llmbatch.task.load import load_task
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import read_rows
+from tests.e2e.program import Program, read_rows, write_rows
 from tests.e2e.scripted import Asked, Reply, scripted
+from tests.e2e.test_batches import batched
 
 TASK = """
 name = "pets"
@@ -115,3 +116,16 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(task: Path, tmp_path:
     task.write_text(TASK.partition("[[pool]]")[0])
     with pytest.raises(UsageError, match="pets has none"):
         classify([PURRS], task=task, offline=True, out=tmp_path / "run", examples="similar:2")
+
+
+def test_batches_send_them_too(task: Path, tmp_path: Path, llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served, texts = endpoint(), ["The puppy barks at the milkman.", "A puppy barks at the postman again.", PURRS]
+    classify(texts, task=task, base_url=served.url, out=tmp_path / "single", examples="similar:1")
+    write_rows(llmbatch.folder / "docs.jsonl", [{"id": number, "text": text} for number, text in enumerate(texts)])
+    done = batched(llmbatch, served, "--task", str(task), "--examples", "similar:1", "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    single, batch = (
+        {line["key"]: line["category"] for line in read_rows(run / "ledger.jsonl")}
+        for run in (tmp_path / "single", llmbatch.folder / "docs.llmbatch")
+    )
+    assert single == batch
