@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from llmbatch.core.errors import StorageFailed, UsageError
 from llmbatch.databases import parse_address
-from llmbatch.engine.throttle.shared_rate import BURST_S, SharedRate, Taken, limit_name
+from llmbatch.engine.throttle.shared_rate import BURST_S, RateShare, SharedRate, Taken, limit_name
 from llmbatch.runs.rates import parse_rate_store
 from llmbatch.runs.rates.postgresql import PostgresqlRateShare
 from llmbatch.runs.rates.sqlite import SqliteRateShare
@@ -199,6 +199,34 @@ def test_a_schedule_of_before_a_restart_of_the_machine_is_not_waited_for(
     SqliteRateShare(path, lambda: 1e6).take("limit", 1.0)
     boot.write_text("second")
     assert SqliteRateShare(path, lambda: 5.0).take("limit", 1.0).begins_at == pytest.approx(5.0 - BURST_S)
+
+
+def check_a_much_lower_limit_does_not_hold_the_next_run(share: RateShare) -> None:
+    share.take("limit", 60_000.0)
+    taken = share.take("limit", 0.1)
+    assert taken.begins_at - taken.now == pytest.approx(102.4, abs=1)
+
+
+def test_a_much_lower_limit_does_not_hold_the_next_run_for_hours(tmp_path: Path) -> None:
+    with closing(SqliteRateShare(tmp_path / "rates")) as share:
+        check_a_much_lower_limit_does_not_hold_the_next_run(share)
+
+
+def test_nor_does_it_in_a_database(postgresql: Database) -> None:
+    with closing(PostgresqlRateShare(parse_address(postgresql.address))) as share:
+        check_a_much_lower_limit_does_not_hold_the_next_run(share)
+
+
+def test_each_machine_has_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = set()
+    for name in ("one", "two", "../three/é", ""):
+        monkeypatch.setattr("platform.node", lambda name=name: name)
+        store = parse_rate_store(None)
+        assert store is not None
+        assert isinstance(store.place, Path)
+        places.add(store.place)
+    assert len(places) == 4
+    assert len({place.parent for place in places}) == 1
 
 
 def test_limits_of_other_accounts_endpoints_and_models_are_others() -> None:

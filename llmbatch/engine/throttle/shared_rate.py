@@ -26,6 +26,14 @@ BURST_S = 0.7
 """How far behind the schedule requests may catch up: endpoints let a second's worth gather at least."""
 
 
+def longest_queue_s(seconds: float) -> float:
+    """How far ahead a schedule is believed to be taken, where so much of it is asked for at a time.
+
+    A process that kept to a much lower limit, by mistake say, leaves one that is taken for hours.
+    """
+    return max(60.0, 1024 * seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """Where a lease stands in the schedule, in seconds of the schedule's own clock, which all processes go by."""

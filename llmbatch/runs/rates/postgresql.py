@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmbatch.core.errors import StorageFailed, UsageError
 from llmbatch.databases import DatabaseAddress, connected
-from llmbatch.engine.throttle.shared_rate import BURST_S, Taken
+from llmbatch.engine.throttle.shared_rate import BURST_S, Taken, longest_queue_s
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -19,8 +19,10 @@ _TAKE = """
 with clock as (select extract(epoch from clock_timestamp())::double precision as now)
 insert into llmbatch_rates as rates (name, taken_until)
 select %(name)s, now - %(burst)s + %(seconds)s from clock
-on conflict (name) do update set taken_until =
-    greatest(rates.taken_until, extract(epoch from clock_timestamp())::double precision - %(burst)s) + %(seconds)s
+on conflict (name) do update set taken_until = %(seconds)s + least(
+    greatest(rates.taken_until, extract(epoch from clock_timestamp())::double precision - %(burst)s),
+    extract(epoch from clock_timestamp())::double precision + %(queue)s
+)
 returning taken_until, (select now from clock)
 """
 
@@ -47,7 +49,8 @@ class PostgresqlRateShare:
         with self._lock:
             try:
                 connection = self._connection or self._connect()
-                values = {"name": limit, "burst": BURST_S, "seconds": seconds}
+                queue_s = longest_queue_s(seconds)
+                values = {"name": limit, "burst": BURST_S, "queue": queue_s, "seconds": seconds}
                 row = connection.execute(_TAKE, values).fetchone()
             except UsageError as error:
                 raise StorageFailed(error.message, hint=error.hint) from error

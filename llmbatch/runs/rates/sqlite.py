@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmbatch.core.errors import StorageFailed
 from llmbatch.core.sqlite_store import DAMAGES, Schema, open_store
-from llmbatch.engine.throttle.shared_rate import BURST_S, Taken
+from llmbatch.engine.throttle.shared_rate import BURST_S, Taken, longest_queue_s
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,7 +23,7 @@ _SCHEMA = Schema(
 )
 _TAKE = (
     "INSERT INTO schedule (name, taken_until) VALUES (:name, :now - :burst + :seconds)"
-    " ON CONFLICT (name) DO UPDATE SET taken_until = max(taken_until, :now - :burst) + :seconds"
+    " ON CONFLICT (name) DO UPDATE SET taken_until = min(max(taken_until, :now - :burst), :now + :queue) + :seconds"
     " RETURNING taken_until"
 )
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -46,7 +46,13 @@ class SqliteRateShare:
                 if self._db is None:
                     self._db = open_store(self._path, _SCHEMA, busy_s=_BUSY_S)
                 now = self._clock()
-                values = {"name": f"{_boot()} {limit}", "now": now, "burst": BURST_S, "seconds": seconds}
+                values = {
+                    "name": f"{_boot()} {limit}",
+                    "now": now,
+                    "burst": BURST_S,
+                    "queue": longest_queue_s(seconds),
+                    "seconds": seconds,
+                }
                 (taken_until,) = self._db.execute(_TAKE, values).fetchone()
                 return Taken(taken_until - seconds, now)
         except (*DAMAGES, OSError) as error:

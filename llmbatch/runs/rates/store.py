@@ -1,6 +1,8 @@
 """Which rate store a user means, and opening it."""
 
 import os
+import platform
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +40,7 @@ def parse_rate_store(name: str | Path | None) -> RateStore | None:
         UsageError: it is the address of something else.
     """
     if name is None:
-        return RateStore(state_folder() / "rates.sqlite3")
+        return RateStore(state_folder() / f"rates-{_machine()}.sqlite3")
     if str(name) == OFF:
         return None
     if is_database(str(name)):
@@ -47,3 +49,8 @@ def parse_rate_store(name: str | Path | None) -> RateStore | None:
             raise UsageError("--rate-store: an SQLite store is given by its file", hint="leave sqlite:/// out")
         return RateStore(address)
     return RateStore(Path(os.path.expanduser(name)).absolute())  # noqa: PTH111 - as a shell does it
+
+
+def _machine() -> str:
+    """A file for each machine: where they share the user's home, they do not share memory, which SQLite would need."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", platform.node()) or "machine"
