@@ -9,7 +9,7 @@ import pytest
 from openai import OpenAI
 
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.forked import CONSTANTS
+from tests.e2e.forked import CONSTANTS, DIES_AT
 from tests.e2e.program import Done, Endpoint, Program, documents, read_rows, wait_until, write_rows
 
 _SESSION = "llmbatch.session.batches"
@@ -329,7 +329,6 @@ def test_other_ways_wait_until_batches_are_collected(llmbatch: Program, endpoint
 @pytest.mark.parametrize(
     "options",
     [
-        ("--offline",),
         ("--service-tier", "flex"),
         ("--baseline", "old.llmbatch"),
         ("--canary-model", "gpt-6-sol"),
@@ -570,3 +569,16 @@ def test_a_signal_ends_the_wait_and_leaves_the_parts_where_they_are(
     process.communicate(timeout=30)
     assert process.returncode == 128 + number
     assert llmbatch("show", "docs.llmbatch", "--json").json["at_provider"]["rows"] == ROWS
+
+
+def test_batches_are_rehearsed_offline_within_one_command(llmbatch: Program) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
+    command = ("classify", "docs.jsonl", "--json", "--offline", "--batch", "--yes", "--batch-size", "5")
+    dies: dict[str, Any] = {DIES_AT: "60"}
+    killed = llmbatch(*command, **IMPATIENT, **dies)
+    assert killed.code == -signal.SIGKILL
+    done = llmbatch(*command, "--fault", "batch_expire@1", **IMPATIENT)
+    assert done.code == 0, done.err
+    assert (done.json["rows"]["ok"], done.json["usage"]["possibly_billed_requests"]) == (ROWS, 0)
+    assert llmbatch("spend", "--offline", "--json", **IMPATIENT).json["notes"] == []
+    assert llmbatch("spend", "--json", **IMPATIENT).json["total"]["cost_usd"] == 0

@@ -19,9 +19,8 @@ def check_way(options: RunOptions, source: RunInput) -> None:
 
 def obstacle(options: RunOptions, *, is_stream: bool) -> str | None:
     """What of a run batches cannot do; None where they can do all of it."""
-    choice, sending = options.choice, options.sending
+    choice = options.choice
     asked = {
-        "--offline": sending.offline,
         "standard input": is_stream,
         "--dialect": choice.dialect != defaults.DIALECT,
         "--service-tier": choice.service_tier is not None,
@@ -34,7 +33,6 @@ def obstacle(options: RunOptions, *, is_stream: bool) -> str | None:
 
 
 _HINTS = {
-    "--offline": "its endpoint ends with the command: start llmbatch simulate, and name it with --base-url",
     "standard input": "put the documents into a file, which the command that collects can read again",
     "--service-tier": "batches have a price of their own",
 }

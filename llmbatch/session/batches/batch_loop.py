@@ -1,6 +1,7 @@
 """A session that sends its rows in batches: collect what is ready, submit what is pending, and leave or wait."""
 
 import asyncio
+import math
 import time
 from collections.abc import Coroutine, Iterator
 from dataclasses import replace
@@ -49,6 +50,7 @@ from llmbatch.session.spending import Spending
 from llmbatch.session.stop_handle import StopHandle
 
 _FIRST_POLL_S, _LONGEST_POLL_S = 5.0, 60.0
+_OFFLINE_POLL_S = 0.1
 _SHOW_EVERY_S = 0.5
 
 
@@ -110,7 +112,7 @@ class BatchLoop:
     async def ask(self, endpoint: Endpoint) -> Exception | None:
         """Collect and submit. Returns why rows are still pending, where any are."""
         cancellation, plan = Cancellation(), self._plan
-        prices = PriceBook(endpoint.base_url, plan.sending.price)
+        prices = PriceBook(None if plan.endpoint is None else endpoint.base_url, plan.sending.price)
         models = tuple(one.question.model for one in plan.plans)
         if (refusal := unpriced(models, plan.sending.budget.limits, prices)) is not None:
             return refusal
@@ -153,8 +155,10 @@ class BatchLoop:
         submitter = Submitter(deps)
         sending = self._plan.sending
         collector = Collector(deps, submitter, FailureRateGuard(sending.guard), reasks=sending.policy.reasks)
-        until, poll_s = self._until(), _FIRST_POLL_S
+        until, first_poll_s = self._until(), _OFFLINE_POLL_S if self._is_offline else _FIRST_POLL_S
+        poll_s = first_poll_s
         try:
+            self._forget_offline_parts(deps, submitter)
             self._check_parts(deps)
             await submitter.resume()
             if self._options.imports:
@@ -163,7 +167,7 @@ class BatchLoop:
                 return collector.stop or self._why_pending(deps, submitter)
             while True:
                 if await collector.collect():
-                    submitter.refused, submitter.over_budget, poll_s = False, None, _FIRST_POLL_S
+                    submitter.refused, submitter.over_budget, poll_s = False, None, first_poll_s
                 if collector.stop is not None:
                     return collector.stop
                 await submitter.submit(self._drafts(deps))
@@ -184,7 +188,7 @@ class BatchLoop:
 
     def _until(self) -> float:
         """When to leave, by `time.monotonic`."""
-        wait_s = self._options.wait_s
+        wait_s = math.inf if self._is_offline else self._options.wait_s
         if (deadline := self._plan.sending.deadline) is not None:
             wait_s = min(wait_s, (deadline - datetime.now(UTC)).total_seconds())
         return time.monotonic() + wait_s
@@ -208,6 +212,16 @@ class BatchLoop:
                 hint="run the same command again later, or state a limit: --batch-tokens",
             )
         return None
+
+    @property
+    def _is_offline(self) -> bool:
+        """Whether the endpoint, and all batches with it, ends with the session: so that is waited for."""
+        return self._plan.endpoint is None
+
+    def _forget_offline_parts(self, deps: BatchDeps, submitter: Submitter) -> None:
+        for part in deps.log.open_parts if self._is_offline else ():
+            if not part.is_exported:
+                submitter.give_up(part, "the offline endpoint has ended")
 
     def _check_parts(self, deps: BatchDeps) -> None:
         """Refuse to go on where parts were asked otherwise, or of somebody else.
@@ -237,7 +251,7 @@ class BatchLoop:
             folder=self._folder,
             run_id=self.record.run_id,
             fingerprint=plan.plan.fingerprint,
-            endpoint=endpoint.base_url,
+            endpoint=self.record.endpoint if self._is_offline else endpoint.base_url,
             options=self._options,
             api=BatchApi(
                 endpoint,
