@@ -102,3 +102,17 @@ def test_a_blind_reviewer_takes_back_and_goes_on_where_he_stopped(run: Path) -> 
     review(run, "ana", ["business"])
     texts = [line["category"] for line in read_rows(run / "decisions.jsonl") if line["reviewer"] == "ana"]
     assert texts[-1] == "business"
+
+
+@pytest.mark.parametrize(
+    ("units", "alpha"),
+    [
+        (["333", "333", "333", "333", "331"], 0.0),  # one disagreement among labels that are nearly all the same
+        (["11", "2"], None),  # what one reviewer alone labelled says nothing
+        (["11", "22"], 1.0),
+        ([], None),
+    ],
+)
+def test_alpha_of_edge_cases_that_packages_were_reported_for(units: list[str], alpha: float | None) -> None:
+    found = krippendorff([Counter(unit) for unit in units])
+    assert found == (alpha if alpha is None else pytest.approx(alpha, abs=1e-9))
