@@ -11,11 +11,11 @@ from llmbatch.core.errors import UsageError
 from llmbatch.engine.plan import ModelChoice, Plan, make_plan
 from llmbatch.estimate.estimate import EstimateOptions, estimate_run
 from llmbatch.runs.options import RunOptions
+from llmbatch.session.batches import batch_loop
 from llmbatch.task.load import load_task
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import Program, read_rows, write_rows
+from tests.e2e.program import read_rows, write_rows
 from tests.e2e.scripted import Asked, Reply, scripted
-from tests.e2e.test_batches import batched
 
 TASK = """
 name = "pets"
@@ -118,14 +118,18 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(task: Path, tmp_path:
         classify([PURRS], task=task, offline=True, out=tmp_path / "run", examples="similar:2")
 
 
-def test_batches_send_them_too(task: Path, tmp_path: Path, llmbatch: Program, endpoint: StartEndpoint) -> None:
-    served, texts = endpoint(), ["The puppy barks at the milkman.", "A puppy barks at the postman again.", PURRS]
-    classify(texts, task=task, base_url=served.url, out=tmp_path / "single", examples="similar:1")
-    write_rows(llmbatch.folder / "docs.jsonl", [{"id": number, "text": text} for number, text in enumerate(texts)])
-    done = batched(llmbatch, served, "--task", str(task), "--examples", "similar:1", "--batch-wait", "1h")
-    assert done.code == 0, done.err
-    single, batch = (
-        {line["key"]: line["category"] for line in read_rows(run / "ledger.jsonl")}
-        for run in (tmp_path / "single", llmbatch.folder / "docs.llmbatch")
+def test_batches_send_them_too(
+    task: Path, tmp_path: Path, endpoint: StartEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_loop, "_FIRST_POLL_S", 0.01)
+    texts = ["The puppy barks at the milkman.", "A puppy barks at the postman again.", PURRS]
+    options: dict[str, Any] = {"task": task, "base_url": endpoint().url, "examples": "similar:1"}
+    write_rows(tmp_path / "docs.jsonl", [{"id": number, "text": text} for number, text in enumerate(texts)])
+    classify(tmp_path / "docs.jsonl", **options, out=tmp_path / "single")
+    classify(tmp_path / "docs.jsonl", **options, out=tmp_path / "batch", batch=True, batch_wait="1h")
+    single, batch = (read_rows(tmp_path / name / "ledger.jsonl") for name in ("single", "batch"))
+    assert {line["source"] for line in batch} == {"batch"}
+    told = ("key", "category", "confidence")
+    assert sorted([line[name] for name in told] for line in single) == sorted(
+        [line[name] for name in told] for line in batch
     )
-    assert single == batch
