@@ -10,10 +10,9 @@ from llmbatch.analysis.metrics import Proportion
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.terminal.figures import dollars, duration, percent
-from llmbatch.terminal.tables import columns, print_stripped, section
+from llmbatch.terminal.tables import Column, fitted, print_stripped, section
 
-_NAME_WIDTH = 28
-_WIDTH_FOR_INTERVALS = 100
+_LONGEST_NAME = 200
 
 
 def render_comparison(compared: Compared, console: Console) -> None:
@@ -26,9 +25,10 @@ def _sections(compared: Compared, width: int) -> Iterator[RenderableType]:
     yield Text()
     sample = f"{counted(compared.rows, 'row')} drawn from {compared.candidates:,}"
     yield Text.assemble(("Compared", "bold green"), f"  {neutral(str(compared.folder))}", (f"  {sample}", "dim"))
-    yield section(None, _arms(comparison, with_interval=width >= _WIDTH_FOR_INTERVALS))
+    yield section(None, *_arms(comparison, width))
     for versus in comparison.versus:
-        title = f"{neutral(versus.name, limit=40)} against {neutral(comparison.arms[0].name, limit=40)}"
+        first = neutral(comparison.arms[0].name, limit=_LONGEST_NAME)
+        title = f"{neutral(versus.name, limit=_LONGEST_NAME)} against {first}"
         yield section(title, *_versus(versus, comparison))
     if compared.notes:
         yield section("Notes", *(Text(neutral(f"{note}.", limit=600), style="yellow") for note in compared.notes))
@@ -36,24 +36,31 @@ def _sections(compared: Compared, width: int) -> Iterator[RenderableType]:
     yield section(None, Text.assemble((differing, "bold"), neutral(str(compared.differences))))
 
 
-def _arms(comparison: Comparison, *, with_interval: bool) -> RenderableType:
-    with_gold = any(arm.accuracy is not None for arm in comparison.arms)
-    headings = ["accuracy", "95% interval"][: 1 + with_interval] if with_gold else []
-    table = columns(
-        "arm", *headings, "labelled", "invalid", "confidence", "per 1,000", "latency", first_width=_NAME_WIDTH
-    )
-    for arm in comparison.arms:
-        accuracy = [_share(arm.accuracy), _interval(arm.accuracy)][: len(headings)]
-        table.add_row(neutral(arm.name, limit=_NAME_WIDTH), *accuracy, *_figures(arm))
-    return table
+def _arms(comparison: Comparison, width: int) -> Iterator[RenderableType]:
+    arms = comparison.arms
+    figures = [
+        Column("labelled", [Text(_share(arm.labelled)) for arm in arms]),
+        Column("invalid", [Text(_share(arm.invalid)) for arm in arms], rank=3),
+        Column("confidence", [Text(_confidence(arm)) for arm in arms], rank=4),
+        Column("per 1,000", [Text(_per_thousand(arm)) for arm in arms]),
+        Column("latency", [Text("-" if arm.latency_s is None else duration(arm.latency_s)) for arm in arms], rank=2),
+    ]
+    if any(arm.accuracy is not None for arm in arms):
+        interval = Column("95% interval", [Text(_interval(arm.accuracy)) for arm in arms], rank=5)
+        figures = [Column("accuracy", [Text(_share(arm.accuracy)) for arm in arms]), interval, *figures]
+    names = Column("arm", [Text(neutral(arm.name, limit=_LONGEST_NAME)) for arm in arms])
+    table, left_out = fitted(names, figures, width)
+    yield table
+    if left_out:
+        yield Text(f"not shown at this width: {', '.join(left_out)}; --json has all", style="dim")
 
 
-def _figures(arm: ArmFigures) -> Iterator[str]:
-    yield _share(arm.labelled)
-    yield _share(arm.invalid)
-    yield "-" if arm.mean_confidence is None else f"{arm.mean_confidence:.2f}"
-    yield "unknown" if arm.cost_nanousd is None else dollars(arm.cost_nanousd * 1000)
-    yield "-" if arm.latency_s is None else duration(arm.latency_s)
+def _confidence(arm: ArmFigures) -> str:
+    return "-" if arm.mean_confidence is None else f"{arm.mean_confidence:.2f}"
+
+
+def _per_thousand(arm: ArmFigures) -> str:
+    return "unknown" if arm.cost_nanousd is None else dollars(arm.cost_nanousd * 1000)
 
 
 def _versus(versus: Versus, comparison: Comparison) -> Iterator[RenderableType]:

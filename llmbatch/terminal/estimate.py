@@ -14,7 +14,7 @@ from llmbatch.estimate.cost import Cost
 from llmbatch.estimate.result import Estimate, ModelEstimate
 from llmbatch.terminal.figures import dollars, duration, percent
 
-_NAME_WIDTH = 40
+_LONGEST_NAME = 200
 
 _Cell = Callable[[ModelEstimate], str]
 
@@ -28,7 +28,7 @@ def render_estimate(estimate: Estimate, console: Console) -> None:
         if estimate.labels is not None:
             console.print(Padding(Text(neutral(f"Labels: {estimate.labels}.", limit=600)), (1, 0, 0, 2), expand=False))
         for model in estimate.models:
-            heading = neutral(model.model, limit=_NAME_WIDTH) if len(estimate.models) > 1 else ""
+            heading = neutral(model.model, limit=_LONGEST_NAME) if len(estimate.models) > 1 else ""
             console.print(Padding(_remarks(model, heading), (1, 0, 0, 2), expand=False))
     for line in captured.get().splitlines():
         console.file.write(f"{line.rstrip()}\n")
@@ -41,7 +41,7 @@ def _table(models: tuple[ModelEstimate, ...]) -> Table:
     for _ in models:
         table.add_column(justify="right" if len(models) > 1 else "left", overflow="fold")
     if len(models) > 1:
-        table.add_row("", *(Text(neutral(model.model, limit=_NAME_WIDTH), style="bold") for model in models))
+        table.add_row("", *(Text(neutral(model.model, limit=_LONGEST_NAME), style="bold") for model in models))
     for name, cell in _LINES.items():
         cells = [cell(model) for model in models]
         if any(cells):
@@ -88,7 +88,7 @@ def _arm(name: str) -> _Cell:
         low, high = round(arm.rows.low), ceil(arm.rows.high)
         rows = counted(high, "row") if low == high else f"{low:,} to {counted(high, 'row')}"
         cost = "unknown" if arm.cost is None else f"{dollars(arm.cost.low)} to {dollars(arm.cost.high)}"
-        return f"{neutral(arm.model, limit=_NAME_WIDTH)}, {rows}: {cost}"
+        return f"{neutral(arm.model, limit=_LONGEST_NAME)}, {rows}: {cost}"
 
     return cell
 

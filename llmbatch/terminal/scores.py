@@ -16,7 +16,7 @@ from llmbatch.terminal.tables import columns
 _MOST_LABELS = 20
 _WORST_LABELS = 12
 _MOST_PAIRS = 5
-_NAME_WIDTH = 32
+_NAME_WIDTH, _LONGEST_NAME = 32, 200
 
 
 def field_tables(field: FieldScores) -> Iterator[RenderableType]:
@@ -46,7 +46,7 @@ def label_table(labels: tuple[LabelScore, ...]) -> Iterator[RenderableType]:
     table = columns("label", "precision", "recall", "F1", "gold", "given", first_width=_NAME_WIDTH)
     for label in shown:
         table.add_row(
-            neutral(label.label, limit=_NAME_WIDTH),
+            neutral(label.label, limit=_LONGEST_NAME),
             share(label.precision),
             share(label.recall),
             Text(share(label.f1), style="bold"),

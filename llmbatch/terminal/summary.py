@@ -17,7 +17,7 @@ from llmbatch.terminal.figures import cached_share, dollars, duration, percent
 
 _MOST_LABELS, _FEWEST_LABELS = 20, 3
 _BAR_WIDTH = 24
-_NAME_WIDTH = 40
+_NAME_WIDTH, _LONGEST_NAME = 40, 200
 _STATE_STYLES = {
     "finished": "bold green",
     "incomplete": "bold yellow",
@@ -134,7 +134,7 @@ def _labels(labels: Mapping[str, int], rows: int, bar: str, most_labels: int) ->
     for name, count in shown:
         length = max(round(_BAR_WIDTH * count / most), 1)
         table.add_row(
-            Text(neutral(name, limit=_NAME_WIDTH)),
+            Text(neutral(name, limit=_LONGEST_NAME)),
             f"{count:,}",
             Text(percent(count, rows), style="dim"),
             Text(bar * length, style="blue"),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.text import Text
 from syrupy.assertion import SnapshotAssertion
 
 from llmbatch.core.usage import UsageTotals
@@ -17,6 +18,7 @@ from llmbatch.observe.summary import RowCounts, Session, Summary, summary_json
 from llmbatch.terminal.lines import LineScreen
 from llmbatch.terminal.live import LiveScreen
 from llmbatch.terminal.summary import render_summary
+from llmbatch.terminal.tables import Column, fitted
 from tests.e2e.conftest import llmbatch
 from tests.e2e.program import Program, documents, write_rows
 from tests.terminal.screens import on_a_terminal
@@ -264,3 +266,18 @@ def test_a_terminal_of_24_lines_shows_all_of_the_summary_but_some_labels(llmbatc
     assert shown[-2].startswith("  cost ")
     assert shown[-1] == "  next      llmbatch review run"
     assert "more labels" in "\n".join(shown)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_names_in_wide_tables_are_folded_and_never_cut(width: int) -> None:
+    names = [f"ft:gpt-6-luna:a-company-of-ours:tickets-{n}:8f3a11bc2d" for n in (1, 2)]
+    figures = [Column(f"figure {n}", [Text("1,234,567"), Text("89.1%")], rank=n) for n in range(9)]
+    table, left_out = fitted(Column("model", [Text(name) for name in names]), figures, width)
+    stream = io.StringIO()
+    Console(file=stream, width=width, color_system=None).print(table)
+    shown = stream.getvalue().splitlines()
+    assert max(map(len, shown)) <= width
+    assert "".join(names) in "".join(line.split("  ")[0].strip() for line in shown[1:])
+    assert len(left_out) + sum("figure" in part for part in shown[0].split("  ")) == 9
+    whole, nothing = fitted(Column("model", [Text(name) for name in names]), figures, None)
+    assert (len(whole.columns), nothing) == (10, [])
