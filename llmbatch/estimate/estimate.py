@@ -10,6 +10,7 @@ from llmbatch.core.ledger_line import CANARY, CONTROL, ESCALATION, LedgerLine, a
 from llmbatch.core.prices import PriceBook
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
+from llmbatch.core.service_tiers import BATCH
 from llmbatch.engine.experiments.escalation import Escalation
 from llmbatch.engine.experiments.watch import ExperimentPlan
 from llmbatch.engine.plan import Plan, review_threshold
@@ -308,6 +309,9 @@ class _Look:
             _earlier_speed(plan, history, standing),
         )
         model = plan.question.model
+        ways = way_estimates(model, job, jobs[0].known, prices, time) if len(jobs) == 1 else ()
+        if plan.candidates is not None:  # a batch cannot ask again where none of the listed labels fits
+            ways = tuple(way for way in ways if way.way != BATCH)
         return ModelEstimate(
             model=plan.question.model,
             rows=self._found.rows,
@@ -318,7 +322,7 @@ class _Look:
             service_tier=(tier := plan.shape.service_tier),
             is_tier_priced=tier is None or prices.has_tier(plan.question.model, tier),
             arms=arms,
-            ways=way_estimates(model, job, jobs[0].known, prices, time) if len(jobs) == 1 else (),
+            ways=ways,
         )
 
     def _job(self, found: Survey, plan: Plan, history: History) -> Job:

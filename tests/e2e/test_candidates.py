@@ -194,3 +194,12 @@ def test_a_run_with_thousands_of_labels_needs_no_option(tmp_path: Path, endpoint
     assert load_record(RunFolder(tmp_path / "run")).choice.candidates == 50
     classify(texts, **options)
     assert server.requests == 30
+
+
+def test_the_cheapest_way_is_none_that_cannot_ask_again(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    write_rows(tmp_path / "docs.jsonl", [{"id": 1, "text": "My card has not arrived."}])
+    run = classify(tmp_path / "docs.jsonl", task="banking77", candidates=10, cheapest=True, model="gpt-4o-mini",
+                   base_url=endpoint().url, out=tmp_path / "run")  # fmt: skip
+    assert run.ok
+    (line,) = read_rows(tmp_path / "run" / "ledger.jsonl")
+    assert line.get("source", "api") == "api"
