@@ -45,10 +45,8 @@ def _gate(gate: Gate) -> Text:
 
 
 def _sections(evaluation: Evaluation, console: Console, plot: Path | None) -> Iterator[RenderableType]:
+    """The details, and then what they come to, which a terminal shows at the end."""
     width = console.width - 2
-    yield Text()
-    yield from _headline(evaluation)
-    yield section(None, _figures(evaluation))
     for field in evaluation.fields:
         yield section(f"Field {field.field}", *field_tables(field))
     if evaluation.tree is not None:
@@ -67,6 +65,9 @@ def _sections(evaluation: Evaluation, console: Console, plot: Path | None) -> It
         yield section("Notes", *(Text(neutral(f"{note}.", limit=600), style="yellow") for note in evaluation.notes))
     if plot is not None:
         yield section(None, Text.assemble(("plot  ", "bold"), neutral(str(plot))))
+    yield Text()
+    yield from _headline(evaluation)
+    yield section(None, _figures(evaluation))
 
 
 def _headline(evaluation: Evaluation) -> Iterator[Text]:

@@ -127,3 +127,11 @@ def test_the_smallest_runs_have_figures_too(
     evaluation = evaluate_run(tmp_path / "run", GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
     assert evaluation.scores.accuracy.total == 1
     assert rendered(evaluation)
+
+
+def test_what_the_details_come_to_stands_at_the_end(banking: Evaluation) -> None:
+    lines = rendered(banking).splitlines()
+    headline = next(number for number, line in enumerate(lines) if line.startswith("Evaluated"))
+    assert len(lines) - headline < 20
+    assert any(line.strip().startswith("accuracy") for line in lines[headline:])
+    assert any(line.strip() == "Labels" for line in lines[:headline])
