@@ -25,8 +25,8 @@ class SpendAccount:
         self._lock: SessionLock | None = None
 
     def begin(self) -> None:
-        """Settle what dead sessions left, then enter this one."""
-        settle_dead(self._store, self._came_to)
+        """Settle what dead sessions left, then enter this one. The caller holds the run folder's lock."""
+        settle_dead(self._store, self._came_to, ours=self._info.run)
         self._lock = self._store.begin_session(self._info)
 
     def take(self, day: str, cap_nanousd: int, need_nanousd: int, want_nanousd: int) -> int:
@@ -63,14 +63,20 @@ class SpendAccount:
         return self._store.claim_alert(self._info.book, day, cap_nanousd, percent)
 
 
-def settle_dead(store: SpendStore, came_to: CameTo) -> None:
+def settle_dead(store: SpendStore, came_to: CameTo, *, ours: str | None = None) -> None:
     """Settle every session that is proven dead, as far as its run folder shows what it cost.
 
     One that is not known stays charged with all that it had set aside.
+
+    Args:
+        store: where they stand.
+        came_to: tells what one cost.
+        ours: the run folder whose lock the caller holds: its earlier sessions are dead, also where a session's own lock
+            is gone or was held on another machine. Its `sent.log` begins anew, so this is the last time to settle them.
     """
     for session, run in store.open_sessions():
         lock = store.session_lock(session)
-        if not lock.take_over():
+        if not lock.take_over() and run != ours:
             continue
         try:
             settlement = came_to(session, run)

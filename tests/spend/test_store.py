@@ -75,6 +75,17 @@ def test_a_session_whose_lock_is_gone_is_not_taken_for_dead(store: SpendStore) -
     assert store.open_sessions() == [(one.id, "/a")]
 
 
+def test_who_holds_the_run_folder_settles_its_earlier_sessions_without_their_locks(store: SpendStore) -> None:
+    ours, others = session("a"), session("b")
+    for one in (ours, others):
+        store.begin_session(one)
+        store.take(one, DAY, 1000, need_nanousd=200, want_nanousd=200)
+        (store.path.parent / "spend.sqlite3.sessions" / one.id).unlink()
+    settle_dead(store, lambda *_: Settlement({}, 7), ours=ours.run)
+    assert store.open_sessions() == [(others.id, others.run)]
+    assert store.total("real", DAY).charged_nanousd == 207
+
+
 def test_a_session_killed_after_midnight_leaves_the_first_day_as_it_was(store: SpendStore) -> None:
     one, next_day = session("a"), "2026-11-26"
     store.begin_session(one).release()
