@@ -341,6 +341,7 @@ class ReviewDocument(BaseModel):
 
     sample: dict[str, Any] | None
     conflict_rows: list[dict[str, Any]]
+    agreement: dict[str, Any] | None
     runs: list[dict[str, Any]]
     change: dict[str, Any] | None
 
