@@ -57,11 +57,19 @@ class BatchOptions(OptionGroup):
     ] = BatchFallback.NONE
     batch_export: Annotated[
         Path | None,
-        Option("Write the request files there instead, for vllm run-batch or another desk.", metavar="FOLDER"),
+        Option(
+            "Write the request files there instead, for vllm run-batch or another desk.",
+            metavar="FOLDER",
+            is_sensitive=True,
+        ),
     ] = None
     batch_import: Annotated[
         list[Path] | None,
-        Option("Results of exported request files. Repeatable; nothing is submitted then.", metavar="FILE"),
+        Option(
+            "Results of exported request files. Repeatable; nothing is submitted then.",
+            metavar="FILE",
+            is_sensitive=True,
+        ),
     ] = None
     batch_patience: Annotated[
         int, Option("Batches in which a row may expire before --batch-fallback takes it.", min=1, max=_MOST_PATIENCE)
