@@ -10,7 +10,7 @@ from llmbatch.core.files import open_to_read
 from llmbatch.observe.listing import KILLED, RUNNING, UNREADABLE, ListedRun, Listing
 from llmbatch.runs.accuracy import known_accuracy
 from llmbatch.runs.folder import RunFolder, RunRecord, load_record
-from llmbatch.runs.ledger.lock import is_locked
+from llmbatch.runs.shards import is_in_progress
 
 _MOST_FOLDERS = 50_000
 """That are looked into: a home with all that is in it."""
@@ -78,7 +78,7 @@ def _listed(path: Path) -> ListedRun | None:
 
 
 def _state(folder: RunFolder, record: RunRecord) -> str:
-    if is_locked(folder.path):
+    if is_in_progress(folder):
         return RUNNING
     return KILLED if record.state == RUNNING else record.state
 

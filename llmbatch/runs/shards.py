@@ -142,7 +142,7 @@ def record_whole(whole: RunFolder, record: RunRecord) -> None:
             if standing.fingerprint != record.fingerprint and (running := _running(whole)) is not None:
                 raise _busy(whole, f"shard {running} is being labelled with another task, model or parameters")
             record = record.updated(run_id=standing.run_id, created_at=standing.created_at)
-        record.save(whole)
+        record.updated(state="incomplete").save(whole)
 
 
 def waiting_shards(whole: RunFolder) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.ledger.sent import SentLog
+from llmbatch.runs.listing import list_runs
 from llmbatch.runs.options import Tolerance
 from llmbatch.runs.recorded_plan import recorded_plan
 from llmbatch.runs.shard import Shard
@@ -253,3 +254,14 @@ def test_a_run_that_was_finished_undivided_waits_for_no_shard(undivided: RunFold
     assert any("not begun: 2/2" in note for note in show_run(folder).notes)
     run.run(Session(1, 0, ROWS, 0, in_flight=False, torn=0, merges=False, forgets=False), "the rest")
     assert not any("Shards" in note for note in show_run(folder).notes)
+
+
+def test_a_list_of_runs_says_how_a_divided_run_stands(undivided: RunFolder, folder: Path) -> None:
+    def state() -> str:
+        return next(run.state for run in list_runs(folder.parent).runs if run.folder == str(folder))
+
+    run, shard = Divided(undivided, folder), Shard(1, 2)
+    run.run(Session(2, 1, ROWS, 0, in_flight=False, torn=0, merges=False, forgets=False), "one of two")
+    assert state() == "incomplete"
+    with shard_locked(run.whole.shard(shard), shard):
+        assert state() == "running"
