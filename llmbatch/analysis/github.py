@@ -5,11 +5,13 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from llmbatch.analysis.evaluation import Evaluation
 from llmbatch.analysis.gates import Gate
 from llmbatch.analysis.metrics import LabelScore
 from llmbatch.core.errors import UsageError
+from llmbatch.core.files import append_private
 from llmbatch.core.sanitize import neutral
 
 SUMMARY_FILE = "GITHUB_STEP_SUMMARY"
@@ -36,7 +38,7 @@ def write_job_summary(evaluation: Evaluation, gates: Sequence[Gate]) -> bool:
     if not path:
         return False
     try:
-        with open(path, "a", encoding="utf-8") as file:  # noqa: PTH123 - as GitHub names it
+        with append_private(Path(path)) as file:
             file.write(f"{job_summary(evaluation, gates)}\n")
     except OSError as error:
         raise UsageError(f"{SUMMARY_FILE}={path}: cannot be written ({error.strerror})") from None

@@ -5,11 +5,11 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import quoted
-from llmbatch.core.files import replacing
+from llmbatch.core.files import create_file, replacing
 from llmbatch.review.columns import decision_columns
 from llmbatch.review.opened import OpenedRun, opened
 from llmbatch.review.queue import Choice, Queue, make_queue
@@ -81,16 +81,16 @@ def decisions_as_gold(path: Path, trust: Trust = NO_TRUST) -> Iterator[str]:
     Raises:
         UsageError: nobody has decided anything, or there is no such folder.
     """
-    with tempfile.NamedTemporaryFile(prefix="llmbatch-", suffix=".jsonl") as file:
-        with opened(path, trust) as run:
-            count = export_gold(run, cast("BinaryIO", file), csv=False)
+    with tempfile.TemporaryDirectory(prefix="llmbatch-") as folder:
+        gold = Path(folder) / "gold.jsonl"
+        with opened(path, trust) as run, create_file(gold) as file:
+            count = export_gold(run, file, csv=False)
         if not count:
             raise UsageError(
                 f"there are no gold labels: nobody has decided rows of {path} yet",
                 hint=f"name a file with --gold, or decide a random sample: llmbatch review {quoted(path)} --sample",
             )
-        file.flush()
-        yield file.name
+        yield str(gold)
 
 
 def _write_csv(file: BinaryIO, columns: tuple[str, ...], records: Iterator[dict[str, Any]], *, bom: bool) -> int:
