@@ -39,15 +39,18 @@ def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: 
 
 
 def test_a_long_lived_process_remembers_no_file_that_it_has_replaced(tmp_path: Path) -> None:
+    before = set(files._being_written)  # by blocks that other tests have left open
     for content in (b"new", b"newer"):
         with replacing(tmp_path / "a") as file:
             file.write(content)
     with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a") as file:
         file.write(b"newest" * (1 // 0))
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "missing" / "a"):
+        pass
     log = SentLog(tmp_path / "sent.log")
     log.begin(0, "now")
     log.close(settled=True)
-    assert not files._being_written
+    assert not files._being_written - before
 
 
 def test_files_that_belong_together_are_replaced_all_or_none(tmp_path: Path) -> None:

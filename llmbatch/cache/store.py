@@ -157,7 +157,7 @@ class AnswerStore:
         """
         before = 2**62 if older_than_days is None else int(self._clock() - older_than_days * _DAY_S)
         with self._writing() as connection:
-            removed: int = connection.execute("DELETE FROM answers WHERE answered_at < ?", (before,)).rowcount
+            removed: int = connection.execute("DELETE FROM answers WHERE answered_at <= ?", (before,)).rowcount
         with self._lock, _explained():
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -172,7 +172,7 @@ class AnswerStore:
         before = int(self._clock() - days * _DAY_S)
         with self._lock, _explained():
             found: int = self._connection.execute(
-                "SELECT count(*) FROM answers WHERE answered_at < ?", (before,)
+                "SELECT count(*) FROM answers WHERE answered_at <= ?", (before,)
             ).fetchone()[0]
         return found
 

@@ -158,7 +158,11 @@ def create_beside(path: Path, *, keep_mode: bool = False) -> tuple[Path, int]:
     while True:
         beside = path.with_name(_random_name())
         _being_written.add(beside.name)
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666 if keep_mode else _PRIVATE)
+        try:
+            fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666 if keep_mode else _PRIVATE)
+        except BaseException:
+            release_beside(beside)
+            raise
         with suppress(OSError):  # a file system without locks: leftovers cannot be recognised there
             fcntl.flock(fd, fcntl.LOCK_EX)
         if beside.exists():

@@ -74,6 +74,7 @@ def test_a_live_run_is_running_and_a_killed_one_is_not(program: Program, endpoin
         "classify", "docs.jsonl", "--base-url", url, "--out", "run", "--concurrency", "1", OPENAI_API_KEY="x"
     )
     wait_until(lambda: ledger_lines(program.folder / "run") > 0, running)
+    running.send_signal(signal.SIGSTOP)
     assert listed(program)["run"]["state"] == "running"
     assert listed(program)["run"]["outcomes"] >= 1
     running.send_signal(signal.SIGKILL)

@@ -67,7 +67,6 @@ class RateNotShared(Event):
     """The rate store cannot be used: the run keeps to the limits as if no other process did."""
 
     name = "rate.not_shared"
-    level = Level.WARNING
     template = "{error}; other processes may make this one exceed the rate limit"
     error: str
 
