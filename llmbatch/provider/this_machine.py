@@ -4,6 +4,8 @@ Nothing has been sent then, and no row and no endpoint is to blame: fewer reques
 """
 
 import errno
+import os
+import socket
 from collections.abc import Iterable
 
 from llmbatch.core.errors import ExitCode
@@ -36,8 +38,22 @@ def lack_of_this_machine(chain: Iterable[BaseException]) -> tuple[str, str] | No
             return _LACKS[errno.ENOMEM]
         if isinstance(error, OSError) and error.errno in _LACKS:
             return _LACKS[error.errno]
+        if isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno == errno.EINVAL):
+            # A look-up that could open no file fails as if the name were unknown, or with an invalid argument.
+            lack = _lack_of_files()
+            if lack is not None:
+                return _LACKS[lack]
         if isinstance(error, RuntimeError) and _NO_THREAD in str(error):
             return "this machine lets this process start no more threads", f"raise ulimit -u, or {_FEWER}"
+    return None
+
+
+def _lack_of_files() -> int | None:
+    """The system's reason why this process can open no file at present."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno if error.errno in _LACKS else None
     return None
 
 

@@ -11,7 +11,7 @@ def test_a_task_with_more_labels_than_a_strict_enum_takes_is_asked_in_json_mode(
     (llmbatch.folder / "many.toml").write_text(f'name = "many"\n{labels}')
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     served = endpoint()
-    done = llmbatch("classify", "docs.jsonl", "--prompt", "many.toml", "--base-url", served.url)
+    done = llmbatch("classify", "docs.jsonl", "--task", "many.toml", "--base-url", served.url, "--candidates", "all")
     assert done.code == 0, done.err
     assert "at most 1000 enum values in total" in done.err
     assert "output=json_object" in done.err

@@ -70,17 +70,25 @@ def no_files_left() -> Iterator[None]:
         gc.enable()
 
 
+@pytest.mark.parametrize("has_looked_up", [False, True])
 @pytest.mark.parametrize("host", ["127.0.0.1", "llm.invalid"])
-def test_no_file_left_for_a_connection_or_a_look_up(host: str, request: pytest.FixtureRequest) -> None:
-    async def sent() -> RequestFailedError:
-        caller = Caller(
-            Endpoint(f"http://{host}:9/v1", "k"), model="m", timeout_s=10, connections=1, on_headers=lambda _: None
-        )
+def test_no_file_left_for_a_connection_or_a_look_up(
+    host: str, request: pytest.FixtureRequest, *, has_looked_up: bool
+) -> None:
+    async def failed(name: str, *, without_files: bool) -> RequestFailedError:
+        endpoint = Endpoint(f"http://{name}:9/v1", "k")
+        caller = Caller(endpoint, model="m", timeout_s=10, connections=1, on_headers=lambda _: None)
         caller.open()
-        request.getfixturevalue("no_files_left")
+        if without_files:
+            request.getfixturevalue("no_files_left")
         with pytest.raises(RequestFailedError) as failed:
             await caller.send(b"{}", timeout_s=10)
         await caller.close()
         return failed.value
+
+    async def sent() -> RequestFailedError:
+        if has_looked_up:
+            await failed("other.invalid", without_files=False)
+        return await failed(host, without_files=True)
 
     assert asyncio.run(sent()).failure.kind == "this_machine"
