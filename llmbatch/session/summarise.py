@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from llmbatch.core.errors import BatchesPending, ExitCode, Interrupted, LLMBatchError
 from llmbatch.core.filenames import quoted
 from llmbatch.core.plurals import counted
+from llmbatch.core.service_tiers import BATCH
 from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.tally import LedgerTotals, SessionTally
 from llmbatch.observe.events import InputChanged
@@ -166,7 +167,7 @@ def _notes(
         notes.append(
             f"The price of {record.model} is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million."
         )
-    if ending is not None:
+    if ending is not None and BATCH not in counts.service_tiers:  # of batches no cached share is planned
         usage = ending.tally.totals.usage
         if (remark := far_from_plan(ending.prefix, usage)) is not None:
             notes.append(remark)

@@ -74,6 +74,14 @@ def test_one_command_submits_and_the_same_collects(llmbatch: Program, endpoint: 
     assert not (run_folder(llmbatch) / "batches").exists()
 
 
+def test_no_cached_share_is_missed_where_none_is_planned(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint()
+    assert batched(llmbatch, served, rows=25).code == 7
+    collected = batched(llmbatch, served)
+    assert (collected.code, collected.json["rows"]["ok"]) == (0, 25)
+    assert [note for note in collected.json["notes"] if "cache" in note] == []
+
+
 def test_answers_are_those_of_single_requests_under_the_same_keys(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint()
     batched(llmbatch, served)
