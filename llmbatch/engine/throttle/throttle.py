@@ -1,6 +1,5 @@
 """When a request may leave: no outage, a slot among those in flight, no wait by a server's word, the rates kept."""
 
-import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from llmbatch.engine.throttle.concurrency import Concurrency, Slots
 from llmbatch.engine.throttle.rates import Rates
 from llmbatch.engine.throttle.refusals import Refusals
 from llmbatch.engine.throttle.shared_rate import SharedRate
+from llmbatch.engine.throttle.turn import Turn
 from llmbatch.observe.events import Event, RateLimited
 from llmbatch.provider.dialect import CHAT_COMPLETIONS, Dialect
 from llmbatch.provider.failures import Action, Failure
@@ -52,7 +52,7 @@ class Throttle:
         self._emit = emit
         self._dialect = dialect
         self._shared = shared
-        self._turn = asyncio.Lock()
+        self._turn = Turn()
         self._held_until = 0.0
         self._limited_by, self._limited_at, self._limited_since = "", -math.inf, 0.0
         self._reported = set[str]()

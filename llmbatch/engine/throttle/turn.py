@@ -1,0 +1,51 @@
+"""One at a time through a gate where most pass without waiting.
+
+`asyncio.Lock` never recovers from a holder that waits: each later task queues behind those that queued meanwhile, so
+every one of them costs a round of the event loop, long after nothing is to be waited for. Here a task that finds the
+gate free passes, although others were woken and have not come yet; one of these that finds it taken keeps its place.
+"""
+
+import asyncio
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+
+class Turn:
+    """Held by one task at a time, as an asynchronous context manager."""
+
+    def __init__(self) -> None:
+        self._is_held = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def __aenter__(self) -> Self:
+        is_new = True
+        while self._is_held:
+            woken = asyncio.get_running_loop().create_future()
+            if is_new:
+                self._waiting.append(woken)
+            else:
+                self._waiting.appendleft(woken)
+            is_new = False
+            try:
+                await woken
+            except asyncio.CancelledError:
+                if woken.done() and not woken.cancelled():
+                    self._wake()  # it was this one's turn
+                raise
+        self._is_held = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_held = False
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have the next one try; it wakes the one behind it when it leaves."""
+        while self._waiting and not self._is_held:
+            woken = self._waiting.popleft()
+            if not woken.done():  # else its task was cancelled
+                woken.set_result(None)
+                return
