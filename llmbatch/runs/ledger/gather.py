@@ -11,12 +11,12 @@ from pathlib import Path
 
 import orjson
 
-from llmbatch.core.checksum import FORMAT, LineCheck, is_unsealed, mended, seal, unseal_file
+from llmbatch.core.checksum import FORMAT, LineCheck, is_unsealed, seal, unseal_file
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import open_file, open_to_read, replacing, storing, sync_folder
 from llmbatch.core.key_index import KeyIndex
 from llmbatch.core.ledger_line import LedgerLine, key_in
-from llmbatch.runs.ledger.recover import cut_torn_tail, refusal
+from llmbatch.runs.ledger.recover import cut_torn_tail, refusal, whole_lines
 from llmbatch.runs.ledger.sent import carry_leftovers
 
 _BLOCK = 1 << 20
@@ -101,25 +101,17 @@ def _digests(ledger: Path) -> KeyIndex:
 
 def _lines(path: Path, start: int, holds: Callable[[str], bool]) -> Iterator[tuple[int, bytes | None]]:
     """The lines behind `start`, each with the offset of its end; None in place of one that is not wanted."""
-    if not path.exists():
-        return
-    end, check = start, LineCheck(from_start=start == 0)
-    with open_to_read(path) as file:
-        file.seek(start)
-        for number, raw in enumerate(file, start=1):
-            whole = raw if raw.endswith(b"\n") else mended(raw)
-            if whole is None:
-                return  # a process is writing it, or was killed
-            end += len(raw)
-            key = key_in(whole)
-            if key is not None and not holds(key):
-                yield end, None
-                continue
-            try:
-                record = check.record(whole)
-                yield end, LedgerLine.from_record(record).to_bytes() if is_unsealed(whole) else whole
-            except (ValueError, TypeError) as error:
-                raise refusal(path, start, number, error) from None
+    check = LineCheck(from_start=start == 0)
+    for number, offset, raw in whole_lines(path, start):
+        end, key = offset + len(raw), key_in(raw)
+        if key is not None and not holds(key):
+            yield end, None
+            continue
+        try:
+            record = check.record(raw)
+            yield end, LedgerLine.from_record(record).to_bytes() if is_unsealed(raw) else raw
+        except (ValueError, TypeError) as error:
+            raise refusal(path, start, number, error) from None
 
 
 class _Read:

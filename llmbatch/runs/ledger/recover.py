@@ -90,20 +90,30 @@ def read_lines(path: Path, *, start: int = 0) -> Iterator[tuple[int, LedgerLine]
     Raises:
         UsageError: a line is not one of a ledger's, or of a newer format, with its number and why.
     """
+    check = LineCheck(from_start=start == 0)
+    for number, offset, raw in whole_lines(path, start):
+        try:
+            line = LedgerLine.from_record(check.record(raw))
+        except (ValueError, TypeError) as error:
+            raise refusal(path, start, number, error) from None
+        yield offset, line
+
+
+def whole_lines(path: Path, start: int) -> Iterator[tuple[int, int, bytes]]:
+    """Each line behind `start`: its number from there, counted from 1, its offset, and its bytes with their newline.
+
+    What was torn off, or is being written, is not among them; a line that lacks no more than its newline is.
+    """
     if not path.exists():
         return
-    offset, check = start, LineCheck(from_start=start == 0)
+    offset = start
     with open_to_read(path) as ledger:
         ledger.seek(start)
         for number, raw in enumerate(ledger, start=1):
             whole = raw if raw[-1] == _NEWLINE else mended(raw)
             if whole is None:
-                return  # another process is writing it, or it is a torn tail that was not cut yet
-            try:
-                line = LedgerLine.from_record(check.record(whole))
-            except (ValueError, TypeError) as error:
-                raise refusal(path, start, number, error) from None
-            yield offset, line
+                return
+            yield number, offset, whole
             offset += len(whole)
 
 

@@ -90,7 +90,7 @@ class Leftovers:
 def carry_leftovers(path: Path, ledger: Path, *, beyond: int) -> None:
     """Before lines of others are appended to a ledger: see to it that they are not taken for a killed session's.
 
-    What the session left begins anew behind them, with what it has come to and the sends that have no outcome. That
+    What the session left starts over behind them, with its totals and the sends that have no outcome. That
     holds also where the lines do not come, or only in part.
 
     Args:
