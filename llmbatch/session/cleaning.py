@@ -1,4 +1,4 @@
-"""What earlier runs have left that nobody needs: found first, removed when the user agrees. No results are among it."""
+"""Leftovers of earlier runs: found first, removed when the user agrees. No results are among it."""
 
 import shutil
 import stat

@@ -108,7 +108,7 @@ class Session:
             if ledger.trouble is None and not self._is_hurried:
                 _keep_checkpoint(opened)
         if isinstance(reason, UsageError) and not (self._tally.answered or self._tally.skipped):
-            raise reason  # nothing came of it: a mistake to report, not a run to summarise
+            raise reason  # nothing was done: a mistake to report, not a run to summarise
         return summary
 
     def _introduce(self) -> None:

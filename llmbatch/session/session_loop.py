@@ -25,7 +25,6 @@ from llmbatch.engine.experiments.watch import Experiments
 from llmbatch.engine.failure_rate_guard import FailureRateGuard
 from llmbatch.engine.feed import feed
 from llmbatch.engine.intake import FailedBefore, Intake, skips
-from llmbatch.engine.preflight import preflight_warnings, unpriced
 from llmbatch.engine.tally import SessionTally, merged
 from llmbatch.estimate.arm_jobs import Beside
 from llmbatch.estimate.estimate import quick_estimate
@@ -122,12 +121,9 @@ class SessionLoop:
     async def ask(self, endpoint: Endpoint) -> Exception | None:
         """Ask until the rows end or the run is stopped. Returns the reason of a stop."""
         cancellation, plan = Cancellation(), self._plan
-        prices = PriceBook(None if plan.endpoint is None else endpoint.base_url, plan.sending.price)
-        models = tuple(one.question.model for one in plan.plans)
-        if (refusal := unpriced(models, plan.sending.budget.limits, prices)) is not None:
+        prices = plan.prices(endpoint)
+        if (refusal := plan.preflight(prices, endpoint, self._observer.event)) is not None:
             return refusal
-        for event in preflight_warnings(plan.asked, prices, endpoint.base_url):
-            self._observer.event(event)
         earlier = await self._earlier_answers()
         self._opened.ledger.begin_session()
         is_skipped = skips(self._opened.ledger, plan.wanted(self._opened.ledger, self._experiments))

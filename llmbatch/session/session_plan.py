@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from llmbatch.cache.options import Reuse
+from llmbatch.core.errors import UsageError
+from llmbatch.core.prices import PriceBook
 from llmbatch.engine.experiments.watch import ExperimentPlan, Experiments
 from llmbatch.engine.plan import Plan
+from llmbatch.engine.preflight import preflight_warnings, unpriced
 from llmbatch.engine.sending import Sending
 from llmbatch.observe.events import Event
 from llmbatch.provider.client import Endpoint
@@ -50,3 +53,16 @@ class SessionPlan:
         """All plans that are asked: the run's, and those of a canary and of a stronger model."""
         plans = (self.asked, self.experiments.canary, self.experiments.escalation)
         return tuple(plan for plan in plans if plan is not None)
+
+    def prices(self, endpoint: Endpoint) -> PriceBook:
+        """What models cost at the endpoint that is asked."""
+        return PriceBook(None if self.endpoint is None else endpoint.base_url, self.sending.price)
+
+    def preflight(self, prices: PriceBook, endpoint: Endpoint, emit: Callable[[Event], None]) -> UsageError | None:
+        """Why nothing may be sent, if so; else what is doubtful is reported."""
+        models = tuple(one.question.model for one in self.plans)
+        refusal = unpriced(models, self.sending.budget.limits, prices)
+        if refusal is None:
+            for event in preflight_warnings(self.asked, prices, endpoint.base_url):
+                emit(event)
+        return refusal

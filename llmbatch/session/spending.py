@@ -63,7 +63,7 @@ class Spending:
             return
         try:
             self._store = SpendStore(self._options.store)
-            account = SpendAccount(self._store, self._info, self._came_to)
+            account = SpendAccount(self._store, self._info, self._actual_spend)
             account.begin()
         except StorageFailed as error:
             if self._options.daily_budget_nanousd is not None:
@@ -136,7 +136,7 @@ class Spending:
         Args:
             name: of what was set aside.
             day: the day.
-            usage: what it came to.
+            usage: its actual usage.
             freed_nanousd: by how much less that is, for this session's limit.
         """
         if self._limits is not None:
@@ -182,7 +182,7 @@ class Spending:
             self._store.close()
         return recorded
 
-    def _came_to(self, session: str, run: str) -> Settlement | None:
+    def _actual_spend(self, session: str, run: str) -> Settlement | None:
         """A session of our own run folder is found also where the folder has been moved."""
         return actual_spend(session, run) or actual_spend(session, self._info.run)
 

@@ -23,7 +23,6 @@ from llmbatch.engine.experiments.watch import Experiments
 from llmbatch.engine.failure_rate_guard import FailureRateGuard
 from llmbatch.engine.intake import Document, FailedBefore, Intake, Skipped, skips
 from llmbatch.engine.outcome import OutcomeReader
-from llmbatch.engine.preflight import preflight_warnings, unpriced
 from llmbatch.engine.tally import SessionTally
 from llmbatch.observe.events import BatchRepeated
 from llmbatch.observe.observer import Observer
@@ -84,7 +83,7 @@ class BatchLoop:
             experiments: see each line.
             spending: limits and accounts.
             handle: stops the session.
-            observer: is told what happens.
+            observer: notified of events.
             began: when the session began, by `time.perf_counter`.
         """
         self._folder = folder
@@ -112,12 +111,9 @@ class BatchLoop:
     async def ask(self, endpoint: Endpoint) -> Exception | None:
         """Collect and submit. Returns why rows are still pending, where any are."""
         cancellation, plan = Cancellation(), self._plan
-        prices = PriceBook(None if plan.endpoint is None else endpoint.base_url, plan.sending.price)
-        models = tuple(one.question.model for one in plan.plans)
-        if (refusal := unpriced(models, plan.sending.budget.limits, prices)) is not None:
+        prices = plan.prices(endpoint)
+        if (refusal := plan.preflight(prices, endpoint, self._observer.event)) is not None:
             return refusal
-        for event in preflight_warnings(plan.asked, prices, endpoint.base_url):
-            self._observer.event(event)
         self._opened.ledger.begin_session()
         deps = self._deps(endpoint, cancellation, prices)
         held_nanousd = sum(part.at_most_nanousd for part in deps.log.open_parts)
@@ -204,7 +200,7 @@ class BatchLoop:
             if (expires_at := min((part.expires_at for part in parts if part.expires_at), default=None)) is not None:
                 there += f"; the next one expires {datetime.fromtimestamp(expires_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
             run_it = "run them, then import the results with --batch-import FILE"
-            again = "run the same command again: it collects them and goes on"
+            again = "run the same command again: it collects them and continues"
             return BatchesPending(there, hint=run_it if where == "exported" else again)
         if submitter.refused:
             return ComeBackLater(
@@ -224,7 +220,7 @@ class BatchLoop:
                 submitter.give_up(part, "the offline endpoint has ended")
 
     def _check_parts(self, deps: BatchDeps) -> None:
-        """Refuse to go on where parts were asked otherwise, or of somebody else.
+        """Refuse to continue where parts were asked otherwise, or of another endpoint.
 
         Raises:
             UsageError: nothing was sent.
@@ -244,7 +240,7 @@ class BatchLoop:
     def _deps(self, endpoint: Endpoint, cancellation: Cancellation, prices: PriceBook) -> BatchDeps:
         plan, redact = self._plan, Redactor((endpoint.api_key,))
 
-        def told(failure: Failure, wait_s: float) -> None:
+        def report_repeat(failure: Failure, wait_s: float) -> None:
             self._observer.event(BatchRepeated(failure.kind, redact(failure.message), wait_s))
 
         return BatchDeps(
@@ -257,7 +253,7 @@ class BatchLoop:
                 endpoint,
                 plan.sending.policy,
                 sleep=cancellation.sleep,
-                on_repeat=told,
+                on_repeat=report_repeat,
                 random=Random(),  # noqa: S311 - jitter, not secrets
             ),
             log=BatchLog.open(self._folder),
