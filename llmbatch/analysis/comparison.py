@@ -105,7 +105,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What came of it."""
+    """The outcome."""
 
     folder: Path
     rows: int

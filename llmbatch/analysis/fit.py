@@ -91,7 +91,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """What came of it. `file` is None where nothing was stored."""
+    """The outcome. `file` is None where nothing was stored."""
 
     folder: str
     task: str

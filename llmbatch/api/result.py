@@ -138,7 +138,7 @@ class Run(Sequence[Result]):
         all: bool = False,  # noqa: A002 - the command line's name
         label: str | None = None,
     ) -> list[ReviewItem]:
-        """The texts that wait for a person, as `llmbatch review` shows them: conflicts, the least certain, failed ones.
+        """The texts that need review, as `llmbatch review` shows them: conflicts, the least certain, failed ones.
 
         Rows with one text are one item. What people have decided meanwhile is not in it.
 

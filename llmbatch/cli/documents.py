@@ -150,7 +150,7 @@ class TokenEstimate(_Document):
 
 
 class ModelEstimateDocument(_Document):
-    """What a run with one model comes to."""
+    """Cost and time of a run with one model."""
 
     model: str
     rows: dict[str, Any]

@@ -103,7 +103,7 @@ def walk(
     ] = None,
     folder: RunFolderOptions,
 ) -> None:
-    """Walk the rows that wait for a person, full-screen, a key a label. The default: llmbatch review RUN."""
+    """Walk the rows that need review, full-screen, a key a label. The default: llmbatch review RUN."""
     from llmbatch.core.errors import UsageError
     from llmbatch.review.queue import Choice
     from llmbatch.review.render import walked_lines
@@ -183,7 +183,7 @@ def export(
     label: OfLabel = None,
     folder: RunFolderOptions,
 ) -> None:
-    """Write the rows that wait for a person, to be decided in a spreadsheet or an annotation tool."""
+    """Write the rows that need review, to be decided in a spreadsheet or an annotation tool."""
     from llmbatch.core.errors import UsageError
     from llmbatch.core.plurals import counted
     from llmbatch.review.export import export_gold, export_to_decide, target

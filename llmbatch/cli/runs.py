@@ -74,7 +74,7 @@ def clean(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Remove what nobody needs: temporary folders, dead sessions, old caches. No results are among it."""
+    """Remove leftovers: temporary folders, dead sessions, old caches. No results are among it."""
     from llmbatch.session.cleaning import find_waste
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.runs import render_waste

@@ -39,7 +39,7 @@ class Unusable:
     """A paid answer that cannot be used, and may be usable when the row is asked again."""
 
     line: LedgerLine
-    """What it comes to where the row is not asked again."""
+    """Its outcome if the row is not sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class BatchReader:
     shape: RequestShape
 
     def outcome(self, sent: "SentInBatch", result: Mapping[str, Any]) -> LedgerLine | Unanswered | Unusable:
-        """What became of a row.
+        """The outcome of a row.
 
         Args:
             sent: the row's request.
@@ -118,8 +118,10 @@ def _response(result: Mapping[str, Any]) -> Response:
     code = error.get("code") if isinstance(error, dict) else None
     if code in _EXPIRED:
         raise RequestFailedError(Failure(str(code), Action.RETRY, "the batch ended before the row was answered"))
-    told = error.get("message") if isinstance(error, dict) else None
-    message = f"the batch has no response for it: {told}" if told else "the batch has neither response nor error for it"
+    detail = error.get("message") if isinstance(error, dict) else None
+    message = "the batch has neither response nor error for it"
+    if detail:
+        message = f"the batch has no response for it: {detail}"
     raise RequestFailedError(Failure("batch_line", Action.RETRY, message, status=HTTPStatus.OK, code=_code(code)))
 
 

@@ -1,4 +1,4 @@
-"""Which rows are asked, how many at once, and how the run comes to its end."""
+"""Which rows are asked, how many at once, and how the run ends."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine

@@ -1,4 +1,4 @@
-"""Run folders as a list, and what earlier runs left behind: plain data for whoever shows it."""
+"""Run folders as a list, and what earlier runs left behind: plain data to show."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -90,7 +90,7 @@ class BatchApi:
             endpoint: whose files and batches.
             policy: how patient to be.
             sleep: waits; raises where the run stops.
-            on_repeat: told of each failure that is repeated, and after how many seconds.
+            on_repeat: called with each failure that is retried, and after how many seconds.
             random: the source of jitter.
         """
         self._endpoint = endpoint

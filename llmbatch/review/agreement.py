@@ -1,7 +1,7 @@
 """How far reviewers agree: Cohen's kappa of each two, Krippendorff's alpha of all.
 
 Taken are labels that were given independently: of a text that was decided differently, those from before somebody
-resolved it. `review --blind` makes such labels; a reviewer who saw another's decision is not told apart.
+resolved it. `review --blind` makes such labels; a reviewer who saw another's decision cannot be distinguished.
 """
 
 from collections import Counter, defaultdict

@@ -61,7 +61,7 @@ class ReviewSession:
             queue: the texts.
             decisions: people's.
             reviewer: who decides.
-            claims: tells others which row is being looked at.
+            claims: marks for others which row is being looked at.
             clock: gives the present time as the log has it.
             blind: whether others' decisions are hidden: a row is open until this reviewer gave it a label.
         """

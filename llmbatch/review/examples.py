@@ -17,7 +17,7 @@ LONGEST = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What came of it."""
+    """The outcome."""
 
     examples: tuple[Example, ...]
     values: tuple[str, ...]

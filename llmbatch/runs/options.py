@@ -62,7 +62,7 @@ def parse_deadline(text: str, *, now: datetime | None = None, option: str = "--d
         text: a span (`90s`, `30m`, `6h`, `2h30m`) or a time of day (`06:30`), which may name its zone (`06:30Z`). A
             time that the clocks skip counts by the clock before the change, one that comes twice is the next of both.
         now: the present, in the zone of a time that names none; None for the present in the user's own.
-        option: where it stood.
+        option: where it is.
 
     Raises:
         UsageError: it is neither, or the user's zone is not known.

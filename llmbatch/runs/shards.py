@@ -7,7 +7,7 @@
 3. Merging takes all lines of all shards over into the whole run's ledger, also while they are being labelled. Commands
    that look at the whole run do so first, and sessions on it do so before they send.
 
-Lines are taken over in the order in which they stand, and every ledger that somebody appends outcomes to holds all
+Lines are taken over in the order in which they stand, and every ledger that outcomes are appended to holds all
 earlier ones about its rows: so the latest line about a row is the last one in each ledger that has it.
 """
 

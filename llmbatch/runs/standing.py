@@ -12,7 +12,7 @@ def standing_run(path: Path, emit: Emit = lambda _: None, trust: Trust = NO_TRUS
 
     Args:
         path: the folder, of a whole run or of a shard.
-        emit: told what had to be mended.
+        emit: called with what had to be mended.
         trust: what the user says about the folder.
 
     Raises:

@@ -343,12 +343,12 @@ def _response(reply: Reply) -> dict[str, Any]:
 
 def _add_usage(usage: Counter[str], body: bytes) -> None:
     try:
-        told = orjson.loads(body).get("usage") or {}
+        reported = orjson.loads(body).get("usage") or {}
     except (orjson.JSONDecodeError, AttributeError):
         return
-    usage["prompt_tokens"] += told.get("prompt_tokens", 0)
-    usage["cached_tokens"] += (told.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
-    usage["completion_tokens"] += told.get("completion_tokens", 0)
+    usage["prompt_tokens"] += reported.get("prompt_tokens", 0)
+    usage["cached_tokens"] += (reported.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
+    usage["completion_tokens"] += reported.get("completion_tokens", 0)
 
 
 def _json(data: dict[str, Any]) -> Outcome:

@@ -1,4 +1,4 @@
-"""Batches of the offline endpoint: a file of requests is validated, answered line by line, and comes to its end.
+"""Batches of the offline endpoint: a file of requests is validated, answered line by line, and ends.
 
 A batch advances whenever it is looked at, so that a test need not wait.
 """

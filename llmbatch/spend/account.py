@@ -11,22 +11,22 @@ from llmbatch.spend.store import Balance, DayTotal, SessionInfo, Settlement, Spe
 if TYPE_CHECKING:
     from llmbatch.spend.liveness import SessionLock
 
-CameTo = Callable[[str, str], Settlement | None]
+ActualSpend = Callable[[str, str], Settlement | None]
 """What a dead session cost, by its id and its run folder; None if that is unknown."""
 
 
 class SpendAccount:
     """A session's own account. Its methods block, and raise StorageFailed where the store cannot be used."""
 
-    def __init__(self, store: SpendStore, info: SessionInfo, came_to: CameTo) -> None:
+    def __init__(self, store: SpendStore, info: SessionInfo, actual_spend: ActualSpend) -> None:
         self._store = store
         self._info = info
-        self._came_to = came_to
+        self._actual_spend = actual_spend
         self._lock: SessionLock | None = None
 
     def begin(self) -> None:
         """Settle what dead sessions left, then enter this one. The caller holds the run folder's lock."""
-        settle_dead(self._store, self._came_to, ours=self._info.run)
+        settle_dead(self._store, self._actual_spend, ours=self._info.run)
         self._lock = self._store.begin_session(self._info)
 
     def take(self, day: str, cap_nanousd: int, need_nanousd: int, want_nanousd: int) -> int:
@@ -53,7 +53,7 @@ class SpendAccount:
         Returns:
             The day, with what other sessions hold; and whether one of these is alive, so that some may come back.
         """
-        settle_dead(self._store, self._came_to)
+        settle_dead(self._store, self._actual_spend)
         total = self.total(day)
         held = {session: nanousd for session, nanousd in total.held.items() if session != self._info.id}
         return replace(total, held=held), any(self._store.session_lock(session).is_held() for session in held)
@@ -63,23 +63,23 @@ class SpendAccount:
         return self._store.claim_alert(self._info.book, day, cap_nanousd, percent)
 
 
-def settle_dead(store: SpendStore, came_to: CameTo, *, ours: str | None = None) -> None:
+def settle_dead(store: SpendStore, actual_spend: ActualSpend, *, ours: str | None = None) -> None:
     """Settle every session that is proven dead, as far as its run folder shows what it cost.
 
     One that is not known stays charged with all that it had set aside.
 
     Args:
         store: where they stand.
-        came_to: tells what one cost.
+        actual_spend: gives what one spent.
         ours: the run folder whose lock the caller holds: its earlier sessions are dead, also where a session's own lock
-            is gone or was held on another machine. Its `sent.log` begins anew, so this is the last time to settle them.
+            is gone or was held on another machine. Its `sent.log` starts over, so this is the last time to settle them.
     """
     for session, run in store.open_sessions():
         lock = store.session_lock(session)
         if not lock.take_over() and run != ours:
             continue
         try:
-            settlement = came_to(session, run)
+            settlement = actual_spend(session, run)
             if settlement is not None:
                 store.settle(session, settlement, ended_at=f"{utc_now():%Y-%m-%dT%H:%M:%SZ}")
                 lock.remove()

@@ -128,7 +128,7 @@ class SpendStore:
     def hold(self, info: SessionInfo, day: str, nanousd: int, cap_nanousd: int | None) -> bool:
         """Set money aside in an account of its own, which stays open when the session that asks for it has ended.
 
-        `settle` ends it. Until then the day is charged with all of it, whoever lives.
+        `settle` ends it. Until then the day is charged with all of it, whichever process is alive.
 
         Args:
             info: the account; its id begins with `HOLD`.

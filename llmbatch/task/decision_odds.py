@@ -40,7 +40,7 @@ class AnswerTokens:
             self._starts.append(self._starts[-1] + len(token.token))
 
     def decision(self, key: str) -> Decision | None:
-        """What a key's true or false comes to; None where the key is not there exactly once with one of them."""
+        """How likely a key's true or false is; None where the key is not there exactly once with one of them."""
         found = self._found(key, "(true|false)")
         return None if found is None else self._odds(found.start() + len(key) + 1, found.start(1))
 

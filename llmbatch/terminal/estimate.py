@@ -94,7 +94,7 @@ def _arm(name: str) -> _Cell:
 
 
 def _way(name: str) -> _Cell:
-    """What one of several ways comes to."""
+    """Cost and time of one of several ways."""
 
     def cell(estimate: ModelEstimate) -> str:
         way = next((way for way in estimate.ways if way.way == name), None)

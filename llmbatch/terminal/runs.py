@@ -113,7 +113,7 @@ def _changed(run: ListedRun) -> str:
 
 
 def watch_runs(listing: Callable[[], Listing], console: Console) -> None:
-    """Show the table anew every two seconds, until a signal ends it."""
+    """Refresh the table every two seconds, until a signal ends it."""
     with Live(console=console, auto_refresh=False, screen=True) as live, suppress(Terminated):
         while True:
             live.update(Group(*runs_parts(listing(), console)), refresh=True)

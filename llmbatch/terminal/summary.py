@@ -33,7 +33,7 @@ def render_summary(summary: Summary, console: Console, *, verbose: bool = False)
     Args:
         summary: of a session.
         console: where to. On a terminal there are as many labels as leave the rest on one screen.
-        verbose: with what became of the prompt.
+        verbose: with what was decided about the prompt.
     """
     bar = "#" if console.options.ascii_only else "█"
     most = _MOST_LABELS
@@ -84,7 +84,7 @@ def _headline(summary: Summary) -> Text:
 
 
 def _outcome_lines(summary: Summary) -> Iterator[tuple[str, Text]]:
-    """What came of the rows, what it cost, and what to do next."""
+    """The outcome of the rows, the cost, and what to do next."""
     yield from _rows(summary)
     yield "cost", Text(_cost(summary))
     spent = summary.spent

@@ -16,7 +16,7 @@ _PANEL = "Screen"
 Json = Annotated[bool, Option("Print one JSON object.", brief=True, panel=_PANEL)]
 Quiet = Annotated[bool, Option("Show only errors.", brief=True, short="-q", panel=_PANEL)]
 
-Verbose = Annotated[bool, Option("Show details, too: what became of the prompt, and why.", short="-v", panel=_PANEL)]
+Verbose = Annotated[bool, Option("Show details, too, such as decisions about the prompt.", short="-v", panel=_PANEL)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,7 +69,7 @@ class Experiments:
             self._profiler.watch(line)
 
     def report(self) -> ExperimentReport:
-        """What came of it."""
+        """The outcome."""
         drift, baseline = None, self._baseline
         if baseline is not None:
             drift = drift_report(baseline.path, baseline.profile, self._profiler.profile(), fails=baseline.fails)

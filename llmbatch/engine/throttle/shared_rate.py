@@ -2,7 +2,8 @@
 
 A request takes up some time of its limit: a hundredth of a second where a hundred a second may be sent. A process
 takes a stretch of that time, a lease, out of the common schedule, and sends by it on its own. It takes as much as it
-needs for a moment: who has little to send leaves the rest to the others, and whoever dies leaves that moment unused.
+needs for a moment: a process with little to send leaves the rest to the others, and one that dies leaves that moment
+unused.
 """
 
 import asyncio
@@ -83,7 +84,8 @@ class SharedRate:
             share: where the schedule is.
             limit: its name.
             clock: seconds, of which only differences count.
-            on_failure: told once that the schedule cannot be used; until it can, this process keeps to the limit alone.
+            on_failure: called once with the error if the schedule cannot be used; until it can, this process keeps to
+                the limit alone.
             off_loop: calls what blocks.
         """
         self._share = share

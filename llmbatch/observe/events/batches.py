@@ -116,7 +116,7 @@ class BatchCollected(Event):
 
     @property
     def message(self) -> str:
-        """What came of it."""
+        """The outcome."""
         rows = f"{self.labelled:,} labelled"
         rows += f", {self.failed:,} failed" if self.failed else ""
         rows += f", {self.reopened:,} pending again" if self.reopened else ""

@@ -1,4 +1,4 @@
-"""Who may review in a browser: whoever opens the link that was printed for them, once, and that browser from then on.
+"""Who may review in a browser: the first to open a link that was printed, and that browser from then on.
 
 Other programs and web pages of the same machine reach loopback as well. A link's token is worth nothing once it was
 used; a browser that used it has a cookie that no script can read and that other sites' pages do not send. Requests that

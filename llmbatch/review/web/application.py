@@ -16,7 +16,7 @@ from llmbatch.review.walk import WEB_DRIVER
 _BEGIN = b"__GANGLION__\n"
 _MOST_CELLS = 1_000
 _PATIENCE_S = 30.0
-"""For a process that was told to quit to bring the decisions into the results."""
+"""For a process that was asked to quit to bring the decisions into the results."""
 
 
 async def run_application(command: Sequence[str], socket: web.WebSocketResponse, width: str, height: str) -> None:

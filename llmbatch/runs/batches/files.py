@@ -56,7 +56,7 @@ class PartFiles:
         """Its rows by their keys.
 
         Raises:
-            UsageError: the file is gone or damaged, so that answers cannot be told apart.
+            UsageError: the file is gone or damaged, so that answers cannot be assigned to rows.
         """
         try:
             with open_to_read(self.rows) as file:

@@ -76,7 +76,7 @@ class BatchRecord(
     reopened: dict[str, list[str]] = {}
     """Keys of rows that are open again, by why."""
     usage: dict[str, int] = {}
-    """What the answers came to, as the spend store has it."""
+    """Total of the answers, as the spend store has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Part:
     prepared: BatchRecord
     file_id: str | None = None
     creating_at: str | None = None
-    """When a batch was last asked for, where it is not known what came of it."""
+    """When a batch was last asked for, where the outcome is not known."""
     batch_id: str | None = None
     status: str = ""
     expires_at: int | None = None
@@ -156,7 +156,7 @@ class BatchLog:
         return max(self._parts, default=0) + 1
 
     def collected(self, fingerprint: str) -> UsageTotals:
-        """What all parts of a plan came to that were collected."""
+        """Totals of a plan's collected parts."""
         ends = (part.end for part in self.parts if part.end is not None and part.prepared.fingerprint == fingerprint)
         usages = (UsageTotals.restored(end.usage) for end in ends if end.event == "collected")
         return sum(usages, UsageTotals())

@@ -43,7 +43,7 @@ class PostgresqlRateShare:
         self._connect()
 
     def take(self, limit: str, seconds: float) -> Taken:
-        """As `RateShare` has it. A connection that was lost is made anew."""
+        """As `RateShare` has it. A lost connection is made again."""
         from psycopg import Error  # noqa: PLC0415 - comes with an extra
 
         with self._lock:

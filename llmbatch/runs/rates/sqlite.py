@@ -71,7 +71,7 @@ class SqliteRateShare:
 
 
 def _boot() -> str:
-    """Tells a schedule of before the machine was started anew from one of now."""
+    """Distinguishes a schedule from before the machine's restart."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
