@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from llmbatch.core.authorities import unreadable_authorities
 from llmbatch.core.errors import UsageError
 from llmbatch.core.hosts import Reach, reach_of
 from llmbatch.provider.body import UNPACKED
@@ -320,10 +321,7 @@ def _trusted_authorities() -> "ssl.SSLContext":
     except OSError as error:
         if lack_of_this_machine([error]) is not None:
             raise
-        raise UsageError(
-            f"SSL_CERT_FILE {os.environ.get('SSL_CERT_FILE')!r}: cannot be read ({error.strerror or error})",
-            hint="name a file of certificates in PEM form, or unset it",
-        ) from None
+        raise unreadable_authorities("SSL_CERT_FILE", os.environ.get("SSL_CERT_FILE"), error) from None
 
 
 def _allow_long_headers(http_client: "httpx.AsyncClient") -> None:

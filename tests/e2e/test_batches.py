@@ -1,56 +1,15 @@
 """`classify --batch`: rows go to the provider in batch files, and the same command collects them, come what may."""
 
-import json
 import signal
-from pathlib import Path
 from typing import Any
 
 import pytest
 from openai import OpenAI
 
+from tests.e2e.batches import IMPATIENT, ROWS, batched, ledger, run_folder, spent, steps
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.forked import CONSTANTS, DIES_AT
-from tests.e2e.program import Done, Endpoint, Program, documents, read_rows, wait_until, write_rows
-
-_SESSION = "llmbatch.session.batches"
-IMPATIENT: dict[str, Any] = {
-    CONSTANTS: json.dumps(
-        {
-            f"{_SESSION}.submitting._LOOK_AGAIN_S": 0.01,
-            f"{_SESSION}.submitting._FILE_WAITS_S": [0.01, 0.01],
-            f"{_SESSION}.collecting._LATE_WAITS_S": [0.01, 0.01],
-            f"{_SESSION}.submitting.FIRST_ROWS": 3,
-            f"{_SESSION}.batch_loop._FIRST_POLL_S": 0.01,
-            f"{_SESSION}.batch_loop._LONGEST_POLL_S": 0.05,
-        }
-    ),
-    "LLMBATCH_SPEND_STORE": "spend.db",
-}
-ROWS = 12
-
-
-def batched(llmbatch: Program, served: Endpoint, *options: str, rows: int = ROWS, **env: Any) -> Done:
-    if not (llmbatch.folder / "docs.jsonl").exists():
-        write_rows(llmbatch.folder / "docs.jsonl", documents(rows))
-    command = ("classify", "docs.jsonl", "--json", "--base-url", served.url, "--batch", "--batch-size", "5")
-    yes = () if "--no-yes" in options else ("--yes",)
-    return llmbatch(*command, *yes, *(option for option in options if option != "--no-yes"), **{**IMPATIENT, **env})
-
-
-def run_folder(llmbatch: Program) -> Path:
-    return llmbatch.folder / "docs.llmbatch"
-
-
-def ledger(llmbatch: Program) -> list[dict[str, Any]]:
-    return read_rows(run_folder(llmbatch) / "ledger.jsonl")
-
-
-def steps(llmbatch: Program) -> list[str]:
-    return [line["event"] for line in read_rows(run_folder(llmbatch) / "batches.jsonl")]
-
-
-def spent(llmbatch: Program) -> Any:
-    return llmbatch("spend", "--json", **IMPATIENT).json["total"]
+from tests.e2e.forked import DIES_AT
+from tests.e2e.program import Program, documents, read_rows, wait_until, write_rows
 
 
 def test_one_command_submits_and_the_same_collects(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -90,9 +49,9 @@ def test_answers_are_those_of_single_requests_under_the_same_keys(llmbatch: Prog
     assert (single.code, single.json["session"]["requests"]) == (0, 0), "no row is paid again on another way"
     llmbatch("classify", "docs.jsonl", "--base-url", served.url, "--out", "single.llmbatch")
     alone = read_rows(llmbatch.folder / "single.llmbatch" / "ledger.jsonl")
-    told = ("key", "row", "id", "category", "confidence")
-    assert sorted([line[name] for name in told] for line in alone) == sorted(
-        [line[name] for name in told] for line in ledger(llmbatch)
+    reported = ("key", "row", "id", "category", "confidence")
+    assert sorted([line[name] for name in reported] for line in alone) == sorted(
+        [line[name] for name in reported] for line in ledger(llmbatch)
     )
 
 
@@ -246,9 +205,9 @@ def test_a_token_limit_is_learned_and_kept_to(llmbatch: Program, endpoint: Start
     assert done.code == 0, done.err
     assert "token_limit_exceeded" in done.err
     assert served.stats["most_asked"] == 1
-    told = read_rows(run_folder(llmbatch) / "batches.jsonl")
-    assert {line["limit"] for line in told if line["event"] == "given_up"} == {5000}
-    assert max(line["tokens"] for line in told[-8:] if line["event"] == "prepared") <= 5000
+    reported = read_rows(run_folder(llmbatch) / "batches.jsonl")
+    assert {line["limit"] for line in reported if line["event"] == "given_up"} == {5000}
+    assert max(line["tokens"] for line in reported[-8:] if line["event"] == "prepared") <= 5000
 
 
 def test_a_full_limit_is_left_for_later(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -290,8 +249,8 @@ def test_the_day_s_budget_is_held_over_sessions_and_runs(llmbatch: Program, endp
     others = llmbatch("classify", "others.jsonl", "--json", "--base-url", served.url, *store)
     assert others.code == 5
     assert others.json["rows"]["ok"] <= 5, "what is at the provider is taken"
-    told = llmbatch("spend", "--spend-store", "spend.db")
-    assert "has a batch at the provider" in " ".join(told.out.split())
+    reported = llmbatch("spend", "--spend-store", "spend.db")
+    assert "has a batch at the provider" in " ".join(reported.out.split())
     collected = batched(llmbatch, served, *store)
     assert collected.json["rows"]["ok"] > 0
     total = llmbatch("spend", "--spend-store", "spend.db", "--json").json["total"]["cost_usd"]
@@ -373,195 +332,6 @@ def test_a_key_that_is_refused_stops_with_nothing_sent(llmbatch: Program, endpoi
     assert "credentials" in done.json["reason"]
     assert batched(llmbatch, served, "--batch-wait", "1h", OPENAI_API_KEY="right").code == 0
     assert served.stats["batches"] == 3
-
-
-def test_a_first_part_shows_that_batches_cost_more_and_the_rest_stays_here(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
-    served = endpoint()
-    first = batched(llmbatch, served, "--no-yes")
-    assert (first.code, first.json["at_provider"]["rows"]) == (7, 3)
-    assert batched(llmbatch, served, "--no-yes", "--batch-wait", "1h").code == 5
-    again = batched(llmbatch, served, "--no-yes")
-    assert (again.code, again.json["at_provider"]["rows"], again.json["rows"]["ok"]) == (5, 0, 3)
-    assert "batches cost more here: $0.0824 for 1,000 rows, 0% of their input cached in 3 rows" in again.json["reason"]
-    assert "without --batch, " in again.json["reason"]
-    assert "with --service-tier flex" in again.json["reason"]
-    assert batched(llmbatch, served, "--batch-wait", "1h").json["rows"]["ok"] == ROWS, "--yes submits it all the same"
-    assert served.stats["cache_write_tokens"] == 0
-
-
-def test_where_batches_meet_the_cache_the_rest_follows_the_first_part(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
-    served = endpoint("--batch-cache")
-    done = batched(llmbatch, served, "--no-yes", "--batch-wait", "1h")
-    assert done.code == 0, done.err
-    assert "3 rows" in done.err
-    assert done.json["usage"]["cached_share"] > 0.8
-
-
-def test_where_batches_are_cheaper_without_the_cache_nothing_is_waited_for(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
-    done = batched(llmbatch, endpoint(), "--no-yes", "--model", "gpt-4o-mini")
-    assert (done.code, done.json["at_provider"]["parts"]) == (7, 3)
-
-
-POOL = """name = "papers"
-instructions = "Label papers."
-labels = [{name = "technical", description = "Software, servers."}, {name = "business", description = "Revenue."}]
-pool = [
-PLACEHOLDER
-]
-"""
-
-
-def test_the_pool_stays_out_where_no_cache_can_serve_it_and_keys_stay_the_same_on_each_way(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
-    examples = "\n".join(
-        f'{{text = "{"The server crashed again and again. " * 9}{n}", label = "technical"}},' for n in range(16)
-    )
-    (llmbatch.folder / "papers.toml").write_text(POOL.replace("PLACEHOLDER", examples))
-    served = endpoint()
-    assert batched(llmbatch, served, "--task", "papers.toml", "--batch-wait", "1h").code == 0
-    single = ("classify", "docs.jsonl", "--json", "--base-url", served.url, "--task", "papers.toml")
-    again = llmbatch(*single, **IMPATIENT)
-    assert (again.code, again.json["session"]["requests"], again.json["prefix"]["pool_examples"]) == (0, 0, 0)
-    assert llmbatch(*single, "--out", "alone", **IMPATIENT).json["prefix"]["pool_examples"] > 0
-
-
-@pytest.mark.parametrize("way", ["sync", "flex"])
-def test_rows_that_expire_again_and_again_are_sent_by_themselves(
-    llmbatch: Program, endpoint: StartEndpoint, way: str
-) -> None:
-    served = endpoint("--fault", "batch_expire[done=0.4]@1+")
-    fallback = ("--batch-fallback", way, "--batch-patience", "2", "--batch-wait", "1h", "--max-cost", "0.01")
-    done = batched(llmbatch, served, *fallback)
-    assert done.code == 0, done.err
-    assert "expired in 2 batches each: sent by themselves now" in done.err
-    tiers = done.json["service_tiers"]
-    assert tiers["batch"] + tiers["flex" if way == "flex" else "default"] == ROWS
-    assert (served.stats["most_asked"], served.requests) == (1, ROWS)
-    assert spent(llmbatch)["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])
-
-
-def test_the_fallback_keeps_to_the_run_s_cap(llmbatch: Program, endpoint: StartEndpoint) -> None:
-    served = endpoint("--fault", "batch_expire[done=0]@1+")
-    done = batched(llmbatch, served, "--batch-fallback", "sync", "--batch-wait", "1h", "--max-cost", "0.0007")
-    assert done.code == 5
-    assert done.json["usage"]["cost_usd"] <= 0.0007
-
-
-def run_elsewhere(files: list[Path], url: str, results: Path) -> None:
-    """What `vllm run-batch` does: ask each line, and write its answer as a line."""
-    with OpenAI(base_url=url, api_key="k", max_retries=0) as client, results.open("w") as out:
-        for line in (json.loads(line) for file in files for line in file.read_text().splitlines()):
-            assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
-            answer = client.chat.completions.with_raw_response.create(**line["body"])
-            response = {"status_code": 200, "request_id": "vllm-1", "body": json.loads(answer.text)}
-            told = {"id": "vllm-1", "custom_id": line["custom_id"], "response": response, "error": None}
-            out.write(json.dumps(told) + "\n")
-
-
-def test_request_files_are_exported_run_elsewhere_and_their_results_imported(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
-    served = endpoint()
-    done = batched(llmbatch, served, "--batch-export", "out")
-    assert done.code == 7
-    assert "12 rows in 3 parts are exported" in done.json["reason"]
-    files = sorted((llmbatch.folder / "out").iterdir())
-    assert len(files) == 3
-    assert served.stats["files"] == 0
-    run_elsewhere(files[:2], served.url, llmbatch.folder / "results.jsonl")
-    done = batched(llmbatch, served, "--batch-import", "results.jsonl")
-    assert (done.code, done.json["rows"]["ok"], done.json["at_provider"]["rows"]) == (7, 10, 2)
-    again = batched(llmbatch, served, "--batch-import", "results.jsonl")
-    assert again.code == 2
-    assert "no line belongs to an exported part" in again.err
-    assert llmbatch("classify", "docs.jsonl", "--base-url", served.url).code == 2
-    assert llmbatch("batch", "cancel", "docs.llmbatch", "--base-url", served.url, **IMPATIENT).code == 0
-    done = batched(llmbatch, served, "--batch-wait", "1h")
-    assert (done.code, done.json["rows"]["ok"], served.stats["most_asked"]) == (0, ROWS, 1)
-
-
-def test_rows_that_results_lack_are_pending_again_and_a_missing_file_is_a_line(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
-    served = endpoint()
-    batched(llmbatch, served, "--batch-export", "out", rows=5)
-    (file,) = (llmbatch.folder / "out").iterdir()
-    file.write_text("".join(file.read_text().splitlines(keepends=True)[:3]))
-    run_elsewhere([file], served.url, llmbatch.folder / "results.jsonl")
-    assert batched(llmbatch, served, "--batch-import", "missing.jsonl").code == 2
-    done = batched(llmbatch, served, "--batch-import", "results.jsonl")
-    assert (done.code, done.json["rows"]["ok"], done.json["rows"]["undone"]) == (3, 3, 2)
-    assert done.json["usage"]["possibly_billed_requests"] == 0
-
-
-def test_an_unusable_answer_is_paid_and_its_row_asked_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
-    served = endpoint("--fault", "invented@2", "--fault", "truncated@4")
-    done = batched(llmbatch, served, "--batch-wait", "1h")
-    assert done.code == 0, done.err
-    assert (served.requests, done.json["usage"]["requests"], done.json["session"]["answered"]) == (14, 14, ROWS)
-    assert len([line for line in ledger(llmbatch) if line["status"] == "failed" and line["cost_usd"] > 0]) == 2
-    assert spent(llmbatch)["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])
-
-
-def test_a_row_whose_answers_are_never_of_use_fails_after_its_reasks(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
-    served = endpoint("--fault", "invented=100%")
-    done = batched(llmbatch, served, "--batch-wait", "1h", "--reask", "2", rows=3)
-    assert (done.code, served.requests, done.json["rows"]["failed"]) == (3, 9, 3)
-
-
-def test_examples_that_are_chosen_for_each_document_stand_before_it(llmbatch: Program, endpoint: StartEndpoint) -> None:
-    examples = "\n".join(f'{{text = "Example {n}: the server crashed.", label = "technical"}},' for n in range(4))
-    (llmbatch.folder / "papers.toml").write_text(POOL.replace("PLACEHOLDER", examples))
-    chosen = ("--task", "papers.toml", "--examples", "similar:2", "--batch-export", "out")
-    done = batched(llmbatch, endpoint(), *chosen, rows=3)
-    assert done.code == 7, done.err
-    (file,) = (llmbatch.folder / "out").iterdir()
-    lines = [json.loads(line)["body"]["messages"] for line in file.read_text().splitlines()]
-    assert all("Example" in messages[-1]["content"] and "Example" not in messages[0]["content"] for messages in lines)
-
-
-def test_doubtful_rows_of_what_was_collected_go_to_the_stronger_model(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
-    served = endpoint()
-    options = ("--escalate-to", "gpt-6-sol", "--review-below", "100%")
-    assert batched(llmbatch, served, *options).code == 7
-    assert served.stats["batch_lines"] == served.requests, "nothing is doubtful before it is answered"
-    done = batched(llmbatch, served, *options)
-    assert done.code == 0, done.err
-    assert (served.stats["batch_lines"], served.requests) == (ROWS, 2 * ROWS)
-    arms = [(line.get("arm", "control"), line.get("source", "api")) for line in ledger(llmbatch)]
-    assert sorted(set(arms)) == [("control", "batch"), ("escalation", "api")]
-    assert batched(llmbatch, served, *options).json["session"]["requests"] == 0
-    assert spent(llmbatch)["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])
-
-
-def test_a_stronger_model_s_request_in_flight_at_a_kill_is_possibly_billed(
-    llmbatch: Program, endpoint: StartEndpoint
-) -> None:
-    hanging = endpoint("--fault", "timeout=100%", "--faulty-model", "gpt-6-sol")
-    options = ("--escalate-to", "gpt-6-sol", "--review-below", "100%")
-    assert batched(llmbatch, hanging, *options).code == 7
-    command = ("classify", "docs.jsonl", "--base-url", hanging.url, "--batch", "--yes", *options, "--timeout", "300")
-    process = llmbatch.start(*command, LLMBATCH_SPEND_STORE="spend.db")
-    wait_until(lambda: hanging.requests > ROWS, process)
-    process.kill()
-    process.communicate()
-    done = batched(llmbatch, endpoint(), *options)
-    assert done.code == 0, done.err
-    assert done.json["usage"]["possibly_billed_requests"] == hanging.requests - ROWS == 1
-    total = spent(llmbatch)
-    assert total["possibly_billed_requests"] == 1
-    assert total["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -49,12 +49,12 @@ def test_shards_that_are_killed_and_divided_anew_make_the_undivided_run(
         process.communicate()
     kept = sum(map(ledger_lines, shards))
     in_flight = server.requests - kept
-    told = []
+    reported = []
     for number in (3, 1, 2):
         done = llmbatch(*command, "--shard", f"{number}/3", "--max-failed", "1")
         assert done.code == 0, done.err
-        told.append(len(accounted(run / f"shard-{number}-of-3")))
-    assert sum(told) == COUNT + 1
+        reported.append(len(accounted(run / f"shard-{number}-of-3")))
+    assert sum(reported) == COUNT + 1
     assert server.requests == COUNT + in_flight, "only what was in flight is sent again"
     merged = llmbatch("merge", "docs.llmbatch", "--json")
     assert (merged.code, merged.json["state"], merged.json["rows"]["undone"]) == (3, "finished", 0)

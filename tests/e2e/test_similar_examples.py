@@ -129,7 +129,7 @@ def test_batches_send_them_too(
     classify(tmp_path / "docs.jsonl", **options, out=tmp_path / "batch", batch=True, batch_wait="1h")
     single, batch = (read_rows(tmp_path / name / "ledger.jsonl") for name in ("single", "batch"))
     assert {line["source"] for line in batch} == {"batch"}
-    told = ("key", "category", "confidence")
-    assert sorted([line[name] for name in told] for line in single) == sorted(
-        [line[name] for name in told] for line in batch
+    reported = ("key", "category", "confidence")
+    assert sorted([line[name] for name in reported] for line in single) == sorted(
+        [line[name] for name in reported] for line in batch
     )

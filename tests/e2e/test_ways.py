@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.batches import IMPATIENT
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Done, Endpoint, Program, documents, write_rows
-from tests.e2e.test_batches import IMPATIENT
 
 ROWS = 12
 

@@ -27,7 +27,7 @@ LEASE_S = 0.25
 
 
 class Clock:
-    """Goes on when it is told to."""
+    """Advances only when it is set."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -133,14 +133,14 @@ def test_what_a_request_took_more_than_was_thought_delays_the_next(tmp_path: Pat
 def test_a_store_that_cannot_be_used_is_reported_once_and_holds_nobody(tmp_path: Path) -> None:
     path = tmp_path / "rates"
     path.write_bytes(b"no database" * 100)
-    told: list[StorageFailed] = []
+    reported: list[StorageFailed] = []
 
     async def waits() -> list[float]:
-        shared = SharedRate(SqliteRateShare(path), "limit", clock=Clock(), on_failure=told.append)
+        shared = SharedRate(SqliteRateShare(path), "limit", clock=Clock(), on_failure=reported.append)
         return [await shared.place(0.02) for _ in range(5)]
 
     assert asyncio.run(waits()) == [0.0] * 5
-    assert ["rate store" in error.message for error in told] == [True]
+    assert ["rate store" in error.message for error in reported] == [True]
 
 
 def test_machines_share_a_limit_by_a_database(postgresql: Database) -> None:
@@ -179,12 +179,12 @@ def test_a_store_that_failed_is_asked_again_after_a_while() -> None:
         def close(self) -> None: ...
 
     async def asked() -> int:
-        clock, broken, told = Clock(), Broken(), list[StorageFailed]()
-        shared = SharedRate(broken, "limit", clock=clock, on_failure=told.append, off_loop=at_once)
+        clock, broken, reported = Clock(), Broken(), list[StorageFailed]()
+        shared = SharedRate(broken, "limit", clock=clock, on_failure=reported.append, off_loop=at_once)
         for _ in range(10):
             assert await shared.place(0.02) == 0.0
             clock.now += 10
-        assert len(told) == 1
+        assert len(reported) == 1
         return broken.asked
 
     assert asyncio.run(asked()) == 4

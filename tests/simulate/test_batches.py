@@ -73,9 +73,9 @@ def test_a_batch_is_answered_like_the_same_requests_by_themselves() -> None:
     body = output["row-2"]["response"]["body"]
     assert output["row-2"]["response"]["status_code"] == 200
     assert body["choices"][0]["message"]["content"] == alone.choices[0].message.content
-    told = [line["response"]["body"]["usage"] for line in output.values()]
+    reported = [line["response"]["body"]["usage"] for line in output.values()]
     assert batch.usage is not None
-    assert batch.usage.input_tokens == sum(usage["prompt_tokens"] for usage in told)
+    assert batch.usage.input_tokens == sum(usage["prompt_tokens"] for usage in reported)
     assert (stats.files, stats.batches, stats.batch_lines, max(stats.questions.values())) == (1, 1, 4, 2)
 
 
@@ -83,8 +83,8 @@ def test_a_batch_is_answered_like_the_same_requests_by_themselves() -> None:
 def test_a_batch_meets_the_prompt_cache_only_where_that_is_wanted(*, hits: bool) -> None:
     async def scenario(endpoint: Endpoint) -> int:
         _, output, _ = await finished(endpoint.client, lines())
-        told = [line["response"]["body"]["usage"]["prompt_tokens_details"] for line in output.values()]
-        return sum(usage["cached_tokens"] > 0 for usage in told)
+        reported = [line["response"]["body"]["usage"]["prompt_tokens_details"] for line in output.values()]
+        return sum(usage["cached_tokens"] > 0 for usage in reported)
 
     assert on_endpoint(scenario, batch_cache=hits) == (3 if hits else 0)
 
@@ -175,7 +175,7 @@ def test_lines_are_lost_doubled_null_foreign_and_refused_on_demand() -> None:
         raw = "".join(file.text for file in files)
         return [json.loads(line) for line in raw.splitlines()], endpoint.simulator.stats
 
-    told, stats = on_endpoint(
+    reported, stats = on_endpoint(
         scenario,
         "batch_line_lost@1",
         "batch_line_double@2",
@@ -183,9 +183,9 @@ def test_lines_are_lost_doubled_null_foreign_and_refused_on_demand() -> None:
         "batch_line_foreign@4",
         "rate_limit@4",
     )
-    ids = [line["custom_id"] for line in told]
+    ids = [line["custom_id"] for line in reported]
     assert sorted(ids) == ["another-run", "row-1", "row-1", "row-2", "row-3", "row-4", "row-5"]
-    by_id = {line["custom_id"]: line for line in told}
+    by_id = {line["custom_id"]: line for line in reported}
     assert by_id["row-2"]["response"] is None
     assert by_id["row-4"]["response"]["status_code"] == 429
     assert stats.batch_lines == 5

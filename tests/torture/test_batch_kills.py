@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.batches import IMPATIENT
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import DIES_AT
 from tests.e2e.program import Endpoint, Program, documents, read_rows, write_rows
-from tests.e2e.test_batches import IMPATIENT
 from tests.torture.strike import EVERYTHING
 
 ROWS, CAP = 9, 0.004

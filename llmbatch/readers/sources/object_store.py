@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmbatch.core.authorities import unreadable_authorities
 from llmbatch.core.errors import UsageError
 from llmbatch.core.extras import extra
 from llmbatch.core.redact import Redactor
@@ -225,10 +226,7 @@ def _authorities(variable: str, file: str) -> str:
         ssl.create_default_context(cafile=file)  # raises where it holds no certificate
         return Path(file).read_text("ascii", "replace")
     except OSError as error:
-        raise UsageError(
-            f"{variable} {file!r}: cannot be read ({error.strerror or error})",
-            hint="name a file of certificates in PEM form, or unset it",
-        ) from None
+        raise unreadable_authorities(variable, file, error) from None
 
 
 def _s3_config() -> dict[str, str]:
