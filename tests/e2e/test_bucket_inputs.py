@@ -145,11 +145,14 @@ def test_google_and_azure_are_refused_in_a_line_without_credentials(program: Pro
     assert (done.code, "AZURE_STORAGE_ACCOUNT_NAME" in " ".join(done.err.split())) == (2, True), done.err
 
 
-@pytest.mark.parametrize("path", ["docs.jsonl", "2026/", "2026/*.jsonl"])
+@pytest.mark.parametrize(
+    ("bucket", "path"),
+    [("bucket", "docs.jsonl"), ("bucket", "2026/"), ("metadata", "2026/*.jsonl"), ("credentials-416", "docs.jsonl")],
+)
 @pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
-def test_a_store_that_cannot_be_reached_is_one_line(program: Program, scheme: str, path: str) -> None:
+def test_a_store_that_cannot_be_reached_is_one_line(program: Program, scheme: str, bucket: str, path: str) -> None:
     nobody = "http://127.0.0.1:1"
     program.env.update(AWS_ENDPOINT_URL=nobody, STORAGE_EMULATOR_HOST=nobody)
     program.env["AZURE_STORAGE_CONNECTION_STRING"] = f"AccountName=ann;AccountKey=a2V5;BlobEndpoint={nobody}/ann"
-    done = program("input", f"{scheme}://bucket/{path}")
+    done = program("input", f"{scheme}://{bucket}/{path}")
     assert (done.code, "cannot be reached" in " ".join(done.err.split()), "Traceback" in done.err) == (2, True, False)

@@ -36,8 +36,11 @@ _CREDENTIALS = {
     AZURE: "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
 }
 _GOOGLE_KEYS = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_KEY")
-_LACKING = ("169.254.", "metadata", "token request", "account must be specified", "credential")
-"""What an error says where no credentials were found, in lower case: in the end the machine itself is asked."""
+_LACKING = ("token request", "account must be specified", "credential")
+"""What an error says where no credentials were found, in lower case and beside the addresses in it."""
+_MACHINE = re.compile(r"https?://(169\.254\.|metadata\.google\.internal)", re.IGNORECASE)
+"""Who is asked for credentials in the end: the machine itself."""
+_ADDRESS = re.compile(r"\w+://\S+")
 _mask = Redactor()
 
 
@@ -312,7 +315,8 @@ def _refusal(name: str, scheme: str, said: str) -> UsageError:
 
 
 def _lacks_credentials(said: str) -> bool:
-    return any(word in said.lower() for word in _LACKING)
+    words = _ADDRESS.sub("", said).lower()  # a bucket may be called `credentials`
+    return _MACHINE.search(said) is not None or any(word in words for word in _LACKING)
 
 
 def _first_line(error: Exception) -> str:
