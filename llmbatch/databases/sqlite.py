@@ -60,6 +60,8 @@ def query_sqlite(address: DatabaseAddress, query: str) -> Iterator[QueryResult]:
             except sqlite3.Error as error:
                 raise _refused(address, error) from None
 
+        # A signal while the thread starts leaves a thread that nothing waits for: it must not have the connection yet.
+        worker.submit(is_over.is_set).result()
         try:
             cursor = run(lambda: connection.execute(query))
             if cursor.description is None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import orjson
@@ -156,6 +157,25 @@ def test_whatever_reads_sqlite_is_run(sqlite: sqlite3.Connection, query: str) ->
     assert [list(row) for row in sqlite.execute(query)] == [
         orjson.loads(row) for row in rows_of(address_of(sqlite), query)
     ]
+
+
+def test_ctrl_c_while_the_thread_of_a_query_starts_leaves_the_connection_whole(
+    sqlite: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, start = [], Thread.start
+
+    def interrupted(thread: Thread) -> None:
+        started.append(thread)
+        start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Thread, "start", interrupted)
+    endless = "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) from n"
+    with pytest.raises(KeyboardInterrupt):
+        rows_of(address_of(sqlite), endless)
+    (thread,) = started
+    thread.join(timeout=60)
+    assert not thread.is_alive()
 
 
 def test_two_statements_are_none(postgresql: Database, sqlite: sqlite3.Connection) -> None:
