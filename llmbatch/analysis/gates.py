@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 from llmbatch.analysis.evaluation import Evaluation
@@ -30,6 +30,7 @@ class Gate:
     """One gate, and what was found. Shares of 1; None where no gold row shows it."""
 
     name: str
+    bound: Literal["at least", "at most"]
     wanted: float
     value: float | None
     judged: float | None
@@ -39,15 +40,11 @@ class Gate:
     @property
     def finding(self) -> str:
         """In one line: `accuracy: at least 90% is wanted, 95.0% was found, 88.1% at the lower end of the interval`."""
-        bound = "at most" if self.name == _REVIEW else "at least"
-        wanted = f"{self.name}: {bound} {_percent(self.wanted)} wanted"
+        wanted = f"{self.name}: {self.bound} {_percent(self.wanted)} wanted"
         if self.value is None:
             return f"{wanted}, and no gold row shows it"
         end = "" if self.judged == self.value else f", {_percent(self.judged)} at the lower end of its interval"
         return f"{wanted}, {_percent(self.value)} found{end}"
-
-
-_REVIEW = "share in review"
 
 
 def parse_wanted(accuracy: str | None, f1: Sequence[str], review: str | None) -> Wanted:
@@ -118,11 +115,12 @@ def _gates(evaluation: Evaluation, wanted: Wanted) -> Iterator[Gate]:
         yield _at_least(f"F1 of {name}", share, value, low)
     if wanted.review is not None:
         review = evaluation.review_share
-        yield Gate(_REVIEW, wanted.review, review, review, passed=review is not None and review <= wanted.review)
+        passed = review is not None and review <= wanted.review
+        yield Gate("share in review", "at most", wanted.review, review, review, passed)
 
 
 def _at_least(name: str, wanted: float, value: float | None, low: float | None) -> Gate:
-    return Gate(name, wanted, value, low, passed=low is not None and low >= wanted)
+    return Gate(name, "at least", wanted, value, low, passed=low is not None and low >= wanted)
 
 
 def _labels(evaluation: Evaluation) -> Iterator[tuple[str, LabelScore]]:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmbatch.core.errors import FolderBusy
-from llmbatch.review.desk import Progress
 from llmbatch.review.history import Trend, keep_check, trend
 from llmbatch.review.opened import opened
+from llmbatch.review.session import Progress
 from llmbatch.review.status import SampleStatus, review_status
 from llmbatch.runs.trust import NO_TRUST, Trust
 from llmbatch.session.standing import export_run

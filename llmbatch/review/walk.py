@@ -12,9 +12,9 @@ from pathlib import Path
 from llmbatch.core.errors import UsageError
 from llmbatch.core.sanitize import neutral
 from llmbatch.review.claims import Claims
-from llmbatch.review.desk import ReviewSession
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
+from llmbatch.review.session import ReviewSession
 from llmbatch.review.settle import Walked, settle
 from llmbatch.runs.folder import RunFolder, load_record, now_text
 from llmbatch.runs.trust import NO_TRUST, Trust
@@ -58,7 +58,7 @@ def walk(
 
         queue = make_queue(run, choice)
         with closing(queue), closing(Claims(path)) as claims:
-            desk = ReviewSession(
+            session = ReviewSession(
                 queue, run.decisions, reviewer=reviewer, claims=claims, clock=now_text, blind=choice.blind
             )
             setting = Setting(
@@ -69,8 +69,8 @@ def walk(
                 examples=texts_by_label(run.record.task),
                 is_light=_is_light() if light is None else light,
             )
-            ReviewApp(desk, setting).run()
-            progress, changed = desk.progress, desk.has_written
+            ReviewApp(session, setting).run()
+            progress, changed = session.progress, session.has_written
     if changed:
         report("adding the decisions to the results ...")
     return Walked(progress, settle(path, trust) if changed else None)

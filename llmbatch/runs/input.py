@@ -198,7 +198,7 @@ class RunInput:
         """Choose the fields of all files, before anything is sent.
 
         Args:
-            keep: the fields that the user wants to have carried, each as he writes it.
+            keep: the fields that the user wants to have carried, each as it was written.
 
         Returns:
             The names of these fields. Those of a stream show only when it comes.

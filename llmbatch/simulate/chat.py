@@ -44,7 +44,7 @@ _AT_ONCE = Delivery()
 _ANY_WINDOW = 128_000
 """Tokens that a refusal states if there is no window."""
 _AS_IT_IS = frozenset({*MAKER_ERRORS, "redirect", "not_json", "bad_gateway", "rate_limit_html"})
-"""Faults that are in somebody's words already: another maker has his own for few of them."""
+"""Faults in the words of one provider: others have words of their own for few of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from textual.widgets import Static
 
 from llmbatch.review.app.application import ReviewApp, Setting
 from llmbatch.review.claims import Claims
-from llmbatch.review.desk import ReviewSession
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
+from llmbatch.review.session import ReviewSession
 from llmbatch.task.fields import Label
 from llmbatch.task.label_space import plain_space
 
@@ -27,15 +27,15 @@ def drive(
     `more`: labels that the task is taken to have besides its own.
     """
 
-    async def session() -> None:
+    async def driven() -> None:
         with opened(run) as review, closing(make_queue(review, Choice())) as queue, closing(Claims(run)) as claims:
-            desk = ReviewSession(
+            session = ReviewSession(
                 queue, review.decisions, reviewer="ana", claims=claims, clock=lambda: "2026-11-25T12:00:00Z"
             )
             task = review.record.task
             space = plain_space([*more, *task.labels]) if more else task.label_space
             setting = Setting("docs.llmbatch", task.name, space, of_sample=False, is_light=is_light)
-            app = ReviewApp(desk, setting)
+            app = ReviewApp(session, setting)
             app.animation_level = "none"  # a screen is looked at as it ends up, however busy the machine
 
             def read(part: str) -> str:
@@ -45,4 +45,4 @@ def drive(
                 await pilot.pause()
                 await steps(pilot, read)
 
-    asyncio.run(session())
+    asyncio.run(driven())

@@ -13,9 +13,9 @@ from sklearn.metrics import cohen_kappa_score
 
 from llmbatch.review.agreement import cohen, krippendorff
 from llmbatch.review.claims import Claims
-from llmbatch.review.desk import ReviewSession
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
+from llmbatch.review.session import ReviewSession
 from llmbatch.review.status import review_status
 from tests.e2e.program import read_rows
 from tests.review.conftest import NOON
@@ -56,7 +56,7 @@ def test_alpha_is_one_where_all_agree_and_never_more(units: list[list[str]]) -> 
 
 
 @contextmanager
-def session(run: Path, reviewer: str, *, blind: bool = True) -> Iterator[ReviewSession]:
+def session_of(run: Path, reviewer: str, *, blind: bool = True) -> Iterator[ReviewSession]:
     with opened(run) as of_run, closing(Claims(run)) as claims:
         queue = make_queue(of_run, Choice(blind=blind))
         yield ReviewSession(queue, of_run.decisions, reviewer=reviewer, claims=claims, clock=lambda: NOON, blind=blind)
@@ -64,10 +64,10 @@ def session(run: Path, reviewer: str, *, blind: bool = True) -> Iterator[ReviewS
 
 def review(run: Path, reviewer: str, labels: Sequence[str], *, blind: bool = True) -> None:
     """Give the queue's rows these labels."""
-    with session(run, reviewer, blind=blind) as desk:
+    with session_of(run, reviewer, blind=blind) as session:
         for label in labels:
-            assert desk.decision is None or not blind
-            desk.decide(label)
+            assert session.decision is None or not blind
+            session.decide(label)
 
 
 def test_two_blind_reviewers_label_the_same_rows_and_a_third_settles_what_differs(run: Path) -> None:
@@ -90,13 +90,13 @@ def test_two_blind_reviewers_label_the_same_rows_and_a_third_settles_what_differ
 
 def test_a_blind_reviewer_takes_back_and_goes_on_where_he_stopped(run: Path) -> None:
     review(run, "ana", ["legal", "other"])
-    with session(run, "ben") as desk:
-        assert (desk.progress.decided, desk.place) == (0, 0)
-        desk.decide("other")
-        assert (desk.progress.decided, desk.place) == (1, 1), "that ana decided differently is not said"
-        assert desk.undo() is None
-        assert (desk.progress.decided, desk.place) == (0, 0)
-        assert desk.refresh() is None
+    with session_of(run, "ben") as session:
+        assert (session.progress.decided, session.place) == (0, 0)
+        session.decide("other")
+        assert (session.progress.decided, session.place) == (1, 1), "that ana decided differently is not said"
+        assert session.undo() is None
+        assert (session.progress.decided, session.place) == (0, 0)
+        assert session.refresh() is None
     with opened(run) as opened_run:
         assert review_status(opened_run).agreement is None
     review(run, "ana", ["business"])

@@ -18,8 +18,8 @@ from llmbatch.core.sanitize import neutral
 from llmbatch.review.app import panes
 from llmbatch.review.app.dialogs import Help, LabelPicker, LineDialog
 from llmbatch.review.app.keys import LabelKeys
-from llmbatch.review.desk import ReviewSession
 from llmbatch.review.draft import Draft, choosable
+from llmbatch.review.session import ReviewSession
 from llmbatch.task.label_space import LabelSpace
 
 _LOOK_EVERY_S = 1.0
@@ -65,9 +65,9 @@ class ReviewScreen(Screen[None]):
         Binding("q", "app.quit", show=False),
     ]
 
-    def __init__(self, desk: ReviewSession, setting: Setting) -> None:
+    def __init__(self, session: ReviewSession, setting: Setting) -> None:
         super().__init__()
-        self._desk = desk
+        self._session = session
         self._setting = setting
         self._labels = choosable(setting.space)
         self._keys = LabelKeys(self._labels, setting.space, setting.examples)
@@ -103,7 +103,7 @@ class ReviewScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """A key that stands for a label gives it."""
         label = self._keys.keys.get(event.character or "")
-        if label is not None and self._desk.item is not None:
+        if label is not None and self._session.item is not None:
             event.stop()
             if self._keys.enter(label):
                 self._show_group()
@@ -112,7 +112,7 @@ class ReviewScreen(Screen[None]):
 
     def action_accept(self) -> None:
         """The value is right as it is shown: the model's, or what was made of it."""
-        item, draft = self._desk.item, self._draft()
+        item, draft = self._session.item, self._draft()
         if item is None:
             return
         if draft.text is not None:
@@ -124,7 +124,7 @@ class ReviewScreen(Screen[None]):
 
     def action_pick(self) -> None:
         """Pick a label by name."""
-        item = self._desk.item
+        item = self._session.item
         if item is not None:
             self.app.push_screen(LabelPicker(self._labels, item.category), self._picked)
 
@@ -135,27 +135,27 @@ class ReviewScreen(Screen[None]):
 
     def action_type(self) -> None:
         """Type the whole value."""
-        if self._desk.item is not None:
-            value = self._draft().text or self._desk.item.category or ""
+        if self._session.item is not None:
+            value = self._draft().text or self._session.item.category or ""
             self.app.push_screen(LineDialog("The value (enter takes it, esc does not)", value), self._typed)
 
     def action_skip(self) -> None:
         """Leave the row for later, or take up what was left."""
-        if self._desk.item is None:
-            self._desk.return_to_skipped()
+        if self._session.item is None:
+            self._session.return_to_skipped()
         else:
-            self._desk.skip()
+            self._session.skip()
         self._say("")
         self._show()
 
     def action_undo(self) -> None:
         """Take the last decision back."""
-        self._do(self._desk.undo, "Taken back.")
+        self._do(self._session.undo, "Taken back.")
 
     def action_note(self) -> None:
         """Write a note."""
-        decision = self._desk.decision
-        if self._desk.item is not None:
+        decision = self._session.decision
+        if self._session.item is not None:
             note = decision.note if decision is not None else None
             self.app.push_screen(LineDialog("Note (enter keeps it, esc does not)", note or ""), self._noted)
 
@@ -165,7 +165,7 @@ class ReviewScreen(Screen[None]):
 
     def action_step(self, by: int) -> None:
         """Go to a neighbour."""
-        self._desk.step(by)
+        self._session.step(by)
         self._say("")
         self._show()
 
@@ -188,7 +188,7 @@ class ReviewScreen(Screen[None]):
         """Decide for the only label that there is to give, or put it into the draft."""
         if self._setting.space.takes_one_label:
             self._decide(label)
-        elif self._desk.item is not None:
+        elif self._session.item is not None:
             self._draft().choose(label)
             self._say("")
             self._show(is_same=True)
@@ -200,7 +200,7 @@ class ReviewScreen(Screen[None]):
 
     def _draft(self) -> Draft:
         """The value as it stands before the reviewer; a new one for each row."""
-        item, decision = self._desk.item, self._desk.decision
+        item, decision = self._session.item, self._session.decision
         if item is not self._drafted[0]:
             settled = decision.category if decision is not None and decision.is_settled else None
             of_model = None if item is None else item.category
@@ -211,21 +211,21 @@ class ReviewScreen(Screen[None]):
 
     def _noted(self, text: str | None) -> None:
         if text is not None:
-            self._do(lambda: self._desk.note(text), "Noted.")
+            self._do(lambda: self._session.note(text), "Noted.")
 
     def _found(self, wanted: str | None) -> None:
         if wanted:
             self._wanted = wanted
-            is_there = self._desk.find(wanted)
+            is_there = self._session.find(wanted)
             self._say("" if is_there else f"No row here has {wanted!r}.", "" if is_there else "warning")
             self._show()
 
     def _decide(self, label: str) -> None:
-        item = self._desk.item
+        item = self._session.item
         if item is None:
             return
         message = f"{neutral(str(item.id), limit=40)}: {neutral(label, limit=60)}  (u takes it back)"
-        self._do(lambda: self._desk.decide(label), message)
+        self._do(lambda: self._session.decide(label), message)
 
     def _do(self, act: Callable[[], str | None], message: str = "") -> None:
         """Do what changes the log, and report the outcome."""
@@ -238,15 +238,15 @@ class ReviewScreen(Screen[None]):
         self._show()
 
     def _look(self) -> None:
-        before = self._desk.item
+        before = self._session.item
         try:
-            news = self._desk.refresh()
+            news = self._session.refresh()
         except LLMBatchError as error:
             self._say(error.message, "error")
             return
         if news is not None:
             self._say(news, "warning")
-        self._show(is_same=before is self._desk.item)
+        self._show(is_same=before is self._session.item)
 
     def _say(self, text: str, kind: str = "") -> None:
         said = self.query_one("#said", Static)
@@ -254,25 +254,25 @@ class ReviewScreen(Screen[None]):
         said.update(Content(neutral(text)))
 
     def _show(self, *, is_same: bool = False) -> None:
-        desk, item = self._desk, self._desk.item
+        session, item = self._session, self._session.item
         draft, width, lines = self._draft(), self.size.width - _SIDES, self.size.height - _LINES_NEEDED
-        self._update("#progress", panes.progress_line(desk.progress, desk.reviewer))
+        self._update("#progress", panes.progress_line(session.progress, session.reviewer))
         if item is None:
             self._update("#why", Content(""))
-            self._update("#document", panes.finished(desk, of_sample=self._setting.of_sample))
+            self._update("#document", panes.finished(session, of_sample=self._setting.of_sample))
             self._update("#answer", Content(""))
         else:
-            self._update("#why", panes.why_line(item, desk.copies))
+            self._update("#why", panes.why_line(item, session.copies))
             if not is_same:
                 self._update("#document", panes.document(item))
                 self.query_one("#page", VerticalScroll).scroll_home(animate=False)
             meaning = "" if len(self._keys.keys) in range(1, lines + 1) else self._meanings.get(item.category or "", "")
-            self._update("#answer", panes.answer(item, desk.decision, draft.text, meaning=meaning, width=width))
+            self._update("#answer", panes.answer(item, session.decision, draft.text, meaning=meaning, width=width))
         shown = panes.labels(self._keys.keys, self._keys.marked(draft.parts), width=width, lines=lines)
         self._update("#labels", panes.with_others(shown, len(self._labels)) if self._keys.is_partial else shown)
         if self._setting.of_sample:
             self.query_one("#sample").display = True
-            self._update("#sample", panes.sample_line(desk.error_rate))
+            self._update("#sample", panes.sample_line(session.error_rate))
         self._bring_near()
         can_accept = draft.text is not None
         self._update("#keys", panes.keys_line(self._keys.keys, item, can_accept=can_accept, width=self.size.width))
@@ -300,15 +300,15 @@ class ReviewApp(App[None]):
         Binding("ctrl+c", "quit", priority=True, show=False),
     ]
 
-    def __init__(self, desk: ReviewSession, setting: Setting) -> None:
+    def __init__(self, session: ReviewSession, setting: Setting) -> None:
         super().__init__()
-        self._desk = desk
+        self._session = session
         self._setting = setting
 
     def on_mount(self) -> None:
         """Put on the colours and show the first row."""
         self.theme = _LIGHT if self._setting.is_light else _DARK
-        self.push_screen(ReviewScreen(self._desk, self._setting))
+        self.push_screen(ReviewScreen(self._session, self._setting))
 
     def action_switch_theme(self) -> None:
         """Dark to light, light to dark."""

@@ -7,10 +7,10 @@ from textual.content import Content
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.review.app.readable import readable
-from llmbatch.review.desk import Progress, ReviewSession
 from llmbatch.review.error_rate import ErrorRate
 from llmbatch.review.item import CHOSEN, CONFLICT, FAILED, LOW_CONFIDENCE, SAMPLED, ReviewItem
 from llmbatch.review.render import rate_text
+from llmbatch.review.session import Progress, ReviewSession
 from llmbatch.runs.decisions import Decision
 from llmbatch.task.fields import Label
 
@@ -128,9 +128,9 @@ def keys_line(keys: Mapping[str, Label], item: ReviewItem | None, *, can_accept:
     return shown
 
 
-def finished(desk: ReviewSession, *, of_sample: bool) -> Content:
+def finished(session: ReviewSession, *, of_sample: bool) -> Content:
     """What is said when nothing is left to look at."""
-    progress = desk.progress
+    progress = session.progress
     if not progress.total:
         return Content.assemble(("Nothing needs review.", "bold $text-success"))
     lines = [
@@ -143,7 +143,7 @@ def finished(desk: ReviewSession, *, of_sample: bool) -> Content:
     if progress.skipped:
         lines.append(Content.assemble(f"{progress.skipped:,} skipped: ", ("s", "bold $text-accent"), " takes them up."))
     if of_sample:
-        lines.append(Content(f"Random sample: {rate_text(desk.error_rate)}."))
+        lines.append(Content(f"Random sample: {rate_text(session.error_rate)}."))
     lines.append(
         Content.assemble("\n", ("←", "bold $text-accent"), " goes back, ", ("q", "bold $text-accent"), " quits.")
     )

@@ -101,7 +101,7 @@ class Collector:
             for number in found:
                 part = parts[number]
                 elsewhere = {key for other, rows in exported.items() if other != number for key in rows}
-                # Whoever ran it has his own bill: a row that is missing was not asked.
+                # The bill is with those who ran it: a row that is missing was not asked.
                 whole = RemoteBatch(part.batch_id or part.prepared.file, "expired", completed=0, failed=0)
                 await self._read(part, whole, (path,), frozenset(elsewhere))
             exported = {number: rows for number, rows in exported.items() if number not in found}

@@ -1,4 +1,4 @@
-"""One reviewer's work on a queue: where he is, what he decides, and what others decide meanwhile.
+"""One reviewer's work on a queue: where they are, what they decide, and what others decide meanwhile.
 
 Knows no screen: the terminal application shows it and turns keys into its methods.
 """
@@ -80,7 +80,7 @@ class ReviewSession:
         self._seen: Decision | None = None
         self.reviewer = reviewer
         self.place: int | None = None
-        """Where in the queue he is; None where nothing is left to look at."""
+        """The place in the queue; None where nothing is left to look at."""
         self.item: ReviewItem | None = None
         for line in self._log.lines():
             self._note_state(line.text)
@@ -122,7 +122,7 @@ class ReviewSession:
         """Give the present row a label, save it, and move to the next one.
 
         Returns:
-            What the reviewer should know; then another's decision differs, and he is left on the row.
+            What the reviewer should know; then another's decision differs, and the row stays in view.
 
         Raises:
             StorageFailed: it was not saved.
