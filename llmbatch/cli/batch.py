@@ -11,6 +11,7 @@ from llmbatch.cli.options.run_folder import RunPath
 from llmbatch.cli.options.screen import Json
 from llmbatch.cli.options.sending import SendingOptions
 from llmbatch.cli.output import print_json
+from llmbatch.core.ledger_line import CONTROL
 from llmbatch.core.sanitize import neutral
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def list_(run: RunPath, *, json: Json = False) -> None:
         print_json({"parts": parts})
         return
     for part in parts:
-        words = [f"part {part['part']}", f"{part['rows']:,} rows", part["state"], part["batch"] or "", part["at"]]
+        arm = "" if part["arm"] == CONTROL else part["arm"]
+        words = [f"part {part['part']}", arm, f"{part['rows']:,} rows", part["state"], part["batch"] or "", part["at"]]
         typer.echo(neutral("  ".join(filter(None, words))))
 
 
@@ -82,6 +84,8 @@ def _as_json(part: "Part") -> dict[str, Any]:
     end = part.end
     return {
         "part": part.number,
+        "arm": part.prepared.arm,
+        "model": part.prepared.model,
         "rows": part.prepared.rows,
         "state": _state(part),
         "batch": part.batch_id,

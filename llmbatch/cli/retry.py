@@ -6,6 +6,7 @@ import typer
 
 from llmbatch.cli.command import ENVIRONMENT, command
 from llmbatch.cli.completion import models
+from llmbatch.cli.options.batch import BatchOptions
 from llmbatch.cli.options.input import WHICH_ROWS
 from llmbatch.cli.options.money import ConfirmationOptions, MoneyOptions
 from llmbatch.cli.options.option import Except, Only, Option
@@ -56,6 +57,7 @@ def retry(
     confirmation: ConfirmationOptions,
     money: MoneyOptions,
     results: Annotated[ResultOptions, Only("max_failed", "salvage")],
+    batch: Annotated[BatchOptions, Except("cheapest", "batch_export", "batch_import")],
     screen: ScreenOptions,
     folder: RunFolderOptions,
 ) -> None:
@@ -78,6 +80,7 @@ def retry(
         sending=sending.to_sending(money),
         max_failed=parse_tolerance(results.max_failed),
         salvage=results.salvage,
+        batch=batch.to_batch(at_any_price=confirmation.yes),
     )
     trusted = folder.to_trust()
     confirmation.ask(lambda above_nanousd: dear_retry(run, options, above_nanousd, trust=trusted))

@@ -91,8 +91,7 @@ class Cascade:
         canary_arm = self._canary_arm
         if canary_arm is not None and canary_arm.canary.takes(row):
             own_key = canary_arm.key_of(row.text)
-            if self._outcomes.is_done(own_key) and (earlier := self._outcomes.latest(own_key)) is not None:
-                known = replace(without_cost(earlier), key=key, row=row.index, id=row.id, flags=row.flags, arm=CANARY)
+            if (known := known_to_canary(self._outcomes, own_key, row, key)) is not None:
                 yield known
                 return
             if (line := await canary_arm.row_worker.ask(row, key, failed_before=failed_before)) is not None:
@@ -117,6 +116,14 @@ class Cascade:
     def _keep_for_canary(self, row: Row, line: LedgerLine) -> None:
         if self._canary_arm is not None:
             self._outcomes.append(replace(without_cost(line), key=self._canary_arm.key_of(row.text)))
+
+
+def known_to_canary(outcomes: Outcomes, own_key: str, row: Row, key: str) -> LedgerLine | None:
+    """What a canary's plan has answered about a row's text before, under its own key; None where it has not."""
+    earlier = outcomes.latest(own_key) if outcomes.is_done(own_key) else None
+    if earlier is None:
+        return None
+    return replace(without_cost(earlier), key=key, row=row.index, id=row.id, flags=row.flags, arm=CANARY)
 
 
 def without_cost(line: LedgerLine) -> LedgerLine:

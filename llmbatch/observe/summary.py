@@ -302,7 +302,7 @@ def profile_json(profile: Profile) -> dict[str, Any]:
         "labels": dict(profile.labels),
         "confidence": round(profile.confidence.value, 4),
         "tokens": round(profile.tokens.value, 1),
-        "latency_s": round(profile.latency_s.value, 3),
+        "latency_s": round(profile.latency_s.value, 3) if profile.latency_s.count else None,
         "cost_usd": _usd(profile.cost_nanousd),
         "models": sorted(profile.models),
         "fingerprints": sorted(profile.fingerprints),

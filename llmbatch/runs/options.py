@@ -190,6 +190,8 @@ class RetryOptions:
     sending: Sending = field(default_factory=Sending)
     max_failed: Tolerance = Tolerance()
     salvage: bool = False
+    batch: BatchOptions | None = None
+    """How rows go in batches; None sends each by itself."""
 
     def applied_to(self, choice: ModelChoice) -> ModelChoice:
         """What is asked this time, where it differs from what the run asked."""

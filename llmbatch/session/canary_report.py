@@ -35,6 +35,7 @@ def canary_report(path: Path) -> CanaryReport:
     experiments, reread = recalled_experiments(record), record.reread
     for _, line in read_lines(folder.ledger):
         experiments.watch(reread(line))
+    experiments.end_batch()
     report = experiments.report().canary
     if report is None:
         raise UsageError(f"{path}: this run has had no canary", hint="try one with classify --canary-prompt FILE")

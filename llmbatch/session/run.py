@@ -20,7 +20,7 @@ from llmbatch.provider.client import Endpoint
 from llmbatch.provider.shape import RequestShape
 from llmbatch.readers import is_file_name
 from llmbatch.runs.batches.log import check_no_parts
-from llmbatch.runs.batches.way import check_plan, check_way
+from llmbatch.runs.batches.way import check_plan, check_retry_way, check_way
 from llmbatch.runs.calibrations import RunConfidence, confidence_for
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.experiment_plan import canary_record, plan_experiments
@@ -161,6 +161,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
     folder, record = standing_run(path, observer.event)
     check_answers(folder, record, offline=record.offline or options.sending.offline)
     sending = replace(options.sending, offline=record.offline)
+    check_retry_way(options, record)
     plan, asked = retried_plans(record, options)
     endpoint = endpoint_for(sending, asked.question.model, asked.choice.dialect)
     source = RunInput.again(record, folder, trust)
@@ -170,7 +171,8 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
         if record.shard is not None:
             take_over(folder, record.shard, observer.event)
             check_no_parts(RunFolder(folder.path.parent))
-        check_no_parts(folder)
+        if options.batch is None:
+            check_no_parts(folder)
         _check_kinds(folder, options.only)
 
         def wanted(ledger: Ledger, _: Experiments) -> Callable[[str], bool]:
@@ -187,8 +189,9 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
             leaves_rows=True,
             max_failed=options.max_failed,
             salvage=options.salvage,
+            batch=options.batch,
             remarks=migrated(record),
-            command=f"llmbatch retry {quoted(path)}",
+            command=f"llmbatch retry {quoted(path)}" + (" --batch" if options.batch is not None else ""),
         )
         return Session(folder, source, session_plan, observer, StopHandle()).run()
 

@@ -147,7 +147,7 @@ class Session:
                     endpoint = Endpoint(url, "offline", on_loopback=True)
                 with asyncio.Runner(loop_factory=loop_factory()) as runner:
                     reason = runner.run(session_loop.ask(endpoint))
-                    if isinstance(session_loop, BatchLoop) and has_single_rows(self._plan, session_loop, reason):
+                    if isinstance(session_loop, BatchLoop) and has_single_rows(session_loop, reason):
                         session_loop = self._single_rows_loop(opened, session_loop)
                         reason = runner.run(session_loop.ask(endpoint)) or reason
                     return reason

@@ -5,12 +5,50 @@ whole run does not do (Simpson's paradox): trouble that comes late hits most the
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 BLOCK_ROWS = 100
 """Rows of both arms in a block; a larger one would compare rows of different hours, a smaller one says less."""
 
 _LARGEST_LOG = 700.0
+
+
+@dataclass(slots=True)
+class _Block:
+    """Rows that are compared with each other."""
+
+    rows: int = 0
+    canary_rows: int = 0
+    bad: int = 0
+    canary_bad: int = 0
+
+    def add(self, *, is_canary: bool, is_bad: bool) -> None:
+        self.rows += 1
+        self.canary_rows += is_canary
+        self.bad += is_bad
+        self.canary_bad += is_canary and is_bad
+
+
+class _Weight:
+    """What blocks say together."""
+
+    def __init__(self, ratios: Sequence[float]) -> None:
+        self._ratios = ratios
+        self.logs = [0.0] * len(ratios)
+        self.bad = self.canary_bad = 0
+        self.expected = 0.0
+
+    def add(self, block: _Block) -> None:
+        self.bad += block.bad
+        self.canary_bad += block.canary_bad
+        self.expected += block.bad * block.canary_rows / block.rows
+        control_rows, most = block.rows - block.canary_rows, min(block.bad, block.canary_rows)
+        ways = [math.comb(block.canary_rows, k) * math.comb(control_rows, block.bad - k) for k in range(most + 1)]
+        for n, ratio in enumerate(self._ratios):
+            odds = sum(way * ratio**k for k, way in enumerate(ways)) / sum(ways)
+            self.logs[n] += block.canary_bad * math.log(ratio) - math.log(odds)
 
 
 class ArmEvidence:
@@ -21,35 +59,55 @@ class ArmEvidence:
     hypergeometric distribution) against that of equal arms, multiplied over blocks and averaged over ratios, is a
     martingale where the arms are equal; so it passes 1/alpha with probability alpha at most, whenever one looks
     (Ville's inequality; Robbins' method of mixtures, Ann. Math. Stat. 41, 1970; Shafer et al., Stat. Science 26, 2011).
+
+    Answers out of batches come arm by arm, in no order: their blocks are rows that are next to each other in the input.
     """
 
     def __init__(self, ratios: Sequence[float]) -> None:
         """`ratios`: of the odds, above 1, that are held against equal ones."""
         self._ratios = tuple(ratios)
-        self._logs = [0.0] * len(self._ratios)
-        self._rows = self._canary_rows = self._bad = self._canary_bad = 0
-        self.bad = 0
+        self._block, self._weight = _Block(), _Weight(self._ratios)
+        self._of_batches: defaultdict[int, _Block] = defaultdict(_Block)
+        self._batches_weight = _Weight(self._ratios)
+
+    @property
+    def bad(self) -> int:
         """Bad rows in the blocks so far."""
-        self.canary_bad = 0
-        self.expected = 0.0
+        return self._weight.bad + self._batches_weight.bad
+
+    @property
+    def canary_bad(self) -> int:
+        """Of these, the canary's."""
+        return self._weight.canary_bad + self._batches_weight.canary_bad
+
+    @property
+    def expected(self) -> float:
         """Of the bad rows, how many would be the canary's on average if the arms were alike."""
+        return self._weight.expected + self._batches_weight.expected
 
     def add(self, *, is_canary: bool, is_bad: bool) -> bool:
         """Take in a row; true where it ends a block, and the evidence may have changed."""
-        self._rows += 1
-        self._canary_rows += is_canary
-        self._bad += is_bad
-        self._canary_bad += is_canary and is_bad
-        if self._rows < BLOCK_ROWS:
+        self._block.add(is_canary=is_canary, is_bad=is_bad)
+        if self._block.rows < BLOCK_ROWS:
             return False
-        self._weigh_block()
-        self._rows = self._canary_rows = self._bad = self._canary_bad = 0
+        self._weight.add(self._block)
+        self._block = _Block()
         return True
+
+    def add_of_batch(self, row: int, *, is_canary: bool, is_bad: bool) -> None:
+        """Take in a row, by its number, that was answered in a batch. It counts from the next `weigh_batches` on."""
+        self._of_batches[row // BLOCK_ROWS].add(is_canary=is_canary, is_bad=is_bad)
+
+    def weigh_batches(self) -> None:
+        """Weigh the rows of batches so far."""
+        self._batches_weight = _Weight(self._ratios)
+        for block in self._of_batches.values():
+            self._batches_weight.add(block)
 
     @property
     def worse(self) -> float:
         """Evidence that the canary is worse: 1/alpha is passed with probability alpha at most where it is not."""
-        return sum(map(_exp, self._logs)) / len(self._logs)
+        return sum(map(_exp, self._logs)) / len(self._ratios)
 
     def within(self, ratio: float) -> float:
         """Evidence that the canary's odds are less than `ratio` (one of those given) times the control's.
@@ -58,15 +116,9 @@ class ArmEvidence:
         """
         return _exp(-self._logs[self._ratios.index(ratio)])
 
-    def _weigh_block(self) -> None:
-        self.bad += self._bad
-        self.canary_bad += self._canary_bad
-        self.expected += self._bad * self._canary_rows / self._rows
-        control_rows, most = self._rows - self._canary_rows, min(self._bad, self._canary_rows)
-        ways = [math.comb(self._canary_rows, k) * math.comb(control_rows, self._bad - k) for k in range(most + 1)]
-        for n, ratio in enumerate(self._ratios):
-            odds = sum(way * ratio**k for k, way in enumerate(ways)) / sum(ways)
-            self._logs[n] += self._canary_bad * math.log(ratio) - math.log(odds)
+    @property
+    def _logs(self) -> list[float]:
+        return [one + other for one, other in zip(self._weight.logs, self._batches_weight.logs, strict=True)]
 
 
 def _exp(log: float) -> float:

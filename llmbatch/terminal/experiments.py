@@ -72,7 +72,8 @@ def drift_section(report: DriftReport) -> RenderableType:
 def _arm_rows(control: Profile, canary: Profile) -> Iterator[tuple[str, str, str]]:
     arms = (control, canary)
     yield "rows", f"{control.rows:,}", f"{canary.rows:,}"
-    yield "latency", *(duration(arm.latency_s.value) for arm in arms)  # type: ignore[misc]
+    if any(arm.latency_s.count for arm in arms):  # rows of batches have none
+        yield "latency", *(duration(arm.latency_s.value) if arm.latency_s.count else "-" for arm in arms)  # type: ignore[misc]
     costs = [None if arm.cost_per_row_nanousd is None else round(arm.cost_per_row_nanousd * 1000) for arm in arms]
     yield "cost of 1,000 rows", dollars(costs[0]), dollars(costs[1])
 

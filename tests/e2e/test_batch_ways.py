@@ -165,11 +165,11 @@ def test_examples_that_are_chosen_for_each_document_stand_before_it(llmbatch: Pr
     assert all("Example" in messages[-1]["content"] and "Example" not in messages[0]["content"] for messages in lines)
 
 
-def test_doubtful_rows_of_what_was_collected_go_to_the_stronger_model(
+def test_doubtful_rows_are_asked_by_themselves_where_that_costs_less(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     served = endpoint()
-    options = ("--escalate-to", "gpt-6-sol", "--review-below", "100%")
+    options = ("--escalate-to", "gpt-6-sol", "--review-below", "100%", "--model", "gpt-4o-mini", "--no-yes")
     assert batched(llmbatch, served, *options).code == 7
     assert served.stats["batch_lines"] == served.requests, "nothing is doubtful before it is answered"
     done = batched(llmbatch, served, *options)
@@ -185,14 +185,14 @@ def test_a_stronger_model_s_request_in_flight_at_a_kill_is_possibly_billed(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
     hanging = endpoint("--fault", "timeout=100%", "--faulty-model", "gpt-6-sol")
-    options = ("--escalate-to", "gpt-6-sol", "--review-below", "100%")
-    assert batched(llmbatch, hanging, *options).code == 7
-    command = ("classify", "docs.jsonl", "--base-url", hanging.url, "--batch", "--yes", *options, "--timeout", "300")
+    options = ("--escalate-to", "gpt-6-sol", "--review-below", "100%", "--model", "gpt-4o-mini")
+    assert batched(llmbatch, hanging, *options, "--no-yes").code == 7
+    command = ("classify", "docs.jsonl", "--base-url", hanging.url, "--batch", *options, "--timeout", "300")
     process = llmbatch.start(*command, LLMBATCH_SPEND_STORE="spend.db")
     wait_until(lambda: hanging.requests > ROWS, process)
     process.kill()
     process.communicate()
-    done = batched(llmbatch, endpoint(), *options)
+    done = batched(llmbatch, endpoint(), *options, "--no-yes")
     assert done.code == 0, done.err
     assert done.json["usage"]["possibly_billed_requests"] == hanging.requests - ROWS == 1
     total = spent(llmbatch)

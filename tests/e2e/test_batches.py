@@ -297,9 +297,6 @@ def test_other_ways_wait_until_batches_are_collected(llmbatch: Program, endpoint
     "options",
     [
         ("--service-tier", "flex"),
-        ("--baseline", "old.llmbatch"),
-        ("--canary-model", "gpt-6-sol"),
-        ("--reuse",),
         ("--shard", "1/2"),
         ("--candidates", "2"),
     ],

@@ -72,6 +72,8 @@ class Canary:
         self._period = self._largest_period = _Period(parts_of)
         self._evidence = {what: ArmEvidence(_RATIOS) for what in _FIGURES}
         self._grew_at = 0
+        self._batch: str | None = None
+        """Whose answers come in, and are compared once all are there."""
         self.share = share
         self.dropped: str | None = None
         """Why it was dropped; None while it is on trial."""
@@ -82,6 +84,9 @@ class Canary:
 
     def watch(self, line: LedgerLine) -> None:
         """Take note of a row's outcome in either arm; drops the canary, or gives it more."""
+        if line.batch != self._batch and line.source != "reused":
+            self.end_batch()
+            self._batch = line.batch
         if self._asked.get(line.arm) != Asked.of(line) or line.started_at < self._since:
             return  # of another trial, or asked otherwise
         if not self._outcomes.is_first(line):
@@ -92,12 +97,23 @@ class Canary:
         self._period.arms[line.arm].add(line)
         if self._period.rows > self._largest_period.rows:
             self._largest_period = self._period
-        ends = [
-            self._evidence[what].add(is_canary=line.arm == CANARY, is_bad=is_bad(line))
-            for what, is_bad in _FIGURES.items()
-        ]
+        is_canary = line.arm == CANARY
+        if line.batch is not None:
+            for what, is_bad in _FIGURES.items():
+                self._evidence[what].add_of_batch(line.row, is_canary=is_canary, is_bad=is_bad(line))
+            return
+        ends = [self._evidence[what].add(is_canary=is_canary, is_bad=is_bad(line)) for what, is_bad in _FIGURES.items()]
         if any(ends):
             self._look()
+
+    def end_batch(self) -> None:
+        """Decide by what is collected, once all answers of a batch are there: once for each, whoever looks again."""
+        if self._batch is None or self.dropped is not None:
+            return
+        self._batch = None
+        for evidence in self._evidence.values():
+            evidence.weigh_batches()
+        self._look()
 
     def is_dropped(self) -> bool:
         """Whether it gets no more rows."""

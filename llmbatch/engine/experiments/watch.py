@@ -68,6 +68,11 @@ class Experiments:
         if self._baseline is not None:
             self._profiler.watch(line)
 
+    def end_batch(self) -> None:
+        """All answers of a batch have been watched."""
+        if self.canary is not None:
+            self.canary.end_batch()
+
     def report(self) -> ExperimentReport:
         """The outcome."""
         drift, baseline = None, self._baseline

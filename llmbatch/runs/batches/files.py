@@ -28,6 +28,8 @@ class PartRow(Struct, frozen=True, gc=False, omit_defaults=True):
     size: int
     """Bytes of its request's body."""
     flags: tuple[str, ...] = ()
+    canary_key: str | None = None
+    """Its key by the plan of a canary, where the answer may be one to that, too."""
 
 
 def _exact(value: object) -> Raw:

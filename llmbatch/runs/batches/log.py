@@ -18,6 +18,7 @@ from msgspec.json import decode, encode
 from llmbatch.core.checksum import FORMAT, LineCheck, NewerFormatError, mended, seal
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import open_file, open_to_read, storage_failure, storing, sync_folder
+from llmbatch.core.ledger_line import CONTROL
 from llmbatch.core.usage import UsageTotals
 from llmbatch.runs.folder import RunFolder, now_text
 from llmbatch.runs.ledger.recover import cut_torn_tail
@@ -49,7 +50,9 @@ class BatchRecord(
     account: str = ""
     """In the spend store, where the part's most is set aside."""
     fingerprint: str = ""
-    """Of the plan."""
+    """Of the plan that its rows are asked by."""
+    arm: str = CONTROL
+    """Whose plan that is."""
     model: str = ""
     endpoint: str = ""
     file: str = ""
@@ -121,10 +124,10 @@ class BatchLog:
     def __init__(self, path: Path, records: Iterable[BatchRecord]) -> None:
         self._path = path
         self._parts: dict[int, Part] = {}
-        self.reopened: Counter[tuple[str, str]] = Counter()
-        """How often each row was opened again, by why and its key."""
-        self.limit_tokens: int | None = None
-        """Enqueued tokens that the provider allows, as far as it has said so."""
+        self.reopened: Counter[tuple[str, str, str]] = Counter()
+        """How often each row was opened again, by the arm, why and its key."""
+        self.limit_tokens: dict[str, int] = {}
+        """Enqueued tokens that the provider allows, by the model, as far as it has said so."""
         for record in records:
             self._take(record)
 
@@ -205,9 +208,10 @@ class BatchLog:
                 part = replace(part, status=record.status)
             case "collected" | "given_up":
                 part = replace(part, end=record)
-                self.limit_tokens = record.limit or self.limit_tokens
+                if record.limit:
+                    self.limit_tokens[part.prepared.model] = record.limit
                 for why, keys in record.reopened.items():
-                    self.reopened.update((why, key) for key in keys)
+                    self.reopened.update((part.prepared.arm, why, key) for key in keys)
         self._parts[record.part] = replace(part, expires_at=record.expires_at or part.expires_at)
 
 

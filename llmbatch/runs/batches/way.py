@@ -1,10 +1,13 @@
 """Whether a run can go the way that is asked for."""
 
+from dataclasses import replace
+
 from llmbatch.core import defaults
 from llmbatch.core.errors import UsageError
-from llmbatch.engine.plan import Plan
+from llmbatch.engine.plan import ModelChoice, Plan
+from llmbatch.runs.folder import STDIN, RunRecord
 from llmbatch.runs.input import RunInput
-from llmbatch.runs.options import RunOptions
+from llmbatch.runs.options import RetryOptions, RunOptions
 
 
 def check_way(options: RunOptions, source: RunInput) -> None:
@@ -17,17 +20,31 @@ def check_way(options: RunOptions, source: RunInput) -> None:
         raise UsageError(f"--batch does not go together with {name}; nothing was sent", hint=_HINTS.get(name))
 
 
+def check_retry_way(options: RetryOptions, record: RunRecord) -> None:
+    """Refuse a retry that batches cannot do, before anything is sent.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if options.batch is None:
+        return
+    choice = replace(record.choice, service_tier=options.service_tier)
+    if (name := _obstacle(choice, is_stream=STDIN in record.inputs)) is not None:
+        raise UsageError(f"--batch does not go together with {name}; nothing was sent", hint=_HINTS.get(name))
+
+
 def obstacle(options: RunOptions, *, is_stream: bool) -> str | None:
     """What of a run batches cannot do; None where they can do all of it."""
-    choice = options.choice
+    if options.shard is not None:
+        return "--shard"
+    return _obstacle(options.choice, is_stream=is_stream)
+
+
+def _obstacle(choice: ModelChoice, *, is_stream: bool) -> str | None:
     asked = {
         "standard input": is_stream,
         "--dialect": choice.dialect != defaults.DIALECT,
         "--service-tier": choice.service_tier is not None,
-        "a canary": options.canary is not None,
-        "--baseline": options.baseline is not None,
-        "--reuse": options.reuse is not None,
-        "--shard": options.shard is not None,
     }
     return next((name for name, is_asked in asked.items() if is_asked), None)
 

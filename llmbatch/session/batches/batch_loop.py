@@ -3,26 +3,21 @@
 import asyncio
 import math
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
 from llmbatch.core.errors import BatchesPending, ComeBackLater, LLMBatchError, UsageError
-from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.plurals import counted
 from llmbatch.core.prices import PriceBook
 from llmbatch.core.redact import Redactor
-from llmbatch.core.rows import Rejection, Row
-from llmbatch.engine.batch_outcome import BatchReader
-from llmbatch.engine.budget.bill import Biller
-from llmbatch.engine.budget.surplus import Surplus
 from llmbatch.engine.cancellation import Cancellation, RunCancelledError
 from llmbatch.engine.experiments.watch import Experiments
 from llmbatch.engine.failure_rate_guard import FailureRateGuard
-from llmbatch.engine.intake import Document, FailedBefore, Intake, Skipped, skips
-from llmbatch.engine.outcome import OutcomeReader
 from llmbatch.engine.tally import SessionTally
 from llmbatch.observe.events import BatchRepeated
 from llmbatch.observe.observer import Observer
@@ -30,23 +25,24 @@ from llmbatch.observe.progress import Progress
 from llmbatch.provider.batch_api import BatchApi
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.failures import Failure
-from llmbatch.provider.shape import RequestShape
-from llmbatch.runs.batches.log import EXPIRED, EXPORTED, BatchLog
+from llmbatch.runs.batches.log import EXPORTED, BatchLog
 from llmbatch.runs.batches.lost import with_lost_rows
-from llmbatch.runs.batches.options import BatchFallback, BatchOptions
+from llmbatch.runs.batches.options import BatchOptions
 from llmbatch.runs.folder import RunFolder, RunRecord
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.opening import OpenLedger
+from llmbatch.session.batches.arms import BatchArm, asks_alone, batch_arms
 from llmbatch.session.batches.collecting import Collector
 from llmbatch.session.batches.deps import BatchDeps
 from llmbatch.session.batches.drafts import Drafts
-from llmbatch.session.batches.price_check import PriceCheck, WayPrices
+from llmbatch.session.batches.pending import PendingRows
 from llmbatch.session.batches.submitting import Submitter
-from llmbatch.session.field_report import field_report
-from llmbatch.session.rejections import Rejections
 from llmbatch.session.session_plan import SessionPlan
 from llmbatch.session.spending import Spending
 from llmbatch.session.stop_handle import StopHandle
+
+if TYPE_CHECKING:
+    from llmbatch.cache.answers import AnswerCache
 
 _FIRST_POLL_S, _LONGEST_POLL_S = 5.0, 60.0
 _OFFLINE_POLL_S = 0.1
@@ -97,12 +93,12 @@ class BatchLoop:
         self._handle = handle
         self._observer = observer
         self._began = began
-        self._rejections = Rejections(observer.event)
         self.is_hurried = False
         """Whether it was interrupted a second time."""
-        self._is_first_pass = True
         self.fallback_keys: set[str] = set()
         """Of rows that are to be sent by themselves, since they expired again and again."""
+        self.asks_alone = False
+        """Whether the stronger model is asked about each doubtful row by itself."""
         self.set_aside_nanousd = 0
         """What the session has spent and set aside at its end, nano-dollars."""
         self.record: RunRecord = opened.record
@@ -115,19 +111,33 @@ class BatchLoop:
         if (refusal := plan.preflight(prices, endpoint, self._observer.event)) is not None:
             return refusal
         self._opened.ledger.begin_session()
-        deps = self._deps(endpoint, cancellation, prices)
+        earlier = await self._answer_cache()
+        deps = self._deps(endpoint, cancellation, prices, earlier)
+        pending = PendingRows(
+            plan,
+            self._source,
+            self.record,
+            deps,
+            experiments=self._experiments,
+            earlier=earlier,
+            emit=self._observer.event,
+        )
         held_nanousd = sum(part.at_most_nanousd for part in deps.log.open_parts)
         self._spending.budget(self._opened.spent_nanousd + held_nanousd, cancellation)
         background = [asyncio.create_task(self._spending.keep()), asyncio.create_task(self._show(deps))]
         try:
             with self._handle.stopping(cancellation, self._observer):
-                return await self._until_hurried(self._work(deps), cancellation)
+                return await self._until_hurried(self._work(deps, pending), cancellation)
         finally:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await deps.api.close()
-            self._rejections.end()
+            if earlier is not None:
+                await earlier.close()
+            pending.end()
+            self.fallback_keys = pending.fallback_keys
+            self.asks_alone = asks_alone(plan, deps.arms)
             self.record = with_lost_rows(self.record, deps.log.parts)
             there_nanousd = sum(part.at_most_nanousd for part in deps.log.open_parts)
             self.set_aside_nanousd = self._tally.totals.usage.most_nanousd + there_nanousd
@@ -146,11 +156,17 @@ class BatchLoop:
         await asyncio.gather(working, return_exceptions=True)
         return cancellation.reason
 
-    async def _work(self, deps: BatchDeps) -> Exception | None:
+    async def _work(self, deps: BatchDeps, pending: PendingRows) -> Exception | None:
         """Until all rows have their outcome, or it is time to leave."""
         submitter = Submitter(deps)
-        sending = self._plan.sending
-        collector = Collector(deps, submitter, FailureRateGuard(sending.guard), reasks=sending.policy.reasks)
+        sending, canary = self._plan.sending, self._experiments.canary
+        collector = Collector(
+            deps,
+            submitter,
+            FailureRateGuard(sending.guard),
+            reasks=sending.policy.reasks,
+            drop_canary=lambda why: None if canary is None else canary.drop(why),
+        )
         until, first_poll_s = self._until(), _OFFLINE_POLL_S if self._is_offline else _FIRST_POLL_S
         poll_s = first_poll_s
         try:
@@ -163,11 +179,10 @@ class BatchLoop:
                 return collector.stop or self._why_pending(deps, submitter)
             while True:
                 if await collector.collect():
-                    submitter.refused, submitter.over_budget, poll_s = False, None, first_poll_s
+                    submitter.refused, submitter.over_budget, poll_s = set(), None, first_poll_s
                 if collector.stop is not None:
                     return collector.stop
-                await submitter.submit(self._drafts(deps))
-                self._is_first_pass = False
+                await self._submit(deps, pending, collector, submitter)
                 if deps.cancellation.is_set:
                     return deps.cancellation.reason
                 left_s = until - time.monotonic()
@@ -175,12 +190,20 @@ class BatchLoop:
                 if is_done or left_s <= 0 or self._options.export is not None:
                     return self._why_pending(deps, submitter)
                 await deps.cancellation.sleep(min(poll_s, left_s))
-                submitter.refused = False
+                submitter.refused = set()
                 poll_s = min(poll_s * 2, _LONGEST_POLL_S)
         except RunCancelledError:
             return deps.cancellation.reason
         except LLMBatchError as error:
             return error
+
+    async def _submit(self, deps: BatchDeps, pending: PendingRows, collector: Collector, submitter: Submitter) -> None:
+        """Submit what each arm is to ask now, by what is collected."""
+        self._experiments.end_batch()
+        if (canary := self._experiments.canary) is not None and canary.is_dropped():
+            await collector.cancel_canary()
+        for arm in deps.arms.values():
+            await submitter.submit(self._drafts(deps, pending, arm))
 
     def _until(self) -> float:
         """When to leave, by `time.monotonic`."""
@@ -226,8 +249,9 @@ class BatchLoop:
             UsageError: nothing was sent.
         """
         for part in deps.log.open_parts:
+            arm = deps.arms.get(part.prepared.arm)
             for name, there, now in (
-                ("prompt, labels or model", part.prepared.fingerprint, deps.fingerprint),
+                ("prompt, labels or model", part.prepared.fingerprint, None if arm is None else arm.fingerprint),
                 ("--base-url", part.prepared.endpoint, deps.endpoint),
             ):
                 if there not in (now, EXPORTED):
@@ -237,7 +261,9 @@ class BatchLoop:
                         hint="collect them first, by the command that submitted them, or llmbatch batch cancel them",
                     )
 
-    def _deps(self, endpoint: Endpoint, cancellation: Cancellation, prices: PriceBook) -> BatchDeps:
+    def _deps(
+        self, endpoint: Endpoint, cancellation: Cancellation, prices: PriceBook, earlier: "AnswerCache | None"
+    ) -> BatchDeps:
         plan, redact = self._plan, Redactor((endpoint.api_key,))
 
         def report_repeat(failure: Failure, wait_s: float) -> None:
@@ -246,7 +272,7 @@ class BatchLoop:
         return BatchDeps(
             folder=self._folder,
             run_id=self.record.run_id,
-            fingerprint=plan.plan.fingerprint,
+            arms=batch_arms(plan, self.record, endpoint, prices, redact),
             endpoint=self.record.endpoint if self._is_offline else endpoint.base_url,
             options=self._options,
             api=BatchApi(
@@ -261,97 +287,32 @@ class BatchLoop:
             tally=self._tally,
             spending=self._spending,
             cancellation=cancellation,
-            reader=BatchReader(
-                OutcomeReader(plan.asked, self.record.calibrations, redact=redact, dialect=endpoint.dialect),
-                Biller(plan.asked, prices, Surplus()),
-                endpoint.dialect,
-                self._shape,
-            ),
-            price_check=PriceCheck(plan.asked, WayPrices.of(prices, plan.asked.question.model)),
-            reasked=set(),
+            failed=set(),
             redact=redact,
             emit=self._observer.event,
-            on_row=self._note_row,
+            on_row=partial(self._note_row, earlier),
         )
 
-    @property
-    def _shape(self) -> RequestShape:
-        """How requests are sent, as the last session left it; the tier is the batch's own."""
-        return replace(self.record.shape or self._plan.asked.shape, service_tier=None)
+    def _drafts(self, deps: BatchDeps, pending: PendingRows, arm: BatchArm) -> Drafts:
+        marks = arm.price_check.marks_prefix(deps.log.collected(arm.fingerprint))
+        shape = replace(arm.shape, marks_prefix=marks)
+        return Drafts(pending.of(arm.plan.arm), arm, shape, deps.api.line_url)
 
-    def _drafts(self, deps: BatchDeps) -> Drafts:
-        plan = self._plan.asked
-        encoder = deps.reader.dialect.encoder(plan.question)
-        marks = deps.price_check.marks_prefix(deps.log.collected(deps.fingerprint))
-        shape = replace(self._shape, marks_prefix=marks)
-        return Drafts(self._pending(deps), plan, shape, encoder, deps.reader.biller, deps.api.line_url)
+    async def _answer_cache(self) -> "AnswerCache | None":
+        if self._plan.reuse is None:
+            return None
+        from llmbatch.cache.answers import open_answer_cache  # noqa: PLC0415 - SQLite, and few runs ask for it
 
-    def _pending(self, deps: BatchDeps) -> Iterator[Document]:
-        """The rows that are neither done nor at the provider. Read in another thread, while the loop waits."""
-        there = KeyIndex()
-        for part in deps.log.open_parts:
-            for key in deps.files(part).read_rows():
-                there[short(key)] = 1
-        ledger, plan = deps.ledger, self._plan
-        is_skipped = skips(ledger, lambda key: not ledger.is_done(key))  # doubtful ones go to the stronger model later
-        intake = Intake(
-            plan.plan,
-            plan.asked,
-            is_skipped,
-            reread=self.record.reread,
-            is_settled=plan.is_settled,
-            failed_before=FailedBefore(ledger, self._read_again),
-            is_done=ledger.is_done if plan.leaves_rows else None,
+        record, emit = self.record, self._observer.event
+        return await asyncio.to_thread(
+            open_answer_cache, self._plan.reuse, endpoint=record.endpoint, run_id=record.run_id, emit=emit
         )
-        rows = self._source.rows(field_report(self._observer.event)) if self._is_first_pass else self._read_again()
-        for item in intake.prepared(rows, batch=1):
-            if deps.cancellation.is_set:
-                return
-            if isinstance(item, Rejection):
-                self._reject(item)
-            elif isinstance(item, Skipped):
-                self._skip(item.count, item.left)
-            elif there.get(short(item.key)) is not None or self._has_failed_now(deps, item.key):
-                continue
-            elif self._falls_back(deps, item.key):
-                self.fallback_keys.add(item.key)
-            elif item.outcome is not None:
-                ledger.append(item.outcome)
-                self._tally.add(item.outcome)
-                self._tally.settle(item.outcome)
-                self._note_row(item.outcome)
-            else:
-                yield item
 
-    def _has_failed_now(self, deps: BatchDeps, key: str) -> bool:
-        """Whether a row has failed in this session for good: the next one tries it again."""
-        return deps.ledger.is_of_session(key) and key not in deps.reasked
-
-    def _falls_back(self, deps: BatchDeps, key: str) -> bool:
-        options = self._options
-        return options.fallback != BatchFallback.NONE and deps.log.reopened[EXPIRED, key] >= options.patience
-
-    def _read_again(self) -> Iterator[Row | Rejection]:
-        return self._source.read_again(lambda _: None)
-
-    def _reject(self, rejection: Rejection) -> None:
-        if not self._is_first_pass:
-            return
-        if self._plan.strict:
-            raise UsageError(
-                f"{rejection.place}: {rejection.message}", hint="without --strict such rows go to failed.jsonl"
-            )
-        self._tally.rejected += 1
-        self._rejections.add(rejection)
-
-    def _skip(self, count: int, left: int) -> None:
-        if self._is_first_pass:
-            self._tally.skipped += count - left
-            self._tally.left += left
-
-    def _note_row(self, line: LedgerLine) -> None:
+    def _note_row(self, earlier: "AnswerCache | None", line: LedgerLine) -> None:
         self._experiments.watch(line)
         self._observer.row(line)
+        if earlier is not None:
+            earlier.note(line)
 
     async def _show(self, deps: BatchDeps) -> None:
         total = await asyncio.to_thread(self._source.count)

@@ -1,69 +1,51 @@
 """Answers out of batches: however one ends, both result files are read line by line and matched with rows by key."""
 
 import asyncio
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from llmbatch.core.errors import RunStopped, UsageError
 from llmbatch.core.filenames import quoted
 from llmbatch.core.files import replacing, storing
-from llmbatch.core.ledger_line import FAILED, LedgerLine
-from llmbatch.core.rows import Place, Row
+from llmbatch.core.ledger_line import CANARY, LedgerLine
 from llmbatch.core.usage import UsageTotals
-from llmbatch.engine.batch_outcome import SentInBatch, Unanswered, Unusable
 from llmbatch.engine.failure_rate_guard import FailureRateGuard
-from llmbatch.engine.tally import LedgerTotals
 from llmbatch.observe.events import BatchCollected, BatchGivenUp, BatchProgress, BatchUneven, BatchUsageDiffers
 from llmbatch.provider.batch_api import GONE, RemoteBatch
-from llmbatch.provider.failures import Action, Failure, RequestFailedError
-from llmbatch.runs.batches.files import PartRow, result_lines
-from llmbatch.runs.batches.log import EXPIRED, INVALID, LINE, LOST, Part, step
+from llmbatch.provider.failures import RequestFailedError
+from llmbatch.runs.batches.files import result_lines
+from llmbatch.runs.batches.log import EXPORTED, Part, step
 from llmbatch.runs.batches.token_limit import TOKEN_LIMIT
 from llmbatch.session.batches.deps import BatchDeps
+from llmbatch.session.batches.results import PartResults, ResultReader
 from llmbatch.session.batches.submitting import Submitter
 
-_MOST_TRIES = 3
-"""Batches that leave a row without an answer, for whatever passes, before it fails."""
 _LATE_WAITS_S = (2.0, 5.0, 10.0)
 """How long to wait for the files of a batch that has ended."""
 _LINES_AT_ONCE = 200
 """Lines that are judged before others get their turn on the loop."""
 _DIFFERENCE = 0.02
-_NOWHERE = Place("", 0)
-
-
-@dataclass(slots=True)
-class _Found:
-    """What a part's result files have held so far."""
-
-    seen: set[str] = field(default_factory=set)
-    totals: LedgerTotals = field(default_factory=LedgerTotals)
-    ok: int = 0
-    failed: int = 0
-    doubled: int = 0
-    foreign: int = 0
-    reopened: dict[str, list[str]] = field(default_factory=dict)
-
-    def reopen(self, why: str, key: str) -> None:
-        self.reopened.setdefault(why, []).append(key)
-
-    def add(self, line: LedgerLine) -> None:
-        self.totals.add(line)
-        self.failed += line.status == FAILED
-        self.ok += line.status != FAILED
+_ENDING = frozenset({"cancelling", EXPORTED})
 
 
 class Collector:
     """Collects the parts that are ready."""
 
-    def __init__(self, deps: BatchDeps, submitter: Submitter, guard: FailureRateGuard, *, reasks: int) -> None:
-        """`reasks`: how often a row is re-asked after an unusable answer."""
+    def __init__(
+        self,
+        deps: BatchDeps,
+        submitter: Submitter,
+        guard: FailureRateGuard,
+        *,
+        reasks: int,
+        drop_canary: Callable[[str], None],
+    ) -> None:
+        """`reasks`: how often a row is re-asked after an unusable answer; `drop_canary` is given why."""
         self._deps = deps
         self._reasks = reasks
         self._submitter = submitter
         self._guard = guard
+        self._drop_canary = drop_canary
         self.stop: RunStopped | None = None
         """Why nothing more is to be submitted, found while collecting."""
 
@@ -81,6 +63,17 @@ class Collector:
                 break
             ended += await self._look(part, part.batch_id)
         return ended
+
+    async def cancel_canary(self) -> None:
+        """Ask the provider to end a canary's parts, once it is dropped. What was answered by then is collected."""
+        deps = self._deps
+        for part in deps.log.open_parts:
+            if part.prepared.arm == CANARY and part.batch_id is not None and part.status not in _ENDING:
+                try:
+                    batch = await deps.api.cancel(part.batch_id)
+                except RequestFailedError:
+                    continue  # it has ended meanwhile
+                deps.log.append(step("seen", part.number, status=batch.status))
 
     async def import_results(self, paths: tuple[Path, ...]) -> None:
         """Take the answers to exported parts out of result files. What is not answered there is pending again.
@@ -170,6 +163,9 @@ class Collector:
         line = "" if error is None or error.line is None else f", line {error.line} of the request file"
         self._submitter.give_up(part, f"failed: {why}")
         deps.emit(BatchGivenUp(part.number, why, part.prepared.rows))
+        if part.prepared.arm == CANARY:
+            self._drop_canary(f"its {part.name} failed at the provider ({why}{line})")
+            return
         self.stop = RunStopped(
             f"{part.name} failed at the provider ({why}{line}); nothing was charged",
             hint="fix the cause, then run the same command again: its rows are pending",
@@ -179,22 +175,20 @@ class Collector:
         self, part: Part, batch: RemoteBatch, paths: tuple[Path, ...], elsewhere: frozenset[str] = frozenset()
     ) -> None:
         """Take a part's answers out of result files; lines of `elsewhere`, keys of other parts, are passed over."""
-        deps, files = self._deps, self._deps.files(part)
-        rows, found = files.read_rows(), _Found()
-        sent_at = datetime.fromisoformat(part.prepared.at).astimezone(UTC)
-        number = 0
+        deps, number = self._deps, 0
+        reader = ResultReader(deps, part, batch, reasks=self._reasks, watch=self._watch)
         for path in paths:
             for result in result_lines(path):
                 if result is not None and result.get("custom_id") in elsewhere:
                     continue
-                self._take(result, rows, found, batch.id, sent_at)
+                reader.take(result)
                 number += 1
                 if number % _LINES_AT_ONCE == 0:
                     await asyncio.sleep(0)
-        lost_nanousd = self._reopen_missing(batch, rows, found, sent_at)
+        reader.end()
         await asyncio.to_thread(deps.ledger.sync)
-        lost = len(found.reopened.get(LOST, ()))
-        usage = with_lost(found.totals.usage, lost, lost_nanousd)
+        found = reader.found
+        usage = with_lost(found.totals.usage, found.lost, found.lost_nanousd)
         deps.log.append(
             step(
                 "collected",
@@ -204,8 +198,8 @@ class Collector:
                 doubled=found.doubled,
                 foreign=found.foreign,
                 cost_nusd=usage.priced_nanousd,
-                lost=lost,
-                lost_nusd=lost_nanousd,
+                lost=found.lost,
+                lost_nusd=found.lost_nanousd,
                 reopened=found.reopened,
                 usage=usage.stored(),
             )
@@ -216,96 +210,15 @@ class Collector:
             usage,
             freed_nanousd=part.at_most_nanousd - usage.most_nanousd,
         )
-        self._tell(part, batch, found, lost_nanousd)
-        files.remove()
+        self._tell(part, batch, found)
+        deps.files(part).remove()
         await self._delete_there(part, batch)
 
-    def _take(
-        self,
-        result: dict[str, Any] | None,
-        rows: dict[str, PartRow],
-        found: _Found,
-        batch: str,
-        sent_at: datetime,
-    ) -> None:
-        """One line of a result file."""
-        deps = self._deps
-        key = None if result is None else result.get("custom_id")
-        row = rows.get(key) if isinstance(key, str) else None
-        if result is None or row is None:
-            found.foreign += 1
-            return
-        if row.key in found.seen:
-            found.doubled += 1
-            return
-        found.seen.add(row.key)
-        latest = deps.ledger.latest(row.key)
-        if latest is not None and latest.batch == batch:  # a killed session has got so far
-            found.add(latest)
-            return
-        sent = _sent(row, batch, sent_at)
-        outcome = deps.reader.outcome(sent, result)
-        if isinstance(outcome, Unanswered):
-            why = EXPIRED if outcome.is_unsent else LINE
-            if outcome.is_unsent or not self._is_tried_enough(row.key):
-                found.reopen(why, row.key)
-                return
-            outcome = deps.reader.failed(sent.state, outcome.failure, batch)
-        if not isinstance(outcome, Unusable):
-            self._append(outcome, found)
-        elif deps.log.reopened[INVALID, row.key] >= self._reasks:
-            self._append(outcome.line, found)
-        else:
-            self._reask(outcome.line, found)
-
-    def _reask(self, line: LedgerLine, found: _Found) -> None:
-        """Keep what an unusable answer cost, and have its row asked again."""
-        self._write(line)
-        found.totals.add(line)
-        found.reopen(INVALID, line.key)
-        self._deps.reasked.add(line.key)
-
-    def _append(self, line: LedgerLine, found: _Found) -> None:
-        """A row has its outcome."""
-        self._write(line)
-        found.add(line)
-        self._deps.reasked.discard(line.key)
-        self._deps.tally.settle(line, was_asked=True)
-
-    def _write(self, line: LedgerLine) -> None:
-        deps = self._deps
-        deps.ledger.append(line)
-        if deps.ledger.trouble is not None:
-            raise deps.ledger.trouble
-        deps.tally.add(line)
-        deps.on_row(line)
+    def _watch(self, line: LedgerLine) -> None:
         self.stop = self.stop or self._guard.watch(line)
 
-    def _reopen_missing(self, batch: RemoteBatch, rows: dict[str, PartRow], found: _Found, sent_at: datetime) -> int:
-        """Rows that are in no file. Returns what they may have been billed, at most, nano-dollars."""
-        missing = [row for key, row in rows.items() if key not in found.seen]
-        counted = None if batch.completed is None or batch.failed is None else batch.completed + batch.failed
-        was_cut_short = batch.status in ("expired", "cancelled")
-        if was_cut_short and counted is not None and counted <= len(found.seen):
-            for row in missing:
-                found.reopen(EXPIRED, row.key)
-            return 0
-        lost_nanousd = 0
-        for row in missing:
-            lost_nanousd += row.at_most_nusd
-            if self._is_tried_enough(row.key):
-                failure = Failure("batch_line", Action.FAIL, f"its answer was missing from {_MOST_TRIES} batches")
-                self._append(self._deps.reader.failed(_sent(row, batch.id, sent_at).state, failure, batch.id), found)
-            found.reopen(LOST, row.key)
-        return lost_nanousd
-
-    def _is_tried_enough(self, key: str) -> bool:
-        tries = self._deps.log.reopened
-        return tries[LINE, key] + tries[LOST, key] + 1 >= _MOST_TRIES
-
-    def _tell(self, part: Part, batch: RemoteBatch, found: _Found, lost_nanousd: int) -> None:
+    def _tell(self, part: Part, batch: RemoteBatch, found: PartResults) -> None:
         deps, usage = self._deps, found.totals.usage
-        lost = len(found.reopened.get(LOST, ()))
         deps.emit(
             BatchCollected(
                 part.number,
@@ -316,10 +229,10 @@ class Collector:
                 usage.priced_nanousd,
             )
         )
-        if lost or found.doubled or found.foreign:
-            deps.emit(BatchUneven(part.number, lost, found.doubled, found.foreign, lost_nanousd))
+        if found.lost or found.doubled or found.foreign:
+            deps.emit(BatchUneven(part.number, found.lost, found.doubled, found.foreign, found.lost_nanousd))
         theirs = 0 if batch.usage is None else batch.usage.input_tokens
-        if theirs > usage.input_tokens * (1 + _DIFFERENCE) and not lost:
+        if theirs > usage.input_tokens * (1 + _DIFFERENCE) and not found.lost:
             deps.emit(BatchUsageDiffers(part.number, theirs, usage.input_tokens))
 
     async def _delete_there(self, part: Part, batch: RemoteBatch) -> None:
@@ -339,11 +252,6 @@ def _is_late(batch: RemoteBatch) -> bool:
     if batch.completed is None:
         return batch.error_file_id is None
     return batch.completed > 0
-
-
-def _sent(row: PartRow, batch: str, sent_at: datetime) -> SentInBatch:
-    placed = Row(index=row.row, id=row.id, text="", place=_NOWHERE, fields={}, flags=row.flags)
-    return SentInBatch(placed, row.key, batch, sent_at, row.size, row.at_most_nusd)
 
 
 def with_lost(usage: UsageTotals, requests: int, nanousd: int) -> UsageTotals:

@@ -1,11 +1,10 @@
 """What submitting and collecting share in one session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.redact import Redactor
-from llmbatch.engine.batch_outcome import BatchReader
 from llmbatch.engine.cancellation import Cancellation
 from llmbatch.engine.tally import SessionTally
 from llmbatch.observe.events import Event
@@ -15,7 +14,7 @@ from llmbatch.runs.batches.log import BatchLog, Part
 from llmbatch.runs.batches.options import BatchOptions
 from llmbatch.runs.folder import RunFolder
 from llmbatch.runs.ledger.log import Ledger
-from llmbatch.session.batches.price_check import PriceCheck
+from llmbatch.session.batches.arms import BatchArm
 from llmbatch.session.spending import Spending
 
 
@@ -25,8 +24,8 @@ class BatchDeps:
 
     folder: RunFolder
     run_id: str
-    fingerprint: str
-    """Of the plan."""
+    arms: Mapping[str, BatchArm]
+    """Those that ask in batches, by their names."""
     endpoint: str
     """Its base URL."""
     options: BatchOptions
@@ -36,13 +35,15 @@ class BatchDeps:
     tally: SessionTally
     spending: Spending
     cancellation: Cancellation
-    reader: BatchReader
-    price_check: PriceCheck
-    reasked: set[str]
-    """Keys of rows whose answer in this session was of no use, and which are asked again."""
+    failed: set[tuple[str, str]]
+    """Rows that an arm does not ask again in this session: by its name and their keys."""
     redact: Redactor
     emit: Callable[[Event], None]
     on_row: Callable[[LedgerLine], None]
+
+    def arm(self, part: Part) -> BatchArm:
+        """The arm that a part's rows are asked by."""
+        return self.arms[part.prepared.arm]
 
     def files(self, part: Part) -> PartFiles:
         """A part's files."""

@@ -6,13 +6,11 @@ from math import ceil
 
 from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.engine.attempt import LIKE_OURS
-from llmbatch.engine.budget.bill import Biller
 from llmbatch.engine.intake import Document
-from llmbatch.engine.plan import Plan
-from llmbatch.provider.dialect import Encoder
 from llmbatch.provider.shape import RequestShape
 from llmbatch.runs.batches.files import PartDraft, PartFiles, PartRow, drafted, request_line
 from llmbatch.runs.batches.options import MOST_BYTES
+from llmbatch.session.batches.arms import BatchArm
 from llmbatch.tokens import count_tokens
 
 _FRAME_TOKENS = 64
@@ -38,23 +36,18 @@ class _Request:
 class Drafts:
     """Makes parts out of documents, in their order. Blocks: counting tokens takes a second a megabyte."""
 
-    def __init__(
-        self, documents: Iterator[Document], plan: Plan, shape: RequestShape, encoder: Encoder, biller: Biller, url: str
-    ) -> None:
+    def __init__(self, documents: Iterator[Document], arm: BatchArm, shape: RequestShape, url: str) -> None:
         """Args.
 
         documents: those that are pending; read as far as parts have room.
-        plan: what is asked.
+        arm: what they are asked by.
         shape: how.
-        encoder: of the plan's requests.
-        biller: says what each may cost.
         url: what a line asks.
         """
+        self.arm = arm
         self._documents = documents
-        self._plan = plan
         self._shape = shape
-        self._encoder = encoder
-        self._biller = biller
+        self._encoder = arm.reader.dialect.encoder(arm.plan.question)
         self._url = url
         self._next: _Request | None = None
         self._drafted = KeyIndex()
@@ -92,18 +85,19 @@ class Drafts:
         return self._next
 
     def _request(self, document: Document) -> _Request:
-        text = document.row.text
-        before = self._plan.before(text)
+        text, arm = document.row.text, self.arm
+        before = arm.plan.before(text)
         body = self._encoder.encode(text, self._shape, before=before)
-        tokens = self._plan.prefix_tokens + count_tokens(before + text) + _FRAME_TOKENS
-        most = ceil(tokens * max(LIKE_OURS, self._plan.choice.token_ratio))
+        tokens = arm.plan.prefix_tokens + count_tokens(before + text) + _FRAME_TOKENS
+        most = ceil(tokens * max(LIKE_OURS, arm.plan.choice.token_ratio))
         row = PartRow(
             key=document.key,
             row=document.row.index,
             id=document.row.id,
-            at_most_nusd=self._biller.most_in_batch_nanousd(body, self._shape, most),
+            at_most_nusd=arm.reader.biller.most_in_batch_nanousd(body, self._shape, most),
             size=len(body),
             flags=document.row.flags,
+            canary_key=None if arm.canary_key is None else arm.canary_key(text),
         )
         return _Request(row, request_line(document.key, self._url, body), tokens)
 

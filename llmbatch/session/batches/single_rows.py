@@ -1,7 +1,7 @@
 """Rows that are sent by themselves once the batches are dealt with.
 
-These are rows that expired again and again, if `--batch-fallback` says so, and doubtful ones, which go to the stronger
-model of `--escalate-to`.
+These are rows that expired again and again, if `--batch-fallback` says so, and doubtful ones, where asking the stronger
+model of `--escalate-to` about each by itself costs less.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,10 +17,10 @@ from llmbatch.session.batches.batch_loop import BatchLoop
 from llmbatch.session.session_plan import SessionPlan
 
 
-def has_single_rows(plan: SessionPlan, batches: BatchLoop, reason: Exception | None) -> bool:
+def has_single_rows(batches: BatchLoop, reason: Exception | None) -> bool:
     """Whether rows may have to be sent by themselves, once the batches are dealt with in order."""
     is_in_order = reason is None or isinstance(reason, BatchesPending)
-    return is_in_order and (bool(batches.fallback_keys) or plan.experiments.escalation is not None)
+    return is_in_order and (bool(batches.fallback_keys) or batches.asks_alone)
 
 
 def single_plan(plan: SessionPlan, batches: BatchLoop) -> SessionPlan:
@@ -31,7 +31,10 @@ def single_plan(plan: SessionPlan, batches: BatchLoop) -> SessionPlan:
         asked = replace(asked, shape=replace(asked.shape, service_tier=ServiceTier.FLEX))
 
     def wanted(ledger: Ledger, experiments: Experiments) -> Callable[[str], bool]:
-        return lambda key: experiments.escalates(ledger.latest(key)) if ledger.is_done(key) else key in keys
+        def is_doubtful(key: str) -> bool:
+            return batches.asks_alone and ledger.is_done(key) and experiments.escalates(ledger.latest(key))
+
+        return lambda key: key in keys or is_doubtful(key)
 
     return replace(plan, asked=asked, wanted=wanted, leaves_rows=True, before=None, batch=None)
 

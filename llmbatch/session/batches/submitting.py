@@ -23,6 +23,7 @@ from llmbatch.runs.batches.files import PartDraft, PartFiles
 from llmbatch.runs.batches.log import EXPORTED, Part, step
 from llmbatch.runs.batches.token_limit import TOKEN_LIMIT, stated_limit
 from llmbatch.runs.folder import now_text
+from llmbatch.session.batches.arms import BatchArm
 from llmbatch.session.batches.deps import BatchDeps
 from llmbatch.session.batches.drafts import Drafts, PartLimits
 from llmbatch.session.batches.price_check import FIRST_ROWS
@@ -43,8 +44,8 @@ class Submitter:
 
     def __init__(self, deps: BatchDeps) -> None:
         self._deps = deps
-        self.refused = False
-        """Whether the provider had no room for a part: nothing more is submitted before something was collected."""
+        self.refused: set[str] = set()
+        """Models that the provider had no room for: nothing more is submitted before something was collected."""
         self.over_budget: BudgetReached | None = None
         """Why rows stay unsubmitted."""
 
@@ -62,15 +63,15 @@ class Submitter:
                 await self._send(part)
 
     async def submit(self, drafts: Drafts) -> None:
-        """Submit pending rows, part by part, as far as limits allow."""
-        deps = self._deps
-        while not deps.cancellation.is_set and not self.refused:
+        """Submit an arm's pending rows, part by part, as far as limits allow."""
+        deps, arm = self._deps, drafts.arm
+        while not deps.cancellation.is_set and arm.model not in self.refused:
             tokens = await asyncio.to_thread(drafts.next_tokens)
-            if tokens is None or (limits := self._limits(tokens)) is None:
+            if tokens is None or (limits := self._limits(arm, tokens)) is None:
                 return
             number = deps.log.next_number
             draft = await asyncio.to_thread(drafts.write, PartFiles(deps.folder.batches, number), limits)
-            if draft is None or not self._prepare(number, draft):
+            if draft is None or not self._prepare(number, draft, arm):
                 self._note_budget(drafts, limits)
                 return
             await self._send(deps.log.part(number))
@@ -86,27 +87,32 @@ class Submitter:
 
     def note_token_limit(self, part: Part, code: str, message: str) -> None:
         """The provider has no room for a part: later it has, or for a smaller one."""
-        others = sum(other.prepared.tokens for other in self._deps.log.open_parts if other.number != part.number)
+        others = self._tokens_there(part.prepared.model) - part.prepared.tokens
         limit = stated_limit(message) or (others or part.prepared.tokens // 2)
         self._deps.emit(BatchRefused(part.number, code, self._deps.redact(message)))
         self.give_up(part, TOKEN_LIMIT, limit=limit)
-        self.refused = True
+        self.refused.add(part.prepared.model)
 
-    def _limits(self, next_tokens: int) -> PartLimits | None:
-        """Of the next part, whose first row has so many tokens; None where none is to be submitted now."""
-        deps, tokens = self._deps, self._deps.options.most_tokens
-        rows, measured = deps.options.most_rows, deps.log.collected(deps.fingerprint)
+    def _tokens_there(self, model: str) -> int:
+        """Prompt tokens of a model's open parts."""
+        return sum(part.prepared.tokens for part in self._deps.log.open_parts if part.prepared.model == model)
+
+    def _limits(self, arm: BatchArm, next_tokens: int) -> PartLimits | None:
+        """Of an arm's next part, whose first row has so many tokens; None where none is to be submitted now."""
+        deps = self._deps
+        rows, measured = deps.options.most_rows, deps.log.collected(arm.fingerprint)
         is_judged = not deps.options.at_any_price and deps.options.export is None
-        if is_judged and deps.price_check.needs_measuring(next_tokens):
-            self.over_budget = deps.price_check.objection(measured)
-            if self.over_budget is not None or (not measured.input_tokens and deps.log.open_parts):
+        if is_judged and arm.price_check.needs_measuring(next_tokens):
+            objection = arm.price_check.objection(measured)
+            self.over_budget = self.over_budget or objection
+            is_measured_now = any(part.prepared.fingerprint == arm.fingerprint for part in deps.log.open_parts)
+            if objection is not None or (not measured.input_tokens and is_measured_now):
                 return None
             rows = rows if measured.input_tokens else min(rows, FIRST_ROWS)
-        if deps.log.limit_tokens is not None:
-            tokens = min(tokens or deps.log.limit_tokens, deps.log.limit_tokens)
+        allowed = (deps.options.most_tokens, deps.log.limit_tokens.get(arm.model))
+        tokens = min((limit for limit in allowed if limit is not None), default=None)
         if tokens is not None:
-            there = sum(part.prepared.tokens for part in deps.log.open_parts)
-            tokens -= there
+            tokens -= self._tokens_there(arm.model)
             if tokens <= 0:
                 return None
         return PartLimits(rows, tokens, deps.spending.room_nanousd())
@@ -123,7 +129,7 @@ class Submitter:
                 hint="run the same command with a higher limit, or once batches are collected: they mostly cost less",
             )
 
-    def _prepare(self, number: int, draft: PartDraft) -> bool:
+    def _prepare(self, number: int, draft: PartDraft, arm: BatchArm) -> bool:
         """Set the part's most aside and write it down. False where that does not fit any more."""
         deps = self._deps
         account = f"{self.hold_prefix}{number}-{secrets.token_hex(4)}"
@@ -138,7 +144,9 @@ class Submitter:
                 sha256=draft.sha256,
                 at_most_nusd=draft.at_most_nanousd,
                 account=account,
-                fingerprint=deps.fingerprint,
+                fingerprint=arm.fingerprint,
+                arm=arm.plan.arm,
+                model=arm.model,
                 endpoint=deps.endpoint if deps.options.export is None else EXPORTED,
                 file=f"llmbatch-{deps.run_id}-part-{number:04}-{draft.sha256[:8]}.jsonl",
             )
