@@ -9,7 +9,7 @@ ABOUT_NEWEST_SDK := tests/provider/test_retirement.py tests/provider/test_sdk.py
 	tests/simulate/test_parameters.py::test_the_table_has_the_parameters_that_the_sdk_has \
 	tests/provider/test_transport.py::test_an_answer_that_cannot_be_unpacked_is_none
 
-.PHONY: demo test coverage torture oldest python real lint format docs bench economy lock clean help
+.PHONY: demo test coverage torture oldest python real recipes lint format docs bench economy lock clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -62,6 +62,15 @@ real: $(STAMP) ## optional: against llama.cpp's own server with a tiny random mo
 	@test -x .real/annotation/bin/python || $(PYTHON) -m venv .real/annotation
 	@.real/annotation/bin/pip install --quiet --disable-pip-version-check label-studio-sdk argilla
 	LLMBATCH_REAL=.real/llama/bin/python LLMBATCH_REAL_PROXY=.real/proxy/bin/python LLMBATCH_REAL_ANNOTATION=.real/annotation/bin/python $(BIN)/pytest -n0 --timeout=600 tests/real
+
+recipes: $(STAMP) ## optional: the recipes of docs/how-to by Airflow, Prefect, dbt, gitlab-ci-local (needs npm), systemd and pre-commit (installs 900 MB into .real/)
+	@for name in airflow prefect dbt pre-commit; do test -x .real/$$name/bin/python || $(PYTHON) -m venv .real/$$name || exit; done
+	@.real/airflow/bin/pip install --quiet --disable-pip-version-check apache-airflow
+	@.real/prefect/bin/pip install --quiet --disable-pip-version-check prefect
+	@.real/dbt/bin/pip install --quiet --disable-pip-version-check 'dbt-core<1.11' 'dbt-duckdb<1.11' '.[tables]'
+	@.real/pre-commit/bin/pip install --quiet --disable-pip-version-check pre-commit
+	@npm install --silent --prefix .real/gitlab 'gitlab-ci-local@<4.62'
+	LLMBATCH_RECIPES=.real $(BIN)/pytest -n0 --timeout=900 tests/real/test_recipes.py
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

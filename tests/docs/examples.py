@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+_ANY_BLOCK = re.compile(r"^```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(
     r"^```(?P<language>sh|python)\n(?P<code>.*?)^```\n(?:\n^```text\n(?P<output>.*?)^```$)?", re.MULTILINE | re.DOTALL
 )
@@ -36,3 +37,9 @@ def examples(page: Path) -> Iterator[Example]:
     text = page.read_text()
     for block in _BLOCK.finditer(text):
         yield Example(text[: block.start()].count("\n") + 1, block["language"], block["code"], block["output"])
+
+
+def block_of(page: Path, number: int) -> str:
+    """The content of a page's block of any language, counted from 1."""
+    blocks: list[str] = _ANY_BLOCK.findall(page.read_text())
+    return blocks[number - 1]
