@@ -19,6 +19,7 @@ from contextlib import contextmanager, nullcontext
 from llmbatch.core.errors import FolderBusy
 from llmbatch.core.files import open_file, storing
 from llmbatch.observe.events import Event, LedgerTorn
+from llmbatch.runs.batches.log import check_no_parts
 from llmbatch.runs.folder import FINISHED, RunFolder, RunRecord, load_record
 from llmbatch.runs.ledger.gather import gather_lines
 from llmbatch.runs.ledger.lock import is_locked, locked
@@ -143,6 +144,17 @@ def record_whole(whole: RunFolder, record: RunRecord) -> None:
                 raise _busy(whole, f"shard {running} is being labelled with another task, model or parameters")
             record = record.updated(run_id=standing.run_id, created_at=standing.created_at)
         record.updated(state="incomplete").save(whole)
+
+
+def check_no_parts_elsewhere(whole: RunFolder, shard: Shard | None) -> None:
+    """Refuse to send rows of a run, or of a shard, that batches of another division of it may hold.
+
+    Raises:
+        UsageError: such batches are at the provider.
+    """
+    others = [at for other, at in shard_folders(whole).items() if shard is None or other.total != shard.total]
+    for folder in others if shard is None else [whole, *others]:
+        check_no_parts(folder)
 
 
 def waiting_shards(whole: RunFolder) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ from llmbatch.runs.ownership import check_answers, check_inputs, check_stream
 from llmbatch.runs.planning import decided_labels, plan_run
 from llmbatch.runs.recorded_plan import recorded_plan, recorded_task
 from llmbatch.runs.shard import Shard
-from llmbatch.runs.shards import record_whole, shard_locked, take_over, whole_locked
+from llmbatch.runs.shards import check_no_parts_elsewhere, record_whole, shard_locked, take_over, whole_locked
 from llmbatch.runs.standing import standing_run
 from llmbatch.runs.trust import NO_TRUST, Trust, adopted, check_no_link
 from llmbatch.session.session import Session
@@ -94,7 +94,7 @@ def classify_run(
         standing, own = _standing(whole), _standing(folder)
         if options.batch is None:
             check_no_parts(folder)
-            check_no_parts(whole)
+        check_no_parts_elsewhere(whole, shard)
         copied = source.copy_sources(None if replaced else standing, observer.event)
         if standing is not None and not replaced:
             source.compare_with((own or standing).inputs_read_at(source.names, folder))
@@ -170,7 +170,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
         record = load_record(folder)  # of what was merged in the meantime, too
         if record.shard is not None:
             take_over(folder, record.shard, observer.event)
-            check_no_parts(RunFolder(folder.path.parent))
+        check_no_parts_elsewhere(RunFolder(folder.whole), record.shard)
         if options.batch is None:
             check_no_parts(folder)
         _check_kinds(folder, options.only)

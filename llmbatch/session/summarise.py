@@ -15,6 +15,7 @@ from llmbatch.runs.batches.log import parts_of
 from llmbatch.runs.folder import FINISHED, RunFolder, RunRecord
 from llmbatch.runs.options import Tolerance
 from llmbatch.runs.outputs import OutputCounts
+from llmbatch.runs.shards import shard_folders
 from llmbatch.task.cached_share import far_from_plan
 from llmbatch.task.prefix_plan import PrefixPlan
 
@@ -116,7 +117,8 @@ def _exit_code(rows: RowCounts, ending: Ending) -> int:
 
 
 def _at_provider(folder: RunFolder) -> AtProvider:
-    parts = [part for part in parts_of(folder) if part.is_open]
+    folders = (folder, *shard_folders(folder).values())
+    parts = [part for one in folders for part in parts_of(one) if part.is_open]
     expires_at = min((part.expires_at for part in parts if part.expires_at), default=None)
     return AtProvider(
         parts=len(parts),

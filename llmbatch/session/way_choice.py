@@ -24,6 +24,8 @@ def with_cheapest_way(options: RunOptions) -> tuple[RunOptions, tuple[WayChosen,
     if options.cheapest is None or options.choice.service_tier is not None or STDIN in options.inputs:
         return options, ()
     folder = RunFolder.for_inputs(options.inputs, options.out, offline=options.sending.offline)
+    if options.shard is not None:
+        folder = folder.shard(options.shard)
     in_batches = replace(options, batch=options.cheapest)
     if any(part.is_open for part in parts_of(folder)):
         return in_batches, (WayChosen(BATCH, None, {}),)

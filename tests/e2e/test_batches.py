@@ -297,7 +297,6 @@ def test_other_ways_wait_until_batches_are_collected(llmbatch: Program, endpoint
     "options",
     [
         ("--service-tier", "flex"),
-        ("--shard", "1/2"),
         ("--candidates", "2"),
     ],
 )

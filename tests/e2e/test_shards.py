@@ -9,6 +9,7 @@ import pytest
 from llmbatch import classify
 from llmbatch.core.errors import UsageError
 from llmbatch.runs.ledger.lock import locked
+from tests.e2e.batches import IMPATIENT
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import (
     Program,
@@ -145,3 +146,23 @@ def test_shards_of_several_machines_are_merged_where_their_folders_meet(llmbatch
     assert (refused.code, "--trust" in refused.err) == (2, True)
     assert machine("3")("merge", run, "--trust").code == 3
     assert accounted(run) == list(range(COUNT + 1))
+
+
+def test_shards_go_in_batches_of_their_own(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(COUNT))
+    served = endpoint("--fault", "batch_line_lost@1,40")
+    command = ("classify", "docs.jsonl", "--base-url", served.url, "--json", "--batch", "--yes")
+    for shard in ("1/2", "2/2"):
+        assert llmbatch(*command, "--shard", shard, **IMPATIENT).code == 7
+    assert llmbatch("show", "docs.llmbatch", "--json").json["at_provider"]["rows"] == COUNT
+    for elsewhere in (command, (*command, "--shard", "1/3"), ("retry", "docs.llmbatch", "--base-url", served.url)):
+        refused = llmbatch(*elsewhere, **IMPATIENT)
+        assert refused.code == 2
+        assert "are at the provider in batches, and would be paid twice" in refused.err
+    for shard in ("1/2", "2/2"):
+        done = llmbatch(*command, "--shard", shard, "--batch-wait", "1h", **IMPATIENT)
+        assert done.code == 0, done.err
+    merged = llmbatch("merge", "docs.llmbatch", "--json", **IMPATIENT).json
+    assert (merged["rows"]["ok"], served.requests) == (COUNT, COUNT + 2)
+    assert merged["usage"]["possibly_billed_requests"] == 2
+    assert llmbatch("spend", "--json", **IMPATIENT).json["total"]["possibly_billed_requests"] == 2

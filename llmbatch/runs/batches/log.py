@@ -239,7 +239,7 @@ def check_no_parts(folder: RunFolder) -> None:
         rows = sum(part.prepared.rows for part in open_parts)
         raise UsageError(
             f"{rows:,} rows of {folder.path} are at the provider in batches, and would be paid twice; nothing was sent",
-            hint="add --batch to collect them, or llmbatch batch cancel RUN, then collect what was answered",
+            hint="collect them by the command that submitted them, with --batch; llmbatch batch cancel ends them",
         )
 
 

@@ -9,9 +9,7 @@ from llmbatch.runs.folder import PossiblyBilled, RunRecord
 def with_lost_rows(record: RunRecord, parts: Iterable[Part]) -> RunRecord:
     """The record with the rows whose answers were in no file, by the part. Parts that it knows stay as they are."""
     lost = {
-        f"batch part {part.number} of {part.prepared.at}": PossiblyBilled(
-            requests=part.end.lost, at_most_nanousd=part.end.lost_nusd
-        )
+        part.prepared.account: PossiblyBilled(requests=part.end.lost, at_most_nanousd=part.end.lost_nusd)
         for part in parts
         if part.end is not None and part.end.lost
     }

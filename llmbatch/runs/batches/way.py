@@ -35,8 +35,6 @@ def check_retry_way(options: RetryOptions, record: RunRecord) -> None:
 
 def obstacle(options: RunOptions, *, is_stream: bool) -> str | None:
     """What of a run batches cannot do; None where they can do all of it."""
-    if options.shard is not None:
-        return "--shard"
     return _obstacle(options.choice, is_stream=is_stream)
 
 

@@ -43,6 +43,10 @@ def gather_lines(ledger: Path, sent_log: Path, others: Mapping[str, Path], holds
     """
     read = _Read.of(ledger)
     behind = {name: path for name, path in others.items() if read.start(name, path) < _size(path)}
+    with storing(ledger):
+        if not ledger.exists():
+            os.close(open_file(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
+            sync_folder(ledger.parent)
     if not behind:
         return None
     with storing(ledger):
@@ -74,7 +78,6 @@ def _append(ledger: Path, sent_log: Path, lines: list[bytes]) -> None:
     raw = b"".join(lines)
     lines.clear()
     carry_leftovers(sent_log, ledger, beyond=len(raw))
-    is_new = not ledger.exists()
     fd = open_file(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         view = memoryview(raw)
@@ -83,8 +86,6 @@ def _append(ledger: Path, sent_log: Path, lines: list[bytes]) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-    if is_new:
-        sync_folder(ledger.parent)
 
 
 def _digests(ledger: Path) -> KeyIndex:

@@ -315,7 +315,9 @@ class BatchLoop:
             earlier.note(line)
 
     async def _show(self, deps: BatchDeps) -> None:
-        total = await asyncio.to_thread(self._source.count)
+        total, shard = await asyncio.to_thread(self._source.count), self.record.shard
+        if total is not None and shard is not None:
+            total = round(total / shard.total)
         while True:
             tally, usage = self._tally, self._tally.totals.usage
             self._observer.update(
