@@ -9,6 +9,9 @@ ABOUT_NEWEST_SDK := tests/provider/test_retirement.py tests/provider/test_sdk.py
 	tests/simulate/test_parameters.py::test_the_table_has_the_parameters_that_the_sdk_has \
 	tests/provider/test_transport.py::test_an_answer_that_cannot_be_unpacked_is_none
 
+# All but the engines, which are hundreds of megabytes: make real has those.
+EXTRAS := $(filter-out --extra=ray,$(shell sed -n '/^\[project.optional-dependencies\]/,/^\[/s/^\([a-z]*\) = .*/--extra=\1/p' pyproject.toml))
+
 .PHONY: demo test coverage torture oldest python real recipes lint format docs bench economy lock clean help
 
 help: ## list the targets
@@ -54,13 +57,16 @@ python: ## all tests on another Python, in build/python: make python PYTHON=pyth
 	@build/python/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	build/python/bin/pytest
 
-real: $(STAMP) ## optional: against llama.cpp's own server with a tiny random model, a litellm proxy, and annotation tools' packages (installs 900 MB into .real/)
+real: $(STAMP) ## optional: against llama.cpp's own server with a tiny random model, a litellm proxy, annotation tools' packages, and Ray (installs 2 GB into .real/)
 	@test -x .real/llama/bin/python || $(PYTHON) -m venv .real/llama
 	@.real/llama/bin/pip install --quiet --disable-pip-version-check xllamacpp gguf numpy tokenizers
 	@test -x .real/proxy/bin/python || $(PYTHON) -m venv .real/proxy
 	@.real/proxy/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]'
 	@test -x .real/annotation/bin/python || $(PYTHON) -m venv .real/annotation
 	@.real/annotation/bin/pip install --quiet --disable-pip-version-check label-studio-sdk argilla
+	@test -x .real/engines/bin/python || $(PYTHON) -m venv .real/engines
+	@.real/engines/bin/pip install --quiet --disable-pip-version-check '.[ray]'
+	LLMBATCH_REAL_ENGINES=$(CURDIR)/.real/engines/bin/python \
 	LLMBATCH_REAL=.real/llama/bin/python LLMBATCH_REAL_PROXY=.real/proxy/bin/python LLMBATCH_REAL_ANNOTATION=.real/annotation/bin/python $(BIN)/pytest -n0 --timeout=600 tests/real
 
 recipes: $(STAMP) ## optional: the recipes of docs/how-to by Airflow, Prefect, dbt, gitlab-ci-local (needs npm), systemd and pre-commit (installs 900 MB into .real/)
@@ -93,7 +99,7 @@ economy: $(STAMP) ## what AG News costs in other arrangements of the prompt and 
 
 lock: ## pin the versions anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements/run.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --group dev --all-extras pyproject.toml -o requirements/dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --group dev $(EXTRAS) pyproject.toml -o requirements/dev.txt
 
 clean: ## remove what was made here
 	rm -rf $(VENV) .real build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

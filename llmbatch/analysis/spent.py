@@ -13,8 +13,9 @@ from llmbatch.core.money import to_usd
 from llmbatch.core.usage import UsageTotals
 from llmbatch.session.settlement import actual_spend
 from llmbatch.spend.account import settle_dead
+from llmbatch.spend.book import HOLD, OFFLINE, REAL
 from llmbatch.spend.report import Period, Report, grouped, total_of
-from llmbatch.spend.store import HOLD, OFFLINE, REAL, SpendStore
+from llmbatch.spend.store import SpendStore
 
 UNACCOUNTED = "(not in any run folder)"
 _OF_THE_STORE = ("day", "model", "prompt", "run")
@@ -79,7 +80,7 @@ def _unsettled(store: SpendStore, book: str, period: Period) -> list[str]:
     for session, run, held_nanousd in store.unsettled(book, *_ends(period)):
         if session.startswith(HOLD):
             notes.append(f"{run} has a batch at the provider: ${to_usd(held_nanousd):,.6g} at most.")
-        elif store.session_lock(session).is_held():
+        elif store.sign_of_life(session).is_held():
             notes.append(f"{run} is in progress: its figures are some seconds old.")
         else:
             notes.append(

@@ -15,11 +15,12 @@ from llmbatch.analysis.evaluation import Evaluation
 from llmbatch.analysis.gold import GoldOptions
 from llmbatch.analysis.run_evaluation import evaluate_run
 from llmbatch.analysis.thresholds import parse_precision
+from llmbatch.api.flat import arrow_table, write_parquet
 from llmbatch.api.gold import GoldLabels, gold_file
 from llmbatch.api.html import run_html
 from llmbatch.api.workspace import removed_with
+from llmbatch.cli.options.values import checked_path
 from llmbatch.core.errors import UsageError
-from llmbatch.core.extras import extra
 from llmbatch.core.plurals import counted
 from llmbatch.observe.summary import Summary
 from llmbatch.readers.paths import value_at
@@ -28,7 +29,9 @@ from llmbatch.review.item import ReviewItem
 from llmbatch.review.opened import opened
 from llmbatch.review.queue import Choice, make_queue
 from llmbatch.runs.folder import RunFolder, load_record
+from llmbatch.runs.input import RunInput
 from llmbatch.runs.outputs.records import error_field
+from llmbatch.runs.trust import Trust
 
 _VIEWS = {"ok": "results", "review": "review", "failed": "failed"}
 """The file of each status."""
@@ -89,12 +92,21 @@ class Run(Sequence[Result]):
         Raises:
             UsageError: pyarrow is not installed.
         """
-        with extra("tables", needed_by="Run.to_arrow"):
-            import pyarrow as pa  # noqa: PLC0415 - an extra
-        rows = [_flat(result) for result in self]
-        names = dict.fromkeys(name for row in rows for name in row)
-        columns = {name: [row.get(name) for row in rows] for name in names}
-        return pa.table({name: _column(pa, values) for name, values in columns.items()})
+        return arrow_table(self)
+
+    def to_parquet(self, path: str | Path) -> None:
+        """The same as a Parquet file, for any number of rows. Carried fields keep the types of a Parquet input.
+
+        Args:
+            path: of the file; one that stands there is replaced.
+
+        Raises:
+            UsageError: pyarrow is not installed.
+        """
+        self._check_open()
+        folder = RunFolder(self.folder)
+        types = RunInput.again(load_record(folder), folder, Trust(is_given=True)).column_types()
+        write_parquet(self, checked_path("path", path), types)
 
     def to_pandas(self) -> Any:
         """The same as a pandas data frame.
@@ -272,27 +284,3 @@ class Run(Sequence[Result]):
         id_field = self._id_field or usual_id(fields, but=())
         found = None if id_field is None else value_at(fields, id_field)
         return row if found is None else found
-
-
-def _flat(result: Result) -> dict[str, Any]:
-    error = result.error
-    row: dict[str, Any] = {
-        "row": result.row,
-        "id": result.id,
-        "status": result.status,
-        "category": result.category,
-        "confidence": result.confidence,
-        "error": None if error is None else f"{error['kind']}: {error['message']}",
-    }
-    return row if error is not None else row | {name: value for name, value in result.record.items() if name not in row}
-
-
-def _column(pa: Any, values: list[Any]) -> Any:
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return pa.array([None if value is None else _text(value) for value in values])
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()

@@ -71,7 +71,7 @@ def _dead_sessions() -> Iterator[Waste]:
     if path is None or not path.exists():
         return
     with suppress(StorageFailed, UsageError), closing(SpendStore(path)) as store:
-        dead = [one for one in store.open_sessions() if not store.session_lock(one[0]).is_held()]
+        dead = [one for one in store.open_sessions() if not store.sign_of_life(one[0]).is_held()]
         settled = [session for session, run in dead if actual_spend(session, run) is not None]
         yield Waste("dead session", str(path), len(settled), 0, _settle)
 

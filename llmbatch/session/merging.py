@@ -1,16 +1,21 @@
 """A run's shards as one run."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from llmbatch.core.errors import ExitCode, UsageError
+from llmbatch.engine.tally import LedgerTotals
+from llmbatch.observe.events import Event
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.summary import Summary, summary_json
 from llmbatch.runs.folder import RunFolder, load_record
 from llmbatch.runs.ledger.lock import locked
+from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.options import Tolerance
-from llmbatch.runs.shards import shard_folders, waiting_shards
+from llmbatch.runs.shards import shard_folders, waiting_shards, whole_locked
 from llmbatch.runs.trust import NO_TRUST, Trust
+from llmbatch.session.settlement import in_flight_nanousd
 from llmbatch.session.standing import export_run
 
 
@@ -48,3 +53,24 @@ def merge_run(path: Path, observer: Observer, tolerance: Tolerance, *, trust: Tr
         return replace(summary, exit_code=int(ExitCode.LATER), notes=notes)
     is_good = tolerance.allows(rows.failed + rows.rejected, rows.total)
     return replace(summary, exit_code=int(ExitCode.OK if is_good else ExitCode.ROWS_FAILED))
+
+
+def spent_so_far(path: Path, emit: Callable[[Event], None]) -> int:
+    """What a run and its shards have cost, and may have cost, nano-dollars; 0 where there is no run yet.
+
+    Raises:
+        FolderBusy: another process works on the run or on a shard.
+        UsageError: a ledger is damaged.
+        StorageFailed: the shards' lines cannot be taken over.
+    """
+    whole, totals = RunFolder(path), LedgerTotals()
+    if not whole.run_json.exists():
+        return 0
+    with whole_locked(whole, emit):
+        record = load_record(whole)
+        for _, line in read_lines(whole.ledger):
+            totals.add(line)
+        folders = (whole, *shard_folders(whole).values())
+        in_flight = sum(in_flight_nanousd(folder, record.possibly_billed) for folder in folders)
+    killed = sum(session.at_most_nanousd for session in record.possibly_billed.values())
+    return totals.usage.most_nanousd + killed + in_flight

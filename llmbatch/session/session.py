@@ -42,7 +42,7 @@ from llmbatch.session.spending import Spending
 from llmbatch.session.stop_handle import StopHandle
 from llmbatch.session.summarise import Ending, summarise
 from llmbatch.simulate.child import offline_endpoint
-from llmbatch.spend.store import OFFLINE, REAL, SessionInfo
+from llmbatch.spend.book import OFFLINE, REAL, SessionInfo
 from llmbatch.stats.profile import Asked
 
 

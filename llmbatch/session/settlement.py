@@ -1,6 +1,7 @@
 """What a dead session really cost, by its run folder: the ledger's lines, and the sends without one."""
 
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from msgspec.structs import astuple
@@ -12,7 +13,7 @@ from llmbatch.engine.tally import DailyTotals
 from llmbatch.runs.folder import RunFolder
 from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.ledger.sent import SentLog
-from llmbatch.spend.store import Settlement
+from llmbatch.spend.book import Settlement
 
 
 def actual_spend(session: str, run: str) -> Settlement | None:
@@ -51,6 +52,23 @@ def actual_spend(session: str, run: str) -> Settlement | None:
     if any(not 0 <= amount <= _LARGEST for usage in days.values() for amount in (*astuple(usage), total_nanousd)):
         return None  # no session can come to that: a line is wrong
     return Settlement(days, total_nanousd)
+
+
+def in_flight_nanousd(folder: RunFolder, known: Collection[str]) -> int:
+    """What the requests may have cost that were in flight when a folder's last session was killed.
+
+    Args:
+        folder: where; the caller holds its lock.
+        known: the sessions whose requests in flight have been counted.
+    """
+    left = SentLog(folder.sent_log).leftovers()
+    if left is None or left.started_at in known:
+        return 0
+    settled = Counter[str]()
+    for _, line in read_lines(folder.ledger, start=left.ledger_offset or 0):
+        if line.batch is None:
+            settled[line.key] += line.attempts
+    return sum(sent.at_most_nanousd for sent in left.unsettled(settled)) + left.damage.at_most_nanousd
 
 
 _LARGEST = (1 << 63) - 1  # that the store can hold

@@ -14,17 +14,17 @@ from llmbatch.observe.events import Event, SpendNotRecorded
 from llmbatch.session.settlement import actual_spend
 from llmbatch.spend.account import SpendAccount
 from llmbatch.spend.alerts import AlertCommand, Alerts, Level
+from llmbatch.spend.book import WHOLE_RUN, DayTotal, SessionInfo, Settlement, SpendBook
 from llmbatch.spend.days import day_of, utc_now
-from llmbatch.spend.leases import DailyLimit
+from llmbatch.spend.leases import DailyLimit, SharedRunLimit
 from llmbatch.spend.options import BudgetOptions
-from llmbatch.spend.store import DayTotal, SessionInfo, Settlement, SpendStore
 
 _BEAT_S = 2.0
 
 
 @dataclass(slots=True)
 class _Limits:
-    run: RunLimit
+    run: RunLimit | SharedRunLimit
     day: DailyLimit
 
 
@@ -42,8 +42,11 @@ class Spending:
         self._info = info
         self._tally = tally
         self._emit = emit
-        self._store: SpendStore | None = None
+        self._store: SpendBook | None = None
         self._account: SpendAccount | None = None
+        self._run_store: SpendBook | None = None
+        self._run_account: SpendAccount | None = None
+        """Where other processes label the run, too, and it has a limit."""
         self._limits: _Limits | None = None
         self._failed = False
         command = options.alert_command
@@ -57,12 +60,17 @@ class Spending:
         """Enter the session in the store, once what dead ones left there is settled.
 
         Raises:
-            StorageFailed: the store cannot be used, and there is a daily budget.
+            StorageFailed: the store cannot be used, and there is a daily budget; or the one of the run's limit cannot.
         """
+        if self._options.of_run is not None and self._options.max_cost_nanousd is not None:
+            self._run_store = self._options.of_run()
+            info = replace(self._info, book=WHOLE_RUN, leased=True)
+            self._run_account = SpendAccount(self._run_store, info, self._actual_spend)
+            self._run_account.begin()
         if self._options.store is None:
             return
         try:
-            self._store = SpendStore(self._options.store)
+            self._store = self._options.store()
             account = SpendAccount(self._store, self._info, self._actual_spend)
             account.begin()
         except StorageFailed as error:
@@ -79,7 +87,12 @@ class Spending:
             spent_nanousd: what earlier sessions of the run cost and may have cost.
             cancellation: ends every wait for room.
         """
-        run = RunLimit(self._options.max_cost_nanousd, spent_nanousd)
+        cap_nanousd, run_account = self._options.max_cost_nanousd, self._run_account
+        run = (
+            RunLimit(cap_nanousd, spent_nanousd)
+            if cap_nanousd is None or run_account is None
+            else SharedRunLimit(cap_nanousd, run_account, sleep=cancellation.sleep)
+        )
         day = DailyLimit(self._options.daily_budget_nanousd, self._account, sleep=cancellation.sleep)
         self._limits = _Limits(run, day)
         if (level := self._run_level()) is not None:
@@ -156,6 +169,8 @@ class Spending:
             assert self._limits is not None  # noqa: S101 - budget() comes first
             total = None
             try:
+                if isinstance(self._limits.run, SharedRunLimit):
+                    await self._limits.run.beat()
                 total = await self._limits.day.beat(self._tally.days.usage())
             except StorageFailed as error:
                 self._not_recorded(error)
@@ -169,17 +184,20 @@ class Spending:
         recorded = True
         if self._limits is not None:
             try:
+                if isinstance(self._limits.run, SharedRunLimit):
+                    self._limits.run.end()
                 self._limits.day.end(self._tally.days.usage())
                 self._look(None if self._account is None else self._account.total(day_of(utc_now())))
             except StorageFailed as error:
                 self._not_recorded(error)
                 recorded = False
-        elif self._account is not None:
-            with suppress(StorageFailed):
-                self._account.end({}, {})
+        else:
+            for account in filter(None, (self._account, self._run_account)):
+                with suppress(StorageFailed):
+                    account.end({}, {})
         self._alerts.close()
-        if self._store is not None:
-            self._store.close()
+        for store in filter(None, (self._store, self._run_store)):
+            store.close()
         return recorded
 
     def _actual_spend(self, session: str, run: str) -> Settlement | None:
@@ -188,19 +206,12 @@ class Spending:
 
     def _look(self, total: DayTotal | None) -> None:
         if (run := self._run_level()) is not None:
-            self._alerts.look(run)
+            self._alerts.look(run, claim=_claim(self._run_account, WHOLE_RUN, run.cap_nanousd))
         account, cap_nanousd = self._account, self._options.daily_budget_nanousd
         if total is not None and account is not None and cap_nanousd is not None:
             day = day_of(utc_now())
             level = Level("--daily-budget", total.spent_nanousd, cap_nanousd, day)
-
-            def claim(percent: float) -> bool:
-                try:
-                    return account.claim_alert(day, cap_nanousd, percent)
-                except StorageFailed:
-                    return True  # warned twice is better than not at all
-
-            self._alerts.look(level, claim=claim)
+            self._alerts.look(level, claim=_claim(account, day, cap_nanousd))
 
     def _run_level(self) -> Level | None:
         if self._limits is None or not self._options.max_cost_nanousd:
@@ -211,3 +222,15 @@ class Spending:
         if not self._failed:
             self._failed = True
             self._emit(SpendNotRecorded(error.message))
+
+
+def _claim(account: SpendAccount | None, period: str, cap_nanousd: int) -> Callable[[float], bool]:
+    """Whether it is ours to alert of a share; no account is shared with nobody."""
+
+    def claim(percent: float) -> bool:
+        try:
+            return account is None or account.claim_alert(period, cap_nanousd, percent)
+        except StorageFailed:
+            return True  # warned twice is better than not at all
+
+    return claim

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llmbatch.core.usage import UsageTotals
+from llmbatch.spend.book import Balance, DayTotal, SessionInfo, Settlement, SpendBook
 from llmbatch.spend.days import utc_now
-from llmbatch.spend.store import Balance, DayTotal, SessionInfo, Settlement, SpendStore
 
 if TYPE_CHECKING:
-    from llmbatch.spend.liveness import SessionLock
+    from llmbatch.spend.liveness import SignOfLife
 
 ActualSpend = Callable[[str, str], Settlement | None]
 """What a dead session cost, by its id and its run folder; None if that is unknown."""
@@ -18,11 +18,11 @@ ActualSpend = Callable[[str, str], Settlement | None]
 class SpendAccount:
     """A session's own account. Its methods block, and raise StorageFailed where the store cannot be used."""
 
-    def __init__(self, store: SpendStore, info: SessionInfo, actual_spend: ActualSpend) -> None:
+    def __init__(self, store: SpendBook, info: SessionInfo, actual_spend: ActualSpend) -> None:
         self._store = store
         self._info = info
         self._actual_spend = actual_spend
-        self._lock: SessionLock | None = None
+        self._lock: SignOfLife | None = None
 
     def begin(self) -> None:
         """Settle what dead sessions left, then enter this one. The caller holds the run folder's lock."""
@@ -56,14 +56,14 @@ class SpendAccount:
         settle_dead(self._store, self._actual_spend)
         total = self.total(day)
         held = {session: nanousd for session, nanousd in total.held.items() if session != self._info.id}
-        return replace(total, held=held), any(self._store.session_lock(session).is_held() for session in held)
+        return replace(total, held=held), any(self._store.sign_of_life(session).is_held() for session in held)
 
     def claim_alert(self, day: str, cap_nanousd: int, percent: float) -> bool:
         """Whether this session is the one to warn that a share of the day's cap is spent."""
         return self._store.claim_alert(self._info.book, day, cap_nanousd, percent)
 
 
-def settle_dead(store: SpendStore, actual_spend: ActualSpend, *, ours: str | None = None) -> None:
+def settle_dead(store: SpendBook, actual_spend: ActualSpend, *, ours: str | None = None) -> None:
     """Settle every session that is proven dead, as far as its run folder shows what it cost.
 
     One that is not known stays charged with all that it had set aside.
@@ -75,7 +75,7 @@ def settle_dead(store: SpendStore, actual_spend: ActualSpend, *, ours: str | Non
             is gone or was held on another machine. Its `sent.log` starts over, so this is the last time to settle them.
     """
     for session, run in store.open_sessions():
-        lock = store.session_lock(session)
+        lock = store.sign_of_life(session)
         if not lock.take_over() and run != ours:
             continue
         try:

@@ -1,4 +1,4 @@
-"""A day's cap that many processes share, without asking the store about every request.
+"""A day's cap, or a run's, that many processes share, without asking the store about every request.
 
 A session takes a part of the cap, a lease, out of the store, and reserves from it on its own. It takes more when that
 is used up, less at a time as the cap nears, and gives back what it does not need. At every instant and over all
@@ -7,6 +7,7 @@ sessions, `spent + reserved + unknown <= charged <= cap`.
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +17,8 @@ from llmbatch.core.errors import BudgetReached
 from llmbatch.core.money import to_usd
 from llmbatch.core.usage import UsageTotals
 from llmbatch.spend.account import SpendAccount
+from llmbatch.spend.book import WHOLE_RUN, Balance, DayTotal
 from llmbatch.spend.days import day_of, next_day_begins, utc_now
-from llmbatch.spend.store import Balance, DayTotal
 
 _FIRST_LEASE = 16  # requests
 _QUICK_S, _SLOW_S = 1.0, 4.0  # a lease that lasts less than this is doubled next time, one that lasts more is halved
@@ -33,8 +34,8 @@ class Sleep(Protocol):
 
 
 @dataclass(slots=True)
-class _DayAccount:
-    """A session's own of one day, nano-dollars."""
+class _PeriodAccount:
+    """A session's own of one period, nano-dollars."""
 
     charged: int = 0
     spent: int = 0
@@ -46,10 +47,10 @@ class _DayAccount:
         return self.charged - self.spent - self.reserved
 
 
-class DailyLimit:
-    """What one session may spend of a day's cap. Without a cap it only adds up.
+class _LeasedLimit(ABC):
+    """What one session may spend of a cap in each period. Without a cap it only adds up.
 
-    A request belongs to the UTC day on which it leaves. At midnight a session continues under the new day's cap.
+    A request belongs to the period in which it leaves.
     """
 
     def __init__(
@@ -59,52 +60,49 @@ class DailyLimit:
         *,
         sleep: Sleep,
         off_loop: Callable[..., Awaitable[Any]] = asyncio.to_thread,
-        now: Callable[[], datetime] = utc_now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is taken yet.
 
         Args:
-            cap_nanousd: the day's, over all processes; None for none.
+            cap_nanousd: of each period, over all processes; None for none.
             account: the session's in the spend store; None where nothing is shared, and so without a cap.
             sleep: waits, and raises where the run stops.
             off_loop: calls what blocks.
-            now: the wall clock, which gives the day.
             clock: seconds, for the size of leases.
         """
         self._cap = cap_nanousd
         self._account = account
         self._sleep = sleep
         self._off_loop = off_loop
-        self._now = now
         self._clock = clock
         self._lease = _LeaseSize(clock)
-        self._days: dict[str, _DayAccount] = {}
+        self._periods: dict[str, _PeriodAccount] = {}
         self._settled = asyncio.Event()
         self._asking = asyncio.Lock()  # one request at a time asks for more
         self._at_store = asyncio.Lock()  # the store and what is known here change together
 
     async def reserve(self, nanousd: int) -> str:
-        """Set aside what a request may cost at most. Returns the day that it belongs to.
+        """Set aside what a request may cost at most. Returns the period that it belongs to.
 
         Raises:
             BudgetReached: it does not fit, and no lease is held that could leave room for it.
             StorageFailed: the store does not say what is left, so nothing may be sent.
         """
         while True:
-            day = day_of(self._now())
-            account = self._days.setdefault(day, _DayAccount())
+            period = self._period()
+            account = self._periods.setdefault(period, _PeriodAccount())
             if self._cap is None:
                 account.charged = account.spent + account.reserved + nanousd
             if nanousd <= account.free:
                 account.reserved += nanousd
-                return day
+                return period
             async with self._asking:
-                await self._make_room(day, account, nanousd)
+                await self._make_room(period, account, nanousd)
 
-    def settle(self, day: str, reserved_nanousd: int, spent_nanousd: int) -> None:
-        """A request of that day has ended: give back what was set aside, and count what it cost or may have cost."""
-        account = self._days[day]
+    def settle(self, period: str, reserved_nanousd: int, spent_nanousd: int) -> None:
+        """A request of that period has ended: give back what was set aside, and count what it cost or may have cost."""
+        account = self._periods[period]
         account.reserved -= reserved_nanousd
         account.spent += spent_nanousd
         account.charged = max(account.charged, account.spent + account.reserved)  # dearer than any price said
@@ -117,20 +115,20 @@ class DailyLimit:
             figures: what its rows cost, by day.
 
         Returns:
-            Today over all sessions; None where nothing is written down.
+            The present period over all sessions; None where nothing is written down.
 
         Raises:
             StorageFailed: that could not be written. What was set aside stays so.
         """
         if self._account is None:
             return None
-        today = day_of(self._now())
+        present = self._period()
         async with self._at_store:
-            for day, account in self._days.items():
-                _shrink(account, keep=account.spent - account.spent_at_last_beat if day == today else 0)
+            for period, account in self._periods.items():
+                _shrink(account, keep=account.spent - account.spent_at_last_beat if period == present else 0)
                 account.spent_at_last_beat = account.spent
             await self._off_loop(self._account.record, self._balances(), figures)
-            total: DayTotal = await self._off_loop(self._account.total, today)
+            total: DayTotal = await self._off_loop(self._account.total, present)
         return total
 
     def end(self, figures: Mapping[str, UsageTotals]) -> None:
@@ -141,35 +139,64 @@ class DailyLimit:
         """
         if self._account is None:
             return
-        for account in self._days.values():
+        for account in self._periods.values():
             _shrink(account, keep=0)
         self._account.end(self._balances(), figures)
 
-    async def _make_room(self, day: str, own: _DayAccount, nanousd: int) -> None:
-        """Until the request fits, or the day has turned."""
+    @abstractmethod
+    def _period(self) -> str:
+        """The present one."""
+
+    @abstractmethod
+    def _reached(self, period: str, total: DayTotal, own: _PeriodAccount, nanousd: int) -> BudgetReached:
+        """Why a request is not sent that may cost so much."""
+
+    async def _make_room(self, period: str, own: _PeriodAccount, nanousd: int) -> None:
+        """Until the request fits, or the period has turned."""
         assert self._cap is not None  # noqa: S101 - without a cap everything fits
         assert self._account is not None  # noqa: S101 - a cap is shared
         patience = _Patience(self._clock)
-        while nanousd > own.free and day == day_of(self._now()):
+        while nanousd > own.free and period == self._period():
             async with self._at_store:
                 need, want = nanousd - own.free, self._lease.next(nanousd, at_most=self._cap)
-                granted = await self._off_loop(self._account.take, day, self._cap, need, want)
+                granted = await self._off_loop(self._account.take, period, self._cap, need, want)
                 own.charged += granted
             if granted:
                 return
             if own.reserved == 0:
-                total, others_hold = await self._off_loop(self._account.total_settled, day)
+                total, others_hold = await self._off_loop(self._account.total_settled, period)
                 if self._cap - total.charged_nanousd >= nanousd - own.free:
                     continue
                 if not others_hold or patience.is_over(total):
-                    raise self._reached(day, total, own, nanousd)
+                    raise self._reached(period, total, own, nanousd)
             self._settled.clear()  # what we hold and do not need, the next beat gives back
             await self._sleep(_POLL_S, or_until=self._settled)
 
     def _balances(self) -> dict[str, Balance]:
-        return {day: Balance(own.spent, own.charged) for day, own in self._days.items()}
+        return {period: Balance(own.spent, own.charged) for period, own in self._periods.items()}
 
-    def _reached(self, day: str, total: DayTotal, own: _DayAccount, nanousd: int) -> BudgetReached:
+
+class DailyLimit(_LeasedLimit):
+    """What one session may spend of a day's cap. At midnight, UTC, it continues under the new day's."""
+
+    def __init__(
+        self,
+        cap_nanousd: int | None,
+        account: SpendAccount | None,
+        *,
+        sleep: Sleep,
+        off_loop: Callable[..., Awaitable[Any]] = asyncio.to_thread,
+        now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """As `_LeasedLimit`; `now` is the wall clock, which gives the day."""
+        super().__init__(cap_nanousd, account, sleep=sleep, off_loop=off_loop, clock=clock)
+        self._now = now
+
+    def _period(self) -> str:
+        return day_of(self._now())
+
+    def _reached(self, period: str, total: DayTotal, own: _PeriodAccount, nanousd: int) -> BudgetReached:
         assert self._cap is not None  # noqa: S101
         held = sum(total.held.values())
         stuck = (
@@ -177,17 +204,81 @@ class DailyLimit:
             if held
             else ""
         )
-        begins = next_day_begins(day)
+        begins = next_day_begins(period)
         hours, minutes = divmod(int((begins - self._now()).total_seconds()) // 60, 60)
         return BudgetReached(
             f"--daily-budget ${to_usd(self._cap):,.6g} is reached: ${to_usd(total.charged_nanousd - own.free):,.6g} of "
-            f"{day} (UTC) is spent or may be{stuck}, and the next request may cost ${to_usd(nanousd):,.6g}",
+            f"{period} (UTC) is spent or may be{stuck}, and the next request may cost ${to_usd(nanousd):,.6g}",
             hint=f"the next day begins at {begins:%Y-%m-%dT%H:%M:%SZ}, in {hours}h{minutes:02d}m: run the same command "
             "then, or with a higher --daily-budget; finished rows are kept",
         )
 
 
-def _shrink(account: _DayAccount, *, keep: int) -> None:
+class _RunLeases(_LeasedLimit):
+    def _period(self) -> str:
+        return WHOLE_RUN
+
+    def _reached(self, period: str, total: DayTotal, own: _PeriodAccount, nanousd: int) -> BudgetReached:  # noqa: ARG002
+        return run_limit_reached(self._cap or 0, total.charged_nanousd - own.free, nanousd)
+
+
+class SharedRunLimit:
+    """What one of several processes may spend that label a run together, of the run's cap.
+
+    What the run cost before stands in the book as spent.
+    """
+
+    def __init__(
+        self,
+        cap_nanousd: int,
+        account: SpendAccount,
+        *,
+        sleep: Sleep,
+        off_loop: Callable[..., Awaitable[Any]] = asyncio.to_thread,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """As `_LeasedLimit`. The account has begun; blocks for the time of one call of its book."""
+        self._leases = _RunLeases(cap_nanousd, account, sleep=sleep, off_loop=off_loop, clock=clock)
+        self.spent_nanousd = account.total(WHOLE_RUN).spent_nanousd
+        """What all processes together have spent, as of the last beat."""
+
+    async def reserve(self, nanousd: int) -> None:
+        """Set aside what a request may cost at most; raises as `DailyLimit` does."""
+        await self._leases.reserve(nanousd)
+
+    def settle(self, reserved_nanousd: int, spent_nanousd: int) -> None:
+        """A request has ended: give back what was set aside, and count what it cost or may have cost."""
+        self._leases.settle(WHOLE_RUN, reserved_nanousd, spent_nanousd)
+
+    async def beat(self) -> None:
+        """Every so often: give back what is not needed, and write down how the session stands.
+
+        Raises:
+            StorageFailed: that could not be written. What was set aside stays so.
+        """
+        total = await self._leases.beat({})
+        if total is not None:
+            self.spent_nanousd = total.spent_nanousd
+
+    def end(self) -> None:
+        """The session is over: give back all that was not spent; blocks.
+
+        Raises:
+            StorageFailed: that could not be written.
+        """
+        self._leases.end({})
+
+
+def run_limit_reached(cap_nanousd: int, spent_nanousd: int, nanousd: int) -> BudgetReached:
+    """Why a request is not sent that may cost so much, where a run has a limit of its own."""
+    return BudgetReached(
+        f"--max-cost ${to_usd(cap_nanousd):,.6g} is reached: ${to_usd(spent_nanousd):,.6g} is spent or may be, and the "
+        f"next request may cost ${to_usd(nanousd):,.6g}",
+        hint="run the same command with a higher --max-cost: finished rows are kept",
+    )
+
+
+def _shrink(account: _PeriodAccount, *, keep: int) -> None:
     account.charged -= max(account.free - keep, 0)
 
 

@@ -4,9 +4,47 @@ import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import open_file
+
+
+class SignOfLife(Protocol):
+    """Tells whether a session is alive, as far as that can be known."""
+
+    def take_over(self) -> bool:
+        """Become the one who settles a dead session. False where it lives, or nothing can be proven."""
+
+    def is_held(self) -> bool:
+        """Whether the session may be alive."""
+
+    def release(self) -> None:
+        """Let go."""
+
+    def remove(self) -> None:
+        """The session is over and settled: nothing is kept of it."""
+
+
+class Unproven:
+    """A session in a store that other machines share: no lock there ends with its process.
+
+    It is settled by whoever holds its run folder's lock next, who knows that it is dead.
+    """
+
+    def take_over(self) -> bool:
+        """Nobody can."""
+        return False
+
+    def is_held(self) -> bool:
+        """It may be alive."""
+        return True
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+    def remove(self) -> None:
+        """Nothing is there."""
 
 
 class SessionLock:

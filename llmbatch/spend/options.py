@@ -8,7 +8,8 @@ from llmbatch.core import defaults
 from llmbatch.core.errors import UsageError
 from llmbatch.core.money import to_nanousd
 from llmbatch.spend.alerts import parse_percents
-from llmbatch.spend.store import default_store
+from llmbatch.spend.book import OpenSpendBook
+from llmbatch.spend.store import SpendFile, default_store
 
 OFF = "off"
 """As the spend store's name: nothing is written down."""
@@ -25,8 +26,10 @@ class BudgetOptions:
     alert_at: tuple[float, ...] = ()
     """Percent of either limit."""
     alert_command: str | None = None
-    store: Path | None = None
-    """None: nothing is written down."""
+    store: OpenSpendBook | None = None
+    """Where spending is recorded; None: nothing is written down."""
+    of_run: OpenSpendBook | None = None
+    """Where the processes that label one run share `max_cost_nanousd`; None where there is one."""
 
     @property
     def limits(self) -> list[str]:
@@ -59,7 +62,7 @@ def budget_options(
         daily_budget_nanousd=None if daily_budget_usd is None else to_nanousd(daily_budget_usd),
         alert_at=parse_percents(alert_at),
         alert_command=alert_command,
-        store=store,
+        store=None if store is None else SpendFile(store),
     )
 
 

@@ -19,61 +19,12 @@ from llmbatch.core.errors import StorageFailed
 from llmbatch.core.places import state_folder
 from llmbatch.core.sqlite_store import DAMAGES, check_rows, open_store, seal_rows, transaction
 from llmbatch.core.usage import STORED, UsageTotals
+from llmbatch.spend.book import Balance, DayTotal, SessionInfo, Settlement, granted
 from llmbatch.spend.liveness import SessionLock
 from llmbatch.spend.schema import SCHEMA
 
-REAL, OFFLINE = "real", "offline"
-"""Books: what costs money, and what the offline endpoint would have cost. They share nothing."""
-
-HOLD = "batch:"
-"""How the ids of accounts begin that outlive their sessions."""
 _COLUMNS = {"day": "day", "model": "model", "run": "run", "prompt": "task || ' ' || prompt"}
 _BUSY_TIMEOUT_S = 10.0
-_ROOM_SHARE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class SessionInfo:
-    """Who spends: one session on a run folder."""
-
-    id: str
-    """As the run folder's `sent.log` names it."""
-    book: str
-    run: str
-    """The run folder's absolute path."""
-    model: str
-    task: str
-    prompt: str
-    """The prompt's fingerprint."""
-    leased: bool
-    """Whether it sends only what it has taken out of a day's cap before."""
-    started_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """A session's account of one day, nano-dollars. `charged` is what it holds of the day's cap, spent or not."""
-
-    spent_nanousd: int = 0
-    charged_nanousd: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class DayTotal:
-    """A day over all sessions of a book, as the store knows it, nano-dollars."""
-
-    spent_nanousd: int
-    charged_nanousd: int
-    held: Mapping[str, int]
-    """By the session that has not ended: what it has set aside and not spent, which may come back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What a dead session really cost: its figures by the day, and all of it in nano-dollars."""
-
-    figures: Mapping[str, UsageTotals]
-    total_nanousd: int
 
 
 def default_store() -> Path:
@@ -81,8 +32,19 @@ def default_store() -> Path:
     return state_folder() / "spend.sqlite3"
 
 
+@dataclass(frozen=True, slots=True)
+class SpendFile:
+    """A user's file, to be opened for each session."""
+
+    path: Path
+
+    def __call__(self) -> "SpendStore":
+        """See `SpendStore`."""
+        return SpendStore(self.path)
+
+
 class SpendStore:
-    """An open store. Its methods block for milliseconds, and can be called from any thread.
+    """A `SpendBook` for one machine. Its methods block for milliseconds, and can be called from any thread.
 
     All raise StorageFailed where the store cannot be read or written.
     """
@@ -108,13 +70,13 @@ class SpendStore:
         with self._lock:
             self._db.close()
 
-    def session_lock(self, session: str) -> SessionLock:
-        """The lock by which a session is known to be alive."""
+    def sign_of_life(self, session: str) -> SessionLock:
+        """A lock, which the session's process holds."""
         return SessionLock(self.path.with_name(f"{self.path.name}.sessions"), session)
 
     def begin_session(self, info: SessionInfo) -> SessionLock:
-        """Enter a session that begins. Its lock stays held until it ends."""
-        lock = self.session_lock(info.id)
+        """See `SpendBook`."""
+        lock = self.sign_of_life(info.id)
         with self._telling():
             lock.take()
         try:
@@ -126,19 +88,7 @@ class SpendStore:
         return lock
 
     def hold(self, info: SessionInfo, day: str, nanousd: int, cap_nanousd: int | None) -> bool:
-        """Set money aside in an account of its own, which stays open when the session that asks for it has ended.
-
-        `settle` ends it. Until then the day is charged with all of it, whichever process is alive.
-
-        Args:
-            info: the account; its id begins with `HOLD`.
-            day: on which the work leaves.
-            nanousd: how much.
-            cap_nanousd: the day's, over all accounts; None for none.
-
-        Returns:
-            False where that is more than is left of the day: nothing is set aside.
-        """
+        """See `SpendBook`."""
         with self._transaction():
             if cap_nanousd is not None and self._charged(info.book, day) + nanousd > cap_nanousd:
                 return False
@@ -147,41 +97,30 @@ class SpendStore:
             return True
 
     def take(self, info: SessionInfo, day: str, cap_nanousd: int, *, need_nanousd: int, want_nanousd: int) -> int:
-        """Charge a session with more of a day's cap.
-
-        Returns:
-            How much: `want_nanousd`, but at most a quarter of what is left, so that the processes near the cap share
-            it; at least `need_nanousd`; 0 where that is more than is left, or where the session has ended.
-        """
+        """See `SpendBook`."""
         with self._transaction():
             charged, ended = self._db.execute(
                 "SELECT coalesce(sum(charged_nusd), 0), (SELECT ended_at FROM session WHERE id = ?)"
                 " FROM spend JOIN session ON id = session WHERE book = ? AND day = ?",
                 (info.id, info.book, day),
             ).fetchone()
-            room = cap_nanousd - charged
-            if room < need_nanousd or ended is not None:
+            if ended is not None:
                 return 0
-            granted: int = max(min(want_nanousd, room // _ROOM_SHARE), need_nanousd)
+            lease = granted(cap_nanousd - charged, need_nanousd=need_nanousd, want_nanousd=want_nanousd)
+            if not lease:
+                return 0
             self._db.execute(
                 "INSERT INTO spend (session, day, charged_nusd) VALUES (?, ?, ?)"
                 " ON CONFLICT (session, day) DO UPDATE SET charged_nusd = charged_nusd + excluded.charged_nusd",
-                (info.id, day, granted),
+                (info.id, day, lease),
             )
             self._seal("spend", "session = ? AND day = ?", info.id, day)
-            return granted
+            return lease
 
     def record(
         self, session: str, balances: Mapping[str, Balance], figures: Mapping[str, UsageTotals], *, ended_at: str | None
     ) -> None:
-        """Write down how a session stands, by the day; what it no longer holds is free for others at once.
-
-        Args:
-            session: whose.
-            balances: of each day that changed.
-            figures: of each day that changed.
-            ended_at: when it ended, or None while it runs.
-        """
+        """See `SpendBook`."""
         with self._transaction():
             going_on = "SELECT count(*) FROM session WHERE id = ? AND ended_at IS NULL"
             if not self._db.execute(going_on, (session,)).fetchone()[0]:
@@ -194,7 +133,7 @@ class SpendStore:
                 self._end(session, ended_at)
 
     def total(self, book: str, day: str) -> DayTotal:
-        """How a day stands."""
+        """See `SpendBook`."""
         with self._reading():
             spent, charged = self._db.execute(
                 "SELECT coalesce(sum(spent_nusd), 0), coalesce(sum(charged_nusd), 0)"
@@ -209,7 +148,7 @@ class SpendStore:
         return DayTotal(spent, charged, dict(held))
 
     def open_sessions(self) -> list[tuple[str, str]]:
-        """(id, run folder) of the sessions that have not ended: alive, or dead and not settled."""
+        """See `SpendBook`."""
         with self._reading():
             return self._db.execute("SELECT id, run FROM session WHERE ended_at IS NULL").fetchall()
 
@@ -235,12 +174,7 @@ class SpendStore:
             ).fetchall()
 
     def settle(self, session: str, settlement: Settlement, *, ended_at: str) -> None:
-        """End a dead session with what it cost. The caller holds its lock; one that has ended stays as it is.
-
-        Of a session that was in progress at midnight, the earlier days keep what they were last charged with, and the
-        last day gets the rest. What may have been billed charges no day with more than the lease that it had; what was
-        billed does, where answers were dearer than any bound said.
-        """
+        """See `SpendBook`."""
         with self._transaction():
             row = self._db.execute(
                 "SELECT leased, started_at FROM session WHERE id = ? AND ended_at IS NULL", (session,)
@@ -267,7 +201,7 @@ class SpendStore:
             self._end(session, ended_at)
 
     def claim_alert(self, book: str, day: str, cap_nanousd: int, percent: float) -> bool:
-        """Whether the alert for this share of the day's cap is still to be shown; the first caller shows it."""
+        """See `SpendBook`."""
         with self._transaction():
             done = self._db.execute(
                 "INSERT OR IGNORE INTO alert (book, day, cap_nusd, percent) VALUES (?, ?, ?, ?)",

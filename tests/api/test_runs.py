@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 
 from llmbatch import Run, StopHandle, aclassify, classify
 from llmbatch.core.errors import FolderBusy, Interrupted, RunStopped, UsageError
@@ -219,3 +220,5 @@ def test_a_run_is_a_table(tmp_path: Path, endpoint: StartEndpoint) -> None:
     assert table.column("n").to_pylist() == [1, None, 1]
     assert table.column("error").to_pylist()[1].startswith("empty_text: ")
     assert list(run.to_pandas()["row"]) == [0, 1, 2]
+    run.to_parquet(tmp_path / "labels.parquet")
+    assert parquet.read_table(tmp_path / "labels.parquet").to_pylist() == table.to_pylist()

@@ -11,8 +11,9 @@ from llmbatch.engine.tally import LedgerTotals
 from llmbatch.runs.folder import PossiblyBilled
 from llmbatch.runs.ledger.checkpoint import load_checkpoint
 from llmbatch.session.settlement import actual_spend
+from llmbatch.spend.book import REAL
 from llmbatch.spend.report import usage_json
-from llmbatch.spend.store import REAL, SpendStore
+from llmbatch.spend.store import SpendStore
 
 DATA = Path(__file__).parent / "data"
 SESSION, DAY = "2026-11-26T10:00:00Z-0123456789ab", "2026-11-26"

@@ -10,8 +10,9 @@ import pytest
 
 from llmbatch.core.errors import BudgetReached
 from llmbatch.spend.account import SpendAccount
-from llmbatch.spend.leases import DailyLimit
-from llmbatch.spend.store import SessionInfo, SpendStore
+from llmbatch.spend.book import WHOLE_RUN, Balance, SessionInfo, Settlement
+from llmbatch.spend.leases import DailyLimit, SharedRunLimit
+from llmbatch.spend.store import SpendStore
 
 P = ParamSpec("P")
 EVENING = datetime(2026, 11, 25, 23, 59, 59, tzinfo=UTC)
@@ -117,3 +118,51 @@ async def test_leases_grow_while_they_last_short_so_that_the_store_is_asked_seld
     for _ in range(100_000):
         session.limit.settle(await session.limit.reserve(10), 10, 5)
     assert store._db.total_changes - began < 30
+
+
+class Worker:
+    """One of several processes that label a run together."""
+
+    def __init__(self, store: SpendStore, cap: int, name: str, came_to: int = 0) -> None:
+        info = SessionInfo(name, WHOLE_RUN, f"/r/{name[0]}", "m", "t", "p", leased=True, started_at="2026-11-25")
+        account = SpendAccount(store, info, lambda *_: Settlement({}, came_to))
+        account.begin()
+        self.steps = 0
+        self.limit = SharedRunLimit(cap, account, sleep=self._sleep, off_loop=_at_once, clock=lambda: self.steps)
+        self.spent = 0
+
+    async def _sleep(self, seconds: float, *, or_until: asyncio.Event) -> None:  # noqa: ARG002
+        self.steps += 1
+        await self.limit.beat()
+        await asyncio.sleep(0)
+
+    async def send(self, requests: int, *, most: int, cost: int) -> None:
+        for _ in range(requests):
+            await self.limit.reserve(most)
+            await asyncio.sleep(0)
+            self.spent += cost
+            self.limit.settle(most, cost)
+
+
+@in_a_loop
+async def test_workers_on_a_run_spend_all_of_its_limit_and_no_more(store: SpendStore) -> None:
+    store.begin_session(before := SessionInfo("0", WHOLE_RUN, "", "", "", "", leased=True, started_at="2026-11-25"))
+    store.record(before.id, {WHOLE_RUN: Balance(300, 300)}, {}, ended_at="2026-11-25")
+    workers = [Worker(store, 1_000, name) for name in "abc"]
+    ended = await asyncio.gather(*(worker.send(50, most=10, cost=7) for worker in workers), return_exceptions=True)
+    assert any(isinstance(each, BudgetReached) for each in ended)
+    assert 690 <= sum(worker.spent for worker in workers) <= 700
+    assert "$1e-06 is reached" in str(next(each for each in ended if each is not None))
+
+
+@in_a_loop
+async def test_the_worker_that_resumes_settles_what_a_killed_one_held(store: SpendStore) -> None:
+    killed = Worker(store, 1_000, "a1")
+    await killed.limit.reserve(10)
+    held = store.total(WHOLE_RUN, WHOLE_RUN).charged_nanousd
+    assert held > 10
+    other = Worker(store, 1_000, "b1")
+    assert store.total(WHOLE_RUN, WHOLE_RUN).charged_nanousd == held, "nobody else can"
+    resumed = Worker(store, 1_000, "a2", came_to=10)
+    assert store.total(WHOLE_RUN, WHOLE_RUN).charged_nanousd == 10
+    assert (other.limit.spent_nanousd, resumed.limit.spent_nanousd) == (0, 10)

@@ -10,8 +10,9 @@ from rich.console import Console
 from llmbatch.analysis.spent import UNACCOUNTED, spend_report
 from llmbatch.core.errors import UsageError
 from llmbatch.core.usage import UsageTotals
+from llmbatch.spend.book import Balance, SessionInfo
 from llmbatch.spend.report import Period, period
-from llmbatch.spend.store import Balance, SessionInfo, SpendStore
+from llmbatch.spend.store import SpendStore
 from llmbatch.terminal.spending import render_spending
 
 NOVEMBER = Period(date(2026, 11, 11), date(2026, 11, 20))

@@ -11,8 +11,9 @@ from llmbatch.core.errors import StorageFailed
 from llmbatch.core.sqlite_store import checksum
 from llmbatch.core.usage import UsageTotals
 from llmbatch.spend.account import settle_dead
+from llmbatch.spend.book import Balance, SessionInfo, Settlement
 from llmbatch.spend.schema import SCHEMA
-from llmbatch.spend.store import Balance, SessionInfo, Settlement, SpendStore
+from llmbatch.spend.store import SpendStore
 
 DAY = "2026-11-25"
 

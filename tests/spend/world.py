@@ -18,8 +18,9 @@ from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.budget.budget import Budget, RunLimit
 from llmbatch.engine.cancellation import RunCancelledError
 from llmbatch.spend.account import SpendAccount, settle_dead
+from llmbatch.spend.book import SessionInfo, Settlement
 from llmbatch.spend.leases import DailyLimit
-from llmbatch.spend.store import SessionInfo, Settlement, SpendStore
+from llmbatch.spend.store import SpendStore
 
 MOST = 1_000  # nano-dollars that a request may cost
 
@@ -88,7 +89,7 @@ class World:
         for day in self.billed:
             assert self.store.total(self.book, day).charged_nanousd <= self.cap
         for process in self.alive:
-            for day, own in process.day._days.items():
+            for day, own in process.day._periods.items():
                 query = "SELECT coalesce(sum(charged_nusd), 0) FROM spend WHERE session = ? AND day = ?"
                 (stored,) = self.store._db.execute(query, (process.id, day)).fetchone()
                 assert own.spent + own.reserved <= own.charged <= stored

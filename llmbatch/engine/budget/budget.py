@@ -9,9 +9,7 @@ when none is in flight, the limit is reached.
 import asyncio
 from dataclasses import dataclass
 
-from llmbatch.core.errors import BudgetReached
-from llmbatch.core.money import to_usd
-from llmbatch.spend.leases import DailyLimit
+from llmbatch.spend.leases import DailyLimit, SharedRunLimit, run_limit_reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +21,7 @@ class Reservation:
 
 
 class RunLimit:
-    """One run's, all its sessions together. Without a cap it only adds up."""
+    """One run's, all its sessions together, where one process labels it. Without a cap it only adds up."""
 
     def __init__(self, cap_nanousd: int | None, spent_nanousd: int) -> None:
         """`spent_nanousd`: what the run has cost so far, and may have cost: a limit holds across sessions."""
@@ -45,12 +43,7 @@ class RunLimit:
         """
         while not self._fits(nanousd):
             if self._reserved_nanousd == 0:
-                raise BudgetReached(
-                    f"--max-cost ${to_usd(self._cap_nanousd or 0):,.6g} is reached: "
-                    f"${to_usd(self._spent_nanousd):,.6g} is spent or may be, and the next request may cost "
-                    f"${to_usd(nanousd):,.6g}",
-                    hint="run the same command with a higher --max-cost: finished rows are kept",
-                )
+                raise run_limit_reached(self._cap_nanousd or 0, self._spent_nanousd, nanousd)
             self._settled.clear()
             await self._settled.wait()
         self._reserved_nanousd += nanousd
@@ -68,7 +61,7 @@ class RunLimit:
 class Budget:
     """All limits of a session as one: a request leaves only where it fits into each."""
 
-    def __init__(self, run: RunLimit, day: DailyLimit) -> None:
+    def __init__(self, run: RunLimit | SharedRunLimit, day: DailyLimit) -> None:
         self._run = run
         self._day = day
 

@@ -18,7 +18,8 @@ from llmbatch.runs.batches.log import EXPORTED, BatchLog, Part, parts_of, step
 from llmbatch.runs.folder import RunFolder, load_record
 from llmbatch.runs.ledger.lock import locked
 from llmbatch.runs.model_choice import endpoint_for
-from llmbatch.spend.store import Settlement, SpendStore
+from llmbatch.spend.book import Settlement
+from llmbatch.spend.store import SpendStore
 
 FORGOTTEN, CANCELLED = "forgotten", "cancelled before it was submitted"
 _DAY = len("2026-11-25")

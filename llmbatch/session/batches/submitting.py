@@ -27,7 +27,7 @@ from llmbatch.session.batches.arms import BatchArm
 from llmbatch.session.batches.deps import BatchDeps
 from llmbatch.session.batches.drafts import Drafts, PartLimits
 from llmbatch.session.batches.price_check import FIRST_ROWS
-from llmbatch.spend.store import HOLD
+from llmbatch.spend.book import HOLD
 
 _LOOK_AGAIN_S = 60.0
 """After which a batch that was made must be on the provider's list."""
