@@ -4,12 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmbatch.analysis.evaluation import unanswerable_remark
-from llmbatch.analysis.fit import Calibrated, Fit, Method, fit_calibration
+from llmbatch.analysis.fit import Calibrated, Method
+from llmbatch.analysis.fitted import as_calibration, fitted
 from llmbatch.analysis.gold import GoldOptions, gold_issue_notes
 from llmbatch.analysis.label_thresholds import LabelTable, label_thresholds
 from llmbatch.analysis.pairs import Pair
 from llmbatch.analysis.run_evaluation import JudgedRun, judge_run, require_statistics
-from llmbatch.core.errors import UsageError
+from llmbatch.analysis.votes import fit_votes, votes_calibration
 from llmbatch.core.ledger_line import CANARY, CONTROL, FAILED, LedgerLine
 from llmbatch.core.rows import ConfidenceKind
 from llmbatch.runs.calibrations import calibration_path, save_calibration
@@ -17,7 +18,6 @@ from llmbatch.runs.folder import RunFolder, RunRecord, now_text
 from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.trust import NO_TRUST, Trust, check_sources
 from llmbatch.stats.profile import Asked
-from llmbatch.task.calibration import Calibration
 from llmbatch.task.label_thresholds import LabelThresholds
 from llmbatch.task.load import BUILT_IN
 
@@ -51,17 +51,22 @@ def calibrate_run(
         what = f"no calibration is written beside {record.task_source}"
         check_sources(what, record, RunFolder(path), trust, else_say="name the file: --out FILE")
     kind, used = _of_one_kind(_own_pairs(path, run))
-    fit, remark = _fit(used, method, must=wanted is None)
+    fit, remark = fitted(used, method, must=wanted is None)
     table = None if wanted is None else label_thresholds(used, record.task.label_space, wanted=wanted)
     file, digest = None, run.judged.gold.digest
-    calibration = None if fit is None or fit.chosen is None else _calibration(record, kind, fit, digest)
+    calibration = None
+    if fit is not None and fit.chosen is not None:
+        calibration = as_calibration(fit, record.prompt, record.model, kind, offline=record.offline, gold=digest)
     limits = None if table is None or not (table.shown or table.of_others) else _limits(record, kind, table, digest)
+    votes = fit_votes(path, run, method)
+    of_votes = None if votes is None else votes_calibration(votes, record, digest)
     if unanswerable := unanswerable_remark(used, record.task.label_space):
-        calibration, limits, remark = None, None, unanswerable
-    if calibration is not None or limits is not None:
+        calibration, limits, of_votes, remark = None, None, None, unanswerable
+    if calibration is not None or limits is not None or of_votes is not None:
         task = None if record.task_source == BUILT_IN else record.task_source
         file = out or calibration_path(task)
         save_calibration(file, calibration, limits)
+        save_calibration(file, of_votes)
     return Calibrated(
         folder=str(path),
         task=record.task.name,
@@ -73,29 +78,9 @@ def calibrate_run(
         thresholds=table,
         file=file,
         remark=remark,
+        votes=votes,
         notes=(*_notes(run, len(used)), *([] if calibration is None else [_stale_threshold(record)])),
     )
-
-
-def _fit(used: list[Pair], method: Method, *, must: bool) -> tuple[Fit | None, str | None]:
-    """The calibration of these rows, and why none is stored; `must`: too few rows are an error.
-
-    Raises:
-        UsageError: there are too few texts of either kind.
-    """
-    try:
-        fit = fit_calibration(
-            [pair.confidence_raw or 0.0 for pair in used],
-            [pair.is_right for pair in used],
-            method,
-            [pair.text_id for pair in used],
-        )
-    except UsageError as error:
-        if must:
-            raise
-        return None, error.message
-    better = "no method is clearly better than the uncalibrated confidence on held-out texts"
-    return fit, better if fit.chosen is None else None
 
 
 def _own_pairs(path: Path, run: JudgedRun) -> list[Pair]:
@@ -132,23 +117,6 @@ def _of_one_kind(own: list[Pair]) -> tuple[ConfidenceKind, list[Pair]]:
     """The rows whose confidences are of one kind: measured ones where there are any."""
     measured = [pair for pair in own if pair.confidence_from == ConfidenceKind.logprobs]
     return (ConfidenceKind.logprobs, measured) if measured else (ConfidenceKind.reported, own)
-
-
-def _calibration(record: RunRecord, kind: ConfidenceKind, fit: Fit, gold: str) -> Calibration:
-    return Calibration(
-        prompt=record.prompt,
-        model=record.model,
-        offline=record.offline,
-        confidence=kind,
-        method="isotonic" if fit.chosen == Method.isotonic else "platt",
-        points=fit.points,
-        slope=fit.slope,
-        intercept=fit.intercept,
-        ends=fit.ends,
-        rows=fit.rows,
-        gold=gold,
-        fitted_at=now_text(),
-    )
 
 
 def _limits(record: RunRecord, kind: ConfidenceKind, table: LabelTable, gold: str) -> LabelThresholds:

@@ -90,6 +90,21 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
+class VotesFit:
+    """What was fitted to the verdicts of a jury."""
+
+    prompt: str
+    voters: str
+    """The models that voted, with `+` between them, the first answer's first."""
+    rows: int
+    """Verdicts with gold."""
+    fit: Fit | None
+    """None where there are too few of them."""
+    remark: str | None
+    """Why no calibration of them was stored."""
+
+
+@dataclass(frozen=True, slots=True)
 class Calibrated:
     """The outcome. `file` is None where nothing was stored."""
 
@@ -106,6 +121,8 @@ class Calibrated:
     file: Path | None
     remark: str | None
     """Why no calibration was stored."""
+    votes: VotesFit | None
+    """Of the doubtful rows that a jury voted on, where there are any with gold."""
     notes: tuple[str, ...]
 
 

@@ -158,6 +158,7 @@ class _Join:
         self._same_id += key in self._found
         self._found.add(key)
         label, answer = self._gold.label_of(key), labelled.category if labelled else None
+        prompt, model = labelled.judges if labelled else (None, None)
         wrong = isinstance(item, Row) and answer is not None and answer != label
         self._pairs.append(
             Pair(
@@ -168,8 +169,8 @@ class _Join:
                 confidence=labelled.confidence if labelled else None,
                 confidence_raw=labelled.raw_confidence if labelled else None,
                 confidence_from=labelled.confidence_from if labelled else None,
-                model=labelled.model if labelled else None,
-                prompt=labelled.prompt if labelled else None,
+                model=model,
+                prompt=prompt,
                 arm=labelled.arm if labelled else CONTROL,
                 key=text_key,
                 ranks=self._ranks(item, label),

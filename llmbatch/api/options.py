@@ -123,6 +123,10 @@ class Options(AskingOptions, total=False):
     canary_share: str | None
     canary_expand: bool
     escalate_to: str | None
+    jury: str | None
+    """Models that vote on doubtful rows, with commas between."""
+    votes: int | None
+    """Answers of the run's own model to a doubtful row, the first one included."""
     baseline: PathLike | None
     fail_on_drift: bool
 

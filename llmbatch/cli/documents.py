@@ -103,6 +103,7 @@ class SummaryDocument(_Document):
     at_provider: AtProvider
     canary: dict[str, Any] | None = None
     escalation: dict[str, Any] | None = None
+    jury: dict[str, Any] | None = None
     drift: dict[str, Any] | None = None
     input_changes: list[dict[str, Any]]
     files: dict[str, str]

@@ -19,8 +19,11 @@ present threshold; `review` stands in lines of earlier versions, and counts as `
 OK: Status = "ok"
 REVIEW: Status = "review"
 FAILED: Status = "failed"
-CONTROL, CANARY, ESCALATION = "control", "canary", "escalation"
-"""Arms: the run's own prompt and model, those on trial, and the stronger model that doubtful rows are asked of."""
+CONTROL, CANARY, ESCALATION, JURY = "control", "canary", "escalation", "jury"
+"""Arms: the run's own prompt and model, those on trial, the stronger model that doubtful rows are asked of, and those
+that vote on them."""
+VOTES: Literal["votes"] = "votes"
+"""What the confidence of a row is from whose label was voted on."""
 
 NONE_FITS = "none_fits"
 """Flag of a row: the model chose none of the labels retrieved for it. It has the likeliest one, and is in review."""
@@ -46,6 +49,21 @@ class Retry(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     waited_s: _Amount
     after_s: _Amount = 0.0
     """When it had failed, seconds from the row's first send."""
+
+
+class Vote(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
+    """One answer to a row that was voted on. Its tokens and cost are those of its own line."""
+
+    model: str
+    prompt: str
+    category: str
+    confidence: _Share
+    """As the model gave it."""
+    confidence_from: str = "reported"
+    confidences: dict[str, _Share] | None = None
+    reasoning: str | None = None
+    none_fits: bool = False
+    """Whether the model chose none of the labels that were retrieved: `category` is then only the likeliest."""
 
 
 class RowError(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -84,7 +102,7 @@ class LedgerLine(
     confidences: dict[str, _Share] | None = None
     """By field, and by `field=label` where a field takes several labels, as the model gave them."""
     confidence_from: str = "reported"
-    """What it is: stated by the model, or its `logprobs`."""
+    """What it is: stated by the model, its `logprobs`, or made of `votes`."""
     runner_up: str | None = None
     """The next likely label, by log-probabilities."""
     reasoning: str | None = None
@@ -124,6 +142,8 @@ class LedgerLine(
     saved_usd: _Amount = NOTHING
     """What a reused answer cost when it was asked for."""
     flags: tuple[str, ...] = ()
+    votes: tuple[Vote, ...] = ()
+    """The first answer, and those of the jury that the row went to: all so far."""
     answer: str | None = None
     """The raw answer, where it could not be read as it stood."""
     error: RowError | None = None
@@ -132,6 +152,19 @@ class LedgerLine(
     def raw_confidence(self) -> float | None:
         """The confidence as the model gave it."""
         return self.confidence if self.confidence_raw is None else self.confidence_raw
+
+    @property
+    def judges(self) -> tuple[str, str]:
+        """The prompt (its fingerprint) and the model whose confidence this is; of votes, all models that voted.
+
+        A line that holds a vote has the first answer's confidence until all have voted.
+        """
+        if not self.votes:
+            return self.prompt, self.model
+        if self.confidence_from != VOTES:
+            return self.votes[0].prompt, self.votes[0].model
+        first, *others = self.votes
+        return first.prompt, "+".join((first.model, *sorted(vote.model for vote in others)))
 
     @property
     def totals(self) -> UsageTotals:
@@ -151,7 +184,7 @@ class LedgerLine(
             possibly_billed_requests=self.possibly_billed_attempts,
             cache_unreported_tokens=self.cache_unreported_tokens,
             saved_nanousd=to_nanousd(self.saved_usd),
-            labelled=int(self.status != FAILED and self.arm != ESCALATION),
+            labelled=int(self.status != FAILED and self.arm not in (ESCALATION, JURY)),
             billed_rows=int(self.input_tokens > 0),
         )
 

@@ -61,7 +61,7 @@ class ReviewRule:
             return None
         if NONE_FITS in line.flags:
             return Shortfall(None, None)
-        limits = self.limits.get((line.prompt, line.model, line.confidence_from)) if self.limits else None
+        limits = self.limits.get((*line.judges, line.confidence_from)) if self.limits else None
         is_low = Shortfall(None, self.below) if line.confidence < self.below else None
         if limits is None:
             return is_low

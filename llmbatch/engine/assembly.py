@@ -21,6 +21,8 @@ from llmbatch.engine.outcome import OutcomeReader
 from llmbatch.engine.plan import Plan
 from llmbatch.engine.request_fallbacks import RequestFallbacks
 from llmbatch.engine.row_worker import RowWorker
+from llmbatch.engine.scoring import Recalibration
+from llmbatch.engine.second_opinion import JuryPanel, SecondOpinion, StrongerModel
 from llmbatch.engine.sending import Sending
 from llmbatch.engine.sinks import Outcomes, Sends
 from llmbatch.engine.throttle.circuit_breaker import CircuitBreaker
@@ -101,11 +103,13 @@ def assemble(
         form, halt = builder.fallbacks(beside.canary), _dropping(canary, cancellation)
         row_worker = builder.row_worker(beside.canary, form, halt=halt, is_withdrawn=canary.is_dropped)
         canary_arm = CanaryArm(canary, row_worker, beside.canary.key_of)
-    escalation = None
-    if beside.escalation is not None:
-        escalation = builder.row_worker(beside.escalation, builder.fallbacks(beside.escalation), halt=cancellation.set)
-    escalates = _never if experiments is None else experiments.escalates
-    arms = Cascade(deps.outcomes, control, canary_arm=canary_arm, escalation=escalation, escalates=escalates)
+    second_opinion, is_doubtful = (
+        builder.second_opinion(plan, beside),
+        _never if experiments is None else experiments.takes,
+    )
+    arms = Cascade(
+        deps.outcomes, control, canary_arm=canary_arm, second_opinion=second_opinion, is_doubtful=is_doubtful
+    )
     return Assembly(arms, control, requests, lines.paces, lines.callers, lines.of(plan).most_in_flight)
 
 
@@ -196,6 +200,23 @@ class _ArmBuilder:
     def fallbacks(self, plan: Plan, shape: RequestShape | None = None) -> RequestFallbacks:
         redact = Redactor((self.endpoint.api_key,))
         return RequestFallbacks(shape or plan.shape, self.endpoint.dialect, redact=redact, emit=self.deps.emit)
+
+    def second_opinion(self, plan: Plan, beside: ExperimentPlan) -> SecondOpinion | None:
+        """Who is asked about the rows of a plan whose answer is in doubt."""
+
+        def of(other: Plan) -> RowWorker:
+            return self.row_worker(other, self.fallbacks(other), halt=self.deps.cancellation.set)
+
+        if beside.escalation is not None:
+            return StrongerModel(of(beside.escalation))
+        if not beside.jury:
+            return None
+        plans = {juror.question.model: juror for juror in beside.jury}
+        row_workers = {model: of(juror) for model, juror in plans.items()}
+        models = [juror.question.model for juror in beside.jury]
+        return JuryPanel(
+            models, row_workers, plan.task.label_space, Recalibration(self.calibrations, offline=plan.offline)
+        )
 
     def row_worker(
         self,

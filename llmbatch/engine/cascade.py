@@ -1,4 +1,4 @@
-"""Which arm a row is asked of: the canary or the control, and the stronger model where the answer is doubtful."""
+"""Which arm a row is asked of: the canary or the control, and others where the answer is doubtful."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -8,7 +8,9 @@ from msgspec.structs import replace
 from llmbatch.core.ledger_line import CANARY, FAILED, LedgerLine
 from llmbatch.core.rows import Row
 from llmbatch.engine.experiments.canary import Canary
+from llmbatch.engine.reused_line import without_cost
 from llmbatch.engine.row_worker import RowWorker
+from llmbatch.engine.second_opinion import SecondOpinion
 from llmbatch.engine.sinks import Outcomes
 
 
@@ -34,19 +36,19 @@ class Cascade:
         control: RowWorker,
         *,
         canary_arm: CanaryArm | None = None,
-        escalation: RowWorker | None = None,
-        escalates: Callable[[LedgerLine], bool],
+        second_opinion: SecondOpinion | None = None,
+        is_doubtful: Callable[[LedgerLine], bool],
     ) -> None:
-        """`escalates`: whether a row whose latest line this is goes to the stronger model."""
+        """`is_doubtful`: whether a row whose latest line this is needs the second opinion."""
         self._outcomes = outcomes
         self._control = control
         self._canary_arm = canary_arm
-        self._escalation = escalation
-        self._escalates = escalates
+        self._second_opinion = second_opinion
+        self._is_doubtful = is_doubtful
         self._row_workers = [
             control,
             *([canary_arm.row_worker] if canary_arm else []),
-            *([escalation] if escalation else []),
+            *(second_opinion.row_workers if second_opinion else []),
         ]
 
     @property
@@ -75,16 +77,13 @@ class Cascade:
         if line is None:
             async for line in self._answers(row, key):
                 yield line
-        if line is None or self._escalation is None or not self._escalates(line):
+        if line is None or self._second_opinion is None or not self._is_doubtful(line):
             return
-        stronger = await self._escalation.ask(row, key)
-        if stronger is None:
-            return
-        yield stronger
-        if stronger.status == FAILED:
-            yield without_cost(line)  # what was known before has the last word
-        elif line.arm == CANARY:
-            self._keep_for_canary(row, stronger)
+        latest = line
+        async for latest in self._second_opinion.ask(row, key, line):
+            yield latest
+        if line.arm == CANARY and latest is not line:
+            self._keep_for_canary(row, latest)
 
     async def _answers(self, row: Row, key: str) -> AsyncIterator[LedgerLine]:
         failed_before = self._failed_before(key)
@@ -108,8 +107,8 @@ class Cascade:
         return None if latest is None or latest.error is None else latest.error.kind
 
     def _earlier(self, key: str) -> LedgerLine | None:
-        """The answer that an earlier session had, where the row only waits for the stronger model."""
-        if self._escalation is None or not self._outcomes.is_done(key):
+        """The answer that an earlier session had, where the row only waits for the second opinion."""
+        if self._second_opinion is None or not self._outcomes.is_done(key):
             return None
         return self._outcomes.latest(key)
 
@@ -124,24 +123,3 @@ def known_to_canary(outcomes: Outcomes, own_key: str, row: Row, key: str) -> Led
     if earlier is None:
         return None
     return replace(without_cost(earlier), key=key, row=row.index, id=row.id, flags=row.flags, arm=CANARY)
-
-
-def without_cost(line: LedgerLine) -> LedgerLine:
-    """The same outcome, for which nothing is paid again."""
-    return replace(
-        line,
-        source="reused",
-        batch=None,
-        attempts=0,
-        retries=(),
-        input_tokens=0,
-        cached_input_tokens=0,
-        cache_write_tokens=0,
-        output_tokens=0,
-        reasoning_tokens=0,
-        cost_usd=0.0,
-        possibly_billed_usd=0.0,
-        possibly_billed_attempts=0,
-        latency_s=0.0,
-        answer=None,
-    )

@@ -11,9 +11,10 @@ from llmbatch.core.errors import LLMBatchError, UsageError
 from llmbatch.core.ledger_line import FAILED, LedgerLine
 from llmbatch.core.rows import Rejection
 from llmbatch.engine.cancellation import Cancellation
-from llmbatch.engine.cascade import Cascade, without_cost
+from llmbatch.engine.cascade import Cascade
 from llmbatch.engine.failure_rate_guard import FailureRateGuard
 from llmbatch.engine.intake import Document, Item, Skipped
+from llmbatch.engine.reused_line import without_cost
 from llmbatch.engine.sinks import Outcomes
 from llmbatch.engine.tally import SessionTally
 

@@ -86,11 +86,12 @@ class Recalibration:
         raw = line.raw_confidence
         if raw is None or (not self._calibrations and line.confidence == raw):
             return line
+        prompt, model = line.judges
         calibration = fitting_calibration(
             self._calibrations,
-            prompt=line.prompt,
-            model=line.model,
-            kind=ConfidenceKind(line.confidence_from),
+            prompt=prompt,
+            model=model,
+            kind=line.confidence_from,
             offline=self._offline,
         )
         confidence = raw if calibration is None else calibration.of(raw)

@@ -1,10 +1,11 @@
-"""What each arm of a run would be asked: the run's own plan, a canary's, and the stronger model's."""
+"""What each arm of a run would be asked: the run's own plan, a canary's, and those that doubtful rows go to."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import sqrt
 
-from llmbatch.core.ledger_line import CANARY, CONTROL, ESCALATION
+from llmbatch.core.ledger_line import CANARY, CONTROL
 from llmbatch.core.prices import PriceBook
 from llmbatch.engine.experiments.canary import LARGEST_SHARE
 from llmbatch.engine.experiments.watch import ExperimentPlan
@@ -22,11 +23,11 @@ class Beside:
 
     experiments: ExperimentPlan = ExperimentPlan()
     review_below: float = 0.0
-    """Confidence (0..1) under which a row goes to the stronger model."""
+    """Confidence (0..1) under which a row goes to the stronger model or the jury."""
     is_waiting: Callable[[str], bool] = lambda _: False
-    """Whether a key has an answer, and only waits for the stronger model."""
+    """Whether a key has an answer, and only waits for the stronger model or the jury."""
     histories: Mapping[str, History] = field(default_factory=dict)
-    """Cached answers, by arm."""
+    """Cached answers, by arm; of what doubtful rows are asked by, by `opinion`."""
 
 
 def arm_jobs(
@@ -41,7 +42,7 @@ def arm_jobs(
 
     Args:
         found: the rows that are to be asked.
-        waiting: those that only wait for the stronger model.
+        waiting: those that only wait for the stronger model or the jury.
         beside: what is asked beside the run's own plan.
         prices: where prices are found.
         job_of: the rows of a survey, asked by a plan, whose earlier answers are given.
@@ -56,13 +57,20 @@ def arm_jobs(
         own = beside.histories.get(CANARY) or History(canary)
         jobs[0] = replace(jobs[0], rows=Range(all_rows - rows.high, all_rows - rows.expected, all_rows))
         jobs.append(_job(CANARY, canary, job_of(found, canary, own), rows, own, prices))
-    if (stronger := experiments.escalation) is not None:
-        own = beside.histories.get(ESCALATION) or History(stronger)
-        job = joined(job_of(found, stronger, own), waits := job_of(waiting, stronger, own))
+    plans = {opinion(plan): plan for plan in experiments.second_opinions}
+    for name, times in Counter(map(opinion, experiments.second_opinions)).items():
+        plan, own = plans[name], beside.histories.get(name) or History(plans[name])
+        job = joined(job_of(found, plan, own), waits := job_of(waiting, plan, own))
         doubt, certain = _share_in_doubt(history, beside.review_below), waits.requests
-        rows = Range(*(certain + share * all_rows for share in (doubt.low, doubt.expected, doubt.high)))
-        jobs.append(_job(ESCALATION, stronger, job, rows, own, prices))
+        shares = (doubt.low, doubt.expected, doubt.high)
+        rows = Range(*(times * (certain + share * all_rows) for share in shares))
+        jobs.append(_job(plan.arm, plan, job, rows, own, prices))
     return jobs
+
+
+def opinion(plan: Plan) -> str:
+    """What a plan that doubtful rows are asked by is known by."""
+    return f"{plan.arm} {plan.question.model}"
 
 
 def _job(arm: str, plan: Plan, job: Job, rows: Range, history: History, prices: PriceBook) -> ArmJob:

@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from llmbatch.core.errors import UsageError
-from llmbatch.core.ledger_line import CANARY, CONTROL, ESCALATION, LedgerLine, as_written
+from llmbatch.core.ledger_line import CANARY, CONTROL, LedgerLine, as_written
 from llmbatch.core.prices import PriceBook
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.core.service_tiers import BATCH
 from llmbatch.engine.experiments.escalation import Escalation
-from llmbatch.engine.experiments.watch import ExperimentPlan
+from llmbatch.engine.experiments.jury import Jury
+from llmbatch.engine.experiments.watch import ExperimentPlan, of_doubtful
 from llmbatch.engine.plan import Plan, review_threshold
 from llmbatch.engine.sending import Sending
 from llmbatch.estimate.answers import answer_tokens
-from llmbatch.estimate.arm_jobs import Beside, arm_jobs
+from llmbatch.estimate.arm_jobs import Beside, arm_jobs, opinion
 from llmbatch.estimate.arms import ArmEstimate, arm_estimate, together
 from llmbatch.estimate.cost import Job
 from llmbatch.estimate.input_scan import History, Survey, survey
@@ -226,7 +227,7 @@ class _Asked:
     experiments: ExperimentPlan
     review: ReviewRule
     histories: Mapping[str, History]
-    escalation: Escalation | None
+    doubtful: Escalation | Jury | None
 
     @classmethod
     def by(cls, loaded: LoadedTask, run: RunOptions, plan: Plan) -> "_Asked":
@@ -234,22 +235,23 @@ class _Asked:
         thresholds = confidence_for(plan, run.task, run.calibration).thresholds
         below = review_threshold(loaded.task, run.review_below)
         review = review_rule(below, thresholds, loaded.task.label_space, offline=plan.offline)
-        arms = {CONTROL: plan, CANARY: experiments.canary, ESCALATION: experiments.escalation}
+        opinions = {opinion(one): one for one in experiments.second_opinions}
+        arms = {CONTROL: plan, CANARY: experiments.canary, **opinions}
         histories = {arm: History(asked, review) for arm, asked in arms.items() if asked is not None}
-        stronger = None if experiments.escalation is None else Escalation(experiments.escalation.question.model, review)
-        return cls(plan, experiments, review, histories, stronger)
+        doubtful = of_doubtful(experiments.escalation, experiments.jury, review)
+        return cls(plan, experiments, review, histories, doubtful)
 
     def add(self, line: LedgerLine) -> None:
         for history in self.histories.values():
             history.add(line)
-        if self.escalation is not None:
-            self.escalation.watch(line)
+        if self.doubtful is not None:
+            self.doubtful.watch(line)
 
     def beside(self, ledger: Ledger | None) -> Beside:
         def is_waiting(key: str) -> bool:
-            if ledger is None or self.escalation is None or not ledger.is_done(key):
+            if ledger is None or self.doubtful is None or not ledger.is_done(key):
                 return False
-            return self.escalation.takes(ledger.latest(key))
+            return self.doubtful.takes(ledger.latest(key))
 
         return Beside(self.experiments, self.review.below, is_waiting, self.histories)
 
@@ -294,7 +296,7 @@ class _Look:
     @property
     def surveys(self) -> list[Survey]:
         """What has to see the input's rows."""
-        return [self._found] if self._beside.experiments.escalation is None else [self._found, self._waiting]
+        return [self._found, self._waiting] if self._beside.experiments.second_opinions else [self._found]
 
     def estimate(self, sending: Sending, prices: PriceBook, standing: RunRecord | None) -> ModelEstimate:
         """What the rows that were seen come to."""

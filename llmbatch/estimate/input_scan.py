@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from llmbatch.core.key_index import KeyIndex
-from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.ledger_line import JURY, LedgerLine
 from llmbatch.core.models import profile_of
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
@@ -47,7 +47,8 @@ class History:
     def add(self, line: LedgerLine) -> None:
         """Take note of a row's outcome, where this plan was asked."""
         asked = (line.prompt, line.model) == (self.plan.prompt, self.plan.question.model)
-        if not asked or line.source != "api" or not line.output_tokens:
+        is_own = asked and (line.arm == JURY) == (self.plan.arm == JURY)  # the run's own model may vote, too
+        if not is_own or line.source != "api" or not line.output_tokens:
             return
         self.rows += 1
         self.in_doubt += self.review.needs_review(line)

@@ -88,6 +88,22 @@ class EscalationReport:
 
 
 @dataclass(frozen=True, slots=True)
+class JuryReport:
+    """Doubtful rows that were voted on."""
+
+    models: tuple[str, ...]
+    """Who votes beside the first answer."""
+    rows: int
+    """Different texts."""
+    changed: int
+    """Of these, how many have another label than the first answer's."""
+    settled: int
+    """How many no longer need review."""
+    cost_nanousd: int | None
+    """Of all votes but the first answers; None where a price is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
 class DriftReport:
     """A run beside an earlier one."""
 
@@ -110,6 +126,7 @@ class ExperimentReport:
 
     canary: CanaryReport | None = None
     escalation: EscalationReport | None = None
+    jury: JuryReport | None = None
     drift: DriftReport | None = None
 
 
@@ -263,6 +280,14 @@ def experiments_json(experiments: ExperimentReport) -> dict[str, Any]:
             "settled": escalation.settled,
             "cost_usd": _usd(escalation.cost_nanousd),
             "saved_usd": _usd(escalation.saved_nanousd),
+        }
+    if (jury := experiments.jury) is not None:
+        data["jury"] = {
+            "models": list(jury.models),
+            "rows": jury.rows,
+            "changed": jury.changed,
+            "settled": jury.settled,
+            "cost_usd": _usd(jury.cost_nanousd),
         }
     if experiments.drift is not None:
         data["drift"] = drift_json(experiments.drift)

@@ -1,15 +1,15 @@
-"""What a run is asked to try beside its own plan: the plans of its canary and of the stronger model, its baseline."""
+"""What a run is asked to try beside its own plan: its canary, who is asked about doubtful rows, its baseline."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from llmbatch.core.errors import UsageError
-from llmbatch.core.ledger_line import CANARY, ESCALATION
+from llmbatch.core.ledger_line import CANARY, ESCALATION, JURY
 from llmbatch.engine.experiments.watch import Baseline, ExperimentPlan
 from llmbatch.engine.plan import Plan, make_plan
 from llmbatch.runs.baseline import run_profile
 from llmbatch.runs.folder import CanaryRecord, RunRecord, now_text
-from llmbatch.runs.options import RunOptions
+from llmbatch.runs.options import JuryOptions, RunOptions
 from llmbatch.task.load import LoadedTask, load_task
 
 
@@ -17,7 +17,7 @@ def plan_experiments(loaded: LoadedTask, options: RunOptions, plan: Plan) -> Exp
     """What is asked beside the run's own plan.
 
     Raises:
-        UsageError: the canary is no trial of the same task, or the baseline is no run folder.
+        UsageError: the canary is no trial of the same task, the jury is none, or the baseline is no run folder.
     """
     canary, offline = options.canary, options.sending.offline
     escalation = baseline = canary_plan = None
@@ -32,7 +32,26 @@ def plan_experiments(loaded: LoadedTask, options: RunOptions, plan: Plan) -> Exp
     if options.baseline is not None:
         baseline = Baseline(options.baseline, run_profile(options.baseline, offline=offline), options.fail_on_drift)
     share, expand = (canary.share, canary.expand) if canary is not None else (0.0, False)
-    return ExperimentPlan(canary_plan, share, expand, escalation, baseline)
+    jury = () if options.jury is None else _jury_plans(loaded, options, options.jury, plan)
+    return ExperimentPlan(canary_plan, share, expand, escalation, jury, baseline)
+
+
+def _jury_plans(loaded: LoadedTask, options: RunOptions, jury: JuryOptions, plan: Plan) -> tuple[Plan, ...]:
+    """What the voters are asked: the run's task, of other models, or of its own once more, with answers that vary."""
+    own, offline = plan.question.model, options.sending.offline
+    if own in jury.models:
+        raise UsageError(
+            f"--jury: {own} is the run's own model, whose answer is the first vote",
+            hint="name other models; --votes 3 asks the run's own more often",
+        )
+    choices = [replace(options.choice, model=model) for model in jury.models]
+    if jury.votes:
+        choices = [replace(options.choice, model=own, temperature=VARYING)] * (jury.votes - 1)
+    return tuple(replace(make_plan(loaded, choice, offline=offline), arm=JURY) for choice in choices)
+
+
+VARYING = 1.0
+"""Temperature of votes of one model: at 0 it would repeat itself. Models that take no other one take this."""
 
 
 def _check_canary(plan: Plan, canary: Plan) -> None:

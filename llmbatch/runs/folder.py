@@ -14,15 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    ValidationInfo,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, ValidationInfo
 
 import llmbatch
 from llmbatch.core.checksum import FORMAT, NewerFormatError, seal, unseal_file
@@ -283,6 +275,8 @@ class RunRecord(BaseModel):
     """Of labels, likewise."""
     canary: CanaryRecord | None = None
     escalate_to: str | None = None
+    jury: tuple[str, ...] = ()
+    """Models that vote on doubtful rows beside the first answer, as often as they are asked."""
     possibly_billed: dict[str, PossiblyBilled] = {}
     """By the killed session's start."""
     limits: RateLimits = RateLimits()

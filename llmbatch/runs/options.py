@@ -109,6 +109,14 @@ class CanaryOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class JuryOptions:
+    """Who votes on doubtful rows: other models beside the first answer, or the run's own so often in all."""
+
+    models: tuple[str, ...] = ()
+    votes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """A run from its first byte to its last. None leaves a choice to the task file or the default."""
 
@@ -128,6 +136,8 @@ class RunOptions:
     canary: CanaryOptions | None = None
     escalate_to: str | None = None
     """The stronger model that rows for review are asked of first."""
+    jury: JuryOptions | None = None
+    """Who votes on the rows for review first; not together with `escalate_to`."""
     baseline: Path | None = None
     """An earlier run's folder to compare with."""
     fail_on_drift: bool = False

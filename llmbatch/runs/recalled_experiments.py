@@ -2,6 +2,7 @@
 
 from llmbatch.engine.experiments.canary import Canary
 from llmbatch.engine.experiments.escalation import Escalation
+from llmbatch.engine.experiments.jury import Jury
 from llmbatch.engine.experiments.run_profiler import RunStatisticsCollector
 from llmbatch.engine.experiments.watch import Baseline, Experiments
 from llmbatch.runs.folder import RunRecord
@@ -10,7 +11,8 @@ from llmbatch.stats.profile import Asked
 
 def recalled_experiments(record: RunRecord, baseline: Baseline | None = None) -> Experiments:
     """What a run's record says was watched, ready to be fed with its ledger."""
-    control, canary, escalation = Asked(record.prompt, record.model), None, None
+    control, canary = Asked(record.prompt, record.model), None
+    doubtful: Escalation | Jury | None = None
     parts_of = record.task.label_space.parts_of
     if record.canary is not None:
         canary_arm = Asked(record.canary.prompt, record.canary.model)
@@ -24,5 +26,7 @@ def recalled_experiments(record: RunRecord, baseline: Baseline | None = None) ->
             parts_of=parts_of,
         )
     if record.escalate_to is not None:
-        escalation = Escalation(record.escalate_to, record.review)
-    return Experiments(canary, escalation, baseline, RunStatisticsCollector(control, parts_of))
+        doubtful = Escalation(record.escalate_to, record.review)
+    elif record.jury:
+        doubtful = Jury(record.jury, record.review)
+    return Experiments(canary, doubtful, baseline, RunStatisticsCollector(control, parts_of))

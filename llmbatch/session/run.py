@@ -118,7 +118,7 @@ def classify_run(
             take_over(folder, shard, observer.event)
 
         def wanted(ledger: Ledger, experiments: Experiments) -> Callable[[str], bool]:
-            return lambda key: not ledger.is_done(key) or experiments.escalates(ledger.latest(key))
+            return lambda key: not ledger.is_done(key) or experiments.takes(ledger.latest(key))
 
         session_plan = SessionPlan(
             record=record,
@@ -251,7 +251,9 @@ def _new_record(
         prefix=plan.prefix,
         review_below=review_threshold(plan.task, options.review_below),
         canary=canary_record(experiments, standing),
-        escalate_to=options.escalate_to or (standing.escalate_to if standing else None),
+        escalate_to=options.escalate_to or (standing.escalate_to if standing and not experiments.jury else None),
+        jury=tuple(plan.question.model for plan in experiments.jury)
+        or (standing.jury if standing and not options.escalate_to else ()),
         keep=options.keep,
         sample=options.sample,
         calibrations=confidence.calibrations,

@@ -263,9 +263,9 @@ class SessionLoop:
                 self._standing = estimate.done
 
     def _is_waiting(self, key: str) -> bool:
-        """Whether a row has its answer, and only waits for the stronger model."""
+        """Whether a row has its answer, and only waits for the stronger model or the jury."""
         ledger = self._opened.ledger
-        return ledger.is_done(key) and self._experiments.escalates(ledger.latest(key))
+        return ledger.is_done(key) and self._experiments.takes(ledger.latest(key))
 
     async def _earlier_answers(self) -> "AnswerCache | None":
         if self._plan.reuse is None:

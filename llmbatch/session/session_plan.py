@@ -50,8 +50,8 @@ class SessionPlan:
 
     @property
     def plans(self) -> tuple[Plan, ...]:
-        """All plans that are asked: the run's, and those of a canary and of a stronger model."""
-        plans = (self.asked, self.experiments.canary, self.experiments.escalation)
+        """All plans that are asked: the run's, those of a canary, and what doubtful rows are asked by."""
+        plans = (self.asked, self.experiments.canary, *self.experiments.second_opinions)
         return tuple(plan for plan in plans if plan is not None)
 
     def prices(self, endpoint: Endpoint) -> PriceBook:

@@ -30,6 +30,7 @@ from llmbatch.simulate.prompt_cache import ANSWER_OVERHEAD, CacheUse, PromptCach
 from llmbatch.simulate.reading import unfenced
 from llmbatch.simulate.reply import Delivery, RefusedError, Reply
 from llmbatch.simulate.request import ChatRequest, read_request
+from llmbatch.simulate.sampling import Sampling
 from llmbatch.simulate.settings import SimulatorSettings
 from llmbatch.simulate.stated_limits import StatedLimits
 from llmbatch.simulate.stats import Stats
@@ -160,7 +161,8 @@ class Chat:
                 reply = replace(reply, kind=fault.kind, headers={**headers, **reply.headers})
                 is_worded = fault.kind in _AS_IT_IS and fault.kind not in self.dialect.errors
                 return Outcome(reply if is_worded else self.refusal(reply, request.model), delivery)
-        verdict = prompt.with_listing(request.last[1]).verdict(request.last[1])
+        sampling = Sampling(request.temperature, f"{self._settings.seed}/{question}/{times_asked}")
+        verdict = prompt.with_listing(request.last[1]).verdict(request.last[1], sampling)
         answer = Answer(request.model, as_json(verdict.fields), service_tier=request.service_tier)
         if self.dialect.thinking:
             answer = replace(answer, thinking=first_idea(verdict), thinking_place=self.dialect.thinking)

@@ -57,7 +57,7 @@ class Labeller:
     def likeliest(self, odds: Sequence[float]) -> tuple[str, float]:
         """The same, where the odds are known."""
         best = max(odds)
-        return self.names[odds.index(best)], min(round(best, 2), _HIGHEST_CONFIDENCE)
+        return self.names[odds.index(best)], rounded(best)
 
     def _profile(self, texts: Sequence[_Features]) -> _Vector:
         """One vector of length 1 for a label. The root keeps an often repeated feature from drowning the others."""
@@ -73,6 +73,11 @@ class Labeller:
             for feature, share in profile.items():
                 index[feature].append((label, share * self._significance[feature]))
         return dict(index)
+
+
+def rounded(odds: float) -> float:
+    """A confidence as the endpoint states it."""
+    return min(round(odds, 2), _HIGHEST_CONFIDENCE)
 
 
 def _texts(label: LabelText) -> list[str]:

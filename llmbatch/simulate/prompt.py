@@ -9,10 +9,11 @@ from llmbatch.core.models import PromptCaching
 from llmbatch.simulate.answer import Choice, Verdict, as_json
 from llmbatch.simulate.features import features
 from llmbatch.simulate.form import MULTI, NUMBER, SINGLE, YES_NO, AnswerForm, FieldForm, refuse
-from llmbatch.simulate.labeller import Labeller
+from llmbatch.simulate.labeller import Labeller, rounded
 from llmbatch.simulate.prompt_cache import PromptDigest
 from llmbatch.simulate.reading import LabelText, read_labels, read_listing, read_similar, unfenced
 from llmbatch.simulate.request import Breakpoint, Message
+from llmbatch.simulate.sampling import GREEDY, Sampling
 from llmbatch.task.label_lines import NO_CANDIDATE, NUMBERED_LIST
 
 _MOST_LABELS = 3
@@ -42,7 +43,7 @@ class Prompt:
             labellers[key] = _NONE_FITS if can_be_none and of_list.has_nothing_in_common(document) else of_list
         return replace(self, labellers=labellers)
 
-    def verdict(self, message: str) -> Verdict:
+    def verdict(self, message: str, sampling: Sampling = GREEDY) -> Verdict:
         """Label the document in a message and put the answer in the form asked for."""
         document = unfenced(message)
         odds = {
@@ -52,7 +53,7 @@ class Prompt:
         values: dict[str, Any] = {}
         choices: list[Choice] = []
         for field in self.form.fields:
-            value, confidence = self._value(field, document, odds.get(field.key, ()))
+            value, confidence = self._value(field, document, odds.get(field.key, ()), sampling)
             values[field.key] = value
             choices += self._choices(field, value, confidence, odds.get(field.key, ()))
             if field.confidence_key is not None:
@@ -80,17 +81,19 @@ class Prompt:
                 fits = share / (share + even)
                 yield _decision(name, value[name], fits if value[name] else 1 - fits)
 
-    def _value(self, field: FieldForm, document: str, odds: Sequence[float]) -> tuple[Any, float]:
+    def _value(self, field: FieldForm, document: str, odds: Sequence[float], sampling: Sampling) -> tuple[Any, float]:
         """A field's value and confidence; `odds` of its labels, where it has any."""
         if field.kind == SINGLE:
-            return self.labellers[field.key].likeliest(odds)
+            labeller = self.labellers[field.key]
+            place = sampling.place(odds, field.key)
+            return labeller.likeliest(odds) if place is None else (labeller.names[place], rounded(odds[place]))
         if field.kind == MULTI:
-            listed, confidence = _several(self.labellers[field.key].names, odds)
+            listed, confidence = _several(self.labellers[field.key].names, sampling.shifted(odds, field.key))
             if not field.is_decided:
                 return listed, confidence
             given = {item["label"] for item in listed}
             return {name: name in given for name in self.labellers[field.key].names}, confidence
-        chance = zlib.crc32(f"{field.key}\0{document}".encode("utf-8", "replace")) / 2**32
+        chance = sampling.moved(zlib.crc32(f"{field.key}\0{document}".encode("utf-8", "replace")) / 2**32, field.key)
         confidence = round(0.5 + abs(chance - 0.5) * 0.9, 2)
         if field.kind == NUMBER:
             least, most = field.bounds

@@ -56,6 +56,8 @@ class ChatRequest:
     """`prompt_cache_key`."""
     service_tier: str = "default"
     """At which it is served."""
+    temperature: float = 0.0
+    """How much answers vary; 0 also where the request does not say."""
 
 
 def read_request(
@@ -103,6 +105,7 @@ def read_request(
         marks_last=marks_last,
         cache_key=body.get("prompt_cache_key"),
         service_tier=served_tier(body.get("service_tier"), model, dialect),
+        temperature=body.get("temperature") or 0.0,
     )
 
 

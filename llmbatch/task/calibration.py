@@ -25,8 +25,9 @@ class Calibration(BaseModel):
     prompt: str
     """Fingerprint of the prompt that it was fitted for."""
     model: str
+    """Of votes, all models that voted, with `+` between them."""
     offline: bool
-    confidence: ConfidenceKind
+    confidence: ConfidenceKind | Literal["votes"]
     method: Literal["isotonic", "platt"]
     points: tuple[tuple[float, float], ...] = ()
     """Isotonic: raw and calibrated, straight lines between them, level beyond the ends."""
@@ -67,7 +68,7 @@ def log_odds(share: float) -> float:
 
 
 def fitting_calibration(
-    calibrations: Iterable[Calibration], *, prompt: str, model: str, kind: ConfidenceKind, offline: bool
+    calibrations: Iterable[Calibration], *, prompt: str, model: str, kind: str, offline: bool
 ) -> Calibration | None:
     """The calibration that holds for such confidences, or None."""
     wanted = (prompt, model, kind, offline)

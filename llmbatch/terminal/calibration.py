@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from llmbatch.analysis.fit import FOLDS, Calibrated, Fit, HeldOut
+from llmbatch.analysis.fit import FOLDS, Calibrated, Fit, HeldOut, VotesFit
 from llmbatch.analysis.label_thresholds import LabelTable
 from llmbatch.core.plurals import counted
 from llmbatch.core.rows import ConfidenceKind
@@ -37,11 +37,21 @@ def _sections(calibrated: Calibrated) -> Iterator[RenderableType]:
     yield Text(f"  confidence by {_KINDS[calibrated.kind]}{_rows(fit)}", style="dim")
     if fit is not None:
         yield section(f"On held-out texts ({FOLDS}-fold)", _compared(fit))
+    if calibrated.votes is not None:
+        yield section("Verdicts of the jury, on held-out texts", *_votes(calibrated.votes))
     if calibrated.thresholds is not None:
         yield section("Review thresholds of labels", *_thresholds(calibrated.thresholds))
     yield section(None, *_outcome(calibrated))
     if calibrated.notes:
         yield section("Notes", *(Text(neutral(f"{note}.", limit=600), style="yellow") for note in calibrated.notes))
+
+
+def _votes(found: VotesFit) -> Iterator[RenderableType]:
+    yield Text(neutral(f"{found.voters}: {counted(found.rows, 'verdict')} with gold", limit=300), style="dim")
+    if found.fit is not None:
+        yield _compared(found.fit)
+    if found.remark is not None:
+        yield Text(neutral(f"None was stored: {found.remark}.", limit=600), style="yellow")
 
 
 def _rows(fit: Fit | None) -> str:
@@ -85,4 +95,5 @@ def _outcome(calibrated: Calibrated) -> Iterator[RenderableType]:
     if calibrated.file is None:
         return
     yield Text.assemble(("stored  ", "bold"), neutral(str(calibrated.file)))
-    yield Text("Run the classify command again: it sends nothing, and sorts the rows again.")
+    sent = "nothing" if calibrated.votes is None else "only what is newly in doubt, to the jury"
+    yield Text(f"Run the classify command again: it sends {sent}, and sorts the rows again.")

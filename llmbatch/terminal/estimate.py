@@ -10,6 +10,7 @@ from rich.text import Text
 
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
+from llmbatch.estimate.arms import ArmEstimate
 from llmbatch.estimate.cost import Cost
 from llmbatch.estimate.result import Estimate, ModelEstimate
 from llmbatch.terminal.figures import dollars, duration, percent
@@ -79,18 +80,20 @@ def _time(estimate: ModelEstimate) -> str:
 
 
 def _arm(name: str) -> _Cell:
-    """What one of several arms comes to."""
+    """What one of several arms comes to; a line for each model that votes."""
 
     def cell(estimate: ModelEstimate) -> str:
-        arm = next((arm for arm in estimate.arms if arm.arm == name), None)
-        if arm is None or len(estimate.arms) == 1:
-            return ""
-        low, high = round(arm.rows.low), ceil(arm.rows.high)
-        rows = counted(high, "row") if low == high else f"{low:,} to {counted(high, 'row')}"
-        cost = "unknown" if arm.cost is None else f"{dollars(arm.cost.low)} to {dollars(arm.cost.high)}"
-        return f"{neutral(arm.model, limit=_LONGEST_NAME)}, {rows}: {cost}"
+        arms = [arm for arm in estimate.arms if arm.arm == name] if len(estimate.arms) > 1 else []
+        return "\n".join(map(_arm_cost, arms))
 
     return cell
+
+
+def _arm_cost(arm: ArmEstimate) -> str:
+    low, high = round(arm.rows.low), ceil(arm.rows.high)
+    rows = counted(high, "row") if low == high else f"{low:,} to {counted(high, 'row')}"
+    cost = "unknown" if arm.cost is None else f"{dollars(arm.cost.low)} to {dollars(arm.cost.high)}"
+    return f"{neutral(arm.model, limit=_LONGEST_NAME)}, {rows}: {cost}"
 
 
 def _way(name: str) -> _Cell:
@@ -125,6 +128,7 @@ _LINES: dict[str, _Cell] = {
     "control": _arm("control"),
     "canary": _arm("canary"),
     "escalation": _arm("escalation"),
+    "jury": _arm("jury"),
     "sync": _way("sync"),
     "flex": _way("flex"),
     "batch": _way("batch"),

@@ -1,4 +1,4 @@
-"""Canary, escalation and drift, as people read them."""
+"""Canary, escalation, jury and drift, as people read them."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
-from llmbatch.observe.summary import CanaryReport, DriftReport, EscalationReport, ExperimentReport
+from llmbatch.observe.summary import CanaryReport, DriftReport, EscalationReport, ExperimentReport, JuryReport
 from llmbatch.stats.profile import Profile
 from llmbatch.stats.shifts import Shift
 from llmbatch.terminal.figures import dollars, duration, percent
@@ -26,6 +26,8 @@ def experiment_sections(experiments: ExperimentReport) -> Iterator[RenderableTyp
         yield canary_section(experiments.canary)
     if experiments.escalation is not None:
         yield _escalation_line(experiments.escalation)
+    if experiments.jury is not None:
+        yield _jury_line(experiments.jury)
     if experiments.drift is not None:
         yield drift_section(experiments.drift)
 
@@ -106,3 +108,12 @@ def _escalation_line(report: EscalationReport) -> RenderableType:
         saved = f", {dollars(report.saved_nanousd)} less than sending it every row"
     outcome = f"  to {neutral(report.model)}: {settled} for {dollars(report.cost_nanousd)}{saved}"
     return Padding(Text.assemble(("escalated", "bold"), outcome), (1, 0, 0, 2))
+
+
+def _jury_line(report: JuryReport) -> RenderableType:
+    rows = counted(report.rows, "doubtful row")
+    settled = f"{report.settled:,} of {rows} settled ({percent(report.settled, report.rows)})"
+    times = {neutral(model): report.models.count(model) for model in report.models}
+    voters = ", ".join(model if count == 1 else f"{model} {count} times more" for model, count in times.items())
+    outcome = f"  {voters}: {settled}, {counted(report.changed, 'label')} changed, for {dollars(report.cost_nanousd)}"
+    return Padding(Text.assemble(("jury", "bold"), outcome), (1, 0, 0, 2))

@@ -165,18 +165,21 @@ def test_examples_that_are_chosen_for_each_document_stand_before_it(llmbatch: Pr
     assert all("Example" in messages[-1]["content"] and "Example" not in messages[0]["content"] for messages in lines)
 
 
-def test_doubtful_rows_are_asked_by_themselves_where_that_costs_less(
-    llmbatch: Program, endpoint: StartEndpoint
+@pytest.mark.parametrize(
+    ("asked", "arm"), [(("--escalate-to", "gpt-6-sol"), "escalation"), (("--jury", "gpt-6-sol"), "jury")]
+)
+def test_doubtful_rows_are_asked_by_themselves_where_that_costs_less_or_a_jury_votes(
+    llmbatch: Program, endpoint: StartEndpoint, asked: tuple[str, ...], arm: str
 ) -> None:
     served = endpoint()
-    options = ("--escalate-to", "gpt-6-sol", "--review-below", "100%", "--model", "gpt-4o-mini", "--no-yes")
+    options = (*asked, "--review-below", "100%", "--model", "gpt-4o-mini", "--no-yes")
     assert batched(llmbatch, served, *options).code == 7
     assert served.stats["batch_lines"] == served.requests, "nothing is doubtful before it is answered"
     done = batched(llmbatch, served, *options)
     assert done.code == 0, done.err
     assert (served.stats["batch_lines"], served.requests) == (ROWS, 2 * ROWS)
     arms = [(line.get("arm", "control"), line.get("source", "api")) for line in ledger(llmbatch)]
-    assert sorted(set(arms)) == [("control", "batch"), ("escalation", "api")]
+    assert sorted(set(arms)) == [("control", "batch"), (arm, "api")]
     assert batched(llmbatch, served, *options).json["session"]["requests"] == 0
     assert spent(llmbatch)["cost_usd"] == pytest.approx(done.json["usage"]["cost_usd"])
 

@@ -89,9 +89,9 @@ WORDS = frozenset(
         "alert_at", "alert_command", "api_key", "api_version", "base_url", "batch", "batch_wait", "batch_window",
         "by", "canary_model", "canary_share",
         "concurrency", "deadline", "delimiter", "dialect", "encoding", "escalate_to", "escape", "fault", "faulty_model",
-        "gold_id_field", "host", "id_field", "input_format", "keep", "label", "label_field", "max_failed", "method",
-        "model", "name", "only", "precision", "price", "profile", "quote", "reasoning_effort", "refuse", "reviewer",
-        "sample", "since", "stop_at_failures", "stop_at_invalid", "text_field", "until",
+        "gold_id_field", "host", "id_field", "input_format", "jury", "keep", "label", "label_field", "max_failed",
+        "method", "model", "name", "only", "precision", "price", "profile", "quote", "reasoning_effort", "refuse",
+        "reviewer", "sample", "since", "stop_at_failures", "stop_at_invalid", "text_field", "until",
     }
 )  # fmt: skip
 """Parameters whose value is text and yet no path, by what they are called in every command."""

@@ -129,6 +129,10 @@ class AnyHistory(RuleBasedStateMachine):
         self._ran(*self._command(self.world.server), "--escalate-to", "gpt-5.4")
 
     @rule()
+    def let_a_jury_vote(self) -> None:
+        self._ran(*self._command(self.world.server), "--jury", "gpt-5.4,gpt-5.4-mini")
+
+    @rule()
     def try_another_prompt(self) -> None:
         """As a canary; its answers count, and it may be dropped."""
         self._write_task("canary.toml", "On trial: ")

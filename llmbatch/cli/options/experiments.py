@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from llmbatch.cli.completion import models, run_folders, tasks
 from llmbatch.cli.options.option import Option, OptionGroup
 from llmbatch.core import defaults
+from llmbatch.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from llmbatch.runs.options import CanaryOptions
+    from llmbatch.runs.options import CanaryOptions, JuryOptions
+
+_FEWEST_VOTES, _MOST_VOTES = 2, 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentOptions(OptionGroup):
-    """A canary, a stronger model for doubtful rows, and an earlier run."""
+    """A canary, other models for doubtful rows, and an earlier run."""
 
-    panel: ClassVar[str] = "Canary, escalation, drift"
+    panel: ClassVar[str] = "Canary, doubtful rows, drift"
 
     canary_prompt: Annotated[
         str | None,
@@ -40,6 +43,19 @@ class ExperimentOptions(OptionGroup):
         str | None,
         Option("A stronger model to ask about doubtful rows before they go to people.", metavar="M", completer=models),
     ] = None
+    jury: Annotated[
+        str | None,
+        Option("Models that vote on doubtful rows before they go to people, with commas between.", metavar="M1,M2"),
+    ] = None
+    votes: Annotated[
+        int | None,
+        Option(
+            "Answers of the run's own model to a doubtful row, the first one included, which are its votes.",
+            metavar="N",
+            min=_FEWEST_VOTES,
+            max=_MOST_VOTES,
+        ),
+    ] = None
     baseline: Annotated[
         Path | None,
         Option("An earlier run's folder: show what has shifted since.", metavar="RUN", completer=run_folders),
@@ -61,3 +77,29 @@ class ExperimentOptions(OptionGroup):
             return None
         share = parse_share(self.canary_share, "--canary-share")
         return CanaryOptions(self.canary_prompt, self.canary_model, share, self.canary_expand)
+
+    def to_jury(self) -> "JuryOptions | None":
+        """Who votes on doubtful rows, or None.
+
+        Raises:
+            UsageError: doubtful rows are to go to several of them, or a model is named twice or not at all.
+        """
+        from llmbatch.runs.options import JuryOptions
+
+        given = {"--jury": self.jury, "--votes": self.votes, "--escalate-to": self.escalate_to}
+        named = [option for option, value in given.items() if value is not None]
+        if len(named) > 1:
+            raise UsageError(
+                f"{' and '.join(named)} do not go together: each asks about the same doubtful rows",
+                hint="give one of them",
+            )
+        if self.votes is not None:
+            return JuryOptions(votes=self.votes)
+        if self.jury is None:
+            return None
+        models = tuple(model.strip() for model in self.jury.split(","))
+        if not all(models) or len(set(models)) < len(models):
+            raise UsageError(
+                f"--jury {self.jury!r} does not name different models", hint="write them like --jury gpt-6,gpt-6-nano"
+            )
+        return JuryOptions(models)

@@ -66,6 +66,7 @@ def run_options(
         reuse=reuse.to_reuse(),
         canary=experiments.to_canary(),
         escalate_to=experiments.escalate_to,
+        jury=experiments.to_jury(),
         baseline=experiments.baseline,
         fail_on_drift=experiments.fail_on_drift,
         salvage=results.salvage,

@@ -6,7 +6,7 @@ from llmbatch.core.review_rule import ReviewRule
 from llmbatch.observe.summary import EscalationReport
 
 
-class _Asked:
+class AskedRows:
     """Rows that were asked about, each counted once, and what all their lines cost."""
 
     def __init__(self) -> None:
@@ -15,6 +15,7 @@ class _Asked:
         self._failed: set[tuple[int, str]] = set()
 
     def add(self, line: LedgerLine) -> None:
+        """Count a line."""
         place = (line.row, line.key)
         self.rows += place not in self._failed
         if line.status == FAILED:
@@ -30,7 +31,7 @@ class Escalation:
         """`review`: which rows need it, and so go to the stronger model before."""
         self._model = model
         self._needs_review = review.needs_review
-        self._first, self._stronger = _Asked(), _Asked()
+        self._first, self._stronger = AskedRows(), AskedRows()
         self._settled = 0
         self._answered = KeyIndex()
 
@@ -67,7 +68,7 @@ class Escalation:
         )
 
 
-def _saved_nanousd(first: _Asked, stronger: _Asked) -> int | None:
+def _saved_nanousd(first: AskedRows, stronger: AskedRows) -> int | None:
     """Against asking the stronger model about every row at what it costs for one of these."""
     if first.cost_nanousd is None or stronger.cost_nanousd is None or not stronger.rows:
         return None

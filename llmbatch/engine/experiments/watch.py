@@ -1,6 +1,6 @@
-"""What a run does beside asking its own plan: a canary, a stronger model for doubt, a look at an earlier run."""
+"""What a run does beside asking its own plan: a canary, other models for doubtful rows, a look at an earlier run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.engine.experiments.canary import Canary
 from llmbatch.engine.experiments.escalation import Escalation
+from llmbatch.engine.experiments.jury import Jury
 from llmbatch.engine.experiments.run_profiler import RunStatisticsCollector, drift_report
 from llmbatch.engine.plan import Plan
 from llmbatch.observe.events import Event
@@ -32,7 +33,14 @@ class ExperimentPlan:
     share: float = 0.0
     expand: bool = False
     escalation: Plan | None = None
+    jury: tuple[Plan, ...] = ()
+    """Who votes on doubtful rows; not together with `escalation`."""
     baseline: Baseline | None = None
+
+    @property
+    def second_opinions(self) -> tuple[Plan, ...]:
+        """What doubtful rows are asked by."""
+        return self.jury if self.escalation is None else (self.escalation,)
 
 
 class Experiments:
@@ -41,30 +49,30 @@ class Experiments:
     def __init__(
         self,
         canary: Canary | None,
-        escalation: Escalation | None,
+        doubtful: Escalation | Jury | None,
         baseline: Baseline | None,
         profiler: RunStatisticsCollector,
     ) -> None:
         self.canary = canary
-        self.escalation = escalation
+        self.doubtful = doubtful
         self._baseline = baseline
         self._profiler = profiler
 
-    def escalates(self, line: LedgerLine | None) -> bool:
-        """Whether a row whose latest line this is goes to the stronger model."""
-        return self.escalation is not None and self.escalation.takes(line)
+    def takes(self, line: LedgerLine | None) -> bool:
+        """Whether a row whose latest line this is goes to the stronger model, or to the jury."""
+        return self.doubtful is not None and self.doubtful.takes(line)
 
     @property
     def needs_lines(self) -> bool:
         """Whether it has to see each line of the ledger, not only new ones."""
-        return any(part is not None for part in (self.canary, self.escalation, self._baseline))
+        return any(part is not None for part in (self.canary, self.doubtful, self._baseline))
 
     def watch(self, line: LedgerLine) -> None:
         """Take note of a line."""
         if self.canary is not None:
             self.canary.watch(line)
-        if self.escalation is not None:
-            self.escalation.watch(line)
+        if self.doubtful is not None:
+            self.doubtful.watch(line)
         if self._baseline is not None:
             self._profiler.watch(line)
 
@@ -80,7 +88,8 @@ class Experiments:
             drift = drift_report(baseline.path, baseline.profile, self._profiler.profile(), fails=baseline.fails)
         return ExperimentReport(
             canary=None if self.canary is None else self.canary.report(),
-            escalation=None if self.escalation is None else self.escalation.report(),
+            escalation=self.doubtful.report() if isinstance(self.doubtful, Escalation) else None,
+            jury=self.doubtful.report() if isinstance(self.doubtful, Jury) else None,
             drift=drift,
         )
 
@@ -110,7 +119,12 @@ def begin_experiments(
         canary = Canary(
             control, candidate, share=plan.share, expand=plan.expand, emit=emit, since=since, parts_of=parts_of
         )
-    escalation = None
-    if plan.escalation is not None:
-        escalation = Escalation(plan.escalation.question.model, review)
-    return Experiments(canary, escalation, plan.baseline, RunStatisticsCollector(control, parts_of))
+    doubtful = of_doubtful(plan.escalation, plan.jury, review)
+    return Experiments(canary, doubtful, plan.baseline, RunStatisticsCollector(control, parts_of))
+
+
+def of_doubtful(escalation: Plan | None, jury: Sequence[Plan], review: ReviewRule) -> Escalation | Jury | None:
+    """What becomes of doubtful rows, by `review`; None where they go straight to people."""
+    if escalation is not None:
+        return Escalation(escalation.question.model, review)
+    return Jury([plan.question.model for plan in jury], review) if jury else None

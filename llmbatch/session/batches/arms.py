@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from llmbatch.core.ledger_line import ESCALATION
 from llmbatch.core.prices import PriceBook
 from llmbatch.core.redact import Redactor
 from llmbatch.engine.batch_outcome import BatchReader
@@ -84,5 +83,5 @@ def batch_arms(
 
 
 def asks_alone(plan: SessionPlan, arms: Mapping[str, BatchArm]) -> bool:
-    """Whether a stronger model is asked about each doubtful row by itself."""
-    return plan.experiments.escalation is not None and ESCALATION not in arms
+    """Whether each doubtful row is asked about by itself: what votes on them is no arm of batches."""
+    return any(opinion.arm not in arms for opinion in plan.experiments.second_opinions)

@@ -111,8 +111,9 @@ class PendingRows:
         ledger, key = self._deps.ledger, document.key
         if not self._is_wanted(key):
             return None
-        if self._plan.experiments.escalation is not None and ledger.is_done(key):
-            return ESCALATION
+        opinions = self._plan.experiments.second_opinions
+        if opinions and ledger.is_done(key):
+            return opinions[0].arm
         is_new = not ledger.was_written(key)
         return CANARY if is_new and self._canary is not None and self._canary.takes(document.row) else CONTROL
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from llmbatch.core.ledger_line import CANARY, ESCALATION, FAILED, LedgerLine
 from llmbatch.core.rows import Place, Row
 from llmbatch.engine.batch_outcome import SentInBatch, Unanswered
-from llmbatch.engine.cascade import without_cost
+from llmbatch.engine.reused_line import without_cost
 from llmbatch.engine.tally import LedgerTotals
 from llmbatch.provider.batch_api import RemoteBatch
 from llmbatch.provider.failures import Action, Failure

@@ -1,7 +1,7 @@
 """Rows that are sent by themselves once the batches are dealt with.
 
 These are rows that expired again and again, if `--batch-fallback` says so, and doubtful ones, where asking the stronger
-model of `--escalate-to` about each by itself costs less.
+model of `--escalate-to` about each by itself costs less, or a jury votes.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ def single_plan(plan: SessionPlan, batches: BatchLoop) -> SessionPlan:
 
     def wanted(ledger: Ledger, experiments: Experiments) -> Callable[[str], bool]:
         def is_doubtful(key: str) -> bool:
-            return batches.asks_alone and ledger.is_done(key) and experiments.escalates(ledger.latest(key))
+            return batches.asks_alone and ledger.is_done(key) and experiments.takes(ledger.latest(key))
 
         return lambda key: key in keys or is_doubtful(key)
 
