@@ -13,11 +13,13 @@ import json
 import marshal
 import os
 import resource
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -65,15 +67,26 @@ _LOADED_LATE = (
 
 
 CLIENT = """
-import _socket, marshal, posix, sys
+import _signal, _socket, marshal, posix, sys
 variables = {{name.decode(errors="surrogateescape"): value.decode(errors="surrogateescape")
     for name, value in posix.environ.items()}}
-request = marshal.dumps({{"arguments": sys.argv[{first}:], "cwd": posix.getcwd(), "env": variables}})
+signals = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM, _signal.SIGWINCH)
+ignored = [number for number in signals if _signal.getsignal(number) == _signal.SIG_IGN]
+posix.umask(mask := posix.umask(0))
+request = marshal.dumps({{"arguments": sys.argv[{first}:], "cwd": posix.getcwd(), "env": variables,
+    "umask": mask, "ignored": ignored}})
 connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 connection.connect({path!r})
 files = b"".join(file.to_bytes(4, sys.byteorder) for file in (0, 1, 2))
 connection.sendmsg([request], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
-sys.exit(int(connection.recv(100)))
+for number in signals:
+    if number not in ignored:
+        _signal.signal(number, lambda number, _: connection.send(bytes([number])))
+code = int(connection.recv(100))
+if code < 0:
+    _signal.signal(-code, _signal.SIG_DFL)
+    posix.kill(posix.getpid(), -code)
+sys.exit(code)
 """
 """A script that is the command of its arguments from the `first` on; it imports only what is built in, to be quick."""
 
@@ -105,7 +118,8 @@ class Forked:
             files: its standard input, output and error.
             timeout_s: raises TimeoutError when it takes longer.
         """
-        request = marshal.dumps({"arguments": arguments, "cwd": str(cwd), "env": env})
+        os.umask(mask := os.umask(0))
+        request = marshal.dumps({"arguments": arguments, "cwd": str(cwd), "env": env, "umask": mask, "ignored": []})
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
             connection.settimeout(timeout_s)
             connection.connect(str(self.path))
@@ -139,12 +153,28 @@ def _become_the_program(path: str) -> None:
                 return
             for file in files:
                 os.close(file)
-            _, status = os.waitpid(command, 0)
-            connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+            _attend(connection, command)
             os._exit(0)
         connection.close()
         for file in files:
             os.close(file)
+
+
+def _attend(connection: socket.socket, command: int) -> None:
+    """Pass signals on to a command until it has ended, and kill it where its client was killed."""
+    end = os.pidfd_open(command)
+    poll = select.poll()
+    poll.register(end, select.POLLIN)
+    poll.register(connection, select.POLLIN)
+    while end not in (ready := {file for file, _ in poll.poll()}):
+        if connection.fileno() in ready:
+            number = connection.recv(1)
+            os.kill(command, number[0] if number else signal.SIGKILL)
+            if not number:
+                poll.unregister(connection)
+    _, status = os.waitpid(command, 0)
+    with suppress(BrokenPipeError):
+        connection.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
 def _dress(path: str, request: dict[str, Any], files: list[int]) -> None:
@@ -154,6 +184,9 @@ def _dress(path: str, request: dict[str, Any], files: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
+    os.umask(request["umask"])
+    for number in request["ignored"]:
+        signal.signal(number, signal.SIG_IGN)
     sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv[1:] = request["arguments"]
     for name, value in json.loads(os.environ.pop(CONSTANTS, "{}")).items():

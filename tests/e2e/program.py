@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -67,11 +67,20 @@ class Program:
             timeout_s=100,
         )
 
-    def start(self, *arguments: str | Path, **env: str) -> "subprocess.Popen[str]":
-        """Start a command as a shell does."""
+    def start(
+        self, *arguments: str | Path, program: Sequence[str] = (), stdin: int = subprocess.DEVNULL, **env: str
+    ) -> "subprocess.Popen[str]":
+        """Start a command.
+
+        Args:
+            arguments: of the program.
+            program: `PROGRAM` where the process itself has to be the command, not one that passes signals on to it.
+            stdin: its standard input.
+            env: variables that it has besides.
+        """
         return subprocess.Popen(
-            [*PROGRAM, *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
+            [*(program or quick_program()), *map(str, arguments)],
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -83,6 +92,14 @@ class Program:
 def forked_command(first: int) -> str:
     """A Python script that is the command of its arguments from the `first` on, and starts like a `Program`."""
     return CLIENT.format(first=first, path=str(_forked().path))
+
+
+@cache
+def quick_program() -> list[str]:
+    """What starts the program without its imports: give it arguments, an environment, standard streams and signals."""
+    script = _forked().path.with_suffix(".py")
+    script.write_text(forked_command(1))
+    return [sys.executable, "-SE", str(script)]
 
 
 def write_command(folder: Path) -> None:

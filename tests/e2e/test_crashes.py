@@ -6,7 +6,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from llmbatch.core.plurals import counted
 from tests.e2e.conftest import StartEndpoint
+from tests.e2e.forked import CONSTANTS
 from tests.e2e.program import (
     PROGRAM,
     Program,
@@ -22,6 +22,7 @@ from tests.e2e.program import (
     documents,
     environment,
     ledger_lines,
+    quick_program,
     read_rows,
     views,
     wait_until,
@@ -91,7 +92,7 @@ def test_a_signal_ends_the_run_in_order(
 
 
 def test_under_nohup_a_hang_up_changes_nothing(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
-    command = shlex.join([*PROGRAM, "classify", "docs.jsonl", "--base-url", endpoint("--latency", "0.01").url])
+    command = shlex.join([*quick_program(), "classify", "docs.jsonl", "--base-url", endpoint("--latency", "0.01").url])
     process = subprocess.Popen(
         f"trap '' HUP; exec {command}",
         shell=True,
@@ -126,7 +127,7 @@ def test_a_second_signal_gives_up_what_is_under_way(llmbatch: Program, endpoint:
 def test_a_second_process_on_the_folder_is_refused(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
     server = endpoint("--latency", "0.1")
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "2")
-    process = llmbatch.start(*command)
+    process = llmbatch.start(*command, program=PROGRAM)
     wait_until(lambda: ledger_lines(run) >= 1, process)
     second = llmbatch(*command)
     assert second.code == 6
@@ -281,15 +282,7 @@ def test_what_stands_in_a_view_s_place_is_refused_before_anything_is_sent(
 
 
 def test_standard_input_that_goes_on_for_ever_can_be_interrupted(llmbatch: Program) -> None:
-    process = subprocess.Popen(
-        [*PROGRAM, "classify", "-", "--offline", "--out", "run"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=llmbatch.folder,
-        env=environment(),
-    )
+    process = llmbatch.start("classify", "-", "--offline", "--out", "run", stdin=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.write('{"id": 1, "text": "An invoice."}\n')
     process.stdin.flush()
@@ -305,17 +298,10 @@ def _has_results(run: Path, ids: list[str]) -> bool:
 
 
 def test_results_of_an_input_without_an_end_appear_as_they_are_made(llmbatch: Program) -> None:
-    quickly = "import llmbatch.session.rolling as r; r.ROLL_EVERY_S = 0.1; from llmbatch.cli import main; main()"
     run = llmbatch.folder / "run"
-    process = subprocess.Popen(
-        [sys.executable, "-c", quickly, "classify", "-", "--offline", "--out", "run", "--review-below", "0"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=llmbatch.folder,
-        env=environment(),
-    )
+    command = ("classify", "-", "--offline", "--out", "run", "--review-below", "0")
+    quickly = {CONSTANTS: json.dumps({"llmbatch.session.rolling.ROLL_EVERY_S": 0.1})}
+    process = llmbatch.start(*command, stdin=subprocess.PIPE, **quickly)
     assert process.stdin is not None
     for count in (1, 2, 3):
         process.stdin.write(json.dumps({"id": f"d-{count}", "text": f"An invoice of {count} items."}) + "\n")
@@ -329,7 +315,9 @@ def test_results_of_an_input_without_an_end_appear_as_they_are_made(llmbatch: Pr
 
 
 def test_a_killed_run_takes_its_offline_endpoint_along(llmbatch: Program, run: Path) -> None:
-    process = llmbatch.start("classify", "docs.jsonl", "--offline", "--out", run.name, "--fault", "timeout@20+")
+    process = llmbatch.start(
+        "classify", "docs.jsonl", "--offline", "--out", run.name, "--fault", "timeout@20+", program=PROGRAM
+    )
     wait_until(lambda: ledger_lines(run) >= 5, process)
     (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     process.kill()

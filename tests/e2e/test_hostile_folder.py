@@ -13,10 +13,9 @@ import pytest
 import llmbatch
 from llmbatch.cli.commands import SUMMARIES
 from tests.e2e.forked import STARTS_ENDPOINT
-from tests.e2e.program import Program, documents, environment, ledger_lines, wait_until, write_rows
+from tests.e2e.program import PROGRAM, Program, documents, environment, ledger_lines, wait_until, write_rows
 
 SCRIPT = [str(Path(sys.executable).with_name("llmbatch"))]
-MODULE = [sys.executable, "-m", "llmbatch"]
 TRAP = "import os, sys; os.write(2, b'SPRUNG ' + __name__.encode()); os._exit(99)"
 KEY = "sk-0a1b2c3d4e5f6a7b8c9d0e1f"
 
@@ -132,7 +131,7 @@ def test_nor_does_the_module_where_python_itself_does_not(trapped: Program) -> N
     for name in _names_that_python_needs(trapped.folder) | {"llmbatch"}:
         (trapped.folder / f"{name}.py").unlink(missing_ok=True)
     (trapped.folder / "llmbatch").rename(trapped.folder / "elsewhere")
-    done = _run(trapped.folder, [*MODULE, "classify", "docs.jsonl", "--offline"])
+    done = _run(trapped.folder, [*PROGRAM, "classify", "docs.jsonl", "--offline"])
     assert (done.returncode, "SPRUNG" in done.stderr) == (0, False), done.stderr
 
 
@@ -147,7 +146,9 @@ def test_the_offline_endpoint_is_given_no_secret_and_no_folder_to_look_in(llmbat
     write_rows(llmbatch.folder / "docs.jsonl", documents(4))
     run = llmbatch.folder / "run"
     arguments = ("classify", "docs.jsonl", "--offline", "--fault", "timeout@3+", "--out", "run")
-    process = llmbatch.start(*arguments, OPENAI_API_KEY=KEY, GITHUB_TOKEN="ghp_secret", PYTHONPATH=":lib:")
+    process = llmbatch.start(
+        *arguments, program=PROGRAM, OPENAI_API_KEY=KEY, GITHUB_TOKEN="ghp_secret", PYTHONPATH=":lib:"
+    )
     wait_until(lambda: ledger_lines(run) >= 1, process)
     (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     given = dict(entry.split("=", 1) for entry in Path(f"/proc/{child}/environ").read_text().split("\0") if entry)

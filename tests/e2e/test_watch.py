@@ -1,15 +1,12 @@
 """A folder that is watched: files are labelled as they come, in one run folder, until a signal comes."""
 
 import signal
-import subprocess
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import (
-    PROGRAM,
     Program,
     accounted,
     documents,
-    environment,
     ledger_lines,
     views,
     wait_until,
@@ -22,15 +19,8 @@ def test_files_are_labelled_as_they_come(llmbatch: Program, endpoint: StartEndpo
     inbox, run = llmbatch.folder / "inbox", llmbatch.folder / "inbox.llmbatch"
     inbox.mkdir()
     rows = documents(9)
-    process = subprocess.Popen(
-        [*PROGRAM, "watch", "inbox", "--settle", "0.05", "--base-url", server.url, "--review-below", "0"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=llmbatch.folder,
-        env=environment(),
-    )
+    options = ("--settle", "0.05", "--base-url", server.url, "--review-below", "0")
+    process = llmbatch.start("watch", "inbox", *options)
     for number in range(3):
         (inbox / "notes.txt").touch()
         write_rows(inbox / f"{number}.jsonl", rows[number * 3 : number * 3 + 3])

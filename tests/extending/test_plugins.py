@@ -7,7 +7,7 @@ import pytest
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.plugins import FORMATS, find_plugin, plugin_names
-from tests.e2e.program import Program, documents, write_rows
+from tests.e2e.program import PROGRAM, Program, documents, write_rows
 from tests.extending.conftest import Site
 
 ONE = "[llmbatch.formats]\none = acme:ONE\n"
@@ -126,7 +126,7 @@ def test_a_package_that_lies_beside_the_documents_is_never_imported(tmp_path: Pa
     write_rows(tmp_path / "docs.one", documents(1))
     Site(tmp_path).install("acme", ONE, {"acme": "print('imported')"})
     for path in (str(tmp_path), ""):
-        process = program.start("estimate", "docs.one", PYTHONPATH=f"{path}:/nonexistent")
+        process = program.start("estimate", "docs.one", program=PROGRAM, PYTHONPATH=f"{path}:/nonexistent")
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out, "unknown kind of file" in err) == (2, "", True), err
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.conftest import endpoint, endpoints, llmbatch
 from tests.e2e.forked import SURROUNDINGS
-from tests.e2e.program import PROGRAM, Done, Program, documents, environment, write_rows
+from tests.e2e.program import PROGRAM, Done, Program, documents, environment, quick_program, write_rows
 
 __all__ = ["endpoint", "endpoints", "llmbatch"]
 
@@ -24,7 +24,10 @@ _NOTHING: Mapping[str, str] = {}
 
 @dataclass(frozen=True)
 class Shell:
-    """Runs lines of Bash in a folder, with `$LLMBATCH` for the program."""
+    """Runs lines of Bash in a folder, with `$LLMBATCH` for the program.
+
+    `$PROGRAM` is the program from the start of the interpreter on.
+    """
 
     folder: Path
 
@@ -69,7 +72,7 @@ class Shell:
         )
 
     def _environment(self, without: tuple[str, ...] = (), more: Mapping[str, str] = _NOTHING) -> dict[str, str]:
-        env = {**environment(), "LLMBATCH": shlex.join(PROGRAM), **more}
+        env = {**environment(), "LLMBATCH": shlex.join(quick_program()), "PROGRAM": shlex.join(PROGRAM), **more}
         return {name: value for name, value in env.items() if name not in without}
 
 

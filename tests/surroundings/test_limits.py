@@ -14,14 +14,14 @@ STORAGE = 8
 
 @pytest.mark.parametrize("files", [5, 6, 8, 12])
 def test_a_program_that_may_open_hardly_a_file_says_so(shell: Shell, files: int) -> None:
-    done = shell(f"ulimit -n {files}; exec $LLMBATCH classify docs.jsonl --offline")
+    done = shell(f"ulimit -n {files}; exec $PROGRAM classify docs.jsonl --offline")
     assert done.code == STORAGE, done.err
     assert "open files" in done.err
     assert "Traceback" not in done.err
 
 
 def test_a_file_that_may_not_grow_ends_the_run_in_order(shell: Shell, endpoint: StartEndpoint) -> None:
-    done = shell(f"ulimit -f 1; exec $LLMBATCH classify docs.jsonl --base-url {endpoint().url}")
+    done = shell(f"ulimit -f 1; exec $PROGRAM classify docs.jsonl --base-url {endpoint().url}")
     assert done.code == STORAGE, done.err
     assert "Traceback" not in done.err
 

@@ -86,7 +86,7 @@ def test_what_export_prints_is_the_name_itself(shell: Shell) -> None:
 )
 def test_a_locale_changes_neither_files_nor_words(shell: Shell, endpoint: StartEndpoint, more: dict[str, str]) -> None:
     write_rows(shell.folder / "grün.jsonl", [{**documents(1)[0], "größe": "ü"}])
-    done = shell(f"$LLMBATCH classify grün.jsonl --keep größe --json --out rün --base-url {endpoint().url}", more=more)
+    done = shell(f"$PROGRAM classify grün.jsonl --keep größe --json --out rün --base-url {endpoint().url}", more=more)
     assert done.code == 0, done.err
     assert json.loads(done.out)["files"]["results"] == "rün/results.jsonl"
     (row,) = read_rows(shell.folder / "rün" / "results.jsonl")

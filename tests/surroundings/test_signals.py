@@ -13,7 +13,7 @@ from typing import IO
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import PROGRAM, accounted, documents, environment, ledger_lines, wait_until, write_rows
+from tests.e2e.program import PROGRAM, Program, accounted, documents, environment, ledger_lines, wait_until, write_rows
 from tests.surroundings.conftest import Shell, needs_root
 
 
@@ -24,7 +24,7 @@ def test_process_one_ends_in_order(shell: Shell, endpoint: StartEndpoint, number
     write_rows(shell.folder / "docs.jsonl", documents(60))
     url = endpoint("--latency", "0.05").url
     process = shell.start(
-        f"exec unshare --pid --fork --kill-child $LLMBATCH classify docs.jsonl --concurrency 2 --base-url {url}"
+        f"exec unshare --pid --fork --kill-child $PROGRAM classify docs.jsonl --concurrency 2 --base-url {url}"
     )
     run = shell.folder / "docs.llmbatch"
     wait_until(lambda: ledger_lines(run) >= 2, process)
@@ -37,15 +37,7 @@ def test_process_one_ends_in_order(shell: Shell, endpoint: StartEndpoint, number
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_a_command_that_is_no_run_ends_in_order_too(tmp_path: Path, number: signal.Signals, code: int) -> None:
     """`estimate` has read what there is, and waits for more."""
-    process = subprocess.Popen(
-        [*PROGRAM, "estimate", "-"],
-        cwd=tmp_path,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = Program(tmp_path).start("estimate", "-", stdin=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.write('{"text": "a"}\n')
     process.stdin.flush()

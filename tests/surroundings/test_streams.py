@@ -127,7 +127,7 @@ def test_a_failed_run_whose_summary_cannot_be_written_stays_a_failed_run(
 def test_a_closed_stream_is_the_null_device(shell: Shell, endpoint: StartEndpoint, closed: str) -> None:
     """No file of the program's own takes its number: the lock would be read as documents."""
     url = shlex.quote(endpoint().url)
-    done = shell(f"$LLMBATCH classify - docs.jsonl --out run --json --base-url {url} {closed}")
+    done = shell(f"$PROGRAM classify - docs.jsonl --out run --json --base-url {url} {closed}")
     assert done.code == 0, done.err
     assert len(read_rows(shell.folder / "run" / "ledger.jsonl")) == 3
     assert (shell.folder / "run" / "stdin").read_bytes() == b""

@@ -8,7 +8,7 @@ import pexpect  # type: ignore[import-untyped]
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import PROGRAM, Program, documents, environment, write_rows
+from tests.e2e.program import Program, documents, environment, quick_program, write_rows
 from tests.surroundings.conftest import Shell
 
 ESCAPE = "\x1b"
@@ -18,8 +18,8 @@ HIDDEN_CURSOR = "\x1b[?25l"
 def _shown_on_a_terminal(folder: Path, url: str, **env: str) -> str:
     write_rows(folder / "docs.jsonl", documents(3))
     terminal = pexpect.spawn(
-        PROGRAM[0],
-        [*PROGRAM[1:], "classify", "docs.jsonl", "--base-url", url],
+        quick_program()[0],
+        [*quick_program()[1:], "classify", "docs.jsonl", "--base-url", url],
         cwd=str(folder),
         env={"NO_COLOR": "", **{k: v for k, v in environment().items() if k not in {"TERM", "NO_COLOR"}}, **env},
         encoding="utf-8",
