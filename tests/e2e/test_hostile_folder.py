@@ -1,18 +1,19 @@
 """The program in a folder where every module that it ever asks for lies as a trap: none is sprung, whatever is run."""
 
 import importlib
-import os
+import json
 import pkgutil
+import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import llmbatch
 from llmbatch.cli.commands import SUMMARIES
-from tests.e2e.forked import STARTS_ENDPOINT
 from tests.e2e.program import PROGRAM, Program, documents, environment, ledger_lines, wait_until, write_rows
 
 SCRIPT = [str(Path(sys.executable).with_name("llmbatch"))]
@@ -65,27 +66,38 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.fixture
-def trapped(tmp_path: Path) -> Program:
-    """A folder with a finished run, and a trap for each name that its own run and all commands' modules look for."""
-    program = Program(tmp_path, {STARTS_ENDPOINT: "yes"})
-    write_rows(program.folder / "docs.jsonl", documents(4))
-    (program.folder / "files").mkdir()
-    write_rows(program.folder / "files" / "docs.jsonl", documents(1))
-    (program.folder / "gold.csv").write_text("id,label\nd-0,technical\nd-1,business\n")
-    names = _names_looked_for(program.folder)
+ALL = """
+import json, sys
+from llmbatch.cli import main
+for arguments in json.loads(sys.argv[1]):
+    sys.argv[1:] = arguments
+    try:
+        main()
+    except SystemExit as end:
+        print("ENDED", arguments[0], end.code, file=sys.stderr)
+"""
+"""A script as pip makes it, that runs one command after another: what the first has imported need not be again."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A folder with a finished run, and the top-level names that the run and all commands' modules look for."""
+
+    folder: Path
+    names: frozenset[str]
+
+
+@pytest.fixture(scope="module")
+def looked(tmp_path_factory: pytest.TempPathFactory) -> Looked:
+    folder = tmp_path_factory.mktemp("looked")
+    write_rows(folder / "docs.jsonl", documents(4))
+    names = frozenset(_names_looked_for(folder))
     assert {"json", "random", "typer", "openai", "llmbatch", "aiohttp"} <= names
-    for name in names:
-        (program.folder / f"{name}.py").write_text(TRAP)
-    for name in ("llmbatch", "openai", "encodings"):
-        (program.folder / name).mkdir()
-        (program.folder / name / "__init__.py").write_text(TRAP)
-        (program.folder / name / "__main__.py").write_text(TRAP)
-    return program
+    return Looked(folder, names)
 
 
 def _names_looked_for(folder: Path) -> set[str]:
-    """Top-level names that a run and its offline endpoint look for, found or not, and of all that may be loaded."""
+    """Of a run and its offline endpoint, found or not, and of all that may be loaded."""
     with_hook = folder / "hook"
     with_hook.mkdir()
     log = folder / "imports.log"
@@ -101,6 +113,15 @@ def _names_looked_for(folder: Path) -> set[str]:
     return {name for name in names if name.isidentifier()}
 
 
+def _set_traps(folder: Path, names: Iterable[str], packages: Sequence[str]) -> None:
+    for name in names:
+        (folder / f"{name}.py").write_text(TRAP)
+    for name in packages:
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text(TRAP)
+        (folder / name / "__main__.py").write_text(TRAP)
+
+
 def _run(folder: Path, command: list[str], **more: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         command,
@@ -114,24 +135,26 @@ def _run(folder: Path, command: list[str], **more: str) -> "subprocess.Completed
     )
 
 
-def test_no_command_runs_what_lies_in_the_folder(trapped: Program) -> None:
+def test_no_command_runs_what_lies_in_the_folder(looked: Looked, tmp_path: Path) -> None:
     assert set(COMMANDS) == set(SUMMARIES), "a command is missing here"
+    (looked.folder / "files").mkdir()
+    write_rows(looked.folder / "files" / "docs.jsonl", documents(1))
+    (looked.folder / "gold.csv").write_text("id,label\nd-0,technical\nd-1,business\n")
+    _set_traps(looked.folder, looked.names, ("llmbatch", "openai", "encodings"))
+    (tmp_path / "llmbatch").write_text(ALL)
+    lines = [[name, *arguments] for name, arguments in COMMANDS.items()]
+    done = _run(looked.folder, [sys.executable, str(tmp_path / "llmbatch"), json.dumps(lines)])
+    assert "SPRUNG" not in done.stderr, done.stderr
+    ended = dict(re.findall(r"^ENDED (\S+) (\d+)$", done.stderr, re.MULTILINE))
+    assert list(ended) == list(COMMANDS), done.stderr
+    assert "1" not in ended.values(), done.stderr
 
-    def run(name: str) -> tuple[str, int, str]:
-        done = _run(trapped.folder, [*SCRIPT, name, *COMMANDS[name]])
-        return name, done.returncode, done.stderr
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(run, COMMANDS))
-    assert [entry for entry in found if "SPRUNG" in entry[2] or entry[1] in (1, 99)] == []
-
-
-def test_nor_does_the_module_where_python_itself_does_not(trapped: Program) -> None:
+def test_nor_does_the_module_where_python_itself_does_not(looked: Looked, tmp_path: Path) -> None:
     """`python -m` looks in the current folder before any line of ours runs; what it needs for that is its affair."""
-    for name in _names_that_python_needs(trapped.folder) | {"llmbatch"}:
-        (trapped.folder / f"{name}.py").unlink(missing_ok=True)
-    (trapped.folder / "llmbatch").rename(trapped.folder / "elsewhere")
-    done = _run(trapped.folder, [*PROGRAM, "classify", "docs.jsonl", "--offline"])
+    write_rows(tmp_path / "docs.jsonl", documents(4))
+    _set_traps(tmp_path, looked.names - _names_that_python_needs(tmp_path) - {"llmbatch"}, ("openai", "encodings"))
+    done = _run(tmp_path, [*PROGRAM, "classify", "docs.jsonl", "--offline"])
     assert (done.returncode, "SPRUNG" in done.stderr) == (0, False), done.stderr
 
 
