@@ -6,8 +6,9 @@ import orjson
 from msgspec.structs import replace
 
 from benchmarks.processes import classify, measured
-from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.runs.folder import RunFolder, load_record
+from llmbatch.runs.ledger.lines import LineWriter
+from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.recorded_plan import recorded_plan
 
 TEXT = "The nightly backup of server {n} stopped with an I/O error; the log shows a full disk and a failed retry."
@@ -26,9 +27,9 @@ def finished_run(folder: Path, url: str, count: int) -> Path:
     """A run folder in which so many rows are finished: one is asked, and its line written for all."""
     run = RunFolder(folder / f"finished-{count}")
     measured(classify(written_rows(folder, 1), url, run.path))
-    line = LedgerLine.from_bytes(run.ledger.read_bytes())
-    plan = recorded_plan(load_record(run))
+    ((_, line),) = read_lines(run.ledger)
+    plan, lines = recorded_plan(load_record(run)), LineWriter()
     with run.ledger.open("wb") as ledger:
         for n in range(count):
-            ledger.write(replace(line, row=n, id=n, key=plan.key(TEXT.format(n=n))).to_bytes())
+            ledger.write(lines.encode(replace(line, row=n, id=n, key=plan.key(TEXT.format(n=n)))))
     return run.path

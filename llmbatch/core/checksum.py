@@ -11,9 +11,14 @@ import re
 from zlib import crc32
 
 FORMAT = 2
-"""Of sealed records: the ledger, the decisions, `sent.log`, `run.json`, sample checks and calibrations."""
+"""Of sealed records: the decisions, `sent.log`, `run.json`, sample checks and calibrations."""
 HEAD = b'{"format":%d,' % FORMAT
 """How each of them begins."""
+LEDGER_FORMAT = 3
+"""Of the ledger's lines; those of format 2 were each complete in itself."""
+
+_HEADS = {newest: tuple(b'{"format":%d,' % n for n in range(FORMAT, newest + 1)) for newest in (FORMAT, LEDGER_FORMAT)}
+_ANY_HEAD = b'{"format":'
 
 _STATED = re.compile(rb'\s*\{\s*"format"\s*:\s*(\d+)')
 _SEAL = b',"crc32":"%08x"}\n'
@@ -28,25 +33,28 @@ def seal(record: bytes) -> bytes:
     """The record as a sealed line, newline included.
 
     Args:
-        record: a JSON object that begins with `HEAD`, without a newline.
+        record: a JSON object that begins with its format, without a newline.
     """
     body = record[:-1]
     return body + _SEAL % crc32(body)
 
 
-def unseal(line: bytes) -> bytes:
+def unseal(line: bytes, newest: int = FORMAT) -> bytes:
     """The record of a sealed line, as `seal` was given it.
+
+    Args:
+        line: with its newline.
+        newest: the format of such lines that is written now; earlier sealed ones are read as well.
 
     Raises:
         NewerFormatError: the line is of a newer format.
         ValueError: the line is not sealed, or its checksum does not match.
     """
-    body = line[:-_SEAL_BYTES]
-    fits = line[-_SEAL_BYTES:] == _SEAL % crc32(body)
-    if fits and body.startswith(HEAD):
-        return body + b"}"
+    fits = _fits(line)
+    if fits and line.startswith(_HEADS[newest]):
+        return line[:-_SEAL_BYTES] + b"}"
     is_sealed = b'"crc32":"' in line
-    if (fits or not is_sealed) and (stated := stated_format(line)) > FORMAT:  # else a flipped bit could claim it
+    if (fits or not is_sealed) and (stated := stated_format(line)) > newest:  # else a flipped bit could claim it
         raise NewerFormatError(f"its format {stated} is from a newer llmbatch")
     raise ValueError("its checksum does not match" if is_sealed else "it has no checksum")
 
@@ -76,13 +84,13 @@ def unseal_file(raw: bytes) -> bytes:
 
 def mended(tail: bytes) -> bytes | None:
     """A file's last line whose newline alone is missing or damaged, with its newline; None where more is."""
-    for line in (tail + b"\n", tail[:-1] + b"\n"):
-        try:
-            unseal(line)
-        except ValueError:
-            continue
-        return line
-    return None
+    lines = (tail + b"\n", tail[:-1] + b"\n")
+    return next((line for line in lines if line.startswith(_ANY_HEAD) and _fits(line)), None)
+
+
+def _fits(line: bytes) -> bool:
+    """Whether a line ends with the checksum of what is before."""
+    return line[-_SEAL_BYTES:] == _SEAL % crc32(line[:-_SEAL_BYTES])
 
 
 class LineCheck:
@@ -91,9 +99,10 @@ class LineCheck:
     Lines without a checksum count only at the beginning of a file that an earlier version began.
     """
 
-    def __init__(self, *, from_start: bool) -> None:
-        """`from_start`: whether the first line to come is the file's first."""
+    def __init__(self, *, from_start: bool, newest: int = FORMAT) -> None:
+        """`from_start`: whether the first line to come is the file's first; `newest`: as for `unseal`."""
         self._may_be_unsealed = from_start
+        self._newest = newest
 
     def record(self, line: bytes) -> bytes:
         """The next line's record.
@@ -102,7 +111,7 @@ class LineCheck:
             ValueError: the line is damaged, or of a newer format.
         """
         try:
-            record = unseal(line)
+            record = unseal(line, self._newest)
         except ValueError:
             if self._may_be_unsealed and is_unsealed(line):
                 return line

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder, Encoder
 
-from llmbatch.core.checksum import FORMAT, is_unsealed, seal, unseal
+from llmbatch.core.checksum import HEAD, LEDGER_FORMAT
 from llmbatch.core.exact_numbers import Number
 from llmbatch.core.money import NOTHING, to_nanousd
 from llmbatch.core.rows import RowId
@@ -82,12 +82,13 @@ class LedgerLine(
     omit_defaults=True,
     forbid_unknown_fields=True,
     tag_field="format",
-    tag=FORMAT,
+    tag=LEDGER_FORMAT,
 ):
     """A row's final outcome, once for each time that it was worked on.
 
     Its fields are the file's, in the file's order (docs/reference/formats.md): a line is read in one step, with every
-    value's type and bounds checked, and a million of them in seconds. A field with its default value is left out.
+    value's type and bounds checked, and a million of them in seconds. A field with its default value is left out, and
+    what many lines share is not repeated in each (runs/ledger/lines.py).
     """
 
     row: _Count
@@ -101,26 +102,15 @@ class LedgerLine(
     """As the model gave it, where that differs; see `raw_confidence`."""
     confidences: dict[str, _Share] | None = None
     """By field, and by `field=label` where a field takes several labels, as the model gave them."""
-    confidence_from: str = "reported"
-    """What it is: stated by the model, its `logprobs`, or made of `votes`."""
     runner_up: str | None = None
     """The next likely label, by log-probabilities."""
     reasoning: str | None = None
     arm: str = CONTROL
-    prompt: str
-    model: str
-    response_model: str | None = None
-    system_fingerprint: str | None = None
-    """The provider's own mark of what answered."""
-    service_tier: str | None = None
-    """At which the last answer was served, as it reports; its price counts."""
+    source: str = "api"
+    """`api`, `batch` or `reused`."""
     request_id: str | None = None
-    finish_reason: str | None = None
-    attempts: _Count = 0
     retries: tuple[Retry, ...] = ()
-    parse: str | None = None
     input_tokens: _Count = 0
-    cached_input_tokens: _Count = 0
     cache_write_tokens: _Count = 0
     output_tokens: _Count = 0
     reasoning_tokens: _Count = 0
@@ -131,14 +121,6 @@ class LedgerLine(
     possibly_billed_usd: _Amount = NOTHING
     """Upper bound of what attempts with an unknown outcome may have cost on top."""
     possibly_billed_attempts: _Count = 0
-    latency_s: _Amount = NOTHING
-    started_at: str
-    source: str = "api"
-    """`api`, `batch` or `reused`."""
-    batch: str | None = None
-    """The batch that it was answered in."""
-    reused_from: str | None = None
-    """The run that asked, where that was another one."""
     saved_usd: _Amount = NOTHING
     """What a reused answer cost when it was asked for."""
     flags: tuple[str, ...] = ()
@@ -147,6 +129,27 @@ class LedgerLine(
     answer: str | None = None
     """The raw answer, where it could not be read as it stood."""
     error: RowError | None = None
+    latency_s: _Amount = NOTHING
+    started_at: str
+    # Most rows of a run have the following in common.
+    prompt: str
+    model: str
+    response_model: str | None = None
+    system_fingerprint: str | None = None
+    """The provider's own mark of what answered."""
+    service_tier: str | None = None
+    """At which the last answer was served, as it reports; its price counts."""
+    finish_reason: str | None = None
+    attempts: _Count = 0
+    parse: str | None = None
+    cached_input_tokens: _Count = 0
+    """What comes from the cache is the prompt's beginning, of the same length for row after row."""
+    confidence_from: str = "reported"
+    """What it is: stated by the model, its `logprobs`, or made of `votes`."""
+    batch: str | None = None
+    """The batch that it was answered in."""
+    reused_from: str | None = None
+    """The run that asked, where that was another one."""
 
     @property
     def raw_confidence(self) -> float | None:
@@ -217,32 +220,19 @@ class LedgerLine(
             return self.error is not None
         return labels is None or self.category in labels
 
-    def to_bytes(self) -> bytes:
-        """The line as it stands in the file, sealed, newline included."""
-        return seal(_ENCODER.encode(self))
-
-    @classmethod
-    def from_bytes(cls, raw: bytes) -> "LedgerLine":
-        """Read a line back, as this version or an earlier one wrote it.
-
-        Raises:
-            ValueError: it is not a line of a ledger; the message says why.
-        """
-        try:
-            record = unseal(raw)
-        except ValueError:
-            if not is_unsealed(raw):
-                raise
-            record = raw
-        return cls.from_record(record)
+    def to_record(self) -> bytes:
+        """The line as one JSON object, complete in itself, with neither seal nor newline."""
+        return _ENCODER.encode(self)
 
     @classmethod
     def from_record(cls, record: bytes) -> "LedgerLine":
-        """The line whose seal is off already.
+        """Read a complete record back, as this version or an earlier one wrote it.
 
         Raises:
             ValueError: it is not a line of a ledger; the message says why.
         """
+        if record.startswith(HEAD):
+            record = b"{" + record[len(HEAD) :]
         return _DECODER.decode(record)
 
 

@@ -13,7 +13,7 @@ from llmbatch.runs.batches.lost import with_lost_rows
 from llmbatch.runs.folder import PossiblyBilled, RunFolder, RunRecord
 from llmbatch.runs.ledger.checkpoint import Checkpoint, load_checkpoint
 from llmbatch.runs.ledger.log import Ledger
-from llmbatch.runs.ledger.recover import cut_torn_tail, salvage, write_again
+from llmbatch.runs.ledger.recover import cut_torn_tail, salvage_ledger, write_again
 from llmbatch.runs.ledger.reserve import Reserve
 from llmbatch.runs.ledger.sent import Leftovers, SentLog
 
@@ -101,7 +101,7 @@ class LedgerOpening:
     def _salvage(self) -> None:
         with storing(self._folder.ledger):
             cut_torn_tail(self._folder.ledger)
-            moved = salvage(self._folder.ledger)
+            moved = salvage_ledger(self._folder.ledger)
         if moved is not None:
             self._emit(LedgerSalvaged(moved.lines))
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmbatch.core.checksum import FORMAT
 from llmbatch.core.files import storing
 from llmbatch.runs.decisions import Decision
 from llmbatch.runs.folder import RunFolder, load_record
 from llmbatch.runs.ledger.lock import locked
-from llmbatch.runs.ledger.recover import Salvaged, cut_torn_tail, salvage
+from llmbatch.runs.ledger.recover import Salvaged, cut_torn_tail, salvage, salvage_ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,13 @@ def repair_run(path: Path) -> Repair:
         torn = [cut_torn_tail(log) for log in (folder.ledger, folder.decisions)]
         return Repair(
             folder.path,
-            salvage(folder.ledger),
-            salvage(folder.decisions, Decision.from_record),
+            salvage_ledger(folder.ledger),
+            salvage(
+                folder.decisions,
+                newest=FORMAT,
+                read=lambda record, _: Decision.from_record(record),
+                write=Decision.to_bytes,
+            ),
             tuple(one for one in torn if one is not None),
             record.command,
         )

@@ -55,9 +55,9 @@ _LOOK_AT_THE_CLOCK_S = 20.0
 _READ_AHEAD = 64
 _OTHER_TEXT = 1.1
 """By how much more the ratio may differ in other texts."""
-MILESTONE_BYTES = 64 << 20
+MILESTONE_BYTES = 26 << 20
 """Of the ledger, after which a checkpoint is kept: some 80,000 lines, which are read in a second. Of a ledger of more
-than half a gigabyte an eighth, so that what is hashed for all checkpoints together stays in proportion."""
+than 200 MB an eighth, so that what is hashed for all checkpoints together stays in proportion."""
 
 
 class SessionLoop:

@@ -17,12 +17,13 @@ from llmbatch.analysis.comparison import Arm, ArmAnswer, compare, compared_json
 from llmbatch.analysis.gold import GoldOptions
 from llmbatch.analysis.paired import rows_to_tell
 from llmbatch.core.errors import UsageError
-from llmbatch.core.ledger_line import FAILED, LedgerLine, RowError
+from llmbatch.core.ledger_line import FAILED, RowError
 from llmbatch.engine.sending import Sending
 from llmbatch.observe.observer import Observer
 from llmbatch.spend.options import BudgetOptions
 from llmbatch.terminal.comparison import render_comparison
 from tests.analysis.conftest import Served, rows_of, write_jsonl
+from tests.ledgers import lines_of, write_lines
 
 
 def arm(name: str, labels: list[str | None], **changes: Any) -> Arm:
@@ -130,11 +131,11 @@ def test_what_an_arm_failed_first_still_counts_when_it_is_run_again(served: Serv
     )
     first = compare_runs(options, Observer)
     (ledger, _) = (folder / "ledger.jsonl" for folder in sorted(first.folder.glob("arm-*")))
-    lines = [LedgerLine.from_bytes(raw) for raw in ledger.read_bytes().splitlines(keepends=True)]
+    lines = lines_of(ledger)
     invalid = {"status": FAILED, "category": None, "confidence": None, "parse": "invalid"}
     failed = [replace(line, **invalid, error=RowError("invalid", None, "no label")) for line in lines[:5]]
     timed_out = replace(failed.pop(), parse=None, error=RowError("timeout", None, "too slow"), cost_usd=0.0)
-    ledger.write_bytes(b"".join(line.to_bytes() for line in (*failed, timed_out, *lines)))
+    write_lines(ledger, (*failed, timed_out, *lines))
     again = compare_runs(options, Observer)
     name = json.loads((ledger.parent / "run.json").read_text())["model"]
     before, after = (next(arm for arm in one.comparison.arms if arm.model == name) for one in (first, again))

@@ -20,6 +20,7 @@ from llmbatch.analysis.run_evaluation import evaluate_run
 from llmbatch.core.rows import ConfidenceKind
 from llmbatch.engine.plan import ModelChoice
 from tests.analysis.conftest import Classify, Served, rows_of, write_jsonl
+from tests.ledgers import ledger_rows
 
 WANTED = 0.8
 
@@ -114,4 +115,4 @@ def test_classify_evaluate_calibrate_and_again(
 
 
 def ledger(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "ledger.jsonl").read_text().splitlines()]
+    return ledger_rows(run / "ledger.jsonl")

@@ -12,11 +12,12 @@ from llmbatch.analysis.calibrate_run import calibrate_run
 from llmbatch.analysis.fit import Calibrated, Method
 from llmbatch.analysis.gold import GoldOptions
 from llmbatch.analysis.run_evaluation import evaluate_run
-from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.runs.folder import RunFolder, load_record
+from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.options import RetryOptions
 from llmbatch.session.run import is_to_be_retried
 from tests.analysis.conftest import Served, classify_into, rows_of, write_jsonl
+from tests.ledgers import ledger_rows
 
 TASK = """
 name = "news"
@@ -50,7 +51,7 @@ def values_of(line: dict[str, Any]) -> tuple[str, list[str]]:
 
 
 def lines_of(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "ledger.jsonl").read_text().splitlines()]
+    return ledger_rows(run / "ledger.jsonl")
 
 
 def in_review(run: Path) -> set[str]:
@@ -103,8 +104,7 @@ def test_what_is_stored_decides_review_everywhere(calibrated: tuple[Path, Calibr
     assert served.requests == sent, "thresholds ask nothing anew"
     shown, others = found.thresholds.shown, found.thresholds.of_others
     expected, record = set(), load_record(RunFolder(folder / "run"))
-    written = [LedgerLine.from_bytes(raw) for raw in (folder / "run" / "ledger.jsonl").read_bytes().splitlines(True)]
-    lines = [record.reread(line) for line in written]
+    lines = [record.reread(line) for _, line in read_lines(folder / "run" / "ledger.jsonl")]
     now = {line.id: line.confidence for line in lines}
     for line in lines_of(folder / "run"):
         sure = line["confidences"]

@@ -10,18 +10,11 @@ from llmbatch.analysis.fit import Method
 from llmbatch.analysis.gold import GoldOptions
 from llmbatch.analysis.run_evaluation import evaluate_run
 from llmbatch.core.errors import UsageError
-from llmbatch.core.ledger_line import CANARY, CONTROL, ESCALATION, FAILED, LedgerLine, RowError
+from llmbatch.core.ledger_line import CANARY, CONTROL, ESCALATION, FAILED, RowError
 from tests.analysis.conftest import Classify, rows_of, write_jsonl
+from tests.ledgers import lines_of, write_lines
 
 OTHER = "0" * 12
-
-
-def lines_of(run: Path) -> list[LedgerLine]:
-    return [LedgerLine.from_bytes(raw) for raw in (run / "ledger.jsonl").read_bytes().splitlines(keepends=True)]
-
-
-def write_lines(run: Path, lines: list[LedgerLine]) -> None:
-    (run / "ledger.jsonl").write_bytes(b"".join(line.to_bytes() for line in lines))
 
 
 @pytest.fixture
@@ -36,10 +29,11 @@ def run(classify: Classify, tmp_path: Path) -> Path:
 def test_a_canarys_rows_are_told_apart_and_take_no_part_in_a_calibration(run: Path) -> None:
     gold = GoldOptions(str(run.with_name("gold.jsonl")))
     assert evaluate_run(run, gold, wanted=0.9).arms == ()
-    lines = lines_of(run)
+    lines = lines_of(run / "ledger.jsonl")
     failed = replace(lines[60], arm=CANARY, prompt=OTHER, status=FAILED, category=None, confidence=None,
                      error=RowError("invalid", None, "no label"))  # fmt: skip
-    write_lines(run, [*(replace(line, arm=CANARY, prompt=OTHER) for line in lines[:60]), failed, *lines[60:]])
+    on_trial = [replace(line, arm=CANARY, prompt=OTHER) for line in lines[:60]]
+    write_lines(run / "ledger.jsonl", [*on_trial, failed, *lines[60:]])
     evaluation = evaluate_run(run, gold, wanted=0.9)
     assert [(arm.arm, arm.accuracy.total) for arm in evaluation.arms] == [(CONTROL, 90), (CANARY, 60)]
     assert any("several prompts or models answered these rows (90 by control" in note for note in evaluation.notes)
@@ -52,9 +46,9 @@ def test_a_canarys_rows_are_told_apart_and_take_no_part_in_a_calibration(run: Pa
 def test_a_doubtful_rows_own_answer_is_calibrated_though_a_stronger_model_had_the_last_word(run: Path) -> None:
     gold = GoldOptions(str(run.with_name("gold.jsonl")))
     before = calibrate_run(run, gold, method=Method.auto, out=run / "calibration.json").fit
-    lines = lines_of(run)
+    lines = lines_of(run / "ledger.jsonl")
     escalated = [replace(line, arm=ESCALATION, model="stronger", category="age_limit") for line in lines[:40]]
-    write_lines(run, [*lines, *escalated])
+    write_lines(run / "ledger.jsonl", [*lines, *escalated])
     assert calibrate_run(run, gold, method=Method.auto, out=run / "calibration.json").fit == before
 
 
@@ -80,7 +74,7 @@ def test_the_whole_review_queue_as_gold_is_noticed(classify: Classify, tmp_path:
     rows = rows_of("ag_news")[:200]
     classify(rows, "ag_news", review_below=0.6)
     run = tmp_path / "run"
-    unsure = {line.id for line in lines_of(run) if (line.confidence or 0) < 0.6}
+    unsure = {line.id for line in lines_of(run / "ledger.jsonl") if (line.confidence or 0) < 0.6}
     assert unsure
     write_jsonl(tmp_path / "gold.jsonl", [{"id": r["id"], "label": r["gold"]} for r in rows if r["id"] in unsure])
     evaluation = evaluate_run(run, GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.e2e.forked import CONSTANTS
 from tests.e2e.program import Done, Endpoint, Program, documents, read_rows, write_rows
+from tests.ledgers import ledger_rows
 
 _SESSION = "llmbatch.session.batches"
 IMPATIENT: dict[str, Any] = {
@@ -37,7 +38,7 @@ def run_folder(llmbatch: Program) -> Path:
 
 
 def ledger(llmbatch: Program) -> list[dict[str, Any]]:
-    return read_rows(run_folder(llmbatch) / "ledger.jsonl")
+    return ledger_rows(run_folder(llmbatch) / "ledger.jsonl")
 
 
 def steps(llmbatch: Program) -> list[str]:

@@ -10,6 +10,7 @@ from tests.e2e.batches import IMPATIENT, ROWS, batched, ledger, run_folder, spen
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import DIES_AT
 from tests.e2e.program import Program, documents, read_rows, wait_until, write_rows
+from tests.ledgers import ledger_rows
 
 
 def test_one_command_submits_and_the_same_collects(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -48,7 +49,7 @@ def test_answers_are_those_of_single_requests_under_the_same_keys(llmbatch: Prog
     single = llmbatch("classify", "docs.jsonl", "--base-url", served.url, "--json")
     assert (single.code, single.json["session"]["requests"]) == (0, 0), "no row is paid again on another way"
     llmbatch("classify", "docs.jsonl", "--base-url", served.url, "--out", "single.llmbatch")
-    alone = read_rows(llmbatch.folder / "single.llmbatch" / "ledger.jsonl")
+    alone = ledger_rows(llmbatch.folder / "single.llmbatch" / "ledger.jsonl")
     reported = ("key", "row", "id", "category", "confidence")
     assert sorted([line[name] for name in reported] for line in alone) == sorted(
         [line[name] for name in reported] for line in ledger(llmbatch)

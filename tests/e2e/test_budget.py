@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import Endpoint, Program, accounted, documents, read_rows, write_rows
+from tests.e2e.program import Endpoint, Program, accounted, documents, write_rows
+from tests.ledgers import ledger_rows
 
 CAP_USD = 0.004
 PRICE = "1,1,5"  # the cache saves nothing: what the endpoint bills follows from its counts alone
@@ -106,7 +107,7 @@ def test_an_absurd_count_is_bounded_by_what_the_request_could_be(
     server = endpoint("--fault", "absurd_usage@2")
     done = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--max-cost", "0.1", "--json")
     assert done.code == 0, done.err
-    usage, lines = done.json["usage"], read_rows(tmp_path / "docs.llmbatch" / "ledger.jsonl")
+    usage, lines = done.json["usage"], ledger_rows(tmp_path / "docs.llmbatch" / "ledger.jsonl")
     assert (done.json["flags"], usage["possibly_billed_requests"]) == ({"usage_implausible": 1}, 1)
     assert 0 < usage["possibly_billed_usd"] < 0.01
     assert max(line.get("output_tokens", 0) for line in lines) < 100

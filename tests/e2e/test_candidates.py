@@ -21,6 +21,7 @@ from tests.analysis.test_evaluate_run import rendered
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import read_rows, write_rows
 from tests.e2e.scripted import Asked, Reply, Scripted, scripted
+from tests.ledgers import ledger_rows
 from tests.task.test_candidates import FIELDS, made_task
 
 
@@ -48,7 +49,7 @@ def answer(category: str, percent: int = 80) -> Reply:
 
 def labelled(server: Scripted, folder: Path, texts: list[str], **options: Any) -> list[dict[str, Any]]:
     classify(texts, task="banking77", candidates=10, base_url=server.url, out=folder, price="1,1,1", **options)
-    return read_rows(folder / "ledger.jsonl")
+    return ledger_rows(folder / "ledger.jsonl")
 
 
 def test_rows_get_labels_of_their_own_lists_and_evaluation_tells_what_the_search_finds(
@@ -62,7 +63,7 @@ def test_rows_get_labels_of_their_own_lists_and_evaluation_tells_what_the_search
     assert any("10 labels are retrieved for each document (of 77)" in event.message for event in events)
     candidates = Candidates(load_task("banking77").task, 10)
     texts = {row["id"]: row["text"] for row in rows}
-    for line in read_rows(tmp_path / "run" / "ledger.jsonl"):
+    for line in ledger_rows(tmp_path / "run" / "ledger.jsonl"):
         assert line["category"] in candidates.shortlist(texts[line["id"]]).names["category"]
     classify(tmp_path / "docs.jsonl", **options, candidates=10)
     assert server.requests == 40, "a row's list is the same again, and so is its key"
@@ -110,7 +111,7 @@ def test_a_number_that_is_not_on_the_list_is_no_answer(tmp_path: Path) -> None:
     with scripted(lambda asked: answer("none" if asked.number % 2 else "11")) as server:
         classify(["A card."], task="banking77", candidates=10, base_url=server.url, out=tmp_path / "run", reask=0,
                  price="1,1,1")  # fmt: skip
-        (line,) = read_rows(tmp_path / "run" / "ledger.jsonl")
+        (line,) = ledger_rows(tmp_path / "run" / "ledger.jsonl")
     assert (line["status"], line["error"]["kind"]) == ("failed", "invalid")
     assert line["input_tokens"] == 1000, "both answers are on its bill"
 
@@ -144,7 +145,7 @@ def test_both_searches_count_against_the_budget(tmp_path: Path) -> None:
     with scripted(lambda _: answer("none")) as server, pytest.raises(RunStopped, match="max-cost"):
         classify(["One card.", "Two cards.", "Three cards."], task="banking77", candidates=10, base_url=server.url,
                  out=tmp_path / "run", price="1000,1000,1000", max_cost=4)  # fmt: skip
-    lines = read_rows(tmp_path / "run" / "ledger.jsonl")
+    lines = ledger_rows(tmp_path / "run" / "ledger.jsonl")
     assert 0 < sum(line["cost_usd"] for line in lines) <= 4
     assert sum(line["attempts"] for line in lines) == len(server.asked)
 
@@ -165,7 +166,7 @@ def test_fields_with_many_labels_have_a_list_each(
     run = classify(texts, task="t.toml", candidates=4, base_url=endpoint().url, out=tmp_path / "run",
                    confidence=confidence)  # type: ignore[arg-type] # fmt: skip
     candidates = Candidates(FIELDS, 4)
-    ledger = read_rows(tmp_path / "run" / "ledger.jsonl")
+    ledger = ledger_rows(tmp_path / "run" / "ledger.jsonl")
     assert len(ledger) == 10
     assert run.ok
     for line in ledger:
@@ -188,7 +189,7 @@ def test_a_run_with_thousands_of_labels_needs_no_option(tmp_path: Path, endpoint
     classify(texts, **options, observer=Heard(events))
     (why,) = [event.message for event in events if event.name == "labels.planned"]
     assert "3,000 labels" in why
-    found = read_rows(tmp_path / "run" / "ledger.jsonl")
+    found = ledger_rows(tmp_path / "run" / "ledger.jsonl")
     assert sum(line["category"] == labels[line["row"]].name for line in found) >= 27
     assert all("retries" not in line for line in found), "the strict endpoint takes the schema as it is"
     assert load_record(RunFolder(tmp_path / "run")).choice.candidates == 50
@@ -201,5 +202,5 @@ def test_the_cheapest_way_is_none_that_cannot_ask_again(tmp_path: Path, endpoint
     run = classify(tmp_path / "docs.jsonl", task="banking77", candidates=10, cheapest=True, model="gpt-4o-mini",
                    base_url=endpoint().url, out=tmp_path / "run")  # fmt: skip
     assert run.ok
-    (line,) = read_rows(tmp_path / "run" / "ledger.jsonl")
+    (line,) = ledger_rows(tmp_path / "run" / "ledger.jsonl")
     assert line.get("source", "api") == "api"

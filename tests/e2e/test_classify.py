@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import SAMPLE, Program, accounted, documents, read_rows, views, write_rows
+from tests.ledgers import ledger_rows
 
 
 def test_the_sample_documents_are_classified(llmbatch: Program) -> None:
@@ -132,7 +133,7 @@ def test_rows_with_the_same_text_are_asked_once_and_stay_separate(llmbatch: Prog
     assert server.requests == 1
     results = read_rows(llmbatch.folder / "docs.llmbatch" / "results.jsonl")
     assert [r["id"] for r in results] == [r["id"] for r in rows]
-    ledger = read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
+    ledger = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
     assert [line.get("source") for line in ledger].count("reused") == 199
     assert sum(line["cost_usd"] > 0 for line in ledger) == 1
 

@@ -23,11 +23,11 @@ from tests.e2e.program import (
     environment,
     ledger_lines,
     quick_program,
-    read_rows,
     views,
     wait_until,
     write_rows,
 )
+from tests.ledgers import ledger_rows
 
 COUNT = 120
 
@@ -57,7 +57,7 @@ def test_after_a_kill_no_finished_row_is_sent_again(
     told = done.json["usage"]["possibly_billed_requests"]
     assert in_flight <= told <= 4, "each is told; the kill may have come between the note and the request"
     assert (f"{counted(told, 'request')} in flight when" in done.err) == (told > 0)
-    keys = [line["key"] for line in read_rows(run / "ledger.jsonl")]
+    keys = [line["key"] for line in ledger_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == COUNT
 
 
@@ -119,7 +119,7 @@ def test_a_second_signal_gives_up_what_is_under_way(llmbatch: Program, endpoint:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
-    given_up = [line for line in read_rows(run / "ledger.jsonl") if line["status"] == "failed"]
+    given_up = [line for line in ledger_rows(run / "ledger.jsonl") if line["status"] == "failed"]
     assert [line["error"]["kind"] for line in given_up] == ["interrupted"] * 4
     assert all(line["possibly_billed_attempts"] == 1 for line in given_up)
 

@@ -1,6 +1,5 @@
 """Endpoints of other makers: judged by what they say, whatever its form."""
 
-import json
 from collections import Counter
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from tests.e2e.program import Done, Program, documents, write_rows
 from tests.e2e.scripted import Asked, Reply, answer, is_row, scripted
+from tests.ledgers import ledger_rows
 
 QUOTA = {"error": {"message": "This request requires more credits, or fewer max_tokens.", "code": 402}}
 FORBIDDEN = "<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1></body></html>"
@@ -20,7 +20,7 @@ def classified(llmbatch: Program, url: str, *arguments: str) -> Done:
 
 
 def ledger(llmbatch: Program) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (llmbatch.folder / "docs.llmbatch" / "ledger.jsonl").open()]
+    return ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
 
 
 def kinds(llmbatch: Program) -> Counter[str | None]:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import Program, accounted, documents, read_rows, views, write_rows
+from tests.e2e.program import Program, accounted, documents, views, write_rows
+from tests.ledgers import ledger_rows
 
 DEFAULT_LABELS = {"technical", "business", "legal", "marketing", "other"}
 
@@ -87,7 +88,7 @@ def test_an_answer_of_no_use_is_never_a_result(llmbatch: Program, endpoint: Star
     server = endpoint(*faults)
     done = classify(llmbatch, server.url, "--concurrency", "1", "--reask", "0", count=20)
     assert done.code == 3, done.err
-    ledger = read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
+    ledger = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
     failed = {line["row"]: line for line in ledger if line["status"] == "failed"}
     assert [failed[row]["error"]["kind"] for row in sorted(failed)] == list(USELESS.values())
     assert not any("category" in line for line in failed.values())
@@ -232,7 +233,7 @@ def test_a_base_url_with_a_secret_is_refused_and_not_shown(llmbatch: Program, ur
 def test_missing_usage_is_flagged_and_counts_as_possibly_billed(llmbatch: Program, endpoint: StartEndpoint) -> None:
     done = classify(llmbatch, endpoint("--fault", "no_usage@2").url, count=3)
     assert (done.code, done.json["usage"]["possibly_billed_requests"]) == (0, 1)
-    flags = [line.get("flags", []) for line in read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")]
+    flags = [line.get("flags", []) for line in ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")]
     assert sorted(flags) == [[], [], ["usage_missing"]]
 
 
@@ -243,7 +244,7 @@ def test_answers_by_another_model_are_told(llmbatch: Program, endpoint: StartEnd
 
 def test_totals_are_the_sums_of_the_ledgers_lines(llmbatch: Program, endpoint: StartEndpoint) -> None:
     done = classify(llmbatch, endpoint("--fault", "mixed=20%").url, "--timeout", "0.5", count=60)
-    lines = read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
+    lines = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
     usage = done.json["usage"]
     assert usage["requests"] == sum(line["attempts"] for line in lines)
     for name in ("input_tokens", "cached_input_tokens", "output_tokens"):

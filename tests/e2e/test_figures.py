@@ -12,7 +12,8 @@ from llmbatch.runs.options import RunOptions
 from llmbatch.session.run import classify_run
 from llmbatch.spend.options import budget_options
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import Program, documents, read_rows, views, wait_until, write_rows
+from tests.e2e.program import Program, documents, views, wait_until, write_rows
+from tests.ledgers import ledger_rows
 
 PRICE = ("--price", "1,0.1,2", "--concurrency", "1")
 
@@ -55,7 +56,7 @@ def test_abandoned_rows_are_pending_and_no_failures(llmbatch: Program, endpoint:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     run = llmbatch.folder / "docs.llmbatch"
-    assert {line["error"]["kind"] for line in read_rows(run / "ledger.jsonl") if line.get("error")} == {"interrupted"}
+    assert {line["error"]["kind"] for line in ledger_rows(run / "ledger.jsonl") if line.get("error")} == {"interrupted"}
     shown = llmbatch("show", "docs.llmbatch", "--json").json
     assert (shown["rows"]["failed"], shown["rows"]["undone"], shown["failures"]) == (0, 16, {})
     assert views(run)["failed"] == []

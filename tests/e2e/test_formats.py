@@ -1,6 +1,5 @@
 """Every kind of kept file says its format: a newer one is refused and left as it is, an earlier one still opens."""
 
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ from llmbatch.runs.ledger.sent import SentLog
 from llmbatch.task.calibration import Calibration
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, read_rows, views, write_rows
+from tests.ledgers import ledger_rows
 from tests.sealing import rewrite
 
 
@@ -76,9 +76,9 @@ def _make_newer(file: Path) -> None:
 
 
 def _make_format_1(file: Path) -> None:
-    records = [json.loads(line) for line in file.read_bytes().splitlines()]
+    records = ledger_rows(file) if file.name == "ledger.jsonl" else read_rows(file)
     for record in records:
-        del record["crc32"]
+        record.pop("crc32", None)
         if file.name == "run.json":
             record["format"] = 1
         else:

@@ -1,15 +1,15 @@
 """Doubtful rows that are voted on before they go to people."""
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llmbatch.core.ledger_line import JURY, VOTES, LedgerLine
+from llmbatch.core.ledger_line import JURY, VOTES
 from tests.analysis.test_fields import TASK
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import SAMPLE, Done, Program, accounted, documents, read_rows, views, write_rows
+from tests.ledgers import lines_of
 
 JURORS = ("--jury", "gpt-5.4,gpt-5.4-mini")
 BELOW = ("--review-below", "0.85")
@@ -19,10 +19,6 @@ def voted(llmbatch: Program, url: str, *options: str, rows: int = 20, below: str
     if not (llmbatch.folder / "docs.jsonl").exists():
         write_rows(llmbatch.folder / "docs.jsonl", documents(rows))
     return llmbatch("classify", "docs.jsonl", "--base-url", url, "--review-below", below, "--json", *options)
-
-
-def lines_of(folder: Path) -> list[LedgerLine]:
-    return [LedgerLine.from_bytes(raw) for raw in (folder / "ledger.jsonl").read_bytes().splitlines(keepends=True)]
 
 
 def test_doubtful_rows_are_voted_on_once_and_what_that_cost_is_shown(
@@ -35,7 +31,7 @@ def test_doubtful_rows_are_voted_on_once_and_what_that_cost_is_shown(
     arms = [arm for arm in estimate.json["models"][0]["arms"] if arm["arm"] == "jury"]
     assert {arm["model"]: arm["rows"]["expected"] for arm in arms} == {"gpt-5.4": doubtful, "gpt-5.4-mini": doubtful}
     done = voted(llmbatch, server.url, *JURORS)
-    jury, lines = done.json["jury"], lines_of(llmbatch.folder / "docs.llmbatch")
+    jury, lines = done.json["jury"], lines_of(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
     assert (jury["models"], jury["rows"]) == (["gpt-5.4", "gpt-5.4-mini"], doubtful)
     assert (server.requests, done.json["session"]["requests"]) == (20 + 2 * doubtful, 2 * doubtful)
     of_jury = [line for line in lines if line.arm == JURY]
@@ -59,7 +55,9 @@ def test_doubtful_rows_are_voted_on_once_and_what_that_cost_is_shown(
 def test_the_run_s_own_model_votes_with_answers_that_vary(llmbatch: Program, endpoint: StartEndpoint) -> None:
     done = voted(llmbatch, endpoint().url, "--votes", "3", "--model", "gpt-4.1-mini", rows=30, below="1")
     assert (done.json["jury"]["models"], done.json["jury"]["rows"]) == (["gpt-4.1-mini"] * 2, 30)
-    verdicts = [line for line in lines_of(llmbatch.folder / "docs.llmbatch") if line.confidence_from == VOTES]
+    verdicts = [
+        line for line in lines_of(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl") if line.confidence_from == VOTES
+    ]
     assert {len(line.votes) for line in verdicts} == {3}
     assert any(len({vote.category for vote in line.votes}) > 1 for line in verdicts)
     found = views(llmbatch.folder / "docs.llmbatch")
@@ -94,7 +92,7 @@ def test_a_row_of_which_not_all_have_voted_is_in_review_with_its_first_answer(
     ledger.write_bytes(first + vote)
     assert llmbatch("export", "docs.llmbatch").code == 0
     (row,) = read_rows(ledger.parent / "review.jsonl")
-    line = LedgerLine.from_bytes(first)
+    line = lines_of(ledger)[0]
     assert (row["category"], row["confidence"]) == (line.category, line.confidence)
     more = voted(llmbatch, server.url, "--jury", "gpt-5.4,gpt-6-sol", below="1")
     assert more.json["session"]["requests"] == 1, "another jury takes over the votes that there are"
@@ -104,7 +102,7 @@ def test_a_vote_that_fails_leaves_the_others_to_decide(llmbatch: Program, endpoi
     server = endpoint("--fault", "refusal=100%", "--faulty-model", "gpt-5.4-mini")
     done = voted(llmbatch, server.url, *JURORS, rows=4, below="1")
     assert (done.code, done.json["failures"], done.json["jury"]["rows"]) == (0, {}, 4)
-    latest = {line.row: line for line in lines_of(llmbatch.folder / "docs.llmbatch")}
+    latest = {line.row: line for line in lines_of(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")}
     assert [[vote.model for vote in line.votes][1:] for line in latest.values()] == [["gpt-5.4"]] * 4
     assert {line.confidence_from for line in latest.values()} == {VOTES}
 
@@ -124,7 +122,7 @@ def test_several_fields_are_voted_on_one_by_one(llmbatch: Program, endpoint: Sta
     options = ("--task", "news.toml", "--base-url", endpoint().url, "--out", "run", "--review-below", "1")
     done = llmbatch("classify", SAMPLE, *options, "--votes", "2", "--json")
     assert (done.code, done.json["jury"]["rows"]) == (0, 60)
-    for line in lines_of(llmbatch.folder / "run"):
+    for line in lines_of(llmbatch.folder / "run" / "ledger.jsonl"):
         if line.confidence_from == VOTES:
             assert line.confidences is not None
             assert line.confidence == min(line.confidences[name] for name in ("topic", "names", "length", "good"))
@@ -135,7 +133,9 @@ def test_labels_that_are_retrieved_are_voted_on_by_their_names(llmbatch: Program
     write_rows(llmbatch.folder / "docs.jsonl", [{"id": n, "text": f"My card {n} has not arrived"} for n in range(3)])
     done = voted(llmbatch, endpoint().url, "--task", "banking77", "--candidates", "10", "--votes", "2", below="1")
     assert (done.code, done.json["jury"]["rows"]) == (0, 3)
-    names = {vote.category for line in lines_of(llmbatch.folder / "docs.llmbatch") for vote in line.votes}
+    names = {
+        vote.category for line in lines_of(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl") for vote in line.votes
+    }
     assert names
     assert all(not name.isdecimal() for name in names)
 
@@ -144,7 +144,9 @@ def test_doubtful_rows_of_a_canary_are_voted_on(llmbatch: Program, endpoint: Sta
     canary = ("--canary-model", "gpt-4.1-mini", "--canary-share", "50%")
     done = voted(llmbatch, endpoint().url, *canary, *JURORS, below="1")
     assert (done.code, done.json["jury"]["rows"]) == (0, 20)
-    first = Counter(line.votes[0].model for line in lines_of(llmbatch.folder / "docs.llmbatch") if line.votes)
+    first = Counter(
+        line.votes[0].model for line in lines_of(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl") if line.votes
+    )
     assert len(first) == 2
     assert voted(llmbatch, endpoint().url, *canary, *JURORS, below="1").json["session"]["requests"] == 0
 

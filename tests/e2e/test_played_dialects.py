@@ -4,7 +4,8 @@ import pytest
 
 from llmbatch.simulate.dialects import dialect_names
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import Program, documents, read_rows, write_rows
+from tests.e2e.program import Program, documents, write_rows
+from tests.ledgers import ledger_rows
 
 
 @pytest.mark.parametrize("name", dialect_names())
@@ -14,7 +15,7 @@ def test_a_run_labels_its_rows_at_each_maker(llmbatch: Program, endpoint: StartE
     done = llmbatch("classify", "docs.jsonl", "--base-url", served.url, "--confidence", "logprobs", "--max-cost", "1",
                     "--price", "1,1,1")  # fmt: skip
     assert done.code == 0, done.err
-    ledger = read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
+    ledger = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
     assert len(ledger) == 5
     assert all(line["category"] in ("technical", "business", "legal") for line in ledger)
     assert all(line["input_tokens"] > 1_000 for line in ledger)
@@ -27,7 +28,7 @@ def test_the_only_model_that_is_listed_is_asked_within_its_window(llmbatch: Prog
     served = endpoint("--dialect", "vllm")
     done = llmbatch("classify", "docs.jsonl", "--base-url", served.url, "--truncate", "head")
     assert done.code == 0, done.err
-    ledger = read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
+    ledger = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
     assert {line["model"] for line in ledger} == {"Qwen/Qwen3-8B"}
     assert served.stats["statuses"] == {"200": 3}
 

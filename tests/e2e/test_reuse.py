@@ -10,7 +10,8 @@ import pytest
 from llmbatch import classify
 from tests.analysis.test_fields import TASK as FIELDS
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import Program, documents, read_rows, write_rows
+from tests.e2e.program import Program, documents, write_rows
+from tests.ledgers import ledger_rows
 
 
 def test_a_second_run_takes_the_firsts_answers(llmbatch: Program, endpoint: StartEndpoint) -> None:
@@ -26,8 +27,8 @@ def test_a_second_run_takes_the_firsts_answers(llmbatch: Program, endpoint: Star
     assert (second.code, server.requests) == (0, 12), "the new one, and the one that failed: failures are not kept"
     assert (second.json["session"]["reused"], second.json["session"]["from_earlier_runs"]) == (10, 10)
     assert 0 < second.json["usage"]["cost_usd"] < first["usage"]["cost_usd"] / 2
-    lines = {line["row"]: line for line in read_rows(llmbatch.folder / "two.llmbatch" / "ledger.jsonl")}
-    asked = {line["id"]: line for line in read_rows(llmbatch.folder / "one.llmbatch" / "ledger.jsonl")}
+    lines = {line["row"]: line for line in ledger_rows(llmbatch.folder / "two.llmbatch" / "ledger.jsonl")}
+    asked = {line["id"]: line for line in ledger_rows(llmbatch.folder / "one.llmbatch" / "ledger.jsonl")}
     assert (lines[0]["source"], lines[0]["cost_usd"], lines[0].get("attempts")) == ("reused", 0, None)
     assert (lines[0]["saved_usd"], lines[0]["request_id"]) == (asked["d-0"]["cost_usd"], asked["d-0"]["request_id"])
     assert lines[0]["reused_from"] == lines[10]["reused_from"] != lines[11].get("reused_from")
@@ -44,7 +45,7 @@ def test_each_labels_confidence_is_taken_along(tmp_path: Path, endpoint: StartEn
         classify(texts, task=tmp_path / "news.toml", base_url=server.url, reuse=store, out=tmp_path / name)
     assert server.requests == 5
     asked, reused = (
-        {line["row"]: line for line in read_rows(tmp_path / name / "ledger.jsonl")} for name in ("one", "two")
+        {line["row"]: line for line in ledger_rows(tmp_path / name / "ledger.jsonl")} for name in ("one", "two")
     )
     assert [reused[row]["source"] for row in range(5)] == ["reused"] * 5
     assert [reused[row]["confidences"] for row in range(5)] == [asked[row]["confidences"] for row in range(5)]

@@ -7,8 +7,9 @@ import pytest
 
 from llmbatch.engine.sending import Sending
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import Done, Program, documents, read_rows, write_rows
+from tests.e2e.program import Done, Program, documents, write_rows
 from tests.e2e.scripted import Asked, Reply, answer, scripted
+from tests.ledgers import ledger_rows
 
 FLEX = ("--service-tier", "flex")
 REFUSED = Reply(
@@ -23,7 +24,7 @@ def classified(llmbatch: Program, url: str, *options: str, rows: int = 6) -> Don
 
 
 def ledger(llmbatch: Program) -> list[dict[str, Any]]:
-    return read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
+    return ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
 
 
 def cost(llmbatch: Program) -> float:
@@ -38,7 +39,7 @@ def test_flex_halves_the_cost_and_stands_in_the_ledger(llmbatch: Program, endpoi
     assert "flex 6" in llmbatch("show", "docs.llmbatch").out
     assert {line["service_tier"] for line in ledger(llmbatch)} == {"flex"}
     classified(llmbatch, endpoint().url, "--out", "standard.llmbatch")
-    standard = read_rows(llmbatch.folder / "standard.llmbatch" / "ledger.jsonl")
+    standard = ledger_rows(llmbatch.folder / "standard.llmbatch" / "ledger.jsonl")
     assert {line["service_tier"] for line in standard} == {"default"}
     assert half == pytest.approx(sum(line["cost_usd"] for line in standard) / 2, rel=1e-3)
     assert {line["key"] for line in ledger(llmbatch)} == {line["key"] for line in standard}, "the answers are the same"
@@ -98,7 +99,7 @@ def test_what_was_served_is_what_counts(llmbatch: Program, endpoint: StartEndpoi
     assert {line.get("service_tier") for line in ledger(llmbatch)} == {"default" if fault == "other_tier" else None}
     dearer = cost(llmbatch)
     classified(llmbatch, endpoint().url, "--out", "standard.llmbatch")
-    standard = read_rows(llmbatch.folder / "standard.llmbatch" / "ledger.jsonl")
+    standard = ledger_rows(llmbatch.folder / "standard.llmbatch" / "ledger.jsonl")
     assert dearer == pytest.approx(sum(line["cost_usd"] for line in standard), rel=1e-3)
 
 

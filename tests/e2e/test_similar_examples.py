@@ -16,6 +16,7 @@ from llmbatch.task.load import load_task
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import read_rows, write_rows
 from tests.e2e.scripted import Asked, Reply, scripted
+from tests.ledgers import ledger_rows
 
 TASK = """
 name = "pets"
@@ -127,7 +128,7 @@ def test_batches_send_them_too(
     write_rows(tmp_path / "docs.jsonl", [{"id": number, "text": text} for number, text in enumerate(texts)])
     classify(tmp_path / "docs.jsonl", **options, out=tmp_path / "single")
     classify(tmp_path / "docs.jsonl", **options, out=tmp_path / "batch", batch=True, batch_wait="1h")
-    single, batch = (read_rows(tmp_path / name / "ledger.jsonl") for name in ("single", "batch"))
+    single, batch = (ledger_rows(tmp_path / name / "ledger.jsonl") for name in ("single", "batch"))
     assert {line["source"] for line in batch} == {"batch"}
     reported = ("key", "category", "confidence")
     assert sorted([line[name] for name in reported] for line in single) == sorted(

@@ -1,7 +1,8 @@
 """Runs against an endpoint as strict as the real one: what it refuses is got over, reported, and asked for once."""
 
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import Program, documents, read_rows, write_rows
+from tests.e2e.program import Program, documents, write_rows
+from tests.ledgers import ledger_rows
 
 
 def test_a_task_with_more_labels_than_a_strict_enum_takes_is_asked_in_json_mode(
@@ -26,6 +27,6 @@ def test_a_document_beyond_the_window_fails_alone_and_is_cut_where_that_is_wante
     write_rows(llmbatch.folder / "docs.jsonl", rows)
     asked = ("classify", "docs.jsonl", "--base-url", endpoint("--window", "3000").url)
     assert llmbatch(*asked, "--concurrency", "1").code == 3
-    ledger = read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
+    ledger = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
     assert [line["error"]["kind"] for line in ledger if line["status"] == "failed"] == ["too_long"]
     assert llmbatch(*asked, "--truncate", "head").code == 0

@@ -6,6 +6,7 @@ import pytest
 
 from tests.analysis.test_fields import TASK
 from tests.e2e.program import SAMPLE, Program, accounted, read_rows, views, write_rows
+from tests.ledgers import ledger_rows
 
 NAMES = ("topic", "names", "length", "good")
 
@@ -72,7 +73,7 @@ def test_people_decide_and_their_labels_are_gold(labelled: Program) -> None:
 def test_each_label_is_measured_where_the_model_gives_log_probabilities(labelled: Program) -> None:
     done = labelled("classify", SAMPLE, "--task", "news.toml", "--offline", "--out", "new", "--confidence", "logprobs")
     assert done.code == 0, done.err
-    lines = read_rows(labelled.folder / "new" / "ledger.jsonl")
+    lines = ledger_rows(labelled.folder / "new" / "ledger.jsonl")
     assert {line["confidence_from"] for line in lines} == {"logprobs"}
     assert all("flags" not in line for line in lines)
     for line in lines:

@@ -54,5 +54,5 @@ def test_a_response_gives_its_outcome(status: int, body: Any, expected: tuple[st
     line = outcome(status, body)
     assert (line.status, line.category, line.error and line.error.kind) == expected
     assert (line.row, line.id, line.key, line.request_id, line.latency_s) == (7, "d-7", KEY, "req-1", 0.0)
-    assert "sk-secret" not in line.to_bytes().decode()
+    assert "sk-secret" not in line.to_record().decode()
     assert structs.replace(outcome(status, body), started_at=line.started_at) == line

@@ -8,6 +8,7 @@ from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.sent import Sent
 from llmbatch.runs.ledger.sent import SentLog
 from llmbatch.session.settlement import actual_spend
+from tests.ledgers import write_lines
 
 SESSION = "2026-11-25T12:00:00Z-a"
 LINE = LedgerLine(
@@ -29,7 +30,7 @@ def killed(folder: Path, line: LedgerLine) -> Path:
     sent.begin(0, SESSION)
     for key in ("0" * 32, "1" * 32):
         sent.record(Sent(key, 1, 40))
-    (folder / "ledger.jsonl").write_bytes(line.to_bytes())
+    write_lines(folder / "ledger.jsonl", [line])
     return folder
 
 

@@ -38,15 +38,13 @@ def test_every_line_reads_back_as_it_was_written(
         answer=message,
         error=RowError("invalid", None, message),
     )
-    raw = line.to_bytes()
-    assert raw.count(b"\n") == 1
-    assert LedgerLine.from_bytes(raw) == line
+    assert LedgerLine.from_record(line.to_record()) == line
     assert line.cost_nanousd == cost, "sums of nano-dollars are exact"
 
 
 def test_one_and_the_string_one_stay_two_ids(make_line: Callable[..., LedgerLine]) -> None:
-    assert LedgerLine.from_bytes(make_line(id=1).to_bytes()).id == 1
-    assert LedgerLine.from_bytes(make_line(id="1").to_bytes()).id == "1"
+    assert LedgerLine.from_record(make_line(id=1).to_record()).id == 1
+    assert LedgerLine.from_record(make_line(id="1").to_record()).id == "1"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +62,7 @@ def test_one_and_the_string_one_stay_two_ids(make_line: Callable[..., LedgerLine
 )
 def test_what_is_no_line_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
-        LedgerLine.from_bytes(raw)
+        LedgerLine.from_record(raw)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +79,6 @@ def test_what_is_no_line_is_refused(raw: bytes) -> None:
 def test_whether_a_row_needs_review_follows_from_its_confidence(
     make_line: Callable[..., LedgerLine], status: Status, confidence: float | None, shown: str
 ) -> None:
-    read = LedgerLine.from_bytes(make_line(status=status, confidence=confidence).to_bytes())
+    read = LedgerLine.from_record(make_line(status=status, confidence=confidence).to_record())
     rule = ReviewRule(0.5)
     assert (rule.status(read), rule.needs_review(read)) == (shown, shown == "review")

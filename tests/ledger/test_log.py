@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from llmbatch.core.errors import StorageFailed, UsageError
 from llmbatch.core.ledger_line import FAILED, LedgerLine, RowError
 from llmbatch.runs.ledger.log import Ledger
-from llmbatch.runs.ledger.recover import Salvaged, read_lines, salvage, write_again
+from llmbatch.runs.ledger.recover import Salvaged, read_lines, salvage_ledger, write_again
+from tests.ledgers import complete, lines_of, write_lines
 from tests.sealing import rewrite
 
 MakeLine = Callable[..., LedgerLine]
@@ -104,7 +105,7 @@ def test_salvage_moves_damaged_lines_aside_and_keeps_the_rest(tmp_path: Path, ma
     lines = path.read_bytes().split(b"\n")
     lines[1] = b"garbage"
     path.write_bytes(b"\n".join(lines))
-    assert salvage(path) == Salvaged(1, tmp_path / "ledger.salvaged-1")
+    assert salvage_ledger(path) == Salvaged(1, tmp_path / "ledger.salvaged-1")
     assert (tmp_path / "ledger.salvaged-1").read_bytes() == b"garbage\n"
     assert reopened(path)[1] == [whole[0], whole[2]]
 
@@ -120,7 +121,7 @@ from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.runs.ledger.log import Ledger
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 ledger, _ = Ledger.open(Path(sys.argv[1]), on_line=lambda *_: None)
-line = LedgerLine.from_bytes(sys.stdin.buffer.read())
+line = LedgerLine.from_record(sys.stdin.buffer.read())
 ledger.append(line)
 resource.setrlimit(resource.RLIMIT_FSIZE, (ledger.size + 100, ledger.size + 100))
 try:
@@ -129,12 +130,12 @@ except StorageFailed as error:
     print(error.message)
 """
     path = tmp_path / "ledger.jsonl"
-    raw = make_line(1).to_bytes()
+    line = make_line(1)
     done = subprocess.run(
-        [sys.executable, "-c", script, str(path)], input=raw, capture_output=True, check=True, timeout=60
+        [sys.executable, "-c", script, str(path)], input=line.to_record(), capture_output=True, check=True, timeout=60
     )
     assert b"cannot write" in done.stdout
-    assert path.read_bytes() == raw
+    assert lines_of(path) == [line]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
@@ -238,9 +239,9 @@ def test_lines_of_an_earlier_version_count_only_where_the_file_begins_with_them(
 ) -> None:
     path = tmp_path / "ledger.jsonl"
     old, new = (unsealed(make_line(n)) for n in (0, 1)), make_line(2)
-    path.write_bytes(b"".join(old) + new.to_bytes())
+    path.write_bytes(b"".join(old) + complete(new))
     assert [line.row for _, line in read_lines(path)] == [0, 1, 2]
-    path.write_bytes(new.to_bytes() + unsealed(make_line(0)))
+    path.write_bytes(complete(new) + unsealed(make_line(0)))
     with pytest.raises(UsageError, match=r"line 2 is damaged \(it has no checksum"):
         list(read_lines(path))
 
@@ -248,7 +249,7 @@ def test_lines_of_an_earlier_version_count_only_where_the_file_begins_with_them(
 @pytest.mark.parametrize("field", ["cost_usd", "input_tokens", "attempts", "latency_s"])
 def test_a_figure_below_zero_is_refused(tmp_path: Path, make_line: MakeLine, field: str) -> None:
     path = tmp_path / "ledger.jsonl"
-    path.write_bytes(make_line(0, **{field: -1}).to_bytes())
+    write_lines(path, [make_line(0, **{field: -1})])
     with pytest.raises(UsageError, match=f"line 1 is damaged .*{field}"):
         list(read_lines(path))
 
@@ -256,14 +257,14 @@ def test_a_figure_below_zero_is_refused(tmp_path: Path, make_line: MakeLine, fie
 def test_a_newer_format_is_refused_and_left_as_it_is(tmp_path: Path, make_line: MakeLine) -> None:
     path = tmp_path / "ledger.jsonl"
     filled(path, make_line, 2)
-    rewrite(path, lambda line: line | {"format": 3, "new": True})
+    rewrite(path, lambda line: line | {"format": 4, "new": True})
     before = path.read_bytes()
-    for work in (reopened, salvage):
-        with pytest.raises(UsageError, match="line 1: its format 3 is from a newer llmbatch"):
+    for work in (reopened, salvage_ledger):
+        with pytest.raises(UsageError, match="line 1: its format 4 is from a newer llmbatch"):
             work(path)
     assert path.read_bytes() == before
 
 
 def unsealed(line: LedgerLine) -> bytes:
-    fields = {"confidence_from": "reported", "flags": [], **json.loads(line.to_bytes())}
+    fields = {"confidence_from": "reported", "flags": [], **json.loads(line.to_record())}
     return json.dumps({name: fields[name] for name in fields if name not in ("format", "crc32")}).encode() + b"\n"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.program import Done, Program, documents, write_rows
+from tests.ledgers import ledger_rows
 from tests.real.serving import served
 
 PYTHON = os.environ.get("LLMBATCH_REAL_PROXY", "")
@@ -52,7 +53,7 @@ def classify(llmbatch: Program, url: str, name: str, *arguments: str, key: str =
 
 
 def lines(llmbatch: Program) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in Path(llmbatch.folder, "docs.llmbatch", "ledger.jsonl").open()]
+    return ledger_rows(Path(llmbatch.folder, "docs.llmbatch", "ledger.jsonl"))
 
 
 @pytest.mark.parametrize("name", ["fast", "counted"])

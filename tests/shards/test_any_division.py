@@ -34,6 +34,7 @@ from llmbatch.session.merging import merge_run
 from llmbatch.session.settlement import actual_spend
 from llmbatch.session.standing import show_run
 from tests.e2e.program import documents, write_rows
+from tests.ledgers import complete, lines_of
 
 VIEWS = ("results.jsonl", "review.jsonl", "failed.jsonl", "sample.jsonl")
 ROWS = 30
@@ -138,7 +139,7 @@ class Divided:
         sent.close(settled=not (left or session.torn))
         if session.torn and left:
             with folder.ledger.open("ab") as file:
-                file.write(self._line(left[0], fails=False).to_bytes()[: session.torn])
+                file.write(complete(self._line(left[0], fails=False))[: session.torn])
 
     def _check_what_was_lost(self, folder: RunFolder, sent: SentLog) -> None:
         """Lines that were taken over since are no answers to what a killed session has sent."""
@@ -189,7 +190,7 @@ def test_any_division_comes_to_the_undivided_run(
     assert set(run.asked.values()) == {1}, "no answer is paid twice"
     for name in VIEWS:
         assert (folder / name).read_bytes() == (undivided.path / name).read_bytes(), name
-    lines = Counter(line.to_bytes() for _, line in read_lines(run.whole.ledger))
+    lines = Counter(line.to_record() for _, line in read_lines(run.whole.ledger))
     assert set(lines.values()) == {1}, "no cost is counted twice"
     assert sum(line.status != FAILED for _, line in read_lines(run.whole.ledger)) == len(run.answers)
 
@@ -209,12 +210,13 @@ def test_a_merge_that_is_killed_is_made_good_by_the_next(undivided: RunFolder, f
         run.run(Session(2, number, ROWS, 0, in_flight=False, torn=0, merges=False, forgets=False), f"{number}")
     merge_shards(run.whole, lambda _: None)
     whole = run.whole.ledger.read_bytes()
+    lines = Counter(line.to_record() for line in lines_of(run.whole.ledger))
     for size in range(0, len(whole), 777):
         run.whole.ledger.write_bytes(whole[:size])
         with suppress(FileNotFoundError):
             run.whole.ledger.with_suffix(".gathered").unlink()
         merge_shards(run.whole, lambda _: None)
-        assert sorted(run.whole.ledger.read_bytes().splitlines()) == sorted(whole.splitlines())
+        assert Counter(line.to_record() for line in lines_of(run.whole.ledger)) == lines
 
 
 def test_an_answer_from_elsewhere_does_not_settle_what_was_in_flight_here(undivided: RunFolder, folder: Path) -> None:

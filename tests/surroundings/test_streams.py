@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, read_rows, write_rows
+from tests.ledgers import ledger_rows
 from tests.surroundings.conftest import Shell
 
 COMMANDS = [
@@ -129,7 +130,7 @@ def test_a_closed_stream_is_the_null_device(shell: Shell, endpoint: StartEndpoin
     url = shlex.quote(endpoint().url)
     done = shell(f"$PROGRAM classify - docs.jsonl --out run --json --base-url {url} {closed}")
     assert done.code == 0, done.err
-    assert len(read_rows(shell.folder / "run" / "ledger.jsonl")) == 3
+    assert len(ledger_rows(shell.folder / "run" / "ledger.jsonl")) == 3
     assert (shell.folder / "run" / "stdin").read_bytes() == b""
     assert ('"exit_code":0' in done.out) == (">&-" not in closed.replace("2>&-", ""))
 

@@ -11,7 +11,8 @@ import pytest
 from tests.e2e.batches import IMPATIENT
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import DIES_AT
-from tests.e2e.program import Endpoint, Program, documents, read_rows, write_rows
+from tests.e2e.program import Endpoint, Program, documents, write_rows
+from tests.ledgers import ledger_rows
 from tests.torture.strike import EVERYTHING
 
 ROWS, CAP = 9, 0.004
@@ -55,7 +56,7 @@ def went_on(llmbatch: Program, served: Endpoint, step: int) -> bool:
     assert code == -signal.SIGKILL, step
     done = llmbatch(*command, *batches, **IMPATIENT)
     assert done.code == 0, f"killed at step {step}, then: {done.err}"
-    lines = read_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
+    lines = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
     keys = [line["key"] for line in lines]
     assert len(keys) == len(set(keys)) == done.json["rows"]["ok"] == ROWS, step
     usage, stats = done.json["usage"], served.stats

@@ -12,7 +12,8 @@ import pytest
 
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.forked import CONSTANTS
-from tests.e2e.program import Done, Program, accounted, documents, ledger_lines, read_rows, views, write_rows
+from tests.e2e.program import Done, Program, accounted, documents, ledger_lines, views, write_rows
+from tests.ledgers import ledger_rows
 from tests.torture.kill import holder
 from tests.torture.strike import EVERYTHING
 
@@ -47,7 +48,7 @@ def test_kills_at_random_points_lose_nothing_and_pay_for_nothing_twice_in_silenc
     assert done.code == 0, done.err
     assert views(run) == views(llmbatch.folder / "undisturbed")
     assert accounted(run) == list(range(ROWS))
-    keys = [line["key"] for line in read_rows(run / "ledger.jsonl")]
+    keys = [line["key"] for line in ledger_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == ROWS, "no finished row was sent again"
     assert (run / "ledger.checkpoint").exists() == (seed % 2 == 0)
     told = done.json["usage"]["possibly_billed_requests"]

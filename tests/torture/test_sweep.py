@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import Endpoint, Program, documents, read_rows, write_rows
+from tests.e2e.program import Endpoint, Program, documents, write_rows
+from tests.ledgers import ledger_rows
 from tests.torture.strike import EVERYTHING, KILL, LONG, MISSING, SHORT, Strike, strike
 
 ROWS = 4
@@ -84,7 +85,7 @@ def _was_struck_and_went_on(
     if not struck.hit:
         assert struck.code == 0
         return False
-    asked, kept = server.requests - before, len(read_rows(run / "ledger.jsonl"))
+    asked, kept = server.requests - before, len(ledger_rows(run / "ledger.jsonl"))
     where = f"{blow.expression}: {struck.err}"
     if blow.blow != KILL:
         assert struck.code in (0, 8), where
@@ -94,7 +95,7 @@ def _was_struck_and_went_on(
     done = llmbatch(*command)
     assert done.code == 0, f"{where}\nthen: {done.err}"
     assert _view_bytes(run) == undisturbed, where
-    keys = [line["key"] for line in read_rows(run / "ledger.jsonl")]
+    keys = [line["key"] for line in ledger_rows(run / "ledger.jsonl")]
     assert len(keys) == len(set(keys)) == ROWS, where
     assert server.requests - before == ROWS + asked - kept, f"a finished row was sent again: {where}"
     assert done.json["usage"]["possibly_billed_requests"] >= asked - kept, f"paid twice without a word: {where}"

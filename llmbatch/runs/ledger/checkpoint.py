@@ -24,7 +24,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.files import open_to_read, replacing
 from llmbatch.core.key_index import KeyIndex
 
-WORTHWHILE_BYTES = 8 << 20
+WORTHWHILE_BYTES = 4 << 20
 """Fewer than these are decoded sooner than anybody waits for."""
 
 _BLOCK = 1 << 20

@@ -1,6 +1,6 @@
 """Taking over the lines of other ledgers: each once, however often it is tried and wherever a kill comes.
 
-A line says when its row was sent, to the microsecond, so that two lines with the same bytes are one line. What is
+A line says when its row was sent, to the microsecond, so that two lines that say the same are one line. What is
 appended is what the ledger does not hold yet; how far the others were read is only noted to be quicker the next time.
 """
 
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import orjson
 
-from llmbatch.core.checksum import FORMAT, LineCheck, is_unsealed, seal, unseal_file
+from llmbatch.core.checksum import FORMAT, LEDGER_FORMAT, LineCheck, seal, stated_format, unseal_file
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import open_file, open_to_read, replacing, storing, sync_folder
 from llmbatch.core.key_index import KeyIndex
 from llmbatch.core.ledger_line import LedgerLine, key_in
+from llmbatch.runs.ledger.lines import LineReader, LineWriter, record_of
 from llmbatch.runs.ledger.recover import cut_torn_tail, refusal, whole_lines
 from llmbatch.runs.ledger.sent import carry_leftovers
 
@@ -51,16 +52,16 @@ def gather_lines(ledger: Path, sent_log: Path, others: Mapping[str, Path], holds
         return None
     with storing(ledger):
         torn = cut_torn_tail(ledger)
-        known = _digests(ledger)
+        known, writer = _digests(ledger), LineWriter()
         ends: dict[str, int] = {}
         new: list[bytes] = []
         for name, path in behind.items():
             ends[name] = start = read.start(name, path)
-            for end, line in _lines(path, start, holds):
+            for end, record in _records(path, start, holds):
                 ends[name] = end
-                if line is not None and known.get(digest := hash(line) & _HASH) is None:
+                if record is not None and known.get(digest := hash(record) & _HASH) is None:
                     known[digest] = 0
-                    new.append(line)
+                    new.append(writer.encode_record(record))
                     if len(new) == _AT_ONCE:
                         _append(ledger, sent_log, new)
         _append(ledger, sent_log, new)
@@ -89,30 +90,41 @@ def _append(ledger: Path, sent_log: Path, lines: list[bytes]) -> None:
 
 
 def _digests(ledger: Path) -> KeyIndex:
-    """Of the lines as they would be appended. What is damaged is found when the ledger is opened."""
+    """Of the whole records of its lines. What is damaged is found when the ledger is opened."""
     known = KeyIndex()
     if ledger.exists():
         with open_to_read(ledger) as file:
-            for raw in file:
+            lines = LineReader(file.fileno())
+            for _, offset, raw in whole_lines(file, 0):
                 with suppress(ValueError):
-                    line = LedgerLine.from_record(raw).to_bytes() if is_unsealed(raw) else raw
-                    known[hash(line) & _HASH] = 0
+                    known[hash(_whole(lines, record_of(raw), offset)) & _HASH] = 0
     return known
 
 
-def _lines(path: Path, start: int, holds: Callable[[str], bool]) -> Iterator[tuple[int, bytes | None]]:
-    """The lines behind `start`, each with the offset of its end; None in place of one that is not wanted."""
-    check = LineCheck(from_start=start == 0)
-    for number, offset, raw in whole_lines(path, start):
-        end, key = offset + len(raw), key_in(raw)
-        if key is not None and not holds(key):
-            yield end, None
-            continue
-        try:
-            record = check.record(raw)
-            yield end, LedgerLine.from_record(record).to_bytes() if is_unsealed(raw) else raw
-        except (ValueError, TypeError) as error:
-            raise refusal(path, start, number, error) from None
+def _records(path: Path, start: int, holds: Callable[[str], bool]) -> Iterator[tuple[int, bytes | None]]:
+    """The whole records behind `start`, each with the offset of its line's end; None for one that is not wanted."""
+    with open_to_read(path) as other:
+        check, lines = LineCheck(from_start=start == 0, newest=LEDGER_FORMAT), LineReader(other.fileno())
+        for number, offset, raw in whole_lines(other, start):
+            end, key = offset + len(raw), key_in(raw)
+            if key is not None and not holds(key):
+                yield end, None
+                continue
+            try:
+                yield end, _whole(lines, check.record(raw), offset)
+            except (ValueError, TypeError) as error:
+                raise refusal(path, start, number, error) from None
+
+
+def _whole(lines: LineReader, record: bytes, offset: int) -> bytes:
+    """A line of whichever format and ledger, as the same bytes.
+
+    Raises:
+        ValueError: it is not a line of a ledger.
+    """
+    whole = lines.whole(record, offset)
+    line = LedgerLine.from_record(whole)
+    return whole if stated_format(whole) == LEDGER_FORMAT else line.to_record()
 
 
 class _Read:

@@ -24,6 +24,7 @@ from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.core.ledger_line import FAILED, LedgerLine, Reread, as_written
 from llmbatch.core.plurals import counted
 from llmbatch.runs.ledger.checkpoint import Checkpoint
+from llmbatch.runs.ledger.lines import LineReader, LineWriter, record_of
 from llmbatch.runs.ledger.recover import cut_torn_tail, fewest_lines, read_lines
 from llmbatch.runs.ledger.reserve import Reserve
 
@@ -58,6 +59,7 @@ class Ledger:
         self._session_began_at = size
         self._reserve = reserve
         self._full_at = _largest_file() - (reserve.size if reserve is not None else 0)
+        self._reader, self._writer = LineReader(fd), LineWriter()
         self._appended = 0
         self._synced = -1  # lines that a killed process left may not be on the disk yet
         self._is_doubtful = False
@@ -144,10 +146,11 @@ class Ledger:
         Raises:
             StorageFailed: it could not be kept; what was written of it is cut off again.
         """
-        raw = line.to_bytes()
+        raw = self._writer.encode(line)
         try:
             self._write_or_make_room(raw)
         except StorageFailed:
+            self._writer.forget()
             self.lost += 1
             raise
         offset = self._size
@@ -210,7 +213,7 @@ class Ledger:
         if packed is None:
             return None
         try:
-            line = LedgerLine.from_bytes(self._line_at(packed >> 1))
+            line = self._reader.read(record_of(self._line_at(packed >> 1)), packed >> 1)
         except ValueError as error:  # it was whole when the ledger was opened
             raise UsageError(f"{self.path}: the line at byte {packed >> 1} is damaged ({error})") from None
         return self._reread(line) if line.key == key and line.can_be(self._labels) else None

@@ -11,23 +11,16 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, TypeVar
 
-from llmbatch.core.checksum import LineCheck, NewerFormatError, mended
+from llmbatch.core.checksum import LEDGER_FORMAT, LineCheck, NewerFormatError, mended
 from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import quoted
 from llmbatch.core.files import create_numbered, open_file, open_to_read, replacing
 from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.runs.ledger.lines import LineReader, LineWriter
 
-
-class SealedLine(Protocol):
-    """A line of a log whose lines are sealed."""
-
-    def to_bytes(self) -> bytes:
-        """The line as it stands in the file."""
-        ...
-
-
+_Line = TypeVar("_Line")
 _BLOCK = 1 << 16
 _NEWLINE = ord("\n")
 
@@ -90,31 +83,31 @@ def read_lines(path: Path, *, start: int = 0) -> Iterator[tuple[int, LedgerLine]
     Raises:
         UsageError: a line is not one of a ledger's, or of a newer format, with its number and why.
     """
-    check = LineCheck(from_start=start == 0)
-    for number, offset, raw in whole_lines(path, start):
-        try:
-            line = LedgerLine.from_record(check.record(raw))
-        except (ValueError, TypeError) as error:
-            raise refusal(path, start, number, error) from None
-        yield offset, line
+    if not path.exists():
+        return
+    with open_to_read(path) as ledger:
+        check, lines = LineCheck(from_start=start == 0, newest=LEDGER_FORMAT), LineReader(ledger.fileno())
+        for number, offset, raw in whole_lines(ledger, start):
+            try:
+                line = lines.read(check.record(raw), offset)
+            except (ValueError, TypeError) as error:
+                raise refusal(path, start, number, error) from None
+            yield offset, line
 
 
-def whole_lines(path: Path, start: int) -> Iterator[tuple[int, int, bytes]]:
+def whole_lines(ledger: BinaryIO, start: int) -> Iterator[tuple[int, int, bytes]]:
     """Each line behind `start`: its number from there, counted from 1, its offset, and its bytes with their newline.
 
     What was torn off, or is being written, is not among them; a line that lacks no more than its newline is.
     """
-    if not path.exists():
-        return
     offset = start
-    with open_to_read(path) as ledger:
-        ledger.seek(start)
-        for number, raw in enumerate(ledger, start=1):
-            whole = raw if raw[-1] == _NEWLINE else mended(raw)
-            if whole is None:
-                return
-            yield number, offset, whole
-            offset += len(whole)
+    ledger.seek(start)
+    for number, raw in enumerate(ledger, start=1):
+        whole = raw if raw[-1] == _NEWLINE else mended(raw)
+        if whole is None:
+            return
+        yield number, offset, whole
+        offset += len(raw)
 
 
 def refusal(path: Path, start: int, number: int, error: Exception) -> UsageError:
@@ -146,12 +139,24 @@ class Salvaged:
     aside: Path
 
 
-def salvage(path: Path, parse: Callable[[bytes], SealedLine] = LedgerLine.from_record) -> Salvaged | None:
+def salvage_ledger(path: Path) -> Salvaged | None:
+    """Move every damaged line of a ledger aside, as `salvage` does."""
+    if not path.exists():
+        return None
+    with open_to_read(path) as ledger:
+        return salvage(path, newest=LEDGER_FORMAT, read=LineReader(ledger.fileno()).read, write=LineWriter().encode)
+
+
+def salvage(
+    path: Path, *, newest: int, read: Callable[[bytes, int], _Line], write: Callable[[_Line], bytes]
+) -> Salvaged | None:
     """Move every damaged line of a log to `NAME.salvaged-N`, and keep the others in order.
 
     Args:
         path: a log of sealed lines. What follows its last newline is not read.
-        parse: makes a line of a record whose seal is off.
+        newest: the newest format of such lines.
+        read: makes a line of a record whose seal is off, and of its offset.
+        write: makes its sealed bytes again.
 
     Returns:
         What was moved; None where every line is whole.
@@ -159,7 +164,7 @@ def salvage(path: Path, parse: Callable[[bytes], SealedLine] = LedgerLine.from_r
     Raises:
         UsageError: a line is of a newer format.
     """
-    bad = [raw for raw, line in _judged(path, parse) if line is None]
+    bad = [raw for raw, line in _judged(path, newest, read) if line is None]
     if not bad:
         return None
     name, aside = create_numbered(path.parent, f"{path.stem}.salvaged")
@@ -168,24 +173,21 @@ def salvage(path: Path, parse: Callable[[bytes], SealedLine] = LedgerLine.from_r
         aside.flush()
         os.fsync(aside.fileno())
     with replacing(path) as kept:
-        for _, line in _judged(path, parse):
+        for _, line in _judged(path, newest, read):
             if line is not None:
-                kept.write(line.to_bytes())
+                kept.write(write(line))
     return Salvaged(len(bad), name)
 
 
-def _judged(path: Path, parse: Callable[[bytes], SealedLine]) -> Iterator[tuple[bytes, SealedLine | None]]:
+def _judged(path: Path, newest: int, read: Callable[[bytes, int], _Line]) -> Iterator[tuple[bytes, _Line | None]]:
     """Each line as it stands, and what it says; None where it is damaged."""
     if not path.exists():
         return
-    check = LineCheck(from_start=True)
+    check = LineCheck(from_start=True, newest=newest)
     with open_to_read(path) as log:
-        for number, raw in enumerate(log, start=1):
-            whole = raw if raw[-1] == _NEWLINE else mended(raw)
-            if whole is None:
-                return
+        for number, offset, raw in whole_lines(log, 0):
             try:
-                line = parse(check.record(whole))
+                line = read(check.record(raw), offset)
             except NewerFormatError as error:
                 raise refusal(path, 0, number, error) from None
             except (ValueError, TypeError):
