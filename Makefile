@@ -57,7 +57,7 @@ python: ## all tests on another Python, in build/python: make python PYTHON=pyth
 	@build/python/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	build/python/bin/pytest
 
-real: $(STAMP) ## optional: against llama.cpp's own server with a tiny random model, a litellm proxy, annotation tools' packages, and Ray (installs 2 GB into .real/)
+real: $(STAMP) ## optional: against llama.cpp's own server with a tiny random model, a litellm proxy, annotation tools' packages, Ray, Daft, and Spark (needs Java; installs 2 GB into .real/)
 	@test -x .real/llama/bin/python || $(PYTHON) -m venv .real/llama
 	@.real/llama/bin/pip install --quiet --disable-pip-version-check xllamacpp gguf numpy tokenizers
 	@test -x .real/proxy/bin/python || $(PYTHON) -m venv .real/proxy
@@ -65,7 +65,7 @@ real: $(STAMP) ## optional: against llama.cpp's own server with a tiny random mo
 	@test -x .real/annotation/bin/python || $(PYTHON) -m venv .real/annotation
 	@.real/annotation/bin/pip install --quiet --disable-pip-version-check label-studio-sdk argilla
 	@test -x .real/engines/bin/python || $(PYTHON) -m venv .real/engines
-	@.real/engines/bin/pip install --quiet --disable-pip-version-check '.[ray]'
+	@.real/engines/bin/pip install --quiet --disable-pip-version-check '.[ray,tables]' daft pyspark 'pandas<3'
 	LLMBATCH_REAL_ENGINES=$(CURDIR)/.real/engines/bin/python \
 	LLMBATCH_REAL=.real/llama/bin/python LLMBATCH_REAL_PROXY=.real/proxy/bin/python LLMBATCH_REAL_ANNOTATION=.real/annotation/bin/python $(BIN)/pytest -n0 --timeout=600 tests/real
 

@@ -16,7 +16,7 @@ from llmbatch.ray import ray_classify
 def label(path: str, workers: int, options: dict[str, Any]) -> dict[str, Any]:
     """Label the rows of a Parquet file."""
     ray = import_module("ray")
-    ray.init(num_cpus=max(workers, 2), include_dashboard=False, logging_level="error")
+    ray.init(num_cpus=max(workers, 2), _node_ip_address="127.0.0.1", include_dashboard=False, logging_level="error")
     data = import_module("ray.data")
     data.DataContext.get_current().enable_progress_bars = False
     try:
