@@ -108,6 +108,7 @@ class SummaryDocument(_Document):
     input_changes: list[dict[str, Any]]
     files: dict[str, str]
     notes: list[str]
+    to_do: str
     next_commands: list[str]
 
 

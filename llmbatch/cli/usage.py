@@ -1,5 +1,6 @@
 """What is wrong with a command line, in a line or two like every other error."""
 
+import re
 from typing import Any
 
 from typer._click.exceptions import ClickException, MissingParameter, NoSuchOption
@@ -8,10 +9,22 @@ from llmbatch.cli.likely import likely
 from llmbatch.cli.variables import variable_behind
 from llmbatch.core.errors import UsageError
 
+_PLAIN = (
+    ("Value error, ", ""),
+    ("Input should be a valid integer, .*", "must be a whole number"),
+    ("Input should be a valid number, .*", "must be a number"),
+    ("Input should be greater than or equal to ", "must be at least "),
+    ("Input should be less than or equal to ", "must be at most "),
+    ("Input should be ", "must be "),
+)
+"""What the parser of values says, and plain words for it."""
+
 
 def usage_error(error: ClickException) -> UsageError:
     """An error of the parser of command lines, as one of ours."""
-    message = error.format_message().replace("\n\t", " ").replace("Value error, ", "").rstrip(".")
+    message = error.format_message().replace("\n\t", " ").rstrip(".")
+    for pattern, plain in _PLAIN:
+        message = re.sub(pattern, plain, message)
     context: Any = getattr(error, "ctx", None)
     path = "llmbatch COMMAND" if context is None else context.command_path
     hint = f"{path} --help shows how it is used"

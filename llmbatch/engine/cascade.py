@@ -67,6 +67,11 @@ class Cascade:
         return min((one.next_try_s for one in self._row_workers if one.waiting), default=0.0)
 
     @property
+    def retry_kind(self) -> str:
+        """The kind of failure after which rows wait; empty where none waits."""
+        return next((one.latest_kind for one in self._row_workers if one.waiting), "")
+
+    @property
     def retries(self) -> int:
         """Attempts that were repeated."""
         return sum(row_worker.retries.total() for row_worker in self._row_workers)

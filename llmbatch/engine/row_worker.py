@@ -58,6 +58,8 @@ class RowWorker:
         self.retries: Counter[str] = Counter()
         self.waiting = 0
         """Rows that wait for their next attempt; they hold no slot."""
+        self.latest_kind = ""
+        """The kind of the latest failure that is retried."""
         self._due: list[float] = []
 
     @property
@@ -132,6 +134,7 @@ class RowWorker:
         def note(failure: Failure, wait_s: float) -> None:
             self._failure_policy.will_be_repeated(failure, wait_s, state)
             self.retries[failure.kind] += 1
+            self.latest_kind = failure.kind
             after_s = time.perf_counter() - state.started
             state.retries.append(Retry(failure.kind, failure.status, failure.code, round(wait_s, 3), round(after_s, 3)))
 

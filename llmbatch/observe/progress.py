@@ -35,6 +35,8 @@ class Progress:
     """Requests that may be in flight at present."""
     waiting: int = 0
     """Rows that wait for their next attempt."""
+    retry_kind: str = ""
+    """The kind of failure after which they wait."""
     held_s: float = 0.0
     """Seconds for which the server holds everyone back; 0 where it does not."""
     outage_s: float = 0.0
@@ -53,6 +55,16 @@ class Progress:
     """Nano-dollars spent in this session; None where the price is unknown."""
     canary: CanaryProgress | None = None
     elapsed_s: float = 0.0
+
+    @property
+    def is_backing_off(self) -> bool:
+        """Whether all rows that are worked on wait for their next attempt."""
+        return bool(self.waiting and not self.in_flight and self.next_try_s and not self.outage_s)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is something to show: how many rows there are, or one that this session has done."""
+        return self.total is not None or self.done > self.skipped
 
 
 def progress_json(progress: Progress) -> dict[str, Any]:

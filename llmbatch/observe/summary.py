@@ -192,6 +192,8 @@ class Summary:
     """The views by name: results, review, failed, sample, ledger."""
     notes: tuple[str, ...] = ()
     """What else a person should know, each in a sentence."""
+    to_do: str = ""
+    """What to do about the reason of a stop, in words."""
     next_commands: tuple[str, ...] = ()
     """Commands to run next."""
 
@@ -264,6 +266,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "input_changes": [change.fields() for change in summary.input_changes],
         "files": dict(summary.files),
         "notes": list(summary.notes),
+        "to_do": summary.to_do,
         "next_commands": list(summary.next_commands),
     }
 

@@ -109,7 +109,7 @@ class SessionLoop:
         self._began = began
         share = None if plan.endpoint is None else plan.sending.rate_share
         self._rate_share = None if share is None else share()
-        self._total: int | None = None
+        self._total: int | None = _rows_at_the_last_end(opened.record)
         self._standing = _standing(plan, opened.record, opened)
         """Rows that are done already, before the reader has come across them; 0 once it has them all."""
         self.record = opened.record
@@ -350,6 +350,7 @@ class SessionLoop:
                 in_flight=sum(throttle.in_flight for throttle in parts.paces),
                 limit=sum(throttle.limit for throttle in parts.paces),
                 waiting=parts.arms.waiting,
+                retry_kind=parts.arms.retry_kind,
                 held_s=max(throttle.held_s for throttle in parts.paces),
                 limited_by=next((throttle.limited_by for throttle in parts.paces if throttle.limited_by), ""),
                 outage_s=outage.outage_s,
@@ -363,6 +364,11 @@ class SessionLoop:
                 elapsed_s=time.perf_counter() - self._began,
             )
         )
+
+
+def _rows_at_the_last_end(record: RunRecord) -> int | None:
+    """The input's rows as the last session counted them, until they are counted anew; None where none has ended."""
+    return None if record.totals is None else int(record.totals["rows"]["total"])
 
 
 def _standing(plan: SessionPlan, record: RunRecord, opened: OpenLedger) -> int:

@@ -85,6 +85,7 @@ def summarise(
         input_changes=() if ending is None else ending.input_changes,
         files={name: str(path) for name, path in counts.files.items()} | {"ledger": str(folder.ledger)},
         notes=tuple(_notes(record, counts, spent, ending, has_views=has_views)),
+        to_do=(ending.reason.hint or "") if ending is not None and ending.reason is not None else "",
         next_commands=tuple(_next_commands(folder, record, counts.rows, ending, has_views=has_views)),
     )
 
@@ -156,8 +157,6 @@ def _notes(
     record: RunRecord, counts: OutputCounts, spent: UsageTotals, ending: Ending | None, *, has_views: bool
 ) -> list[str]:
     notes = []
-    if ending is not None and ending.reason is not None and ending.reason.hint:
-        notes.append(f"To do: {ending.reason.hint}.")
     if ending is not None and ending.tally.lost:
         notes.append(
             f"No room was left for the outcomes of {counted(ending.tally.lost, 'row')}: they are lost, may have been "

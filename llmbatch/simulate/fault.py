@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import NoReturn
 
@@ -76,7 +77,9 @@ def parse_fault(spec: str) -> Fault:
         _refuse(spec, "it is not a fault")
     kind = match["kind"]
     if kind != MIXED and kind not in KINDS:
-        raise UsageError(f"fault {spec!r}: there is no kind {kind!r}", hint=f"kinds: {', '.join((*KINDS, MIXED))}")
+        alike = get_close_matches(kind, (*KINDS, MIXED), n=3)
+        meant = f"did you mean {' or '.join(alike)}?" if alike else f"kinds: {', '.join((*KINDS, MIXED))}"
+        raise UsageError(f"fault {spec!r}: there is no kind {kind!r}", hint=meant)
     parameters = MappingProxyType(_parameters(spec, kind, match["parameters"]))
     if match["sign"] == "=":
         return Fault(kind, probability=_probability(spec, match["when"]), parameters=parameters)

@@ -75,21 +75,49 @@ def cached_so_far(progress: Progress) -> str:
     return cached_share(progress.cached_input_tokens, progress.input_tokens, progress.cache_unreported_tokens)
 
 
-def waited_for(progress: Progress) -> list[str]:
-    """What holds the run, since when, and when it tries again; empty where nothing does."""
-    waits = []
-    next_try = f", next try in {duration(progress.next_try_s)}" if progress.next_try_s else ""
-    if progress.outage_s:
-        kind = f" ({progress.outage_kind})" if progress.outage_kind else ""
-        trying = next_try or ", trying now"
-        waits.append(f"endpoint down{kind} for {duration(progress.outage_s)}{trying}")
-    elif progress.waiting and not progress.in_flight and next_try:
-        waits.append(f"{counted(progress.waiting, 'row')} backing off{next_try}")
-    if progress.held_s:
-        waits.append(f"the server asks to wait: next try in {duration(progress.held_s)}")
-    if progress.limited_by:
-        waits.append(f"limited by: {progress.limited_by}")
-    return waits
+class Waits:
+    """What holds the run, since when, and when it tries again, by the progress's own clock."""
+
+    def __init__(self) -> None:
+        self._progress = Progress()
+        self._held_since: float | None = None
+        self._backing_off_since: float | None = None
+
+    def add(self, progress: Progress) -> None:
+        """Take note of what is waited for."""
+        self._held_since = _since(self._held_since, progress, is_on=progress.held_s > 0)
+        self._backing_off_since = _since(self._backing_off_since, progress, is_on=progress.is_backing_off)
+        self._progress = progress
+
+    @property
+    def shown(self) -> list[str]:
+        """Each in words; empty where nothing holds the run."""
+        progress, waits = self._progress, []
+        next_try = f", next try in {duration(progress.next_try_s)}" if progress.next_try_s else ", trying now"
+        if progress.outage_s:
+            kind = f" ({progress.outage_kind})" if progress.outage_kind else ""
+            waits.append(f"endpoint down{kind} for {duration(progress.outage_s)}{next_try}")
+        elif progress.is_backing_off:
+            kind = f" ({progress.retry_kind})" if progress.retry_kind else ""
+            rows = counted(progress.waiting, "row")
+            waits.append(f"{rows} backing off{kind}{self._lasting(self._backing_off_since)}{next_try}")
+        if progress.held_s:
+            held = self._lasting(self._held_since)
+            waits.append(f"paused by the server{held}, next try in {duration(progress.held_s)}")
+        if progress.limited_by:
+            waits.append(f"limited by: {progress.limited_by}")
+        return waits
+
+    def _lasting(self, since_s: float | None) -> str:
+        lasts_s = 0.0 if since_s is None else self._progress.elapsed_s - since_s
+        return f" for {duration(lasts_s)}" if lasts_s >= 1 else ""
+
+
+def _since(since_s: float | None, progress: Progress, *, is_on: bool) -> float | None:
+    """When something began that is on: at this progress, where it was not on before."""
+    if not is_on:
+        return None
+    return progress.elapsed_s if since_s is None else since_s
 
 
 class Rate:

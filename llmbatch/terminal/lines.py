@@ -10,7 +10,7 @@ from llmbatch.core.sanitize import neutral
 from llmbatch.observe.events import Event, Level
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.progress import CanaryProgress, Heartbeat, Progress
-from llmbatch.terminal.figures import Rate, cached_so_far, duration, percent, spent_so_far, waited_for
+from llmbatch.terminal.figures import Rate, Waits, cached_so_far, duration, percent, spent_so_far
 
 
 def _now() -> datetime:
@@ -27,6 +27,7 @@ class LineScreen(Observer):
         self._stream = stream
         self._clock = clock
         self._rate = Rate()
+        self._waits = Waits()
         self._heartbeat = Heartbeat(every_s)
         self._last: Progress | None = None
         self._shown: Progress | None = None
@@ -41,8 +42,8 @@ class LineScreen(Observer):
         """Write a line when one is due."""
         self._rate.add(progress)
         self._last = progress
-        is_known = progress.done > 0 or progress.total is not None
-        if is_known and self._heartbeat.is_due(progress):
+        self._waits.add(progress)
+        if progress.is_known and self._heartbeat.is_due(progress):
             self._show(progress)
 
     def event(self, event: Event) -> None:
@@ -57,14 +58,14 @@ class LineScreen(Observer):
 
     def _show(self, progress: Progress) -> None:
         self._shown = progress
-        self._write(" ".join(part for part in _parts(progress, self._rate) if part))
+        self._write(" ".join(part for part in _parts(progress, self._rate, self._waits) if part))
 
     def _write(self, text: str) -> None:
         self._stream.write(f"{self._clock():%Y-%m-%dT%H:%M:%SZ} {text}\n")
         self._stream.flush()
 
 
-def _parts(progress: Progress, rate: Rate) -> list[str]:
+def _parts(progress: Progress, rate: Rate, waits: Waits) -> list[str]:
     total, eta_s = progress.total, rate.eta_s(progress)
     return [
         counted(progress.done, "row") if total is None else f"{progress.done:,}/{counted(total, 'row')}",
@@ -78,7 +79,7 @@ def _parts(progress: Progress, rate: Rate) -> list[str]:
         f"retries {progress.retries:,}",
         "" if not progress.waiting else f"waiting {progress.waiting:,}",
         "" if progress.canary is None else f"canary {_canary(progress.canary)}",
-        *(f"({wait})" for wait in waited_for(progress)),
+        *(f"({wait})" for wait in waits.shown),
     ]
 
 

@@ -14,7 +14,7 @@ from llmbatch.core.sanitize import neutral
 from llmbatch.observe.events import Event, Level
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.progress import CanaryProgress, Progress
-from llmbatch.terminal.figures import Rate, cached_so_far, duration, percent, spent_so_far, waited_for
+from llmbatch.terminal.figures import Rate, Waits, cached_so_far, duration, percent, spent_so_far
 
 _BAR_WIDTH = 24
 _WIDTH_FOR_A_BAR = 60
@@ -59,14 +59,16 @@ class _Display:
     def __init__(self) -> None:
         self._progress = Progress()
         self._rate = Rate()
+        self._waits = Waits()
 
     def update(self, progress: Progress) -> None:
         self._rate.add(progress)
+        self._waits.add(progress)
         self._progress = progress
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width, progress = options.max_width, self._progress
-        if not progress.done and progress.total is None:
+        if not progress.is_known:
             yield Text("starting: reading what is there", style="dim", no_wrap=True, overflow="ellipsis")
             return
         if progress.total and width >= _WIDTH_FOR_A_BAR:
@@ -77,7 +79,7 @@ class _Display:
         else:
             yield _fitting(self._speed(), width)
         yield _fitting(self._figures(), width)
-        if waits := waited_for(progress):
+        if waits := self._waits.shown:
             yield _fitting([Text(wait, style="bold yellow") for wait in waits], width)
         if progress.canary is not None:
             yield _fitting(_canary(progress.canary), width)

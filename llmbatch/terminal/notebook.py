@@ -6,7 +6,7 @@ from typing import Any
 
 from llmbatch.core.plurals import counted
 from llmbatch.observe.progress import Progress
-from llmbatch.terminal.figures import Rate, dollars, duration, percent, waited_for
+from llmbatch.terminal.figures import Rate, Waits, dollars, duration, percent
 
 
 class NotebookBar:
@@ -14,13 +14,15 @@ class NotebookBar:
 
     def __init__(self) -> None:
         self._rate = Rate()
+        self._waits = Waits()
         self._display: Any = None
 
     def show(self, progress: Progress) -> None:
         """Show the run's present state. Called in the thread of the cell."""
         display: Any = import_module("IPython.display").display  # which is there in notebooks only
         self._rate.add(progress)
-        line = _Line(progress, self._rate)
+        self._waits.add(progress)
+        line = _Line(progress, self._rate, self._waits)
         if self._display is None:
             self._display = display(line, display_id=True)
         else:
@@ -28,9 +30,9 @@ class NotebookBar:
 
 
 class _Line:
-    def __init__(self, progress: Progress, rate: Rate) -> None:
+    def __init__(self, progress: Progress, rate: Rate, waits: Waits) -> None:
         self._progress = progress
-        self._text = "  ".join(_figures(progress, rate))
+        self._text = "  ".join(_figures(progress, rate, waits))
 
     def __repr__(self) -> str:
         return self._text
@@ -41,7 +43,7 @@ class _Line:
         return f"{bar}<code>{html.escape(self._text)}</code>"
 
 
-def _figures(progress: Progress, rate: Rate) -> list[str]:
+def _figures(progress: Progress, rate: Rate, waits: Waits) -> list[str]:
     eta_s = rate.eta_s(progress)
     rows = counted(progress.done, "row")
     if progress.total:
@@ -54,6 +56,6 @@ def _figures(progress: Progress, rate: Rate) -> list[str]:
         f"failed {progress.failed:,}" if progress.failed else "",
         f"review {progress.review:,}" if progress.review else "",
         f"retries {progress.retries:,}" if progress.retries else "",
-        *waited_for(progress),
+        *waits.shown,
     ]
     return [figure for figure in figures if figure]

@@ -49,14 +49,18 @@ def render_summary(summary: Summary, console: Console, *, verbose: bool = False)
 
 def _lines(summary: Summary, console: Console, bar: str, *, verbose: bool, most_labels: int) -> list[str]:
     with console.capture() as captured:
-        console.print(Group(*_sections(summary, bar, verbose=verbose, most_labels=most_labels)))
+        parts = _sections(summary, console, bar, verbose=verbose, most_labels=most_labels)
+        console.print(Group(*parts), crop=False)
     return captured.get().splitlines()
 
 
-def _sections(summary: Summary, bar: str, *, verbose: bool, most_labels: int) -> Iterator[RenderableType]:
+def _sections(
+    summary: Summary, console: Console, bar: str, *, verbose: bool, most_labels: int
+) -> Iterator[RenderableType]:
     if any(summary.labels.values()):
-        yield _indented(_labels(summary.labels, summary.rows.ok + summary.rows.review, bar, most_labels))
-    yield _indented(_grid_of(_figure_lines(summary, verbose=verbose)))
+        yield from _labels(summary.labels, summary.rows.ok + summary.rows.review, bar, most_labels)
+    yield Text()
+    yield from _aligned(_figure_lines(summary, verbose=verbose), console)
     yield from experiment_sections(summary.experiments)
     for note in summary.notes:
         yield _margin(Text(neutral(note, limit=600), style="yellow"))
@@ -64,7 +68,7 @@ def _sections(summary: Summary, bar: str, *, verbose: bool, most_labels: int) ->
     yield _headline(summary)
     if summary.reason:
         yield _margin(Text(neutral(summary.reason, limit=600), style="red"))
-    yield _margin(_grid_of(_outcome_lines(summary)))
+    yield from _aligned(_outcome_lines(summary), console)
 
 
 def _headline(summary: Summary) -> Text:
@@ -72,7 +76,8 @@ def _headline(summary: Summary) -> Text:
     session = summary.session
     line = Text.assemble((summary.state.capitalize(), style), f"  {neutral(summary.folder)}")
     if session.answered or session.skipped:
-        parts = [f"{counted(session.answered, 'row')} in {duration(session.elapsed_s)} ({session.rows_per_s:,.1f}/s)"]
+        speed = f" in {duration(session.elapsed_s)} ({session.rows_per_s:,.1f}/s)" if session.answered else ""
+        parts = [f"{counted(session.answered, 'row')}{speed}"]
         if alike := session.reused - session.from_earlier_runs:
             parts.append(f"{alike:,} of them duplicates, sent once")
         if session.from_earlier_runs:
@@ -95,8 +100,10 @@ def _outcome_lines(summary: Summary) -> Iterator[tuple[str, Text]]:
     if summary.at_provider.parts:
         set_aside = dollars(summary.at_provider.at_most_nanousd)
         yield "", Text(f"at most {set_aside} more is set aside for batches at the provider")
+    if summary.to_do:
+        yield "to do", Text(neutral(summary.to_do, limit=600), style="yellow")
     for number, command in enumerate(summary.next_commands):
-        yield "next" if number == 0 else "or", Text(neutral(command), style="cyan")
+        yield "next" if number == 0 else "or", _copied(command, "cyan")
 
 
 def _rows(summary: Summary) -> Iterator[tuple[str, Text]]:
@@ -126,7 +133,7 @@ def _pending(summary: Summary) -> str:
     return f"{there.rows:,} at the provider in {counted(there.parts, 'batch part')}{expires}"
 
 
-def _labels(labels: Mapping[str, int], rows: int, bar: str, most_labels: int) -> Table:
+def _labels(labels: Mapping[str, int], rows: int, bar: str, most_labels: int) -> Iterator[RenderableType]:
     table = _grid()
     ranked = sorted(labels.items(), key=lambda item: -item[1])
     shown = [(name, count) for name, count in ranked if count][:most_labels]
@@ -139,20 +146,30 @@ def _labels(labels: Mapping[str, int], rows: int, bar: str, most_labels: int) ->
             Text(percent(count, rows), style="dim"),
             Text(bar * length, style="blue"),
         )
+    yield _indented(table)
     hidden = [count for name, count in ranked if (name, count) not in shown]
     if hidden:
-        rest = counted(len(hidden), "more label") if any(hidden) else f"{counted(len(hidden), 'label')} without rows"
-        table.add_row(Text(rest, style="dim"), f"{sum(hidden):,}" if any(hidden) else "", "", "")
-    return table
+        rest = f"{counted(len(hidden), 'more label')}: {sum(hidden):,}"
+        rest = rest if any(hidden) else f"{counted(len(hidden), 'label')} without rows"
+        yield _margin(Text(rest, style="dim"))
 
 
-def _grid_of(lines: Iterable[tuple[str, Text]]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in lines:
-        table.add_row(name, value)
-    return table
+def _aligned(lines: Iterable[tuple[str, Text]], console: Console) -> Iterator[Text]:
+    """Names and values in two columns, long values over several lines; what people copy is never broken."""
+    pairs = list(lines)
+    name_width = max(len(name) for name, _ in pairs)
+    indent = name_width + 4
+    for name, value in pairs:
+        whole = value.no_wrap or console.width <= indent
+        parts = [value] if whole else value.wrap(console, console.width - indent)
+        for number, part in enumerate(parts):
+            shown = name if number == 0 else ""
+            yield Text.assemble("  ", (f"{shown:<{name_width}}", "bold"), "  ", part, no_wrap=True, overflow="ignore")
+
+
+def _copied(text: str, style: str = "") -> Text:
+    """A path or a command: on one line, which a terminal breaks without putting a line end into it."""
+    return Text(neutral(text), style=style, no_wrap=True)
 
 
 def _figure_lines(summary: Summary, *, verbose: bool) -> Iterator[tuple[str, Text]]:
@@ -178,7 +195,7 @@ def _figure_lines(summary: Summary, *, verbose: bool) -> Iterator[tuple[str, Tex
         yield "answers", Text(f"{percent(clean, answers)} clean, {_counted(others)}")
     for name, path in summary.files.items():
         if name in ("results", "sample") or _count_in(summary, name):
-            yield name, Text(neutral(path))
+            yield name, _copied(path)
 
 
 def _tokens(spent: UsageTotals) -> str:

@@ -49,7 +49,7 @@ def test_what_all_rows_would_share_stops_the_run_after_one_request(
     assert kind in done.json["reason"]
     assert done.json["rows"]["undone"] >= 29
     assert done.json["next_commands"][0].startswith("llmbatch classify docs.jsonl")
-    assert done.json["notes"][0].startswith("To do: "), "what to do about it is told"
+    assert done.json["to_do"], "what to do about it is told"
     assert "Traceback" not in done.err
 
 

@@ -10,21 +10,21 @@ import threading
 
 from tests.e2e.program import Program
 
-_STYLES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+_PARTS = re.compile(r"\x1b\[(?P<count>[0-9;?]*)(?P<code>[a-zA-Z])|(?P<control>[\r\n])|(?P<text>[^\x1b\r\n]+)")
 
 
-def on_a_terminal(program: Program, *arguments: str, width: int, height: int = 24) -> list[str]:
-    """The lines that a command leaves on a terminal, without their styles."""
+def on_a_terminal(program: Program, *arguments: str, width: int, height: int = 24, **env: str) -> list[str]:
+    """The lines that a command leaves on a terminal, those that scrolled away among them, without their styles."""
     terminal, side = os.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
     shown: list[bytes] = []
     reader = threading.Thread(target=_read, args=(terminal, shown))
     reader.start()
-    program.onto((side, side, side), *arguments, TERM="xterm")
+    program.onto((side, side, side), *arguments, **env, TERM="xterm")
     os.close(side)
     reader.join()
     os.close(terminal)
-    return _STYLES.sub("", b"".join(shown).decode()).replace("\r\n", "\n").splitlines()
+    return _left_by(b"".join(shown).decode(), width)
 
 
 def _read(terminal: int, shown: list[bytes]) -> None:
@@ -34,3 +34,23 @@ def _read(terminal: int, shown: list[bytes]) -> None:
     except OSError as error:  # what Linux says once the other side is closed
         if error.errno != errno.EIO:
             raise
+
+
+def _left_by(written: str, width: int) -> list[str]:
+    """What a terminal shows at the end: a display that was replaced in place is gone, long lines are broken."""
+    lines, at = [""], 0
+    for part in _PARTS.finditer(written):
+        if part["code"] == "A":
+            at = max(at - int(part["count"] or 1), 0)
+        elif part["code"] == "K":
+            lines[at] = ""
+        elif part["control"] == "\n":
+            at += 1
+            lines += [""] * (at + 1 - len(lines))
+        elif part["text"]:
+            text = lines[at] + part["text"]
+            lines[at : at + 1] = [text[start : start + width] for start in range(0, len(text), width)]
+            at += (len(text) - 1) // width
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines

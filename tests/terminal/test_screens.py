@@ -1,6 +1,7 @@
 """What people see while a run is in progress, and after it."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from llmbatch.core.usage import UsageTotals
 from llmbatch.observe.events import FieldsChosen, LedgerTorn, PrefixPlanned
 from llmbatch.observe.progress import Progress
 from llmbatch.observe.summary import RowCounts, Session, Summary, summary_json
+from llmbatch.terminal.figures import Waits
 from llmbatch.terminal.lines import LineScreen
 from llmbatch.terminal.live import LiveScreen
 from llmbatch.terminal.summary import render_summary
@@ -201,7 +203,7 @@ def test_the_live_display_tells_that_everybody_waits() -> None:
     screen.update(Progress(total=None, done=3, held_s=12.0, elapsed_s=3.0))
     with console.capture() as captured:
         console.print(screen._display)
-    assert "the server asks to wait: next try in 12s" in captured.get()
+    assert "paused by the server, next try in 12s" in captured.get()
     assert "3 rows" in captured.get()
 
 
@@ -218,10 +220,11 @@ OUTAGE = Progress(total=60, done=8, retries=9, outage_s=65.0, outage_kind="overl
 SCREENS = {
     "start": Progress(),
     "resume": Progress(total=60, done=40, skipped=40, elapsed_s=0.3),
+    "resume, not counted yet": Progress(done=40, skipped=40),
     "outage": OUTAGE,
     "probe": Progress(total=60, done=8, outage_s=65.0, outage_kind="timeout", in_flight=1, elapsed_s=9.0),
     "hold": Progress(total=60, done=8, held_s=20.0, elapsed_s=9.0),
-    "back-off": Progress(total=60, done=8, waiting=3, next_try_s=4.0, elapsed_s=9.0),
+    "back-off": Progress(total=60, done=8, waiting=3, retry_kind="timeout", next_try_s=4.0, elapsed_s=9.0),
 }
 
 
@@ -231,6 +234,31 @@ def test_what_is_waited_for_is_on_the_display(name: str, width: int, snapshot: S
     shown = displayed(SCREENS[name], width)
     assert max(map(len, shown)) <= width
     assert shown == snapshot
+
+
+def test_a_wait_says_how_long_it_has_lasted() -> None:
+    waits = Waits()
+    for second in range(9, 25):
+        waits.add(replace(SCREENS["hold"], waiting=3, next_try_s=2.0, elapsed_s=second))
+    assert waits.shown == [
+        "3 rows backing off for 15s, next try in 2.0s",
+        "paused by the server for 15s, next try in 20s",
+    ]
+    waits.add(Progress(total=60, done=9, elapsed_s=26.0))
+    waits.add(replace(SCREENS["hold"], elapsed_s=27.0))
+    assert waits.shown == ["paused by the server, next try in 20s"]
+
+
+def test_what_people_copy_is_on_one_line() -> None:
+    command = f"llmbatch classify docs.jsonl --out {'a-long-folder-' * 9}"
+    shown = rendered(summary(next_commands=(command,), files={"results": f"{'f' * 90}/results.jsonl"})).splitlines()
+    assert f"  next      {command}" in shown
+    assert f"  results  {'f' * 90}/results.jsonl" in shown
+
+
+def test_what_to_do_stands_before_the_next_command() -> None:
+    shown = rendered(summary(to_do="raise the limit", next_commands=("llmbatch show docs.llmbatch",))).splitlines()
+    assert shown[-2:] == ["  to do     raise the limit", "  next      llmbatch show docs.llmbatch"]
 
 
 def test_plain_lines_say_what_is_waited_for_and_nothing_before_something_is_known() -> None:

@@ -34,6 +34,11 @@ class ConfigurationFile:
         """What paths in it are relative to."""
         return self.path.parent
 
+    @property
+    def shown(self) -> str:
+        """Its name as messages have it: without the path where it is in the current folder."""
+        return self.path.name if self.folder == Path.cwd() else str(self.path)
+
     @cached_property
     def is_trusted(self) -> bool:
         """Whether the user has looked at it as it is: `llmbatch config trust`."""
@@ -43,7 +48,7 @@ class ConfigurationFile:
         """The file, and the line of a key where only one line has it."""
         begins = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=".encode())
         lines = [number for number, line in enumerate(self.content.splitlines(), 1) if begins.match(line)]
-        return f"{self.path}:{lines[0]}" if len(lines) == 1 else str(self.path)
+        return f"{self.shown}:{lines[0]}" if len(lines) == 1 else self.shown
 
 
 def find_configuration() -> ConfigurationFile | None:

@@ -56,7 +56,7 @@ def configured_values(
     check_keys(file, tables, declared)
     if not file.is_own and not file.is_trusted:
         raise UsageError(
-            f"{file.path} belongs to another user, or can be written by everybody: it is not followed",
+            f"{file.shown} belongs to another user, or can be written by everybody: it is not followed",
             hint="look at it, then say: llmbatch config trust",
         )
     wide = [DEFAULTS] if profile is None else [_profile(file, tables, profile), DEFAULTS]
@@ -74,7 +74,7 @@ def _by_key(file: ConfigurationFile, name: str, table: Mapping[str, Any]) -> dic
     options: dict[str, Any] = {}
     for key, value in table.items():
         if plain_key(key) in options:
-            raise UsageError(f"{file.path}: [{name}] has {key} twice")
+            raise UsageError(f"{file.shown}: [{name}] has {key} twice")
         options[plain_key(key)] = value
     return options
 
@@ -86,7 +86,7 @@ def _profile(file: ConfigurationFile, tables: Mapping[str, Any], profile: str) -
     close = get_close_matches(profile, names, n=1)
     known = f"it has {', '.join(sorted(names))}" if names else "it has none"
     raise UsageError(
-        f"{file.path}: there is no profile {profile!r}", hint=f"did you mean {close[0]}?" if close else known
+        f"{file.shown}: there is no profile {profile!r}", hint=f"did you mean {close[0]}?" if close else known
     )
 
 

@@ -65,6 +65,8 @@ class RunEstimated(Event):
     @property
     def message(self) -> str:
         """The estimate in a sentence, with its arms where there are several."""
+        if not self.rows and self.is_whole:
+            return "nothing to send: every row has its label"
         if self.cost_nanousd is None or self.low_nanousd is None or self.high_nanousd is None:
             return f"estimate: {counted(self.rows, 'row')} to send; the price of {self.model} is not known"
         share, what = 1.0, f"{counted(self.rows, 'row')} to send"
