@@ -17,7 +17,7 @@ from llmbatch.engine.budget.bill import Biller
 from llmbatch.engine.outcome import OutcomeReader
 from llmbatch.engine.row_state import RowState
 from llmbatch.provider.dialect import Dialect
-from llmbatch.provider.failures import Action, Failure, RequestFailedError
+from llmbatch.provider.failures import Action, Billed, Failure, RequestFailedError
 from llmbatch.provider.response import Response, read_response
 from llmbatch.provider.shape import RequestShape
 from llmbatch.task.candidates import NO_SHORTLIST
@@ -27,11 +27,21 @@ _EXPIRED = frozenset({"batch_expired", "batch_cancelled", "expired", "cancelled"
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A line without an outcome: the row is pending again. It cost nothing."""
+    """A line without an outcome: the row is pending again."""
 
     is_unsent: bool
     """Whether the batch ended before the row's turn; else its answer failed in a way that passes."""
     failure: Failure
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether all rows are refused alike: for a parameter, a key, a quota."""
+        return self.failure.action in (Action.ADAPT, Action.STOP)
+
+    @property
+    def may_be_billed(self) -> bool:
+        """Whether an answer came that cannot be read, usage included. Others cost nothing."""
+        return self.failure.status == HTTPStatus.OK and self.failure.billed is not Billed.NO
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +61,26 @@ class BatchReader:
     dialect: Dialect
     shape: RequestShape
 
-    def outcome(self, sent: "SentInBatch", result: Mapping[str, Any]) -> LedgerLine | Unanswered | Unusable:
+    def outcome(
+        self, sent: "SentInBatch", result: Mapping[str, Any], *, was_accepted: bool
+    ) -> LedgerLine | Unanswered | Unusable:
         """The outcome of a row.
 
         Args:
             sent: the row's request.
             result: its line.
+            was_accepted: whether others of its batch were answered, so that a refusal is this row's own.
         """
         state, batch = sent.state, sent.batch
         try:
             completion = replace(read_response(_response(result), self.dialect), service_tier=BATCH)
         except RequestFailedError as error:
             failure = error.failure
-            if failure.kind in _EXPIRED or failure.action in (Action.RETRY, Action.THROTTLE):
+            if was_accepted or failure.action is Action.STOP:
+                failure = failure.once_working or failure
+            if failure.action not in (Action.FAIL, Action.REASK):
                 return Unanswered(failure.kind in _EXPIRED, failure)
-            return self.failed(state, failure.once_working or failure, batch)
+            return self.failed(state, failure, batch)
         state.completion = self.biller.bounded(completion, sent.size, self.shape)
         self.biller.charge(state.bill, state.completion, sent.at_most_nanousd, asked_tier=BATCH)
         try:

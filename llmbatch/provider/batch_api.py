@@ -6,6 +6,7 @@ is not known whether one was made, the caller looks for it.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 from random import Random
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -25,6 +26,17 @@ T = TypeVar("T")
 
 FINAL = frozenset({"failed", "completed", "expired", "cancelled"})
 """Statuses from which nothing more comes."""
+_OTHER_WORDS = {
+    "canceled": "cancelled",
+    "canceling": "cancelling",
+    "success": "completed",
+    "succeeded": "completed",
+    "complete": "completed",
+    "error": "failed",
+    "timeout": "expired",
+    "timeout_exceeded": "expired",
+}
+"""For statuses, at endpoints that follow OpenAI in all but these; some write them in capitals (SAP, Together)."""
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _NO_SUCH_CALL = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 _TIMEOUT_S = 600.0
@@ -52,7 +64,7 @@ class RemoteBatch:
     input_file_id: str | None = None
     output_file_id: str | None = None
     error_file_id: str | None = None
-    created_at: int = 0
+    created_at: int | None = None
     """Unix time."""
     expires_at: int | None = None
     total: int | None = None
@@ -132,7 +144,7 @@ class BatchApi:
                 raise
             files = _objects(page)
             found = next((file["id"] for file in files if file.get("filename") == name), None)
-            if found is not None or not files or not page.get("has_more"):
+            if found is not None or not _has_more(page, files):
                 return None if found is None else str(found)
             after = {"after": files[-1]["id"]}
         return None
@@ -167,7 +179,7 @@ class BatchApi:
         return await self._repeated(ask)
 
     async def made_since(self, created_at: float) -> list[RemoteBatch]:
-        """The batches made since that Unix time, the newest first.
+        """The batches made since that Unix time, and those that do not say when.
 
         Raises:
             NoSuchCallError: the endpoint lists none.
@@ -186,9 +198,10 @@ class BatchApi:
                 if error.failure.status in _NO_SUCH_CALL:
                     raise NoSuchCallError from None
                 raise
-            batches = [_read_batch(batch) for batch in _objects(page)]
-            found += [batch for batch in batches if batch.created_at >= created_at]
-            if not batches or not page.get("has_more") or len(found) < len(batches):
+            objects = _objects(page)
+            batches = [_read_batch(batch) for batch in objects]
+            found += [one for one in batches if one.created_at is None or one.created_at >= created_at]
+            if not _has_more(page, objects) or _are_older(batches, created_at):
                 break
             after = {"after": batches[-1].id}
         return found
@@ -256,7 +269,11 @@ class _NotAnObjectError(ValueError):
 
 def _unless_refused(failure: Failure) -> Failure:
     """A create's failure: only a refusal, or a connection that never was, says that no batch was made."""
-    is_refused = failure.status is not None and failure.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    is_refused = (
+        failure.status is not None
+        and failure.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        and failure.status not in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT)  # what a proxy may say on its way
+    )
     was_not_sent = failure.status is None and failure.billed is Billed.NO
     return replace(failure, billed=Billed.NO if is_refused or was_not_sent else Billed.UNKNOWN)
 
@@ -276,6 +293,20 @@ def _objects(page: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [one for one in data if isinstance(one, dict) and "id" in one] if isinstance(data, list) else []
 
 
+def _has_more(page: Mapping[str, Any], objects: list[dict[str, Any]]) -> bool:
+    """Whether another page follows; where the endpoint does not say so, a full one has another behind it."""
+    stated = page.get("has_more")
+    return bool(objects) and (stated if isinstance(stated, bool) else len(objects) >= _PAGE)
+
+
+def _are_older(batches: list[RemoteBatch], created_at: float) -> bool:
+    """Whether all further pages of a list are older than that: it goes backwards, as not every endpoint's does."""
+    times = [batch.created_at for batch in batches]
+    known = [time for time in times if time is not None]
+    goes_back = len(known) == len(times) and len(known) > 1 and known == sorted(known, reverse=True)
+    return goes_back and known[0] > known[-1] and known[-1] < created_at
+
+
 def _text(data: Mapping[str, Any], name: str) -> str:
     value = data.get(name)
     if not isinstance(value, str) or not value:
@@ -284,16 +315,19 @@ def _text(data: Mapping[str, Any], name: str) -> str:
 
 
 def _read_batch(data: Mapping[str, Any]) -> RemoteBatch:
+    if isinstance(job := data.get("job"), dict):  # as Together wraps a new one
+        data = job
+    status = _text(data, "status").strip().lower()
     counts, metadata = data.get("request_counts"), data.get("metadata")
     counts = counts if isinstance(counts, dict) else {}
     return RemoteBatch(
         id=_text(data, "id"),
-        status=_text(data, "status"),
+        status=_OTHER_WORDS.get(status, status),
         input_file_id=_string(data.get("input_file_id")),
         output_file_id=_string(data.get("output_file_id")),
         error_file_id=_string(data.get("error_file_id")),
-        created_at=_count(data.get("created_at")) or 0,
-        expires_at=_count(data.get("expires_at")),
+        created_at=_time(data.get("created_at")),
+        expires_at=_time(data.get("expires_at")),
         total=_count(counts.get("total")),
         completed=_count(counts.get("completed")),
         failed=_count(counts.get("failed")),
@@ -322,6 +356,17 @@ def _usage(usage: Any) -> Usage | None:
 
 def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _time(value: Any) -> int | None:
+    """A Unix time, which some endpoints write as RFC 3339."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
+    return _count(value) or None
 
 
 def _string(value: Any) -> str | None:

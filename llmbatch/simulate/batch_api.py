@@ -44,6 +44,7 @@ _OF_BATCHES = (
     kinds.OUTPUT_GONE,
     kinds.VANISHED,
     kinds.NO_METADATA,
+    kinds.OTHER_WORDS,
 )
 _LARGEST_PAGE, _PAGE = 100, 20
 
@@ -120,6 +121,9 @@ class BatchApi:
             return Outcome(html_reply(502, "502 Bad Gateway", "The server returned an invalid response."))
         if (given := form.get("file")) is None:
             reject("'file' is a required property", "file", "missing_required_parameter")
+        too_large = self._struck(kinds.TOO_LARGE, self._calls["upload"])
+        if too_large is not None and len(given.content) > too_large.parameters["bytes"]:
+            return Outcome(html_reply(413, "413 Request Entity Too Large", "nginx"))
         purpose = form["purpose"].text if "purpose" in form else None
         if purpose not in ("batch", "user_data"):
             reject(f"{purpose!r} is not one of the purposes here: 'batch', 'user_data'.", "purpose")
@@ -156,11 +160,12 @@ class BatchApi:
         if self._struck(kinds.FILE_NOT_FOUND, number):
             reject(f"Cannot find a file with id {file_id}.", "input_file_id", "invalid_value")
         batch = self._made(body)
+        made = {"job": batch.as_json()} if kinds.OTHER_WORDS in batch.faults else batch.as_json()
         if self._struck(kinds.CREATE_LOST, number):
-            return Outcome(_json(batch.as_json()).reply, Delivery(Manner.RESET))
+            return Outcome(_json(made).reply, Delivery(Manner.RESET))
         if self._struck(kinds.CREATE_ERROR, number):
             return Outcome(html_reply(502, "502 Bad Gateway", "The server returned an invalid response."))
-        return _json(batch.as_json())
+        return _json(made)
 
     def _made(self, body: dict[str, Any]) -> Batch:
         file, number = self._files.get(body["input_file_id"]), next(self._numbers)
@@ -186,11 +191,15 @@ class BatchApi:
         return _json(batch.as_json())
 
     async def _list(self, request: web.BaseRequest, client: Client) -> Outcome:
-        if self._struck(kinds.NO_LIST, self._called("list")):
+        number = self._called("list")
+        if self._struck(kinds.NO_LIST, number):
             return Outcome(error_reply(405, "Method Not Allowed"))
         await self.go_on(client)
-        batches = [batch.as_json() for batch in reversed(self._batches.values()) if kinds.VANISHED not in batch.faults]
-        return _json(page(batches, request.query, most=_LARGEST_PAGE, default=_PAGE))
+        batches = [batch.as_json() for batch in self._batches.values() if kinds.VANISHED not in batch.faults]
+        if self._struck(kinds.OLDEST_FIRST, number):
+            listed = page(batches, request.query, most=_LARGEST_PAGE, default=_PAGE)
+            return _json({"data": listed["data"]})
+        return _json(page(batches[::-1], request.query, most=_LARGEST_PAGE, default=_PAGE))
 
     def _cancel(self, id_: str) -> Outcome:
         batch = self._batch(id_)
@@ -262,7 +271,8 @@ class BatchApi:
         self._lines += 1
         number = self._lines
         if self._struck(kinds.LINE_LOST, number):
-            self._answered(line, client)  # and billed, and gone
+            batch.completed += 1  # and billed, and gone
+            _add_usage(batch.usage, self._answered(line, client).body)
             return
         if self._struck(kinds.LINE_NULL, number):
             batch.failed += 1

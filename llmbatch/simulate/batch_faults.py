@@ -3,9 +3,10 @@
 Each is counted by what it strikes: uploads, creates, batches, listings, downloads or lines.
 """
 
-UPLOAD_ERROR = "batch_upload_error"
+UPLOAD_ERROR, TOO_LARGE = "batch_upload_error", "batch_upload_too_large"
 CREATE_LOST, CREATE_ERROR, FILE_NOT_FOUND = "batch_create_lost", "batch_create_error", "batch_file_not_found"
-NO_LIST, NO_METADATA = "batch_no_list", "batch_no_metadata"
+OLDEST_FIRST = "batch_oldest_first"
+NO_LIST, NO_METADATA, OTHER_WORDS = "batch_no_list", "batch_no_metadata", "batch_other_words"
 VALIDATING, TOKEN_LIMIT, INVALID = "batch_validating", "batch_token_limit", "batch_invalid"
 EXPIRE, CANCEL = "batch_expire", "batch_cancel"
 OUTPUT_LATE, OUTPUT_GONE, VANISHED = "batch_output_late", "batch_output_gone", "batch_vanished"
@@ -15,11 +16,14 @@ LINE_FOREIGN = "batch_line_foreign"
 
 BATCH_FAULTS = (
     UPLOAD_ERROR,
+    TOO_LARGE,
     CREATE_LOST,
     CREATE_ERROR,
     FILE_NOT_FOUND,
     NO_LIST,
+    OLDEST_FIRST,
     NO_METADATA,
+    OTHER_WORDS,
     VALIDATING,
     TOKEN_LIMIT,
     INVALID,
@@ -35,5 +39,6 @@ BATCH_FAULTS = (
     LINE_NULL,
     LINE_FOREIGN,
 )
-DEFAULTS = {EXPIRE: {"done": 0.5}, CANCEL: {"done": 0.5}, OUTPUT_LATE: {"polls": 2.0}}
-"""Parameters: the share of its lines that a batch has answered by then (0..1); polls without its output file."""
+DEFAULTS = {EXPIRE: {"done": 0.5}, CANCEL: {"done": 0.5}, OUTPUT_LATE: {"polls": 2.0}, TOO_LARGE: {"bytes": 1e6}}
+"""Parameters: the share of its lines that a batch has answered by then (0..1); polls without its output file; the
+largest file that is taken."""

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -75,7 +76,15 @@ class Batch:
             self.error_output.append(line.result(None, error))
 
     def as_json(self) -> dict[str, Any]:
-        """OpenAI's batch object."""
+        """OpenAI's batch object; or, where the fault says so, as other endpoints write theirs."""
+        batch = self._as_json()
+        if kinds.OTHER_WORDS in self.faults:
+            batch["status"] = batch["status"].upper().replace("LL", "L")
+            for name in ("created_at", "expires_at"):
+                batch[name] = datetime.fromtimestamp(batch[name], UTC).isoformat().replace("+00:00", "Z")
+        return batch
+
+    def _as_json(self) -> dict[str, Any]:
         late = self.faults.get(kinds.OUTPUT_LATE)
         is_late = late is not None and self.polls <= late.parameters["polls"]
         return {

@@ -14,6 +14,8 @@ IMPATIENT: dict[str, Any] = {
         {
             f"{_SESSION}.submitting._LOOK_AGAIN_S": 0.01,
             f"{_SESSION}.submitting._FILE_WAITS_S": [0.01, 0.01],
+            f"{_SESSION}.submitting._FIRST_REFUSAL_S": 0.02,
+            f"{_SESSION}.collecting._NEW_S": 0,
             f"{_SESSION}.collecting._LATE_WAITS_S": [0.01, 0.01],
             f"{_SESSION}.submitting.FIRST_ROWS": 3,
             f"{_SESSION}.batch_loop._FIRST_POLL_S": 0.01,

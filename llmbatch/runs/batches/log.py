@@ -20,6 +20,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.files import open_file, open_to_read, storage_failure, storing, sync_folder
 from llmbatch.core.ledger_line import CONTROL
 from llmbatch.core.usage import UsageTotals
+from llmbatch.runs.batches.options import MOST_BYTES
 from llmbatch.runs.folder import RunFolder, now_text
 from llmbatch.runs.ledger.recover import cut_torn_tail
 
@@ -28,8 +29,9 @@ EventName = Literal["prepared", "uploaded", "creating", "created", "seen", "coll
 
 EXPORTED = "exported"
 """In place of a part's endpoint, and as its status: its file is run by somebody else."""
-EXPIRED, LINE, LOST, INVALID = "expired", "line", "lost", "invalid"
-"""Why a row is open again: not answered in time, answered with a failure that passes, in no file, of no use."""
+EXPIRED, LINE, LOST, INVALID, REFUSED = "expired", "line", "lost", "invalid", "refused"
+"""Why a row is open again: not answered in time, answered with a failure that passes, in no file, of no use, refused
+like all others."""
 
 
 class BatchRecord(
@@ -44,8 +46,9 @@ class BatchRecord(
     rows: _Count = 0
     tokens: _Count = 0
     """Prompt tokens, as we count them."""
+    bytes: _Count = 0
     sha256: str = ""
-    """Of the request file."""
+    """Of the request file, as its bytes."""
     at_most_nusd: _Count = 0
     account: str = ""
     """In the spend store, where the part's most is set aside."""
@@ -54,6 +57,8 @@ class BatchRecord(
     arm: str = CONTROL
     """Whose plan that is."""
     model: str = ""
+    form: str = ""
+    """Digest of the form in which its requests are sent."""
     endpoint: str = ""
     file: str = ""
     """The request file's name at the provider."""
@@ -67,6 +72,8 @@ class BatchRecord(
     """Of a part that was given up."""
     limit: _Count = 0
     """Enqueued tokens that the provider allows, where it says so."""
+    limit_bytes: _Count = 0
+    """Of a request file, after a larger one was refused."""
     ok: _Count = 0
     failed: _Count = 0
     doubled: _Count = 0
@@ -92,6 +99,7 @@ class Part:
     creating_at: str | None = None
     """When a batch was last asked for, where the outcome is not known."""
     batch_id: str | None = None
+    created_at: str = ""
     status: str = ""
     expires_at: int | None = None
     end: BatchRecord | None = None
@@ -128,6 +136,8 @@ class BatchLog:
         """How often each row was opened again, by the arm, why and its key."""
         self.limit_tokens: dict[str, int] = {}
         """Enqueued tokens that the provider allows, by the model, as far as it has said so."""
+        self.limit_bytes = MOST_BYTES
+        """Of a request file, as far as the provider has refused larger ones."""
         for record in records:
             self._take(record)
 
@@ -203,13 +213,16 @@ class BatchLog:
             case "creating":
                 part = replace(part, creating_at=record.at)
             case "created":
-                part = replace(part, batch_id=record.batch_id, status=record.status, creating_at=None)
+                part = replace(
+                    part, batch_id=record.batch_id, created_at=record.at, status=record.status, creating_at=None
+                )
             case "seen":
                 part = replace(part, status=record.status)
             case "collected" | "given_up":
                 part = replace(part, end=record)
                 if record.limit:
                     self.limit_tokens[part.prepared.model] = record.limit
+                self.limit_bytes = record.limit_bytes or self.limit_bytes
                 for why, keys in record.reopened.items():
                     self.reopened.update((part.prepared.arm, why, key) for key in keys)
         self._parts[record.part] = replace(part, expires_at=record.expires_at or part.expires_at)

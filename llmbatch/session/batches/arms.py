@@ -1,5 +1,6 @@
 """What asks in batches: the run's own plan, and beside it a canary's and a stronger model's, in parts of their own."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,8 @@ from llmbatch.engine.budget.bill import Biller
 from llmbatch.engine.budget.surplus import Surplus
 from llmbatch.engine.outcome import OutcomeReader
 from llmbatch.engine.plan import Plan
+from llmbatch.engine.request_fallbacks import RequestFallbacks
+from llmbatch.observe.events import Event
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.shape import RequestShape
 from llmbatch.runs.folder import RunRecord
@@ -22,7 +25,7 @@ class BatchArm:
     """A plan that rows are asked by, in parts of their own."""
 
     plan: Plan
-    shape: RequestShape
+    fallbacks: RequestFallbacks
     """How its requests are sent."""
     reader: BatchReader
     """Of their results."""
@@ -36,13 +39,23 @@ class BatchArm:
         return self.plan.question.model
 
     @property
+    def form(self) -> str:
+        """Digest of the form in which its requests are sent now."""
+        return hashlib.blake2b(repr(self.fallbacks.shape).encode(), digest_size=4).hexdigest()
+
+    @property
     def fingerprint(self) -> str:
         """Of its plan."""
         return self.plan.fingerprint
 
 
 def batch_arms(
-    plan: SessionPlan, record: RunRecord, endpoint: Endpoint, prices: PriceBook, redact: Redactor
+    plan: SessionPlan,
+    record: RunRecord,
+    endpoint: Endpoint,
+    prices: PriceBook,
+    redact: Redactor,
+    emit: Callable[[Event], None],
 ) -> dict[str, BatchArm]:
     """The arms of a session, by their names.
 
@@ -55,6 +68,7 @@ def batch_arms(
         endpoint: whom it asks.
         prices: what models cost there.
         redact: hides secrets in answers.
+        emit: takes events.
     """
     canary, escalation = plan.experiments.canary, plan.experiments.escalation
 
@@ -64,7 +78,7 @@ def batch_arms(
         biller = Biller(asked, prices, Surplus())
         return BatchArm(
             asked,
-            shape,
+            RequestFallbacks(shape, endpoint.dialect, redact=redact, emit=emit),
             BatchReader(outcomes, biller, endpoint.dialect, shape),
             PriceCheck(asked, WayPrices.of(prices, asked.question.model)),
             None if canary is None or asked is plan.asked else canary.key_of,

@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from llmbatch.core.errors import BatchesPending, ComeBackLater, LLMBatchError, UsageError
-from llmbatch.core.ledger_line import LedgerLine
+from llmbatch.core.ledger_line import CONTROL, LedgerLine
 from llmbatch.core.plurals import counted
 from llmbatch.core.prices import PriceBook
 from llmbatch.core.redact import Redactor
@@ -25,6 +25,7 @@ from llmbatch.observe.progress import Progress
 from llmbatch.provider.batch_api import BatchApi
 from llmbatch.provider.client import Endpoint
 from llmbatch.provider.failures import Failure
+from llmbatch.provider.shape import RequestShape
 from llmbatch.runs.batches.log import EXPORTED, BatchLog
 from llmbatch.runs.batches.lost import with_lost_rows
 from llmbatch.runs.batches.options import BatchOptions
@@ -138,7 +139,7 @@ class BatchLoop:
             pending.end()
             self.fallback_keys = pending.fallback_keys
             self.asks_alone = asks_alone(plan, deps.arms)
-            self.record = with_lost_rows(self.record, deps.log.parts)
+            self.record = with_lost_rows(self.record, deps.log.parts).updated(**self._learnt(deps))
             there_nanousd = sum(part.at_most_nanousd for part in deps.log.open_parts)
             self.set_aside_nanousd = self._tally.totals.usage.most_nanousd + there_nanousd
 
@@ -159,27 +160,27 @@ class BatchLoop:
     async def _work(self, deps: BatchDeps, pending: PendingRows) -> Exception | None:
         """Until all rows have their outcome, or it is time to leave."""
         submitter = Submitter(deps)
-        sending, canary = self._plan.sending, self._experiments.canary
+        sending = self._plan.sending
         collector = Collector(
             deps,
             submitter,
             FailureRateGuard(sending.guard),
             reasks=sending.policy.reasks,
-            drop_canary=lambda why: None if canary is None else canary.drop(why),
         )
         until, first_poll_s = self._until(), _OFFLINE_POLL_S if self._is_offline else _FIRST_POLL_S
         poll_s = first_poll_s
         try:
             self._forget_offline_parts(deps, submitter)
             self._check_parts(deps)
-            await submitter.resume()
+            submitter.settle_left()
             if self._options.imports:
                 await collector.import_results(self._options.imports)
             if self._options.imports and self._options.export is None:
                 return collector.stop or self._why_pending(deps, submitter)
             while True:
                 if await collector.collect():
-                    submitter.refused, submitter.over_budget, poll_s = set(), None, first_poll_s
+                    submitter.room_is_free()
+                    poll_s = first_poll_s
                 if collector.stop is not None:
                     return collector.stop
                 await self._submit(deps, pending, collector, submitter)
@@ -190,20 +191,31 @@ class BatchLoop:
                 if is_done or left_s <= 0 or self._options.export is not None:
                     return self._why_pending(deps, submitter)
                 await deps.cancellation.sleep(min(poll_s, left_s))
-                submitter.refused = set()
                 poll_s = min(poll_s * 2, _LONGEST_POLL_S)
         except RunCancelledError:
             return deps.cancellation.reason
         except LLMBatchError as error:
             return error
 
+    def _learnt(self, deps: BatchDeps) -> dict[str, RequestShape]:
+        """What the record keeps of the endpoint's ways, as of single requests: how it takes the plan's own."""
+        plan = self._plan
+        if plan.asked is not plan.plan:
+            return {}
+        shape = deps.arms[CONTROL].fallbacks.shape
+        return {"shape": replace(shape, service_tier=plan.asked.shape.service_tier)}
+
     async def _submit(self, deps: BatchDeps, pending: PendingRows, collector: Collector, submitter: Submitter) -> None:
         """Submit what each arm is to ask now, by what is collected."""
         self._experiments.end_batch()
         if (canary := self._experiments.canary) is not None and canary.is_dropped():
             await collector.cancel_canary()
+        await submitter.resume()
         for arm in deps.arms.values():
             await submitter.submit(self._drafts(deps, pending, arm))
+            while submitter.has_learnt:
+                submitter.has_learnt = False
+                await submitter.submit(self._drafts(deps, pending, arm))
 
     def _until(self) -> float:
         """When to leave, by `time.monotonic`."""
@@ -213,8 +225,8 @@ class BatchLoop:
         return time.monotonic() + wait_s
 
     def _why_pending(self, deps: BatchDeps, submitter: Submitter) -> LLMBatchError | None:
-        if submitter.over_budget is not None:
-            return submitter.over_budget
+        if submitter.no_room is not None:
+            return submitter.no_room
         parts = deps.log.open_parts
         if parts:
             rows = sum(part.prepared.rows for part in parts)
@@ -264,7 +276,7 @@ class BatchLoop:
     def _deps(
         self, endpoint: Endpoint, cancellation: Cancellation, prices: PriceBook, earlier: "AnswerCache | None"
     ) -> BatchDeps:
-        plan, redact = self._plan, Redactor((endpoint.api_key,))
+        plan, redact, canary = self._plan, Redactor((endpoint.api_key,)), self._experiments.canary
 
         def report_repeat(failure: Failure, wait_s: float) -> None:
             self._observer.event(BatchRepeated(failure.kind, redact(failure.message), wait_s))
@@ -272,7 +284,7 @@ class BatchLoop:
         return BatchDeps(
             folder=self._folder,
             run_id=self.record.run_id,
-            arms=batch_arms(plan, self.record, endpoint, prices, redact),
+            arms=batch_arms(plan, self.record, endpoint, prices, redact, self._observer.event),
             endpoint=self.record.endpoint if self._is_offline else endpoint.base_url,
             options=self._options,
             api=BatchApi(
@@ -288,6 +300,7 @@ class BatchLoop:
             spending=self._spending,
             cancellation=cancellation,
             failed=set(),
+            drop_canary=lambda why: None if canary is None else canary.drop(why),
             redact=redact,
             emit=self._observer.event,
             on_row=partial(self._note_row, earlier),
@@ -295,7 +308,8 @@ class BatchLoop:
 
     def _drafts(self, deps: BatchDeps, pending: PendingRows, arm: BatchArm) -> Drafts:
         marks = arm.price_check.marks_prefix(deps.log.collected(arm.fingerprint))
-        shape = replace(arm.shape, marks_prefix=marks)
+        shape = arm.fallbacks.shape
+        shape = replace(shape, marks_prefix=shape.marks_prefix and marks)
         return Drafts(pending.of(arm.plan.arm), arm, shape, deps.api.line_url)
 
     async def _answer_cache(self) -> "AnswerCache | None":

@@ -1,7 +1,8 @@
 """Answers out of batches: however one ends, both result files are read line by line and matched with rows by key."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from datetime import datetime
 from pathlib import Path
 
 from llmbatch.core.errors import RunStopped, UsageError
@@ -12,7 +13,7 @@ from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.failure_rate_guard import FailureRateGuard
 from llmbatch.observe.events import BatchCollected, BatchGivenUp, BatchProgress, BatchUneven, BatchUsageDiffers
 from llmbatch.provider.batch_api import GONE, RemoteBatch
-from llmbatch.provider.failures import RequestFailedError
+from llmbatch.provider.failures import Action, Failure, RequestFailedError
 from llmbatch.runs.batches.files import result_lines
 from llmbatch.runs.batches.log import EXPORTED, Part, step
 from llmbatch.runs.batches.token_limit import TOKEN_LIMIT
@@ -22,6 +23,8 @@ from llmbatch.session.batches.submitting import Submitter
 
 _LATE_WAITS_S = (2.0, 5.0, 10.0)
 """How long to wait for the files of a batch that has ended."""
+_NEW_S = 120.0
+"""After it was made, within which not every part of an endpoint need know a batch."""
 _LINES_AT_ONCE = 200
 """Lines that are judged before others get their turn on the loop."""
 _DIFFERENCE = 0.02
@@ -38,31 +41,29 @@ class Collector:
         guard: FailureRateGuard,
         *,
         reasks: int,
-        drop_canary: Callable[[str], None],
     ) -> None:
-        """`reasks`: how often a row is re-asked after an unusable answer; `drop_canary` is given why."""
+        """`reasks`: how often a row is re-asked after an unusable answer."""
         self._deps = deps
         self._reasks = reasks
         self._submitter = submitter
         self._guard = guard
-        self._drop_canary = drop_canary
         self.stop: RunStopped | None = None
         """Why nothing more is to be submitted, found while collecting."""
 
     async def collect(self) -> int:
-        """Collect what is ready. Returns how many parts have ended.
+        """Collect what is ready. Returns how many parts were.
 
         Raises:
-            RunStopped: a batch is gone, or the endpoint cannot be asked.
+            RunStopped: the endpoint cannot be asked.
         """
-        ended = 0
+        collected = 0
         for part in self._deps.log.open_parts:
             if part.batch_id is None or part.is_exported:
                 continue
             if self._deps.cancellation.is_set:
                 break
-            ended += await self._look(part, part.batch_id)
-        return ended
+            collected += await self._look(part, part.batch_id)
+        return collected
 
     async def cancel_canary(self) -> None:
         """Ask the provider to end a canary's parts, once it is dropped. What was answered by then is collected."""
@@ -102,6 +103,8 @@ class Collector:
     async def _look(self, part: Part, batch_id: str) -> bool:
         deps = self._deps
         batch = await self._retrieved(part, batch_id)
+        if batch is None:
+            return False
         if batch.status != part.status:
             deps.log.append(step("seen", part.number, status=batch.status, expires_at=batch.expires_at or 0))
             done = (batch.completed or 0) + (batch.failed or 0)
@@ -110,12 +113,12 @@ class Collector:
             return False
         if batch.status == "failed":
             self._failed(part, batch)
-            return True
+            return False
         for wait_s in _LATE_WAITS_S:
             if not _is_late(batch):
                 break
             await deps.cancellation.sleep(wait_s)
-            batch = await self._retrieved(part, batch_id)
+            batch = await self._retrieved(part, batch_id) or batch
         if _is_late(batch):
             return False
         for file_id, path in (
@@ -127,20 +130,23 @@ class Collector:
         await self._read(part, batch, (deps.files(part).output, deps.files(part).errors))
         return True
 
-    async def _retrieved(self, part: Part, batch_id: str) -> RemoteBatch:
+    async def _retrieved(self, part: Part, batch_id: str) -> RemoteBatch | None:
+        """How a batch stands; None where the endpoint does not know it, which ends the session unless it is new."""
         deps = self._deps
         try:
             return await deps.api.retrieve(batch_id)
         except RequestFailedError as error:
             failure = error.failure
-        if failure.status in GONE:
+        if failure.status not in GONE:
+            raise self._submitter.stop(failure)
+        if time.time() - datetime.fromisoformat(part.created_at).timestamp() > _NEW_S:
             run = quoted(deps.folder.path)
-            raise RunStopped(
+            self.stop = self.stop or RunStopped(
                 f"{part.name}: the endpoint does not know {batch_id}; {part.prepared.rows:,} rows wait for it",
                 hint=f"check the key and --base-url ({deps.endpoint}): another project's batches are not shown; "
                 f"llmbatch batch forget {run} {part.number} gives it up",
             )
-        raise self._submitter.stop(failure)
+        return None
 
     async def _download(self, file_id: str, path: Path) -> None:
         """Fetch a result file, whole or not at all. One that is gone holds nothing."""
@@ -164,7 +170,7 @@ class Collector:
         self._submitter.give_up(part, f"failed: {why}")
         deps.emit(BatchGivenUp(part.number, why, part.prepared.rows))
         if part.prepared.arm == CANARY:
-            self._drop_canary(f"its {part.name} failed at the provider ({why}{line})")
+            deps.drop_canary(f"its {part.name} failed at the provider ({why}{line})")
             return
         self.stop = RunStopped(
             f"{part.name} failed at the provider ({why}{line}); nothing was charged",
@@ -211,8 +217,23 @@ class Collector:
             freed_nanousd=part.at_most_nanousd - usage.most_nanousd,
         )
         self._tell(part, batch, found)
+        if reader.refusal is not None:
+            self._refused(part, reader.refusal)
         deps.files(part).remove()
         await self._delete_there(part, batch)
+
+    def _refused(self, part: Part, failure: Failure) -> None:
+        """All rows were refused alike: they go into the next part in another form, or nothing more is submitted."""
+        deps, arm = self._deps, self._deps.arm(part)
+        if failure.action is Action.ADAPT:
+            was_adapted = part.prepared.form != arm.form  # since it was submitted
+            if was_adapted or arm.fallbacks.adapt(failure, arm.fallbacks.shape):
+                return
+        reason = self._submitter.stop(failure)
+        if part.prepared.arm == CANARY:
+            deps.drop_canary(reason.message)
+        else:
+            self.stop = self.stop or reason
 
     def _watch(self, line: LedgerLine) -> None:
         self.stop = self.stop or self._guard.watch(line)

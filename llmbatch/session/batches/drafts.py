@@ -9,7 +9,6 @@ from llmbatch.engine.attempt import LIKE_OURS
 from llmbatch.engine.intake import Document
 from llmbatch.provider.shape import RequestShape
 from llmbatch.runs.batches.files import PartDraft, PartFiles, PartRow, drafted, request_line
-from llmbatch.runs.batches.options import MOST_BYTES
 from llmbatch.session.batches.arms import BatchArm
 from llmbatch.tokens import count_tokens
 
@@ -22,6 +21,7 @@ class PartLimits:
     """What the next part may hold. None is no limit."""
 
     rows: int
+    bytes: int
     tokens: int | None
     nanousd: int | None
 
@@ -105,7 +105,7 @@ class Drafts:
 def _has_room(draft: PartDraft, request: _Request, limits: PartLimits) -> bool:
     return (
         draft.rows < limits.rows
-        and draft.size + len(request.line) <= MOST_BYTES
+        and (draft.size + len(request.line) <= limits.bytes or not draft.rows)
         and (limits.tokens is None or draft.tokens + request.tokens <= limits.tokens)
         and (limits.nanousd is None or draft.at_most_nanousd + request.row.at_most_nusd <= limits.nanousd)
     )

@@ -19,7 +19,7 @@ from llmbatch.engine.tally import LedgerTotals
 from llmbatch.provider.batch_api import RemoteBatch
 from llmbatch.provider.failures import Action, Failure
 from llmbatch.runs.batches.files import PartRow
-from llmbatch.runs.batches.log import EXPIRED, INVALID, LINE, LOST, Part
+from llmbatch.runs.batches.log import EXPIRED, INVALID, LINE, LOST, REFUSED, Part
 from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.session.batches.deps import BatchDeps
 
@@ -38,15 +38,14 @@ class PartResults:
     failed: int = 0
     doubled: int = 0
     foreign: int = 0
+    lost: int = 0
+    """Rows that may have been billed, and whose answers are in no file or cannot be read."""
     lost_nanousd: int = 0
-    """The most that rows in no file may have been billed."""
+    """The most that these may have cost."""
+    answered: int = 0
+    """Lines of rows that had their turn."""
     reopened: dict[str, list[str]] = field(default_factory=dict)
     """Keys of rows that are pending again, by why."""
-
-    @property
-    def lost(self) -> int:
-        """Rows in no file."""
-        return len(self.reopened.get(LOST, ()))
 
     def reopen(self, why: str, key: str) -> None:
         """Have a row pending again."""
@@ -84,6 +83,8 @@ class ResultReader:
         self._rows = deps.files(part).read_rows()
         self._sent_at = datetime.fromisoformat(part.prepared.at).astimezone(UTC)
         self.found = PartResults()
+        self.refusal: Failure | None = None
+        """What all rows were refused for, where they were."""
 
     def take(self, result: dict[str, Any] | None) -> None:
         """Take in one line of a result file; None where it is no JSON object."""
@@ -98,10 +99,16 @@ class ResultReader:
             return
         found.seen.add(row.key)
         sent = self._sent(row)
-        outcome = arm.reader.outcome(sent, result)
+        outcome = arm.reader.outcome(sent, result, was_accepted=found.ok > 0)
+        found.answered += not (isinstance(outcome, Unanswered) and outcome.is_unsent)
         if isinstance(outcome, Unanswered):
-            if outcome.is_unsent or not self._is_tried_enough(row.key):
-                found.reopen(EXPIRED if outcome.is_unsent else LINE, row.key)
+            if outcome.may_be_billed:
+                found.lost += 1
+                found.lost_nanousd += row.at_most_nusd
+            if outcome.is_refused:
+                self.refusal = self.refusal or outcome.failure
+            if outcome.is_unsent or outcome.is_refused or not self._is_tried_enough(row.key):
+                found.reopen(EXPIRED if outcome.is_unsent else REFUSED if outcome.is_refused else LINE, row.key)
                 return
             outcome = arm.reader.failed(sent.state, outcome.failure, self._batch.id)
         if isinstance(outcome, LedgerLine):
@@ -117,18 +124,25 @@ class ResultReader:
         """All lines are read: what becomes of the rows that are in no file."""
         found, batch = self.found, self._batch
         missing = [row for key, row in self._rows.items() if key not in found.seen]
-        counted = None if batch.completed is None or batch.failed is None else batch.completed + batch.failed
-        was_cut_short = batch.status in ("expired", "cancelled")
-        if was_cut_short and counted is not None and counted <= len(found.seen):
+        billed = self._most_billed(len(missing))
+        found.lost += billed
+        found.lost_nanousd += sum(sorted((row.at_most_nusd for row in missing), reverse=True)[:billed])
+        if not billed:
             for row in missing:
                 found.reopen(EXPIRED, row.key)
             return
         for row in missing:
-            found.lost_nanousd += row.at_most_nusd
             if self._is_tried_enough(row.key):
                 failure = Failure("batch_line", Action.FAIL, f"its answer was missing from {_MOST_TRIES} batches")
                 self._end(row, self._arm.reader.failed(self._sent(row).state, failure, batch.id))
             found.reopen(LOST, row.key)
+
+    def _most_billed(self, missing: int) -> int:
+        """How many rows that are in no file may have had their turn. Of a batch that was cut short, its counts say."""
+        batch = self._batch
+        if batch.status not in ("expired", "cancelled") or batch.completed is None or batch.failed is None:
+            return missing
+        return min(max(batch.completed + batch.failed - self.found.answered, 0), missing)
 
     def _end(self, row: PartRow, line: LedgerLine) -> None:
         """A row has its outcome in this arm."""

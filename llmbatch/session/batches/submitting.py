@@ -6,6 +6,8 @@ A part is never submitted twice: where it is not known whether a batch was made 
 import asyncio
 import secrets
 import shutil
+import time
+from collections import Counter
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 from llmbatch.core.errors import BudgetReached, ComeBackLater, RunStopped, StorageFailed
 from llmbatch.core.filenames import quoted
 from llmbatch.core.files import open_to_read, replacing
+from llmbatch.core.ledger_line import CANARY
 from llmbatch.core.money import to_usd
 from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.failure_policy import stopped_by
@@ -37,6 +40,12 @@ _FILE_WAITS_S = (2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """How long to wait for a file that was uploaded and is not known yet."""
 _LONGEST_WAIT_S = 120.0
 """That an endpoint may ask for before a create; a longer one ends the command."""
+_FIRST_REFUSAL_S, _LONGEST_REFUSAL_S = 300.0, 7_200.0
+"""How long to wait for room at the provider: it may be taken for hours by what is not ours."""
+_MOST_LOOKINGS = 3
+"""Creates of a part that come to nothing, each looked for, before the command ends."""
+_OF_PART = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""Refusals of a create that concern what was asked, and not who asks or when."""
 
 
 class Submitter:
@@ -44,9 +53,13 @@ class Submitter:
 
     def __init__(self, deps: BatchDeps) -> None:
         self._deps = deps
-        self.refused: set[str] = set()
-        """Models that the provider had no room for: nothing more is submitted before something was collected."""
-        self.over_budget: BudgetReached | None = None
+        self.refused: dict[str, float] = {}
+        """Models that the provider has no room for, and when to try again unless something is collected before."""
+        self._refusals: Counter[str] = Counter()
+        self._lookings: Counter[int] = Counter()
+        self.has_learnt = False
+        """Whether a part was too large, so that its rows go into smaller ones at once."""
+        self.no_room: RunStopped | None = None
         """Why rows stay unsubmitted."""
 
     @property
@@ -55,9 +68,8 @@ class Submitter:
         return f"{HOLD}{self._deps.run_id}:"
 
     async def resume(self) -> None:
-        """Bring the parts on their way that a session left behind, and settle what it could not any more."""
+        """Bring the parts on their way that a session left behind."""
         deps = self._deps
-        self._settle_left()
         for part in deps.log.open_parts:
             if part.batch_id is None and not deps.cancellation.is_set:
                 await self._send(part)
@@ -65,33 +77,44 @@ class Submitter:
     async def submit(self, drafts: Drafts) -> None:
         """Submit an arm's pending rows, part by part, as far as limits allow."""
         deps, arm = self._deps, drafts.arm
-        while not deps.cancellation.is_set and arm.model not in self.refused:
+        while not deps.cancellation.is_set and time.monotonic() >= self.refused.get(arm.model, 0.0):
             tokens = await asyncio.to_thread(drafts.next_tokens)
             if tokens is None or (limits := self._limits(arm, tokens)) is None:
                 return
             number = deps.log.next_number
             draft = await asyncio.to_thread(drafts.write, PartFiles(deps.folder.batches, number), limits)
             if draft is None or not self._prepare(number, draft, arm):
-                self._note_budget(drafts, limits)
+                await self._note_no_room(drafts, limits)
                 return
             await self._send(deps.log.part(number))
 
-    def give_up(self, part: Part, why: str, *, limit: int = 0) -> None:
+    def room_is_free(self) -> None:
+        """Something was collected: what there was no room for is tried at once."""
+        self.refused.clear()
+        self._refusals.clear()
+        self.no_room = None
+
+    def give_up(self, part: Part, why: str, *, limit: int = 0, limit_bytes: int = 0) -> None:
         """A part that was not worked on, and costs nothing: its rows are pending again."""
         deps = self._deps
-        part = deps.log.append(step("given_up", part.number, why=why, limit=limit))
+        part = deps.log.append(step("given_up", part.number, why=why, limit=limit, limit_bytes=limit_bytes))
         deps.spending.settle_held(
             part.prepared.account, part.prepared.at[:_DAY], UsageTotals(), freed_nanousd=part.at_most_nanousd
         )
         deps.files(part).remove()
 
     def note_token_limit(self, part: Part, code: str, message: str) -> None:
-        """The provider has no room for a part: later it has, or for a smaller one."""
-        others = self._tokens_there(part.prepared.model) - part.prepared.tokens
-        limit = stated_limit(message) or (others or part.prepared.tokens // 2)
+        """The provider has no room for a part: for a smaller one it may have, else later."""
+        model, tokens = part.prepared.model, part.prepared.tokens
+        others, known = self._tokens_there(model) - tokens, self._deps.log.limit_tokens.get(model)
+        limit = stated_limit(message) or (others or tokens // 2)
         self._deps.emit(BatchRefused(part.number, code, self._deps.redact(message)))
         self.give_up(part, TOKEN_LIMIT, limit=limit)
-        self.refused.add(part.prepared.model)
+        if (known is None or limit < known) and others < limit < others + tokens:
+            return
+        wait_s = min(_FIRST_REFUSAL_S * 2 ** self._refusals[model], _LONGEST_REFUSAL_S)
+        self.refused[model] = time.monotonic() + wait_s
+        self._refusals[model] += 1
 
     def _tokens_there(self, model: str) -> int:
         """Prompt tokens of a model's open parts."""
@@ -104,7 +127,7 @@ class Submitter:
         is_judged = not deps.options.at_any_price and deps.options.export is None
         if is_judged and arm.price_check.needs_measuring(next_tokens):
             objection = arm.price_check.objection(measured)
-            self.over_budget = self.over_budget or objection
+            self.no_room = self.no_room or objection
             is_measured_now = any(part.prepared.fingerprint == arm.fingerprint for part in deps.log.open_parts)
             if objection is not None or (not measured.input_tokens and is_measured_now):
                 return None
@@ -115,15 +138,22 @@ class Submitter:
             tokens -= self._tokens_there(arm.model)
             if tokens <= 0:
                 return None
-        return PartLimits(rows, tokens, deps.spending.room_nanousd())
+        return PartLimits(rows, deps.log.limit_bytes, tokens, deps.spending.room_nanousd())
 
-    def _note_budget(self, drafts: Drafts, limits: PartLimits) -> None:
-        need_nanousd = drafts.needs_nanousd
+    async def _note_no_room(self, drafts: Drafts, limits: PartLimits) -> None:
+        need_nanousd, tokens = drafts.needs_nanousd, await asyncio.to_thread(drafts.next_tokens)
+        if tokens is not None and limits.tokens is not None and tokens > limits.tokens:
+            if not self._tokens_there(drafts.arm.model):
+                self.no_room = RunStopped(
+                    f"the next row has {tokens:,} prompt tokens, and {limits.tokens:,} may be enqueued",
+                    hint="raise --batch-tokens, or leave out --batch for such rows",
+                )
+            return
         if need_nanousd is None or limits.nanousd is None:
             return
         if need_nanousd > limits.nanousd:
             left, need = to_usd(max(limits.nanousd, 0)), to_usd(need_nanousd)
-            self.over_budget = BudgetReached(
+            self.no_room = BudgetReached(
                 f"${left:,.6g} is left of --max-cost or --daily-budget beside what is set aside for batches, and the "
                 f"next row may cost ${need:,.6g}: rows stay unsubmitted",
                 hint="run the same command with a higher limit, or once batches are collected: they mostly cost less",
@@ -140,6 +170,7 @@ class Submitter:
                 "prepared",
                 number,
                 rows=draft.rows,
+                bytes=draft.size,
                 tokens=draft.tokens,
                 sha256=draft.sha256,
                 at_most_nusd=draft.at_most_nanousd,
@@ -147,6 +178,7 @@ class Submitter:
                 fingerprint=arm.fingerprint,
                 arm=arm.plan.arm,
                 model=arm.model,
+                form=arm.form,
                 endpoint=deps.endpoint if deps.options.export is None else EXPORTED,
                 file=f"llmbatch-{deps.run_id}-part-{number:04}-{draft.sha256[:8]}.jsonl",
             )
@@ -178,13 +210,17 @@ class Submitter:
 
     async def _submit(self, part: Part) -> None:
         if part.file_id is None:
-            part = await self._upload(part)
+            uploaded = await self._upload(part)
+            if uploaded is None:
+                return
+            part = uploaded
         if part.creating_at is not None:
             await self._look_for(part)
         else:
             await self._create(part)
 
-    async def _upload(self, part: Part) -> Part:
+    async def _upload(self, part: Part) -> Part | None:
+        """The part with its file at the provider; None where that was too large, so that smaller ones are made."""
         deps, prepared = self._deps, part.prepared
         try:
             file_id = await deps.api.find_file(prepared.file)
@@ -192,6 +228,12 @@ class Submitter:
                 with open_to_read(deps.files(part).requests) as file:
                     file_id = await deps.api.upload(file, prepared.file)
         except RequestFailedError as error:
+            if part.prepared.rows > 1 and _is_too_large(error.failure):
+                size = min(prepared.bytes, deps.log.limit_bytes)
+                deps.emit(BatchRefused(part.number, error.failure.kind, deps.redact(error.failure.message)))
+                self.give_up(part, "too large", limit_bytes=max(size // 2, 1))
+                self.has_learnt = True
+                return None
             raise self.stop(error.failure) from None
         except FileNotFoundError:
             raise RunStopped(
@@ -217,7 +259,8 @@ class Submitter:
                     return
                 passes = _is_unknown_file(failure) or failure.action is Action.THROTTLE
                 if wait_s is None or not passes or (failure.wait_s or 0.0) > _LONGEST_WAIT_S:
-                    raise self.stop(failure) from None
+                    self._not_made(part, failure)
+                    return
                 await deps.cancellation.sleep(failure.wait_s or wait_s)
                 part = deps.log.append(step("creating", part.number))
             else:
@@ -251,7 +294,28 @@ class Submitter:
                 return
             if not is_last:
                 await deps.cancellation.sleep(_LOOK_AGAIN_S)
-        await self._create(deps.log.append(step("uploaded", part.number, file_id=part.file_id or "")))
+        part = deps.log.append(step("uploaded", part.number, file_id=part.file_id or ""))
+        self._lookings[part.number] += 1
+        if self._lookings[part.number] >= _MOST_LOOKINGS:
+            raise ComeBackLater(
+                f"the endpoint does not make a batch of {part.name}: {_MOST_LOOKINGS} creates came to nothing",
+                hint="run the same command again later: nothing is lost",
+            )
+        await self._create(part)
+
+    def _not_made(self, part: Part, failure: Failure) -> None:
+        """A create was refused. Where that concerns the part, its rows are pending again.
+
+        Raises:
+            RunStopped: unless it is a canary's, which is dropped for it.
+        """
+        reason = self.stop(failure)
+        if failure.status not in _OF_PART:
+            raise reason
+        self.give_up(part, f"refused: {failure.kind}")
+        if part.prepared.arm != CANARY:
+            raise reason
+        self._deps.drop_canary(reason.message)
 
     def _created(self, part: Part, batch: RemoteBatch, *, adopted: bool = False) -> None:
         deps = self._deps
@@ -276,7 +340,7 @@ class Submitter:
             f"or llmbatch batch forget {run} {part.number}",
         )
 
-    def _settle_left(self) -> None:
+    def settle_left(self) -> None:
         """Money that a killed session set aside for a part that it did not write down, or has collected."""
         deps = self._deps
         by_account = {part.prepared.account: part for part in deps.log.parts}
@@ -301,6 +365,12 @@ class Submitter:
                 hint="run the same command again later: nothing is lost",
             )
         return stopped_by(failure, self._deps.redact)
+
+
+def _is_too_large(failure: Failure) -> bool:
+    """Whether a request file is: proxies answer 413, OpenAI says so."""
+    is_refused = failure.status == HTTPStatus.BAD_REQUEST and "too large" in failure.message.lower()
+    return is_refused or failure.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 def _is_unknown_file(failure: Failure) -> bool:

@@ -1,0 +1,129 @@
+"""What endpoints do to files and batches that no single request meets: each is survived, counted and told."""
+
+import json
+from typing import Any
+
+from openai import OpenAI
+
+from tests.e2e.batches import ROWS, batched, ledger, run_folder, spent, steps
+from tests.e2e.conftest import StartEndpoint
+from tests.e2e.forked import SURROUNDINGS
+from tests.e2e.program import Program, documents, read_rows, write_rows
+
+
+def test_a_file_that_is_too_large_is_halved_until_it_is_taken(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_upload_too_large[bytes=20000]=100%")
+    done = batched(llmbatch, served, "--batch-size", "12")
+    assert (done.code, done.json["at_provider"]["rows"]) == (7, ROWS), done.err
+    assert "413" in done.err
+    assert batched(llmbatch, served).code == 0
+    assert (served.requests, served.stats["most_asked"]) == (ROWS, 1)
+    sizes = [line["bytes"] for line in read_rows(run_folder(llmbatch) / "batches.jsonl") if line["event"] == "prepared"]
+    assert sizes[0] > 20_000 > max(sizes[-2:])
+
+
+def test_other_endpoints_words_are_understood(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint(
+        "--fault", "batch_other_words=100%", "--fault", "batch_create_lost@1", "--fault", "batch_cancel@2"
+    )
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert (served.stats["batches"], served.stats["most_asked"]) == (4, 1), "one was looked for, one was cut short"
+
+
+def test_an_answer_that_is_lost_out_of_a_batch_that_expired_is_counted(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = endpoint("--fault", "batch_expire@1", "--fault", "batch_line_lost@1")
+    done = batched(llmbatch, served, "--batch-wait", "1h", "--batch-size", "12")
+    assert done.code == 0, done.err
+    assert done.json["usage"]["possibly_billed_requests"] == 1
+    assert spent(llmbatch)["possibly_billed_requests"] == 1
+    assert served.requests == ROWS + 1
+
+
+def test_an_answer_that_cannot_be_read_is_possibly_billed_and_its_row_sent_again(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    done = batched(llmbatch, endpoint("--fault", "not_json@2"), "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert (done.json["rows"]["ok"], done.json["usage"]["possibly_billed_requests"]) == (ROWS, 1)
+
+
+def test_a_parameter_that_is_refused_is_left_out_of_the_next_part(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--refuse", "prompt_cache_key")
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert (done.json["rows"]["ok"], done.json["rows"]["failed"]) == (ROWS, 0)
+    assert "prompt_cache_key" in done.err
+    again = batched(llmbatch, served, "--batch-wait", "1h", "--task", "default", "--out", "other.llmbatch")
+    assert again.code == 0
+
+
+def test_a_quota_that_is_used_up_stops_the_run_and_fails_no_row(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "quota@1-5")
+    done = batched(llmbatch, served, "--batch-wait", "1h", "--batch-size", "12", rows=5)
+    assert (done.code, done.json["rows"]["undone"], done.json["rows"]["failed"]) == (4, 5, 0)
+    assert ledger(llmbatch) == []
+    assert batched(llmbatch, served, "--batch-wait", "1h").code == 0
+
+
+def test_a_batch_that_vanished_keeps_no_other_from_being_collected(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_vanished@1")
+    batched(llmbatch, served)
+    done = batched(llmbatch, served)
+    assert (done.code, done.json["rows"]["ok"], done.json["at_provider"]["parts"]) == (4, ROWS - 5, 1)
+
+
+def test_a_part_whose_create_is_refused_keeps_no_other_from_being_collected(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = endpoint("--fault", "batch_file_not_found@2-4")
+    assert batched(llmbatch, served).code == 4
+    done = batched(llmbatch, served)
+    assert (done.code, done.json["rows"]["ok"]) == (7, 5)
+    assert batched(llmbatch, served).code == 0
+    assert served.stats["most_asked"] == 1
+
+
+def test_an_endpoint_that_never_makes_a_batch_ends_the_command(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_create_error=100%", "--fault", "batch_vanished=100%")
+    done = batched(llmbatch, served, "--batch-wait", "1h", rows=5)
+    assert done.code == 7
+    assert "3 creates came to nothing" in done.json["reason"]
+
+
+def test_a_limit_that_stays_full_is_not_run_against(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_token_limit@1-5")
+    done = batched(llmbatch, served, "--batch-wait", "1h", rows=5)
+    assert done.code == 0, done.err
+    assert (served.stats["batches"], served.requests) == (6, 5)
+
+
+def test_a_row_that_has_more_tokens_than_may_be_enqueued_is_told(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    done = batched(llmbatch, endpoint(), "--batch-tokens", "500", rows=3)
+    assert done.code == 4
+    assert "prompt tokens, and 500 may be enqueued" in done.json["reason"]
+
+
+def test_a_full_disk_while_downloading_leaves_all_at_the_provider(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint()
+    assert batched(llmbatch, served, "--batch-size", "200", rows=200).code == 7
+    small: dict[str, Any] = {SURROUNDINGS: json.dumps({"limits": {"FSIZE": 60_000}})}
+    done = batched(llmbatch, served, **small)
+    assert done.code == 8, done.err
+    assert "collected" not in steps(llmbatch)
+    assert batched(llmbatch, served).json["rows"]["ok"] == 200
+    assert served.stats["most_asked"] == 1
+
+
+def test_the_oldest_batches_may_come_first_and_in_many_pages(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_create_lost@121", "--fault", "batch_oldest_first=100%")
+    with OpenAI(base_url=served.url, api_key="k") as client:
+        line = b'{"custom_id":"x","method":"POST","url":"/v1/chat/completions","body":{"model":"m","messages":[]}}'
+        file = client.files.create(file=("x.jsonl", line), purpose="batch")
+        for _ in range(120):
+            client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+    write_rows(llmbatch.folder / "docs.jsonl", documents(3))
+    assert batched(llmbatch, served, rows=3).code == 7
+    assert served.stats["batches"] == 121
