@@ -16,8 +16,9 @@ from tests.ledgers import ledger_rows
 from tests.torture.strike import EVERYTHING
 
 ROWS, CAP = 9, 0.004
-FAULTS = ("batch_expire@1", "batch_line_double@2", "batch_line_lost@3", "rate_limit@5")
-"""A first part that expires at half; a line that comes twice, one that is lost and paid, one that is refused."""
+FAULTS = ("batch_expire@1", "batch_line_double@2", "batch_line_lost@3,6", "rate_limit@5", "invented@4")
+"""A first part that expires at half; a line that comes twice, some that are lost and paid, one that is refused, and an
+answer that is of no use."""
 QUICK = (20, 35, 50, 65, 80, 110)
 
 pytestmark = pytest.mark.timeout(1800)
@@ -57,11 +58,11 @@ def went_on(llmbatch: Program, served: Endpoint, step: int) -> bool:
     done = llmbatch(*command, *batches, **IMPATIENT)
     assert done.code == 0, f"killed at step {step}, then: {done.err}"
     lines = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
-    keys = [line["key"] for line in lines]
+    keys = [line["key"] for line in lines if line["status"] == "ok"]
     assert len(keys) == len(set(keys)) == done.json["rows"]["ok"] == ROWS, step
     usage, stats = done.json["usage"], served.stats
-    lost = stats["faults"].get("batch_line_lost", 0)
-    assert stats["statuses"].get("200", 0) == ROWS + lost, f"paid twice, killed at step {step}"
+    lost, unusable = (stats["faults"].get(kind, 0) for kind in ("batch_line_lost", "invented"))
+    assert stats["statuses"].get("200", 0) == ROWS + lost + unusable, f"paid twice, killed at step {step}"
     assert usage["possibly_billed_requests"] == lost, step
     assert usage["cost_usd"] + usage["possibly_billed_usd"] <= CAP, step
     spent = llmbatch("spend", "--json", **IMPATIENT).json
