@@ -141,6 +141,10 @@ class LedgerLine(
     """At which the last answer was served, as it reports; its price counts."""
     finish_reason: str | None = None
     attempts: _Count = 0
+    shared_attempts: _Count = 0
+    """Of the attempts, those whose request another row counts, since it asked about several."""
+    rows_in_request: _Count = 1
+    """Rows that the request asked about which this is the answer to."""
     parse: str | None = None
     cached_input_tokens: _Count = 0
     """What comes from the cache is the prompt's beginning, of the same length for row after row."""
@@ -175,7 +179,7 @@ class LedgerLine(
         cost_nanousd = self.cost_nanousd
         return UsageTotals(
             rows=1,
-            requests=self.attempts,
+            requests=self.attempts - self.shared_attempts,
             input_tokens=self.input_tokens,
             cached_input_tokens=self.cached_input_tokens,
             cache_write_tokens=self.cache_write_tokens,

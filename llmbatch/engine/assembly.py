@@ -13,13 +13,18 @@ from llmbatch.engine.budget.bill import Biller
 from llmbatch.engine.budget.budget import Budget
 from llmbatch.engine.budget.surplus import Surplus
 from llmbatch.engine.cancellation import Cancellation
-from llmbatch.engine.cascade import CanaryArm, Cascade
+from llmbatch.engine.cascade import CanaryArm, Cascade, Worker
 from llmbatch.engine.experiments.canary import Canary
 from llmbatch.engine.experiments.watch import ExperimentPlan, Experiments
 from llmbatch.engine.failure_policy import FailurePolicy
 from llmbatch.engine.outcome import OutcomeReader
+from llmbatch.engine.packing.plans import Packing
+from llmbatch.engine.packing.reader import PackReader
+from llmbatch.engine.packing.size import PackSize
+from llmbatch.engine.packing.worker import PackWorker, of_packs
 from llmbatch.engine.plan import Plan
 from llmbatch.engine.request_fallbacks import RequestFallbacks
+from llmbatch.engine.request_loop import RequestLoop
 from llmbatch.engine.row_worker import RowWorker
 from llmbatch.engine.scoring import Recalibration
 from llmbatch.engine.second_opinion import JuryPanel, SecondOpinion, StrongerModel
@@ -33,6 +38,7 @@ from llmbatch.engine.throttle.shared_rate import RateShare, SharedRate, limit_na
 from llmbatch.engine.throttle.throttle import Throttle
 from llmbatch.observe.events import Event, RateNotShared
 from llmbatch.provider.client import Caller, Endpoint
+from llmbatch.provider.retry import RetryPolicy
 from llmbatch.provider.shape import RequestShape
 from llmbatch.task.calibration import Calibration
 
@@ -61,13 +67,13 @@ class Assembly:
     """The parts that the caller holds: it runs the arms, shows the others, closes the clients."""
 
     arms: Cascade
-    control: RowWorker
+    control: Worker
     requests: RequestFallbacks
     """How the plan's own requests are sent."""
     paces: tuple[Throttle, ...]
     callers: tuple[Caller, ...]
     most_in_flight: int
-    """Requests of the plan that may ever be in flight at once."""
+    """Rows of the plan that may ever be in flight at once."""
 
 
 def assemble(
@@ -97,12 +103,12 @@ def assemble(
     builder = _ArmBuilder(lines, endpoint, sending, deps, calibrations)
     cancellation, canary = deps.cancellation, None if experiments is None else experiments.canary
     requests = builder.fallbacks(plan, shape)
-    control = builder.row_worker(plan, requests, halt=cancellation.set)
+    control = builder.row_worker(plan, requests, halt=cancellation.set).packed(sending.packing)
     canary_arm = None
     if canary is not None and beside.canary is not None:
         form, halt = builder.fallbacks(beside.canary), _dropping(canary, cancellation)
         row_worker = builder.row_worker(beside.canary, form, halt=halt, is_withdrawn=canary.is_dropped)
-        canary_arm = CanaryArm(canary, row_worker, beside.canary.key_of)
+        canary_arm = CanaryArm(canary, row_worker.packed(sending.packing), beside.canary.key_of)
     second_opinion, is_doubtful = (
         builder.second_opinion(plan, beside),
         _never if experiments is None else experiments.takes,
@@ -110,7 +116,8 @@ def assemble(
     arms = Cascade(
         deps.outcomes, control, canary_arm=canary_arm, second_opinion=second_opinion, is_doubtful=is_doubtful
     )
-    return Assembly(arms, control, requests, lines.paces, lines.callers, lines.of(plan).most_in_flight)
+    most_rows = lines.of(plan).most_in_flight * sending.rows_per_request
+    return Assembly(arms, control, requests, lines.paces, lines.callers, most_rows)
 
 
 def _never(_: LedgerLine) -> bool:
@@ -205,7 +212,7 @@ class _ArmBuilder:
         """Who is asked about the rows of a plan whose answer is in doubt."""
 
         def of(other: Plan) -> RowWorker:
-            return self.row_worker(other, self.fallbacks(other), halt=self.deps.cancellation.set)
+            return self.row_worker(other, self.fallbacks(other), halt=self.deps.cancellation.set).single()
 
         if beside.escalation is not None:
             return StrongerModel(of(beside.escalation))
@@ -225,40 +232,87 @@ class _ArmBuilder:
         *,
         halt: Callable[[LLMBatchError], None],
         is_withdrawn: Callable[[], bool] = lambda: False,
-    ) -> RowWorker:
-        line, deps, policy = self.lines.of(plan), self.deps, self.sending.policy
-        redact = Redactor((self.endpoint.api_key,))
-        sender = AttemptSender(
+    ) -> "_RowWorkerParts":
+        line, redact = self.lines.of(plan), Redactor((self.endpoint.api_key,))
+        policy = FailurePolicy(line.throttle, fallbacks, self.sending.policy, redact, plan, emit=self.deps.emit)
+        return _RowWorkerParts(self, plan, fallbacks, line, redact, policy, halt, is_withdrawn)
+
+
+@dataclass(frozen=True, slots=True)
+class _RowWorkerParts:
+    """What those who ask about an arm's rows have in common, whether one by one or in packs."""
+
+    builder: _ArmBuilder
+    plan: Plan
+    fallbacks: RequestFallbacks
+    line: _Line
+    redact: Redactor
+    failure_policy: FailurePolicy
+    halt: Callable[[LLMBatchError], None]
+    is_withdrawn: Callable[[], bool]
+
+    def single(self) -> RowWorker:
+        """Asks about rows one by one."""
+        builder, plan = self.builder, self.plan
+        return RowWorker(
+            reader=OutcomeReader(plan, builder.calibrations, redact=self.redact, dialect=builder.endpoint.dialect),
+            candidates=plan.candidates,
+            similar=plan.similar,
+            sender=self._sender(plan),
+            loop=self._loop(builder.sending.policy),
+            failure_policy=self.failure_policy,
+            cancellation=builder.deps.cancellation,
+            halt=self.halt,
+        )
+
+    def packed(self, packing: Packing | None) -> Worker:
+        """Asks about several rows at once, where they are to be packed."""
+        builder, single = self.builder, self.single()
+        if packing is None:
+            return single
+        return PackWorker(
+            single,
+            packing,
+            plan=self.plan,
+            reader=PackReader(self.plan, builder.endpoint.dialect),
+            make_sender=self._sender,
+            fallbacks=self.fallbacks,
+            loop=self._loop(of_packs(builder.sending.policy)),
+            failure_policy=self.failure_policy,
+            cancellation=builder.deps.cancellation,
+            halt=self.halt,
+            redact=self.redact,
+            size=PackSize(packing.rows, builder.deps.emit),
+            most_at_once=self.line.most_in_flight,
+        )
+
+    def _loop(self, policy: RetryPolicy) -> RequestLoop:
+        deps = self.builder.deps
+        return RequestLoop(
+            sends=deps.sends,
+            failure_policy=self.failure_policy,
+            retry_budget=self.line.retry_budget,
+            cancellation=deps.cancellation,
+            policy=policy,
+            random=deps.random,
+        )
+
+    def _sender(self, plan: Plan) -> AttemptSender:
+        builder, deps = self.builder, self.builder.deps
+        return AttemptSender(
             plan=plan,
-            dialect=self.endpoint.dialect,
-            caller=line.caller,
-            throttle=line.throttle,
-            fallbacks=fallbacks,
-            retry_budget=line.retry_budget,
+            dialect=builder.endpoint.dialect,
+            caller=self.line.caller,
+            throttle=self.line.throttle,
+            fallbacks=self.fallbacks,
+            retry_budget=self.line.retry_budget,
             budget=deps.budget,
             sends=deps.sends,
             biller=Biller(plan, deps.prices, deps.surplus),
             cancellation=deps.cancellation,
             clock=deps.clock,
-            is_withdrawn=is_withdrawn,
-            timeout_s=self.sending.request_timeout_s,
-        )
-        return RowWorker(
-            reader=OutcomeReader(
-                plan,
-                self.calibrations,
-                redact=redact,
-                dialect=self.endpoint.dialect,
-            ),
-            candidates=plan.candidates,
-            similar=plan.similar,
-            sender=sender,
-            failure_policy=FailurePolicy(line.throttle, fallbacks, policy, redact, plan, emit=deps.emit),
-            retry_budget=line.retry_budget,
-            cancellation=deps.cancellation,
-            halt=halt,
-            policy=policy,
-            random=deps.random,
+            is_withdrawn=self.is_withdrawn,
+            timeout_s=builder.sending.request_timeout_s,
         )
 
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from llmbatch.core.sent import Sent
 from llmbatch.engine.budget.bill import Biller
 from llmbatch.engine.budget.budget import Budget, Reservation
 from llmbatch.engine.cancellation import Cancellation, RunCancelledError
@@ -105,7 +104,7 @@ class AttemptSender:
         self._caller.open()
         text = state.before + state.row.text
         characters = len(text)
-        estimated = self._tokens.of(characters, self._fallbacks.shape.max_output_tokens)
+        estimated = self._tokens.of(characters, max(self._fallbacks.shape.max_output_tokens, state.room))
         async with self._throttle.slot(estimated, asked_before=state.attempts.sends > 0):
             if self._is_withdrawn():
                 raise RunCancelledError
@@ -152,7 +151,7 @@ class AttemptSender:
                 spent_nanousd, is_billed = 0, False
                 raise RunCancelledError
             state.attempts.sends += 1
-            self._sends.record(Sent(state.key, state.attempts.sends, reserved_nanousd))
+            self._sends.record(*state.sent(reserved_nanousd))
             state.completion = self._biller.bounded(await self._answered(body, shape, paid), len(body), shape)
             spent_nanousd = self._biller.charge(
                 state.bill, state.completion, reserved_nanousd, asked_tier=shape.service_tier
@@ -169,13 +168,8 @@ class AttemptSender:
             raise
         finally:
             self._budget.settle(reservation, spent_nanousd)
-            state.last_send = Sent(state.key, state.attempts.sends, spent_nanousd, ended=True, billed=is_billed)
+            state.last_sends = state.sent(spent_nanousd, ended=True, billed=is_billed)
         return state.completion
-
-    def write_down_end(self, state: RowState) -> None:
-        """The outcome of a row's last request, where its line in the ledger comes later: a kill may come before it."""
-        if state.last_send is not None:
-            self._sends.record(state.last_send)
 
     async def _answered(self, body: bytes, shape: RequestShape, paid: float) -> Completion:
         left_at = self._clock()

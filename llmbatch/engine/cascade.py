@@ -8,10 +8,14 @@ from msgspec.structs import replace
 from llmbatch.core.ledger_line import CANARY, FAILED, LedgerLine
 from llmbatch.core.rows import Row
 from llmbatch.engine.experiments.canary import Canary
+from llmbatch.engine.packing.worker import PackWorker
 from llmbatch.engine.reused_line import without_cost
 from llmbatch.engine.row_worker import RowWorker
 from llmbatch.engine.second_opinion import SecondOpinion
 from llmbatch.engine.sinks import Outcomes
+
+Worker = RowWorker | PackWorker
+"""Who asks about rows: one a request, or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class CanaryArm:
     """A canary, who asks for it, and the key of a text by its own plan."""
 
     canary: Canary
-    row_worker: RowWorker
+    row_worker: Worker
     key_of: Callable[[str], str]
 
 
@@ -33,7 +37,7 @@ class Cascade:
     def __init__(
         self,
         outcomes: Outcomes,
-        control: RowWorker,
+        control: Worker,
         *,
         canary_arm: CanaryArm | None = None,
         second_opinion: SecondOpinion | None = None,
@@ -74,7 +78,7 @@ class Cascade:
     @property
     def retries(self) -> int:
         """Attempts that were repeated."""
-        return sum(row_worker.retries.total() for row_worker in self._row_workers)
+        return sum(row_worker.retries for row_worker in self._row_workers)
 
     async def ask(self, row: Row, key: str) -> AsyncIterator[LedgerLine]:
         """Each line that the row comes to; the last one is its outcome. None at all where it stays undone."""

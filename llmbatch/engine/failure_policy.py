@@ -175,7 +175,7 @@ class FailurePolicy:
         return failure
 
     def _count_alike(self, failure: Failure, state: RowState) -> None:
-        if failure.alike_stops is None or state.failed_before is not None:
+        if failure.alike_stops is None or state.failed_before is not None or state.number < 0:
             return
         rows = self._alike.row_failed(state.number, failure.kind, failure.alike_stops)
         if rows is not None:

@@ -156,6 +156,8 @@ def _line(state: RowState, plan: Plan, status: Status) -> LedgerLine:
         request_id=completion.request_id if completion else None,
         finish_reason=completion.finish_reason if completion else None,
         attempts=state.attempts.sends,
+        shared_attempts=state.shared_sends,
+        rows_in_request=state.rows_in_request,
         retries=tuple(state.retries),
         input_tokens=usage.input_tokens,
         cached_input_tokens=usage.cached_input_tokens,

@@ -81,6 +81,8 @@ class Plan:
     task_source: str
     question: Question
     shape: RequestShape
+    answer_tokens: int
+    """Output tokens that an answer may have, without those for thinking."""
     prompt: str
     """Fingerprint of the prompt: prefix and schema."""
     fingerprint: str
@@ -176,10 +178,11 @@ def make_plan(
         prefix_plan = replace(prefix_plan, why=f"{prefix_plan.why}; {similar.summary}")
     prefix = prefixes[prefix_plan.pool_examples]
     schema = space.answer_schema(reasoning=choice.reasoning, decisions=logprobs)
-    ceiling = _answer_ceiling(answer_tokens, reasoning=choice.reasoning)
+    ceiling = choice.max_output_tokens or task.model.max_output_tokens
+    ceiling = ceiling or _answer_ceiling(answer_tokens, reasoning=choice.reasoning)
     shape = initial_shape(
         model,
-        answer_tokens=choice.max_output_tokens or task.model.max_output_tokens or ceiling,
+        answer_tokens=ceiling,
         temperature=choice.temperature if choice.temperature is not None else task.model.temperature,
         reasoning_effort=_effort(task, choice),
         logprobs=logprobs,
@@ -209,6 +212,7 @@ def make_plan(
         task_source=loaded.source,
         question=Question(model, prefix, schema),
         shape=shape,
+        answer_tokens=ceiling,
         prompt=prompt,
         fingerprint=_hash(asked, 16),
         prefix=prefix_plan,

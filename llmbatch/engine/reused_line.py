@@ -12,6 +12,7 @@ def without_cost(line: LedgerLine) -> LedgerLine:
         source="reused",
         batch=None,
         attempts=0,
+        shared_attempts=0,
         retries=(),
         input_tokens=0,
         cached_input_tokens=0,

@@ -30,7 +30,7 @@ class RowState:
     bill: Bill = field(default_factory=Bill)
     completion: Completion | None = None
     number: int = -1
-    """Its place among the rows that this session asks of the same arm."""
+    """Its place among the rows that this session asks of the same arm; below 0 for what is no row, but several."""
     failed_before: str | None = None
     """How it failed in an earlier session, where it did."""
     refusal: Failure | None = None
@@ -45,8 +45,16 @@ class RowState:
     shortlist: Shortlist = NO_SHORTLIST
     """The labels that its request lists, where they are retrieved for each document."""
 
-    last_send: Sent | None = None
-    """Its last request, once that has ended."""
+    last_sends: tuple[Sent, ...] = ()
+    """Its last request, once that has ended, as the log of what was sent has it."""
+    shared_sends: int = 0
+    """Of its sends, those whose request another row counts, since it asked about several."""
+    rows_in_request: int = 1
+    """Rows that its last request asked about."""
+
+    def sent(self, nanousd: int, *, ended: bool = False, billed: bool = True) -> tuple[Sent, ...]:
+        """Its latest request as the log of what was sent has it: before it leaves, or once it has ended."""
+        return (Sent(self.key, self.attempts.sends, nanousd, ended, billed),)
 
     @property
     def latency_s(self) -> float:

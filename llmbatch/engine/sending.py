@@ -7,6 +7,7 @@ from llmbatch.core import defaults
 from llmbatch.core.prices import Price
 from llmbatch.core.service_tiers import request_timeout_s
 from llmbatch.engine.failure_rate_guard import GuardSettings
+from llmbatch.engine.packing.plans import Packing
 from llmbatch.engine.throttle.shared_rate import OpenRateShare
 from llmbatch.provider.limits import RateLimits
 from llmbatch.provider.retry import RetryPolicy
@@ -28,6 +29,8 @@ class Sending:
     """Requests in flight at once; None adapts to what the endpoint handles."""
     limits: RateLimits = RateLimits()
     """The user's own, per second; None leaves them to what the endpoint states."""
+    packing: Packing | None = None
+    """How several rows share a request; None sends each in its own."""
     rate_share: OpenRateShare | None = None
     """Where limits are shared with other processes; None keeps to them alone."""
     timeout_s: float | None = None
@@ -41,6 +44,11 @@ class Sending:
     """The instant from which on nothing more is sent; None for no deadline."""
     price: Price | None = None
     budget: BudgetOptions = BudgetOptions()
+
+    @property
+    def rows_per_request(self) -> int:
+        """Rows that a request asks about, at most."""
+        return 1 if self.packing is None else self.packing.rows
 
     def request_timeout_s(self, tier: str | None) -> float:
         """Seconds that one whole request at a service tier may take."""

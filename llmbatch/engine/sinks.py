@@ -37,8 +37,8 @@ class Outcomes(Protocol):
 class Sends(Protocol):
     """Records each request before it leaves, so that it counts even if the process dies before its answer."""
 
-    def record(self, sent: Sent) -> None:
-        """A request is about to leave, or the outcome of one is known.
+    def record(self, *sent: Sent) -> None:
+        """A request is about to leave, or the outcome of one is known; it has a record for each row that it asks about.
 
         Raises:
             StorageFailed: it could not be written down, so the request must not leave.
@@ -69,5 +69,5 @@ class NothingKept:
         """False."""
         return False
 
-    def record(self, sent: Sent) -> None:
+    def record(self, *sent: Sent) -> None:
         """Not written down."""

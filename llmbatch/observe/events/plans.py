@@ -102,6 +102,24 @@ class RunEstimated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PacksMadeSmaller(Event):
+    """The model does not manage so many rows in a request: too many of them had to be asked about again."""
+
+    name = "packs.smaller"
+    level = Level.WARNING
+    before: int
+    """Rows in a request."""
+    rows: int
+    """From now on."""
+    again: int
+    asked: int
+    """Of so many rows of the latest packs, those that had to be asked about again."""
+    why: str
+    """Of one of them."""
+    template = "rows in a request: {rows} instead of {before}: {again} of {asked} rows had to be sent again ({why})"
+
+
+@dataclass(frozen=True, slots=True)
 class PlanChanged(Event):
     """What is asked has changed since the last session, so that finished rows are sent again."""
 

@@ -214,19 +214,20 @@ class SentLog:
             os.fsync(self._fd)
         self._synced = size
 
-    def record(self, sent: Sent) -> None:
-        """Write down a request that is about to leave, or its outcome.
+    def record(self, *sent: Sent) -> None:
+        """Write down a request that is about to leave, or its outcome: all its rows, or none.
 
         Raises:
             StorageFailed: that cannot be kept, so no request must leave.
         """
         assert self._fd is not None, "begin() comes first"  # noqa: S101 - a programmer's mistake
-        self._size = self._write(self._fd, self._size, [sent])
-        sends = self._open.setdefault(sent.key, [])
-        if sends and sent.ends(sends[-1]):
-            sends[-1] = sent
-        else:
-            sends.append(sent)
+        self._size = self._write(self._fd, self._size, sent)
+        for one in sent:
+            sends = self._open.setdefault(one.key, [])
+            if sends and one.ends(sends[-1]):
+                sends[-1] = one
+            else:
+                sends.append(one)
 
     def settle(self, key: str, attempts: int) -> None:
         """Take note that a line with so many attempts stands in the ledger."""

@@ -1,0 +1,72 @@
+"""How a plan's rows are asked about several at a time: by the same labels, under the same keys."""
+
+from dataclasses import dataclass, replace
+
+from llmbatch.core.errors import UsageError
+from llmbatch.core.models import profile_of
+from llmbatch.engine.plan import Plan
+from llmbatch.provider.request import Question
+from llmbatch.task.packed_prompt import packed_prefix, packed_schema
+from llmbatch.tokens import kept_counts
+
+LONGEST_PACKED = 4_000
+"""Characters of a text from which on it goes alone: of a long document's cost, the prompt is a small part."""
+_LONGEST_PACK = 32_000
+"""Characters of all texts of a pack."""
+_CHARACTERS_A_TOKEN = 2
+"""At least, in most languages. Where a text has fewer the window may be exceeded, and the pack is split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How many rows share a request."""
+
+    rows: int
+    """At most."""
+    seed: int = 0
+    """Of the order within packs."""
+
+
+def check_can_be_packed(plan: Plan) -> None:
+    """Refuse a plan whose documents cannot share a request.
+
+    Raises:
+        UsageError: something is listed before each document, for it alone.
+    """
+    for is_there, what, hint in (
+        (plan.candidates, "labels that are retrieved for each document", "--candidates all lists every label"),
+        (plan.similar, "examples that are chosen for each document", "--examples 0 chooses none"),
+    ):
+        if is_there is not None:
+            raise UsageError(f"--rows-per-request does not go together with {what}; nothing was sent", hint=hint)
+
+
+def packed_plan(plan: Plan, rows: int) -> Plan:
+    """The plan of requests about so many documents. Its rows have the keys of the plan itself.
+
+    The ceiling of an answer grows with the rows.
+    """
+    prefix = packed_prefix(plan.question.prefix)
+    (tokens,) = kept_counts([prefix])
+    caching = profile_of(plan.question.model).caching
+    cached_tokens = 0 if caching is None else caching.cached_tokens(tokens)
+    return replace(
+        plan,
+        question=Question(plan.question.model, prefix, packed_schema(plan.question.schema, rows)),
+        shape=plan.shape.with_room(packed_room(plan, plan.shape.max_output_tokens, rows)),
+        prefix=replace(plan.prefix, tokens=tokens, cached_tokens=cached_tokens),
+    )
+
+
+def packed_room(plan: Plan, of_one: int, rows: int) -> int:
+    """Output tokens that an answer about so many documents may have, where one about one document may have `of_one`."""
+    return of_one + (rows - 1) * plan.answer_tokens
+
+
+def packed_characters(plan: Plan, rows: int) -> int:
+    """Characters that the documents of a pack may have together: what the model's window leaves for them, if known."""
+    window = plan.choice.window or profile_of(plan.question.model).context_window
+    if window is None:
+        return _LONGEST_PACK
+    left = window / plan.choice.token_ratio - plan.prefix_tokens - packed_room(plan, plan.shape.max_output_tokens, rows)
+    return max(min(_LONGEST_PACK, int(left) * _CHARACTERS_A_TOKEN), 0)

@@ -1,0 +1,61 @@
+"""From a completion about several rows to what it says of each."""
+
+from dataclasses import dataclass, replace
+
+from llmbatch.engine.plan import Plan
+from llmbatch.provider.completion import Completion
+from llmbatch.provider.dialect import Dialect
+from llmbatch.provider.failures import Failure, RequestFailedError
+from llmbatch.provider.finish import judge_invalid
+from llmbatch.task.answer import Answer, AnswerParser
+from llmbatch.task.kind import InvalidAnswerError
+from llmbatch.task.packed_answer import AnswerPart, PackedAnswerParser, tokens_of_part
+
+
+@dataclass(frozen=True, slots=True)
+class RowAnswer:
+    """What a pack's answer says of one row."""
+
+    completion: Completion
+    """As if the row had been asked about alone."""
+    answer: Answer | None
+    failure: Failure | None
+    """Why there is no answer."""
+
+
+class PackReader:
+    """Reads answers about packs of one plan's rows."""
+
+    def __init__(self, plan: Plan, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._parser = PackedAnswerParser(AnswerParser(plan.space))
+
+    def answers(self, completion: Completion, rows: int) -> list[RowAnswer]:
+        """What a completion says of each row, in the pack's order. Of an answer that was cut, what came whole counts.
+
+        Raises:
+            RequestFailedError: nothing of it can be used, with why, judged.
+        """
+        unusable = self._dialect.judge_answer(completion)
+        if unusable is not None and (unusable.kind != "truncated" or not completion.content):
+            raise RequestFailedError(unusable)
+        content = completion.content or ""
+        try:
+            packed = self._parser.parse(content, rows)
+        except InvalidAnswerError as error:
+            raise RequestFailedError(unusable or judge_invalid(str(error), completion)) from None
+        if unusable is not None and not any(part.answer for part in packed.parts):
+            raise RequestFailedError(unusable)
+        return [self._of_row(completion, content, part, unusable) for part in packed.parts]
+
+    def _of_row(self, completion: Completion, content: str, part: AnswerPart, cut: Failure | None) -> RowAnswer:
+        tokens = completion.logprobs
+        own = replace(
+            completion,
+            content=content[part.start : part.end] or None,
+            usage=None,
+            logprobs=None if tokens is None else tokens_of_part(tokens, content, part),
+        )
+        if part.answer is not None:
+            return RowAnswer(own, part.answer, None)
+        return RowAnswer(own, None, cut or judge_invalid(part.why, completion))

@@ -1,0 +1,57 @@
+"""What several rows took together, shared out over them: whole tokens and nano-dollars, whose sums are exact."""
+
+from collections.abc import Sequence
+
+from llmbatch.core.usage import UsageTotals
+
+
+def shares(total: int, weights: Sequence[int]) -> list[int]:
+    """A total in parts that add up to it, in proportion to their weights as nearly as whole numbers can be.
+
+    Args:
+        total: 0 or more.
+        weights: one a part, each above 0.
+    """
+    whole, so_far, given, parts = sum(weights), 0, 0, list[int]()
+    for weight in weights:
+        so_far += weight
+        up_to_here = total * so_far // whole
+        parts.append(up_to_here - given)
+        given = up_to_here
+    return parts
+
+
+def shared_usage(usage: UsageTotals, weights: Sequence[int]) -> list[UsageTotals]:
+    """What each row took of tokens and money. No row has more cached input than input.
+
+    A request whose outcome is unknown may be billed for each of its rows; so counts one whose price is not known.
+    """
+    plain = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
+    columns = [
+        shares(max(total, 0), weights)
+        for total in (
+            plain,
+            usage.cached_input_tokens,
+            usage.cache_write_tokens,
+            usage.output_tokens - usage.reasoning_tokens,
+            usage.reasoning_tokens,
+            usage.priced_nanousd,
+            usage.possibly_billed_nanousd,
+            usage.cache_unreported_tokens,
+        )
+    ]
+    return [
+        UsageTotals(
+            input_tokens=own + cached + written,
+            cached_input_tokens=cached,
+            cache_write_tokens=written,
+            output_tokens=visible + reasoning,
+            reasoning_tokens=reasoning,
+            priced_nanousd=priced,
+            unpriced_rows=usage.unpriced_rows,
+            possibly_billed_nanousd=possibly,
+            possibly_billed_requests=usage.possibly_billed_requests,
+            cache_unreported_tokens=unreported,
+        )
+        for own, cached, written, visible, reasoning, priced, possibly, unreported in zip(*columns, strict=True)
+    ]

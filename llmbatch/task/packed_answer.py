@@ -1,0 +1,172 @@
+"""From an answer about several documents to each document's own answer, or why it has none.
+
+Each part is read by itself, under the rules of an answer about one document. What is damaged costs the parts that it
+concerns: one that is missing, that stands there twice, or that is invalid; and those behind a place where the JSON is
+broken, which is never mended. Where the numbering itself is in doubt, no part counts: a document must not get the label
+of its neighbour.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from llmbatch.task.answer import Answer, AnswerParser
+from llmbatch.task.kind import InvalidAnswerError
+from llmbatch.task.logprobs import TokenLogprob
+from llmbatch.task.thinking import NoAnswerError, behind_thinking
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPart:
+    """What is said of one document."""
+
+    answer: Answer | None
+    """None where nothing usable is."""
+    why: str = ""
+    """It is not usable, in a few words."""
+    start: int = 0
+    end: int = 0
+    """Where its object stands in the content, in characters; both 0 where it is not found."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedAnswer:
+    """What is said of each document, in their order."""
+
+    parts: tuple[AnswerPart, ...]
+    foreign: int = 0
+    """Keys that are no document's number."""
+
+
+class PackedAnswerParser:
+    """Reads answers about several documents."""
+
+    def __init__(self, parser: AnswerParser) -> None:
+        """`parser` reads the answer about one."""
+        self._parser = parser
+
+    def parse(self, content: str, rows: int) -> PackedAnswer:
+        """The parts of an answer about so many documents. `content` may be cut: what came whole counts.
+
+        Raises:
+            InvalidAnswerError: nothing of it can be used.
+        """
+        members = list(_members(content))
+        numbers = {str(number) for number in range(1, rows + 1)}
+        times = Counter(member.key for member in members)
+        foreign = [key for key in times if key not in numbers]
+        missing = numbers - times.keys()
+        if missing and any(_WHOLE_NUMBER.fullmatch(key) for key in foreign):
+            raise InvalidAnswerError(f"the documents are numbered otherwise in it: {', '.join(sorted(foreign))[:60]}")
+        found = {member.key: member for member in members}
+        parts = (self._part(content, found.get(number), times[number]) for number in map(str, range(1, rows + 1)))
+        return PackedAnswer(tuple(parts), len(foreign))
+
+    def _part(self, content: str, member: "_Member | None", times: int) -> AnswerPart:
+        if member is None:
+            return AnswerPart(None, "the document is not in the answer")
+        if times > 1:
+            return AnswerPart(None, "the document is in the answer more than once")
+        text = content[member.start : member.end]
+        if not text.startswith("{"):
+            return AnswerPart(None, f"{text!r:.40} is not an object")
+        try:
+            answer = self._parser.parse(text)
+        except InvalidAnswerError as error:
+            return AnswerPart(None, str(error))
+        repaired = answer.repaired or member.is_wrapped
+        return AnswerPart(replace(answer, repaired=repaired), "", member.start, member.end)
+
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    key: str
+    start: int
+    end: int
+    is_wrapped: bool
+    """Whether something stands around the object."""
+
+
+def _members(content: str) -> Iterator[_Member]:
+    """The members of the answer's object, as far as they are whole.
+
+    Raises:
+        InvalidAnswerError: there is no object, or more than one.
+    """
+    answer = _behind_thinking(content)
+    offset = len(content) - len(answer)
+    begin = answer.find("{")
+    if begin < 0:
+        raise InvalidAnswerError("there is no JSON object in the answer")
+    place, found = _behind_space(answer, begin + 1), list[tuple[str, int, int]]()
+    is_whole = answer[place : place + 1] == "}"
+    while not is_whole and (member := _member(answer, place)) is not None:
+        found.append(member)
+        place = _behind_space(answer, member[2])
+        if answer[place : place + 1] != ",":
+            is_whole = answer[place : place + 1] == "}"
+            break
+        place = _behind_space(answer, place + 1)
+    if is_whole and "{" in answer[place + 1 :]:
+        raise InvalidAnswerError("there is more than one JSON object in the answer")
+    is_wrapped = offset > 0 or answer[:begin].strip() != "" or (is_whole and answer[place + 1 :].strip() != "")
+    for key, start, end in found:
+        yield _Member(key, offset + start, offset + end, is_wrapped)
+
+
+def _behind_thinking(content: str) -> str:
+    try:
+        if isinstance(_DECODER.decode(content.strip()), dict):
+            return content  # whatever a text in it looks like
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return behind_thinking(content)
+    except NoAnswerError as error:
+        raise InvalidAnswerError(str(error)) from None
+
+
+def _member(text: str, place: int) -> tuple[str, int, int] | None:
+    """(key, start and end of the value) of the member that begins there; None where it is broken."""
+    try:
+        key, end = _DECODER.raw_decode(text, place)
+        colon = _behind_space(text, end)
+        if not isinstance(key, str) or text[colon : colon + 1] != ":":
+            return None
+        start = _behind_space(text, colon + 1)
+        _, end = _DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    return key, start, end
+
+
+def _behind_space(text: str, place: int) -> int:
+    space = _SPACE.match(text, place)
+    return place if space is None else space.end()
+
+
+def tokens_of_part(tokens: Sequence[TokenLogprob], content: str, part: AnswerPart) -> tuple[TokenLogprob, ...] | None:
+    """The tokens of one part of an answer: those that have a byte in it; None where they are not those of the content.
+
+    Args:
+        tokens: of the whole answer.
+        content: the whole answer.
+        part: with its place.
+    """
+    if b"".join(token.token for token in tokens) != content.encode("utf-8", "surrogatepass"):
+        return None
+    start, end = (len(content[:place].encode("utf-8", "surrogatepass")) for place in (part.start, part.end))
+    inside, at = list[TokenLogprob](), 0
+    for token in tokens:
+        if at < end and at + len(token.token) > start:
+            inside.append(token)
+        at += len(token.token)
+    return tuple(inside)
