@@ -96,6 +96,7 @@ bench: $(STAMP) ## benchmarks; results in benchmarks/RESULTS.md
 economy: $(STAMP) ## what AG News costs in other arrangements of the prompt and on each way; the tables of docs/explanation/economics.md
 	$(BIN)/python -m benchmarks.economy
 	$(BIN)/python -m benchmarks.ways
+	$(BIN)/python -m benchmarks.packing
 
 lock: ## pin the versions anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements/run.txt

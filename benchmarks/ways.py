@@ -36,9 +36,12 @@ def offline_endpoint(*options: str) -> Iterator[str]:
         process.stdin.close()
 
 
+READING = ("--task", TASK, "--text-field", "title,description")
+
+
 def run(command: str, path: Path, model: str, *options: str) -> dict[str, Any]:
     """What a command of llmbatch prints as JSON."""
-    arguments = ["--task", TASK, "--model", model, "--text-field", "title,description", "--json", *options]
+    arguments = ["--model", model, "--json", *options]
     done = subprocess.run(
         [sys.executable, "-m", "llmbatch", command, str(path), *arguments], stdout=subprocess.PIPE, check=False
     )
@@ -51,7 +54,7 @@ def bill(path: Path, model: str, way: str) -> float:
     of_endpoint, of_run = WAYS[way]
     with tempfile.TemporaryDirectory() as folder, offline_endpoint(*of_endpoint) as url:
         where = ("--base-url", url, "--out", f"{folder}/run", "--spend-store", "off", "--quiet")
-        cost: float = run("classify", path, model, *where, *of_run)["usage"]["cost_usd"]
+        cost: float = run("classify", path, model, *READING, *where, *of_run)["usage"]["cost_usd"]
     return cost
 
 
@@ -73,7 +76,7 @@ def main() -> None:
     print("| model | way | estimate | bill | of sync |")
     print("| --- | --- | ---: | ---: | ---: |")
     for model in options.model or MODELS:
-        shown = run("estimate", options.data, model, "--exact")["models"][0]
+        shown = run("estimate", options.data, model, *READING, "--exact")["models"][0]
         costs = {way["way"]: way["cost_usd"] for way in shown["ways"]}
         sync_usd = None
         for way in WAYS:

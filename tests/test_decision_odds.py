@@ -89,7 +89,7 @@ def test_each_label_is_measured_and_the_least_certain_decides(
     choices.append(Choice('"urgent":true', urgent, (('"urgent":false', 1 - urgent),)))
     content = json.dumps(json.loads(answer_of(tags)), ensure_ascii=False, separators=(",", ":"))
     verdict = Verdict({"topic": "billing"}, "topic", None, ("billing", "technical"), (topic, 1 - topic), tuple(choices))
-    reported = answer_logprobs(Answer("m", content), verdict, 5)
+    reported = answer_logprobs(Answer("m", content), [(verdict, 0, len(content))], 5)
     assert reported is not None
     tokens = decode_logprobs(reported)
     text = SPACE.read(json.loads(content)).text

@@ -136,7 +136,7 @@ def test_the_offline_endpoints_odds_are_read_back(labels: list[str], weights: li
     fields: dict[str, object] = {"reasoning": 'It says "category": "a".'} if reasoning else {}
     fields |= {"category": labels[best], "confidence": 0.5}
     verdict = Verdict(fields, "category", "confidence", tuple(labels), tuple(odds))
-    told = answer_logprobs(Answer("m", as_json(fields)), verdict, 20)
+    told = answer_logprobs(Answer("m", as_json(fields)), [(verdict, 0, len(as_json(fields)))], 20)
     tokens = decode_logprobs(told)
     assert tokens is not None
     assert b"".join(one.token for one in tokens).decode() == as_json(fields)

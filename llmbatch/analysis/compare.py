@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from llmbatch.core.errors import ExitCode, RunStopped, UsageError
 from llmbatch.core.files import open_to_read, replacing, storing
 from llmbatch.core.jsonlines import dump_line
 from llmbatch.core.money import to_nanousd
+from llmbatch.core.plurals import counted
 from llmbatch.core.prices import PriceBook
 from llmbatch.core.rows import Row
-from llmbatch.engine.plan import ModelChoice, asked_model
+from llmbatch.engine.packing.plans import Packing, check_can_be_packed
+from llmbatch.engine.plan import ModelChoice, asked_model, make_plan
 from llmbatch.engine.preflight import unpriced
 from llmbatch.engine.sending import Sending
 from llmbatch.observe.events import ArmBegins
@@ -49,6 +52,8 @@ class CompareOptions:
     models: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     """Each model is asked with each prompt; empty for the task's model and the default prompt."""
+    rows_per_request: tuple[int, ...] = ()
+    """And with so many rows in a request; empty for one."""
     rows: int = 50
     seed: int = 0
     gold: GoldOptions | None = None
@@ -64,6 +69,7 @@ class _Contender:
     name: str
     model: str | None
     prompt: str | None
+    rows_per_request: int
     folder: Path
 
 
@@ -101,7 +107,7 @@ def compare_runs(
     with folder.created():
         sample = _drawn(options, folder, gold)
     runs, summaries = [_run_options(options, contender, contenders, sample) for contender in contenders], []
-    _check_limits(runs)
+    _check_runs(runs)
     confirm(runs)
     for number, (contender, run) in enumerate(zip(contenders, runs, strict=True), start=1):
         with watch() as observer:
@@ -134,9 +140,11 @@ def compare_runs(
     return compared
 
 
-def _check_limits(runs: Sequence[RunOptions]) -> None:
-    """Refuse a limit that cannot hold for one of the arms before another one has cost anything."""
+def _check_runs(runs: Sequence[RunOptions]) -> None:
+    """Refuse what one of the arms cannot do or hold to before another one has cost anything."""
     for run in runs:
+        if run.sending.packing is not None:
+            check_can_be_packed(make_plan(load_task(run.task), run.choice, offline=run.sending.offline))
         model = asked_model(load_task(run.task).task, run.choice)
         endpoint = endpoint_for(run.sending, model, run.choice.dialect)
         prices = PriceBook(None if endpoint is None else endpoint.base_url, run.sending.price)
@@ -164,31 +172,43 @@ def _check_ownership(options: CompareOptions, contenders: Sequence[_Contender], 
 def _contenders(options: CompareOptions) -> list[_Contender]:
     models: Sequence[str | None] = options.models or (None,)
     prompts: Sequence[str | None] = options.prompts or (None,)
-    pairs = [(model, prompt) for model in dict.fromkeys(models) for prompt in dict.fromkeys(prompts)]
-    if len(pairs) < 2:  # noqa: PLR2004 - one has nothing to be compared with
-        raise UsageError("there is nothing to compare", hint="give --model or --prompt at least twice")
+    packings = options.rows_per_request or (1,)
+    asked = list(product(dict.fromkeys(models), dict.fromkeys(prompts), dict.fromkeys(packings)))
+    if len(asked) < 2:  # noqa: PLR2004 - one has nothing to be compared with
+        raise UsageError(
+            "there is nothing to compare", hint="give --model, --prompt or --rows-per-request at least twice"
+        )
     first, *others = (load_task(prompt).task.label_space for prompt in dict.fromkeys(prompts))
     if not all(first.is_like(other) for other in others):
         raise UsageError("the prompts have different labels", hint="their answers cannot be compared")
     folder = _folder(options)
     return [
-        _Contender(_name(model, prompt, pairs), model, prompt, folder / _hash(model, prompt)) for model, prompt in pairs
+        _Contender(_name(model, prompt, rows, asked), model, prompt, rows, folder / _hash(model, prompt, rows))
+        for model, prompt, rows in asked
     ]
 
 
-def _name(model: str | None, prompt: str | None, pairs: list[tuple[str | None, str | None]]) -> str:
-    """What sets an arm apart: its model, its prompt, or both."""
+_Asked = tuple[str | None, str | None, int]
+"""A model, a prompt, and rows in a request."""
+
+
+def _name(model: str | None, prompt: str | None, rows: int, asked: Sequence[_Asked]) -> str:
+    """What sets an arm apart: its model, its prompt, its rows in a request."""
+    models, prompts, packings = (set(column) for column in zip(*asked, strict=True))
     parts = []
-    if len({one for one, _ in pairs}) > 1 and model is not None:
+    if len(models) > 1 and model is not None:
         parts.append(model)
-    if len({one for _, one in pairs}) > 1:
+    if len(prompts) > 1:
         parts.append("default" if prompt is None else Path(prompt).stem)
+    if len(packings) > 1:
+        parts.append(f"{counted(rows, 'row')} a request")
     return " ".join(parts)
 
 
-def _hash(model: str | None, prompt: str | None) -> str:
+def _hash(model: str | None, prompt: str | None, rows: int) -> str:
     """An arm's folder: the same whatever the order of the arms, and no name of a user's in a path."""
-    digest = hashlib.blake2b(f"{model}\0{prompt}".encode("utf-8", "replace"), digest_size=4).hexdigest()
+    packed = f"\0{rows}" if rows > 1 else ""
+    digest = hashlib.blake2b(f"{model}\0{prompt}{packed}".encode("utf-8", "replace"), digest_size=4).hexdigest()
     return f"arm-{digest}"
 
 
@@ -239,12 +259,14 @@ def _run_options(
     if budget.max_cost_nanousd is not None:
         others = sum(_spent_nanousd(one.folder) for one in contenders if one is not contender)
         budget = replace(budget, max_cost_nanousd=max(budget.max_cost_nanousd - others, 0))
+    rows = contender.rows_per_request
+    packing = Packing(rows, options.seed) if rows > 1 else None
     return RunOptions(
         inputs=(str(sample.file),),
         out=contender.folder,
         task=contender.prompt,
         choice=replace(options.choice, model=contender.model),
-        sending=replace(options.sending, budget=budget),
+        sending=replace(options.sending, budget=budget, packing=packing),
         reading=_SAMPLE_READING,
         command="the same compare command",
     )

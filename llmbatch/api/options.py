@@ -105,6 +105,8 @@ class Options(AskingOptions, total=False):
     max_failed: str | int | None
     """Failed rows tolerated before `Run.ok` is false."""
 
+    rows_per_request: int | str | None
+    """Rows that share a request, and pay for the prompt together."""
     deadline: str | None
     grace: float | None
     daily_budget: float | None

@@ -16,6 +16,7 @@ from llmbatch.cli.options.results import ResultOptions
 from llmbatch.cli.options.screen import ScreenOptions
 from llmbatch.cli.options.sending import SendingOptions
 from llmbatch.cli.options.task import TaskOptions
+from llmbatch.core import defaults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,17 @@ def compare(
             panel=TaskOptions.panel,
             variables=("LLMBATCH_COMPARE_PROMPT",),
             is_path=True,
+        ),
+    ] = None,
+    rows_per_request: Annotated[
+        list[int] | None,
+        Option(
+            "Rows that share a request, to compare with each alone. Repeatable, as 1 and 10.",
+            min=1,
+            max=defaults.MOST_ROWS_PER_REQUEST,
+            shown_default="1",
+            panel=SendingOptions.panel,
+            variables=("LLMBATCH_COMPARE_ROWS_PER_REQUEST",),
         ),
     ] = None,
     rows: Annotated[
@@ -92,12 +104,12 @@ def compare(
     ] = None,
     reading: Annotated[InputOptions, Except("strict")],
     task: Annotated[TaskOptions, Only("reasoning", "confidence")],
-    sending: SendingOptions,
+    sending: Annotated[SendingOptions, Except("rows_per_request")],
     confirmation: ConfirmationOptions,
     money: MoneyOptions,
     screen: Annotated[ScreenOptions, Except("metrics_file", "otel", "observer")],
 ) -> None:
-    """Compare two or more models or prompts on the same random rows."""
+    """Compare two or more models, prompts or packings on the same random rows."""
     from llmbatch.analysis.compare import CompareOptions, compare_runs
     from llmbatch.analysis.comparison import compared_json
     from llmbatch.cli.output import print_json
@@ -110,6 +122,7 @@ def compare(
         inputs=tuple(inputs),
         models=tuple(model or ()),
         prompts=tuple(prompt or ()),
+        rows_per_request=tuple(rows_per_request or ()),
         rows=rows,
         seed=results.seed,
         gold=None if gold is None else gold_fields.to_gold(gold),

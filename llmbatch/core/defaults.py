@@ -30,6 +30,7 @@ STOP_AT_INVALID = 20
 """Percent of the latest rows."""
 CANARY_SHARE = 10
 """Percent of the rows."""
+MOST_ROWS_PER_REQUEST = 100
 BATCH_WINDOW = "24h"
 BATCH_PATIENCE = 2
 """Batches in which a row may expire before the fallback takes it."""

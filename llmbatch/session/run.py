@@ -107,6 +107,8 @@ def classify_run(
         check_plan(options, plan)
         confidence = confidence_for(plan, options.task, options.calibration)
         experiments = plan_experiments(loaded, options, plan)
+        if experiments.canary is not None:
+            check_plan(options, experiments.canary)
 
         def new_record(at: RunFolder, before: RunRecord | None, options: RunOptions) -> RunRecord:
             return _new_record(at, source, plan, options, endpoint, before, confidence, experiments)

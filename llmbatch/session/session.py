@@ -313,4 +313,4 @@ def _keep_checkpoint(opened: OpenLedger) -> None:
 
 def _rows_at_once(sending: Sending) -> int:
     """Rows whose outcome may be still to come once nothing more is sent: in flight, or waiting for a retry."""
-    return Concurrency(sending.concurrency).most * ROWS_PER_SLOT
+    return Concurrency(sending.concurrency).most * ROWS_PER_SLOT * sending.rows_per_request

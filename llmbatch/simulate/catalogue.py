@@ -12,10 +12,13 @@ from llmbatch.simulate.answer_faults import ANSWER_FAULTS
 from llmbatch.simulate.error_faults import ERROR_FAULTS
 from llmbatch.simulate.header_faults import HEADER_FAULTS
 from llmbatch.simulate.maker_faults import MAKER_ANSWERS, MAKER_ERRORS
+from llmbatch.simulate.pack_faults import PACK_FAULTS
 from llmbatch.simulate.usage_faults import USAGE_FAULTS
 from llmbatch.simulate.wire_faults import WIRE_FAULTS
 
-ERRORS, ANSWERS = ERROR_FAULTS | MAKER_ERRORS, ANSWER_FAULTS | MAKER_ANSWERS
+_OF_PACKS = dict.fromkeys(PACK_FAULTS, lambda answer, _: answer)
+"""They leave an answer about one document as it is."""
+ERRORS, ANSWERS = ERROR_FAULTS | MAKER_ERRORS, ANSWER_FAULTS | MAKER_ANSWERS | _OF_PACKS
 """OpenAI's own, and other makers'."""
 GROUPS: tuple[Mapping[str, object], ...] = (ERRORS, WIRE_FAULTS, ANSWERS, USAGE_FAULTS, HEADER_FAULTS)
 

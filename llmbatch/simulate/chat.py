@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from llmbatch.core.models import AUTOMATIC_CACHING, PromptCaching, profile_of
-from llmbatch.simulate.answer import Answer, as_json
+from llmbatch.simulate.answer import Answer
 from llmbatch.simulate.catalogue import ANSWERS, ERRORS
 from llmbatch.simulate.dialects import dialect_of
 from llmbatch.simulate.draw import question_digest, struck, uniform
@@ -25,6 +25,8 @@ from llmbatch.simulate.header_faults import HEADER_FAULTS, OtherLimits
 from llmbatch.simulate.likelihood import answer_logprobs
 from llmbatch.simulate.limits import Exceeded, Limits, as_duration
 from llmbatch.simulate.maker_faults import MAKER_ERRORS, first_idea
+from llmbatch.simulate.pack_faults import Part
+from llmbatch.simulate.packs import content_of, documents_in, read_parts, spans_in, spoilt
 from llmbatch.simulate.prompt import Prompt, read_prompt
 from llmbatch.simulate.prompt_cache import ANSWER_OVERHEAD, CacheUse, PromptCache, PromptDigest
 from llmbatch.simulate.reading import unfenced
@@ -146,9 +148,7 @@ class Chat:
         prompt_tokens = rendered.tokens + ANSWER_OVERHEAD
         self._check_window(request, prompt_tokens)
         headers = {} if in_batch else self._pass_limits(request, prompt_tokens)
-        document = unfenced(request.last[1])
-        question = question_digest(request.model, document)
-        times_asked = self.stats.ask(question)
+        question, times_asked = self._taken_up(request, is_packed=prompt.form.is_packed)
         faults = self._struck(request.model, number, question, times_asked)
         delivery = self._delivery(faults, f"{question}/{times_asked}")
         for fault in faults:
@@ -162,15 +162,8 @@ class Chat:
                 is_worded = fault.kind in _AS_IT_IS and fault.kind not in self.dialect.errors
                 return Outcome(reply if is_worded else self.refusal(reply, request.model), delivery)
         sampling = Sampling(request.temperature, f"{self._settings.seed}/{question}/{times_asked}")
-        verdict = prompt.with_listing(request.last[1]).verdict(request.last[1], sampling)
-        answer = Answer(request.model, as_json(verdict.fields), service_tier=request.service_tier)
-        if self.dialect.thinking:
-            answer = replace(answer, thinking=first_idea(verdict), thinking_place=self.dialect.thinking)
-        for fault in faults:
-            if (answer_fault := ANSWERS.get(fault.kind)) is not None:
-                answer = answer_fault(answer, verdict)
-            elif (usage_fault := USAGE_FAULTS.get(fault.kind)) is not None:
-                answer = usage_fault(answer)
+        parts = read_parts(prompt, request.last[1], sampling)
+        answer = self._said(request, parts, faults)
         answer, answer_tokens = _within(answer, request.max_tokens)
         if answer.thinking:
             answer = replace(answer, thinking_tokens=answer.thinking_tokens or count_tokens(answer.thinking))
@@ -179,9 +172,31 @@ class Chat:
         is_cached = self._settings.batch_cache or not in_batch
         cache_use = self._cache.look_up(owner, rendered.marks, caching) if is_cached else CacheUse(0, 0, ())
         self._count(prompt_tokens, cache_use, answer_tokens)
-        logprobs = None if request.top_logprobs is None else answer_logprobs(answer, verdict, request.top_logprobs)
+        spans, top = spans_in(answer.content or "", parts), request.top_logprobs
+        logprobs = None if top is None else answer_logprobs(answer, spans, top)
         body = self._completion(answer, logprobs, _usage(prompt_tokens, answer_tokens, cache_use))
         return Outcome(Reply(200, body, {**self.dialect.headers, **headers}), delivery, cache_use)
+
+    def _said(self, request: ChatRequest, parts: list[Part], faults: list[Fault]) -> Answer:
+        """What is answered, faults and all, where that was to be said of each document."""
+        answer = Answer(request.model, content_of(parts), service_tier=request.service_tier)
+        if self.dialect.thinking:
+            answer = replace(answer, thinking=first_idea(parts[0].verdict), thinking_place=self.dialect.thinking)
+        for fault in faults:
+            if (answer_fault := ANSWERS.get(fault.kind)) is not None:
+                answer = spoilt(fault.kind, answer_fault, answer, parts)
+            elif (usage_fault := USAGE_FAULTS.get(fault.kind)) is not None:
+                answer = usage_fault(answer)
+        return answer
+
+    def _taken_up(self, request: ChatRequest, *, is_packed: bool) -> tuple[str, int]:
+        """Digest of a question, and how often it was asked; of several documents, how often any of them was."""
+        message = request.last[1]
+        if not is_packed:
+            question = question_digest(request.model, unfenced(message))
+            return question, self.stats.ask(question)
+        times = [self.stats.ask(question_digest(request.model, text)) for _, text in documents_in(message)]
+        return question_digest(request.model, message), max(times, default=1)
 
     def _check_window(self, request: ChatRequest, prompt_tokens: int) -> None:
         window = self.window(request.model)

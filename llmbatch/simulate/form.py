@@ -1,12 +1,13 @@
 """The form of the answer that a request asks for: its fields, by the schema or else by the prompt."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from llmbatch.simulate.reading import FieldText, names_key, read_fields
 from llmbatch.simulate.reply import RefusedError, error_reply
 from llmbatch.simulate.request import ChatRequest
+from llmbatch.task.packed_prompt import SECTION_HEADING
 
 _LABEL, _CONFIDENCE, _PERCENT, _REASONING = "category", "confidence", "percent", "reasoning"
 _OF_FIELD = "_percent"
@@ -38,6 +39,8 @@ class AnswerForm:
 
     keys: tuple[str, ...]
     fields: tuple[FieldForm, ...]
+    is_packed: bool = False
+    """Whether it stands under each number of several documents."""
 
     def field(self, key: str) -> FieldForm:
         """The field with a key; the first where there is none."""
@@ -56,8 +59,25 @@ def answer_form(request: ChatRequest) -> AnswerForm:
         RefusedError: the schema has no enum to choose from, or a property that a labelling answer does not have.
     """
     if request.schema is None:
-        return _form_of_prompt("\n".join(text for _, text in request.leading))
+        prompt = "\n".join(text for _, text in request.leading)
+        return replace(_form_of_prompt(prompt), is_packed=SECTION_HEADING in prompt)
     properties = {key: _resolved(value, request.schema) for key, value in request.schema["properties"].items()}
+    if (of_one := _of_each(properties)) is not None:
+        return replace(_form(of_one), is_packed=True)
+    return _form(properties)
+
+
+def _of_each(properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What stands under each number, where all keys are numbers of documents."""
+    first = properties.get("1")
+    of_one = first.get("properties") if isinstance(first, Mapping) else None
+    is_packed = isinstance(of_one, Mapping) and all(
+        key.isdigit() and value == first for key, value in properties.items()
+    )
+    return of_one if is_packed else None
+
+
+def _form(properties: Mapping[str, Any]) -> AnswerForm:
     if any(key.endswith(_OF_FIELD) for key in properties):
         return _form_of_fields(properties)
     return _form_of_one_label(properties)

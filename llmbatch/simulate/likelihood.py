@@ -7,7 +7,7 @@ ways share has a log-probability of 0.
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,20 +22,21 @@ _NEVER = 1e-12
 _Way = tuple[tuple[bytes, ...], float]
 
 
-def answer_logprobs(answer: Answer, verdict: Verdict, top: int) -> dict[str, Any] | None:
+def answer_logprobs(answer: Answer, verdicts: Iterable[tuple[Verdict, int, int]], top: int) -> dict[str, Any] | None:
     """The `logprobs` of a choice in OpenAI's shape; None without content, as OpenAI has it.
 
     Args:
         answer: as it is sent, perhaps with a fault in it.
-        verdict: how probable each label is.
+        verdicts: how probable each label is, each with where the answer says it, in characters.
         top: how many likeliest tokens to give at each place.
     """
     if not answer.content:
         return None
     sent = tuple(token_bytes(answer.content))
     alternatives: dict[int, _Place] = {}
-    for choice in (_label(verdict), *verdict.choices):
-        alternatives |= _places(sent, _ways(answer.content, sent, choice), top)
+    for verdict, start, end in verdicts:
+        for choice in (_label(verdict), *verdict.choices):
+            alternatives |= _places(sent, _ways(answer.content, sent, choice, start, end), top)
     certain = [_Place(0.0, ((token, 0.0),)[:top]) for token in sent]
     stated = [alternatives.get(n, place) for n, place in enumerate(certain)]
     return {
@@ -84,11 +85,14 @@ def _label(verdict: Verdict) -> Choice:
     )
 
 
-def _ways(content: str, sent: tuple[bytes, ...], choice: Choice) -> list[_Way]:
-    """The answer with each thing that may be said, in tokens; that which is sent is always among them."""
-    if content.count(choice.said) != 1:
+def _ways(content: str, sent: tuple[bytes, ...], choice: Choice, start: int, end: int) -> list[_Way]:
+    """The answer with each thing that may be said there, in tokens; that which is sent is always among them."""
+    before, part, behind = content[:start], content[start:end], content[end:]
+    if part.count(choice.said) != 1:
         return [(sent, 1.0)]
-    others = [(tuple(token_bytes(content.replace(choice.said, said))), odds) for said, odds in choice.others]
+    others = [
+        (tuple(token_bytes(before + part.replace(choice.said, said) + behind)), odds) for said, odds in choice.others
+    ]
     return [(sent, max(choice.odds, _NEVER)), *others]
 
 

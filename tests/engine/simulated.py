@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
+from llmbatch.core import defaults
 from llmbatch.core.ledger_line import LedgerLine
 from llmbatch.core.prices import PriceBook
 from llmbatch.core.review_rule import ReviewRule
@@ -20,6 +21,7 @@ from llmbatch.engine.engine import Engine, EngineSettings
 from llmbatch.engine.experiments.watch import ExperimentPlan, begin_experiments
 from llmbatch.engine.failure_rate_guard import FailureRateGuard, GuardSettings
 from llmbatch.engine.intake import Document
+from llmbatch.engine.packing.plans import Packing
 from llmbatch.engine.plan import ModelChoice, make_plan
 from llmbatch.engine.sending import Sending
 from llmbatch.engine.tally import SessionTally
@@ -83,6 +85,7 @@ class Outcome:
     """Requests by the second in which they reached the endpoint."""
     statuses: dict[int, int]
     prompt_tokens: int
+    completion_tokens: int
     ended_s: float
     told: list[Event]
     experiments: ExperimentReport
@@ -106,11 +109,13 @@ def run_simulated(
     *faults: str,
     max_wait_s: float = 600.0,
     beside: ExperimentPlan = ExperimentPlan(),
+    packing: Packing | None = None,
+    reasks: int = defaults.REASKS,
     **settings: Any,
 ) -> Outcome:
     """Run rows with these texts against an endpoint with these faults and settings; takes no time to speak of."""
     told = SimulatorSettings(faults=tuple(map(parse_fault, faults)), **settings)
-    sending = Sending(policy=RetryPolicy(max_wait_s=max_wait_s))
+    sending = Sending(policy=RetryPolicy(max_wait_s=max_wait_s, reasks=reasks), packing=packing)
     with asyncio.Runner(loop_factory=SimulatedTimeLoop) as runner:
         return runner.run(_run(folder, texts, lambda clock: Simulator(told, clock=clock), sending, beside))
 
@@ -202,6 +207,7 @@ async def _run(
         dict(stats.by_second),
         dict(stats.statuses),
         stats.prompt_tokens,
+        stats.completion_tokens,
         ended_s,
         told,
         experiments.report(),

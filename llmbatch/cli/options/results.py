@@ -63,7 +63,14 @@ class ResultOptions(OptionGroup):
             metavar="P%|N",
         ),
     ] = "0%"
-    seed: Annotated[int, Option("Random seed of the sample.", min=-bounds.MOST_WHOLE, max=bounds.MOST_WHOLE)] = 0
+    seed: Annotated[
+        int,
+        Option(
+            "Random seed of the sample, and of the order of rows that share a request.",
+            min=-bounds.MOST_WHOLE,
+            max=bounds.MOST_WHOLE,
+        ),
+    ] = 0
     calibration: Annotated[
         str | None,
         Option(

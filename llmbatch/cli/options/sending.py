@@ -11,6 +11,7 @@ from llmbatch.core.service_tiers import ServiceTier
 
 if TYPE_CHECKING:
     from llmbatch.cli.options.money import MoneyOptions
+    from llmbatch.engine.packing.plans import Packing
     from llmbatch.engine.sending import Sending
 
 _NORMAL = VALUES[Patience.normal]
@@ -67,6 +68,13 @@ class SendingOptions(OptionGroup):
             metavar="N|auto",
         ),
     ] = defaults.CONCURRENCY
+    rows_per_request: Annotated[
+        str,
+        Option(
+            "Rows that share a request, and pay for the prompt together; for short documents.",
+            metavar="N",
+        ),
+    ] = "1"
     rpm: Annotated[
         float | None,
         Option("Requests a minute.", min=0.001, max=bounds.MOST_A_MINUTE, shown_default="what the endpoint states"),
@@ -171,8 +179,8 @@ class SendingOptions(OptionGroup):
         ),
     ] = None
 
-    def to_sending(self, money: "MoneyOptions") -> "Sending":
-        """As the engine takes them.
+    def to_sending(self, money: "MoneyOptions", *, seed: int = 0) -> "Sending":
+        """As the engine takes them; `seed` is of the order of rows that share a request.
 
         Raises:
             UsageError: one cannot be read, or they do not go together.
@@ -204,6 +212,7 @@ class SendingOptions(OptionGroup):
             offline=self.offline,
             offline_arguments=tuple(part for fault in self.fault or () for part in ("--fault", fault)),
             concurrency=parsed_concurrency(self.concurrency),
+            packing=parsed_packing(self.rows_per_request, seed),
             limits=RateLimits(None if self.rpm is None else self.rpm / 60, None if self.tpm is None else self.tpm / 60),
             rate_share=parse_rate_store(self.rate_store),
             timeout_s=self.timeout,
@@ -232,6 +241,22 @@ class SendingOptions(OptionGroup):
         values = VALUES[self.patience]
         given = {one.name: getattr(self, one.name, None) for one in fields(values)}
         return replace(values, **{name: value for name, value in given.items() if value is not None})
+
+
+def parsed_packing(text: str, seed: int) -> "Packing | None":
+    """How several rows share a request; None where each goes alone.
+
+    Raises:
+        UsageError: it is no number, or not one of those that there can be.
+    """
+    from llmbatch.core.errors import UsageError
+    from llmbatch.engine.packing.plans import Packing
+
+    most = defaults.MOST_ROWS_PER_REQUEST
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not is_number or not 1 <= int(text) <= most:
+        raise UsageError(f"--rows-per-request {text[:40]!r} is not a number from 1 to {most}")
+    return None if int(text) == 1 else Packing(int(text), seed)
 
 
 def parsed_concurrency(text: str) -> int | None:

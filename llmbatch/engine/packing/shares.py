@@ -24,20 +24,22 @@ def shares(total: int, weights: Sequence[int]) -> list[int]:
 def shared_usage(usage: UsageTotals, weights: Sequence[int]) -> list[UsageTotals]:
     """What each row took of tokens and money. No row has more cached input than input.
 
-    A request whose outcome is unknown may be billed for each of its rows; so counts one whose price is not known.
+    What comes from the cache, or goes there, is the beginning that all have in common, and answers are about as long:
+    each row bears an equal part of these. A request whose outcome is unknown may be billed for each of its rows; so counts one whose price is not known.
     """
     plain = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
+    alike = [1] * len(weights)
     columns = [
-        shares(max(total, 0), weights)
-        for total in (
-            plain,
-            usage.cached_input_tokens,
-            usage.cache_write_tokens,
-            usage.output_tokens - usage.reasoning_tokens,
-            usage.reasoning_tokens,
-            usage.priced_nanousd,
-            usage.possibly_billed_nanousd,
-            usage.cache_unreported_tokens,
+        shares(max(total, 0), by)
+        for total, by in (
+            (plain, weights),
+            (usage.cached_input_tokens, alike),
+            (usage.cache_write_tokens, alike),
+            (usage.output_tokens - usage.reasoning_tokens, alike),
+            (usage.reasoning_tokens, alike),
+            (usage.priced_nanousd, weights),
+            (usage.possibly_billed_nanousd, weights),
+            (usage.cache_unreported_tokens, weights),
         )
     ]
     return [

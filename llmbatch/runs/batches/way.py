@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from llmbatch.core import defaults
 from llmbatch.core.errors import UsageError
+from llmbatch.engine.packing.plans import check_can_be_packed
 from llmbatch.engine.plan import ModelChoice, Plan
 from llmbatch.runs.folder import STDIN, RunRecord
 from llmbatch.runs.input import RunInput
@@ -35,6 +36,8 @@ def check_retry_way(options: RetryOptions, record: RunRecord) -> None:
 
 def obstacle(options: RunOptions, *, is_stream: bool) -> str | None:
     """What of a run batches cannot do; None where they can do all of it."""
+    if options.sending.packing is not None:
+        return "--rows-per-request"
     return _obstacle(options.choice, is_stream=is_stream)
 
 
@@ -54,11 +57,14 @@ _HINTS = {
 
 
 def check_plan(options: RunOptions, plan: Plan) -> None:
-    """Refuse a plan that batches cannot ask, before anything is sent.
+    """Refuse a plan that cannot be asked on the way that is wanted, before anything is sent.
 
     Raises:
-        UsageError: labels are retrieved for each document, and with batches only documents' answers come back.
+        UsageError: labels are retrieved for each document, and with batches only documents' answers come back; or
+            rows are to share a request, and something is listed for each.
     """
+    if options.sending.packing is not None:
+        check_can_be_packed(plan)
     if options.batch is not None and plan.candidates is not None:
         raise UsageError(
             "--batch does not go together with labels that are retrieved for each document; nothing was sent",
