@@ -25,7 +25,8 @@ def shared_usage(usage: UsageTotals, weights: Sequence[int]) -> list[UsageTotals
     """What each row took of tokens and money. No row has more cached input than input.
 
     What comes from the cache, or goes there, is the beginning that all have in common, and answers are about as long:
-    each row bears an equal part of these. A request whose outcome is unknown may be billed for each of its rows; so counts one whose price is not known.
+    each row bears an equal part of these. A request whose outcome is unknown may be billed for each of its rows; so
+    counts one whose price is not known.
     """
     plain = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
     alike = [1] * len(weights)
