@@ -54,7 +54,7 @@ def _shares(before: Profile, after: Profile) -> Shift:
     return Shift(
         "label shares",
         f"{most} {was:.1%}",
-        f"{most} {now:.1%}, {moved:.1%} moved in all",
+        f"{most} {now:.1%}, {moved:.1%} moved",
         p,
         p < ALPHA / _FIGURES and moved >= _SMALLEST_DISTANCE,
     )

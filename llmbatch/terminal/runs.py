@@ -37,10 +37,22 @@ def render_runs(listing: Listing, console: Console) -> None:
     print_stripped(console, runs_parts(listing, console), may_be_wide=True)
 
 
-def runs_parts(listing: Listing, console: Console) -> Iterator[RenderableType]:
-    """The table and what is said of it, for a console's width."""
-    runs = listing.runs
+def screen_of_runs(listing: Listing, console: Console) -> RenderableType:
+    """The same in a terminal's height: as many of the latest runs as there is room for."""
+    latest = min(len(listing.runs), console.height)
+    while True:
+        parts = Group(*runs_parts(listing, console, latest=latest))
+        if latest <= 1 or len(console.render_lines(parts)) <= console.height:
+            return parts
+        latest -= 1
+
+
+def runs_parts(listing: Listing, console: Console, *, latest: int | None = None) -> Iterator[RenderableType]:
+    """The table and what is said of it, for a console's width; `latest` says how many runs, else all."""
+    runs = listing.runs[-latest:] if latest else listing.runs
     width = edge(console)
+    if earlier := len(listing.runs) - len(runs):
+        yield Text(f"  {counted(earlier, 'earlier run')}, llmbatch runs shows all", style="dim")
     if runs:
         table, left_out = fitted(Column("folder", [Text(neutral(run.folder)) for run in runs]), _columns(runs), width)
         yield Padding(table, (0, 0, 0, 2), expand=False)
@@ -51,7 +63,7 @@ def runs_parts(listing: Listing, console: Console) -> Iterator[RenderableType]:
             yield Text(f"  {neutral(run.folder)}: {neutral(run.problem, limit=300)}", style="red")
     if not listing.is_whole:
         yield Text("  not all folders were looked into: there are too many", style="yellow")
-    yield Text(_headline(runs), style="bold")
+    yield Text(_headline(listing.runs), style="bold")
 
 
 def _headline(runs: tuple[ListedRun, ...]) -> str:
@@ -69,8 +81,8 @@ def _headline(runs: tuple[ListedRun, ...]) -> str:
 def _columns(runs: tuple[ListedRun, ...]) -> list[Column]:
     return [
         Column("state", [Text(run.state, style=_STYLES.get(run.state, "")) for run in runs], is_text=True),
-        Column("rows", [Text(_rows(run)) for run in runs], rank=2),
-        Column("labelled", [Text(_count(run.labelled)) for run in runs]),
+        Column("rows", [Text(_count(run.rows)) for run in runs], rank=2),
+        Column("labelled", [Text(_labelled(run)) for run in runs]),
         Column("review", [Text(_count(run.review)) for run in runs]),
         Column("failed", [Text(_count(run.failed)) for run in runs], rank=3),
         Column("cost", [Text(_cost(run)) for run in runs]),
@@ -82,8 +94,9 @@ def _columns(runs: tuple[ListedRun, ...]) -> list[Column]:
     ]
 
 
-def _rows(run: ListedRun) -> str:
-    return _count(run.rows) if run.rows is not None or run.outcomes is None else f"{run.outcomes:,} so far"
+def _labelled(run: ListedRun) -> str:
+    """Of a run without totals of its end, what its ledger has by now."""
+    return _count(run.labelled) if run.outcomes is None else f"{run.outcomes:,} so far"
 
 
 def _count(count: int | None) -> str:
@@ -116,7 +129,7 @@ def watch_runs(listing: Callable[[], Listing], console: Console) -> None:
     """Refresh the table every two seconds, until a signal ends it."""
     with Live(console=console, auto_refresh=False, screen=True) as live, suppress(Terminated):
         while True:
-            live.update(Group(*runs_parts(listing(), console)), refresh=True)
+            live.update(screen_of_runs(listing(), console), refresh=True)
             time.sleep(_EVERY_S)
 
 
