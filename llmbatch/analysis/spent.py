@@ -11,11 +11,11 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import restored
 from llmbatch.core.money import to_usd
 from llmbatch.core.usage import UsageTotals
+from llmbatch.runs.spend_stores import SpendPlace
 from llmbatch.session.settlement import actual_spend
 from llmbatch.spend.account import settle_dead
-from llmbatch.spend.book import HOLD, OFFLINE, REAL
+from llmbatch.spend.book import HOLD, OFFLINE, REAL, SpendRecords
 from llmbatch.spend.report import Period, Report, grouped, total_of
-from llmbatch.spend.store import SpendStore
 
 UNACCOUNTED = "(not in any run folder)"
 _OF_THE_STORE = ("day", "model", "prompt", "run")
@@ -23,11 +23,11 @@ _OF_THE_STORE = ("day", "model", "prompt", "run")
 Sums = dict[str, UsageTotals]
 
 
-def spend_report(path: Path, by: str, period: Period, *, offline: bool = False) -> Report:
+def spend_report(place: SpendPlace, by: str, period: Period, *, offline: bool = False) -> Report:
     """What was spent in a period and in the one before it.
 
     Args:
-        path: the spend store.
+        place: the spend store.
         by: `day`, `model`, `prompt`, `run`; or `label` or an input field, which are in the run folders.
         period: which days.
         offline: what the offline endpoint would have cost, instead of what was spent.
@@ -35,10 +35,10 @@ def spend_report(path: Path, by: str, period: Period, *, offline: bool = False) 
     Raises:
         StorageFailed: the store cannot be used.
     """
-    if not path.exists():
+    if not place.exists():
         nothing = total_of({}, {})
-        return Report(by, (), nothing, period, offline, (f"There is no spend store at {path} yet.",))
-    with closing(SpendStore(path)) as store:
+        return Report(by, (), nothing, period, offline, (f"There is no spend store at {place} yet.",))
+    with closing(place()) as store:
         settle_dead(store, actual_spend)
         book = OFFLINE if offline else REAL
         notes = _unsettled(store, book, period)
@@ -51,7 +51,7 @@ def spend_report(path: Path, by: str, period: Period, *, offline: bool = False) 
     return Report(by, grouped(by, now, before), total_of(now, before), period, offline, tuple(notes))
 
 
-def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list[str]) -> tuple[Sums, Sums]:
+def _by_field(store: SpendRecords, book: str, by: str, period: Period, notes: list[str]) -> tuple[Sums, Sums]:
     """(now, before) by what the ledgers and inputs say. What is missing there is a group of its own, and noted."""
     spans = (period, period.before)
     known = [store.sums("run", book, *_ends(span)) for span in spans]
@@ -75,7 +75,7 @@ def _by_field(store: SpendStore, book: str, by: str, period: Period, notes: list
     return groups
 
 
-def _unsettled(store: SpendStore, book: str, period: Period) -> list[str]:
+def _unsettled(store: SpendRecords, book: str, period: Period) -> list[str]:
     notes = []
     for session, run, held_nanousd in store.unsettled(book, *_ends(period)):
         if session.startswith(HOLD):

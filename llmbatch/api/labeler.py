@@ -19,11 +19,9 @@ from llmbatch.engine.label_planning import with_planned_labels
 from llmbatch.engine.labelling import Labelling
 from llmbatch.engine.plan import asked_model, make_plan, review_threshold
 from llmbatch.observe.observer import Observer, Observers
-from llmbatch.provider.client import Endpoint
-from llmbatch.provider.sdk import load_sdk
 from llmbatch.runs.calibrations import confidence_for
 from llmbatch.runs.model_choice import check_room, completed_choice, endpoint_for
-from llmbatch.simulate.child import offline_endpoint
+from llmbatch.session.offline import served_endpoint
 from llmbatch.task.label_space import LabelSpace
 from llmbatch.task.label_thresholds import review_rule
 from llmbatch.task.load import load_task
@@ -149,12 +147,9 @@ class Labeler:
         self._review = review_rule(below, confidence.thresholds, plan.task.label_space, offline=plan.offline)
         for remark in confidence.remarks:
             self._observer.event(remark)
-        if endpoint is None:
-            url = self._opened.enter_context(offline_endpoint(sending.offline_arguments, meanwhile=load_sdk))
-            endpoint = Endpoint(url, "offline", on_loopback=True)
         return Labelling(
             plan,
-            endpoint,
+            self._opened.enter_context(served_endpoint(endpoint, sending)),
             sending,
             calibrations=confidence.calibrations,
             observer=self._observer,

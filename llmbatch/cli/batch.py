@@ -47,10 +47,10 @@ def cancel(
     money: Store,
 ) -> None:
     """Ask the provider to end a run's parts. What was answered is charged: collect it with classify --batch."""
+    from llmbatch.runs.spend_stores import parse_spend_store
     from llmbatch.session.batches.manage import cancel_parts
-    from llmbatch.spend.options import parse_store
 
-    store = parse_store(money.spend_store)
+    store = parse_spend_store(money.spend_store)
     for cancelled, state in cancel_parts(run, part, sending.to_sending(MoneyOptions()), store):
         typer.echo(neutral(f"{cancelled.name}: {state}"), err=True)
 
@@ -71,10 +71,10 @@ def adopt(
 @command(app)
 def forget(run: RunPath, part: Number, *, money: Store) -> None:
     """Give a part up: its rows are pending again, and what it may have cost counts as possibly billed."""
+    from llmbatch.runs.spend_stores import parse_spend_store
     from llmbatch.session.batches.manage import forget_part
-    from llmbatch.spend.options import parse_store
 
-    given_up = forget_part(run, part, parse_store(money.spend_store))
+    given_up = forget_part(run, part, parse_spend_store(money.spend_store))
     typer.echo(neutral(f"{given_up.name} is given up: {given_up.prepared.rows:,} rows are pending again"), err=True)
 
 

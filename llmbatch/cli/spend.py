@@ -41,13 +41,13 @@ def spend(
     from llmbatch.analysis.spent import spend_report
     from llmbatch.cli.output import print_json
     from llmbatch.core.errors import UsageError
+    from llmbatch.runs.spend_stores import parse_spend_store
     from llmbatch.spend.days import parse_day
-    from llmbatch.spend.options import parse_store
     from llmbatch.spend.report import period, report_json
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.spending import render_spending
 
-    store = parse_store(money.spend_store)
+    store = parse_spend_store(money.spend_store)
     if store is None:
         raise UsageError("--spend-store is off: there is nothing to show", hint="name a file, or leave it out")
     days = period(

@@ -18,10 +18,9 @@ from llmbatch.runs.folder import RunFolder
 from llmbatch.runs.ledger.lock import is_locked, locked
 from llmbatch.runs.listing import run_paths
 from llmbatch.runs.mark import belongs_to_user
+from llmbatch.runs.spend_stores import parse_spend_store
 from llmbatch.session.settlement import actual_spend
 from llmbatch.spend.account import settle_dead
-from llmbatch.spend.options import parse_store
-from llmbatch.spend.store import SpendStore
 
 _DAY_S = 86_400
 _YOUNGEST_TEMPORARY_S = _DAY_S
@@ -67,19 +66,19 @@ def _remove_files(folder: Path, files: list[Path]) -> None:
 
 
 def _dead_sessions() -> Iterator[Waste]:
-    path = parse_store(None)
-    if path is None or not path.exists():
+    place = parse_spend_store(None)
+    if place is None or not place.exists():
         return
-    with suppress(StorageFailed, UsageError), closing(SpendStore(path)) as store:
+    with suppress(StorageFailed, UsageError), closing(place()) as store:
         dead = [one for one in store.open_sessions() if not store.sign_of_life(one[0]).is_held()]
         settled = [session for session, run in dead if actual_spend(session, run) is not None]
-        yield Waste("dead session", str(path), len(settled), 0, _settle)
+        yield Waste("dead session", str(place), len(settled), 0, _settle)
 
 
 def _settle() -> None:
-    path = parse_store(None)
-    if path is not None:
-        with closing(SpendStore(path)) as store:
+    place = parse_spend_store(None)
+    if place is not None:
+        with closing(place()) as store:
             settle_dead(store, actual_spend)
 
 

@@ -19,8 +19,6 @@ from llmbatch.engine.throttle.concurrency import Concurrency
 from llmbatch.observe.events import InputPutRight, PrefixPlanned, SentInTheClear
 from llmbatch.observe.observer import Observer, RunStarted
 from llmbatch.observe.summary import Summary, summary_json
-from llmbatch.provider.client import Endpoint
-from llmbatch.provider.sdk import load_sdk
 from llmbatch.readers import FieldChoice
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.folder import RunFolder, now_text
@@ -35,13 +33,13 @@ from llmbatch.runs.outputs import OutputCounts, RunRows, check_outputs, write_ou
 from llmbatch.session.batches.batch_loop import BatchLoop
 from llmbatch.session.batches.single_rows import has_single_rows, single_events, single_plan
 from llmbatch.session.event_loop import loop_factory
+from llmbatch.session.offline import served_endpoint
 from llmbatch.session.session_loop import SessionLoop
 from llmbatch.session.session_plan import SessionPlan
 from llmbatch.session.signals import signals_handled
 from llmbatch.session.spending import Spending
 from llmbatch.session.stop_handle import StopHandle
 from llmbatch.session.summarise import Ending, summarise
-from llmbatch.simulate.child import offline_endpoint
 from llmbatch.spend.book import OFFLINE, REAL, SessionInfo
 from llmbatch.stats.profile import Asked
 
@@ -140,11 +138,7 @@ class Session:
         session_loop = self._loop(opened)
         try:
             with ExitStack() as stack:
-                endpoint = self._plan.endpoint
-                if endpoint is None:
-                    arguments = self._plan.sending.offline_arguments
-                    url = stack.enter_context(offline_endpoint(arguments, meanwhile=load_sdk))
-                    endpoint = Endpoint(url, "offline", on_loopback=True)
+                endpoint = stack.enter_context(served_endpoint(self._plan.endpoint, self._plan.sending))
                 with asyncio.Runner(loop_factory=loop_factory()) as runner:
                     reason = runner.run(session_loop.ask(endpoint))
                     if isinstance(session_loop, BatchLoop) and has_single_rows(session_loop, reason):

@@ -1,6 +1,6 @@
 """What is kept of the money of all sessions, and who keeps it: a file, a database, another process."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -130,6 +130,16 @@ class SpendBook(Protocol):
         """Let go of it."""
 
 
+class SpendRecords(SpendBook, Protocol):
+    """A book that tells what was spent, too."""
+
+    def sums(self, column: str, book: str, since: str, until: str) -> dict[str, UsageTotals]:
+        """What was spent from one day to another, both included, by `day`, `model`, `prompt` or `run`."""
+
+    def unsettled(self, book: str, since: str, until: str) -> list[tuple[str, str, int]]:
+        """(id, run folder, nano-dollars set aside and not known to be spent) of sessions that have not ended."""
+
+
 OpenSpendBook = Callable[[], SpendBook]
 """Opens it for one session."""
 
@@ -141,4 +151,25 @@ def granted(room_nanousd: int, *, need_nanousd: int, want_nanousd: int) -> int:
     return max(min(want_nanousd, room_nanousd // _ROOM_SHARE), need_nanousd)
 
 
+def settled_on(
+    started_at: str, days: Sequence[tuple[str, int, int]], settlement: Settlement, *, leased: bool
+) -> tuple[str, int]:
+    """On which day a dead session is charged with what is not charged yet, and how much; see `SpendBook.settle`.
+
+    Args:
+        started_at: when it began, in UTC.
+        days: its days in order: day, spent and charged nano-dollars.
+        settlement: what it cost.
+        leased: whether it sent only what it had taken before.
+    """
+    last, _, lease = days[-1] if days else (started_at[:_DAY], 0, 0)
+    earlier = sum(spent for _, spent, _ in days[:-1])
+    rest = max(settlement.total_nanousd - earlier, 0)
+    if leased:
+        known = sum(sums.priced_nanousd for sums in settlement.figures.values()) - earlier
+        rest = min(rest, max(lease, known))
+    return last, rest
+
+
 _ROOM_SHARE = 4
+_DAY = len("2026-11-25")

@@ -1,18 +1,12 @@
 """What the user says about money, checked."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from llmbatch.core import defaults
 from llmbatch.core.errors import UsageError
 from llmbatch.core.money import to_nanousd
 from llmbatch.spend.alerts import parse_percents
 from llmbatch.spend.book import OpenSpendBook
-from llmbatch.spend.store import SpendFile, default_store
-
-OFF = "off"
-"""As the spend store's name: nothing is written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +38,22 @@ def budget_options(
     daily_budget_usd: float | None = None,
     alert_at: str = defaults.ALERT_AT,
     alert_command: str | None = None,
-    spend_store: str | Path | None = None,
+    store: OpenSpendBook | None = None,
 ) -> BudgetOptions:
-    """The options as people give them; `spend_store` is a file, `off`, or None for the user's own.
+    """The options as people give them; without a store, nothing is written down.
 
     Raises:
         UsageError: one cannot be read, or a daily budget has no store.
     """
-    store = parse_store(spend_store)
     if store is None and daily_budget_usd is not None:
         raise UsageError(
             "--daily-budget needs a spend store, and --spend-store is off",
-            hint="the budget is shared through it: name a file, or leave --spend-store out",
+            hint="the budget is shared through it: name one, or leave --spend-store out",
         )
     return BudgetOptions(
         max_cost_nanousd=None if max_cost_usd is None else to_nanousd(max_cost_usd),
         daily_budget_nanousd=None if daily_budget_usd is None else to_nanousd(daily_budget_usd),
         alert_at=parse_percents(alert_at),
         alert_command=alert_command,
-        store=None if store is None else SpendFile(store),
+        store=store,
     )
-
-
-def parse_store(name: str | Path | None) -> Path | None:
-    """The spend store that is meant: a file, None for `off`; no name stands for the user's own."""
-    if name is None:
-        return default_store()
-    return None if str(name) == OFF else Path(os.path.expanduser(name)).absolute()  # noqa: PTH111 - as a shell does it

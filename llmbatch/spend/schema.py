@@ -53,3 +53,6 @@ SCHEMA = Schema(
     new={3: frozenset({"cache_unreported_tokens"})},
 )
 """A row's checksum is over all its columns."""
+
+GROUPS = {"day": "day", "model": "model", "run": "run", "prompt": "task || ' ' || prompt"}
+"""In SQL, what sums of a spend store are by."""

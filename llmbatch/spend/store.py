@@ -12,35 +12,22 @@ as a whole when it is opened, and one that is damaged is not used.
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from llmbatch.core.errors import StorageFailed
 from llmbatch.core.places import state_folder
 from llmbatch.core.sqlite_store import DAMAGES, check_rows, open_store, seal_rows, transaction
 from llmbatch.core.usage import STORED, UsageTotals
-from llmbatch.spend.book import Balance, DayTotal, SessionInfo, Settlement, granted
+from llmbatch.spend.book import Balance, DayTotal, SessionInfo, Settlement, granted, settled_on
 from llmbatch.spend.liveness import SessionLock
-from llmbatch.spend.schema import SCHEMA
+from llmbatch.spend.schema import GROUPS, SCHEMA
 
-_COLUMNS = {"day": "day", "model": "model", "run": "run", "prompt": "task || ' ' || prompt"}
 _BUSY_TIMEOUT_S = 10.0
 
 
 def default_store() -> Path:
     """The user's own: in the folder where programs keep their state (on Linux `~/.local/state/llmbatch`)."""
     return state_folder() / "spend.sqlite3"
-
-
-@dataclass(frozen=True, slots=True)
-class SpendFile:
-    """A user's file, to be opened for each session."""
-
-    path: Path
-
-    def __call__(self) -> "SpendStore":
-        """See `SpendStore`."""
-        return SpendStore(self.path)
 
 
 class SpendStore:
@@ -153,8 +140,8 @@ class SpendStore:
             return self._db.execute("SELECT id, run FROM session WHERE ended_at IS NULL").fetchall()
 
     def sums(self, column: str, book: str, since: str, until: str) -> dict[str, UsageTotals]:
-        """What was spent from one day to another, both included, by `day`, `model`, `prompt` or `run`."""
-        name = _COLUMNS[column]
+        """See `SpendRecords`."""
+        name = GROUPS[column]
         sums = ", ".join(f"sum({field})" for field in STORED)
         with self._reading():
             lines = self._db.execute(
@@ -165,7 +152,7 @@ class SpendStore:
         return {line[0]: UsageTotals.restored(dict(zip(STORED, line[1:], strict=True))) for line in lines}
 
     def unsettled(self, book: str, since: str, until: str) -> list[tuple[str, str, int]]:
-        """(id, run folder, nano-dollars set aside and not known to be spent) of sessions that have not ended."""
+        """See `SpendRecords`."""
         with self._reading():
             return self._db.execute(
                 "SELECT id, run, sum(max(charged_nusd - spent_nusd, 0)) FROM spend JOIN session ON id = session"
@@ -185,12 +172,7 @@ class SpendStore:
             days = self._db.execute(
                 "SELECT day, spent_nusd, charged_nusd FROM spend WHERE session = ? ORDER BY day", (session,)
             ).fetchall()
-            last, _, lease = days[-1] if days else (started_at[:10], 0, 0)
-            earlier = sum(spent for _, spent, _ in days[:-1])
-            rest = max(settlement.total_nanousd - earlier, 0)
-            if leased:
-                known = sum(sums.priced_nanousd for sums in settlement.figures.values()) - earlier
-                rest = min(rest, max(lease, known))
+            last, rest = settled_on(started_at, days, settlement, leased=leased)
             self._put(session, last, {"spent_nusd": rest, "charged_nusd": rest})
             self._db.execute(
                 "UPDATE spend SET spent_nusd = charged_nusd WHERE session = ? AND day < ?", (session, last)

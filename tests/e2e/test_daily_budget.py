@@ -5,6 +5,7 @@ from pathlib import Path
 
 from llmbatch.core.prices import parse_price
 from llmbatch.core.usage import Usage
+from tests.databases.server import PASSWORD, Database
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Endpoint, Program, documents, ledger_lines, wait_until, write_rows
 
@@ -72,3 +73,35 @@ def test_without_knowing_what_is_left_nothing_is_sent(llmbatch: Program, endpoin
     without_budget = llmbatch(*command)
     assert (without_budget.code, server.requests) == (0, 3)
     assert "will not show this run's whole cost" in without_budget.err
+
+
+def test_machines_share_a_budget_by_a_database(
+    llmbatch: Program, endpoint: StartEndpoint, postgresql: Database
+) -> None:
+    server, store = endpoint("--latency", "0.05"), ("--spend-store", postgresql.address)
+    options = ("--base-url", server.url, "--price", PRICE, "--daily-budget", str(CAP_USD), "--concurrency", "16")
+    machines = {name: Program(llmbatch.folder, {"XDG_STATE_HOME": str(llmbatch.folder / name)}) for name in ("1", "2")}
+    for name in machines:
+        write_rows(llmbatch.folder / f"{name}.jsonl", documents(150))
+
+    def charged() -> tuple[int, int]:
+        sums = postgresql.execute("select sum(spent_nusd)::bigint, sum(charged_nusd)::bigint from llmbatch_spend")
+        return sums[0][0], sums[0][1]
+
+    killed = machines["1"].start("classify", "1.jsonl", *options, *store)
+    wait_until(lambda: ledger_lines(llmbatch.folder / "1.llmbatch") >= 5, killed)
+    killed.kill()
+    killed.communicate()
+    assert charged()[0] < charged()[1], "it held more than it had spent"
+    resumed = machines["1"]("classify", "1.jsonl", *options, *store)
+    assert (resumed.code, "--daily-budget $0.15 is reached" in resumed.err) == (5, True), resumed.err
+    assert 0.98 * CAP_NUSD <= charged()[0] == charged()[1] <= CAP_NUSD, "the killed session was settled at once"
+    sent = server.requests
+    other = machines["2"]("classify", "2.jsonl", *options, *store)
+    assert (other.code, server.requests) == (5, sent)
+    assert billed_nanousd(server) <= CAP_NUSD
+    shown = machines["2"]("spend", "--by", "run", *store, "--json").json
+    assert shown["total"]["cost_usd"] + shown["total"]["possibly_billed_usd"] >= 0.98 * CAP_USD
+    assert PASSWORD not in resumed.err + other.err + str(shown)
+    gone = machines["2"]("classify", "2.jsonl", *options, "--spend-store", "postgresql://app@/none?host=/nowhere")
+    assert (gone.code, server.requests, "Traceback" in gone.err) == (2, sent, False), gone.err

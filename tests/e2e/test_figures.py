@@ -10,7 +10,7 @@ from llmbatch.observe.observer import Observer
 from llmbatch.observe.progress import Progress
 from llmbatch.runs.options import RunOptions
 from llmbatch.session.run import classify_run
-from llmbatch.spend.options import budget_options
+from llmbatch.spend.options import BudgetOptions
 from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, documents, views, wait_until, write_rows
 from tests.ledgers import ledger_rows
@@ -74,7 +74,7 @@ class _Watching(Observer):
 def test_progress_of_a_resume_starts_where_the_run_stands(tmp_path: Any, endpoint: StartEndpoint) -> None:
     server, count = endpoint(), 600
     path = write_rows(tmp_path / "docs.jsonl", documents(count))
-    budget = budget_options(spend_store="off")
+    budget = BudgetOptions()
     options = RunOptions(inputs=(str(path),), sending=Sending(base_url=server.url, concurrency=4, budget=budget))
     classify_run(options, Observer())
     rows = documents(count)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from llmbatch.analysis.spent import spend_report
+from llmbatch.runs.spend_stores import SpendPlace
 from llmbatch.spend.report import Period, report_json
 from tests.e2e.program import Program, documents, write_rows
 
@@ -23,7 +24,7 @@ def test_every_cent_is_found_again_by_whatever_it_is_looked_at(tmp_path: Path) -
 
     def spend(by: str) -> dict[str, Any]:
         today = datetime.now(UTC).date()
-        return report_json(spend_report(tmp_path / "spend", by, Period(today, today), offline=True))
+        return report_json(spend_report(SpendPlace(tmp_path / "spend"), by, Period(today, today), offline=True))
 
     run = llmbatch("classify", "docs.jsonl", "--offline", "--json")
     total = run.json["usage"]["cost_usd"]

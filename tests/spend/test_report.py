@@ -10,6 +10,7 @@ from rich.console import Console
 from llmbatch.analysis.spent import UNACCOUNTED, spend_report
 from llmbatch.core.errors import UsageError
 from llmbatch.core.usage import UsageTotals
+from llmbatch.runs.spend_stores import SpendPlace
 from llmbatch.spend.book import Balance, SessionInfo
 from llmbatch.spend.report import Period, period
 from llmbatch.spend.store import SpendStore
@@ -52,7 +53,9 @@ def path(store: SpendStore) -> Path:
 
 def shown(path: Path, by: str) -> str:
     stream = io.StringIO()
-    render_spending(spend_report(path, by, NOVEMBER), Console(file=stream, width=130, markup=False, highlight=False))
+    render_spending(
+        spend_report(SpendPlace(path), by, NOVEMBER), Console(file=stream, width=130, markup=False, highlight=False)
+    )
     return stream.getvalue()
 
 
@@ -71,23 +74,23 @@ def test_groups_stand_beside_the_period_before(path: Path) -> None:
 
 
 def test_days_stand_in_their_order(path: Path) -> None:
-    report = spend_report(path, "day", Period(date(2026, 10, 1), date(2026, 11, 30)))
+    report = spend_report(SpendPlace(path), "day", Period(date(2026, 10, 1), date(2026, 11, 30)))
     assert [group.name for group in report.groups] == ["2026-10-31", "2026-11-05", "2026-11-12", "2026-11-13"]
 
 
 def test_a_prompt_is_named_with_its_task(path: Path) -> None:
-    assert [group.name for group in spend_report(path, "prompt", NOVEMBER).groups] == ["sort 5eed"]
+    assert [group.name for group in spend_report(SpendPlace(path), "prompt", NOVEMBER).groups] == ["sort 5eed"]
 
 
 def test_what_no_run_folder_tells_is_a_group_of_its_own_and_noted(path: Path) -> None:
-    report = spend_report(path, "source", NOVEMBER)
+    report = spend_report(SpendPlace(path), "source", NOVEMBER)
     (group,) = report.groups
     assert (group.name, group.now.priced_nanousd) == (UNACCOUNTED, 14_001_000_000)
     assert any("/gone is not a run folder" in note for note in report.notes)
 
 
 def test_where_nothing_was_spent_no_store_is_made(tmp_path: Path) -> None:
-    report = spend_report(tmp_path / "none", "day", NOVEMBER)
+    report = spend_report(SpendPlace(tmp_path / "none"), "day", NOVEMBER)
     assert (report.groups, report.total.now) == ((), UsageTotals())
     assert not (tmp_path / "none").exists()
 

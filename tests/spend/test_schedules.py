@@ -6,11 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from llmbatch.databases import parse_address
+from llmbatch.runs.spend_stores.postgresql import PostgresqlSpendBook
 from llmbatch.spend.store import SpendStore
+from tests.databases.server import Database, postgresql, postgresql_server
 from tests.spend.world import MOST, World
+
+__all__ = ["postgresql", "postgresql_server"]
 
 SCHEDULES = int(os.environ.get("LLMBATCH_SCHEDULES", "50"))
 AT_ONE_STORE = 50  # a store with the sessions of years would be slow
+AT_A_SERVER = max(SCHEDULES // 10, 4)  # each call goes to another process and back
+CHARGED = "select coalesce(sum(charged_nusd), 0) from {} where session = {} and day = {}"
 
 
 @pytest.mark.timeout(3600)
@@ -19,10 +26,29 @@ def test_no_schedule_of_costs_kills_and_resumes_passes_a_cap(tmp_path: Path) -> 
     for first in range(0, SCHEDULES, AT_ONE_STORE):
         store = SpendStore(tmp_path / f"{first}.sqlite3")
         store._db.execute("PRAGMA synchronous = OFF")  # nobody pulls the plug on a test
+
+        def charged(session: str, day: str, store: SpendStore = store) -> int:
+            return int(store._db.execute(CHARGED.format("spend", "?", "?"), (session, day)).fetchone()[0])
+
         for seed in range(first, min(first + AT_ONE_STORE, SCHEDULES)):
-            reached_at_the_day += lived_within_its_caps(World(store, seed))
+            reached_at_the_day += lived_within_its_caps(World(store, charged, seed))
         store.close()
     assert reached_at_the_day > SCHEDULES // 20, "the caps were put to the test"
+
+
+@pytest.mark.timeout(3600)
+def test_no_schedule_passes_a_cap_that_machines_share(postgresql: Database) -> None:
+    book = PostgresqlSpendBook(parse_address(postgresql.address))
+    book._connect().execute("set synchronous_commit = off")
+
+    def charged(session: str, day: str) -> int:
+        with book._connected() as connection:
+            row = connection.execute(CHARGED.format("llmbatch_spend", "%s", "%s").encode(), (session, day)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    reached = [lived_within_its_caps(World(book, charged, seed)) for seed in range(AT_A_SERVER)]
+    book.close()
+    assert any(reached), "the caps were put to the test"
 
 
 def lived_within_its_caps(world: World) -> bool:

@@ -18,9 +18,8 @@ from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.budget.budget import Budget, RunLimit
 from llmbatch.engine.cancellation import RunCancelledError
 from llmbatch.spend.account import SpendAccount, settle_dead
-from llmbatch.spend.book import SessionInfo, Settlement
+from llmbatch.spend.book import SessionInfo, Settlement, SpendBook
 from llmbatch.spend.leases import DailyLimit
-from llmbatch.spend.store import SpendStore
 
 MOST = 1_000  # nano-dollars that a request may cost
 
@@ -51,7 +50,9 @@ class Folder:
 class World:
     """One schedule, drawn from a seed."""
 
-    def __init__(self, store: SpendStore, seed: int) -> None:
+    def __init__(self, store: SpendBook, charged: Callable[[str, str], int], seed: int) -> None:
+        """`charged` looks into the store: what a session is charged with on a day."""
+        self.charged = charged
         self.random = Random(seed)
         self.store = store
         self.book = f"book {seed}"
@@ -90,9 +91,7 @@ class World:
             assert self.store.total(self.book, day).charged_nanousd <= self.cap
         for process in self.alive:
             for day, own in process.day._periods.items():
-                query = "SELECT coalesce(sum(charged_nusd), 0) FROM spend WHERE session = ? AND day = ?"
-                (stored,) = self.store._db.execute(query, (process.id, day)).fetchone()
-                assert own.spent + own.reserved <= own.charged <= stored
+                assert own.spent + own.reserved <= own.charged <= self.charged(process.id, day)
 
     async def step(self) -> None:
         self.steps += 1
@@ -108,7 +107,8 @@ class World:
     async def live(self) -> None:
         """All runs at once, each resumed until it is done, a cap is reached, or it is left dead."""
         await asyncio.gather(*(self._sessions(folder) for folder in self.folders))
-        settle_dead(self.store, self.came_to)
+        for folder in self.folders:  # as the next session on it does
+            settle_dead(self.store, self.came_to, ours=folder.name)
 
     async def _sessions(self, folder: Folder) -> None:
         while await Process(self, folder).run():

@@ -58,7 +58,7 @@ class MoneyOptions(OptionGroup):
         str | None,
         Option(
             "Where spending is recorded and daily budgets are shared.",
-            metavar="FILE|off",
+            metavar="FILE|postgresql://...|off",
             shown_default="the user's",
             is_sensitive=True,
             is_path=True,
@@ -81,6 +81,7 @@ class MoneyOptions(OptionGroup):
         Raises:
             UsageError: one cannot be read, or a daily budget has no store.
         """
+        from llmbatch.runs.spend_stores import parse_spend_store
         from llmbatch.spend.options import budget_options
 
         return budget_options(
@@ -88,7 +89,7 @@ class MoneyOptions(OptionGroup):
             daily_budget_usd=self.daily_budget,
             alert_at=self.alert_at,
             alert_command=self.alert_command,
-            spend_store=self.spend_store,
+            store=parse_spend_store(self.spend_store),
         )
 
 

@@ -18,8 +18,8 @@ from llmbatch.runs.batches.log import EXPORTED, BatchLog, Part, parts_of, step
 from llmbatch.runs.folder import RunFolder, load_record
 from llmbatch.runs.ledger.lock import locked
 from llmbatch.runs.model_choice import endpoint_for
+from llmbatch.runs.spend_stores import SpendPlace
 from llmbatch.spend.book import Settlement
-from llmbatch.spend.store import SpendStore
 
 FORGOTTEN, CANCELLED = "forgotten", "cancelled before it was submitted"
 _DAY = len("2026-11-25")
@@ -36,7 +36,7 @@ def list_parts(path: Path) -> tuple[Part, ...]:
     return parts_of(folder)
 
 
-def cancel_parts(path: Path, number: int | None, sending: Sending, store: Path | None) -> list[tuple[Part, str]]:
+def cancel_parts(path: Path, number: int | None, sending: Sending, store: SpendPlace | None) -> list[tuple[Part, str]]:
     """Ask the provider to end a part, or all that are open. What was answered is charged, and still to be collected.
 
     Returns:
@@ -79,7 +79,7 @@ def cancel_parts(path: Path, number: int | None, sending: Sending, store: Path |
         return asyncio.run(cancel())
 
 
-async def _cancelled(api: BatchApi, folder: RunFolder, log: BatchLog, part: Part, store: Path | None) -> str:
+async def _cancelled(api: BatchApi, folder: RunFolder, log: BatchLog, part: Part, store: SpendPlace | None) -> str:
     if part.is_exported:
         _end(folder, log, part, CANCELLED, store)
         return CANCELLED
@@ -109,7 +109,7 @@ def adopt_part(path: Path, number: int, batch_id: str) -> Part:
         return log.append(step("created", number, batch_id=batch_id, adopted=True))
 
 
-def forget_part(path: Path, number: int, store: Path | None) -> Part:
+def forget_part(path: Path, number: int, store: SpendPlace | None) -> Part:
     """Give a part up: its rows are pending again. What it may have cost stays counted as possibly billed.
 
     Raises:
@@ -123,7 +123,7 @@ def forget_part(path: Path, number: int, store: Path | None) -> Part:
         return _end(folder, log, _open_part(log, number), FORGOTTEN, store)
 
 
-def _end(folder: RunFolder, log: BatchLog, part: Part, why: str, store: Path | None) -> Part:
+def _end(folder: RunFolder, log: BatchLog, part: Part, why: str, store: SpendPlace | None) -> Part:
     may_be_billed = not part.is_exported and (part.batch_id is not None or part.creating_at is not None)
     rows, at_most_nanousd = (part.prepared.rows, part.at_most_nanousd) if may_be_billed else (0, 0)
     usage = UsageTotals(requests=rows, possibly_billed_requests=rows, possibly_billed_nanousd=at_most_nanousd)
@@ -135,12 +135,12 @@ def _end(folder: RunFolder, log: BatchLog, part: Part, why: str, store: Path | N
     return part
 
 
-def _settle(store: Path | None, part: Part, usage: UsageTotals) -> None:
+def _settle(store: SpendPlace | None, part: Part, usage: UsageTotals) -> None:
     """In the spend store; where that cannot be used now, the run's next command does it."""
     if store is None or not store.exists():
         return
     try:
-        with closing(SpendStore(store)) as opened:
+        with closing(store()) as opened:
             settlement = Settlement({part.prepared.at[:_DAY]: usage}, usage.most_nanousd)
             opened.settle(part.prepared.account, settlement, ended_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     except StorageFailed:

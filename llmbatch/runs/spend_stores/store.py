@@ -1,0 +1,58 @@
+"""Which spend store a user means, and opening it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmbatch.core.errors import UsageError
+from llmbatch.databases import DatabaseAddress, is_database, parse_address
+from llmbatch.runs.spend_stores.postgresql import PostgresqlSpendBook
+from llmbatch.spend.book import SpendRecords
+from llmbatch.spend.store import SpendStore, default_store
+
+OFF = "off"
+"""As the spend store's name: nothing is written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpendPlace:
+    """Where spending is recorded: a file, or a PostgreSQL database."""
+
+    place: Path | DatabaseAddress
+
+    def __call__(self) -> SpendRecords:
+        """Open it; a database blocks for as long as a connection takes.
+
+        Raises:
+            StorageFailed: the file cannot be read or written.
+            UsageError: no file of the user's own has that name, or there is no connection to the database.
+        """
+        if isinstance(self.place, DatabaseAddress):
+            return PostgresqlSpendBook(self.place)
+        return SpendStore(self.place)
+
+    def __str__(self) -> str:
+        """Without a password."""
+        return self.place.name if isinstance(self.place, DatabaseAddress) else str(self.place)
+
+    def exists(self) -> bool:
+        """Whether anything can have been recorded there."""
+        return isinstance(self.place, DatabaseAddress) or self.place.exists()
+
+
+def parse_spend_store(name: str | Path | None) -> SpendPlace | None:
+    """The store that is meant; None for `off`. No name stands for the user's own file.
+
+    Raises:
+        UsageError: it is the address of something else.
+    """
+    if name is None:
+        return SpendPlace(default_store())
+    if str(name) == OFF:
+        return None
+    if is_database(str(name)):
+        address = parse_address(str(name))
+        if address.kind != "postgresql":
+            raise UsageError("--spend-store: an SQLite store is given by its file", hint="leave sqlite:/// out")
+        return SpendPlace(address)
+    return SpendPlace(Path(os.path.expanduser(name)).absolute())  # noqa: PTH111 - as a shell does it
