@@ -95,6 +95,9 @@ def _as_json(part: "Part") -> dict[str, Any]:
         "cost_usd": None if end is None else to_usd(end.cost_nusd),
         "ok": None if end is None else end.ok,
         "failed": None if end is None else end.failed,
+        "answered": part.done,
+        "usage": {} if end is None else {name: end.usage.get(f"{name}_tokens", 0) for name in ("input", "output")},
+        "provider_usage": {} if end is None else end.provider_usage,
     }
 
 

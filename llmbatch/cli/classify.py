@@ -35,6 +35,7 @@ def classify(
     screen: ScreenOptions,
 ) -> None:
     """Label documents. Run it again to resume and to retry failed rows."""
+    from llmbatch.cli.confirm import confirm_batch_of_few
     from llmbatch.cli.outcome import OutcomeStands
     from llmbatch.cli.show import present
     from llmbatch.core.filenames import shell_command
@@ -57,6 +58,7 @@ def classify(
         command=shell_command(["llmbatch", *map(_public, sys.argv[1:])]),
     )
     confirmation.ask(lambda above_nanousd: dear_run(options, above_nanousd))
+    confirm_batch_of_few(options)
     watching = screen.to_watch_options()
     with Observers([OutcomeStands(), watch(watching)]) as observers:
         summary = classify_run(options, observers)

@@ -1,6 +1,7 @@
-"""`--confirm-above`: a run that may cost more than that is not begun without somebody's word."""
+"""What is not begun without somebody's word: a run that may cost more than `--confirm-above`, a batch of a few rows."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
     from llmbatch.estimate.arms import ArmEstimate
     from llmbatch.estimate.result import ModelEstimate
+    from llmbatch.runs.options import RunOptions
 
 
 def _high(arm: "ArmEstimate") -> int:
@@ -41,10 +43,56 @@ def confirm(dear: "Callable[[int], ModelEstimate | None]", above_usd: float) -> 
     )
     if len(estimate.arms) > 1:
         most += " (" + ", ".join(f"{arm.arm} {arm.model} up to {dollars(_high(arm))}" for arm in estimate.arms) + ")"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _is_on_terminal():
         raise BudgetReached(f"{most}; nothing was sent", hint="use --yes to continue, or llmbatch estimate for details")
+    _ask(f"{most}. Go on?")
+
+
+def confirm_batch_of_few(run: "RunOptions") -> None:
+    """Ask on a terminal whether a handful of rows is to wait for a batch. Elsewhere the session only says so.
+
+    Args:
+        run: what is asked for.
+
+    Raises:
+        BudgetReached: the answer was no.
+        UsageError: the input, the task or an option cannot be used.
+    """
+    from llmbatch.core.plurals import counted
+    from llmbatch.estimate.estimate import EstimateOptions, estimate_run
+    from llmbatch.runs.batches.log import parts_of
+    from llmbatch.runs.batches.options import FEW
+    from llmbatch.runs.folder import RunFolder
+
+    batch = run.batch
+    if batch is None or batch.at_any_price or batch.export is not None or batch.imports or not _is_on_terminal():
+        return
+    folder = RunFolder.for_inputs(run.inputs, run.out, offline=run.sending.offline)
+    if parts_of(folder) or not all(_is_small(Path(name)) for name in run.inputs):
+        return
+    rows = estimate_run(EstimateOptions(run)).models[0].rows.to_ask
+    if 0 < rows < FEW:
+        faster = "single requests take a minute or two, and --service-tier flex costs as little as a batch"
+        _ask(f"{counted(rows, 'row')} to send: {faster}. Go on with --batch?")
+
+
+_SMALL_BYTES = 1_000_000
+"""Of an input that is read for this: one with more than a handful of rows is mostly larger."""
+
+
+def _is_small(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size <= _SMALL_BYTES
+
+
+def _is_on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _ask(question: str) -> None:
+    from llmbatch.core.errors import BudgetReached
+
     try:
-        agreed = typer.confirm(f"{most}. Go on?", err=True)
+        agreed = typer.confirm(question, err=True)
     except typer.Abort:  # the end of the input, in place of an answer
         agreed = False
     if not agreed:

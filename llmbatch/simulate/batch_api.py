@@ -45,6 +45,7 @@ _OF_BATCHES = (
     kinds.VANISHED,
     kinds.NO_METADATA,
     kinds.OTHER_WORDS,
+    kinds.USAGE_MORE,
 )
 _LARGEST_PAGE, _PAGE = 100, 20
 

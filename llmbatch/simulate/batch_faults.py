@@ -12,7 +12,7 @@ EXPIRE, CANCEL = "batch_expire", "batch_cancel"
 OUTPUT_LATE, OUTPUT_GONE, VANISHED = "batch_output_late", "batch_output_gone", "batch_vanished"
 CONTENT_ERROR, CONTENT_CUT = "batch_content_error", "batch_content_cut"
 LINE_LOST, LINE_DOUBLE, LINE_NULL = "batch_line_lost", "batch_line_double", "batch_line_null"
-LINE_FOREIGN = "batch_line_foreign"
+LINE_FOREIGN, USAGE_MORE = "batch_line_foreign", "batch_usage_more"
 
 BATCH_FAULTS = (
     UPLOAD_ERROR,
@@ -38,6 +38,7 @@ BATCH_FAULTS = (
     LINE_DOUBLE,
     LINE_NULL,
     LINE_FOREIGN,
+    USAGE_MORE,
 )
 DEFAULTS = {EXPIRE: {"done": 0.5}, CANCEL: {"done": 0.5}, OUTPUT_LATE: {"polls": 2.0}, TOO_LARGE: {"bytes": 1e6}}
 """Parameters: the share of its lines that a batch has answered by then (0..1); polls without its output file; the

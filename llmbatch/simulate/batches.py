@@ -78,6 +78,8 @@ class Batch:
     def as_json(self) -> dict[str, Any]:
         """OpenAI's batch object; or, where the fault says so, as other endpoints write theirs."""
         batch = self._as_json()
+        if kinds.USAGE_MORE in self.faults:
+            batch["usage"]["output_tokens"] = batch["usage"]["output_tokens"] * 11 // 10
         if kinds.OTHER_WORDS in self.faults:
             batch["status"] = batch["status"].upper().replace("LL", "L")
             for name in ("created_at", "expires_at"):

@@ -1,13 +1,16 @@
 """What endpoints do to files and batches that no single request meets: each is survived, counted and told."""
 
 import json
+import os
+import pty
+import tempfile
 from typing import Any
 
 from openai import OpenAI
 
-from tests.e2e.batches import ROWS, batched, ledger, run_folder, spent, steps
+from tests.e2e.batches import IMPATIENT, ROWS, batched, ledger, run_folder, spent, steps
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.forked import SURROUNDINGS
+from tests.e2e.forked import CONSTANTS, SURROUNDINGS
 from tests.e2e.program import Program, documents, read_rows, write_rows
 
 
@@ -127,3 +130,41 @@ def test_the_oldest_batches_may_come_first_and_in_many_pages(llmbatch: Program, 
     write_rows(llmbatch.folder / "docs.jsonl", documents(3))
     assert batched(llmbatch, served, rows=3).code == 7
     assert served.stats["batches"] == 121
+
+
+def test_a_batch_that_does_not_move_is_told_once(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_validating@1")
+    batched(llmbatch, served, rows=3)
+    longest = {"llmbatch.session.batches.collecting._LONGEST_STILL_S": {"validating": 0}}
+    still: dict[str, Any] = {CONSTANTS: json.dumps(json.loads(IMPATIENT[CONSTANTS]) | longest)}
+    told = batched(llmbatch, served, **still)
+    assert "part 1: validating for 0.0 h, 0 of 3 rows answered, and nothing moves" in told.err
+    assert "llmbatch batch cancel docs.llmbatch 1" in told.err
+    assert "nothing moves" not in batched(llmbatch, served, **still).err
+
+
+def test_the_provider_s_own_sum_is_kept_beside_ours(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_usage_more@2")
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert done.err.count("compare its bill") == 1
+    first, second, _ = llmbatch("batch", "list", "docs.llmbatch", "--json").json["parts"]
+    assert first["usage"] == first["provider_usage"]
+    assert second["usage"]["output"] < second["provider_usage"]["output"]
+
+
+def test_a_batch_of_a_few_rows_is_asked_about_on_a_terminal_and_told_elsewhere(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    served = endpoint()
+    write_rows(llmbatch.folder / "docs.jsonl", documents(3))
+    command = ("classify", "docs.jsonl", "--base-url", served.url, "--batch", "--model", "gpt-4o-mini")
+    for typed, code, files in ((b"n\n", 5, 0), (b"y\n", 7, 1)):
+        terminal, its_end = pty.openpty()
+        os.write(terminal, typed)
+        with tempfile.TemporaryFile() as out:
+            assert llmbatch.onto((its_end, out.fileno(), its_end), *command, **IMPATIENT) == code
+        assert b"3 rows to send: single requests take a minute or two" in os.read(terminal, 4096)
+        os.close(its_end)
+        os.close(terminal)
+        assert served.stats["files"] == files
+    assert "3 rows: single requests answer them" in llmbatch(*command, "--out", "other", **IMPATIENT).err

@@ -77,6 +77,33 @@ class BatchProgress(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BatchStalled(Event):
+    """Nothing moves at the provider for hours; reported once."""
+
+    name = "batch.stalled"
+    level = Level.WARNING
+    template = (
+        "part {part}: {status} for {hours:.1f} h, {done:,} of {rows:,} rows answered, and nothing moves: look at the "
+        "provider's status page, or end it and pay only for what is answered: {cancel}"
+    )
+    part: int
+    status: str
+    hours: float
+    done: int
+    rows: int
+    cancel: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOfFew(Event):
+    """So few rows that a batch makes them wait without need."""
+
+    name = "batch.of_few"
+    template = "{rows:,} rows: single requests answer them in a minute or two; --service-tier flex costs as little"
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class BatchRefused(Event):
     """The provider has no room for a part at present; it costs nothing."""
 
@@ -178,10 +205,15 @@ class BatchUsageDiffers(Event):
 
     name = "batch.usage_differs"
     level = Level.WARNING
-    template = "part {part}: the provider counts {theirs:,} input tokens, its answers {ours:,}"
+    template = (
+        "part {part}: the provider counts {theirs:,} input and {theirs_out:,} output tokens for the batch, its answers "
+        "say {ours:,} and {ours_out:,}: compare its bill"
+    )
     part: int
     theirs: int
     ours: int
+    theirs_out: int
+    ours_out: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,10 @@ class BatchRecord(
     adopted: bool = False
     """Whether it was found there, and not known from an answer."""
     status: str = ""
+    done: _Count = 0
+    """Requests that the provider has answered, by its count."""
+    stalled: bool = False
+    """Whether it was reported that nothing moves."""
     expires_at: _Count = 0
     why: str = ""
     """Of a part that was given up."""
@@ -87,6 +91,8 @@ class BatchRecord(
     """Keys of rows that are open again, by why."""
     usage: dict[str, int] = {}
     """Total of the answers, as the spend store has it."""
+    provider_usage: dict[str, int] = {}
+    """Input and output tokens by the provider's own sum, where it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,11 @@ class Part:
     batch_id: str | None = None
     created_at: str = ""
     status: str = ""
+    done: int = 0
+    moved_at: str = ""
+    """When its status or count last changed, as far as was seen."""
+    is_stalled: bool = False
+    """Whether it was reported that nothing moves."""
     expires_at: int | None = None
     end: BatchRecord | None = None
     """How it was collected or given up."""
@@ -213,11 +224,12 @@ class BatchLog:
             case "creating":
                 part = replace(part, creating_at=record.at)
             case "created":
-                part = replace(
-                    part, batch_id=record.batch_id, created_at=record.at, status=record.status, creating_at=None
-                )
+                part = replace(part, batch_id=record.batch_id, created_at=record.at, creating_at=None)
+                part = replace(part, status=record.status, moved_at=record.at)
             case "seen":
-                part = replace(part, status=record.status)
+                moved_at = part.moved_at if record.stalled else record.at
+                part = replace(part, status=record.status, done=record.done, moved_at=moved_at)
+                part = replace(part, is_stalled=record.stalled)
             case "collected" | "given_up":
                 part = replace(part, end=record)
                 if record.limit:

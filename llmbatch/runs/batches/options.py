@@ -9,6 +9,9 @@ from llmbatch.core import defaults
 MOST_BYTES = 190_000_000
 """Of a request file: 200 MB are allowed, and not everybody counts them alike."""
 
+FEW = 100
+"""Rows below which a batch only makes them wait."""
+
 
 class BatchFallback(StrEnum):
     """What becomes of rows that expire again and again."""

@@ -3,15 +3,23 @@
 import asyncio
 import time
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from llmbatch.core.errors import RunStopped, UsageError
 from llmbatch.core.filenames import quoted
 from llmbatch.core.files import replacing, storing
 from llmbatch.core.ledger_line import CANARY, LedgerLine
-from llmbatch.core.usage import UsageTotals
+from llmbatch.core.usage import Usage, UsageTotals
 from llmbatch.engine.failure_rate_guard import FailureRateGuard
-from llmbatch.observe.events import BatchCollected, BatchGivenUp, BatchProgress, BatchUneven, BatchUsageDiffers
+from llmbatch.observe.events import (
+    BatchCollected,
+    BatchGivenUp,
+    BatchProgress,
+    BatchStalled,
+    BatchUneven,
+    BatchUsageDiffers,
+)
 from llmbatch.provider.batch_api import GONE, RemoteBatch
 from llmbatch.provider.failures import Action, Failure, RequestFailedError
 from llmbatch.runs.batches.files import result_lines
@@ -25,6 +33,11 @@ _LATE_WAITS_S = (2.0, 5.0, 10.0)
 """How long to wait for the files of a batch that has ended."""
 _NEW_S = 120.0
 """After it was made, within which not every part of an endpoint need know a batch."""
+_HOUR_S = 3_600.0
+_NOTED_EVERY_S = 0.5 * _HOUR_S
+"""How often it is written down, at most, that more is answered."""
+_STILL_S, _LONGEST_STILL_S = 6 * _HOUR_S, {"validating": _HOUR_S}
+"""How long nothing may move before that is reported; validating takes minutes."""
 _LINES_AT_ONCE = 200
 """Lines that are judged before others get their turn on the loop."""
 _DIFFERENCE = 0.02
@@ -105,10 +118,7 @@ class Collector:
         batch = await self._retrieved(part, batch_id)
         if batch is None:
             return False
-        if batch.status != part.status:
-            deps.log.append(step("seen", part.number, status=batch.status, expires_at=batch.expires_at or 0))
-            done = (batch.completed or 0) + (batch.failed or 0)
-            deps.emit(BatchProgress(part.number, batch.status, done, part.prepared.rows))
+        self._note_progress(part, batch)
         if not batch.is_final:
             return False
         if batch.status == "failed":
@@ -129,6 +139,22 @@ class Collector:
                 await self._download(file_id, path)
         await self._read(part, batch, (deps.files(part).output, deps.files(part).errors))
         return True
+
+    def _note_progress(self, part: Part, batch: RemoteBatch) -> None:
+        """Write down that a batch moves, now and then, and report once that it does not."""
+        deps, done = self._deps, (batch.completed or 0) + (batch.failed or 0)
+        still_s = time.time() - datetime.fromisoformat(part.moved_at).timestamp()
+        seen = partial(step, "seen", part.number, status=batch.status, done=done, expires_at=batch.expires_at or 0)
+        if batch.status != part.status:
+            deps.log.append(seen())
+            deps.emit(BatchProgress(part.number, batch.status, done, part.prepared.rows))
+        elif done != part.done:
+            if still_s >= _NOTED_EVERY_S:
+                deps.log.append(seen())
+        elif not (batch.is_final or part.is_stalled) and still_s >= _LONGEST_STILL_S.get(batch.status, _STILL_S):
+            deps.log.append(seen(stalled=True))
+            cancel = f"llmbatch batch cancel {quoted(deps.folder.path)} {part.number}"
+            deps.emit(BatchStalled(part.number, batch.status, still_s / _HOUR_S, done, part.prepared.rows, cancel))
 
     async def _retrieved(self, part: Part, batch_id: str) -> RemoteBatch | None:
         """How a batch stands; None where the endpoint does not know it, which ends the session unless it is new."""
@@ -208,6 +234,7 @@ class Collector:
                 lost_nusd=found.lost_nanousd,
                 reopened=found.reopened,
                 usage=usage.stored(),
+                provider_usage=_stored(batch.usage),
             )
         )
         deps.spending.settle_held(
@@ -252,9 +279,10 @@ class Collector:
         )
         if found.lost or found.doubled or found.foreign:
             deps.emit(BatchUneven(part.number, found.lost, found.doubled, found.foreign, found.lost_nanousd))
-        theirs = 0 if batch.usage is None else batch.usage.input_tokens
-        if theirs > usage.input_tokens * (1 + _DIFFERENCE) and not found.lost:
-            deps.emit(BatchUsageDiffers(part.number, theirs, usage.input_tokens))
+        if (theirs := batch.usage) is not None and theirs.input_tokens and not found.lost:
+            ours = (usage.input_tokens, usage.output_tokens)
+            if any(map(_differ, (theirs.input_tokens, theirs.output_tokens), ours)):
+                deps.emit(BatchUsageDiffers(part.number, theirs.input_tokens, ours[0], theirs.output_tokens, ours[1]))
 
     async def _delete_there(self, part: Part, batch: RemoteBatch) -> None:
         """People's texts need not lie at the provider any longer. Where they cannot be deleted, they expire."""
@@ -264,6 +292,15 @@ class Collector:
                     await self._deps.api.delete_file(file_id)
                 except RequestFailedError:
                     continue
+
+
+def _differ(theirs: int, ours: int) -> bool:
+    """Whether two sums of tokens are not about the same."""
+    return abs(theirs - ours) > ours * _DIFFERENCE
+
+
+def _stored(usage: Usage | None) -> dict[str, int]:
+    return {} if usage is None else {"input": usage.input_tokens, "output": usage.output_tokens}
 
 
 def _is_late(batch: RemoteBatch) -> bool:

@@ -19,11 +19,12 @@ from llmbatch.core.ledger_line import CANARY
 from llmbatch.core.money import to_usd
 from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.failure_policy import stopped_by
-from llmbatch.observe.events import BatchAdopted, BatchExported, BatchPrepared, BatchRefused, BatchSubmitted
+from llmbatch.observe.events import BatchAdopted, BatchExported, BatchOfFew, BatchPrepared, BatchRefused, BatchSubmitted
 from llmbatch.provider.batch_api import NoSuchCallError, RemoteBatch
 from llmbatch.provider.failures import Action, Billed, Failure, RequestFailedError
 from llmbatch.runs.batches.files import PartDraft, PartFiles
 from llmbatch.runs.batches.log import EXPORTED, Part, step
+from llmbatch.runs.batches.options import FEW
 from llmbatch.runs.batches.token_limit import TOKEN_LIMIT, stated_limit
 from llmbatch.runs.folder import now_text
 from llmbatch.session.batches.arms import BatchArm
@@ -86,6 +87,8 @@ class Submitter:
             if draft is None or not self._prepare(number, draft, arm):
                 await self._note_no_room(drafts, limits)
                 return
+            if number == 1 and draft.rows < FEW and await asyncio.to_thread(drafts.next_tokens) is None:
+                deps.emit(BatchOfFew(draft.rows))
             await self._send(deps.log.part(number))
 
     def room_is_free(self) -> None:
