@@ -140,7 +140,7 @@ def test_where_batches_are_not_listed_nothing_is_made_blindly(llmbatch: Program,
     done = batched(llmbatch, served, rows=5)
     assert done.code == 4
     assert "it is not known whether part 1 was submitted" in done.json["reason"]
-    assert "llmbatch batch adopt docs.llmbatch 1 BATCH" in " ".join(done.json["notes"])
+    assert "llmbatch batch adopt docs.llmbatch 1 BATCH" in done.json["to_do"]
     assert batched(llmbatch, served).code == 4
     assert served.stats["batches"] == 1
     forgotten = llmbatch("batch", "forget", "docs.llmbatch", "1", **IMPATIENT)
@@ -197,7 +197,7 @@ def test_a_batch_that_vanished_stops_with_both_ways_out(llmbatch: Program, endpo
     done = batched(llmbatch, served)
     assert done.code == 4
     assert "the endpoint does not know batch_" in done.json["reason"]
-    assert "llmbatch batch forget docs.llmbatch 1" in " ".join(done.json["notes"])
+    assert "llmbatch batch forget docs.llmbatch 1" in done.json["to_do"]
 
 
 def test_a_token_limit_is_learned_and_kept_to(llmbatch: Program, endpoint: StartEndpoint) -> None:
