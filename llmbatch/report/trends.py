@@ -38,13 +38,18 @@ class RunFigures:
 _Figure = Callable[[RunFigures], tuple[float, str] | None]
 """A run's height in a chart, and the same in words; None where the run does not have it."""
 
+_SHOWN_WHERE_VARYING = ("inputs", "model", "prompt")
+"""Columns of the table; what all runs have alike stands in the page's head."""
+
 
 def render_trends(task: str, runs: Sequence[RunFigures], *, at: str) -> str:
     """The page's HTML; `runs` in the order of time."""
+    lines = [_line(run) for run in runs]
     return rendered(
         "trends.html.j2",
         task=task,
-        runs=[_line(run) for run in runs],
+        runs=lines,
+        varying=[name for name in _SHOWN_WHERE_VARYING if len({line[name] for line in lines}) > 1],
         has_accuracy=any(run.accuracy for run in runs),
         notes=_notes(runs),
         charts=[chart for chart in (_chart(runs, *figure) for figure in _FIGURES) if chart is not None],
