@@ -1,16 +1,21 @@
 """Runs whose labels are from several prompts or models: told apart when they are judged."""
 
+import io
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 
 from llmbatch.analysis.calibrate_run import calibrate_run
-from llmbatch.analysis.fit import Method
+from llmbatch.analysis.fit import Calibrated, Method
 from llmbatch.analysis.gold import GoldOptions
 from llmbatch.analysis.run_evaluation import evaluate_run
 from llmbatch.core.errors import UsageError
-from llmbatch.core.ledger_line import CANARY, CONTROL, ESCALATION, FAILED, RowError
+from llmbatch.core.ledger_line import CANARY, CONTROL, ESCALATION, FAILED, JURY, VOTES, LedgerLine, RowError, Vote
+from llmbatch.engine.scoring import Recalibration
+from llmbatch.runs.calibrations import load_calibrations
+from llmbatch.terminal.calibration import render_calibration
 from tests.analysis.conftest import Classify, rows_of, write_jsonl
 from tests.ledgers import lines_of, write_lines
 
@@ -79,3 +84,41 @@ def test_the_whole_review_queue_as_gold_is_noticed(classify: Classify, tmp_path:
     write_jsonl(tmp_path / "gold.jsonl", [{"id": r["id"], "label": r["gold"]} for r in rows if r["id"] in unsure])
     evaluation = evaluate_run(run, GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
     assert any("not like the run's rows without gold" in note for note in evaluation.notes)
+
+
+def test_verdicts_of_a_jury_are_calibrated_for_its_voters_alone(run: Path) -> None:
+    gold, out = GoldOptions(str(run.with_name("gold.jsonl"))), run / "calibration.json"
+    before = calibrate_run(run, gold, method=Method.auto, out=out)
+    assert before.votes is None
+    lines = lines_of(run / "ledger.jsonl")
+    voted = [_voted(line) for line in lines]
+    write_lines(run / "ledger.jsonl", [*lines, *voted])
+    after = calibrate_run(run, gold, method=Method.platt, out=out)
+    assert after.votes is not None
+    assert (after.votes.rows, after.votes.voters) == (150, f"{lines[0].model}+other")
+    assert after.votes.fit is not None
+    assert after.fit is not None
+    assert after.fit.rows == 150, "votes are no answers of the run's own"
+    calibrations = load_calibrations(out).calibrations
+    assert {one.confidence for one in calibrations} == {"reported", VOTES}
+    reread = Recalibration(calibrations, offline=after.offline)
+    rows = rows_of("banking77")
+    right = sum(line.category == rows[line.row]["gold"] for line in lines)
+    calibrated = sum(reread(line).confidence or 0 for line in voted)
+    assert calibrated == pytest.approx(right, abs=5), "on the whole they are right as often as they say"
+    other = replace(voted[0], votes=(*voted[0].votes, replace(voted[0].votes[1], model="third")))
+    assert reread(other) == other
+    assert evaluate_run(run, gold, wanted=0.9).subject.model == lines[0].model
+    assert "Verdicts of the jury, on held-out texts" in _shown(after)
+
+
+def _voted(line: LedgerLine) -> LedgerLine:
+    first = Vote(line.model, line.prompt, line.category or "", line.confidence or 0)
+    return replace(line, arm=JURY, model="other", confidence_from=VOTES,
+                   votes=(first, replace(first, model="other")))  # fmt: skip
+
+
+def _shown(calibrated: Calibrated) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    render_calibration(calibrated, console)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
