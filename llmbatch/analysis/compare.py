@@ -39,6 +39,7 @@ from llmbatch.runs.ownership import check_answers
 from llmbatch.runs.trust import check_no_link
 from llmbatch.session.run import classify_run
 from llmbatch.task.load import load_task
+from llmbatch.task.similar_examples import similar_count
 
 _SAMPLE_READING = ReaderOptions("id", ("text",), "jsonl")
 _LOOKS = TypeAdapter(tuple[Look, ...])
@@ -59,6 +60,8 @@ class CompareOptions:
     gold: GoldOptions | None = None
     out: Path | None = None
     choice: ModelChoice = ModelChoice()
+    decisions: Path | None = None
+    """Another run's folder: arms that choose examples for each document choose from its decisions too."""
     sending: Sending = field(default_factory=Sending)
     """Its `max_cost_nanousd` holds for all arms and sessions together."""
     reading: ReaderOptions = ReaderOptions()
@@ -103,6 +106,11 @@ def compare_runs(
     contenders = _contenders(options)
     gold = None if options.gold is None else read_gold(options.gold, load_task(contenders[0].prompt).task)
     folder = RunFolder(_folder(options))
+    if options.decisions is not None and not any(_chooses_examples(options, one) for one in contenders):
+        raise UsageError(
+            f"--decisions {options.decisions} gives examples to choose from, and no task chooses any",
+            hint="set similar_examples = 4 in the [model] of one of them",
+        )
     _check_ownership(options, contenders, folder)
     with folder.created():
         sample = _drawn(options, folder, gold)
@@ -266,10 +274,15 @@ def _run_options(
         out=contender.folder,
         task=contender.prompt,
         choice=replace(options.choice, model=contender.model),
+        decisions=options.decisions if _chooses_examples(options, contender) else None,
         sending=replace(options.sending, budget=budget, packing=packing),
         reading=_SAMPLE_READING,
         command="the same compare command",
     )
+
+
+def _chooses_examples(options: CompareOptions, contender: _Contender) -> bool:
+    return similar_count(load_task(contender.prompt).task, options.choice.similar) > 0
 
 
 def _spent_nanousd(path: Path) -> int:

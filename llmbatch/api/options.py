@@ -120,6 +120,8 @@ class Options(AskingOptions, total=False):
     reuse_limit: int | None
     reuse_max_age: float | None
 
+    decisions: PathLike | None
+    """Another run's folder, whose decisions are examples for `examples="similar:N"`."""
     canary_prompt: PathLike | None
     canary_model: str | None
     canary_share: str | None

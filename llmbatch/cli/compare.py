@@ -103,7 +103,7 @@ def compare(
         ),
     ] = None,
     reading: Annotated[InputOptions, Except("strict")],
-    task: Annotated[TaskOptions, Only("reasoning", "confidence")],
+    task: Annotated[TaskOptions, Only("reasoning", "confidence", "decisions")],
     sending: Annotated[SendingOptions, Except("rows_per_request")],
     confirmation: ConfirmationOptions,
     money: MoneyOptions,
@@ -128,6 +128,7 @@ def compare(
         gold=None if gold is None else gold_fields.to_gold(gold),
         out=out,
         choice=task.to_choice(sending),
+        decisions=task.decisions,
         sending=sending.to_sending(money),
         reading=reading.to_reader_options(),
     )

@@ -24,7 +24,7 @@ from llmbatch.task.model import Task
 from llmbatch.task.prefix import build_prefix
 from llmbatch.task.prefix_plan import PrefixPlan, PrefixTerms, plan_prefix
 from llmbatch.task.prefix_policy import PrefixPolicy
-from llmbatch.task.similar_examples import SimilarExamples
+from llmbatch.task.similar_examples import SimilarExamples, similar_count
 from llmbatch.task.text_search import require_search
 from llmbatch.tokens import count_tokens, kept_counts
 
@@ -70,7 +70,7 @@ class ModelChoice:
     candidates: int | None = None
     """Labels to retrieve for each document, of fields that have more; `ALL_LABELS`, or None to leave it to the task."""
     similar: int | None = None
-    """Examples of the pool to choose for each document; 0 for none, None leaves it to the task."""
+    """Examples to choose for each document; 0 for none, None leaves it to the task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def make_plan(
     if logprobs:
         _check_can_be_decided(task)
     candidates = _candidates(task, choice)
-    similar = _similar(task, choice, candidates, decisions=logprobs)
+    similar = _similar(loaded, choice, candidates, decisions=logprobs)
     space = task.label_space if candidates is None else candidates.space
     prefixes = [
         build_prefix(task, pool_examples=taken, reasoning=choice.reasoning, decisions=logprobs, candidates=candidates)
@@ -270,25 +270,25 @@ def _candidates(task: Task, choice: ModelChoice) -> Candidates | None:
 
 
 def _similar(
-    task: Task, choice: ModelChoice, candidates: Candidates | None, *, decisions: bool
+    loaded: LoadedTask, choice: ModelChoice, candidates: Candidates | None, *, decisions: bool
 ) -> SimilarExamples | None:
     """What chooses examples document by document; None where none are to be chosen.
 
     Raises:
-        UsageError: the library for it is not installed, the task has no pool, or labels are retrieved too.
+        UsageError: the library for it is not installed, there is nothing to choose from, or labels are retrieved too.
     """
-    count = task.model.similar_examples if choice.similar is None else choice.similar
+    task, count = loaded.task, similar_count(loaded.task, choice.similar)
     if not count:
         return None
-    if not task.pool:
+    if not task.pool and loaded.decided == ():
         raise UsageError(
             f"--examples similar:{count} chooses out of the task's pool, and {task.name} has none",
-            hint="put examples into [[pool]]",
+            hint="put examples into [[pool]], or take what people decided about another run: --decisions RUN",
         )
     if candidates is not None:
         raise UsageError("similar examples do not go together with labels that are retrieved for each document")
     require_search("--examples similar")
-    return SimilarExamples(task, count, reasoning=choice.reasoning, decisions=decisions)
+    return SimilarExamples(task, count, loaded.decided or (), reasoning=choice.reasoning, decisions=decisions)
 
 
 def _listed_tokens(candidates: Candidates | None, similar: SimilarExamples | None) -> int:

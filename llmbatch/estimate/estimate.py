@@ -26,6 +26,7 @@ from llmbatch.estimate.time import Speed, time_needed
 from llmbatch.estimate.ways import way_estimates
 from llmbatch.observe.events import ArmEstimated, RunEstimated
 from llmbatch.runs.calibrations import confidence_for
+from llmbatch.runs.decided_examples import with_decided
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.experiment_plan import plan_experiments
 from llmbatch.runs.folder import STDIN, RunFolder, RunRecord, load_record
@@ -77,6 +78,8 @@ def estimate_run(options: EstimateOptions) -> Estimate:
             source.take_fields_of(standing)
         is_chosen, query = run.out is not None, run.reading.query
         check_inputs(folder, standing, run.inputs, source.names, query=query, is_chosen=is_chosen)
+        log = stack.enter_context(closing(DecisionLog(folder.decisions)))
+        loaded = with_decided(loaded, run.choice, source, log, run.decisions)
         run, labels = decided_labels(loaded, run, base_url, standing)
         plans = [
             plan_run(loaded, replace(run, choice=replace(run.choice, model=model)), base_url, source, standing)
@@ -88,7 +91,6 @@ def estimate_run(options: EstimateOptions) -> Estimate:
         asked = [_Asked.by(loaded, run, plan) for plan in plans]
         ledger = _opened(stack, folder, standing, asked)
         is_done = (lambda _: False) if ledger is None else ledger.is_done
-        log = stack.enter_context(closing(DecisionLog(folder.decisions)))
         is_settled = TaskDecisions(log, loaded.task.label_space).settles
         most_bytes = None if options.exact else _SAMPLE_BYTES
         looks = [

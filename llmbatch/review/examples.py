@@ -10,9 +10,7 @@ from llmbatch.review.opened import OpenedRun
 from llmbatch.task.examples import add_examples
 from llmbatch.task.load import load_task
 from llmbatch.task.model import Example, Task
-
-LONGEST = 2_000
-"""Characters: an example is sent with every request, so that a longer one costs more than it teaches."""
+from llmbatch.task.similar_examples import LONGEST_EXAMPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +73,8 @@ def _candidates(run: OpenedRun, task: Task, labels: frozenset[str], left_out: Co
             left_out["their label is not the task's"] += 1
         elif text.strip() in seen:
             left_out["an example already, or the same text"] += 1
-        elif len(text) > LONGEST:
-            left_out[f"longer than {LONGEST:,} characters"] += 1
+        elif len(text) > LONGEST_EXAMPLE:
+            left_out[f"longer than {LONGEST_EXAMPLE:,} characters"] += 1
         else:
             seen.add(text.strip())
             is_corrected = decision.category != decision.model_category

@@ -22,7 +22,7 @@ def plan_experiments(loaded: LoadedTask, options: RunOptions, plan: Plan) -> Exp
     canary, offline = options.canary, options.sending.offline
     escalation = baseline = canary_plan = None
     if canary is not None:
-        canary_arm = loaded if canary.task is None else load_task(canary.task)
+        canary_arm = loaded if canary.task is None else replace(load_task(canary.task), decided=loaded.decided)
         choice = replace(options.choice, model=canary.model or plan.question.model)
         canary_plan = replace(make_plan(canary_arm, choice, offline=offline), arm=CANARY)
         _check_canary(plan, canary_plan)

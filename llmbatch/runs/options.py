@@ -124,6 +124,8 @@ class RunOptions:
     out: Path | None = None
     task: str | None = None
     choice: ModelChoice = ModelChoice()
+    decisions: Path | None = None
+    """Another run's folder, whose decisions are examples too."""
     sending: Sending = field(default_factory=Sending)
     reading: ReaderOptions = ReaderOptions()
     keep: tuple[str, ...] | None = None

@@ -6,14 +6,18 @@ from llmbatch.runs.folder import RunRecord
 from llmbatch.task.load import LoadedTask
 
 
-def recorded_plan(record: RunRecord) -> Plan:
+def recorded_plan(record: RunRecord, loaded: LoadedTask | None = None) -> Plan:
     """The plan of a run that was started earlier.
+
+    Args:
+        record: the run's.
+        loaded: its task, where more is known of it than the record says.
 
     Raises:
         UsageError: this version would ask in another way.
     """
     taken = record.prefix.pool_examples if record.prefix else 0
-    plan = make_plan(recorded_task(record), record.choice, offline=record.offline, pool_examples=taken)
+    plan = make_plan(loaded or recorded_task(record), record.choice, offline=record.offline, pool_examples=taken)
     if plan.fingerprint != record.fingerprint:
         raise UsageError(
             f"this llmbatch sends other requests than {record.llmbatch}, which made the run",
@@ -24,4 +28,4 @@ def recorded_plan(record: RunRecord) -> Plan:
 
 def recorded_task(record: RunRecord) -> LoadedTask:
     """The task as the run had it; its file may have changed since."""
-    return LoadedTask(record.task, record.task_source, record.prompt)
+    return LoadedTask(record.task, record.task_source, record.prompt, decided=None)

@@ -24,13 +24,13 @@ def dear_retry(
         UsageError: no run folder, its input cannot be read any more, or a price is not known.
     """
     folder, record = standing_run(path)
-    plan, asked = retried_plans(record, options)
     sending = options.sending
     source = RunInput.again(record, folder, trust)
     ledger = Ledger.open_to_read(
         folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.task.label_space
     )
     with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
+        plan, asked = retried_plans(record, options, source, log)
         estimate = counted_estimate(
             plan,
             asked,

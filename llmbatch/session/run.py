@@ -22,6 +22,7 @@ from llmbatch.readers import is_file_name
 from llmbatch.runs.batches.log import check_no_parts
 from llmbatch.runs.batches.way import check_plan, check_retry_way, check_way
 from llmbatch.runs.calibrations import RunConfidence, confidence_for
+from llmbatch.runs.decided_examples import with_decided
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.experiment_plan import canary_record, plan_experiments
 from llmbatch.runs.folder import (
@@ -101,6 +102,7 @@ def classify_run(
             source.take_fields_of(standing)
         options = replace(options, keep=source.choose_fields(options.keep))
         options = replace(options, choice=completed_choice(loaded.task, options.choice, endpoint, standing))
+        loaded = with_decided(loaded, options.choice, source, decisions, options.decisions)
         options, labels = decided_labels(loaded, options, None if endpoint is None else endpoint.base_url, standing)
         plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
         check_room(plan)
@@ -164,9 +166,10 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
     check_answers(folder, record, offline=record.offline or options.sending.offline)
     sending = replace(options.sending, offline=record.offline)
     check_retry_way(options, record)
-    plan, asked = retried_plans(record, options)
-    endpoint = endpoint_for(sending, asked.question.model, asked.choice.dialect)
     source = RunInput.again(record, folder, trust)
+    with closing(DecisionLog(folder.decisions)) as decisions:
+        plan, asked = retried_plans(record, options, source, decisions)
+    endpoint = endpoint_for(sending, asked.question.model, asked.choice.dialect)
     lock = whole_locked(folder, observer.event) if record.shard is None else shard_locked(folder, record.shard)
     with lock, closing(DecisionLog(folder.decisions)) as decisions:
         record = load_record(folder)  # of what was merged in the meantime, too
@@ -272,17 +275,26 @@ def _standing_shape(standing: RunRecord | None, plan: Plan) -> RequestShape | No
     return replace(standing.shape, service_tier=plan.shape.service_tier)
 
 
-def retried_plans(record: RunRecord, options: RetryOptions) -> tuple[Plan, Plan]:
+def retried_plans(
+    record: RunRecord, options: RetryOptions, source: RunInput, decisions: DecisionLog
+) -> tuple[Plan, Plan]:
     """A run's plan, and the one that a retry of it asks.
+
+    Args:
+        record: the run's.
+        options: what the user wants.
+        source: the run's input.
+        decisions: what people decided about its rows.
 
     Raises:
         UsageError: this version would ask in another way.
     """
-    plan, choice = recorded_plan(record), options.applied_to(record.choice)
+    loaded = with_decided(recorded_task(record), record.choice, source, decisions)
+    plan, choice = recorded_plan(record, loaded), options.applied_to(record.choice)
     if choice == record.choice:
         return plan, plan
     taken = plan.prefix.pool_examples
-    return plan, make_plan(recorded_task(record), choice, offline=record.offline, pool_examples=taken)
+    return plan, make_plan(loaded, choice, offline=record.offline, pool_examples=taken)
 
 
 def _check_is_no_view(source: RunInput, folder: RunFolder) -> None:

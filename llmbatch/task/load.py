@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from llmbatch.core.errors import UsageError
 from llmbatch.task.mistakes import first_mistake
-from llmbatch.task.model import Task
+from llmbatch.task.model import Example, Task
 
 DEFAULT_TASK = "default"
 BUILT_IN = "built-in default"
@@ -41,6 +41,8 @@ class LoadedTask:
     task: Task
     source: str
     version: str
+    decided: tuple[Example, ...] | None = ()
+    """What people decided, to choose examples from beside the pool; None where that is not known."""
 
 
 def load_task(path_or_name: str | Path | None) -> LoadedTask:

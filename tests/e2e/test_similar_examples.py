@@ -10,11 +10,13 @@ from llmbatch import classify
 from llmbatch.core.errors import UsageError
 from llmbatch.engine.plan import ModelChoice, Plan, make_plan
 from llmbatch.estimate.estimate import EstimateOptions, estimate_run
+from llmbatch.review.importing import import_decisions
+from llmbatch.review.opened import opened
 from llmbatch.runs.options import RunOptions
 from llmbatch.session.batches import batch_loop
 from llmbatch.task.load import load_task
 from tests.e2e.conftest import StartEndpoint
-from tests.e2e.program import read_rows, write_rows
+from tests.e2e.program import Program, read_rows, write_rows
 from tests.e2e.scripted import Asked, Reply, scripted
 from tests.ledgers import ledger_rows
 
@@ -134,3 +136,69 @@ def test_batches_send_them_too(
     assert sorted([line[name] for name in reported] for line in single) == sorted(
         [line[name] for name in reported] for line in batch
     )
+
+
+def decided(run: Path, label: str, *, row: int = 0) -> None:
+    """A person decides a row of the run."""
+    write_rows(run / "decided.jsonl", [{"id": row, "decision": label}])
+    with opened(run) as review:
+        import_decisions(review, run / "decided.jsonl", reviewer="ana", decided_at="2026-11-27T20:00:00Z")
+
+
+def test_what_people_decided_are_examples_and_no_row_is_sent_again_for_it(task: Path, tmp_path: Path) -> None:
+    rows = [{"id": n, "text": f"Rex howls at {when}."} for n, when in enumerate(("the moon", "night", "noon"))]
+    write_rows(tmp_path / "docs.jsonl", rows[:2])
+    options: dict[str, Any] = {"task": task, "out": tmp_path / "run", "concurrency": 1, "examples": "similar:1"}
+    with scripted(answer) as server:
+        classify(tmp_path / "docs.jsonl", **options, base_url=server.url)
+        decided(tmp_path / "run", "dog")
+        classify(tmp_path / "docs.jsonl", **options, base_url=server.url)
+        assert len(server.asked) == 2, "a decision sends no row again"
+        write_rows(tmp_path / "docs.jsonl", [*rows, {"id": 3, "text": "REX  howls at the moon."}])
+        classify(tmp_path / "docs.jsonl", **options, base_url=server.url)
+        noon, same = (asked.text for asked in server.asked[2:])
+    assert '<document>\nRex howls at the moon.\n</document>\n{"category":"dog","percent":95}' in noon
+    assert "Rex" not in same, "a text that differs in case and space alone would give its label away"
+
+
+def test_another_run_s_decisions_are_examples_where_that_is_wanted(task: Path, tmp_path: Path) -> None:
+    task.write_text(TASK.partition("[[pool]]")[0])
+    write_rows(tmp_path / "old.jsonl", [{"id": 0, "text": "Rex howls at the moon."}])
+    classify(tmp_path / "old.jsonl", task=task, offline=True, out=tmp_path / "old")
+    decided(tmp_path / "old", "dog")
+    new: dict[str, Any] = {"task": task, "decisions": tmp_path / "old", "out": tmp_path / "new"}
+    with scripted(answer) as server:
+        classify(["Rex howls at noon."], **new, base_url=server.url, examples="similar:1")
+        assert "Rex howls at the moon." in server.asked[0].text
+        with pytest.raises(UsageError, match="none are chosen"):
+            classify(["Rex howls at noon."], **new, base_url=server.url)
+        new["decisions"] = tmp_path / "none"
+        with pytest.raises(UsageError, match="none"):
+            classify(["A"], **new, base_url=server.url, examples="similar:1")
+
+
+def test_decided_examples_are_in_the_estimate_and_are_compared_before_they_are_used(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    folder, served = llmbatch.folder, ("--base-url", endpoint().url)
+    for name, model in (("plain", ""), ("learning", "[model]\nsimilar_examples = 1\n\n")):
+        (folder / f"{name}.toml").write_text(TASK.replace("[[pool]]", f"{model}[[pool]]", 1))
+    texts = [f"Rex number {n} howls at the {moon} moon." for n in range(6) for moon in ("full", "new")]
+    write_rows(folder / "docs.jsonl", [{"id": n, "text": text} for n, text in enumerate(texts)])
+    write_rows(folder / "gold.jsonl", [{"id": n, "label": "dog"} for n in range(len(texts))])
+    assert llmbatch("classify", "docs.jsonl", "--task", "plain.toml", *served).code == 0
+    write_rows(folder / "half.jsonl", [{"id": n, "decision": "dog"} for n in range(0, len(texts), 2)])
+    assert llmbatch("review", "import", "docs.llmbatch", "half.jsonl", "--reviewer", "ana").code == 0
+    decisions = ("--decisions", "docs.llmbatch")
+    tokens = []
+    for name, more in (("plain", ()), ("learning", ()), ("learning", decisions)):
+        asked = ("estimate", "docs.jsonl", "--out", "new", "--task", f"{name}.toml", *more, *served, "--json")
+        tokens.append(llmbatch(*asked).json["models"][0]["tokens"]["documents"])
+    assert tokens[0] < tokens[1] < tokens[2]
+    tasks = ("--task", "plain.toml", "--task", "learning.toml", "--model", "gpt-6-luna")
+    done = llmbatch("compare", "docs.jsonl", *tasks, *decisions, "--gold", "gold.jsonl", *served, "--json")
+    assert done.code == 0, done.err
+    accuracy = [arm["accuracy"]["value"] for arm in done.json["comparison"]["arms"]]
+    assert accuracy[1] > accuracy[0]
+    refused = llmbatch("compare", "docs.jsonl", *tasks[:2], "--model", "a", "--model", "b", "--offline", *decisions)
+    assert (refused.code, "no task chooses any" in refused.err) == (2, True)

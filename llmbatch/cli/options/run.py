@@ -56,6 +56,7 @@ def run_options(
         out=results.out,
         task=task.task,
         choice=task.to_choice(sending),
+        decisions=task.decisions,
         sending=sending.to_sending(money, seed=results.seed),
         reading=reading.to_reader_options(),
         keep=None if results.keep is None else tuple(results.keep),

@@ -1,9 +1,10 @@
 """What is asked, and of which model."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from llmbatch.cli.completion import models, tasks
+from llmbatch.cli.completion import models, run_folders, tasks
 from llmbatch.cli.options.option import Option, OptionGroup
 from llmbatch.core import defaults
 from llmbatch.core.rows import ConfidenceKind, Truncation
@@ -70,10 +71,18 @@ class TaskOptions(OptionGroup):
     examples: Annotated[
         str | None,
         Option(
-            "Of the task's pool: similar:N puts the N examples most like a document before it, behind the prefix; "
-            "pool leaves them to --prefix.",
+            "Of the task's pool: similar:N puts the N examples most like a document before it, behind the prefix, out "
+            "of the pool and of people's decisions; pool leaves them to --prefix.",
             metavar="pool|similar:N",
             shown_default="the task's, else pool",
+        ),
+    ] = None
+    decisions: Annotated[
+        Path | None,
+        Option(
+            "Another run, whose decisions are examples for similar:N too.",
+            metavar="RUN",
+            completer=run_folders,
         ),
     ] = None
     candidates: Annotated[
