@@ -1,7 +1,10 @@
 """One process per run folder."""
 
+import fcntl
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -47,3 +50,19 @@ def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path) -> None:
         process.wait()
         with locked(tmp_path):
             pass
+
+
+def test_who_only_looks_whether_it_is_held_is_in_nobodys_way(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    path.touch()
+
+    def look(file: int) -> None:
+        while len([fd for fd in Path("/dev/fd").iterdir() if fd.exists() and fd.samefile(path)]) == 1:
+            pass  # until somebody wants it
+        os.close(file)
+
+    fcntl.flock(looking := os.open(path, os.O_RDONLY), fcntl.LOCK_SH)
+    looker = threading.Thread(target=look, args=(looking,))
+    looker.start()
+    with locked(tmp_path):
+        looker.join()

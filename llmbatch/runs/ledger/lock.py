@@ -39,7 +39,7 @@ def locked(folder: Path) -> Iterator[None]:
         fd = open_file(path, os.O_RDWR | os.O_CREAT)
     try:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(fd)
         except BlockingIOError:
             holder = os.read(fd, 200).decode("utf-8", "replace").strip() or "another process"
             raise FolderBusy(
@@ -59,3 +59,19 @@ def locked(folder: Path) -> Iterator[None]:
                 fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
         os.close(fd)
+
+
+def _take(fd: int) -> None:
+    """Take the lock alone. Who only looks whether somebody holds it, as `is_locked` does, is gone in a moment.
+
+    Raises:
+        BlockingIOError: a live process holds it.
+    """
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # which goes together with those that look
+            fcntl.flock(fd, fcntl.LOCK_UN)
+        else:
+            return
