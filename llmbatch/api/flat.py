@@ -51,6 +51,8 @@ def write_parquet(results: Iterable["Result"], path: Path, types: Mapping[str, A
 
 _OWN = frozenset({"row", "status", "category", "confidence", "error"})
 """Columns of the table that no field of the input's has."""
+_TEXT = "text"
+"""What a row in review has beside its label, and others do not: no column of a table of them all."""
 
 
 def _flat(result: "Result") -> dict[str, Any]:
@@ -63,7 +65,9 @@ def _flat(result: "Result") -> dict[str, Any]:
         "confidence": result.confidence,
         "error": None if error is None else f"{error['kind']}: {error['message']}",
     }
-    return row if error is not None else row | {name: value for name, value in result.record.items() if name not in row}
+    if error is not None:
+        return row
+    return row | {name: value for name, value in result.record.items() if name not in row and name != _TEXT}
 
 
 def _column(pa: Any, values: list[Any]) -> Any:

@@ -11,6 +11,7 @@ from llmbatch.api.tables import ArrowStream, table_rows
 from llmbatch.api.workspace import json_line
 from llmbatch.core.errors import UsageError
 from llmbatch.core.files import create_file
+from llmbatch.core.plurals import counted
 
 GoldLabels = str | os.PathLike[str] | Mapping[Any, Any] | Iterable[str | Mapping[str, Any]] | ArrowStream
 
@@ -18,14 +19,15 @@ _LABEL, _ID = "label", "id"
 
 
 @contextmanager
-def gold_file(gold: GoldLabels) -> Iterator[str]:
+def gold_file(gold: GoldLabels, rows: int) -> Iterator[str]:
     """A file with the gold labels: the caller's, or one that lasts for the block.
 
     Args:
         gold: a file; labels by id; labels alone, in the documents' order; or rows or a table with ids and labels.
+        rows: of the run, as many as there must be of labels alone.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: it is none of these, or labels alone are not as many as the rows.
     """
     if isinstance(gold, str | os.PathLike):
         yield os.fsdecode(gold)
@@ -33,8 +35,16 @@ def gold_file(gold: GoldLabels) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="llmbatch-") as folder:
         path = Path(folder) / "gold.jsonl"
         with create_file(path) as file:
+            labels_alone = 0
             for number, row in enumerate(_rows(gold)):
+                labels_alone += row.keys() == {_LABEL}
                 file.write(json_line(row, f"gold row {number}"))
+        if labels_alone and labels_alone != rows:
+            raise UsageError(
+                f"{counted(labels_alone, 'gold label')} for {counted(rows, 'row')}: labels in the documents' order "
+                "must be as many as the documents",
+                hint="of some documents, give labels by id: {'t-1': 'technical'}",
+            )
         yield str(path)
 
 

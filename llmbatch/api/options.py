@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -187,7 +188,9 @@ def named(
     options: dict[str, Any] = {}
     for name, value in given.items():
         if name not in known:
-            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+            close = get_close_matches(name, known, n=1)
+            meant = f"; did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{meant}")
         present = _OTHER_NAMES.get(name, name)
         if present in options:
             raise TypeError(f"{function}() got {present!r} under two names")

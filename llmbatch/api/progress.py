@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from llmbatch.core.errors import UsageError
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.progress import Progress
 from llmbatch.terminal import make_screen
@@ -32,7 +33,13 @@ class Shown:
     """Who watches a call: `observer` in the run's thread, `show` in the caller's."""
 
     def __init__(self, option: ProgressOption) -> None:
-        """`option` is as `classify` takes it."""
+        """`option` is as `classify` takes it.
+
+        Raises:
+            UsageError: it is neither a truth value nor a function.
+        """
+        if not (option is None or isinstance(option, bool) or callable(option)):
+            raise UsageError(f"progress={option!r}: give True, False, or a function")
         self._latest = Latest()
         self._last: Progress | None = None
         self._show: Callable[[Progress], object] | None = None

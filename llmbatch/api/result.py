@@ -140,7 +140,7 @@ class Run(Sequence[Result]):
         """
         self._check_open()
         wanted = parse_precision(str(precision))
-        with gold_file(gold) as file:
+        with gold_file(gold, len(self)) as file:
             return evaluate_run(self.folder, GoldOptions(file, gold_id_field, label_field), wanted=wanted)
 
     def review_queue(

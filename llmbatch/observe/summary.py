@@ -142,7 +142,7 @@ class AtProvider:
     """When the first of them expires, UTC; None where the provider does not say."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Summary:
     """One run folder at the end of a session."""
 
@@ -196,6 +196,13 @@ class Summary:
     """What to do about the reason of a stop, in words."""
     next_commands: tuple[str, ...] = ()
     """Commands to run next."""
+
+    def __repr__(self) -> str:
+        rows, nanousd = self.rows, self.spent.cost_nanousd
+        cost = "at an unknown cost" if nanousd is None else f"${to_usd(nanousd):,.6g}"
+        counts = f"{rows.ok:,} ok, {rows.review:,} in review, {rows.failed + rows.rejected:,} failed"
+        pending = f", {rows.undone:,} pending" if rows.undone else ""
+        return f"<Summary of {self.folder}: {self.state}, {rows.total:,} rows: {counts}{pending}; {cost}>"
 
     @property
     def has_ended_by_itself(self) -> bool:

@@ -138,3 +138,21 @@ def test_a_run_whose_folder_is_gone_says_so() -> None:
     for call in (run.review_queue, lambda: run.evaluate(GOLD)):
         with pytest.raises(UsageError, match="removed"):
             call()
+
+
+def test_labels_in_the_documents_order_are_as_many_as_the_documents(run: Run) -> None:
+    with pytest.raises(UsageError, match="2 gold labels for 4 rows"):
+        run.evaluate(["legal", "technical"])
+
+
+def test_a_table_has_the_same_columns_for_rows_in_review() -> None:
+    texts = [{"id": n, "text": text, "pages": n} for n, text in enumerate(TEXTS.values())]
+    with classify(texts, offline=True, review_below=1, spend_store="off") as run:
+        assert {result.status for result in run} == {"review", "failed"}
+        assert run.to_arrow().schema.names == ["row", "id", "status", "category", "confidence", "error", "pages"]
+
+
+def test_a_summary_is_shown_in_one_line(run: Run) -> None:
+    assert repr(run.summary).startswith(
+        f"<Summary of {run.folder}: finished, 4 rows: 3 ok, 0 in review, 1 failed; $0.00"
+    )

@@ -169,6 +169,16 @@ def test_an_unknown_name_is_a_type_error() -> None:
         classify(["A court."], max_cost=1, max_cost_usd=1)
 
 
+def test_a_misspelt_name_is_met_with_the_likely_one() -> None:
+    with pytest.raises(TypeError, match="'max_cots'; did you mean 'max_cost'"):
+        classify(["a"], max_cots=5)  # type: ignore[call-arg]
+
+
+def test_progress_is_a_truth_value_or_a_function() -> None:
+    with pytest.raises(UsageError, match="progress='yes'"):
+        classify(["a"], offline=True, progress="yes")  # type: ignore[arg-type]
+
+
 def test_a_script_is_silent_but_for_warnings(
     tmp_path: Path, endpoint: StartEndpoint, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
