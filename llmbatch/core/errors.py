@@ -36,7 +36,7 @@ class ExitCode(IntEnum):
 class LLMBatchError(Exception):
     """Base of all errors that are shown in a line or two, without a traceback.
 
-    `hint` says what to do next; it is shown on a line of its own.
+    `hint` says what to do next; it is shown on a line of its own, under a traceback too.
     """
 
     exit_code: ExitCode = ExitCode.BUG
@@ -45,6 +45,8 @@ class LLMBatchError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(hint)
         self.is_reported = False
         """Whether it has been shown in another way already."""
 

@@ -90,8 +90,8 @@ class FailurePolicy:
         try:
             self._throttle.failed(failure)
         except ComeBackLater as later:
-            later.hint = f"{later.hint}{self._way_around(failure)}"
-            raise
+            hint = f"{later.hint}{self._way_around(failure)}"
+            raise ComeBackLater(later.message, wait_s=later.wait_s, hint=hint) from None
         if failure.action is Action.REASK and failure.kind == "truncated":
             state.room = self._fallbacks.room_after_cut(state.room, state.completion)
         self._count_alike(failure, state)

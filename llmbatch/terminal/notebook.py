@@ -44,6 +44,8 @@ class _Line:
 
 
 def _figures(progress: Progress, rate: Rate, waits: Waits) -> list[str]:
+    if not progress.is_known:
+        return ["starting: reading what is there"]
     eta_s = rate.eta_s(progress)
     rows = counted(progress.done, "row")
     if progress.total:

@@ -1,6 +1,7 @@
 """Options by keyword: the command line's, under its rules."""
 
 import logging
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,9 @@ def test_the_service_tier_is_an_option_of_calls_under_the_command_lines_rules() 
     assert made(service_tier="flex").choice.service_tier == "flex"
     with pytest.raises(UsageError, match="flex"):
         made(service_tier="flx")
+
+
+def test_a_traceback_shows_what_to_do() -> None:
+    with pytest.raises(UsageError) as caught:
+        classify(["a"], offline=True, sample="200%")
+    assert traceback.format_exception_only(caught.value)[-1] == f"{caught.value.hint}\n"
