@@ -142,7 +142,11 @@ def test_somebody_elses_project_file_is_no_matter_of_ours(folder: Path, content:
     [
         ("[defaults]\nmax_costs = 1", r"toml:2: \[defaults\] max_costs is no option", "did you mean max_cost?"),
         ("[profile.x]\nattemps = 1", r"\[profile.x\] attemps is no option", "did you mean attempts?"),
-        ("[defaults]\nopenai_api_key = 'x'", "openai_api_key is no option", ""),
+        (
+            "[defaults]\nopenai_api_key = 'x'",
+            "openai_api_key is no option",
+            "an API key stands in no file: set OPENAI_API_KEY in the environment",
+        ),
         ("[default]\nseed = 1", "'default' is no table", ""),
         ("seed = 1", "'seed' is no table", ""),
         ("defaults = 1", "is no table", ""),

@@ -40,6 +40,7 @@ class Seen:
     by_second: Counter[int] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
     prompt_tokens: int = 0
+    completion_tokens: int = 0
     abandoned: int = 0
     """Requests whose client went away before they were answered."""
     first_at: float = math.inf

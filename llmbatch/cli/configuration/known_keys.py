@@ -1,6 +1,6 @@
 """The keys that a configuration may have: one for each option of any command, by its environment variable's name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -31,9 +31,15 @@ def check_keys(
         known.update(_keys(dict(all_declared(load(command)))))
     for key, name in unknown.items():
         if key not in known:
-            close = get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else "llmbatch config schema lists the keys"
-            raise UsageError(f"{file.place(key)}: [{name}] {key} is no option", hint=hint)
+            raise UsageError(f"{file.place(key)}: [{name}] {key} is no option", hint=_instead(key, known))
+
+
+def _instead(key: str, known: Collection[str]) -> str:
+    """What to do where there is no such key."""
+    if "api_key" in key:
+        return "an API key stands in no file: set OPENAI_API_KEY in the environment"
+    close = get_close_matches(key, known, n=1)
+    return f"did you mean {close[0]}?" if close else "llmbatch config schema lists the keys"
 
 
 def all_declared(command: Any) -> Iterator[tuple[str, Declared]]:
