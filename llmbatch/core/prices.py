@@ -65,8 +65,10 @@ class Price:
 
     def cost_nanousd(self, usage: Usage) -> int:
         """What a request with this usage costs, in nano-dollars, rounded up."""
-        rates = next(rates for start, rates in reversed(self.tiers) if usage.input_tokens > start)
-        return rates.cost_nanousd(usage)
+        for start, rates in reversed(self.tiers):
+            if usage.input_tokens > start:
+                return rates.cost_nanousd(usage)
+        raise AssertionError("the first tier takes any usage")
 
 
 FREE = Price(((-1, Rates(0, 0, 0, 0)),), PriceSource.SELF_HOSTED)

@@ -56,9 +56,11 @@ class UsageTotals(Struct, frozen=True, gc=False):
     """Rows with at least one answer whose tokens were counted."""
 
     @classmethod
-    def of(cls, usage: Usage) -> "UsageTotals":
-        """The tokens of one answer."""
+    def of(cls, usage: Usage, *, priced_nanousd: int = 0, unpriced_rows: int = 0) -> "UsageTotals":
+        """The tokens of one answer, and its cost."""
         return cls(
+            priced_nanousd=priced_nanousd,
+            unpriced_rows=unpriced_rows,
             input_tokens=usage.input_tokens,
             cached_input_tokens=usage.cached_input_tokens,
             cache_write_tokens=usage.cache_write_tokens,

@@ -148,7 +148,7 @@ def _line(state: RowState, plan: Plan, status: Status) -> LedgerLine:
         status=status,
         prompt=plan.prompt,
         model=plan.question.model,
-        started_at=f"{state.started_at:%Y-%m-%dT%H:%M:%S.%f}Z",
+        started_at=f"{state.started_at.isoformat(timespec='microseconds').removesuffix('+00:00')}Z",
         arm=plan.arm,
         response_model=completion.model if completion else None,
         system_fingerprint=completion.system_fingerprint if completion else None,

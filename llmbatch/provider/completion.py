@@ -107,8 +107,11 @@ def _service_tier(data: dict[str, Any]) -> str | None:
 
 def _stated_cost_nanousd(headers: Mapping[str, str]) -> int | None:
     """A litellm proxy's `x-litellm-response-cost`, in US dollars; None where it is absent or cannot be."""
+    stated = headers.get("x-litellm-response-cost")
+    if stated is None:
+        return None
     try:
-        usd = Decimal(headers.get("x-litellm-response-cost", ""))
+        usd = Decimal(stated)
     except ArithmeticError:
         return None
     return int(usd * NANO) if usd.is_finite() and 0 <= usd <= _DEAREST_USD else None

@@ -34,7 +34,9 @@ class RequestShape:
 
     def with_room(self, max_output_tokens: int) -> "RequestShape":
         """The same with so many output tokens, if that is more."""
-        return replace(self, max_output_tokens=max(self.max_output_tokens, max_output_tokens))
+        return (
+            self if max_output_tokens <= self.max_output_tokens else replace(self, max_output_tokens=max_output_tokens)
+        )
 
 
 # Effort levels from the cheapest up; a model that refuses one is asked for the next (OpenAI, "Reasoning").

@@ -162,12 +162,14 @@ def test_rows_that_were_asked_before_go_first_each_kind_in_its_order(kinds: list
         slots, order = Slots(Concurrency(1)), list[tuple[bool, int]]()
 
         async def work(number: int, *, asked_before: bool) -> None:
-            async with slots.place(asked_before=asked_before):
-                order.append((asked_before, number))
+            await slots.acquire(asked_before=asked_before)
+            order.append((asked_before, number))
+            slots.release()
 
-        async with slots.place(asked_before=False):
-            tasks = [asyncio.create_task(work(n, asked_before=kind)) for n, kind in enumerate(kinds)]
-            await asyncio.sleep(0)
+        await slots.acquire(asked_before=False)
+        tasks = [asyncio.create_task(work(n, asked_before=kind)) for n, kind in enumerate(kinds)]
+        await asyncio.sleep(0)
+        slots.release()
         await asyncio.gather(*tasks)
         assert order == sorted(order, key=lambda one: (not one[0], one[1]))
 

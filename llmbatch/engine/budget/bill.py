@@ -34,9 +34,8 @@ class Bill:
 
     def charge(self, usage: Usage, cost_nanousd: int | None) -> None:
         """An answer came; its cost is None where its price is not known."""
-        self.usage += UsageTotals.of(usage) + UsageTotals(
-            priced_nanousd=cost_nanousd or 0, unpriced_rows=int(cost_nanousd is None and not self.usage.unpriced_rows)
-        )
+        unpriced_rows = int(cost_nanousd is None and not self.usage.unpriced_rows)
+        self.usage += UsageTotals.of(usage, priced_nanousd=cost_nanousd or 0, unpriced_rows=unpriced_rows)
 
     def flag(self, name: str) -> None:
         """Note what is particular, once."""

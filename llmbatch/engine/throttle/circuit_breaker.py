@@ -113,19 +113,18 @@ class CircuitBreaker:
 
     @asynccontextmanager
     async def passage(self) -> AsyncIterator[bool]:
-        """Let a request pass: at once, or while an outage is on as the next probe, when that is due.
+        """Let a request pass: while an outage is on as the next probe, when that is due, and at once when it is over.
 
         Yields whether it is a probe, whose outcome the others wait for.
 
         Raises:
             RunCancelledError: the run stopped meanwhile.
         """
-        if self.is_on:
-            async with self._turn:
-                if await self._is_the_next_probe():
-                    self._probing = True
-                    yield True
-                    return
+        async with self._turn:
+            if await self._is_the_next_probe():
+                self._probing = True
+                yield True
+                return
         yield False
 
     async def _is_the_next_probe(self) -> bool:

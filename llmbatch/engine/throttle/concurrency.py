@@ -3,8 +3,6 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from llmbatch.core import defaults
 
@@ -198,17 +196,8 @@ class Slots:
         self._fresh: deque[asyncio.Future[None]] = deque()
         self._asked_before: deque[asyncio.Future[None]] = deque()
 
-    @asynccontextmanager
-    async def place(self, *, asked_before: bool) -> AsyncIterator[None]:
-        """Hold a place, waiting for one where there is none."""
-        await self.acquire(asked_before=asked_before)
-        try:
-            yield
-        finally:
-            self.release()
-
     async def acquire(self, *, asked_before: bool) -> None:
-        """Take a place; `release` gives it back."""
+        """Take a place, waiting for one where there is none; `release` gives it back."""
         ahead = self._asked_before or (self._fresh and not asked_before)
         if self._taken < self._concurrency.limit and not ahead:
             self._taken += 1

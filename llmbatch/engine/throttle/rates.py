@@ -81,11 +81,15 @@ class _Limited:
     def per_s(self, now: float) -> float | None:
         if self.own_per_s is not None:
             return self.own_per_s * USED_SHARE
+        if not self.stated:
+            return None
         lowest = min((allowance.rate_per_s(now) for allowance in self.standing), default=math.inf)
         return lowest if math.isfinite(lowest) else None
 
     def wait_s(self, now: float, amount: float, most_per_s: float | None = None) -> float:
         self.meter.per_s = self.per_s(now)
+        if self.meter.per_s is None and most_per_s is None and not self.stated:
+            return 0.0
         waits = [allowance.wait_s(now, amount) for allowance in self.standing]
         return max(self.meter.due_at(now, most_per_s) - now, *waits, 0.0)
 

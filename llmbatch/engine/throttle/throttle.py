@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from llmbatch.core.errors import ComeBackLater, StorageFailed
 from llmbatch.engine.cancellation import Cancellation, RunCancelledError
@@ -17,6 +17,8 @@ from llmbatch.provider.dialect import CHAT_COMPLETIONS, Dialect
 from llmbatch.provider.failures import Action, Failure
 from llmbatch.provider.limits import RateLimits
 
+_FREE_PASSAGE = nullcontext(False)
+"""Where there is no outage."""
 _LEARN_FIRST, _LEARN_EVERY = 16, 32
 _LACKING_S = 120.0
 """How long this machine may let no request leave: ports are free again after a minute or two."""
@@ -180,17 +182,21 @@ class Throttle:
             RunCancelledError: the run stopped before the request left.
         """
         while True:
-            async with self._circuit_breaker.passage() as is_probe, self._slots.place(asked_before=asked_before):
-                await self._until_allowed(tokens)
-                if self._circuit_breaker.is_on and not is_probe:
-                    continue  # it began while this request waited
-                self.in_flight += 1
+            async with self._circuit_breaker.passage() if self._circuit_breaker.is_on else _FREE_PASSAGE as is_probe:
+                await self._slots.acquire(asked_before=asked_before)
                 try:
-                    yield
+                    await self._until_allowed(tokens)
+                    if self._circuit_breaker.is_on and not is_probe:
+                        continue  # it began while this request waited
+                    self.in_flight += 1
+                    try:
+                        yield
+                    finally:
+                        self.in_flight -= 1
+                        self._rates.ended(tokens)
+                    return
                 finally:
-                    self.in_flight -= 1
-                    self._rates.ended(tokens)
-                return
+                    self._slots.release()
 
     async def _until_allowed(self, tokens: float) -> None:
         async with self._turn:  # one by one, so that what is learnt meanwhile counts for all who wait
