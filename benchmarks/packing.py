@@ -31,6 +31,13 @@ def packed(path: Path, reading: tuple[str, ...], rows: int, out: Path, faults: t
         return run("classify", path, MODEL, *reading, *where, "--rows-per-request", str(rows))
 
 
+def estimated(path: Path, reading: tuple[str, ...], rows: int, out: Path) -> float:
+    """What an estimate of the run says, US dollars."""
+    options = ("--out", str(out), "--exact", "--rows-per-request", str(rows))
+    cost: float = run("estimate", path, MODEL, *reading, *options)["models"][0]["cost_usd"]["expected"]
+    return cost
+
+
 def labels(folder: Path) -> dict[str, str | None]:
     """Each key's label."""
     return {line.key: line.category for _, line in read_lines(folder / "ledger.jsonl")}
@@ -39,20 +46,25 @@ def labels(folder: Path) -> dict[str, str | None]:
 def main() -> None:
     """Measure and print."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    print("| documents | rows in a request | faults | requests | cached | bill | of single rows | other labels |")
-    print("| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |")
+    print(
+        "| documents | rows in a request | faults | requests | cached | estimate | bill | of single rows | "
+        "other labels |"
+    )
+    print("| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for name, (path, reading) in SETS.items():
         with tempfile.TemporaryDirectory() as folder:
             alone, single_usd = dict[str, str | None](), 0.0
             for rows, is_spoilt in CELLS:
                 faults = FAULTS if is_spoilt else ()
                 out = Path(folder) / f"{rows}-{len(faults)}"
+                estimate = estimated(path, reading, rows, out)
                 usage = packed(path, reading, rows, out, faults)["usage"]
                 found, bill = labels(out), usage["cost_usd"]
                 alone, single_usd = alone or found, single_usd or bill
                 others = sum(label != alone[key] for key, label in found.items())
                 spoilt = "10% of the answers" if faults else "-"
-                figures = f"{usage['requests']:,} | {usage['cached_share']:.0%} | ${bill:.4f} | {bill / single_usd:.0%}"
+                requests, cached = f"{usage['requests']:,}", f"{usage['cached_share']:.0%}"
+                figures = f"{requests} | {cached} | ${estimate:.4f} | ${bill:.4f} | {bill / single_usd:.0%}"
                 print(f"| {name} | {rows} | {spoilt} | {figures} | {others:,} of {len(found):,} |", flush=True)
 
 

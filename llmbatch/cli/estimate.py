@@ -41,7 +41,8 @@ def estimate(
     task: Annotated[TaskOptions, Except("model")],
     results: Annotated[ResultOptions, Only("out", "review_below")],
     sending: Annotated[
-        SendingOptions, Only("service_tier", "base_url", "dialect", "offline", "concurrency", "rpm", "tpm")
+        SendingOptions,
+        Only("service_tier", "base_url", "dialect", "offline", "concurrency", "rows_per_request", "rpm", "tpm"),
     ],
     money: Annotated[MoneyOptions, Only("price")],
     experiments: Annotated[ExperimentOptions, Except("baseline", "fail_on_drift")],

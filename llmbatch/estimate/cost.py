@@ -9,6 +9,7 @@ added in squares: all of them at their worst at once is far rarer than one in tw
 
 import math
 from dataclasses import dataclass, replace
+from math import ceil
 
 from msgspec import structs
 
@@ -38,10 +39,25 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Pack:
+    """What a request about several rows holds, in tokens."""
+
+    rows: int
+    prefix_tokens: int
+    cached_tokens: int
+    written_tokens: int
+    heading_tokens: int
+    """Before each document."""
+    key_tokens: float
+    """In the answer, before that about each document."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What is to be asked, in tokens."""
 
     requests: int
+    """One for each row, unless rows are packed."""
     prefix_tokens: int
     documents: TokenTotal
     """Of all documents that are asked about, as they are sent."""
@@ -51,16 +67,37 @@ class Job:
     """What a request writes to the cache, and pays for, when it finds nothing there."""
     output_tokens: Range
     """Of one answer, thinking included."""
+    pack: Pack | None = None
+    """What rows share, where several share a request."""
+
+    @property
+    def as_sent(self) -> "Job":
+        """The job by the requests that are sent: where rows share them, each counts as a row with all that is in it."""
+        pack = self.pack
+        if pack is None or not self.requests:
+            return replace(self, pack=None)
+        requests, output = ceil(self.requests / pack.rows), self.output_tokens
+        rows = self.requests / requests
+        return Job(
+            requests,
+            pack.prefix_tokens,
+            replace(self.documents, tokens=self.documents.tokens + self.requests * pack.heading_tokens),
+            pack.cached_tokens,
+            pack.written_tokens,
+            Range(*(rows * (tokens + pack.key_tokens) for tokens in (output.low, output.expected, output.high))),
+        )
 
     @property
     def input_tokens(self) -> float:
         """Tokens of all prompts."""
-        return self.requests * (self.prefix_tokens + FRAME_TOKENS) + self.documents.tokens
+        sent = self.as_sent
+        return sent.requests * (sent.prefix_tokens + FRAME_TOKENS) + sent.documents.tokens
 
     @property
     def cached_share(self) -> float:
         """The share of the input that is expected from the cache (0..1): all requests but the first find it."""
-        return max(self.requests - 1, 0) * self.cached_tokens / self.input_tokens if self.requests else 0.0
+        sent = self.as_sent
+        return max(sent.requests - 1, 0) * sent.cached_tokens / self.input_tokens if sent.requests else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +141,8 @@ def cost_of(job: Job, price: Price, known: Known = Known()) -> Cost:
         price: the model's.
         known: what earlier answers show.
     """
+    if job.pack is not None and job.requests > 1:
+        return _with_first_alone(job, price, known)
     documents, answer = job.documents, job.output_tokens
     usual = _Conduct(known.misses.expected, answer.expected, known.repeats.expected, documents.tokens)
     expected = _nanousd(job, price, usual)
@@ -131,6 +170,20 @@ def cost_of(job: Job, price: Price, known: Known = Known()) -> Cost:
         movers=tuple(
             sorted(((name, nanousd) for name, nanousd in more.items() if nanousd > 0), key=lambda mover: -mover[1])
         ),
+    )
+
+
+def _with_first_alone(job: Job, price: Price, known: Known) -> Cost:
+    """What a job in packs costs: the first row of a run goes alone, which shows that the endpoint works."""
+    average = job.documents.tokens / job.requests
+    first = cost_of(replace(job, pack=None, requests=1, documents=TokenTotal(average, 0.0, 1, 1)), price)
+    rest = cost_of(replace(job, requests=job.requests - 1).as_sent, price, known)
+    return replace(
+        rest,
+        expected=rest.expected + first.expected,
+        low=rest.low + first.expected,
+        high=rest.high + first.expected,
+        without_cache=rest.without_cache + first.without_cache,
     )
 
 

@@ -14,13 +14,15 @@ from llmbatch.core.service_tiers import BATCH
 from llmbatch.engine.experiments.escalation import Escalation
 from llmbatch.engine.experiments.jury import Jury
 from llmbatch.engine.experiments.watch import ExperimentPlan, of_doubtful
+from llmbatch.engine.packing.plans import can_be_packed, check_can_be_packed
 from llmbatch.engine.plan import Plan, review_threshold
 from llmbatch.engine.sending import Sending
 from llmbatch.estimate.answers import answer_tokens
 from llmbatch.estimate.arm_jobs import Beside, arm_jobs, opinion
-from llmbatch.estimate.arms import ArmEstimate, arm_estimate, together
+from llmbatch.estimate.arms import ArmEstimate, ArmJob, arm_estimate, together
 from llmbatch.estimate.cost import Job
 from llmbatch.estimate.input_scan import History, Survey, survey
+from llmbatch.estimate.packs import USUAL_ROWS, with_packs
 from llmbatch.estimate.result import Estimate, ModelEstimate
 from llmbatch.estimate.time import Speed, time_needed
 from llmbatch.estimate.ways import way_estimates
@@ -85,6 +87,9 @@ def estimate_run(options: EstimateOptions) -> Estimate:
             plan_run(loaded, replace(run, choice=replace(run.choice, model=model)), base_url, source, standing)
             for model in options.models or (run.choice.model,)
         ]
+        if run.sending.packing is not None:
+            for plan in plans:
+                check_can_be_packed(plan)
         if run.shard is not None:
             folder = folder.shard(run.shard)
             source.restrict(run.shard, plans[0].key)
@@ -305,15 +310,21 @@ class _Look:
         plan = self._found.asked
         history = self._beside.histories.get(CONTROL) or History(plan)
         jobs = arm_jobs(self._found, self._waiting, self._beside, prices=prices, job_of=self._job)
+        if sending.packing is not None:
+            jobs = [self._packed(one, sending.packing.rows) for one in jobs]
         arms, job = tuple(map(arm_estimate, jobs)), jobs[0].job
+        sent = job.as_sent
         time = time_needed(
-            job.requests,
-            job.input_tokens + job.requests * plan.shape.max_output_tokens,
+            sent.requests,
+            job.input_tokens + sent.requests * plan.shape.max_output_tokens,
             Speed(sending.limits.requests_per_s, sending.limits.tokens_per_s, sending.concurrency),
             _earlier_speed(plan, history, standing),
         )
         model = plan.question.model
-        ways = way_estimates(model, job, jobs[0].known, prices, time) if len(jobs) == 1 else ()
+        packed = None
+        if sending.packing is None and can_be_packed(plan):
+            packed = with_packs(job, plan, USUAL_ROWS)
+        ways = way_estimates(model, job, jobs[0].known, prices, time, packed=packed) if len(jobs) == 1 else ()
         if plan.candidates is not None:  # a batch cannot ask again where none of the listed labels fits
             ways = tuple(way for way in ways if way.way != BATCH)
         return ModelEstimate(
@@ -328,6 +339,12 @@ class _Look:
             arms=arms,
             ways=ways,
         )
+
+    def _packed(self, asked: ArmJob, rows: int) -> ArmJob:
+        """The job of an arm whose rows share requests; those of a second opinion go alone."""
+        plans = {CONTROL: self._found.asked, CANARY: self._beside.experiments.canary}
+        plan = plans.get(asked.arm)
+        return asked if plan is None else replace(asked, job=with_packs(asked.job, plan, rows))
 
     def _job(self, found: Survey, plan: Plan, history: History) -> Job:
         assumed = answer_tokens(

@@ -45,10 +45,10 @@ class History:
     latency_s: float = 0.0
 
     def add(self, line: LedgerLine) -> None:
-        """Take note of a row's outcome, where this plan was asked."""
+        """Take note of a row's outcome, where this plan was asked about it alone."""
         asked = (line.prompt, line.model) == (self.plan.prompt, self.plan.question.model)
         is_own = asked and (line.arm == JURY) == (self.plan.arm == JURY)  # the run's own model may vote, too
-        if not is_own or line.source != "api" or not line.output_tokens:
+        if not is_own or line.source != "api" or not line.output_tokens or line.rows_in_request > 1:
             return
         self.rows += 1
         self.in_doubt += self.review.needs_review(line)

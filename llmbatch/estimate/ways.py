@@ -1,4 +1,4 @@
-"""What the same rows cost on each way to the provider: by themselves, at the flex tier, in batches."""
+"""What the same rows cost on each way to the provider: by themselves, at the flex tier, in batches, in packs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from llmbatch.core.service_tiers import BATCH, ServiceTier
 from llmbatch.estimate.cost import Cost, Job, Known, Range, cost_of
 from llmbatch.estimate.time import TimeNeeded
 
-SYNC, FLEX = "sync", ServiceTier.FLEX.value
+SYNC, FLEX, PACKED = "sync", ServiceTier.FLEX.value, "packed"
 BATCH_WINDOW_S = 86_400.0
 """In which a batch is to be answered (OpenAI, "Batch API")."""
 _NO_HITS = Range(0.0, 1.0, 1.0)
@@ -26,17 +26,26 @@ class WayEstimate:
     """What the cost rests on, in a few words."""
 
 
-def way_estimates(model: str, job: Job, known: Known, prices: PriceBook, time: TimeNeeded) -> tuple[WayEstimate, ...]:
+def way_estimates(
+    model: str, job: Job, known: Known, prices: PriceBook, time: TimeNeeded, *, packed: Job | None
+) -> tuple[WayEstimate, ...]:
     """The ways that have a published price of their own; none where the standard price is not a published one.
 
     Args:
         model: that is asked.
         job: what is asked.
+        packed: the same with rows that share requests; None where that is no other way.
         known: what earlier answers show of single requests.
         prices: where prices are found.
         time: what single requests take.
     """
-    return tuple(_estimates(model, job, known, prices, time))
+    ways = tuple(_estimates(model, job, known, prices, time))
+    standard = prices.price(model)
+    if not ways or standard is None or packed is None or packed.pack is None:
+        return ways
+    fewer = replace(time, seconds=None if time.seconds is None else time.seconds / packed.pack.rows)
+    assumed = f"{packed.pack.rows} rows a request, where a comparison shows no loss"
+    return (*ways, WayEstimate(PACKED, cost_of(packed, standard, known), fewer, assumed))
 
 
 def _estimates(model: str, job: Job, known: Known, prices: PriceBook, time: TimeNeeded) -> Iterator[WayEstimate]:
@@ -48,7 +57,7 @@ def _estimates(model: str, job: Job, known: Known, prices: PriceBook, time: Time
         slower = TimeNeeded(None, "no promise: requests may take 15 minutes, or be refused for want of room")
         yield WayEstimate(FLEX, cost_of(job, flex, known), slower, "slower, no promise")
     if (batch := _own(prices, model, BATCH, standard)) is not None:
-        unwritten = replace(job, written_tokens=0)
+        unwritten = replace(job, written_tokens=0, pack=None)
         within = TimeNeeded(BATCH_WINDOW_S if job.requests else 0.0, "within 24 h, as the provider promises")
         cost = cost_of(unwritten, batch, replace(known, misses=_NO_HITS))
         yield WayEstimate(BATCH, cost, within, "within 24 h; nothing cached, at the low end all")

@@ -154,19 +154,26 @@ def _behind_space(text: str, place: int) -> int:
 
 
 def tokens_of_part(tokens: Sequence[TokenLogprob], content: str, part: AnswerPart) -> tuple[TokenLogprob, ...] | None:
-    """The tokens of one part of an answer: those that have a byte in it; None where they are not those of the content.
+    """The tokens of one part of an answer: those that have a byte in it; None where the content is not theirs.
+
+    A server may have taken something off around it that its tokens still have: a code fence, say.
 
     Args:
         tokens: of the whole answer.
         content: the whole answer.
         part: with its place.
     """
-    if b"".join(token.token for token in tokens) != content.encode("utf-8", "surrogatepass"):
+    offset = b"".join(token.token for token in tokens).find(_bytes(content))
+    if offset < 0:
         return None
-    start, end = (len(content[:place].encode("utf-8", "surrogatepass")) for place in (part.start, part.end))
+    start, end = (offset + len(_bytes(content[:place])) for place in (part.start, part.end))
     inside, at = list[TokenLogprob](), 0
     for token in tokens:
         if at < end and at + len(token.token) > start:
             inside.append(token)
         at += len(token.token)
     return tuple(inside)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

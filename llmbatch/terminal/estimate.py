@@ -132,6 +132,7 @@ _LINES: dict[str, _Cell] = {
     "sync": _way("sync"),
     "flex": _way("flex"),
     "batch": _way("batch"),
+    "packed": _way("packed"),
     "1,000 rows": _of_cost(lambda cost, estimate: _per_thousand(cost, estimate.rows.to_ask)),
     "time": _time,
 }

@@ -59,6 +59,19 @@ def test_a_bill_is_shared_out_exactly_whatever_happens_to_packs(
     assert sum(to_nanousd(line.get("cost_usd", 0.0)) for line in lines) == billed_nanousd
 
 
+def test_an_estimate_of_packed_rows_is_within_five_percent_of_the_bill(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path
+) -> None:
+    assert not run.exists()
+    (shown,) = llmbatch("estimate", "docs.jsonl", "--exact", "--json").json["models"]
+    assert [way["way"] for way in shown["ways"]] == ["sync", "flex", "batch", "packed"]
+    (estimate,) = llmbatch("estimate", "docs.jsonl", "--exact", *PACKED, "--json").json["models"]
+    assert estimate["cost_usd"]["expected"] < shown["cost_usd"]["expected"]
+    done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, *PACKED, "--json")
+    assert done.json["usage"]["cost_usd"] == pytest.approx(estimate["cost_usd"]["expected"], rel=0.05)
+    assert done.json["usage"]["input_tokens"] == pytest.approx(estimate["tokens"]["input"], rel=0.05)
+
+
 def test_after_a_kill_a_packs_rows_are_possibly_billed_once_and_sent_again(
     llmbatch: Program, endpoint: StartEndpoint, run: Path
 ) -> None:

@@ -120,11 +120,11 @@ def test_a_parts_tokens_measure_its_own_label(said: list[tuple[str, int]], data:
     text = content(members(said))
     cuts = sorted(data.draw(st.sets(st.integers(1, len(text) - 1), max_size=60)))
     pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    tokens = [TokenLogprob(piece.encode(), -0.1) for piece in pieces]
+    tokens = [TokenLogprob(piece.encode(), -0.1) for piece in ("```json", *pieces, "```")]
     for part, (label, _) in zip(PARSER.parse(text, len(said)).parts, said, strict=True):
         own = tokens_of_part(tokens, text, part)
         assert own is not None
         odds = label_odds(own, LABELS, label)
         # A token as long as two parts holds two labels: then nothing is measured.
         assert odds is None or odds.probability > 0
-    assert tokens_of_part(tokens[1:], text, PARSER.parse(text, len(said)).parts[0]) is None
+    assert tokens_of_part(tokens[2:], text, PARSER.parse(text, len(said)).parts[0]) is None

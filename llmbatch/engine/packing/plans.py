@@ -11,7 +11,7 @@ from llmbatch.tokens import kept_counts
 
 LONGEST_PACKED = 4_000
 """Characters of a text from which on it goes alone: of a long document's cost, the prompt is a small part."""
-_LONGEST_PACK = 32_000
+LONGEST_PACK = 32_000
 """Characters of all texts of a pack."""
 _CHARACTERS_A_TOKEN = 2
 """At least, in most languages. Where a text has fewer the window may be exceeded, and the pack is split."""
@@ -41,6 +41,11 @@ def check_can_be_packed(plan: Plan) -> None:
             raise UsageError(f"--rows-per-request does not go together with {what}; nothing was sent", hint=hint)
 
 
+def can_be_packed(plan: Plan) -> bool:
+    """Whether documents can share a request."""
+    return plan.candidates is None and plan.similar is None
+
+
 def packed_plan(plan: Plan, rows: int) -> Plan:
     """The plan of requests about so many documents. Its rows have the keys of the plan itself.
 
@@ -67,6 +72,6 @@ def packed_characters(plan: Plan, rows: int) -> int:
     """Characters that the documents of a pack may have together: what the model's window leaves for them, if known."""
     window = plan.choice.window or profile_of(plan.question.model).context_window
     if window is None:
-        return _LONGEST_PACK
+        return LONGEST_PACK
     left = window / plan.choice.token_ratio - plan.prefix_tokens - packed_room(plan, plan.shape.max_output_tokens, rows)
-    return max(min(_LONGEST_PACK, int(left) * _CHARACTERS_A_TOKEN), 0)
+    return max(min(LONGEST_PACK, int(left) * _CHARACTERS_A_TOKEN), 0)
