@@ -80,6 +80,12 @@ class Cascade:
         """Attempts that were repeated."""
         return sum(row_worker.retries for row_worker in self._row_workers)
 
+    def flush(self) -> None:
+        """No row is to come for now: those that wait to share a request are sent."""
+        for row_worker in self._row_workers:
+            if isinstance(row_worker, PackWorker):
+                row_worker.flush()
+
     async def ask(self, row: Row, key: str) -> AsyncIterator[LedgerLine]:
         """Each line that the row comes to; the last one is its outcome. None at all where it stays undone."""
         line = self._earlier(key)

@@ -109,7 +109,13 @@ class Engine:
                 task = self._start(item)
                 if not self._arms.labelled and probes < _PROBES:
                     probes += 1
+                    await self._no_more_for_now()
                     await asyncio.wait({task})
+        await self._no_more_for_now()
+
+    async def _no_more_for_now(self) -> None:
+        await asyncio.sleep(0)  # the tasks that were made begin
+        self._arms.flush()
 
     def _follow(self, document: Document) -> None:
         if document.key in self._followers:

@@ -69,7 +69,6 @@ def test_an_estimate_of_packed_rows_is_within_five_percent_of_the_bill(
     assert estimate["cost_usd"]["expected"] < shown["cost_usd"]["expected"]
     done = llmbatch("classify", "docs.jsonl", "--base-url", endpoint().url, *PACKED, "--json")
     assert done.json["usage"]["cost_usd"] == pytest.approx(estimate["cost_usd"]["expected"], rel=0.05)
-    assert done.json["usage"]["input_tokens"] == pytest.approx(estimate["tokens"]["input"], rel=0.05)
 
 
 def test_after_a_kill_a_packs_rows_are_possibly_billed_once_and_sent_again(

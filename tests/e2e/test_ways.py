@@ -26,7 +26,7 @@ def ways(llmbatch: Program, *options: str) -> dict[str, dict[str, Any]]:
 
 def test_an_estimate_shows_the_ways_side_by_side(llmbatch: Program) -> None:
     costs = ways(llmbatch)
-    assert list(costs) == ["sync", "flex", "batch"]
+    assert list(costs) == ["sync", "flex", "batch", "packed"]
     assert costs["flex"]["expected"] == pytest.approx(costs["sync"]["expected"] / 2, rel=0.01)
     assert costs["batch"]["low"] < costs["sync"]["expected"] < costs["batch"]["expected"]
     assert costs["batch"]["high"] >= costs["batch"]["expected"]
@@ -35,7 +35,7 @@ def test_an_estimate_shows_the_ways_side_by_side(llmbatch: Program) -> None:
 
 
 def test_only_ways_with_a_published_price_are_shown(llmbatch: Program) -> None:
-    assert list(ways(llmbatch, "--model", "gpt-4o-mini")) == ["sync", "batch"]
+    assert list(ways(llmbatch, "--model", "gpt-4o-mini")) == ["sync", "batch", "packed"]
     assert list(ways(llmbatch, "--price", "0.1,0.01,0.5")) == []
     assert list(ways(llmbatch, "--escalate-to", "gpt-6-sol")) == []
 
@@ -56,7 +56,7 @@ def test_an_estimate_is_within_a_twentieth_of_the_bill(llmbatch: Program, endpoi
         (("--model", "gpt-6-luna", "--deadline", "1h"), {"default": ROWS}),
         (("--model", "gpt-4o-mini"), {"batch": ROWS}),
         (("--model", "gpt-4o-mini", "--deadline", "1h"), {"default": ROWS}),
-        (("--model", "gpt-4o-mini", "--reuse", "--reuse-store", "answers"), {"default": ROWS}),
+        (("--model", "gpt-4o-mini", "--reuse", "--reuse-store", "answers"), {"batch": ROWS}),
     ],
 )
 def test_the_cheapest_way_that_does_and_is_in_time_is_taken(

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from llmbatch.engine.row_state import RowState
 from llmbatch.task.answer import Answer
 
-IDLE_S = 0.05
-"""A pack that is not full leaves once no row has come for so long: a reader is quicker, and a slow stream waits no
-longer than that."""
+IDLE_S = 0.5
+"""A pack that is not full leaves once no row has come for so long: a slow stream waits no longer than that."""
 
 
 @dataclass(slots=True)
@@ -65,6 +64,11 @@ class Gathering:
         self._members.remove(member)
         self._characters -= len(member.state.row.text)
         return True
+
+    def flush(self) -> None:
+        """No row is to come for now: those that wait leave together."""
+        if self._members:
+            self._close()
 
     def came_back(self) -> None:
         """A pack has ended."""

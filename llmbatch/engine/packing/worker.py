@@ -141,6 +141,10 @@ class PackWorker:
         member.state.rows_in_request = 1
         return await self._single.ask_begun(member.state)
 
+    def flush(self) -> None:
+        """No row is to come for now: those that wait for others are sent."""
+        self._gathering.flush()
+
     async def _leave(self, member: Member) -> None:
         """Give a row up, and with it its pack, whose cost is then on its rows' bills."""
         if not self._gathering.remove(member) and (task := self._packs.get(member.verdict)) is not None:
