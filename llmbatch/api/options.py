@@ -41,7 +41,7 @@ class AskingOptions(TypedDict, total=False):
     truncate: Literal["head", "head-tail"] | None
     prefix: str | None
     examples: str | None
-    candidates: int | Literal["all", "auto"] | None
+    candidates: int | Literal["levels", "all", "auto"] | None
     confidence: Literal["reported", "logprobs"] | None
     calibration: PathLike | None
 

@@ -200,7 +200,7 @@ def render(
         print_bytes(plan.question.prefix.encode())
     else:
         document = _document(text)
-        body = RequestEncoder(plan.question).encode(document, plan.shape, before=plan.before(document))
+        body = RequestEncoder(plan.first_question).encode(document, plan.shape, before=plan.before(document))
         if json or not sys.stdout.isatty():
             print_bytes(body + b"\n")
         else:

@@ -14,7 +14,7 @@ LEAST_CANDIDATES, MOST_CANDIDATES = 2, 200
 """Labels that may be retrieved for a document."""
 MOST_SIMILAR = 50
 """Examples that may be chosen for a document."""
-ALL_LABELS, PLANNED_LABELS = 0, -1
+ALL_LABELS, PLANNED_LABELS, LABELS_BY_LEVEL = 0, -1, -2
 """In place of their number: all labels are listed; and what is better is decided when a run begins."""
 MOST_TOKENS = 10_000_000
 """That an answer or a document may be allowed: more than any model takes."""

@@ -70,7 +70,10 @@ class AttemptSender:
         self._clock = clock
         self._is_withdrawn = is_withdrawn
         self._timeout_s = timeout_s
-        self._encoder = dialect.encoder(plan.question)
+        self._encoder_of = dialect.encoder
+        self._question = plan.question
+        self._encoders = {"": dialect.encoder(plan.question)}
+        """By the list of labels that stands in the prefix, where one does."""
         self._tokens = TokenEstimate(plan.prefix_tokens)
         self._first = asyncio.Lock()
         """Held by the only request that is in flight until an answer has shown what they cost: an endpoint may keep to
@@ -110,7 +113,7 @@ class AttemptSender:
                 raise RunCancelledError
             state.sent_as = self._fallbacks.shape
             shape = state.sent_as.with_room(state.room)
-            body = self._encoder.encode(state.row.text, shape, before=state.before)
+            body = self._body(state, shape)
             if state.attempts.sends == 0:
                 state.started_at, state.started = datetime.now(UTC), time.perf_counter()
             completion = await self._within_budget(state, body, shape, paid)
@@ -121,6 +124,13 @@ class AttemptSender:
                 state.bill.flag(PROMPT_CUT)
             self._throttle.took(estimated=estimated, tokens=completion.usage.input_tokens + shape.max_output_tokens)
         return completion
+
+    def _body(self, state: RowState, shape: RequestShape) -> bytes:
+        """The request. A list of labels that many rows share is part of the prefix, so that it comes from the cache."""
+        shared = state.shortlist.text if state.shortlist.is_shared else ""
+        if shared not in self._encoders:
+            self._encoders[shared] = self._encoder_of(self._question.listing(shared))
+        return self._encoders[shared].encode(state.row.text, shape, before="" if shared else state.before)
 
     async def _reserved(self, body: bytes, shape: RequestShape) -> Reservation:
         """What the request may cost, set aside: by what is known of the endpoint when there is room for it."""

@@ -13,7 +13,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.models import OutputMode, profile_of
 from llmbatch.core.prices import Price
 from llmbatch.core.usage import Usage
-from llmbatch.engine.plan import ModelChoice, Plan, asked_model, make_plan
+from llmbatch.engine.plan import ModelChoice, Plan, asked_model, can_descend, make_plan
 from llmbatch.task.candidates import Candidates
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Example, Task
@@ -30,6 +30,7 @@ _MOST_EXAMPLES = 1_000
 _PRICED = 50
 """Documents whose lists are counted in tokens."""
 _ROWS = 1_000
+_ANSWER_TOKENS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class LabelOption:
     """One way to list labels."""
 
     candidates: int | None
-    """Labels on a document's list; None for all labels, in the prefix."""
+    """Labels on a document's list; None for all labels, in the prefix; `LABELS_BY_LEVEL` for a descent."""
     cost_nanousd: int | None
     """Of the prefix and the lists of 1,000 rows; None where the price is not known."""
     recall: float | None
@@ -73,23 +74,26 @@ def plan_labels(loaded: LoadedTask, choice: ModelChoice, *, offline: bool, price
     recalls = dict(_recalls(task, examples, [size for size in SIZES if size < most]))
 
     def option(size: int | None, recall: float | None) -> LabelOption:
-        asked = replace(choice, candidates=size or defaults.ALL_LABELS)
+        asked = replace(choice, candidates=defaults.ALL_LABELS if size is None else size)
         plan = make_plan(loaded, asked, offline=offline, price=price)
         return LabelOption(size, _cost_nanousd(plan, price, examples), recall)
 
     full = option(None, 1.0) if limit is None else LabelOption(None, None, 1.0)
     lists = [option(size, recall) for size, recall in recalls.items()]
-    chosen = _only_lists(lists) if limit is not None else _cheaper(full, lists)
+    descents = [option(defaults.LABELS_BY_LEVEL, None)] if can_descend(task) else []
+    chosen = _only_lists(lists, has_levels=bool(descents)) if limit is not None else _cheaper(full, lists)
     of_all = f"cost {_money(full.cost_nanousd)}" if limit is None else f"cannot be ({limit})"
-    why = f"all {most:,} labels in the prompt {of_all}{_about(lists, chosen, len(examples))}"
-    return LabelPlan(chosen, (full, *lists), len(examples), why)
+    why = f"all {most:,} labels in the prompt {of_all}{_about(lists, descents, chosen, len(examples))}"
+    return LabelPlan(chosen, (full, *lists, *descents), len(examples), why)
 
 
-def _only_lists(lists: Sequence[LabelOption]) -> int | None:
-    """The shortest list that finds enough; where none is known to, the longest, or one that mostly does."""
+def _only_lists(lists: Sequence[LabelOption], *, has_levels: bool) -> int | None:
+    """The shortest list that finds enough; else levels, by which each label can be reached; else the longest list."""
     enough = [one for one in lists if (one.recall or 0) >= WANTED_RECALL]
     if enough:
         return enough[0].candidates
+    if has_levels:
+        return defaults.LABELS_BY_LEVEL
     return lists[-1].candidates if lists and lists[-1].recall is not None else _UNMEASURED
 
 
@@ -101,18 +105,21 @@ def _cheaper(full: LabelOption, lists: Sequence[LabelOption]) -> int | None:
     return enough.candidates if enough.cost_nanousd < full.cost_nanousd else None
 
 
-def _about(lists: Sequence[LabelOption], chosen: int | None, examples: int) -> str:
-    """What is known of retrieved labels, and what was decided."""
+def _about(lists: Sequence[LabelOption], descents: Sequence[LabelOption], chosen: int | None, examples: int) -> str:
+    """What is known of retrieved labels and of a descent, and what was decided."""
+    by_level = "".join(f"; level by level they cost {_money(one.cost_nanousd)}" for one in descents)
     if not lists:
-        return ": all are listed"
+        return f"{by_level}: all are listed"
     enough = next((one for one in lists if (one.recall or 0) >= WANTED_RECALL), lists[-1])
     listed = next((one for one in lists if one.candidates == chosen), enough)
     found = "is not known without examples"
     if listed.recall is not None:
         found = f"{listed.recall:.1%} on {examples:,} examples that the search had not seen"
     decided = "all are listed" if chosen is None else f"{chosen} are retrieved"
+    if chosen == defaults.LABELS_BY_LEVEL:
+        decided = "they are listed level by level, so that each can be reached"
     cost = _money(listed.cost_nanousd)
-    return f"; {listed.candidates} retrieved for each document cost {cost}, their recall {found}: {decided}"
+    return f"; {listed.candidates} retrieved for each document cost {cost}, their recall {found}{by_level}: {decided}"
 
 
 def _money(nanousd: int | None) -> str:
@@ -142,15 +149,26 @@ def _recalls(task: Task, examples: Sequence[Example], sizes: Sequence[int]) -> I
 
 
 def _cost_nanousd(plan: Plan, price: Price | None, examples: Sequence[Example]) -> int | None:
-    """What prefix and lists cost in 1,000 rows, after the first."""
+    """What prefix and lists cost in 1,000 rows, after the first; of a descent, what more requests cost, too."""
     if price is None:
         return None
     caching = profile_of(plan.question.model).caching
     cached = 0 if caching is None else caching.cached_tokens(plan.prefix_tokens)
     texts = [example.text for example in examples[:_PRICED]] or [label.name for label in plan.task.label_space.labels]
     listed = [count_tokens(plan.before(text)) for text in texts[:_PRICED]]
+    if plan.listed_tokens:
+        return _ROWS * sum(_level_nanousd(plan, price, level, texts) for level in range(len(plan.listed_tokens)))
     tokens = plan.prefix_tokens + (sum(listed) // len(listed) if listed else 0)
     return _ROWS * price.cost_nanousd(Usage(tokens, cached_input_tokens=cached))
+
+
+def _level_nanousd(plan: Plan, price: Price, level: int, texts: Sequence[str]) -> int:
+    """What a level of a descent costs a row; from the second on with the document and the answer once more."""
+    caching, tokens = profile_of(plan.question.model).caching, plan.prefix_tokens + plan.listed_tokens[level]
+    cached = 0 if caching is None else caching.cached_tokens(tokens)
+    document = sum(map(count_tokens, texts)) // len(texts) if level else 0
+    again = Usage(tokens + document, cached_input_tokens=cached, output_tokens=_ANSWER_TOKENS if level else 0)
+    return price.cost_nanousd(again)
 
 
 def with_planned_labels(

@@ -103,7 +103,9 @@ class OutcomeReader:
 
 def _named(score: Score, text: str, candidates: Candidates, shortlist: Shortlist) -> tuple[Score, str]:
     """A score and a value whose labels are numbers of a list, with the labels themselves."""
-    named = candidates.named(text, shortlist)
+    named, sure = candidates.named(text, shortlist), shortlist.sureness
+    if sure < 1:
+        score = replace_score(score, confidence=round(score.confidence * sure, 6), raw=round(score.raw * sure, 6))
     if score.confidences is not None:
         score = replace_score(
             score, confidences={candidates.named_part(p, shortlist) or p: odds for p, odds in score.confidences.items()}

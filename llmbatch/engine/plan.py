@@ -1,6 +1,7 @@
 """What a run asks, and the keys by which its rows are known."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from llmbatch.core.service_tiers import ServiceTier
 from llmbatch.provider.request import Question
 from llmbatch.provider.shape import RequestShape, gives_logprobs, initial_shape
 from llmbatch.task.candidates import Candidates
+from llmbatch.task.descent import LONGEST_LIST, Descent
 from llmbatch.task.document_limit import DocumentLimit
 from llmbatch.task.fields import FieldKind
 from llmbatch.task.label_space import LabelSpace
@@ -68,7 +70,8 @@ class ModelChoice:
     dialect: str = defaults.DIALECT
     """The wire protocol's name."""
     candidates: int | None = None
-    """Labels to retrieve for each document, of fields that have more; `ALL_LABELS`, or None to leave it to the task."""
+    """Labels to retrieve for each document, of fields that have more; `ALL_LABELS`, `LABELS_BY_LEVEL`, or None
+    to leave it to the task."""
     similar: int | None = None
     """Examples to choose for each document; 0 for none, None leaves it to the task."""
 
@@ -95,6 +98,8 @@ class Plan:
     """Finds the labels that each document's request lists; None where all labels are in the prefix."""
     similar: SimilarExamples | None = None
     """Chooses the examples that stand before each document; None where all are in the prefix."""
+    listed_tokens: tuple[int, ...] = ()
+    """Of the lists that follow the prefix in a descent, on average, level by level: a row is asked once for each."""
     arm: str = CONTROL
     """For what its rows are asked: as the run itself, on trial, or once more."""
 
@@ -108,10 +113,18 @@ class Plan:
         """What an answer chooses from: the task's labels, or the numbers of those that are listed for the document."""
         return self.task.label_space if self.candidates is None else self.candidates.space
 
+    @property
+    def first_question(self) -> Question:
+        """What a row is asked first: in a descent, with the top of the tree at the prefix's end."""
+        if not isinstance(self.candidates, Descent):
+            return self.question
+        return self.question.listing(self.candidates.shortlist("").text)
+
     def before(self, text: str) -> str:
         """What stands before a document, in the same message."""
         if self.candidates is not None:
-            return self.candidates.shortlist(text).text
+            shortlist = self.candidates.shortlist(text)
+            return "" if shortlist.is_shared else shortlist.text
         return "" if self.similar is None else self.similar.before(text)
 
     def key(self, text: str) -> str:
@@ -221,6 +234,7 @@ def make_plan(
         limit=_document_limit(model, choice, prefix_plan.tokens + shape.max_output_tokens + listed),
         candidates=candidates,
         similar=similar,
+        listed_tokens=_mean_tokens(candidates.lists()) if isinstance(candidates, Descent) else (),
     )
 
 
@@ -259,6 +273,8 @@ def _candidates(task: Task, choice: ModelChoice) -> Candidates | None:
         UsageError: the library for it is not installed, or more labels are to be listed always than there is room for.
     """
     most = task.model.candidates if choice.candidates is None else choice.candidates
+    if most == defaults.LABELS_BY_LEVEL:
+        return _descent(task)
     candidates = Candidates(task, most) if most is not None and most > 0 else None
     if candidates is None or not candidates.fields:
         return None
@@ -267,6 +283,37 @@ def _candidates(task: Task, choice: ModelChoice) -> Candidates | None:
         if (always := sum(label.always for label in field.answers)) >= candidates.most:
             raise UsageError(f"--candidates {candidates.most}: {always} labels have `always`, which leaves no room")
     return candidates
+
+
+def _descent(task: Task) -> Descent:
+    """A descent by levels.
+
+    Raises:
+        UsageError: the task has no levels, or too many labels on one of them.
+    """
+    if not can_descend(task):
+        raise UsageError(
+            f"--candidates levels goes down the groups of one field with one label, and {task.name} has none",
+            hint="give labels a parent, or name a number: --candidates 20",
+        )
+    require_search("--candidates")
+    descent = Descent(task)
+    if descent.most > LONGEST_LIST:
+        raise UsageError(
+            f"--candidates levels: {descent.most:,} labels lie right under one group, more than {LONGEST_LIST}",
+            hint="put groups between, or name a number: --candidates 20",
+        )
+    return descent
+
+
+def can_descend(task: Task) -> bool:
+    """Whether the task's labels lie in groups, and one of them is the answer."""
+    space = task.label_space
+    return space.takes_one_label and not space.fields[0].tree.is_flat and len(Descent(task).fields) > 0
+
+
+def _mean_tokens(levels: Sequence[Sequence[str]]) -> tuple[int, ...]:
+    return tuple(sum(map(count_tokens, lists)) // len(lists) for lists in levels if lists)
 
 
 def _similar(

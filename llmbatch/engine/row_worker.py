@@ -1,7 +1,7 @@
 """One row from question to ledger line: send, judge, repeat where that can help."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from llmbatch.core.errors import LLMBatchError
 from llmbatch.core.ledger_line import INTERRUPTED, LedgerLine
@@ -138,18 +138,18 @@ class RowWorker:
         completion = await self._sender.send(state, paid=paid)
         self._failure_policy.answered(state)
         answer = self._reader.answer(completion, state.shortlist)
-        if self._candidates is None or state.shortlist.is_wider:
+        following = None if self._candidates is None else await self._following(self._candidates, state, answer)
+        if following is None:
             return answer
-        none_of = self._candidates.none_of(answer.category)
-        return await self._from_next_labels(self._candidates, state, none_of) if none_of else answer
-
-    async def _from_next_labels(self, candidates: Candidates, state: RowState, none_of: Collection[str]) -> Answer:
-        """Asks once more, with the next best labels of some fields, after none was chosen of the best."""
         self._loop.write_down_end(state)
-        self._list(state, await asyncio.to_thread(candidates.shortlist, state.row.text, none_of))
-        completion = await self._sender.send(state, paid=0.0)
-        self._failure_policy.answered(state)
-        return self._reader.answer(completion, state.shortlist)
+        self._list(state, following)
+        return await self._answer(state, 0.0)
+
+    @staticmethod
+    async def _following(candidates: Candidates, state: RowState, answer: Answer) -> Shortlist | None:
+        """What is to be listed next: the next best labels, where none was chosen; what lies under a group that was."""
+        category, confidence = answer.category, answer.confidence
+        return await asyncio.to_thread(candidates.following, state.row.text, category, confidence, state.shortlist)
 
     @staticmethod
     def _list(state: RowState, shortlist: Shortlist) -> None:

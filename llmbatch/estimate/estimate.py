@@ -20,7 +20,7 @@ from llmbatch.engine.sending import Sending
 from llmbatch.estimate.answers import answer_tokens
 from llmbatch.estimate.arm_jobs import Beside, arm_jobs, opinion
 from llmbatch.estimate.arms import ArmEstimate, ArmJob, arm_estimate, together
-from llmbatch.estimate.cost import Job
+from llmbatch.estimate.cost import Job, Range
 from llmbatch.estimate.input_scan import History, Survey, survey
 from llmbatch.estimate.packs import USUAL_ROWS, with_packs
 from llmbatch.estimate.result import Estimate, ModelEstimate
@@ -353,7 +353,9 @@ class _Look:
             thinks=plan.shape.reasoning_effort not in (None, "none"),
             count=self._count,
         )
-        job = found.job(plan, history.known(assumed))
+        levels = max(len(plan.listed_tokens), 1)
+        all_levels = Range(levels * assumed.low, levels * assumed.expected, levels * assumed.high)
+        job = found.job(plan, history.known(all_levels))
         if self._margin is None:
             return job
         return replace(job, documents=replace(job.documents, margin=job.documents.tokens * self._margin))

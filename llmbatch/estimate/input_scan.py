@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 
 from llmbatch.core.key_index import KeyIndex
@@ -13,9 +13,9 @@ from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.engine.intake import Document, Intake, Skipped
 from llmbatch.engine.plan import Plan
-from llmbatch.estimate.cost import OPENING_TOKENS, Job, Known, Range
+from llmbatch.estimate.cost import FRAME_TOKENS, OPENING_TOKENS, Job, Known, Range
 from llmbatch.estimate.result import RowsFound
-from llmbatch.estimate.sample import TokenSample
+from llmbatch.estimate.sample import TokenSample, TokenTotal
 from llmbatch.stats.intervals import wilson
 from llmbatch.task.document_limit import TRUNCATED
 from llmbatch.task.fence import build_document
@@ -146,15 +146,22 @@ class Survey:
         return RowsFound(**found, total=found.total() - found["truncated"])
 
     def job(self, asked: Plan, output_tokens: Range) -> Job:
-        """What would be asked by this plan; answers have so many tokens each."""
+        """What would be asked by this plan; all answers to a row have so many tokens."""
         documents = self._sample.total()
         caching = profile_of(asked.question.model).caching
-        tokens = asked.prefix_tokens
-        cached = 0 if caching is None else caching.cached_tokens(tokens + OPENING_TOKENS)
-        return Job(
+        prefixes = [asked.prefix_tokens + listed for listed in asked.listed_tokens or (0,)]
+        levels = len(prefixes)
+        cached = 0 if caching is None else sum(caching.cached_tokens(tokens + OPENING_TOKENS) for tokens in prefixes)
+        sent = TokenTotal(
+            levels * (documents.tokens + documents.rows * self._fence),
+            levels * documents.margin,
+            documents.rows,
+            documents.counted_rows,
+        )
+        return Job(  # a descent asks once a level: its requests for a row count as one
             requests=documents.rows,
-            prefix_tokens=tokens,
-            documents=replace(documents, tokens=documents.tokens + documents.rows * self._fence),
+            prefix_tokens=sum(prefixes) + (levels - 1) * FRAME_TOKENS,
+            documents=sent,
             cached_tokens=cached,
             written_tokens=cached if caching is not None and caching.breakpoints else 0,
             output_tokens=output_tokens,

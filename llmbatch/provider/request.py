@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -25,6 +25,10 @@ class Question:
     model: str
     prefix: str
     schema: dict[str, Any]
+
+    def listing(self, labels: str) -> "Question":
+        """The same with a list of labels at the prefix's end."""
+        return replace(self, prefix=f"{self.prefix}\n{labels}")
 
     @property
     def cache_key(self) -> str:

@@ -11,7 +11,7 @@ from llmbatch.simulate.features import features
 from llmbatch.simulate.form import MULTI, NUMBER, SINGLE, YES_NO, AnswerForm, FieldForm, refuse
 from llmbatch.simulate.labeller import Labeller, rounded
 from llmbatch.simulate.prompt_cache import PromptDigest
-from llmbatch.simulate.reading import LabelText, read_labels, read_listing, read_similar, unfenced
+from llmbatch.simulate.reading import LabelText, read_labels, read_listing, read_prefix_listing, read_similar, unfenced
 from llmbatch.simulate.request import Breakpoint, Message
 from llmbatch.simulate.sampling import GREEDY, Sampling
 from llmbatch.task.label_lines import NO_CANDIDATE, NUMBERED_LIST
@@ -29,16 +29,18 @@ class Prompt:
     form: AnswerForm
     labellers: Mapping[str, Labeller]
     """Of each field that has labels."""
+    listed: frozenset[str] = frozenset()
+    """Fields whose labels are a numbered list in the prompt."""
 
     def with_listing(self, message: str) -> "Prompt":
-        """The same for a message that lists labels before its document."""
-        listing = read_listing(message)
+        """The same for a message whose document has labels listed for it, before it or in the prompt."""
+        listing = {key: Labeller(labels) for key, labels in read_listing(message).items()}
+        listing |= {key: self.labellers[key] for key in self.listed}
         if not listing:
             return self
         document = unfenced(message)
         labellers = dict(self.labellers)
-        for key, labels in listing.items():
-            of_list = Labeller(labels)
+        for key, of_list in listing.items():
             can_be_none = NO_CANDIDATE in (self.form.field(key).labels or (NO_CANDIDATE,))
             labellers[key] = _NONE_FITS if can_be_none and of_list.has_nothing_in_common(document) else of_list
         return replace(self, labellers=labellers)
@@ -154,9 +156,12 @@ def read_prompt(
     for number, (role, text) in enumerate(leading):
         digest.add(role, text, (mark.characters for mark in breakpoints if mark.message == number))
     prompt = "\n".join(text for _, text in leading)
-    labellers = {}
+    labellers, listing = {}, read_prefix_listing(prompt)
     for field in form.fields:
         if field.kind in (SINGLE, MULTI):
+            if field.key in listing:
+                labellers[field.key] = Labeller(listing[field.key])
+                continue
             labels = read_labels(prompt, field.labels, field.key)
             if not labels and NUMBERED_LIST in prompt:
                 labellers[field.key] = _NONE_FITS  # until a document comes with its list
@@ -167,4 +172,4 @@ def read_prompt(
                     "'- name: description' in the messages before the last one"
                 )
             labellers[field.key] = Labeller(labels)
-    return Prompt(digest, form, labellers)
+    return Prompt(digest, form, labellers, frozenset(listing) & labellers.keys())

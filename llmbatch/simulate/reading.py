@@ -94,9 +94,14 @@ def read_labels(prompt: str, names: Sequence[str] | None, key: str = "category")
 
 def read_listing(message: str) -> dict[str, tuple[LabelText, ...]]:
     """The labels that stand before a document, by the field's name: each called by its number."""
-    found = {}
     listing, fence, _ = message.partition(_OPEN)
-    for section in _LISTING.finditer(listing if fence else ""):
+    return read_prefix_listing(listing if fence else "")
+
+
+def read_prefix_listing(prompt: str) -> dict[str, tuple[LabelText, ...]]:
+    """The same of a list that stands in the prompt, for all documents."""
+    found = {}
+    for section in _LISTING.finditer(prompt):
         lines = _NUMBERED.findall(section["lines"])
         found[section["name"] or "category"] = tuple(LabelText(number, text, ()) for number, text in lines)
     return found

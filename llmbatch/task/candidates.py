@@ -33,6 +33,12 @@ class Shortlist:
     """By field: the label that each number stands for, from 1."""
     is_wider: bool = False
     """Whether some of them are the next best, after none of the best was chosen."""
+    is_shared: bool = False
+    """Whether other rows have the very same list, so that it belongs into the prefix."""
+    group: str | None = None
+    """What they all lie right under, in a descent; None at the top."""
+    sureness: float = 1.0
+    """How sure the model was (0..1) of the choices that led here."""
 
 
 NO_SHORTLIST = Shortlist("", {})
@@ -78,6 +84,24 @@ class Candidates:
         names = {field.name: self._chosen(field, text, search=field.name in none_of) for field in self.fields}
         sections = [self._section(field, names[field.name]) for field in self.fields]
         return Shortlist("\n".join([*sections, ""]), names, is_wider=bool(none_of))
+
+    def following(
+        self,
+        text: str,
+        answer: str,
+        confidence: float,  # noqa: ARG002 - of a choice among lists; here the first list was no choice
+        shortlist: Shortlist,
+    ) -> Shortlist | None:
+        """What is listed next after an answer; None where it is final.
+
+        Args:
+            text: the document.
+            answer: its canonical text, of which the numbers are on the list.
+            confidence: that it states (0..1).
+            shortlist: what was listed.
+        """
+        none_of = () if shortlist.is_wider else self.none_of(answer)
+        return self.shortlist(text, none_of) if none_of else None
 
     def ranks(self, text: str, value: str) -> tuple[int, ...]:
         """How many labels would be listed before each of a value's, in the fields whose labels are listed by document.

@@ -88,9 +88,9 @@ class TaskOptions(OptionGroup):
     candidates: Annotated[
         str | None,
         Option(
-            "Labels to list in a request, of fields that have more: those that fit the document best; all of them; or "
-            "auto, which decides by price and by what is found.",
-            metavar="N|all|auto",
+            "Labels to list in a request, of fields that have more: those that fit the document best; all of them; "
+            "level by level, where they lie in groups; or auto, which decides by price and by what is found.",
+            metavar="N|levels|all|auto",
             shown_default="the task's, else all that a schema takes",
         ),
     ] = None
@@ -100,20 +100,25 @@ class TaskOptions(OptionGroup):
     ] = ConfidenceKind.reported
 
     def to_candidates(self) -> int | None:
-        """The number of labels to list, `ALL_LABELS` or `PLANNED_LABELS`.
+        """The number of labels to list, `ALL_LABELS`, `LABELS_BY_LEVEL` or `PLANNED_LABELS`.
 
         Raises:
             UsageError: it is none of them.
         """
         from llmbatch.core.errors import UsageError
 
-        words = {None: None, "all": defaults.ALL_LABELS, "auto": defaults.PLANNED_LABELS}
+        words = {
+            None: None,
+            "all": defaults.ALL_LABELS,
+            "auto": defaults.PLANNED_LABELS,
+            "levels": defaults.LABELS_BY_LEVEL,
+        }
         if self.candidates in words:
             return words[self.candidates]
         least, most = defaults.LEAST_CANDIDATES, defaults.MOST_CANDIDATES
         text = str(self.candidates)
         if not text.isdecimal() or not least <= int(text) <= most:
-            raise UsageError(f"--candidates {text!r} is no number from {least} to {most}, nor all or auto")
+            raise UsageError(f"--candidates {text!r} is no number from {least} to {most}, nor levels, all or auto")
         return int(text)
 
     def to_similar(self) -> int | None:

@@ -1,0 +1,103 @@
+"""A descent through the groups of a tree of labels: each request lists what lies right under one of them.
+
+The list of a group is the same for all rows that come to it, so it stands in the prefix: one cached prefix a group.
+Answers are numbers, as of labels that are retrieved for each document, under one schema. Where the model says that none
+of a list fits, the labels of the whole tree that have most in common with the document are listed once, by a search.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import orjson
+
+from llmbatch.task.candidates import Candidates, Shortlist
+from llmbatch.task.fields import Label
+from llmbatch.task.label_lines import FIELD_LIST_HEADING, LIST_HEADING, described
+from llmbatch.task.model import Task
+
+LONGEST_LIST = 500
+"""Labels right under one group: more are not told apart well, and come near what a strict schema takes."""
+_NAMED = 12
+"""Of a group, how many of the labels under it its line names."""
+
+
+class Descent(Candidates):
+    """Lists labels group by group, from the top of the tree down."""
+
+    def __init__(self, task: Task) -> None:
+        """`task` has a single field of one label, whose labels lie under others."""
+        field = task.label_space.fields[0]
+        self._tree = field.tree
+        self._lists: Mapping[str | None, Sequence[Label]] = {
+            name: (*([label] if label is not None and label.allow_inner else []), *self._tree.children(name))
+            for name, label in ((None, None), *((label.name, label) for label in field.labels))
+            if self._tree.children(name)
+        }
+        super().__init__(task, max(map(len, self._lists.values())))
+        self._field = field
+
+    @property
+    def summary(self) -> str:
+        """See `Candidates`."""
+        of = f"of {len(self._field.answers):,} labels"
+        return f"labels are listed level by level, in up to {self.levels} requests a row ({of})"
+
+    @property
+    def levels(self) -> int:
+        """Requests that a row takes to the deepest label."""
+        return self._tree.depth
+
+    @property
+    def digest(self) -> str:
+        """See `Candidates`."""
+        return hashlib.blake2b(orjson.dumps(["levels", super().digest]), digest_size=8).hexdigest()
+
+    def lists(self) -> Sequence[Sequence[str]]:
+        """The text of each list, level by level."""
+        levels: list[list[str]] = [[] for _ in range(self.levels)]
+        for name in self._lists:
+            levels[0 if name is None else len(self._tree.path(name))].append(self._under(name, 1.0).text)
+        return levels
+
+    def shortlist(self, text: str, none_of: Collection[str] = ()) -> Shortlist:
+        """The top of the tree; after none of a list fits, the labels of all groups that are found by a search."""
+        return replace(super().shortlist(text), is_wider=True) if none_of else self._under(None, 1.0)
+
+    def following(self, text: str, answer: str, confidence: float, shortlist: Shortlist) -> Shortlist | None:
+        """See `Candidates`: the list under the group that was chosen."""
+        if shortlist.is_wider:
+            return None
+        if none_of := self.none_of(answer):
+            return self.shortlist(text, none_of)
+        number = str(self.space.cells_of(answer)[self._field.name])
+        chosen = shortlist.names[self._field.name][int(number) - 1]
+        if chosen == shortlist.group or chosen not in self._lists:
+            return None
+        return self._under(chosen, shortlist.sureness * confidence)
+
+    def ranks(self, text: str, value: str) -> tuple[int, ...]:  # noqa: ARG002 - nothing is retrieved
+        """None: each label can be reached."""
+        return ()
+
+    def longest_text(self) -> str:
+        """See `Candidates`."""
+        return max((*(text for level in self.lists() for text in level), super().longest_text()), key=len)
+
+    def _under(self, name: str | None, sureness: float) -> Shortlist:
+        labels = self._lists[name]
+        heading = LIST_HEADING if self.task_space.is_plain else FIELD_LIST_HEADING.format(self._field.name)
+        lines = (f"{number}. {self._line(label, name)}\n" for number, label in enumerate(labels, 1))
+        names = {self._field.name: tuple(label.name for label in labels)}
+        return Shortlist(f"{heading}\n{''.join(lines)}", names, is_shared=True, group=name, sureness=sureness)
+
+    def _line(self, label: Label, group: str | None) -> str:
+        """A label; of a group also what lies under it, which is how the model knows where to look."""
+        line = described(self._field, label)
+        if label.name == group:
+            return f"{line} (only where none of the others is right)"
+        under = [child.name for child in self._tree.children(label.name)]
+        if not under:
+            return line
+        more = ", ..." if len(under) > _NAMED else ""
+        return f"{line} (a group, with {', '.join(under[:_NAMED])}{more})"
