@@ -47,7 +47,7 @@ class LabelSpace:
         """The answers of the only field; none where there are several fields, or the field has no labels."""
         return self.fields[0].answers if len(self.fields) == 1 else ()
 
-    @property
+    @cached_property
     def takes_one_label(self) -> bool:
         """Whether a row's value is one label."""
         return len(self.fields) == 1 and self.fields[0].kind is FieldKind.single

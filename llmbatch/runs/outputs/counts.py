@@ -54,8 +54,8 @@ class Tally:
     reviewed: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
-    answered_by: Counter[str] = field(default_factory=Counter)
-    other_models: set[str] = field(default_factory=set)
+    models: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Asked for, and answered."""
     flags: Counter[str] = field(default_factory=Counter)
     service_tiers: Counter[str] = field(default_factory=Counter)
     decided: KeyIndex = field(default_factory=KeyIndex)
@@ -69,7 +69,8 @@ class Tally:
     def add(self, outcome: Outcome) -> None:
         """Count a row."""
         self.total += 1
-        self.flags.update(() if outcome.line is None else outcome.line.flags)
+        if outcome.line is not None and outcome.line.flags:
+            self.flags.update(outcome.line.flags)
         if outcome.decision is not None and outcome.decision.category is not None:
             self.decided[outcome.decision.short_text] = 1
         if outcome.view == UNDONE:
@@ -87,28 +88,31 @@ class Tally:
             self.ok += 1
         if outcome.human is not None:
             self.reviewed += 1
-        if outcome.category is not None:
-            self.labels.update(self.label_space.parts_of(outcome.category))
+        if (category := outcome.category) is not None:
+            if self.label_space.takes_one_label:
+                self.labels[category] += 1
+            else:
+                self.labels.update(self.label_space.parts_of(category))
         if line is not None and outcome.is_answered:
-            answered = line.response_model or line.model
-            self.answered_by[answered] += 1
+            self.models[line.model, line.response_model or line.model] += 1
             if line.service_tier is not None:
                 self.service_tiers[line.service_tier] += 1
-            if not is_same_model(line.model, answered):
-                self.other_models.add(answered)
 
     def frozen(self, files: Mapping[str, Path | TableName | str], decisions: TaskDecisions) -> OutputCounts:
         """The counts as they stand, with the views' files."""
+        answered_by = Counter[str]()
+        for (_, answered), count in self.models.items():
+            answered_by[answered] += count
         stale = max(len(decisions) - len(self.decided), 0)
         rows = RowCounts(self.total, self.ok, self.review, self.failed, self.rejected, self.undone, self.reviewed)
         return OutputCounts(
             rows,
             self.labels,
             self.failures,
-            self.answered_by,
+            answered_by,
             files,
             self.flags,
             stale,
-            frozenset(self.other_models),
+            frozenset(answered for asked, answered in self.models if not is_same_model(asked, answered)),
             service_tiers=self.service_tiers,
         )
