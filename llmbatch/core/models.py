@@ -41,6 +41,8 @@ class PromptCaching:
 
 AUTOMATIC_CACHING = PromptCaching()
 MARKED_CACHING = PromptCaching(step_tokens=1, ttl_s=1800.0, breakpoints=True)
+NO_CACHING = PromptCaching(floor_tokens=1 << 40)
+"""Known not to be kept, whatever its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,29 @@ def profile_of(model: str) -> ModelProfile:
     """What is known of a model by its name; a router's prefix (`openai/gpt-6-luna`) does not matter."""
     bare = model.rsplit("/", 1)[-1].lower()
     return next((profile for pattern, profile in _FAMILIES if pattern.match(bare)), UNKNOWN)
+
+
+def caching_of(model: str, dialect: str) -> PromptCaching | None:
+    """How a model's prompts are cached, asked by a wire protocol; None where that is not known.
+
+    Claude keeps what a request marks, and only Anthropic's own protocol has the mark.
+    """
+    bare = model.rsplit("/", 1)[-1].lower()
+    if not bare.startswith("claude"):
+        return profile_of(model).caching
+    if dialect != ANTHROPIC_MESSAGES:
+        return NO_CACHING
+    floor_tokens = next((floor for pattern, floor in _CLAUDE_FLOORS if pattern.match(bare)), _CLAUDE_FLOOR)
+    return PromptCaching(floor_tokens=floor_tokens, step_tokens=1, ttl_s=300.0, breakpoints=True)
+
+
+ANTHROPIC_MESSAGES = "anthropic-messages"
+_CLAUDE_FLOOR = 1024
+_CLAUDE_FLOORS = (
+    (re.compile(r"claude-(opus-4[-.][56]|haiku-4[-.]5)"), 4096),
+    (re.compile(r"claude-(sonnet-4[-.]6|opus-4[-.]7|haiku-3|3-haiku|3[-.]5-haiku)"), 2048),
+)
+"""Anthropic, "Prompt caching" (2026-02); for Sonnet 4.6 what anthropic-sdk-python 1194 measured."""
 
 
 @lru_cache(maxsize=256)

@@ -152,7 +152,7 @@ def _cost_nanousd(plan: Plan, price: Price | None, examples: Sequence[Example]) 
     """What prefix and lists cost in 1,000 rows, after the first; of a descent, what more requests cost, too."""
     if price is None:
         return None
-    caching = profile_of(plan.question.model).caching
+    caching = plan.caching
     cached = 0 if caching is None else caching.cached_tokens(plan.prefix_tokens)
     texts = [example.text for example in examples[:_PRICED]] or [label.name for label in plan.task.label_space.labels]
     listed = [count_tokens(plan.before(text)) for text in texts[:_PRICED]]
@@ -164,7 +164,7 @@ def _cost_nanousd(plan: Plan, price: Price | None, examples: Sequence[Example]) 
 
 def _level_nanousd(plan: Plan, price: Price, level: int, texts: Sequence[str]) -> int:
     """What a level of a descent costs a row; from the second on with the document and the answer once more."""
-    caching, tokens = profile_of(plan.question.model).caching, plan.prefix_tokens + plan.listed_tokens[level]
+    caching, tokens = plan.caching, plan.prefix_tokens + plan.listed_tokens[level]
     cached = 0 if caching is None else caching.cached_tokens(tokens)
     document = sum(map(count_tokens, texts)) // len(texts) if level else 0
     again = Usage(tokens + document, cached_input_tokens=cached, output_tokens=_ANSWER_TOKENS if level else 0)

@@ -10,7 +10,7 @@ import orjson
 from llmbatch.core import defaults
 from llmbatch.core.errors import UsageError
 from llmbatch.core.ledger_line import CONTROL
-from llmbatch.core.models import profile_of
+from llmbatch.core.models import PromptCaching, caching_of, profile_of
 from llmbatch.core.prices import Price
 from llmbatch.core.rows import ConfidenceKind, Truncation
 from llmbatch.core.service_tiers import ServiceTier
@@ -104,6 +104,11 @@ class Plan:
     """For what its rows are asked: as the run itself, on trial, or once more."""
 
     @property
+    def caching(self) -> PromptCaching | None:
+        """How the provider caches its prompts; None where that is not known."""
+        return caching_of(self.question.model, self.choice.dialect)
+
+    @property
     def prefix_tokens(self) -> int:
         """Tokens of the stable prefix."""
         return self.prefix.tokens
@@ -183,7 +188,7 @@ def make_plan(
         for taken in range(len(task.pool) + 1 if candidates is None and similar is None else 1)
     ]
     sizes, answer_tokens = _counted(prefixes, space.sample_answers(decisions=logprobs))
-    terms = PrefixTerms(profile_of(model).caching, price, rows, has_hits)
+    terms = PrefixTerms(caching_of(model, choice.dialect), price, rows, has_hits)
     prefix_plan = plan_prefix(sizes, choice.prefix, terms, standing=pool_examples)
     if candidates is not None:
         prefix_plan = replace(prefix_plan, why=f"{prefix_plan.why}; {candidates.summary}")

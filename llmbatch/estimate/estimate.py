@@ -350,7 +350,7 @@ class _Look:
         assumed = answer_tokens(
             plan.question.schema,
             ceiling=plan.shape.max_output_tokens,
-            thinks=plan.shape.reasoning_effort not in (None, "none"),
+            effort=plan.shape.reasoning_effort,
             count=self._count,
         )
         levels = max(len(plan.listed_tokens), 1)

@@ -8,7 +8,6 @@ from itertools import islice
 
 from llmbatch.core.key_index import KeyIndex
 from llmbatch.core.ledger_line import JURY, LedgerLine
-from llmbatch.core.models import profile_of
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.engine.intake import Document, Intake, Skipped
@@ -148,7 +147,7 @@ class Survey:
     def job(self, asked: Plan, output_tokens: Range) -> Job:
         """What would be asked by this plan; all answers to a row have so many tokens."""
         documents = self._sample.total()
-        caching = profile_of(asked.question.model).caching
+        caching = asked.caching
         prefixes = [asked.prefix_tokens + listed for listed in asked.listed_tokens or (0,)]
         levels = len(prefixes)
         cached = 0 if caching is None else sum(caching.cached_tokens(tokens + OPENING_TOKENS) for tokens in prefixes)

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import orjson
 
-from llmbatch.core.models import profile_of
 from llmbatch.engine.packing.plans import LONGEST_PACK, packed_plan
 from llmbatch.engine.plan import Plan
 from llmbatch.estimate.cost import OPENING_TOKENS, Job, Pack
@@ -19,7 +18,7 @@ _CHARACTERS_A_TOKEN = 4
 def with_packs(job: Job, plan: Plan, rows: int) -> Job:
     """A job whose rows share requests, so many in each, as far as documents are short."""
     packed, one = packed_plan(plan, rows), orjson.loads(plan.space.sample_answers(decisions=plan.shape.logprobs)[0])
-    caching = profile_of(plan.question.model).caching
+    caching = plan.caching
     cached = 0 if caching is None else caching.cached_tokens(packed.prefix_tokens + OPENING_TOKENS)
     of_all = count_tokens(orjson.dumps({str(n): one for n in range(1, rows + 1)}).decode())
     average = _CHARACTERS_A_TOKEN * job.documents.tokens / job.requests if job.requests else 0.0

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from llmbatch.core.models import OutputMode
+from llmbatch.core.models import ANTHROPIC_MESSAGES, OutputMode
 from llmbatch.provider.completion import Completion, ErrorInAnswerError, NotACompletionError
 from llmbatch.provider.dialect import ChatCompletions, Encoder
 from llmbatch.provider.error_body import read_error_data
@@ -27,7 +27,7 @@ _BOUNDS = frozenset({"minimum", "maximum", "minItems", "maxItems", "uniqueItems"
 class AnthropicMessages(ChatCompletions):
     """What differs from chat completions; how refusals, limits and finish reasons are worded is known there."""
 
-    name = "anthropic-messages"
+    name = ANTHROPIC_MESSAGES
     base_url = "https://api.anthropic.com/v1"
     key_variable = "ANTHROPIC_API_KEY"
 

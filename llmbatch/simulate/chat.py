@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from llmbatch.core.models import AUTOMATIC_CACHING, PromptCaching, profile_of
+from llmbatch.core import defaults
+from llmbatch.core.models import AUTOMATIC_CACHING, PromptCaching, caching_of, profile_of
 from llmbatch.simulate.answer import Answer
 from llmbatch.simulate.catalogue import ANSWERS, ERRORS
 from llmbatch.simulate.dialects import dialect_of
@@ -141,7 +142,7 @@ class Chat:
         return self._clock() - self._began
 
     def _complete(self, request: ChatRequest, number: int, *, in_batch: bool) -> Outcome:
-        caching = profile_of(request.model).caching or AUTOMATIC_CACHING
+        caching = caching_of(request.model, defaults.DIALECT) or AUTOMATIC_CACHING
         marked = tuple(mark for mark in request.breakpoints if mark.message < len(request.leading))
         prompt = self._read_prompt(request.leading, marked, answer_form(request), caching)
         rendered = _rendered(request, prompt, caching)

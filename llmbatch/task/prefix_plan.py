@@ -9,7 +9,7 @@ same holds for each of these steps. Only arithmetic decides; docs/explanation/ec
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmbatch.core.models import PromptCaching
+from llmbatch.core.models import NO_CACHING, PromptCaching
 from llmbatch.core.prices import Price
 from llmbatch.core.usage import Usage
 from llmbatch.task.prefix_policy import PrefixPolicy
@@ -109,6 +109,8 @@ def _about_the_cache(tokens: int, caching: PromptCaching | None) -> str:
     if cached := caching.cached_tokens(tokens):
         share = "" if cached == tokens else f"{cached:,} of them "
         return f"{tokens:,} tokens, {share}cached from row 2"
+    if caching is NO_CACHING:
+        return f"{tokens:,} tokens, not cached by this protocol"
     return f"{tokens:,} tokens, too short for the cache, which begins at {caching.floor_tokens:,}"
 
 

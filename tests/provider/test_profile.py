@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletionContentPartTextParam
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming, PromptCacheOptions
 from openai.types.shared import ChatModel
 
-from llmbatch.core.models import OutputMode, is_same_model, profile_of
+from llmbatch.core.models import OutputMode, caching_of, is_same_model, profile_of
 from llmbatch.core.prices import find_price
 from llmbatch.provider.shape import RequestShape, adapted, initial_shape
 
@@ -157,3 +157,29 @@ def test_the_parameters_of_prompt_caching_are_the_sdks() -> None:
 )
 def test_a_date_makes_no_other_model_and_a_size_does(asked: str, answered: str, *, same: bool) -> None:
     assert is_same_model(asked, answered) is same
+
+
+@pytest.mark.parametrize(
+    ("model", "dialect", "tokens", "cached"),
+    [
+        ("claude-haiku-4-5", "chat-completions", 9_000, 0),
+        ("anthropic/claude-sonnet-4.5", "chat-completions", 9_000, 0),
+        ("claude-haiku-4-5", "anthropic-messages", 4_000, 0),
+        ("claude-haiku-4-5-20251001", "anthropic-messages", 4_100, 4_100),
+        ("claude-sonnet-4-5", "anthropic-messages", 1_030, 1_030),
+        ("claude-sonnet-4-6", "anthropic-messages", 1_030, 0),
+        ("claude-3-5-haiku-latest", "anthropic-messages", 2_047, 0),
+        ("gpt-6-luna", "chat-completions", 1_030, 1_030),
+        ("gpt-4o-mini", "chat-completions", 1_030, 1_024),
+    ],
+)
+def test_what_is_cached_depends_on_the_protocol_where_only_one_has_the_mark(
+    model: str, dialect: str, tokens: int, cached: int
+) -> None:
+    caching = caching_of(model, dialect)
+    assert caching is not None
+    assert caching.cached_tokens(tokens) == cached
+
+
+def test_of_other_models_it_is_not_known() -> None:
+    assert caching_of("mistral-small", "chat-completions") is None

@@ -53,7 +53,7 @@ def packed_plan(plan: Plan, rows: int) -> Plan:
     """
     prefix = packed_prefix(plan.question.prefix)
     (tokens,) = kept_counts([prefix])
-    caching = profile_of(plan.question.model).caching
+    caching = plan.caching
     cached_tokens = 0 if caching is None else caching.cached_tokens(tokens)
     return replace(
         plan,
