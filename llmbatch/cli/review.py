@@ -103,7 +103,7 @@ def walk(
     ] = None,
     folder: RunFolderOptions,
 ) -> None:
-    """Walk the rows that need review, full-screen, a key a label. The default: llmbatch review RUN."""
+    """Walk the rows that need review, full-screen or with --web in browsers. The default: llmbatch review RUN."""
     from llmbatch.core.errors import UsageError
     from llmbatch.review.queue import Choice
     from llmbatch.review.render import walked_lines

@@ -223,6 +223,22 @@ def storing(path: Path) -> Iterator[None]:
         raise storage_failure(error.filename or path, error) from error
 
 
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Wait until no other process, or thread, is in such a block for this file, which is made and stays empty.
+
+    Raises:
+        StorageFailed: the file cannot be made.
+    """
+    with storing(path):
+        fd = open_file(path, os.O_RDWR | os.O_CREAT)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
 def storage_failure(path: Path | str, error: OSError, *, kept: str = "") -> StorageFailed:
     """The error if a file of ours cannot be written.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmbatch.core.errors import FolderBusy
+from llmbatch.core.files import in_turn
 from llmbatch.review.history import Trend, keep_check, trend
 from llmbatch.review.opened import opened
 from llmbatch.review.session import Progress
@@ -34,13 +35,16 @@ class Walked:
 
 
 def settle(path: Path, trust: Trust = NO_TRUST) -> Settled:
-    """Bring a run folder's decisions into its views; `trust` is what the user says about the folder.
+    """Bring a run folder's decisions into its views, one reviewer after the other.
+
+    `trust` is what the user says about the folder.
 
     Raises:
         UsageError: the input cannot be read any more.
     """
     try:
-        exported = export_run(path, trust=trust)
+        with in_turn(path / ".settling"):
+            exported = export_run(path, trust=trust)
     except FolderBusy:
         return Settled(in_views=False)
     changes = tuple(change.message for change in exported.input_changes)

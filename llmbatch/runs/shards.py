@@ -11,13 +11,11 @@ Lines are taken over in the order in which they stand, and every ledger that out
 earlier ones about its rows: so the latest line about a row is the last one in each ledger that has it.
 """
 
-import fcntl
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from llmbatch.core.errors import FolderBusy
-from llmbatch.core.files import open_file, storing
+from llmbatch.core.files import in_turn
 from llmbatch.observe.events import Event, LedgerTorn
 from llmbatch.runs.batches.log import check_no_parts
 from llmbatch.runs.folder import FINISHED, RunFolder, RunRecord, load_record
@@ -240,14 +238,6 @@ def _busy(whole: RunFolder, why: str) -> FolderBusy:
     )
 
 
-@contextmanager
-def _merging(whole: RunFolder) -> Iterator[None]:
+def _merging(whole: RunFolder) -> AbstractContextManager[None]:
     """Alone look at all shards' locks, or at the run's own ledger and record; waits for its turn."""
-    path = whole.path / ".merging"
-    with storing(path):
-        fd = open_file(path, os.O_RDWR | os.O_CREAT)
-        fcntl.flock(fd, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        os.close(fd)
+    return in_turn(whole.path / ".merging")

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -54,6 +56,18 @@ def test_a_spreadsheet_runs_nothing_and_its_decisions_come_back(run: Path) -> No
     with opened(run) as review:
         imported = import_decisions(review, path, reviewer="ana", decided_at=NOON)
     assert (imported.taken, imported.blank, imported.refused) == (1, 4, ())
+
+
+def test_reviewers_who_end_at_once_wait_for_each_other(run: Path) -> None:
+    decide(run, d="marketing")
+    together = Barrier(4)
+
+    def ends(_: int) -> bool:
+        together.wait()
+        return settle(run).in_views
+
+    with ThreadPoolExecutor(4) as reviewers:
+        assert list(reviewers.map(ends, range(4))) == [True] * 4
 
 
 def test_decisions_flow_into_the_views_and_the_models_answers_are_kept(run: Path) -> None:
