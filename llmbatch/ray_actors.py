@@ -157,7 +157,7 @@ class _RunBook:
     spent_nanousd: int
 
     def __call__(self) -> SpendBook:
-        store = SpendStore(Path(tempfile.mkdtemp(prefix="llmbatch-")) / "run.sqlite3")
+        store = SpendStore(Path(tempfile.mkdtemp(prefix="llmbatch-")) / "run.sqlite3", is_synced=False)
         now = f"{utc_now():%Y-%m-%dT%H:%M:%SZ}"
         before = SessionInfo("before", WHOLE_RUN, "", "", "", "", leased=True, started_at=now)
         store.begin_session(before)

@@ -1,6 +1,7 @@
 """A session's money: its limits, its account in the spend store, its alerts."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,7 +20,9 @@ from llmbatch.spend.days import day_of, utc_now
 from llmbatch.spend.leases import DailyLimit, SharedRunLimit
 from llmbatch.spend.options import BudgetOptions
 
-_BEAT_S = 2.0
+_BEAT_S, _SLOWEST_BEAT_S, _BEAT_SHARE = 2.0, 20.0, 0.1
+"""How often the store is told how a session stands; where that takes long, since many sessions do it, it is done less
+often: in a tenth of the time."""
 
 
 @dataclass(slots=True)
@@ -164,16 +167,18 @@ class Spending:
 
     async def keep(self) -> None:
         """Tell the store how it stands, and the user when a share of a budget is spent, until cancelled."""
+        took_s = 0.0
         while True:
-            await asyncio.sleep(_BEAT_S)
+            await asyncio.sleep(next_beat_s(took_s))
             assert self._limits is not None  # noqa: S101 - budget() comes first
-            total = None
+            total, began = None, time.monotonic()
             try:
                 if isinstance(self._limits.run, SharedRunLimit):
                     await self._limits.run.beat()
                 total = await self._limits.day.beat(self._tally.days.usage())
             except StorageFailed as error:
                 self._not_recorded(error)
+            took_s = time.monotonic() - began
             await asyncio.to_thread(self._look, total)
 
     def end(self) -> bool:
@@ -222,6 +227,11 @@ class Spending:
         if not self._failed:
             self._failed = True
             self._emit(SpendNotRecorded(error.message))
+
+
+def next_beat_s(took_s: float) -> float:
+    """How long to wait before the store is told again, where telling it has just taken so long."""
+    return min(max(_BEAT_S, took_s / _BEAT_SHARE), _SLOWEST_BEAT_S)
 
 
 def _claim(account: SpendAccount | None, period: str, cap_nanousd: int) -> Callable[[float], bool]:

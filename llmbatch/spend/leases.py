@@ -22,7 +22,7 @@ from llmbatch.spend.days import day_of, next_day_begins, utc_now
 
 _FIRST_LEASE = 16  # requests
 _QUICK_S, _SLOW_S = 1.0, 4.0  # a lease that lasts less than this is doubled next time, one that lasts more is halved
-_POLL_S = 0.2
+_POLL_S, _SLOWEST_POLL_S = 0.2, 2.0  # others give back every two seconds; many that ask all the time keep them from it
 _PATIENCE_S = 120.0  # with runs that hold a part of the cap and do not move: they may be suspended
 
 
@@ -155,7 +155,7 @@ class _LeasedLimit(ABC):
         """Until the request fits, or the period has turned."""
         assert self._cap is not None  # noqa: S101 - without a cap everything fits
         assert self._account is not None  # noqa: S101 - a cap is shared
-        patience = _Patience(self._clock)
+        patience, poll_s = _Patience(self._clock), _POLL_S
         while nanousd > own.free and period == self._period():
             async with self._at_store:
                 need, want = nanousd - own.free, self._lease.next(nanousd, at_most=self._cap)
@@ -170,7 +170,8 @@ class _LeasedLimit(ABC):
                 if not others_hold or patience.is_over(total):
                     raise self._reached(period, total, own, nanousd)
             self._settled.clear()  # what we hold and do not need, the next beat gives back
-            await self._sleep(_POLL_S, or_until=self._settled)
+            await self._sleep(poll_s, or_until=self._settled)
+            poll_s = min(poll_s * 2, _SLOWEST_POLL_S)
 
     def _balances(self) -> dict[str, Balance]:
         return {period: Balance(own.spent, own.charged) for period, own in self._periods.items()}

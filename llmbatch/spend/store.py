@@ -36,8 +36,13 @@ class SpendStore:
     All raise StorageFailed where the store cannot be read or written.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S, is_synced: bool = True) -> None:
         """Open it; an empty one is made where there is none, private to the user.
+
+        Args:
+            path: the file.
+            busy_timeout_s: how long to wait for other processes' changes.
+            is_synced: whether it survives a power cut; not needed where it ends with its process.
 
         Raises:
             UsageError: no file of the user's own has that name.
@@ -48,6 +53,8 @@ class SpendStore:
             self._db = open_store(path, SCHEMA, busy_s=busy_timeout_s)
             try:
                 check_rows(self._db, SCHEMA.summed)
+                if not is_synced:
+                    self._db.execute("PRAGMA synchronous = OFF")
             except BaseException:
                 self._db.close()
                 raise

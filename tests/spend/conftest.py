@@ -10,7 +10,6 @@ from llmbatch.spend.store import SpendStore
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SpendStore]:
-    store = SpendStore(tmp_path / "state" / "spend.sqlite3")
-    store._db.execute("PRAGMA synchronous = OFF")  # nobody pulls the plug on a test
+    store = SpendStore(tmp_path / "state" / "spend.sqlite3", is_synced=False)  # nobody pulls the plug on a test
     yield store
     store.close()

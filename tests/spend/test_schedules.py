@@ -24,8 +24,7 @@ CHARGED = "select coalesce(sum(charged_nusd), 0) from {} where session = {} and 
 def test_no_schedule_of_costs_kills_and_resumes_passes_a_cap(tmp_path: Path) -> None:
     reached_at_the_day = 0
     for first in range(0, SCHEDULES, AT_ONE_STORE):
-        store = SpendStore(tmp_path / f"{first}.sqlite3")
-        store._db.execute("PRAGMA synchronous = OFF")  # nobody pulls the plug on a test
+        store = SpendStore(tmp_path / f"{first}.sqlite3", is_synced=False)  # nobody pulls the plug on a test
 
         def charged(session: str, day: str, store: SpendStore = store) -> int:
             return int(store._db.execute(CHARGED.format("spend", "?", "?"), (session, day)).fetchone()[0])

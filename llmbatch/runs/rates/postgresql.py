@@ -71,6 +71,7 @@ class PostgresqlRateShare:
 
         connection.autocommit = True
         try:
+            connection.execute("set synchronous_commit = off")  # a schedule need not survive the server
             connection.execute(_TABLE)
         except (errors.UniqueViolation, errors.DuplicateTable):
             pass  # another process has made it in the same moment
