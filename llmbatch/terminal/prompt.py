@@ -34,15 +34,18 @@ class Finding(Protocol):
 
 def render_findings(findings: Sequence[Finding], console: Console) -> None:
     """Print findings, a line each; of many of one kind the first few, and how many more there are."""
+    whole = not console.file.isatty()  # a terminal breaks lines anywhere, Rich between words
     alike: dict[str, list[Finding]] = {}
     for finding in findings:
         alike.setdefault(finding.code, []).append(finding)
     for code, group in alike.items():
         for finding in group[:_MOST_ALIKE]:
             level = (f"{finding.level}: ", _STYLES[finding.level])
-            console.print(Text.assemble(level, f"{neutral(finding.message)} [{code}]"), soft_wrap=True)
+            console.print(Text.assemble(level, f"{neutral(finding.message)} [{code}]"), soft_wrap=whole)
         if (rest := len(group) - _MOST_ALIKE) > 0:
-            console.print(Text(f"         and {rest:,} more of the same kind [{code}]; --json has all"), soft_wrap=True)
+            console.print(
+                Text(f"         and {rest:,} more of the same kind [{code}]; --json has all"), soft_wrap=whole
+            )
 
 
 def render_request(body: bytes, console: Console) -> None:

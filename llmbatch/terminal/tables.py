@@ -29,10 +29,16 @@ def print_stripped(console: Console, parts: Iterable[RenderableType], *, may_be_
     if may_be_wide and edge(console) is None:
         console.width = max(console.width, _NO_EDGE)
     with console.capture() as captured:
-        console.print(Group(*parts))
+        console.print(Group(*map(_indented, parts)))
     for line in captured.get().splitlines():
         console.file.write(f"{line.rstrip()}\n")
     console.file.flush()
+
+
+def _indented(part: RenderableType) -> RenderableType:
+    """A line that begins with blanks, so that where it is broken its rest begins below it."""
+    indent = len(part.plain) - len(part.plain.lstrip(" ")) if isinstance(part, Text) else 0
+    return Padding(part[indent:], (0, 0, 0, indent), expand=False) if isinstance(part, Text) and indent else part
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,10 @@ def test_a_run_follows_it_and_its_command_line_wins(llmbatch: Program) -> None:
     assert llmbatch("classify", "docs.jsonl", "--profile", "dear", "--out", "other").code == 5
     assert llmbatch("classify", "docs.jsonl", "--profile", "dear", "--max-cost", "1", "--out", "third").code == 0
     assert llmbatch("classify", "docs.jsonl", "--out", "fourth", LLMBATCH_PROFILE="dear").code == 5
-    assert llmbatch("config", "show", "--profile", "dear").out.count("llmbatch.toml [profile.dear]") == 1
+    shown = llmbatch("config", "show", "--profile", "dear").out.splitlines()
+    first_set = next(n for n, line in enumerate(shown) if not line.endswith("built-in"))
+    assert not any(line.endswith("built-in") for line in shown[first_set:]), "what is set stands last"
+    assert sum("llmbatch.toml [profile.dear]" in line for line in shown) == 1
 
 
 def test_patience_is_shown_as_the_values_that_it_sets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

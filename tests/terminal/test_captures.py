@@ -84,3 +84,7 @@ def test_a_first_run_and_one_after_it(llmbatch: Program, snapshot: SnapshotAsser
         for again in ("first", "again"):
             command = ["classify", "docs.jsonl", "--offline", "--out", f"run-{size[0]}"]
             assert screen(llmbatch, command, size) == snapshot(name=f"{again}-{size[0]}")
+
+
+def test_findings_break_between_words(llmbatch: Program, snapshot: SnapshotAssertion) -> None:
+    assert screen(llmbatch, ["prompt", "check", "default"], SIZES[0]) == snapshot

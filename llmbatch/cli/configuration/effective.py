@@ -95,8 +95,9 @@ def effective_json(effective: EffectiveValues) -> dict[str, Any]:
 
 
 def effective_lines(effective: EffectiveValues) -> Iterator[str]:
-    """A line for each option: key, value, source."""
-    shown = [(one.key, _shown(one), one.source) for one in effective.values]
+    """A line for each option: key, value, source; what somebody has set stands last, where it is seen."""
+    in_order = sorted(effective.values, key=lambda one: one.source != _BUILT_IN)
+    shown = [(one.key, _shown(one), one.source) for one in in_order]
     widths = [max((len(row[column]) for row in shown), default=0) for column in (0, 1)]
     for key, value, source in shown:
         yield f"{key:{widths[0]}}  {value:{widths[1]}}  {source}"
