@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.economy import DATA, TASK
 
-MODELS = ("gpt-6-luna", "gpt-4o-mini")
+MODELS = ("gpt-6-luna", "gpt-5-mini", "gpt-4o-mini")
 WAYS = {
     "sync": ((), ()),
     "flex": ((), ("--service-tier", "flex")),

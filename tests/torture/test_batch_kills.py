@@ -20,6 +20,18 @@ FAULTS = ("batch_expire@1", "batch_line_double@2", "batch_line_lost@3,6", "rate_
 """A first part that expires at half; a line that comes twice, some that are lost and paid, one that is refused, and an
 answer that is of no use."""
 QUICK = (20, 35, 50, 65, 80, 110)
+ARMS = (
+    "--canary-model",
+    "gpt-4o-mini",
+    "--canary-share",
+    "50%",
+    "--escalate-to",
+    "gpt-6-sol",
+    "--review-below",
+    "100%",
+)
+"""A canary beside the run's own model, and a stronger one for all that either answers."""
+OF_ARMS = ("--fault", "batch_expire@2", "--fault", "invented@14")
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -27,6 +39,11 @@ pytestmark = pytest.mark.timeout(1800)
 @pytest.mark.parametrize("step", QUICK)
 def test_a_batch_run_that_was_killed_goes_on(llmbatch: Program, endpoint: StartEndpoint, step: int) -> None:
     assert went_on(llmbatch, endpoint(*(part for fault in FAULTS for part in ("--fault", fault))), step)
+
+
+@pytest.mark.parametrize("step", [90, 140, 190])
+def test_so_does_one_with_several_arms(llmbatch: Program, endpoint: StartEndpoint, step: int) -> None:
+    assert went_on(llmbatch, endpoint(*OF_ARMS), step, *ARMS)
 
 
 @pytest.mark.skipif(not EVERYTHING, reason="a part of make torture")
@@ -43,13 +60,14 @@ def test_so_it_does_at_every_step(
         sys.stderr.write(f"batches, SIGKILL: {steps} steps\n")
 
 
-def went_on(llmbatch: Program, served: Endpoint, step: int) -> bool:
+def went_on(llmbatch: Program, served: Endpoint, step: int, *options: str) -> bool:
     """Kill a run at a step, run the same command again, and check what came of it. False where it ended before."""
     for left in llmbatch.folder.iterdir():
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     write_rows(llmbatch.folder / "docs.jsonl", documents(ROWS))
-    command = ("classify", "docs.jsonl", "--json", "--base-url", served.url, "--max-cost", str(CAP), "--daily-budget")
-    batches = (str(CAP), "--batch", "--batch-size", "4", "--batch-wait", "1h", "--yes")
+    cap = str(CAP if not options else CAP * 20)
+    command = ("classify", "docs.jsonl", "--json", "--base-url", served.url, "--max-cost", cap, "--daily-budget", cap)
+    batches = (*options, "--batch", "--batch-size", "4", "--batch-wait", "1h", "--yes")
     dies: dict[str, Any] = {DIES_AT: str(step)}
     code = llmbatch(*command, *batches, **IMPATIENT, **dies).code
     if code == 0:
@@ -57,14 +75,17 @@ def went_on(llmbatch: Program, served: Endpoint, step: int) -> bool:
     assert code == -signal.SIGKILL, step
     done = llmbatch(*command, *batches, **IMPATIENT)
     assert done.code == 0, f"killed at step {step}, then: {done.err}"
-    lines = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
-    keys = [line["key"] for line in lines if line["status"] == "ok"]
-    assert len(keys) == len(set(keys)) == done.json["rows"]["ok"] == ROWS, step
-    usage, stats = done.json["usage"], served.stats
-    lost, unusable = (stats["faults"].get(kind, 0) for kind in ("batch_line_lost", "invented"))
-    assert stats["statuses"].get("200", 0) == ROWS + lost + unusable, f"paid twice, killed at step {step}"
-    assert usage["possibly_billed_requests"] == lost, step
-    assert usage["cost_usd"] + usage["possibly_billed_usd"] <= CAP, step
+    usage, stats, rows = done.json["usage"], served.stats, done.json["rows"]
+    assert rows["ok"] + rows["review"] == ROWS, step
+    assert stats["statuses"].get("200", 0) == usage["requests"], f"paid twice or not counted, killed at step {step}"
+    if not options:
+        lines = ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
+        keys = [line["key"] for line in lines if line["status"] == "ok"]
+        assert len(keys) == len(set(keys)) == ROWS, step
+        lost, unusable = (stats["faults"].get(kind, 0) for kind in ("batch_line_lost", "invented"))
+        assert usage["requests"] == ROWS + lost + unusable, step
+        assert usage["possibly_billed_requests"] == lost, step
+    assert usage["cost_usd"] + usage["possibly_billed_usd"] <= float(cap), step
     spent = llmbatch("spend", "--json", **IMPATIENT).json
     assert spent["total"]["cost_usd"] == pytest.approx(usage["cost_usd"]), f"killed at step {step}"
     assert spent["notes"] == [], f"killed at step {step}"

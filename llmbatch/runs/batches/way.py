@@ -53,6 +53,7 @@ def _obstacle(choice: ModelChoice, *, is_stream: bool) -> str | None:
 _HINTS = {
     "standard input": "put the documents into a file, which the command that collects can read again",
     "--service-tier": "batches have a price of their own",
+    "--dialect": "batches are OpenAI's files and batches: a litellm proxy offers Anthropic's in that form",
 }
 
 
