@@ -36,6 +36,7 @@ from llmbatch.runs.model_choice import endpoint_for
 from llmbatch.runs.options import RunOptions
 from llmbatch.runs.outputs import drawn
 from llmbatch.runs.ownership import check_answers
+from llmbatch.runs.packing_trials import COMPARED, PackingTrial, comparison_folder
 from llmbatch.runs.trust import check_no_link
 from llmbatch.session.run import classify_run
 from llmbatch.task.load import load_task
@@ -141,11 +142,36 @@ def compare_runs(
         exit_code=next((summary.exit_code for summary in summaries if not summary.has_ended_by_itself), 0),
         looks=looks,
         notes=tuple(_notes(contenders, summaries, gold)),
+        packings=tuple(_packing_trials(contenders, arms, sample)),
     )
-    written = folder.path / "compare.json"
+    written = folder.path / COMPARED
     with storing(written), replacing(written) as file:
         file.write(dump_line(compared_json(compared) | {"inputs": named_inputs(options.inputs, folder)}))
     return compared
+
+
+def _packing_trials(contenders: Sequence[_Contender], arms: Sequence[Arm], sample: _Sample) -> Iterator[PackingTrial]:
+    """Each arm of packed rows beside the one that asks the same about single rows, if there is one."""
+    by_asked = {(one.model, one.prompt, one.rows_per_request): arm for one, arm in zip(contenders, arms, strict=True)}
+    for (model, prompt, rows), packed in by_asked.items():
+        alone = by_asked.get((model, prompt, 1))
+        if rows == 1 or alone is None:
+            continue
+        (versus,) = compare([alone, packed], sample.gold, [row.text for row in sample.rows]).versus
+        agreement, difference = versus.agreement, versus.difference
+        if agreement.value is None or agreement.low is None:
+            continue
+        folder = next(one.folder for one in contenders if (one.model, one.prompt) == (model, prompt))
+        yield PackingTrial(
+            load_record(RunFolder(folder)).fingerprint,
+            rows,
+            agreement.total if difference is None else difference.texts,
+            agreement.value,
+            agreement.low,
+            None if difference is None else difference.value,
+            None if difference is None else difference.low,
+            versus.cost_ratio,
+        )
 
 
 def _check_runs(runs: Sequence[RunOptions]) -> None:
@@ -223,8 +249,7 @@ def _hash(model: str | None, prompt: str | None, rows: int) -> str:
 def _folder(options: CompareOptions) -> Path:
     if options.out is not None:
         return options.out
-    run = RunFolder.for_inputs(options.inputs, None, offline=options.sending.offline).path
-    return run.with_name(f"{run.stem}.compare.llmbatch")
+    return comparison_folder(options.inputs, offline=options.sending.offline)
 
 
 def _drawn(options: CompareOptions, folder: RunFolder, gold: Gold | None) -> _Sample:

@@ -6,8 +6,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from msgspec import structs
+
 from llmbatch.analysis.metrics import Proportion, kappa, proportion
 from llmbatch.analysis.paired import Difference, McNemar, Table, holm, mcnemar, paired_difference, rows_for
+from llmbatch.runs.packing_trials import PackingTrial
 
 SIGNIFICANT = 0.05
 """A difference is shown where its adjusted p-value is lower."""
@@ -120,6 +123,8 @@ class Compared:
     looks: tuple[Look, ...]
     """All comparisons by gold so far, this one included where there is gold."""
     notes: tuple[str, ...]
+    packings: tuple[PackingTrial, ...] = ()
+    """What sharing requests was measured to do, for `--rows-per-request auto`."""
 
 
 def compare(
@@ -151,7 +156,12 @@ def _adjusted(versus: Sequence[Versus], looks: int) -> tuple[Versus, ...]:
 
 def compared_json(compared: Compared) -> dict[str, Any]:
     """The comparison as `--json` prints it; money in nano-dollars a row, as `cost_nanousd`."""
-    return {**asdict(compared), "folder": str(compared.folder), "differences": str(compared.differences)}
+    return {
+        **asdict(compared),
+        "folder": str(compared.folder),
+        "differences": str(compared.differences),
+        "packings": [structs.asdict(trial) for trial in compared.packings],
+    }
 
 
 def _figures(arm: Arm, gold: Sequence[str | None], texts: Sequence[Hashable]) -> ArmFigures:

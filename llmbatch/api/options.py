@@ -107,7 +107,8 @@ class Options(AskingOptions, total=False):
     """Failed rows tolerated before `Run.ok` is false."""
 
     rows_per_request: int | str | None
-    """Rows that share a request, and pay for the prompt together."""
+    """Rows that share a request, and pay for the prompt together; `auto` as far as a comparison allows it."""
+    max_packing_loss: str | None
     deadline: str | None
     grace: float | None
     daily_budget: float | None

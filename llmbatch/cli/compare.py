@@ -104,7 +104,7 @@ def compare(
     ] = None,
     reading: Annotated[InputOptions, Except("strict")],
     task: Annotated[TaskOptions, Only("reasoning", "confidence", "decisions")],
-    sending: Annotated[SendingOptions, Except("rows_per_request")],
+    sending: Annotated[SendingOptions, Except("rows_per_request", "max_packing_loss")],
     confirmation: ConfirmationOptions,
     money: MoneyOptions,
     screen: Annotated[ScreenOptions, Except("metrics_file", "otel", "observer")],

@@ -42,7 +42,17 @@ def estimate(
     results: Annotated[ResultOptions, Only("out", "review_below")],
     sending: Annotated[
         SendingOptions,
-        Only("service_tier", "base_url", "dialect", "offline", "concurrency", "rows_per_request", "rpm", "tpm"),
+        Only(
+            "service_tier",
+            "base_url",
+            "dialect",
+            "offline",
+            "concurrency",
+            "rows_per_request",
+            "max_packing_loss",
+            "rpm",
+            "tpm",
+        ),
     ],
     money: Annotated[MoneyOptions, Only("price")],
     experiments: Annotated[ExperimentOptions, Except("baseline", "fail_on_drift")],

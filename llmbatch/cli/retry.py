@@ -53,7 +53,7 @@ def retry(
         ),
     ] = None,
     task: Annotated[TaskOptions, Only("max_doc_tokens", "truncate")],
-    sending: Annotated[SendingOptions, Except("dialect", "rows_per_request")],
+    sending: Annotated[SendingOptions, Except("dialect", "rows_per_request", "max_packing_loss")],
     confirmation: ConfirmationOptions,
     money: MoneyOptions,
     results: Annotated[ResultOptions, Only("max_failed", "salvage")],

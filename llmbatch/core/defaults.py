@@ -31,6 +31,9 @@ STOP_AT_INVALID = 20
 CANARY_SHARE = 10
 """Percent of the rows."""
 MOST_ROWS_PER_REQUEST = 100
+AUTO_PACKING = "auto"
+MAX_PACKING_LOSS = 0.5
+"""Percent of the rows."""
 BATCH_WINDOW = "24h"
 BATCH_PATIENCE = 2
 """Batches in which a row may expire before the fallback takes it."""

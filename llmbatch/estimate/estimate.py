@@ -36,6 +36,7 @@ from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.options import RunOptions
 from llmbatch.runs.ownership import check_answers, check_inputs
+from llmbatch.runs.packing_trials import with_allowed_packing
 from llmbatch.runs.planning import decided_labels, plan_run
 from llmbatch.task.label_thresholds import review_rule
 from llmbatch.task.load import LoadedTask, load_task
@@ -103,7 +104,8 @@ def estimate_run(options: EstimateOptions) -> Estimate:
             for each in asked
         ]
         survey(source.rows(lambda _: None), [part for look in looks for part in look.surveys])
-    estimates = (look.estimate(run.sending, prices, standing) for look in looks)
+    sendings = (with_allowed_packing(run, plan)[0].sending for plan in plans)
+    estimates = [look.estimate(one, prices, standing) for look, one in zip(looks, sendings, strict=True)]
     why = None if labels is None else labels.why
     return Estimate(str(folder.path), loaded.task.name, tuple(estimates), why)
 

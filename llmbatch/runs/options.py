@@ -11,6 +11,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.local_time import local_zone
 from llmbatch.core.rows import Truncation
 from llmbatch.core.service_tiers import ServiceTier
+from llmbatch.engine.packing.plans import AutoPacking
 from llmbatch.engine.plan import ModelChoice
 from llmbatch.engine.sending import Sending
 from llmbatch.readers import ReaderOptions, is_file_name
@@ -152,6 +153,8 @@ class RunOptions:
     """The command that resumes this run, as the summary prints it."""
     batch: BatchOptions | None = None
     """How rows go in batches; None sends each by itself."""
+    auto_packing: AutoPacking | None = None
+    """Let rows share requests as far as a comparison allows it; None leaves it at what `sending` says."""
     cheapest: BatchOptions | None = None
     """Choose the way that is expected to cost least: if that is batches, these. None takes the way that is said."""
 

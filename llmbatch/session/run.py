@@ -40,6 +40,7 @@ from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.runs.model_choice import check_room, completed_choice, endpoint_for
 from llmbatch.runs.options import RetryOptions, RunOptions, check_shard, of_whole
 from llmbatch.runs.ownership import check_answers, check_inputs, check_stream
+from llmbatch.runs.packing_trials import with_allowed_packing
 from llmbatch.runs.planning import decided_labels, plan_run
 from llmbatch.runs.recorded_plan import recorded_plan, recorded_task
 from llmbatch.runs.shard import Shard
@@ -106,6 +107,7 @@ def classify_run(
         options, labels = decided_labels(loaded, options, None if endpoint is None else endpoint.base_url, standing)
         plan = plan_run(loaded, options, None if endpoint is None else endpoint.base_url, source, standing)
         check_room(plan)
+        options, packing = with_allowed_packing(options, plan)
         check_plan(options, plan)
         confidence = confidence_for(plan, options.task, options.calibration)
         experiments = plan_experiments(loaded, options, plan)
@@ -141,6 +143,7 @@ def classify_run(
             batch=options.batch,
             remarks=(
                 *chosen,
+                *packing,
                 *migrated(own),
                 *replaced,
                 *copied,

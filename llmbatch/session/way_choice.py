@@ -26,7 +26,8 @@ def with_cheapest_way(options: RunOptions) -> tuple[RunOptions, tuple[WayChosen,
     folder = RunFolder.for_inputs(options.inputs, options.out, offline=options.sending.offline)
     if options.shard is not None:
         folder = folder.shard(options.shard)
-    in_batches = replace(options, batch=options.cheapest, sending=replace(options.sending, packing=None))
+    single = replace(options, auto_packing=None, sending=replace(options.sending, packing=None))
+    in_batches = replace(single, batch=options.cheapest)
     if any(part.is_open for part in parts_of(folder)):
         return in_batches, (WayChosen(BATCH, None, {}),)
     (estimate,) = estimate_run(EstimateOptions(options)).models

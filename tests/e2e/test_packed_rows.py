@@ -156,13 +156,38 @@ def test_what_does_not_go_with_packs_is_refused_before_anything_is_sent(
     assert not run.exists()
 
 
+@pytest.mark.parametrize(
+    ("most_lost", "rows", "why"),
+    [
+        ("0.5%", 1, "8 a request may lose more than --max-packing-loss 0.5%: 100.0% of 60 texts labelled alike, 94.0%"),
+        ("6.1%", 8, "100.0% of 60 texts labelled alike, 94.0% at the low end, within --max-packing-loss 6.1%"),
+    ],
+)
+def test_auto_goes_by_a_comparison(
+    llmbatch: Program, endpoint: StartEndpoint, run: Path, most_lost: str, rows: int, why: str
+) -> None:
+    served = ("--base-url", endpoint().url, "--json")
+    auto = ("--rows-per-request", "auto", "--max-packing-loss", most_lost)
+    assert "make one with llmbatch compare" in llmbatch("classify", "docs.jsonl", *served, *auto, "--out", "first").err
+    sizes = ("--rows-per-request", "1", "--rows-per-request", "8")
+    assert llmbatch("compare", "docs.jsonl", *served, *sizes, "--rows", str(COUNT)).code == 0
+    done = llmbatch("classify", "docs.jsonl", *served, *auto)
+    assert done.code == 0, done.err
+    assert why in done.err
+    assert max(line.get("rows_in_request", 1) for line in ledger_rows(run / "ledger.jsonl")) == rows
+
+
 def test_packed_rows_are_compared_with_single_ones(llmbatch: Program, endpoint: StartEndpoint, run: Path) -> None:
     assert not run.exists()
     swapped = endpoint("--fault", "pack_swapped=100%")
-    command = ("compare", "docs.jsonl", "--base-url", swapped.url, "--rows", "60", "--json")
+    write_rows(llmbatch.folder / "gold.jsonl", [{"id": row["id"], "category": "technical"} for row in documents(COUNT)])
+    command = ("compare", "docs.jsonl", "--base-url", swapped.url, "--rows", "60", "--gold", "gold.jsonl", "--json")
     done = llmbatch(*command, "--rows-per-request", "1", "--rows-per-request", "8")
     assert done.code == 0, done.err
     arms, (versus,) = done.json["comparison"]["arms"], done.json["comparison"]["versus"]
     assert [arm["name"] for arm in arms] == ["1 row a request", "8 rows a request"]
     assert versus["agreement"]["value"] < 1
     assert versus["cost_ratio"] < 1
+    (trial,) = done.json["packings"]
+    assert trial["rows_per_request"] == 8
+    assert trial["difference_low"] < 0

@@ -75,5 +75,6 @@ def run_options(
         calibration=results.calibration,
         command=command,
         batch=batch,
+        auto_packing=sending.to_auto_packing(seed=results.seed),
         cheapest=cheapest,
     )

@@ -11,7 +11,7 @@ from llmbatch.core.service_tiers import ServiceTier
 
 if TYPE_CHECKING:
     from llmbatch.cli.options.money import MoneyOptions
-    from llmbatch.engine.packing.plans import Packing
+    from llmbatch.engine.packing.plans import AutoPacking, Packing
     from llmbatch.engine.sending import Sending
 
 _NORMAL = VALUES[Patience.normal]
@@ -71,10 +71,14 @@ class SendingOptions(OptionGroup):
     rows_per_request: Annotated[
         str,
         Option(
-            "Rows that share a request, and pay for the prompt together; for short documents.",
-            metavar="N",
+            "Rows that share a request, and pay for the prompt together; auto: as far as a comparison allows it.",
+            metavar="N|auto",
         ),
     ] = "1"
+    max_packing_loss: Annotated[
+        str,
+        Option("With auto: share of the rows that sharing may cost their label, at the interval's end.", metavar="P%"),
+    ] = f"{defaults.MAX_PACKING_LOSS}%"
     rpm: Annotated[
         float | None,
         Option("Requests a minute.", min=0.001, max=bounds.MOST_A_MINUTE, shown_default="what the endpoint states"),
@@ -236,6 +240,18 @@ class SendingOptions(OptionGroup):
             budget=money.to_budget(),
         )
 
+    def to_auto_packing(self, *, seed: int) -> "AutoPacking | None":
+        """What is left to comparisons; None where the rows in a request are said.
+
+        Raises:
+            UsageError: the loss that is allowed cannot be read.
+        """
+        from llmbatch.engine.packing.plans import AutoPacking
+        from llmbatch.runs.packing_trials import parse_packing_loss
+
+        most_lost = parse_packing_loss(self.max_packing_loss)
+        return AutoPacking(most_lost, seed) if self.rows_per_request == defaults.AUTO_PACKING else None
+
     def _patient(self) -> PatientValues:
         """What counts of the options that `--patience` sets."""
         values = VALUES[self.patience]
@@ -244,7 +260,7 @@ class SendingOptions(OptionGroup):
 
 
 def parsed_packing(text: str, seed: int) -> "Packing | None":
-    """How several rows share a request; None where each goes alone.
+    """How several rows share a request; None where each goes alone, or that is left to comparisons.
 
     Raises:
         UsageError: it is no number, or not one of those that there can be.
@@ -252,10 +268,12 @@ def parsed_packing(text: str, seed: int) -> "Packing | None":
     from llmbatch.core.errors import UsageError
     from llmbatch.engine.packing.plans import Packing
 
+    if text == defaults.AUTO_PACKING:
+        return None
     most = defaults.MOST_ROWS_PER_REQUEST
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
     if not is_number or not 1 <= int(text) <= most:
-        raise UsageError(f"--rows-per-request {text[:40]!r} is not a number from 1 to {most}")
+        raise UsageError(f"--rows-per-request {text[:40]!r} is not a number from 1 to {most}, nor auto")
     return None if int(text) == 1 else Packing(int(text), seed)
 
 

@@ -27,6 +27,15 @@ class Packing:
     """Of the order within packs."""
 
 
+@dataclass(frozen=True, slots=True)
+class AutoPacking:
+    """Pack rows as far as a comparison allows it."""
+
+    most_lost: float
+    """Share of the rows (0..1) that may be labelled worse."""
+    seed: int = 0
+
+
 def check_can_be_packed(plan: Plan) -> None:
     """Refuse a plan whose documents cannot share a request.
 

@@ -120,6 +120,21 @@ class PacksMadeSmaller(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PackingDecided(Event):
+    """`--rows-per-request auto` has decided, by what a comparison has measured."""
+
+    name = "packing.decided"
+    rows: int
+    """In a request."""
+    why: str
+
+    @property
+    def message(self) -> str:
+        """How rows go, and why."""
+        return f"{'rows go alone' if self.rows == 1 else f'{self.rows} rows a request'}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
 class PlanChanged(Event):
     """What is asked has changed since the last session, so that finished rows are sent again."""
 

@@ -36,7 +36,7 @@ def check_retry_way(options: RetryOptions, record: RunRecord) -> None:
 
 def obstacle(options: RunOptions, *, is_stream: bool) -> str | None:
     """What of a run batches cannot do; None where they can do all of it."""
-    if options.sending.packing is not None:
+    if options.sending.packing is not None or options.auto_packing is not None:
         return "--rows-per-request"
     return _obstacle(options.choice, is_stream=is_stream)
 
