@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmbatch.core.ledger_line import Vote
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import RowId
 from llmbatch.runs.decisions import Decision, text_digest
@@ -38,6 +39,8 @@ class ReviewItem:
     """Why the row failed, in a line."""
     fields: Mapping[str, Any] = field(repr=False)
     """The input's other fields."""
+    votes: str | None = None
+    """Who said what, of a row that was voted on, in a line."""
 
     def decision(self, category: str | None, *, reviewer: str, decided_at: str, note: str | None = None) -> Decision:
         """A decision about it; None for a label leaves it undecided."""
@@ -75,4 +78,9 @@ def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any], review: Re
         reasoning=None if line is None else line.reasoning,
         error=error,
         fields=fields,
+        votes=None if line is None or not line.votes else ", ".join(map(_said, line.votes)),
     )
+
+
+def _said(vote: Vote) -> str:
+    return f"{vote.model} none of them" if vote.none_fits else f"{vote.model} {vote.category} {vote.confidence:.2f}"

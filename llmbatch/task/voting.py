@@ -102,17 +102,27 @@ def _median(ballots: Sequence[_Ballot]) -> str:
 
 
 def _labels(field: TaskField, ballots: Sequence[_Ballot], refusing: float) -> tuple[str, Mapping[str, float]]:
-    """The labels for which more weight is than against them, or none; each with its confidence."""
-    found = dict[str, float]()
+    """The labels for which more weight is than against them, each with its confidence.
+
+    Where there are none, it is none where somebody says so; else the first answer stands, for people to begin with.
+    """
+    found, first = dict[str, float](), ballots[0].labels
     for name in [label.name for label in field.answers]:
-        given = [ballot.labels[name] for ballot in ballots if name in ballot.labels]
-        against = sum(ballot.weight for ballot in ballots if name not in ballot.labels)
-        is_first = name in ballots[0].labels
-        if given and (sum(given) > against or (sum(given) == against and is_first)):
+        given, against = _weights(name, ballots)
+        if given and (sum(given) > against or (sum(given) == against and name in first)):
             found[name] = _sureness(given, against + refusing)
-    if not found:
+    if not found and any(ballot.value == NONE for ballot in ballots):
         found[NONE] = _of_value(NONE, ballots, refusing)
+    for name in () if found else first:
+        given, against = _weights(name, ballots)
+        found[name] = _sureness(given, against + refusing)
     return "|".join(found), found
+
+
+def _weights(label: str, ballots: Sequence[_Ballot]) -> tuple[Sequence[float], float]:
+    """The confidences of those who give a label, and the weight of all others."""
+    given = [ballot.labels[label] for ballot in ballots if label in ballot.labels]
+    return given, sum(ballot.weight for ballot in ballots if label not in ballot.labels)
 
 
 def _of_value(value: str, ballots: Sequence[_Ballot], refusing: float) -> float:

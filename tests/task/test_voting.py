@@ -59,7 +59,7 @@ def test_each_label_of_several_is_voted_on_by_itself() -> None:
     nothing = verdict(TAGS, [vote("a", 0.3), vote("b", 0.3), vote("(none)", 0.9)])
     assert (nothing.category, nothing.confidence) == ("(none)", 0.54), "0.9 of 1.5, and one of ten such votes is wrong"
     unlike = verdict(TAGS, [vote("a", 0.3), vote("b", 0.3), vote("c", 0.3)])
-    assert (unlike.category, unlike.confidence) == ("(none)", 0.0), "which nobody said, so people look at it"
+    assert (unlike.category, unlike.confidence) == ("a", 0.1), "nobody said none: the first stands, and people look"
 
 
 def test_of_numbers_the_median_counts_and_of_fields_the_least_sure_one() -> None:

@@ -168,6 +168,8 @@ def _model_lines(item: ReviewItem, meaning: str, width: int) -> Iterator[Content
             yield Content.assemble(("least  ", _MUTED), neutral(_least_certain(item.confidences), limit=_VALUE))
         if item.runner_up is not None:
             yield Content.assemble(("next   ", _MUTED), neutral(item.runner_up, limit=_NAME))
+    if item.votes is not None:
+        yield Content.assemble(("votes  ", _MUTED), neutral(item.votes, limit=_VALUE))
     if item.reasoning:
         yield Content.assemble(("why    ", _MUTED), neutral(item.reasoning, limit=_VALUE))
 
