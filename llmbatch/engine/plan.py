@@ -16,7 +16,7 @@ from llmbatch.core.rows import ConfidenceKind, Truncation
 from llmbatch.core.service_tiers import ServiceTier
 from llmbatch.provider.request import Question
 from llmbatch.provider.shape import RequestShape, gives_logprobs, initial_shape
-from llmbatch.task.candidates import Candidates
+from llmbatch.task.candidates import NO_SHORTLIST, Candidates
 from llmbatch.task.descent import LONGEST_LIST, Descent
 from llmbatch.task.document_limit import DocumentLimit
 from llmbatch.task.fields import FieldKind
@@ -127,10 +127,9 @@ class Plan:
 
     def before(self, text: str) -> str:
         """What stands before a document, in the same message."""
-        if self.candidates is not None:
-            shortlist = self.candidates.shortlist(text)
-            return "" if shortlist.is_shared else shortlist.text
-        return "" if self.similar is None else self.similar.before(text)
+        shortlist = NO_SHORTLIST if self.candidates is None else self.candidates.shortlist(text)
+        examples = "" if self.similar is None else self.similar.before(text, shortlist)
+        return examples if shortlist.is_shared else shortlist.text + examples
 
     def key(self, text: str) -> str:
         """The key of a row with this text. Of a text that is too long, only what is asked about counts."""
@@ -327,7 +326,7 @@ def _similar(
     """What chooses examples document by document; None where none are to be chosen.
 
     Raises:
-        UsageError: the library for it is not installed, there is nothing to choose from, or labels are retrieved too.
+        UsageError: the library for it is not installed, there is nothing to choose from, or labels are listed by level.
     """
     task, count = loaded.task, similar_count(loaded.task, choice.similar)
     if not count:
@@ -337,10 +336,12 @@ def _similar(
             f"--examples similar:{count} chooses out of the task's pool, and {task.name} has none",
             hint="put examples into [[pool]], or take what people decided about another run: --decisions RUN",
         )
-    if candidates is not None:
-        raise UsageError("similar examples do not go together with labels that are retrieved for each document")
+    if isinstance(candidates, Descent):
+        raise UsageError("similar examples do not go together with labels that are listed level by level")
     require_search("--examples similar")
-    return SimilarExamples(task, count, loaded.decided or (), reasoning=choice.reasoning, decisions=decisions)
+    return SimilarExamples(
+        task, count, loaded.decided or (), candidates=candidates, reasoning=choice.reasoning, decisions=decisions
+    )
 
 
 def _listed_tokens(candidates: Candidates | None, similar: SimilarExamples | None) -> int:

@@ -14,7 +14,7 @@ from llmbatch.engine.request_loop import RequestLoop
 from llmbatch.engine.row_state import RowState
 from llmbatch.provider.failures import Action, Failure, RequestFailedError
 from llmbatch.task.answer import Answer
-from llmbatch.task.candidates import Candidates, Shortlist
+from llmbatch.task.candidates import NO_SHORTLIST, Candidates, Shortlist
 from llmbatch.task.similar_examples import SimilarExamples
 
 
@@ -92,9 +92,9 @@ class RowWorker:
         """
         state = RowState(row, key, failed_before=failed_before)
         if self._candidates is not None:
-            self._list(state, await asyncio.to_thread(self._candidates.shortlist, row.text))
-        if self._similar is not None:
-            state.before = await asyncio.to_thread(self._similar.before, row.text)
+            await self._list(state, await asyncio.to_thread(self._candidates.shortlist, row.text))
+        elif self._similar is not None:
+            await self._list(state, NO_SHORTLIST)
         self._failure_policy.row_began(state)
         return await self.ask_begun(state)
 
@@ -142,7 +142,7 @@ class RowWorker:
         if following is None:
             return answer
         self._loop.write_down_end(state)
-        self._list(state, following)
+        await self._list(state, following)
         return await self._answer(state, 0.0)
 
     @staticmethod
@@ -151,6 +151,8 @@ class RowWorker:
         category, confidence = answer.category, answer.confidence
         return await asyncio.to_thread(candidates.following, state.row.text, category, confidence, state.shortlist)
 
-    @staticmethod
-    def _list(state: RowState, shortlist: Shortlist) -> None:
+    async def _list(self, state: RowState, shortlist: Shortlist) -> None:
+        """Put a list of labels before the document, and examples after it, where the plan has them."""
         state.shortlist, state.before = shortlist, shortlist.text
+        if self._similar is not None:
+            state.before += await asyncio.to_thread(self._similar.before, state.row.text, shortlist)

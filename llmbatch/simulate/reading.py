@@ -109,9 +109,8 @@ def read_prefix_listing(prompt: str) -> dict[str, tuple[LabelText, ...]]:
 
 def read_similar(message: str, key: str) -> list[tuple[str, str]]:
     """Texts of the examples before a document, each with the label that is right for it."""
-    if not message.startswith(SIMILAR_HEADING):
-        return []
-    return list(_found_examples(message.rpartition(_OPEN)[0], key))
+    before = message.rpartition(_OPEN)[0]
+    return list(_found_examples(before, key)) if SIMILAR_HEADING in before else []
 
 
 def unfenced(message: str) -> str:

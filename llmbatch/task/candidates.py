@@ -148,6 +148,21 @@ class Candidates:
                 values[name] = listed[0] if value == NO_CANDIDATE else _listed(str(value), listed)
         return self.task_space.text(values) or ""
 
+    def numbered(self, text: str, shortlist: Shortlist) -> str | None:
+        """The answer that stands for a value, by the numbers of a list; None where one of its labels is not on it."""
+        values: dict[str, Value] = {}
+        for name, value in self.task_space.values(text).items():
+            if name not in shortlist.names:
+                values[name] = value
+                continue
+            numbers = {label: str(number) for number, label in enumerate(shortlist.names[name], 1)}
+            labels = value if isinstance(value, list) else [str(value)]
+            if not numbers.keys() >= set(labels):
+                return None
+            listed = [numbers[label] for label in labels]
+            values[name] = listed if isinstance(value, list) else listed[0]
+        return self.space.text(values)
+
     def named_part(self, part: str, shortlist: Shortlist) -> str | None:
         """The label, or `field=label`, that a number of an answer stands for; None for none of them."""
         field, is_, number = part.rpartition("=")

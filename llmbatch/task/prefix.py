@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the simulator knows the prompt's form by this module, and s
 
     from llmbatch.task.candidates import Candidates
     from llmbatch.task.fields import Label, TaskField
+    from llmbatch.task.label_space import LabelSpace
     from llmbatch.task.model import Example, Task
 
 _ROLE = """\
@@ -177,21 +178,34 @@ def _contract_of(fields: "Iterable[TaskField]", *, reasoning: bool, decisions: b
 
 
 def _examples_section(task: "Task", examples: "Iterable[Example]", *, reasoning: bool, decisions: bool) -> str:
-    blocks = [
-        f"{build_document(example.text)}\n{_answer(task, example, reasoning=reasoning, decisions=decisions)}\n"
-        for example in examples
-    ]
-    return EXAMPLES_HEADING + "\n".join(blocks)
+    space = task.label_space
+    pairs = [(example, task.value_of(example)) for example in examples]
+    return EXAMPLES_HEADING + _blocks(space, pairs, reasoning=reasoning, decisions=decisions)
 
 
-def similar_section(task: "Task", examples: "Sequence[Example]", *, reasoning: bool, decisions: bool) -> str:
-    """Examples as they stand before a document, in its message; see `build_prefix` for the arguments."""
-    section = _examples_section(task, examples, reasoning=reasoning, decisions=decisions)
-    return f"{SIMILAR_HEADING}{section.partition(EXAMPLES_HEADING)[2]}\n"
+def similar_section(
+    space: "LabelSpace", examples: "Iterable[tuple[Example, str]]", *, reasoning: bool, decisions: bool
+) -> str:
+    """Examples as they stand before a document, in its message.
+
+    Args:
+        space: what an answer chooses from.
+        examples: each with the canonical text of its answer, by that space.
+        reasoning: as for `build_prefix`; so is `decisions`.
+        decisions: whether answers say true or false of each label.
+    """
+    return f"{SIMILAR_HEADING}{_blocks(space, examples, reasoning=reasoning, decisions=decisions)}\n"
 
 
-def _answer(task: "Task", example: "Example", *, reasoning: bool, decisions: bool) -> str:
-    answer = task.label_space.answer(task.value_of(example), example.confidence, decisions=decisions)
+def _blocks(space: "LabelSpace", examples: "Iterable[tuple[Example, str]]", *, reasoning: bool, decisions: bool) -> str:
+    return "\n".join(
+        f"{build_document(example.text)}\n{_answer(space, value, example, reasoning=reasoning, decisions=decisions)}\n"
+        for example, value in examples
+    )
+
+
+def _answer(space: "LabelSpace", value: str, example: "Example", *, reasoning: bool, decisions: bool) -> str:
+    answer = space.answer(value, example.confidence, decisions=decisions)
     if reasoning:
         answer = {"reasoning": inert(example.reasoning or _REASONING), **answer}
     return orjson.dumps(answer).decode()

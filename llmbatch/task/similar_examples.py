@@ -12,6 +12,8 @@ from itertools import islice
 
 import orjson
 
+from llmbatch.task.candidates import Candidates, Shortlist
+from llmbatch.task.label_space import LabelSpace
 from llmbatch.task.model import Example, Task
 from llmbatch.task.prefix import similar_section
 from llmbatch.task.text_search import METHOD, TextSearch
@@ -19,17 +21,31 @@ from llmbatch.task.text_search import METHOD, TextSearch
 LONGEST_EXAMPLE = 2_000
 """Characters of a decided text that becomes an example: a longer one costs more than it teaches."""
 
+_LOOKED_AT = 200
+"""Of the likest examples: further ones have little in common with a document, whatever their label."""
+
 
 class SimilarExamples:
     """Chooses examples out of a task's pool and of people's decisions."""
 
-    def __init__(self, task: Task, count: int, decided: Sequence[Example], *, reasoning: bool, decisions: bool) -> None:
+    def __init__(
+        self,
+        task: Task,
+        count: int,
+        decided: Sequence[Example],
+        *,
+        candidates: Candidates | None,
+        reasoning: bool,
+        decisions: bool,
+    ) -> None:
         """What is chosen from, and how.
 
         Args:
             task: whose pool it is.
             count: examples for each document.
             decided: what people decided.
+            candidates: lists labels for each document, where they are listed so: answers are then numbers of that list,
+                and an example whose label is not on it is none.
             reasoning: as in the prefix, a part of the form of answers; so is `decisions`.
             decisions: whether answers say true or false of each label.
         """
@@ -38,6 +54,7 @@ class SimilarExamples:
         self._decided = [one for one in decided if same_text(one.text) not in known]
         self._examples = (*task.pool, *self._decided)
         self.count = min(count, len(task.pool)) if task.pool else count
+        self._candidates = candidates
         self._reasoning, self._decisions = reasoning, decisions
         self._search = TextSearch(lambda: (example.text for example in self._examples))
 
@@ -55,23 +72,34 @@ class SimilarExamples:
         pool = [example.model_dump() for example in self._task.pool]
         return hashlib.blake2b(orjson.dumps([METHOD, self.count, pool]), digest_size=8).hexdigest()
 
-    def before(self, text: str) -> str:
-        """The examples before a document, the likest last. One with the document's very text would give it away."""
+    def before(self, text: str, shortlist: Shortlist) -> str:
+        """The examples before a document, the likest last. One with the document's very text would give it away.
+
+        `shortlist`: the labels that are listed before it.
+        """
         if not self._examples:
             return ""
         own = same_text(text)
         found = (self._examples[place] for place in self._search.ranked(text))
-        return self._section(list(islice((one for one in found if same_text(one.text) != own), self.count)))
+        pairs = ((one, self._answer(one, shortlist)) for one in found if same_text(one.text) != own)
+        usable = ((one, answer) for one, answer in islice(pairs, _LOOKED_AT) if answer is not None)
+        space = self._task.label_space if self._candidates is None else self._candidates.space
+        return self._section(space, list(islice(usable, self.count)))
 
     @cached_property
     def longest(self) -> str:
         """The longest section that there can be."""
-        return self._section(sorted(self._examples, key=lambda one: len(one.text), reverse=True)[: self.count])
+        longest = sorted(self._examples, key=lambda one: len(one.text), reverse=True)[: self.count]
+        return self._section(self._task.label_space, [(one, self._task.value_of(one)) for one in longest])
 
-    def _section(self, examples: list[Example]) -> str:
+    def _answer(self, example: Example, shortlist: Shortlist) -> str | None:
+        value = self._task.value_of(example)
+        return value if self._candidates is None else self._candidates.numbered(value, shortlist)
+
+    def _section(self, space: LabelSpace, examples: list[tuple[Example, str]]) -> str:
         if not examples:
             return ""
-        return similar_section(self._task, examples[::-1], reasoning=self._reasoning, decisions=self._decisions)
+        return similar_section(space, examples[::-1], reasoning=self._reasoning, decisions=self._decisions)
 
 
 def similar_count(task: Task, wish: int | None) -> int:

@@ -1,6 +1,7 @@
 """Examples chosen for each document, before it in its message."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.e2e.conftest import StartEndpoint
 from tests.e2e.program import Program, read_rows, write_rows
 from tests.e2e.scripted import Asked, Reply, scripted
 from tests.ledgers import ledger_rows
+from tests.task.test_descent import TREE
 
 TASK = """
 name = "pets"
@@ -39,6 +41,7 @@ label = "dog"
 text = "Kittens sleep in baskets."
 label = "cat"
 """
+ANIMALS = ["horse", "zebra", "lizard", "salmon", "falcon"]
 PURRS = "Why does my kitten purr?"
 
 
@@ -53,7 +56,11 @@ def plan_of(task: Path, similar: int | None, **choice: Any) -> Plan:
 
 
 def answer(_: Asked) -> Reply:
-    message = {"content": json.dumps({"category": "cat", "percent": 90})}
+    return reply("cat")
+
+
+def reply(category: str) -> Reply:
+    message = {"content": json.dumps({"category": category, "percent": 90})}
     usage = {"prompt_tokens": 400, "completion_tokens": 9}
     return Reply(200, {"model": "m", "choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
 
@@ -159,6 +166,32 @@ def test_what_people_decided_are_examples_and_no_row_is_sent_again_for_it(task: 
         noon, same = (asked.text for asked in server.asked[2:])
     assert '<document>\nRex howls at the moon.\n</document>\n{"category":"dog","percent":95}' in noon
     assert "Rex" not in same, "a text that differs in case and space alone would give its label away"
+
+
+def test_with_labels_that_are_retrieved_examples_answer_by_the_numbers_of_the_document_s_list(
+    tmp_path: Path, endpoint: StartEndpoint
+) -> None:
+    labels = ", ".join(f'{{ name = "{name}", description = "All about a {name}." }}' for name in ANIMALS)
+    pool = "\n".join(f'[[pool]]\ntext = "I saw a {name} today."\nlabel = "{name}"' for name in ANIMALS)
+    (tmp_path / "zoo.toml").write_text(f'name = "zoo"\nlabels = [{labels}]\n\n{pool}\n')
+    options: dict[str, Any] = {"task": tmp_path / "zoo.toml", "candidates": 2, "examples": "similar:2"}
+    replies = iter((reply("none"), reply("1")))
+    with scripted(lambda _: next(replies)) as server:
+        classify(["Today I saw a zebra, or was it a horse"], **options, base_url=server.url, out=tmp_path / "run")
+        first, wider = (asked.text for asked in server.asked)
+    listed = dict(re.findall(r"^(\d)\. (\w+):", first, re.MULTILINE))
+    assert set(listed.values()) == {"zebra", "horse"}
+    shown = re.findall(r'I saw a (\w+) today.\n</document>\n{"category":"(\d)"', first)
+    assert {listed[number] for _, number in shown} == {"zebra", "horse"}
+    assert all(listed[number] == name for name, number in shown), "each has the number of its own label"
+    assert "zebra today" not in wider, "what is not on the list is no example"
+    served = endpoint()
+    done = classify([f"I saw a {name} yesterday." for name in ANIMALS], **options, base_url=served.url)
+    assert [result.category for result in done] == ANIMALS
+    tree = tmp_path / "tree.toml"
+    tree.write_text(TREE + '[[pool]]\ntext = "It stopped."\nlabel = "outage"\n')
+    with pytest.raises(UsageError, match="level by level"):
+        classify(["A"], task=tree, candidates="levels", examples="similar:1", offline=True, out=tmp_path / "no")
 
 
 def test_another_run_s_decisions_are_examples_where_that_is_wanted(task: Path, tmp_path: Path) -> None:
