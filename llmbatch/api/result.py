@@ -52,7 +52,7 @@ class Result:
     """Its label; of a task with fields, all their values as one text."""
     confidence: float | None
     error: Mapping[str, Any] | None
-    record: Mapping[str, Any]
+    record: Mapping[str, Any] = field(repr=False)
     """The row as it stands in the run folder's file, carried fields included."""
     labels: Mapping[str, Any] = field(default_factory=dict)
     """The value of each of the task's fields; empty where the row failed."""

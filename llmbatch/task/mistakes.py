@@ -110,6 +110,8 @@ def _hint(found: ErrorDetails, location: Location, data: Mapping[str, Any]) -> s
 def _unknown_field_hint(location: Location) -> str:
     field = str(location[-1])
     fields = list(_part_at(location).model_fields)
+    if location == ("model", "model"):
+        return "Did you mean name?"
     if len(location) > 1 and field in Task.model_fields and field != "name":
         return f"{field} belongs at the top of the file, above the first section in brackets."
     close = get_close_matches(field, fields, n=1)

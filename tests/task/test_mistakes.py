@@ -77,6 +77,11 @@ CASES = {
         "t.toml:8: unknown field model.temprature",
         "Did you mean temperature?",
     ),
+    "a model that is called so": (
+        'name = "t"\n' + LABELS + '[model]\nmodel = "gpt-6"',
+        "t.toml: unknown field model.model",
+        "Did you mean name?",
+    ),
     "number for a name": ("name = 7\n" + LABELS, "t.toml: name must be text in quotes, not a number", None),
     "truth for a label": (
         'name = "t"\n' + LABELS + "[[labels]]\nname = true",
