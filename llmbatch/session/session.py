@@ -170,7 +170,7 @@ class Session:
         plan = single_plan(self._plan, batches)
         for event in single_events(self._plan, batches):
             self._observer.event(event)
-        self._tally.skipped = self._tally.left = 0  # it comes across all rows once more
+        self._tally.skipped, self._tally.left = -self._tally.answered, 0  # it comes across all rows once more
         return self._single_loop(
             plan, replace(opened, record=batches.record, set_aside_nanousd=batches.set_aside_nanousd)
         )

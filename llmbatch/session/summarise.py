@@ -145,7 +145,7 @@ def _session(ending: Ending | None) -> Session:
         answered=tally.answered,
         reused=tally.reused,
         from_earlier_runs=tally.from_earlier_runs,
-        skipped=tally.skipped,
+        skipped=max(tally.skipped, 0),
         requests=usage.requests,
         elapsed_s=ending.elapsed_s,
         cost_nanousd=usage.cost_nanousd,

@@ -77,6 +77,7 @@ def test_rows_that_expire_again_and_again_are_sent_by_themselves(
     done = batched(llmbatch, served, *fallback)
     assert done.code == 0, done.err
     assert "expired in 2 batches each: sent by themselves now" in done.err
+    assert (done.json["session"]["answered"], done.json["session"]["skipped"]) == (ROWS, 0)
     tiers = done.json["service_tiers"]
     assert tiers["batch"] + tiers["flex" if way == "flex" else "default"] == ROWS
     assert (served.stats["most_asked"], served.requests) == (1, ROWS)
