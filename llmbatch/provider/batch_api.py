@@ -44,6 +44,7 @@ _TIMEOUT_S = 600.0
 _PAGE = 100
 _MOST_PAGES = 100
 _BLOCK = 1 << 20
+_CUT_SHORT = "cut_short"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,16 +208,25 @@ class BatchApi:
         return found
 
     async def download(self, file_id: str, file: BinaryIO) -> None:
-        """Write a file's content."""
+        """Write a file's content. One that ends within a line, as proxies cut them, is fetched again, then taken."""
+        tail = b""
 
         async def fetch() -> None:
+            nonlocal tail
             file.seek(0)
             file.truncate()
             async with self._files.with_streaming_response.content(file_id) as answer:
                 async for block in answer.iter_bytes(_BLOCK):
                     file.write(block)
+                    tail = (tail + block)[-_BLOCK:]
+            if not _ends_whole(tail):
+                raise _CutShortError(f"{file_id} ends within a line, after {file.tell():,} bytes")
 
-        await self._repeated(fetch)
+        try:
+            await self._repeated(fetch)
+        except RequestFailedError as error:
+            if error.failure.kind != _CUT_SHORT:
+                raise
 
     async def delete_file(self, file_id: str) -> None:
         """Delete a file there."""
@@ -258,6 +268,8 @@ class BatchApi:
         if isinstance(error, APIStatusError):
             answer = error.response
             return self._endpoint.dialect.judge(answer.status_code, answer.headers, answer.content)
+        if isinstance(error, _CutShortError):
+            return Failure(_CUT_SHORT, Action.RETRY, str(error))
         if isinstance(error, _NotAnObjectError):
             return Failure("not_json", Action.RETRY, str(error), Billed.UNKNOWN)
         return judge_exception(error)
@@ -265,6 +277,19 @@ class BatchApi:
 
 class _NotAnObjectError(ValueError):
     """An answer that is no JSON object, or not the one that was asked for."""
+
+
+class _CutShortError(ValueError):
+    """A file did not come to its end."""
+
+
+def _ends_whole(tail: bytes) -> bool:
+    """Whether a file of JSON lines ends with a line's end or a whole line."""
+    last = tail.rpartition(b"\n")[2].strip()
+    try:
+        return not last or orjson.loads(last) is not None
+    except orjson.JSONDecodeError:
+        return False
 
 
 def _unless_refused(failure: Failure) -> Failure:

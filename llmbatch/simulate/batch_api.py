@@ -138,7 +138,9 @@ class BatchApi:
         number, file = self._called("download"), self._files.get(id_)
         if self._struck(kinds.CONTENT_ERROR, number):
             return Outcome(html_reply(502, "502 Bad Gateway", "The server returned an invalid response."))
-        reply = Reply(200, file.content, content_type="application/octet-stream")
+        is_short = self._struck(kinds.CONTENT_SHORT, number) is not None
+        content = file.content[: len(file.content) // 2] if is_short else file.content
+        reply = Reply(200, content, content_type="application/octet-stream")
         is_cut = self._struck(kinds.CONTENT_CUT, number) is not None
         return Outcome(reply, Delivery(Manner.CUT) if is_cut else Delivery())
 

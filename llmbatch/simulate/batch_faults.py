@@ -10,7 +10,7 @@ NO_LIST, NO_METADATA, OTHER_WORDS = "batch_no_list", "batch_no_metadata", "batch
 VALIDATING, TOKEN_LIMIT, INVALID = "batch_validating", "batch_token_limit", "batch_invalid"
 EXPIRE, CANCEL = "batch_expire", "batch_cancel"
 OUTPUT_LATE, OUTPUT_GONE, VANISHED = "batch_output_late", "batch_output_gone", "batch_vanished"
-CONTENT_ERROR, CONTENT_CUT = "batch_content_error", "batch_content_cut"
+CONTENT_ERROR, CONTENT_CUT, CONTENT_SHORT = "batch_content_error", "batch_content_cut", "batch_content_short"
 LINE_LOST, LINE_DOUBLE, LINE_NULL = "batch_line_lost", "batch_line_double", "batch_line_null"
 LINE_FOREIGN, USAGE_MORE = "batch_line_foreign", "batch_usage_more"
 
@@ -34,6 +34,7 @@ BATCH_FAULTS = (
     VANISHED,
     CONTENT_ERROR,
     CONTENT_CUT,
+    CONTENT_SHORT,
     LINE_LOST,
     LINE_DOUBLE,
     LINE_NULL,

@@ -168,3 +168,11 @@ def test_a_batch_of_a_few_rows_is_asked_about_on_a_terminal_and_told_elsewhere(
         os.close(terminal)
         assert served.stats["files"] == files
     assert "3 rows: single requests answer them" in llmbatch(*command, "--out", "other", **IMPATIENT).err
+
+
+def test_a_file_that_a_proxy_cut_is_fetched_again(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    served = endpoint("--fault", "batch_content_short@1,3", "--fault", "batch_expire@2")
+    done = batched(llmbatch, served, "--batch-wait", "1h")
+    assert done.code == 0, done.err
+    assert (served.stats["most_asked"], done.json["usage"]["possibly_billed_requests"]) == (1, 0)
+    assert "ends within a line" in done.err
