@@ -16,6 +16,7 @@ from llmbatch.core.sanitize import neutral
 
 if TYPE_CHECKING:
     from llmbatch.runs.batches.log import Part
+    from llmbatch.runs.shard import Shard
 
 app = command_group("Batches at the provider: list, cancel, adopt or forget them. They are a run's parts.")
 _MOST_PARTS = 1_000_000
@@ -28,13 +29,22 @@ def list_(run: RunPath, *, json: Json = False) -> None:
     """List a run's parts as its folder has them. The provider is not asked."""
     from llmbatch.session.batches.manage import list_parts
 
-    parts = [_as_json(part) for part in list_parts(run)]
+    parts = [_as_json(part, shard) for shard, part in list_parts(run)]
     if json:
         print_json({"parts": parts})
         return
     for part in parts:
         arm = "" if part["arm"] == CONTROL else part["arm"]
-        words = [f"part {part['part']}", arm, f"{part['rows']:,} rows", part["state"], part["batch"] or "", part["at"]]
+        shard = "" if part["shard"] is None else f"shard {part['shard']}"
+        words = [
+            shard,
+            f"part {part['part']}",
+            arm,
+            f"{part['rows']:,} rows",
+            part["state"],
+            part["batch"] or "",
+            part["at"],
+        ]
         typer.echo(neutral("  ".join(filter(None, words))))
 
 
@@ -51,8 +61,9 @@ def cancel(
     from llmbatch.session.batches.manage import cancel_parts
 
     store = parse_spend_store(money.spend_store)
-    for cancelled, state in cancel_parts(run, part, sending.to_sending(MoneyOptions()), store):
-        typer.echo(neutral(f"{cancelled.name}: {state}"), err=True)
+    for shard, cancelled, state in cancel_parts(run, part, sending.to_sending(MoneyOptions()), store):
+        where = "" if shard is None else f"shard {shard}, "
+        typer.echo(neutral(f"{where}{cancelled.name}: {state}"), err=True)
 
 
 @command(app)
@@ -78,11 +89,12 @@ def forget(run: RunPath, part: Number, *, money: Store) -> None:
     typer.echo(neutral(f"{given_up.name} is given up: {given_up.prepared.rows:,} rows are pending again"), err=True)
 
 
-def _as_json(part: "Part") -> dict[str, Any]:
+def _as_json(part: "Part", shard: "Shard | None") -> dict[str, Any]:
     from llmbatch.core.money import to_usd
 
     end = part.end
     return {
+        "shard": None if shard is None else str(shard),
         "part": part.number,
         "arm": part.prepared.arm,
         "model": part.prepared.model,

@@ -155,6 +155,10 @@ def test_shards_go_in_batches_of_their_own(llmbatch: Program, endpoint: StartEnd
     for shard in ("1/2", "2/2"):
         assert llmbatch(*command, "--shard", shard, **IMPATIENT).code == 7
     assert llmbatch("show", "docs.llmbatch", "--json").json["at_provider"]["rows"] == COUNT
+    listed = llmbatch("batch", "list", "docs.llmbatch", "--json").json["parts"]
+    assert [(part["shard"], part["part"]) for part in listed] == [("1/2", 1), ("2/2", 1)]
+    cancelled = llmbatch("batch", "cancel", "docs.llmbatch", "--base-url", served.url, **IMPATIENT)
+    assert "shard 2/2, part 1: " in cancelled.err
     for elsewhere in (command, (*command, "--shard", "1/3"), ("retry", "docs.llmbatch", "--base-url", served.url)):
         refused = llmbatch(*elsewhere, **IMPATIENT)
         assert refused.code == 2

@@ -18,6 +18,8 @@ from llmbatch.runs.batches.log import EXPORTED, BatchLog, Part, parts_of, step
 from llmbatch.runs.folder import RunFolder, load_record
 from llmbatch.runs.ledger.lock import locked
 from llmbatch.runs.model_choice import endpoint_for
+from llmbatch.runs.shard import Shard
+from llmbatch.runs.shards import shard_folders
 from llmbatch.runs.spend_stores import SpendPlace
 from llmbatch.spend.book import Settlement
 
@@ -25,19 +27,34 @@ FORGOTTEN, CANCELLED = "forgotten", "cancelled before it was submitted"
 _DAY = len("2026-11-25")
 
 
-def list_parts(path: Path) -> tuple[Part, ...]:
-    """A run's parts, as its folder has them.
+def list_parts(path: Path) -> list[tuple[Shard | None, Part]]:
+    """A run's parts, as its folder has them, and those of its shards.
 
     Raises:
         UsageError: no run folder, or its log is damaged.
     """
+    return [(shard, part) for shard, folder in _folders(path).items() for part in parts_of(folder)]
+
+
+def _folders(path: Path) -> dict[Shard | None, RunFolder]:
+    """A run's own folder and those of its shards.
+
+    Raises:
+        UsageError: no run folder.
+    """
     folder = RunFolder(path)
     load_record(folder)
-    return parts_of(folder)
+    folders: dict[Shard | None, RunFolder] = {None: folder}
+    folders.update(shard_folders(folder))
+    return folders
 
 
-def cancel_parts(path: Path, number: int | None, sending: Sending, store: SpendPlace | None) -> list[tuple[Part, str]]:
-    """Ask the provider to end a part, or all that are open. What was answered is charged, and still to be collected.
+def cancel_parts(
+    path: Path, number: int | None, sending: Sending, store: SpendPlace | None
+) -> list[tuple[Shard | None, Part, str]]:
+    """Ask the provider to end a part, or all that are open, those of shards included.
+
+    What was answered is charged, and still to be collected.
 
     Returns:
         The parts, each with what it is now.
@@ -47,7 +64,17 @@ def cancel_parts(path: Path, number: int | None, sending: Sending, store: SpendP
         FolderBusy: another process works on the folder.
         RunStopped: the provider refuses it.
     """
-    folder = RunFolder(path)
+    folders = _folders(path) if number is None else {None: RunFolder(path)}
+    return [
+        (shard, part, state)
+        for shard, folder in folders.items()
+        for part, state in _cancel(folder, number, sending, store)
+    ]
+
+
+def _cancel(
+    folder: RunFolder, number: int | None, sending: Sending, store: SpendPlace | None
+) -> list[tuple[Part, str]]:
     record = load_record(folder)
     with locked(folder.path):
         log = BatchLog.open(folder)
