@@ -33,10 +33,10 @@ def list_parts(path: Path) -> list[tuple[Shard | None, Part]]:
     Raises:
         UsageError: no run folder, or its log is damaged.
     """
-    return [(shard, part) for shard, folder in _folders(path).items() for part in parts_of(folder)]
+    return [(shard, part) for shard, folder in _folders(path) for part in parts_of(folder)]
 
 
-def _folders(path: Path) -> dict[Shard | None, RunFolder]:
+def _folders(path: Path) -> list[tuple[Shard | None, RunFolder]]:
     """A run's own folder and those of its shards.
 
     Raises:
@@ -44,9 +44,7 @@ def _folders(path: Path) -> dict[Shard | None, RunFolder]:
     """
     folder = RunFolder(path)
     load_record(folder)
-    folders: dict[Shard | None, RunFolder] = {None: folder}
-    folders.update(shard_folders(folder))
-    return folders
+    return [(None, folder), *shard_folders(folder).items()]
 
 
 def cancel_parts(
@@ -64,11 +62,9 @@ def cancel_parts(
         FolderBusy: another process works on the folder.
         RunStopped: the provider refuses it.
     """
-    folders = _folders(path) if number is None else {None: RunFolder(path)}
+    folders = _folders(path) if number is None else [(None, RunFolder(path))]
     return [
-        (shard, part, state)
-        for shard, folder in folders.items()
-        for part, state in _cancel(folder, number, sending, store)
+        (shard, part, state) for shard, folder in folders for part, state in _cancel(folder, number, sending, store)
     ]
 
 
