@@ -33,7 +33,7 @@ from llmbatch.runs.folder import (
     new_run_id,
     now_text,
 )
-from llmbatch.runs.folder_remarks import migrated
+from llmbatch.runs.folder_remarks import elsewhere, migrated
 from llmbatch.runs.input import RunInput
 from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.ledger.recover import read_lines
@@ -145,6 +145,7 @@ def classify_run(
                 *chosen,
                 *packing,
                 *migrated(own),
+                *elsewhere(own, record.endpoint),
                 *replaced,
                 *copied,
                 *source.passed_over,
@@ -187,7 +188,7 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
             return lambda key: is_to_be_retried(ledger.latest(key), options, record.review)
 
         session_plan = SessionPlan(
-            record=adopted(record, folder, trust, source.names).updated(state="running"),
+            record=adopted(record, folder, trust, source.names).updated(state="running", endpoint=_address(endpoint)),
             plan=plan,
             asked=asked,
             endpoint=endpoint,
@@ -198,10 +199,22 @@ def retry_run(path: Path, options: RetryOptions, observer: Observer, *, trust: T
             max_failed=options.max_failed,
             salvage=options.salvage,
             batch=options.batch,
-            remarks=migrated(record),
-            command=f"llmbatch retry {quoted(path)}" + (" --batch" if options.batch is not None else ""),
+            remarks=(*migrated(record), *elsewhere(record, _address(endpoint))),
+            command=_retry_command(path, options),
         )
         return Session(folder, source, session_plan, observer, StopHandle()).run()
+
+
+def _address(endpoint: Endpoint | None) -> str:
+    """What a record says of where requests go."""
+    return "offline" if endpoint is None else Redactor((endpoint.api_key,)).mask(endpoint.base_url)
+
+
+def _retry_command(path: Path, options: RetryOptions) -> str:
+    """What resumes a retry: with the endpoint that was named, or it would go to another one."""
+    base_url = options.sending.base_url
+    given = [*(["--batch"] if options.batch is not None else []), *(["--base-url", base_url] if base_url else [])]
+    return " ".join(["llmbatch retry", quoted(path), *(quoted(word) for word in given)])
 
 
 def _standing(folder: RunFolder) -> RunRecord | None:
@@ -250,7 +263,7 @@ def _new_record(
         task_source=plan.task_source,
         choice=plan.choice,
         offline=plan.offline,
-        endpoint="offline" if endpoint is None else redact.mask(endpoint.base_url),
+        endpoint=_address(endpoint),
         command=redact.mask(options.command),
         fingerprint=plan.fingerprint,
         prompt=plan.prompt,

@@ -1,5 +1,6 @@
 """From counts to the summary: totals, the exit code, and what to do next."""
 
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,6 +21,7 @@ from llmbatch.task.cached_share import far_from_plan
 from llmbatch.task.prefix_plan import PrefixPlan
 
 _MOST_RENAMED = 6
+_ENDPOINT_OPTIONS = frozenset({"--base-url", "--api-version", "--price"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +199,23 @@ def _next_commands(
     if not has_views:
         return [*commands, f"llmbatch export {run}"]
     if rows.failed:
-        commands.append(f"llmbatch retry {run}")
+        commands.append(f"llmbatch retry {run}{_same_endpoint(record.command if ending is None else ending.command)}")
     if rows.review:
         commands.append(f"llmbatch review {whole}")
     return commands
+
+
+def _same_endpoint(command: str) -> str:
+    """The options of a command that another one needs to send to the same endpoint, at the same price."""
+    words = shlex.split(command)
+    given = []
+    for number, word in enumerate(words):
+        name, _, value = word.partition("=")
+        if name in _ENDPOINT_OPTIONS:
+            given += [name, value or next(iter(words[number + 1 : number + 2]), "")]
+        elif word == "--insecure-http":
+            given.append(word)
+    return "".join(f" {quoted(word)}" for word in given)
 
 
 def _as_the_session_counted(ending: Ending | None) -> OutputCounts:

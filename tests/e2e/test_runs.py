@@ -20,7 +20,7 @@ def test_retry_asks_the_failed_rows_and_no_others(llmbatch: Program, endpoint: S
     write_rows(llmbatch.folder / "docs.jsonl", documents(20))
     first = llmbatch("classify", "docs.jsonl", "--base-url", server.url, "--concurrency", "1", "--json")
     assert first.json["failures"] == {"too_long": 1, "refusal": 1, "filtered": 1}
-    assert "llmbatch retry docs.llmbatch" in first.json["next_commands"]
+    assert f"llmbatch retry docs.llmbatch --base-url {server.url}" in first.json["next_commands"]
     misspelt = llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--only", "too-long,refused")
     assert (misspelt.code, server.requests) == (2, 20)
     assert "too_long 1" in misspelt.err
@@ -29,6 +29,18 @@ def test_retry_asks_the_failed_rows_and_no_others(llmbatch: Program, endpoint: S
     rest = llmbatch("retry", "docs.llmbatch", "--base-url", server.url, "--json")
     assert (rest.code, server.requests, rest.json["failures"]) == (0, 23, {})
     assert accounted(llmbatch.folder / "docs.llmbatch") == list(range(20))
+
+
+def test_rows_that_go_to_another_host_are_warned_of(llmbatch: Program, endpoint: StartEndpoint) -> None:
+    write_rows(llmbatch.folder / "docs.jsonl", documents(3))
+    url = endpoint("--fault", "refusal@1").url
+    first = llmbatch("classify", "docs.jsonl", "--base-url", url, "--json")
+    (command,) = [one for one in first.json["next_commands"] if "retry" in one]
+    other = url.replace("127.0.0.1", "localhost")
+    done = llmbatch("retry", "docs.llmbatch", "--base-url", other, "--json")
+    assert f"warning: requests go to {other}; those of the session before went to {url}" in done.err
+    assert (done.code, done.json["endpoint"]) == (0, other)
+    assert "requests go to" not in llmbatch(*command.split()[1:-1], other, "--json").err
 
 
 def test_of_a_changed_input_only_what_changed_is_sent(llmbatch: Program, endpoint: StartEndpoint) -> None:

@@ -21,6 +21,7 @@ from llmbatch.observe.events.batches import (
     BatchUsageDiffers,
 )
 from llmbatch.observe.events.endpoint import (
+    EndpointChanged,
     MachineLacks,
     NotAnsweredYet,
     OutageBegan,
@@ -119,6 +120,7 @@ __all__ = [
     "DownloadBegun",
     "DownloadKept",
     "DownloadLost",
+    "EndpointChanged",
     "Event",
     "ExportFailed",
     "FieldsChosen",

@@ -16,6 +16,17 @@ class SentInTheClear(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointChanged(Event):
+    """Another server is asked than in the session before."""
+
+    name = "endpoint.changed"
+    level = Level.WARNING
+    template = "requests go to {endpoint}; those of the session before went to {before}"
+    endpoint: str
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
 class RequestAdapted(Event):
     """The endpoint refuses a parameter; the run continues in another known form."""
 
