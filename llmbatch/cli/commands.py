@@ -26,7 +26,7 @@ SUMMARIES: Mapping[str, str] = {
     "review": "Review a run's doubtful rows. Your decisions go into the results.",
     "evaluate": "Evaluate a run against gold labels, and recommend a threshold.",
     "calibrate": "Fit a calibration of confidence, or labels' review thresholds.",
-    "compare": "Compare two or more models or prompts on the same random rows.",
+    "compare": "Compare models, prompts or packings on the same random rows.",
     "report": "Write one HTML file that shows a run: charts, rows to look at.",
     "spend": "Show what was spent, compared with as many days before.",
     "export": "Write a run's results again: as files or as tables.",

@@ -109,7 +109,7 @@ def compare(
     money: MoneyOptions,
     screen: Annotated[ScreenOptions, Except("metrics_file", "otel", "observer")],
 ) -> None:
-    """Compare two or more models, prompts or packings on the same random rows."""
+    """Compare models, prompts or packings on the same random rows."""
     from llmbatch.analysis.compare import CompareOptions, compare_runs
     from llmbatch.analysis.comparison import compared_json
     from llmbatch.cli.output import print_json
