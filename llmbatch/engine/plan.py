@@ -224,6 +224,9 @@ def make_plan(
     if choice.dialect != defaults.DIALECT:  # likewise: how an answer is read may make another one of it
         asked["dialect"] = choice.dialect
     listed = _listed_tokens(candidates, similar)
+    limit = _document_limit(model, choice, prefix_plan.tokens + shape.max_output_tokens + listed)
+    if similar is not None:
+        similar.asked = limit.asked
     return Plan(
         task=task,
         task_source=loaded.source,
@@ -235,7 +238,7 @@ def make_plan(
         prefix=prefix_plan,
         offline=offline,
         choice=choice,
-        limit=_document_limit(model, choice, prefix_plan.tokens + shape.max_output_tokens + listed),
+        limit=limit,
         candidates=candidates,
         similar=similar,
         listed_tokens=_mean_tokens(candidates.lists()) if isinstance(candidates, Descent) else (),

@@ -6,7 +6,7 @@ The prefix stays the same for all rows, and in the cache; only the chosen exampl
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import islice
 
@@ -57,6 +57,8 @@ class SimilarExamples:
         self._candidates = candidates
         self._reasoning, self._decisions = reasoning, decisions
         self._search = TextSearch(lambda: (example.text for example in self._examples))
+        self.asked: Callable[[str], str] = lambda text: text
+        """What of a text is asked about, where long ones are cut."""
 
     @property
     def summary(self) -> str:
@@ -81,7 +83,7 @@ class SimilarExamples:
             return ""
         own = same_text(text)
         found = (self._examples[place] for place in self._search.ranked(text))
-        pairs = ((one, self._answer(one, shortlist)) for one in found if same_text(one.text) != own)
+        pairs = ((one, self._answer(one, shortlist)) for one in found if not self._is_same(one.text, own))
         usable = ((one, answer) for one, answer in islice(pairs, _LOOKED_AT) if answer is not None)
         space = self._task.label_space if self._candidates is None else self._candidates.space
         return self._section(space, list(islice(usable, self.count)))
@@ -91,6 +93,10 @@ class SimilarExamples:
         """The longest section that there can be."""
         longest = sorted(self._examples, key=lambda one: len(one.text), reverse=True)[: self.count]
         return self._section(self._task.label_space, [(one, self._task.value_of(one)) for one in longest])
+
+    def _is_same(self, text: str, own: str) -> bool:
+        """Whether an example's text is a document's own, which may have been cut."""
+        return own in (same_text(text), same_text(self.asked(text)))
 
     def _answer(self, example: Example, shortlist: Shortlist) -> str | None:
         value = self._task.value_of(example)

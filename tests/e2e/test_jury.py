@@ -107,6 +107,15 @@ def test_a_vote_that_fails_leaves_the_others_to_decide(llmbatch: Program, endpoi
     assert {line.confidence_from for line in latest.values()} == {VOTES}
 
 
+def test_where_every_vote_fails_the_first_answer_stands_and_people_look_at_it(
+    llmbatch: Program, endpoint: StartEndpoint
+) -> None:
+    server = endpoint("--fault", "refusal=100%", "--faulty-model", "gpt-5.4-mini")
+    done = voted(llmbatch, server.url, "--jury", "gpt-5.4-mini", rows=2, below="1")
+    assert (done.code, done.json["rows"]["review"], done.json["jury"]["settled"]) == (0, 2, 0)
+    assert done.json["jury"]["rows"] == 2
+
+
 def test_no_vote_passes_a_hard_budget(llmbatch: Program, endpoint: StartEndpoint) -> None:
     server = endpoint()
     control = voted(llmbatch, server.url, below="1").json["usage"]["cost_usd"]

@@ -9,6 +9,7 @@ import pytest
 
 from llmbatch import classify
 from llmbatch.core.errors import UsageError
+from llmbatch.core.rows import Truncation
 from llmbatch.engine.plan import ModelChoice, Plan, make_plan
 from llmbatch.estimate.estimate import EstimateOptions, estimate_run
 from llmbatch.review.importing import import_decisions
@@ -192,6 +193,17 @@ def test_with_labels_that_are_retrieved_examples_answer_by_the_numbers_of_the_do
     tree.write_text(TREE + '[[pool]]\ntext = "It stopped."\nlabel = "outage"\n')
     with pytest.raises(UsageError, match="level by level"):
         classify(["A"], task=tree, candidates="levels", examples="similar:1", offline=True, out=tmp_path / "no")
+
+
+@pytest.mark.parametrize("cut", list(Truncation))
+def test_a_document_that_was_cut_is_no_example_for_itself_either(task: Path, cut: Truncation) -> None:
+    text = "My kitten " + "purrs and purrs " * 40 + "all day long."
+    task.write_text(TASK.replace("My kitten purrs all day.", text))
+    plan = plan_of(task, 3, max_doc_tokens=20, truncate=cut)
+    asked = plan.limit.asked(text)
+    assert asked != text
+    assert "purrs" not in plan.before(asked)
+    assert "purrs" in plan.before(PURRS)
 
 
 def test_another_run_s_decisions_are_examples_where_that_is_wanted(task: Path, tmp_path: Path) -> None:
