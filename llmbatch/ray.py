@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, Unpack
+from typing import Any, BinaryIO, TypeVar, Unpack
 
 from llmbatch.api.options import Options, named, run_options
 from llmbatch.api.result import Run
@@ -110,28 +110,39 @@ def _files(dataset: Any) -> tuple[str, ...]:
 
 def _write_input(dataset: Any, folder: RunFolder, observer: Observer) -> None:
     """The dataset's rows as a file that all workers read."""
-    from pyarrow.parquet import ParquetWriter  # noqa: PLC0415 - comes with Ray Data
-
     folder.make()
-    with whole_locked(folder, observer.event), replacing(folder.path / _INPUT) as file, ExitStack() as opened:
-        writer = None
-        for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-            if writer is None:
-                writer = opened.enter_context(ParquetWriter(file, table.schema, compression="zstd"))
-            writer.write_table(_alike(table, writer.schema))
-        if writer is None:
-            raise UsageError("the dataset has no rows", hint="check how it was read")
+    with whole_locked(folder, observer.event), replacing(folder.path / _INPUT) as file:
+        misfit = _written(dataset, file, None)
+        while misfit is not None:
+            file.seek(0)
+            file.truncate()
+            misfit = _written(dataset, file, misfit)
 
 
-def _alike(table: Any, schema: Any) -> Any:
+def _written(dataset: Any, file: BinaryIO, schema: Any) -> Any:
+    """Write a dataset with these columns, or those of its first block.
+
+    Returns:
+        None; or the columns of what could not be written and of all before it: the dataset is to be written with them.
+    """
     import pyarrow as pa  # noqa: PLC0415 - comes with Ray Data
+    from pyarrow.parquet import ParquetWriter  # noqa: PLC0415
 
-    try:
-        return table.select(schema.names).cast(schema)
-    except (KeyError, pa.ArrowException) as error:
-        raise UsageError(
-            f"the dataset's blocks have different columns: {error}", hint="give its columns types, say by a schema"
-        ) from None
+    with ExitStack() as opened:
+        writer = None
+        for block in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+            schema = schema or block.schema.remove_metadata()
+            try:
+                table = pa.concat_tables([schema.empty_table(), block], promote_options="permissive")
+            except pa.ArrowException as error:
+                raise UsageError(f"the dataset's blocks have different columns: {error}") from None
+            if not table.schema.equals(schema):
+                return table.schema.remove_metadata()
+            writer = writer or opened.enter_context(ParquetWriter(file, schema, compression="zstd"))
+            writer.write_table(table)
+    if writer is None:
+        raise UsageError("the dataset has no rows", hint="check how it was read")
+    return None
 
 
 def _label(run: RunOptions, workers: int, num_cpus: float) -> Summary | None:
@@ -165,7 +176,7 @@ def _label_shard(run: RunOptions, shard: Shard) -> Summary:
 def _ended(reference: Any) -> Summary | None:
     """What a shard came to; None where it was stopped before it began."""
     import ray  # noqa: PLC0415 - an extra
-    from ray.exceptions import RayTaskError, TaskCancelledError, WorkerCrashedError  # noqa: PLC0415
+    from ray.exceptions import RayError, RayTaskError, TaskCancelledError  # noqa: PLC0415
 
     try:
         summary: Summary = ray.get(reference)
@@ -173,10 +184,10 @@ def _ended(reference: Any) -> Summary | None:
         return None
     except RayTaskError as error:
         raise error.cause if isinstance(error.cause, LLMBatchError) else error from None
-    except WorkerCrashedError as error:
+    except RayError as error:  # killed, out of memory, its machine is gone
         raise RunStopped(
-            f"a worker died {_RESTARTS + 1} times",
-            hint="see why in Ray's logs (memory?); ray_classify with the same arguments resumes",
+            f"a worker died {_RESTARTS + 1} times ({type(error).__name__})",
+            hint="see why in Ray's logs; ray_classify with the same arguments resumes",
         ) from error
     return summary
 

@@ -20,7 +20,7 @@ from llmbatch.spend.store import SpendStore
 
 
 class Keeper:
-    """Runs as an actor. What it keeps can be called from several threads."""
+    """Runs as an actor, which answers one call at a time."""
 
     def __init__(self, opens: Mapping[str, Callable[[], Any]]) -> None:
         """Open what is kept, each by its name."""
@@ -141,13 +141,10 @@ def _keeper(opens: Mapping[str, Callable[[], RateShare | SpendBook]]) -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: PLC0415
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    keeper = ray.remote(Keeper).options(num_cpus=0, max_concurrency=_AT_ONCE, scheduling_strategy=here)
-    return keeper.remote(opens)
+    return ray.remote(Keeper).options(num_cpus=0, scheduling_strategy=here).remote(opens)
 
 
 _RATES, _DAY, _RUN = "rates", "day", "run"
-_AT_ONCE = 8
-"""Calls that a keeper answers at once: one may wait for the disk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Many workers under one limit and one budget, in simulated time: benchmarks/scale.py in small."""
+"""Many workers under one limit and one budget, in simulated time."""
 
 import pytest
 
-from benchmarks.scale import Scenario, simulated
+from tests.engine.many_workers import Scenario, simulated
 
 
 def test_workers_use_all_of_a_limit_and_nobody_is_refused() -> None:

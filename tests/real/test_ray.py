@@ -95,6 +95,18 @@ def test_killed_workers_and_drivers_pay_nothing_twice_but_what_was_in_flight(
     assert server.requests == COUNT + twice, "all is done"
 
 
+def test_ctrl_c_stops_all_workers_in_order(tmp_path: Path, endpoint: StartEndpoint) -> None:
+    cluster, server = Cluster(tmp_path, 2), endpoint("--latency", "0.3")
+    driver = cluster.start(server, concurrency=8)
+    wait_until(lambda: all(ledger_lines(shard) >= 8 for shard in cluster.shards), driver)
+    driver.send_signal(signal.SIGINT)
+    _, err = driver.communicate()
+    assert (driver.returncode != 0, "KeyboardInterrupt" in err) == (True, True), err
+    assert server.requests == sum(map(ledger_lines, cluster.shards)) < COUNT, "each request has its answer"
+    assert cluster.label(server)["code"] == 0
+    assert (server.requests, cluster.possibly_billed()) == (COUNT, 0)
+
+
 def wait_until(condition: Callable[[], bool], driver: "subprocess.Popen[str]") -> None:
     """A cluster takes half a minute to start where the machine has other work."""
     deadline = time.monotonic() + 240
