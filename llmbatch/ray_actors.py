@@ -4,6 +4,7 @@ A keeper runs on the driver's machine, where the user's own stores are, and ends
 """
 
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -154,7 +155,9 @@ class _RunBook:
     spent_nanousd: int
 
     def __call__(self) -> SpendBook:
-        store = SpendStore(Path(tempfile.mkdtemp(prefix="llmbatch-")) / "run.sqlite3", is_synced=False)
+        folder = tempfile.TemporaryDirectory(prefix="llmbatch-")
+        store = SpendStore(Path(folder.name) / "run.sqlite3", is_synced=False)
+        weakref.finalize(store, folder.cleanup)
         now = f"{utc_now():%Y-%m-%dT%H:%M:%SZ}"
         before = SessionInfo("before", WHOLE_RUN, "", "", "", "", leased=True, started_at=now)
         store.begin_session(before)
