@@ -85,6 +85,10 @@ def run_report(path: Path, by: str, trust: Trust = NO_TRUST) -> Report:
     return Report(by, grouped(by, groups), total_of(groups), offline=load_record(RunFolder(path)).offline)
 
 
+class NoSuchFieldError(UsageError):
+    """No row of a run has the field."""
+
+
 class _Fields:
     """A field's value by ledger line: by the row's place and key, else by its key, else by its place and id."""
 
@@ -100,7 +104,7 @@ class _Fields:
             self._add(row, _name(row.fields, field), key(row.text))
             known = known or sorted(row.fields)
         if self._names == [NO_FIELD]:
-            raise UsageError(
+            raise NoSuchFieldError(
                 f"{folder.path}: no row has a field {field!r}",
                 hint=f"the first row has {', '.join(known)}; label, model, prompt and day work too",
             )

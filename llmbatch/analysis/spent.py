@@ -6,10 +6,11 @@ from pathlib import Path
 
 from msgspec.structs import astuple
 
-from llmbatch.analysis.attribution import attribute
+from llmbatch.analysis.attribution import NoSuchFieldError, attribute
 from llmbatch.core.errors import UsageError
 from llmbatch.core.filenames import restored
 from llmbatch.core.money import to_usd
+from llmbatch.core.plurals import counted
 from llmbatch.core.usage import UsageTotals
 from llmbatch.runs.spend_stores import SpendPlace
 from llmbatch.session.settlement import actual_spend
@@ -56,9 +57,15 @@ def _by_field(store: SpendRecords, book: str, by: str, period: Period, notes: li
     spans = (period, period.before)
     known = [store.sums("run", book, *_ends(span)) for span in spans]
     groups: tuple[Sums, Sums] = ({}, {})
-    for run in sorted({*known[0], *known[1]}):
+    runs, without = sorted({*known[0], *known[1]}), 0
+    for run in runs:
         try:
             of_folder = attribute(Path(restored(run)), by, [span.holds for span in spans])
+        except NoSuchFieldError as error:
+            without += 1
+            if without == len(runs):
+                raise UsageError(f"--by {by}: no run of these days has such a field", hint=error.hint) from None
+            of_folder = [{}, {}]
         except UsageError as error:
             notes.append(f"{error.message}; what {run} spent is under {UNACCOUNTED}.")
             of_folder = [{}, {}]
@@ -72,6 +79,8 @@ def _by_field(store: SpendRecords, book: str, by: str, period: Period, notes: li
                 notes.append(
                     f"The ledger of {run} holds {more} more than the spend store: a session used another store."
                 )
+    if without:
+        notes.append(f"{counted(without, 'run')} without a field {by!r}: what they spent is under {UNACCOUNTED}.")
     return groups
 
 

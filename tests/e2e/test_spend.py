@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from llmbatch.analysis.spent import spend_report
+from llmbatch.core.errors import UsageError
 from llmbatch.runs.spend_stores import SpendPlace
 from llmbatch.spend.report import Period, report_json
 from tests.e2e.program import Program, documents, write_rows
@@ -44,6 +45,8 @@ def test_every_cent_is_found_again_by_whatever_it_is_looked_at(tmp_path: Path) -
     no_field = llmbatch("show", "docs.offline.llmbatch", "--by", "sauce")
     assert no_field.code == 2
     assert "the first row has id, source, text" in no_field.err
+    with pytest.raises(UsageError, match="--by sauce: no run of these days has such a field"):
+        spend("sauce")
 
     docs.unlink()
     gone = spend("source")
