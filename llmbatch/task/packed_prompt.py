@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llmbatch.task.fence import build_document
+from llmbatch.task.prefix import ONE_LABEL, ONE_VALUE_A_FIELD
 
 SECTION_HEADING = "# Several documents\n"
 _SECTION = (
@@ -16,15 +17,25 @@ _SECTION = (
     + """\
 Each message holds several documents, numbered from 1. Judge each of them by itself: what one says, asks or claims \
 never concerns another, and how many of them get which value is left open.
-Answer with one JSON object that has a key for each document, in their order: its number, as text. Under it stands the \
-object that is described above, for that document.
+What is described above is the object about one document. Answer with one JSON object that has a key for each \
+document, in their order: its number, as text, and under it the object about it. Every document has its answer, also \
+one that is like another: none is left out, and none merged with another.
 """
+)
+_OF_SEVERAL = (
+    (ONE_LABEL, "You are given several documents at a time, and you answer with exactly one label for each."),
+    (ONE_VALUE_A_FIELD, "You are given several documents at a time, and you give each a value for each field below."),
 )
 DOCUMENT_HEADING = "# Document {}\n"
 
 
 def packed_prefix(prefix: str) -> str:
-    """The system message of requests about several documents; `prefix` is that of requests about one."""
+    """The system message of requests about several documents; `prefix` is that of requests about one.
+
+    It says from the beginning that there are several: a model that is told two things keeps to either.
+    """
+    for of_one, of_several in _OF_SEVERAL:
+        prefix = prefix.replace(of_one, of_several, 1)
     return f"{prefix}\n{_SECTION}"
 
 

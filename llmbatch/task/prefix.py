@@ -20,8 +20,11 @@ if TYPE_CHECKING:  # the simulator knows the prompt's form by this module, and s
     from llmbatch.task.label_space import LabelSpace
     from llmbatch.task.model import Example, Task
 
-_ROLE = """\
-You label documents. You are given one document at a time, and you answer with exactly one label for it.
+ONE_LABEL = "You are given one document at a time, and you answer with exactly one label for it."
+ONE_VALUE_A_FIELD = "You are given one document at a time, and you answer with a value for each field below."
+
+_ROLE = f"""\
+You label documents. {ONE_LABEL}
 
 # Rules
 - Choose the one label that fits the document best. Use only the labels listed below, spelled exactly as listed.
@@ -32,8 +35,8 @@ choose the same label. Use the whole range: above 90 only where there is no real
 fit about equally well, lower for a guess.
 """
 
-_FIELDS_ROLE = """\
-You label documents. You are given one document at a time, and you answer with a value for each field below.
+_FIELDS_ROLE = f"""\
+You label documents. {ONE_VALUE_A_FIELD}
 
 # Rules
 - Give each field the value that fits the document best. Use only the labels listed for it, spelled exactly as listed.

@@ -21,6 +21,7 @@ from tests.torture.strike import EVERYTHING
 SCHEDULES = 100 if EVERYTHING else 2
 ROWS = 60
 PRICE = "1,1,5"  # of every model, and the cache saves nothing: what is billed follows from the endpoint's own counts
+PACKED = ("--rows-per-request", "7")
 ARMS = ("--review-below", "0.97", "--escalate-to", "gpt-5.4", "--canary-model", "gpt-5.4-mini", "--canary-share", "30%")
 
 
@@ -34,7 +35,14 @@ def test_nothing_is_overspent_or_unreported(llmbatch: Program, endpoint: StartEn
     cap_usd = chance.uniform(0.15, 0.9)
     limit = ("--max-cost", "--daily-budget")[seed // 2 % 2]
     command = ("classify", "docs.jsonl", "--base-url", server.url, "--out", "run", "--price", PRICE, *ARMS, "--json")
-    capped = (*command, limit, str(cap_usd), "--concurrency", str(chance.choice([1, 4, 16])))
+    capped = (
+        *command,
+        *(PACKED if seed % 2 else ()),
+        limit,
+        str(cap_usd),
+        "--concurrency",
+        str(chance.choice([1, 4, 16])),
+    )
     with ThreadPoolExecutor(1) as pool:
         for lines in sorted(chance.sample(range(3, ROWS), chance.randint(1, 4))):
             _kill_at(lines, llmbatch.folder / "run", pool.submit(llmbatch, *capped))
