@@ -14,6 +14,7 @@ Raised where the knowledge is; shown in one place, the command line's `main`.
 """
 
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -102,6 +103,10 @@ class Interrupted(RunStopped):
     def __init__(self, by: str, *, hint: str | None = None, exit_code: ExitCode | None = None) -> None:
         super().__init__(f"interrupted by {by}", hint=hint, exit_code=exit_code)
         self.by = by
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that it reads the same in another process: a pool's, a task queue's."""
+        return type(self), (self.by,), self.__dict__
 
 
 class Terminated(BaseException):

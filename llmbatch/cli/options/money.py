@@ -23,7 +23,11 @@ class MoneyOptions(OptionGroup):
 
     price: Annotated[
         str | None,
-        Option("USD per million tokens, for models whose price is not known.", metavar="IN,CACHED,OUT[,WRITE]"),
+        Option(
+            "USD per million tokens, for models whose price is not known.",
+            metavar="IN,CACHED,OUT[,WRITE]",
+            is_sensitive=True,
+        ),
     ] = None
     max_cost: Annotated[
         float | None,

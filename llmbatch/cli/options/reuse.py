@@ -27,7 +27,7 @@ class ReuseOptions(OptionGroup):
     ] = False
     reuse_store: Annotated[
         Path | None,
-        Option("The answer cache's file.", metavar="FILE", shown_default="the user's cache folder"),
+        Option("The answer cache's file.", metavar="FILE", shown_default="the user's cache folder", is_sensitive=True),
     ] = None
     reuse_limit: Annotated[
         int,
