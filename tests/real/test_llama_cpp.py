@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.program import SAMPLE, Program, write_rows
+from tests.ledgers import ledger_rows
 from tests.real.serving import HERE, served
 
 PYTHON, SCRIPT = os.environ.get("LLMBATCH_REAL", ""), "serve_llama_cpp.py"
@@ -43,8 +44,7 @@ def classify(llmbatch: Program, url: str, *arguments: str) -> dict[str, dict[str
     patient = ("--timeout", "300")  # the machine may be busy, and one slot answers one request after the other
     done = llmbatch("classify", "docs.jsonl", "--base-url", url, *patient, *arguments, OPENAI_API_KEY=KEY)
     assert done.code in (0, 3), done.err
-    lines = (llmbatch.folder / "docs.llmbatch" / "ledger.jsonl").read_bytes().splitlines()
-    return {line["id"]: line for line in map(json.loads, lines)}
+    return {line["id"]: line for line in ledger_rows(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")}
 
 
 LONG = {"id": "long", "text": "The server crashed again. " * 3000}
