@@ -155,6 +155,14 @@ def _session(ending: Ending | None) -> Session:
     )
 
 
+def _asked(record: RunRecord) -> str:
+    """The model that was asked; where there are several, all of them."""
+    canary = () if record.canary is None else (record.canary.model,)
+    stronger = () if record.escalate_to is None else (record.escalate_to,)
+    models = dict.fromkeys((record.model, *canary, *stronger, *record.jury))
+    return record.model if len(models) == 1 else f"one of {', '.join(models)}"
+
+
 def _notes(
     record: RunRecord, counts: OutputCounts, spent: UsageTotals, ending: Ending | None, *, has_views: bool
 ) -> list[str]:
@@ -168,7 +176,7 @@ def _notes(
         notes.append("The results were not written; the counts are this session's.")
     if spent.cost_nanousd is None:
         notes.append(
-            f"The price of {record.model} is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million."
+            f"The price of {_asked(record)} is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million."
         )
     if ending is not None and BATCH not in counts.service_tiers:  # of batches no cached share is planned
         usage = ending.tally.totals.usage

@@ -114,6 +114,10 @@ def test_where_every_vote_fails_the_first_answer_stands_and_people_look_at_it(
     done = voted(llmbatch, server.url, "--jury", "gpt-5.4-mini", rows=2, below="1")
     assert (done.code, done.json["rows"]["review"], done.json["jury"]["settled"]) == (0, 2, 0)
     assert done.json["jury"]["rows"] == 2
+    offline = ("classify", "docs.jsonl", "--offline", "--review-below", "1", "--jury", "mine", "--json")
+    unpriced = llmbatch(*offline).json
+    assert unpriced["jury"]["cost_usd"] is None
+    assert any("The price of one of gpt-6-luna, mine is not known" in note for note in unpriced["notes"])
 
 
 def test_no_vote_passes_a_hard_budget(llmbatch: Program, endpoint: StartEndpoint) -> None:
