@@ -230,6 +230,7 @@ def test_a_profile_that_is_not_there_is_refused(folder: Path) -> None:
     [
         'base_url = "http://evil.example/v1"',
         'alert_command = "touch ran"',
+        'dialect = "anthropic-messages"',
         'price = "0,0,0"',
         'reuse_store = "answers.sqlite"',
         "insecure_http = true",

@@ -41,9 +41,9 @@ class SendingOptions(OptionGroup):
             is_sensitive=True,
         ),
     ] = None
-    dialect: Annotated[str, Option("Wire protocol of the endpoint: OpenAI's, or a plug-in's.", metavar="NAME")] = (
-        defaults.DIALECT
-    )
+    dialect: Annotated[
+        str, Option("Wire protocol of the endpoint: OpenAI's, or a plug-in's.", metavar="NAME", is_sensitive=True)
+    ] = defaults.DIALECT
     api_version: Annotated[str | None, Option("Azure OpenAI: send to the deployment, with this API version.")] = None
     insecure_http: Annotated[
         bool, Option("Send the API key to a public host without encryption.", is_sensitive=True)
