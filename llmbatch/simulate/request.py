@@ -254,7 +254,10 @@ def _schema(form: Any, messages: list[Message], refuse: frozenset[str], *, is_st
             "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
         )
         reject(message, "messages")
-    return _named_schema(form, is_strict=is_strict) if kind == "json_schema" else None
+    schema = _named_schema(form, is_strict=is_strict) if kind == "json_schema" else None
+    if schema is not None and "$ref" in refuse and b'"$ref"' in orjson.dumps(schema):
+        reject("Invalid schema for response_format: a reference to a component was not found.", "response_format")
+    return schema
 
 
 def _named_schema(form: Mapping[str, Any], *, is_strict: bool) -> Mapping[str, Any]:

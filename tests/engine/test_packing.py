@@ -72,6 +72,15 @@ def test_a_model_that_does_not_manage_packs_gets_smaller_ones_and_in_the_end_sin
     assert sizes[:1] == [4]
 
 
+def test_where_single_rows_are_taken_and_packs_are_not_rows_go_alone_at_once(tmp_path: Path) -> None:
+    run = run_simulated(tmp_path, documents(400), packing=PACKED, latency_s=0.3, refuse=frozenset({"$ref"}))
+    assert (run.reason, run.outcomes, len(run.lines)) == (None, {"ok"}, 400)
+    assert {line.rows_in_request for line in run.lines} == {1}
+    (smaller,) = [event for event in run.told if isinstance(event, PacksMadeSmaller)]
+    assert (smaller.rows, "reference" in smaller.why) == (1, True)
+    assert run.statuses[400] <= 400 / 8, "none is refused twice"
+
+
 def test_a_row_is_billed_for_the_documents_that_it_shares_a_request_with_by_its_length(tmp_path: Path) -> None:
     texts = [f"Case {n}: {'The server crashed. ' * (40 if n == 5 else 1)}" for n in range(9)]
     lines = {line.row: line for line in run_simulated(tmp_path, texts, packing=PACKED).lines}

@@ -28,12 +28,20 @@ class PackSize:
             again: those that have to be asked about again.
             why: in a few words, for one of these.
         """
-        if rows < self.rows:
+        if self.rows == 1 or rows < self.rows:
             return
         self._latest.append((rows, again))
         asked, repeated = (sum(column) for column in zip(*self._latest, strict=True))
         if len(self._latest) < _FEWEST or repeated <= _MOST_AGAIN * asked:
             return
-        before, self.rows = self.rows, max(self.rows // 2, 1)
+        self._make(max(self.rows // 2, 1), repeated, asked, why)
+
+    def give_up(self, why: str) -> None:
+        """The endpoint takes no packs at all: rows go alone from now on."""
+        if self.rows > 1:
+            self._make(1, self.rows, self.rows, why)
+
+    def _make(self, rows: int, again: int, asked: int, why: str) -> None:
+        before, self.rows = self.rows, rows
         self._latest.clear()
-        self._emit(PacksMadeSmaller(before, self.rows, repeated, asked, why))
+        self._emit(PacksMadeSmaller(before, rows, again, asked, why))

@@ -81,6 +81,8 @@ class PackWorker:
         self._gathering = Gathering(self._begin, most_at_once=most_at_once)
         self._sender = lru_cache(maxsize=None)(lambda rows: make_sender(packed_plan(plan, rows)))
         self._characters = lru_cache(maxsize=None)(lambda rows: packed_characters(plan, rows))
+        self._is_form_taken = False
+        """Whether the endpoint has answered a pack."""
         self._packs: dict[asyncio.Future[Verdict], asyncio.Task[None]] = {}
         """The pack that each row is in."""
 
@@ -175,8 +177,9 @@ class PackWorker:
 
     async def _work(self, members: Sequence[Member], turn: int) -> None:
         """Ask about some rows, in smaller packs where that fails, until each has its verdict."""
-        if len(members) == 1:
-            members[0].end(Verdict(goes_alone=True))
+        if len(members) == 1 or self._size.rows == 1:
+            for member in members:
+                member.end(Verdict(goes_alone=True))
             return
         seed = self._packing.seed
         again = await self._asked(sorted(members, key=lambda one: place_in_pack(one.state.key, seed=seed, turn=turn)))
@@ -207,7 +210,14 @@ class PackWorker:
     async def _answers(self, pack: RowState, paid: float) -> list[RowAnswer] | Failure:
         assert isinstance(pack, PackState)  # noqa: S101 - it is `_asked`'s
         rows = len(pack.members)
-        completion = await self._sender(rows).send(pack, paid=paid)
+        try:
+            completion = await self._sender(rows).send(pack, paid=paid)
+        except RequestFailedError as error:
+            if not self._is_form_refused(error.failure, pack):
+                raise
+            self._size.give_up(self._why(error.failure))
+            return error.failure
+        self._is_form_taken = True
         self._failure_policy.answered(pack)
         try:
             return self._reader.answers(completion, rows)
@@ -215,6 +225,11 @@ class PackWorker:
             if error.failure.action is Action.RETRY:
                 raise
             return error.failure
+
+    def _is_form_refused(self, failure: Failure, pack: PackState) -> bool:
+        """Whether the endpoint takes requests about single rows, and refuses the form of those about several."""
+        is_of_packs = not self._is_form_taken and self._fallbacks.is_accepted(pack.sent_as)
+        return is_of_packs and failure.kind in ("bad_parameter", "bad_request")
 
     def _taken(self, members: list[Member], answers: list[RowAnswer]) -> list[Member]:
         """Give the rows their answers. Returns those that have none."""
