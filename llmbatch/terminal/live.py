@@ -1,5 +1,6 @@
 """Progress on a terminal: a bar that stays in place, messages above it."""
 
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -27,10 +28,13 @@ class LiveScreen(Observer):
         self._console = console
         self._verbose = verbose
         self._display = _Display()
-        self._live = Live(self._display, console=console, refresh_per_second=4, transient=True)
+        self._live = Live(self._display, console=console, auto_refresh=False, transient=True)
+        self._drawing = Lock()
+        """Events come from several threads. Between a message's print and the display's, rich would erase as many lines
+        as the display had before, so that one could be left over."""
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._live.start(refresh=True)
         return self
 
     def __exit__(
@@ -41,16 +45,22 @@ class LiveScreen(Observer):
     def update(self, progress: Progress) -> None:
         """Show the run's present state."""
         self._display.update(progress)
+        with self._drawing:
+            self._live.refresh()
 
     def event(self, event: Event) -> None:
         """Print what happened above the bar."""
         if event.is_detail and not self._verbose:
             return
-        if event.level is Level.INFO:
-            self._console.print(Text(neutral(event.shown), style="dim"))
-        else:
-            style = "bold red" if event.level is Level.ERROR else "bold yellow"
-            self._console.print(Text.assemble((f"{event.level}: ", style), neutral(event.shown)))
+        with self._drawing:
+            self._console.print(_message(event))
+
+
+def _message(event: Event) -> Text:
+    if event.level is Level.INFO:
+        return Text(neutral(event.shown), style="dim")
+    style = "bold red" if event.level is Level.ERROR else "bold yellow"
+    return Text.assemble((f"{event.level}: ", style), neutral(event.shown))
 
 
 class _Display:

@@ -24,7 +24,7 @@ def on_a_terminal(program: Program, *arguments: str, width: int, height: int = 2
     os.close(side)
     reader.join()
     os.close(terminal)
-    return _left_by(b"".join(shown).decode(), width)
+    return left_by(b"".join(shown).decode(), width)
 
 
 def _read(terminal: int, shown: list[bytes]) -> None:
@@ -36,7 +36,7 @@ def _read(terminal: int, shown: list[bytes]) -> None:
             raise
 
 
-def _left_by(written: str, width: int) -> list[str]:
+def left_by(written: str, width: int) -> list[str]:
     """What a terminal shows at the end: a display that was replaced in place is gone, long lines are broken."""
     lines, at = [""], 0
     for part in _PARTS.finditer(written):

@@ -1,6 +1,9 @@
 """What people see while a run is in progress, and after it."""
 
 import io
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +26,7 @@ from llmbatch.terminal.summary import render_summary
 from llmbatch.terminal.tables import Column, fitted
 from tests.e2e.conftest import llmbatch
 from tests.e2e.program import Program, documents, write_rows
-from tests.terminal.screens import on_a_terminal
+from tests.terminal.screens import left_by, on_a_terminal
 
 __all__ = ["llmbatch"]
 
@@ -176,6 +179,30 @@ def test_the_live_display_fits_its_terminal(width: int) -> None:
     assert "cost $0.0123" in shown[1]
     assert "\x1b[31m" not in stream.getvalue()
     assert "[/foo]" in stream.getvalue()
+
+
+@pytest.fixture
+def nimble_threads() -> Iterator[None]:
+    """Threads that take turns after each few instructions, so that two get into each other's way if they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("nimble_threads")
+def test_messages_from_other_threads_leave_no_line_of_the_display_behind() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=200, height=24, force_terminal=True, color_system=None)
+    with LiveScreen(console) as screen, ThreadPoolExecutor(1) as other:
+        messages = other.map(screen.event, [FieldsChosen(f"document {n}", ("text",), None) for n in range(200)])
+        for _ in range(200):
+            screen.update(UNDER_WAY)
+            screen.update(LIMITED)
+        list(messages)
+    left = left_by(stream.getvalue(), 200)
+    assert [line for line in left if "document" not in line and line] == []
+    assert sum("document" in line for line in left) == 200
 
 
 LIMITED = Progress(total=500, done=30, limited_by="500 requests/min, stated by the endpoint", elapsed_s=3.0)
