@@ -155,7 +155,12 @@ def _label(run: RunOptions, workers: int, num_cpus: float) -> Summary | None:
     try:
         while waiting:
             (done,), waiting = ray.wait(waiting)
-            summary = _ended(done)
+            try:
+                summary = _ended(done)
+            except LLMBatchError:
+                if stopped is None:
+                    raise
+                continue  # interrupted while it was about to begin
             if summary is not None and not summary.has_ended_by_itself and stopped is None:
                 stopped = summary
                 _stop(waiting)

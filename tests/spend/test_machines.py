@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from threading import Barrier
 
 import pytest
 
@@ -19,9 +20,12 @@ __all__ = ["postgresql", "postgresql_server"]
 
 
 def test_machines_that_begin_and_take_at_once_stay_within_the_cap(postgresql: Database) -> None:
+    together = Barrier(4, timeout=30)
+
     def machine(name: str) -> int:
         with closing(PostgresqlSpendBook(parse_address(postgresql.address))) as book:
             book.begin_session(info := session(name))
+            together.wait()
             return sum(book.take(info, DAY, 1_000, need_nanousd=10, want_nanousd=50) for _ in range(30))
 
     with ThreadPoolExecutor(4) as machines:
