@@ -73,7 +73,7 @@ def test_what_is_refused(llmbatch: Program, error: str, snapshot: SnapshotAssert
 def test_what_stops_a_run(llmbatch: Program, endpoint: StartEndpoint, ending: str, snapshot: SnapshotAssertion) -> None:
     faults, options = STOPPED[ending]
     command = ["classify", "docs.jsonl", "--price", "1,1,1", "--concurrency", "1", *options]
-    env = {"OPENAI_API_KEY": "sk-offline", "OPENAI_BASE_URL": endpoint(*faults).url}
+    env = {"OPENAI_API_KEY": "sk-offline", "OPENAI_BASE_URL": endpoint(*faults).url, "LLMBATCH_SPEND_STORE": "spend"}
     for size in SIZES if ending in SHOWN_WIDE else SIZES[:1]:
         assert screen(llmbatch, command, size, **env) == snapshot
 
