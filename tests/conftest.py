@@ -2,10 +2,14 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each program that a test starts compiles a thousand modules
 
 settings.register_profile("llmbatch", deadline=None)  # how long an example takes is the machine's business
 settings.load_profile("llmbatch")
