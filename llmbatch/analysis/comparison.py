@@ -6,8 +6,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from msgspec import structs
-
 from llmbatch.analysis.metrics import Proportion, kappa, proportion
 from llmbatch.analysis.paired import Difference, McNemar, Table, holm, mcnemar, paired_difference, rows_for
 from llmbatch.runs.packing_trials import PackingTrial
@@ -160,7 +158,6 @@ def compared_json(compared: Compared) -> dict[str, Any]:
         **asdict(compared),
         "folder": str(compared.folder),
         "differences": str(compared.differences),
-        "packings": [structs.asdict(trial) for trial in compared.packings],
     }
 
 

@@ -1,6 +1,6 @@
 """Whether rows may share requests, by what comparisons have measured: `--rows-per-request auto` goes by that."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from msgspec import Struct, ValidationError
@@ -18,7 +18,8 @@ from llmbatch.runs.options import RunOptions
 COMPARED = "compare.json"
 
 
-class PackingTrial(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PackingTrial:
     """Rows in packs compared with the same rows alone. Shares are 0..1."""
 
     fingerprint: str
