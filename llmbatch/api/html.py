@@ -4,8 +4,9 @@ import html
 from collections.abc import Iterator
 
 from llmbatch.core.sanitize import neutral
+from llmbatch.core.shares import percent
 from llmbatch.observe.summary import Summary
-from llmbatch.terminal.figures import dollars, percent
+from llmbatch.terminal.figures import dollars
 
 _MOST_LABELS = 20
 

@@ -7,7 +7,7 @@ from llmbatch.analysis.confusion import most_confused
 from llmbatch.analysis.evaluation import Evaluation
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
-from llmbatch.terminal.figures import percent
+from llmbatch.core.shares import percent
 
 _MOST_LABELS = 20
 _STEPS = 8

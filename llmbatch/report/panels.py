@@ -8,12 +8,13 @@ from markupsafe import Markup
 
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
+from llmbatch.core.shares import percent
 from llmbatch.core.usage import UsageTotals
 from llmbatch.observe.summary import Summary
 from llmbatch.report.buckets import Buckets
 from llmbatch.report.charts import Column, bar, columns
 from llmbatch.report.story import CONFIDENCE_BINS, Moment, Story
-from llmbatch.terminal.figures import cached_share, dollars, duration, percent
+from llmbatch.terminal.figures import cached_share, dollars, duration
 
 _MOST_BARS = 10
 _MOST_FOLDED = 200

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from llmbatch.analysis.metrics import Proportion
 from llmbatch.core.sanitize import neutral
+from llmbatch.core.shares import percent
 from llmbatch.observe.summary import Summary
 from llmbatch.report.charts import Column, columns
 from llmbatch.report.html import rendered
 from llmbatch.report.panels import Chart
-from llmbatch.terminal.figures import dollars, percent
+from llmbatch.terminal.figures import dollars
 
 _MOST_LABELS = 12
 

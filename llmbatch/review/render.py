@@ -14,6 +14,7 @@ from rich.text import Text
 
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
+from llmbatch.core.shares import percent
 from llmbatch.review.agreement import Agreement, PairAgreement
 from llmbatch.review.error_rate import ENOUGH, ErrorRate
 from llmbatch.review.examples import Added
@@ -21,7 +22,6 @@ from llmbatch.review.history import Change, Trend
 from llmbatch.review.importing import Imported
 from llmbatch.review.settle import Settled, Walked
 from llmbatch.review.status import ReviewStatus, SampleStatus
-from llmbatch.terminal.figures import percent
 
 _MOST_REFUSED = 20
 _LATEST_RUNS = 8

@@ -41,7 +41,6 @@ from llmbatch.session.spending import Spending
 from llmbatch.session.stop_handle import StopHandle
 from llmbatch.session.summarise import Ending, summarise
 from llmbatch.spend.book import OFFLINE, REAL, SessionInfo
-from llmbatch.stats.profile import Asked
 
 
 class Session:
@@ -57,7 +56,8 @@ class Session:
         self._record = plan.record
         self._experiments = begin_experiments(
             plan.experiments,
-            Asked(plan.record.prompt, plan.record.model),
+            prompt=plan.record.prompt,
+            model=plan.record.model,
             review=plan.record.review,
             emit=observer.event,
             since="" if plan.record.canary is None else plan.record.canary.since,

@@ -9,7 +9,8 @@ from llmbatch.analysis.comparison import ArmFigures, Compared, Comparison, Versu
 from llmbatch.analysis.metrics import Proportion
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
-from llmbatch.terminal.figures import dollars, duration, percent
+from llmbatch.core.shares import percent
+from llmbatch.terminal.figures import dollars, duration
 from llmbatch.terminal.tables import Column, fitted, print_stripped, section
 
 _LONGEST_NAME = 200

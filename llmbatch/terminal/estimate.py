@@ -10,10 +10,11 @@ from rich.text import Text
 
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
+from llmbatch.core.shares import percent
 from llmbatch.estimate.arms import ArmEstimate
 from llmbatch.estimate.cost import Cost
 from llmbatch.estimate.result import Estimate, ModelEstimate
-from llmbatch.terminal.figures import dollars, duration, percent
+from llmbatch.terminal.figures import dollars, duration
 
 _LONGEST_NAME = 200
 

@@ -17,7 +17,7 @@ from llmbatch.analysis.reliability import Reliability
 from llmbatch.analysis.thresholds import ThresholdRow, Thresholds
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
-from llmbatch.terminal.figures import percent
+from llmbatch.core.shares import percent
 from llmbatch.terminal.heatmap import fitting, heatmap
 from llmbatch.terminal.scores import field_tables, label_table, share, tree_tables
 from llmbatch.terminal.tables import columns, print_stripped, section

@@ -9,10 +9,11 @@ from rich.text import Text
 
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
+from llmbatch.core.shares import percent
 from llmbatch.observe.summary import CanaryReport, DriftReport, EscalationReport, ExperimentReport, JuryReport
 from llmbatch.stats.profile import Profile
 from llmbatch.stats.shifts import Shift
-from llmbatch.terminal.figures import dollars, duration, percent
+from llmbatch.terminal.figures import dollars, duration
 
 
 def render_canary(report: CanaryReport, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from llmbatch.core.money import NANO
 from llmbatch.core.plurals import counted
+from llmbatch.core.shares import percent
 from llmbatch.observe.progress import Progress
 
 _MINUTE, _HOUR = 60, 3600
@@ -42,16 +43,6 @@ def duration(seconds: float) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE}m{whole % _MINUTE:02d}s"
     return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02d}m"
-
-
-def percent(part: float, whole: float) -> str:
-    """A share: `12.3%`, `100%`, never a rounded 0% or 100% that is not one."""
-    if not whole:
-        return "0%"
-    share = 100 * part / whole
-    if share in (0, 100):
-        return f"{share:.0f}%"
-    return f"{min(max(share, 0.1), 99.9):.1f}%"
 
 
 def cached_share(cached: int, given: int, unreported: int) -> str:

@@ -7,10 +7,11 @@ from typing import TextIO
 
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
+from llmbatch.core.shares import percent
 from llmbatch.observe.events import Event, Level
 from llmbatch.observe.observer import Observer
 from llmbatch.observe.progress import CanaryProgress, Heartbeat, Progress
-from llmbatch.terminal.figures import Rate, Waits, cached_so_far, duration, percent, spent_so_far
+from llmbatch.terminal.figures import Rate, Waits, cached_so_far, duration, spent_so_far
 
 
 def _now() -> datetime:

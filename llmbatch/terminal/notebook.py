@@ -5,8 +5,9 @@ from importlib import import_module
 from typing import Any
 
 from llmbatch.core.plurals import counted
+from llmbatch.core.shares import percent
 from llmbatch.observe.progress import Progress
-from llmbatch.terminal.figures import Rate, Waits, dollars, duration, percent
+from llmbatch.terminal.figures import Rate, Waits, dollars, duration
 
 
 class NotebookBar:

@@ -10,7 +10,7 @@ from llmbatch.analysis.metrics import Average, LabelScore
 from llmbatch.analysis.tree_scores import TreeScores
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
-from llmbatch.terminal.figures import percent
+from llmbatch.core.shares import percent
 from llmbatch.terminal.tables import columns
 
 _MOST_LABELS = 20

@@ -10,10 +10,11 @@ from rich.text import Text
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.core.service_tiers import priced_tier
+from llmbatch.core.shares import percent
 from llmbatch.core.usage import UsageTotals
 from llmbatch.observe.summary import Summary
 from llmbatch.terminal.experiments import experiment_sections
-from llmbatch.terminal.figures import cached_share, dollars, duration, percent
+from llmbatch.terminal.figures import cached_share, dollars, duration
 
 _MOST_LABELS, _FEWEST_LABELS = 20, 3
 _BAR_WIDTH = 24

@@ -33,7 +33,6 @@ from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.ledger.sent import SentLog
 from llmbatch.simulate import Simulator, SimulatorSettings, parse_fault
 from llmbatch.spend.leases import DailyLimit
-from llmbatch.stats.profile import Asked
 from llmbatch.task.load import load_task
 
 PLAN = make_plan(load_task(None), ModelChoice(), offline=False)
@@ -163,7 +162,7 @@ async def _run(
     sent.begin(0, "now")
     cancellation = Cancellation()
     experiments = begin_experiments(
-        beside, Asked(PLAN.prompt, PLAN.question.model), review=ReviewRule(0.5), emit=told.append
+        beside, prompt=PLAN.prompt, model=PLAN.question.model, review=ReviewRule(0.5), emit=told.append
     )
     parts = assemble(
         PLAN,

@@ -3,8 +3,9 @@
 import pytest
 
 from llmbatch.core.plurals import counted
+from llmbatch.core.shares import percent
 from llmbatch.observe.progress import Progress
-from llmbatch.terminal.figures import Rate, dollars, duration, percent
+from llmbatch.terminal.figures import Rate, dollars, duration
 
 
 @pytest.mark.parametrize(

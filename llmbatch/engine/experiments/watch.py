@@ -96,8 +96,9 @@ class Experiments:
 
 def begin_experiments(
     plan: ExperimentPlan,
-    control: Asked,
     *,
+    prompt: str,
+    model: str,
     review: ReviewRule,
     emit: Callable[[Event], None],
     since: str = "",
@@ -107,13 +108,14 @@ def begin_experiments(
 
     Args:
         plan: what it asks beside its own plan.
-        control: what its own plan asks.
+        prompt: that its own plan asks, by its hash.
+        model: that it asks.
         review: which rows need it.
         emit: takes the events of a canary: it holds, is dropped, or grows.
         since: when the canary's trial began, UTC; empty where all lines are of it.
         parts_of: takes a row's value apart into its labels.
     """
-    canary = None
+    control, canary = Asked(prompt, model), None
     if plan.canary is not None:
         candidate = Asked(plan.canary.prompt, plan.canary.question.model)
         canary = Canary(
