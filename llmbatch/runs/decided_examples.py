@@ -1,7 +1,7 @@
 """What people decided about rows, as examples for the documents that are like these.
 
 They are chosen beside the task's pool, document by document. Which of them there are is no part of a row's key, so that
-a decision more sends no row again (docs/decisions/0046-decisions-are-examples-and-no-part-of-a-key.md).
+a decision more sends no row again (docs/decisions/0042-decisions-are-examples-and-no-part-of-a-key.md).
 """
 
 from collections.abc import Iterable, Iterator

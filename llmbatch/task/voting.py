@@ -5,7 +5,7 @@ wrong. Models err on the same texts, so beside the surest vote each other one co
 independent: of confidences a >= b >= c that agree, the doubt that is left is (1 - a) * sqrt((1 - b) * (1 - c)).
 
 Of a field with several labels each label is voted on by itself. Of a number it is the median, weighted likewise. Why,
-and what was measured: docs/decisions/0045-votes-weigh-what-they-are-sure-of.md.
+and what was measured: docs/decisions/0041-votes-weigh-what-they-are-sure-of.md.
 """
 
 from collections import defaultdict
