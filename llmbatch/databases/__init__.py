@@ -1,11 +1,12 @@
 """Databases: a query's rows, and tables that are written to. SQLite by the standard library, PostgreSQL by psycopg.
 
 `address` says which database a text names; `reading` gives a query's rows with the values of `values`; `writing` puts
-rows into `tables`. Each has one module for SQLite and one for PostgreSQL. Nothing here knows of runs and inputs.
+rows into `tables`. Each has one module for SQLite and one for PostgreSQL. `lasting` is for what processes share.
+Nothing here knows of runs and inputs.
 """
 
 from llmbatch.databases.address import DatabaseAddress, is_database, parse_address
-from llmbatch.databases.postgresql import connected
+from llmbatch.databases.lasting import LastingConnection
 from llmbatch.databases.query import QueryResult
 from llmbatch.databases.reading import query_result, query_wanted
 from llmbatch.databases.tables import ColumnType, TableName, common_type, parse_table_name
@@ -14,12 +15,12 @@ from llmbatch.databases.writing import TableReplacement, Transaction, table_tran
 __all__ = [
     "ColumnType",
     "DatabaseAddress",
+    "LastingConnection",
     "QueryResult",
     "TableName",
     "TableReplacement",
     "Transaction",
     "common_type",
-    "connected",
     "is_database",
     "parse_address",
     "parse_table_name",

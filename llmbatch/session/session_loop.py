@@ -124,7 +124,7 @@ class SessionLoop:
         prices = plan.prices(endpoint)
         if (refusal := plan.preflight(prices, endpoint, self._observer.event)) is not None:
             return refusal
-        earlier = await self._earlier_answers()
+        earlier = await plan.answer_cache(self._observer.event)
         self._opened.ledger.begin_session()
         is_skipped = skips(self._opened.ledger, plan.wanted(self._opened.ledger, self._experiments))
         parts = self._assembled(endpoint, cancellation, prices)
@@ -266,16 +266,6 @@ class SessionLoop:
         """Whether a row has its answer, and only waits for the stronger model or the jury."""
         ledger = self._opened.ledger
         return ledger.is_done(key) and self._experiments.takes(ledger.latest(key))
-
-    async def _earlier_answers(self) -> "AnswerCache | None":
-        if self._plan.reuse is None:
-            return None
-        from llmbatch.cache.answers import open_answer_cache  # noqa: PLC0415 - SQLite, and few runs ask for it
-
-        record, emit = self.record, self._observer.event
-        return await asyncio.to_thread(
-            open_answer_cache, self._plan.reuse, endpoint=record.endpoint, run_id=record.run_id, emit=emit
-        )
 
     def _note_row(self, earlier: "AnswerCache | None", line: LedgerLine) -> None:
         self._sent.settle(line.key, line.attempts)

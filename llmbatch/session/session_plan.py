@@ -1,7 +1,9 @@
 """What a session is to do, as one frozen object."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from llmbatch.cache.options import Reuse
 from llmbatch.core.errors import UsageError
@@ -16,6 +18,9 @@ from llmbatch.runs.batches.options import BatchOptions
 from llmbatch.runs.folder import RunRecord
 from llmbatch.runs.ledger.log import Ledger
 from llmbatch.runs.options import Tolerance
+
+if TYPE_CHECKING:
+    from llmbatch.cache.answers import AnswerCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +71,14 @@ class SessionPlan:
             for event in preflight_warnings(self.asked, prices, endpoint.base_url):
                 emit(event)
         return refusal
+
+    async def answer_cache(self, emit: Callable[[Event], None]) -> "AnswerCache | None":
+        """The answers of earlier runs, where they count and can be read."""
+        if self.reuse is None:
+            return None
+        from llmbatch.cache.answers import open_answer_cache  # noqa: PLC0415 - SQLite, and few runs ask for it
+
+        record = self.record
+        return await asyncio.to_thread(
+            open_answer_cache, self.reuse, endpoint=record.endpoint, run_id=record.run_id, emit=emit
+        )

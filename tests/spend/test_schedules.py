@@ -38,10 +38,11 @@ def test_no_schedule_of_costs_kills_and_resumes_passes_a_cap(tmp_path: Path) -> 
 @pytest.mark.timeout(3600)
 def test_no_schedule_passes_a_cap_that_machines_share(postgresql: Database) -> None:
     book = PostgresqlSpendBook(parse_address(postgresql.address))
-    book._connect().execute("set synchronous_commit = off")
+    with book._connection.use() as connection:
+        connection.execute("set synchronous_commit = off")
 
     def charged(session: str, day: str) -> int:
-        with book._connected() as connection:
+        with book._connection.use() as connection:
             row = connection.execute(CHARGED.format("llmbatch_spend", "%s", "%s").encode(), (session, day)).fetchone()
         return 0 if row is None else int(row[0])
 

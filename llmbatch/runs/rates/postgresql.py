@@ -1,11 +1,9 @@
 """The schedules of processes on several machines, in a PostgreSQL database that they share."""
 
-import threading
-from contextlib import ExitStack
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from llmbatch.core.errors import StorageFailed, UsageError
-from llmbatch.databases import DatabaseAddress, connected
+from llmbatch.databases import DatabaseAddress, LastingConnection
 from llmbatch.engine.throttle.shared_rate import BURST_S, Taken, longest_queue_s
 
 if TYPE_CHECKING:
@@ -36,54 +34,30 @@ class PostgresqlRateShare:
         Raises:
             UsageError: there is no connection, or the server refuses the table.
         """
-        self._address = address
-        self._lock = threading.Lock()
-        self._open = ExitStack()
-        self._connection: Connection[tuple[Any, ...]] | None = None
-        self._connect()
+        self._connection = LastingConnection(
+            address,
+            _make_table,
+            tables="the table llmbatch_rates",
+            purpose="the rate store",
+            hint="see to the database, or name another one with --rate-store",
+        )
 
     def take(self, limit: str, seconds: float) -> Taken:
         """As `RateShare` has it. A lost connection is made again."""
-        from psycopg import Error  # noqa: PLC0415 - comes with an extra
-
-        with self._lock:
-            try:
-                connection = self._connection or self._connect()
-                queue_s = longest_queue_s(seconds)
-                values = {"name": limit, "burst": BURST_S, "queue": queue_s, "seconds": seconds}
-                row = connection.execute(_TAKE, values).fetchone()
-            except UsageError as error:
-                raise StorageFailed(error.message, hint=error.hint) from error
-            except Error as error:
-                self._close()
-                raise StorageFailed(f"{self._address.name}: {' '.join(str(error).split())}") from error
+        values = {"name": limit, "burst": BURST_S, "queue": longest_queue_s(seconds), "seconds": seconds}
+        with self._connection.use() as connection:
+            row = connection.execute(_TAKE, values).fetchone()
         assert row is not None  # noqa: S101 - an insert with `returning` has one
         return Taken(row[0] - seconds, row[1])
 
     def close(self) -> None:
         """Close the connection."""
-        with self._lock:
-            self._close()
+        self._connection.close()
 
-    def _connect(self) -> "Connection[tuple[Any, ...]]":
-        connection = self._open.enter_context(connected(self._address))
-        from psycopg import Error, errors  # noqa: PLC0415 - comes with an extra
 
-        connection.autocommit = True
-        try:
-            connection.execute("set synchronous_commit = off")  # a schedule need not survive the server
-            connection.execute(_TABLE)
-        except (errors.UniqueViolation, errors.DuplicateTable):
-            pass  # another process has made it in the same moment
-        except Error as error:
-            self._close()
-            raise UsageError(
-                f"{self._address.name}: cannot make the table llmbatch_rates: {' '.join(str(error).split())}",
-                hint="grant CREATE on its schema, or make it once by hand",
-            ) from None
-        self._connection = connection
-        return connection
+def _make_table(connection: "Connection[tuple[Any, ...]]") -> None:
+    from psycopg import errors  # noqa: PLC0415 - comes with an extra
 
-    def _close(self) -> None:
-        self._connection = None
-        self._open.close()
+    connection.execute("set synchronous_commit = off")  # a schedule need not survive the server
+    with suppress(errors.UniqueViolation, errors.DuplicateTable):  # another process has made it in the same moment
+        connection.execute(_TABLE)

@@ -1,19 +1,16 @@
 """Which rate store a user means, and opening it."""
 
-import os
 import platform
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmbatch.core.errors import UsageError
 from llmbatch.core.places import state_folder
-from llmbatch.databases import DatabaseAddress, is_database, parse_address
+from llmbatch.databases import DatabaseAddress
 from llmbatch.engine.throttle.shared_rate import RateShare
 from llmbatch.runs.rates.postgresql import PostgresqlRateShare
 from llmbatch.runs.rates.sqlite import SqliteRateShare
-
-OFF = "off"
+from llmbatch.runs.store_place import OFF, parse_store_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +40,7 @@ def parse_rate_store(name: str | Path | None) -> RateStore | None:
         return RateStore(state_folder() / f"rates-{_machine()}.sqlite3")
     if str(name) == OFF:
         return None
-    if is_database(str(name)):
-        address = parse_address(str(name))
-        if address.kind != "postgresql":
-            raise UsageError("--rate-store: an SQLite store is given by its file", hint="leave sqlite:/// out")
-        return RateStore(address)
-    return RateStore(Path(os.path.expanduser(name)).absolute())  # noqa: PTH111 - as a shell does it
+    return RateStore(parse_store_place("--rate-store", name))
 
 
 def _machine() -> str:

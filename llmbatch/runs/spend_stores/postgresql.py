@@ -5,15 +5,13 @@ reading and writing. A change whose answer is lost may have been made: a lease t
 given back when its session ends or is settled.
 """
 
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from llmbatch.core.errors import StorageFailed, UsageError
 from llmbatch.core.usage import STORED, UsageTotals
-from llmbatch.databases import DatabaseAddress, connected
+from llmbatch.databases import DatabaseAddress, LastingConnection
 from llmbatch.spend.book import Balance, DayTotal, SessionInfo, Settlement, granted, settled_on
 from llmbatch.spend.schema import GROUPS
 
@@ -72,16 +70,17 @@ class PostgresqlSpendBook:
         Raises:
             UsageError: there is no connection, or the server refuses the tables.
         """
-        self._address = address
-        self._lock = threading.Lock()
-        self._open = ExitStack()
-        self._connection: Connection[tuple[Any, ...]] | None = None
-        self._connect()
+        self._connection = LastingConnection(
+            address,
+            _make_tables,
+            tables="the tables llmbatch_sessions, llmbatch_spend and llmbatch_alerts",
+            purpose="the spend store",
+            hint="see to the database, or name another one with --spend-store",
+        )
 
     def close(self) -> None:
         """Close the connection."""
-        with self._lock:
-            self._close()
+        self._connection.close()
 
     def sign_of_life(self, session: str) -> "_LastSeen":
         """When it wrote last."""
@@ -138,14 +137,14 @@ class PostgresqlSpendBook:
         """See `SpendBook`."""
         sums = f"select coalesce(sum(spent_nusd), 0)::bigint, coalesce(sum(charged_nusd), 0)::bigint {_OF_DAY}"
         rest = f"select id, charged_nusd - spent_nusd {_OF_DAY} and ended_at is null and charged_nusd > spent_nusd"
-        with self._connected() as connection:
+        with self._connection.use() as connection:
             spent, charged = connection.execute(sums.encode(), (book, day)).fetchone() or (0, 0)
             held = connection.execute(rest.encode(), (book, day)).fetchall()
         return DayTotal(spent, charged, dict(held))
 
     def open_sessions(self) -> list[tuple[str, str]]:
         """See `SpendBook`."""
-        with self._connected() as connection:
+        with self._connection.use() as connection:
             rows = connection.execute("select id, run from llmbatch_sessions where ended_at is null").fetchall()
         return [(session, run) for session, run in rows]
 
@@ -185,7 +184,7 @@ class PostgresqlSpendBook:
             f"select {GROUPS[column]}, {sums} from llmbatch_spend join llmbatch_sessions on id = session"  # noqa: S608 - ours
             f" where book = %s and day between %s and %s group by 1"
         )
-        with self._connected() as connection:
+        with self._connection.use() as connection:
             rows = connection.execute(query.encode(), (book, since, until)).fetchall()
         return {row[0]: UsageTotals.restored(dict(zip(STORED, row[1:], strict=True))) for row in rows}
 
@@ -196,7 +195,7 @@ class PostgresqlSpendBook:
             " join llmbatch_sessions on id = session"
             " where book = %s and day between %s and %s and ended_at is null group by id, run"
         )
-        with self._connected() as connection:
+        with self._connection.use() as connection:
             rows = connection.execute(query, (book, since, until)).fetchall()
         return [(session, run, held) for session, run, held in rows]
 
@@ -206,56 +205,22 @@ class PostgresqlSpendBook:
             "select count(*) from llmbatch_sessions where id = %s and ended_at is null"
             " and seen_at > clock_timestamp() - make_interval(secs => %s)"
         )
-        with self._connected() as connection:
+        with self._connection.use() as connection:
             row = connection.execute(query, (session, _SILENT_S)).fetchone()
         return row is not None and row[0] == 1
 
     @contextmanager
     def _transaction(self) -> "Iterator[Connection[tuple[Any, ...]]]":
         """Changes that are made all or not at all, while nobody else makes any."""
-        with self._connected() as connection, connection.transaction():
+        with self._connection.use() as connection, connection.transaction():
             connection.execute(_LOCK)
             yield connection
 
-    @contextmanager
-    def _connected(self) -> "Iterator[Connection[tuple[Any, ...]]]":
-        """The connection, alone. One that was lost is made again, by the next call after the one that fails."""
-        from psycopg import Error  # noqa: PLC0415 - comes with an extra
 
-        with self._lock:
-            try:
-                yield self._connection or self._connect()
-            except UsageError as error:
-                raise StorageFailed(error.message, hint=error.hint) from error
-            except Error as error:
-                self._close()
-                raise StorageFailed(
-                    f"{self._address.name}: the spend store cannot be used ({' '.join(str(error).split())})",
-                    hint="see to the database, or name another one with --spend-store",
-                ) from error
-
-    def _connect(self) -> "Connection[tuple[Any, ...]]":
-        connection = self._open.enter_context(connected(self._address))
-        from psycopg import Error  # noqa: PLC0415 - comes with an extra
-
-        connection.autocommit = True
-        try:
-            with connection.transaction():
-                connection.execute(_LOCK)
-                connection.execute(_TABLES.encode())
-        except Error as error:
-            self._close()
-            raise UsageError(
-                f"{self._address.name}: cannot make the tables llmbatch_sessions, llmbatch_spend and llmbatch_alerts: "
-                f"{' '.join(str(error).split())}",
-                hint="grant CREATE on its schema, or make them once by hand",
-            ) from None
-        self._connection = connection
-        return connection
-
-    def _close(self) -> None:
-        self._connection = None
-        self._open.close()
+def _make_tables(connection: "Connection[tuple[Any, ...]]") -> None:
+    with connection.transaction():
+        connection.execute(_LOCK)
+        connection.execute(_TABLES.encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,13 @@
 """Which spend store a user means, and opening it."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmbatch.core.errors import UsageError
-from llmbatch.databases import DatabaseAddress, is_database, parse_address
+from llmbatch.databases import DatabaseAddress
 from llmbatch.runs.spend_stores.postgresql import PostgresqlSpendBook
+from llmbatch.runs.store_place import OFF, parse_store_place
 from llmbatch.spend.book import SpendRecords
 from llmbatch.spend.store import SpendStore, default_store
-
-OFF = "off"
-"""As the spend store's name: nothing is written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +46,4 @@ def parse_spend_store(name: str | Path | None) -> SpendPlace | None:
         return SpendPlace(default_store())
     if str(name) == OFF:
         return None
-    if is_database(str(name)):
-        address = parse_address(str(name))
-        if address.kind != "postgresql":
-            raise UsageError("--spend-store: an SQLite store is given by its file", hint="leave sqlite:/// out")
-        return SpendPlace(address)
-    return SpendPlace(Path(os.path.expanduser(name)).absolute())  # noqa: PTH111 - as a shell does it
+    return SpendPlace(parse_store_place("--spend-store", name))

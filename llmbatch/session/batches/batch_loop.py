@@ -112,7 +112,7 @@ class BatchLoop:
         if (refusal := plan.preflight(prices, endpoint, self._observer.event)) is not None:
             return refusal
         self._opened.ledger.begin_session()
-        earlier = await self._answer_cache()
+        earlier = await plan.answer_cache(self._observer.event)
         deps = self._deps(endpoint, cancellation, prices, earlier)
         pending = PendingRows(
             plan,
@@ -311,16 +311,6 @@ class BatchLoop:
         shape = arm.fallbacks.shape
         shape = replace(shape, marks_prefix=shape.marks_prefix and marks)
         return Drafts(pending.of(arm.plan.arm), arm, shape, deps.api.line_url)
-
-    async def _answer_cache(self) -> "AnswerCache | None":
-        if self._plan.reuse is None:
-            return None
-        from llmbatch.cache.answers import open_answer_cache  # noqa: PLC0415 - SQLite, and few runs ask for it
-
-        record, emit = self.record, self._observer.event
-        return await asyncio.to_thread(
-            open_answer_cache, self._plan.reuse, endpoint=record.endpoint, run_id=record.run_id, emit=emit
-        )
 
     def _note_row(self, earlier: "AnswerCache | None", line: LedgerLine) -> None:
         self._experiments.watch(line)
