@@ -4,6 +4,7 @@ SQLite has no checksums of its own: a flipped bit in a number is another number 
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ COLUMN = "checksum INTEGER NOT NULL DEFAULT 0"
 
 DAMAGES = (sqlite3.Error, ValueError, OverflowError, MemoryError)
 """What comes of using a damaged file: texts in messages that are no UTF-8 and sizes beyond all bounds, too."""
+
+_PAUSE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def open_store(path: Path, schema: Schema, *, busy_s: float) -> sqlite3.Connecti
     check_database(path)
     db = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
-        _prepare(db, schema)
+        _prepare(db, schema, busy_s)
     except BaseException:
         db.close()
         raise
@@ -100,12 +103,12 @@ def check_rows(db: sqlite3.Connection, summed: Mapping[str, Sequence[str]]) -> N
             raise sqlite3.DatabaseError(f"it is damaged: {damaged} rows of its table {table} are not what was written")
 
 
-def _prepare(db: sqlite3.Connection, schema: Schema) -> None:
+def _prepare(db: sqlite3.Connection, schema: Schema, busy_s: float) -> None:
     db.create_function("row_checksum", -1, checksum, deterministic=True)
     if (found := _format(db)) > schema.format:
         raise sqlite3.DatabaseError(f"its format {found} is from a newer llmbatch")
     if schema.is_write_ahead:
-        db.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(db, busy_s)
     elif found < schema.format and found:
         db.execute("PRAGMA journal_mode = DELETE")  # fails while a process of an earlier version has it open
     db.execute(f"PRAGMA synchronous = {'NORMAL' if schema.is_write_ahead else 'FULL'}")
@@ -115,6 +118,20 @@ def _prepare(db: sqlite3.Connection, schema: Schema) -> None:
                 _bring_over(db, schema, found) if found else _make(db, schema)
                 db.execute(f"PRAGMA user_version = {schema.format}")
     _check_tables(db, schema)
+
+
+def _write_ahead(db: sqlite3.Connection, busy_s: float) -> None:
+    """Wait here: SQLite itself does not while another process writes to a file that is new, for fear of a deadlock."""
+    until = time.monotonic() + busy_s
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def _format(db: sqlite3.Connection) -> int:

@@ -56,7 +56,8 @@ def _listed(path: Path) -> ListedRun | None:
         state = _state(folder, record)
         outcomes = _lines(folder.ledger) if state in (RUNNING, KILLED) else None
     except (UsageError, OSError) as error:
-        return ListedRun(str(path), UNREADABLE, problem=str(error)) if folder.ledger.exists() else None
+        problem = error.message if isinstance(error, UsageError) else str(error)
+        return ListedRun(str(path), UNREADABLE, problem=problem) if folder.ledger.exists() else None
     totals: dict[str, Any] = record.totals or {}
     rows, usage = totals.get("rows", {}), totals.get("usage", {})
     return ListedRun(

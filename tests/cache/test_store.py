@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +136,18 @@ def test_a_store_that_somebody_holds_is_given_up(store: AnswerStore, monkeypatch
     holder.execute("ROLLBACK")
     other.add({key(1): ANSWER}, limit_bytes=ROOMY)
     assert store.look_up([key(1)]) == {key(1): ANSWER}, "each sees what the other wrote"
+
+
+def test_a_store_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as pool:
+            opening = pool.submit(AnswerStore, path)
+            with pytest.raises(TimeoutError):
+                opening.result(timeout=0.1)
+            other.execute("COMMIT")
+            opening.result(timeout=60).close()
 
 
 def test_several_processes_write_at_the_same_time(tmp_path: Path) -> None:

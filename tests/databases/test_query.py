@@ -279,7 +279,7 @@ def test_a_connection_that_breaks_is_one_line(postgresql: Database) -> None:
 def test_postgresql_without_the_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(
-        UsageError, match=r"^connecting to postgresql://h/d needs psycopg, which is not installed$"
+        UsageError, match=r"(?m)^connecting to postgresql://h/d needs psycopg, which is not installed$"
     ) as refused:
         rows_of("postgresql://h/d", "select 1")
     assert refused.value.hint == "pip install 'llmbatch[sql]'"

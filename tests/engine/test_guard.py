@@ -80,5 +80,5 @@ def test_a_share_is_a_percentage(text: str, share: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "50", "-1%", "101%", "nan%", "x%"])
 def test_what_is_none_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"^--x .* is not a percentage$"):
+    with pytest.raises(UsageError, match=r"(?m)^--x .* is not a percentage$"):
         parse_share(text, "--x")
