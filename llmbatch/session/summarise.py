@@ -11,6 +11,7 @@ from llmbatch.core.service_tiers import BATCH
 from llmbatch.core.usage import UsageTotals
 from llmbatch.engine.tally import LedgerTotals, SessionTally
 from llmbatch.observe.events import InputChanged
+from llmbatch.observe.listing import RUNNING
 from llmbatch.observe.summary import AtProvider, ExperimentReport, RowCounts, Session, Summary
 from llmbatch.runs.batches.log import parts_of
 from llmbatch.runs.folder import FINISHED, RunFolder, RunRecord
@@ -202,7 +203,7 @@ def _next_commands(
     commands = []
     if ending is not None and ending.reason is not None and (rows.undone or not has_views):
         commands.append(ending.command)
-    elif ending is not None and rows.undone:  # a retry asks no row that is new or edited since
+    elif rows.undone and (ending is not None or record.state != RUNNING):  # a retry asks no row that is new or edited
         commands.append(record.command)
     if not has_views:
         return [*commands, f"llmbatch export {run}"]

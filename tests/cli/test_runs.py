@@ -79,9 +79,12 @@ def test_a_live_run_is_running_and_a_killed_one_is_not(program: Program, endpoin
     running.send_signal(signal.SIGSTOP)
     assert listed(program)["run"]["state"] == "running"
     assert listed(program)["run"]["outcomes"] >= 1
+    assert not any("classify" in command for command in program("show", "run", "--json").json["next_commands"])
     running.send_signal(signal.SIGKILL)
     running.communicate()
     assert listed(program)["run"]["state"] == "killed"
+    resuming = program("show", "run", "--json").json["next_commands"][0]
+    assert resuming == f"llmbatch classify docs.jsonl --base-url {url} --out run --concurrency 1"
     waste = program("runs", "clean", "--json").json["waste"]
     assert {one["kind"]: one["count"] for one in waste} == {"leftover file": 1, "dead session": 1}
     assert program("runs", "clean", "--yes").code == 0

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -133,48 +134,68 @@ class Forked:
             self._process.stdout.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A command, and whoever waits for it."""
+
+    client: socket.socket
+    command: int
+    end: int
+    """A file that is ready once the command has ended."""
+
+    def pass_on(self) -> bool:
+        """Pass a signal on to it, or kill it where its client was killed. Returns whether more may come."""
+        try:
+            number = self.client.recv(1, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        os.kill(self.command, number[0] if number else signal.SIGKILL)
+        return bool(number)
+
+    def report(self) -> None:
+        """Tell the client how it ended."""
+        _, status = os.waitpid(self.command, 0)
+        with suppress(BrokenPipeError):
+            self.client.send(str(os.waitstatus_to_exitcode(status)).encode())
+
+    def close(self) -> None:
+        self.client.close()
+        os.close(self.end)
+
+
 def _become_the_program(path: str) -> None:
     """Serve requests, each in a fork. Returns in the forks alone, with everything as the program finds it."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(path)
     listening.listen()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks what became of those who wait
     os.write(1, b"listens\n")
+    running: dict[int, _Running] = {}
+    clients: dict[int, _Running] = {}
     while True:
-        connection, _ = listening.accept()
-        raw, files, _, _ = socket.recv_fds(connection, _LONGEST_REQUEST, 3)
-        if os.fork() == 0:  # who waits for the command, while others are served
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            listening.close()
+        ready, _, _ = select.select([listening.fileno(), *running, *clients], [], [])
+        for end in running.keys() & ready:
+            one = running.pop(end)
+            clients.pop(one.client.fileno(), None)
+            one.report()
+            one.close()
+        for file in clients.keys() & ready:
+            if not clients[file].pass_on():
+                del clients[file]
+        if listening.fileno() in ready:
+            client, _ = listening.accept()
+            raw, files, _, _ = socket.recv_fds(client, _LONGEST_REQUEST, 3)
             command = os.fork()
             if command == 0:
-                connection.close()
+                listening.close()
+                client.close()
+                for other in running.values():
+                    other.close()
                 _dress(path, marshal.loads(raw), files)
                 return
             for file in files:
                 os.close(file)
-            _attend(connection, command)
-            os._exit(0)
-        connection.close()
-        for file in files:
-            os.close(file)
-
-
-def _attend(connection: socket.socket, command: int) -> None:
-    """Pass signals on to a command until it has ended, and kill it where its client was killed."""
-    end = os.pidfd_open(command)
-    poll = select.poll()
-    poll.register(end, select.POLLIN)
-    poll.register(connection, select.POLLIN)
-    while end not in (ready := {file for file, _ in poll.poll()}):
-        if connection.fileno() in ready:
-            number = connection.recv(1)
-            os.kill(command, number[0] if number else signal.SIGKILL)
-            if not number:
-                poll.unregister(connection)
-    _, status = os.waitpid(command, 0)
-    with suppress(BrokenPipeError):
-        connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+            one = _Running(client, command, os.pidfd_open(command))
+            running[one.end] = clients[client.fileno()] = one
 
 
 def _dress(path: str, request: dict[str, Any], files: list[int]) -> None:
