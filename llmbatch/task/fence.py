@@ -29,7 +29,8 @@ _MAY_OPEN = re.compile(
     r"|%(?:25)*3[cC]|\\{1,8}(?:u\{0*3[cC]\}|u003[cC]|U0000003[cC]|x3[cC])"
 )
 _SLASHES = frozenset("/\\\u2044\u2215\u29f8")
-_UNSEEN = frozenset(("Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp"))
+_UNSEEN = frozenset("CMZ")
+"""Categories of Unicode whose characters a reader may pass over: controls and unassigned ones, marks, spaces."""
 _FILLERS = frozenset("\u115f\u1160\u3164\u2800")
 _LOOK_ALIKES = str.maketrans(
     "\u0501\u043e\u0441\u0443\u043c\u0435\u0442\u03bf\u03f2\u03c5\u0578\u057d\u1d05\u1d0f\u1d04\u1d1c\u1d0d\u1d07\u0274\u1d1b",
@@ -112,7 +113,7 @@ def _units(text: str, start: int) -> Iterator[tuple[str, int]]:
 @lru_cache(maxsize=4096)
 def _meant(unit: str) -> str:
     characters = unicodedata.normalize("NFKD", _resolved(unit)).casefold().translate(_LOOK_ALIKES)
-    seen = (one for one in characters if one not in _FILLERS and unicodedata.category(one) not in _UNSEEN)
+    seen = (one for one in characters if one not in _FILLERS and unicodedata.category(one)[0] not in _UNSEEN)
     return "".join(">" if one in _RIGHT else one for one in seen)
 
 

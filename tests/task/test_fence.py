@@ -89,6 +89,8 @@ PIECES = st.sampled_from(
 @given(st.lists(st.one_of(st.sampled_from(SPELLINGS), PIECES, st.text(max_size=3)), max_size=12))
 @example(["<", "</document>", "document>"])
 @example(["</document"])
+@example(["<", "\u0b45", "document"])
+@example(["<", "\u0903", "/", "\ue000", "document>"])
 def test_no_text_makes_a_mark(pieces: list[str]) -> None:
     text = "".join(pieces)
     assert marks(build_document(text)) == ["<document", "</document"]
