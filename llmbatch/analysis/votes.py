@@ -29,7 +29,7 @@ def fit_votes(path: Path, run: JudgedRun, method: Method) -> VotesFit | None:
         if line.confidence_from == VOTES:
             verdicts[line.key] = line
         else:
-            verdicts.pop(line.key, None)  # it was asked anew
+            verdicts.pop(line.key, None)  # it was sent again
     if not verdicts:
         return None
     (asked, _), *_ = Counter(line.judges for line in verdicts.values()).most_common(1)

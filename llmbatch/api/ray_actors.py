@@ -32,7 +32,7 @@ class Keeper:
         return getattr(self._kept[name], method)(*arguments, **named)
 
     def begin_session(self, name: str, info: SessionInfo) -> None:
-        """Of a spend book. A lock here would tell of this process's life, not of the session's: there is none."""
+        """Of a spend book. A lock held here would show that this process is alive, not that the session is."""
         self._kept[name].begin_session(info).remove()
 
 

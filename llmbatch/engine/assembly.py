@@ -109,12 +109,12 @@ def assemble(
         form, halt = builder.fallbacks(beside.canary), _dropping(canary, cancellation)
         row_worker = builder.row_worker(beside.canary, form, halt=halt, is_withdrawn=canary.is_dropped)
         canary_arm = CanaryArm(canary, row_worker.packed(sending.packing), beside.canary.key_of)
-    second_opinion, is_doubtful = (
-        builder.second_opinion(plan, beside),
-        _never if experiments is None else experiments.takes,
-    )
     arms = Cascade(
-        deps.outcomes, control, canary_arm=canary_arm, second_opinion=second_opinion, is_doubtful=is_doubtful
+        deps.outcomes,
+        control,
+        canary_arm=canary_arm,
+        second_opinion=builder.second_opinion(plan, beside),
+        is_doubtful=_never if experiments is None else experiments.takes,
     )
     most_rows = lines.of(plan).most_in_flight * sending.rows_per_request
     return Assembly(arms, control, requests, lines.paces, lines.callers, most_rows)

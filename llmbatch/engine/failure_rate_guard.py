@@ -4,9 +4,9 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from llmbatch.core import defaults
-from llmbatch.core.errors import RunStopped, UsageError
+from llmbatch.core.errors import RunStopped
 from llmbatch.core.ledger_line import CANARY, FAILED, LedgerLine
-from llmbatch.core.shares import share_of
+from llmbatch.core.shares import parse_percentage
 from llmbatch.stats.profile import USELESS
 
 _WINDOW = 200
@@ -30,10 +30,7 @@ def parse_share(text: str, option: str) -> float:
     Raises:
         UsageError: it is not a percentage from 0 to 100.
     """
-    share = share_of(text) if text.strip().endswith("%") else None
-    if share is None:
-        raise UsageError(f"{option} {text!r} is not a percentage", hint=f"say {option} 50%; 100% never stops")
-    return share
+    return parse_percentage(option, text, hint=f"say {option} 50%; 100% never stops")
 
 
 class FailureRateGuard:

@@ -21,7 +21,7 @@ class SecondOpinion(Protocol):
     def ask(self, row: Row, key: str, line: LedgerLine) -> AsyncIterator[LedgerLine]:
         """Each line that the row comes to after `line`, its latest; the last one is its outcome.
 
-        None where it stays as it is: the run stopped before it cost anything more.
+        No line where the run stopped before it cost anything more.
         """
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from msgspec import Struct, ValidationError
 from msgspec.json import decode
 
-from llmbatch.core.errors import UsageError
 from llmbatch.core.files import open_to_read
-from llmbatch.core.shares import share_of
+from llmbatch.core.shares import parse_percentage
 from llmbatch.engine.packing.plans import AutoPacking, Packing, can_be_packed
 from llmbatch.engine.plan import Plan
 from llmbatch.observe.events import PackingDecided
@@ -63,14 +62,11 @@ def parse_packing_loss(text: str) -> float:
     Raises:
         UsageError: it is not a percentage from 0 to 100.
     """
-    share = share_of(text) if text.strip().endswith("%") else None
-    if share is None:
-        raise UsageError(f"--max-packing-loss {text!r} is not a percentage", hint="say --max-packing-loss 0.5%")
-    return share
+    return parse_percentage("--max-packing-loss", text, hint="say --max-packing-loss 0.5%")
 
 
 def comparison_folder(inputs: tuple[str, ...], *, offline: bool) -> Path:
-    """Where `llmbatch compare` keeps the comparison on these inputs, unless told otherwise."""
+    """Where `llmbatch compare` keeps the comparison on these inputs by default."""
     run = RunFolder.for_inputs(inputs, None, offline=offline).path
     return run.with_name(f"{run.stem}.compare.llmbatch")
 

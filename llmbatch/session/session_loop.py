@@ -357,7 +357,7 @@ class SessionLoop:
 
 
 def _rows_at_the_last_end(record: RunRecord) -> int | None:
-    """The input's rows as the last session counted them, until they are counted anew; None where none has ended."""
+    """The input's rows as the last session counted them, until they are counted again; None where none has ended."""
     return None if record.totals is None else int(record.totals["rows"]["total"])
 
 

@@ -21,8 +21,8 @@ from llmbatch.spend.leases import DailyLimit, SharedRunLimit
 from llmbatch.spend.options import BudgetOptions
 
 _BEAT_S, _SLOWEST_BEAT_S, _BEAT_SHARE = 2.0, 20.0, 0.1
-"""How often the store is told how a session stands; where that takes long, since many sessions do it, it is done less
-often: in a tenth of the time."""
+"""How often a session reports its spending to the store; less often where that takes long, since many sessions do it:
+in a tenth of the time."""
 
 
 @dataclass(slots=True)
@@ -166,7 +166,7 @@ class Spending:
             self._not_recorded(error)
 
     async def keep(self) -> None:
-        """Tell the store how it stands, and the user when a share of a budget is spent, until cancelled."""
+        """Report to the store, and to the user when a share of a budget is spent, until cancelled."""
         took_s = 0.0
         while True:
             await asyncio.sleep(next_beat_s(took_s))
@@ -230,7 +230,7 @@ class Spending:
 
 
 def next_beat_s(took_s: float) -> float:
-    """How long to wait before the store is told again, where telling it has just taken so long."""
+    """How long to wait before the next report to the store, where the last one took so long."""
     return min(max(_BEAT_S, took_s / _BEAT_SHARE), _SLOWEST_BEAT_S)
 
 

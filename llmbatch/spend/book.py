@@ -131,7 +131,7 @@ class SpendBook(Protocol):
 
 
 class SpendRecords(SpendBook, Protocol):
-    """A book that tells what was spent, too."""
+    """A book that also reports what was spent."""
 
     def sums(self, column: str, book: str, since: str, until: str) -> dict[str, UsageTotals]:
         """What was spent from one day to another, both included, by `day`, `model`, `prompt` or `run`."""

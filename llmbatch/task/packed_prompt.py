@@ -32,7 +32,7 @@ DOCUMENT_HEADING = "# Document {}\n"
 def packed_prefix(prefix: str) -> str:
     """The system message of requests about several documents; `prefix` is that of requests about one.
 
-    It says from the beginning that there are several: a model that is told two things keeps to either.
+    It says from the beginning that there are several: a model that is given two instructions keeps to either.
     """
     for of_one, of_several in _OF_SEVERAL:
         prefix = prefix.replace(of_one, of_several, 1)

@@ -1,4 +1,4 @@
-"""What endpoints do to files and batches that no single request meets: each is survived, counted and told."""
+"""What endpoints do to files and batches that no single request meets: each is survived, counted and reported."""
 
 import json
 import os

@@ -18,7 +18,7 @@ from tests.torture.strike import EVERYTHING
 ROWS, CAP = 9, 0.004
 FAULTS = ("batch_expire@1", "batch_line_double@2", "batch_line_lost@3,6", "rate_limit@5", "invented@4")
 """A first part that expires at half; a line that comes twice, some that are lost and paid, one that is refused, and an
-answer that is of no use."""
+unusable answer."""
 QUICK = (20, 35, 50, 65, 80, 110)
 ARMS = (
     "--canary-model",

@@ -76,7 +76,7 @@ class PartFiles:
             self.requests.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Delete them, once they are of no use."""
+        """Delete them, once they are not needed any more."""
         for path in (self.requests, self.output, self.errors, self.rows):
             with suppress(OSError):
                 path.unlink(missing_ok=True)

@@ -30,7 +30,7 @@ EventName = Literal["prepared", "uploaded", "creating", "created", "seen", "coll
 EXPORTED = "exported"
 """In place of a part's endpoint, and as its status: its file is run by somebody else."""
 EXPIRED, LINE, LOST, INVALID, REFUSED = "expired", "line", "lost", "invalid", "refused"
-"""Why a row is open again: not answered in time, answered with a failure that passes, in no file, of no use, refused
+"""Why a row is open again: not answered in time, answered with a failure that passes, in no file, unusable, refused
 like all others."""
 
 

@@ -181,8 +181,11 @@ class ResultReader:
 
     def _answer_before(self, key: str) -> LedgerLine | None:
         """The answer that a row had before the stronger model failed, and its session was killed at that."""
-        lines = (line for _, line in read_lines(self._deps.ledger.path))
-        return next((line for line in reversed(list(lines)) if line.key == key and line.status != FAILED), None)
+        answer = None
+        for _, line in read_lines(self._deps.ledger.path):
+            if line.key == key and line.status != FAILED:
+                answer = line
+        return answer
 
     def _write(self, line: LedgerLine) -> None:
         deps = self._deps
