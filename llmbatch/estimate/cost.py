@@ -9,7 +9,6 @@ added in squares: all of them at their worst at once is far rarer than one in tw
 
 import math
 from dataclasses import dataclass, replace
-from math import ceil
 
 from msgspec import structs
 
@@ -76,7 +75,7 @@ class Job:
         pack = self.pack
         if pack is None or not self.requests:
             return replace(self, pack=None)
-        requests, output = ceil(self.requests / pack.rows), self.output_tokens
+        requests, output = math.ceil(self.requests / pack.rows), self.output_tokens
         rows = self.requests / requests
         return Job(
             requests,
