@@ -101,6 +101,8 @@ def _first_object(data: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[st
 
 def _as_count(value: Any) -> int | None:
     """A count of tokens, rounded up, also where it comes as a decimal or as text; None for what is none."""
+    if type(value) is int and value >= 0:
+        return value  # as nearly all are
     if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
         try:
             value = float(value)
