@@ -93,6 +93,8 @@ def test_what_is_cut_off_is_reported_and_the_rows_before_it_are_read(rows: list[
     assert items[:-1] == rows[: len(items) - 1]
 
 
+@example(b"[{\n[", 1)
+@example(b'[{"a":[\n{},\n{}\n]{', 4)
 @given(st.lists(pieces, max_size=30).map(b"".join), st.integers(1, 60))
 def test_no_bytes_do_harm_and_counting_finds_what_reading_gives(content: bytes, limit: int) -> None:
     whole = items_of(content, max_row_bytes=limit)

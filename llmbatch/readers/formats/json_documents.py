@@ -100,16 +100,20 @@ class _Values:
 
     def _value(self) -> Value | Unread:
         """The object or array that begins at the present place."""
-        stream, line, extent, kept, length = self._stream, self._stream.line, Extent(), bytearray(), 0
+        stream, line, extent = self._stream, self._stream.line, Extent()
+        kept, passed, length = bytearray(), 0, 0
         while True:
             try:
                 at, is_whole = extent.follow(stream.data, stream.at + length)
             except BadRow as bad:
-                return self._damaged(line, kept, bad.message)
+                length = extent.bad_at - stream.at
+                return self._damaged(line, kept, bad.message, length, is_long=passed + length > self._limit)
             length = at - stream.at
-            if kept or length > self._limit:
-                stream.pass_to(at, kept)
-                length = 0
+            if passed + length > self._limit:
+                # The next value may begin on the line that damage is found on.
+                passed_to = at if is_whole else max(at - self._margin(), stream.at)
+                passed, length = passed + passed_to - stream.at, at - passed_to
+                stream.pass_to(passed_to, kept)
             if is_whole:
                 raw = bytes(stream.data[stream.at : at])
                 stream.end_value(at)
@@ -117,40 +121,57 @@ class _Values:
                     return Unread(line, bytes(kept), "too_large", f"is longer than {self._limit:,} bytes")
                 return line, raw
             if not stream.more():
-                raise _EndError(line, bytes(kept) or stream.excerpt(), "the input ends inside this value")
+                raise _EndError(line, self._excerpt(kept), "the input ends inside this value")
 
-    def _damaged(self, line: int, kept: bytearray, message: str) -> Unread:
-        """Give up the value at the present place, and go to the next one that begins on a line as this one does."""
-        stream, indentation, ahead = self._stream, self._stream.indentation, 1
+    def _margin(self) -> int:
+        """How many bytes may stand between a line's end and the value that begins on the next line."""
+        return len(self._stream.indentation or b"") + _SPACE_BEFORE_VALUE
+
+    def _excerpt(self, kept: bytearray) -> bytes:
+        """What is kept of a value that the input ends in."""
+        self._stream.pass_to(len(self._stream.data), kept)
+        return bytes(kept)
+
+    def _damaged(self, line: int, kept: bytearray, message: str, length: int, *, is_long: bool) -> Unread:
+        """Give up the value at the present place, and go to the next one that begins on a line as this one does.
+
+        Args:
+            line: the value's first.
+            kept: its beginning, as far as it has been passed over.
+            message: what is wrong with it.
+            length: bytes from the present place to the damage.
+            is_long: it is longer than a row may be, and so no value inside it is looked for.
+        """
+        stream, indentation = self._stream, self._stream.indentation
         if indentation is None:
-            return self._damaged_among_others(line, message)
+            return self._damaged_among_others(line, kept, message, is_long=is_long)
         begins = re.compile(rb"(?s:.*?)(?:\n" + re.escape(indentation) + rb"(?:,[ \t]*)?(?=[{\[])|(?=\x1e))")
-        while (end := end_of(begins, stream.data, stream.at + ahead)) is None:
-            passed = len(stream.data) - len(indentation) - _SPACE_BEFORE_VALUE
-            if passed > stream.at:
-                stream.pass_to(passed, kept)
-                ahead = 0
+        first = stream.at if kept else stream.at + 1
+        stream.pass_to(max(first, stream.at + length - self._margin()) if is_long else first, kept)
+        while (end := end_of(begins, stream.data, stream.at)) is None:
+            stream.pass_to(max(len(stream.data) - self._margin(), stream.at), kept)
             if not stream.more():
-                raise _EndError(line, bytes(kept) or stream.excerpt(), f"{message}; no other value begins behind it")
+                raise _EndError(line, self._excerpt(kept), f"{message}; no other value begins behind it")
         stream.pass_to(end, kept)
         stream.end_value(end)
         stream.indentation = indentation
         self._is_after_damage = True
         return Unread(line, bytes(kept).rstrip(b" \t\r\n,"), "bad_json", message)
 
-    def _damaged_among_others(self, line: int, message: str) -> Unread:
+    def _damaged_among_others(self, line: int, kept: bytearray, message: str, *, is_long: bool) -> Unread:
         """Where lines do not separate values, only a string with a line end in it can be skipped."""
         stream, extent, length, is_whole = self._stream, Extent(newlines_in_strings=True), 0, False
-        raw = stream.excerpt()
+        raw = bytes(kept) or stream.excerpt()
         try:
-            while not is_whole and length <= self._limit:
+            while not is_whole and not is_long:
                 at, is_whole = extent.follow(stream.data, stream.at + length)
                 length = at - stream.at
+                is_long = length > self._limit
                 if not is_whole and not stream.more():
                     break
         except BadRow:
             is_whole = False
-        if is_whole:
+        if is_whole and not is_long:
             raw = raw[:length]
             stream.end_value(stream.at + length)
             if stream.next_byte() in {b",", b"]", b""}:

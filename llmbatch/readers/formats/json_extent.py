@@ -30,6 +30,8 @@ class Extent:
         self._in_string = False
         self._before = 0
         """The byte before the present place, white space aside: what may follow it is known."""
+        self.bad_at = 0
+        """Where the data stopped being a value, once `follow` has raised."""
 
     def follow(self, data: bytes | bytearray, at: int) -> tuple[int, bool]:
         """Go on at a place in `data`, the first time at the first bracket.
@@ -50,7 +52,7 @@ class Extent:
             self._note_before(data, at, end)
             if end == len(data):
                 return end, False
-            at = end + 1
+            at, self.bad_at = end + 1, end
             if data[end] == _QUOTE:
                 self._in_string = True
             elif self._bracket(data[end]):
@@ -65,6 +67,7 @@ class Extent:
             self._in_string, self._before = False, _QUOTE
             return end + 1
         if not self._takes_newlines:
+            self.bad_at = end
             raise BadRow("bad_json", "a string does not end on its line")
         return end + 1 if data[end] == _NEWLINE else end + 2
 
