@@ -4,6 +4,7 @@ A command's module is imported when the command is called. The help, which names
 """
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -75,6 +76,7 @@ class Commands(TyperGroup):
             formatter.write_dl([*shown, ("more", ", ".join(rest)), ("options", ", ".join(options))])
 
 
+@cache
 def load(name: str) -> Command:
-    """A command, with its options."""
+    """A command, with its options; put together once."""
     return get_command(import_module(f"llmbatch.cli.{name}").app)

@@ -45,6 +45,12 @@ _LOADED_LATE = (
     "anyio.abc",
     "encodings.idna",
     "httpcore2",
+    "llmbatch.cli.app",
+    "llmbatch.cli.confirm",
+    "llmbatch.cli.outcome",
+    "llmbatch.provider.bounds",
+    "llmbatch.runs.rates.postgresql",
+    "llmbatch.runs.rates.sqlite",
     "llmbatch.session.run",
     "llmbatch.session.batches.manage",
     "llmbatch.session.standing",
@@ -250,6 +256,14 @@ def _surround(surroundings: dict[str, Any]) -> None:
         os.setuid(user)
 
 
+def _put_together(command: Any) -> None:
+    """Have a command, or each of a group, do what it does once before it parses its first command line."""
+    for parameter in command.params:
+        parameter.get_runtime_param()
+    for subcommand in getattr(command, "commands", {}).values():
+        _put_together(subcommand)
+
+
 def _end(ended: SystemExit) -> None:
     """What the interpreter does at its end, without the tenth of a second in which it takes apart what it shares."""
     threading._shutdown()  # type: ignore[attr-defined]
@@ -274,10 +288,10 @@ if __name__ == "__main__":
     from llmbatch.tokens import count_tokens
 
     for name in SUMMARIES:
-        load(name)
+        _put_together(load(name))
     load_sdk()
     load_task(None)
-    find_price("gpt-6-luna")
+    find_price("gpt-6-luna", "http://127.0.0.1:1/v1")
     count_tokens("The token table takes a quarter of a second.")
     gc.freeze()
     _become_the_program(sys.argv[1])
