@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.e2e.forked import SERVERS, start_forked
+from tests.e2e.program import environment
+
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each program that a test starts compiles a thousand modules
 
@@ -21,6 +24,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what 
 def pytest_xdist_auto_num_workers() -> int:
     """Half of a test's time it waits for the disk, or for a program that waits."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start what the workers' commands are forked from: once for all of them."""
+    if not hasattr(config, "workerinput") and config.getoption("numprocesses", None):
+        folder, end = start_forked(environment())
+        os.environ[SERVERS] = str(folder)
+        config.add_cleanup(end)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,7 +4,9 @@ Each command is a process of its own with the real command line in it, from `mai
 saves is a second of imports, and a tenth to take them all apart again. A few tests still start the program as a shell
 does, so that a missing import shows.
 
-    python -m tests.e2e.forked SOCKET
+    python -m tests.e2e.forked SOCKET FILE [MODULE...]
+
+serves at the path SOCKET, on which the open FILE listens, with these modules loaded besides.
 """
 
 import atexit
@@ -12,13 +14,17 @@ import gc
 import json
 import marshal
 import os
+import re
 import resource
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -29,6 +35,8 @@ from llmbatch.core import own_program
 from tests.torture.steps import die_at
 
 _LONGEST_REQUEST = 1 << 20
+_ALONE_AFTER_S = 10.0
+"""How soon a process notices that the tests were killed."""
 CONSTANTS = "CONSTANTS_OF_TEST"
 """Variable with a JSON object: constants of modules that are others in this command, so that small runs do what only
 long ones do."""
@@ -61,16 +69,22 @@ _LOADED_LATE = (
     "llmbatch.simulate.server",
     "llmbatch.review.export",
     "llmbatch.telemetry.watch",
+    "tiktoken",
+    "typer._adapters",
+    "uvloop",
+)
+_STATISTICS = (
     "scipy.stats",
     "sklearn.feature_extraction.text",
     "sklearn.isotonic",
     "sklearn.linear_model",
     "sklearn.metrics",
     "sklearn.model_selection",
-    "tiktoken",
-    "typer._adapters",
-    "uvloop",
 )
+_WITH_STATISTICS = re.compile("evaluate|calibrate|compare|report|canary|--candidates|--examples|--evaluate|--gold")
+"""What a command line has that needs them. They are a process of their own, since they make every fork dearer."""
+SERVERS = "FORKED_OF_TEST"
+"""Variable with the folder of processes to fork from that all workers of a test run share."""
 
 
 CLIENT = """
@@ -99,19 +113,14 @@ sys.exit(code)
 
 
 class Forked:
-    """The client's side: starts the process to fork from, and runs commands."""
+    """Processes to fork from, in a folder: the client's side."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.path = folder / "forked"
-        """The socket that it listens on."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.forked", str(self.path)],
-            stdout=subprocess.PIPE,
-            env=environment,
-            cwd=Path(__file__).parents[2],
-        )
-        assert self._process.stdout is not None
-        self._process.stdout.readline()  # it listens
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, arguments: Sequence[str] = ()) -> Path:
+        """The socket at which a command with such arguments is started."""
+        return self._folder / ("statistics" if _WITH_STATISTICS.search(" ".join(arguments)) else "plain")
 
     def run(
         self, arguments: list[str], *, cwd: Path, env: dict[str, str], files: tuple[int, int, int], timeout_s: float
@@ -129,15 +138,40 @@ class Forked:
         request = marshal.dumps({"arguments": arguments, "cwd": str(cwd), "env": env, "umask": mask, "ignored": []})
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
             connection.settimeout(timeout_s)
-            connection.connect(str(self.path))
+            connection.connect(str(self.path(arguments)))
             socket.send_fds(connection, [request], files)
             return int(connection.recv(100))
 
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+
+def start_forked(environment: dict[str, str]) -> tuple[Path, Callable[[], None]]:
+    """Start processes to fork from. Returns their folder, and what ends them."""
+    folder = Path(tempfile.mkdtemp())
+    started = [_started(folder / name, environment, modules) for name, modules in _SERVED.items()]
+
+    def end() -> None:
+        for process in started:
+            process.terminate()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return folder, end
+
+
+_SERVED: dict[str, tuple[str, ...]] = {"plain": (), "statistics": _STATISTICS}
+
+
+def _started(path: Path, environment: dict[str, str], modules: tuple[str, ...]) -> "subprocess.Popen[bytes]":
+    """Requests wait at its socket until it has loaded everything."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(str(path))
+        listening.listen(1_000)
+        file = listening.fileno()
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.forked", str(path), str(file), *modules],
+            pass_fds=[file],
+            env=environment,
+            cwd=Path(__file__).parents[2],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +203,15 @@ class _Running:
         os.close(self.end)
 
 
-def _become_the_program(path: str) -> None:
+def _become_the_program(path: str, listening: socket.socket) -> None:
     """Serve requests, each in a fork. Returns in the forks alone, with everything as the program finds it."""
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listening.bind(path)
-    listening.listen()
-    os.write(1, b"listens\n")
+    started_by = os.getppid()
     running: dict[int, _Running] = {}
     clients: dict[int, _Running] = {}
     while True:
-        ready, _, _ = select.select([listening.fileno(), *running, *clients], [], [])
+        ready, _, _ = select.select([listening.fileno(), *running, *clients], [], [], _ALONE_AFTER_S)
+        if os.getppid() != started_by:
+            sys.exit()
         for end in running.keys() & ready:
             one = running.pop(end)
             clients.pop(one.client.fileno(), None)
@@ -278,7 +311,8 @@ def _end(ended: SystemExit) -> None:
 
 
 if __name__ == "__main__":
-    for late in _LOADED_LATE:
+    socket_path, file, *modules = sys.argv[1:]
+    for late in (*_LOADED_LATE, *modules):
         import_module(late)
     from llmbatch.cli import main
     from llmbatch.cli.commands import SUMMARIES, load
@@ -294,7 +328,7 @@ if __name__ == "__main__":
     find_price("gpt-6-luna", "http://127.0.0.1:1/v1")
     count_tokens("The token table takes a quarter of a second.")
     gc.freeze()
-    _become_the_program(sys.argv[1])
+    _become_the_program(socket_path, socket.socket(fileno=int(file)))
     try:
         main()
     except SystemExit as ended:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from tests.e2e.forked import CLIENT, Forked
+from tests.e2e.forked import CLIENT, SERVERS, Forked, start_forked
 
 REPOSITORY = Path(__file__).parents[2]
 SAMPLE = REPOSITORY / "sample_data" / "docs.jsonl"
@@ -59,7 +59,7 @@ class Program:
 
     def onto(self, files: tuple[int, int, int], *arguments: str | Path, **env: str) -> int:
         """Run a command with these files for its standard streams. Returns its exit code."""
-        return _forked().run(
+        return forked().run(
             [str(argument) for argument in arguments],
             cwd=self.folder,
             env=environment(**{**self.env, **env}),
@@ -91,13 +91,13 @@ class Program:
 
 def forked_command(first: int) -> str:
     """A Python script that is the command of its arguments from the `first` on, and starts like a `Program`."""
-    return CLIENT.format(first=first, path=str(_forked().path))
+    return CLIENT.format(first=first, path=str(forked().path()))
 
 
 @cache
 def quick_program() -> list[str]:
     """What starts the program without its imports: give it arguments, an environment, standard streams and signals."""
-    script = _forked().path.with_suffix(".py")
+    script = Path(tempfile.mkdtemp(), "llmbatch.py")
     script.write_text(forked_command(1))
     return [sys.executable, "-SE", str(script)]
 
@@ -111,10 +111,14 @@ def write_command(folder: Path) -> None:
 
 
 @cache
-def _forked() -> Forked:
-    running = Forked(Path(tempfile.mkdtemp()), environment())
-    atexit.register(running.close)
-    return running
+def forked() -> Forked:
+    """What all commands are forked from: of this test run, or of this process where it has no workers."""
+    shared = os.environ.get(SERVERS)
+    if shared is not None:
+        return Forked(Path(shared))
+    folder, end = start_forked(environment())
+    atexit.register(end)
+    return Forked(folder)
 
 
 def _written(file: IO[bytes]) -> str:
