@@ -10,6 +10,7 @@ weights under a real grammar, by which only the form of answers can be judged. P
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import tempfile
@@ -28,11 +29,14 @@ from llmbatch.task.load import load_task
 from llmbatch.task.model import Example, Task
 from llmbatch.task.schema_limits import exceeds_schema
 from llmbatch.task.template import toml_string
+from tests.ledgers import ledger_rows
 from tests.real.serving import served
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-Listed = int | Literal["all"]
-WAYS: tuple[Listed, ...] = ("all", 20)
+Listed = int | Literal["all", "levels"]
+WAYS: tuple[Listed, ...] = ("all", 20, "levels")
+GROUP, GROUPS = 40, 20
+"""Labels of a made group, and groups that may be at the top: more are put into groups of their own."""
 EXAMPLES = 8
 KEY = "sk-llama-test"
 
@@ -73,6 +77,27 @@ def label_sets(rows: int) -> Iterator[LabelSet]:
         yield LabelSet(f"{count:,}: BANKING77 among made ones", larger, documents)
 
 
+def grouped(task: Task) -> Task:
+    """The task with its labels in groups: its own, or random ones that are named after two of their labels."""
+    if any(label.parent is not None for label in task.labels):
+        return task
+    labels, top = list(task.labels), list(task.labels)
+    random.Random(2).shuffle(top)
+    while len(top) > GROUPS:
+        groups = []
+        for number, start in enumerate(range(0, len(top), GROUP)):
+            members = top[start : start + GROUP]
+            group = Label(
+                name=f"group_{len(labels)}_{number}",
+                description=" and ".join(member.name.replace("_", " ") for member in members[:2]),
+            )
+            parents = {member.name: member.model_copy(update={"parent": group.name}) for member in members}
+            labels = [parents.get(label.name, label) for label in labels]
+            groups.append(group)
+        labels, top = [*labels, *groups], groups
+    return Task(name=task.name, instructions=task.instructions, labels=tuple(labels), pool=task.pool)
+
+
 def labelled(name: str, key: str, rows: int) -> tuple[Task, Sequence[tuple[str, str]]]:
     """A packaged task with the data set's examples, and random test messages with their gold labels."""
     task = load_task(name).task
@@ -107,7 +132,7 @@ def row(labels: LabelSet, listed: Listed, folder: Path, url: str | None, real_ro
     if listed == "all" and (excess := exceeds_schema(labels.task.label_space)) is not None:
         return f"| {labels.name} | all | - | - | - | - | not sent: {excess} |"
     file = folder / "task.toml"
-    file.write_text(task_file(labels.task), encoding="utf-8")
+    file.write_text(task_file(grouped(labels.task) if listed == "levels" else labels.task), encoding="utf-8")
     texts = [text for text, _ in labels.documents]
     out = folder / f"{labels.name.partition(':')[0].replace(',', '')}-{listed}"
     asked: dict[str, Any] = {"task": file, "candidates": listed, "prefix": "minimal"}
@@ -130,7 +155,7 @@ def valid_share(texts: Sequence[str], asked: dict[str, Any], out: Path, url: str
         classify(texts, **asked, base_url=url, out=out, **patient)
     except LLMBatchError as error:
         return error.message
-    clean = sum(line.get("parse") == "clean" for line in lines(out / "ledger.jsonl"))
+    clean = sum(line.get("parse") == "clean" for line in ledger_rows(out / "ledger.jsonl"))
     return f"{clean} of {len(texts)}"
 
 
@@ -140,6 +165,7 @@ def real_endpoint(python: str | None, folder: Path) -> Iterator[str | None]:
     if python is None:
         yield None
         return
+    os.environ["OPENAI_API_KEY"] = KEY
     texts, model = DATA / "banking77" / "test.jsonl", folder / "tiny.gguf"
     script = Path(__file__).resolve().parents[1] / "tests" / "real" / "tiny_model.py"
     subprocess.run([python, script, model, texts], check=True)

@@ -129,7 +129,7 @@ class AttemptSender:
         """The request. A list of labels that many rows share is part of the prefix, so that it comes from the cache."""
         shared = state.shortlist.text if state.shortlist.is_shared else ""
         if shared not in self._encoders:
-            self._encoders[shared] = self._encoder_of(self._question.listing(shared))
+            self._encoders[shared] = self._encoder_of(self._question.listing(shared, state.shortlist.choices))
         return self._encoders[shared].encode(state.row.text, shape, before="" if shared else state.before)
 
     async def _reserved(self, body: bytes, shape: RequestShape) -> Reservation:

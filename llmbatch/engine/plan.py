@@ -123,7 +123,8 @@ class Plan:
         """What a row is asked first: in a descent, with the top of the tree at the prefix's end."""
         if not isinstance(self.candidates, Descent):
             return self.question
-        return self.question.listing(self.candidates.shortlist("").text)
+        top = self.candidates.shortlist("")
+        return self.question.listing(top.text, top.choices)
 
     def before(self, text: str) -> str:
         """What stands before a document, in the same message."""

@@ -1,7 +1,7 @@
 """A request's body as bytes. The prefix is encoded once per shape, not once per row."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,9 +26,13 @@ class Question:
     prefix: str
     schema: dict[str, Any]
 
-    def listing(self, labels: str) -> "Question":
-        """The same with a list of labels at the prefix's end."""
-        return replace(self, prefix=f"{self.prefix}\n{labels}")
+    def listing(self, labels: str, choices: Collection[str]) -> "Question":
+        """The same with a list of labels at the prefix's end, and no other choices in the schema's enumerations."""
+        properties = {
+            name: {**of, "enum": [one for one in of["enum"] if one in choices]} if "enum" in of else of
+            for name, of in self.schema["properties"].items()
+        }
+        return replace(self, prefix=f"{self.prefix}\n{labels}", schema={**self.schema, "properties": properties})
 
     @property
     def cache_key(self) -> str:

@@ -40,6 +40,12 @@ class Shortlist:
     sureness: float = 1.0
     """How sure the model was (0..1) of the choices that led here."""
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What may be answered: the list's numbers, or that none fits."""
+        longest = max(map(len, self.names.values()), default=0)
+        return (*map(str, range(1, longest + 1)), NO_CANDIDATE)
+
 
 NO_SHORTLIST = Shortlist("", {})
 

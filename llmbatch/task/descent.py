@@ -1,8 +1,8 @@
 """A descent through the groups of a tree of labels: each request lists what lies right under one of them.
 
 The list of a group is the same for all rows that come to it, so it stands in the prefix: one cached prefix a group.
-Answers are numbers, as of labels that are retrieved for each document, under one schema. Where the model says that none
-of a list fits, the labels of the whole tree that have most in common with the document are listed once, by a search.
+Answers are numbers, as of labels that are retrieved for each document, and a list's schema has no others. If the model
+says that none of a list fits, the labels of the whole tree that have most in common with the document are listed once.
 """
 
 import hashlib

@@ -142,15 +142,18 @@ def test_several_fields_are_voted_on_one_by_one(llmbatch: Program, endpoint: Sta
     assert accounted(llmbatch.folder / "run") == list(range(60))
 
 
-def test_labels_that_are_retrieved_are_voted_on_by_their_names(llmbatch: Program, endpoint: StartEndpoint) -> None:
+@pytest.mark.parametrize(("task", "candidates"), [("banking77", "10"), ("clinc150", "levels")])
+def test_labels_that_are_listed_by_numbers_are_voted_on_by_their_names(
+    llmbatch: Program, endpoint: StartEndpoint, task: str, candidates: str
+) -> None:
     write_rows(llmbatch.folder / "docs.jsonl", [{"id": n, "text": f"My card {n} has not arrived"} for n in range(3)])
-    done = voted(llmbatch, endpoint().url, "--task", "banking77", "--candidates", "10", "--votes", "2", below="1")
+    done = voted(llmbatch, endpoint().url, "--task", task, "--candidates", candidates, "--votes", "2", below="1")
     assert (done.code, done.json["jury"]["rows"]) == (0, 3)
-    names = {
-        vote.category for line in lines_of(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl") for vote in line.votes
-    }
+    lines = lines_of(llmbatch.folder / "docs.llmbatch" / "ledger.jsonl")
+    names = {vote.category for line in lines for vote in line.votes}
     assert names
     assert all(not name.isdecimal() for name in names)
+    assert max(line.attempts for line in lines) == (1 if candidates == "10" else 2), "a request a level"
 
 
 def test_doubtful_rows_of_a_canary_are_voted_on(llmbatch: Program, endpoint: StartEndpoint) -> None:
