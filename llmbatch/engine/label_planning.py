@@ -156,15 +156,15 @@ def _cost_nanousd(plan: Plan, price: Price | None, examples: Sequence[Example]) 
     cached = 0 if caching is None else caching.cached_tokens(plan.prefix_tokens)
     texts = [example.text for example in examples[:_PRICED]] or [label.name for label in plan.task.label_space.labels]
     listed = [count_tokens(plan.before(text)) for text in texts[:_PRICED]]
-    if plan.listed_tokens:
-        return _ROWS * sum(_level_nanousd(plan, price, level, texts) for level in range(len(plan.listed_tokens)))
+    if plan.levels:
+        return _ROWS * sum(_level_nanousd(plan, price, level, texts) for level in range(len(plan.levels)))
     tokens = plan.prefix_tokens + (sum(listed) // len(listed) if listed else 0)
     return _ROWS * price.cost_nanousd(Usage(tokens, cached_input_tokens=cached))
 
 
 def _level_nanousd(plan: Plan, price: Price, level: int, texts: Sequence[str]) -> int:
     """What a level of a descent costs a row; from the second on with the document and the answer once more."""
-    caching, tokens = plan.caching, plan.prefix_tokens + plan.listed_tokens[level]
+    caching, tokens = plan.caching, plan.prefix_tokens + plan.levels[level].tokens
     cached = 0 if caching is None else caching.cached_tokens(tokens)
     document = sum(map(count_tokens, texts)) // len(texts) if level else 0
     again = Usage(tokens + document, cached_input_tokens=cached, output_tokens=_ANSWER_TOKENS if level else 0)

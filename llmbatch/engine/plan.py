@@ -77,6 +77,15 @@ class ModelChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """The lists of one level of a descent, each of which follows the prefix."""
+
+    lists: int
+    tokens: int
+    """Of a list, on average."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A task put to a model: the stable part of every request, and the run's identity."""
 
@@ -98,8 +107,8 @@ class Plan:
     """Finds the labels that each document's request lists; None where all labels are in the prefix."""
     similar: SimilarExamples | None = None
     """Chooses the examples that stand before each document; None where all are in the prefix."""
-    listed_tokens: tuple[int, ...] = ()
-    """Of the lists that follow the prefix in a descent, on average, level by level: a row is asked once for each."""
+    levels: tuple[Level, ...] = ()
+    """Of a descent, from the top: a row is asked once for each."""
     arm: str = CONTROL
     """For what its rows are asked: as the run itself, on trial, or once more."""
 
@@ -242,7 +251,7 @@ def make_plan(
         limit=limit,
         candidates=candidates,
         similar=similar,
-        listed_tokens=_mean_tokens(candidates.lists()) if isinstance(candidates, Descent) else (),
+        levels=_levels(candidates.lists()) if isinstance(candidates, Descent) else (),
     )
 
 
@@ -320,8 +329,8 @@ def can_descend(task: Task) -> bool:
     return space.takes_one_label and not space.fields[0].tree.is_flat and len(Descent(task).fields) > 0
 
 
-def _mean_tokens(levels: Sequence[Sequence[str]]) -> tuple[int, ...]:
-    return tuple(sum(map(count_tokens, lists)) // len(lists) for lists in levels if lists)
+def _levels(levels: Sequence[Sequence[str]]) -> tuple[Level, ...]:
+    return tuple(Level(len(lists), sum(map(count_tokens, lists)) // len(lists)) for lists in levels if lists)
 
 
 def _similar(

@@ -68,6 +68,8 @@ class Job:
     """Of one answer, thinking included."""
     pack: Pack | None = None
     """What rows share, where several share a request."""
+    first_uses: float = 1.0
+    """Requests that find nothing in the cache, since they are the first with their prefix."""
 
     @property
     def as_sent(self) -> "Job":
@@ -94,9 +96,11 @@ class Job:
 
     @property
     def cached_share(self) -> float:
-        """The share of the input that is expected from the cache (0..1): all requests but the first find it."""
+        """The share of the input that is expected from the cache (0..1): all requests but the first ones find it."""
         sent = self.as_sent
-        return max(sent.requests - 1, 0) * sent.cached_tokens / self.input_tokens if sent.requests else 0.0
+        return (
+            max(sent.requests - sent.first_uses, 0) * sent.cached_tokens / self.input_tokens if sent.requests else 0.0
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +195,7 @@ def _nanousd(job: Job, price: Price, conduct: _Conduct) -> int:
         return 0
     document = conduct.document_tokens / job.requests
     sent = job.requests * (1 + conduct.repeats)
-    hits = (sent - 1) * (1 - conduct.misses)
+    hits = max(sent - job.first_uses, 0) * (1 - conduct.misses)
     found = _request_nanousd(job, price, document, conduct.answer_tokens, Usage(cached_input_tokens=job.cached_tokens))
     missed = _request_nanousd(job, price, document, conduct.answer_tokens, Usage(cache_write_tokens=job.written_tokens))
     return round(hits * found + (sent - hits) * missed)

@@ -355,7 +355,7 @@ class _Look:
             effort=plan.shape.reasoning_effort,
             count=self._count,
         )
-        levels = max(len(plan.listed_tokens), 1)
+        levels = max(len(plan.levels), 1)
         all_levels = Range(levels * assumed.low, levels * assumed.expected, levels * assumed.high)
         job = found.job(plan, history.known(all_levels))
         if self._margin is None:

@@ -11,7 +11,7 @@ from llmbatch.core.ledger_line import JURY, LedgerLine
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.engine.intake import Document, Intake, Skipped
-from llmbatch.engine.plan import Plan
+from llmbatch.engine.plan import Level, Plan
 from llmbatch.estimate.cost import FRAME_TOKENS, OPENING_TOKENS, Job, Known, Range
 from llmbatch.estimate.result import RowsFound
 from llmbatch.estimate.sample import TokenSample, TokenTotal
@@ -148,9 +148,10 @@ class Survey:
         """What would be asked by this plan; all answers to a row have so many tokens."""
         documents = self._sample.total()
         caching = asked.caching
-        prefixes = [asked.prefix_tokens + listed for listed in asked.listed_tokens or (0,)]
+        prefixes = [asked.prefix_tokens + level.tokens for level in asked.levels] or [asked.prefix_tokens]
         levels = len(prefixes)
-        cached = 0 if caching is None else sum(caching.cached_tokens(tokens + OPENING_TOKENS) for tokens in prefixes)
+        by_level = [0 if caching is None else caching.cached_tokens(tokens + OPENING_TOKENS) for tokens in prefixes]
+        cached = sum(by_level)
         sent = TokenTotal(
             levels * (documents.tokens + documents.rows * self._fence),
             levels * documents.margin,
@@ -164,6 +165,7 @@ class Survey:
             cached_tokens=cached,
             written_tokens=cached if caching is not None and caching.breakpoints else 0,
             output_tokens=output_tokens,
+            first_uses=_first_uses(asked.levels, by_level, documents.rows),
         )
 
     def _kind(self, document: Document) -> str:
@@ -179,6 +181,20 @@ class Survey:
 
     def _document_tokens(self, text: str) -> int:
         return self._count(self.asked.before(text) + build_document(text)) - self._fence
+
+
+def _first_uses(levels: Sequence[Level], cached: Sequence[int], rows: int) -> float:
+    """Rows that find no prefix in the cache, since nothing was sent with it yet; of a descent, in parts of a row.
+
+    Rows come to the groups of a level as if by chance, so that `rows` of them open so many of `n` groups.
+    """
+    if not levels or not any(cached):
+        return 1.0
+    misses = 0.0
+    for level, tokens in zip(levels, cached, strict=True):
+        opened: float = level.lists * (1 - (1 - 1 / level.lists) ** rows)
+        misses += opened * tokens
+    return misses / sum(cached)
 
 
 def survey(rows: Iterable[Row | Rejection], surveys: Sequence[Survey], *, within_s: float | None = None) -> bool:

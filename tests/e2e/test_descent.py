@@ -95,7 +95,7 @@ def test_the_planner_takes_levels_where_a_search_finds_too_little(llmbatch: Prog
     low, high = (estimate["models"][0]["cost_usd"][end] for end in ("low", "high"))
     done = llmbatch("classify", *command)
     assert (done.code, server.requests) == (0, 6)
-    assert low / 2 <= done.json["usage"]["cost_usd"] <= high * 4, "of three rows each writes a prefix to the cache"
+    assert low * 0.9 <= done.json["usage"]["cost_usd"] <= high * 1.1, "of three rows each writes a prefix to the cache"
     judged = llmbatch("evaluate", "docs.llmbatch", "--gold", "gold.jsonl", "--json").json
     assert (judged["accuracy"]["value"], judged["candidates"]) == (1, None)
     shown = llmbatch("prompt", "render", "tree.toml", "--candidates", "levels", "--text", "A", "--json").json

@@ -69,7 +69,7 @@ def test_each_list_is_a_prefix_and_what_decides_the_lists_decides_the_key(descen
     plan = plan_of(parse_task(TREE, "desk.toml"))
     assert plan.before("any text") == ""
     assert plan.first_question.prefix == f"{plan.question.prefix}\n{descent.shortlist('').text}"
-    assert len(plan.listed_tokens) == descent.levels == 3
+    assert len(plan.levels) == descent.levels == 3
     assert [len(level) for level in descent.lists()] == [1, 2, 1]
     changed = plan_of(parse_task(TREE.replace("It stops.", "It ends."), "desk.toml"))
     candidates = plan_of(parse_task(TREE, "desk.toml"), 3)
