@@ -202,6 +202,8 @@ class RetryOptions:
     service_tier: ServiceTier | None = None
     max_doc_tokens: int | None = None
     truncate: Truncation | None = None
+    decisions: Path | None = None
+    """Another run, whose decisions are examples, too, where examples are chosen for each document."""
     sending: Sending = field(default_factory=Sending)
     max_failed: Tolerance = Tolerance()
     salvage: bool = False

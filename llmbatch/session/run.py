@@ -212,8 +212,12 @@ def _address(endpoint: Endpoint | None) -> str:
 
 def _retry_command(path: Path, options: RetryOptions) -> str:
     """What resumes a retry: with the endpoint that was named, or it would go to another one."""
-    base_url = options.sending.base_url
-    given = [*(["--batch"] if options.batch is not None else []), *(["--base-url", base_url] if base_url else [])]
+    base_url, decisions = options.sending.base_url, options.decisions
+    given = [
+        *(["--batch"] if options.batch is not None else []),
+        *(["--base-url", base_url] if base_url else []),
+        *(["--decisions", str(decisions)] if decisions is not None else []),
+    ]
     return " ".join(["llmbatch retry", quoted(path), *(quoted(word) for word in given)])
 
 
@@ -305,7 +309,7 @@ def retried_plans(
     Raises:
         UsageError: this version would ask in another way.
     """
-    loaded = with_decided(recorded_task(record), record.choice, source, decisions)
+    loaded = with_decided(recorded_task(record), record.choice, source, decisions, options.decisions)
     plan, choice = recorded_plan(record, loaded), options.applied_to(record.choice)
     if choice == record.choice:
         return plan, plan

@@ -222,6 +222,23 @@ def test_another_run_s_decisions_are_examples_where_that_is_wanted(task: Path, t
             classify(["A"], **new, base_url=server.url, examples="similar:1")
 
 
+def test_a_retry_takes_another_run_s_decisions_too(llmbatch: Program, task: Path) -> None:
+    task.write_text(TASK.partition("[[pool]]")[0])
+    for name, text in (("old", "Rex howls at the moon."), ("new", "Rex howls at noon.")):
+        write_rows(llmbatch.folder / f"{name}.jsonl", [{"id": 0, "text": text}])
+    plain = ("--task", task.name, "--review-below", "1")
+    assert llmbatch("classify", "old.jsonl", *plain, "--offline", "--out", "old").code == 0
+    decided(llmbatch.folder / "old", "dog")
+    with scripted(answer) as server:
+        url = ("--base-url", server.url)
+        learning = ("--examples", "similar:1", "--decisions", "old", "--out", "new")
+        assert llmbatch("classify", "new.jsonl", *plain, *learning, *url).code == 0
+        done = [llmbatch("retry", "new", "--review", *given, *url) for given in ((), ("--decisions", "old"))]
+        sent = ["Rex howls at the moon." in asked.text for asked in server.asked]
+    assert ([one.code for one in done], sent) == ([2, 0], [True, True]), done
+    assert "--decisions RUN" in done[0].err, "the task has no other examples"
+
+
 def test_decided_examples_are_in_the_estimate_and_are_compared_before_they_are_used(
     llmbatch: Program, endpoint: StartEndpoint
 ) -> None:
