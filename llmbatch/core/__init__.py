@@ -1,1 +1,1 @@
-"""Plain data and small pure parts that everything else is made of: rows, the ledger line, prices, errors, files."""
+"""Plain data and small pure building blocks: rows, the ledger line, prices, errors, files."""

@@ -1,17 +1,17 @@
-"""Files of certificates that the environment names: who may vouch for a server."""
+"""Certificate files named in the environment: the authorities trusted to certify servers."""
 
 from llmbatch.core.errors import UsageError
 
 
 def unreadable_authorities(variable: str, file: str | None, error: OSError) -> UsageError:
-    """The error if such a file cannot be used.
+    """The error for a certificate file that cannot be used.
 
     Args:
-        variable: names the file.
+        variable: the environment variable that names the file.
         file: the variable's value.
-        error: what the system or the TLS library said of it.
+        error: the error from the system or the TLS library.
     """
     return UsageError(
         f"{variable} {file!r}: cannot be read ({error.strerror or error})",
-        hint="name a file of certificates in PEM form, or unset it",
+        hint="set it to a PEM file of certificates, or unset it",
     )

@@ -1,10 +1,10 @@
-"""Bytes where only text can stand."""
+"""Bytes in places that hold only text."""
 
 import base64
 
 
 def text_or_base64(raw: bytes) -> str:
-    """Text where it is UTF-8, as older programs write text, else Base64."""
+    """Decode as text if it is UTF-8, since older programs write text as bytes; else encode as Base64."""
     try:
         return raw.decode()
     except UnicodeDecodeError:

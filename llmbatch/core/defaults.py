@@ -1,7 +1,7 @@
-"""Defaults that the command line shows and the pipeline uses: each stands here once, and importing them is cheap."""
+"""Default values shown by the command line and used by the pipeline, each defined once here; cheap to import."""
 
 MODEL = "gpt-6-luna"
-"""A current small model that the SDK lists and the price data knows."""
+"""A current small model that is in the SDK's list and in the price data."""
 REVIEW_BELOW = 0.5
 CONCURRENCY = "auto"
 ATTEMPTS = 4
@@ -11,18 +11,18 @@ RETRY_WAIT_MIN_S = 5.0
 RETRY_WAIT_MAX_S = 120.0
 MAX_WAIT_S = 600.0
 LEAST_CANDIDATES, MOST_CANDIDATES = 2, 200
-"""Labels that may be retrieved for a document."""
+"""Maximum number of labels retrieved for a document."""
 MOST_SIMILAR = 50
-"""Examples that may be chosen for a document."""
+"""Maximum number of examples chosen for a document."""
 ALL_LABELS, PLANNED_LABELS, LABELS_BY_LEVEL = 0, -1, -2
-"""In place of their number: all labels are listed; and what is better is decided when a run begins."""
+"""Special values for their number: list all labels; choose the better way when a run begins."""
 MOST_TOKENS = 10_000_000
-"""That an answer or a document may be allowed: more than any model takes."""
+"""Upper limit for token options: more than any model accepts."""
 REASKS = 1
 GRACE_S = 20.0
 REUSE_LIMIT_MB = 500
 ALERT_AT = "80%"
-"""Of a spending limit."""
+"""Highest spending limit, in USD."""
 SIMULATE_PORT = 8399
 STOP_AT_FAILURES = 50
 """Percent of the latest rows."""
@@ -36,8 +36,8 @@ MAX_PACKING_LOSS = 0.5
 """Percent of the rows."""
 BATCH_WINDOW = "24h"
 BATCH_PATIENCE = 2
-"""Batches in which a row may expire before the fallback takes it."""
+"""Number of batches in which a row may expire before the fallback handles it."""
 BATCH_SIZE = 50_000
-"""Rows in one batch: OpenAI's limit."""
+"""Maximum rows per batch: OpenAI's limit."""
 DIALECT = "chat-completions"
-"""The wire protocol: OpenAI's."""
+"""Default wire protocol: OpenAI's."""

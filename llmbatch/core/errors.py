@@ -1,16 +1,16 @@
-"""Every error that a user can meet, and the exit code that each stands for.
+"""All errors that a user can see, with their exit codes.
 
 LLMBatchError
 ├── UsageError            2   bad option, task file or input
-├── RunStopped            4   a guard stopped the run: credentials, quota, model, or failures without end
+├── RunStopped            4   a guard stopped the run: credentials, quota, model, or persistent failures
 │   ├── BudgetReached     5
 │   ├── Interrupted     130   SIGINT; 143 for SIGTERM, 129 for SIGHUP
-│   ├── ComeBackLater     7   the server asks for a longer wait than we may take
+│   ├── ComeBackLater     7   the server asks for a longer wait than is allowed
 │   │   └── BatchesPending    rows are at the provider in batches
-│   └── StorageFailed     8   our own files cannot be written any more
-└── FolderBusy            6   another process works on the run folder
+│   └── StorageFailed     8   our own files can no longer be written
+└── FolderBusy            6   another process is using the run folder
 
-Raised where the knowledge is; shown in one place, the command line's `main`.
+Raised where the cause is known; displayed in one place, the command line's `main`.
 """
 
 from enum import IntEnum
@@ -37,7 +37,7 @@ class ExitCode(IntEnum):
 class LLMBatchError(Exception):
     """Base of all errors that are shown in a line or two, without a traceback.
 
-    `hint` says what to do next; it is shown on a line of its own, under a traceback too.
+    `hint` says what to do next; it is shown on a separate line, also below a traceback.
     """
 
     exit_code: ExitCode = ExitCode.BUG
@@ -49,7 +49,7 @@ class LLMBatchError(Exception):
         if hint:
             self.add_note(hint)
         self.is_reported = False
-        """Whether it has been shown in another way already."""
+        """Whether it has already been shown in some other way."""
 
 
 class UsageError(LLMBatchError):
@@ -58,8 +58,8 @@ class UsageError(LLMBatchError):
     exit_code = ExitCode.USAGE
 
 
-class RunStopped(LLMBatchError):  # noqa: N818 - a stop is what happened, not a fault of ours
-    """A guard ended the run: every further request would fail alike."""
+class RunStopped(LLMBatchError):  # noqa: N818 - a stop is an event, not a program error
+    """A guard stopped the run: all further requests would fail in the same way."""
 
     exit_code = ExitCode.GUARD
 
@@ -71,7 +71,7 @@ class RunStopped(LLMBatchError):  # noqa: N818 - a stop is what happened, not a 
         exit_code: ExitCode | None = None,
         concerns_model: bool = False,
     ) -> None:
-        """`concerns_model`: another model or prompt on the same endpoint need not fail so."""
+        """`concerns_model`: another model or prompt on the same endpoint may still work."""
         super().__init__(message, hint=hint)
         self.concerns_model = concerns_model
         if exit_code is not None:
@@ -79,9 +79,9 @@ class RunStopped(LLMBatchError):  # noqa: N818 - a stop is what happened, not a 
 
 
 class ComeBackLater(RunStopped):
-    """The server asks for a longer wait than the run may take.
+    """The server asks for a longer wait than the run allows.
 
-    `wait_s` is that wait in seconds, where the server named one.
+    `wait_s` is that wait in seconds, if the server stated one.
     """
 
     exit_code = ExitCode.LATER
@@ -96,7 +96,7 @@ class BatchesPending(ComeBackLater):
 
 
 class Interrupted(RunStopped):
-    """SIGINT, SIGTERM, SIGHUP or the program that called: the run ended in order. `by` names which."""
+    """SIGINT, SIGTERM, SIGHUP or the calling program: the run ended cleanly. `by` names the cause."""
 
     exit_code = ExitCode.SIGINT
 
@@ -105,12 +105,12 @@ class Interrupted(RunStopped):
         self.by = by
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """So that it reads the same in another process: a pool's, a task queue's."""
+        """Make it picklable, for process pools and task queues."""
         return type(self), (self.by,), self.__dict__
 
 
 class Terminated(BaseException):
-    """The same outside a run: it ends the command at once, and no `except Exception` holds it up."""
+    """The same outside a run: it ends the command at once, and no `except Exception` catches it."""
 
     def __init__(self, exit_code: ExitCode) -> None:
         super().__init__(exit_code)
@@ -118,18 +118,18 @@ class Terminated(BaseException):
 
 
 class BudgetReached(RunStopped):
-    """The next request could cost more than is left of the spending limit."""
+    """The next request could exceed the spending limit."""
 
     exit_code = ExitCode.BUDGET
 
 
 class StorageFailed(RunStopped):
-    """A file of the run folder, or the spend store, cannot be used: disk full, locked or an I/O error."""
+    """A file in the run folder, or the spend store, cannot be used: disk full, locked, or an I/O error."""
 
     exit_code = ExitCode.STORAGE
 
 
-class FolderBusy(LLMBatchError):  # noqa: N818 - not a fault
-    """Another live process holds the run folder."""
+class FolderBusy(LLMBatchError):  # noqa: N818 - not a program error
+    """Another running process is using the run folder."""
 
     exit_code = ExitCode.BUSY

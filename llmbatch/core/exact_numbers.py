@@ -1,4 +1,4 @@
-"""Numbers of JSON that come back as they were written: a float keeps neither `1E5`, `1.50` nor twenty digits."""
+"""JSON numbers that are written back exactly as they were read; a float would lose `1E5`, `1.50` and twenty digits."""
 
 import re
 from decimal import Decimal
@@ -6,17 +6,17 @@ from typing import Any, Self
 
 _LITERALS = re.compile(rb'(?:[^"0-9-]++|"(?:[^"\\]++|\\.)*+")*+(-?[0-9][0-9.eE+-]*+)?+', re.DOTALL)
 _MOST_DIGITS = 18
-"""Of an integer that every parser keeps."""
+"""Number of digits of an integer that every parser preserves."""
 
 
 class Number(float):
-    """A float that knows how it was written."""
+    """A float that remembers its literal."""
 
     __slots__ = ("literal",)
     literal: str
 
     def __new__(cls, literal: str) -> Self:
-        """The number that this literal of JSON stands for."""
+        """Create the number for a JSON literal."""
         number = super().__new__(cls, literal)
         number.literal = literal
         return number
@@ -27,23 +27,23 @@ class Number(float):
 
     @property
     def keeps_digits(self) -> bool:
-        """Whether the float has all digits that were written."""
+        """Whether the float preserves all digits of the literal."""
         return Decimal(repr(float(self))) == Decimal(self.literal)
 
 
 def number(literal: str) -> float | Number:
-    """A number with a fraction or an exponent: a float where that is written in the same way, else one that knows."""
+    """Parse a number with a fraction or an exponent: a plain float if it is written the same way, else a `Number`."""
     value = float(literal)
     return value if repr(value) == literal and "e" not in literal else Number(literal)
 
 
 def integer(literal: str) -> int | Number:
-    """A number without them: -0 is the one that no integer is."""
+    """Parse a number without either; -0 has no integer form."""
     return Number(literal) if literal == "-0" else int(literal)
 
 
 def has_exact_literals(raw: bytes) -> bool:
-    """Whether all numbers of a JSON text are written as programs write what they have read."""
+    """Whether all numbers in a JSON text already have the form in which programs would write them back."""
     return all(_is_usual(literal) for literal in _LITERALS.findall(raw) if literal)
 
 

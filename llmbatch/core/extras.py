@@ -1,4 +1,4 @@
-"""What comes with an extra only, and how to get it."""
+"""Imports that need an optional extra."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from llmbatch.core.errors import UsageError
 
 @contextmanager
 def extra(name: str, *, needed_by: str) -> Iterator[None]:
-    """Imports that an extra brings.
+    """A context for imports that need an extra.
 
     Raises:
         UsageError: the extra is not installed; the hint is the command that installs it.

@@ -1,7 +1,7 @@
 """File names as text that every file, log and database can hold. A name may be any bytes but NUL and `/`.
 
-Python holds bytes that are not UTF-8 as lone surrogates (PEP 383 calls it `surrogateescape`), which JSON, SQLite,
-protobuf and UTF-8 itself refuse. What is read back as a name is kept by `stored`; what people read is `readable`.
+Python represents bytes that are not UTF-8 as lone surrogates (PEP 383, `surrogateescape`), which JSON, SQLite, protobuf
+and UTF-8 itself reject. `stored` gives a form that can be read back as a name, `readable` one for people.
 """
 
 import os
@@ -16,7 +16,7 @@ _UNDECODED = re.compile("[\udc80-\udcff]")
 
 
 def stored(name: str | Path) -> str:
-    """A name as it is kept: itself where it is UTF-8, else percent-encoded as a `file:` URI (RFC 8089)."""
+    """A name in its stored form: unchanged if it is UTF-8, else percent-encoded as a `file:` URI (RFC 8089)."""
     raw = os.fsencode(name)
     try:
         text = raw.decode()
@@ -26,29 +26,29 @@ def stored(name: str | Path) -> str:
 
 
 def restored(text: str) -> str:
-    """The name that `stored` was given."""
+    """The original name of a stored one."""
     if text.startswith(_URI):
         return os.fsdecode(unquote_to_bytes(text.removeprefix(_URI)))
     return os.fsdecode(text.encode())
 
 
 def readable(text: str | Path) -> str:
-    r"""Text for people, valid in UTF-8: bytes that are not are shown as `\xff`."""
+    r"""Text for people, valid UTF-8: other bytes are shown as `\xff`."""
     return _UNDECODED.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", str(text))
 
 
 def readable_json(text: str) -> str:
-    """The same for JSON, where a backslash is written twice."""
+    """The same within JSON text, where a backslash is doubled."""
     return _UNDECODED.sub(lambda found: f"\\\\x{ord(found[0]) - 0xDC00:02x}", text)
 
 
 def shell_command(words: Sequence[str]) -> str:
-    r"""A command line for a shell, with Bash's `$'\xff'` where a word is not UTF-8."""
+    r"""A shell command line, with Bash's `$'\xff'` for words that are not UTF-8."""
     return " ".join(quoted(word) for word in words)
 
 
 def quoted(word: str | Path) -> str:
-    """One word of it."""
+    """One word of a shell command line, quoted."""
     word = str(word)
     if not _UNDECODED.search(word):
         return shlex.quote(word)

@@ -1,4 +1,4 @@
-"""How far an endpoint is, by its host's name or address alone: nothing is looked up, since an answer can change."""
+"""How far away an endpoint is, judged by its host name or address alone: no DNS lookups, since results can change."""
 
 import re
 from enum import Enum
@@ -23,9 +23,9 @@ class Reach(Enum):
     """Where a host is."""
 
     LOOPBACK = "loopback"
-    """This machine: `localhost`, or an address of the loopback network written as one."""
+    """This machine: `localhost` or a literal loopback address."""
     PRIVATE = "private"
-    """The user's own network: an address that no public host has, or a name that only such a network knows."""
+    """The user's own network: an address that no public host has, or a name that exists only on such a network."""
     PUBLIC = "public"
 
 
@@ -50,5 +50,5 @@ def _reach_of_name(host: str) -> Reach:
     if host == "localhost":
         return Reach.LOOPBACK
     if _NUMBER.fullmatch(host.rpartition(".")[2]):
-        return Reach.PUBLIC  # an address in another writing (`134744072` is 8.8.8.8), which is not taken apart here
+        return Reach.PUBLIC  # an address in another notation (`134744072` is 8.8.8.8), which is not parsed here
     return Reach.PRIVATE if "." not in host or host.endswith(_PRIVATE_SUFFIXES) else Reach.PUBLIC

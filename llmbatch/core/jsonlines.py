@@ -1,4 +1,4 @@
-"""JSON as lines, exact also where the quick encoder is not."""
+"""JSON lines that stay exact where the fast encoder is not."""
 
 import json
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from llmbatch.core.filenames import readable
 def dump_line(data: Any) -> bytes:
     """`data` as one line of UTF-8 JSON, newline included.
 
-    Numbers that input rows carry are written as they were read, integers beyond 64 bits among them. Bytes of file names
-    that are not UTF-8 stand as people read them.
+    Numbers from input rows are written as they were read, including integers beyond 64 bits. File names that are not
+    UTF-8 are written in readable form.
     """
     try:
         return orjson.dumps(data, default=_literal, option=orjson.OPT_APPEND_NEWLINE)
@@ -23,21 +23,21 @@ def dump_line(data: Any) -> bytes:
 
 
 def as_text(value: Any) -> str:
-    """A value as text: a string as it is, everything else as JSON has it."""
+    """A value as text: a string unchanged, anything else as JSON."""
     return value if isinstance(value, str) else dump_line(value).decode().rstrip("\n")
 
 
 def _literal(value: Any) -> orjson.Fragment:
     if isinstance(value, Number):
         return orjson.Fragment(value.literal)
-    raise TypeError(f"{type(value).__name__} is no JSON")
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 _END = object()
 
 
 def _parts(data: Any) -> Iterator[str]:
-    """The text in parts, however deep: `open_` holds what is begun, each with what closes it."""
+    """The text in pieces, at any depth: `open_` holds the containers begun, each with its closing bracket."""
     begun: list[tuple[Iterator[Any], str]] = []
     value = data
     while True:

@@ -1,7 +1,7 @@
-"""Where each key's latest line stands, in a few bytes a row.
+"""The position of each key's latest line, in a few bytes per row.
 
 An open-addressing hash table in two flat arrays: 16 bytes a slot at a load of at most two thirds, where a dict
-of integers takes over 100 bytes an entry. A million rows are 32 MB, so that memory stays flat in practice.
+of integers takes over 100 bytes an entry. A million rows take 32 MB, so memory stays nearly constant in practice.
 """
 
 from array import array
@@ -11,36 +11,36 @@ _KEY_HEX_DIGITS = 16
 
 
 def short(digest: str) -> int:
-    """A digest's first 64 bits: what it is indexed by."""
+    """A digest's first 64 bits, its index key."""
     return int(digest[:_KEY_HEX_DIGITS], 16)
 
 
 class KeyIndex:
     """Maps 64-bit keys to non-negative integers. Later values win.
 
-    One thread sets; others may look up meanwhile: they find what stood there before or after, never another's value.
+    One thread sets; others may look up meanwhile and find the old or the new value, never another key's.
     """
 
     def __init__(self, *, room_for: int = 0) -> None:
-        """`room_for`: entries that fit in before it must grow, which takes a second a million."""
+        """`room_for`: entries to make room for; growing later takes a second per million."""
         self._count = 0
         self._table = _Table.empty(1 << max(_START_BITS, (room_for * 3 // 2).bit_length()))
 
     @classmethod
     def of_arrays(cls, keys: "array[int]", values: "array[int]", *, count: int) -> "KeyIndex":
-        """The index that had these `arrays` and so many entries."""
+        """Rebuild an index from its `arrays` and its number of entries."""
         index = cls()
         index._table, index._count = _Table(keys, values), count
         return index
 
     def copied(self) -> "KeyIndex":
-        """The index as it stands now. Its keys are shared: where a value stands, its key never changes."""
+        """A snapshot of the index. Keys are shared: once a slot has a value, its key never changes."""
         keys, values = self.arrays
         return KeyIndex.of_arrays(keys, values[:], count=self._count)
 
     @property
     def arrays(self) -> "tuple[array[int], array[int]]":
-        """Its keys and values as they are held."""
+        """The raw keys and values."""
         return self._table.keys, self._table.values
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class KeyIndex:
         """The value last set for `key`, or None."""
         table = self._table
         mask, keys, values = table.mask, table.keys, table.values
-        slot = key & mask  # as in `slot`, without a call: a million rows are looked up before a resumed run asks
+        slot = key & mask  # as in `slot`, inlined: a resumed run looks up a million rows before it sends anything
         while value := values[slot]:
             if keys[slot] == key:
                 return value - 1
@@ -71,7 +71,7 @@ class KeyIndex:
 
 
 class _Table:
-    """The arrays of one capacity, a power of two. A value of 0 marks an empty slot; others are one too high."""
+    """The arrays of one capacity, a power of two. A value of 0 marks an empty slot; others are stored plus one."""
 
     __slots__ = ("keys", "mask", "most", "values")
 

@@ -1,4 +1,4 @@
-"""How long rows took: a histogram whose buckets grow by a fifth, so that any latency is within 10% of its bucket."""
+"""Row latencies: a histogram whose bucket widths grow by a fifth, so that any latency is within 10% of its bucket."""
 
 import math
 from collections import Counter
@@ -14,7 +14,7 @@ class Latencies:
         self._counts: Counter[int] = Counter()
 
     def add(self, seconds: float) -> None:
-        """Count one."""
+        """Count one duration."""
         if seconds > 0:
             self._counts[math.floor(math.log(seconds, _GROWTH))] += 1
 
@@ -22,13 +22,13 @@ class Latencies:
         return self._counts.total()
 
     def __iter__(self) -> Iterator[tuple[float, float, int]]:
-        """(from, to, count) of all buckets between the shortest and the longest duration."""
+        """Iterate over (from, to, count) of all buckets between the shortest and the longest duration."""
         if self._counts:
             for step in range(min(self._counts), max(self._counts) + 1):
                 yield _GROWTH**step, _GROWTH ** (step + 1), self._counts[step]
 
     def quantile(self, share: float) -> float:
-        """The duration that `share` (0..1) of all stay under, seconds; 0 where there are none."""
+        """The duration in seconds that `share` (0..1) of all are below; 0 if there are none."""
         wanted = share * len(self)
         seen = 0
         for low, high, count in self:

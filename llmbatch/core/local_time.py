@@ -1,4 +1,4 @@
-"""The user's own time zone, with its changes of the clocks."""
+"""The user's time zone, with its daylight saving rules."""
 
 import io
 import os
@@ -16,17 +16,17 @@ _RULE = re.compile(
     re.ASCII,
 )
 _UNSAID = ",M3.2.0,M11.1.0"
-"""From when to when summer time is where a rule names one without saying so: as the C library has it."""
+"""The dates of daylight saving time for rules that name one without dates, as in the C library."""
 
 
 def local_zone() -> tzinfo:
-    """The zone that TZ names, else the machine's; UTC where there is neither.
+    """The zone named by TZ, else the machine's; UTC if there is neither.
 
-    TZ is read as POSIX has it: a zone's name (`Europe/Berlin`), a file, or a rule (`CET-1CEST,M3.5.0,M10.5.0/3`), each
-    also with a colon in front. The C library takes a name that it does not know for UTC without a word.
+    TZ is read as in POSIX: a zone name (`Europe/Berlin`), a file, or a rule (`CET-1CEST,M3.5.0,M10.5.0/3`), each with
+    an optional leading colon. The C library silently treats unknown names as UTC.
 
     Raises:
-        UsageError: TZ names no zone.
+        UsageError: TZ does not name a zone.
     """
     name = os.environ.get("TZ")
     if name is None:
@@ -38,8 +38,8 @@ def local_zone() -> tzinfo:
         return _from_file(Path(zone)) if zone.startswith("/") else _named(zone)
     except (OSError, ValueError, LookupError):
         raise UsageError(
-            f"TZ {name[:40]!r} is not a time zone of this machine",
-            hint="set TZ to a zone such as Europe/Berlin, or name the offset: --deadline 06:30+01:00",
+            f"TZ {name[:40]!r} is not a time zone known to this machine",
+            hint="set TZ to a zone such as Europe/Berlin, or give an offset: --deadline 06:30+01:00",
         ) from None
 
 
@@ -59,7 +59,7 @@ def _from_file(path: Path) -> ZoneInfo:
 
 
 def _from_rule(rule: str) -> ZoneInfo:
-    """A zone without a history: a TZif file (RFC 9636) whose footer alone says something."""
+    """A zone without history: a TZif file (RFC 9636) with content only in its footer."""
     header = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
     one_type = struct.pack(">lbb", 0, 0, 0) + b"UTC\0"
     return ZoneInfo.from_file(io.BytesIO(2 * (header + one_type) + b"\n" + rule.encode() + b"\n"))

@@ -1,9 +1,9 @@
-"""What models take: the facts about known ones, in one table.
+"""What each known model accepts, in one table.
 
 Sources: for parameters the installed SDK's own documentation (`openai/types/chat/completion_create_params.py`), for
 prompt caching OpenAI's guide "Prompt caching", for windows OpenAI's "Models". The table is checked against the SDK's
-list of models and the price library's windows by tests/provider/test_profile.py. What is not in it is asked for in the
-commonest way, and in another one where that is refused (`shape.py`).
+list of models and the price library's windows by tests/provider/test_profile.py. Models not in the table get the most
+common request form, and another one if that is rejected (`shape.py`).
 """
 
 import re
@@ -13,7 +13,7 @@ from functools import lru_cache
 
 
 class OutputMode(StrEnum):
-    """How the answer's form is asked for, from the tightest to the loosest."""
+    """How strictly the answer's form is enforced, from strictest to loosest."""
 
     JSON_SCHEMA = "json_schema"
     JSON_OBJECT = "json_object"
@@ -22,65 +22,66 @@ class OutputMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PromptCaching:
-    """How a provider keeps the beginnings of prompts, to charge less for them when they come again."""
+    """How a provider caches prompt prefixes to charge less for them when they recur."""
 
     floor_tokens: int = 1024
-    """Shorter beginnings are not kept."""
+    """Shorter prefixes are not cached."""
     step_tokens: int = 128
-    """What is kept ends at a multiple of this; 1 where it ends exactly where the request says."""
+    """Cached prefixes end at a multiple of this; 1 if they end exactly where the request marks."""
     ttl_s: float = 300.0
-    """Seconds for which an entry lives after its last use, at least."""
+    """Minimum lifetime of an entry after its last use, in seconds."""
     breakpoints: bool = False
-    """Requests mark where the stable beginning ends, and nothing is kept that is not marked. Writing costs more than
-    plain input. Without marks the whole prompt would be written, the document included, for every row."""
+    """Requests mark where the stable prefix ends, and nothing unmarked is cached. Writing costs more than plain input.
+    Without marks, the whole prompt including the document would be written for every row."""
 
     def cached_tokens(self, prefix_tokens: int) -> int:
-        """How much of a beginning of so many tokens is kept."""
+        """How many tokens of a prefix of this length are cached."""
         return prefix_tokens - prefix_tokens % self.step_tokens if prefix_tokens >= self.floor_tokens else 0
 
 
 AUTOMATIC_CACHING = PromptCaching()
 MARKED_CACHING = PromptCaching(step_tokens=1, ttl_s=1800.0, breakpoints=True)
 NO_CACHING = PromptCaching(floor_tokens=1 << 40)
-"""Known not to be kept, whatever its length."""
+"""Known not to cache prompts of any length."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelProfile:
-    """What one family of models takes."""
+    """What one family of models accepts."""
 
     limit_parameter: str = "max_tokens"
-    """Which parameter limits the answer's length."""
+    """The parameter that limits the answer's length."""
     reasoning_effort: str | None = None
-    """The lowest effort that it takes, since classification must not pay for thinking; None where it takes none."""
+    """The lowest reasoning effort it accepts, since classification should not pay for reasoning; None if it has
+    none."""
     temperature: float | None = 0.0
-    """What to send where the user says nothing; None where only the model's own default is taken."""
+    """The temperature to send by default; None if only the model's own default is accepted."""
     logprobs: bool = False
-    """Whether it gives log-probabilities of the answer's tokens, where it does not think first."""
+    """Whether it returns log-probabilities of the answer's tokens when it does not reason first."""
     output: OutputMode = OutputMode.JSON_SCHEMA
-    """The tightest form of answer that it can be held to."""
+    """The strictest output mode it supports."""
     caching: PromptCaching | None = None
-    """None where it is not known whether and how prompts are cached."""
+    """None if it is unknown whether and how prompts are cached."""
     cache_key: bool = False
-    """Takes `prompt_cache_key`, by which a run's requests meet on the same cache."""
+    """Whether it accepts `prompt_cache_key`, which routes a run's requests to the same cache."""
     context_window: int | None = None
-    """Tokens of prompt and answer together; None where not known."""
+    """Context window: tokens of prompt and answer together; None if unknown."""
 
 
 UNKNOWN = ModelProfile(logprobs=True)
-"""Log-probabilities are asked for: where they are refused, that costs one request."""
+"""The default for unknown models requests log-probabilities; if they are rejected, that costs one request."""
 
 
 def profile_of(model: str) -> ModelProfile:
-    """What is known of a model by its name; a router's prefix (`openai/gpt-6-luna`) does not matter."""
+    """Look up a model's profile by its name; a router's prefix (`openai/gpt-6-luna`) is ignored."""
     bare = model.rsplit("/", 1)[-1].lower()
     return next((profile for pattern, profile in _FAMILIES if pattern.match(bare)), UNKNOWN)
 
 
 def caching_of(model: str, dialect: str) -> PromptCaching | None:
-    """How a model's prompts are cached, asked by a wire protocol; None where that is not known.
+    """How a model's prompts are cached over a wire protocol; None if unknown.
 
-    Claude keeps what a request marks, and only Anthropic's own protocol has the mark.
+    Claude caches what a request marks, and only Anthropic's own protocol has the mark.
     """
     bare = model.rsplit("/", 1)[-1].lower()
     if not bare.startswith("claude"):
@@ -97,15 +98,15 @@ _CLAUDE_FLOORS = (
     (re.compile(r"claude-(opus-4[-.][56]|haiku-4[-.]5)"), 4096),
     (re.compile(r"claude-(sonnet-4[-.]6|opus-4[-.]7|haiku-3|3-haiku|3[-.]5-haiku)"), 2048),
 )
-"""Anthropic, "Prompt caching" (2026-02); for Sonnet 4.6 what anthropic-sdk-python 1194 measured."""
+"""Anthropic, "Prompt caching" (2026-02); for Sonnet 4.6, as measured in anthropic-sdk-python 1194."""
 
 
 @lru_cache(maxsize=256)
 def is_same_model(asked: str, answered: str) -> bool:
-    """Whether an answer names the model that was asked, in whatever way endpoints spell it.
+    """Whether an answer names the requested model, however the endpoint spells it.
 
-    A router's prefix and variant (`openai/gpt-6-luna:free`), a date or number of the version, and `-latest` make no
-    other model; a size or a kind does (`gpt-4o-mini` is not `gpt-4o`).
+    A router's prefix and variant (`openai/gpt-6-luna:free`), a date or number of the version, and `-latest` do not make
+    a different model; a size or a kind does (`gpt-4o-mini` is not `gpt-4o`).
     """
     names = [_LATEST.sub("", name.rsplit("/", 1)[-1].lower().partition(":")[0]) for name in (asked, answered)]
     shorter, longer = sorted(names, key=len)
@@ -121,7 +122,7 @@ def _thinking(effort: str | None, window: int, caching: PromptCaching = AUTOMATI
         limit_parameter="max_completion_tokens",
         reasoning_effort=effort,
         temperature=None,
-        logprobs=effort in (None, "none"),  # OpenAI, "Using GPT-5.2": only where it does not think first
+        logprobs=effort in (None, "none"),  # OpenAI, "Using GPT-5.2": only if it does not reason first
         caching=caching,
         cache_key=True,
         context_window=window,

@@ -4,14 +4,14 @@ NANO = 1_000_000_000
 
 
 NOTHING = 0.0
-"""No dollars: this very object, by which the ledger's encoder knows what it may leave out."""
+"""Zero dollars: the ledger's encoder recognises this very object and leaves it out."""
 
 
 def to_usd(nanousd: int) -> float:
-    """US dollars of an amount in nano-dollars, as files carry it."""
+    """Convert nano-dollars to US dollars, as written in files."""
     return nanousd / NANO if nanousd else NOTHING
 
 
 def to_nanousd(usd: float) -> int:
-    """Nano-dollars of an amount that `to_usd` wrote; exact up to nine million dollars."""
+    """Convert an amount from `to_usd` back to nano-dollars; exact up to nine million dollars."""
     return round(usd * NANO) if usd else 0

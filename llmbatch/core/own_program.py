@@ -1,4 +1,4 @@
-"""This very program as a command, for processes that it starts itself."""
+"""The command line of this same program, for child processes."""
 
 import os
 import sys
@@ -16,9 +16,9 @@ main()
 
 
 def own_command(*arguments: str) -> list[str]:
-    """What starts this package by its file, and never a module of the current folder (`-P`).
+    """A command that starts this package by its file, and never a module in the current folder (`-P`).
 
     Args:
-        arguments: of `llmbatch`.
+        arguments: the arguments of `llmbatch`.
     """
-    return [sys.executable, "-P", "-c", _START, os.path.abspath(llmbatch.__file__), *arguments]  # noqa: PTH100 - links stay
+    return [sys.executable, "-P", "-c", _START, os.path.abspath(llmbatch.__file__), *arguments]  # noqa: PTH100 - keeps links

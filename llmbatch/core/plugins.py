@@ -1,6 +1,6 @@
-"""Plug-ins: parts that other installed packages bring, by entry points. One is imported when it is asked for by name.
+"""Plug-ins: parts provided by other installed packages through entry points, imported when requested by name.
 
-The current folder brings none, also where Python looks for modules there: the documents of a stranger may lie in it.
+None are loaded from the current folder, even if Python would look there: it may hold a stranger's documents.
 """
 
 import importlib.util
@@ -22,32 +22,32 @@ FORMATS = "llmbatch.formats"
 DIALECTS = "llmbatch.dialects"
 OUTPUTS = "llmbatch.outputs"
 OBSERVERS = "llmbatch.observers"
-"""The groups of entry points."""
+"""The entry point groups."""
 
 _LONGEST_REASON = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """A part of another package, imported."""
+    """An imported part of another package."""
 
     name: str
-    """Of its entry point: what it is asked for by."""
+    """The name of its entry point, by which it is requested."""
     package: str
-    """Which brings it, with its version: `acme-formats 1.2`."""
+    """The package that provides it, with its version: `acme-formats 1.2`."""
     part: Any
 
     def check(self, attributes: Mapping[str, type | None]) -> None:
-        """Refuse a part that lacks what its kind must have.
+        """Reject a part that lacks a required attribute.
 
         Args:
-            attributes: by their names, with their types; None for what must be callable.
+            attributes: required attributes by name, with their types; None for a callable.
 
         Raises:
-            UsageError: one is missing, or of another type.
+            UsageError: one is missing or has another type.
         """
         if isinstance(self.part, type):
-            raise self.failure(f"{self.part.__name__} is a class, and an instance of it is needed")
+            raise self.failure(f"{self.part.__name__} is a class; an instance is required")
         for name, kind in attributes.items():
             value = getattr(self.part, name, None)
             if not (callable(value) if kind is None else isinstance(value, kind)):
@@ -56,13 +56,13 @@ class Plugin:
 
     @contextmanager
     def blamed(self, *passed: type[Exception]) -> Iterator[None]:
-        """What goes wrong within is reported as the plug-in's fault, which it is, and not as a bug of ours.
+        """A context that reports any exception within as an error of the plug-in, not of llmbatch.
 
         Args:
-            passed: exceptions with a meaning, beside our own.
+            passed: exceptions to let through, besides our own.
 
         Raises:
-            UsageError: in place of any other exception.
+            UsageError: instead of any other exception.
         """
         try:
             yield
@@ -72,27 +72,27 @@ class Plugin:
             raise self.failure(_reason(error)) from error
 
     def failure(self, reason: str) -> UsageError:
-        """The error that blames it."""
+        """The error that names the plug-in and the reason."""
         return _failure(self.name, self.package, reason)
 
 
 def plugin_names(group: str) -> tuple[str, ...]:
-    """The names of the plug-ins of a group, sorted. None of them is imported."""
+    """The sorted names of a group's plug-ins. None is imported."""
     return tuple(sorted(_offered(group)))
 
 
 def plugin_packages() -> dict[str, str]:
-    """The packages that bring plug-ins, with their versions. None of them is imported."""
+    """The packages that provide plug-ins, with their versions. None is imported."""
     groups = (FORMATS, DIALECTS, OUTPUTS, OBSERVERS)
     offers = (offer for group in groups for several in _offered(group).values() for offer in several)
     return {offer.package: offer.version for offer in offers}
 
 
 def find_plugin(group: str, name: str) -> Plugin | None:
-    """The plug-in of this name, None where no package brings one.
+    """Find a plug-in by name; None if no package provides it.
 
     Raises:
-        UsageError: it cannot be imported, or two packages bring one.
+        UsageError: it cannot be imported, or two packages provide it.
     """
     offers = _offered(group).get(name)
     if not offers:
@@ -110,7 +110,7 @@ def find_plugin(group: str, name: str) -> Plugin | None:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt | Terminated):
             raise
-        raise _failure(name, offer.shown, _reason(error)) from error  # a panic of an extension is no Exception
+        raise _failure(name, offer.shown, _reason(error)) from error  # an extension's panic is not an Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class _Offer:
     package: str
     version: str
     is_editable: bool
-    """Installed as a link to the folder that its owner works in, which may be the current one."""
+    """Whether it is an editable install, whose folder may be the current one."""
 
     @property
     def shown(self) -> str:
@@ -133,13 +133,13 @@ def _offered(group: str) -> dict[str, list[_Offer]]:
 
 @cache
 def _offered_in(group: str, current: Path, paths: tuple[str, ...]) -> dict[str, list[_Offer]]:
-    """By name. Where a package is found more than once (two versions, `lib` and `lib64`), its first offer counts.
+    """Offers by name. If a package is found more than once (two versions, `lib` and `lib64`), the first offer wins.
 
-    So it is with its modules; what is left of another version, without entry points, hides none.
+    The same holds for its modules; remains of another version without entry points do not hide any.
     """
     offers: dict[str, list[_Offer]] = {}
     for distribution in distributions(path=[path for path in paths if path and not _is_same(Path(path), current)]):
-        with suppress(Exception):  # broken metadata is its package's affair: reported when that one is asked for
+        with suppress(Exception):  # broken metadata is reported when that plug-in is requested
             package = _normalized(distribution.metadata["Name"])
             for entry in distribution.entry_points.select(group=group):
                 others = offers.setdefault(entry.name, [])
@@ -153,14 +153,14 @@ def _normalized(name: str) -> str:
 
 
 def _is_editable(distribution: Distribution) -> bool:
-    """By the record of a direct URL (PEP 610)."""
+    """Whether a distribution is an editable install, by its direct URL record (PEP 610)."""
     with suppress(orjson.JSONDecodeError, KeyError, TypeError):
         return bool(orjson.loads(distribution.read_text("direct_url.json") or "{}")["dir_info"]["editable"])
     return False
 
 
 def _is_in_current_folder(module: str) -> bool:
-    """Whether Python would take a module, or the package that it is in, from the current folder."""
+    """Whether Python would import a module, or its package, from the current folder."""
     with suppress(ImportError, ValueError):
         spec = importlib.util.find_spec(module.partition(".")[0])
         if spec is not None:

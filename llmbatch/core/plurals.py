@@ -1,6 +1,6 @@
-"""Numbers of things in messages."""
+"""Counts of things in messages."""
 
 
 def counted(count: int, noun: str) -> str:
-    """A number with its noun, plural by an s: `1 row`, `1,200 rows`."""
+    """A count with its noun, plural with an s: `1 row`, `1,200 rows`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

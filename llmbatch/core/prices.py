@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 
 _MILLION = 1_000_000
 _LOWEST, _HIGHEST = Decimal("0.000000001"), Decimal(100_000)
-"""USD for a million tokens. What is below counts for nothing, and no limit would hold; nobody asks more."""
+"""Bounds of a price, in USD per million tokens. Lower amounts would round to zero, so no limit would hold; higher ones
+do not exist."""
 _LONGEST_SHOWN = 80
 
-# Makers whose models are not available to self-host: a server of one's own that does is a proxy to them, or a stand-in.
+# Makers whose models are not available to self-host: a private server that offers them is a proxy or a stand-in.
 _CLOSED_MAKERS = frozenset({"openai", "anthropic", "google", "x-ai"})
 _OPEN_MODELS = ("gpt-oss", "gemma")
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Prices in nano-dollars for a million tokens: whole numbers down to $0.000000001 per million."""
+    """Prices in nano-dollars per million tokens: whole numbers down to $0.000000001 per million."""
 
     input: int
     cached: int
@@ -34,7 +35,7 @@ class Rates:
     output: int
 
     def cost_nanousd(self, usage: Usage) -> int:
-        """What `usage` costs, in nano-dollars, rounded up."""
+        """The cost of `usage` in nano-dollars, rounded up."""
         plain = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
         total = (
             max(plain, 0) * self.input
@@ -46,13 +47,13 @@ class Rates:
 
 
 class PriceSource(StrEnum):
-    """Where a price is from."""
+    """Where a price comes from."""
 
     PUBLISHED = "published"
     GIVEN = "given"
-    """By the user."""
+    """Given by the user."""
     SELF_HOSTED = "self-hosted"
-    """None is asked: the server is one's own."""
+    """Free: the server is the user's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +61,24 @@ class Price:
     """A model's rates by prompt size: past a tier's start, the whole request costs that tier's rates."""
 
     tiers: tuple[tuple[int, Rates], ...]
-    """(input tokens that must be exceeded, rates), in rising order; the first starts at -1."""
+    """(input tokens that must be exceeded, rates), in ascending order; the first starts at -1."""
     source: PriceSource = PriceSource.PUBLISHED
 
     def cost_nanousd(self, usage: Usage) -> int:
-        """What a request with this usage costs, in nano-dollars, rounded up."""
+        """The cost of a request with this usage, in nano-dollars, rounded up."""
         for start, rates in reversed(self.tiers):
             if usage.input_tokens > start:
                 return rates.cost_nanousd(usage)
-        raise AssertionError("the first tier takes any usage")
+        raise AssertionError("the first tier accepts any usage")
 
 
 FREE = Price(((-1, Rates(0, 0, 0, 0)),), PriceSource.SELF_HOSTED)
 
 
 def parse_price(text: str) -> Price:
-    """The user's own price in USD for a million tokens: `input,cached,output`, or with a cache write's as the fourth.
+    """Parse the user's price in USD per million tokens: `input,cached,output`, optionally followed by cache writes.
 
-    Writing to the cache costs as much as plain input where it is left out (`--price 0.1,0.01,0.5`).
+    If omitted, cache writes cost the same as plain input (`--price 0.1,0.01,0.5`).
 
     Raises:
         UsageError: not three or four numbers of zero or more.
@@ -100,15 +101,15 @@ def _is_price(amount: Decimal) -> bool:
 
 
 def find_price(model: str, base_url: str | None = None, service_tier: str | None = None) -> Price | None:
-    """The price of a model today, or None where it is not known.
+    """The price of a model today, or None if unknown.
 
     Args:
-        model: as asked for, or as the answer names it; a maker's prefix (`openai/gpt-6-luna`) is understood.
-        base_url: the endpoint, which identifies the provider. One without published prices costs what the model's
-            maker asks; one's own server (on this machine or its network) costs nothing, unless the model is one
-            that only its maker serves: then the server is a proxy to it.
-        service_tier: as the answer states it, or as it is asked for; the standard price where the model's has none;
-            `batch` for answers that may take a day.
+        model: as requested, or as named in the answer; a vendor prefix (`openai/gpt-6-luna`) is understood.
+        base_url: the endpoint, which identifies the provider. An endpoint without published prices is assumed to charge
+        the model vendor's price; the user's own server (on this machine or its network) is free, unless only the vendor
+        serves the model: then the server is a proxy to it.
+        service_tier: as stated in the answer, or as requested; if the model has no price for it, the standard price
+        applies; `batch` for answers that may take a day.
     """
     found = _find_model(model, base_url)
     if base_url is not None and is_self_hosted(base_url) and not (found and _is_closed(*found)):
@@ -134,7 +135,7 @@ def is_self_hosted(base_url: str) -> bool:
 
 
 class PriceBook:
-    """Looks each model up once and remembers the answer, misses too."""
+    """Looks up each model once and remembers the result, including misses."""
 
     def __init__(self, base_url: str | None, own_price: Price | None = None) -> None:
         self._base_url = base_url
@@ -142,7 +143,7 @@ class PriceBook:
         self._found: dict[tuple[str, str | None], Price | None] = {}
 
     def price(self, model: str, *, asked: str | None = None, service_tier: str | None = None) -> Price | None:
-        """The price of an answer by `model`; where that name is unknown, of the model that was asked for."""
+        """The price of an answer by `model`; if that name is unknown, of the requested model."""
         if self._own_price is not None:
             return self._own_price
         key = (model, service_tier)
@@ -154,14 +155,14 @@ class PriceBook:
         return self._found[key]
 
     def has_tier(self, model: str, tier: str) -> bool:
-        """Whether a service tier's own price is what counts for it: a published one, or the user's."""
+        """Whether a service tier has its own price: a published one, or the user's."""
         if priced_tier(tier) is None or self._own_price is not None:
             return True
         return self.price(model, service_tier=tier) != self.price(model)
 
 
 def known_models() -> tuple[list[str], list[str]]:
-    """The names of models whose price is known: OpenAI's, and the other makers'."""
+    """The names of models with known prices: OpenAI's, and other vendors'."""
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 0.3 s, and only some commands ask
 
     providers = get_snapshot().providers
@@ -170,7 +171,7 @@ def known_models() -> tuple[list[str], list[str]]:
 
 
 def _find_model(model: str, base_url: str | None) -> "tuple[Provider, ModelInfo] | None":
-    """A model as its endpoint's provider lists it; where that is nobody's known one, as its maker does."""
+    """A model as listed by the endpoint's provider; for an unknown provider, as listed by the model's vendor."""
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - 0.3 s, and only some commands ask
 
     find = get_snapshot().find_provider_model

@@ -1,8 +1,8 @@
-"""Keeps credentials out of whatever is written or shown, also where a server echoes them.
+"""Keeps credentials out of everything written or shown, even if a server echoes them.
 
-What a server sends is read as it came, since a label may contain what the user took for a key; it passes here where it
-leaves, for a file or a screen. The run's own key is taken out of every text, in whatever way it is written there; and
-out of messages whatever looks like any key.
+Server responses are parsed unredacted, since a label may contain the text that the user set as a key; they are redacted
+on the way out, to a file or a screen. The run's own key is removed from every text, in any encoding; messages also lose
+anything that looks like a key.
 """
 
 import base64
@@ -11,22 +11,22 @@ import re
 _MASK = "[redacted]"
 _LONGEST_MESSAGE = 500
 _MARGIN = 40
-"""Times the longest message that is looked at: masks are short, and what is cut off need not be clean."""
+"""The scanned length as a multiple of the longest message: masks are short, and the part cut off need not be clean."""
 _PIECE = 8
-"""Consecutive characters of a key that reveal it."""
+"""Number of consecutive characters of a key that reveal it."""
 
-_KEY_SHAPES = re.compile(  # as the makers shape them
+_KEY_SHAPES = re.compile(  # vendors' key formats
     r"\b(?:sk|pk|rk|gsk|xai|hf|r8|fw|csk|pplx|tgp|nvapi)[-_][A-Za-z0-9_\-*]{6,}(?:\.[A-Za-z0-9_\-]{6,})*"
     r"|\bAIza[A-Za-z0-9_\-]{20,}"
     r"|\beyJ[A-Za-z0-9_\-]{10,300}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+"  # JSON web tokens
     r"|\b(?:Bearer|Basic)\s+[^\s\"',;]+"
     r"|(?<![A-Za-z0-9_\-])[A-Za-z0-9_\-]{0,80}\*{3,}[A-Za-z0-9_\-*]*"  # half-masked, as in OpenAI's 401: sk-ab***yz
     r"|(?<!postgresql://)(?<=://)[^/\s@]{1,400}@"  # user and password in a URL
-    r"|(?<=postgresql://)[^/\s@:]{0,400}:[^/\s@]{1,400}@"  # where a user alone is no secret
-    r"|(?<=password=)[^&\s'\"]{1,400}",  # and among its parameters
+    r"|(?<=postgresql://)[^/\s@:]{0,400}:[^/\s@]{1,400}@"  # a user name alone is not secret here
+    r"|(?<=password=)[^&\s'\"]{1,400}",  # and in its parameters
     re.IGNORECASE,
 )
-_SECRET_PARAMETERS = re.compile(  # of a URL: those of signed ones, and whatever people call a key there
+_SECRET_PARAMETERS = re.compile(  # URL parameters: signatures, and common names for a key
     r"([?&;](?:[\w.\-]{0,40}"
     r"(?:token|secret|signature|credential|passw(?:or)?d|api[_\-]?key|access[_\-]?key|auth|jwt|session)"
     r"[\w.\-]{0,40}|sig|key|code|pwd|policy)=)[^&;#\s\"'<>]+",
@@ -36,7 +36,7 @@ _SECRET_PARAMETERS = re.compile(  # of a URL: those of signed ones, and whatever
 
 _SHORTEST = 8
 _FEWEST_CHARACTERS = 4
-"""Different letters and digits that a key has; `sk-xxxxxxxx` and `00000000` stand for one."""
+"""Minimum number of distinct letters and digits in a key; `sk-xxxxxxxx` and `00000000` are placeholders."""
 _PLACEHOLDER_WORDS = frozenset(
     {
         *("a", "abc123", "anything", "api", "apikey", "change", "changeme", "dummy", "dummykey", "example", "fake"),
@@ -46,11 +46,11 @@ _PLACEHOLDER_WORDS = frozenset(
         *("unused", "used", "vllm", "with", "your"),
     }
 )
-"""What people write where a server wants a key and looks at none: `not-needed`, `lm-studio`, `<your-api-key>`."""
+"""Placeholders used with servers that require a key but ignore it: `not-needed`, `lm-studio`, `<your-api-key>`."""
 
 
 def is_secret(key: str) -> bool:
-    """Whether a key is worth taking out of texts: long enough to be one, and no placeholder."""
+    """Whether a key should be redacted: long enough to be one, and not a placeholder."""
     plain = key.strip().lower()
     words = re.findall(r"[^\W_]+", plain)
     is_placeholder = len(set("".join(words))) < _FEWEST_CHARACTERS or _PLACEHOLDER_WORDS.issuperset(words)
@@ -58,7 +58,7 @@ def is_secret(key: str) -> bool:
 
 
 class Redactor:
-    """Takes the run's own secrets, and everything shaped like an API key, out of texts."""
+    """Removes the run's own secrets, and everything shaped like an API key, from texts."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         known = [secret for secret in secrets if is_secret(secret)]
@@ -68,16 +68,16 @@ class Redactor:
         self._pieces = {secret[at : at + _PIECE] for secret in known for at in range(len(secret) - _PIECE + 1)}
 
     def __call__(self, text: str, *, longest: int = _LONGEST_MESSAGE) -> str:
-        """`text` without keys, parts of ours among them, and cut: for messages, which only need to be understood."""
+        """`text` without keys or parts of our own, truncated; for messages, which only need to be understandable."""
         text = self._without_pieces(self.mask(text[: longest * _MARGIN]))
         return text if len(text) <= longest else text[: longest - 1] + "…"
 
     def mask(self, text: str) -> str:
-        """`text` without our own secrets, and without what is shaped like anybody's key."""
+        """`text` without our own secrets and without anything shaped like a key."""
         return _SECRET_PARAMETERS.sub(rf"\1{_MASK}", _KEY_SHAPES.sub(_MASK, self.hide(text)))
 
     def hide(self, text: str) -> str:
-        """`text` without our own secrets, and otherwise as it is."""
+        """`text` without our own secrets, otherwise unchanged."""
         if self._own is None or len(text) < self._shortest:
             return text
         return self._own.sub(_MASK, text)
@@ -91,7 +91,7 @@ class Redactor:
 
 
 def _however_written(secret: str) -> str:
-    """A pattern of the secret as it stands, escaped for JSON (once or more), or encoded for a URL (once or more)."""
+    """A pattern that matches the secret verbatim, JSON-escaped (any number of times), or URL-encoded (likewise)."""
     return "".join(rf"(?:\\{{0,8}}{re.escape(c)}|\\{{1,8}}[uU]00{_hex(c)}|%(?:25){{0,4}}{_hex(c)})" for c in secret)
 
 

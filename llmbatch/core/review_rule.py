@@ -1,4 +1,4 @@
-"""Which labelled rows need review: those that are not confident enough, by the run's threshold or by their labels'."""
+"""Which labelled rows need review: those below the run's confidence threshold or their labels' own."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,30 +6,30 @@ from dataclasses import dataclass, field
 from llmbatch.core.ledger_line import FAILED, NONE_FITS, OK, REVIEW, LedgerLine, Status
 
 AskedAs = tuple[str, str, str]
-"""A prompt's fingerprint, a model, and what its confidence is from: what thresholds hold for."""
+"""Prompt fingerprint, model and confidence kind: what a set of thresholds applies to."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelLimits:
-    """Confidences (0..1, as the model gave them) from which a label passes without review."""
+    """Minimum confidence (0..1, as given by the model) for each label to pass without review."""
 
     labels: Mapping[str, float]
     others: float | None = None
-    """Of the labels that have none of their own; None where nothing is known of these."""
+    """The limit of labels without their own; None if unknown."""
 
     def of(self, label: str) -> float | None:
-        """The label's limit."""
+        """A label's limit."""
         return self.labels.get(label, self.others)
 
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """What a row is not confident enough of."""
+    """The confidence threshold that a row missed."""
 
     label: str | None
-    """None for the row as a whole."""
+    """The label; None for the row as a whole."""
     limit: float | None
-    """The confidence (0..1) that it does not reach; None where the model chose none of the labels that it was given."""
+    """The missed threshold (0..1); None if the model chose none of the candidate labels."""
 
     def __str__(self) -> str:
         if self.limit is None:
@@ -41,22 +41,22 @@ class Shortfall:
 class ReviewRule:
     """Decides whether a row needs review.
 
-    Where a row's labels have limits, each must reach its own; where one of them has none, the row's confidence must
-    reach `below` too.
+    If a row's labels have limits, each must reach its own; if any has none, the row's confidence must also reach
+    `below`.
     """
 
     below: float
-    """Confidence (0..1) of a row under which it goes to people."""
+    """Rows with a lower confidence (0..1) need review."""
     limits: Mapping[AskedAs, LabelLimits] = field(default_factory=dict)
     label_confidences: Callable[[LedgerLine], Mapping[str, float]] = lambda _: {}
-    """The labels that a line gives, each with its confidence as the model gave it."""
+    """A line's labels with their confidences as given by the model."""
 
     def needs_review(self, line: LedgerLine) -> bool:
-        """Whether a labelled row is not confident enough to pass."""
+        """Whether a labelled row's confidence is too low to pass."""
         return self.shortfall(line) is not None
 
     def shortfall(self, line: LedgerLine) -> Shortfall | None:
-        """What a labelled row is not confident enough of; None where it passes."""
+        """The threshold that a labelled row misses; None if it passes."""
         if line.status == FAILED or line.confidence is None:
             return None
         if NONE_FITS in line.flags:

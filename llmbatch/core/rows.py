@@ -1,4 +1,4 @@
-"""A row of input as it travels: read once, never changed."""
+"""An input row as it passes through the program: read once, never changed."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ RowId = str | int | float | bool
 
 
 class Place(Struct, frozen=True, gc=False):
-    """Where a row stands: the input's name as the user gave it, and its first line (1-based)."""
+    """A row's location: the input's name as given by the user, and the row's first line (1-based)."""
 
     file: str
     line: int
@@ -23,9 +23,9 @@ class Place(Struct, frozen=True, gc=False):
 class Row(Struct, frozen=True, gc=False):
     """One document to label.
 
-    `index` counts all rows of all inputs from 0, rejected ones included, so that a bad row never shifts
-    the rows behind it. `id` keeps its JSON type: `1` and `"1"` differ. `fields` is the whole row as it was
-    read, the text and the id among them.
+    `index` counts all rows of all inputs from 0, rejected ones included, so that a bad row never shifts the rows after
+    it. `id` keeps its JSON type: `1` and `"1"` differ. `fields` is the whole row as read, including the text and the
+    id.
     """
 
     index: int
@@ -34,23 +34,23 @@ class Row(Struct, frozen=True, gc=False):
     place: Place
     fields: Mapping[str, Any]
     flags: tuple[str, ...] = ()
-    """What was done to it on its way, as flags of the ledger: `surrogates_replaced`, `truncated`."""
+    """Changes made to it, as ledger flags: `surrogates_replaced`, `truncated`."""
 
 
 POINTS = 1 << 64
-"""Points are below this."""
+"""Exclusive upper bound of points."""
 
 
 def point(row: Row, purpose: str, seed: int = 0) -> int:
-    """A pseudo-random number, uniform from 0 up to `POINTS`, and always the same for a row.
+    """A pseudo-random number, uniform from 0 to `POINTS` and always the same for a given row.
 
-    It depends on the row's id and text, not on its place, so that rows added, removed or moved leave the others'
-    points alone. An id that is only the row's place says nothing; rows with one id differ by their text.
+    It depends on the row's id and text, not on its place, so that adding, removing or moving rows does not change the
+    others' points. An id that is only the row's place is ignored; rows with the same id differ by their text.
 
     Args:
         row: the row.
-        purpose: what is drawn, in 16 bytes at most: other purposes give independent points.
-        seed: another one gives other points.
+        purpose: the purpose of the draw, at most 16 bytes; different purposes give independent points.
+        seed: a different seed gives different points.
     """
     is_place = type(row.id) is int and row.id == row.index and row.id not in row.fields.values()
     name = "" if is_place else repr(row.id)
@@ -60,11 +60,11 @@ def point(row: Row, purpose: str, seed: int = 0) -> int:
 
 
 class Rejection(Struct, frozen=True, gc=False):
-    """A row that cannot be read as a document. It is reported, kept with its raw bytes, and never sent.
+    """A row that cannot be read as a document. It is reported, stored with its raw bytes, and never sent.
 
     `kind` is one of a closed set (`bad_json`, `bad_encoding`, `bad_columns`, `bad_csv`, `not_an_object`,
     `missing_text`, `text_not_a_string`, `empty_text`, `missing_id`, `bad_id`, `too_large`, `bad_gzip`,
-    `bad_packing`, `bad_table`, `unreadable`); `message` is for people.
+    `bad_packing`, `bad_table`, `unreadable`); `message` is for display.
     """
 
     index: int
@@ -73,11 +73,11 @@ class Rejection(Struct, frozen=True, gc=False):
     message: str
     raw: bytes
     fields: Mapping[str, Any] | None = None
-    """What could be read of it: all but what it is rejected for."""
+    """The fields that could be read: all but the one that was rejected."""
 
 
 class ConfidenceKind(StrEnum):
-    """Where a confidence is from: stated by the model, or measured from its label tokens' log-probabilities."""
+    """Source of a confidence: stated by the model, or computed from its label tokens' log-probabilities."""
 
     reported = "reported"
     logprobs = "logprobs"

@@ -1,7 +1,7 @@
-"""Untrusted text made harmless: for terminals, and for spreadsheets.
+"""Makes untrusted text harmless for terminals and spreadsheets.
 
 Documents, labels, ids, file names and servers' messages are data. In a terminal they must not move the cursor, colour
-the screen, set its title or turn the reading direction; in a spreadsheet they must not run.
+the screen, set its title or change the reading direction; in a spreadsheet they must not execute.
 """
 
 import re
@@ -16,21 +16,21 @@ _HARMFUL = re.compile(
 _SPACES = re.compile(r"[\t\n\r\x0b\x0c\x85\u2028\u2029]+")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
-# What spreadsheets take for the start of a formula (OWASP, "CSV Injection"), full-width forms included.
+# What spreadsheets treat as the start of a formula (OWASP, "CSV Injection"), including full-width forms.
 _FORMULA = re.compile(r"^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 PROTECTED = "formula_protected"
-"""Column of a table whose cells `csv_safe` has made; it names those columns of a row that have an apostrophe more."""
+"""Column of a table with cells from `csv_safe`; it names the columns of a row that got an apostrophe."""
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
 def neutral(text: str, *, limit: int | None = None) -> str:
-    """`text` as one line that a terminal shows and does not obey.
+    """`text` as one line that a terminal displays without acting on it.
 
     Args:
-        text: from anywhere.
-        limit: characters at most; what is longer ends in an ellipsis.
+        text: any untrusted text.
+        limit: maximum characters; longer text ends in an ellipsis.
 
-    White space that moves the cursor becomes a space, other control and invisible characters U+FFFD.
+    White space that moves the cursor becomes a space; other control and invisible characters become U+FFFD.
     """
     if limit is not None:
         text = text[: limit + 1]
@@ -41,15 +41,15 @@ def neutral(text: str, *, limit: int | None = None) -> str:
 
 
 def csv_safe(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: such ones get a leading apostrophe, numbers stay numbers.
+    """A cell that no spreadsheet reads as a formula: formulas get a leading apostrophe, numbers are unchanged.
 
-    So does one that looks as if it had got one: `csv_meant` takes off what was put there and nothing else.
+    A cell that already looks protected gets one too, so that `csv_meant` removes only what was added.
     """
     return f"'{cell}" if _is_protected(cell) else cell
 
 
 def csv_meant(cell: str) -> str:
-    """What `csv_safe` was given, of what it made."""
+    """The original cell of a `csv_safe` result."""
     return cell[1:] if cell[:1] == "'" and _is_protected(cell[1:]) else cell
 
 

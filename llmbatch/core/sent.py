@@ -1,4 +1,4 @@
-"""One request as the log of what was sent has it."""
+"""One request as recorded in the log of sent requests."""
 
 from typing import Annotated
 
@@ -18,17 +18,17 @@ class Sent(
     tag=FORMAT,
     rename={"at_most_nanousd": "at_most_nusd"},
 ):
-    """A request that left: its row's key, which send of the row it was, and its cost at most, in nano-dollars."""
+    """A request that was sent: its row's key, which send of the row it was, and its maximum cost in nano-dollars."""
 
     key: str
     attempt: _Count
     at_most_nanousd: _Count
-    """What was set aside for it; what it cost, once that is known."""
+    """The amount set aside for it, or its cost once known."""
     ended: bool = False
-    """Whether this line is the outcome, instead of the send."""
+    """Whether this line is the outcome rather than the send."""
     billed: bool = True
     """False once it is known that it was not."""
 
     def ends(self, earlier: "Sent") -> bool:
-        """Whether this line is the outcome of that one, of the same row."""
+        """Whether this line is the outcome of an earlier send of the same row."""
         return self.ended and self.attempt == earlier.attempt

@@ -1,4 +1,4 @@
-"""Service tiers: at what priority, and at what price, an endpoint works on a request."""
+"""Service tiers: the priority and price at which an endpoint processes a request."""
 
 from enum import StrEnum
 
@@ -6,16 +6,17 @@ from llmbatch.core import defaults
 
 
 class ServiceTier(StrEnum):
-    """What a request may ask for, by the makers' own names."""
+    """The tiers that a request may ask for, by the vendors' names."""
 
     AUTO = "auto"
-    """As the account's project is set up (OpenAI), or as there is room (Groq)."""
+    """As configured for the account's project (OpenAI), or as capacity allows (Groq)."""
     DEFAULT = "default"
     FLEX = "flex"
-    """Half the price (OpenAI) or ten times the rates (Groq), without a promise: answers take longer or are refused."""
+    """Half the price (OpenAI) or ten times the rate limits (Groq), best effort: requests may take longer or be
+    refused."""
     PRIORITY = "priority"
     FAST = "fast"
-    """OpenAI's other name of priority, by which no answer goes."""
+    """OpenAI's other name for priority; answers do not use it."""
     SCALE = "scale"
     ON_DEMAND = "on_demand"
     """Groq's default."""
@@ -24,25 +25,25 @@ class ServiceTier(StrEnum):
 
 
 BATCH = "batch"
-"""The price of what may take a day: no tier that a request can ask for, but what batches are billed by."""
+"""The price of batches: requests cannot ask for this tier."""
 _ALIKE = {"fast": "priority", "on_demand": "default", "standard": "default"}
-"""Other makers' and answers' names: `standard` is Anthropic's."""
+"""Other names in use by vendors and in answers: `standard` is Anthropic's."""
 _STANDARD = frozenset({"default", "auto"})
 
 
 def priced_tier(tier: str | None) -> str | None:
-    """The tier whose price counts, by the name that prices have for it; None for the standard price."""
+    """The tier whose price applies, by its name in the price data; None for the standard price."""
     tier = _ALIKE.get(tier, tier) if tier is not None else None
     return None if tier in _STANDARD else tier
 
 
 def is_served_as_asked(asked: str, served: str) -> bool:
-    """Whether an answer's tier is the one that was asked for; `auto` leaves it to the endpoint."""
+    """Whether an answer's tier is the requested one; `auto` leaves it to the endpoint."""
     return asked == ServiceTier.AUTO or priced_tier(asked) == priced_tier(served)
 
 
 def request_timeout_s(tier: str | None) -> float:
-    """Seconds that one whole request may take where the user says nothing.
+    """Default time limit for one whole request, in seconds.
 
     Source: OpenAI, "Flex processing": 15 minutes, where the SDK's own default is 10.
     """

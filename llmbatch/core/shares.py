@@ -1,10 +1,10 @@
-"""Shares as users write them, and as they read them."""
+"""Parses and formats shares."""
 
 from llmbatch.core.errors import UsageError
 
 
 def share_of(text: str) -> float | None:
-    """A share of 1 from `90%` or `0.9`; None where it is neither, or not from 0 to 1."""
+    """Parse a share of 1 from `90%` or `0.9`; None if it is neither, or not between 0 and 1."""
     number = text.strip()
     try:
         share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
@@ -14,11 +14,11 @@ def share_of(text: str) -> float | None:
 
 
 def parse_percentage(option: str, text: str, *, hint: str) -> float:
-    """A share of 1 from `50%`, which is not 0.5 where that could be meant as half a percent.
+    """Parse a share of 1 from `50%`; `0.5` is rejected, since it could mean half a percent.
 
     Args:
-        option: whose value it is, as the message names it.
-        text: as the user writes it.
+        option: the option's name, for the message.
+        text: the user's value.
         hint: what to write instead.
 
     Raises:
@@ -31,7 +31,7 @@ def parse_percentage(option: str, text: str, *, hint: str) -> float:
 
 
 def percent(part: float, whole: float) -> str:
-    """A share: `12.3%`, `100%`, never a rounded 0% or 100% that is not one."""
+    """Format a share: `12.3%`, `100%`; never 0% or 100% by rounding alone."""
     if not whole:
         return "0%"
     share = 100 * part / whole

@@ -1,6 +1,6 @@
-"""SQLite files of the user's own, opened in one way: private, of a known format, every row sealed with a checksum.
+"""Opens the user's SQLite files in one consistent way: private, in a known format, every row sealed with a checksum.
 
-SQLite has no checksums of its own: a flipped bit in a number is another number there.
+SQLite has no checksums of its own: a flipped bit in a number silently becomes another number.
 """
 
 import sqlite3
@@ -14,20 +14,20 @@ from zlib import crc32
 from llmbatch.core.files import check_database
 
 COLUMN = "checksum INTEGER NOT NULL DEFAULT 0"
-"""The column of a table whose rows are sealed."""
+"""The checksum column of a table with sealed rows."""
 
 DAMAGES = (sqlite3.Error, ValueError, OverflowError, MemoryError)
-"""What comes of using a damaged file: texts in messages that are no UTF-8 and sizes beyond all bounds, too."""
+"""Errors from using a damaged file, including messages that are not UTF-8 and absurd sizes."""
 
 _PAUSE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a store holds.
+    """The layout of a store.
 
-    `tables` makes it, statement by statement; `columns` are by table those that are brought over from format 1, which
-    had no checksums, and `summed` those that a row's checksum is over; `indexes` are the names of its indexes.
+    `tables` are the statements that create it; `columns` are the columns of each table migrated from format 1, which
+    had no checksums, and `summed` those that a row's checksum covers; `indexes` are the names of its indexes.
     """
 
     tables: str
@@ -36,24 +36,24 @@ class Schema:
     indexes: tuple[str, ...]
     format: int = 2
     new: Mapping[int, frozenset[str]] = field(default_factory=dict)
-    """By the format, the columns that came with it."""
+    """The columns added by each format."""
     is_write_ahead: bool = False
-    """Any number may read while one writes. What a killed process left there counts only as far as it is undamaged, and
-    a power cut may lose the last transactions: not for what must not be lost."""
+    """Use write-ahead logging: any number can read while one writes. What a killed process left counts only if
+    undamaged, and a power cut may lose the last transactions, so it is not for data that must not be lost."""
 
 
 def open_store(path: Path, schema: Schema, *, busy_s: float) -> sqlite3.Connection:
-    """Open a store, made where there is none and brought over from an earlier format. Any thread may use it.
+    """Open a store, creating it if missing and migrating earlier formats. Any thread may use it.
 
     Args:
         path: the file.
         schema: what it holds.
-        busy_s: how long to wait while other processes hold it.
+        busy_s: how long to wait while other processes have it locked.
 
     Raises:
-        UsageError: no file of the user's own has that name.
+        UsageError: the path is not a file of the user's own.
         OSError: the system refuses it.
-        sqlite3.Error: it is of a newer format, which is left as it is; of another program; damaged; or held by others.
+        sqlite3.Error: it is in a newer format (and left unchanged), another program's, damaged, or locked by others.
     """
     check_database(path)
     db = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
@@ -67,7 +67,7 @@ def open_store(path: Path, schema: Schema, *, busy_s: float) -> sqlite3.Connecti
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """One that excludes all other writers, given up where the block raises."""
+    """A transaction that excludes all other writers, rolled back if the block raises."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -79,17 +79,17 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def checksum(*values: object) -> int:
-    """Over a row's values as SQLite gives them: int, float, str, bytes or None."""
+    """The checksum of a row's values as SQLite returns them: int, float, str, bytes or None."""
     return crc32(repr(values).encode("utf-8", "surrogatepass"))
 
 
 def seal_rows(db: sqlite3.Connection, table: str, columns: Sequence[str], where: str, values: Sequence[object]) -> None:
-    """Renew the checksums of rows that were changed, in the same transaction."""
+    """Update the checksums of changed rows, in the same transaction."""
     db.execute(f"UPDATE {table} SET checksum = row_checksum({', '.join(columns)}) WHERE {where}", values)  # noqa: S608
 
 
 def check_rows(db: sqlite3.Connection, summed: Mapping[str, Sequence[str]]) -> None:
-    """Look at all of a store: its structure, its indexes, and each row's checksum over these columns, by table.
+    """Check a whole store: its structure, its indexes, and each row's checksum over these columns, by table.
 
     Raises:
         sqlite3.DatabaseError: something is damaged.
@@ -100,7 +100,7 @@ def check_rows(db: sqlite3.Connection, summed: Mapping[str, Sequence[str]]) -> N
     for table, columns in summed.items():
         wrong = f"SELECT count(*) FROM {table} WHERE checksum != row_checksum({', '.join(columns)})"  # noqa: S608
         if damaged := db.execute(wrong).fetchone()[0]:
-            raise sqlite3.DatabaseError(f"it is damaged: {damaged} rows of its table {table} are not what was written")
+            raise sqlite3.DatabaseError(f"it is damaged: {damaged} rows of its table {table} fail their checksums")
 
 
 def _prepare(db: sqlite3.Connection, schema: Schema, busy_s: float) -> None:
@@ -114,14 +114,14 @@ def _prepare(db: sqlite3.Connection, schema: Schema, busy_s: float) -> None:
     db.execute(f"PRAGMA synchronous = {'NORMAL' if schema.is_write_ahead else 'FULL'}")
     if found < schema.format:
         with transaction(db):
-            if (found := _format(db)) < schema.format:  # else another process was quicker
+            if (found := _format(db)) < schema.format:  # otherwise another process was faster
                 _bring_over(db, schema, found) if found else _make(db, schema)
                 db.execute(f"PRAGMA user_version = {schema.format}")
     _check_tables(db, schema)
 
 
 def _write_ahead(db: sqlite3.Connection, busy_s: float) -> None:
-    """Wait here: SQLite itself does not while another process writes to a file that is new, for fear of a deadlock."""
+    """Wait here: to avoid deadlock, SQLite itself does not wait while another process writes to a new file."""
     until = time.monotonic() + busy_s
     while True:
         try:
@@ -172,7 +172,7 @@ def _check_tables(db: sqlite3.Connection, schema: Schema) -> None:
         expected = _tables(fresh)
     fresh.close()
     if _tables(db) != expected:
-        raise sqlite3.DatabaseError("it is damaged: its tables are not as they were made")
+        raise sqlite3.DatabaseError("it is damaged: its tables are not as they were created")
 
 
 def _tables(db: sqlite3.Connection) -> list[tuple[object, ...]]:

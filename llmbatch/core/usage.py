@@ -1,4 +1,4 @@
-"""What answers took: tokens of one, and totals of tokens and money over any number of rows."""
+"""Usage: the tokens of one answer, and totals of tokens and money over any number of rows."""
 
 from collections.abc import Mapping
 from operator import add, sub
@@ -10,7 +10,7 @@ from msgspec.structs import astuple
 class Usage(Struct, frozen=True, gc=False):
     """Tokens of one answer, as the endpoint reports them.
 
-    `input_tokens` holds the cached and cache-written ones, `output_tokens` the reasoning ones.
+    `input_tokens` includes cached and cache-written tokens, `output_tokens` includes reasoning tokens.
     """
 
     input_tokens: int = 0
@@ -19,7 +19,7 @@ class Usage(Struct, frozen=True, gc=False):
     output_tokens: int = 0
     reasoning_tokens: int = 0
     cache_unreported_tokens: int = 0
-    """Input of answers that do not say how much of it came from the cache."""
+    """Input tokens of answers that do not report how many were cached."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(*map(add, astuple(self), astuple(other)))
@@ -28,11 +28,11 @@ class Usage(Struct, frozen=True, gc=False):
 class UsageTotals(Struct, frozen=True, gc=False):
     """Tokens and money of any number of rows, failed attempts included. Money is in whole nano-dollars (1e-9 USD).
 
-    The one type from a row's first answer to the spend store.
+    Used everywhere, from a row's first answer to the spend store.
     """
 
     rows: int = 0
-    """Outcomes written to a ledger, those that reused another row's answer among them."""
+    """Outcomes written to a ledger, including those that reused another row's answer."""
     requests: int = 0
     input_tokens: int = 0
     cached_input_tokens: int = 0
@@ -40,20 +40,20 @@ class UsageTotals(Struct, frozen=True, gc=False):
     output_tokens: int = 0
     reasoning_tokens: int = 0
     priced_nanousd: int = 0
-    """What the rows cost whose price is known."""
+    """The cost of rows with a known price."""
     unpriced_rows: int = 0
-    """Rows that were billed at a price that is not known: they are in no sum of money."""
+    """Rows billed at an unknown price; they are not in any sum of money."""
     possibly_billed_nanousd: int = 0
-    """Upper bound of what requests with an unknown outcome (time-outs, kills) may have cost on top."""
+    """Upper bound of the additional cost of requests with an unknown outcome (timeouts, kills)."""
     possibly_billed_requests: int = 0
     cache_unreported_tokens: int = 0
-    """Of the input, what belongs to answers that do not say how much came from the cache."""
+    """Input tokens of answers that do not report how many were cached."""
     saved_nanousd: int = 0
-    """What reused answers cost when they were asked for."""
+    """The original cost of reused answers."""
     labelled: int = 0
-    """Rows that got a label, by whatever prompt; one that was also asked of a stronger model counts once."""
+    """Rows that got a label from any prompt; one also sent to a stronger model counts once."""
     billed_rows: int = 0
-    """Rows with at least one answer whose tokens were counted."""
+    """Rows with at least one answer that reported token counts."""
 
     @classmethod
     def of(cls, usage: Usage, *, priced_nanousd: int = 0, unpriced_rows: int = 0) -> "UsageTotals":
@@ -71,35 +71,35 @@ class UsageTotals(Struct, frozen=True, gc=False):
 
     @classmethod
     def restored(cls, stored: Mapping[str, int]) -> "UsageTotals":
-        """Totals by the names that files and the spend store have them under; what those do not keep is 0.
+        """Totals from the names used in files and the spend store; figures not stored there are 0.
 
         Raises:
-            TypeError: a name is not one of them.
+            TypeError: a name is unknown.
         """
         return cls(**{_FIELDS_BY_COLUMN.get(name, name): amount for name, amount in stored.items()})
 
     def stored(self) -> dict[str, int]:
-        """What files and the spend store keep, by the names that they have it under."""
+        """The figures stored in files and the spend store, by their stored names."""
         return {column: getattr(self, field) for column, field in _FIELDS_BY_COLUMN.items()}
 
     @property
     def cost_nanousd(self) -> int | None:
-        """What all rows cost; None where the price of one is not known."""
+        """The cost of all rows; None if any row's price is unknown."""
         return None if self.unpriced_rows else self.priced_nanousd
 
     @property
     def most_nanousd(self) -> int:
-        """What the priced rows cost, with all that may have been billed."""
+        """The cost of the priced rows plus everything that may have been billed."""
         return self.priced_nanousd + self.possibly_billed_nanousd
 
     @property
     def is_usage_reported(self) -> bool:
-        """Whether the tokens of any answer are known; there may have been none."""
+        """Whether any answer's tokens are known; true if there were no answers."""
         return self.input_tokens > 0 or not self.possibly_billed_requests
 
     @property
     def cached_share(self) -> float | None:
-        """Share of the input that came from the provider's prompt cache, 0..1; None where no answer says so."""
+        """Share of the input read from the provider's prompt cache, 0..1; None if no answer reports it."""
         reported = self.input_tokens - self.cache_unreported_tokens
         if reported > 0:
             return self.cached_input_tokens / reported
@@ -126,7 +126,7 @@ STORED = (
     "possibly_billed_requests",
     "cache_unreported_tokens",
 )
-"""The names of totals in the spend store and in `sent.log`, which stay as they are."""
+"""The names of totals in the spend store and in `sent.log`, which must not change."""
 _FIELDS_BY_COLUMN = {name: name for name in STORED} | {
     "cost_nusd": "priced_nanousd",
     "possibly_billed_nusd": "possibly_billed_nanousd",

@@ -1,5 +1,5 @@
-"""Runs as pages for people: HTML files that work offline. Gathered in two passes with flat memory, then drawn.
+"""HTML reports of runs that work offline. Data is gathered in two passes with constant memory, then drawn.
 
-`story`, `attention`, `correctness` and `matrix` gather, `charts` and `panels` draw, `page` puts one run together and
-`trends` several, `html` writes. Knows ledger lines, outcomes, evaluations and the summary.
+`story`, `attention`, `correctness` and `matrix` gather, `charts` and `panels` draw, `page` assembles one run and
+`trends` several, `html` writes the file. Depends on ledger lines, outcomes, evaluations and the summary.
 """

@@ -1,4 +1,4 @@
-"""The rows that a person should look at, bounded: some of each kind of failure, and the least certain answers."""
+"""The rows that a person should look at, up to a limit: some of each failure kind, and the least confident answers."""
 
 import heapq
 from collections import Counter
@@ -15,12 +15,12 @@ _EXCERPT = 300
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row to look at. Its texts are plain data, cut to what a list can show."""
+    """One row to look at. Its texts are plain data, cut to fit a list."""
 
     row: int
     id: str
     kind: str
-    """`review`, or the failure's name."""
+    """`review`, or the failure kind."""
     label: str | None
     confidence: float | None
     message: str | None
@@ -28,23 +28,23 @@ class Case:
 
 
 class Attention:
-    """Collects rows and counts those that it leaves out."""
+    """Collects rows, and counts the ones it leaves out."""
 
     def __init__(self) -> None:
         self._failed: list[Case] = []
         self._uncertain: list[tuple[float, int, Case]] = []
         self.counts: Counter[str] = Counter()
-        """All rows to look at by kind, those left out among them."""
+        """All rows to look at by kind, including those left out."""
 
     def reject(self, rejection: Rejection) -> None:
-        """A row that could not be read."""
+        """Add a row that could not be read."""
         text = rejection.raw.decode("utf-8", "replace")
         self._add(
             Case(rejection.index, str(rejection.place), rejection.kind, None, None, rejection.message, _excerpt(text))
         )
 
     def look_at(self, outcome: Outcome) -> None:
-        """A row with its outcome, whatever that is. What people have decided needs no more looking at."""
+        """Add a row, whatever its outcome. Rows that people have decided are skipped."""
         row, line = outcome.row, outcome.line
         if outcome.view == FAILED_VIEW:
             kind, message = (line.error.kind, line.error.message) if line and line.error else ("failed", None)
@@ -63,7 +63,7 @@ class Attention:
                 heapq.heapreplace(self._uncertain, entry)
 
     def cases(self) -> list[dict[str, object]]:
-        """The failed rows in input order, then those in review, the least certain first."""
+        """The failed rows in input order, then those in review, the least confident first."""
         uncertain = [case for *_, case in sorted(self._uncertain, key=lambda entry: entry[:2], reverse=True)]
         return [asdict(case) for case in (*self._failed, *uncertain)]
 

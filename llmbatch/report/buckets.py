@@ -1,4 +1,4 @@
-"""Figures over time or place in a bounded number of buckets, however long the run was."""
+"""Figures over time or input position in a bounded number of buckets, however long the run."""
 
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, Self, TypeVar
@@ -8,14 +8,14 @@ class Addable(Protocol):
     """What a bucket holds."""
 
     def merge(self, other: Self) -> None:
-        """Take another bucket's figures in."""
+        """Add another bucket's figures."""
 
 
 B = TypeVar("B", bound=Addable)
 
 
 class Buckets(Generic[B]):
-    """Buckets along an axis, each as wide as the others. When there are too many in use, they become twice as wide.
+    """Buckets of equal width along an axis. When too many are in use, their width doubles.
 
     Only buckets in use count, so a pause of a week between two sessions costs no detail.
     """
@@ -38,7 +38,7 @@ class Buckets(Generic[B]):
         return found
 
     def __iter__(self) -> Iterator[tuple[int, B]]:
-        """(start, content) of the buckets in use, in order."""
+        """Iterate over (start, content) of the buckets in use, in order."""
         for number in sorted(self._buckets):
             yield number * self.width, self._buckets[number]
 

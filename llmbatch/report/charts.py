@@ -1,4 +1,4 @@
-"""Charts as inline SVG. Bars stretch with the page and words stay outside them, so that both fit a phone."""
+"""Charts as inline SVG. Bars stretch with the page, and text stays outside them, so that both fit a phone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from llmbatch.core.sanitize import neutral
 
 _HEIGHT = 100.0
 _GAP = 0.12
-"""Of a column's width, left free."""
+"""Share of a column's width left blank."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what stands at it when it is pointed at, and the heights of its parts from the bottom up."""
+    """One column: its tooltip, and the heights of its parts from the bottom up."""
 
     title: str
     parts: tuple[float, ...]
     mark: float | None = None
-    """A height to compare it with, drawn as a line across."""
+    """A height to compare with, drawn as a horizontal line."""
 
 
 def bar(share: float, style: str) -> Markup:
-    """A horizontal bar that takes `share` (0..1) of its place."""
+    """A horizontal bar that fills `share` (0..1) of its width."""
     svg = Element("svg", {"class": "bar", "aria-hidden": "true"})
     SubElement(svg, "rect", {"class": style, "width": f"{100 * share:.2f}%", "height": "100%", "rx": "2"})
     return _markup(svg)
@@ -38,8 +38,8 @@ def columns(
     Args:
         columns: from left to right; an empty `parts` leaves a gap.
         styles: the class of each part.
-        label: what a screen reader says.
-        marker: where a vertical line stands, as a share (0..1) of the width.
+        label: the accessible name for screen readers.
+        marker: the position of a vertical line, as a share (0..1) of the width.
         top: the height that fills the chart; 0 for the highest column's.
     """
     highest = top or max((sum(column.parts) for column in columns), default=0.0) or 1.0
@@ -79,4 +79,4 @@ def _box(x: float, y: float, width: float, height: float) -> dict[str, str]:
 
 
 def _markup(svg: Element) -> Markup:
-    return Markup(tostring(svg, encoding="unicode"))  # noqa: S704 - made of elements, which escape their texts
+    return Markup(tostring(svg, encoding="unicode"))  # noqa: S704 - built from elements, which escape their text

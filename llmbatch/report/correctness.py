@@ -1,4 +1,4 @@
-"""What gold labels say of the run: how many labels are right, and whether confidence can be taken at its word."""
+"""The run compared with gold labels: accuracy, and how well calibrated the confidence is."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _PAIR_WIDTH = 130
 
 @dataclass(frozen=True, slots=True)
 class Correctness:
-    """The panels beside gold labels."""
+    """The panels that compare with gold labels."""
 
     accuracy: str
     remark: str
@@ -29,7 +29,7 @@ class Correctness:
 
 
 def correctness(evaluation: Evaluation) -> Correctness:
-    """The panels of an evaluation."""
+    """Build the panels of an evaluation."""
     accuracy, reliability = evaluation.scores.accuracy, evaluation.reliability
     interval = "" if accuracy.low is None else f"{accuracy.low:.1%} to {accuracy.high:.1%}, "
     confused = Counter({f"{one.gold} → {one.answer}": one.count for one in evaluation.confusions})
@@ -50,7 +50,7 @@ def _left_out(confused: Counter[str], ranked: list[tuple[str, int]]) -> str:
     if not rest:
         return ""
     rows = confused.total() - sum(count for _, count in ranked)
-    return f"{counted(rest, 'more pair')} with {counted(rows, 'row')}: llmbatch evaluate --json lists them all."
+    return f"{counted(rest, 'more pair')} with {counted(rows, 'row')}: llmbatch evaluate --json lists all of them."
 
 
 def _calibration(reliability: Reliability) -> Chart:
@@ -64,7 +64,7 @@ def _calibration(reliability: Reliability) -> Chart:
         drawn[round(one.low * _BINS)] = Column(title, (right.value or 0.0,), mark=one.mean_confidence)
     return Chart(
         title="Calibration",
-        note=f"Share of right labels by confidence; the line is what confidence promises. "
+        note=f"Share of right labels by confidence; the line shows perfect calibration. "
         f"Expected calibration error {reliability.ece:.3f}.",
         top="100% right",
         drawing=columns(drawn, ("ok",), label="accuracy by confidence", top=1.0),

@@ -1,4 +1,4 @@
-"""Run folders as a page: each ledger and input is read once, into figures and rows to look at."""
+"""Builds a page from run folders: each ledger and input is read once, into figures and rows to look at."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -38,19 +38,19 @@ class _Gathered:
 def report_run(
     path: Path, out: Path | None = None, *, gold: GoldOptions | None = None, trust: Trust = NO_TRUST
 ) -> Path:
-    """Write a run folder's page, also while another process works on it.
+    """Write a run folder's page; works while another process is running on the folder.
 
     Args:
         path: the run folder.
         out: the file to write; `report.html` in the folder by default.
-        gold: where right labels are, if they are known.
+        gold: where the gold labels are, if there are any.
         trust: what the user says about the folder.
 
     Returns:
-        The file that was written. Where the input is gone, rows are not looked at, and the page says so.
+        The file that was written. If the input is gone, the page has no row list and says so.
 
     Raises:
-        UsageError: no run folder, its ledger is damaged, no gold row fits it, or the file cannot be written.
+        UsageError: not a run folder, its ledger is damaged, no gold row matches, or the file cannot be written.
     """
     run = _gathered(path, trust)
     page = Page(
@@ -71,22 +71,22 @@ def report_run(
 
 
 def report_runs(paths: Sequence[Path], out: Path, *, gold: GoldOptions | None = None, trust: Trust = NO_TRUST) -> None:
-    """Write one page for several runs of a task, in the order of their beginnings, with how their figures moved.
+    """Write one page for several runs of a task, in order of start time, showing how their figures changed.
 
     Args:
         paths: the run folders.
         out: the file to write.
-        gold: where right labels are, if they are known; runs without any row of it have no accuracy.
+        gold: where the gold labels are, if there are any; runs that contain none of their rows have no accuracy.
         trust: what the user says about the folders.
 
     Raises:
-        UsageError: as `report_run`; or the runs are of different tasks, or no gold row is in any of them.
+        UsageError: as for `report_run`; or the runs have different tasks, or none of them contains a gold row.
     """
     records = {path: load_record(RunFolder(path)) for path in paths}
     tasks = {record.task.name: path for path, record in records.items()}
     if len(tasks) > 1:
-        shown = ", ".join(f"{path} is of {neutral(name, limit=40)!r}" for name, path in tasks.items())
-        raise UsageError(f"these runs are not of one task: {shown}", hint="give the runs of one task")
+        shown = ", ".join(f"{path} has {neutral(name, limit=40)!r}" for name, path in tasks.items())
+        raise UsageError(f"these runs have different tasks: {shown}", hint="pass runs of one task only")
     ordered = sorted(records, key=lambda path: (records[path].created_at, str(path)))
     figures = [_figures(path, gold, trust) for path in ordered]
     if gold is not None and not any(run.accuracy for run in figures):
@@ -117,7 +117,7 @@ def _figures(path: Path, gold: GoldOptions | None, trust: Trust) -> RunFigures:
     run = _gathered(path, trust)
     accuracy = None
     if gold is not None:
-        with suppress(NoGoldRowError):  # it is of other nights
+        with suppress(NoGoldRowError):  # its rows belong to other runs
             accuracy = _evaluated(path, gold, trust).accuracy
     arms = run.story.arms.values()
     labelled = sum(arm.labelled for arm in arms)
@@ -132,14 +132,14 @@ def _figures(path: Path, gold: GoldOptions | None, trust: Trust) -> RunFigures:
 
 
 def _inputs(record: RunRecord) -> str:
-    """What a run read, by the files' own names: `docs.jsonl`, or `a.jsonl and 3 more`."""
+    """A run's inputs by file name: `docs.jsonl`, or `a.jsonl and 3 more`."""
     name = record.inputs[0]
     if "://" in name:
-        name = name.partition("?")[0]  # a signed address says who may read it
+        name = name.partition("?")[0]  # a signed URL's query holds credentials
     first = "standard input" if name == "-" else neutral(PurePath(name).name or name, limit=60)
     return first if len(record.inputs) == 1 else f"{first} and {len(record.inputs) - 1:,} more"
 
 
 def _minute(time: str) -> str:
-    """A time of a record, RFC 3339, to the minute: `2026-11-27 02:14 UTC`."""
+    """Format an RFC 3339 time to the minute: `2026-11-27 02:14 UTC`."""
     return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d %H:%M} UTC"

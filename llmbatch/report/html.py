@@ -1,7 +1,7 @@
-"""What all pages share: one file each, nothing fetched, nothing run but the page's own script.
+"""What all pages share: each is one file, fetches nothing, and runs only its own script.
 
-Everything from outside is escaped by the template engine or stands in a block of JSON that cannot end early. The
-Content-Security-Policy allows the page's own style and script by their hashes and nothing else.
+All external text is escaped by the template engine or embedded in a JSON block that it cannot end early. The
+Content-Security-Policy allows only the page's own style and script, by their hashes.
 """
 
 import base64
@@ -21,14 +21,14 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.files import replacing
 
 _JOINT = re.compile(r"(?<=\w)([_/.:=→-]+)(?=[\w ])")
-"""Behind which a long name may be broken, so that it is not broken in mid-word."""
+"""Characters after which a long name may wrap, so that it does not wrap mid-word."""
 
 
 def write_html(path: Path, html: str) -> None:
-    """Write a page, whole or not at all, readable by its user only: it may hold texts of documents.
+    """Write a page atomically, readable only by its owner, since it may contain document texts.
 
     Raises:
-        UsageError: it cannot be written there.
+        UsageError: the file cannot be written.
     """
     try:
         with replacing(path) as file:
@@ -38,12 +38,12 @@ def write_html(path: Path, html: str) -> None:
 
 
 def rendered(template: str, *, script: str | None = None, **values: Any) -> str:
-    """A page's HTML.
+    """Render a page's HTML.
 
     Args:
-        template: its file in `assets`.
-        script: its script's.
-        values: what the template shows.
+        template: the template's file name in `assets`.
+        script: the script's file name in `assets`.
+        values: the template's variables.
     """
     environment = Environment(
         loader=PackageLoader("llmbatch.report", "assets"),
@@ -67,16 +67,16 @@ def rendered(template: str, *, script: str | None = None, **values: Any) -> str:
 
 
 def soft(name: str) -> Markup:
-    """A name, escaped, that breaks at its joints rather than anywhere."""
+    """A name, escaped, with line breaks allowed only after joining characters."""
     return Markup(_JOINT.sub(r"\1<wbr>", str(escape(name))))  # noqa: S704 - escaped
 
 
 def embedded_json(data: Any) -> Markup:
-    """Data for a `<script type="application/json">` block: no text in it can end the block or open a comment."""
+    """Data for a `<script type="application/json">` block: text in it cannot end the block or open a comment."""
     raw = orjson.dumps(data).decode()
     for character in "<>&\u2028\u2029":
         raw = raw.replace(character, f"\\u{ord(character):04x}")
-    return Markup(raw)  # noqa: S704 - nothing that HTML reads is left in it
+    return Markup(raw)  # noqa: S704 - no HTML syntax is left in it
 
 
 @dataclass(frozen=True, slots=True)

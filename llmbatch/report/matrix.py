@@ -1,4 +1,4 @@
-"""A confusion matrix as a table for a page: the stronger a cell's ground, the larger its share of the gold label."""
+"""A confusion matrix as a table: the darker a cell, the larger its share of the gold label's rows."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _STEPS = 8
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A count, what it means in words, and the class that shades it."""
+    """A count, its tooltip, and the CSS class that shades it."""
 
     count: str
     title: str
@@ -24,14 +24,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Gold labels down, answers across; columns go by their numbers."""
+    """Gold labels down, answers across; columns are numbered."""
 
     rows: list[tuple[str, list[Cell]]]
     note: str
 
 
 def matrix(evaluation: Evaluation) -> Matrix | None:
-    """The matrix, or of many labels those that are confused most; None where a row has more than one label to give."""
+    """Build the matrix, of the most confused labels if there are many; None if the task takes more than one label."""
     names, counts = [label.label for label in evaluation.scores.labels], evaluation.scores.matrix
     if not names:
         return None
@@ -51,6 +51,6 @@ def _cell(gold: str, answer: str, count: int, of_gold: int) -> Cell:
     if not count:
         return Cell("", f"{shown}: none", "right none" if gold == answer else "none")
     share = count / of_gold
-    strength = share if gold == answer else min(share * 4, 1.0)  # a quarter of the rows gone wrong is a lot
+    strength = share if gold == answer else min(share * 4, 1.0)  # a quarter of the rows wrong already gets full shade
     title = f"{shown}: {counted(count, 'row')}, {percent(count, of_gold)}"
     return Cell(f"{count:,}", title, f"{'right' if gold == answer else 'wrong'} s{math.ceil(strength * _STEPS)}")

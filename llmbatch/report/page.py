@@ -14,24 +14,24 @@ _READ_AT_ONCE = "clean"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page is made of."""
+    """The data for a run's page."""
 
     summary: Summary
     story: Story
     attention: Attention
     run_id: str
     inputs: str
-    """The names of the run's inputs, for people."""
+    """The names of the run's inputs, for display."""
     on: str
-    """The day and time of its last session, UTC."""
+    """Date and time of the last session, UTC."""
     at: str
-    """When the page was made, for people."""
+    """When the page was generated, for display."""
     correctness: Correctness | None = None
-    """What gold labels say, where there are any."""
+    """The comparison with gold labels, if there are any."""
 
 
 def render(page: Page) -> str:
-    """The page's HTML."""
+    """Render the page's HTML."""
     summary, story, attention = page.summary, page.story, page.attention
     unclean = {name: count for name, count in summary.parse.items() if name != _READ_AT_ONCE}
     return rendered(

@@ -1,4 +1,4 @@
-"""From figures to panels: what each chart shows, in which words, with which marks."""
+"""Turns figures into panels: each chart's content, captions and markers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ _MOST_BARS = 10
 _MOST_FOLDED = 200
 _MOST_DRIFTS = 6
 _LEAST_SEGMENTS = 4
-"""Stretches of the input below which a course over it says nothing."""
+"""Minimum number of input segments for a chart over the input."""
 _LEAST_MOMENTS = 2
-"""Spans of time below which a course over them says nothing."""
+"""Minimum number of time spans for a chart over time."""
 _PAUSE = 5
-"""Empty spans of time in a row from which on they are drawn as one gap."""
+"""Number of consecutive empty time spans that are drawn as a single gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,17 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class BarList:
-    """The longest bars, and the others for who unfolds them."""
+    """The longest bars, and the others in a collapsed list."""
 
     shown: list[Bar]
     folded: list[Bar]
     remark: str
-    """What is in neither; empty where all are there."""
+    """A note on the bars left out; empty if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A column chart and the words around it."""
+    """A column chart with its captions."""
 
     title: str
     note: str
@@ -57,7 +57,7 @@ class Chart:
     drawing: Markup
     ticks: tuple[str, ...]
     legend: tuple[tuple[str, str], ...] = ()
-    """(style, name) of its parts, where there are several."""
+    """(style, name) of its parts, if there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,14 @@ class ArmRow:
 def bars(
     counts: Mapping[str, int], style: str, *, total: int | None = None, most: int = _MOST_BARS, limit: int = 60
 ) -> BarList | None:
-    """Counts as horizontal bars, the greatest first; None where there are none.
+    """Counts as horizontal bars, the largest first; None if there are none.
 
     Args:
         counts: by name.
-        style: of the bars.
-        total: of what they are a share; of all of them together, unless given.
-        most: how many are shown at once.
-        limit: characters of a name.
+        style: CSS class of the bars.
+        total: the total for the shares; by default, the sum of the counts.
+        most: how many bars are shown uncollapsed.
+        limit: maximum characters of a name.
     """
     ranked = sorted(((name, count) for name, count in counts.items() if count), key=lambda item: -item[1])
     if not ranked:
@@ -99,7 +99,7 @@ def bars(
 
 
 def confidence(story: Story) -> Chart | None:
-    """How certain the answers are."""
+    """The distribution of confidence."""
     total = sum(story.confidences)
     if not total:
         return None
@@ -111,7 +111,7 @@ def confidence(story: Story) -> Chart | None:
         drawn.append(Column(title, (doubtful, count - doubtful)))
     return Chart(
         title="Confidence",
-        note=f"Rows under {story.review_below:g} go to review.",
+        note=f"Rows below {story.review_below:g} go to review.",
         top=counted(max(story.confidences), "row"),
         drawing=columns(drawn, ("review", "ok"), label="rows by confidence", marker=story.review_below),
         ticks=("0", "0.25", "0.5", "0.75", "1"),
@@ -120,7 +120,7 @@ def confidence(story: Story) -> Chart | None:
 
 
 def latency(story: Story) -> Chart | None:
-    """How long rows took."""
+    """The distribution of time per row."""
     spans = list(story.latencies)
     if not spans:
         return None
@@ -131,10 +131,10 @@ def latency(story: Story) -> Chart | None:
     ]
     typical = ", ".join(f"{q:.0%} under {_short(story.latencies.quantile(q))}" for q in (0.5, 0.95, 0.99))
     ends = (_short(spans[0][0]), _short(spans[-1][1]))
-    middle = (_short(spans[len(spans) // 2][0]),) if len(spans) > 2 else ()  # noqa: PLR2004 - two have no middle
+    middle = (_short(spans[len(spans) // 2][0]),) if len(spans) > 2 else ()  # noqa: PLR2004 - two spans have no middle one
     return Chart(
         title="Time a row takes",
-        note=f"{typical}; from first send to outcome, waits included. The scale is logarithmic.",
+        note=f"{typical}; from first send to outcome, including waits. Logarithmic scale.",
         top=counted(max(count for *_, count in spans), "row"),
         drawing=columns(drawn, ("ok",), label="rows by time taken"),
         ticks=(ends[0], *middle, ends[1]),
@@ -179,7 +179,7 @@ def course(story: Story) -> list[Chart]:
             "Tokens",
             f"Per {per}.",
             f"{max(m.input_tokens + m.output_tokens for m in present):,} tokens",
-            {"ok": "input", "cached": "input from the cache", "review": "output"},
+            {"ok": "input", "cached": "cached input", "review": "output"},
             [(m.input_tokens - m.cached_input_tokens, m.cached_input_tokens, m.output_tokens) for m in present],
         ),
         chart(
@@ -193,7 +193,7 @@ def course(story: Story) -> list[Chart]:
 
 
 def drift(story: Story) -> list[Chart]:
-    """How the share of the commonest labels changes from the input's first row to its last."""
+    """How the shares of the most common labels change from the input's first row to its last."""
     segments = list(story.segments)
     if len(segments) < _LEAST_SEGMENTS:
         return []
@@ -214,7 +214,7 @@ def drift(story: Story) -> list[Chart]:
 
 
 def arms(story: Story) -> list[ArmRow]:
-    """The arms of a comparison; none where all rows were asked in one way."""
+    """The arms of a comparison; none if all rows were sent the same way."""
     if len(story.arms) < 2:  # noqa: PLR2004 - one arm is no comparison
         return []
     return [
@@ -231,7 +231,7 @@ def arms(story: Story) -> list[ArmRow]:
 
 
 def tiles(summary: Summary) -> list[tuple[str, str, str]]:
-    """(name, figure, remark) of what matters most."""
+    """(name, figure, remark) of the most important figures."""
     rows, spent = summary.rows, summary.spent
     each = summary.cost_per_1000_nanousd
     per_thousand = f"{dollars(each)} per 1,000 rows" if each else ""
@@ -261,7 +261,7 @@ def _cached(spent: UsageTotals) -> str:
 
 
 def _with_gaps(moments: Buckets[Moment]) -> Iterator[tuple[int, Moment | None]]:
-    """(start, moment), with empty spans between; a long pause is one of them."""
+    """(start, moment), with None for empty spans; a long pause counts as one."""
     last: int | None = None
     for start, moment in moments:
         if last is not None:

@@ -1,4 +1,4 @@
-"""What the page shows in figures, gathered line by line and row by row, in memory that does not grow with the run."""
+"""The page's figures, collected line by line and row by row, in memory that does not grow with the run."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _SEGMENTS = 32
 
 @dataclass(slots=True)
 class Moment:
-    """What was finished in one span of time."""
+    """What finished in one span of time."""
 
     rows: int = 0
     failed: int = 0
@@ -39,21 +39,21 @@ class Moment:
 
 @dataclass(slots=True)
 class Segment:
-    """The labels of one stretch of the input."""
+    """The labels in one segment of the input."""
 
     rows: int = 0
-    """Those with a value."""
+    """Rows with a value."""
     labels: Counter[str] = field(default_factory=Counter)
 
     def merge(self, other: "Segment") -> None:
-        """Add another stretch's labels."""
+        """Add another segment's labels."""
         self.rows += other.rows
         self.labels += other.labels
 
 
 @dataclass(slots=True)
 class Arm:
-    """Rows that were asked in one way, where several are compared."""
+    """One arm of a comparison: the rows sent in the same way."""
 
     labelled: int = 0
     failed: int = 0
@@ -71,22 +71,22 @@ class Story:
     """A run's figures beyond its summary."""
 
     def __init__(self, review_below: float, parts_of: PartsOf = one_label) -> None:
-        """`parts_of` takes a row's value apart into its labels."""
+        """`parts_of` splits a row's value into its labels."""
         self.review_below = review_below
         self._parts_of = parts_of
         self.moments = Buckets(Moment)
         self.latencies = Latencies()
         self.confidences = [0] * CONFIDENCE_BINS
         self.doubtful = [0] * CONFIDENCE_BINS
-        """Of them, rows that are in review."""
+        """Rows in review, by confidence."""
         self.segments = Buckets(Segment, most=_SEGMENTS)
         self.arms: dict[str, Arm] = {}
 
     def add_line(self, line: LedgerLine) -> None:
-        """Count a ledger line: each time that a row was worked on."""
+        """Count a ledger line, one for each time a row was processed."""
         if line.source == "reused":
             return
-        if line.batch is None:  # which waits for hours
+        if line.batch is None:  # a batch waits for hours
             self.latencies.add(line.latency_s)
         moment = self.moments.at(datetime.fromisoformat(line.started_at).timestamp() + line.latency_s)
         moment.rows += 1
@@ -98,7 +98,7 @@ class Story:
         moment.output_tokens += line.output_tokens
 
     def add_row(self, outcome: Outcome) -> None:
-        """Count a row of the input by where it stands."""
+        """Count an input row by its outcome."""
         line, label = outcome.line, outcome.category
         if line is None:
             return

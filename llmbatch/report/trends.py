@@ -1,4 +1,4 @@
-"""Several runs of a task on one page: a line each, and how each figure moved from run to run."""
+"""Several runs of a task on one page: one line per run, and how each figure changed from run to run."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,33 +18,33 @@ _MOST_LABELS = 12
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """One run among others; texts are harmless already."""
+    """One run's figures; its texts are already sanitized."""
 
     name: str
     on: str
-    """When it began, UTC."""
+    """When the run started, UTC."""
     inputs: str
     summary: Summary
     confidence: float | None
-    """The mean of its labelled rows."""
+    """Mean confidence of its labelled rows."""
     accuracy: Proportion | None
-    """By gold labels, where it has any."""
+    """Accuracy against gold labels, if it has any."""
 
     @property
     def failed(self) -> int:
-        """Rows without a label for good."""
+        """Rows that finally failed."""
         return self.summary.rows.failed + self.summary.rows.rejected
 
 
 _Figure = Callable[[RunFigures], tuple[float, str] | None]
-"""A run's height in a chart, and the same in words; None where the run does not have it."""
+"""A run's value in a chart, as a number and as text; None if the run has none."""
 
 _SHOWN_WHERE_VARYING = ("inputs", "model", "prompt")
-"""Columns of the table; what all runs have alike stands in the page's head."""
+"""Table columns; what all runs have in common is in the page header."""
 
 
 def render_trends(task: str, runs: Sequence[RunFigures], *, at: str) -> str:
-    """The page's HTML; `runs` in the order of time."""
+    """Render the page's HTML; `runs` are in order of time."""
     lines = [_line(run) for run in runs]
     return rendered(
         "trends.html.j2",
@@ -83,7 +83,7 @@ def _line(run: RunFigures) -> dict[str, str]:
 def _notes(runs: Sequence[RunFigures]) -> list[str]:
     notes = []
     if len({run.summary.offline for run in runs}) > 1:
-        notes.append("Some of these runs were simulated by the offline endpoint: their figures say nothing of a model.")
+        notes.append("Some of these runs were simulated by the offline endpoint: their figures are not a real model's.")
     if len({run.summary.prompt for run in runs}) > 1:
         notes.append("The prompt differs between these runs.")
     if len({run.summary.model for run in runs}) > 1:
@@ -138,13 +138,13 @@ _FIGURES: tuple[tuple[str, str, _Figure], ...] = (
 
 
 def _chart(runs: Sequence[RunFigures], title: str, style: str, figure: _Figure) -> Chart | None:
-    """A column for each run; None where no run has the figure."""
+    """A column for each run; None if no run has the figure."""
     found = [figure(run) for run in runs]
     shown = [one for one in found if one is not None]
     if not shown:
         return None
     drawn = [
-        Column(f"{run.on}, {run.name}: {'not known' if one is None else one[1]}", () if one is None else (one[0],))
+        Column(f"{run.on}, {run.name}: {'unknown' if one is None else one[1]}", () if one is None else (one[0],))
         for run, one in zip(runs, found, strict=True)
     ]
     return Chart(
@@ -157,13 +157,13 @@ def _chart(runs: Sequence[RunFigures], title: str, style: str, figure: _Figure) 
 
 
 def _ends(first: str, last: str) -> tuple[str, ...]:
-    """The days, or the times of one day."""
+    """The two dates, or the times if both are on one day."""
     begin, end = first[:10], last[:10]
     return (begin, end) if begin != end else (first[11:16], f"{last[11:16]} UTC")
 
 
 def _labels(runs: Sequence[RunFigures]) -> list[Chart]:
-    """The share of each of the commonest labels, run by run."""
+    """The shares of the most common labels, run by run."""
     counts = sum((Counter(run.summary.labels) for run in runs), start=Counter[str]())
     charts = []
     for name, _ in counts.most_common(_MOST_LABELS):

@@ -1,7 +1,8 @@
-"""How far reviewers agree: Cohen's kappa of each two, Krippendorff's alpha of all.
+"""Agreement between reviewers: Cohen's kappa for each pair, Krippendorff's alpha for all of them.
 
-Taken are labels that were given independently: of a text that was decided differently, those from before somebody
-resolved it. `review --blind` makes such labels; a reviewer who saw another's decision cannot be distinguished.
+Only labels given independently count: for a text with conflicting decisions, those made before the conflict was
+resolved. `review --blind` produces independent labels; without it, a reviewer may have seen another's decision, and the
+log does not show it.
 """
 
 from collections import Counter, defaultdict
@@ -14,34 +15,34 @@ from llmbatch.runs.decisions import Decision, last_said
 
 @dataclass(frozen=True, slots=True)
 class PairAgreement:
-    """Two reviewers, over the texts that both gave a label."""
+    """Agreement of two reviewers on the texts that both labelled."""
 
     reviewers: tuple[str, str]
     texts: int
     same: int
     kappa: float | None
-    """Cohen's (1960): agreement beyond chance; None where chance alone would always agree."""
+    """Cohen's kappa (1960), agreement beyond chance; None if chance alone would always agree."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What reviewers said of the same texts."""
+    """Agreement of all reviewers on the texts they have in common."""
 
     texts: int
-    """Texts with labels of two reviewers or more."""
+    """Texts labelled by two or more reviewers."""
     same: int
-    """Of them, those with one label."""
+    """How many of these texts got the same label from everyone."""
     alpha: float | None
-    """Krippendorff's (2011), nominal: 1 where all agree, 0 where they agree as by chance; None where only one label
+    """Krippendorff's alpha (2011), nominal: 1 for full agreement, 0 for chance agreement; None if only one label
     occurs."""
     pairs: tuple[PairAgreement, ...]
 
 
 def agreement(lines: Iterable[Decision], texts: frozenset[str]) -> Agreement | None:
-    """How far reviewers agree; None where no text has labels of two.
+    """Compute the agreement of all reviewers; None if no text was labelled by two of them.
 
     Args:
-        lines: of the decision log, in its order.
+        lines: the decision log's lines, in order.
         texts: the digests of the run's texts.
     """
     said = [labels for labels in _labels(lines, texts) if len(labels) > 1]
@@ -56,7 +57,7 @@ def agreement(lines: Iterable[Decision], texts: frozenset[str]) -> Agreement | N
 
 
 def cohen(pairs: Sequence[tuple[str, str]]) -> float | None:
-    """Cohen's kappa of two labels a text; None where chance alone would always agree."""
+    """Cohen's kappa for pairs of labels, one pair per text; None if chance alone would always agree."""
     count = len(pairs)
     one, other = Counter(a for a, _ in pairs), Counter(b for _, b in pairs)
     by_chance = sum(one[label] * other[label] for label in one) / count**2 if count else 1.0
@@ -66,9 +67,9 @@ def cohen(pairs: Sequence[tuple[str, str]]) -> float | None:
 
 
 def krippendorff(units: Sequence[Counter[str]]) -> float | None:
-    """Krippendorff's alpha for names without order, from how often each text got each label.
+    """Krippendorff's alpha for nominal labels, from how often each text got each label.
 
-    Texts with one label say nothing and are left out. None where only one label occurs.
+    Texts labelled only once carry no information and are left out. None if only one label occurs.
     """
     pairable = [unit for unit in units if unit.total() > 1]
     totals = sum(pairable, start=Counter[str]())
@@ -81,7 +82,7 @@ def krippendorff(units: Sequence[Counter[str]]) -> float | None:
 
 
 def independent(lines: Sequence[Decision]) -> Mapping[str, str]:
-    """What each reviewer said of a text before anybody resolved a conflict about it.
+    """The label each reviewer gave a text before a conflict about it was resolved.
 
     Args:
         lines: all lines about the text, in the log's order.
@@ -93,12 +94,12 @@ def independent(lines: Sequence[Decision]) -> Mapping[str, str]:
 
 
 def _resolves(lines: Sequence[Decision], n: int) -> bool:
-    """Whether a line settles a conflict. One that stands as before takes a decision back instead."""
+    """Whether a line resolves a conflict. If the decision is unchanged, the line takes a decision back instead."""
     return lines[n - 1].is_conflict and not lines[n].is_conflict and lines[n] not in lines[:n]
 
 
 def said_by(lines: Iterable[Decision], reviewer: str) -> dict[str, str]:
-    """The label that a reviewer gave each text, by the text's digest, whatever others said."""
+    """The label that a reviewer gave each text, by the text's digest, regardless of others' decisions."""
     found = {text: last_said(about, reviewer) for text, about in _by_text(lines).items()}
     return {text: label for text, label in found.items() if label is not None}
 

@@ -1,7 +1,7 @@
-"""Rows for annotation tools and back: Label Studio's tasks, Argilla's records, each a JSON array.
+"""Exchange with annotation tools: Label Studio's tasks and Argilla's records, each a JSON array.
 
-Beside the rows stands what the tool needs to know of the task: Label Studio's labelling configuration (`.xml`), or
-Argilla's settings (`.settings.json`). A field's value is a choice of its labels; numbers of a wide range are none.
+A second file tells the tool about the task: Label Studio's labelling configuration (`.xml`) or Argilla's settings
+(`.settings.json`). A field becomes a choice of its labels; fields with a wide range of numbers cannot be exported.
 """
 
 import json
@@ -25,11 +25,11 @@ from llmbatch.task.fields import NONE, FieldKind
 from llmbatch.task.label_space import LabelSpace
 
 BETWEEN = "|"
-"""Between the labels of a field that takes several."""
+"""Separator between the labels of a multi-label field."""
 
 
 class Tool(StrEnum):
-    """Where people annotate."""
+    """A supported annotation tool."""
 
     label_studio = "label-studio"
     argilla = "argilla"
@@ -37,19 +37,19 @@ class Tool(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A field as a tool asks for it."""
+    """A task field as a question in an annotation tool."""
 
     field: str
     meanings: Mapping[str, str]
-    """The labels, each with its description."""
+    """The labels with their descriptions."""
     takes_many: bool
 
 
 def questions(space: LabelSpace) -> Sequence[Question]:
-    """A task's fields as questions.
+    """Convert a task's fields to questions.
 
     Raises:
-        UsageError: a field takes any number.
+        UsageError: a field has a wide range of numbers, which cannot be offered as a choice.
     """
     found = []
     for field, parts in space.parts_by_field():
@@ -57,21 +57,21 @@ def questions(space: LabelSpace) -> Sequence[Question]:
         meanings = {name: described.get(name, "") for name in parts if name != NONE}
         if not meanings:
             raise UsageError(
-                f"the field {field.name!r} takes any number, which annotation tools offer no choice for",
-                hint="review it in the application or in a spreadsheet",
+                f"field {field.name!r} takes a wide range of numbers, which annotation tools cannot offer",
+                hint="review this run in the application or in a spreadsheet",
             )
         found.append(Question(field.name, meanings, field.kind is FieldKind.multi))
     return found
 
 
 def export_to_tool(run: OpenedRun, choice: Choice, tool: Tool, out: Path) -> tuple[int, Path]:
-    """Write rows that nobody decided for a tool, and its configuration beside them.
+    """Write undecided rows for an annotation tool, and the tool's configuration next to them.
 
     Returns:
-        How many rows, and the file with the configuration.
+        The number of rows, and the configuration file.
 
     Raises:
-        UsageError: a field cannot be asked for in it, or a file cannot be written.
+        UsageError: the tool cannot ask for a field, or a file cannot be written.
     """
     asked = questions(run.record.task.label_space)
     beside = out.with_name(out.stem + (".xml" if tool is Tool.label_studio else ".settings.json"))
@@ -91,13 +91,13 @@ def export_to_tool(run: OpenedRun, choice: Choice, tool: Tool, out: Path) -> tup
 
 
 def _about(run: OpenedRun, item: ReviewItem) -> dict[str, Any]:
-    """By what a decision finds its row again."""
+    """The metadata by which an annotation is matched to its row on import."""
     seen = mark_of(run.decisions.by_digest(item.digest))
     return {"id": str(item.id), "row": item.row, "key": item.digest, "seen": seen}
 
 
 def _cells(run: OpenedRun, item: ReviewItem) -> Mapping[str, str]:
-    """The model's value of each field; none where it gave none."""
+    """The model's value for each field it gave one for."""
     cells = run.record.task.label_space.cells_of(item.category)
     return {field: cell for field, cell in cells.items() if cell is not None}
 
@@ -127,7 +127,7 @@ def _record(run: OpenedRun, item: ReviewItem) -> dict[str, Any]:
     suggestions = {
         field: {
             "value": _labels(cell) if asked[field].takes_many else cell,
-            "score": None if asked[field].takes_many else item.confidence,  # a list of them would be wanted there
+            "score": None if asked[field].takes_many else item.confidence,  # Argilla would need a list of scores
             "agent": run.record.model,
         }
         for field, cell in _cells(run, item).items()
@@ -135,7 +135,7 @@ def _record(run: OpenedRun, item: ReviewItem) -> dict[str, Any]:
     }
     about = _about(run, item)
     return {
-        "id": about["key"],  # ids of several rows may be the same
+        "id": about["key"],  # row ids need not be unique
         "fields": {"text": item.text},
         "metadata": about,
         "suggestions": suggestions,
@@ -193,20 +193,20 @@ def _argilla_settings(asked: Sequence[Question]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
-    """What one person said of one text."""
+    """One person's labels for one text."""
 
     number: int
-    """Of the task or record in its file, from 1."""
+    """Position of the task or record in its file, from 1."""
     reviewer: str | None
     cells: Mapping[str, str]
     about: Mapping[str, Any]
 
 
 def annotations(path: Path, tool: Tool, asked: Sequence[Question]) -> Iterator[Annotated]:
-    """What people decided in a tool's file; tasks and records without an annotation give nothing.
+    """Read the annotations from a tool's file; tasks and records without an annotation are skipped.
 
     Raises:
-        UsageError: it is no such file.
+        UsageError: the file cannot be read or has the wrong format.
     """
     try:
         rows = json.loads(path.read_bytes())
@@ -215,12 +215,12 @@ def annotations(path: Path, tool: Tool, asked: Sequence[Question]) -> Iterator[A
     except ValueError:
         rows = None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UsageError(f"{path}: is no JSON array of {tool.value}'s", hint=_HINTS[tool])
+        raise UsageError(f"{path}: not a JSON array from {tool.value}", hint=_HINTS[tool])
     for number, row in enumerate(rows, 1):
         try:
             yield from _of_task(number, row, asked) if tool is Tool.label_studio else _of_record(number, row, asked)
         except (AttributeError, KeyError, TypeError):
-            raise UsageError(f"{path}: entry {number} is none of {tool.value}'s", hint=_HINTS[tool]) from None
+            raise UsageError(f"{path}: entry {number} is not in {tool.value}'s format", hint=_HINTS[tool]) from None
 
 
 def _of_task(number: int, task: Mapping[str, Any], asked: Sequence[Question]) -> Iterator[Annotated]:
@@ -247,7 +247,7 @@ def _of_record(number: int, record: Mapping[str, Any], asked: Sequence[Question]
 
 
 def _texts(given: Mapping[str, Sequence[str]], asked: Sequence[Question]) -> Mapping[str, str]:
-    """Each field as a spreadsheet has it. Of a field that takes several labels, nothing chosen means none of them."""
+    """Each field's value as a spreadsheet would hold it. For a multi-label field, no choice means no label."""
     cells = {}
     for question in asked:
         chosen = given.get(question.field)

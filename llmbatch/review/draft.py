@@ -1,4 +1,4 @@
-"""The value that a reviewer puts together where a task has more than one label to give."""
+"""The value that a reviewer builds up if a task takes more than one label."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from llmbatch.task.label_space import LabelSpace
 
 
 def choosable(space: LabelSpace) -> Sequence[Label]:
-    """What a reviewer can choose: the task's labels, or with several fields `topic=billing`; wide numbers are typed."""
+    """A reviewer's choices: the task's labels, or `topic=billing` with several fields; wide ranges are typed."""
     if space.takes_one_label:
         return space.labels
     found: list[Label] = []
@@ -22,10 +22,10 @@ def choosable(space: LabelSpace) -> Sequence[Label]:
 
 
 class Draft:
-    """A value that changes a part at a time."""
+    """A value edited one part at a time."""
 
     def __init__(self, space: LabelSpace, text: str | None) -> None:
-        """`text`: the value that it starts from; None where there is none."""
+        """`text` is the initial value, or None."""
         self._space = space
         self._values = {} if text is None or text not in space else space.values(text)
 
@@ -36,14 +36,14 @@ class Draft:
 
     @property
     def missing(self) -> Sequence[str]:
-        """The fields that have no value yet."""
+        """The fields without a value."""
         return [name for name in self._space.columns() if name not in self._values]
 
     @property
     def parts(self) -> frozenset[str]:
-        """The parts that are chosen."""
+        """The chosen parts."""
         return frozenset(self._space.parts_of_values(self._values))
 
     def choose(self, part: str) -> None:
-        """Give a field this value; where a field takes several labels, put the label in, or take it out."""
+        """Set a field to this value; for a multi-label field, toggle the label."""
         self._values = self._space.with_part(self._values, part)

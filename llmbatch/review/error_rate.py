@@ -1,4 +1,4 @@
-"""How often the model is wrong, as far as people have looked."""
+"""The model's error rate, estimated from the rows that people reviewed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ from llmbatch.stats.intervals import effective_rows, weighted, wilson
 
 @dataclass(frozen=True, slots=True)
 class ErrorRate:
-    """Rows that people looked at, and how many of them the model had wrong."""
+    """How many rows people checked, and how many of them the model got wrong."""
 
     checked: int = 0
     wrong: int = 0
     effective: float | None = None
-    """The effective number of rows, if some have the same text; None for all of them."""
+    """The effective number of rows if some share a text; None if all count."""
     estimate: tuple[float, float, float] | None = None
-    """The share and its interval where rows stand for different numbers of others; None for the plain share."""
+    """The weighted share and its interval if rows represent different numbers of others; None for the plain share."""
 
     @property
     def share(self) -> float | None:
-        """The share that is wrong, 0..1; None where nothing was checked."""
+        """The share of wrong answers, 0..1; None if nothing was checked."""
         if self.estimate is not None:
             return self.estimate[0]
         return self.wrong / self.checked if self.checked else None
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the true share lies with 95% confidence (Wilson's score interval, 1927); all of 0..1 where unknown."""
+        """The 95% confidence interval of the true share (Wilson's score interval, 1927); 0..1 if unknown."""
         if self.estimate is not None:
             return self.estimate[1:]
         if not self.checked:
@@ -36,25 +36,26 @@ class ErrorRate:
 
 @dataclass(frozen=True, slots=True)
 class SampledRow:
-    """A row of the random sample. `wrong` is None where no person has decided yet."""
+    """A row of the random sample. `wrong` is None while it is undecided."""
 
     place: tuple[int, int]
-    """By which the sample is walked."""
+    """Sort key: the order in which the sample is reviewed."""
     text: str
     passed: bool
-    """Whether its confidence let it pass without review."""
+    """Whether its confidence was high enough to pass without review."""
     wrong: bool | None
 
 
 ENOUGH = 10
-"""Rows decided in the sample's order before a rate is given; fewer do where the sample has fewer."""
+"""Rows that must be decided in the sample's order before a rate is reported; a smaller sample needs only its own
+size."""
 
 
 def rate_in_order(rows: Sequence[SampledRow]) -> ErrorRate:
-    """The error rate of the rows that are decided without a gap from the sample's beginning on.
+    """The error rate of the decided rows up to the first gap in the sample's order.
 
-    The sample's order is random, so its first rows are a random sample too, whichever rows people picked besides: rows
-    beyond a gap were decided for a reason, say because they waited for review, and say nothing about the others.
+    The sample's order is random, so its first rows are a random sample too. Rows beyond a gap were decided for some
+    other reason, for example because they needed review, and are not representative.
     """
     decided: list[SampledRow] = []
     for row in sorted(rows, key=lambda row: row.place):
@@ -65,11 +66,11 @@ def rate_in_order(rows: Sequence[SampledRow]) -> ErrorRate:
 
 
 def stratified_rate(rows: Sequence[SampledRow], answered: tuple[int, int]) -> ErrorRate:
-    """The error rate of all answered rows, from those that passed and those that went to review, each by its number.
+    """The error rate of all answered rows: passed rows and rows in review, each weighted by its count.
 
     The stratified estimate (Cochran, Sampling Techniques, 1977, chapter 5): people look at the rows in review first, so
-    the two kinds are decided to different parts. Nothing is known before each has a row decided in order, and enough
-    have in all.
+    different shares of the two groups are decided. There is no estimate until each group has a row decided in order and
+    enough rows are decided in total.
 
     Args:
         rows: the sample.

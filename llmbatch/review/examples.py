@@ -1,4 +1,4 @@
-"""Decided rows as examples of the task: what the model had wrong teaches most."""
+"""Turns decided rows into task examples; rows that the model got wrong are the most useful."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,15 +15,15 @@ from llmbatch.task.similar_examples import LONGEST_EXAMPLE
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The outcome."""
+    """What was added to a task's examples."""
 
     examples: tuple[Example, ...]
     values: tuple[str, ...]
-    """Their values, as the task's label space writes them."""
+    """The added values, as the task's label space writes them."""
     corrected: int
-    """Of them, rows that the model had wrong."""
+    """How many of them the model got wrong."""
     left_out: dict[str, int]
-    """Decided rows that were not taken, by the reason."""
+    """Decided rows that were left out, by reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,16 @@ class _Candidate:
 
 
 def add_decided(run: OpenedRun, task: Path, *, labels: Sequence[str] = (), most: int) -> Added:
-    """Add decided rows to a task file's examples: corrected ones first, then the least sure; labels take turns.
+    """Add decided rows to a task file's examples: corrected rows first, then the least confident; labels alternate.
 
     Args:
-        run: the run whose decisions are taken.
+        run: the run with the decisions.
         task: the task file.
         labels: only rows with these labels; empty for all.
         most: how many to add.
 
     Raises:
-        UsageError: the file is no valid task or cannot be written.
+        UsageError: the file is not a valid task or cannot be written.
     """
     left_out: Counter[str] = Counter()
     candidates = list(_candidates(run, load_task(task).task, frozenset(labels), left_out))
@@ -70,9 +70,9 @@ def _candidates(run: OpenedRun, task: Task, labels: frozenset[str], left_out: Co
         ):
             continue
         if decision.category not in space:
-            left_out["their label is not the task's"] += 1
+            left_out["the task does not have their label"] += 1
         elif text.strip() in seen:
-            left_out["an example already, or the same text"] += 1
+            left_out["already an example, or the same text as one"] += 1
         elif len(text) > LONGEST_EXAMPLE:
             left_out[f"longer than {LONGEST_EXAMPLE:,} characters"] += 1
         else:

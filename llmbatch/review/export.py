@@ -1,4 +1,4 @@
-"""Rows for a spreadsheet, to be decided there; and decided rows as gold labels."""
+"""Exports rows to decide in a spreadsheet, and decided rows as gold labels."""
 
 import sys
 import tempfile
@@ -26,10 +26,10 @@ _GOLD = ("row", "decided_by", "reviewer", "decided_at", "note", "model_category"
 
 @contextmanager
 def target(path: Path | None) -> Iterator[BinaryIO]:
-    """The file to write, which is there whole or not at all; None for standard output.
+    """Open the file to write, which appears complete or not at all; None for standard output.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file cannot be written.
     """
     if path is None:
         yield sys.stdout.buffer
@@ -43,16 +43,16 @@ def target(path: Path | None) -> Iterator[BinaryIO]:
 
 
 def export_to_decide(run: OpenedRun, choice: Choice, file: BinaryIO, *, csv: bool, bom: bool = False) -> int:
-    """Write rows with an empty `decision` to fill in (with several fields one for each), and return how many.
+    """Write rows with an empty `decision` column to fill in (one per field if there are several), and return how many.
 
     Args:
         run: the run.
         choice: which rows.
-        file: where to.
-        csv: as CSV that no spreadsheet runs, else as JSON lines.
+        file: the output.
+        csv: write CSV without anything that a spreadsheet would execute; else JSON lines.
         bom: begin the CSV with a byte order mark.
 
-    The input's other fields stand behind the text, by their names in the results, `input_NAME` where one is taken.
+    The input's other fields follow the text, named as in the results, or `input_NAME` if that name is taken.
     """
     queue = make_queue(run, choice, only=lambda outcome: outcome.human is None)
     before = (*_PLACE, *decision_columns(run.record.task.label_space), *_MODEL)
@@ -63,9 +63,9 @@ def export_to_decide(run: OpenedRun, choice: Choice, file: BinaryIO, *, csv: boo
 
 
 def export_gold(run: OpenedRun, file: BinaryIO, *, csv: bool, bom: bool = False) -> int:
-    """Write what people decided as gold labels (`id` and `label`, or a column a field), and return how many rows.
+    """Write people's decisions as gold labels (`id` and `label`, or one column per field), and return how many rows.
 
-    A decision holds for its text, whatever the prompt, as long as the task has its label.
+    A decision applies to its text whatever the prompt, as long as the task still has its label.
     """
     if not csv:
         return _write(JsonlWriter(file), _gold(run, run.record.task.label_space.columns_of))
@@ -76,10 +76,10 @@ def export_gold(run: OpenedRun, file: BinaryIO, *, csv: bool, bom: bool = False)
 
 @contextmanager
 def decisions_as_gold(path: Path, trust: Trust = NO_TRUST) -> Iterator[str]:
-    """A file with what people decided in a run folder, as gold labels; it is gone at the end.
+    """A temporary file with a run folder's decisions as gold labels; it is deleted at the end.
 
     Raises:
-        UsageError: nobody has decided anything, or there is no such folder.
+        UsageError: no rows are decided yet, or there is no such folder.
     """
     with tempfile.TemporaryDirectory(prefix="llmbatch-") as folder:
         gold = Path(folder) / "gold.jsonl"
@@ -87,7 +87,7 @@ def decisions_as_gold(path: Path, trust: Trust = NO_TRUST) -> Iterator[str]:
             count = export_gold(run, file, csv=False)
         if not count:
             raise UsageError(
-                f"there are no gold labels: nobody has decided rows of {path} yet",
+                f"no gold labels: no rows of {path} have been decided yet",
                 hint=f"name a file with --gold, or decide a random sample: llmbatch review {quoted(path)} --sample",
             )
         yield str(gold)
@@ -109,7 +109,7 @@ def _write(writer: RecordWriter, records: Iterator[dict[str, Any]]) -> int:
 
 
 def _input_columns(queue: Queue, own: Collection[str]) -> dict[str, str]:
-    """The input's fields, each with a name that no other column has."""
+    """The input's fields, each under a unique column name."""
     fields = dict.fromkeys(name for place in range(len(queue)) for name in queue[place].fields)
     taken = {*own, *fields}
     names = {name: name for name in fields if name not in own}
@@ -147,7 +147,7 @@ def _to_decide(run: OpenedRun, queue: Queue, names: Mapping[str, str]) -> Iterat
 
 
 def _differing(decision: Decision) -> str:
-    """`ana: legal; ben: other`, of all decisions that stand."""
+    """All decisions that apply, as `ana: legal; ben: other`."""
     return "; ".join(f"{standing.reviewer}: {standing.category}" for standing in decision.standings)
 
 

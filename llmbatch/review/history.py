@@ -1,7 +1,7 @@
-"""The error rate of run after run: the figures of each run's random sample are stored in its folder.
+"""The error rate from run to run; the figures of each run's random sample are stored in its folder.
 
-`sample_checks.jsonl` has a line each time that the figures changed. It is small, can be read without the input, and
-goes with the folder wherever that goes. A trend is read from the folders beside a run, those of the same task.
+`sample_checks.jsonl` gets a line each time the figures change. It is small, can be read without the input, and moves
+with the folder. A trend is read from the neighbouring run folders of the same task.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ FILE = "sample_checks.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class SampleCheck:
-    """What people found in one random sample of a run."""
+    """The reviewed error figures of one random sample of a run."""
 
     run_id: str
     sample: str
@@ -42,17 +42,18 @@ class SampleCheck:
     checked: int
     wrong: int
     passed_checked: int
-    """Of those that had passed without review."""
+    """Figures of the rows that had passed without review."""
     passed_wrong: int
     offline: bool = False
     """Whether the answers were simulated."""
     estimate: tuple[float, float, float] | None = None
-    """The error rate of all answered rows with the ends of its interval; None for the plain share of the checked."""
+    """The error rate of all answered rows with the bounds of its interval; None for the plain share of the checked
+    rows."""
     folder: str = ""
-    """The folder's name, as it is called now."""
+    """The folder's current name."""
 
     def says(self, other: "SampleCheck") -> bool:
-        """Whether another one says the same of the same sample."""
+        """Whether another check has the same figures for the same sample."""
         return self == replace(other, run_at=self.run_at, checked_at=self.checked_at, folder=self.folder)
 
     @property
@@ -63,7 +64,7 @@ class SampleCheck:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How the error rate moved, in shares (0.02 is two points), with its 95% interval."""
+    """The change in error rate as a share (0.02 is two percentage points), with its 95% interval."""
 
     since: str
     """The earlier run's folder."""
@@ -73,21 +74,21 @@ class Change:
 
     @property
     def is_clear(self) -> bool:
-        """Whether chance alone is no good explanation."""
+        """Whether the change is significant: its interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A task's runs by their time, the latest last."""
+    """A task's runs in order of time, the latest last."""
 
     checks: tuple[SampleCheck, ...]
     change: Change | None
-    """From the run before to this one."""
+    """The change from the previous run to this one."""
 
 
 def keep_check(run: OpenedRun, sample: SampleStatus) -> None:
-    """Store the sample's figures in the run's folder, unless they are there already or the run is in progress."""
+    """Store the sample's figures in the run's folder, unless they are already there or the run is in progress."""
     record = run.record
     check = SampleCheck(
         run_id=record.run_id,
@@ -116,7 +117,7 @@ def keep_check(run: OpenedRun, sample: SampleStatus) -> None:
 
 
 def trend(run: OpenedRun, sample: SampleStatus, against: Sequence[Path] = ()) -> Trend:
-    """The error rates of this task's runs: of this folder, the folders beside it, and others that are named."""
+    """The error rates of this task's runs: this folder, the folders next to it, and those in `against`."""
     here = run.folder.path.resolve()
     beside = sorted(path.parent for path in here.parent.glob(f"*/{FILE}"))
     folders = [here, *beside, *(path.resolve() for path in against)]
@@ -132,7 +133,7 @@ def trend(run: OpenedRun, sample: SampleStatus, against: Sequence[Path] = ()) ->
 
 
 def change(before: SampleCheck, now: ErrorRate) -> Change:
-    """How the rate moved, by Newcombe's hybrid score interval (1998, his method 10)."""
+    """The change in rate, with Newcombe's hybrid score interval (1998, method 10)."""
     then = before.rate
     earlier, later = then.share or 0.0, now.share or 0.0
     low, high = difference((later, *now.interval), (earlier, *then.interval))
@@ -140,10 +141,10 @@ def change(before: SampleCheck, now: ErrorRate) -> Change:
 
 
 def _latest(path: Path) -> Sequence[SampleCheck]:
-    """A folder's latest line of each sample.
+    """A folder's latest line for each sample.
 
     Raises:
-        UsageError: a line is damaged, or of a newer format.
+        UsageError: a line is damaged, or in a newer format.
     """
     return tuple({check.sample: check for check in _lines(path)}.values())
 
@@ -156,16 +157,16 @@ def _lines(path: Path) -> Iterator[SampleCheck]:
         return
     seals = LineCheck(from_start=True)
     *lines, tail = raw.split(b"\n")
-    whole = mended(tail)  # else it is torn
+    whole = mended(tail)  # otherwise it is torn
     for number, line in enumerate([*(line + b"\n" for line in lines), *([whole] if whole else [])], start=1):
         try:
             record = seals.record(line)
             check = _CHECKS.validate_json(b"{" + record[len(HEAD) :] if record.startswith(HEAD) else record)
-        except ValueError as error:  # pydantic's are such, too
+        except ValueError as error:  # includes pydantic's errors
             why = str(error).splitlines()[0]
             raise UsageError(
                 f"{path}: line {number} is damaged ({why})",
-                hint="delete that line: only the trend has it",
+                hint="delete that line; only the trend uses it",
             ) from None
         yield replace(check, folder=path.parent.name)
 

@@ -1,4 +1,4 @@
-"""Decisions from a file: checked line by line, and taken over all or none."""
+"""Imports decisions from a file: each line is checked, and either all are imported or none."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,58 +24,58 @@ _IMPORTED = "import"
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A line that cannot be taken over."""
+    """A line that cannot be imported."""
 
     line: int
     why: str
     field: str | None = None
-    """The field whose value it is, where that is not one of the task's."""
+    """The field whose value is not one of the task's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came of a file. Where lines were refused, nothing was taken over unless the others were wanted."""
+    """The result of an import. If lines were refused, nothing was imported unless `skip_refused` was set."""
 
     taken: int
     unchanged: int
-    """Lines whose decision stands already."""
+    """Lines whose decision was already made."""
     blank: int
     """Lines without a decision."""
     conflicts: int
-    """Of the decisions taken, those that differ from what another decided since the export."""
+    """How many imported decisions differ from what someone else decided since the export."""
     refused: tuple[Refused, ...]
     saved: bool
     allowed: Mapping[str, Sequence[str]]
-    """The values of the fields in which another one was refused, by field."""
+    """The allowed values of each field in which a value was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
     line: int
     cells: Mapping[str, str]
-    """What is decided of each field; one that is left out stays as the model has it."""
+    """The decided value of each field; fields left out keep the model's value."""
     note: str | None
     key: str | None
     id: str
     seen: str | None
-    """The mark of what stood when the file was exported, empty where nothing did; None where the file does not say."""
+    """The mark of the decisions that applied at the export, empty if there were none; None if the file does not say."""
 
 
 def import_decisions(
     run: OpenedRun, path: Path, *, reviewer: str, decided_at: str, skip_refused: bool = False
 ) -> Imported:
-    """Take the decisions of a file over: one that `export_to_decide` wrote, or any with `id` and `decision`.
+    """Import the decisions of a file written by `export_to_decide`, or of any file with `id` and `decision`.
 
     Args:
         run: the run.
         path: JSONL, CSV or TSV.
         reviewer: whose decisions they are.
         decided_at: the present time.
-        skip_refused: take the good lines though others are refused.
+        skip_refused: import the valid lines even if others are refused.
 
     Raises:
         UsageError: the file cannot be read or has no `decision`.
-        StorageFailed: they could not be saved.
+        StorageFailed: the decisions could not be saved.
     """
     wishes, refused, blank = _read(path, run.record.task.label_space)
     return _take_over(run, {reviewer: wishes}, refused, blank, decided_at=decided_at, skip_refused=skip_refused)
@@ -84,15 +84,15 @@ def import_decisions(
 def import_annotations(
     run: OpenedRun, path: Path, tool: Tool, *, reviewer: str, decided_at: str, skip_refused: bool = False
 ) -> Imported:
-    """Take over what people annotated elsewhere, each under the name that the tool gives them.
+    """Import annotations made in another tool, each under the annotator's name in that tool.
 
     Args:
         run: the run.
         path: the tool's JSON file.
-        tool: whose.
-        reviewer: whose decisions they are where the file does not say.
+        tool: the tool that wrote it.
+        reviewer: the reviewer of annotations without a name in the file.
         decided_at: the present time.
-        skip_refused: take the good annotations though others are refused.
+        skip_refused: import the valid annotations even if others are refused.
 
     Raises:
         UsageError: the file cannot be read.
@@ -122,7 +122,7 @@ def _take_over(
     decided_at: str,
     skip_refused: bool,
 ) -> Imported:
-    """Save what each reviewer decided; nothing where a line is refused, unless the others are wanted."""
+    """Save each reviewer's decisions; none of them if a line is refused, unless refused lines are to be skipped."""
     space = run.record.task.label_space
     matched = {
         reviewer: _matched(run, given, refused, reviewer=reviewer, decided_at=decided_at)
@@ -158,7 +158,7 @@ def _matched(
 
 
 def _saved(run: OpenedRun, matched: _Matched, reviewer: str) -> Sequence[Decision]:
-    """The lines that were written; none for what stands already."""
+    """The lines that were written; none for decisions already made."""
 
     def compose() -> Sequence[Decision]:
         said = _said_before(run, frozenset(matched), reviewer)
@@ -172,8 +172,8 @@ def _saved(run: OpenedRun, matched: _Matched, reviewer: str) -> Sequence[Decisio
 
 
 def _read(path: Path, space: LabelSpace) -> tuple[list[_Wish], list[Refused], int]:
-    """(what is wished, what is refused, how many lines have no decision)."""
-    options = ReaderOptions(encoding=AUTO)  # Excel's CSV is in the system's own one
+    """(requested decisions, refused lines, number of lines without a decision)."""
+    options = ReaderOptions(encoding=AUTO)  # Excel writes CSV in the system's encoding
     wishes: list[_Wish] = []
     refused: list[Refused] = []
     blank = 0
@@ -193,7 +193,7 @@ def _read(path: Path, space: LabelSpace) -> tuple[list[_Wish], list[Refused], in
                 blank += 1
     if not found:
         raise UsageError(
-            f"{path}: no field is called {listed(tuple(columns))}: nothing is decided in it",
+            f"{path}: no column named {listed(tuple(columns))}, so it contains no decisions",
             hint="llmbatch review export RUN writes a file to fill in",
         )
     return wishes, refused, blank
@@ -219,7 +219,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
 
 
 class _Rows:
-    """The run's texts that a file speaks of, each as its decision that is yet to be made."""
+    """The run's texts that a file refers to, each as an undecided decision."""
 
     def __init__(self, run: OpenedRun, wishes: Sequence[_Wish], *, reviewer: str, decided_at: str) -> None:
         self._by_key: dict[str, Decision] = {}
@@ -231,11 +231,11 @@ class _Rows:
             item = item_of(outcome, _IMPORTED, fields, review)
             if not keys.isdisjoint((item.digest, item.key)) or name in ids:
                 undecided = item.decision(None, reviewer=reviewer, decided_at=decided_at)
-                self._by_key |= {item.digest: undecided, item.key: undecided}  # the latter in exports of old
+                self._by_key |= {item.digest: undecided, item.key: undecided}  # the key in older exports
                 self._by_id.setdefault(name, {}).setdefault(item.digest, undecided)
 
     def of(self, wish: _Wish, space: LabelSpace) -> Decision | Refused:
-        """The decision that a wish makes about its text, or why it makes none."""
+        """The decision for a line's text, or why the line is refused."""
         undecided = self._undecided(wish)
         if isinstance(undecided, str):
             return Refused(wish.line, undecided)
@@ -249,11 +249,13 @@ class _Rows:
         named = self._by_id.get(wish.id, {})
         if wish.key is not None:
             changed = f"the text of {wish.id!r} has changed since the export"
-            unknown = f"no row has this key, nor the id {wish.id!r}"
+            unknown = f"no row has this key or the id {wish.id!r}"
             return self._by_key.get(wish.key) or (changed if named else unknown)
         if len(named) > 1:
-            return f"{len(named)} texts have the id {wish.id!r}: only the key of an export distinguishes them"
-        return next(iter(named.values()), f"no row has the id {wish.id!r}" if wish.id else "it has neither key nor id")
+            return f"{len(named)} texts have the id {wish.id!r}: the key from an export is needed"
+        return next(
+            iter(named.values()), f"no row has the id {wish.id!r}" if wish.id else "it has neither a key nor an id"
+        )
 
 
 def _not_a_value(line: int, space: LabelSpace, cells: Mapping[str, str]) -> Refused:
@@ -262,17 +264,18 @@ def _not_a_value(line: int, space: LabelSpace, cells: Mapping[str, str]) -> Refu
         return Refused(line, f"it has no value for {field!r}, and the model gave none", field)
     close = get_close_matches(cell, _allowed(space)[field], n=1)
     meant = f"; did you mean {close[0]!r}?" if close else ""
-    problem = f"{cell!r} is not a label of the task" if space.takes_one_label else f"{cell!r} is no value of {field!r}"
+    valid = "a label of the task" if space.takes_one_label else f"a valid value of {field!r}"
+    problem = f"{cell!r} is not {valid}"
     return Refused(line, problem + meant, field)
 
 
 def _allowed(space: LabelSpace) -> Mapping[str, Sequence[str]]:
-    """What may stand in each field's column; nothing of a field that takes any number of a wide range."""
+    """The allowed values of each field; none listed for a wide range of numbers."""
     return {field.name: tuple(parts) for field, parts in space.parts_by_field()}
 
 
 def _said_before(run: OpenedRun, texts: frozenset[str], reviewer: str) -> dict[str, str | None]:
-    """The label that the reviewer gave each of these texts last and has not taken back."""
+    """The reviewer's latest label for each of these texts, unless taken back."""
     lines: dict[str, list[Decision]] = {}
     for line in run.decisions.log.lines():
         if line.text in texts:
@@ -281,13 +284,13 @@ def _said_before(run: OpenedRun, texts: frozenset[str], reviewer: str) -> dict[s
 
 
 def _line(wish: _Wish, mine: Decision, *, now: Decision | None, said_before: str | None) -> Decision | None:
-    """The line for a wish, or None where it says nothing new.
+    """The log line for a requested decision, or None if it changes nothing.
 
     Args:
-        wish: what the file says.
-        mine: the decision that it makes.
-        now: what stands.
-        said_before: the label that the reviewer gave it last, in whatever way.
+        wish: the decision in the file.
+        mine: that decision as a log line.
+        now: the decision that applies now.
+        said_before: the reviewer's latest label for the text, however it was given.
     """
     if now is None:
         return replace(mine, note=wish.note)
@@ -299,12 +302,12 @@ def _line(wish: _Wish, mine: Decision, *, now: Decision | None, said_before: str
     if stands and not (is_known and now.is_conflict):
         return None if note == now.note else replace(now, note=note)
     if said_before == mine.category and not is_known:
-        return None  # the file was imported before, and others decided since
+        return None  # already imported, and others have decided since
     return decided(replace(mine, note=note), seen=now if is_known else None, now=now)
 
 
 def _joined(standing: str | None, more: str | None) -> str | None:
-    """Both notes: a file never replaces a note."""
+    """Both notes joined: an import never replaces a note."""
     if standing is None or more is None:
         return standing or more
     return standing if more in standing else f"{standing}; {more}"

@@ -1,4 +1,4 @@
-"""One row as its reviewer sees it."""
+"""One row as the reviewer sees it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from llmbatch.runs.decisions import Decision, text_digest
 from llmbatch.runs.outputs.outcome import Outcome
 
 CONFLICT, LOW_CONFIDENCE, FAILED, SAMPLED, CHOSEN = "conflict", "low_confidence", "failed", "sample", "chosen"
-"""Why a row is looked at."""
+"""Reasons for a row to be in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +23,27 @@ class ReviewItem:
     key: str
     text: str = field(repr=False)
     digest: str
-    """The text's, by which decisions know it."""
+    """The text's digest, by which decisions identify it."""
     reason: str
     under: str | None
-    """Which confidence is missed, and by what; None where it is high enough."""
+    """Which confidence threshold was missed, and by how much; None if confidence is high enough."""
     category: str | None
-    """The model's; None where the row failed."""
+    """The model's confidence; None if the row failed."""
     confidence: float | None
     confidences: Mapping[str, float] | None
-    """Of fields and their labels, where the task has more than one label to give."""
+    """Confidence by field and label, if the task takes more than one label."""
     runner_up: str | None
-    """The next likely label, if it is known."""
+    """The model's second choice, if known."""
     reasoning: str | None
     error: str | None
-    """Why the row failed, in a line."""
+    """Why the row failed, on one line."""
     fields: Mapping[str, Any] = field(repr=False)
     """The input's other fields."""
     votes: str | None = None
-    """Who said what, of a row that was voted on, in a line."""
+    """The votes, if the row was voted on, on one line."""
 
     def decision(self, category: str | None, *, reviewer: str, decided_at: str, note: str | None = None) -> Decision:
-        """A decision about it; None for a label leaves it undecided."""
+        """A decision about this text; with None as the label it stays undecided."""
         return Decision(
             key=self.key,
             text=self.digest,
@@ -60,7 +60,7 @@ class ReviewItem:
 
 
 def item_of(outcome: Outcome, reason: str, fields: Mapping[str, Any], review: ReviewRule) -> ReviewItem:
-    """The item of a row."""
+    """Build the review item of a row."""
     row, line = outcome.row, outcome.line
     error = None if line is None or line.error is None else f"{line.error.kind}: {line.error.message}"
     return ReviewItem(

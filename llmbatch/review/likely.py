@@ -1,4 +1,4 @@
-"""Of many labels, those that a text most likely has: the model's answer, its runner-up, and those that read like it."""
+"""The labels most likely for a text: the model's answer, its runner-up, and those with the most words in common."""
 
 import heapq
 import math
@@ -11,26 +11,26 @@ from llmbatch.task.fields import Label
 
 _WORD = re.compile(r"[^\W_]+")
 _STEM = 5
-"""Characters of a word that count, so that `charged` and `charges` are one."""
+"""Characters of a word that are compared, so that `charged` and `charges` match."""
 _NAME_WEIGHT = 2.0
-"""A word of a label's own name, against one of its description."""
+"""Weight of a word in a label's name, relative to one in its description."""
 _ANSWER_WEIGHT = 0.3
-"""A word of the model's label, against one of the text."""
+"""Weight of a word in the model's label, relative to one in the text."""
 _LONGEST_TEXT = 20_000
 
 
 class LikelyLabels:
-    """Ranks a task's labels for a text by the words that they share, rare words counting more (inverse frequency)."""
+    """Ranks a task's labels for a text by shared words; rare words count more (inverse frequency)."""
 
     def __init__(self, labels: Sequence[Label], examples: Mapping[str, Sequence[str]]) -> None:
-        """`examples` are the task's texts by label."""
+        """`examples` are the task's example texts by label."""
         self._labels = {label.name: label for label in labels}
         self._words = {label.name: _label_words(label, examples.get(label.name, ())) for label in labels}
         frequency = Counter(word for words in self._words.values() for word in words)
         self._rarity = {word: math.log(1 + len(labels) / count) for word, count in frequency.items()}
 
     def nearest(self, item: ReviewItem, most: int) -> Sequence[Label]:
-        """The likeliest labels for an item, the likeliest first.
+        """The most likely labels for an item, best first.
 
         Args:
             item: the text, with the model's answer.

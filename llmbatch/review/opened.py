@@ -1,4 +1,4 @@
-"""A run folder opened to be reviewed: read as it stands, also while a run is in progress on it."""
+"""A run folder opened for review, which works while a run is in progress on it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -38,11 +38,11 @@ class OpenedRun:
 
     @property
     def rows(self) -> RunRows:
-        """Its rows as they stand now."""
+        """The run's rows in their current state."""
         return RunRows(self.source.read_again, self.key_of, self.ledger, self.decisions, self.record.view_options)
 
     def outcomes(self) -> Iterator[tuple[Outcome, Mapping[str, Any]]]:
-        """Where each readable row stands, with the input's other fields."""
+        """Each readable row's outcome, with the input's other fields."""
         return ((item, carried) for item, carried in self.rows.outcomes() if not isinstance(item, Rejection))
 
     def draw(self) -> Draw:
@@ -54,16 +54,14 @@ class OpenedRun:
 def opened(path: Path, trust: Trust = NO_TRUST) -> Iterator[OpenedRun]:
     """Open a run folder; `trust` is what the user says about it.
 
-    Its views are rebuilt where a kill has left them older than its logs.
+    Views that a kill left older than the logs are rebuilt.
 
     Raises:
-        UsageError: no run folder or only a shard's, its input is gone, or a file in it is damaged.
+        UsageError: not a run folder, only a shard's folder, the input is gone, or a file in the folder is damaged.
     """
     folder, record = standing_run(path)
     if record.shard is not None:
-        raise UsageError(
-            f"{path} is a shard: people review the whole run", hint=f"llmbatch review {quoted(folder.whole)}"
-        )
+        raise UsageError(f"{path} is a shard: review the whole run", hint=f"llmbatch review {quoted(folder.whole)}")
     refresh_views(folder, record)
     key_of, source = recorded_plan(record).key, RunInput.again(record, folder, trust)
     ledger = Ledger.open_to_read(

@@ -1,7 +1,7 @@
 """Which rows a reviewer is shown, and in what order.
 
-The rows are laid down in a temporary file without a name, so that a queue of any length takes a few bytes of memory
-a row, and nothing of it is left behind.
+The rows are stored in an unnamed temporary file, so that a queue of any length needs only a few bytes of memory per row
+and leaves nothing behind.
 """
 
 import json
@@ -24,25 +24,25 @@ from llmbatch.task.label_space import LabelSpace
 
 _FIELDS = tuple(field.name for field in fields(ReviewItem))
 _Rank = tuple[int, float]
-"""By which the queue is sorted; a sample's is its own random order, so that half a walk is half a sample."""
+"""The queue's sort key; a sample keeps its own random order, so that half a review is half a sample."""
 _RANK = {CONFLICT: 0, LOW_CONFIDENCE: 1, FAILED: 2, SAMPLED: 3, CHOSEN: 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which rows to look at: those in need of a person (low confidence, failed, conflict), unless said otherwise."""
+    """Which rows to review: by default, those that need review (low confidence, failed, conflict)."""
 
     sample: bool = False
-    """The run's random sample instead."""
+    """Review the run's random sample instead."""
     all: bool = False
-    """All rows instead."""
+    """Review all rows instead."""
     label: str | None = None
-    """Of them, only rows that the model gave this label."""
+    """Only rows that the model gave this label."""
     blind: bool = False
-    """Without what other reviewers decided."""
+    """Hide other reviewers' decisions."""
 
     def reason(self, outcome: Outcome, space: LabelSpace, review: ReviewRule, *, is_sampled: bool) -> str | None:
-        """Why a row is looked at, or None where it is not."""
+        """Why a row is in the queue, or None if it is not."""
         line, decision = outcome.line, outcome.decision
         if line is None or not self._takes(line.category, space):
             return None
@@ -61,10 +61,10 @@ class Choice:
 
 
 class Queue:
-    """Texts to look at, read back one by one, in the order of their ranks."""
+    """Texts to review, read back one by one, in order of rank."""
 
     def __init__(self, items: Iterable[tuple[ReviewItem, _Rank]], run: Path) -> None:
-        """`run` is the run folder, which takes what the system's folders for temporary files do not."""
+        """`run` is the run folder, used if the system's temporary folders are not writable."""
         self._file = _temporary_file(run)
         self._offsets = array("Q")
         self._copies = array("L")
@@ -97,12 +97,12 @@ class Queue:
         return self._copies[self._order[place]]
 
     def place_of(self, digest: str) -> int | None:
-        """Where the item with this text stands, or None."""
+        """The position of the item with this text, or None."""
         number = self._numbers.get(short(digest))
         return None if number is None else self._places[number]
 
     def find(self, wanted: str, start: int) -> int | None:
-        """The next place from `start` on, and around, whose id or text contains `wanted`, whatever the case."""
+        """The next position from `start`, wrapping around, whose id or text contains `wanted`, ignoring case."""
         folded = wanted.casefold()
         for step in range(len(self)):
             place = (start + step) % len(self)
@@ -112,7 +112,7 @@ class Queue:
         return None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the temporary file."""
         self._file.close()
 
     def _lay_down(self, item: ReviewItem) -> None:
@@ -123,15 +123,15 @@ class Queue:
 
 
 def make_queue(run: OpenedRun, choice: Choice, *, only: Callable[[Outcome], bool] = lambda _: True) -> Queue:
-    """The rows of a run that are to be looked at, decided ones among them.
+    """Build the queue of a run's rows to review, including those already decided.
 
     Args:
         run: the run.
         choice: which rows.
-        only: takes some of them.
+        only: filters them.
 
     Raises:
-        UsageError: a sample is asked for and the run has none, or the label is not the task's.
+        UsageError: a sample is requested and the run has none, or the task does not have the label.
     """
     if choice.sample and not run.record.sample:
         raise UsageError(
@@ -147,7 +147,7 @@ def make_queue(run: OpenedRun, choice: Choice, *, only: Callable[[Outcome], bool
 def _temporary_file(folder: Path) -> IO[bytes]:
     try:
         return tempfile.TemporaryFile()
-    except FileNotFoundError:  # none of /tmp, /var/tmp and the like can be written to
+    except FileNotFoundError:  # no temporary folder (/tmp, /var/tmp) is writable
         return tempfile.TemporaryFile(dir=folder)
 
 

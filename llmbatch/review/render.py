@@ -1,4 +1,4 @@
-"""The state of a review and the outcome of an import, rendered for people."""
+"""Renders the state of a review and the outcome of an import as text."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ _LATEST_RUNS = 8
 
 
 def render_review(status: ReviewStatus, trend: Trend | None, console: Console) -> None:
-    """Print how a review stands, and how the error rate moved over the last runs."""
+    """Print the state of a review, and the error rates of the latest runs."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -43,7 +43,7 @@ def render_review(status: ReviewStatus, trend: Trend | None, console: Console) -
 
 
 def status_json(status: ReviewStatus, trend: Trend | None) -> dict[str, Any]:
-    """How a review stands, as `--json` prints it: stable names, shares in 0..1, null where nothing was checked."""
+    """The state of a review as `--json` prints it: stable names, shares in 0..1, null if nothing was checked."""
     data = asdict(status)
     if status.sample is not None:
         data["sample"] |= {"all": _rate(status.sample.all), "passed": _rate(status.sample.passed)}
@@ -56,11 +56,11 @@ def status_json(status: ReviewStatus, trend: Trend | None) -> dict[str, Any]:
 
 
 def imported_lines(imported: Imported) -> Sequence[str]:
-    """What came of an import: one line, and one for each refused line of the file."""
+    """The outcome of an import: one line, plus one for each refused line of the file."""
     lines = [f"line {one.line}: {neutral(one.why, limit=200)}" for one in imported.refused[:_MOST_REFUSED]]
     if (more := len(imported.refused) - len(lines)) > 0:
         lines.append(f"... and {more:,} more")
-    lines += [f"{field} may be: {neutral(', '.join(values))}" for field, values in imported.allowed.items() if values]
+    lines += [f"{field} can be: {neutral(', '.join(values))}" for field, values in imported.allowed.items() if values]
     if not imported.saved:
         return [*lines, f"nothing was imported: {counted(len(imported.refused), 'line')} refused"]
     counts = [f"{counted(imported.taken, 'decision')} imported"]
@@ -69,13 +69,13 @@ def imported_lines(imported: Imported) -> Sequence[str]:
     counts += [f"{counted(len(imported.refused), 'line')} refused"] if imported.refused else []
     if imported.conflicts:
         counts.append(
-            f"{counted(imported.conflicts, 'decision')} in conflict with others' since the export: both are kept"
+            f"{counted(imported.conflicts, 'decision')} in conflict with others made since the export: both are kept"
         )
     return [*lines, ", ".join(counts)]
 
 
 def walked_lines(walked: Walked) -> Sequence[str]:
-    """How far a walk has come."""
+    """Progress of a review session."""
     progress = walked.progress
     left = progress.total - progress.decided
     decided = f"{progress.decided:,} of {progress.total:,} decided, {progress.corrected:,} corrected"
@@ -84,7 +84,7 @@ def walked_lines(walked: Walked) -> Sequence[str]:
 
 
 def settled_lines(settled: Settled) -> Sequence[str]:
-    """Where the decisions are now, and what the random sample has come to."""
+    """Where the decisions are now, and the random sample's error rate."""
     if not settled.in_views:
         return ["a run is in progress on this folder: its results will include the decisions when it ends"]
     lines = [f"warning: {neutral(change)}" for change in settled.input_changes]
@@ -95,27 +95,27 @@ def settled_lines(settled: Settled) -> Sequence[str]:
 
 
 def change_text(change: Change) -> str:
-    """`since mon.llmbatch: +2.0 points (95%: -5.1 to +9.4), which chance explains`."""
+    """`since mon.llmbatch: +2.0 points (95%: -5.1 to +9.4), within chance`."""
     spread = f"95%: {100 * change.low:+.1f} to {100 * change.high:+.1f}"
-    verdict = "" if change.is_clear else ", which chance explains"
+    verdict = "" if change.is_clear else ", within chance"
     return f"since {neutral(change.since)}: {100 * change.by:+.1f} points ({spread}){verdict}"
 
 
 def added_lines(added: Added, task: Path) -> Sequence[str]:
-    """Which examples were added to a task, which rows were left out, and what follows from it."""
+    """Which examples were added to a task, which rows were left out, and the consequences."""
     lines = [f"left out: {count:,} {why}" for why, count in added.left_out.items()]
     if not added.examples:
-        return [*lines, "no example was added: no decided row is left to add"]
+        return [*lines, "no examples added: there are no more decided rows to add"]
     for label, count in Counter(added.values).items():
         lines.append(f"added: {count:,} {neutral(label)}")
-    corrected = f"{added.corrected:,} of them rows that the model got wrong"
+    corrected = f"{added.corrected:,} from rows that the model got wrong"
     lines.append(f"{counted(len(added.examples), 'example')} added to {neutral(str(task))}, {corrected}")
     lines.append("the prompt has changed: the next classify sends all rows again; do not use these rows as gold")
     return lines
 
 
 def rate_text(rate: ErrorRate) -> str:
-    """`3 of 50 wrong: 6.0% (95%: 2.1% to 16.2%)`; the share stands for all rows, and may be another than 3 of 50."""
+    """`3 of 50 wrong: 6.0% (95%: 2.1% to 16.2%)`; the share is weighted to all rows and can differ from 3 of 50."""
     if rate.share is None:
         return "none checked yet"
     low, high = rate.interval
@@ -139,14 +139,14 @@ def _lines(status: ReviewStatus) -> Iterator[tuple[str, str]]:
                 f"{neutral(' and '.join(pair.reviewers), limit=80)}: {_same(pair)}, {_figure('kappa', pair.kappa)}",
             )
     if status.stale:
-        yield "no longer apply", f"{counted(status.stale, 'decision')}: the text or the label is gone"
+        yield "no longer apply", f"{counted(status.stale, 'decision')}: the text or the label no longer exists"
     if status.sample is not None:
         yield "sample", _sample_text(status.sample)
         yield "", f"of those that passed without review, {rate_text(status.sample.passed)}"
 
 
 def _agreement_text(found: Agreement) -> str:
-    return f"{_same(found)} of two reviewers or more, {_figure('alpha', found.alpha)} (Krippendorff)"
+    return f"{_same(found)} labelled by two or more reviewers, {_figure('alpha', found.alpha)} (Krippendorff)"
 
 
 def _same(found: Agreement | PairAgreement) -> str:
@@ -154,14 +154,14 @@ def _same(found: Agreement | PairAgreement) -> str:
 
 
 def _figure(name: str, value: float | None) -> str:
-    return f"{name} not defined for one label" if value is None else f"{name} {value:.3f}"
+    return f"{name} undefined: only one label occurs" if value is None else f"{name} {value:.3f}"
 
 
 def _sample_text(sample: SampleStatus) -> str:
-    """The error rate of all answered rows, or why none is known yet."""
+    """The error rate of all answered rows, or why it is not known yet."""
     rows = counted(sample.rows, "row")
     if sample.all.share is not None:
-        weighting = "" if sample.all.estimate is None else "; passed and in review weighted by rows"
+        weighting = "" if sample.all.estimate is None else "; weighted by the rows that passed and that are in review"
         return f"{rows}, {rate_text(sample.all)}{weighting}"
     if not sample.decided:
         return f"{rows}, none checked yet"

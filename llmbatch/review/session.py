@@ -1,6 +1,6 @@
-"""One reviewer's work on a queue: where they are, what they decide, and what others decide meanwhile.
+"""One reviewer's session on a queue: their position, their decisions, and the decisions that others make meanwhile.
 
-Knows no screen: the terminal application shows it and turns keys into its methods.
+Independent of any user interface: the terminal application shows it and maps keys to its methods.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,20 +18,20 @@ _OPEN, _AGREED, _CORRECTED = 0, 1, 2
 
 
 class Claim(Protocol):
-    """Tells others which row is being looked at."""
+    """Shows other reviewers which row is open here."""
 
     def take(self, row: int) -> bool:
-        """Claim a row; false where another has it."""
+        """Claim a row; false if another reviewer has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the queue is. Rows with the same text count once."""
+    """Progress through the queue. Rows with the same text count once."""
 
     total: int
     decided: int
     corrected: int
-    """Of the decided ones, those where the model was wrong or had no answer."""
+    """Decided texts where the model was wrong or had no answer."""
     skipped: int
 
 
@@ -43,7 +43,7 @@ class _Done:
 
 
 class ReviewSession:
-    """A queue under a reviewer's eyes."""
+    """A queue as one reviewer works through it."""
 
     def __init__(
         self,
@@ -55,15 +55,15 @@ class ReviewSession:
         clock: Callable[[], str],
         blind: bool = False,
     ) -> None:
-        """Begin at the first open row.
+        """Start at the first open row.
 
         Args:
             queue: the texts.
-            decisions: people's.
+            decisions: the log of all decisions.
             reviewer: who decides.
-            claims: marks for others which row is being looked at.
-            clock: gives the present time as the log has it.
-            blind: whether others' decisions are hidden: a row is open until this reviewer gave it a label.
+            claims: shows others which row is open here.
+            clock: returns the current time in the log's format.
+            blind: hide others' decisions; a row stays open until this reviewer has labelled it.
         """
         self._queue = queue
         self._log = decisions.log
@@ -80,7 +80,7 @@ class ReviewSession:
         self._seen: Decision | None = None
         self.reviewer = reviewer
         self.place: int | None = None
-        """The place in the queue; None where nothing is left to look at."""
+        """The position in the queue; None if nothing is left to review."""
         self.item: ReviewItem | None = None
         for line in self._log.lines():
             self._note_state(line.text)
@@ -88,22 +88,22 @@ class ReviewSession:
 
     @property
     def decision(self) -> Decision | None:
-        """What holds for the present text, where the reviewer may know it."""
+        """The current text's decision, if the reviewer may see it."""
         return None if self.item is None or self._blind else self._decisions.by_digest(self.item.digest)
 
     @property
     def has_written(self) -> bool:
-        """Whether anything was saved in this session."""
+        """Whether this session has saved anything."""
         return self._wrote
 
     @property
     def copies(self) -> int:
-        """How many rows have the present text."""
+        """How many rows have the current text."""
         return 0 if self.place is None else self._queue.copies(self.place)
 
     @property
     def progress(self) -> Progress:
-        """How far it is."""
+        """Progress through the queue."""
         corrected = self._states.count(_CORRECTED)
         decided_ = corrected + self._states.count(_AGREED)
         skipped = sum(1 for place in self._skipped if self._states[place] == _OPEN)
@@ -111,18 +111,18 @@ class ReviewSession:
 
     @property
     def error_rate(self) -> ErrorRate:
-        """How often the model was wrong in the texts decided without a gap from the queue's beginning, each once.
+        """The model's error rate on the texts decided without a gap from the start of the queue, each counted once.
 
-        Of a sample these are a random sample too, whatever was decided elsewhere before.
+        In a sample, these are themselves a random sample, whatever else was decided before.
         """
         decided_ = list(takewhile(lambda state: state != _OPEN, self._states))
         return ErrorRate(len(decided_), decided_.count(_CORRECTED))
 
     def decide(self, category: str, note: str | None = None) -> str | None:
-        """Give the present row a label, save it, and move to the next one.
+        """Give the current row a label, save it, and move to the next one.
 
         Returns:
-            What the reviewer should know; then another's decision differs, and the row stays in view.
+            A message if another reviewer's decision differs, in which case the row stays in view; else None.
 
         Raises:
             StorageFailed: it was not saved.
@@ -142,7 +142,7 @@ class ReviewSession:
         return None
 
     def note(self, text: str) -> None:
-        """Put a note to the present row; an empty one takes it away.
+        """Add a note to the current row; an empty one removes it.
 
         Raises:
             StorageFailed: it was not saved.
@@ -153,16 +153,16 @@ class ReviewSession:
             self._seen = None if self._blind else written
 
     def undo(self) -> str | None:
-        """Take the last decision or note of this session back and return to its row.
+        """Undo this session's last decision or note and return to its row.
 
         Returns:
-            What the reviewer should know.
+            A message for the reviewer, or None.
 
         Raises:
             StorageFailed: it was not saved.
         """
         if not self._done:
-            return "There is nothing to undo."
+            return "Nothing to undo."
         done = self._done[-1]
         taken: list[Decision] = []
 
@@ -176,16 +176,16 @@ class ReviewSession:
         self._own = said_by(self._log.lines(), self._reviewer) if self._blind else {}
         self._look_again(done.place)
         self.go(done.place)
-        return None if taken else f"{_people(self.decision)} since, knowing yours: it stays."
+        return None if taken else f"{_people(self.decision)} after seeing yours, so it cannot be undone."
 
     def skip(self) -> None:
-        """Leave the present row for later."""
+        """Skip the current row for now."""
         if self.place is not None:
             self._skipped.add(self.place)
         self.advance()
 
     def return_to_skipped(self) -> None:
-        """Take up the rows that were left for later."""
+        """Return to the skipped rows."""
         self._skipped.clear()
         self.advance()
 
@@ -204,25 +204,25 @@ class ReviewSession:
         self.place = self.item = self._seen = None
 
     def go(self, place: int) -> None:
-        """Go to a place in the queue, even if another reviewer has it in view."""
+        """Go to a position in the queue, even if another reviewer has it in view."""
         self._claims.take(self._queue[place].row)
         self._stand_at(place)
 
     def step(self, by: int) -> None:
-        """Go so many places on, or back."""
+        """Move forward or back by this many positions."""
         if len(self._queue):
             here = (len(self._queue) if by < 0 else -1) if self.place is None else self.place
             self.go(min(max(here + by, 0), len(self._queue) - 1))
 
     def find(self, wanted: str) -> bool:
-        """Go to the next row whose id or text contains `wanted`; false where there is none."""
+        """Go to the next row whose id or text contains `wanted`; false if there is none."""
         found = self._queue.find(wanted, 0 if self.place is None else self.place + 1)
         if found is not None:
             self.go(found)
         return found is not None
 
     def refresh(self) -> str | None:
-        """Take in what others decided; shows it if it is about the present row."""
+        """Read others' new decisions; return a message if one is about the current row."""
         news = self._take_in_others()
         if self._blind:
             news = None
@@ -248,11 +248,11 @@ class ReviewSession:
         self._seen = self._latest(self.item)
 
     def _latest(self, item: ReviewItem) -> Decision | None:
-        """What the reviewer sees of others."""
+        """Others' decision about an item, as far as the reviewer may see it."""
         return None if self._blind else self._log.latest(item.digest)
 
     def _write(self, compose: Callable[[Decision | None], Decision]) -> Decision:
-        assert self.item is not None  # noqa: S101 - callers have looked
+        assert self.item is not None  # noqa: S101 - callers have checked
         assert self.place is not None  # noqa: S101
         digest, before = self.item.digest, []
 
@@ -283,8 +283,8 @@ class ReviewSession:
 
 
 def _people(decision: Decision | None) -> str:
-    """`ana decided technical`, of those that stand beside the line or, without any, of its own."""
+    """`ana decided technical`, for the other decisions that apply, or if there are none, for the line itself."""
     if decision is None:
-        return "Somebody decided"
+        return "Someone decided"
     others = decision.against or decision.standings
     return " and ".join(f"{standing.reviewer} decided {standing.category}" for standing in others)

@@ -1,4 +1,4 @@
-"""What is done once decisions were made: the views are written again, and the sample's figures are stored."""
+"""After a review: rewrites the views and stores the sample's figures."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,32 +15,32 @@ from llmbatch.session.standing import export_run
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How it stands then."""
+    """The state after settling."""
 
     in_views: bool
-    """Whether the decisions are in the run's views; else a run in progress takes them in at its end."""
+    """Whether the decisions are in the run's views; if not, a run in progress will include them when it ends."""
     sample: SampleStatus | None = None
     trend: Trend | None = None
     input_changes: tuple[str, ...] = ()
-    """What has happened to the inputs since the last session, each in a sentence."""
+    """What changed in the inputs since the last session, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """What came of a reviewer's walk."""
+    """The result of a reviewer's session."""
 
     progress: Progress
     settled: Settled | None
-    """None where nothing was decided."""
+    """None if nothing was decided."""
 
 
 def settle(path: Path, trust: Trust = NO_TRUST) -> Settled:
-    """Bring a run folder's decisions into its views, one reviewer after the other.
+    """Bring a run folder's decisions into its views; concurrent reviewers take turns.
 
     `trust` is what the user says about the folder.
 
     Raises:
-        UsageError: the input cannot be read any more.
+        UsageError: the input can no longer be read.
     """
     try:
         with in_turn(path / ".settling"):

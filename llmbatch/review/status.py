@@ -1,4 +1,4 @@
-"""How a run's review stands: what waits, who decided what, and how often the model was wrong."""
+"""The state of a run's review: what is waiting, who decided what, and how often the model was wrong."""
 
 import hashlib
 from collections import Counter
@@ -20,65 +20,65 @@ _MOST_CONFLICTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A row that people decided differently."""
+    """A row with conflicting decisions."""
 
     row: int
     id: RowId
     decisions: tuple[tuple[str, str], ...]
-    """Reviewer and label of each."""
+    """The reviewer and label of each decision."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleStatus:
-    """The random sample. People's labels are taken for the truth."""
+    """The random sample. Human labels are taken as the truth."""
 
     rows: int
     decided: int
-    """Of them, those that people decided, in whatever order."""
+    """Sampled rows that are decided, in any order."""
     all: ErrorRate
-    """Of all rows that the model answered; nothing is known before enough were decided in the sample's order."""
+    """Error rate of all answered rows; unknown until enough are decided in the sample's order."""
     passed: ErrorRate
-    """Of those that were confident enough not to go to people."""
+    """Error rate of the rows that passed without review."""
     digest: str
-    """Of the rows that are in it, as they were asked: another input, prompt or model is another sample."""
+    """Digest of the sampled rows as they were sent: a different input, prompt or model gives a different sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewStatus:
-    """How a run's review stands, in rows."""
+    """The state of a run's review, in rows."""
 
     folder: str
     waiting: int
     """Low confidence or in conflict."""
     failed: int
-    """Without a label: a person can give them one, or `llmbatch retry` sends them again."""
+    """Rows without a label: a reviewer can give one, or `llmbatch retry` sends them again."""
     reviewed: int
     corrected: int
-    """Of the reviewed ones, those where the model was wrong or had no answer."""
+    """Reviewed rows where the model was wrong or had no answer."""
     reviewers: Mapping[str, int]
     conflicts: int
     conflict_rows: tuple[Conflict, ...]
     """The first of them."""
     stale: int
-    """Decisions whose text no row has any more, or whose label the task has no more."""
+    """Decisions whose text is no longer in any row, or whose label is no longer in the task."""
     sample: SampleStatus | None
     agreement: Agreement | None
-    """Between reviewers; None where no text was labelled by two."""
+    """Agreement between reviewers; None if no text was labelled by two of them."""
 
 
 class _Sampled:
-    """Gathers the sample's rows, and counts what they stand for."""
+    """Collects the sample's rows, and counts the rows they represent."""
 
     def __init__(self, draw: Draw, review: ReviewRule) -> None:
         self._draw = draw
         self._review = review
         self._rows: list[SampledRow] = []
         self._answered: Counter[bool] = Counter()
-        """Rows of the run, by whether their confidence let them pass."""
+        """Rows of the run, by whether they passed without review."""
         self._digest = hashlib.blake2b(digest_size=8)
 
     def add(self, outcome: Outcome) -> None:
-        """Take in a row."""
+        """Count a row."""
         line = outcome.line
         if line is None or not outcome.is_answered:
             return
@@ -101,7 +101,7 @@ class _Sampled:
 
 
 def review_status(run: OpenedRun) -> ReviewStatus:
-    """Read a run once and return the state of its review."""
+    """Read a run once and compute the state of its review."""
     draw = run.draw() if run.record.sample else Draw(Sample(), ())
     tally, sampled = Tally(run.record.task.label_space), _Sampled(draw, run.record.review)
     reviewers: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""`llmbatch review RUN`: one reviewer walks a run's queue in the terminal."""
+"""`llmbatch review RUN`: one reviewer works through a run's queue in the terminal."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ from llmbatch.runs.trust import NO_TRUST, Trust
 from llmbatch.task.model import Task
 
 WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
-"""What TEXTUAL_DRIVER is where a browser is the terminal."""
+"""The value of TEXTUAL_DRIVER when the terminal is a browser."""
 _LOOK_EVERY_S = 0.5
 _LIGHT_BACKGROUNDS = ("7", "15")
 
@@ -35,18 +35,18 @@ def walk(
     light: bool | None = None,
     trust: Trust = NO_TRUST,
 ) -> Walked:
-    """Review a run full-screen.
+    """Run the full-screen review of a run.
 
     Args:
         path: the run folder.
         choice: which rows.
         reviewer: who decides.
-        report: takes a line about each step that is slow with many rows.
-        light: whether the terminal's background is; None where it is to be guessed.
+        report: called with a line about each step that is slow with many rows.
+        light: whether the terminal's background is light; None to guess.
         trust: what the user says about the folder.
 
     Raises:
-        UsageError: there is no terminal, the extra `review` is not installed, or the run cannot be read.
+        UsageError: no terminal, the extra `review` is not installed, or the run cannot be read.
     """
     load_record(RunFolder(path))
     _require_terminal(path)
@@ -77,7 +77,7 @@ def walk(
 
 
 def texts_by_label(task: Task) -> Mapping[str, Sequence[str]]:
-    """The texts of a task's examples by their label; of a task that has several labels to give, none."""
+    """The texts of a task's examples by label; empty if the task takes several labels."""
     texts: dict[str, list[str]] = {}
     for example in (*task.examples, *task.pool):
         if example.label is not None:
@@ -86,12 +86,12 @@ def texts_by_label(task: Task) -> Mapping[str, Sequence[str]]:
 
 
 def is_in_browser() -> bool:
-    """Whether this process is the application of a reviewer in a browser, whose server started it."""
+    """Whether this process was started by the web server for a reviewer in a browser."""
     return os.environ.get("TEXTUAL_DRIVER") == WEB_DRIVER
 
 
 def _end_with(server: int) -> None:
-    """End at once where the server was killed, which alone can close the application; every decision is on disk."""
+    """Exit as soon as the server is killed, since only the server can close the application; all data is on disk."""
     while os.getppid() == server:
         time.sleep(_LOOK_EVERY_S)
     os._exit(1)
@@ -99,16 +99,16 @@ def _end_with(server: int) -> None:
 
 def _require_terminal(path: Path) -> None:
     if find_spec("textual") is None:
-        raise UsageError("llmbatch review needs textual", hint="it comes with: pip install 'llmbatch[review]'")
+        raise UsageError("llmbatch review needs textual", hint="install it: pip install 'llmbatch[review]'")
     if is_in_browser():
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         raise UsageError(
             "llmbatch review needs a terminal",
-            hint=f"without one: llmbatch review {path} --web, or llmbatch review export {path} and import",
+            hint=f"without one, use llmbatch review {path} --web, or llmbatch review export {path} and import",
         )
 
 
 def _is_light() -> bool:
-    """Whether the terminal says that its background is light, as some do in COLORFGBG."""
+    """Whether the terminal reports a light background; some do, in COLORFGBG."""
     return os.environ.get("COLORFGBG", "").rpartition(";")[2] in _LIGHT_BACKGROUNDS

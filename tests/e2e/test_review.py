@@ -82,7 +82,7 @@ def test_rows_go_out_to_a_spreadsheet_and_come_back_decided(llmbatch: Program) -
         2,
         [
             "line 5: 'spam' is not a label of the task",
-            "category may be: technical, business, legal, marketing, other",
+            "category can be: technical, business, legal, marketing, other",
             "nothing was imported: 1 line refused",
         ],
     )

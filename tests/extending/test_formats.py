@@ -88,7 +88,7 @@ def test_its_mistakes_are_reported_as_its_own(site: Site, body: str, reason: str
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        ("class ONE: pass", "ONE is a class, and an instance of it is needed"),
+        ("class ONE: pass", "ONE is a class; an instance is required"),
         ("ONE = object()", "it has no attribute of type bool 'is_text'"),
         ("class One:\n is_text = is_typed = True\n read = 1\nONE = One()", "it has no method 'read'"),
     ],

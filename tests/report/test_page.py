@@ -108,7 +108,7 @@ def test_a_page_without_any_row_is_whole() -> None:
     html = render(
         Page(summary(rows=RowCounts(total=9, ok=5, undone=4)), Story(0.5), Attention(), "r", "docs", "today", "now")
     )
-    assert "every row that was asked about has a label" in html
+    assert "every row sent has a label" in html
     assert "undone" in html
 
 

@@ -47,7 +47,7 @@ def test_a_session_by_keys(run: Path) -> None:
         await pilot.press("2")
         assert "4 of 5 decided, 3 corrected" in read("document")
         await pilot.press("s", "1")
-        assert "Nothing is left to decide." in read("document")
+        assert "No rows left to decide." in read("document")
         await pilot.press("left", "ctrl+t", "q")
 
     drive(run, steps)
@@ -70,7 +70,7 @@ def test_of_many_labels_the_likeliest_have_the_digits(run: Path) -> None:
     async def steps(pilot: Pilot[None], read: Callable[[str], str]) -> None:
         assert "Hm." in read("document")
         assert all(f"{key} {name}" in read("labels") for key, name in ((1, "technical"), (2, "greeting"), (9, "card_")))
-        assert "/ picks one of all 66 labels" in read("labels")
+        assert "/ to pick from all 66 labels" in read("labels")
         await pilot.press("2")
 
     drive(run, steps, size=(80, 24), more=labels)
@@ -134,9 +134,9 @@ def test_a_value_of_several_fields_is_put_together_by_keys(run_of_fields: Path) 
         await pilot.press("enter")
         assert "give it one" in read("said")
         await pilot.press("1", "5", "enter")
-        assert "Still without a value: severity, urgent." in read("said")
+        assert "No value yet: severity, urgent." in read("said")
         await pilot.press("equals_sign", *"x", "enter")
-        assert "is no value of the task" in read("said")
+        assert "is not a valid value for this task" in read("said")
         await pilot.press("slash", *"=no", "enter")
         await pilot.press("7", "enter")
         assert "3 of 3 decided, 2 corrected" in read("document")
@@ -159,7 +159,7 @@ def test_labels_in_groups_are_reached_group_by_group(run_of_tree: Path) -> None:
         assert read("labels").split() == ["1", "g1", "2", "g2", "3", "g3"]
         await pilot.press("3")
         assert "g3/l12" in read("labels")
-        assert "backspace goes back" in read("said")
+        assert "backspace to go back" in read("said")
         await pilot.press("backspace", "2", "1")  # the group itself, which is an answer
         assert read("labels").split()[1] == "g1", "the next row begins at the top"
         await pilot.press("1", "3")

@@ -26,7 +26,7 @@ def test_what_the_model_had_wrong_comes_first_and_labels_take_turns(run: Path) -
         ("The server crashed with a stack trace.", "technical"),
     ]
     assert added.corrected == 2
-    assert added.left_out == {"an example already, or the same text": 1, "above the limit (--max)": 1}
+    assert added.left_out == {"already an example, or the same text as one": 1, "above the limit (--max)": 1}
 
 
 def test_nothing_is_added_twice(run: Path) -> None:

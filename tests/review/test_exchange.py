@@ -282,12 +282,12 @@ def test_a_field_that_is_wrong_or_missing_is_named(run_of_fields: Path) -> None:
         ],
     )
     assert [(refused.line, refused.why) for refused in imported.refused] == [
-        (1, "'9' is no value of 'severity'"),
-        (2, "'angry|spam' is no value of 'tags'; did you mean 'angry'?"),
+        (1, "'9' is not a valid value of 'severity'"),
+        (2, "'angry|spam' is not a valid value of 'tags'; did you mean 'angry'?"),
         (3, "it has no value for 'tags', and the model gave none"),
     ]
 
 
 def test_a_file_without_decisions_is_refused(run: Path) -> None:
-    with pytest.raises(UsageError, match="no field is called 'decision'"):
+    with pytest.raises(UsageError, match="no column named 'decision'"):
         take(run, [{"id": "a", "label": "legal"}])

@@ -92,7 +92,7 @@ def test_undo_takes_back_and_returns_to_the_row(run: Path, session_of: OpenSessi
     assert session.undo() is None
     assert (now := standing(run, session)) is not None
     assert (now.category, now.note) == (None, None)
-    assert session.undo() == "There is nothing to undo."
+    assert session.undo() == "Nothing to undo."
 
 
 def test_a_note_stays_with_the_decision(run: Path, session_of: OpenSession) -> None:

@@ -88,7 +88,7 @@ def test_a_link_lets_one_browser_in_once(open_review: Served) -> None:
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
     status, _, body = open_review.ask(path)
-    assert (status, "used already" in body) == (403, True)
+    assert (status, "already been used" in body) == (403, True)
     mine = {"Cookie": cookie.partition(";")[0]}
     status, headers, body = open_review.ask("/", **mine)
     assert (status, "<title>ana reviews docs.llmbatch</title>" in body) == (200, True)

@@ -1,4 +1,5 @@
-"""The terminal application (the extra `review`): shows a `ReviewSession`, and turns keys into what it does.
+"""The terminal application (the extra `review`): shows a `ReviewSession` and maps keys to its actions.
 
-Documents, labels, ids and notes are untrusted: they go through `readable` or `neutral` and are never markup.
+Documents, labels, ids and notes are untrusted: they pass through `readable` or `neutral` and are never interpreted as
+markup.
 """

@@ -1,4 +1,4 @@
-"""The review application: one screen, a row at a time."""
+"""The review application: one screen that shows one row at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,25 +25,25 @@ from llmbatch.task.label_space import LabelSpace
 _LOOK_EVERY_S = 1.0
 _SIDES = 4
 _LINES_NEEDED = 26
-"""Lines that the document and the rest want before labels may take one each."""
+"""Lines reserved for the document and the rest before labels may use one line each."""
 _LARGE = 100, 30
-"""Columns and lines from which on a screen is a large one."""
+"""Minimum columns and lines of a large screen."""
 _LINES_AROUND = 6
-"""Lines of the head, of why the row is here and of the keys, with their margins."""
+"""Lines of the header, the reason line and the key line, with their margins."""
 _LEAST_PAGE = 4
 _DARK, _LIGHT = "textual-dark", "textual-light"
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is the same for all rows."""
+    """What stays the same for all rows."""
 
     run: str
     task: str
     space: LabelSpace
     of_sample: bool
     examples: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """The task's texts by label, where it takes one label."""
+    """The task's example texts by label, if it takes one label."""
     is_light: bool = False
 
 
@@ -91,7 +91,7 @@ class ReviewScreen(Screen[None]):
         yield Static(id="keys")
 
     def on_mount(self) -> None:
-        """Show the first row, and look every second what others decided."""
+        """Show the first row, and check every second for others' decisions."""
         self.query_one("#page").focus()
         self._show()
         self.set_interval(_LOOK_EVERY_S, self._look)
@@ -101,7 +101,7 @@ class ReviewScreen(Screen[None]):
         self._show()
 
     def on_key(self, event: events.Key) -> None:
-        """A key that stands for a label gives it."""
+        """Give the label assigned to the key, if any."""
         label = self._keys.keys.get(event.character or "")
         if label is not None and self._session.item is not None:
             event.stop()
@@ -111,7 +111,7 @@ class ReviewScreen(Screen[None]):
                 self._choose(label.name)
 
     def action_accept(self) -> None:
-        """The value is right as it is shown: the model's, or what was made of it."""
+        """Accept the value shown: the model's, or the edited one."""
         item, draft = self._session.item, self._draft()
         if item is None:
             return
@@ -120,7 +120,7 @@ class ReviewScreen(Screen[None]):
         elif item.category is None and len(draft.missing) == len(self._setting.space.columns()):
             self._say("The model gave no label: give it one.", "warning")
         else:
-            self._say(f"Still without a value: {', '.join(draft.missing)}.", "warning")
+            self._say(f"No value yet: {', '.join(draft.missing)}.", "warning")
 
     def action_pick(self) -> None:
         """Pick a label by name."""
@@ -129,7 +129,7 @@ class ReviewScreen(Screen[None]):
             self.app.push_screen(LabelPicker(self._labels, item.category), self._picked)
 
     def action_leave_group(self) -> None:
-        """Go back to the labels above those that are shown."""
+        """Go back up one group of labels."""
         self._keys.leave()
         self._show_group()
 
@@ -137,10 +137,10 @@ class ReviewScreen(Screen[None]):
         """Type the whole value."""
         if self._session.item is not None:
             value = self._draft().text or self._session.item.category or ""
-            self.app.push_screen(LineDialog("The value (enter takes it, esc does not)", value), self._typed)
+            self.app.push_screen(LineDialog("Value (enter to save, esc to cancel)", value), self._typed)
 
     def action_skip(self) -> None:
-        """Leave the row for later, or take up what was left."""
+        """Skip the row, or return to the skipped ones."""
         if self._session.item is None:
             self._session.return_to_skipped()
         else:
@@ -149,22 +149,22 @@ class ReviewScreen(Screen[None]):
         self._show()
 
     def action_undo(self) -> None:
-        """Take the last decision back."""
-        self._do(self._session.undo, "Taken back.")
+        """Undo the last decision."""
+        self._do(self._session.undo, "Undone.")
 
     def action_note(self) -> None:
         """Write a note."""
         decision = self._session.decision
         if self._session.item is not None:
             note = decision.note if decision is not None else None
-            self.app.push_screen(LineDialog("Note (enter keeps it, esc does not)", note or ""), self._noted)
+            self.app.push_screen(LineDialog("Note (enter to save, esc to cancel)", note or ""), self._noted)
 
     def action_find(self) -> None:
         """Find a row."""
-        self.app.push_screen(LineDialog("Find an id or a word (again: the next one)", self._wanted), self._found)
+        self.app.push_screen(LineDialog("Find an id or a word (repeat for the next match)", self._wanted), self._found)
 
     def action_step(self, by: int) -> None:
-        """Go to a neighbour."""
+        """Go to the next or previous row."""
         self._session.step(by)
         self._say("")
         self._show()
@@ -182,10 +182,10 @@ class ReviewScreen(Screen[None]):
         if value is not None:
             self._decide(value)
         elif text is not None:
-            self._say(f"{text!r} is no value of the task.", "warning")
+            self._say(f"{text!r} is not a valid value for this task.", "warning")
 
     def _choose(self, label: str) -> None:
-        """Decide for the only label that there is to give, or put it into the draft."""
+        """Decide on the label if the task takes only one, else add it to the draft."""
         if self._setting.space.takes_one_label:
             self._decide(label)
         elif self._session.item is not None:
@@ -195,11 +195,11 @@ class ReviewScreen(Screen[None]):
 
     def _show_group(self) -> None:
         path = " > ".join(self._keys.path)
-        self._say(f"{path}  (backspace goes back)" if path else "")
+        self._say(f"{path}  (backspace to go back)" if path else "")
         self._show(is_same=True)
 
     def _draft(self) -> Draft:
-        """The value as it stands before the reviewer; a new one for each row."""
+        """The value being edited; a new one for each row."""
         item, decision = self._session.item, self._session.decision
         if item is not self._drafted[0]:
             settled = decision.category if decision is not None and decision.is_settled else None
@@ -217,18 +217,18 @@ class ReviewScreen(Screen[None]):
         if wanted:
             self._wanted = wanted
             is_there = self._session.find(wanted)
-            self._say("" if is_there else f"No row here has {wanted!r}.", "" if is_there else "warning")
+            self._say("" if is_there else f"No row here contains {wanted!r}.", "" if is_there else "warning")
             self._show()
 
     def _decide(self, label: str) -> None:
         item = self._session.item
         if item is None:
             return
-        message = f"{neutral(str(item.id), limit=40)}: {neutral(label, limit=60)}  (u takes it back)"
+        message = f"{neutral(str(item.id), limit=40)}: {neutral(label, limit=60)}  (u to undo)"
         self._do(lambda: self._session.decide(label), message)
 
     def _do(self, act: Callable[[], str | None], message: str = "") -> None:
-        """Do what changes the log, and report the outcome."""
+        """Perform an action that writes to the log, and report the outcome."""
         try:
             warning = act()
         except LLMBatchError as error:
@@ -278,7 +278,7 @@ class ReviewScreen(Screen[None]):
         self._update("#keys", panes.keys_line(self._keys.keys, item, can_accept=can_accept, width=self.size.width))
 
     def _bring_near(self) -> None:
-        """On a large screen the answer and the labels stand right below the text; on a small one at the bottom."""
+        """Place the answer and the labels right below the text on a large screen, at the bottom on a small one."""
         page, asked = self.query_one("#page"), self.query_one("#asked")
         is_large = self.size.width >= _LARGE[0] and self.size.height >= _LARGE[1]
         page.set_class(is_large, "near")
@@ -306,10 +306,10 @@ class ReviewApp(App[None]):
         self._setting = setting
 
     def on_mount(self) -> None:
-        """Put on the colours and show the first row."""
+        """Set the theme and show the first row."""
         self.theme = _LIGHT if self._setting.is_light else _DARK
         self.push_screen(ReviewScreen(self._session, self._setting))
 
     def action_switch_theme(self) -> None:
-        """Dark to light, light to dark."""
+        """Toggle the dark and the light theme."""
         self.theme = _LIGHT if self.theme == _DARK else _DARK

@@ -1,4 +1,4 @@
-"""What opens above the review: picking a label by name, a line to type, the help."""
+"""Dialogs over the review screen: the label picker, a line to type, and the help."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -18,16 +18,16 @@ HELP = """\
 Each decision is saved at once. Quit whenever you like.
 
 enter        the model's answer is right
-1 2 3 a b    give the label that has this key; of several, put it
-             in or take it out; of a group, show what is in it
-backspace    back to the labels above
+1 2 3 a b    give the label with this key; with several labels,
+             add or remove it; for a group, show its labels
+backspace    back up one group of labels
 /            pick a label by typing a few letters of it
-=            type the whole value, as the model's is written
-s, space     skip: leave it for later
-u            undo: take back, and return to its row
-n            a note on this row
+=            type the whole value, in the model's format
+s, space     skip this row for now
+u            undo the last decision and return to its row
+n            add a note to this row
 f            find a row by its id or a word of its text
-← →          the row before, the row after
+← →          previous row, next row
 ↑ ↓ pg home  scroll the document
 ctrl+t       dark or light
 q            quit
@@ -40,7 +40,7 @@ _CLOSE: list[BindingType] = [Binding("escape", "dismiss", "close", show=False)]
 
 
 def matching(labels: Sequence[Label], typed: str) -> Sequence[Label]:
-    """The labels that have every word of what was typed, best first: in the name's start, in the name, elsewhere."""
+    """The labels that contain every typed word, best first: at the start of the name, in the name, elsewhere."""
     words = typed.casefold().replace("_", " ").split()
 
     def rank(label: Label) -> int | None:
@@ -57,7 +57,7 @@ def matching(labels: Sequence[Label], typed: str) -> Sequence[Label]:
 
 
 class LabelPicker(ModalScreen[str]):
-    """Picks a label: type, choose, enter."""
+    """A dialog to pick a label: type, choose, press enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *_CLOSE,
@@ -88,13 +88,13 @@ class LabelPicker(ModalScreen[str]):
         self._list()
 
     def on_input_submitted(self) -> None:
-        """Take the label that is highlighted."""
+        """Pick the highlighted label."""
         chosen = self.query_one(OptionList).highlighted
         if chosen is not None and self._shown:
             self.dismiss(self._shown[chosen].name)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Take the label that is clicked."""
+        """Pick the clicked label."""
         self.dismiss(self._shown[event.option_index].name)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -113,11 +113,11 @@ class LabelPicker(ModalScreen[str]):
         found.add_options([Option(Content(neutral(label.name, limit=200))) for label in self._shown])
         found.highlighted = 0 if self._shown else None
         if not self._shown:
-            self.query_one("#description", Static).update("no label has these letters")
+            self.query_one("#description", Static).update("no label matches")
 
 
 class LineDialog(ModalScreen[str]):
-    """Asks for a line of text."""
+    """A dialog that asks for a line of text."""
 
     BINDINGS: ClassVar[list[BindingType]] = _CLOSE
 
@@ -132,12 +132,12 @@ class LineDialog(ModalScreen[str]):
             yield Input(self._value, id="typed")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take the line."""
+        """Return the line."""
         self.dismiss(event.value)
 
 
 class Help(ModalScreen[None]):
-    """What the keys do."""
+    """A dialog that explains the keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *_CLOSE,

@@ -1,4 +1,4 @@
-"""What the parts of the screen say, as content that no text in it can style."""
+"""The contents of the screen's panes, built so that no untrusted text can add styling."""
 
 from collections.abc import Container, Iterator, Mapping
 
@@ -30,7 +30,7 @@ _REASONS = {
 
 
 def progress_line(progress: Progress, reviewer: str) -> Content:
-    """How far the queue is, and who reviews."""
+    """Progress through the queue, and the reviewer's name."""
     full = round(_BAR * progress.decided / progress.total) if progress.total else _BAR
     return Content.assemble(
         ("━" * full, "$text-success"),
@@ -42,7 +42,7 @@ def progress_line(progress: Progress, reviewer: str) -> Content:
 
 
 def why_line(item: ReviewItem, copies: int) -> Content:
-    """Why the row is here, and which one it is."""
+    """Why the row is in the queue, and its id and number."""
     name, style = _REASONS[item.reason]
     parts = [f"id {neutral(str(item.id), limit=_ID)}", f"row {item.row:,}"]
     if item.reason == LOW_CONFIDENCE and item.under is not None:
@@ -62,7 +62,7 @@ def document(item: ReviewItem) -> Content:
 
 
 def answer(item: ReviewItem, decision: Decision | None, draft: str | None, *, meaning: str, width: int) -> Content:
-    """The model's answer and what its label means; what people said; and `draft`, what enter would decide."""
+    """The model's answer with its label's meaning, people's decisions, and `draft`, the value that enter would save."""
     lines = [*_model_lines(item, meaning, width), *_people_lines(decision)]
     if draft not in (None, item.category):
         lines.append(Content.assemble(("yours  ", _MUTED), (neutral(draft, limit=_VALUE), "bold")))
@@ -70,13 +70,13 @@ def answer(item: ReviewItem, decision: Decision | None, draft: str | None, *, me
 
 
 def labels(keys: Mapping[str, Label], chosen: Container[str], *, width: int, lines: int) -> Content:
-    """Which key gives which label; those that are chosen stand out, at first the model's.
+    """The keys and their labels; chosen labels are highlighted, initially the model's.
 
     Args:
         keys: the label of each key.
         chosen: names of labels.
-        width: cells in a line.
-        lines: lines that may be taken; where they are enough, each label has one, with its meaning.
+        width: cells per line.
+        lines: lines available; if there are enough, each label gets its own line, with its meaning.
     """
     if not keys:
         return Content("")
@@ -92,8 +92,8 @@ def labels(keys: Mapping[str, Label], chosen: Container[str], *, width: int, lin
 
 
 def with_others(shown: Content, count: int) -> Content:
-    """The likeliest labels, and how the others of `count` are given."""
-    hint = Content.assemble(("/", "bold $text-accent"), f" picks one of all {count} labels: type a few letters of it")
+    """The most likely labels, and how to pick one of all `count` labels."""
+    hint = Content.assemble(("/", "bold $text-accent"), f" to pick from all {count} labels by name")
     return Content("\n").join((shown, hint)) if shown.plain else hint
 
 
@@ -105,7 +105,7 @@ def _entry(key: str, label: Label, cell: int, *, is_chosen: bool) -> Content:
 
 
 def keys_line(keys: Mapping[str, Label], item: ReviewItem | None, *, can_accept: bool, width: int) -> Content:
-    """The keys that do something now, as many as fit, the most needed first."""
+    """The keys that are active now, as many as fit, the most important first."""
     named = [("?", "help"), ("q", "quit"), ("u", "undo")]
     if item is not None:
         given = [(f"1-{list(keys)[-1]}", "label"), ("/", "pick")] if keys else [("/", "label")]
@@ -129,23 +129,23 @@ def keys_line(keys: Mapping[str, Label], item: ReviewItem | None, *, can_accept:
 
 
 def finished(session: ReviewSession, *, of_sample: bool) -> Content:
-    """What is said when nothing is left to look at."""
+    """The text shown when the queue is done."""
     progress = session.progress
     if not progress.total:
         return Content.assemble(("Nothing needs review.", "bold $text-success"))
     lines = [
-        Content.assemble(("Nothing is left to decide.", "bold $text-success")),
+        Content.assemble(("No rows left to decide.", "bold $text-success")),
         Content(""),
         Content(f"{progress.decided:,} of {progress.total:,} decided, {progress.corrected:,} corrected."),
     ]
     if waiting := progress.total - progress.decided - progress.skipped:
-        lines.append(Content(f"{counted(waiting, 'row')} shown to other reviewers now."))
+        lines.append(Content(f"{counted(waiting, 'row')} open at other reviewers."))
     if progress.skipped:
-        lines.append(Content.assemble(f"{progress.skipped:,} skipped: ", ("s", "bold $text-accent"), " takes them up."))
+        lines.append(Content.assemble(f"{progress.skipped:,} skipped: ", ("s", "bold $text-accent"), " to revisit."))
     if of_sample:
         lines.append(Content(f"Random sample: {rate_text(session.error_rate)}."))
     lines.append(
-        Content.assemble("\n", ("←", "bold $text-accent"), " goes back, ", ("q", "bold $text-accent"), " quits.")
+        Content.assemble("\n", ("←", "bold $text-accent"), " to go back, ", ("q", "bold $text-accent"), " to quit.")
     )
     return Content("\n").join(lines)
 
@@ -157,7 +157,7 @@ def sample_line(rate: ErrorRate) -> Content:
 
 def _model_lines(item: ReviewItem, meaning: str, width: int) -> Iterator[Content]:
     if item.category is None:
-        error = neutral(item.error or "it gave no answer", limit=_VALUE)
+        error = neutral(item.error or "no answer", limit=_VALUE)
         yield Content.assemble(("model  ", _MUTED), (error, "$text-error"))
     else:
         name = neutral(item.category, limit=_NAME)

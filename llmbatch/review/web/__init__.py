@@ -1,5 +1,5 @@
-"""`llmbatch review RUN --web`: the review application in browsers of this machine (the extra `web`).
+"""`llmbatch review RUN --web`: the review application in browsers on this machine (the extra `web`).
 
-`access` knows who may in, `server` answers browsers, `application` is one reviewer's application in a process of its
-own, `page` the page that shows it.
+`access` controls who may connect, `server` serves browsers, `application` runs one reviewer's application in its own
+process, and `page` is the page that shows it.
 """

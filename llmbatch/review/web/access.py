@@ -1,8 +1,8 @@
-"""Who may review in a browser: the first to open a link that was printed, and that browser from then on.
+"""Access control for review in a browser: the first browser to open a printed link, and only that one from then on.
 
-Other programs and web pages of the same machine reach loopback as well. A link's token is worth nothing once it was
-used; a browser that used it has a cookie that no script can read and that other sites' pages do not send. Requests that
-name another host (DNS rebinding) or come from another origin's page are refused.
+Other programs and web pages on the same machine can reach loopback too. A link's token works once; the browser that
+used it gets a cookie that no script can read and that other sites' pages do not send. Requests that name another host
+(DNS rebinding) or come from another origin's page are refused.
 """
 
 import hashlib
@@ -14,26 +14,26 @@ from aiohttp import web
 from llmbatch.review.web.page import problem
 
 REVIEWER = web.RequestKey("reviewer", str)
-_TOKEN = "token"  # noqa: S105 - the name
-_USED = "This link was used already, or is of an earlier start. Start llmbatch review --web again for new links."
+_TOKEN = "token"  # noqa: S105 - a name, not a secret
+_USED = "This link has already been used, or is from an earlier start. Run llmbatch review --web again for new links."
 _NO_LINK = "Open the link that llmbatch review --web printed."
-_ELSEWHERE = "This page is served for its own address only."
+_ELSEWHERE = "This page is served only at its own address."
 
 
 class Access:
-    """The tokens that were not used yet, and the browsers that used one."""
+    """The unused tokens, and the browsers that used one."""
 
     def __init__(self, reviewers: Sequence[str], port: int) -> None:
-        """`port` is the server's, on 127.0.0.1."""
+        """`port` is the server's port on 127.0.0.1."""
         self._host = f"127.0.0.1:{port}"
-        self._cookie = f"llmbatch_review_{port}"  # cookies of all ports are in one jar
+        self._cookie = f"llmbatch_review_{port}"  # browsers share cookies between ports
         self._tokens = {secrets.token_urlsafe(32): reviewer for reviewer in reviewers}
         self._unused = {_digest(token): reviewer for token, reviewer in self._tokens.items()}
         self._browsers: dict[str, str] = {}
 
     @property
     def origin(self) -> str:
-        """The server's."""
+        """The server's origin."""
         return f"http://{self._host}"
 
     def links(self) -> Mapping[str, str]:
@@ -44,8 +44,8 @@ class Access:
         """The reviewer whose browser this is.
 
         Raises:
-            HTTPForbidden: it is nobody's.
-            HTTPFound: the link was right; the browser has its cookie now.
+            HTTPForbidden: the browser has no access.
+            HTTPFound: the link was valid; the response sets the cookie.
         """
         origin = request.headers.get("Origin")
         if request.headers.get("Host") != self._host or origin not in {None, self.origin}:

@@ -1,7 +1,7 @@
-"""One reviewer's application: a process of its own, whose terminal is a browser.
+"""One reviewer's application: a separate process whose terminal is a browser.
 
-The process speaks the protocol of Textual's web driver: a line to begin with, then packets of one letter for the kind,
-four bytes for the length, and the content. `D` is what a terminal gets or sends, `M` a message as JSON.
+The process speaks the protocol of Textual's web driver: first a line, then packets of one letter for the kind, four
+bytes for the length, and the content. `D` is terminal input or output, `M` a JSON message.
 """
 
 import asyncio
@@ -16,26 +16,26 @@ from llmbatch.review.walk import WEB_DRIVER
 _BEGIN = b"__GANGLION__\n"
 _MOST_CELLS = 1_000
 _PATIENCE_S = 30.0
-"""For a process that was asked to quit to bring the decisions into the results."""
+"""Time for a process that was asked to quit to add its decisions to the results."""
 
 
 async def run_application(command: Sequence[str], socket: web.WebSocketResponse, width: str, height: str) -> None:
-    """Run the application until it ends or its browser goes.
+    """Run the application until it ends or its browser disconnects.
 
     Args:
-        command: starts it.
-        socket: to the browser.
-        width: columns, as the browser says.
-        height: lines.
+        command: the command that starts it.
+        socket: the connection to the browser.
+        width: columns, as the browser reports them.
+        height: lines, likewise.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env=_environment(_cells(width, 80), _cells(height, 24)),
-        start_new_session=True,  # Ctrl-C is for the server, which lets each end in order
+        start_new_session=True,  # Ctrl-C goes to the server, which shuts each one down cleanly
     )
-    assert process.stdin is not None  # noqa: S101 - as asked for above
+    assert process.stdin is not None  # noqa: S101 - requested above
     assert process.stdout is not None  # noqa: S101
     shown = asyncio.create_task(_show(process.stdout, socket))
     try:
@@ -57,7 +57,7 @@ def _environment(columns: int, lines: int) -> dict[str, str]:
 
 
 async def _show(output: asyncio.StreamReader, socket: web.WebSocketResponse) -> None:
-    """Pass on what the application draws, to its end."""
+    """Forward what the application draws until it ends."""
     try:
         while (await output.readline()) not in {_BEGIN, b""}:
             pass
@@ -67,13 +67,13 @@ async def _show(output: asyncio.StreamReader, socket: web.WebSocketResponse) -> 
             if kind == b"D" and not socket.closed:
                 await socket.send_bytes(content)
     except (asyncio.IncompleteReadError, ConnectionError):
-        pass  # one of the two has gone
+        pass  # one side has disconnected
     finally:
         await socket.close()
 
 
 async def _listen(socket: web.WebSocketResponse, stdin: asyncio.StreamWriter) -> None:
-    """Pass on what is typed, until the browser goes. Anything else that it says is not listened to."""
+    """Forward what is typed until the browser disconnects. All other messages are ignored."""
     async for message in socket:
         if message.type != WSMsgType.TEXT:
             continue
@@ -97,7 +97,7 @@ async def _end(process: asyncio.subprocess.Process, stdin: asyncio.StreamWriter)
         await _send(stdin, b"M", b'{"type": "quit"}')
         stdin.close()
     except ConnectionError:
-        pass  # it has ended
+        pass  # the application has ended
     try:
         await asyncio.wait_for(process.wait(), _PATIENCE_S)
     except TimeoutError:

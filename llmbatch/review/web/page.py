@@ -1,4 +1,4 @@
-"""The page that shows the application: a terminal in the browser, from files of this machine alone."""
+"""The page that shows the application: a terminal in the browser, loaded only from files on this machine."""
 
 import html
 
@@ -13,11 +13,11 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""The terminal sets its own style; no script but the served file runs."""
+"""The terminal sets inline styles; no script runs except the served files."""
 
 FOCUS = """
 "use strict";
-// Keys go to the terminal at once, without a click into it.
+// Give the terminal keyboard focus at once, without a click.
 new MutationObserver((_, observer) => {
   const keys = document.querySelector(".xterm-helper-textarea");
   if (keys && document.body.classList.contains("-first-byte")) {
@@ -26,7 +26,7 @@ new MutationObserver((_, observer) => {
   }
 }).observe(document.documentElement, { attributes: true, childList: true, subtree: true });
 """
-"""A script of its own, since the policy allows none in the page."""
+"""A separate script, since the policy allows no inline scripts."""
 
 _STYLE = """
 @font-face { font-family: "Roboto Mono"; src: url("/static/fonts/RobotoMono-VariableFont_wght.ttf"); }
@@ -45,21 +45,22 @@ def page(title: str, socket: str) -> str:
     """The page's HTML.
 
     Args:
-        title: for the browser's tab; any text.
-        socket: address of the socket to the application.
+        title: the browser tab's title; may be untrusted text.
+        socket: URL of the WebSocket to the application.
     """
     terminal = (
         f'<div id="terminal" class="textual-terminal" data-session-websocket-url="{html.escape(socket)}" '
         'data-font-size="16"></div>'
     )
-    ended = '<div class="ended"><p>The review ended; every decision is saved.</p><p><a href="/">Go on</a></p></div>'
+    ended = '<div class="ended">'
+    ended += '<p>The review has ended. All decisions are saved.</p><p><a href="/">Continue</a></p></div>'
     head = '<link rel="stylesheet" href="/static/css/xterm.css"><script src="/focus.js"></script>'
     head += '<script src="/static/js/textual.js"></script>'
     return _document(title, head, terminal + ended)
 
 
 def problem(text: str) -> str:
-    """A page that says why there is none."""
+    """An error page."""
     return _document("llmbatch review", "", f"<p>{html.escape(text)}</p>")
 
 

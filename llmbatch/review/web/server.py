@@ -1,4 +1,4 @@
-"""The server on loopback: for each browser that a reviewer opened, the application."""
+"""The loopback server, which runs an application for each reviewer's browser."""
 
 import asyncio
 import signal
@@ -40,20 +40,20 @@ def serve_review(
     Args:
         path: the run folder.
         choice: which rows.
-        reviewers: each gets a link of their own.
-        port: on 127.0.0.1; 0 for any that is free.
-        light: whether the application begins with light colours.
-        announce: given each reviewer's link once the server listens.
+        reviewers: each gets their own link.
+        port: the port on 127.0.0.1; 0 for any free one.
+        light: whether the application starts with the light theme.
+        announce: called with each reviewer's link once the server listens.
         trust: what the user says about the folder.
 
     Returns:
-        Where the decisions are; None where nobody decided anything.
+        Where the decisions are; None if there are no decisions.
 
     Raises:
         UsageError: the run cannot be reviewed, or the port is taken.
     """
     with opened(path, trust) as run, closing(make_queue(run, choice)):
-        pass  # what is wrong with them is said here, and not in a browser
+        pass  # so that errors appear here rather than in a browser
     decisions = RunFolder(path).decisions
     before = _size(decisions)
     arguments = _arguments(path, choice, trust, light=light)
@@ -136,12 +136,12 @@ def _listening(port: int) -> sockets.socket:
         listening.bind(("127.0.0.1", port))
     except OSError as error:
         listening.close()
-        raise UsageError(f"port {port} cannot be listened on ({error.strerror})", hint="leave --port out") from None
+        raise UsageError(f"cannot listen on port {port} ({error.strerror})", hint="omit --port") from None
     return listening
 
 
 def _arguments(path: Path, choice: Choice, trust: Trust, *, light: bool | None) -> Sequence[str]:
-    """The command line of one reviewer's application, but for the reviewer."""
+    """The command line of one reviewer's application, without the reviewer."""
     given = [str(path)]
     given += ["--sample"] if choice.sample else []
     given += ["--all"] if choice.all else []
@@ -157,4 +157,4 @@ def _size(path: Path) -> int:
 
 
 _SHUTDOWN_S = 35.0
-"""For applications to end in order."""
+"""Time for applications to shut down cleanly."""
