@@ -1,5 +1,5 @@
-"""Are the labels right? Gold labels, figures, calibration and thresholds: pure functions and frozen results.
+"""Label quality: gold labels, metrics, calibration and thresholds, as pure functions and frozen results.
 
 The statistics come from scipy and scikit-learn (the extra `eval`), which are imported inside the functions that need
-them. Knows rows, labels and confidences; of run folders it knows nothing.
+them. Works on rows, labels and confidences; independent of run folders.
 """

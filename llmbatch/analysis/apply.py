@@ -1,4 +1,4 @@
-"""The recommended review threshold, written into the run's task."""
+"""Writes the recommended review threshold into the run's task file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,26 +18,26 @@ class Applied:
     task: str
     review_below: float
     before: float | None
-    """What stood there; None where nothing did."""
+    """The previous threshold; None if there was none."""
 
 
 def apply_threshold(run: Path, evaluation: Evaluation, trust: Trust = NO_TRUST) -> Applied:
     """Write the threshold that an evaluation recommends into the task file of its run.
 
     Raises:
-        UsageError: none is recommended, or the task is no file that may be written.
+        UsageError: none is recommended, or the task is not a writable file.
     """
     recommended, remark = evaluation.thresholds.recommended, evaluation.thresholds.remark
     if recommended is None:
         raise UsageError(f"--apply: no threshold is recommended: {remark}", hint="nothing was written")
-    by_hand = f"say it each time instead: --review-below {recommended.threshold:g}"
+    by_hand = f"instead, pass --review-below {recommended.threshold:g}"
     record = load_record(RunFolder(run))
     if record.task_source in (BUILT_IN, *packaged_tasks()):
         raise UsageError(
-            f"--apply: {record.task_source} comes with the program and stays as it is",
-            hint=f"{by_hand}, or in llmbatch.toml",
+            f"--apply: {record.task_source} is built in and cannot be changed",
+            hint=f"{by_hand}, or set it in llmbatch.toml",
         )
-    check_sources("--apply writes no threshold", record, RunFolder(run), trust, else_say=by_hand)
+    check_sources("--apply cannot write the threshold", record, RunFolder(run), trust, else_say=by_hand)
     now = load_task(record.task_source).task
     if now.model_copy(update={"model": record.task.model}) != record.task:
         raise UsageError(

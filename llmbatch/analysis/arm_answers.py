@@ -1,4 +1,4 @@
-"""What an arm of a comparison answered, by all that its ledger holds: running it again makes it forget nothing."""
+"""An arm's answers in a comparison, from its whole ledger, so that running it again discards nothing."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from llmbatch.runs.recorded_plan import recorded_plan
 
 _INVALID = "invalid"
 _MODELS_OWN = frozenset({"refusal", "content_filter"})
-"""Kinds of failure that are the model's doing, as unreadable answers are."""
+"""Failure kinds caused by the model, as unreadable answers are."""
 
 
 def arm_answers(folder: RunFolder, rows: Sequence[Row]) -> tuple[ArmAnswer | None, ...]:
-    """The arm's answer to each row; None where it was never asked.
+    """The arm's answer to each row; None if the row was never sent.
 
-    All of a row's lines count: what each cost, and each invalid answer. A row that the model failed stays without a
-    label for the comparison, though the next session asked again and got one: else an arm would gain by failing first.
-    What the endpoint failed (a time-out, say) is made good by a later answer.
+    All of a row's lines count, with their costs and invalid answers. A row that the model failed stays unlabelled in
+    the comparison even if a later session got a label; otherwise an arm would gain by failing first. An endpoint
+    failure (such as a timeout) is superseded by a later answer.
     """
     record = load_record(folder)
     plan, labels = recorded_plan(record), record.task.label_space
@@ -50,7 +50,7 @@ def _answer(lines: Sequence[LedgerLine]) -> ArmAnswer:
 
 
 def _is_the_models(line: LedgerLine) -> bool:
-    """Whether the line's outcome is the model's doing: a label, an unreadable answer, a refusal."""
+    """Whether the outcome was caused by the model: a label, an unreadable answer, a refusal."""
     if line.status != FAILED or line.parse is not None:
         return True
     return line.error is not None and line.error.kind in _MODELS_OWN

@@ -1,7 +1,7 @@
-"""What a run's rows cost, in groups: by what the ledger says of them, or by a field of the input.
+"""The cost of a run's rows in groups, by a ledger property or an input field.
 
-The ledger is read once, and so is the input where a field is asked for. What is kept is some bytes a row, and the sums
-of each group.
+The ledger is read once, and so is the input if a field is requested. Memory holds a few bytes per row and the sums of
+each group.
 """
 
 from array import array
@@ -33,7 +33,7 @@ _LONGEST_NAME = 200
 _DAY = len("2026-11-25")
 
 Span = Callable[[str], bool]
-"""Whether a day is in it."""
+"""A predicate: whether a day is in the period."""
 
 _OF_LINES: dict[str, Callable[[LedgerLine], str]] = {
     "label": lambda line: line.category or UNLABELLED,
@@ -44,19 +44,19 @@ _OF_LINES: dict[str, Callable[[LedgerLine], str]] = {
 
 
 def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = NO_TRUST) -> list[dict[str, UsageTotals]]:
-    """A run's totals by `label`, `model`, `prompt`, `day`, or else by the input's field of that name.
+    """A run's totals by `label`, `model`, `prompt` or `day`, or by the input field of another name.
 
     Args:
-        path: the run folder; another process may work on it.
+        path: the run folder; another process may be using it.
         by: what to group by; `field:NAME` for a field with one of the names above.
         spans: the days of each answer; a row's day is the one on which it was first sent.
         trust: what the user says about the folder.
 
     Returns:
-        Groups for each span.
+        The groups for each span.
 
     Raises:
-        UsageError: no run folder, its ledger is damaged, its input cannot be read any more, or no row has the field.
+        UsageError: not a run folder, its ledger is damaged, its input can no longer be read, or no row has the field.
     """
     folder, record = standing_run(path)
     group_of = _OF_LINES.get(by) or _Fields(folder, record, by.removeprefix("field:"), trust).group_of
@@ -70,10 +70,10 @@ def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = NO_TRUS
 
 
 def run_report(path: Path, by: str, trust: Trust = NO_TRUST) -> Report:
-    """All that a run has ever cost in groups, with what was in flight when it was killed.
+    """A run's total cost in groups, including requests in flight when it was killed.
 
     Raises:
-        UsageError: as above.
+        UsageError: as for `attribute`.
     """
     (groups,) = attribute(path, by, [lambda _: True], trust)
     killed = load_record(RunFolder(path)).possibly_billed.values()
@@ -90,7 +90,7 @@ class NoSuchFieldError(UsageError):
 
 
 class _Fields:
-    """A field's value by ledger line: by the row's place and key, else by its key, else by its place and id."""
+    """Finds a field's value for a ledger line: by the row's place and key, else by key, else by place and id."""
 
     def __init__(self, folder: RunFolder, record: RunRecord, field: str, trust: Trust) -> None:
         self._names: list[str] = []
@@ -106,7 +106,7 @@ class _Fields:
         if self._names == [NO_FIELD]:
             raise NoSuchFieldError(
                 f"{folder.path}: no row has a field {field!r}",
-                hint=f"the first row has {', '.join(known)}; label, model, prompt and day work too",
+                hint=f"the first row has {', '.join(known)}; label, model, prompt and day also work",
             )
 
     def group_of(self, line: LedgerLine) -> str:
@@ -124,7 +124,7 @@ class _Fields:
         number = self._numbers.setdefault(name, len(self._names))
         if number == len(self._names):
             self._names.append(name)
-        while len(self._groups) < row.index:  # rows that could not be read
+        while len(self._groups) < row.index:  # skip unreadable rows
             self._groups.append(0)
             self._keys.append(0)
             self._ids.append(0)
@@ -140,7 +140,7 @@ def _rows(source: RunInput) -> Iterator[Row]:
 
 
 def _key_by_plan(record: RunRecord) -> Callable[[str], str | None]:
-    """Keys by the run's plan; none where this version would ask differently, and rows are known by place and id."""
+    """Row keys under the run's plan; none if this version's requests differ, and rows are matched by place and id."""
     try:
         return recorded_plan(record).key
     except UsageError:

@@ -1,4 +1,4 @@
-"""A calibration and labels' thresholds, found on a run folder's answers and stored beside its task."""
+"""Fits a calibration and label thresholds to a run folder's answers, and stores them next to its task."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,18 +38,18 @@ def calibrate_run(
         gold: where the gold labels are.
         method: how to fit.
         out: the calibration file; None for the task's own.
-        wanted: precision that is wanted of each label that passes without review; None looks for no thresholds.
+        wanted: required precision of each label that passes without review; None for no thresholds.
         trust: what the user says about the folder.
 
     Raises:
-        UsageError: no run folder, no gold row fits it, too few texts, or the file cannot be written.
+        UsageError: not a run folder, no gold row matches, too few texts, or the file cannot be written.
     """
     require_statistics("llmbatch calibrate")
     run = judge_run(path, gold, trust)
     record = run.record
     if out is None:
-        what = f"no calibration is written beside {record.task_source}"
-        check_sources(what, record, RunFolder(path), trust, else_say="name the file: --out FILE")
+        what = f"no calibration is written next to {record.task_source}"
+        check_sources(what, record, RunFolder(path), trust, else_say="name a file with --out FILE")
     kind, used = _of_one_kind(_own_pairs(path, run))
     fit, remark = fitted(used, method, must=wanted is None)
     table = None if wanted is None else label_thresholds(used, record.task.label_space, wanted=wanted)
@@ -84,10 +84,10 @@ def calibrate_run(
 
 
 def _own_pairs(path: Path, run: JudgedRun) -> list[Pair]:
-    """The gold rows as the run's own prompt and model answered them.
+    """The gold rows as answered by the run's own prompt and model.
 
-    A doubtful row's own answer counts also where a stronger model had the last word: without the doubtful ones, the
-    rest would not be a sample. Rows of a canary are left out, and with them those that the canary failed first.
+    A low-confidence row's own answer counts even if a stronger model had the final say: without these rows, the rest
+    would not be a sample. Rows of a canary are left out, including those that the canary failed first.
     """
     asked = Asked(run.record.prompt, run.record.model)
     keys = {pair.key for pair in run.judged.pairs}
@@ -114,7 +114,7 @@ def _own_pairs(path: Path, run: JudgedRun) -> list[Pair]:
 
 
 def _of_one_kind(own: list[Pair]) -> tuple[ConfidenceKind, list[Pair]]:
-    """The rows whose confidences are of one kind: measured ones where there are any."""
+    """The rows with one kind of confidence: measured if there are any."""
     measured = [pair for pair in own if pair.confidence_from == ConfidenceKind.logprobs]
     return (ConfidenceKind.logprobs, measured) if measured else (ConfidenceKind.reported, own)
 
@@ -135,8 +135,8 @@ def _limits(record: RunRecord, kind: ConfidenceKind, table: LabelTable, gold: st
 
 def _stale_threshold(record: RunRecord) -> str:
     return (
-        f"the review threshold {record.review_below:g} is stale, as it was chosen for confidences as they were: run "
-        "the classify command again, then llmbatch evaluate recommends one, and --apply writes it into the task"
+        f"the review threshold {record.review_below:g} is stale: it was chosen for uncalibrated confidence. Run the "
+        "classify command again, then llmbatch evaluate --apply"
     )
 
 
@@ -145,7 +145,7 @@ def _notes(run: JudgedRun, used: int) -> list[str]:
     left_out = len(run.judged.pairs) - used
     if left_out:
         notes.append(
-            "rows with gold left out, because they failed, another prompt or model answered them, "
-            f"or their confidence is of another kind: {left_out:,}"
+            "gold rows left out because they failed, were answered by another prompt or model, "
+            f"or have another kind of confidence: {left_out:,}"
         )
     return notes

@@ -1,4 +1,4 @@
-"""How often the right label is among those that are retrieved for a document: no answer can be better."""
+"""How often the right label is among those retrieved for a document, an upper bound on accuracy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ _LOOKED_AT = (1, 5, 10, 20, 50, 100)
 
 @dataclass(frozen=True, slots=True)
 class RecallAt:
-    """The recall of so many labels a document."""
+    """The recall with a given number of labels per document."""
 
     labels: int
     recall: Proportion
-    """Gold labels that are among them."""
+    """Gold labels among the retrieved ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateRecall:
-    """What the search finds, whatever the model makes of it."""
+    """The recall of the label search, independent of the model."""
 
     listed: int
-    """Labels that a request lists; as many more are listed once where the model says that none fits."""
+    """Labels listed per request; once, as many more are listed if the model says that none fits."""
     at: tuple[RecallAt, ...]
-    """By the number of labels, `listed` and twice that among them."""
+    """Recall by number of labels, including `listed` and twice that."""
 
 
 def candidate_recall(judged: Judged) -> CandidateRecall | None:
-    """Recall at several numbers of labels; None where labels are not retrieved, or no gold label can be.
+    """Recall at several numbers of labels; None if labels are not retrieved, or no gold label can be.
 
     A row with several gold labels counts once for each.
     """

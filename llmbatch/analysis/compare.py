@@ -1,4 +1,4 @@
-"""Models and prompts side by side: the same random rows put to each, in a run folder of its own for each."""
+"""Compares models and prompts: the same random rows are sent to each, each in its own run folder."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,23 +48,23 @@ _LOOKS = TypeAdapter(tuple[Look, ...])
 
 @dataclass(frozen=True, slots=True)
 class CompareOptions:
-    """What is compared on which rows."""
+    """What to compare, and on which rows."""
 
     inputs: tuple[str, ...]
     models: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
-    """Each model is asked with each prompt; empty for the task's model and the default prompt."""
+    """Models and prompts, all combinations of which are compared; empty for the task's model and the default prompt."""
     rows_per_request: tuple[int, ...] = ()
-    """And with so many rows in a request; empty for one."""
+    """Numbers of rows per request to combine with these; empty for one."""
     rows: int = 50
     seed: int = 0
     gold: GoldOptions | None = None
     out: Path | None = None
     choice: ModelChoice = ModelChoice()
     decisions: Path | None = None
-    """Another run's folder: arms that choose examples for each document choose from its decisions too."""
+    """Another run's folder, whose decisions are added to the examples that arms choose from."""
     sending: Sending = field(default_factory=Sending)
-    """Its `max_cost_nanousd` holds for all arms and sessions together."""
+    """Its `max_cost_nanousd` applies to all arms and sessions together."""
     reading: ReaderOptions = ReaderOptions()
 
 
@@ -91,17 +91,17 @@ def compare_runs(
     *,
     confirm: Callable[[Sequence[RunOptions]], None] = lambda _: None,
 ) -> Compared:
-    """Put the same sample to every arm and compare what they answer. Run again, it resumes.
+    """Send the same sample to every arm and compare their answers. Running it again resumes.
 
     Args:
         options: what to compare.
-        watch: makes the observer of one arm's run.
-        confirm: is given the arms' runs before the first one begins, and raises where they are not to begin.
+        watch: creates the observer of one arm's run.
+        confirm: called with the arms' runs before the first one begins; raises to prevent it.
 
     Raises:
-        RunStopped: an arm was interrupted, or stopped by a guard; what was answered is kept.
+        RunStopped: an arm was interrupted, or stopped by a guard; its answers are kept.
         UsageError: fewer than two arms, or the input, a task, gold or an option cannot be used.
-        FolderBusy: another process works on an arm's folder.
+        FolderBusy: another process is using an arm's folder.
     """
     require_statistics("llmbatch compare")
     contenders = _contenders(options)
@@ -109,8 +109,8 @@ def compare_runs(
     folder = RunFolder(_folder(options))
     if options.decisions is not None and not any(_chooses_examples(options, one) for one in contenders):
         raise UsageError(
-            f"--decisions {options.decisions} gives examples to choose from, and no task chooses any",
-            hint="set similar_examples = 4 in the [model] of one of them",
+            f"--decisions {options.decisions} has no effect: no task chooses similar examples",
+            hint="set similar_examples = 4 in a task's [model] table",
         )
     _check_ownership(options, contenders, folder)
     with folder.created():
@@ -125,7 +125,7 @@ def compare_runs(
         if not summary.has_ended_by_itself and summary.exit_code != ExitCode.BUDGET:
             raise RunStopped(
                 f"{contender.name}: {summary.reason}",
-                hint="the same command resumes",
+                hint="run the same command again to resume",
                 exit_code=ExitCode(summary.exit_code),
             )
         summaries.append(summary)
@@ -151,7 +151,7 @@ def compare_runs(
 
 
 def _packing_trials(contenders: Sequence[_Contender], arms: Sequence[Arm], sample: _Sample) -> Iterator[PackingTrial]:
-    """Each arm of packed rows beside the one that asks the same about single rows, if there is one."""
+    """Each arm with packed rows, with its counterpart for single rows, if there is one."""
     by_asked = {(one.model, one.prompt, one.rows_per_request): arm for one, arm in zip(contenders, arms, strict=True)}
     for (model, prompt, rows), packed in by_asked.items():
         alone = by_asked.get((model, prompt, 1))
@@ -175,7 +175,7 @@ def _packing_trials(contenders: Sequence[_Contender], arms: Sequence[Arm], sampl
 
 
 def _check_runs(runs: Sequence[RunOptions]) -> None:
-    """Refuse what one of the arms cannot do or hold to before another one has cost anything."""
+    """Reject options that any arm cannot honour before another arm has cost anything."""
     for run in runs:
         if run.sending.packing is not None:
             check_can_be_packed(make_plan(load_task(run.task), run.choice, offline=run.sending.offline))
@@ -187,7 +187,7 @@ def _check_runs(runs: Sequence[RunOptions]) -> None:
 
 
 def _check_ownership(options: CompareOptions, contenders: Sequence[_Contender], folder: RunFolder) -> None:
-    """Refuse another input's comparison, and simulated answers beside real ones, before anything is replaced."""
+    """Reject another input's comparison, or a mix of simulated and real answers, before anything is replaced."""
     if options.out is None:
         check_no_link(folder, None)
     for contender in contenders:
@@ -208,13 +208,11 @@ def _contenders(options: CompareOptions) -> list[_Contender]:
     prompts: Sequence[str | None] = options.prompts or (None,)
     packings = options.rows_per_request or (1,)
     asked = list(product(dict.fromkeys(models), dict.fromkeys(prompts), dict.fromkeys(packings)))
-    if len(asked) < 2:  # noqa: PLR2004 - one has nothing to be compared with
-        raise UsageError(
-            "there is nothing to compare", hint="give --model, --prompt or --rows-per-request at least twice"
-        )
+    if len(asked) < 2:  # noqa: PLR2004 - one arm cannot be compared
+        raise UsageError("nothing to compare", hint="pass --model, --prompt or --rows-per-request at least twice")
     first, *others = (load_task(prompt).task.label_space for prompt in dict.fromkeys(prompts))
     if not all(first.is_like(other) for other in others):
-        raise UsageError("the prompts have different labels", hint="their answers cannot be compared")
+        raise UsageError("the prompts have different labels", hint="only prompts with the same labels can be compared")
     folder = _folder(options)
     return [
         _Contender(_name(model, prompt, rows, asked), model, prompt, rows, folder / _hash(model, prompt, rows))
@@ -223,11 +221,11 @@ def _contenders(options: CompareOptions) -> list[_Contender]:
 
 
 _Asked = tuple[str | None, str | None, int]
-"""A model, a prompt, and rows in a request."""
+"""A model, a prompt, and rows per request."""
 
 
 def _name(model: str | None, prompt: str | None, rows: int, asked: Sequence[_Asked]) -> str:
-    """What sets an arm apart: its model, its prompt, its rows in a request."""
+    """An arm's name: its model, prompt or rows per request, whichever differ between arms."""
     models, prompts, packings = (set(column) for column in zip(*asked, strict=True))
     parts = []
     if len(models) > 1 and model is not None:
@@ -240,7 +238,7 @@ def _name(model: str | None, prompt: str | None, rows: int, asked: Sequence[_Ask
 
 
 def _hash(model: str | None, prompt: str | None, rows: int) -> str:
-    """An arm's folder: the same whatever the order of the arms, and no name of a user's in a path."""
+    """An arm's folder name, independent of the order of arms and of user-chosen names."""
     packed = f"\0{rows}" if rows > 1 else ""
     digest = hashlib.blake2b(f"{model}\0{prompt}{packed}".encode("utf-8", "replace"), digest_size=4).hexdigest()
     return f"arm-{digest}"
@@ -253,7 +251,7 @@ def _folder(options: CompareOptions) -> Path:
 
 
 def _drawn(options: CompareOptions, folder: RunFolder, gold: Gold | None) -> _Sample:
-    """The sample, written down as the input of all arms."""
+    """The sample, written to a file that is the input of all arms."""
     source = RunInput.first_read(options.inputs, options.reading, folder)
     source.copy_sources(None)
     cells: set[str] = set()
@@ -276,8 +274,8 @@ def _drawn(options: CompareOptions, folder: RunFolder, gold: Gold | None) -> _Sa
 
     rows = drawn(candidates(), options.rows, options.seed)
     if not rows:
-        missing = "no row of the input" if gold is None else f"no row of the input has a gold label in {gold.file}"
-        raise UsageError(f"{missing} can be drawn", hint="check the input, and that the gold ids are its ids")
+        missing = "the input has no rows" if gold is None else f"no input row has a gold label in {gold.file}"
+        raise UsageError(f"{missing}: no sample", hint="check the input, and that its ids match the gold ids")
     path = folder.path / "sample.jsonl"
     with storing(path), replacing(path) as file:
         for row in rows:
@@ -311,7 +309,7 @@ def _chooses_examples(options: CompareOptions, contender: _Contender) -> bool:
 
 
 def _spent_nanousd(path: Path) -> int:
-    """What an arm has cost so far, and may have cost."""
+    """What an arm has cost so far, including what may have been billed."""
     folder = RunFolder(path)
     totals = load_record(folder).totals if folder.run_json.exists() else None
     usage = {} if totals is None else totals["usage"]
@@ -325,7 +323,7 @@ def _arm(contender: _Contender, sample: _Sample) -> Arm:
 
 
 def _looks(folder: RunFolder, sample: _Sample) -> tuple[Look, ...]:
-    """The comparisons by gold so far, this one included where there is gold."""
+    """The comparisons against gold so far, including this one if there is gold."""
     try:
         looks = _LOOKS.validate_python(_standing(folder).get("looks", ()))
     except ValidationError:
@@ -338,7 +336,7 @@ def _looks(folder: RunFolder, sample: _Sample) -> tuple[Look, ...]:
 
 
 def _standing(folder: RunFolder) -> Mapping[str, Any]:
-    """What stands in the folder of an earlier comparison; empty where nothing was compared there."""
+    """The record of an earlier comparison in the folder; empty if there was none."""
     try:
         with open_to_read(folder.path / "compare.json") as file:
             compared = loads(file.read())
@@ -348,7 +346,7 @@ def _standing(folder: RunFolder) -> Mapping[str, Any]:
 
 
 def _write_differences(path: Path, arms: Sequence[Arm], sample: _Sample) -> int:
-    """The rows on which arms differ, each with all that a person needs to judge them."""
+    """Write the rows on which arms differ, with everything a person needs to judge them."""
     differing = 0
     with storing(path), replacing(path) as file:
         for n, row in enumerate(sample.rows):

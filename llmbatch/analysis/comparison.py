@@ -1,4 +1,4 @@
-"""Two or more arms on the same rows: how often they agree, which is right, what each costs, and how sure that is."""
+"""Compares two or more arms on the same rows: agreement, accuracy, cost, and statistical certainty."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -11,29 +11,29 @@ from llmbatch.analysis.paired import Difference, McNemar, Table, holm, mcnemar, 
 from llmbatch.runs.packing_trials import PackingTrial
 
 SIGNIFICANT = 0.05
-"""A difference is shown where its adjusted p-value is lower."""
+"""A difference is significant if its adjusted p-value is lower."""
 TOLD_POINTS = (2, 5)
-"""Differences in accuracy, in percentage points, for which the number of rows needed is reported, if none has shown."""
+"""Differences in accuracy, in percentage points, for which the rows needed are reported if none is significant."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArmAnswer:
-    """What an arm made of one row. `label` is None where it has none; `error` says why then."""
+    """An arm's outcome for one row. `label` is None if there is none; then `error` says why."""
 
     label: str | None
     confidence: float | None
     error: str | None
     answers: int
-    """Answers that came in, invalid ones included."""
+    """Answers received, including invalid ones."""
     invalid: int
-    """Of them, those that were no label of the task."""
+    """Answers that were not a label of the task."""
     cost_nanousd: int | None
     latency_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One model with one prompt. `answers` are in the sample's order; None where a row was not reached."""
+    """One model with one prompt. `answers` are in the sample's order; None for rows not reached."""
 
     name: str
     model: str
@@ -43,26 +43,26 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class ArmFigures:
-    """One arm by itself. Money in nano-dollars, None where a price is unknown."""
+    """One arm's figures. Money in nano-dollars, None if a price is unknown."""
 
     name: str
     model: str
     prompt: str
     labelled: Proportion
     invalid: Proportion
-    """Of all answers, those that were no label of the task."""
+    """Share of answers that were not a label of the task."""
     accuracy: Proportion | None
-    """A row without a label counts as wrong, so that no arm gains by failing; None without gold."""
+    """Accuracy; a row without a label counts as wrong, so that no arm gains by failing; None without gold."""
     mean_confidence: float | None
     cost_nanousd: int | None
-    """Of a row, on average."""
+    """Mean per row."""
     latency_s: float | None
-    """The median row's."""
+    """Median per row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Versus:
-    """Another arm beside the first, on the rows that both were asked about. Rows with one text count once."""
+    """Another arm compared with the first, on the rows that both processed. Rows with the same text count once."""
 
     name: str
     rows: int
@@ -73,32 +73,32 @@ class Versus:
     mcnemar: McNemar | None
     """None without gold."""
     difference: Difference | None
-    """In accuracy; None without gold."""
+    """Difference in accuracy; None without gold."""
     cost_ratio: float | None
-    """The other's cost by the first's."""
+    """The other arm's cost divided by the first's."""
     latency_ratio: float | None
     rows_to_tell_by_points: Mapping[str, int]
-    """Distinct texts with gold that show a difference in accuracy in four of five tries, by percentage points."""
+    """Distinct gold texts needed to detect a difference in accuracy with 80% power, by percentage points."""
 
     @property
     def is_shown(self) -> bool:
-        """Whether chance is no good explanation of the difference."""
+        """Whether the difference is significant."""
         return self.mcnemar is not None and self.mcnemar.p_adjusted < SIGNIFICANT
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All arms, the first being the one that the others are held against."""
+    """All arms; the others are compared with the first."""
 
     arms: tuple[ArmFigures, ...]
     versus: tuple[Versus, ...]
     looks: int = 1
-    """How often these arms were compared by gold, other rows or other gold each time, this time included."""
+    """How often these arms were compared against gold, with different rows or gold each time, including this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One comparison by gold. `digest` is of the rows and their gold labels: the same ones again are no new look."""
+    """One comparison against gold. `digest` covers the rows and their gold labels: the same ones again do not count."""
 
     rows: int
     digest: str
@@ -106,23 +106,23 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The outcome."""
+    """The result of a comparison."""
 
     folder: Path
     rows: int
-    """Of the sample."""
+    """Rows in the sample."""
     candidates: int
-    """Rows that it was drawn from: with gold, those that have a gold label."""
+    """Rows it was drawn from: with gold, only rows with a gold label."""
     comparison: Comparison
     differing: int
     differences: Path
-    """The rows that differ, with every arm's answer."""
+    """The file of differing rows, with every arm's answer."""
     exit_code: int
     looks: tuple[Look, ...]
-    """All comparisons by gold so far, this one included where there is gold."""
+    """All comparisons against gold so far, including this one if there is gold."""
     notes: tuple[str, ...]
     packings: tuple[PackingTrial, ...] = ()
-    """What sharing requests was measured to do, for `--rows-per-request auto`."""
+    """The measured effect of packing rows, for `--rows-per-request auto`."""
 
 
 def compare(
@@ -131,10 +131,10 @@ def compare(
     """Compare arms.
 
     Args:
-        arms: two or more, with one answer a row of the sample each.
-        gold: one a row of the sample; None where it has none.
-        texts: what rows with the same text have in common, one a row of the sample; None where all differ.
-        looks: how often these arms have been compared, this time included.
+        arms: two or more, each with one answer per sample row.
+        gold: gold labels, one per sample row; None for a row without.
+        texts: text identifiers, one per sample row, equal for equal texts; None if all differ.
+        looks: how often these arms have been compared, including this time.
     """
     first, *others = arms
     texts = range(len(gold)) if texts is None else texts
@@ -143,7 +143,7 @@ def compare(
 
 
 def _adjusted(versus: Sequence[Versus], looks: int) -> tuple[Versus, ...]:
-    """With p-values that hold for all arms together, and for all looks."""
+    """Adjust p-values for multiple arms and multiple looks."""
     tests = [one.mcnemar for one in versus if one.mcnemar is not None]
     adjusted = iter(holm([test.p_value if looks == 1 else test.p_any_look for test in tests]))
     return tuple(
@@ -153,7 +153,7 @@ def _adjusted(versus: Sequence[Versus], looks: int) -> tuple[Versus, ...]:
 
 
 def compared_json(compared: Compared) -> dict[str, Any]:
-    """The comparison as `--json` prints it; money in nano-dollars a row, as `cost_nanousd`."""
+    """The comparison as `--json` prints it; money in nano-dollars per row, as `cost_nanousd`."""
     return {
         **asdict(compared),
         "folder": str(compared.folder),
@@ -164,7 +164,7 @@ def compared_json(compared: Compared) -> dict[str, Any]:
 def _figures(arm: Arm, gold: Sequence[str | None], texts: Sequence[Hashable]) -> ArmFigures:
     asked = [row for row in zip(arm.answers, gold, texts, strict=True) if row[0] is not None]
     judged = [(answer.label == truth, text) for answer, truth, text in asked if answer and truth is not None]
-    # A text is asked once, so its answer counts once, however many rows have it.
+    # A text is sent once, so its answer counts once, however many rows have it.
     answers = list({text: answer for answer, _, text in asked if answer}.values())
     confidences = [answer.confidence for answer in answers if answer.confidence is not None]
     return ArmFigures(
@@ -212,7 +212,7 @@ def _versus(first: Arm, other: Arm, gold: Sequence[str | None], texts: Sequence[
 
 
 def _right_by_text(rows: Sequence[tuple[ArmAnswer, ArmAnswer, str, Hashable]]) -> list[tuple[bool, bool]]:
-    """For each text, whether either arm is right in most of its rows: they may have different gold labels."""
+    """For each text, whether each arm is right on most of its rows, which may have different gold labels."""
     right: dict[Hashable, list[tuple[bool, bool]]] = {}
     for one, two, truth, text in rows:
         right.setdefault(text, []).append((one.label == truth, two.label == truth))

@@ -1,4 +1,4 @@
-"""Which labels are taken for which, and what that costs: errors that would pass without review come first."""
+"""Confusions between labels, ordered by cost: errors that would pass without review come first."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,25 +11,25 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """One label taken for another."""
+    """One label confused with another."""
 
     gold: str
     answer: str
     count: int
     unseen: int
-    """Of them, those confident enough to pass as results: no person would see them."""
+    """Errors confident enough to pass without review."""
     share_of_gold: float
-    """Of the gold label's rows, 0..1."""
+    """Share of the gold label's rows, 0..1."""
     mean_confidence: float
     examples: tuple[Pair, ...]
-    """The most confident ones."""
+    """The most confident examples."""
 
 
 def confusions(pairs: Iterable[Pair]) -> tuple[Confusion, ...]:
-    """All confusions, the costliest first: by the errors that pass unseen, then by all of them.
+    """All confusions, ordered by errors that pass without review, then by all errors.
 
     Args:
-        pairs: rows with gold; those without an answer are left aside.
+        pairs: rows with gold; those without an answer are ignored.
     """
     of_gold: defaultdict[str, int] = defaultdict(int)
     confused: defaultdict[tuple[str, str], list[Pair]] = defaultdict(list)
@@ -43,7 +43,7 @@ def confusions(pairs: Iterable[Pair]) -> tuple[Confusion, ...]:
 
 
 def most_confused(labels: Sequence[str], confused: Iterable[Confusion], most: int) -> list[int]:
-    """The places of the labels that are confused most often, `most` of them; of all where they are no more."""
+    """The indices of the `most` labels confused most often, or of all labels if there are no more."""
     if len(labels) <= most:
         return list(range(len(labels)))
     ranked = sorted(confused, key=lambda one: -one.count)

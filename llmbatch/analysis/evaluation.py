@@ -1,4 +1,4 @@
-"""One evaluation: every figure about a run's labels, and the same as JSON."""
+"""One evaluation: all figures about a run's labels, also as JSON."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -19,17 +19,17 @@ from llmbatch.task.fields import FieldKind
 from llmbatch.task.label_space import LabelSpace
 
 _UNLIKE = 0.001
-"""Under this p-value the gold rows are said not to be a random sample of the run."""
+"""Below this p-value, the gold rows are reported as not a random sample of the run."""
 _FEWEST_COMPARED = 8
-"""With fewer rows on a side the Kolmogorov-Smirnov test hardly gets under it: 2·exp(-2·8·8/16) = 0.0007."""
+"""With fewer rows on a side, the Kolmogorov-Smirnov test can hardly get below it: 2·exp(-2·8·8/16) = 0.0007."""
 MOST_UNANSWERABLE = 0.02
-"""Of the gold rows with an answer, those whose gold label is not the task's: with more, the task and gold do not match,
-and nothing is recommended by them."""
+"""Maximum share of answered gold rows whose gold label is not in the task: beyond it, task and gold do not match, and
+no recommendation is made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The run that is evaluated."""
+    """The run being evaluated."""
 
     folder: str
     task: str
@@ -40,14 +40,14 @@ class Subject:
     review_below: float
     rows: int
     reviewed: int = 0
-    """Rows whose label in the results is a person's. What is judged is the model's answer about them, too."""
+    """Rows whose label in the results is a human decision; the evaluation uses the model's answer for them, too."""
     judges: str = "model"
-    """Whose labels are judged."""
+    """The prompt and model whose labels are evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArmAccuracy:
-    """Rows that one prompt and model answered, where the run's labels are from several."""
+    """Rows answered by one prompt and model, if the run used several."""
 
     arm: str
     model: str
@@ -57,7 +57,7 @@ class ArmAccuracy:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Evaluation:
-    """What is known of a run's labels."""
+    """All figures about a run's labels."""
 
     subject: Subject
     gold_file: str
@@ -65,36 +65,36 @@ class Evaluation:
     matched: int
     """Rows of the run that have a gold label."""
     texts: int
-    """Distinct texts among them."""
+    """Distinct texts among the gold rows."""
     scores: Scores
-    """Of whole rows: a row is right where all its fields are."""
+    """Scores of whole rows: a row is right if all its fields are."""
     fields: tuple[FieldScores, ...]
-    """Each by itself, where the task has more than one label to give; else empty."""
+    """Scores of each field, if the task takes more than one label; else empty."""
     tree: TreeScores | None
-    """Of a task that gives one label, where labels lie under others."""
+    """Scores by tree level, for a task with one label and nested labels."""
     candidates: CandidateRecall | None
-    """Of the labels retrieved for each document; None where all are in the prefix."""
+    """Recall of the labels retrieved for each document; None if all are in the prefix."""
     review_share: float | None
-    """Of the run's answered rows, those that go to people; None where there are none."""
+    """Share of the run's answered rows that need review; None if there are none."""
     arms: tuple[ArmAccuracy, ...]
-    """Each by itself where several prompts or models answered; else empty."""
+    """Accuracy of each arm, if several prompts or models answered; else empty."""
     confusions: tuple[Confusion, ...]
     reliability: Reliability | None
     thresholds: Thresholds
     issues: GoldIssues
     notes: tuple[str, ...]
-    """What a person should know before believing the figures, each in a sentence."""
+    """Caveats about the figures, one sentence each."""
 
     @property
     def accuracy(self) -> Proportion:
-        """The share of right labels among the rows with a gold label and an answer, with its 95% interval."""
+        """The share of right labels among rows with a gold label and an answer, with its 95% interval."""
         return self.scores.accuracy
 
     def by_decisions(self) -> "Evaluation":
-        """The same, where the gold labels are what people decided in the run folder."""
+        """The same evaluation, marked as using the run folder's human decisions as gold."""
         note = (
-            "gold are people's decisions: of rows that needed review they show the doubtful ones; "
-            "decide the random sample, too (llmbatch review RUN --sample)"
+            "the gold labels are human decisions, which favour doubtful rows that needed review; "
+            "also decide the random sample (llmbatch review RUN --sample)"
         )
         return replace(self, gold_file="people's decisions", notes=(*self.notes, note))
 
@@ -107,13 +107,13 @@ class Evaluation:
 
 
 def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence[str] = ()) -> Evaluation:
-    """Work out every figure.
+    """Compute all figures.
 
     Args:
         judged: the run's rows with their gold labels.
         subject: the run.
-        wanted: precision that is wanted of what passes review.
-        notes: what the caller knows besides.
+        wanted: required precision of the rows that pass without review.
+        notes: further caveats from the caller.
     """
     labelled, space = judged.labelled, subject.label_space
     answerable = [pair for pair in labelled if pair.gold in space]
@@ -164,7 +164,7 @@ def _tree_scores(pairs: Sequence[Pair], space: LabelSpace) -> TreeScores | None:
 
 
 def _by_field(pairs: Sequence[Pair], space: LabelSpace) -> Iterator[Pair]:
-    """Each field that takes one label, as a row of its own: `topic=billing` is taken for `topic=technical`."""
+    """Each single-label field as a separate row, so that `topic=billing` can be confused with `topic=technical`."""
     single = [field.name for field in space.fields if field.kind in (FieldKind.single, FieldKind.yes_no)]
     for pair in pairs:
         gold, answer = space.cells_of(pair.gold), space.cells_of(pair.answer)
@@ -173,11 +173,11 @@ def _by_field(pairs: Sequence[Pair], space: LabelSpace) -> Iterator[Pair]:
 
 
 def unanswerable_remark(labelled: Sequence[Pair], labels: Container[str]) -> str | None:
-    """Why nothing may follow from these gold rows: too many have a label that is not the task's. None where they may.
+    """Why no recommendation is possible: too many gold rows have labels that are not in the task. None if it is.
 
     Args:
         labelled: gold rows with an answer.
-        labels: the task's.
+        labels: the task's labels.
     """
     unanswerable = sum(pair.gold not in labels for pair in labelled)
     if unanswerable <= MOST_UNANSWERABLE * len(labelled):
@@ -189,7 +189,7 @@ def unanswerable_remark(labelled: Sequence[Pair], labels: Container[str]) -> str
 
 
 def _arms(labelled: Sequence[Pair]) -> tuple[ArmAccuracy, ...]:
-    """Each prompt and model by itself; none where there is only one."""
+    """Accuracy by prompt and model; empty if there is only one."""
     rows: defaultdict[tuple[str, str, str], list[Pair]] = defaultdict(list)
     for pair in labelled:
         rows[pair.arm, pair.model or "", pair.prompt or ""].append(pair)
@@ -255,16 +255,16 @@ def _notes(judged: Judged, arms: Sequence[ArmAccuracy]) -> list[str]:
     notes = list(gold_issue_notes(judged.gold.issues))
     if judged.unmatched_count:
         first = ", ".join(judged.unmatched)
-        notes.append(f"gold rows that are not in the run: {judged.unmatched_count:,} (first: {first})")
+        notes.append(f"gold rows not in the run: {judged.unmatched_count:,} (first: {first})")
     if judged.same_id_rows:
-        notes.append(f"rows of the run that repeat an id, and share its gold label: {judged.same_id_rows:,}")
+        notes.append(f"rows of the run that repeat an id and share its gold label: {judged.same_id_rows:,}")
     if judged.gold.by_row:
-        notes.append(f"{judged.gold.file} has no ids: its rows were matched with the run's by position")
+        notes.append(f"{judged.gold.file} has no ids: its rows were matched to the run's by position")
     if arms:
         counts = ", ".join(f"{arm.accuracy.total:,} by {_asked(arm)}" for arm in arms)
         notes.append(
             f"several prompts or models answered these rows ({counts}): "
-            "the figures describe the mixture, not any one of them"
+            "the figures describe the mixture, not any single one"
         )
     if unlike := _unlike(judged):
         notes.append(unlike)
@@ -276,7 +276,7 @@ def _asked(arm: ArmAccuracy) -> str:
 
 
 def _unlike(judged: Judged) -> str | None:
-    """Whether gold texts' confidences look like those of the run's other texts (Kolmogorov-Smirnov), each text once."""
+    """A warning if the gold texts' confidences differ from the other texts' (Kolmogorov-Smirnov), each text once."""
     from scipy.stats import ks_2samp  # noqa: PLC0415 - an extra, and slow to import
 
     gold = list({pair.text_id: pair.confidence or 0.0 for pair in judged.labelled}.values())
@@ -284,6 +284,6 @@ def _unlike(judged: Judged) -> str | None:
     if min(len(gold), len(rest)) < _FEWEST_COMPARED or ks_2samp(gold, rest, method="asymp").pvalue >= _UNLIKE:
         return None
     return (
-        "the gold rows are not like the run's rows without gold (their confidences differ): "
-        "the figures hold for rows like the gold ones, and a threshold by them may miss its precision"
+        "the gold rows differ from the run's other rows (in confidence): the figures apply only to rows like "
+        "the gold ones, and a threshold based on them may miss its precision"
     )

@@ -1,4 +1,4 @@
-"""What the values of each field are worth, where a task has more than one label to give."""
+"""Scores each field's values, for tasks that take more than one label."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from llmbatch.task.label_space import LabelSpace
 
 @dataclass(frozen=True, slots=True)
 class SeveralScores:
-    """What a field of several labels is worth: each label is a yes or no of its own.
+    """Scores of a multi-label field: each label is a separate yes or no.
 
     The averages are scikit-learn's: `micro` over all decisions, `macro` over labels, `samples` over rows; a row whose
     gold and answer have no label counts as right there.
@@ -22,15 +22,15 @@ class SeveralScores:
     macro: Average
     samples: Average
     jaccard: float
-    """Of a row's gold and given labels: shared ones of all, the mean over rows."""
+    """Jaccard index of gold and given labels, the mean over rows."""
     labels: tuple[LabelScore, ...]
     together: tuple[tuple[str, str, int, int], ...]
-    """Pairs of labels, the commonest first: in how many rows' gold both stand, and in how many answers."""
+    """Pairs of labels, the most common first: how many gold rows and how many answers contain both."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldScores:
-    """One field by itself. `one` scores a field with one value, `several` one with several labels."""
+    """Scores of one field. `one` is for a single-value field, `several` for a multi-label field."""
 
     field: str
     kind: str
@@ -39,9 +39,9 @@ class FieldScores:
     one: Scores | None = None
     several: SeveralScores | None = None
     tree: TreeScores | None = None
-    """Of a field with one label, where labels lie under others."""
+    """Scores by tree level, for a single-label field with nested labels."""
     mean_error: float | None = None
-    """Of a number: the mean distance from gold."""
+    """For a number: the mean distance from gold."""
 
 
 _MOST_PAIRS = 10
@@ -50,13 +50,13 @@ _MOST_PAIRS = 10
 def field_scores(
     gold: Sequence[str], answers: Sequence[str], space: LabelSpace, texts: Sequence[Hashable]
 ) -> tuple[FieldScores, ...]:
-    """Score each field of a task by itself; none where the task gives one label.
+    """Score each field of a task separately; empty if the task takes one label.
 
     Args:
-        gold: canonical texts that are the task's, one a row.
+        gold: canonical values of the task, one per row.
         answers: likewise.
-        space: the task's.
-        texts: what rows with the same text have in common, one a row.
+        space: the task's label space.
+        texts: text identifiers, one per row, equal for equal texts.
     """
     if space.takes_one_label or not gold:
         return ()
@@ -88,7 +88,7 @@ def _several(gold: Sequence[str], answers: Sequence[str], names: Sequence[str]) 
     truth, given = _indicators(gold, names), _indicators(answers, names)
 
     def averaged(average: str) -> Average:
-        # A row without labels on both sides agrees: only there is 0/0 a success.
+        # A row without labels on both sides agrees: only there does 0/0 count as a success.
         undefined = 1.0 if average == "samples" else 0.0
         found: Any = precision_recall_fscore_support(truth, given, average=average, zero_division=undefined)
         return Average(*(float(value) for value in found[:3]))

@@ -1,9 +1,9 @@
-"""Fitting a calibration: isotonic or Platt's, where it does clearly better on held-out texts.
+"""Fits a calibration, isotonic or Platt's, if it does clearly better on held-out texts.
 
-A mapping is taken only where its mean gain in log loss on held-out texts is more than one standard error of that gain,
-and the more complex of two that help only where it gains as much again on the simpler one (the one-standard-error rule:
-Breiman et al., Classification and Regression Trees, 1984, section 3.4.3). Fitted to confidences that are calibrated
-already, a mapping adds nothing but its own error, and is stored in fewer than one of ten cases.
+A mapping is used only if its mean gain in log loss on held-out texts exceeds one standard error of that gain, and the
+more complex of two only if it gains as much again over the simpler one (the one-standard-error rule: Breiman et al.,
+Classification and Regression Trees, 1984, section 3.4.3). Fitted to confidences that are already calibrated, a mapping
+adds only its own error; it is then stored in fewer than one of ten cases.
 """
 
 import math
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 FOLDS = 5
 _LEAST_OF_EACH = 10
-"""Right texts and wrong texts that there must be, so that each fold has two of either."""
+"""Minimum number of right texts and of wrong texts, so that each fold has two of each."""
 _SHORTEST_STEP = 1e-9
 _CERTAIN = 1e-6
-"""How far from 0 and 1 a confidence counts, at least, where its logarithm is taken."""
+"""Confidences are clipped this far from 0 and 1 before taking logarithms."""
 
 
 class Method(StrEnum):
-    """How a calibration is fitted; auto takes what does best on held-out rows, which may be none."""
+    """How a calibration is fitted; auto picks what does best on held-out rows, which may be no calibration."""
 
     auto = "auto"
     isotonic = "isotonic"
@@ -43,70 +43,70 @@ class Method(StrEnum):
 
 
 def parse_method(text: str) -> Method:
-    """A method as the user writes it.
+    """Parse a method as written by the user.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: unknown method.
     """
     try:
         return Method(text)
     except ValueError:
-        raise UsageError(f"--method {text!r} is unknown", hint=f"use one of {', '.join(Method)}") from None
+        raise UsageError(f"--method {text!r} is unknown", hint=f"use {', '.join(Method)}") from None
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """How confidences do on texts that had no part in the fit."""
+    """How well confidences do on held-out texts."""
 
     log_loss: float
     """Mean negative log-likelihood, in nats; lower is better."""
     reliability: Reliability
     gain: float = 0.0
-    """Mean decrease of the log loss, against the confidences as given."""
+    """Mean decrease in log loss compared with the raw confidences."""
     gain_error: float = 0.0
-    """Its standard error, over texts."""
+    """Standard error of the gain, over texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What was fitted, on all rows, and how its like did in cross-validation."""
+    """The mapping fitted on all rows, and its cross-validated performance."""
 
     rows: int
     texts: int
-    """Distinct texts among the rows: each is one observation."""
+    """Distinct texts among the rows, one observation each."""
     wrong: int
-    """Of the texts, those with a wrong label."""
+    """Texts with a wrong label."""
     raw: HeldOut
-    """Confidences as the model gives them."""
+    """Performance of the raw confidences."""
     held_out: dict[str, HeldOut]
     """By method, five-fold cross-validated."""
     chosen: str | None
-    """The method taken; None where no method does clearly better than the raw confidences."""
+    """The method chosen; None if no method does clearly better than the raw confidences."""
     points: tuple[tuple[float, float], ...] = ()
     slope: float = 1.0
     intercept: float = 0.0
     ends: tuple[float, float] = (0.0, 1.0)
-    """Calibrated confidences stay between these."""
+    """Bounds of the calibrated confidences."""
 
 
 @dataclass(frozen=True, slots=True)
 class VotesFit:
-    """What was fitted to the verdicts of a jury."""
+    """The calibration of a jury's verdicts."""
 
     prompt: str
     voters: str
-    """The models that voted, with `+` between them, the first answer's first."""
+    """The models that voted, joined by `+`, the first answer's model first."""
     rows: int
     """Verdicts with gold."""
     fit: Fit | None
-    """None where there are too few of them."""
+    """None if there are too few verdicts."""
     remark: str | None
-    """Why no calibration of them was stored."""
+    """Why no calibration of the verdicts was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """The outcome. `file` is None where nothing was stored."""
+    """The result of a calibration. `file` is None if nothing was stored."""
 
     folder: str
     task: str
@@ -115,19 +115,19 @@ class Calibrated:
     gold_file: str
     kind: ConfidenceKind
     fit: Fit | None
-    """None where there are too few gold rows for one."""
+    """None if there are too few gold rows."""
     thresholds: LabelTable | None
-    """Of labels, where a precision was wanted."""
+    """Label thresholds, if a precision was required."""
     file: Path | None
     remark: str | None
     """Why no calibration was stored."""
     votes: VotesFit | None
-    """Of the doubtful rows that a jury voted on, where there are any with gold."""
+    """For low-confidence rows voted on by a jury, if any have gold."""
     notes: tuple[str, ...]
 
 
 def calibrated_json(calibrated: Calibrated) -> dict[str, Any]:
-    """The outcome as `--json` prints it."""
+    """The result as `--json` prints it."""
     return {**asdict(calibrated), "file": None if calibrated.file is None else str(calibrated.file)}
 
 
@@ -140,20 +140,20 @@ def fit_calibration(
     """Fit a calibration of raw confidences.
 
     Args:
-        confidences: raw, one a gold row.
+        confidences: raw confidences, one per gold row.
         right: whether each row's label is right.
-        method: which to fit; one that is named is taken whether it helps or not.
-        texts: what rows with the same text have in common, one a row; None where all differ.
+        method: the method; an explicitly named one is used whether it helps or not.
+        texts: text identifiers, one per row, equal for equal texts; None if all differ.
 
     Raises:
-        UsageError: there are too few texts of either kind.
+        UsageError: too few right or too few wrong texts.
     """
     said, was = _by_text(confidences, right, range(len(right)) if texts is None else texts)
     wrong = int((~was).sum())
     if min(wrong, len(was) - wrong) < _LEAST_OF_EACH:
         raise UsageError(
-            f"too few gold rows to calibrate: of {counted(len(was), 'distinct text')}, {len(was) - wrong} right and "
-            f"{wrong} wrong ones, {_LEAST_OF_EACH} of each are needed",
+            f"too few gold rows to calibrate: {counted(len(was), 'distinct text')}, {len(was) - wrong} right and "
+            f"{wrong} wrong; at least {_LEAST_OF_EACH} of each are needed",
             hint="label more rows, drawn at random",
         )
     values = {name: _cross_validated(fitter, said, was) for name, fitter in _FITTERS.items()}
@@ -167,7 +167,7 @@ def fit_calibration(
 def _by_text(
     confidences: Sequence[float], right: Sequence[bool], texts: Sequence[Hashable]
 ) -> tuple["Floats", "Floats"]:
-    """One observation a text: its confidence, and whether it is right, as most of its rows have it."""
+    """One observation per text: its confidence, and whether most of its rows are right."""
     import numpy as np  # noqa: PLC0415 - an extra
 
     rows: defaultdict[Hashable, list[bool]] = defaultdict(list)
@@ -205,7 +205,7 @@ def _losses(said: "Floats", was: "Floats") -> "Floats":
 
 
 class _Isotonic:
-    """Monotone steps, as many as the rows ask for; overfits small samples, which cross-validation sees."""
+    """Monotone steps, as many as the data supports; overfits small samples, which cross-validation detects."""
 
     def __init__(self, said: "Floats", was: "Floats") -> None:
         from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415
@@ -224,7 +224,7 @@ class _Isotonic:
 
 
 class _Platt:
-    """A sigmoid of the log-odds, fitted to smoothed targets (Platt, 1999): two figures, hard to overfit."""
+    """A sigmoid of the log-odds, fitted to smoothed targets (Platt, 1999): two parameters, hard to overfit."""
 
     def __init__(self, said: "Floats", was: "Floats") -> None:
         import numpy as np  # noqa: PLC0415
@@ -232,13 +232,13 @@ class _Platt:
 
         right = int(was.sum())
         targets = np.where(was, (right + 1) / (right + 2), 1 / (len(was) - right + 2))
-        # A target between 0 and 1 is a right row and a wrong one, weighted.
+        # A target between 0 and 1 is represented by a right and a wrong row, weighted.
         twice = np.concatenate([_column(said), _column(said)])
         model = LogisticRegression(C=1e4, max_iter=1000).fit(
             twice, np.repeat([1, 0], len(was)), sample_weight=np.concatenate([targets, 1 - targets])
         )
         self._ends = _ends(was)
-        # Upside down, it would rank sure rows below doubtful ones: then all that is known is the share of right rows.
+        # A negative slope would rank confident rows below doubtful ones: then only the share of right rows is known.
         self._slope = max(float(model.coef_[0][0]), _SHORTEST_STEP)
         share = float(was.mean())
         self._intercept = float(model.intercept_[0]) if model.coef_[0][0] > 0 else math.log(share / (1 - share))
@@ -257,7 +257,7 @@ _FITTERS: dict[str, type[_Isotonic] | type[_Platt]] = {"isotonic": _Isotonic, "p
 
 
 def _ends(was: "Floats") -> tuple[float, float]:
-    """No confidence is certain after so many texts: the ends keep the room of one more of either kind (Laplace)."""
+    """Bounds of the confidences: none is certain, so the ends leave room for one more text of each kind (Laplace)."""
     return 1 / (len(was) + 2), 1 - 1 / (len(was) + 2)
 
 
@@ -268,7 +268,7 @@ def _column(said: "Floats") -> "Floats":
 
 
 def _cross_validated(fitter: Callable[["Floats", "Floats"], Any], said: "Floats", was: "Floats") -> "Floats":
-    """Each text's confidence by a fit that did not see it. The folds are the same every time."""
+    """Each text's confidence from a fit that did not see it. The folds are deterministic."""
     import numpy as np  # noqa: PLC0415
     from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
 

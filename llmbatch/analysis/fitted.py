@@ -1,4 +1,4 @@
-"""What a calibration comes to on pairs of gold labels and answers, and as it is stored."""
+"""Fits a calibration to pairs of gold labels and answers, and converts it to its stored form."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -12,10 +12,10 @@ from llmbatch.task.calibration import Calibration
 
 
 def fitted(used: Sequence[Pair], method: Method, *, must: bool) -> tuple[Fit | None, str | None]:
-    """The calibration of these rows, and why none is stored; `must`: too few rows are an error.
+    """The calibration of these rows, or why none is stored. With `must`, too few rows are an error.
 
     Raises:
-        UsageError: there are too few texts of either kind.
+        UsageError: too few right or too few wrong texts.
     """
     try:
         fit = fit_calibration(
@@ -35,14 +35,14 @@ def fitted(used: Sequence[Pair], method: Method, *, must: bool) -> tuple[Fit | N
 def as_calibration(
     fit: Fit, prompt: str, model: str, kind: ConfidenceKind | Literal["votes"], *, offline: bool, gold: str
 ) -> Calibration:
-    """A fit as it is stored.
+    """Convert a fit to its stored form.
 
     Args:
-        fit: with a method that was chosen.
-        prompt: fingerprint of the prompt that it holds for.
-        model: that it holds for; of votes, all that voted.
-        kind: of the confidence.
-        offline: whether the answers are the offline endpoint's.
+        fit: a fit with a chosen method.
+        prompt: fingerprint of the prompt it applies to.
+        model: the model it applies to; for votes, all that voted.
+        kind: the kind of confidence.
+        offline: whether the answers are from the offline endpoint.
         gold: digest of the gold file.
     """
     return Calibration(

@@ -1,4 +1,4 @@
-"""Gates for jobs: what an evaluation has to show. Each is judged by the worse end of its interval."""
+"""Quality gates for CI jobs: what an evaluation must show. Each is judged by the worse end of its interval."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,48 +16,48 @@ from llmbatch.stats.intervals import wilson
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the user wants, in shares of 1."""
+    """The user's requirements, in shares of 1."""
 
     accuracy: float | None = None
     f1: tuple[tuple[str, float], ...] = ()
-    """By label; of a task with several fields by `field=label`."""
+    """By label; for a task with several fields, by `field=label`."""
     review: float | None = None
-    """The most that may go to people."""
+    """Maximum share in review."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One gate, and what was found. Shares of 1; None where no gold row shows it."""
+    """One gate and its result. Shares of 1; None if there are no gold rows for it."""
 
     name: str
     bound: Literal["at least", "at most"]
     wanted: float
     value: float | None
     judged: float | None
-    """The end of the 95% interval that is compared: the lower one of what is wanted high."""
+    """The end of the 95% interval that is compared: the lower one for figures that should be high."""
     passed: bool
 
     @property
     def finding(self) -> str:
-        """In one line: `accuracy: at least 90% is wanted, 95.0% was found, 88.1% at the lower end of the interval`."""
-        wanted = f"{self.name}: {self.bound} {_percent(self.wanted)} wanted"
+        """One line: `accuracy: at least 90.0% required, 95.0% found, 88.1% at the lower end of its interval`."""
+        wanted = f"{self.name}: {self.bound} {_percent(self.wanted)} required"
         if self.value is None:
-            return f"{wanted}, and no gold row shows it"
+            return f"{wanted}, but no gold row covers it"
         end = "" if self.judged == self.value else f", {_percent(self.judged)} at the lower end of its interval"
         return f"{wanted}, {_percent(self.value)} found{end}"
 
 
 def parse_wanted(accuracy: str | None, f1: Sequence[str], review: str | None) -> Wanted:
-    """The gates as the user writes them: `90%`, `refund=80%`, `15%`.
+    """Parse the gates as written by the user: `90%`, `refund=80%`, `15%`.
 
     Raises:
-        UsageError: one is no percentage, or names no label.
+        UsageError: not a percentage, or no label named.
     """
     by_label = []
     for text in f1:
         label, is_there, share = text.rpartition("=")
         if not is_there or not label:
-            raise UsageError(f"--min-f1 {text!r} names no label", hint="say --min-f1 LABEL=80%")
+            raise UsageError(f"--min-f1 {text!r} does not name a label", hint="use --min-f1 LABEL=80%")
         by_label.append((label, _share("--min-f1", share)))
     return Wanted(
         None if accuracy is None else _share("--min-accuracy", accuracy),
@@ -67,16 +67,16 @@ def parse_wanted(accuracy: str | None, f1: Sequence[str], review: str | None) ->
 
 
 def gates(evaluation: Evaluation, wanted: Wanted) -> tuple[Gate, ...]:
-    """What the evaluation says to each gate.
+    """Judge each gate by the evaluation.
 
     Raises:
-        UsageError: a label is not the task's.
+        UsageError: a label is not in the task.
     """
     return tuple(_gates(evaluation, wanted))
 
 
 def save_junit(path: Path, evaluation: Evaluation, found: Sequence[Gate]) -> None:
-    """Write the gates as a JUnit report, which CI servers show: a test case each.
+    """Write the gates as a JUnit report for CI servers, one test case each.
 
     Raises:
         UsageError: the file cannot be written.
@@ -134,10 +134,10 @@ def _labels(evaluation: Evaluation) -> Iterator[tuple[str, LabelScore]]:
 
 
 def _least_f1(score: LabelScore, rows: int) -> float:
-    """The lower end of F1's interval.
+    """The lower end of the interval of F1.
 
-    F1 is 2J / (1 + J) of the share J of rows that are right among those that have the label in gold or in the answer,
-    and that share has Wilson's interval.
+    F1 is 2J / (1 + J), where J is the share of right rows among those with the label in gold or in the answer; Wilson's
+    interval applies to J.
     """
     low, _ = wilson(score.right / rows, rows)
     return 2 * low / (1 + low)
@@ -146,7 +146,7 @@ def _least_f1(score: LabelScore, rows: int) -> float:
 def _share(option: str, text: str) -> float:
     share = share_of(text)
     if share is None:
-        raise UsageError(f"{option} {text!r} is no percentage", hint=f"say {option} 90%")
+        raise UsageError(f"{option} {text!r} is not a percentage", hint=f"use {option} 90%")
     return share
 
 
@@ -155,5 +155,5 @@ def _percent(share: float | None) -> str:
 
 
 def _legal(text: str) -> str:
-    """Text that XML takes: of control characters only those of lines."""
+    """Text valid in XML, which allows no control characters except line breaks and tabs."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

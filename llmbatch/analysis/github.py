@@ -1,4 +1,4 @@
-"""What GitHub Actions shows of an evaluation: annotations of the gates, and a job summary in Markdown.
+"""Output for GitHub Actions: annotations for the gates, and a job summary in Markdown.
 
 https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -15,24 +15,24 @@ from llmbatch.core.files import append_private
 from llmbatch.core.sanitize import neutral
 
 SUMMARY_FILE = "GITHUB_STEP_SUMMARY"
-"""Variable with the file that a step's summary is appended to."""
+"""Environment variable that names the step's summary file."""
 _MOST_LABELS = 20
 _MOST_CONFUSIONS = 5
 _MARKUP = frozenset(r"""&<>"'\`*_{}[]()#+!|~@""")
 
 
 def annotations(evaluation: Evaluation, gates: Sequence[Gate]) -> Iterator[str]:
-    """A workflow command a gate: an error where it was missed, else a notice."""
+    """One workflow command per gate: an error if it was missed, else a notice."""
     task = _property(f"llmbatch: {evaluation.subject.task}")
     for gate in gates:
         yield f"::{'notice' if gate.passed else 'error'} title={task}::{_data(gate.finding)}"
 
 
 def write_job_summary(evaluation: Evaluation, gates: Sequence[Gate]) -> bool:
-    """Append the summary to the step's. Returns False where there is none: this is no GitHub job.
+    """Append the summary to the step's summary file. Returns False if there is none, that is, outside GitHub.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: the file cannot be written.
     """
     path = os.environ.get(SUMMARY_FILE)
     if not path:
@@ -65,7 +65,7 @@ def _lines(evaluation: Evaluation, gates: Sequence[Gate]) -> Iterator[str]:
         heading = ("label", "precision", "recall", "F1", "gold", "given")
         yield from _table(heading, [_label(label) for label in labels[:_MOST_LABELS]])
     for confusion in evaluation.confusions[:_MOST_CONFUSIONS]:
-        yield f"- {confusion.count:,} x {_text(confusion.gold)} taken for {_text(confusion.answer)}"
+        yield f"- {confusion.count:,} x {_text(confusion.gold)} labelled as {_text(confusion.answer)}"
     for note in evaluation.notes:
         yield f"\n> {_text(note)}"
 
@@ -92,7 +92,7 @@ def _percent(share: float | None) -> str:
 
 
 def _text(text: str) -> str:
-    """Text that is neither HTML nor Markdown nor a table's border."""
+    """Text escaped so that it cannot act as HTML, Markdown or a table border."""
     return "".join(f"&#{ord(one)};" if one in _MARKUP else one for one in neutral(text, limit=200))
 
 

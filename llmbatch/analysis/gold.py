@@ -1,4 +1,4 @@
-"""Gold labels: read from a file of any known format, checked against the task, found by a row's id or its place."""
+"""Gold labels: read from a file of any supported format, checked against the task, matched by row id or position."""
 
 import hashlib
 from collections import Counter
@@ -27,10 +27,10 @@ LABEL_NAMES = (
     "target",
     "expected",
 )
-"""Names that are taken for the label, best first."""
+"""Field names recognised as the label, best first."""
 
 DECIDED_BY, HUMAN = "decided_by", "human"
-"""A record that says who decided is gold only where a person did: a run's own answers prove nothing about it."""
+"""If a record says who decided, it is gold only if a person did: a run's own answers prove nothing about it."""
 
 _LOOKED_AT = 100
 _TOLD = 5
@@ -38,7 +38,7 @@ _TOLD = 5
 
 @dataclass(frozen=True, slots=True)
 class GoldOptions:
-    """Where the gold labels are, and which fields to take; None leaves the choice to detection."""
+    """Where the gold labels are, and which fields to use; None to detect them."""
 
     file: str
     id_field: str | None = None
@@ -47,27 +47,27 @@ class GoldOptions:
 
 @dataclass(frozen=True, slots=True)
 class GoldIssues:
-    """What was found on the way that a person should know; every row left out is counted in exactly one of these."""
+    """Issues found while reading; every row left out is counted in exactly one of them."""
 
     unreadable: int = 0
     unlabelled: int = 0
-    """No label in them: not decided yet."""
+    """Rows without a label, not decided yet."""
     not_human: int = 0
-    """Decided by a model, as the record itself says."""
+    """Rows decided by a model, according to the record itself."""
     without_id: int = 0
     unknown: Mapping[str, int] = field(default_factory=dict)
-    """Labels that are not the task's. Such rows are not left out: no answer to them can be right."""
+    """Labels not in the task. Such rows are not left out: every answer to them counts as wrong."""
     repeated: int = 0
-    """The same id with the same label once more: counted once."""
+    """Repeats of an id with the same label, counted once."""
     contradicting: int = 0
-    """Rows whose id has several labels."""
+    """Rows whose id has conflicting labels."""
     examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By issue: where the first few are."""
+    """The first few places of each issue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """The gold labels of one file. With `by_row` it has no ids, and its rows stand in the run's order."""
+    """The gold labels of one file. If `by_row`, it has no ids, and its rows are in the run's order."""
 
     file: str
     rows: int
@@ -75,25 +75,25 @@ class Gold:
     id_field: str | None
     issues: GoldIssues
     digest: str
-    """Of the file's bytes; empty for standard input."""
+    """Digest of the file's bytes; empty for standard input."""
     labels: Mapping["_Key", str] = field(repr=False)
     unanswerable: Mapping["_Key", str] = field(repr=False)
-    """Rows whose label is not the task's, with that label as it is spelled: no answer to them is right."""
+    """Rows whose label is not in the task, with that label as written: no answer to them is right."""
 
     @property
     def by_row(self) -> bool:
-        """Whether rows are found by their place, for want of ids."""
+        """Whether rows are matched by position, because there are no ids."""
         return self.id_field is None
 
     def key_for(self, row: int, row_id: RowId | None, *, typed: bool) -> "_Key | None":
-        """The key of the gold label for a row of the run, or None where there is none.
+        """The key of the gold label for a row of the run, or None if there is none.
 
-        Ids keep their JSON type, so that `1` and `"1"` differ; but a cell of a CSV file has no type, on either side,
-        and stands for the number as well.
+        Ids keep their JSON type, so that `1` and `"1"` differ; but a CSV cell has no type, on either side, and also
+        matches the number.
 
         Args:
-            row: its place in the run's input.
-            row_id: its id; None where it could not be read.
+            row: the row's position in the run's input.
+            row_id: its id; None if it could not be read.
             typed: whether that id has a JSON type.
         """
         if self.by_row:
@@ -105,7 +105,7 @@ class Gold:
         return next((key for key in keys if key in self.labels or key in self.unanswerable), None)
 
     def label_of(self, key: "_Key") -> str:
-        """The gold label with a key that `key_for` gave: one of the task's, or one that the task does not have."""
+        """The gold label for a key from `key_for`, which may not be in the task."""
         return self.labels[key] if key in self.labels else self.unanswerable[key]
 
 
@@ -115,10 +115,10 @@ _Key = tuple[str, RowId]
 def read_gold(options: GoldOptions, task: Task) -> Gold:
     """Read a gold file.
 
-    A label may be spelled as an answer may: as one of the task's, by an alias, or in other case.
+    Labels may be spelled as in answers: by a task label, an alias, or in different case.
 
     Raises:
-        UsageError: it cannot be read, no field looks like the label, or none of its rows can be used.
+        UsageError: the file cannot be read, no field looks like the label, or none of its rows can be used.
     """
     reading = ReaderOptions(encoding=AUTO)
     with looked_at((options.file,), reading) as (item, *more):
@@ -131,7 +131,7 @@ def _read(item: Input, reading: ReaderOptions, options: GoldOptions, task: Task)
     records = read_records(item, reading)
     head = list(islice(records, _LOOKED_AT))
     if not head:
-        raise UsageError(f"{item.label}: it has no rows")
+        raise UsageError(f"{item.label}: no rows")
     names = list(dict.fromkeys(name for record in head if isinstance(record, Record) for name in record.fields))
     label_fields = _label_fields(item.label, options, names, task.label_space)
     others = [name for name in names if name not in label_fields.values()]
@@ -141,7 +141,7 @@ def _read(item: Input, reading: ReaderOptions, options: GoldOptions, task: Task)
         gold.add(record)
     labels = {key: label for key, label in gold.labels.items() if label in task.label_space}
     if not labels:
-        raise UsageError(f"{item.label}: no row of it can be used as gold: {gold.why_not()}", hint=gold.hint())
+        raise UsageError(f"{item.label}: no row can be used as gold: {gold.why_not()}", hint=gold.hint())
     unanswerable = {key: label for key, label in gold.labels.items() if key not in labels}
     label_field = ", ".join(label_fields.values())
     return Gold(item.label, gold.rows, label_field, id_field, gold.issues(), _digest(item), labels, unanswerable)
@@ -159,18 +159,18 @@ def _label_fields(label: str, options: GoldOptions, names: Sequence[str], space:
         if (chosen := _chosen(label, options.label_field, known, names)) is not None:
             return {only: chosen}
         raise UsageError(
-            f"{label}: no field looks like the label; fields are {listed(names)}",
-            hint="name it: --label-field NAME",
+            f"{label}: no field looks like the label; its fields are {listed(names)}",
+            hint="name it with --label-field NAME",
         )
     if options.label_field is not None:
         raise UsageError(
-            "--label-field names one label; this task has several fields", hint="name the columns after the fields"
+            "--label-field names one label; this task has several fields", hint="name columns after the fields"
         )
     found = {column: _chosen(label, None, (column.casefold(),), names) for column in space.columns()}
     if missing := [column for column, name in found.items() if name is None]:
         raise UsageError(
-            f"{label}: no field is called {listed(missing)}; fields are {listed(names)}",
-            hint="gold labels stand in a field for each of the task's, by its name",
+            f"{label}: no field named {listed(missing)}; its fields are {listed(names)}",
+            hint="gold labels need one column per task field, with the same name",
         )
     return {column: name for column, name in found.items() if name is not None}
 
@@ -254,20 +254,20 @@ class _Collector:
         )
 
     def why_not(self) -> str:
-        """In a few words, for a file without one usable row."""
+        """Why a file has no usable row, in a few words."""
         if self._unknown:
-            return f"its labels are not the task's ({listed(list(self._unknown))})"
+            return f"its labels are not in the task ({listed(list(self._unknown))})"
         found = [f"{count} {name.replace('_', ' ')}" for name, count in self._found.most_common()]
         return ", ".join(found)
 
     def hint(self) -> str:
-        """What to do about it."""
+        """What to do about unusable gold."""
         labels = listed(self._space.parts, most=_TOLD)
         return f"the task {self._task.name} has the labels {labels}; --label-field names a field"
 
 
 def _is_human(record: Record, own_result: frozenset[str]) -> bool:
-    """Whether a person decided: said so, or left open by a file that is no run's own results."""
+    """Whether a person decided: stated by the record, or assumed if the file is not a run's own results."""
     if DECIDED_BY in record.fields:
         return bool(record.fields[DECIDED_BY] == HUMAN)
     return not (record.fields.keys() >= own_result and record.fields["confidence"] not in (None, ""))
@@ -283,7 +283,7 @@ def _digest(item: Input) -> str:
 def _chosen(file: str, wanted: str | None, known: Sequence[str], names: Sequence[str]) -> str | None:
     if wanted is not None:
         if wanted not in names:
-            raise UsageError(f"{file}: there is no field {wanted!r}", hint=f"fields are {listed(names)}")
+            raise UsageError(f"{file}: no field named {wanted!r}", hint=f"its fields are {listed(names)}")
         return wanted
     by_folded = {name.strip().casefold(): name for name in reversed(names)}
     return next((by_folded[name] for name in known if name in by_folded), None)
@@ -300,12 +300,12 @@ def _key(row_id: RowId) -> _Key:
 
 
 def _spelled(value: RowId) -> str:
-    """The cell that stands for an id."""
+    """The cell text of an id."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _numbers(cell: RowId) -> list[_Key]:
-    """The number that a cell stands for, if it is spelled as one."""
+    """The number in a cell, if it is one."""
     try:
         return [("number", int(cell))] if str(int(cell)) == cell else []
     except ValueError:
@@ -313,7 +313,7 @@ def _numbers(cell: RowId) -> list[_Key]:
 
 
 def gold_issue_notes(issues: GoldIssues) -> Iterator[str]:
-    """The issues as people read them."""
+    """The issues as text."""
     notes = (
         ("unreadable", "gold rows that cannot be read"),
         ("unlabelled", "gold rows without a label"),
@@ -330,4 +330,4 @@ def gold_issue_notes(issues: GoldIssues) -> Iterator[str]:
         labels = ", ".join(f"{label!r} {count:,}" for label, count in list(issues.unknown.items())[:_TOLD])
         more = f" and {len(issues.unknown) - _TOLD} more" if len(issues.unknown) > _TOLD else ""
         count = sum(issues.unknown.values())
-        yield f"gold rows with a label that is not the task's: {count:,}, counted as wrong ({labels}{more})"
+        yield f"gold rows with a label that is not in the task: {count:,}, counted as wrong ({labels}{more})"

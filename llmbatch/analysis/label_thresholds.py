@@ -1,8 +1,8 @@
-"""From which confidence on is each label right often enough to pass without review?
+"""Finds the confidence above which each label is right often enough to pass without review.
 
-Each label is tested by itself, as `thresholds` tests a run's: shown, or not recommended. Labels for which too few gold
-rows speak are tested once more together. They were left over because they did badly by themselves, if anything, so
-that what is shown of them together is shown all the same.
+Each label is tested separately, as `thresholds` tests a run: either demonstrated or not recommended. Labels with too
+few gold rows are tested again together. If anything they were left over because they did badly alone, so a result for
+them together is still valid.
 """
 
 from collections import defaultdict
@@ -16,36 +16,36 @@ from llmbatch.task.label_space import LabelSpace
 
 @dataclass(frozen=True, slots=True)
 class LabelThreshold:
-    """One label, or several together: from which confidence on its precision is shown."""
+    """One label, or several together: the confidence above which its precision is demonstrated."""
 
     label: str | None
-    """None for all others together."""
+    """The label; None for all others together."""
     given: int
-    """Gold rows whose answer has the label."""
+    """Gold rows answered with the label."""
     texts: int
-    """Distinct texts among them."""
+    """Distinct texts among these rows."""
     right: int
-    """Of the rows, those whose gold has it too."""
+    """Rows whose gold also has the label."""
     threshold: float | None
-    """None where the wanted precision is not shown at any."""
+    """None if the required precision is not demonstrated at any threshold."""
     passed: int
-    """Of the rows, those at or above the threshold."""
+    """Rows at or above the threshold."""
     at_least: float
-    """Lower bound of the precision of these."""
+    """Lower bound of the precision at or above the threshold."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelTable:
-    """The labels that were given to gold rows, the commonest first, and the rest together."""
+    """The labels given to gold rows, the most common first, and the rest together."""
 
     wanted: float
     labels: tuple[LabelThreshold, ...]
     others: LabelThreshold | None
-    """Of the labels whose own threshold is not shown; None where there are none."""
+    """The labels without their own threshold, together; None if there are none."""
 
     @property
     def shown(self) -> Mapping[str, float]:
-        """The thresholds that labels have."""
+        """The demonstrated thresholds by label."""
         return {one.label: one.threshold for one in self.labels if one.label is not None and one.threshold is not None}
 
     @property
@@ -67,9 +67,9 @@ def label_thresholds(pairs: Iterable[Pair], space: LabelSpace, *, wanted: float)
     """Test each label.
 
     Args:
-        pairs: gold rows with an answer, their confidence as the model gave it.
-        space: the task's.
-        wanted: precision that is wanted of each label that passes.
+        pairs: gold rows with an answer, with the raw confidence.
+        space: the task's label space.
+        wanted: required precision of each label that passes.
     """
     given: defaultdict[str, list[_Given]] = defaultdict(list)
     for pair in pairs:

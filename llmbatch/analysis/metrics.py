@@ -1,4 +1,4 @@
-"""Accuracy and its relatives, for labelled rows; failed ones show in the coverage."""
+"""Accuracy and related metrics for labelled rows; failed rows are reflected in the coverage."""
 
 from collections import Counter
 from collections.abc import Container, Hashable, Sequence
@@ -10,9 +10,9 @@ from llmbatch.stats.intervals import effective_rows, wilson
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """A share of rows, with Wilson's score interval (1927) at 95%. All None where there are no rows.
+    """A share of rows, with Wilson's score interval (1927) at 95%. All None if there are no rows.
 
-    The interval is as wide as the distinct texts ask for: rows with one text are right or wrong together.
+    The interval's width accounts for repeated texts: rows with the same text are right or wrong together.
     """
 
     count: int
@@ -26,9 +26,9 @@ class Proportion:
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:
-    """How one label fares. `precision` is None where it was never given, `recall` where gold has no such row.
+    """Scores of one label. `precision` is None if it was never given, `recall` if gold has no such row.
 
-    It is also given to rows whose gold label is not the task's, which counts against its precision.
+    Rows whose gold label is not in the task but that got this label count against its precision.
     """
 
     label: str
@@ -42,7 +42,7 @@ class LabelScore:
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """Precision, recall and F1 over labels; what is undefined for a label counts as 0."""
+    """Precision, recall and F1 over labels; undefined figures count as 0."""
 
     precision: float
     recall: float
@@ -51,32 +51,32 @@ class Average:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What the labels are worth."""
+    """The quality of the labels."""
 
     accuracy: Proportion
-    """Of the rows that have a label; one whose gold label is not the task's counts as wrong."""
+    """Among labelled rows; rows whose gold label is not in the task count as wrong."""
     accuracy_of_task_labels: Proportion
-    """Of the rows that have a label and whose gold label is the task's: what the model could get right."""
+    """Among labelled rows whose gold label is in the task, which the model could get right."""
     accuracy_of_all: Proportion
-    """Of all rows with gold: a row without a label counts as wrong."""
+    """Among all rows with gold; rows without a label count as wrong."""
     unanswerable: int
-    """Rows whose gold label is not the task's."""
+    """Rows whose gold label is not in the task."""
     coverage: Proportion
-    """Rows with a label, of those with gold."""
+    """Share of the gold rows that have a label."""
     kappa: float | None
-    """Cohen's (1960): agreement beyond chance. None where only one label occurs."""
+    """Cohen's kappa (1960), agreement beyond chance. None if only one label occurs."""
     macro: Average
-    """Over the labels that occur in gold or answers, each counting the same."""
+    """Macro average over the labels that occur in gold or answers."""
     weighted: Average
-    """The same, each by its gold rows."""
+    """The same, weighted by gold rows."""
     labels: tuple[LabelScore, ...]
-    """Those that occur, in the task's order."""
+    """The labels that occur, in the task's order."""
     matrix: tuple[tuple[int, ...], ...]
     """Rows: gold; columns: answers; both in the order of `labels`."""
 
 
 def proportion(count: int, total: int, texts: Sequence[Hashable] | None = None) -> Proportion:
-    """A share with its interval; `texts` gives each row's text, where rows may have the same."""
+    """A share with its interval; `texts` identifies each row's text, if texts may repeat."""
     if not total:
         return Proportion(count, total, None, None, None)
     low, high = wilson(count / total, total if texts is None else effective_rows(texts))
@@ -94,11 +94,11 @@ def score(
     """Score answers against gold labels.
 
     Args:
-        gold: one a row.
-        answers: one a row; None where it has no label.
-        labels: the task's, in its order. A row whose gold label is none of them counts as wrong.
-        texts: what rows with the same text have in common, one a row; None where all differ.
-        known: all values that the task can give, where they are more than `labels`.
+        gold: gold labels, one per row.
+        answers: answers, one per row; None for a row without a label.
+        labels: the task's labels, in order. A row whose gold label is not among them counts as wrong.
+        texts: text identifiers, one per row, equal for equal texts; None if all differ.
+        known: all possible values of the task, if there are more than `labels`.
     """
     texts = range(len(gold)) if texts is None else texts
     rows = list(zip(gold, answers, texts, strict=True))
@@ -124,7 +124,7 @@ def score(
 
 
 def kappa(one: Sequence[str], other: Sequence[str]) -> float | None:
-    """Cohen's kappa of two labellings of the same rows; None where only one label occurs, or none."""
+    """Cohen's kappa of two labellings of the same rows; None if no more than one label occurs."""
     from sklearn.metrics import cohen_kappa_score  # noqa: PLC0415
 
     return float(cohen_kappa_score(one, other)) if len({*one, *other}) > 1 else None

@@ -1,4 +1,4 @@
-"""Two arms on the same texts: is one right more often, by how much, and how many texts would show it?"""
+"""Paired comparison of two arms on the same texts: significance, difference, and required sample size."""
 
 import math
 from collections.abc import Sequence
@@ -8,21 +8,21 @@ from statistics import NormalDist
 from llmbatch.stats.intervals import difference, wilson
 
 _RISK, _POWER = 0.05, 0.8
-"""Of taking chance for a difference; of seeing a difference that is there."""
+"""Significance level, and statistical power."""
 
 
 @dataclass(frozen=True, slots=True)
 class McNemar:
-    """McNemar's exact test (1947): of the texts that one arm alone has right, is it more than half?"""
+    """McNemar's exact test (1947): does one arm have more than half of the texts that only one arm gets right?"""
 
     first_alone_right: int
     other_alone_right: int
     p_value: float
-    """Of this one test, had it been the only look at the only pair of arms."""
+    """The p-value of this test alone, as if it were the only look at the only pair of arms."""
     p_any_look: float
-    """The same, right also where one looks again after adding rows."""
+    """The same, valid even if one looks again after adding rows."""
     p_adjusted: float = 1.0
-    """What the verdict goes by: corrected for the number of arms (Holm, 1979), and for looks if there were several."""
+    """The p-value used: corrected for the number of arms (Holm, 1979), and for repeated looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Texts by which of two arms has them right."""
+    """Counts of texts by which of two arms is right."""
 
     both: int
     only_first: int
@@ -46,18 +46,18 @@ class Table:
 
     @classmethod
     def of(cls, right: Sequence[tuple[bool, bool]]) -> "Table":
-        """The table of texts; each says whether the first and whether the other arm is right."""
+        """Build the table from pairs: whether the first and whether the other arm is right."""
         pairs = ((True, True), (True, False), (False, True), (False, False))
         return cls(*(sum(one == pair for one in right) for pair in pairs))
 
     @property
     def texts(self) -> int:
-        """All of them."""
+        """The number of texts."""
         return self.both + self.only_first + self.only_other + self.neither
 
 
 def mcnemar(table: Table) -> McNemar:
-    """The exact test, by the binomial distribution."""
+    """McNemar's exact test, using the binomial distribution."""
     from scipy.stats import binomtest  # noqa: PLC0415 - an extra, and slow to import
 
     first, other = table.only_first, table.only_other
@@ -66,17 +66,17 @@ def mcnemar(table: Table) -> McNemar:
 
 
 def _any_look(first: int, other: int) -> float:
-    """A p-value that holds however often one looks: one over the evidence against an even split.
+    """An anytime-valid p-value: one over the evidence against an even split.
 
-    The evidence is Robbins' mixture with a Beta(1/2, 1/2) prior (Ann. Math. Stat. 41, 1970), a martingale where the
-    split is even, which passes 1/p with probability p at most (Ville's inequality).
+    The evidence is Robbins' mixture with a Beta(1/2, 1/2) prior (Ann. Math. Stat. 41, 1970), which is a martingale if
+    the split is even and then exceeds 1/p with probability at most p (Ville's inequality).
     """
     mixture = math.lgamma(first + 0.5) + math.lgamma(other + 0.5) - math.lgamma(first + other + 1) - math.log(math.pi)
     return min(1.0, math.exp(-mixture - (first + other) * math.log(2)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for their number, in their order (Holm, Scandinavian Journal of Statistics 6, 1979)."""
+    """p-values corrected for multiple testing, in the same order (Holm, Scandinavian Journal of Statistics 6, 1979)."""
     adjusted, so_far = [1.0] * len(p_values), 0.0
     for rank, n in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         so_far = max(so_far, min(1.0, (len(p_values) - rank) * p_values[n]))
@@ -95,7 +95,7 @@ def paired_difference(table: Table) -> Difference | None:
 
 
 def _phi(table: Table) -> float:
-    """The correlation of the pairs, corrected for continuity as the method has it; 0 where a margin is empty."""
+    """The correlation of the pairs, with the method's continuity correction; 0 if a margin is empty."""
     first, other = table.both + table.only_first, table.both + table.only_other
     margins = first * (table.texts - first) * other * (table.texts - other)
     if not margins:
@@ -105,11 +105,11 @@ def _phi(table: Table) -> float:
 
 
 def rows_to_tell(only_first: float, only_other: float) -> int | None:
-    """Texts that a two-sided McNemar test at 5% needs to see a difference with a power of 80% (Connor, 1987).
+    """Texts that a two-sided McNemar test at 5% needs to detect a difference with 80% power (Connor, 1987).
 
     Args:
-        only_first: share of texts that only the first arm has right.
-        only_other: share of texts that only the other one has right.
+        only_first: share of texts that only the first arm gets right.
+        only_other: share of texts that only the other arm gets right.
     """
     apart, gap = only_first + only_other, abs(only_first - only_other)
     if gap == 0:
@@ -120,16 +120,16 @@ def rows_to_tell(only_first: float, only_other: float) -> int | None:
 
 
 def rows_for(points: float, apart: int, texts: int) -> int:
-    """Texts needed to show a chosen difference in accuracy, where `apart` of `texts` set the arms apart.
+    """Texts needed to demonstrate a given difference in accuracy, if the arms differ on `apart` of `texts`.
 
-    How many set them apart decides how many it takes. Where none did, the most that is likely (95%) stands for it; in
-    any case there are as many as the difference itself asks for. The exact test asks for some more than the normal
-    approximation has it: that difference less one text, a continuity correction, has to reach the same limit.
+    The number depends on how often the arms differ. If they never did, the highest likely rate (95%) is used; the rate
+    is always at least the difference itself. The exact test needs somewhat more than the normal approximation: the
+    difference less one text, a continuity correction, must reach the same limit.
 
     Args:
         points: the difference, as a share.
-        apart: texts that set the arms apart.
-        texts: of so many.
+        apart: texts on which the arms differ.
+        texts: all texts.
     """
     share = apart / texts if apart else 1 - _RISK ** (1 / texts) if texts else 1.0
     share = max(share, points)

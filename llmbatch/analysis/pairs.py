@@ -1,4 +1,4 @@
-"""Rows that have a gold label, each beside the model's answer."""
+"""Rows with a gold label, each paired with the model's answer."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,32 +10,32 @@ from llmbatch.core.rows import RowId
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One row of the run with its gold label. `answer` and the confidences are None where the row has no label."""
+    """One row of the run with its gold label. `answer` and the confidences are None if the row has no label."""
 
     row: int
     id: RowId | None
     gold: str
     answer: str | None
     confidence: float | None
-    """As the run uses it: calibrated where there is a calibration."""
+    """The confidence used by the run: calibrated if there is a calibration."""
     confidence_raw: float | None
-    """As the model gave it."""
+    """The raw confidence from the model."""
     confidence_from: str | None = None
     model: str | None = None
-    """The model that was asked."""
+    """The model."""
     prompt: str | None = None
-    """Fingerprint of the prompt that asked it."""
+    """Fingerprint of the prompt."""
     arm: str = CONTROL
     key: str = ""
-    """The same for rows with the same text; empty where the text is not known, and counts as one of its own."""
+    """Identifies the text, equal for equal texts; empty if unknown, in which case it counts as distinct."""
     ranks: tuple[int, ...] = ()
-    """How many labels would be listed before each gold label, where labels are retrieved for each document."""
+    """How many labels would be listed before each gold label, if labels are retrieved for each document."""
     needs_review: bool = False
-    """Whether its answer goes to people."""
+    """Whether its answer needs review."""
     confidences: Mapping[str, float] | None = None
-    """Of its fields and labels, as the model gave them, where the task has more than one label to give."""
+    """Raw confidences of its fields and labels, if the task takes more than one label."""
     text: str = field(default="", repr=False)
-    """The document's beginning; only where the answer is wrong."""
+    """The start of the document; only if the answer is wrong."""
 
     @property
     def is_right(self) -> bool:
@@ -44,33 +44,33 @@ class Pair:
 
     @property
     def text_id(self) -> Hashable:
-        """What rows with the same text have in common."""
+        """The identifier of the text, equal for equal texts."""
         return self.key or self.row
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A run put beside its gold labels."""
+    """A run joined with its gold labels."""
 
     gold: Gold
     pairs: tuple[Pair, ...]
     run_rows: int
     """All rows of the run's input."""
     run_confidences: Sequence[float] = field(repr=False)
-    """Of all labelled rows, those without gold included."""
+    """Confidences of all labelled rows, including those without gold."""
     rest_confidences: Sequence[float] = field(repr=False)
-    """Of the labelled texts without gold, each once."""
+    """Confidences of the labelled texts without gold, each once."""
     candidates: int | None
-    """Labels that are listed for each document; None where all are in the prefix."""
+    """Labels listed for each document; None if all are in the prefix."""
     in_review: int
-    """Labelled rows that go to people."""
+    """Labelled rows that need review."""
     same_id_rows: int
-    """Rows of the run that share their id, and so their gold label, with an earlier one."""
+    """Rows of the run that share their id, and thus their gold label, with an earlier row."""
     unmatched: tuple[str, ...]
-    """The first few ids of gold rows that the run does not have."""
+    """The first few ids of gold rows not in the run."""
     unmatched_count: int
 
     @property
     def labelled(self) -> list[Pair]:
-        """The pairs that have an answer."""
+        """The pairs with an answer."""
         return [pair for pair in self.pairs if pair.answer is not None]

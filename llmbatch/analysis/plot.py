@@ -1,6 +1,6 @@
-"""The evaluation as a picture: confusion matrix, reliability, and what each review threshold buys.
+"""Plots an evaluation: confusion matrix, reliability, and the effect of each review threshold.
 
-Labels are data: matplotlib would read `$...$` in them as formulas, so its reading of them is off everywhere.
+Labels are data: matplotlib would parse `$...$` in them as formulas, so math parsing is off everywhere.
 """
 
 import warnings
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 _SUFFIXES = (".png", ".svg", ".pdf")
 _INK, _BLUE, _RED, _GREY, _GRID = "#1f2933", "#2563a8", "#c0392b", "#9aa5b1", "#e4e7eb"
 _ANNOTATED = 16
-"""Labels up to which each cell of the matrix carries its number."""
+"""Maximum number of labels for which matrix cells show their counts."""
 
 
 def check_plot(path: Path) -> None:
-    """See to it that a picture can be saved there, before any figure is worked out.
+    """Check that a plot can be saved at this path before any figure is computed.
 
     Raises:
-        UsageError: the name or the folder is no good, or the extra is not installed.
+        UsageError: the file type or the folder is unusable, or the extra is not installed.
     """
     with extra("eval", needed_by="--plot"):
-        import matplotlib as mpl  # noqa: F401, PLC0415 - only to see that it is there
+        import matplotlib as mpl  # noqa: F401, PLC0415 - only to check that it is installed
     if path.suffix.lower() not in _SUFFIXES:
-        raise UsageError(f"--plot {path}: unknown kind of picture", hint=f"name it {', '.join(_SUFFIXES)}")
+        raise UsageError(f"--plot {path}: unsupported file type", hint=f"use one of {', '.join(_SUFFIXES)}")
     if not path.absolute().parent.is_dir():
-        raise UsageError(f"--plot {path}: there is no such folder")
+        raise UsageError(f"--plot {path}: the folder does not exist")
     check_own(path)
 
 
@@ -59,8 +59,8 @@ def save_plot(evaluation: Evaluation, path: Path) -> None:
         "ytick.color": _INK,
     }
     with mpl.rc_context(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # glyphs that the font lacks are drawn as boxes
-        mpl.rcdefaults()  # a matplotlibrc in the current folder may be anybody's
+        warnings.simplefilter("ignore")  # missing glyphs are drawn as boxes
+        mpl.rcdefaults()  # do not trust a matplotlibrc in the current folder
         mpl.rcParams.update(settings)
         figure = Figure(figsize=(size + 5.6, max(size, 6.4)), layout="constrained")
         grid = figure.add_gridspec(2, 2, width_ratios=(size, 4.6))
@@ -87,7 +87,7 @@ def _title(evaluation: Evaluation) -> str:
 
 
 def _draw_matrix(axes: "Axes", scores: Scores) -> None:
-    """Shares of each gold label's rows, so that rare labels show as well as frequent ones."""
+    """Shares of each gold label's rows, so that rare labels are as visible as frequent ones."""
     names = [neutral(label.label, limit=28) for label in scores.labels]
     shares = [[count / max(sum(row), 1) for count in row] for row in scores.matrix]
     axes.set_title("Answers by gold label", loc="left", fontweight="bold")
@@ -95,7 +95,7 @@ def _draw_matrix(axes: "Axes", scores: Scores) -> None:
         axes.set_axis_off()
         return
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal", interpolation="nearest")
-    small = 9 if len(names) <= _ANNOTATED else min(7, 567 / len(names))  # a label has 0.22 inches up to 81 of them
+    small = 9 if len(names) <= _ANNOTATED else min(7, 567 / len(names))  # a label gets 0.22 inches, up to 81 labels
     axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 4 else 0, fontsize=small)  # noqa: PLR2004
     axes.set_yticks(range(len(names)), names, fontsize=small)
     axes.tick_params(length=0)
@@ -114,7 +114,7 @@ def _draw_matrix(axes: "Axes", scores: Scores) -> None:
 def _draw_reliability(axes: "Axes", evaluation: Evaluation) -> None:
     calibration = evaluation.reliability
     errors = "" if calibration is None else f"  ECE {calibration.ece:.3f}, Brier {calibration.brier:.3f}"
-    axes.set_title(f"Is confidence kept?{errors}", loc="left", fontweight="bold")
+    axes.set_title(f"Calibration{errors}", loc="left", fontweight="bold")
     _frame(axes, "confidence", "right")
     axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle="--")
     if calibration is None:

@@ -1,4 +1,4 @@
-"""Does a confidence of 0.8 mean that four of five are right?"""
+"""Reliability of confidence: whether a confidence of 0.8 means that four of five are right."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Rows whose confidence lies in [low, high), or up to 1 in the last; empty bins are left out."""
+    """Rows whose confidence is in [low, high), the last bin including 1; empty bins are left out."""
 
     low: float
     high: float
@@ -20,29 +20,30 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """How far confidence can be taken at its word."""
+    """How well calibrated the confidence is."""
 
     bins: tuple[Bin, ...]
     mean_confidence: float
     ece: float
-    """Expected calibration error: the bins' mean gap between confidence and accuracy, by rows (Guo et al., 2017)."""
+    """Expected calibration error: the bins' mean gap between confidence and accuracy, weighted by rows (Guo et al.,
+    2017)."""
     brier: float
     """Mean squared difference between confidence and being right (Brier, 1950); lower is better."""
     auroc: float | None
-    """How well confidence ranks right rows above wrong ones, 0.5 being chance; None where all are right or wrong."""
+    """How well confidence ranks right rows above wrong ones (0.5 is chance); None if all are right or all wrong."""
 
 
 def reliability(
     confidences: Sequence[float], right: Sequence[bool], texts: Sequence[Hashable] | None = None
 ) -> Reliability | None:
-    """Reliability over ten bins of equal width; None without rows. `texts`: as for `proportion`."""
+    """Compute reliability over ten bins of equal width; None without rows. `texts`: as for `proportion`."""
     import numpy as np  # noqa: PLC0415 - an extra
     from sklearn.metrics import roc_auc_score  # noqa: PLC0415
 
     if not confidences:
         return None
     said, was = np.asarray(confidences, float), np.asarray(right, bool)
-    # Rounded first: 0.7 * 10 must not be taken for a little less than 7, nor 0.3 * 10 for more than 3.
+    # Round first: 0.7 * 10 must not end up just below 7, nor 0.3 * 10 above 3.
     number = np.minimum(np.floor(np.round(said * BINS, 9)), BINS - 1).astype(int)
 
     def bin_of(n: int, places: list[int]) -> Bin:

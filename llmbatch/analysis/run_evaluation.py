@@ -1,4 +1,4 @@
-"""A run folder put beside gold labels: read as it stands, nothing written."""
+"""Joins a run folder with gold labels, read-only."""
 
 from array import array
 from contextlib import closing
@@ -32,7 +32,7 @@ _TOLD = 5
 
 
 class NoGoldRowError(UsageError):
-    """None of the gold rows is a row of the run."""
+    """None of the gold rows is in the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class JudgedRun:
     record: RunRecord
     judged: Judged
     reviewed: int
-    """Rows that people have given their label."""
+    """Rows labelled by people."""
 
 
 def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float, trust: Trust = NO_TRUST) -> Evaluation:
@@ -51,11 +51,11 @@ def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float, trust: Trust =
     Args:
         path: the folder.
         gold: where the gold labels are.
-        wanted: precision that is wanted of the rows that pass review.
+        wanted: required precision of the rows that pass without review.
         trust: what the user says about the folder.
 
     Raises:
-        UsageError: no run folder, its input is gone, or no gold row fits it.
+        UsageError: not a run folder, its input is gone, or no gold row matches.
     """
     require_statistics("llmbatch evaluate")
     run = judge_run(path, gold, trust)
@@ -74,12 +74,12 @@ def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float, trust: Trust =
     notes = []
     seen = {one.gold for one in record.calibrations} | {one.gold for one in record.thresholds}
     if run.judged.gold.digest in seen:
-        notes.append("confidences or thresholds were calibrated on this very gold file: their figures are optimistic")
+        notes.append("confidences or thresholds were calibrated on this same gold file: their figures are optimistic")
     return evaluate(run.judged, subject, wanted=wanted, notes=notes)
 
 
 def remember_accuracy(path: Path, evaluation: Evaluation) -> None:
-    """Note in the run folder how right its labels are, for `llmbatch runs`."""
+    """Record the accuracy in the run folder, for `llmbatch runs`."""
     found = evaluation.accuracy
     if found.value is not None and found.low is not None and found.high is not None:
         noted = RunAccuracy(found.value, found.low, found.high, found.total, evaluation.gold_file)
@@ -87,13 +87,13 @@ def remember_accuracy(path: Path, evaluation: Evaluation) -> None:
 
 
 def require_statistics(needed_by: str) -> None:
-    """See to it that there are the libraries that figures come from, before anything is read or paid for.
+    """Check that the statistics libraries are installed, before anything is read or paid for.
 
     Raises:
         UsageError: the extra is not installed.
     """
     with extra("eval", needed_by=needed_by):
-        import scipy.stats  # noqa: F401, PLC0415 - only to see that they are there
+        import scipy.stats  # noqa: F401, PLC0415 - only to check that they are installed
         import sklearn.metrics  # noqa: F401, PLC0415
 
 
@@ -122,7 +122,7 @@ def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST) -> Judg
 
 
 class _Join:
-    """Goes through the run's rows and picks those that have a gold label."""
+    """Goes through the run's rows and picks those with a gold label."""
 
     def __init__(self, gold: Gold, review: ReviewRule, candidates: Candidates | None) -> None:
         self._gold = gold
@@ -138,12 +138,12 @@ class _Join:
         self._rows = 0
 
     def note_fields(self, choice: FieldChoice) -> None:
-        """A file of cells gives ids without a JSON type."""
+        """Note whether ids have a JSON type; those of CSV files do not."""
         if not choice.is_typed:
             self._cell_files.add(choice.file)
 
     def add(self, item: Row | Rejection, text_key: str, line: LedgerLine | None) -> None:
-        """Take in a row; `text_key` is its text's, empty where it could not be read."""
+        """Add a row; `text_key` identifies its text, empty if it could not be read."""
         self._rows += 1
         labelled = line if line is not None and line.status != FAILED else None
         if labelled is not None and labelled.confidence is not None:
@@ -192,17 +192,17 @@ class _Join:
         self._rest.append(labelled.confidence)
 
     def judged(self) -> Judged:
-        """What was found.
+        """The joined rows.
 
         Raises:
-            NoGoldRowError: no gold row is a row of the run.
+            NoGoldRowError: no gold row is in the run.
         """
         gold = self._gold
         if not self._pairs:
             ids = ", ".join(repr(key[1]) for key in list(gold.labels)[:3])
             raise NoGoldRowError(
                 f"{gold.file}: none of its rows is in the run",
-                hint=f"rows are found by id; gold ids are like {ids}; --id-field names the field",
+                hint=f"rows are matched by id; gold ids look like {ids}; --id-field names the id field",
             )
         missing = [repr(key[1]) for key in gold.labels if key not in self._found]
         return Judged(

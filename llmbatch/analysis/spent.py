@@ -1,4 +1,4 @@
-"""What was spent over all runs: from the store, and by a field of the inputs from the run folders that it names."""
+"""What was spent over all runs, from the spend store, or by input field from the run folders that it names."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -25,20 +25,20 @@ Sums = dict[str, UsageTotals]
 
 
 def spend_report(place: SpendPlace, by: str, period: Period, *, offline: bool = False) -> Report:
-    """What was spent in a period and in the one before it.
+    """Report what was spent in a period and in the one before it.
 
     Args:
         place: the spend store.
         by: `day`, `model`, `prompt`, `run`; or `label` or an input field, which are in the run folders.
-        period: which days.
-        offline: what the offline endpoint would have cost, instead of what was spent.
+        period: the days.
+        offline: report the simulated cost of the offline endpoint instead of real spending.
 
     Raises:
         StorageFailed: the store cannot be used.
     """
     if not place.exists():
         nothing = total_of({}, {})
-        return Report(by, (), nothing, period, offline, (f"There is no spend store at {place} yet.",))
+        return Report(by, (), nothing, period, offline, (f"No spend store at {place} yet.",))
     with closing(place()) as store:
         settle_dead(store, actual_spend)
         book = OFFLINE if offline else REAL
@@ -53,7 +53,7 @@ def spend_report(place: SpendPlace, by: str, period: Period, *, offline: bool = 
 
 
 def _by_field(store: SpendRecords, book: str, by: str, period: Period, notes: list[str]) -> tuple[Sums, Sums]:
-    """(now, before) by what the ledgers and inputs say. What is missing there is a group of its own, and noted."""
+    """(now, before) from ledgers and inputs. Spending not found there forms a separate group, with a note."""
     spans = (period, period.before)
     known = [store.sums("run", book, *_ends(span)) for span in spans]
     groups: tuple[Sums, Sums] = ({}, {})
@@ -64,23 +64,23 @@ def _by_field(store: SpendRecords, book: str, by: str, period: Period, notes: li
         except NoSuchFieldError as error:
             without += 1
             if without == len(runs):
-                raise UsageError(f"--by {by}: no run of these days has such a field", hint=error.hint) from None
+                raise UsageError(f"--by {by}: no run in this period has such a field", hint=error.hint) from None
             of_folder = [{}, {}]
         except UsageError as error:
-            notes.append(f"{error.message}; what {run} spent is under {UNACCOUNTED}.")
+            notes.append(f"{error.message}; the spending of {run} is under {UNACCOUNTED}.")
             of_folder = [{}, {}]
         for sums, found, of_run in zip(groups, of_folder, known, strict=True):
             _add(sums, found)
             rest = of_run.get(run, UsageTotals()) - sum(found.values(), UsageTotals())
-            if rest.most_nanousd > 0:  # in flight at a kill, or the folder is gone or unreadable
+            if rest.most_nanousd > 0:  # in flight at a kill, or the folder is missing or unreadable
                 _add(sums, {UNACCOUNTED: UsageTotals(*(max(amount, 0) for amount in astuple(rest)))})
             elif rest.most_nanousd < 0:
                 more = f"${to_usd(-rest.most_nanousd):,.6g}"
                 notes.append(
-                    f"The ledger of {run} holds {more} more than the spend store: a session used another store."
+                    f"The ledger of {run} holds {more} more than the spend store: a session used a different store."
                 )
     if without:
-        notes.append(f"{counted(without, 'run')} without a field {by!r}: what they spent is under {UNACCOUNTED}.")
+        notes.append(f"{counted(without, 'run')} without a field {by!r}: their spending is under {UNACCOUNTED}.")
     return groups
 
 
@@ -90,10 +90,10 @@ def _unsettled(store: SpendRecords, book: str, period: Period) -> list[str]:
         if session.startswith(HOLD):
             notes.append(f"{run} has a batch at the provider: ${to_usd(held_nanousd):,.6g} at most.")
         elif store.sign_of_life(session).is_held():
-            notes.append(f"{run} is in progress: its figures are some seconds old.")
+            notes.append(f"{run} is in progress: its figures are a few seconds old.")
         else:
             notes.append(
-                f"{run} was killed, and its folder does not show what it spent: up to ${to_usd(held_nanousd):,.6g} "
+                f"{run} was killed, and its folder does not record what it spent: up to ${to_usd(held_nanousd):,.6g} "
                 "more may have been spent."
             )
     return notes

@@ -1,12 +1,14 @@
-"""At which `--review-below` are the labels that pass without review right often enough?
+"""Finds the `--review-below` at which the labels that pass without review are right often enough.
 
-A threshold is recommended only where its precision is shown, not where it merely came out so on these gold rows. The
-best of many thresholds looks better than it is, so they are tested in sequence, from strict to loose, each by an exact
-binomial bound; a sequence ends at its first failure, which keeps the chance of any wrong recommendation at 5% however
-many are tried (fixed-sequence testing from several starts: Angelopoulos et al., "Learn then Test", 2021, section 4).
+A threshold is recommended only if its precision is statistically demonstrated, not just observed on these gold rows.
+The best of many thresholds looks better than it is, so they are tested in sequence, from strict to loose, each by an
+exact binomial bound; a sequence ends at its first failure, which keeps the chance of any wrong recommendation at 5%
+however many are tried (fixed-sequence testing from several starts: Angelopoulos et al., "Learn then Test", 2021,
+section 4).
 
-A text is one piece of evidence however many rows have it, and it is right only where all its gold rows are. A bound is
-the lower of two: of the texts, and of the rows at their effective number, so that a text of many rows counts as such.
+A text is one piece of evidence however many rows have it, and it is right only if all its gold rows are. The bound is
+the lower of two: one over texts, and one over rows at their effective number, so that texts with many rows carry
+weight.
 """
 
 import math
@@ -20,61 +22,61 @@ from llmbatch.core.shares import share_of
 from llmbatch.stats.intervals import effective_rows
 
 _RISK = 0.05
-"""Chance that a recommended threshold is not as precise as wanted."""
+"""Chance that a recommended threshold misses the required precision."""
 _STARTS = 5
 _CANDIDATES = 20
 _GRID = 1000
-"""Thresholds are multiples of a thousandth, so that what is shown is what was computed."""
+"""Thresholds are multiples of a thousandth, so that the displayed value is the computed one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThresholdRow:
-    """One threshold: rows at or above it pass, those under it go to people."""
+    """One threshold: rows at or above it pass, those below it need review."""
 
     threshold: float
     passed: int
     """Gold rows that pass."""
     texts: int
-    """Distinct texts among them."""
+    """Distinct texts among the passing rows."""
     right: int
     precision: float
     at_least: float
     """Lower bound of the precision over distinct texts (Clopper-Pearson), at the level that the tests need."""
     to_people: int
-    """Labelled rows of the whole run under the threshold."""
+    """Labelled rows of the whole run below the threshold."""
     to_people_share: float
     shown: bool
-    """Whether the precision wanted is shown here."""
+    """Whether the required precision is demonstrated here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The table, and the threshold to take."""
+    """The table of thresholds, and the recommended one."""
 
     wanted: float
     level: float
-    """Of each lower bound; together they leave `1 - 0.05`."""
+    """Confidence level of each lower bound; together they hold at `1 - 0.05`."""
     rows: tuple[ThresholdRow, ...]
-    """From the loosest to the strictest."""
+    """The thresholds, from the loosest to the strictest."""
     recommended: ThresholdRow | None
-    """The loosest at which the wanted precision is shown."""
+    """The loosest threshold at which the required precision is demonstrated."""
     least_gold_rows: int
-    """Distinct texts above a threshold that would be needed even if none were wrong."""
+    """Distinct passing texts that would be needed even if none were wrong."""
     remark: str | None
-    """Why none is recommended, in a sentence."""
+    """Why none is recommended, in one sentence."""
 
 
 def parse_precision(text: str) -> float:
-    """A wanted precision as the user writes it: `98%` or `0.98`.
+    """Parse a required precision as written by the user: `98%` or `0.98`.
 
     Raises:
-        UsageError: it is neither, or nothing that rows could show.
+        UsageError: it is neither, or no number of rows could demonstrate it.
     """
     value = share_of(text)
     if value is None or not 0 < value < 1:
         raise UsageError(
             f"--precision {text!r} is not a percentage below 100%",
-            hint="use --precision 98%; no number of rows can show that nothing is ever wrong",
+            hint="use --precision 98%; no number of rows can prove that nothing is ever wrong",
         )
     return value
 
@@ -87,14 +89,14 @@ def thresholds(
     wanted: float,
     texts: Sequence[Hashable] | None = None,
 ) -> Thresholds:
-    """The precision of what passes, for up to twenty thresholds.
+    """Compute the precision of the passing rows, for up to twenty thresholds.
 
     Args:
-        confidences: of the gold rows that have a label.
+        confidences: confidences of the gold rows with a label.
         right: whether each of their labels is right.
-        run_confidences: of all labelled rows of the run.
-        wanted: the precision wanted, under 1.
-        texts: what gold rows with the same text have in common, one a row; None where all differ.
+        run_confidences: confidences of all labelled rows of the run.
+        wanted: the required precision, below 1.
+        texts: text identifiers, one per gold row, equal for equal texts; None if all differ.
     """
     run = sorted(run_confidences)
     judged = list(zip(confidences, right, range(len(right)) if texts is None else texts, strict=True))
@@ -112,15 +114,15 @@ def thresholds(
 
 
 def withheld(table: Thresholds, remark: str) -> Thresholds:
-    """The table without a recommendation, and why."""
+    """The table without a recommendation, and the reason."""
     rows = tuple(replace(row, shown=False) for row in table.rows)
     return replace(table, rows=rows, recommended=None, remark=remark)
 
 
 def _candidates(confidences: Sequence[float]) -> list[float]:
-    """Thresholds to look at, the strictest first: all that differ, or those that split the rows evenly.
+    """Candidate thresholds, the strictest first: all distinct ones, or those that split the rows evenly.
 
-    The loosest lets all rows pass. Which these are depends on the confidences alone, not on which rows are right.
+    The loosest lets all rows pass. The choice depends on the confidences alone, not on which rows are right.
     """
     if not confidences:
         return []
@@ -133,10 +135,10 @@ def _candidates(confidences: Sequence[float]) -> list[float]:
 
 
 def _starts(passed: Sequence[int], wanted: float) -> list[int]:
-    """Where sequences begin: evenly among the thresholds that let enough rows pass to show anything.
+    """Starting points of the sequences: evenly spaced among the thresholds that let enough rows pass.
 
-    Enough is twice what shows it where not one is wrong; where no threshold lets so many pass, the loosest is the one
-    hope. Counts decide, not which rows are right, so that the tests stay honest.
+    Enough is twice the number needed if none is wrong; if no threshold lets that many pass, only the loosest is tried.
+    The choice depends on counts, not on which rows are right, so the tests stay valid.
     """
     if not passed:
         return []
@@ -166,19 +168,19 @@ def _row(
 
 
 def _at_least(right: float, passed: float, level: float) -> float:
-    """The exact one-sided lower bound (Clopper and Pearson, 1934); of effective rows, which may be no whole number."""
+    """The exact one-sided lower bound (Clopper and Pearson, 1934); effective row counts need not be whole."""
     from scipy.stats import beta  # noqa: PLC0415 - an extra, and slow to import
 
     return float(beta.ppf(1 - level, right, passed - right + 1)) if right else 0.0
 
 
 def _least(wanted: float, level: float) -> int:
-    """Rows that show the wanted precision if all of them are right."""
+    """Rows needed to demonstrate the required precision if all of them are right."""
     return math.ceil(math.log(1 - level) / math.log(wanted))
 
 
 def _shown(passes: Sequence[bool], starts: Sequence[int]) -> set[int]:
-    """The tests passed in a sequence that began at one of `starts` and has not failed since."""
+    """The tests passed in sequences that begin at `starts` and end at their first failure."""
     shown: set[int] = set()
     for start in starts:
         for n in range(start, len(passes)):
@@ -191,7 +193,7 @@ def _shown(passes: Sequence[bool], starts: Sequence[int]) -> set[int]:
 def _remark(rows: Sequence[ThresholdRow], wanted: float, level: float, least: int) -> str:
     total = max((row.texts for row in rows), default=0)
     if total < least:
-        return f"{_gold_rows(rows)} cannot show it: it takes {least:,} that pass without one error; label more rows"
+        return f"{_gold_rows(rows)} are too few: at least {least:,} must pass without an error; label more rows"
     hopeful = [row for row in rows if row.precision > wanted]
     if not hopeful:
         best = max(rows, key=lambda row: row.precision)
@@ -202,8 +204,8 @@ def _remark(rows: Sequence[ThresholdRow], wanted: float, level: float, least: in
     best = max(hopeful, key=lambda row: row.at_least)
     needed = min(_passing_texts_needed(row, wanted, level) * total / row.texts for row in hopeful)
     return (
-        f"likely but not shown: {best.precision:.1%} at {best.threshold:g}, at least {best.at_least:.1%}; "
-        f"about {math.ceil(max(needed, 1.2 * total)):,} distinct gold rows might show it"
+        f"likely but not demonstrated: {best.precision:.1%} at {best.threshold:g}, at least {best.at_least:.1%}; "
+        f"about {math.ceil(max(needed, 1.2 * total)):,} distinct gold rows might demonstrate it"
     )
 
 
@@ -215,7 +217,7 @@ def _gold_rows(rows: Sequence[ThresholdRow]) -> str:
 
 
 def _passing_texts_needed(row: ThresholdRow, wanted: float, level: float) -> int:
-    """Passing texts that put the lower bound at the wanted precision, if the precision stays as it is."""
+    """Passing texts needed to raise the lower bound to the required precision, if the precision stays the same."""
     enough = row.texts
     while _at_least(round(enough * row.precision), enough, level) < wanted:
         enough += max(enough // 8, 1)

@@ -1,4 +1,4 @@
-"""What answers are worth where labels lie under others: level by level, with partial credit, branch by branch."""
+"""Scores for nested labels: by level, with partial credit, and by branch."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -10,40 +10,40 @@ from llmbatch.task.tree import LabelTree
 
 @dataclass(frozen=True, slots=True)
 class LevelScore:
-    """Answers at one level of the tree."""
+    """Scores at one level of the tree."""
 
     level: int
-    """1 at the top."""
+    """The level; 1 is the top."""
     labels: int
-    """That the tree has there."""
+    """Labels at this level."""
     accuracy: Proportion
-    """Of the rows whose gold label lies at this level or deeper: those whose answer has the same label there."""
+    """Rows with the right label at this level, among rows whose gold label is at this level or deeper."""
 
 
 @dataclass(frozen=True, slots=True)
 class BranchConfusion:
-    """Rows of one branch that were answered by another one's label; branches are the labels at the top."""
+    """Rows of one branch answered with a label from another; branches are the top-level labels."""
 
     gold: str
     answer: str
     count: int
     share: float
-    """Of the branch's gold rows."""
+    """Share of the branch's gold rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class TreeScores:
-    """How far answers go astray in a tree of labels."""
+    """Scores of answers in a tree of labels."""
 
     levels: tuple[LevelScore, ...]
     partial: Average
-    """Hierarchical precision, recall and F1: each label counts with all that it lies under, so that a neighbour is
-    less wrong than a stranger (Kiritchenko, Matwin, Nock and Famili, 2006)."""
+    """Hierarchical precision, recall and F1: each label counts together with its ancestors, so that a sibling is less
+    wrong than an unrelated label (Kiritchenko, Matwin, Nock and Famili, 2006)."""
     wrong: int
     wrong_within_branch: int
-    """Of the wrong answers, those in the right branch."""
+    """Share of wrong answers that are in the right branch."""
     branches: tuple[BranchConfusion, ...]
-    """The commonest."""
+    """The most common branch confusions."""
 
 
 _MOST_BRANCHES = 10
@@ -52,13 +52,13 @@ _MOST_BRANCHES = 10
 def tree_scores(
     gold: Sequence[str], answers: Sequence[str], tree: LabelTree, texts: Sequence[Hashable]
 ) -> TreeScores | None:
-    """Score answers by a tree; None where it is flat, or there are no rows.
+    """Score answers by a tree; None if the tree is flat or there are no rows.
 
     Args:
-        gold: labels of the tree, one a row.
+        gold: gold labels, one per row.
         answers: likewise.
-        tree: of the labels.
-        texts: what rows with the same text have in common, one a row.
+        tree: the tree of labels.
+        texts: text identifiers, one per row, equal for equal texts.
     """
     if tree.is_flat or not gold:
         return None

@@ -1,4 +1,4 @@
-"""What the verdicts of a jury are worth: their calibration, by the gold labels of rows that were voted on."""
+"""Calibrates a jury's verdicts, using the gold labels of rows that were voted on."""
 
 from collections import Counter
 from dataclasses import replace
@@ -14,7 +14,7 @@ from llmbatch.task.calibration import Calibration
 
 
 def fit_votes(path: Path, run: JudgedRun, method: Method) -> VotesFit | None:
-    """The calibration of a run's verdicts, of the jury that gave most of them; None where none has a gold label.
+    """Fit a calibration to the verdicts of the run's most active jury; None if no verdict has a gold label.
 
     Args:
         path: the run folder.
@@ -43,7 +43,7 @@ def fit_votes(path: Path, run: JudgedRun, method: Method) -> VotesFit | None:
 
 
 def votes_calibration(found: VotesFit, record: RunRecord, gold: str) -> Calibration | None:
-    """What is stored of it, with the digest of the gold file; None where no method helps."""
+    """The calibration to store, with the digest of the gold file; None if no method helps."""
     if found.fit is None or found.fit.chosen is None:
         return None
     return as_calibration(found.fit, found.prompt, found.voters, VOTES, offline=record.offline, gold=gold)

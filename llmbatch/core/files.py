@@ -250,7 +250,7 @@ def storage_failure(path: Path | str, error: OSError, *, kept: str = "") -> Stor
     is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return StorageFailed(
         f"{path}: cannot write ({error.strerror}){kept}",
-        hint=("free some space" if is_full else "check the disk and the file's permissions")
+        hint=("make room" if is_full else "check the disk and the file's permissions")
         + ", then run the same command again: it resumes",
     )
 

@@ -1,4 +1,4 @@
-"""What a run will cost and how long it will take, before a cent is spent: pure arithmetic over what was counted.
+"""Estimates what a run will cost and how long it will take, before anything is spent: pure arithmetic over counts.
 
-May import plain data: prices, usage, money. Reading inputs and ledgers is the pipeline's business.
+May import plain data: prices, usage, money. Reading inputs and ledgers is left to the pipeline.
 """

@@ -1,4 +1,4 @@
-"""How long answers are: by the answer's schema, before any was seen."""
+"""Expected length of answers, from the answer schema alone."""
 
 from collections.abc import Callable, Iterator, Mapping
 from math import ceil
@@ -8,13 +8,13 @@ import orjson
 
 from llmbatch.estimate.cost import Range
 
-# What a property holds that is no label, by its type: a confidence of two digits, a rationale of one short sentence.
+# Sample values of properties other than labels, by type: a two-digit confidence, a rationale of one short sentence.
 _FILLINGS: dict[str, Any] = {"number": 0.93, "integer": 93}
 _SENTENCE = "The document mainly describes how a software service failed and how it was repaired."
-# Models may put spaces into their JSON, and choose the longer labels more often.
+# Models may put spaces in their JSON, and may prefer longer labels.
 _UNKIND_LENGTH = 1.5
-# Where a model thinks before it answers, this share of the room for it is expected to be used. A guess; but at the
-# lowest effort models mostly answer such questions at once (OpenAI, "Using GPT-5": few or no reasoning tokens).
+# If a model reasons before it answers, this share of the allowance is expected to be used. A guess; but at the lowest
+# effort, models mostly answer such questions at once (OpenAI, "Using GPT-5": few or no reasoning tokens).
 _THOUGHT_SHARE = 1 / 8
 _AT_ONCE = frozenset({"minimal"})
 
@@ -23,10 +23,10 @@ def answer_tokens(schema: Mapping[str, Any], *, ceiling: int, effort: str | None
     """Tokens of one answer.
 
     Args:
-        schema: the answer's, with the labels as an enum.
+        schema: the answer schema, with the labels as an enum.
         ceiling: the output limit of a request.
-        effort: with which the model may think before it answers, which the ceiling leaves room for; None for none.
-        count: a text's tokens.
+        effort: the reasoning effort, for which the ceiling leaves room; None for no reasoning.
+        count: counts a text's tokens.
     """
     sizes = [count(answer) for answer in _answers(schema)]
     low, mean, high = min(sizes), sum(sizes) / len(sizes), ceil(max(sizes) * _UNKIND_LENGTH)

@@ -1,4 +1,4 @@
-"""What each arm of a run would be asked: the run's own plan, a canary's, and those that doubtful rows go to."""
+"""What each arm of a run would send: the main arm, a canary, and the arms for low-confidence rows."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -19,15 +19,15 @@ _DEVIATIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What is asked beside the run's own plan, and what is known of it."""
+    """The arms besides the main one, and what is known about them."""
 
     experiments: ExperimentPlan = ExperimentPlan()
     review_below: float = 0.0
-    """Confidence (0..1) under which a row goes to the stronger model or the jury."""
+    """Rows with a lower confidence (0..1) go to the stronger model or the jury."""
     is_waiting: Callable[[str], bool] = lambda _: False
-    """Whether a key has an answer, and only waits for the stronger model or the jury."""
+    """Whether a key already has an answer and only awaits the stronger model or the jury."""
     histories: Mapping[str, History] = field(default_factory=dict)
-    """Cached answers, by arm; of what doubtful rows are asked by, by `opinion`."""
+    """Cached answers, by arm; for the arms of low-confidence rows, by `opinion`."""
 
 
 def arm_jobs(
@@ -38,14 +38,14 @@ def arm_jobs(
     prices: PriceBook,
     job_of: Callable[[Survey, Plan, History], Job],
 ) -> list[ArmJob]:
-    """What each arm is asked, the run's own first.
+    """The jobs of all arms, the main arm first.
 
     Args:
-        found: the rows that are to be asked.
-        waiting: those that only wait for the stronger model or the jury.
-        beside: what is asked beside the run's own plan.
+        found: the rows to send.
+        waiting: the rows that only await the stronger model or the jury.
+        beside: the arms besides the main one.
         prices: where prices are found.
-        job_of: the rows of a survey, asked by a plan, whose earlier answers are given.
+        job_of: builds the job of a survey's rows under a plan, given the plan's earlier answers.
     """
     asked, experiments = found.asked, beside.experiments
     history = beside.histories.get(CONTROL) or History(asked)
@@ -69,7 +69,7 @@ def arm_jobs(
 
 
 def opinion(plan: Plan) -> str:
-    """What a plan that doubtful rows are asked by is known by."""
+    """The key of a plan for low-confidence rows."""
     return f"{plan.arm} {plan.question.model}"
 
 
@@ -81,10 +81,10 @@ def _job(arm: str, plan: Plan, job: Job, rows: Range, history: History, prices: 
 
 
 def _share_in_doubt(history: History, review_below: float) -> Range:
-    """Share of the rows (0..1) that are answered with less confidence than that.
+    """Share of the rows (0..1) answered with a lower confidence.
 
-    Models are seldom in doubt of much, but the share is anybody's guess until some rows are answered: the cube of the
-    threshold is an eighth at 0.5 and all at 1.
+    Models are rarely unsure, but the share is unknown until some rows are answered; the cube of the threshold gives an
+    eighth at 0.5 and everything at 1.
     """
     if not history.is_enough:
         return Range(0.0, review_below**3, 1.0 if review_below else 0.0)

@@ -1,7 +1,7 @@
-"""A run that asks several models and prompts: what each arm will cost, and all of them together.
+"""The cost of a run with several models and prompts: each arm, and all of them together.
 
-Which rows an arm gets is not known beforehand: those that are in doubt go to a stronger model, and a canary may be
-dropped. So an arm has bounds of its rows beside those of what a row costs.
+How many rows an arm gets is not known in advance: low-confidence rows go to a stronger model, and a canary may be
+dropped. So an arm has bounds on its rows in addition to those on the cost of a row.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,25 +13,25 @@ from llmbatch.estimate.cost import Cost, Job, Known, Range, cost_of
 from llmbatch.estimate.sample import TokenTotal
 
 _DEVIATIONS = 3
-"""Standard deviations that a share of the rows may be off: 997 times in 1,000 it is within them."""
+"""Bounds of a share of the rows, in standard deviations: it is within them 997 times in 1,000."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArmJob:
-    """What an arm is asked: so many rows of all that `job` holds."""
+    """An arm's part of a job: so many of the rows in `job`."""
 
     arm: str
     model: str
     job: Job
     rows: Range
     price: Price | None
-    """None where it is not known."""
+    """None if unknown."""
     known: Known = field(default_factory=Known)
 
 
 @dataclass(frozen=True, slots=True)
 class ArmEstimate:
-    """What an arm will cost; None where its price is not known."""
+    """What an arm will cost; None if its price is unknown."""
 
     arm: str
     model: str
@@ -40,7 +40,7 @@ class ArmEstimate:
 
 
 def arm_estimate(asked: ArmJob) -> ArmEstimate:
-    """What an arm will cost: at the low end with the fewest rows, at the high end with the most."""
+    """Estimate an arm's cost, with the fewest rows at the low end and the most at the high end."""
     if asked.price is None:
         return ArmEstimate(asked.arm, asked.model, asked.rows, None)
     low, expected, high = (
@@ -54,7 +54,7 @@ def arm_estimate(asked: ArmJob) -> ArmEstimate:
 
 
 def together(arms: Sequence[ArmEstimate]) -> Cost | None:
-    """What all arms will cost; None where the price of one is not known."""
+    """The cost of all arms; None if any price is unknown."""
     costs = [arm.cost for arm in arms if arm.cost is not None]
     if len(costs) < len(arms):
         return None
@@ -68,26 +68,26 @@ def together(arms: Sequence[ArmEstimate]) -> Cost | None:
 
 
 def share_of(rows: int, share: float, *, most: float | None = None) -> Range:
-    """How many of so many rows an arm gets that takes this share of them at random (0..1).
+    """How many rows an arm gets that takes a random share (0..1) of them.
 
     Args:
-        rows: all.
-        share: the arm's, at first.
-        most: what its share may grow to; None where it stays.
+        rows: all rows.
+        share: the arm's initial share.
+        most: the largest share it may grow to; None if fixed.
     """
     largest = max(share, most or share)
     return Range(0, rows * share, min(rows * largest + _DEVIATIONS * sqrt(rows * largest * (1 - largest)), rows))
 
 
 def joined(one: Job, other: Job) -> Job:
-    """Both jobs as one, by the first one's prompt."""
+    """Both jobs combined, with the first one's prompt."""
     a, b = one.documents, other.documents
     documents = TokenTotal(a.tokens + b.tokens, a.margin + b.margin, a.rows + b.rows, a.counted_rows + b.counted_rows)
     return replace(one, requests=one.requests + other.requests, documents=documents)
 
 
 def _part(job: Job, rows: float) -> Job:
-    """A part of a job: so many of its rows, as long as they are on average."""
+    """A part of a job: so many rows of average length."""
     if rows == job.requests or not job.requests:
         return job
     requests, share, documents = round(rows), round(rows) / job.requests, job.documents

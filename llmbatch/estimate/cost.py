@@ -1,10 +1,9 @@
-"""What requests will cost: expected, and between which bounds.
+"""The expected cost of requests, with bounds.
 
-Four things that are unknown beforehand move a run's cost: how much of the prompts comes from the provider's cache,
-how long answers are, how many requests are repeated, and how many tokens the documents have where only a sample was
-counted. Each has an interval of its own, 95%; they have nothing to do with each other, so that what they may add is
-added in squares: all of them at their worst at once is far rarer than one in twenty. The bounds are no guarantee
-(`--max-cost` is).
+Four unknowns affect a run's cost: how much of the prompts comes from the provider's cache, how long answers are, how
+many requests are repeated, and how many tokens the documents have if only a sample was counted. Each has its own 95%
+interval. They are independent, so their contributions are added in squares: all at their worst at once is far rarer
+than one in twenty. The bounds are not a guarantee (`--max-cost` is).
 """
 
 import math
@@ -16,14 +15,14 @@ from llmbatch.core.prices import Price
 from llmbatch.core.usage import Usage
 from llmbatch.estimate.sample import TokenTotal
 
-# A prompt is framed: four tokens a message, of which there are two, and three before the answer (OpenAI's cookbook,
+# Framing of a prompt: four tokens for each of two messages, and three before the answer (OpenAI's cookbook,
 # "How to count tokens with tiktoken").
 FRAME_TOKENS = 11
 OPENING_TOKENS = 3
-"""Of these, the ones that open a message: before the prefix, and so in the cache with it."""
+"""The framing tokens that open a message: they precede the prefix, so they are cached with it."""
 
-# What is assumed of a run that has no answers yet. A prefix that is in steady use stays in the cache, but caches are
-# shared and not promised; and a good model is seldom re-asked.
+# Assumptions for a run without answers. A prefix in steady use stays in the cache, but caches are shared and
+# best-effort; a good model rarely needs a re-ask.
 _MISSES = 0.05
 _REPEATS = 0.05
 
@@ -39,41 +38,41 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """What a request about several rows holds, in tokens."""
+    """The parts of a request about several rows, in tokens."""
 
     rows: int
     prefix_tokens: int
     cached_tokens: int
     written_tokens: int
     heading_tokens: int
-    """Before each document."""
+    """Tokens before each document."""
     key_tokens: float
-    """In the answer, before that about each document."""
+    """Tokens of the answer before the parts about each document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be asked, in tokens."""
+    """What will be sent, in tokens."""
 
     requests: int
-    """One for each row, unless rows are packed."""
+    """One per row, unless rows are packed."""
     prefix_tokens: int
     documents: TokenTotal
-    """Of all documents that are asked about, as they are sent."""
+    """Tokens of all documents, as they are sent."""
     cached_tokens: int
-    """Of the prefix, what comes from the cache when a request finds it there."""
+    """The cached part of the prefix on a cache hit."""
     written_tokens: int
-    """What a request writes to the cache, and pays for, when it finds nothing there."""
+    """What a request writes to the cache, and pays for, on a miss."""
     output_tokens: Range
-    """Of one answer, thinking included."""
+    """Tokens of one answer, including reasoning."""
     pack: Pack | None = None
-    """What rows share, where several share a request."""
+    """The shared parts, if several rows share a request."""
     first_uses: float = 1.0
-    """Requests that find nothing in the cache, since they are the first with their prefix."""
+    """Requests that miss the cache because they are the first with their prefix."""
 
     @property
     def as_sent(self) -> "Job":
-        """The job by the requests that are sent: where rows share them, each counts as a row with all that is in it."""
+        """The job counted by requests: if rows share requests, each request counts as one row with everything in it."""
         pack = self.pack
         if pack is None or not self.requests:
             return replace(self, pack=None)
@@ -96,7 +95,7 @@ class Job:
 
     @property
     def cached_share(self) -> float:
-        """The share of the input that is expected from the cache (0..1): all requests but the first ones find it."""
+        """The expected share of cached input (0..1): all requests but the first of each prefix hit the cache."""
         sent = self.as_sent
         return (
             max(sent.requests - sent.first_uses, 0) * sent.cached_tokens / self.input_tokens if sent.requests else 0.0
@@ -105,30 +104,30 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the answers so far show of a run's requests; shares are 0..1, with their 95% intervals."""
+    """What the answers so far show about a run's requests; shares are 0..1, with 95% intervals."""
 
     misses: Range = Range(0.0, 0.0, _MISSES)
-    """Share of the requests after the first that do not find the prefix in the cache."""
+    """Share of requests after the first that miss the cache."""
     repeats: Range = Range(0.0, 0.0, _REPEATS)
-    """Requests that are sent and billed once more, per request: answers that could not be used."""
+    """Repeated and billed requests per request, because of unusable answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a job costs, nano-dollars."""
+    """A job's cost in nano-dollars."""
 
     expected: int
     low: int
     high: int
     without_cache: int
-    """Expected, if nothing came from a cache."""
+    """The expected cost without any caching."""
     movers: tuple[tuple[str, int], ...]
-    """What each high end alone adds to what is expected, the largest first."""
+    """What each high end alone adds to the expected cost, the largest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Conduct:
-    """How provider and model behave."""
+    """Assumed behaviour of provider and model."""
 
     misses: float
     answer_tokens: float
@@ -137,11 +136,11 @@ class _Conduct:
 
 
 def cost_of(job: Job, price: Price, known: Known = Known()) -> Cost:
-    """What a job costs.
+    """Estimate a job's cost.
 
     Args:
-        job: what is to be asked.
-        price: the model's.
+        job: what will be sent.
+        price: the model's price.
         known: what earlier answers show.
     """
     if job.pack is not None and job.requests > 1:
@@ -157,7 +156,7 @@ def cost_of(job: Job, price: Price, known: Known = Known()) -> Cost:
         f"{known.misses.high:.0%} of the requests miss the cache": moved(misses=known.misses.high),
         f"answers of {answer.high:,.0f} tokens": moved(answer_tokens=answer.high),
         f"{known.repeats.high:.0%} of the requests are repeated": moved(repeats=known.repeats.high),
-        "the sample's margin": moved(document_tokens=documents.tokens + documents.margin),
+        "the sampling margin": moved(document_tokens=documents.tokens + documents.margin),
     }
     less = (
         moved(misses=known.misses.low),
@@ -177,7 +176,7 @@ def cost_of(job: Job, price: Price, known: Known = Known()) -> Cost:
 
 
 def _with_first_alone(job: Job, price: Price, known: Known) -> Cost:
-    """What a job in packs costs: the first row of a run goes alone, which shows that the endpoint works."""
+    """The cost of a packed job, whose first row is sent alone to check that the endpoint works."""
     average = job.documents.tokens / job.requests
     first = cost_of(replace(job, pack=None, requests=1, documents=TokenTotal(average, 0.0, 1, 1)), price)
     rest = cost_of(replace(job, requests=job.requests - 1).as_sent, price, known)
@@ -202,7 +201,7 @@ def _nanousd(job: Job, price: Price, conduct: _Conduct) -> int:
 
 
 def _request_nanousd(job: Job, price: Price, document: float, answer: float, cache: Usage) -> float:
-    """The cost of the average request. Tokens are whole, averages are not: between two whole ones it is a line."""
+    """The cost of the average request, interpolated between whole token counts, since averages are not whole."""
 
     def at(document_tokens: int, answer_tokens: int) -> int:
         input_tokens = job.prefix_tokens + FRAME_TOKENS + document_tokens

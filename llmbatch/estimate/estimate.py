@@ -1,4 +1,4 @@
-"""What a run would cost, and how long it would take: nothing is sent, and nothing is written."""
+"""Estimates what a run would cost and how long it would take, without sending or writing anything."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -43,27 +43,27 @@ from llmbatch.task.load import LoadedTask, load_task
 from llmbatch.tokens import count_tokens
 
 _SAMPLE_BYTES = 4_000_000
-"""Texts whose tokens are counted, unless all are asked for: a second or two."""
+"""Size of the texts whose tokens are counted unless all are requested; takes a second or two."""
 _ENOUGH_REQUESTS = 30
 _QUICK_S = 0.25
-"""What the first request of a run may wait for its estimate."""
+"""How long a run's first request may wait for the estimate."""
 # Measured with o200k_base: 4.6 bytes a token on AG News, 3.5 to 8.2 in nineteen of SIB-200's languages (Amharic: 1.5).
 _BYTES_A_TOKEN, _GUESS_MARGIN = 4, 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class EstimateOptions:
-    """A run, and how it is to be estimated."""
+    """A run, and how to estimate it."""
 
     run: RunOptions
     models: tuple[str, ...] = ()
-    """Side by side; none for the one that the run would ask."""
+    """Models to compare; none for the run's own model."""
     exact: bool = False
     """Count every document's tokens."""
 
 
 def estimate_run(options: EstimateOptions) -> Estimate:
-    """What `classify_run` with these options would come to.
+    """Estimate what `classify_run` would do with these options.
 
     Raises:
         UsageError: the input, the task or an option cannot be used.
@@ -111,10 +111,10 @@ def estimate_run(options: EstimateOptions) -> Estimate:
 
 
 def dear_run(run: RunOptions, above_nanousd: int) -> ModelEstimate | None:
-    """The estimate of a run that may cost more than this, or None where it will not.
+    """The estimate of a run that may cost more than this, or None if it will not.
 
     Raises:
-        UsageError: that is not known, or the run's options cannot be used.
+        UsageError: the cost is unknown, or the run's options cannot be used.
     """
     if STDIN in run.inputs:
         raise UsageError(
@@ -126,10 +126,10 @@ def dear_run(run: RunOptions, above_nanousd: int) -> ModelEstimate | None:
 
 
 def dear_runs(runs: Sequence[RunOptions], above_nanousd: int) -> ModelEstimate | None:
-    """The estimate of several runs together where they may cost more than this, or None where they will not.
+    """The combined estimate of several runs that may cost more than this, or None if they will not.
 
     Raises:
-        UsageError: that is not known, or a run's options cannot be used.
+        UsageError: the cost is unknown, or a run's options cannot be used.
     """
     estimates = [estimate_run(EstimateOptions(run)).models[0] for run in runs]
     arms = tuple(arm for estimate in estimates for arm in estimate.arms)
@@ -138,14 +138,14 @@ def dear_runs(runs: Sequence[RunOptions], above_nanousd: int) -> ModelEstimate |
 
 
 def above(estimate: ModelEstimate, limit_nanousd: int) -> ModelEstimate | None:
-    """The estimate where it may cost more than this, else None.
+    """The estimate if it may cost more than this, else None.
 
     Raises:
-        UsageError: a price is not known.
+        UsageError: a price is unknown.
     """
     if estimate.cost is None:
         raise UsageError(
-            f"--confirm-above cannot be enforced: the price of {estimate.unpriced} is not known",
+            f"--confirm-above cannot be enforced: the price of {estimate.unpriced} is unknown",
             hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens",
         )
     return estimate if estimate.cost.high > limit_nanousd else None
@@ -162,7 +162,7 @@ def counted_estimate(
     prices: PriceBook,
     standing: RunRecord,
 ) -> ModelEstimate:
-    """What asking some of a run's rows will cost, with tokens counted. The arguments are those of `quick_estimate`."""
+    """The cost of sending some of a run's rows, with tokens counted. Takes the arguments of `quick_estimate`."""
     look = _Look(plan, asked, is_done, is_settled, Beside(), count_tokens, most_bytes=_SAMPLE_BYTES)
     survey(rows, look.surveys)
     return look.estimate(sending, prices, standing)
@@ -181,19 +181,19 @@ def quick_estimate(
     standing: RunRecord,
     within_s: float | None = _QUICK_S,
 ) -> RunEstimated:
-    """A first idea of what a run will cost, in a moment: tokens are guessed from bytes.
+    """A quick rough estimate of a run: tokens are guessed from bytes.
 
     Args:
-        plan: the run's, which gives the rows their keys.
-        asked: the one that is asked.
-        rows: the input; of a big one, only its first rows are looked at.
-        is_done: whether a key has an answer already.
-        is_settled: whether people have given a text its label.
-        beside: what is asked beside it.
+        plan: the run's plan, which gives the rows their keys.
+        asked: the plan by which rows are sent.
+        rows: the input; only the first rows of a large one are read.
+        is_done: whether a key already has an answer.
+        is_settled: whether people have labelled a text.
+        beside: the arms besides the main one.
         sending: the user's limits.
         prices: where the model's price is found.
-        standing: what the run's folder records.
-        within_s: stop after so many seconds; None goes to the end.
+        standing: the run folder's record, if any.
+        within_s: stop after so many seconds; None for no limit.
     """
     look = _Look(plan, asked, is_done, is_settled, beside, _guessed_tokens, most_bytes=None, margin=_GUESS_MARGIN)
     is_whole = survey(rows, look.surveys, within_s=within_s)
@@ -230,7 +230,7 @@ def _guessed_tokens(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A plan and what is asked beside it, with what the run folder's ledger shows of both."""
+    """A plan and the other arms, with what the run folder's ledger shows about them."""
 
     plan: Plan
     experiments: ExperimentPlan
@@ -266,7 +266,7 @@ class _Asked:
 
 
 class _Look:
-    """A look at the input: which rows each arm would be asked about, and what that comes to."""
+    """A scan of the input: which rows each arm would get, and the resulting estimate."""
 
     def __init__(
         self,
@@ -280,7 +280,7 @@ class _Look:
         most_bytes: int | None,
         margin: float | None = None,
     ) -> None:
-        """`margin`: share by which the tokens of documents may be off; None where they are counted."""
+        """`margin`: share by which document tokens may be off; None if they are counted."""
         waits = beside.is_waiting
         self._count = count
         self._margin = margin
@@ -304,11 +304,11 @@ class _Look:
 
     @property
     def surveys(self) -> list[Survey]:
-        """What has to see the input's rows."""
+        """The surveys that must see the input's rows."""
         return [self._found, self._waiting] if self._beside.experiments.second_opinions else [self._found]
 
     def estimate(self, sending: Sending, prices: PriceBook, standing: RunRecord | None) -> ModelEstimate:
-        """What the rows that were seen come to."""
+        """The estimate for the rows seen."""
         plan = self._found.asked
         history = self._beside.histories.get(CONTROL) or History(plan)
         jobs = arm_jobs(self._found, self._waiting, self._beside, prices=prices, job_of=self._job)
@@ -327,7 +327,7 @@ class _Look:
         if sending.packing is None and can_be_packed(plan):
             packed = with_packs(job, plan, USUAL_ROWS)
         ways = way_estimates(model, job, jobs[0].known, prices, time, packed=packed) if len(jobs) == 1 else ()
-        if plan.candidates is not None:  # a batch cannot ask again where none of the listed labels fits
+        if plan.candidates is not None:  # a batch cannot ask again if none of the listed labels fits
             ways = tuple(way for way in ways if way.way != BATCH)
         return ModelEstimate(
             model=plan.question.model,
@@ -343,7 +343,7 @@ class _Look:
         )
 
     def _packed(self, asked: ArmJob, rows: int) -> ArmJob:
-        """The job of an arm whose rows share requests; those of a second opinion go alone."""
+        """The job of an arm whose rows share requests; second opinions are sent one by one."""
         plans = {CONTROL: self._found.asked, CANARY: self._beside.experiments.canary}
         plan = plans.get(asked.arm)
         return asked if plan is None else replace(asked, job=with_packs(asked.job, plan, rows))
@@ -364,7 +364,7 @@ class _Look:
 
 
 def _opened(stack: ExitStack, folder: RunFolder, standing: RunRecord | None, asked: list[_Asked]) -> Ledger | None:
-    """A run folder's ledger with all its lines; None if there is none yet."""
+    """Open a run folder's ledger and read all its lines; None if there is none yet."""
     if not folder.ledger.exists():
         return None
 

@@ -1,4 +1,4 @@
-"""Going over the input before a run: which rows would be asked, and how many tokens that is."""
+"""Scans the input before a run: which rows would be sent, and how many tokens they have."""
 
 import time
 from collections import Counter
@@ -23,18 +23,18 @@ from llmbatch.tokens import count_tokens
 _AT_ONCE = 64
 _DRAW_DIGITS = 16
 _ENOUGH_ROWS = 30
-"""Answered rows from which on lengths and repeats are known and not assumed."""
+"""Minimum number of answered rows for measured rather than assumed lengths and repeats."""
 _USELESS = frozenset({"invalid", "empty", "truncated", "refusal", "filtered", "unusable"})
-"""Failures after an answer that was billed."""
+"""Failure kinds after a billed answer."""
 
 
 @dataclass(slots=True)
 class History:
-    """What a run folder's ledger shows of the answers to one plan."""
+    """What a run folder's ledger shows about the answers to one plan."""
 
     plan: Plan
     review: ReviewRule = field(default_factory=lambda: ReviewRule(0.0))
-    """Which answers are in doubt."""
+    """Which answers have low confidence."""
     rows: int = 0
     in_doubt: int = 0
     answers: int = 0
@@ -44,9 +44,9 @@ class History:
     latency_s: float = 0.0
 
     def add(self, line: LedgerLine) -> None:
-        """Take note of a row's outcome, where this plan was asked about it alone."""
+        """Count a row's outcome if this plan alone was sent for it."""
         asked = (line.prompt, line.model) == (self.plan.prompt, self.plan.question.model)
-        is_own = asked and (line.arm == JURY) == (self.plan.arm == JURY)  # the run's own model may vote, too
+        is_own = asked and (line.arm == JURY) == (self.plan.arm == JURY)  # the main arm's model may also vote
         if not is_own or line.source != "api" or not line.output_tokens or line.rows_in_request > 1:
             return
         self.rows += 1
@@ -60,11 +60,11 @@ class History:
 
     @property
     def is_enough(self) -> bool:
-        """Whether there are enough rows for a statement."""
+        """Whether there are enough rows to rely on."""
         return self.rows >= _ENOUGH_ROWS
 
     def conduct(self, job: Job) -> Known:
-        """How often the job's requests will miss the cache and be repeated, as far as it is known."""
+        """How often the job's requests will miss the cache and be repeated, as far as known."""
         if not self.is_enough:
             return Known()
         cached = job.cached_tokens * max(self.answers - 1, 1)
@@ -76,11 +76,11 @@ class History:
 
     @property
     def answer_s(self) -> float | None:
-        """What an answer takes."""
+        """Mean seconds per answer."""
         return self.latency_s / self.at_first_try if self.at_first_try >= _ENOUGH_ROWS else None
 
     def known(self, assumed: Range) -> Range:
-        """Tokens of an answer, as they were where that is known."""
+        """Tokens of an answer: measured if known, else `assumed`."""
         if not self.is_enough:
             return assumed
         mean = self.output_tokens / self.answers
@@ -88,16 +88,16 @@ class History:
 
 
 def share_known(share: float, seen: int, coming: int) -> Range:
-    """A share that was seen in so many requests, with its 95% interval in those that come.
+    """A share observed in `seen` requests, with its 95% interval for the `coming` ones.
 
-    Chance is in both: their variances add up, as if fewer had been seen.
+    Both are subject to chance: their variances add up, as if fewer had been seen.
     """
     low, high = wilson(min(share, 1.0), seen * coming / (seen + coming))
     return Range(low, share, max(high, share))
 
 
 class Survey:
-    """Counts what a run by one plan would ask, row by row as the engine would take them."""
+    """Counts what a run by one plan would send, row by row, as the engine would process them."""
 
     def __init__(
         self,
@@ -109,15 +109,15 @@ class Survey:
         count: Callable[[str], int] = count_tokens,
         most_bytes: int | None,
     ) -> None:
-        """Nothing is found yet.
+        """Start an empty count.
 
         Args:
-            plan: the run's, which gives the rows their keys.
-            is_done: whether a key has an answer already.
-            is_settled: whether people have given a text its label.
-            asked: what would be asked, where that is not the run's own plan.
-            count: gives a text's tokens.
-            most_bytes: of texts whose tokens are counted; None counts all.
+            plan: the run's plan, which gives the rows their keys.
+            is_done: whether a key already has an answer.
+            is_settled: whether people have labelled a text.
+            asked: the plan by which rows would be sent, if not the run's own.
+            count: counts a text's tokens.
+            most_bytes: total size of the texts whose tokens are counted; None for all.
         """
         self.asked = asked or plan
         self._intake = Intake(plan, self.asked, is_skipped=is_done, is_settled=is_settled)
@@ -128,7 +128,7 @@ class Survey:
         self._found: Counter[str] = Counter()
 
     def add(self, rows: Sequence[Row | Rejection]) -> None:
-        """Take note of some rows, in the input's order."""
+        """Count some rows, in input order."""
         for item in self._intake.prepared(rows, batch=_AT_ONCE):
             match item:
                 case Skipped(count):
@@ -140,12 +140,12 @@ class Survey:
 
     @property
     def rows(self) -> RowsFound:
-        """Where the rows would go."""
+        """What would happen to the rows."""
         found = self._found
         return RowsFound(**found, total=found.total() - found["truncated"])
 
     def job(self, asked: Plan, output_tokens: Range) -> Job:
-        """What would be asked by this plan; all answers to a row have so many tokens."""
+        """The job under this plan; all answers to a row together have `output_tokens`."""
         documents = self._sample.total()
         caching = asked.caching
         prefixes = [asked.prefix_tokens + level.tokens for level in asked.levels] or [asked.prefix_tokens]
@@ -158,7 +158,7 @@ class Survey:
             documents.rows,
             documents.counted_rows,
         )
-        return Job(  # a descent asks once a level: its requests for a row count as one
+        return Job(  # a descent sends one request per level: its requests for a row count as one
             requests=documents.rows,
             prefix_tokens=sum(prefixes) + (levels - 1) * FRAME_TOKENS,
             documents=sent,
@@ -198,12 +198,12 @@ def _first_uses(levels: Sequence[Level], cached: Sequence[int], rows: int) -> fl
 
 
 def survey(rows: Iterable[Row | Rejection], surveys: Sequence[Survey], *, within_s: float | None = None) -> bool:
-    """Go over the input once for all of these.
+    """Scan the input once for several surveys.
 
     Args:
         rows: the input.
-        surveys: fed with each row.
-        within_s: stop after so many seconds; None goes to the end.
+        surveys: each is given every row.
+        within_s: stop after so many seconds; None for no limit.
 
     Returns:
         Whether the end was reached.

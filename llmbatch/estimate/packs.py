@@ -1,4 +1,4 @@
-"""What changes where several rows share a request."""
+"""Estimates for rows that share requests."""
 
 from dataclasses import replace
 
@@ -11,12 +11,12 @@ from llmbatch.task.packed_prompt import DOCUMENT_HEADING
 from llmbatch.tokens import kept_counts
 
 USUAL_ROWS = 10
-"""That share a request in an estimate of a run without packs: they save most of what can be saved."""
+"""Rows per request in the alternative estimate of an unpacked run; saves most of what packing can save."""
 _CHARACTERS_A_TOKEN = 4
 
 
 def with_packs(job: Job, plan: Plan, rows: int) -> Job:
-    """A job whose rows share requests, so many in each, as far as documents are short."""
+    """A job whose rows share requests, `rows` in each, as long as documents are short."""
     packed, one = packed_plan(plan, rows), orjson.loads(plan.space.sample_answers(decisions=plan.shape.logprobs)[0])
     caching = plan.caching
     cached = 0 if caching is None else caching.cached_tokens(packed.prefix_tokens + OPENING_TOKENS)

@@ -1,4 +1,4 @@
-"""An estimate as frozen data: shown by the screen, printed by `--json`."""
+"""An estimate as frozen data: shown on screen, printed by `--json`."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,26 +12,26 @@ from llmbatch.estimate.ways import WayEstimate
 
 @dataclass(frozen=True, slots=True)
 class RowsFound:
-    """Where the input's rows would go. Each is in exactly one of the fields but `total` and `truncated`."""
+    """What would happen to the input's rows. Each counts in exactly one field, apart from `total` and `truncated`."""
 
     total: int = 0
     to_ask: int = 0
-    """Rows that a request will be sent for."""
+    """Rows for which a request will be sent."""
     truncated: int = 0
-    """Of them, rows of which only a part is sent."""
+    """Rows to send of which only a part is sent."""
     like_another: int = 0
-    """Rows with the same text as another: they are asked about once."""
+    """Rows with the same text as another, which is sent only once."""
     done: int = 0
-    """Rows that the run folder holds an answer for."""
+    """Rows for which the run folder has an answer."""
     too_long: int = 0
-    """Rows that would fail unsent."""
+    """Rows that would fail without being sent."""
     rejected: int = 0
     """Rows that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEstimate:
-    """What a run would come to with one model. `cost` is None where a price is not known."""
+    """The estimate of a run with one model. `cost` is None if a price is unknown."""
 
     model: str
     rows: RowsFound
@@ -39,36 +39,36 @@ class ModelEstimate:
     cost: Cost | None
     time: TimeNeeded
     known_rows: int
-    """Rows of the run folder that answer lengths and repeats are known from; 0 where they are assumed."""
+    """Rows in the run folder from which answer lengths and repeats are known; 0 if they are assumed."""
     service_tier: str | None = None
-    """That rows are asked at; None for the endpoint's own."""
+    """Service tier of the requests; None for the endpoint's default."""
     is_tier_priced: bool = True
-    """Whether `cost` is by that tier's price; else by the standard one."""
+    """Whether `cost` uses that tier's price; else the standard price."""
     arms: tuple[ArmEstimate, ...] = ()
-    """The run's own plan first, then what is asked beside it; `cost` is of all of them."""
+    """The main arm first, then the others; `cost` covers all of them."""
 
     ways: tuple[WayEstimate, ...] = ()
-    """The run on each way that has a published price; none where several arms are asked."""
+    """The run by each way with a published price; empty if there are several arms."""
 
     @property
     def unpriced(self) -> str | None:
-        """A model whose price is not known; None where all are."""
+        """A model with an unknown price; None if all are known."""
         return next((arm.model for arm in self.arms if arm.cost is None), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a run would come to, with each model that the user named."""
+    """The estimates of a run, one for each model that the user named."""
 
     folder: str
     task: str
     models: tuple[ModelEstimate, ...]
     labels: str | None = None
-    """Why all labels are listed, or those retrieved for each document; None where that was not open."""
+    """Why all labels, or those retrieved for each document, are listed; None if this was not chosen automatically."""
 
 
 def estimate_json(estimate: Estimate) -> dict[str, Any]:
-    """The estimate as `--json` prints it: stable names, costs in US dollars, null where a price is unknown."""
+    """The estimate as `--json` prints it: stable names, costs in US dollars, null if a price is unknown."""
     return {
         "folder": estimate.folder,
         "task": estimate.task,

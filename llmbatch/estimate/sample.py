@@ -1,8 +1,8 @@
-"""Tokens of many documents from a sample of them, with its margin.
+"""Estimates the tokens of many documents from a sample, with a margin.
 
-Bytes are known of every document, tokens only of those in the sample. The two go together closely, so that tokens per
-byte, taken over the sample, tell the total far better than tokens per document would: the ratio estimator (Cochran,
-"Sampling Techniques", 3rd ed., 6.2 to 6.4).
+Bytes are known for every document, tokens only for those in the sample. The two are closely correlated, so the sample's
+tokens per byte predict the total far better than tokens per document would: the ratio estimator (Cochran, "Sampling
+Techniques", 3rd ed., 6.2 to 6.4).
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ _MOST_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class TokenTotal:
-    """Tokens of `rows` documents."""
+    """Total tokens of `rows` documents."""
 
     tokens: float
     margin: float
-    """What it may be off, either way, with a probability of 95%; 0 where all were counted."""
+    """Half-width of the 95% interval; 0 if all documents were counted."""
     rows: int
     counted_rows: int
 
@@ -30,14 +30,14 @@ class TokenTotal:
 
 
 class TokenSample:
-    """Draws documents by their keys, so that the same input gives the same sample, and counts the drawn ones.
+    """Draws documents by their keys, so that the same input gives the same sample, and counts their tokens.
 
-    Whenever the sample has outgrown its bounds, every other document in it is given up, and half as many are drawn
-    from then on: so its size is right for an input of any size, without knowing that in advance.
+    Whenever the sample exceeds its limit, every other document in it is dropped, and half as many are drawn from then
+    on. So its size suits an input of any size without knowing that size in advance.
     """
 
     def __init__(self, most_bytes: int | None, count: Callable[[str], int]) -> None:
-        """`most_bytes`: of documents that are counted; None counts all. `count` gives a text's tokens."""
+        """`most_bytes`: total size of the documents counted; None for all. `count` counts a text's tokens."""
         self._most_bytes = most_bytes
         self._count = count
         self._one_in = 1
@@ -47,7 +47,7 @@ class TokenSample:
         self._bytes = 0
 
     def add(self, draw: int, text: str) -> None:
-        """Take note of a document; `draw` is a pseudo-random number, always the same for a text."""
+        """Add a document; `draw` is a pseudo-random number, always the same for a text."""
         size = len(text.encode("utf-8", "replace"))
         self._rows += 1
         self._bytes += size
@@ -70,7 +70,7 @@ class TokenSample:
 
     def _margin(self, ratio: float) -> float:
         counted = len(self._drawn)
-        if counted < 2:  # noqa: PLR2004 - one says nothing about how much others differ
+        if counted < 2:  # noqa: PLR2004 - one document says nothing about variance
             return ratio * self._bytes
         spread = sum((tokens - ratio * size) ** 2 for _, size, tokens in self._drawn) / (counted - 1)
         return _SURE_95 * self._rows * sqrt((1 - counted / self._rows) * spread / counted)

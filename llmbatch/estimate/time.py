@@ -1,54 +1,54 @@
-"""How long requests will take, under the limits that are known."""
+"""Estimates how long requests will take under the known limits."""
 
 from dataclasses import dataclass
 
 _ASSUMED_ANSWER_S = 1.0
-"""What an answer takes where nothing was measured: a short label from a small model."""
+"""Assumed seconds per answer if nothing was measured: a short label from a small model."""
 _ASSUMED_AT_ONCE = 16
-"""Requests in flight where nothing is known: far below what makers allow, and what a small server bears."""
+"""Assumed requests in flight if nothing is known: far below what vendors allow, and bearable for a small server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What limits a run; None where it is not known."""
+    """The limits of a run; None if unknown."""
 
     requests_per_s: float | None = None
     tokens_per_s: float | None = None
-    """Counted as providers do: the prompt, and the answer's ceiling as if it were used."""
+    """Counted as providers do: the prompt, plus the full output limit."""
     concurrency: int | None = None
     answer_s: float | None = None
-    """What an answer takes."""
+    """Seconds per answer."""
     measured_per_s: float | None = None
-    """Requests a second that an earlier session got done."""
+    """Requests per second completed by an earlier session."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeNeeded:
-    """How long it takes; `why` says by what."""
+    """The time needed; `why` names the limiting factor."""
 
     seconds: float | None
-    """None where that is not known: a batch takes up to a day."""
+    """None if unknown: a batch takes up to a day."""
     why: str
     is_assumed: bool = False
-    """Nothing is known of the endpoint's limits: `why` says what was taken for them."""
+    """Whether the endpoint's limits are unknown; then `why` states the assumptions."""
 
 
 def time_needed(requests: int, tokens: float, given: Speed, earlier: Speed) -> TimeNeeded:
-    """How long so many requests take.
+    """Estimate how long so many requests take.
 
     Args:
-        requests: to be sent.
-        tokens: of all of them, counted as a limit on tokens counts them.
-        given: by the user. Limits of theirs win over an endpoint's.
-        earlier: what an earlier session of this run learned of the endpoint's limits, and how fast it was.
+        requests: the number of requests.
+        tokens: their total tokens, counted as token limits count them.
+        given: the user's limits, which take precedence over the endpoint's.
+        earlier: the endpoint's limits as learned by an earlier session of this run, and that session's speed.
     """
     if not requests:
-        return TimeNeeded(0.0, "nothing is left to send")
+        return TimeNeeded(0.0, "nothing left to send")
     bounds = (
-        _by_rate(requests, "requests a minute", "--rpm", given.requests_per_s, earlier.requests_per_s),
-        _by_rate(tokens, "tokens a minute", "--tpm", given.tokens_per_s, earlier.tokens_per_s),
+        _by_rate(requests, "requests/min", "--rpm", given.requests_per_s, earlier.requests_per_s),
+        _by_rate(tokens, "tokens/min", "--tpm", given.tokens_per_s, earlier.tokens_per_s),
         _by_concurrency(requests, given, earlier),
-        _as_before(requests, earlier) if given == Speed() else None,  # else what limited it then may differ
+        _as_before(requests, earlier) if given == Speed() else None,  # otherwise the limits may differ from then
     )
     return max(
         (bound for bound in bounds if bound is not None),
@@ -60,8 +60,8 @@ def time_needed(requests: int, tokens: float, given: Speed, earlier: Speed) -> T
 def _assumed(requests: int) -> TimeNeeded:
     return TimeNeeded(
         requests * _ASSUMED_ANSWER_S / _ASSUMED_AT_ONCE,
-        f"assumed are {_ASSUMED_AT_ONCE} at once and {_ASSUMED_ANSWER_S:g} s an answer, as no limit is known before "
-        "the first one: give --rpm, --tpm or --concurrency",
+        f"assuming {_ASSUMED_AT_ONCE} requests in flight and {_ASSUMED_ANSWER_S:g} s per answer, since no limits are "
+        "known yet: set --rpm, --tpm or --concurrency",
         is_assumed=True,
     )
 
@@ -70,8 +70,8 @@ def _by_rate(amount: float, what: str, option: str, given: float | None, earlier
     per_s = given or earlier
     if not per_s:
         return None
-    source = option if given else "as the endpoint stated in this run's last session"
-    return TimeNeeded(amount / per_s, f"by {per_s * 60:,.0f} {what} ({source})")
+    source = option if given else "as reported by the endpoint in this run's last session"
+    return TimeNeeded(amount / per_s, f"limited by {per_s * 60:,.0f} {what} ({source})")
 
 
 def _as_before(requests: int, earlier: Speed) -> TimeNeeded | None:
@@ -85,6 +85,6 @@ def _by_concurrency(requests: int, given: Speed, earlier: Speed) -> TimeNeeded |
     if given.concurrency is None:
         return None
     answer_s = earlier.answer_s or _ASSUMED_ANSWER_S
-    source = "measured in this run" if earlier.answer_s else "assumed; nothing was measured yet"
+    source = "measured in this run" if earlier.answer_s else "assumed; nothing measured yet"
     seconds = requests * answer_s / given.concurrency
-    return TimeNeeded(seconds, f"{given.concurrency:,} at once, {answer_s:.2g} s an answer ({source})")
+    return TimeNeeded(seconds, f"{given.concurrency:,} in flight, {answer_s:.2g} s per answer ({source})")

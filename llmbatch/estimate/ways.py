@@ -1,4 +1,4 @@
-"""What the same rows cost on each way to the provider: by themselves, at the flex tier, in batches, in packs."""
+"""The cost of the same rows by each way of sending: single requests, the flex tier, batches, packs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,41 +10,41 @@ from llmbatch.estimate.time import TimeNeeded
 
 SYNC, FLEX, PACKED = "sync", ServiceTier.FLEX.value, "packed"
 BATCH_WINDOW_S = 86_400.0
-"""In which a batch is to be answered (OpenAI, "Batch API")."""
+"""Time limit of a batch (OpenAI, "Batch API")."""
 _NO_HITS = Range(0.0, 1.0, 1.0)
-"""Misses of batches: no provider promises that they meet the cache, and some do."""
+"""Cache misses of batches: no provider guarantees cache hits, though some achieve them."""
 
 
 @dataclass(frozen=True, slots=True)
 class WayEstimate:
-    """What a way would come to."""
+    """The estimate for one way."""
 
     way: str
     cost: Cost
     time: TimeNeeded
     assumed: str
-    """What the cost rests on, in a few words."""
+    """What the cost depends on, in a few words."""
 
 
 def way_estimates(
     model: str, job: Job, known: Known, prices: PriceBook, time: TimeNeeded, *, packed: Job | None
 ) -> tuple[WayEstimate, ...]:
-    """The ways that have a published price of their own; none where the standard price is not a published one.
+    """The ways with their own published price; none if the standard price is not a published one.
 
     Args:
-        model: that is asked.
-        job: what is asked.
-        packed: the same with rows that share requests; None where that is no other way.
-        known: what earlier answers show of single requests.
+        model: the model.
+        job: the job as single requests.
+        packed: the same job with rows that share requests; None if that is not an alternative.
+        known: what earlier answers show about single requests.
         prices: where prices are found.
-        time: what single requests take.
+        time: the time needed for single requests.
     """
     ways = tuple(_estimates(model, job, known, prices, time))
     standard = prices.price(model)
     if not ways or standard is None or packed is None or packed.pack is None:
         return ways
     fewer = replace(time, seconds=None if time.seconds is None else time.seconds / packed.pack.rows)
-    assumed = f"{packed.pack.rows} rows a request, where a comparison shows no loss"
+    assumed = f"{packed.pack.rows} rows per request, if a comparison shows no loss"
     return (*ways, WayEstimate(PACKED, cost_of(packed, standard, known), fewer, assumed))
 
 
@@ -54,28 +54,28 @@ def _estimates(model: str, job: Job, known: Known, prices: PriceBook, time: Time
         return
     yield WayEstimate(SYNC, cost_of(job, standard, known), time, "")
     if (flex := _own(prices, model, FLEX, standard)) is not None:
-        slower = TimeNeeded(None, "no promise: requests may take 15 minutes, or be refused for want of room")
-        yield WayEstimate(FLEX, cost_of(job, flex, known), slower, "slower, no promise")
+        slower = TimeNeeded(None, "best effort: requests may take 15 minutes or be refused for lack of capacity")
+        yield WayEstimate(FLEX, cost_of(job, flex, known), slower, "slower, best effort")
     if (batch := _own(prices, model, BATCH, standard)) is not None:
         unwritten = replace(job, written_tokens=0, pack=None)
-        within = TimeNeeded(BATCH_WINDOW_S if job.requests else 0.0, "within 24 h, as the provider promises")
+        within = TimeNeeded(BATCH_WINDOW_S if job.requests else 0.0, "within 24 h, as promised by the provider")
         cost = cost_of(unwritten, batch, replace(known, misses=_NO_HITS))
-        yield WayEstimate(BATCH, cost, within, "within 24 h; nothing cached, at the low end all")
+        yield WayEstimate(BATCH, cost, within, "within 24 h; assumes no cache hits, low end all hits")
 
 
 def _own(prices: PriceBook, model: str, tier: str, standard: Price) -> Price | None:
-    """A way's own price; None where none is published."""
+    """A way's own price; None if none is published."""
     price = prices.price(model, service_tier=tier)
     return None if price is None or price == standard else price
 
 
 def cheapest(ways: tuple[WayEstimate, ...], allowed: frozenset[str], within_s: float | None) -> WayEstimate | None:
-    """The way that is expected to cost least; of equals the first. None where there is none to choose from.
+    """The way with the lowest expected cost, the first if tied; None if there is none to choose from.
 
     Args:
-        ways: to choose from.
-        allowed: those that can do what is asked.
-        within_s: seconds in which all is to be done; a way that promises none does not do then. None for any time.
+        ways: the ways to choose from.
+        allowed: names of the ways that support what the run needs.
+        within_s: time limit in seconds, which excludes ways that promise no time; None for no limit.
     """
     fitting = [way for way in ways if way.way in allowed and (way.way == SYNC or _is_in_time(way, within_s))]
     return min(fitting, key=lambda way: way.cost.expected, default=None)

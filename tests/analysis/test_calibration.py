@@ -87,7 +87,7 @@ def test_confidences_that_are_upside_down_are_levelled_not_turned() -> None:
 
 
 def test_too_few_rows_of_a_kind_are_refused() -> None:
-    with pytest.raises(UsageError, match="95 right and 5 wrong ones, 10 of each are needed"):
+    with pytest.raises(UsageError, match="95 right and 5 wrong; at least 10 of each are needed"):
         fit_calibration([0.9] * 100, [True] * 95 + [False] * 5)
 
 

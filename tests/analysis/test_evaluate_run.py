@@ -62,7 +62,7 @@ def test_every_row_is_accounted_for(banking: Evaluation) -> None:
     notes = " ".join(banking.notes)
     assert "gold rows that are not in the run: 1 (first: 'nobody')" in notes
     assert "rows of the run that repeat an id, and share its gold label: 1" in notes
-    assert "gold rows with a label that is not the task's: 1" in notes
+    assert "gold rows with a label that is not in the task: 1" in notes
 
 
 def test_untrusted_text_does_nothing_on_the_screen(banking: Evaluation) -> None:

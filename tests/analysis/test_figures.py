@@ -115,7 +115,7 @@ def test_too_little_gold_is_told_and_not_glossed_over() -> None:
     assert table.recommended is None
     assert table.least_gold_rows == math.ceil(math.log(0.05) / math.log(0.98)) == 149
     assert table.remark is not None
-    assert "50 gold rows cannot show it: it takes 149" in table.remark
+    assert "50 gold rows are too few: at least 149" in table.remark
     enough = thresholds([0.9] * 149, [True] * 149, [0.9] * 149, wanted=0.98)
     assert enough.recommended is not None
 

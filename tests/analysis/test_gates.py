@@ -69,7 +69,7 @@ def test_a_label_without_rows_shows_nothing(evaluated: tuple[Path, Evaluation], 
     absent = min(given - {label.label for label in small.scores.labels})
     (gate,) = gates(small, Wanted(f1=((absent, 0.1),)))
     assert (gate.passed, gate.value) == (False, None)
-    assert gate.finding.endswith("and no gold row shows it")
+    assert gate.finding.endswith("but no gold row covers it")
 
 
 def test_a_report_for_ci_servers(evaluated: tuple[Path, Evaluation], tmp_path: Path) -> None:

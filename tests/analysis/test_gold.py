@@ -94,9 +94,9 @@ def test_everything_that_is_left_out_is_told_with_its_place(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("id,colour\n1,red\n", "no field looks like the label; fields are 'id', 'colour'"),
+        ("id,colour\n1,red\n", "no field looks like the label; its fields are 'id', 'colour'"),
         ("id,label\n1,red\n", "its labels are not the task's ('red')"),
-        ("id,label\n", "it has no rows"),
+        ("id,label\n", "no rows"),
     ],
 )
 def test_a_file_of_no_use_is_refused_with_the_reason(tmp_path: Path, content: str, message: str) -> None:
@@ -108,7 +108,7 @@ def test_a_file_of_no_use_is_refused_with_the_reason(tmp_path: Path, content: st
 def test_the_fields_can_be_named(tmp_path: Path) -> None:
     labels = gold(tmp_path, "gold.csv", "nr,id,verdict\n7,a,spam\n", id_field="nr", label_field="verdict")
     assert found(labels, "7") == "spam"
-    with pytest.raises(UsageError, match="there is no field 'colour'"):
+    with pytest.raises(UsageError, match="no field named 'colour'"):
         gold(tmp_path, "gold.csv", "id,label\n1,spam\n", label_field="colour")
 
 

@@ -60,7 +60,7 @@ def test_nothing_is_written_where_none_is_recommended_or_the_task_is_packaged(ll
     assert (run.parent / "papers.toml").read_bytes() == before
     llmbatch("classify", "docs.jsonl", "--offline", "--out", "packaged")
     packaged = llmbatch("evaluate", "packaged", "--gold", "gold.jsonl", "--precision", "50%", "--apply")
-    assert (packaged.code, "comes with the program" in packaged.err) == (2, True)
+    assert (packaged.code, "is built in" in packaged.err) == (2, True)
     assert "--review-below" in packaged.err
 
 
@@ -72,7 +72,7 @@ def test_a_job_of_github_gets_annotations_and_a_summary(llmbatch: Program) -> No
     done = llmbatch("evaluate", "run", "--gold", "gold.jsonl", *gates, GITHUB_STEP_SUMMARY=str(summary))
     assert done.code == 3
     notice, error = done.err.splitlines()
-    assert notice.startswith("::notice title=llmbatch%3A default::accuracy: at least 1.0%25 wanted, ")
+    assert notice.startswith("::notice title=llmbatch%3A default::accuracy: at least 1.0%25 required, ")
     assert error.startswith("::error title=llmbatch%3A default::F1 of legal: ")
     assert done.json["gates"][1]["passed"] is False
     shown = summary.read_text()

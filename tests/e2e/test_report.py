@@ -54,7 +54,7 @@ def test_runs_that_say_nothing_of_each_other_are_refused(llmbatch: Program) -> N
     for name, task in (("one", "default"), ("two", "default"), ("other", "ag_news")):
         classify(docs, task=task, offline=True, out=llmbatch.folder / name, spend_store="off")
     refused = llmbatch("report", "one", "other")
-    assert (refused.code, "other is of 'ag_news'" in refused.err) == (2, True)
+    assert (refused.code, "other has 'ag_news'" in refused.err) == (2, True)
     refused = llmbatch("report", "one", "two", "--gold", "gold.csv")
     assert (refused.code, "in any of the runs" in refused.err) == (2, True)
     refused = llmbatch("report", "one", "two", "--input", "docs.jsonl")

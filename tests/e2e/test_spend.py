@@ -45,7 +45,7 @@ def test_every_cent_is_found_again_by_whatever_it_is_looked_at(tmp_path: Path) -
     no_field = llmbatch("show", "docs.offline.llmbatch", "--by", "sauce")
     assert no_field.code == 2
     assert "the first row has id, source, text" in no_field.err
-    with pytest.raises(UsageError, match="--by sauce: no run of these days has such a field"):
+    with pytest.raises(UsageError, match="--by sauce: no run in this period has such a field"):
         spend("sauce")
 
     docs.unlink()

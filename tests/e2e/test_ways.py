@@ -31,7 +31,7 @@ def test_an_estimate_shows_the_ways_side_by_side(llmbatch: Program) -> None:
     assert costs["batch"]["low"] < costs["sync"]["expected"] < costs["batch"]["expected"]
     assert costs["batch"]["high"] >= costs["batch"]["expected"]
     shown = llmbatch("estimate", "docs.jsonl").out
-    assert "within 24 h; nothing cached, at the low end all" in " ".join(shown.split())
+    assert "within 24 h; assumes no cache hits, low end all hits" in " ".join(shown.split())
 
 
 def test_only_ways_with_a_published_price_are_shown(llmbatch: Program) -> None:

@@ -80,7 +80,7 @@ def test_a_samples_margin_widens_the_bounds() -> None:
     assert cost_of(unsure, PRICE).expected == cost_of(JOB, PRICE).expected
     assert cost_of(unsure, PRICE).high - cost_of(unsure, PRICE).expected > 500 * 1000
     assert cost_of(unsure, PRICE).high > cost_of(JOB, PRICE).high
-    assert ("the sample's margin", 500 * 1000) in cost_of(unsure, PRICE).movers
+    assert ("the sampling margin", 500 * 1000) in cost_of(unsure, PRICE).movers
 
 
 def test_long_prompts_cost_their_tier() -> None:

@@ -10,25 +10,25 @@ NOTHING = Speed()
 @pytest.mark.parametrize(
     ("given", "earlier", "seconds", "why"),
     [
-        (Speed(requests_per_s=10), NOTHING, 60.0, "by 600 requests a minute (--rpm)"),
-        (Speed(requests_per_s=10, tokens_per_s=10_000), NOTHING, 96.0, "by 600,000 tokens a minute (--tpm)"),
+        (Speed(requests_per_s=10), NOTHING, 60.0, "limited by 600 requests/min (--rpm)"),
+        (Speed(requests_per_s=10, tokens_per_s=10_000), NOTHING, 96.0, "limited by 600,000 tokens/min (--tpm)"),
         (
             NOTHING,
             Speed(requests_per_s=5),
             120.0,
-            "by 300 requests a minute (as the endpoint stated in this run's last session)",
+            "limited by 300 requests/min (as reported by the endpoint in this run's last session)",
         ),
-        (Speed(requests_per_s=10), Speed(requests_per_s=5), 60.0, "by 600 requests a minute (--rpm)"),
-        (Speed(concurrency=6), NOTHING, 100.0, "6 at once, 1 s an answer (assumed; nothing was measured yet)"),
-        (Speed(concurrency=6), Speed(answer_s=0.5), 50.0, "6 at once, 0.5 s an answer (measured in this run)"),
+        (Speed(requests_per_s=10), Speed(requests_per_s=5), 60.0, "limited by 600 requests/min (--rpm)"),
+        (Speed(concurrency=6), NOTHING, 100.0, "6 in flight, 1 s per answer (assumed; nothing measured yet)"),
+        (Speed(concurrency=6), Speed(answer_s=0.5), 50.0, "6 in flight, 0.5 s per answer (measured in this run)"),
         (NOTHING, Speed(measured_per_s=20), 30.0, "20.0 requests/s, as in this run's last session"),
         (
             NOTHING,
             NOTHING,
             37.5,
             (
-                "assumed are 16 at once and 1 s an answer, as no limit is known before the first one: "
-                "give --rpm, --tpm or --concurrency"
+                "assuming 16 requests in flight and 1 s per answer, since no limits are known yet: "
+                "set --rpm, --tpm or --concurrency"
             ),
         ),
     ],

@@ -68,7 +68,7 @@ def test_groups_stand_beside_the_period_before(path: Path) -> None:
         "  small   100       104    100,000   10.0%    0    $14.00    $140.00  $10.00  +40.0%",
         "  large     1         0          0      0%    0  $0.00100      $1.00      $0     new",
         "  total   101       104    100,000   10.0%    0    $14.00    $138.62  $10.00  +40.0%",
-        "  /killed was killed, and its folder does not show what it spent: up to $0.002 more may have been spent.",
+        "  /killed was killed, and its folder does not record what it spent: up to $0.002 more may have been spent.",
         "  Rows billed at an unknown price: 1. They are not in the totals.",
     ]
 

@@ -206,7 +206,7 @@ def test_a_store_of_format_2_is_brought_over_and_a_damaged_one_is_not(tmp_path: 
     assert says(path) == expected
     with closing(sqlite3.connect(damaged, isolation_level=None)) as db:
         db.execute("UPDATE spend SET input_tokens = input_tokens + 1")
-    with pytest.raises(StorageFailed, match="not what was written"):
+    with pytest.raises(StorageFailed, match="fail their checksums"):
         says(damaged)
 
 
