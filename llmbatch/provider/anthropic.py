@@ -1,4 +1,4 @@
-"""Anthropic's Messages API. It can do what the maker's copy of OpenAI's cannot: keep the prompt's prefix in the cache.
+"""Anthropic's Messages API. Unlike Anthropic's OpenAI-compatible API, it can cache the prompt's prefix.
 
 Sources: the types of Anthropic's own SDK (`message_create_params.py`, `usage.py`, `output_config_param.py`), and which
 keywords of a schema are left out there (`lib/_parse/_transform.py`); the guide "Structured outputs" for models without.
@@ -21,22 +21,22 @@ from llmbatch.provider.usage import ReportedUsage, read_usage
 
 _VERSION = "2023-06-01"
 _BOUNDS = frozenset({"minimum", "maximum", "minItems", "maxItems", "uniqueItems"})
-"""Keywords that its schemas do not take; answers are checked for them anyway."""
+"""Keywords not supported in its schemas; answers are checked against them anyway."""
 
 
 class AnthropicMessages(ChatCompletions):
-    """What differs from chat completions; how refusals, limits and finish reasons are worded is known there."""
+    """The differences from chat completions, which already handle the wording of errors, limits and finish reasons."""
 
     name = ANTHROPIC_MESSAGES
     base_url = "https://api.anthropic.com/v1"
     key_variable = "ANTHROPIC_API_KEY"
 
-    def path(self, model: str, *, deployment: bool) -> str:  # noqa: ARG002 - Azure's URLs are OpenAI's affair
+    def path(self, model: str, *, deployment: bool) -> str:  # noqa: ARG002 - Azure's URLs apply only to OpenAI
         """Where requests go, below the base URL."""
         return "/messages"
 
     def headers(self, api_key: str) -> Mapping[str, str]:
-        """The key in a header of its own, and the protocol's version."""
+        """The key in its own header, and the protocol's version."""
         return {"x-api-key": api_key, "anthropic-version": _VERSION}
 
     def encoder(self, question: Question) -> Encoder:
@@ -48,12 +48,12 @@ class AnthropicMessages(ChatCompletions):
         return decode_message(body, headers)
 
     def judge(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-        """By the table of all makers' wordings; the request's id is in a header of its own."""
+        """Uses the table of all vendors' wordings; the request id is in a different header."""
         failure = super().judge(status, headers, body)
         return replace(failure, request_id=headers.get("request-id"))
 
     def fallback(self, shape: RequestShape, parameter: str, message: str) -> RequestShape | None:
-        """As for all makers; what they call `response_format` is `output_config` here."""
+        """As for all vendors; `response_format` is called `output_config` here."""
         is_about_output = "output_config" in message or "output_format" in message
         return super().fallback(shape, "response_format" if is_about_output else parameter, message)
 
@@ -79,8 +79,8 @@ def decode_message(body: bytes, headers: Mapping[str, str]) -> Completion:
     """Decode the body of a 200 answer; its headers are looked up in lower case.
 
     Raises:
-        NotACompletionError: it is no message.
-        ErrorInAnswerError: it holds an error.
+        NotACompletionError: it is not a message.
+        ErrorInAnswerError: it contains an error.
     """
     try:
         data = orjson.loads(body)
@@ -108,7 +108,7 @@ def decode_message(body: bytes, headers: Mapping[str, str]) -> Completion:
 
 
 def _read_usage(data: Any) -> ReportedUsage:
-    """In OpenAI's words: there the input holds what came from the cache and went into it, here it does not."""
+    """In OpenAI's terms, where the input includes tokens read from and written to the cache; here it does not."""
     if not isinstance(data, dict):
         return read_usage(None)
     cached, written = data.get("cache_read_input_tokens"), data.get("cache_creation_input_tokens")
@@ -133,7 +133,7 @@ def _without_bounds(schema: Any) -> Any:
         return [_without_bounds(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    properties = schema.get("properties")  # whose names are not keywords
+    properties = schema.get("properties")  # property names are not keywords
     kept = {
         name: _without_bounds(part) for name, part in schema.items() if name not in _BOUNDS and name != "properties"
     }
@@ -143,7 +143,7 @@ def _without_bounds(schema: Any) -> Any:
 
 
 def _joined(blocks: list[Any], kind: str) -> str | None:
-    """The text of all blocks of a kind; None where there is none."""
+    """The text of all blocks of a kind; None if there is none."""
     texts = [block.get(kind) for block in blocks if isinstance(block, dict) and block.get("type") == kind]
     return "".join(text for text in texts if isinstance(text, str)) if texts else None
 

@@ -1,7 +1,7 @@
-"""Files and batches of an endpoint, as OpenAI has them and as compatible servers and Azure do, through the SDK.
+"""An endpoint's files and batches, at OpenAI, Azure and compatible servers, through the SDK.
 
-What can be repeated without harm is repeated: looking, listing, uploading, downloading. Making a batch is not: where it
-is not known whether one was made, the caller looks for it.
+Calls that are safe to repeat are retried: retrieving, listing, uploading, downloading. Creating a batch is not: if it
+is unknown whether one was created, the caller looks for it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FINAL = frozenset({"failed", "completed", "expired", "cancelled"})
-"""Statuses from which nothing more comes."""
+"""Final statuses."""
 _OTHER_WORDS = {
     "canceled": "cancelled",
     "canceling": "cancelling",
@@ -36,11 +36,11 @@ _OTHER_WORDS = {
     "timeout": "expired",
     "timeout_exceeded": "expired",
 }
-"""For statuses, at endpoints that follow OpenAI in all but these; some write them in capitals (SAP, Together)."""
+"""Other names for statuses at otherwise compatible endpoints; some use upper case (SAP, Together)."""
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _NO_SUCH_CALL = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 _TIMEOUT_S = 600.0
-"""For one call: a file may have 200 MB."""
+"""Time limit for one call: a file may have 200 MB."""
 _PAGE = 100
 _MOST_PAGES = 100
 _BLOCK = 1 << 20
@@ -58,7 +58,7 @@ class BatchError:
 
 @dataclass(frozen=True, slots=True)
 class RemoteBatch:
-    """A batch as the endpoint shows it. What it does not say is None."""
+    """A batch as the endpoint shows it. Missing values are None."""
 
     id: str
     status: str
@@ -77,7 +77,7 @@ class RemoteBatch:
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more comes of it."""
+        """Whether it has reached a final status."""
         return self.status in FINAL
 
 
@@ -86,7 +86,7 @@ class NoSuchCallError(Exception):
 
 
 class BatchApi:
-    """Calls to one endpoint. All raise RequestFailedError, with the failure judged, after repeats where these help."""
+    """Calls to one endpoint. All raise RequestFailedError with a classified failure, after retries where these help."""
 
     def __init__(
         self,
@@ -100,9 +100,9 @@ class BatchApi:
         """Nothing is opened yet.
 
         Args:
-            endpoint: whose files and batches.
-            policy: how patient to be.
-            sleep: waits; raises where the run stops.
+            endpoint: the endpoint.
+            policy: how often and how long to retry.
+            sleep: waits; raises if the run stops.
             on_repeat: called with each failure that is retried, and after how many seconds.
             random: the source of jitter.
         """
@@ -115,11 +115,11 @@ class BatchApi:
 
     @property
     def line_url(self) -> str:
-        """What a line of a request file asks, and a batch's endpoint: Azure's deployments have another name for it."""
+        """The URL in each line of a request file and in a batch; Azure's deployments use a different one."""
         return "/chat/completions" if self._endpoint.api_version is not None else "/v1/chat/completions"
 
     async def upload(self, file: BinaryIO, name: str) -> str:
-        """Upload a request file. Returns its id. One that was uploaded twice costs nothing."""
+        """Upload a request file and return its id. Uploading twice costs nothing."""
 
         async def send() -> str:
             file.seek(0)
@@ -129,7 +129,7 @@ class BatchApi:
         return await self._repeated(send)
 
     async def find_file(self, name: str) -> str | None:
-        """The id of the newest request file of this name, where the endpoint lists it."""
+        """The id of the newest request file with this name, if the endpoint lists it."""
         after: dict[str, Any] = {}
         for _ in range(_MOST_PAGES):
 
@@ -151,18 +151,18 @@ class BatchApi:
         return None
 
     async def create(self, file_id: str, *, window: str, metadata: Mapping[str, str]) -> RemoteBatch:
-        """Make a batch, once. `failure.billed` is UNKNOWN where it may have been made for all that."""
+        """Create a batch, without retries. `failure.billed` is UNKNOWN if it may have been created all the same."""
         client: Any = self._open().batches.with_raw_response
         try:
             answer = await client.create(
                 input_file_id=file_id, endpoint=self.line_url, completion_window=window, metadata=dict(metadata)
             )
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
+        except Exception as error:  # noqa: BLE001 - classified whatever it is
             raise RequestFailedError(_unless_refused(self._judged(error))) from None
         return _read_batch(_object(answer.content))
 
     async def retrieve(self, batch_id: str) -> RemoteBatch:
-        """How a batch stands."""
+        """Retrieve a batch's current state."""
 
         async def look() -> RemoteBatch:
             answer = await self._open().batches.with_raw_response.retrieve(batch_id)
@@ -171,7 +171,7 @@ class BatchApi:
         return await self._repeated(look)
 
     async def cancel(self, batch_id: str) -> RemoteBatch:
-        """Ask for a batch's end. What was answered by then is charged."""
+        """Cancel a batch. Requests answered by then are charged."""
 
         async def ask() -> RemoteBatch:
             answer = await self._open().batches.with_raw_response.cancel(batch_id)
@@ -180,10 +180,10 @@ class BatchApi:
         return await self._repeated(ask)
 
     async def made_since(self, created_at: float) -> list[RemoteBatch]:
-        """The batches made since that Unix time, and those that do not say when.
+        """The batches created since a Unix time, and those without a creation time.
 
         Raises:
-            NoSuchCallError: the endpoint lists none.
+            NoSuchCallError: the endpoint cannot list batches.
         """
         after: dict[str, Any] = {}
         found: list[RemoteBatch] = []
@@ -208,7 +208,7 @@ class BatchApi:
         return found
 
     async def download(self, file_id: str, file: BinaryIO) -> None:
-        """Write a file's content. One that ends within a line, as proxies cut them, is fetched again, then taken."""
+        """Download a file. If it ends mid-line, as if truncated by a proxy, it is fetched once more, then accepted."""
         tail = b""
 
         async def fetch() -> None:
@@ -220,7 +220,7 @@ class BatchApi:
                     file.write(block)
                     tail = (tail + block)[-_BLOCK:]
             if not _ends_whole(tail):
-                raise _CutShortError(f"{file_id} ends within a line, after {file.tell():,} bytes")
+                raise _CutShortError(f"{file_id} ends mid-line, after {file.tell():,} bytes")
 
         try:
             await self._repeated(fetch)
@@ -276,15 +276,15 @@ class BatchApi:
 
 
 class _NotAnObjectError(ValueError):
-    """An answer that is no JSON object, or not the one that was asked for."""
+    """A response that is not a JSON object, or not the requested one."""
 
 
 class _CutShortError(ValueError):
-    """A file did not come to its end."""
+    """A file was truncated."""
 
 
 def _ends_whole(tail: bytes) -> bool:
-    """Whether a file of JSON lines ends with a line's end or a whole line."""
+    """Whether a file of JSON lines ends with a newline or a complete line."""
     last = tail.rpartition(b"\n")[2].strip()
     try:
         return not last or orjson.loads(last) is not None
@@ -293,11 +293,11 @@ def _ends_whole(tail: bytes) -> bool:
 
 
 def _unless_refused(failure: Failure) -> Failure:
-    """A create's failure: only a refusal, or a connection that never was, says that no batch was made."""
+    """The failure of a create call: only a refusal or a failed connection means that no batch was created."""
     is_refused = (
         failure.status is not None
         and failure.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        and failure.status not in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT)  # what a proxy may say on its way
+        and failure.status not in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT)  # may come from a proxy
     )
     was_not_sent = failure.status is None and failure.billed is Billed.NO
     return replace(failure, billed=Billed.NO if is_refused or was_not_sent else Billed.UNKNOWN)
@@ -309,7 +309,7 @@ def _object(raw: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         data = None
     if not isinstance(data, dict):
-        raise _NotAnObjectError("the answer is no JSON object")
+        raise _NotAnObjectError("the response is not a JSON object")
     return data
 
 
@@ -319,13 +319,13 @@ def _objects(page: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _has_more(page: Mapping[str, Any], objects: list[dict[str, Any]]) -> bool:
-    """Whether another page follows; where the endpoint does not say so, a full one has another behind it."""
+    """Whether another page follows; if the endpoint does not say, assume so after a full page."""
     stated = page.get("has_more")
     return bool(objects) and (stated if isinstance(stated, bool) else len(objects) >= _PAGE)
 
 
 def _are_older(batches: list[RemoteBatch], created_at: float) -> bool:
-    """Whether all further pages of a list are older than that: it goes backwards, as not every endpoint's does."""
+    """Whether all further pages are older than this, for endpoints that list the newest first."""
     times = [batch.created_at for batch in batches]
     known = [time for time in times if time is not None]
     goes_back = len(known) == len(times) and len(known) > 1 and known == sorted(known, reverse=True)
@@ -335,12 +335,12 @@ def _are_older(batches: list[RemoteBatch], created_at: float) -> bool:
 def _text(data: Mapping[str, Any], name: str) -> str:
     value = data.get(name)
     if not isinstance(value, str) or not value:
-        raise _NotAnObjectError(f"the answer has no {name}")
+        raise _NotAnObjectError(f"the response has no {name}")
     return value
 
 
 def _read_batch(data: Mapping[str, Any]) -> RemoteBatch:
-    if isinstance(job := data.get("job"), dict):  # as Together wraps a new one
+    if isinstance(job := data.get("job"), dict):  # Together wraps a new batch
         data = job
     status = _text(data, "status").strip().lower()
     counts, metadata = data.get("request_counts"), data.get("metadata")
@@ -384,7 +384,7 @@ def _count(value: Any) -> int | None:
 
 
 def _time(value: Any) -> int | None:
-    """A Unix time, which some endpoints write as RFC 3339."""
+    """Parse a Unix time, which some endpoints write as RFC 3339."""
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)

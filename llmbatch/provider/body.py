@@ -1,7 +1,7 @@
-"""An answer's body: unpacked, and no larger than it may be. A server gone wrong must not fill the memory.
+"""Reads a response body: decompressed, and limited in size so that a faulty server cannot exhaust memory.
 
-Answers of a few hundred bytes gain nothing from compression, so requests ask for none. A server or proxy that packs
-all the same is understood where it uses gzip or deflate, which can be unpacked in steps.
+Answers of a few hundred bytes gain nothing from compression, so requests ask for none. If a server or proxy compresses
+anyway, gzip and deflate are supported, since they can be decompressed in steps.
 """
 
 import zlib
@@ -9,28 +9,28 @@ import zlib
 from llmbatch.provider.completion import NotACompletionError
 
 LARGEST_ANSWER = 1 << 20
-"""Bytes. A label takes some hundred, an error page some thousand."""
+"""Bytes. A label takes a few hundred, an error page a few thousand."""
 UNPACKED = {"Accept-Encoding": "identity"}
-"""The header that asks for answers as they are."""
+"""The header that asks for uncompressed answers."""
 
 _WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _NOT_READ = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz"})
-"""Compressions that cannot be unpacked here. All other names are none: servers say `utf-8` or `none` there."""
+"""Unsupported compressions. Any other name means no compression: some servers send `utf-8` or `none`."""
 _GZIP, _FIRST_ERROR = b"\x1f\x8b", 300
 
 
 class BodyReader:
-    """Takes a body's chunks as they come from the wire."""
+    """Processes a body's chunks as they arrive."""
 
     def __init__(self, unpacker: "_Unpacker | None") -> None:
         self._unpacker = unpacker
         self._room = LARGEST_ANSWER
 
     def read(self, chunk: bytes) -> bytes:
-        """What the next chunk holds.
+        """Decompress the next chunk.
 
         Raises:
-            NotACompletionError: more has come than an answer can be, or than can be unpacked.
+            NotACompletionError: the body is too large, or cannot be decompressed.
         """
         content = chunk if self._unpacker is None else self._unpacker.unpack(chunk, self._room + 1)
         self._room -= len(content)
@@ -40,13 +40,13 @@ class BodyReader:
 
 
 def body_reader(content_encoding: str, status: int) -> BodyReader | None:
-    """The reader of a body by its Content-Encoding; empty where there is none.
+    """The reader for a Content-Encoding, which is empty if there is none.
 
     Returns:
-        None where it is packed in a way that cannot be bounded and belongs to a refusal, which is judged by its status.
+        None for an unsupported compression of an error response, which is classified by its status.
 
     Raises:
-        NotACompletionError: an answer is packed so.
+        NotACompletionError: a successful response uses an unsupported compression.
     """
     names = [name.strip().lower() for name in content_encoding.split(",")]
     packings = [name for name in names if name in _WINDOW_BITS or name in _NOT_READ]
@@ -56,11 +56,11 @@ def body_reader(content_encoding: str, status: int) -> BodyReader | None:
         return BodyReader(_Unpacker(_WINDOW_BITS[packings[0]]))
     if status >= _FIRST_ERROR:
         return None
-    raise NotACompletionError(f"a body packed with {', '.join(packings)[:40]!r}, which was not requested")
+    raise NotACompletionError(f"a body compressed with {', '.join(packings)[:40]!r}, which was not requested")
 
 
 class _Unpacker:
-    """Unpacks in steps: gzip of any number of members, deflate with and without its frame, and what is not packed."""
+    """Decompresses in steps: gzip with any number of members, deflate with or without header, uncompressed data."""
 
     def __init__(self, window_bits: int) -> None:
         self._window_bits = window_bits
@@ -76,10 +76,10 @@ class _Unpacker:
         try:
             return self._unpacked(chunk, most)
         except zlib.error:
-            raise NotACompletionError("a body that cannot be unpacked") from None
+            raise NotACompletionError("a body that cannot be decompressed") from None
 
     def _choose(self, start: bytes) -> None:
-        """By how the body begins: some servers name a packing that they have not done, or leave out its frame."""
+        """Decide by the first bytes: some servers declare a compression they did not apply, or omit its header."""
         if self._window_bits > zlib.MAX_WBITS:
             self._is_plain = not start.startswith(_GZIP[: len(start)])
         elif start[:1] in (b"{", b"[", b"<"):

@@ -1,4 +1,4 @@
-"""The SDK's answers read as bounded bodies, by a hook of its HTTP client.
+"""Limits the size of response bodies read by the SDK, through a hook of its HTTP client.
 
 Loads the HTTP library: imported with the SDK's client, not before.
 """
@@ -10,19 +10,19 @@ from llmbatch.provider.http_library import httpx
 
 
 async def bound_answer(response: httpx.Response) -> None:
-    """Bound an answer whose body is still to be read: a response hook of the client.
+    """Limit a response whose body has not been read yet: a response hook of the client.
 
     Raises:
-        NotACompletionError: it cannot be read in bounds. Reading it raises the same where it turns out to be too large.
+        NotACompletionError: it cannot be limited. Reading it raises the same error if it turns out to be too large.
     """
     reader = body_reader(response.headers.pop("content-encoding", ""), response.status_code)
     stream = response.stream
-    assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - an async client's answers are
+    assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - true of an async client
     response.stream = _UnreadStream(stream) if reader is None else _BoundedStream(stream, reader)
 
 
 class _UnreadStream(httpx.AsyncByteStream):
-    """A body that is not looked at."""
+    """A body that is discarded."""
 
     def __init__(self, stream: httpx.AsyncByteStream) -> None:
         self._stream = stream

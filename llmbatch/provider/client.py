@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com")
 _LONGEST_HEADER = 1 << 18
-# What the SDK sends about itself and this machine with each request. No answer depends on it, and without these headers
-# a request takes a tenth less time to build and send.
+# What the SDK sends about itself and this machine with each request. Answers do not depend on it, and without these
+# headers a request takes a tenth less time to build and send.
 _LEFT_OUT = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
 _LEFT_OUT_BY_REQUEST = ("Retry-Count", "Read-Timeout")
 
@@ -49,18 +49,18 @@ class Endpoint:
     api_version: str | None = None
     on_loopback: bool = False
     in_the_clear: bool = False
-    """Whether key and documents go over a network by plain http."""
+    """Whether the key and the documents go over a network by plain http."""
     dialect: Dialect = CHAT_COMPLETIONS
     """The wire protocol that it speaks."""
 
     @property
     def is_default(self) -> bool:
-        """Whether it is OpenAI's own, or Azure's, whose list of models says nothing new."""
+        """Whether it is OpenAI's or Azure's own, whose list of models adds nothing."""
         return self.base_url == _DEFAULT_BASE_URL or self.api_version is not None
 
     @property
     def has_certificates(self) -> bool:
-        """Whether anything on the way to it can show one: plain http on loopback passes no proxy either."""
+        """Whether TLS certificates can be involved; plain http on loopback does not even pass a proxy."""
         return not (self.on_loopback and self.base_url.startswith("http:"))
 
     def __repr__(self) -> str:
@@ -75,49 +75,48 @@ def resolve_endpoint(
     insecure_http: bool = False,
     dialect: Dialect = CHAT_COMPLETIONS,
 ) -> Endpoint:
-    """The endpoint from the options and, as the SDK has it, the environment.
+    """Resolve the endpoint from the options and, as the SDK does, the environment.
 
     Reads OPENAI_BASE_URL, OPENAI_API_KEY, and for Azure AZURE_OPENAI_API_KEY, AZURE_OPENAI_ENDPOINT and
-    OPENAI_API_VERSION; of a dialect with an endpoint of its own only its variable with the key. A server on loopback
-    needs no key.
+    OPENAI_API_VERSION; for a dialect with its own endpoint, only its key variable. A server on loopback needs no key.
 
     Args:
-        base_url: the user's.
-        api_version: of Azure OpenAI.
-        model: what is asked, for messages.
-        insecure_http: let the key go to a public host by plain http.
-        dialect: the wire protocol; one that is not OpenAI's needs a URL, or has one of its own.
+        base_url: the user's URL, if given.
+        api_version: Azure OpenAI's API version.
+        model: the model, for messages.
+        insecure_http: allow sending the key to a public host by plain http.
+        dialect: the wire protocol; one other than OpenAI's needs a URL, unless it has its own.
 
     Raises:
-        UsageError: no key, a key or URL that could never be sent, or a public host that everybody on the way could
-            take the key from. The key's value is never shown.
+        UsageError: no key, a key or URL that cannot be sent, or a public host to which the key would go unencrypted.
+        The key's value is never shown.
     """
     url = _base_url(base_url, dialect)
     if url == _DEFAULT_BASE_URL and dialect is not CHAT_COMPLETIONS:
-        raise UsageError(f"OpenAI's endpoint does not speak {dialect.name}", hint="name one that does: --base-url URL")
+        raise UsageError(f"OpenAI's endpoint does not speak {dialect.name}", hint="set one that does: --base-url URL")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
-        raise UsageError("the base URL is not one", hint="give it as https://HOST/v1 by --base-url or OPENAI_BASE_URL")
+        raise UsageError("invalid base URL", hint="set it as https://HOST/v1 with --base-url or OPENAI_BASE_URL")
     if parts.username is not None or parts.password is not None:
-        raise UsageError("the base URL holds a user name or password", hint="give the key in OPENAI_API_KEY instead")
+        raise UsageError("the base URL contains a user name or password", hint="set the key in OPENAI_API_KEY instead")
     _check_path(url, parts.path)
     if parts.query or parts.fragment:
         raise UsageError(
-            "the base URL holds a ? or #", hint="give it up to its path; --api-version has an option of its own"
+            "the base URL contains a ? or #", hint="end it at its path; for an API version, use --api-version"
         )
     host = parts.hostname
     reach = reach_of(url)
     if parts.scheme == "http" and reach is Reach.PUBLIC and not insecure_http:
         raise UsageError(
-            f"http://{host} would get the API key and the documents unencrypted, over a public network",
-            hint="use https://, or --insecure-http on a network that only you can reach; nothing was sent",
+            f"http://{host} would receive the API key and the documents unencrypted, over a public network",
+            hint="use https://, or --insecure-http on a private network; nothing was sent",
         )
     is_azure_host = host.endswith(_AZURE_HOSTS) and "/openai/v1" not in parts.path
     version = api_version or (os.environ.get("OPENAI_API_VERSION") if is_azure_host else None)
     if is_azure_host and version is None:
         raise UsageError(
             f"{host} is an Azure OpenAI resource, which needs an API version",
-            hint="give --api-version (or OPENAI_API_VERSION), or the newer URL that ends in /openai/v1/",
+            hint="set --api-version (or OPENAI_API_VERSION), or use the newer URL that ends in /openai/v1/",
         )
     is_azure = version is not None or host.endswith(_AZURE_HOSTS)
     key = _api_key(*(["AZURE_OPENAI_API_KEY"] if is_azure else []), dialect.key_variable)
@@ -125,7 +124,7 @@ def resolve_endpoint(
     if key is None and reach is not Reach.LOOPBACK:
         raise UsageError(
             f"no API key for {host} (model {model})",
-            hint=f"set {dialect.key_variable}, or try it without one: llmbatch classify ... --offline",
+            hint=f"set {dialect.key_variable}, or try without a key: llmbatch classify ... --offline",
         )
     return Endpoint(
         url.rstrip("/"),
@@ -138,29 +137,29 @@ def resolve_endpoint(
 
 
 def _base_url(given: str | None, dialect: Dialect) -> str:
-    """The user's, else the dialect's own, else OpenAI's or Azure's by their variables."""
+    """The user's URL, else the dialect's own, else OpenAI's or Azure's from their variables."""
     of_openai = os.environ.get("OPENAI_BASE_URL")
-    if dialect.base_url is not None:  # its key must not go where OpenAI's goes
+    if dialect.base_url is not None:  # its key must not be sent to OpenAI's endpoint
         return given if given and given != of_openai else dialect.base_url
     return given or of_openai or os.environ.get("AZURE_OPENAI_ENDPOINT") or _DEFAULT_BASE_URL
 
 
 def _check_path(url: str, path: str) -> None:
-    """Refuse a base URL that is longer than the base."""
+    """Reject a base URL that includes the request path."""
     proposed = re.sub(r"(/v\d+\w*)\1+", r"\1", re.sub(r"(/chat)?(/completions)?/?$", "", path))
     if proposed.rstrip("/") != path.rstrip("/"):
         base = url.replace(path, proposed.rstrip("/"))
-        raise UsageError(f"the base URL {url!r} is longer than the base", hint=f"use --base-url {base}")
+        raise UsageError(f"the base URL {url!r} includes the request path", hint=f"use --base-url {base}")
 
 
 def _api_key(*names: str) -> str | None:
-    """Of the first of these variables that has one."""
+    """The key from the first of these variables that is set."""
     name = next((name for name in names if os.environ.get(name, "").strip()), None)
     if name is None:
         return None
     key = os.environ[name].strip()
     if not (key.isascii() and key.isprintable()) or " " in key:
-        # Sent as a header it would fail as a connection error that looks worth retrying and shows the key.
+        # As a header, it would fail with a connection error that looks retryable and shows the key.
         raise UsageError(
             f"{name} has characters that an HTTP header cannot contain",
             hint=f"set {name} again, without line breaks",
@@ -169,7 +168,7 @@ def _api_key(*names: str) -> str | None:
 
 
 def _check_header_variables() -> None:
-    """The SDK sends these along; a line break in one would fail like a lost connection, over and over."""
+    """The SDK sends these as headers; a line break in one would look like a lost connection, again and again."""
     for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
         value = os.environ.get(name, "")
         if not (value.isascii() and value.isprintable()):
@@ -179,7 +178,7 @@ def _check_header_variables() -> None:
 
 
 class Caller:
-    """Sends request bodies and gives back decoded answers."""
+    """Sends request bodies and returns decoded answers."""
 
     def __init__(
         self,
@@ -193,7 +192,7 @@ class Caller:
         """Args.
 
         timeout_s: the longest that any request may take.
-        on_headers: called with the headers of every answer, refusals among them.
+        on_headers: called with the headers of every response, including errors.
         """
         self._open = partial(open_client, endpoint, timeout_s, connections)
         self._client: AsyncOpenAI | None = None
@@ -206,26 +205,26 @@ class Caller:
         self._repeated: RepeatedRequest | None = None
 
     def open(self) -> "AsyncOpenAI":
-        """Load the SDK and make its client, once. Done before a request's turn comes, which this must not delay.
+        """Load the SDK and create its client, once. Done in advance, so that it does not delay a request.
 
         A run with nothing to send does not pay for it.
         """
         if self._client is None:
             self._client = self._open()
-            # Whole, since the SDK would put it together, and take it apart again, for each request.
+            # The full URL, since the SDK would otherwise build and parse it again for each request.
             self._url = f"{self._client.base_url}".rstrip("/") + self._path
             self._options = {"headers": {**_left_out(_LEFT_OUT_BY_REQUEST), **_protocol_headers(self._endpoint)}}
         return self._client
 
     async def send(self, body: bytes, *, timeout_s: float) -> Completion:
-        """Send one request. Its answer is as the server sent it: an echo of our key is still in it.
+        """Send one request. The answer is unredacted: it may still contain an echo of our key.
 
         Args:
-            body: the request's.
-            timeout_s: seconds until its whole answer must be there.
+            body: the request body.
+            timeout_s: seconds until the complete answer must have arrived.
 
         Raises:
-            RequestFailedError: with what became of it, judged.
+            RequestFailedError: the request failed; the failure is classified.
         """
         response = await self._response(body, timeout_s)
         self._on_headers(response.headers)
@@ -242,12 +241,12 @@ class Caller:
             raise
         except NotACompletionError as error:
             raise RequestFailedError(judge_not_a_completion(str(error))) from None
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
-            # Without its cause, whose text may hold the key: a traceback would show it.
+        except Exception as error:  # noqa: BLE001 - classified whatever it is
+            # Without its cause, whose text may contain the key: a traceback would show it.
             raise RequestFailedError(judge_exception(error)) from None
 
     async def _first_sent(self, body: bytes) -> Response:
-        """Through the SDK, whose request is repeated from then on."""
+        """Send through the SDK; later requests repeat the one it built."""
         client = self.open()
         from openai import APIStatusError  # noqa: PLC0415 - loaded by then
 
@@ -261,13 +260,13 @@ class Caller:
         return Response(response.status_code, response.headers, response.content)
 
     def _placed(self, failure: Failure) -> Failure:
-        """Where nothing is at the path that was asked, which one that was, and what may be meant."""
+        """For a path that does not exist, add the path and a suggestion to the message."""
         if failure.status not in (404, 405) or failure.once_working is None or failure.action is not Action.STOP:
             return failure
         base = self._url.removesuffix(self._path)
         has_version = re.search(r"/v\d", base) is not None
-        proposal = "" if has_version else f"; --base-url {base}/v1 may be meant"
-        return replace(failure, message=f"{failure.message}: nothing is at {urlsplit(self._url).path}{proposal}")
+        proposal = "" if has_version else f"; try --base-url {base}/v1"
+        return replace(failure, message=f"{failure.message}: no API at {urlsplit(self._url).path}{proposal}")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -276,13 +275,13 @@ class Caller:
 
 
 def open_client(endpoint: Endpoint, timeout_s: float, connections: int, *, bounded: bool = True) -> "AsyncOpenAI":
-    """The SDK's client of an endpoint.
+    """Create the SDK's client for an endpoint.
 
     Args:
-        endpoint: whom it asks.
+        endpoint: the endpoint.
         timeout_s: seconds that one request may take.
-        connections: that may be open at once.
-        bounded: let no answer be larger than a completion is; files are.
+        connections: the maximum number of open connections.
+        bounded: limit responses to the size of a completion; off for files.
     """
     load_sdk()
     from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAioHttpClient  # noqa: PLC0415
@@ -291,13 +290,13 @@ def open_client(endpoint: Endpoint, timeout_s: float, connections: int, *, bound
     from llmbatch.provider.http_library import httpx  # noqa: PLC0415 - 0.4 s together with the SDK
 
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    # A redirect would post the document and the key to another host. A proxy has no business on loopback.
+    # A redirect would send the document and the key to another host. Loopback needs no proxy.
     http_client = DefaultAioHttpClient(
         follow_redirects=False,
         limits=limits,
         timeout=timeout_s,
         trust_env=not endpoint.on_loopback,
-        # The authorities take 17 ms to load.
+        # Loading the authorities takes 17 ms.
         verify=_trusted_authorities() if endpoint.has_certificates else False,
         event_hooks={"response": [bound_answer]} if bounded else {},
     )
@@ -315,7 +314,7 @@ def open_client(endpoint: Endpoint, timeout_s: float, connections: int, *, bound
 
 
 def _trusted_authorities() -> "ssl.SSLContext":
-    """Who may vouch for an endpoint's certificate: the system's authorities, or those that SSL_CERT_FILE names.
+    """The trusted certificate authorities: the system's, or those in SSL_CERT_FILE.
 
     Raises:
         UsageError: that file cannot be read.
@@ -331,7 +330,7 @@ def _trusted_authorities() -> "ssl.SSLContext":
 
 
 def _allow_long_headers(http_client: "httpx.AsyncClient") -> None:
-    """The transport bounds a header at 8 KB, and would take an answer with a longer one for a lost connection."""
+    """The transport limits headers to 8 KB and would report a longer one as a lost connection."""
     import aiohttp  # noqa: PLC0415 - loaded by then
 
     def session(transport: Any) -> aiohttp.ClientSession:
@@ -348,7 +347,7 @@ def _allow_long_headers(http_client: "httpx.AsyncClient") -> None:
 
 
 def _protocol_headers(endpoint: Endpoint) -> "dict[str, str | Omit]":
-    """In place of the SDK's own, where the protocol has others: the key goes into one header only."""
+    """Headers that replace the SDK's own if the protocol has others, so that the key is in one header only."""
     from openai import Omit  # noqa: PLC0415 - loaded by then
 
     headers = endpoint.dialect.headers(endpoint.api_key)

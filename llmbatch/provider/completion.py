@@ -1,4 +1,4 @@
-"""An answer's body, decoded once: what OpenAI and the compatible servers send as a chat completion."""
+"""Decodes an answer's body: a chat completion from OpenAI or a compatible server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from llmbatch.provider.wordings import wording_of
 from llmbatch.task.logprobs import TokenLogprob
 
 ANSWER_IN_THINKING = "answer_in_thinking"
-"""Flag of an answer that the server took for thinking: all of it is one JSON object, and nothing else came."""
+"""Flag of an answer that the server reported as reasoning: it is one JSON object, and there was no other content."""
 
 
 class NotACompletionError(ValueError):
-    """The endpoint said 200, but what it sent is no chat completion (a login page, a null, no choices)."""
+    """The endpoint returned 200, but not a chat completion (a login page, a null, no choices)."""
 
 
 class ErrorInAnswerError(ValueError):
-    """The endpoint said 200, and sent an error."""
+    """The endpoint returned 200 with an error in the body."""
 
     def __init__(self, report: ErrorReport) -> None:
         super().__init__(report.message)
@@ -46,23 +46,23 @@ class Completion:
     system_fingerprint: str | None = None
     request_id: str | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
-    """Of the content's tokens, in their order; None where the endpoint gives none, or not all that it should."""
+    """Log-probabilities of the content's tokens, in order; None if missing or incomplete."""
     usage_flag: str | None = None
-    """What is wrong with the usage that was reported, as the ledger flags it; None where nothing is."""
+    """The ledger flag for a problem with the reported usage, if any."""
     stated_cost_nanousd: int | None = None
-    """What a proxy says that the answer cost, nano-dollars."""
+    """The cost reported by a proxy, in nano-dollars."""
     thinking: str | None = None
-    """What the model thought before it answered, where that comes in a field of its own."""
+    """The model's reasoning before the answer, if reported in a separate field."""
     flags: tuple[str, ...] = ()
-    """What is odd about it, though it counts."""
+    """Oddities of an answer that is nevertheless accepted."""
 
 
 def decode_completion(body: bytes, headers: Mapping[str, str] | None = None) -> Completion:
     """Decode the body of a 200 answer; its headers are looked up in lower case.
 
     Raises:
-        NotACompletionError: with what was found instead, in a few words.
-        ErrorInAnswerError: it holds an error.
+        NotACompletionError: it is something else, named in a few words.
+        ErrorInAnswerError: it contains an error.
     """
     data = _object_in(body)
     choices = data.get("choices")
@@ -71,10 +71,10 @@ def decode_completion(body: bytes, headers: Mapping[str, str] | None = None) -> 
     if choice is None:
         if not isinstance(data.get("usage"), dict):
             raise NotACompletionError("no choices in it")
-        choice = {"finish_reason": "content_filter"}  # billed, and nothing answered: held back
+        choice = {"finish_reason": "content_filter"}  # billed without an answer: filtered
     message = choice.get("message", choice.get("delta"))
     if message is None and ("text" in choice or choice.get("finish_reason") == "content_filter"):
-        message = {"content": choice.get("text")}  # Azure leaves it out where its filter held the answer back
+        message = {"content": choice.get("text")}  # Azure leaves it out if its filter blocked the answer
     if not isinstance(message, dict):
         raise NotACompletionError("no message in its first choice")
     reported = read_usage(data.get("usage"))
@@ -99,14 +99,14 @@ def decode_completion(body: bytes, headers: Mapping[str, str] | None = None) -> 
 
 
 def _service_tier(data: dict[str, Any]) -> str | None:
-    """The tier that served an answer: in the answer, or in its usage, as Anthropic and some gateways have it."""
+    """The tier that served an answer: in the answer, or in its usage (Anthropic and some gateways)."""
     usage = data.get("usage")
     within = usage.get("service_tier") if isinstance(usage, dict) else None
     return _string(data.get("service_tier")) or _string(within)
 
 
 def _stated_cost_nanousd(headers: Mapping[str, str]) -> int | None:
-    """A litellm proxy's `x-litellm-response-cost`, in US dollars; None where it is absent or cannot be."""
+    """A litellm proxy's `x-litellm-response-cost`, in US dollars; None if absent or implausible."""
     stated = headers.get("x-litellm-response-cost")
     if stated is None:
         return None
@@ -133,7 +133,7 @@ def _object_in(body: bytes) -> dict[str, Any]:
 
 
 def _check_for_errors(data: dict[str, Any], choice: dict[str, Any] | None) -> None:
-    """Raise the error that stands in an answer: beside its choices, in the first of them, or instead of them."""
+    """Raise an error found in an answer: next to its choices, in the first choice, or instead of them."""
     for error in (data.get("error"), None if choice is None else choice.get("error")):
         if error:
             raise ErrorInAnswerError(read_error_data({"error": error}))
@@ -148,7 +148,7 @@ def _check_for_errors(data: dict[str, Any], choice: dict[str, Any] | None) -> No
 
 
 def decode_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...] | None:
-    """The tokens of an answer with their log-probabilities, or None where any of them is not as it should be."""
+    """The tokens of an answer with their log-probabilities, or None if any is malformed."""
     tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
     if not isinstance(tokens, list) or not tokens:
         return None
@@ -162,13 +162,13 @@ def decode_logprobs(logprobs: Any) -> tuple[TokenLogprob, ...] | None:
 
 
 def _token(data: Any) -> tuple[bytes, float]:
-    """A token's bytes and log-probability. Without `bytes`, which some makers leave out, its text stands for them."""
+    """A token's bytes and log-probability. If `bytes` is missing, as with some vendors, the text is used."""
     spelled = data.get("bytes")
     return bytes(spelled) if spelled is not None else data["token"].encode(), float(data["logprob"])
 
 
 def _text(content: Any) -> str | None:
-    """The text of a message's content: as it stands, in parts, or as an object that the server has decoded."""
+    """The text of a message's content: plain, in parts, or as an object already decoded by the server."""
     if isinstance(content, list):
         return "".join(_part(part) for part in content) or None
     if isinstance(content, dict):
@@ -177,7 +177,7 @@ def _text(content: Any) -> str | None:
 
 
 def _part(part: Any) -> str:
-    """A part's text; empty where it is thinking (Mistral's and Anthropic's `thinking`, Gemini's `thought`)."""
+    """A part's text; empty for reasoning (Mistral's and Anthropic's `thinking`, Gemini's `thought`)."""
     if not isinstance(part, dict):
         return part if isinstance(part, str) else ""
     if part.get("thought") or part.get("type", "text") not in ("text", "output_text"):

@@ -1,8 +1,8 @@
-"""The seam between the run and a wire: all that differs where an endpoint speaks another protocol.
+"""The interface between the run and the wire protocol: everything that differs between protocols.
 
-The run knows requests as bytes, answers as `Completion` and refusals as `Failure`. How these look on the wire is a
-dialect's business. OpenAI's chat completions is what nearly all speak; makers that do it in their own way differ in
-data only (`wordings.toml`, `finish.py`, `thinking.py`), not in code. Other packages bring others (`plugged.py`).
+The run knows requests as bytes, answers as `Completion` and refusals as `Failure`. A dialect defines how these look on
+the wire. Nearly all endpoints speak OpenAI's chat completions; vendors' variations are covered by data
+(`wordings.toml`, `finish.py`, `thinking.py`), not code. Other packages can provide further dialects (`plugged.py`).
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ from llmbatch.provider.shape import RequestShape, adapted
 
 
 class Encoder(Protocol):
-    """Turns documents into request bodies of one question."""
+    """Turns documents into request bodies for one question."""
 
     def encode(self, text: str, shape: RequestShape, *, before: str = "") -> bytes:
-        """The body that asks about `text`, with what stands before it in the same message."""
+        """The request body for `text`, preceded by `before` in the same message."""
 
 
 class Dialect(Protocol):
@@ -31,11 +31,11 @@ class Dialect(Protocol):
 
     @property
     def name(self) -> str:
-        """As `--dialect` says it."""
+        """Its name for `--dialect`."""
 
     @property
     def base_url(self) -> str | None:
-        """Of the protocol's own maker; None where the user has to name one."""
+        """The protocol vendor's own URL; None if the user must give one."""
 
     @property
     def key_variable(self) -> str:
@@ -54,25 +54,25 @@ class Dialect(Protocol):
         """Read the body and headers of an answer with status 200; headers are looked up in lower case.
 
         Raises:
-            NotACompletionError: it is no answer.
-            ErrorInAnswerError: it holds an error.
+            NotACompletionError: it is not an answer.
+            ErrorInAnswerError: it contains an error.
         """
 
     def judge(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-        """What to do about a refusal."""
+        """Classify an error response."""
 
     def judge_answer(self, completion: Completion) -> Failure | None:
-        """Whether an answer can be used at all, by its finish reason and what it holds; None where it can."""
+        """The failure of an answer that cannot be used, by its finish reason and content; None if it can."""
 
     def limits(self, headers: Mapping[str, str]) -> tuple[StatedLimit, ...]:
         """The limits that an answer's headers state."""
 
     def fallback(self, shape: RequestShape, parameter: str, message: str) -> RequestShape | None:
-        """The next form of a request after one was refused for a parameter; None where none is left."""
+        """The next request shape to try after a parameter was rejected; None if none is left."""
 
 
 class ChatCompletions:
-    """OpenAI's chat completions, as all makers speak it; and what other protocols do in the same way."""
+    """OpenAI's chat completions in all vendors' variations, and what other protocols have in common with it."""
 
     name = defaults.DIALECT
     base_url: str | None = None
@@ -82,7 +82,7 @@ class ChatCompletions:
         """Where requests go, below the base URL."""
         return f"/deployments/{quote(model, safe='')}/chat/completions" if deployment else "/chat/completions"
 
-    def headers(self, api_key: str) -> Mapping[str, str] | None:  # noqa: ARG002 - the SDK has been given it
+    def headers(self, api_key: str) -> Mapping[str, str] | None:  # noqa: ARG002 - the SDK already has it
         """The SDK's own."""
         return None
 
@@ -95,19 +95,19 @@ class ChatCompletions:
         return decode_completion(body, headers)
 
     def judge(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-        """By the table of all makers' wordings."""
+        """Classify by the table of all vendors' wordings."""
         return judge(status, headers, body)
 
     def judge_answer(self, completion: Completion) -> Failure | None:
-        """By the table of all makers' finish reasons."""
+        """Judge by the table of all vendors' finish reasons."""
         return judge_completion(completion)
 
     def limits(self, headers: Mapping[str, str]) -> tuple[StatedLimit, ...]:
-        """In all makers' forms."""
+        """Read the headers in all vendors' forms."""
         return stated_limits(headers)
 
     def fallback(self, shape: RequestShape, parameter: str, message: str) -> RequestShape | None:
-        """What costs least first."""
+        """Try the cheapest change first."""
         return adapted(shape, parameter, message)
 
 

@@ -1,6 +1,6 @@
-"""What an error's body says, whatever its shape: nested objects, lists, JSON within a string, HTML, XML, plain text.
+"""Reads an error's body in any shape: nested objects, lists, JSON within a string, HTML, XML, plain text.
 
-Makers agree on nothing here: `error.message` (OpenAI), a list at the top (Gemini), `detail` with a list of fields
+Vendors follow no common format: `error.message` (OpenAI), a list at the top (Gemini), `detail` with a list of fields
 (FastAPI), `errors` (Cloudflare), `Error.Message` (AWS), `base_resp.status_msg` (MiniMax), the true error as a string in
 `metadata.raw` (OpenRouter). So keys are looked for at any depth, in any case.
 """
@@ -25,7 +25,7 @@ _CODE = re.compile(r"[A-Za-z0-9_.:#-]{1,100}")
 _ECHO_KEYS = frozenset({
     "input", "ctx", "failed_generation", "request", "headers", "trace", "stack", "stacktrace", "traceback", "url",
 })  # fmt: skip
-"""What holds our own request again, or nothing for people."""
+"""Keys that echo our own request, or hold nothing readable."""
 _WINDOW_KEYS = frozenset({"n_ctx", "max_model_len", "max_context_length", "context_length", "context_window"})
 _NOTHING = frozenset({"", "none", "null", "error", "0"})
 _MOST_NODES, _DEEPEST, _MOST_ITEMS = 300, 8, 10
@@ -41,19 +41,19 @@ class ErrorReport:
     """An error as its body describes it."""
 
     message: str = ""
-    """For people, of limited length; empty where the body says nothing."""
+    """A readable message of limited length; empty if the body has none."""
     text: str = ""
-    """All that it says, codes included as `[code]`, in lower case: what wordings are looked for in."""
+    """The full text in lower case, with codes as `[code]`, in which wordings are searched."""
     code: str | None = None
-    """The first one, as it stands."""
+    """The first code, unchanged."""
     parameter: str = ""
-    """The parameter that it blames, or empty."""
+    """The offending parameter, or empty."""
     status: int | None = None
     """An HTTP status that it names."""
     window: int | None = None
-    """The model's context window in tokens, where it is given as a number of its own."""
+    """The model's context window in tokens, if given as a separate number."""
     is_error: bool = False
-    """Whether it is shaped as an error: how one is recognised in an answer with status 200."""
+    """Whether it looks like an error, to recognise one in an answer with status 200."""
 
 
 def read_error(body: bytes) -> ErrorReport:
@@ -69,7 +69,7 @@ def read_error(body: bytes) -> ErrorReport:
 
 
 def read_error_data(data: Any) -> ErrorReport:
-    """Read an error that is decoded already, as it may stand in an answer with status 200."""
+    """Read an already decoded error, as found in an answer with status 200."""
     if isinstance(data, str):
         return _read_text(data.strip())
     found = _Found()
@@ -79,12 +79,12 @@ def read_error_data(data: Any) -> ErrorReport:
 
 
 class _Found:
-    """Gathers what the nodes of a body say."""
+    """Collects the messages and codes in a body's nodes."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
         self.codes: list[tuple[str, str]] = []
-        """Each with the key that it stood under."""
+        """Each with its key."""
         self.parameter = ""
         self.window: int | None = None
 
@@ -99,7 +99,7 @@ class _Found:
                 self.messages.append(value.strip())
             case str() if key in ("param", "parameter", "field") and value.lower() not in _NOTHING:
                 self.parameter = self.parameter or value
-            case list() if key == "loc":  # FastAPI's place of a fault
+            case list() if key == "loc":  # FastAPI's location of an error
                 self.parameter = self.parameter or ".".join(str(part) for part in value if part != "body")
             case int() if key in _WINDOW_KEYS and value > 0:
                 self.window = value
@@ -116,7 +116,7 @@ class _Found:
         text = " ".join([*(f"[{code}]" for code in codes), f"({self.parameter})", *messages])
         blamed = self.parameter
         named = f"{blamed}: " if blamed and not any(blamed in message for message in messages) else ""
-        statuses = (int(code) for code in codes if code.isdigit() and len(code) == 3)  # noqa: PLR2004 - as HTTP's are
+        statuses = (int(code) for code in codes if code.isdigit() and len(code) == 3)  # noqa: PLR2004 - HTTP status codes
         return ErrorReport(
             message=(named + "; ".join(messages))[:_LONGEST_MESSAGE] if messages else "",
             text=text[:_LONGEST_TEXT].lower(),
@@ -128,7 +128,7 @@ class _Found:
         )
 
     def _stated_code(self) -> str | None:
-        """Azure names the policy in `innererror`, and only "400" or "content_filter" outside; types are no codes."""
+        """Azure gives the policy in `innererror`, only "400" or "content_filter" outside; types are not codes."""
         preferred = ("innererror", "code", "error_code", "errorcode", "__type", "status")
         return next((code for wanted in preferred for key, code in self.codes if key == wanted), None)
 
@@ -152,7 +152,7 @@ def _walk(data: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _opened(value: Any) -> dict[str, Any] | list[Any] | None:
-    """What a node holds; None for one that holds nothing below."""
+    """A node's children; None if it has none."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         try:
             value = orjson.loads(value)

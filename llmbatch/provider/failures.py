@@ -1,4 +1,4 @@
-"""A failed request: what it is called, what it asks for, whether it may cost money. `judge.py` decides on each."""
+"""A failed request: its kind, the action to take, and whether it may cost money. `judge.py` classifies them."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,20 +7,20 @@ from llmbatch.core.errors import ExitCode
 
 
 class Action(Enum):
-    """What a failure asks for."""
+    """What to do after a failure."""
 
     RETRY = "retry"
-    """Again later, after a back-off; uses up an attempt."""
+    """Retry after a back-off; uses up an attempt."""
     THROTTLE = "throttle"
-    """Everyone waits, then again; uses up no attempt, since the server did not take the request."""
+    """All rows wait, then retry; uses up no attempt, since the server did not accept the request."""
     REASK = "reask"
-    """The answer was unusable: re-ask at once, where that is allowed."""
+    """The answer was unusable: re-ask at once, if allowed."""
     ADAPT = "adapt"
-    """The endpoint refuses a parameter: once more with the next known shape, else as `once_working` or STOP."""
+    """The endpoint rejects a parameter: retry with the next known shape, else as `once_working` or STOP."""
     FAIL = "fail"
-    """This row is done for; the same request would fail again."""
+    """Fail the row: the same request would fail again."""
     STOP = "stop"
-    """All rows would fail alike: send nothing more."""
+    """Stop the run: all rows would fail the same way."""
 
 
 class Billed(Enum):
@@ -28,50 +28,50 @@ class Billed(Enum):
 
     NO = "no"
     UNKNOWN = "unknown"
-    """It may have been worked on: its reservation stays charged."""
+    """It may have been processed: its reservation stays charged."""
     YES = "yes"
-    """An answer with usage came; it is charged by that."""
+    """An answer with usage arrived; that is what is charged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed request, judged."""
+    """One failed request, classified."""
 
     kind: str
-    """The name that users meet in the ledger and in `--only`."""
+    """The failure kind, as shown in the ledger and used in `--only`."""
     action: Action
     message: str
-    """The server's own or ours, not yet redacted."""
+    """The message from the server or from llmbatch, not yet redacted."""
     billed: Billed = Billed.NO
     status: int | None = None
     code: str | None = None
     parameter: str | None = None
-    """Of ours, that is refused."""
+    """Our parameter that was rejected."""
     request_id: str | None = None
     wait_s: float | None = None
-    """What the server asks to wait, seconds; None where it names nothing readable."""
+    """The wait requested by the server, in seconds; None if not stated readably."""
     window: int | None = None
-    """The model's context window in tokens, where the refusal states it."""
+    """The model's context window in tokens, if the error states it."""
     slow_down: bool = False
     may_be_outage: bool = False
-    """Not this row's fault: many of these with no answer between them mean that the endpoint is down."""
+    """Not the row's fault: many of these with no answer in between mean that the endpoint is down."""
     nobody_served: bool = False
     """The server itself says that it is unavailable: rows wait, and one probe at a time is sent."""
     patience: float = 1.0
-    """How many times the usual back-off this row waits."""
+    """Factor on the usual back-off."""
     is_of_this_machine: bool = False
-    """The request could not leave, for want of something here: neither its row nor the endpoint is to blame."""
+    """The request could not be sent for lack of local resources: neither the row nor the endpoint is at fault."""
     hint: str | None = None
-    """What the user can do, where the kind alone does not say it."""
+    """What the user can do, if the kind alone does not say so."""
     is_without_capacity: bool = False
-    """The service tier has nothing free: a row bears that for as long as the run may wait, however often it is said."""
+    """The service tier has no capacity: the row keeps retrying as long as the run may wait."""
     alike_stops: int | None = None
-    """How many different rows in a row that fail like this stop the run, or more where rows fail like this now and then
+    """How many different rows failing this way in succession stop the run; more if such failures occur now and then
     (None: never)."""
     repeats: int | None = None
     """How often a row may be sent again after this failure; None: as often as the run allows."""
     once_working: "Failure | None" = None
-    """What it is once the endpoint has answered other rows: most often this row's own failure."""
+    """How it is classified once the endpoint has answered other rows: usually as this row's own failure."""
     exit_code: ExitCode = ExitCode.GUARD
 
 

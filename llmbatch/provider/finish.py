@@ -1,7 +1,7 @@
 """Whether an answer can be used at all, before its content is read: by its finish reason, and by what it holds.
 
-Finish reasons are an open list: OpenAI names five, other servers pass on their engine's or their maker's own. An
-unknown one says nothing against an answer that is whole and valid.
+Finish reasons are an open list: OpenAI defines five, other servers pass on their engine's or vendor's own. An unknown
+one does not invalidate an answer that is complete and valid.
 """
 
 from enum import Enum
@@ -11,7 +11,7 @@ from llmbatch.provider.completion import Completion
 from llmbatch.provider.failures import Action, Billed, Failure
 
 UNUSUAL_FINISH = "finish_reason_unusual"
-"""Flag of a row whose answer is whole and valid, with a finish reason that OpenAI does not have."""
+"""Flag of a row whose answer is complete and valid, with a finish reason unknown to OpenAI."""
 
 
 class Ending(Enum):
@@ -80,25 +80,25 @@ def ending_of(reason: str | None) -> Ending | None:
 
 
 def flags_of(completion: Completion) -> tuple[str, ...]:
-    """What is odd about an answer that counts all the same."""
+    """Flags for oddities of an answer that is accepted."""
     unusual = () if completion.finish_reason in _PLAIN else (UNUSUAL_FINISH,)
     return (*unusual, *completion.flags)
 
 
 def judge_completion(completion: Completion) -> Failure | None:
-    """Whether an answer can be used at all, before its content is read; None where it can."""
+    """The failure of an answer that cannot be used, judged before its content is parsed; None if it can."""
     common: dict[str, Any] = {"billed": Billed.YES, "request_id": completion.request_id}
     match ending_of(completion.finish_reason):
         case Ending.CUT:
             return Failure("truncated", Action.REASK, _cut(completion), **common)
         case Ending.WINDOW:
-            return Failure("too_long", Action.FAIL, "document and answer do not fit the model's window", **common)
+            return Failure("too_long", Action.FAIL, "document and answer exceed the model's context window", **common)
         case Ending.FILTERED:
-            return Failure("filtered", Action.FAIL, "the provider's content filter held the answer back", **common)
+            return Failure("filtered", Action.FAIL, "the provider's content filter blocked the answer", **common)
         case Ending.REFUSED:
             return Failure("refusal", Action.FAIL, "the model refused to answer", **common)
         case Ending.BROKEN:
-            broken = f"the answer broke off with finish reason {completion.finish_reason!r:.60}"
+            broken = f"the answer was aborted with finish reason {completion.finish_reason!r:.60}"
             return Failure("server_error", Action.RETRY, broken, may_be_outage=True, **common)
         case Ending.TOOL:
             return Failure("unusable", Action.FAIL, "the answer is a tool call", **common)
@@ -112,21 +112,21 @@ def judge_completion(completion: Completion) -> Failure | None:
 
 
 def judge_invalid(why: str, completion: Completion) -> Failure:
-    """An answer whose content is not one of the task's labels with a confidence."""
+    """The failure of an answer whose content is not a label of the task with a confidence."""
     if ending_of(completion.finish_reason) is None:
-        why = f"{why}, and its finish reason is {completion.finish_reason!r:.60}"
+        why = f"{why}; its finish reason is {completion.finish_reason!r:.60}"
     return Failure("invalid", Action.REASK, why, Billed.YES, request_id=completion.request_id)
 
 
 def _cut(completion: Completion) -> str:
     usage = completion.usage
     if usage is None or not usage.output_tokens:
-        return "the answer was cut at the output limit; --max-output-tokens allows more"
-    thinking = f", {usage.reasoning_tokens:,} of them for thinking" if usage.reasoning_tokens else ""
-    return f"the answer was cut at {usage.output_tokens:,} tokens{thinking}; --max-output-tokens allows more"
+        return "the answer was cut off at the output limit; raise --max-output-tokens"
+    thinking = f", {usage.reasoning_tokens:,} of them reasoning" if usage.reasoning_tokens else ""
+    return f"the answer was cut off at {usage.output_tokens:,} tokens{thinking}; raise --max-output-tokens"
 
 
 def _empty(completion: Completion) -> str:
     if not completion.thinking:
         return "the answer is empty"
-    return f"the answer is empty: only thinking came, {len(completion.thinking):,} characters"
+    return f"the answer is empty except for reasoning, {len(completion.thinking):,} characters"

@@ -1,8 +1,8 @@
-"""Every refusal has its action: one table for all that speaks HTTP, decided in one place.
+"""Classifies every error response and decides on the action, in one place for everything that speaks HTTP.
 
-Nothing here knows an SDK: a status with headers and a body is judged, wherever it comes from (a request, the error
-in an answer with status 200, a line of a batch file, a proxy's page). First by what the body says (`wordings.toml`),
-then by `x-should-retry`, then by the status. The rules and their sources are in docs/reference/failures.md.
+Independent of any SDK: the input is a status with headers and a body, whatever its source (a request, the error in an
+answer with status 200, a line of a batch file, a proxy's page). First by what the body says (`wordings.toml`), then by
+`x-should-retry`, then by the status. The rules and their sources are in docs/reference/failures.md.
 """
 
 import re
@@ -17,7 +17,7 @@ from llmbatch.provider.waits import server_wait_s, wait_in_text_s
 from llmbatch.provider.wordings import Meaning, is_refusal, parameters_named, wording_of
 
 _ALIKE = 5
-"""Rows that fail in one unknown way, one after the other, before the run stops."""
+"""Rows that may fail in succession in the same unknown way before the run stops."""
 _REFUSED_ALIKE = 3
 _NO_COMPLETION_ALIKE = 10
 _NO_CAPACITY_PATIENCE = 4.0
@@ -40,14 +40,14 @@ def judge(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
 
     Args:
         status: the HTTP status.
-        headers: looked up in lower case.
-        body: as it came.
+        headers: with lower-case names.
+        body: the raw body.
     """
     return judge_report(status, headers, read_error(body))
 
 
 def judge_report(status: int, headers: Mapping[str, str], report: ErrorReport) -> Failure:
-    """What to do about an error whose body has been read; one in a 200 is judged by the status that it names."""
+    """Classify an error whose body has been read; an error in a 200 is judged by the status that it states."""
     if status == HTTPStatus.OK and report.status is not None:
         status = report.status
     message, request_id = report.message or f"HTTP {status}", headers.get("x-request-id")
@@ -61,11 +61,11 @@ def judge_report(status: int, headers: Mapping[str, str], report: ErrorReport) -
 
 
 def judge_not_a_completion(what: str) -> Failure:
-    """A 200 that is no completion: a proxy's or a login page, broken JSON."""
+    """A 200 that is not a completion: a proxy's page, a login page, broken JSON."""
     failure = Failure(
         "not_a_completion",
         Action.RETRY,
-        f"the endpoint answered 200 with {what}",
+        f"the endpoint returned 200 with {what}",
         Billed.UNKNOWN,
         status=200,
         repeats=2,
@@ -75,7 +75,7 @@ def judge_not_a_completion(what: str) -> Failure:
 
 
 def judge_unexpected(error: BaseException) -> Failure:
-    """A bug of ours: it costs its row, and five alike end the run."""
+    """A bug in llmbatch: it fails its row, and five of the same stop the run."""
     return Failure(
         "unexpected",
         Action.FAIL,
@@ -87,12 +87,12 @@ def judge_unexpected(error: BaseException) -> Failure:
 
 
 def timed_out(message: str) -> Failure:
-    """No whole answer in time."""
+    """No complete answer in time."""
     return Failure("timeout", Action.RETRY, message, Billed.UNKNOWN, slow_down=True, may_be_outage=True)
 
 
 def _by_meaning(status: int, report: ErrorReport, message: str) -> Failure | None:
-    """What the body says, whatever the status."""
+    """Classify by what the body says, whatever the status."""
     wording = wording_of(report.text, status)
     if wording is not None and wording.meaning is not Meaning.PARAMETER:
         return _BY_MEANING[wording.meaning](status, report, message)
@@ -131,7 +131,7 @@ def _too_long(_: int, report: ErrorReport, message: str) -> Failure:
 
 
 def _no_capacity(_: int, __: ErrorReport, message: str) -> Failure:
-    """A tier without guarantees has nothing free at the moment; others may be served, so no other row waits."""
+    """A best-effort tier has no capacity at the moment; others may be served, so no other row waits."""
     return Failure(
         "overloaded",
         Action.THROTTLE,
@@ -166,17 +166,17 @@ def _credentials(_: int, __: ErrorReport, message: str) -> Failure:
 
 
 def _bad_answer(_: int, __: ErrorReport, message: str) -> Failure:
-    """The model's answer broke the schema, which the server has noticed itself."""
+    """The server itself reports that the model's answer violated the schema."""
     return Failure("invalid", Action.REASK, message, Billed.UNKNOWN)
 
 
 def _refused(message: str) -> Failure:
-    """One row, where others are served: a firewall's page, one bad back-end of many."""
+    """One row fails while others are served: a firewall's page, one bad back end of many."""
     return Failure("refused", Action.RETRY, message, repeats=1, alike_stops=_REFUSED_ALIKE)
 
 
 def _refused_parameter(message: str, parameter: str) -> Failure:
-    """A shape that was accepted is not given up for one row; another back-end may take it."""
+    """A shape that has worked is not abandoned for one row; another back end may accept it."""
     accepted_before = Failure("bad_parameter", Action.RETRY, message, repeats=1, alike_stops=_ALIKE)
     return Failure("bad_parameter", Action.ADAPT, message, parameter=parameter, once_working=accepted_before)
 
@@ -238,13 +238,13 @@ def _wait_s(headers: Mapping[str, str], report: ErrorReport) -> float | None:
 
 
 def _stated_window(text: str) -> int | None:
-    """The model's context window in tokens, where a refusal's text states it."""
+    """The model's context window in tokens, if an error's text states it."""
     found = (int((match[1] or match[2]).replace(",", "")) for match in _WINDOW.finditer(text))
     return next((tokens for tokens in found if tokens >= _LEAST_WINDOW), None)
 
 
 def _as_the_server_says(failure: Failure, should_retry: str | None) -> Failure:
-    """Obey `x-should-retry: false` always, `true` only where a repeat can do no harm."""
+    """Obey `x-should-retry: false` always, `true` only if a retry can do no harm."""
     repeats = failure.action in (Action.RETRY, Action.THROTTLE)
     if should_retry == "false" and repeats:
         return replace(failure, action=Action.FAIL, alike_stops=_ALIKE)

@@ -1,8 +1,8 @@
-"""The rate limits that an endpoint states in its answers' headers.
+"""Reads the rate limits stated in response headers.
 
-What the headers mean differs: a limit may be for a second, a minute or a day; its reset may be seconds until one more
-request passes, until all of it is there again, or a point in time. So what is read here is only what was said; what
-it means for the next request is judged by its outcome (`engine/throttle/allowance.py`).
+The headers' meanings differ: a limit may apply to a second, a minute or a day; its reset may be the seconds until one
+more request is allowed, until the full limit is restored, or a point in time. So only the stated values are read here;
+what they mean for the next request is learned from its outcome (`engine/throttle/allowance.py`).
 """
 
 import email.utils
@@ -21,7 +21,7 @@ Kind = Literal["requests", "tokens"]
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """What may be sent per second; None where there is no limit."""
+    """What may be sent per second; None if there is no limit."""
 
     requests_per_s: float | None = None
     tokens_per_s: float | None = None
@@ -29,30 +29,30 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class StatedLimit:
-    """One limit as one answer states it, in whatever form. None is what it does not state."""
+    """One limit as stated in one response, in any form. Unstated values are None."""
 
     name: str
-    """Distinguishes it from the other limits that the same answers state."""
+    """Identifies it among the limits in the same response."""
     kind: Kind
     limit: int
     remaining: int | None = None
     reset_s: float | None = None
-    """Seconds from the answer on until all of it is there again, at the latest."""
+    """Seconds from the response until the full limit is restored, at the latest."""
     window_s: float | None = None
-    """Seconds that the limit is for, where the headers say so (60, 86,400)."""
+    """The limit's window in seconds, if stated (60, 86,400)."""
 
 
 _FAMILIES = frozenset({"ratelimit", "tokenlimit", "ratelimitbysize"})
 _FIELDS = frozenset({"limit", "remaining", "reset", "renewalperiod"})
 _FILLERS = frozenset({"ms", "after", "at", "time"})
-"""Words that one header of a limit has and the others have not: `x-ratelimit-reset-after`."""
+"""Words found in only one of a limit's headers: `x-ratelimit-reset-after`."""
 _OTHER_UNITS = frozenset({"images", "audio", "input", "output", "concurrent", "concurrency", "policy"})
 _WINDOWS_S = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0, "month": 30 * 86_400.0}
 _UNIX_S, _UNIX_MS = 1e9, 1e11
-"""From where on a reset is no number of seconds but a time: 2001 in seconds, 1973 in milliseconds."""
+"""Above this, a reset is not a number of seconds but a time: 2001 in seconds, 1973 in milliseconds."""
 _MOST_DIGITS = 15
 _POLICY = re.compile(r"(\d{1,15})\s*;[^,]*?\bw(?:indow)?=(\d{1,9})")
-"""A limit and its seconds, as older drafts write it: `100;w=60`, also behind the limit itself."""
+"""A limit and its window in older drafts: `100;w=60`, also after the limit itself."""
 _DRAFT_ITEM = re.compile(r'("[^"]*"|[a-z*][\w.*-]*)((?:\s*;\s*[a-z]+=(?:"[^"]*"|[^,;"]*))+)')
 _DRAFT_PARAMETER = re.compile(r';\s*([a-z]+)=(?:"([^"]*)"|([^,;"\s]*))')
 _DRAFT_PAIR = re.compile(r"\b(limit|remaining|reset)=(\d{1,15})")
@@ -70,8 +70,8 @@ def stated_limits(headers: Mapping[str, str], *, now: float | None = None) -> tu
     it is since its eighth version (`ratelimit: "api";r=489;t=189` with `ratelimit-policy: "api";q=500;w=300`).
 
     Args:
-        headers: an answer's, with names in lower case.
-        now: Unix time that times count from; by default the server's own (`date`), whose clock the times are by.
+        headers: response headers, with lower-case names.
+        now: the current Unix time; by default the server's own (`date`), which stated times refer to.
     """
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for header, value in headers.items():
@@ -152,6 +152,6 @@ def _date(value: str) -> float | None:
 
 
 def _count(value: str | None) -> int | None:
-    """A whole number; some gateways write it as `100.0`, or name more limits behind a comma."""
+    """Parse a whole number; some gateways write `100.0`, or add more limits after a comma."""
     first = "" if value is None else re.split("[,;]", value, maxsplit=1)[0].strip().removesuffix(".0")
     return int(first) if first.isascii() and first.isdigit() and len(first) <= _MOST_DIGITS else None

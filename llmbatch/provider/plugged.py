@@ -1,4 +1,4 @@
-"""Wire protocols by name: our own, and those that other packages bring by an entry point `llmbatch.dialects`."""
+"""Wire protocols by name: built-in ones, and those from other packages' entry points `llmbatch.dialects`."""
 
 from collections.abc import Mapping
 
@@ -17,23 +17,23 @@ _PARTS = ("path", "headers", "encoder", "decode", "judge", "judge_answer", "limi
 
 
 def dialect_named(name: str) -> Dialect:
-    """The wire protocol of this name.
+    """Find a wire protocol by name.
 
     Raises:
-        UsageError: there is none, or it is a plug-in that cannot be used.
+        UsageError: it does not exist, or is a plug-in that cannot be used.
     """
     if name in _OWN:
         return _OWN[name]
     plugin = find_plugin(DIALECTS, name)
     if plugin is None:
         names = (*_OWN, *plugin_names(DIALECTS))
-        raise UsageError(f"--dialect {name!r} is unknown", hint=f"use one of {', '.join(names)}")
+        raise UsageError(f"--dialect {name!r} is unknown", hint=f"use {', '.join(names)}")
     plugin.check({**dict.fromkeys(_PARTS), "key_variable": str})
     return _PluggedDialect(plugin)
 
 
 class _PluggedDialect:
-    """Passes everything on to a plug-in, and blames it for what goes wrong."""
+    """Forwards everything to a plug-in, and attributes errors to it."""
 
     def __init__(self, plugin: Plugin) -> None:
         self.name = plugin.name
@@ -55,15 +55,15 @@ class _PluggedDialect:
             return _PluggedEncoder(self._plugin, self._dialect.encoder(question))
 
     def decode(self, body: bytes, headers: Mapping[str, str]) -> Completion:
-        """An answer that it cannot read is none: one bad answer must not end a run that others have been read in."""
+        """An answer that the plug-in cannot read counts as unusable, so that one bad answer does not end the run."""
         try:
             completion = self._dialect.decode(body, headers)
         except (NotACompletionError, ErrorInAnswerError):
             raise
         except Exception as error:
-            raise NotACompletionError(f"what dialect {self.name!r} cannot read ({error!r:.80})") from error
+            raise NotACompletionError(f"an answer that dialect {self.name!r} cannot read ({error!r:.80})") from error
         if not isinstance(completion, Completion):
-            raise self._plugin.failure(f"decode() gave {type(completion).__name__} instead of a Completion")
+            raise self._plugin.failure(f"decode() returned {type(completion).__name__} instead of a Completion")
         return completion
 
     def judge(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
@@ -92,5 +92,5 @@ class _PluggedEncoder:
         with self._plugin.blamed():
             body = self._encoder.encode(text, shape, before=before) if before else self._encoder.encode(text, shape)
         if not isinstance(body, bytes):
-            raise self._plugin.failure(f"encode() gave {type(body).__name__} instead of bytes")
+            raise self._plugin.failure(f"encode() returned {type(body).__name__} instead of bytes")
         return body

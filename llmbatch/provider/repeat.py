@@ -1,4 +1,4 @@
-"""The request that the SDK has built, sent again with other bodies over the same connections.
+"""Repeats the request that the SDK has built, with different bodies over the same connections.
 
 All requests of a run differ only in their body. The SDK builds each one from scratch, which takes several times as long
 as sending it. So the SDK builds the first one, with credentials, URL and headers, and opens the connections; the others
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from llmbatch.provider.http_library import httpx
 
 _OF_ONE_REQUEST = frozenset({"host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
-"""Headers that are each request's own."""
+"""Headers that differ for each request."""
 
 
 class RepeatedRequest:
-    """One request, to be sent any number of times at once."""
+    """One request that can be sent any number of times concurrently."""
 
     def __init__(self, session: "ClientSession", request: "httpx.Request", transport: Any, timeout_s: float) -> None:
-        """Take it over from the SDK.
+        """Take the request over from the SDK.
 
         Args:
-            session: the SDK's, with its connections.
-            request: as the SDK built it.
-            transport: which it left by; with a proxy where there is one.
-            timeout_s: how long connecting and each read may take at most.
+            session: the SDK's session, with its connections.
+            request: the request as built by the SDK.
+            transport: the transport used, with its proxy if any.
+            timeout_s: time limit for connecting and for each read.
         """
         import aiohttp  # noqa: PLC0415 - heavy, and loaded by then
         from yarl import URL  # noqa: PLC0415
@@ -49,11 +49,11 @@ class RepeatedRequest:
             self._options |= {"proxy": address, "proxy_headers": proxy.headers}
 
     async def send(self, body: bytes) -> Response:
-        """Send it with this body.
+        """Send the request with this body.
 
         Raises:
-            NotACompletionError: more comes than an answer can be.
-            aiohttp.ClientError, OSError, TimeoutError: no answer comes.
+            NotACompletionError: the response is too large.
+            aiohttp.ClientError, OSError, TimeoutError: no response.
         """
         async with self._session.post(self._url, data=body, headers=self._headers, **self._options) as answer:
             headers = {name.lower(): _text(value) for name, value in answer.headers.items()}
@@ -68,17 +68,17 @@ class RepeatedRequest:
 
 
 def _text(value: str) -> str:
-    """A header's value as text that can be written down, whatever bytes it was."""
+    """A header's value as valid text, whatever its bytes."""
     return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def repeated(client: "AsyncOpenAI", request: "httpx.Request", timeout_s: float) -> RepeatedRequest | None:
-    """The request that a client has just sent, to be sent again; None where its transport is not the expected one.
+    """Wrap the request that a client has just sent, for repetition; None if its transport is not the expected one.
 
     Args:
-        client: the SDK's.
-        request: as it was sent.
-        timeout_s: how long connecting and each read may take at most.
+        client: the SDK's client.
+        request: the request as it was sent.
+        timeout_s: time limit for connecting and for each read.
     """
     transport = client._client._transport_for_url(request.url)  # noqa: SLF001 - it has no public door
     session = getattr(transport, "client", None)

@@ -1,4 +1,4 @@
-"""A request's body as bytes. The prefix is encoded once per shape, not once per row."""
+"""Builds request bodies as bytes. The prefix is encoded once per shape, not once per row."""
 
 import hashlib
 from collections.abc import Callable, Collection
@@ -12,22 +12,22 @@ from llmbatch.provider.shape import RequestShape
 from llmbatch.task.fence import build_document
 
 _TOP_LOGPROBS = 5
-"""Next-best tokens asked for; more than five are refused by some makers."""
+"""Number of alternative tokens requested; some vendors reject more than five."""
 
-# A document that stands for all: what follows it in the body is found by splitting there.
+# A placeholder document, at which the body is split.
 _PLACEHOLDER = "\x00document\x00"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What every request of a plan asks: the model, the stable prefix, and the schema of the answer."""
+    """What all requests of a plan have in common: the model, the stable prefix, and the answer schema."""
 
     model: str
     prefix: str
     schema: dict[str, Any]
 
     def listing(self, labels: str, choices: Collection[str]) -> "Question":
-        """The same with a list of labels at the prefix's end, and no other choices in the schema's enumerations."""
+        """The same question with a list of labels at the end of the prefix, and its enumerations limited to `choices`."""
         properties = {
             name: {**of, "enum": [one for one in of["enum"] if one in choices]} if "enum" in of else of
             for name, of in self.schema["properties"].items()
@@ -36,7 +36,7 @@ class Question:
 
     @property
     def cache_key(self) -> str:
-        """Names the prefix to the provider, so that requests with the same one meet on the same cache."""
+        """Identifies the prefix to the provider, so that requests with the same prefix share a cache."""
         return "llmbatch-" + hashlib.blake2b(self.prefix.encode(), digest_size=8).hexdigest()
 
 
@@ -76,27 +76,27 @@ def _messages(prefix: str, shape: RequestShape, content: str) -> list[dict[str, 
 
 
 def _marked(prefix: str) -> list[dict[str, Any]]:
-    """The prefix with its end marked for the cache. One below the provider's floor is not kept for all that."""
+    """The prefix with its end marked for caching. A prefix below the provider's minimum is still not cached."""
     return [{"type": "text", "text": prefix, "prompt_cache_breakpoint": {"mode": "explicit"}}]
 
 
 MakeBody = Callable[[Question, RequestShape, str], dict[str, Any]]
-"""Gives a request's data by the question, its shape, and the last message's content."""
+"""Builds a request's data from the question, its shape, and the last message's content."""
 
 
 class RequestEncoder:
-    """Turns documents into request bodies of one question, which are JSON."""
+    """Turns documents into JSON request bodies for one question."""
 
     def __init__(self, question: Question, make_body: MakeBody = request_body) -> None:
-        """`make_body` gives a request's data once for each shape, with a placeholder that stands for the document."""
+        """`make_body` builds a request's data once per shape, with a placeholder for the document."""
         self._question = question
         self._make_body = make_body
         self._frames: dict[RequestShape, tuple[bytes, bytes]] = {}
 
     def encode(self, text: str, shape: RequestShape, *, before: str = "") -> bytes:
-        """The JSON body that asks about `text`. Lone surrogates become U+FFFD, since JSON cannot carry them.
+        """The JSON request body for `text`. Lone surrogates become U+FFFD, since JSON cannot represent them.
 
-        `before` stands before the document, in the same message.
+        `before` precedes the document in the same message.
         """
         frame = self._frames.get(shape)
         if frame is None:
@@ -116,5 +116,5 @@ class RequestEncoder:
 
 
 def _inside(text: str) -> bytes:
-    """A text as it stands within a JSON string."""
+    """A text encoded for use within a JSON string."""
     return orjson.dumps(text)[1:-1]

@@ -1,4 +1,4 @@
-"""A response as it came over the wire, by whatever client, and what it is: a completion or a failure."""
+"""A raw response from any client, read as a completion or a failure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,12 +10,12 @@ from llmbatch.provider.failures import RequestFailedError
 from llmbatch.provider.judge import judge_not_a_completion, judge_report
 
 _FIRST_REFUSAL = 300
-"""Statuses from here on are no answer: not a redirect either, which would lead the document and the key elsewhere."""
+"""Statuses from here on are failures, including redirects, which would send the document and the key elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back: any status, headers by their names in lower case, the body unpacked."""
+    """A response: any status, headers with lower-case names, the decompressed body."""
 
     status: int
     headers: Mapping[str, str]
@@ -23,10 +23,10 @@ class Response:
 
 
 def read_response(response: Response, dialect: Dialect) -> Completion:
-    """The completion that a response in some dialect holds, as the server sent it: an echo of our key is still in it.
+    """Read the completion in a response. It is unredacted: it may still contain an echo of our key.
 
     Raises:
-        RequestFailedError: it holds none, with what to do about it.
+        RequestFailedError: there is none; the failure is classified.
     """
     try:
         if response.status < _FIRST_REFUSAL:

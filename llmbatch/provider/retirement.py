@@ -1,7 +1,7 @@
-"""When a model's maker shuts it down, as far as the installed SDK says so.
+"""When a model will be shut down, according to the installed SDK.
 
 The SDK's list of models (`openai/types/shared/chat_model.py`) carries OpenAI's announcements in its documentation. It
-is read as text: importing it costs a second, and Python keeps no such text at run time.
+is read as text: importing it takes a second, and Python discards such text at run time.
 """
 
 import re
@@ -14,7 +14,7 @@ _ENTRY = re.compile(r'^- (?P<names>"[^:]*):\s+Announced\s+shutdown\s+date:\s+(?P
 
 
 def shutdown_date(model: str) -> date | None:
-    """The announced date, or None where none is known."""
+    """The announced shutdown date, or None if unknown."""
     bare = model.rsplit("/", 1)[-1].lower()
     for entry in _ENTRY.finditer(_announcements()):
         if f'"{bare}"' in entry["names"]:

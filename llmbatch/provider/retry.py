@@ -1,4 +1,4 @@
-"""When a request is repeated, how often, and after what wait: tenacity's parts, driven by the failure table."""
+"""Retry rules: when, how often, and after what wait; built from tenacity's parts, driven by the failure table."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -19,20 +19,20 @@ class RetryPolicy:
     """How patient a run is. Waits are in seconds."""
 
     attempts: int = defaults.ATTEMPTS
-    """Sends of a row that may fail; throttled ones are not counted, since the server did not take them."""
+    """How often a row may be sent; throttled sends do not count, since the server did not accept them."""
     wait_min_s: float = defaults.RETRY_WAIT_MIN_S
     wait_max_s: float = defaults.RETRY_WAIT_MAX_S
     max_wait_s: float = defaults.MAX_WAIT_S
-    """A server that asks for a longer wait ends the run instead."""
+    """Longest wait; a server that asks for more ends the run instead."""
     reasks: int = defaults.REASKS
     """How often a row is re-asked after an unusable answer."""
     throttled: int = 30
-    """Refusals by rate limit that one row bears."""
+    """Maximum number of rate-limit refusals for one row."""
 
 
 @dataclass(slots=True)
 class Attempts:
-    """What one row has been through. The one mutable thing that its attempts share."""
+    """One row's history of failures, the only mutable state that its attempts share."""
 
     sends: int = 0
     counted: int = 0
@@ -45,7 +45,7 @@ class Attempts:
         return sum(failure.kind == kind for failure in self.failures)
 
     def note(self, failure: Failure, *, in_outage: bool = False) -> None:
-        """Count a failed send by its kind. In an outage it says nothing of the row, and uses up no attempt."""
+        """Count a failed send by kind. In an outage it says nothing about the row and uses up no attempt."""
         self.failures.append(failure)
         if failure.is_of_this_machine or (in_outage and failure.may_be_outage):
             return
@@ -71,12 +71,12 @@ def retrying(
     """tenacity's loop for one row; call it with a coroutine function whose first argument is the row's `Attempts`.
 
     Args:
-        policy: how patient to be.
-        sleep: waits that many seconds.
-        before_sleep: called with each failure that is repeated, with the seconds until then.
+        policy: the retry policy.
+        sleep: waits the given seconds.
+        before_sleep: called with each failure that is retried and the seconds until the retry.
         random: the source of jitter.
 
-    The last failure is raised as it came.
+    The last failure is raised unchanged.
     """
 
     def note_sleep(state: RetryCallState) -> None:
@@ -116,7 +116,7 @@ class _StopByFailure(stop_base):
 
 
 class _WaitByFailure(wait_base):
-    """The server's own wait where it names one, else a random wait that widens twofold from try to try."""
+    """The server's requested wait if any, else a random wait whose range doubles with each try."""
 
     def __init__(self, policy: RetryPolicy, random: Random) -> None:
         self._policy = policy
@@ -127,7 +127,7 @@ class _WaitByFailure(wait_base):
         if failure.action in (Action.REASK, Action.ADAPT):
             return 0.0
         if failure.wait_s is not None:
-            # A little more than asked, so that those who were refused together do not come back together.
+            # A little more than requested, so that rows refused together do not return together.
             return failure.wait_s * self._random.uniform(1.0, 1.1)
         return self._backoff(attempts) * failure.patience
 
@@ -144,7 +144,7 @@ def _is_repeated(error: BaseException) -> bool:
 
 def _failure(state: RetryCallState) -> Failure:
     error = state.outcome.exception() if state.outcome is not None else None
-    assert isinstance(error, RequestFailedError)  # noqa: S101 - only such errors are repeated
+    assert isinstance(error, RequestFailedError)  # noqa: S101 - only such errors are retried
     return error.failure
 
 

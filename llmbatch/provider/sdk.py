@@ -1,9 +1,9 @@
-"""Loading the OpenAI SDK without the answer types that it loads for everybody.
+"""Loads the OpenAI SDK without its answer types, which it would otherwise load eagerly.
 
 `import openai` imports some 460 modules of request and answer types, half of its second and a fifth of its memory. The
-requests here are ready-made bytes and their answers are decoded elsewhere, so none of them is ever asked for. While the
-SDK is imported, the packages below `openai.types` are therefore put off: each stands there, and is imported as ever
-when the first name in it is looked up. Other users of the SDK in the process see no difference.
+requests here are prebuilt bytes and their answers are decoded elsewhere, so none of these types is needed. Importing
+the packages below `openai.types` is therefore deferred: each is imported as usual when a name in it is first looked up.
+Other users of the SDK in the process see no difference.
 """
 
 import sys
@@ -18,7 +18,7 @@ _PUT_OFF = "openai.types"
 
 
 def load_sdk() -> None:
-    """Import `openai`, its types put off. Does nothing where it is loaded already."""
+    """Import `openai` with its types deferred. Does nothing if it is already loaded."""
     if "openai" in sys.modules:
         return
     with _types_put_off():
@@ -36,7 +36,7 @@ def _types_put_off() -> Iterator[None]:
 
 
 class _Finder(MetaPathFinder):
-    """Finds the packages to be put off; all other modules are left to those who find them otherwise."""
+    """Finds the packages to defer; leaves all other modules to the regular finders."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -51,7 +51,7 @@ class _Finder(MetaPathFinder):
 
 
 class _OnDemand(Loader):
-    """Runs a package's own code when a name is looked up that is not there yet (PEP 562)."""
+    """Runs a package's own code when a missing name is looked up (PEP 562)."""
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader

@@ -1,6 +1,6 @@
 """Which models an endpoint serves, and with what window, from its `/models`: requested once, before a run is planned.
 
-Few servers state a window, each under its own name. Whatever goes wrong here is no failure: then nothing is known.
+Few servers state a window, each under its own name. Errors here are not failures: the window then stays unknown.
 """
 
 import json
@@ -29,7 +29,7 @@ class ServedModel:
 
 
 def served_models(endpoint: Endpoint) -> tuple[ServedModel, ...]:
-    """The models that an endpoint lists; none where it lists none, or cannot be asked."""
+    """The models that an endpoint lists; empty if it lists none or cannot be reached."""
     request = urllib.request.Request(  # noqa: S310 - the scheme was checked with the endpoint
         f"{endpoint.base_url}/models",
         headers={**_credentials(endpoint), "Accept": "application/json"},

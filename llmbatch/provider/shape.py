@@ -18,34 +18,34 @@ class RequestShape:
     temperature: float | None = 0.0
     reasoning_effort: str | None = None
     cache_key: bool = False
-    """Send `prompt_cache_key`, so that a plan's requests meet on the same cache."""
+    """Send `prompt_cache_key`, so that a plan's requests share a cache."""
     cache_breakpoint: bool = False
-    """Mark the prefix's end, and let nothing beyond it be written to the cache (`prompt_cache_options`)."""
+    """Mark the end of the prefix, and prevent anything beyond it from being cached (`prompt_cache_options`)."""
     marks_prefix: bool = True
-    """Where the prefix's end can be marked, mark it; else nothing at all is written to the cache."""
+    """Mark the end of the prefix where possible; otherwise nothing at all is cached."""
     logprobs: bool = False
     """Ask for the tokens' log-probabilities."""
     system_role: bool = True
-    """Send the prefix in a system message of its own; else in front of the document, in the user's."""
+    """Send the prefix in a separate system message; otherwise in front of the document, in the user message."""
     states_stream: bool = True
-    """Say that the answer is not to be streamed, which some servers do where nothing is said."""
+    """Ask explicitly for no streaming, since some servers stream by default."""
     service_tier: str | None = None
-    """Ask to be served at another priority and price; None leaves it to the endpoint."""
+    """Request another priority and price; None leaves it to the endpoint."""
 
     def with_room(self, max_output_tokens: int) -> "RequestShape":
-        """The same with so many output tokens, if that is more."""
+        """The same shape with at least this many output tokens."""
         return (
             self if max_output_tokens <= self.max_output_tokens else replace(self, max_output_tokens=max_output_tokens)
         )
 
 
-# Effort levels from the cheapest up; a model that refuses one is asked for the next (OpenAI, "Reasoning").
+# Effort levels from the cheapest up; if a model rejects one, the next is tried (OpenAI, "Reasoning").
 _EFFORTS = ("none", "minimal", "low")
 
-# Tokens that thinking may take at each effort before the answer starts, on top of the answer's own ceiling.
+# Tokens allowed for reasoning at each effort, on top of the limit for the answer itself.
 _THINKING_ROOM = {"none": 0, "minimal": 128, "low": 2048}
 UNBOUNDED_THINKING_ROOM = 8192
-"""Where nothing bounds the thinking."""
+"""For unbounded reasoning."""
 _HIGHEST_LIMIT = 65_536
 
 
@@ -58,15 +58,15 @@ def initial_shape(
     logprobs: bool = False,
     service_tier: str | None = None,
 ) -> RequestShape:
-    """The request to try first for a model.
+    """The request shape to try first for a model.
 
     Args:
-        model: its name as asked for.
-        answer_tokens: the ceiling of the visible answer.
-        temperature: the user's wish; None leaves it to the model's profile (0 where it may be set).
-        reasoning_effort: the user's wish; None takes the lowest that the model is known to take.
-        logprobs: ask for log-probabilities, unless the model is known to give none.
-        service_tier: the user's wish.
+        model: the model's name as requested.
+        answer_tokens: token limit of the visible answer.
+        temperature: the user's setting; None leaves it to the model's profile (0 if it may be set).
+        reasoning_effort: the user's setting; None uses the lowest that the model is known to accept.
+        logprobs: request log-probabilities, unless the model is known not to provide them.
+        service_tier: the user's setting.
     """
     profile = profile_of(model)
     effort = reasoning_effort if reasoning_effort is not None else profile.reasoning_effort
@@ -85,11 +85,11 @@ def initial_shape(
 
 
 def gives_logprobs(model: str, reasoning_effort: str | None) -> bool:
-    """Whether a model may give log-probabilities: not where it is known to give none, nor where it thinks.
+    """Whether a model may provide log-probabilities: not if it is known not to, or if it reasons.
 
     Args:
-        model: its name as asked for.
-        reasoning_effort: the user's wish; None takes the lowest that the model is known to take.
+        model: the model's name as requested.
+        reasoning_effort: the user's setting; None uses the lowest that the model is known to accept.
     """
     profile = profile_of(model)
     effort = reasoning_effort if reasoning_effort is not None else profile.reasoning_effort
@@ -97,11 +97,11 @@ def gives_logprobs(model: str, reasoning_effort: str | None) -> bool:
 
 
 def adapted(shape: RequestShape, parameter: str, message: str) -> RequestShape | None:
-    """The next shape to try after an endpoint refused a parameter, or None where no fallback is known.
+    """The next shape to try after an endpoint rejected a parameter, or None if there is no known fallback.
 
     Args:
-        shape: what was refused.
-        parameter: the one that the refusal is about, or the error's own `param`; empty where it names none.
+        shape: the rejected shape.
+        parameter: the parameter in question, or the error's own `param`; empty if it names none.
         message: the error's message, for endpoints that name the parameter only there.
     """
     named = f"({parameter}) {message}".lower()
@@ -128,7 +128,7 @@ def _other_limit(shape: RequestShape, _: str) -> RequestShape:
 
 
 def _higher_limit(shape: RequestShape, named: str) -> RequestShape | None:
-    """Above what the refusal names as the least, which may be what the thinking alone is given."""
+    """A limit above the minimum that the error states, which may be the reasoning budget alone."""
     least = max((int(number) for number in re.findall(r"\d{1,6}", named)), default=shape.max_output_tokens * 4)
     if not 0 < least <= _HIGHEST_LIMIT or least < shape.max_output_tokens:
         return None
@@ -196,4 +196,4 @@ _UNNAMED = (
     "reasoning_effort",
     "stream",
 )
-"""What is given up, and in which order, where a refusal names no parameter: first what costs least."""
+"""What to give up, in order, if the error names no parameter: the least costly first."""

@@ -1,6 +1,6 @@
-"""What this machine has run out of: files, ports, memory. It looks like an endpoint that cannot be reached.
+"""Detects exhausted local resources (files, ports, memory), which look like an unreachable endpoint.
 
-Nothing has been sent then, and no row and no endpoint is to blame: fewer requests at once may be all that is needed.
+In that case nothing was sent, and neither row nor endpoint is at fault: fewer requests in flight may suffice.
 """
 
 import errno
@@ -11,23 +11,23 @@ from collections.abc import Iterable
 from llmbatch.core.errors import ExitCode
 from llmbatch.provider.failures import Action, Failure
 
-_FEWER = "fewer requests at once need less of it: --concurrency"
+_FEWER = "lower --concurrency"
 _LACKS = {
-    errno.EMFILE: ("this process may open no more files", f"raise ulimit -n, or {_FEWER}"),
+    errno.EMFILE: ("this process cannot open any more files", f"raise ulimit -n, or {_FEWER}"),
     errno.ENFILE: ("this machine has too many open files", f"close other programs or raise fs.file-max, or {_FEWER}"),
     errno.EADDRNOTAVAIL: (
         "this machine has no free port or no address to connect from",
-        f"ports are free again after a minute or two (net.ipv4.ip_local_port_range widens them); {_FEWER}",
+        f"ports become free after a minute or two (or widen net.ipv4.ip_local_port_range); else {_FEWER}",
     ),
-    errno.ENOBUFS: ("this machine has no room for network buffers", _FEWER),
+    errno.ENOBUFS: ("this machine is out of network buffers", _FEWER),
     errno.ENOMEM: ("this machine is out of memory", _FEWER),
 }
 _NO_THREAD = "can't start new thread"
-"""As Python says it, while it looks up a host's name."""
+"""Python's message when a host name look-up cannot start a thread."""
 
 
 def lack_of_this_machine(chain: Iterable[BaseException]) -> tuple[str, str] | None:
-    """What is lacking, and what to do; None where an error and its causes (`chain`) are of another kind.
+    """What is exhausted, and what to do; None if an error and its causes (`chain`) are of another kind.
 
     The error numbers are those of socket(2), connect(2) and getaddrinfo(3).
     """
@@ -39,17 +39,17 @@ def lack_of_this_machine(chain: Iterable[BaseException]) -> tuple[str, str] | No
         if isinstance(error, OSError) and error.errno in _LACKS:
             return _LACKS[error.errno]
         if isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno == errno.EINVAL):
-            # A look-up that could open no file fails as if the name were unknown, or with an invalid argument.
+            # A look-up that cannot open a file fails as if the name were unknown, or with an invalid argument.
             lack = _lack_of_files()
             if lack is not None:
                 return _LACKS[lack]
         if isinstance(error, RuntimeError) and _NO_THREAD in str(error):
-            return "this machine lets this process start no more threads", f"raise ulimit -u, or {_FEWER}"
+            return "this process cannot start any more threads", f"raise ulimit -u, or {_FEWER}"
     return None
 
 
 def _lack_of_files() -> int | None:
-    """The system's reason why this process can open no file at present."""
+    """The error number if this process cannot open a file at present."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
@@ -58,7 +58,7 @@ def _lack_of_files() -> int | None:
 
 
 def judge_lack(lack: tuple[str, str]) -> Failure:
-    """A request that could not leave."""
+    """The failure of a request that could not be sent."""
     message, hint = lack
     return Failure(
         "this_machine", Action.THROTTLE, message, hint=hint, is_of_this_machine=True, exit_code=ExitCode.STORAGE

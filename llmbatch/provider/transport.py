@@ -1,4 +1,4 @@
-"""What to do where no answer came: refused, lost, timed out, or stopped by a proxy on the way."""
+"""Classifies requests without a response: refused, lost, timed out, or stopped by a proxy."""
 
 import errno
 import ssl
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 def judge_exception(error: BaseException) -> Failure:
-    """What to do about an exception that a request ended with.
+    """Classify the exception that ended a request.
 
     Args:
-        error: from the SDK, the transport below it, or our own deadline (`TimeoutError`). What is not known is
-            this row's failure, reported as `unexpected`, and five alike end the run.
+        error: from the SDK, the transport below it, or our own deadline (`TimeoutError`). Unknown exceptions fail the
+        row as `unexpected`, and five of the same stop the run.
     """
     chain = list(_causes(error))
     if (lack := lack_of_this_machine(chain)) is not None:
@@ -35,7 +35,7 @@ def judge_exception(error: BaseException) -> Failure:
 
 
 def _judge_connection(chain: list[BaseException]) -> Failure:
-    """Tell refused from lost, which the SDK's own classes blur: its aiohttp transport calls both a time-out."""
+    """Distinguish refused from lost connections, both of which the SDK's aiohttp transport reports as timeouts."""
     import aiohttp  # noqa: PLC0415 - heavy, and loaded by then
 
     roots = [e for e in chain if isinstance(e, aiohttp.ClientError | ssl.SSLError | TimeoutError)]
@@ -50,9 +50,9 @@ def _judge_connection(chain: list[BaseException]) -> Failure:
             case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
                 return Failure("tls", Action.STOP, f"the endpoint's TLS certificate is not trusted ({detail})")
             case ssl.SSLError():
-                return Failure("tls", Action.STOP, f"no TLS connection with the endpoint ({detail})")
+                return Failure("tls", Action.STOP, f"TLS connection to the endpoint failed ({detail})")
             case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-                return Failure("bad_url", Action.STOP, "the endpoint's URL cannot be used", exit_code=ExitCode.USAGE)
+                return Failure("bad_url", Action.STOP, "invalid endpoint URL", exit_code=ExitCode.USAGE)
     for cause in chain:
         if isinstance(cause, aiohttp.ClientConnectorError):
             return _not_connected(_unreachable(cause))
@@ -63,8 +63,8 @@ def _judge_connection(chain: list[BaseException]) -> Failure:
 
 
 def _judge_proxy(error: "aiohttp.ClientHttpProxyError") -> Failure:
-    """A proxy's own refusal to connect is no word of the endpoint's."""
-    message = f"the proxy on the way refuses the connection (HTTP {error.status} {error.message})".rstrip()
+    """A proxy's refusal to connect, which says nothing about the endpoint."""
+    message = f"the proxy refuses the connection (HTTP {error.status} {error.message})".rstrip()
     if error.status >= 500:  # noqa: PLR2004 - HTTP's server errors
         return replace(_not_connected(message), status=error.status)
     return Failure("proxy", Action.STOP, message, status=error.status)
@@ -75,19 +75,19 @@ def _not_connected(message: str) -> Failure:
 
 
 def _unreachable(error: "aiohttp.ClientConnectorError") -> str:
-    """Who cannot be reached, and why, in a few words."""
+    """Which host is unreachable, and why, in a few words."""
     import aiohttp  # noqa: PLC0415
 
     where = f"{error.host}:{error.port}"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"{error.host} is not a known host name (DNS)"
+        return f"unknown host name {error.host} (DNS)"
     match error.os_error.errno:
         case errno.ECONNREFUSED:
             return f"{where} refuses connections"
         case errno.ENETUNREACH | errno.EHOSTUNREACH | errno.ETIMEDOUT:
             return f"{where} cannot be reached"
         case _:
-            return f"{where} cannot be connected to ({error.os_error.strerror or error.os_error})"
+            return f"cannot connect to {where} ({error.os_error.strerror or error.os_error})"
 
 
 def _is_of_the_transport(chain: list[BaseException]) -> bool:

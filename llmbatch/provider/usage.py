@@ -1,7 +1,7 @@
-"""How many tokens an answer took, as endpoints report it: in several spellings, not always whole, not always right.
+"""Reads an answer's token usage as reported by endpoints: in several spellings, not always complete or correct.
 
-Where figures contradict each other, the dearer reading counts, since a limit that holds must not count less than what
-is billed. What is in the total and in no other figure is output: so some makers report their thinking.
+If figures contradict each other, the more expensive reading counts, since a hard limit must not count less than what is
+billed. Tokens in the total but in no other figure count as output: some vendors report reasoning that way.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any
 
 from llmbatch.core.usage import Usage
 
-# The first is OpenAI's, the others are what compatible servers and proxies call it.
+# The first name is OpenAI's, the others are used by compatible servers and proxies.
 _INPUT = ("prompt_tokens", "input_tokens")
 _OUTPUT = ("completion_tokens", "output_tokens")
 _INPUT_DETAILS = ("prompt_tokens_details", "input_tokens_details")
@@ -24,23 +24,23 @@ _LONGEST_NUMBER = 30
 
 
 MISSING, CONTRADICTORY, IMPLAUSIBLE = "usage_missing", "usage_contradictory", "usage_implausible"
-"""Flags of a row: an answer came without token counts; they contradict each other; no request can take so many."""
+"""Row flags: an answer had no token counts; the counts contradict each other; the counts are implausibly large."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedUsage:
-    """What an endpoint reports of one answer."""
+    """The usage that an endpoint reports for one answer."""
 
     usage: Usage | None
-    """None if it does not report usage."""
+    """None if not reported."""
     flag: str | None = None
-    """What is wrong with the report; None where nothing is."""
+    """The problem with the report, if any."""
 
 
 def read_usage(data: Any) -> ReportedUsage:
-    """The `usage` of an answer, whatever an endpoint has put there.
+    """Read the `usage` of an answer, whatever an endpoint has put there.
 
-    Figures may be far too large: what a request can have used, its sender knows.
+    Figures may be far too large: only the sender knows what a request can have used.
     """
     return _Report(data).read() if isinstance(data, dict) else ReportedUsage(None, MISSING)
 
@@ -66,7 +66,7 @@ class _Report:
         given, answer = self._whole_input(given or 0, cached + written, output or 0, total), output or 0
         if reasoning > answer or total == given + answer + reasoning:
             self._is_contradictory |= bool(answer) and total != given + answer + reasoning
-            answer += reasoning  # thinking is a part of the output, and some makers count it beside the answer
+            answer += reasoning  # reasoning is part of the output, but some vendors count it separately
         if total is not None and total != given + answer:
             self._is_contradictory = True
             answer = max(answer, total - given)
@@ -75,7 +75,7 @@ class _Report:
         return ReportedUsage(Usage(given, cached, written, answer, reasoning, unreported), flag)
 
     def _whole_input(self, given: int, of_the_cache: int, output: int, total: int | None) -> int:
-        """The input with what came from the cache or went into it, which some makers count beside the rest."""
+        """The input including tokens read from and written to the cache, which some vendors count separately."""
         beside = given + of_the_cache
         if of_the_cache and total == beside + output:
             return beside
@@ -85,7 +85,7 @@ class _Report:
         return given
 
     def _count(self, names: tuple[str, ...], *places: Mapping[str, Any]) -> int | None:
-        """The first figure under one of these names; None where there is none that is a count."""
+        """The first count under one of these names; None if there is none."""
         for place in places:
             for name in names:
                 if (value := place.get(name)) is not None:
@@ -100,9 +100,9 @@ def _first_object(data: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[st
 
 
 def _as_count(value: Any) -> int | None:
-    """A count of tokens, rounded up, also where it comes as a decimal or as text; None for what is none."""
+    """A token count, rounded up, also if given as a decimal or as text; None if it is not a count."""
     if type(value) is int and value >= 0:
-        return value  # as nearly all are
+        return value  # the usual case
     if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
         try:
             value = float(value)

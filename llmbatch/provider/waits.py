@@ -1,4 +1,4 @@
-"""How long a server asks to wait, out of its headers or its words. What cannot be read counts as absent."""
+"""Reads how long a server asks to wait, from its headers or message. Unreadable values count as absent."""
 
 import email.utils
 import math
@@ -25,10 +25,10 @@ def server_wait_s(headers: Mapping[str, str], *, now: float | None = None) -> fl
     """Seconds to wait by `retry-after-ms`, then `retry-after` (seconds or an HTTP date), or None.
 
     Args:
-        headers: the answer's, looked up in lower case.
-        now: Unix time that an HTTP date counts from; the clock's by default.
+        headers: the response headers, with lower-case names.
+        now: the current Unix time, for HTTP dates; by default the clock's.
 
-    Negative, infinite and unreadable values count as absent; a date that has passed is no wait.
+    Negative, infinite and unreadable values count as absent; a past date means no wait.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -45,7 +45,7 @@ def server_wait_s(headers: Mapping[str, str], *, now: float | None = None) -> fl
 
 
 def wait_in_text_s(text: str) -> float | None:
-    """Seconds to wait by an error's text, in lower case (`please try again in 6m0s`), or None."""
+    """Seconds to wait according to an error's text, in lower case (`please try again in 6m0s`), or None."""
     match = _IN_TEXT.search(text)
     if match is None:
         return None
@@ -54,7 +54,7 @@ def wait_in_text_s(text: str) -> float | None:
 
 
 def parse_duration_s(value: str | None) -> float | None:
-    """Seconds of a duration as `x-ratelimit-reset-*` gives it (`6m0s`, `12ms`, `1s`), or None."""
+    """Parse a duration in the form of `x-ratelimit-reset-*` (`6m0s`, `12ms`, `1s`), in seconds, or None."""
     if not value:
         return None
     match = _DURATION.fullmatch(value.strip())

@@ -1,4 +1,4 @@
-"""What makers' refusals mean, by the rows of `wordings.toml`."""
+"""The meaning of vendors' error messages, according to the rows of `wordings.toml`."""
 
 import re
 import tomllib
@@ -12,7 +12,7 @@ _TABLE = Path(__file__).with_name("wordings.toml")
 
 
 class Meaning(StrEnum):
-    """What a refusal means, in any maker's wording."""
+    """What an error means, in any vendor's wording."""
 
     QUOTA = "quota"
     FILTERED = "filtered"
@@ -29,14 +29,14 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One row."""
+    """One row of the table."""
 
     meaning: Meaning
     pattern: re.Pattern[str]
     statuses: frozenset[int]
     source: str
     parameter: str = ""
-    """The one of ours that it is about."""
+    """Our parameter that it refers to."""
 
 
 _CONTENT = frozenset({200, 400, 403, 404, 406, 409, 422, 424, 451, 500})
@@ -48,34 +48,34 @@ _STATUSES = {
     "model": frozenset({200, 400, 403, 404, 410, 422, 500}),
     "credentials": frozenset({200, 400, 401, 403}),
 }
-"""Sets of statuses by the table's names for them. Gateways make a 500 of anything."""
+"""Sets of statuses by their names in the table. Gateways turn anything into a 500."""
 
 _REFUSAL = re.compile(
     "unsupported|not (?:be )?support|unrecognized|unknown|unexpected|invalid|not (?:allowed|permitted|available|valid)"
     "|unavailable|extra (?:inputs|fields?)|deprecated|must be|should be|cannot|can't|does not|doesn't|not one of"
     "|disallow|remove|drop|no longer|incompatible|not implemented|require"
 )
-"""What makes a refusal of a parameter's name in an error."""
+"""Words that, together with a parameter's name, mean that it was rejected."""
 
 
 def wording_of(text: str, status: int) -> Wording | None:
-    """The first row that fits an error's text, in lower case, and its status."""
+    """The first row that matches an error's text, in lower case, and its status."""
     return next((row for row in wordings() if status in row.statuses and row.pattern.search(text)), None)
 
 
 def parameters_named(text: str) -> list[str]:
-    """The parameters of ours that a text in lower case names: what is changed first comes first."""
+    """Our parameters named in a lower-case text, the one to change first coming first."""
     return [name for name, pattern in _parameters() if pattern.search(text)]
 
 
 def is_refusal(text: str) -> bool:
-    """Whether a text in lower case that names a parameter refuses it."""
+    """Whether a lower-case text that names a parameter rejects it."""
     return _REFUSAL.search(text) is not None
 
 
 @cache
 def wordings() -> tuple[Wording, ...]:
-    """The table; read when the first request fails."""
+    """The table, read when the first request fails."""
     return tuple(
         Wording(
             Meaning(row["meaning"]),

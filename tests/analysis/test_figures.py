@@ -126,7 +126,7 @@ def remark(confidences: Sequence[float], right: Sequence[bool]) -> str:
 
 def test_why_no_threshold_is_recommended_says_what_would_help() -> None:
     assert "no threshold reaches it: the best is 50.0%" in remark([0.9] * 400, [True, False] * 200)
-    assert "gold rows might show it" in remark([0.9] * 400, [True] * 384 + [False] * 16)
+    assert "gold rows might demonstrate it" in remark([0.9] * 400, [True] * 384 + [False] * 16)
     assert remark([], []).startswith("0 gold rows")
 
 

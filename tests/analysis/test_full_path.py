@@ -105,7 +105,7 @@ def test_classify_evaluate_calibrate_and_again(
     assert first.reliability is not None
     assert again.reliability.brier <= first.reliability.brier
     assert again.scores == first.scores
-    assert any("calibrated on this very gold file" in note for note in again.notes)
+    assert any("calibrated on this same gold file" in note for note in again.notes)
     assert summary.rows.review == sum(row["confidence"] < threshold for row in answers(run).values())
     assert {i: row["confidence"] for i, row in answers(run).items()} != raw
 

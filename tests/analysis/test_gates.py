@@ -79,7 +79,7 @@ def test_a_report_for_ci_servers(evaluated: tuple[Path, Evaluation], tmp_path: P
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     assert [case.get("name") for case in suite.iter("testcase")] == ["accuracy", "share in review"]
     (failure,) = suite.iter("failure")
-    assert str(failure.get("message")).startswith("share in review: at most 0.0% wanted")
+    assert str(failure.get("message")).startswith("share in review: at most 0.0% required")
 
 
 @pytest.mark.parametrize(

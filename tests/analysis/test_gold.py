@@ -95,7 +95,7 @@ def test_everything_that_is_left_out_is_told_with_its_place(tmp_path: Path) -> N
     ("content", "message"),
     [
         ("id,colour\n1,red\n", "no field looks like the label; its fields are 'id', 'colour'"),
-        ("id,label\n1,red\n", "its labels are not the task's ('red')"),
+        ("id,label\n1,red\n", "its labels are not in the task ('red')"),
         ("id,label\n", "no rows"),
     ],
 )

@@ -124,7 +124,7 @@ def test_what_is_stored_decides_review_everywhere(calibrated: tuple[Path, Calibr
     assert retried == expected
     evaluation = evaluate_run(folder / "run", GoldOptions(str(folder / "gold.jsonl")), wanted=WANTED)
     assert evaluation.review_share == pytest.approx(len(expected) / len(lines))
-    assert any("very gold file" in note for note in evaluation.notes)
+    assert any("same gold file" in note for note in evaluation.notes)
 
 
 def test_without_them_a_run_has_one_threshold_again(

@@ -71,7 +71,7 @@ def test_with_gold_that_the_task_cannot_answer_nothing_is_recommended_or_stored(
     assert calibrated.file is None
     assert "15 of 150" in (calibrated.remark or "")
     nothing = write_jsonl(run.with_name("none.jsonl"), [{"id": row["id"], "label": "politics"} for row in rows])
-    with pytest.raises(UsageError, match="its labels are not the task's"):
+    with pytest.raises(UsageError, match="its labels are not in the task"):
         evaluate_run(run, GoldOptions(str(nothing)), wanted=0.5)
 
 
@@ -83,7 +83,7 @@ def test_the_whole_review_queue_as_gold_is_noticed(classify: Classify, tmp_path:
     assert unsure
     write_jsonl(tmp_path / "gold.jsonl", [{"id": r["id"], "label": r["gold"]} for r in rows if r["id"] in unsure])
     evaluation = evaluate_run(run, GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
-    assert any("not like the run's rows without gold" in note for note in evaluation.notes)
+    assert any("differ from the run's other rows" in note for note in evaluation.notes)
 
 
 def test_verdicts_of_a_jury_are_calibrated_for_its_voters_alone(run: Path) -> None:

@@ -32,7 +32,7 @@ def decide(llmbatch: Program) -> None:
 def test_peoples_decisions_are_gold_and_the_threshold_goes_into_the_task(llmbatch: Program, run: Path) -> None:
     nobody = llmbatch("evaluate", "run")
     assert nobody.code == 2
-    assert "nobody has decided rows of run yet" in nobody.err
+    assert "no rows of run have been decided yet" in nobody.err
     assert "llmbatch review run --sample" in nobody.err
     decide(llmbatch)
     by_people = llmbatch("evaluate", "run", "--precision", "50%", "--apply", "--json")

@@ -175,4 +175,4 @@ def test_a_file_that_a_proxy_cut_is_fetched_again(llmbatch: Program, endpoint: S
     done = batched(llmbatch, served, "--batch-wait", "1h")
     assert done.code == 0, done.err
     assert (served.stats["most_asked"], done.json["usage"]["possibly_billed_requests"]) == (1, 0)
-    assert "ends within a line" in done.err
+    assert "ends mid-line" in done.err

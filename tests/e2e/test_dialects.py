@@ -104,7 +104,7 @@ def test_an_answer_that_stands_where_thinking_belongs_is_found_or_named(llmbatch
         assert classified(llmbatch, endpoint.url).code == 3
     lines = sorted(ledger(llmbatch), key=lambda line: line["row"])
     assert [line.get("flags") for line in lines[:2]] == [["answer_in_thinking"]] * 2
-    assert all("only thinking came" in line["error"]["message"] for line in lines[2:])
+    assert all("empty except for reasoning" in line["error"]["message"] for line in lines[2:])
 
 
 @pytest.mark.parametrize(("thinks", "limit"), [(False, 120), (True, 900)])

@@ -154,7 +154,7 @@ def test_the_estimate_and_the_guard_name_every_arm(llmbatch: Program, endpoint: 
     shown = llmbatch("estimate", "docs.jsonl", *beside, "--out", "new")
     assert (shown.code, "gpt-5.4-mini, 0 to" in shown.out) == (0, True)
     unknown = llmbatch("classify", "docs.jsonl", "--escalate-to", "mine", "--offline", "--confirm-above", "1")
-    assert (unknown.code, "the price of mine is not known" in unknown.err) == (2, True)
+    assert (unknown.code, "the price of mine is unknown" in unknown.err) == (2, True)
 
 
 def test_a_dear_retry_needs_somebodys_word(llmbatch: Program, endpoint: StartEndpoint) -> None:

@@ -57,7 +57,7 @@ def test_what_is_precise_enough_is_shown_four_times_in_five() -> None:
 def test_a_few_texts_many_times_show_nothing() -> None:
     table = thresholds([0.9] * 400, [True] * 400, [0.9] * 400, wanted=0.98, texts=[n % 4 for n in range(400)])
     assert table.recommended is None
-    assert "400 gold rows with 4 distinct texts cannot show it" in (table.remark or "")
+    assert "400 gold rows with 4 distinct texts are too few" in (table.remark or "")
 
 
 def test_one_text_of_many_rows_weighs_by_its_rows() -> None:

@@ -99,13 +99,13 @@ def test_long_headers_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "proposed"), [("", "; --base-url http://127.0.0.1:"), ("/v1", "nothing is at /v1/chat/completions")]
+    ("base", "proposed"), [("", "; try --base-url http://127.0.0.1:"), ("/v1", "no API at /v1/chat/completions")]
 )
 def test_a_path_where_nothing_is_is_named_and_another_one_proposed(base: str, proposed: str) -> None:
     failure = sent(Reply(404, {"detail": "Not Found"}), base)
     assert isinstance(failure, Failure)
     assert proposed in failure.message
-    assert ("/v1 may be meant" in failure.message) == (not base)
+    assert ("try --base-url" in failure.message) == (not base)
 
 
 @pytest.mark.parametrize(

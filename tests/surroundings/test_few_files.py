@@ -13,6 +13,6 @@ def test_a_run_goes_on_with_as_many_requests_as_may_be_open(llmbatch: Program, e
     url = endpoint("--latency", "0.02").url
     done = short_of_files("classify", "docs.jsonl", "--base-url", url, "--concurrency", "150", OPENAI_API_KEY="k")
     assert done.code == 0, done.err
-    assert done.err.count("this process may open no more files") == 1
+    assert done.err.count("this process cannot open any more files") == 1
     assert "ulimit -n" in done.err
     assert "endpoint down" not in done.err
