@@ -27,7 +27,7 @@ class Question:
     schema: dict[str, Any]
 
     def listing(self, labels: str, choices: Collection[str]) -> "Question":
-        """The same question with a list of labels at the end of the prefix, and its enumerations limited to `choices`."""
+        """The same question with a list of labels at the end of the prefix, and its enums limited to `choices`."""
         properties = {
             name: {**of, "enum": [one for one in of["enum"] if one in choices]} if "enum" in of else of
             for name, of in self.schema["properties"].items()

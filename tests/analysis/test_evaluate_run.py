@@ -61,7 +61,7 @@ def test_every_row_is_accounted_for(banking: Evaluation) -> None:
     assert sum(confusion.count for confusion in banking.confusions) == scores.accuracy.total - scores.accuracy.count
     notes = " ".join(banking.notes)
     assert "gold rows not in the run: 1 (first: 'nobody')" in notes
-    assert "rows of the run that repeat an id, and share its gold label: 1" in notes
+    assert "rows of the run that repeat an id and share its gold label: 1" in notes
     assert "gold rows with a label that is not in the task: 1" in notes
 
 
