@@ -1,12 +1,14 @@
 """The position of each key's latest line, in a few bytes per row.
 
-An open-addressing hash table in two flat arrays: 16 bytes a slot at a load of at most two thirds, where a dict
-of integers takes over 100 bytes an entry. A million rows take 32 MB, so memory stays nearly constant in practice.
+An open-addressing hash table in two flat arrays: 12 bytes a slot at a load of at most two thirds, where a dict
+of integers takes over 100 bytes an entry. A million rows take 25 MB, so memory stays nearly constant in practice.
+Values take four bytes each until one of them needs eight, as positions beyond 4 GiB do.
 """
 
 from array import array
 
 _START_BITS = 10
+_NARROW, _WIDE = "I", "Q"
 _KEY_HEX_DIGITS = 16
 
 
@@ -47,6 +49,8 @@ class KeyIndex:
         return self._count
 
     def __setitem__(self, key: int, value: int) -> None:
+        if value >= self._table.too_large:
+            self._table = self._table.widened()
         table = self._table
         slot = table.slot(key)
         if table.values[slot]:
@@ -73,17 +77,21 @@ class KeyIndex:
 class _Table:
     """The arrays of one capacity, a power of two. A value of 0 marks an empty slot; others are stored plus one."""
 
-    __slots__ = ("keys", "mask", "most", "values")
+    __slots__ = ("keys", "mask", "most", "too_large", "values")
 
     def __init__(self, keys: "array[int]", values: "array[int]") -> None:
         self.mask = len(keys) - 1
         self.most = len(keys) * 2 // 3
+        self.too_large = (1 << 8 * values.itemsize) - 1
         self.keys = keys
         self.values = values
 
     @classmethod
-    def empty(cls, capacity: int) -> "_Table":
-        return cls(array("Q", bytes(8)) * capacity, array("Q", bytes(8)) * capacity)
+    def empty(cls, capacity: int, width: str = _NARROW) -> "_Table":
+        return cls(array("Q", [0]) * capacity, array(width, [0]) * capacity)
+
+    def widened(self) -> "_Table":
+        return _Table(self.keys, array(_WIDE, self.values))
 
     def slot(self, key: int) -> int:
         mask, keys, values = self.mask, self.keys, self.values
@@ -93,7 +101,7 @@ class _Table:
         return slot
 
     def grown(self) -> "_Table":
-        larger = _Table.empty(len(self.keys) * 2)
+        larger = _Table.empty(len(self.keys) * 2, self.values.typecode)
         for key, value in zip(self.keys, self.values, strict=True):
             if value:
                 slot = larger.slot(key)

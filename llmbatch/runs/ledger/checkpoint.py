@@ -52,7 +52,8 @@ def load_checkpoint(ledger: Path) -> Checkpoint | None:
             header = orjson.loads(beginning)
             if header["made_by"] != _MADE_BY or header["sha256"] != _digest(ledger, header["size"]):
                 return None
-            keys, values = _read_array(file, header["slots"]), _read_array(file, header["slots"])
+            keys = _read_array(file, array("Q"), header["slots"])
+            values = _read_array(file, array(header["values"]), header["slots"])
             own = hashlib.sha256(beginning)
             own.update(keys)
             own.update(values)
@@ -73,6 +74,7 @@ def save_checkpoint(ledger: Path, checkpoint: Checkpoint) -> None:
             "size": checkpoint.size,
             "sha256": _digest(ledger, checkpoint.size),
             "slots": len(keys),
+            "values": values.typecode,
             "count": len(checkpoint.index),
             "sums": checkpoint.sums,
         }
@@ -112,7 +114,6 @@ def _blocks(values: "array[int]") -> Iterator[bytes]:
         yield bytes(raw[start : start + _BLOCK])
 
 
-def _read_array(file: BinaryIO, length: int) -> "array[int]":
-    values = array("Q")
-    values.fromfile(file, length)
-    return values
+def _read_array(file: BinaryIO, into: "array[int]", length: int) -> "array[int]":
+    into.fromfile(file, length)
+    return into
