@@ -1,8 +1,8 @@
-"""From an answer's content to a label of the task, or a stated reason why not.
+"""Parses an answer's content into a label of the task, or a stated reason why it cannot.
 
-Nothing is guessed: thinking and wrapper text are taken off, another spelling of a label or a number counts where it can
-be read in one way only, and everything else is invalid. Broken JSON is never mended: a truncated `"fraud_high` would
-become `fraud`.
+Nothing is guessed: reasoning and wrapper text are removed, another spelling of a label or a number counts only if it is
+unambiguous, and everything else is invalid. Broken JSON is never repaired: a truncated `"fraud_high` would become
+`fraud`.
 """
 
 import json
@@ -30,7 +30,7 @@ class Answer:
     reasoning: str | None
     repaired: bool
     confidences: Mapping[str, float] | None = None
-    """By field and label, where the task has more than one label to give."""
+    """Confidence by field and label, if the task takes more than one label."""
 
 
 class AnswerParser:
@@ -40,10 +40,10 @@ class AnswerParser:
         self._space = space
 
     def parse(self, content: str) -> Answer:
-        """The label and confidence that `content` states.
+        """Parse the label and confidence in `content`.
 
         Raises:
-            InvalidAnswerError: it states none, two, or one that is not the task's; or no confidence in 0..1.
+            InvalidAnswerError: there is no label, two, or one that is not in the task; or no confidence in 0..1.
         """
         data, repaired = _find_object(content)
         if not data.keys() <= self._space.keys and self._name_keys(data):
@@ -61,10 +61,10 @@ class AnswerParser:
         )
 
     def _name_keys(self, data: dict[str, Any]) -> bool:
-        """Give keys that differ from ours in case, space or marks our names. Returns whether any did.
+        """Rename keys that differ from ours in case, space or marks. Returns whether any did.
 
         Raises:
-            InvalidAnswerError: a key stands twice, in two spellings.
+            InvalidAnswerError: a key occurs twice, in two spellings.
         """
         keys = self._space.keys
         ours = {plain(key): key for key in keys}
@@ -77,12 +77,12 @@ class AnswerParser:
 
 
 def _storable(reasoning: str | None) -> str | None:
-    """A rationale that every file can hold: no lone surrogates, which JSON escapes can smuggle in, and not endless."""
+    """A rationale that any file can store: without lone surrogates, which JSON escapes can introduce, and truncated."""
     return None if reasoning is None else reasoning[:_LONGEST_REASONING].encode("utf-8", "replace").decode()
 
 
 def _find_object(content: str) -> tuple[dict[str, Any], bool]:
-    """The one JSON object in `content`, and whether anything stood around it."""
+    """The one JSON object in `content`, and whether there was anything around it."""
     text = content.strip()
     _check_length(text, _LONGEST_THINKING)
     try:
@@ -93,7 +93,7 @@ def _find_object(content: str) -> tuple[dict[str, Any], bool]:
         _check_length(text, _LONGEST_ANSWER)
         return value, False
     try:
-        answer = behind_thinking(value if isinstance(value, str) else text)  # some encode the object twice
+        answer = behind_thinking(value if isinstance(value, str) else text)  # some models encode the object twice
     except NoAnswerError as error:
         raise InvalidAnswerError(str(error)) from None
     _check_length(answer, _LONGEST_ANSWER)
@@ -106,7 +106,7 @@ def _check_length(text: str, longest: int) -> None:
 
 
 def _object_inside(text: str) -> dict[str, Any]:
-    """The object in a wrapper of prose, a code fence or a list; where there are several, they are the same."""
+    """The object in a wrapper of prose, a code fence or a list; if there are several, they must be identical."""
     found: dict[str, Any] | None = None
     end = 0
     while (start := text.find("{", end)) != -1:
@@ -141,5 +141,5 @@ def _refuse_constant(name: str) -> NoReturn:
     raise InvalidAnswerError(f"{name} is not JSON")
 
 
-# The standard decoder, since it alone can refuse a key that stands twice.
+# The standard decoder, since only it can reject duplicate keys.
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_refuse_constant)

@@ -1,7 +1,7 @@
-"""A calibration: from the confidence that a model gives to the share of such rows that are right.
+"""A calibration: maps a model's confidence to the share of such rows that are right.
 
-Fitted by `llmbatch calibrate`, kept beside the task file, and applied here without any library. It holds for the
-prompt, the model and the kind of confidence that it was fitted for, and for nothing else.
+Fitted by `llmbatch calibrate`, stored next to the task file, and applied here without any library. It applies only to
+the prompt, the model and the kind of confidence that it was fitted for.
 """
 
 import math
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from llmbatch.core.rows import ConfidenceKind
 
 _LEAST = 1e-6
-"""Confidences of 0 and 1 have no logarithm; they count as this far from the ends."""
+"""Confidences of 0 and 1 have no finite log-odds; they are clipped this far from the ends."""
 
 
 class Calibration(BaseModel):
@@ -25,19 +25,19 @@ class Calibration(BaseModel):
     prompt: str
     """Fingerprint of the prompt that it was fitted for."""
     model: str
-    """Of votes, all models that voted, with `+` between them."""
+    """For votes, all models that voted, joined by `+`."""
     offline: bool
     confidence: ConfidenceKind | Literal["votes"]
     method: Literal["isotonic", "platt"]
     points: tuple[tuple[float, float], ...] = ()
-    """Isotonic: raw and calibrated, straight lines between them, level beyond the ends."""
+    """Isotonic: raw and calibrated values, interpolated linearly, constant beyond the ends."""
     slope: float = 1.0
     intercept: float = 0.0
     """Platt: `1 / (1 + exp(-(slope * logit(raw) + intercept)))`."""
     ends: tuple[float, float] = (0.0, 1.0)
-    """Calibrated confidences stay between these: after so many rows, none is certain."""
+    """Bounds of calibrated confidences: with finite data, none is certain."""
     rows: int
-    """Gold rows that it was fitted on."""
+    """Number of gold rows it was fitted on."""
     gold: str
     """Digest of the gold file."""
     fitted_at: str
@@ -62,7 +62,7 @@ class Calibration(BaseModel):
 
 
 def log_odds(share: float) -> float:
-    """`ln(p / (1 - p))`, finite also at the ends."""
+    """`ln(p / (1 - p))`, finite even at the ends."""
     kept = min(max(share, _LEAST), 1 - _LEAST)
     return math.log(kept / (1 - kept))
 
@@ -70,6 +70,6 @@ def log_odds(share: float) -> float:
 def fitting_calibration(
     calibrations: Iterable[Calibration], *, prompt: str, model: str, kind: str, offline: bool
 ) -> Calibration | None:
-    """The calibration that holds for such confidences, or None."""
+    """The calibration that applies to such confidences, or None."""
     wanted = (prompt, model, kind, offline)
     return next((one for one in calibrations if (one.prompt, one.model, one.confidence, one.offline) == wanted), None)

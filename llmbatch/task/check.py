@@ -1,7 +1,7 @@
-"""The lint of a task: what will cost money or quality, reported before anything is sent.
+"""The task lint: reports what will cost money or quality before anything is sent.
 
-A task that loads is valid; here is judged whether it is good. Each check is a small function from the task
-to its findings, listed in the order in which they are reported.
+A task that loads is valid; the lint judges whether it is good. Each check is a small function from the task to its
+findings, listed in reporting order.
 """
 
 import re
@@ -20,18 +20,18 @@ from llmbatch.tokens import count_tokens
 
 Level = Literal["error", "warning", "note"]
 
-# OpenAI, "Structured model outputs": 1,000 enum values in a schema; past 250, their text is limited too.
+# OpenAI, "Structured model outputs": 1,000 enum values per schema; above 250, their total length is limited too.
 
 _MANY_LABELS = 100
 _LONG_LABEL_TOKENS = 12
 _MOST_COMPARED = 1_000
-"""Labels of which all pairs are compared: half a million takes a second."""
+"""Maximum number of labels for comparing all pairs: half a million pairs take a second."""
 _ALIKE = 0.8
-"""Share of common character triples from which two descriptions say nearly the same."""
+"""Share of common character trigrams above which two descriptions count as nearly the same."""
 _UNBALANCED = 3
-"""How many times the examples of the rarest label the commonest may have."""
+"""Maximum ratio of examples between the most and the least common label."""
 _YES_OR_NO = 2
-"""Of so many labels, each takes what the other does not."""
+"""With this many labels, each one covers what the other does not."""
 _LISTED = 5
 
 _CATCH_ALL = re.compile(
@@ -51,9 +51,9 @@ _COUNTED_EXACTLY = re.compile(r"(?:ft:)?(?:gpt-4o|gpt-4\.1|gpt-4\.5|gpt-[5-9]|ch
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that the lint has to say. `code` names its kind, for scripts; `message` is for people.
+    """One finding of the lint. `code` names its kind, for scripts; `message` is for people.
 
-    An `error` cannot be meant so; a `warning` costs money or quality; a `note` is good to know.
+    An `error` is certainly a mistake; a `warning` costs money or quality; a `note` is informational.
     """
 
     level: Level
@@ -66,8 +66,8 @@ def check_task(task: Task, *, model: str | None) -> tuple[Finding, ...]:
 
     Args:
         task: a task that has loaded.
-        model: the model it is meant for; None for the one that the task names. Token counts are exact for
-            OpenAI's models since GPT-4o, and say so where the model is another one.
+        model: the model it is meant for; None for the one that the task names. Token counts are exact for OpenAI's
+        models since GPT-4o; for other models the finding says that they are not.
     """
     findings = [finding for check in _CHECKS for finding in check(task)]
     findings.extend(_check_size(task, model or task.model.name))
@@ -120,7 +120,7 @@ def _check_examples(task: Task) -> Iterator[Finding]:
     space = task.label_space
     counts = Counter(part for example in task.examples for part in space.parts_of(task.value_of(example)))
     if not counts:
-        yield Finding("note", "no-examples", "no examples: two to four a label, border cases among them, help most")
+        yield Finding("note", "no-examples", "no examples: two to four per label, with borderline cases, help most")
         return
     if bare := [part for part in space.parts if part not in counts and not part.endswith(NONE)]:
         yield Finding("warning", "no-example", f"labels without an example, while others have one: {_listed(bare)}")
@@ -129,7 +129,7 @@ def _check_examples(task: Task) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "unbalanced-examples",
-            f"`{common}` has {most} examples, `{rare}` only {fewest}: models lean to what they see most",
+            f"`{common}` has {most} examples, `{rare}` only {fewest}: models favour what they see most",
         )
 
 
@@ -139,7 +139,7 @@ def _check_long_labels(task: Task) -> Iterator[Finding]:
             "warning",
             "long-label",
             f"names of more than {_LONG_LABEL_TOKENS} tokens, paid again in every answer: {_listed(long)}; "
-            "keep the name short, the description may be long",
+            "keep names short; descriptions may be long",
         )
 
 
@@ -149,20 +149,20 @@ def _check_instructions(task: Task) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "placeholder",
-            f"{_listed(placeholders)}: nothing is substituted, the text is sent as it stands",
+            f"{_listed(placeholders)}: nothing is substituted; the text is sent unchanged",
         )
     if dates := _found(_DATE, (task.instructions,)):
         yield Finding(
             "warning",
             "dated-instructions",
-            f"the instructions hold {_listed(dates)}: nothing is substituted; "
-            "and whenever they are edited, all rows count as not yet labelled",
+            f"the instructions contain {_listed(dates)}: nothing is substituted, "
+            "and editing them makes all rows count as unlabelled",
         )
     if formats := _found(_OTHER_FORMAT, (task.instructions,)):
         yield Finding(
             "note",
             "other-format",
-            f"the instructions mention the answer's format ({_listed(formats)}): that is fixed already",
+            f"the instructions mention the answer's format ({_listed(formats)}), which is fixed",
         )
 
 
@@ -172,7 +172,7 @@ def _check_markup(task: Task) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "prompt-markup",
-            f"{_listed(marks)} in the instructions or an example: the prompt marks its own parts with it",
+            f"{_listed(marks)} in the instructions or an example: the prompt uses it to mark its own parts",
         )
 
 
@@ -185,8 +185,8 @@ def _check_catch_all(task: Task) -> Iterator[Finding]:
         yield Finding(
             "note",
             "no-catch-all",
-            f"no label{_of(field, task)} for what fits none of them, such as `other`: "
-            "such a document gets a label all the same",
+            f"no label{_of(field, task)} for documents that fit none of them, such as `other`: "
+            "such a document gets some label anyway",
         )
 
 
@@ -195,7 +195,7 @@ def _of(field: TaskField, task: Task) -> str:
 
 
 def _labels(task: Task) -> list[Label]:
-    """Those of all fields."""
+    """The labels of all fields."""
     return [label for field in task.label_space.fields for label in field.labels]
 
 
@@ -222,8 +222,8 @@ def _check_size(task: Task, model: str | None) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "short-prefix",
-            f"the prefix has {with_pool:,} tokens, {floor - with_pool:,} short of the {floor:,} from which on the "
-            "provider caches it: every row pays for it in full. Describe the borders between labels, or add examples",
+            f"the prefix has {with_pool:,} tokens, {floor - with_pool:,} short of the {floor:,} at which the "
+            "provider caches it, so every row pays for it in full: describe how labels differ, or add examples",
         )
     message = (
         f"the prefix has {total:,} tokens: {(unshown - rest) / total:.0%} labels, "
@@ -232,7 +232,7 @@ def _check_size(task: Task, model: str | None) -> Iterator[Finding]:
     if task.pool:
         message += f"; {with_pool:,} with all of the pool"
     if model is not None and not _COUNTED_EXACTLY.match(model.rpartition("/")[2]):
-        message += f" (counted as for OpenAI's models since GPT-4o; {model} may count otherwise)"
+        message += f" (counted as for OpenAI's models since GPT-4o; {model} may count differently)"
     yield Finding("note", "prefix-size", message)
 
 
@@ -241,7 +241,7 @@ def _found(pattern: re.Pattern[str], texts: Iterable[str]) -> list[str]:
 
 
 def _triples(text: str) -> frozenset[str]:
-    """All runs of three characters: a likeness that needs no words, so that it holds for any script."""
+    """All character trigrams: a similarity measure that needs no words, so that it works for any script."""
     plain = f" {' '.join(text.casefold().split())} "
     return frozenset(plain[start : start + 3] for start in range(len(plain) - 2))
 

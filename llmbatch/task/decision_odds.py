@@ -1,7 +1,7 @@
-"""How probable true and false are in an answer, by their tokens' log-probabilities; and how probable a number is.
+"""The probabilities of true and false in an answer, from their tokens' log-probabilities; and of a number.
 
-The counterpart of `logprobs` for values that are no labels' names: each label of a field that takes several is a
-decision, asked for as true or false. A decision is made at the first token that begins the one or the other word.
+The counterpart of `logprobs` for values other than label names: each label of a multi-label field is a decision,
+requested as true or false. A decision is made at the first token that begins one word or the other.
 """
 
 import json
@@ -19,13 +19,13 @@ _WORDS = ((True, b"true"), (False, b"false"))
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How probable true and false are, among the two."""
+    """The probabilities of true and false, relative to each other."""
 
     true: float
     false: float
     mass: float
-    """The probability of both together (0..1). Where it is small, the model would have said something else, and theirs
-    are not set in relation."""
+    """The probability of both together (0..1). If it is small, the model would have said something else, and the two
+    are not normalised."""
 
 
 class AnswerTokens:
@@ -40,17 +40,17 @@ class AnswerTokens:
             self._starts.append(self._starts[-1] + len(token.token))
 
     def decision(self, key: str) -> Decision | None:
-        """How likely a key's true or false is; None where the key is not there exactly once with one of them."""
+        """The probabilities of a key's true and false; None unless the key occurs exactly once with one of them."""
         found = self._found(key, "(true|false)")
         return None if found is None else self._odds(found.start() + len(key) + 1, found.start(1))
 
     def decisions(self, key: str) -> Mapping[str, Decision]:
-        """The same of each key of an object that stands under a key; none where it is not there exactly once."""
+        """The same for each key of an object under a key; empty unless that occurs exactly once."""
         found = self._found(key, r"\{")
         return {} if found is None else dict(self._inside(found.end()))
 
     def number(self, key: str) -> float | None:
-        """The probability of the digits of a key's number; None where it is not there exactly once."""
+        """The probability of the digits of a key's number; None unless the key occurs exactly once."""
         found = self._found(key, "(-?[0-9][0-9.eE+-]*)")
         if found is None:
             return None
@@ -62,7 +62,7 @@ class AnswerTokens:
         return round(min(math.exp(sum(inside)), 1.0), 6)
 
     def _found(self, key: str, value: str) -> re.Match[bytes] | None:
-        """Where a key stands with such a value; None where that is not exactly once."""
+        """The position of a key with such a value; None unless it occurs exactly once."""
         found = list(re.compile(rf'"{re.escape(key)}"\s*:\s*{value}'.encode()).finditer(self._content, self._begin))
         return found[0] if len(found) == 1 else None
 
@@ -73,7 +73,7 @@ class AnswerTokens:
                 yield json.loads(b'"' + found[1] + b'"'), odds
 
     def _odds(self, quote: int, word: int) -> Decision | None:
-        """At the token in which the word begins. `quote` is the one that ends the key before it."""
+        """The odds at the token in which the word begins. `quote` is the one that ends the key before it."""
         at = next(n for n, token in enumerate(self._tokens) if self._starts[n] + len(token.token) > word)
         token, start = self._tokens[at], self._starts[at]
         shares = {True: 0.0, False: 0.0}
@@ -91,7 +91,7 @@ class AnswerTokens:
 
 
 def _begun(text: bytes) -> bool | None:
-    """Which word comes behind a key's closing quote; None where it is neither, or has not begun."""
+    """Which word follows a key's closing quote; None if it is neither, or has not begun."""
     before = _BEFORE_WORD.match(text)
     word = b"" if before is None else text[before.end() :].lower()
     if not word:

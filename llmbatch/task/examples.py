@@ -1,4 +1,4 @@
-"""Adding examples to a task file: text at its end, so that every comment and every line above stays as it is."""
+"""Adds examples to the end of a task file, leaving all other lines and comments unchanged."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,14 +12,14 @@ from llmbatch.task.template import toml_string
 
 
 def add_examples(path: Path, examples: Sequence[Example]) -> None:
-    """Add examples to a task file, after checking that the file is still a task with them.
+    """Add examples to a task file, after checking that the result is a valid task.
 
     Raises:
-        UsageError: the file is no valid task, cannot be written, or lists its examples in another way.
+        UsageError: the file is not a valid task, cannot be written, or lists its examples in another way.
     """
     load_task(path)
     if not path.is_file():
-        raise UsageError(f"{path} is a packaged task, which stays as it is", hint="give a task file of your own")
+        raise UsageError(f"{path} is a packaged task and cannot be changed", hint="use your own task file")
     old = path.read_bytes().decode()
     added = "".join(_section(example) for example in examples)
     gap = "" if old.endswith("\n") else "\n"
@@ -27,8 +27,8 @@ def add_examples(path: Path, examples: Sequence[Example]) -> None:
         parse_task(f"{old}{gap}{added}", str(path))
     except UsageError as error:
         raise UsageError(
-            f"{path}: no examples can be added at its end: {error.message}",
-            hint="examples are added as [[examples]] sections; write those that stand there so too",
+            f"{path}: cannot add examples at the end: {error.message}",
+            hint="examples are added as [[examples]] sections; convert the existing ones to that form",
         ) from None
     try:
         with replacing(path, keep_mode=True) as file:

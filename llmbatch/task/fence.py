@@ -1,8 +1,8 @@
-"""The fence around a document, which says where data begins and ends; no text can close or open it.
+"""The fence around a document, which marks where data begins and ends; no text can close or open it.
 
-What a reader could take for one of the fence's marks, however it is spelled, loses its angle brackets to square ones:
-`</document>` becomes `[/document]`. Nothing else of a text is changed, and nothing is taken out of it, so that what is
-left cannot make another mark, and reads as it did.
+Anything that could be read as one of the fence's marks, however spelled, has its angle brackets replaced by square
+ones: `</document>` becomes `[/document]`. Nothing else is changed and nothing is removed, so that the rest cannot form
+another mark, and reads as before.
 """
 
 import html
@@ -18,10 +18,10 @@ _ESCAPES = (
     r"%(?:25)*[0-9a-fA-F]{2}",
     r"\\{1,8}(?:u\{[0-9a-fA-F]{1,6}\}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2})",
 )
-"""How HTML, addresses and program text write a character; each may be escaped once more."""
+"""Character escapes of HTML, URLs and program source; each may be escaped repeatedly."""
 _UNIT = re.compile("|".join((*_ESCAPES, ".")), re.DOTALL)
 _TAG_LEFT = "\U000e003c"
-"""Of the tag characters, which are invisible to people and read by models: each stands for one of ASCII."""
+"""The tag characters, which are invisible to people but read by models; each stands for an ASCII character."""
 _LEFT = f"{_TAG_LEFT}<\uff1c\ufe64\u2039\u3008\u27e8\u2329\u300a\u00ab\u276e\u02c2\u1438\u227a"
 _RIGHT = ">\uff1e\ufe65\u203a\u3009\u27e9\u232a\u300b\u00bb\u276f\u02c3\u1433\u227b"
 _MAY_OPEN = re.compile(
@@ -30,13 +30,13 @@ _MAY_OPEN = re.compile(
 )
 _SLASHES = frozenset("/\\\u2044\u2215\u29f8")
 _UNSEEN = frozenset("CMZ")
-"""Categories of Unicode whose characters a reader may pass over: controls and unassigned ones, marks, spaces."""
+"""Unicode categories that a reader may ignore: controls, unassigned characters, marks, spaces."""
 _FILLERS = frozenset("\u115f\u1160\u3164\u2800")
 _LOOK_ALIKES = str.maketrans(
     "\u0501\u043e\u0441\u0443\u043c\u0435\u0442\u03bf\u03f2\u03c5\u0578\u057d\u1d05\u1d0f\u1d04\u1d1c\u1d0d\u1d07\u0274\u1d1b",
     "documetocunudocument",
 )
-"""Cyrillic, Greek, Armenian and small capital letters that look like those of the word."""
+"""Cyrillic, Greek, Armenian and small capital letters that look like the word's letters."""
 
 
 _TAGS = {0xE0000 + code: chr(code) for code in range(0x20, 0x7F)}
@@ -48,11 +48,11 @@ def build_document(text: str) -> str:
 
 
 def inert(text: str) -> str:
-    """The text, without anything that could be taken for a mark of the fence.
+    """The text without anything that could be read as a mark of the fence.
 
     Whatever the case, white space and invisible characters in it, in full-width or look-alike letters, as entities.
     """
-    if _MAY_OPEN.search(text) is None:  # as in most documents
+    if _MAY_OPEN.search(text) is None:  # the usual case
         return text
     parts, done = [], 0
     for left, behind, right in _marks(text):
@@ -65,7 +65,7 @@ def inert(text: str) -> str:
 
 
 def _marks(text: str) -> Iterator[tuple[re.Match[str], int, int | None]]:
-    """Each mark: its left bracket, where its word has ended, and where its right bracket ends if that comes next."""
+    """Each mark: its left bracket, the end of its word, and the end of its right bracket if that comes next."""
     tags_read = text.translate(_TAGS) if _TAG_LEFT in text else text
     for left in _MAY_OPEN.finditer(text):
         behind = _behind_word(tags_read if left[0] == _TAG_LEFT else text, left.end())
@@ -74,7 +74,7 @@ def _marks(text: str) -> Iterator[tuple[re.Match[str], int, int | None]]:
 
 
 def _behind_word(text: str, start: int) -> int | None:
-    """Where the word has ended that follows a left bracket, a slash before it or not; None where it does not follow."""
+    """The end of the word after a left bracket and an optional slash; None if it does not follow."""
     matched = 0
     for meant, end in _units(text, start):
         if matched == 0 and meant in _SLASHES:
@@ -88,13 +88,13 @@ def _behind_word(text: str, start: int) -> int | None:
 
 
 def _goes_on(text: str, start: int) -> bool:
-    """Whether the word is only the beginning of a longer one, as in `<documents>`."""
+    """Whether the word is only the start of a longer one, as in `<documents>`."""
     following = text[start : start + 1]
     return following.isascii() and following.isalnum()
 
 
 def _behind_bracket(text: str, start: int) -> tuple[int, int | None]:
-    """(where to put the right bracket, where the one that stands there ends, if one does)."""
+    """(where to put the right bracket, the end of the existing one, if any)."""
     before = start
     for meant, end in _units(text, start):
         if meant and meant not in _SLASHES:
@@ -104,7 +104,7 @@ def _behind_bracket(text: str, start: int) -> tuple[int, int | None]:
 
 
 def _units(text: str, start: int) -> Iterator[tuple[str, int]]:
-    """What each character means, escapes resolved and unseen ones as nothing, with its end."""
+    """Each character's meaning and end, with escapes resolved and invisible characters empty."""
     while (unit := _UNIT.match(text, start)) is not None:
         start = unit.end()
         yield _meant(unit[0]), start

@@ -1,4 +1,4 @@
-"""The fields that a task fills for each document, and the labels of each, as data."""
+"""The fields that a task fills in for each document, and their labels, as data."""
 
 from enum import StrEnum
 from functools import cached_property
@@ -19,12 +19,12 @@ from llmbatch.task.tree import LabelTree
 Name = Annotated[str, StringConstraints(max_length=200, strict=True, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Text = Annotated[str, StringConstraints(min_length=1, strict=True)]
 FieldName = Annotated[str, StringConstraints(max_length=64, strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-"""A property name that every schema takes, and a column name that every table takes."""
+"""A name valid as a property in any schema and as a column in any table."""
 
 CATEGORY = "category"
-"""The one field of a task that lists labels alone."""
+"""The only field of a task that just lists labels."""
 PERCENT = "_percent"
-"""Behind a field's name: its confidence in an answer, as a whole percentage."""
+"""Suffix of a field's name: its confidence in an answer, as a whole percentage."""
 RESERVED = frozenset(
     [
         "row",
@@ -46,23 +46,23 @@ RESERVED = frozenset(
         "model_confidence",
     ]
 )
-"""What no field may be called: results, answers and gold labels have these names already."""
+"""Reserved field names, already used in results, answers and gold labels."""
 SEPARATORS = ("|", ";", "=")
-"""What no label of such a field may hold: a row's value is written with them."""
+"""Characters not allowed in a field's labels, since a row's value is written with them."""
 NONE = "(none)"
-"""The value of a field of several labels, none of which fits."""
+"""The value of a multi-label field if no label fits."""
 
 
 class Part(BaseModel):
-    """A part of a task file: unknown keys are errors."""
+    """A part of a task file; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Label(Part):
-    """One answer that counts. `aliases` are other spellings of it; nothing else is taken for it.
+    """One valid answer. `aliases` are other spellings of it; nothing else is accepted.
 
-    A label that others lie under (`parent`) groups them, and is itself an answer only where `allow_inner` says so.
+    A label that is the `parent` of others groups them, and is itself an answer only if `allow_inner` is set.
     """
 
     name: Name
@@ -71,11 +71,11 @@ class Label(Part):
     parent: Name | None = None
     allow_inner: bool = False
     always: bool = False
-    """Whether it is listed for each document, where labels are retrieved: one for the rest, say."""
+    """Whether it is listed for every document when labels are retrieved, for example a catch-all label."""
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """As earlier versions saved it, where nothing lies under anything."""
+        """Serialise as earlier versions did if there is no nesting."""
         defaults = {"parent": None, "allow_inner": False, "always": False}
         left_out = {name for name, value in defaults.items() if getattr(self, name) == value}
         return {name: value for name, value in dump(self).items() if name not in left_out}
@@ -94,10 +94,9 @@ class FieldKind(StrEnum):
 
 
 class TaskField(Part):
-    """One thing to say about each document.
+    """One property to determine for each document.
 
-    `labels` are those of `single` and `multi`; `minimum` and `maximum` bound a `number`, which is a whole one where
-    both are.
+    `labels` apply to `single` and `multi`; `minimum` and `maximum` bound a `number`, which is an integer if both are.
     """
 
     name: FieldName
@@ -109,28 +108,28 @@ class TaskField(Part):
 
     @cached_property
     def tree(self) -> LabelTree:
-        """The labels by what they lie under."""
+        """The labels as a tree."""
         return LabelTree(self.labels)
 
     @property
     def answers(self) -> tuple[Label, ...]:
-        """The labels that can be given."""
+        """The labels that are valid answers."""
         return self.tree.answers
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         if self.name in RESERVED or self.name.endswith(PERCENT):
-            raise ValueError(f"no field can be called {self.name!r}: results or answers have that name already")
+            raise ValueError(f"{self.name!r} is not allowed as a field name: results or answers already use it")
         has_bounds = self.minimum is not None or self.maximum is not None
         if self.kind in (FieldKind.single, FieldKind.multi):
             self._check_labels(least=2 if self.kind is FieldKind.single else 1)
         elif self.labels:
-            raise ValueError(f"field {self.name!r} is of the kind {self.kind.value}, which has no labels")
+            raise ValueError(f"field {self.name!r} has kind {self.kind.value}, which takes no labels")
         if self.kind is FieldKind.number:
             if self.minimum is None or self.maximum is None or not self.minimum < self.maximum:
-                raise ValueError(f"field {self.name!r} is a number: it needs a minimum and a larger maximum")
+                raise ValueError(f"field {self.name!r} is a number and needs a minimum and a larger maximum")
         elif has_bounds:
-            raise ValueError(f"field {self.name!r} is of the kind {self.kind.value}, which has no minimum or maximum")
+            raise ValueError(f"field {self.name!r} has kind {self.kind.value}, which takes no minimum or maximum")
         return self
 
     def _check_labels(self, *, least: int) -> None:
@@ -146,10 +145,10 @@ class TaskField(Part):
 
 
 def check_spellings(labels: tuple[Label, ...]) -> None:
-    """See to it that a spelling can stand for one label only, even without regard to case and surrounding space.
+    """Check that each spelling stands for one label only, even ignoring case and surrounding space.
 
     Raises:
-        ValueError: a spelling stands for two, or a name has space around it.
+        ValueError: a spelling stands for two labels, or a name has surrounding space.
     """
     owners: dict[str, int] = {}
     for number, label in enumerate(labels):
@@ -162,5 +161,5 @@ def check_spellings(labels: tuple[Label, ...]) -> None:
 
 
 def folded(spelling: str) -> str:
-    """A label's spelling without its case and surrounding space: what two spellings may differ in."""
+    """A spelling without case and surrounding space, for comparison."""
     return spelling.strip().casefold()

@@ -1,6 +1,6 @@
-"""What every kind of field has in common: a value, how it is read, and what can be done with it.
+"""The interface of all kinds of field: a value, how it is read, and the operations on it.
 
-A value travels as its canonical text, which the kinds alone write and take apart.
+A value is passed around as its canonical text, which only the kinds write and parse.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,64 +10,64 @@ from typing import Any, Protocol
 from llmbatch.task.spelling import fraction_of
 
 Value = str | list[str] | int | float | bool
-"""A field's value as JSON has it."""
+"""A field's value as JSON."""
 
 _ALL = 100
 
 
 class InvalidAnswerError(ValueError):
-    """The content is no answer by the task's labels; the message says what is wrong with it."""
+    """The content is not a valid answer for the task; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A value as read from an answer. `repaired` where it was spelled in another way than asked for."""
+    """A value as read from an answer. `repaired` if it was spelled differently than requested."""
 
     text: str
     repaired: bool = False
     confidences: Mapping[str, float] = field(default_factory=dict)
-    """Of each label of a field that takes several, 0..1."""
+    """Confidence of each label of a multi-label field, 0..1."""
 
 
 class Kind(Protocol):
-    """What can be done with a field's value, whatever it is."""
+    """The operations on a field's value."""
 
     def schema(self, *, decisions: bool) -> dict[str, Any]:
-        """JSON schema of the value in an answer, in the subset that strict structured outputs take.
+        """JSON schema of the value in an answer, in the subset that strict structured outputs support.
 
-        `decisions`: of several labels, each is decided by itself, so that its probability can be measured.
+        `decisions`: with several labels, each is decided separately, so that its probability can be measured.
         """
 
     def read(self, value: object) -> Reading:
-        """The value in an answer.
+        """Read the value in an answer.
 
         Raises:
-            InvalidAnswerError: it is none, or can be read in several ways.
+            InvalidAnswerError: it is not a value, or is ambiguous.
         """
 
     def spelled(self, text: str) -> str | None:
-        """The canonical text of what a person wrote; None where it is no value of the field."""
+        """The canonical text of what a person wrote; None if it is not a value of the field."""
 
     def value(self, text: str) -> Value:
-        """The value that a canonical text stands for."""
+        """The value of a canonical text."""
 
     def text(self, value: object) -> str | None:
-        """The canonical text of a value as a task file or JSON states it; None where it is none."""
+        """The canonical text of a value from a task file or JSON; None if it is not a value of the field."""
 
     def with_part(self, value: Value | None, part: str) -> Value:
-        """A value with a part given; of several labels, put in or taken out."""
+        """A value with a part set; for several labels, toggled."""
 
     def parts(self, text: str) -> tuple[str, ...]:
-        """What tables count of a canonical text: its labels, or the value itself."""
+        """The parts of a canonical text that tables count: its labels, or the value itself."""
 
     def all_parts(self) -> tuple[str, ...]:
-        """All parts that there can be, in order; none where they are numbers."""
+        """All possible parts, in order; none for numbers."""
 
     def examples(self, *, decisions: bool) -> Sequence[Any]:
-        """Values as they stand in answers, among them the longest."""
+        """Sample values as they appear in answers, including the longest."""
 
     def answer(self, text: str, percent: int, *, decisions: bool) -> Any:
-        """A value as it stands in an answer.
+        """A value as it appears in an answer.
 
         Args:
             text: its canonical text.
@@ -77,10 +77,10 @@ class Kind(Protocol):
 
 
 def read_percent(percent: object, where: str) -> tuple[float, bool]:
-    """A confidence in 0..1 from a percentage in an answer, and whether it was spelled in another way than asked for.
+    """A confidence in 0..1 from a percentage in an answer, and whether it was spelled differently than requested.
 
     Raises:
-        InvalidAnswerError: it is none, or can be read in two ways; the message begins with `where`.
+        InvalidAnswerError: it is not one, or is ambiguous; the message begins with `where`.
     """
     if isinstance(percent, int) and not isinstance(percent, bool):
         if not 0 <= percent <= _ALL:
@@ -88,10 +88,10 @@ def read_percent(percent: object, where: str) -> tuple[float, bool]:
         return percent / 100, False
     fraction = fraction_of(percent, of_100=True) if isinstance(percent, float | str) else None
     if fraction is None:
-        raise InvalidAnswerError(f"{where}: {shown(percent)} is not a percentage that can be read in one way only")
+        raise InvalidAnswerError(f"{where}: {shown(percent)} is not an unambiguous percentage")
     return fraction, True
 
 
 def shown(value: object) -> str:
-    """The beginning of a value, for messages."""
+    """The start of a value, for messages."""
     return f"{value!r:.40}"

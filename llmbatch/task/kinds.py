@@ -1,4 +1,4 @@
-"""What a field's value is, kind by kind: asked for, read out of an answer or a file, written and counted."""
+"""The kinds of field: how each one's values are requested, read from an answer or a file, written and counted."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ _BETWEEN = "|"
 
 
 class _OneValue(ABC):
-    """What kinds have in common whose value is its only part."""
+    """Common base of kinds whose value is its only part."""
 
     @abstractmethod
     def value(self, text: str) -> Value:
@@ -48,7 +48,7 @@ class Single(_OneValue):
     def read(self, value: object) -> Reading:
         """See `Kind`."""
         if isinstance(value, int) and not isinstance(value, bool) and str(value) in self._known:
-            return Reading(str(value), repaired=True)  # a label that is a number, in JSON's way
+            return Reading(str(value), repaired=True)  # a numeric label given as a JSON number
         if not isinstance(value, str):
             raise InvalidAnswerError(f"{self._name}: {shown(value)} is not one of the labels")
         if value in self._known:
@@ -110,7 +110,7 @@ class Multi:
         return {"type": "array", "items": item}
 
     def read(self, value: object) -> Reading:
-        """See `Kind`. A list of names alone is taken too: some models give that where no schema holds them."""
+        """See `Kind`. A plain list of names is accepted too: some models give that without a schema."""
         if isinstance(value, dict):
             return self._decided(value)
         if not isinstance(value, list):
@@ -141,7 +141,7 @@ class Multi:
         return Reading(self._written({name for name, is_right in decided.items() if is_right}), repaired)
 
     def _item(self, item: object) -> tuple[Reading, float | None, bool]:
-        """(label, confidence, whether it stands as asked for)."""
+        """(label, confidence, whether it has the requested form)."""
         if isinstance(item, str):
             return self._one.read(item), None, False
         if not isinstance(item, dict) or "label" not in item:
@@ -150,7 +150,7 @@ class Multi:
         return self._one.read(item["label"]), confidence, not repaired
 
     def spelled(self, text: str) -> str | None:
-        """See `Kind`. Labels are divided by `|` or `;`."""
+        """See `Kind`. Labels are separated by `|` or `;`."""
         if folded(text) == NONE:
             return NONE
         names = [self._by_person.get(folded(part)) for part in text.replace(";", _BETWEEN).split(_BETWEEN)]
@@ -189,7 +189,7 @@ class Multi:
         return [{"label": label, "percent": percent} for label in self.value(text)]
 
     def examples(self, *, decisions: bool) -> Sequence[Any]:
-        """See `Kind`. Few texts have more labels than a handful, so the longest five make the longest answer."""
+        """See `Kind`. Few texts have more than a handful of labels, so the longest five make the longest answer."""
         if decisions:
             return [dict.fromkeys(self.names, False)]
         longest = sorted(self.names, key=len, reverse=True)[:_MOST_LABELS]
@@ -203,7 +203,7 @@ _MOST_LABELS = 5
 
 
 class Number(_OneValue):
-    """A number within bounds, whole where both bounds are."""
+    """A number within bounds, an integer if both bounds are."""
 
     def __init__(self, field: TaskField) -> None:
         self._least, self._most = field.minimum or 0, field.maximum or 0
@@ -244,7 +244,7 @@ class Number(_OneValue):
         return repr(float(value))
 
     def all_parts(self) -> tuple[str, ...]:
-        """See `Kind`. Few whole numbers are listed, as a scale's steps are."""
+        """See `Kind`. Only short ranges of integers are listed, such as the steps of a scale."""
         if self._is_whole and self._most - self._least < _STEPS:
             return tuple(str(number) for number in range(int(self._least), int(self._most) + 1))
         return ()
@@ -308,12 +308,12 @@ _KINDS: Mapping[FieldKind, type[Single] | type[Multi] | type[Number] | type[YesN
 
 
 def kind_of(field: TaskField) -> Kind:
-    """What can be done with the values of a field."""
+    """The kind of a field."""
     return _KINDS[field.kind](field)
 
 
 def _spellings(field: TaskField) -> Mapping[str, str]:
-    """Names and aliases; and where labels lie under others, `group/label` too."""
+    """Names and aliases; with nested labels, also `group/label`."""
     paths = (
         {} if field.tree.is_flat else {folded("/".join(field.tree.path(one.name))): one.name for one in field.answers}
     )

@@ -1,8 +1,8 @@
-"""What a task's label value is: asked for, read out of answers and files, compared, counted and written, here alone.
+"""A task's label values: requested, read from answers and files, compared, counted and written, all in this module.
 
-Between the parts of the program a row's value travels as its canonical text: in the ledger, in decisions, gold labels
-and counts. Of a task that lists labels alone it is the label's name. Where a task has one field, it is the field's
-(`joy|anger`); where it has several, `topic=billing; severity=3; emotions=joy|anger`.
+A row's value is passed around as its canonical text: in the ledger, in decisions, gold labels and counts. For a task
+that just lists labels, it is the label's name. With one field, it is the field's value (`joy|anger`); with several,
+`topic=billing; severity=3; emotions=joy|anger`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,13 @@ _BETWEEN, _IS = "; ", "="
 
 @dataclass(frozen=True, slots=True)
 class LabelReading:
-    """A row's value as an answer states it."""
+    """A row's value as read from an answer."""
 
     text: str
     confidence: float
-    """The least of all its fields and labels, 0..1."""
+    """The lowest confidence of all fields and labels, 0..1."""
     confidences: Mapping[str, float] | None
-    """By field, and by `field=label` where a field takes several; None where one label is all."""
+    """Confidence by field, and by `field=label` for multi-label fields; None if the task takes one label."""
     repaired: bool
 
 
@@ -36,7 +36,7 @@ class LabelSpace:
     """The values that a task's fields can have."""
 
     def __init__(self, fields: Sequence[TaskField], *, is_plain: bool) -> None:
-        """`is_plain`: the task lists labels alone, which are those of the only field, `category`."""
+        """`is_plain`: the task just lists labels, which belong to the only field, `category`."""
         self.fields = tuple(fields)
         self.is_plain = is_plain
         self._kinds: dict[str, Kind] = {field.name: kind_of(field) for field in self.fields}
@@ -44,7 +44,7 @@ class LabelSpace:
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        """The answers of the only field; none where there are several fields, or the field has no labels."""
+        """The answers of the only field; empty if there are several fields, or the field has no labels."""
         return self.fields[0].answers if len(self.fields) == 1 else ()
 
     @cached_property
@@ -54,11 +54,11 @@ class LabelSpace:
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
-        """All that `parts_of` can give, in the task's order, but numbers of a wide range."""
+        """Everything `parts_of` can return, in the task's order, except wide ranges of numbers."""
         return tuple(text for _, texts in self.parts_by_field() for text in texts.values())
 
     def parts_by_field(self) -> Sequence[tuple[TaskField, Mapping[str, str]]]:
-        """The same field by field, each part by what it is called within its field."""
+        """The same by field, with each part's name within its field."""
         return [
             (field, {part: self._part(field.name, part) for part in self._kinds[field.name].all_parts()})
             for field in self.fields
@@ -75,29 +75,29 @@ class LabelSpace:
         return text in self._known if self.takes_one_label else self.spelled(text) == text
 
     def is_like(self, other: "LabelSpace") -> bool:
-        """Whether another space has the same values, whatever it says about them."""
+        """Whether another space has the same values, ignoring descriptions."""
         return self.shape == other.shape
 
     @cached_property
     def shape(self) -> list[object]:
-        """Fields, labels and bounds, without what is said about them."""
+        """Fields, labels and bounds, without descriptions."""
         return [
             (field.name, field.kind, {label.name for label in field.answers}, field.minimum, field.maximum)
             for field in self.fields
         ]
 
     def columns(self) -> tuple[str, ...]:
-        """The names of the fields, as results have them."""
+        """The names of the fields, as used in results."""
         return tuple(self._kinds)
 
     def answer_schema(self, *, reasoning: bool, decisions: bool = False) -> dict[str, Any]:
-        """JSON schema of one answer, in the subset that strict structured outputs take.
+        """JSON schema of one answer, in the subset that strict structured outputs support.
 
-        A confidence goes over the wire as a whole percentage: two tokens less in each answer than a fraction.
+        Confidence is requested as a whole percentage, which takes two tokens less per answer than a fraction.
 
         Args:
-            reasoning: also ask for a short rationale, before the labels so that it can inform them.
-            decisions: of a field of several labels, ask for true or false of each, whose probabilities can be measured.
+            reasoning: also request a short rationale, before the labels so that it can inform them.
+            decisions: for a multi-label field, request true or false for each label, to measure probabilities.
         """
         properties: dict[str, Any] = {"reasoning": {"type": "string"}} if reasoning else {}
         for name, kind in self._kinds.items():
@@ -111,7 +111,7 @@ class LabelSpace:
         }
 
     def answer(self, text: str, confidence: float, *, decisions: bool = False) -> dict[str, Any]:
-        """The answer that states a value, as an example shows it; `confidence` (0..1) is that of each of its fields."""
+        """The answer with a given value, as shown in examples; `confidence` (0..1) applies to each field."""
         percent = round(confidence * 100)
         answer: dict[str, Any] = {}
         for name, of_field in self._by_field(text).items():
@@ -120,7 +120,7 @@ class LabelSpace:
         return answer
 
     def sample_answers(self, *, decisions: bool = False) -> list[str]:
-        """Answers of the longest kind, in JSON: the output limit is made from them."""
+        """The longest answers, in JSON, from which the output limit is derived."""
         if self.is_plain:
             return [orjson.dumps(self.answer(label, 1.0)).decode() for label in self.parts]
         longest = {
@@ -136,15 +136,15 @@ class LabelSpace:
         return frozenset({*names, "reasoning", *(("confidence",) if self.is_plain else ())})
 
     def read(self, data: Mapping[str, Any]) -> LabelReading:
-        """The value and confidence that an answer's object states.
+        """Read the value and confidence in an answer's object.
 
         Raises:
-            InvalidAnswerError: it states none, or one that is not the task's; or no confidence in 0..1.
+            InvalidAnswerError: there is no value, or one that is not in the task; or no confidence in 0..1.
         """
         texts, confidences, repaired = dict[str, str](), dict[str, float](), False
         for name, kind in self._kinds.items():
             if name not in data:
-                raise InvalidAnswerError(f"{name}: it is not in the answer")
+                raise InvalidAnswerError(f"{name}: missing from the answer")
             reading = kind.read(data[name])
             confidence, is_respelled = self._confidence(name, data)
             texts[name] = reading.text
@@ -162,14 +162,14 @@ class LabelSpace:
         percent = data.get(self._percent_key(name))
         if not self.is_plain:
             return read_percent(percent, self._percent_key(name))
-        confidence = data.get("confidence")  # the fraction that some models give instead
+        confidence = data.get("confidence")  # a fraction, which some models give instead
         if (percent is None) == (confidence is None):
-            what = "there is no confidence in it" if percent is None else "two confidences in it"
+            what = "it has no confidence" if percent is None else "it has two confidences"
             raise InvalidAnswerError(what)
         return read_percent(percent, "percent") if confidence is None else _read_fraction(confidence)
 
     def spelled(self, text: str) -> str | None:
-        """The canonical text of what a person wrote, in any spelling that is allowed; None where it is no value."""
+        """The canonical text of what a person wrote, in any accepted spelling; None if it is not a value."""
         if self._only is not None:
             return self._only.spelled(text)
         texts = dict[str, str]()
@@ -183,29 +183,29 @@ class LabelSpace:
         return self._written(texts) if texts.keys() == self._kinds.keys() else None
 
     def spelled_in(self, record: Mapping[str, str]) -> str | None:
-        """The canonical text of a record that has a column a field; None where it states no value."""
+        """The canonical text of a record with one column per field; None if it has no value."""
         texts = {name: kind.spelled(record[name]) for name, kind in self._kinds.items() if name in record}
         if len(texts) < len(self._kinds) or None in texts.values():
             return None
         return self._written({name: text for name, text in texts.items() if text is not None})
 
     def takes(self, field: str, cell: str) -> bool:
-        """Whether a person may write this for a field's value."""
+        """Whether a cell is an accepted spelling of a field's value."""
         return self._kinds[field].spelled(cell) is not None
 
     def as_spelled(self, record: Mapping[str, str]) -> str:
-        """The same where it states none: written like a value, so that it can be shown."""
+        """A record without a valid value, written like a value for display."""
         return self._written(record)
 
     def text(self, values: Mapping[str, Any]) -> str | None:
-        """The canonical text of values as a task file states them; None where they are not the task's."""
+        """The canonical text of values from a task file; None if they are not the task's."""
         texts = {name: kind.text(values.get(name)) for name, kind in self._kinds.items()}
         if values.keys() != self._kinds.keys() or None in texts.values():
             return None
         return self._written({name: text for name, text in texts.items() if text is not None})
 
     def values(self, text: str) -> dict[str, Value]:
-        """The value of each field, as JSON has it."""
+        """The value of each field, as JSON."""
         return {name: self._kinds[name].value(of_field) for name, of_field in self._by_field(text).items()}
 
     def columns_of(self, text: str | None) -> Mapping[str, Value | None]:
@@ -213,22 +213,22 @@ class LabelSpace:
         return dict.fromkeys(self._kinds) if text is None else self.values(text)
 
     def cells_of(self, text: str | None) -> Mapping[str, str | None]:
-        """The canonical text of each field, as a table of text has it."""
+        """The canonical text of each field, for a table of text."""
         return dict.fromkeys(self._kinds) if text is None else self._by_field(text)
 
     def parts_of(self, text: str) -> tuple[str, ...]:
-        """What tables count of a value: its labels; with several fields `field=label`."""
+        """The parts of a value that tables count: its labels; with several fields, `field=label`."""
         return self._parts(self._by_field(text)) if self._only is None else self._only.parts(text)
 
     def part_confidences(
         self, text: str, confidence: float, confidences: Mapping[str, float] | None
     ) -> Mapping[str, float]:
-        """How sure the answer is of each part of a value.
+        """The confidence of each part of a value.
 
         Args:
             text: the value.
-            confidence: of the whole value (0..1), which stands in for what is not known of a part.
-            confidences: by field, and by `field=label`; None where one label is all, or they are not known.
+            confidence: confidence of the whole value (0..1), used for parts without their own.
+            confidences: by field, and by `field=label`; None if the task takes one label, or if unknown.
         """
         known = confidences or {}
         return {
@@ -238,12 +238,12 @@ class LabelSpace:
         }
 
     def parts_of_values(self, values: Mapping[str, Value]) -> tuple[str, ...]:
-        """The same of values, which may lack fields."""
+        """The parts of values, which may lack fields."""
         texts = {name: self._kinds[name].text(value) for name, value in values.items()}
         return self._parts({name: text for name, text in texts.items() if text is not None})
 
     def with_part(self, values: Mapping[str, Value], part: str) -> dict[str, Value]:
-        """Values with a part given to its field; of a field that takes several labels, put in or taken out."""
+        """Values with a part set in its field; for a multi-label field, toggled."""
         name, of_field = (self.fields[0].name, part) if len(self.fields) == 1 else _pair(part)
         return {**values, name: self._kinds[name].with_part(values.get(name), of_field)}
 
@@ -268,13 +268,13 @@ class LabelSpace:
 
 
 def plain_space(labels: Sequence[Label]) -> LabelSpace:
-    """The space of a task that lists labels alone."""
+    """The space of a task that just lists labels."""
     only = TaskField.model_construct(name=CATEGORY, kind=FieldKind.single, labels=tuple(labels))
     return LabelSpace((only,), is_plain=True)
 
 
 def as_cell(value: object) -> str:
-    """A value of JSON or of a table as a cell has it: several labels with `|` between them; empty for none."""
+    """A JSON or table value as a cell: several labels are joined by `|`; empty for none."""
     if isinstance(value, list):
         return "|".join(map(str, value)) or NONE
     return "" if value is None else str(value).strip()

@@ -1,7 +1,7 @@
-"""Thresholds of labels: the confidence from which each is right often enough to pass without review.
+"""Label thresholds: the confidence above which each label is right often enough to pass without review.
 
-Found on gold labels by `llmbatch calibrate --precision`, kept in the calibration file beside the task. They are about
-confidence as the model gives it, so that a calibration, which keeps its order, does not move them.
+Found on gold labels by `llmbatch calibrate --precision`, stored in the calibration file next to the task. They apply to
+raw confidence, so a calibration, which preserves its order, does not affect them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,21 +15,21 @@ from llmbatch.task.label_space import LabelSpace
 
 
 class LabelThresholds(BaseModel):
-    """The thresholds that were shown on gold labels, for one prompt, model and kind of confidence."""
+    """The thresholds demonstrated on gold labels, for one prompt, model and kind of confidence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prompt: str
-    """Fingerprint of the prompt that they were found for."""
+    """Fingerprint of the prompt they apply to."""
     model: str
     offline: bool
     confidence: ConfidenceKind
     precision: float
-    """That is shown of each label from its threshold on (0..1)."""
+    """The precision demonstrated for each label from its threshold up (0..1)."""
     labels: dict[str, float]
-    """By label; `field=label` where the task has several fields."""
+    """By label; `field=label` if the task has several fields."""
     others: float | None = None
-    """Of all other labels together; None where none was shown."""
+    """Threshold of all other labels together; None if none was demonstrated."""
     gold: str
     """Digest of the gold file."""
     found_at: str
@@ -39,10 +39,10 @@ def review_rule(below: float, thresholds: Iterable[LabelThresholds], space: Labe
     """Which rows of a run need review.
 
     Args:
-        below: the run's threshold, which holds where labels have none.
-        thresholds: of labels, by prompt, model and kind of confidence.
-        space: the task's.
-        offline: whether the answers are the offline endpoint's.
+        below: the run's threshold, for labels without their own.
+        thresholds: label thresholds, by prompt, model and kind of confidence.
+        space: the task's label space.
+        offline: whether the answers are from the offline endpoint.
     """
     limits = {
         (one.prompt, one.model, one.confidence.value): LabelLimits(one.labels, one.others)

@@ -1,4 +1,4 @@
-"""Task files: found, read and made into a `Task`, or into an error that says what to mend and where."""
+"""Finds and reads task files, giving a `Task`, or an error that says what to fix and where."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ from llmbatch.task.model import Example, Task
 
 DEFAULT_TASK = "default"
 BUILT_IN = "built-in default"
-"""What the default task's source is called."""
+"""The source name of the default task."""
 
 _SUFFIX = ".toml"
 _VERSION_DIGITS = 12
@@ -32,7 +32,7 @@ _TOML_PLACE = re.compile(r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)
 
 @dataclass(frozen=True, slots=True)
 class LoadedTask:
-    """A task and where it is from.
+    """A task and its source.
 
     `source` is the path or name as given, or `built-in default`. `version` is the first 12 hex digits of the
     SHA-256 of the file's bytes.
@@ -42,14 +42,14 @@ class LoadedTask:
     source: str
     version: str
     decided: tuple[Example, ...] | None = ()
-    """What people decided, to choose examples from beside the pool; None where that is not known."""
+    """Human decisions to choose examples from, besides the pool; None if unknown."""
 
 
 def load_task(path_or_name: str | Path | None) -> LoadedTask:
     """Read a task file.
 
     Args:
-        path_or_name: a file; or the name of a packaged task, where no file has it; None for the default task.
+        path_or_name: a file, or if there is no such file, the name of a packaged task; None for the default task.
 
     Raises:
         UsageError: there is no such file or task, or the file is not a valid task.
@@ -61,18 +61,18 @@ def load_task(path_or_name: str | Path | None) -> LoadedTask:
 
 
 def parse_task(text: str, source: str) -> Task:
-    """The task that a TOML text states.
+    """Parse a task from TOML text.
 
     Args:
         text: the file's content.
         source: what to call the file in an error.
 
     Raises:
-        UsageError: not TOML, or not a valid task; names the line where it can be known.
+        UsageError: not TOML, or not a valid task; names the line if known.
     """
     try:
         data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also integers and nestings that Python will not take
+    except (ValueError, RecursionError) as error:  # includes integers and nesting beyond Python's limits
         raise _syntax_error(error, source) from None
     try:
         return Task.model_validate(data)
@@ -81,7 +81,7 @@ def parse_task(text: str, source: str) -> Task:
 
 
 def packaged_tasks() -> tuple[str, ...]:
-    """The names of the tasks that come with the program, sorted."""
+    """The names of the packaged tasks, sorted."""
     names = (file.name for file in _prompts().iterdir())
     return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
 
@@ -102,7 +102,7 @@ def _read(source: str) -> bytes:
 
 
 def _check_is_file(path: Path, source: str) -> None:
-    """Refuse what never ends or never begins: a device, or a pipe without a writer. `<(command)` is in /dev/fd.
+    """Reject what could be read forever: a device, or a pipe without a writer. `<(command)` is in /dev/fd.
 
     Raises:
         UsageError: the task file is neither a regular file nor such a pipe.
@@ -120,8 +120,8 @@ def _not_found(source: str) -> UsageError:
     close = get_close_matches(Path(source).name.removesuffix(_SUFFIX), tasks, n=1)
     meant = f"Did you mean the packaged task {close[0]}? " if close else ""
     return UsageError(
-        f"there is no task file {source}",
-        hint=f"{meant}Packaged tasks: {', '.join(tasks)}. To start one of your own: llmbatch prompt init",
+        f"no task file {source}",
+        hint=f"{meant}Packaged tasks: {', '.join(tasks)}. To start your own: llmbatch prompt init",
     )
 
 
@@ -130,7 +130,7 @@ def _packaged(name: str) -> Traversable:
 
 
 def _prompts() -> Traversable:
-    """The packaged task files: inside an installed package, beside the package in a checkout."""
+    """The packaged task files: inside an installed package, next to the package in a checkout."""
     installed = files("llmbatch") / "prompts"
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "prompts"
 
@@ -138,7 +138,7 @@ def _prompts() -> Traversable:
 def _decoded(content: bytes, source: str) -> str:
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
-            raise UsageError(f"{source} is {encoding}; TOML is plain UTF-8", hint="Save it as UTF-8 without BOM.")
+            raise UsageError(f"{source} is {encoding}; TOML must be plain UTF-8", hint="Save it as UTF-8 without BOM.")
     try:
         return content.decode()
     except UnicodeDecodeError as error:

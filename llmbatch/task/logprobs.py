@@ -1,9 +1,9 @@
-"""How probable the label is by its tokens' log-probabilities: a measured confidence, not one that the model states.
+"""Computes a label's probability from its tokens' log-probabilities: a measured confidence, not a stated one.
 
-The label's tokens are found in the answer by their bytes. At each of them the model's next-best tokens are known, and
-those that would have led to another label of the task are that label's share, in every spelling that would have been
-accepted: another case, an alias, a character escaped or not. What leads to no label at all is no answer, and is left
-out; so is what fits every label alike, as a space before them.
+The label's tokens are located in the answer by their bytes. At each of them the model's next-best tokens are known, and
+those that would have led to another label of the task count towards that label, in every spelling that would have been
+accepted: a different case, an alias, a character escaped or not. Tokens that lead to no label are ignored, and so are
+those that fit all labels equally, such as a space before them.
 """
 
 import json
@@ -17,7 +17,7 @@ from llmbatch.task.fields import CATEGORY, folded
 from llmbatch.task.thinking import NoAnswerError, behind_thinking
 
 LEAST_MASS = 0.5
-"""Of all labels together, below which it is not the labels that the model was about to choose among."""
+"""Minimum probability of all labels together; below it, the model was not choosing among the labels."""
 _LEAST_SHARE = 1e-9
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*"')
 _CHARACTERS = re.compile(rb'(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt])*')
@@ -28,7 +28,7 @@ _SURROGATES = ("\ud800", "\udbff")
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """One token of an answer: its bytes, its natural log-probability, and the likeliest tokens in its place."""
+    """One token of an answer: its bytes, its natural log-probability, and the most likely alternatives."""
 
     token: bytes
     logprob: float
@@ -37,13 +37,13 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class LabelOdds:
-    """The chosen label's probability among the task's labels, and the next likely one, if it is known."""
+    """The chosen label's probability among the task's labels, and the runner-up, if known."""
 
     probability: float
     runner_up: str | None
     mass: float = 1.0
-    """The probability of all labels together (0..1). Where it is small, the model would have said something else: a
-    server holds it to a schema and reports probabilities from before that. The label's is then not set in relation."""
+    """The probability of all labels together (0..1). If it is small, the model would have said something else: a server
+    enforces a schema and reports probabilities from before that. The label's probability is then not normalised."""
 
 
 def label_odds(
@@ -54,27 +54,27 @@ def label_odds(
     *,
     key: str = CATEGORY,
 ) -> LabelOdds | None:
-    """What the tokens of an answer say about its label; None where the label cannot be found among them.
+    """Compute a label's odds from an answer's tokens; None if the label cannot be found among them.
 
     Args:
-        tokens: the whole answer's.
-        labels: all that the task allows.
-        chosen: the label that was read from the answer, whatever its spelling there.
-        aliases: other spellings that count as a label, and which.
-        key: of the label in the answer.
+        tokens: the tokens of the whole answer.
+        labels: all labels of the task.
+        chosen: the label read from the answer, whatever its spelling there.
+        aliases: other accepted spellings, with their labels.
+        key: the label's key in the answer.
     """
     content = b"".join(token.token for token in tokens)
     begins = re.compile(rf'"{key}"\s*:\s*"'.encode())
     found = list(begins.finditer(content, answer_start(content)))
     if len(found) != 1 or (rest := _REST_OF_STRING.match(content, found[0].end())) is None:
         return None
-    # From its key on, since a token can hold the quote before a label together with the label's beginning.
+    # From its key on, since one token can contain the quote before a label and the label's start.
     span = list(_overlapping(tokens, found[0].start(), rest.end()))
     return _odds(span, _Spellings(labels, aliases or {}, begins), chosen)
 
 
 def _overlapping(tokens: Sequence[TokenLogprob], start: int, end: int) -> Iterator[tuple[int, TokenLogprob]]:
-    """The tokens that have a byte in [start, end), each with where it begins."""
+    """The tokens with a byte in [start, end), each with its start."""
     at = 0
     for token in tokens:
         if at >= end:
@@ -85,7 +85,7 @@ def _overlapping(tokens: Sequence[TokenLogprob], start: int, end: int) -> Iterat
 
 
 def _odds(span: Sequence[tuple[int, TokenLogprob]], spellings: "_Spellings", chosen: str) -> LabelOdds:
-    """Follow the answer token by token and give each way off it to the label that it leads to."""
+    """Follow the answer token by token and assign each alternative to the label it leads to."""
     shares: defaultdict[tuple[str, ...], float] = defaultdict(float)
     path, so_far = 0.0, b""
     for _, token in span:
@@ -98,7 +98,7 @@ def _odds(span: Sequence[tuple[int, TokenLogprob]], spellings: "_Spellings", cho
                 left += math.exp(logprob)
         so_far += token.token
         step = token.logprob
-        if spellings.all_fit(spellings.begun_label(so_far)):  # whatever else fits all of them is as good as this token
+        if spellings.all_fit(spellings.begun_label(so_far)):  # alternatives that also fit all labels are equivalent
             step = max(step, math.log(max(1 - left, _LEAST_SHARE)))
         path += step
     shares[chosen,] += math.exp(path)
@@ -110,7 +110,7 @@ def _odds(span: Sequence[tuple[int, TokenLogprob]], spellings: "_Spellings", cho
 
 
 def answer_start(content: bytes) -> int:
-    """Where the answer begins behind the thinking."""
+    """The start of the answer after the reasoning."""
     try:
         return len(content) - len(behind_thinking(content.decode()).encode())
     except (UnicodeDecodeError, NoAnswerError):
@@ -118,10 +118,11 @@ def answer_start(content: bytes) -> int:
 
 
 def _others_led_to(beginning: bytes, taken: bytes, spellings: "_Spellings", chosen: str) -> tuple[str, ...]:
-    """The labels that an answer with another beginning may come to; none where that fits every label alike.
+    """The labels that an answer with a different beginning may become; none if it fits every label.
 
-    A beginning that the chosen label shares with others counts for the others: a model that meant the chosen one would
-    have cut it into tokens as it did. So does one that fits all labels, if the longer one that was `taken` does not.
+    A beginning that the chosen label shares with others counts for the others: a model that meant the chosen label
+    would have used the same tokens as it did. The same goes for a beginning that fits all labels, if the longer one
+    that was `taken` does not.
     """
     begun = spellings.begun_label(beginning)
     if begun is None:
@@ -136,7 +137,7 @@ def _others_led_to(beginning: bytes, taken: bytes, spellings: "_Spellings", chos
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A JSON string as far as it goes: its characters, the bytes of one that is not whole yet, and whether it ends."""
+    """An incomplete JSON string: its characters, the bytes of an unfinished character, and whether it has ended."""
 
     text: str
     dangling: bytes
@@ -144,7 +145,7 @@ class _Begun:
 
 
 def _begun(raw: bytes) -> _Begun | None:
-    """Read the beginning of a JSON string, after its quote; None where it is none."""
+    """Read the start of a JSON string, after its quote; None if it is not one."""
     characters = _CHARACTERS.match(raw)
     body = characters.group() if characters else b""
     rest = raw[len(body) :]
@@ -160,30 +161,30 @@ def _begun(raw: bytes) -> _Begun | None:
         text, dangling = body[: error.start].decode(), body[error.start :] + dangling
     text = json.loads(f'"{text}"', strict=False)
     if not is_whole and text and _SURROGATES[0] <= text[-1] <= _SURROGATES[1]:
-        text, dangling = text[:-1], body[-_ESCAPE_BYTES:] + dangling  # half of an escaped pair
+        text, dangling = text[:-1], body[-_ESCAPE_BYTES:] + dangling  # half of an escaped surrogate pair
     return _Begun(text, dangling, is_whole)
 
 
 class _Spellings:
-    """All spellings that count as a label, as the parser takes them: exactly, else whatever their case and space."""
+    """All spellings that the parser accepts as a label: exact ones first, then ignoring case and space."""
 
     def __init__(self, labels: Sequence[str], aliases: Mapping[str, str], begins: re.Pattern[bytes]) -> None:
-        """`begins`: what stands before a label in an answer."""
+        """`begins` matches what precedes a label in an answer."""
         self._begins = begins
         self._exact = {label: label for label in labels}
         self._loose = {folded(spelling): label for spelling, label in (*self._exact.items(), *aliases.items())}
 
     def begun_label(self, beginning: bytes) -> _Begun | None:
-        """How far the label is said in an answer's beginning; None where its quote has not come yet."""
+        """The part of the label in an answer's beginning; None if its quote has not come yet."""
         key = self._begins.search(beginning)
         return None if key is None else _begun(beginning[key.end() :])
 
     def all_fit(self, begun: _Begun | None) -> bool:
-        """Whether a beginning says nothing about which label comes; so does one before the label's quote (None)."""
+        """Whether a beginning says nothing about which label follows; true before the label's quote (None)."""
         return begun is None or (not begun.is_whole and len(self.led_to(begun)) == len(self._exact))
 
     def led_to(self, begun: _Begun) -> tuple[str, ...]:
-        """The labels that a beginning may come to."""
+        """The labels that a beginning may become."""
         text, loose = begun.text, begun.text.lstrip().casefold()
         if begun.is_whole:
             label = self._exact.get(text) or self._loose.get(folded(text))
@@ -198,7 +199,7 @@ class _Spellings:
 
 
 def _continues(spelling: str, text: str, dangling: bytes) -> bool:
-    """Whether a spelling begins with `text`, and its next character with the bytes of one that is not whole yet."""
+    """Whether a spelling begins with `text`, and its next character with the bytes of an unfinished one."""
     if not spelling.startswith(text):
         return False
     if not dangling:
@@ -212,7 +213,7 @@ def _ways(character: str) -> Iterator[bytes]:
     """The ways to write a character in a JSON string."""
     yield character.encode("utf-8", "surrogatepass")
     yield json.dumps(character)[1:-1].encode()
-    if not character.isalnum() or not character.isascii():  # nobody escapes a plain letter
+    if not character.isalnum() or not character.isascii():  # plain letters are never escaped
         yield "".join(f"\\u{ord(unit):04x}" for unit in _units(character)).encode()
 
 

@@ -1,4 +1,4 @@
-"""How probable a row's value is by the log-probabilities of its answer's tokens, field by field."""
+"""Computes the probability of a row's value from its tokens' log-probabilities, field by field."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,22 +11,22 @@ from llmbatch.task.logprobs import TokenLogprob, label_odds
 
 @dataclass(frozen=True, slots=True)
 class MeasuredValue:
-    """What the tokens say about a value."""
+    """Probabilities of a value."""
 
     probability: float
-    """Of the field, or of the decision on a label, that the model is least sure of."""
+    """Probability of the least certain field or label decision."""
     probabilities: dict[str, float] | None
-    """By field, and by `field=label` of the labels that are given; None where one label is all."""
+    """By field, and by `field=label` for the labels given; None if the task takes one label."""
     runner_up: str | None
-    """The next likely label, where one label is asked for; else the likeliest label that is not given, where the model
-    is surer of nothing less."""
+    """The runner-up if one label is requested; else the most likely label not given, if that is the least certain
+    decision."""
     mass: float
-    """The least probability that anything which could be answered had, see `LabelOdds`."""
+    """The lowest total probability of the possible answers, see `LabelOdds`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """What the tokens say about one field."""
+    """Probabilities of one field's value."""
 
     probability: float
     mass: float = 1.0
@@ -35,12 +35,12 @@ class _Measured:
 
 
 def measured_value(tokens: Sequence[TokenLogprob], text: str, space: LabelSpace) -> MeasuredValue | None:
-    """Measure a value; None where one of its fields cannot be found among the tokens.
+    """Measure a value; None if one of its fields cannot be found among the tokens.
 
     Args:
-        tokens: the whole answer's.
-        text: the value that was read from the answer.
-        space: the task's.
+        tokens: the tokens of the whole answer.
+        text: the value read from the answer.
+        space: the task's label space.
     """
     answer, measured = AnswerTokens(tokens), dict[str, _Measured]()
     for one in space.fields:
@@ -78,7 +78,7 @@ def _field(tokens: Sequence[TokenLogprob], answer: AnswerTokens, one: TaskField,
 
 
 def _several(answer: AnswerTokens, one: TaskField, value: str) -> _Measured | None:
-    """Each label is a decision; the field is as sure as the least sure of them, given or not."""
+    """Each label is a decision; the field is as certain as the least certain of them, given or not."""
     decisions = answer.decisions(one.name)
     if decisions.keys() != {label.name for label in one.answers}:
         return None

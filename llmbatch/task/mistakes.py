@@ -1,7 +1,7 @@
-"""What is wrong with a task file, in a line that its author can act on.
+"""Describes what is wrong with a task file, in one actionable line.
 
-pydantic knows which field is wrong, but speaks of types and dictionaries. Here its first error becomes a
-sentence about the file, with the line number where it is known.
+pydantic knows which field is wrong, but reports types and dictionaries. Here its first error becomes a sentence about
+the file, with the line number if known.
 """
 
 import re
@@ -42,8 +42,8 @@ _SENTENCES = {
     "int_type": "must be a whole number, not {kind}",
     "int_parsing": "must be a whole number, not {kind}",
     "int_from_float": "must be a whole number",
-    "greater_than_equal": "must be at least {ge:g}, and is {input}",
-    "less_than_equal": "must be at most {le:g}, and is {input}",
+    "greater_than_equal": "must be at least {ge:g}, not {input}",
+    "less_than_equal": "must be at most {le:g}, not {input}",
     "tuple_type": "must be a list, not {kind}",
     "model_type": "must be a table, not {kind}",
     "too_short": "are too few: a task needs at least {min_length}, and this one has {actual_length}",
@@ -55,7 +55,7 @@ Location = tuple[int | str, ...]
 
 
 def first_mistake(error: ValidationError, *, data: Mapping[str, Any], text: str, source: str) -> UsageError:
-    """The error to show for a task file that is TOML but no task.
+    """The error for a file that is valid TOML but not a valid task.
 
     Args:
         error: what pydantic found.
@@ -63,7 +63,7 @@ def first_mistake(error: ValidationError, *, data: Mapping[str, Any], text: str,
         text: the file's content, to find lines in.
         source: what to call the file.
     """
-    # A misspelt field is also a missing one; the misspelling is what is to be mended.
+    # A misspelt field also looks missing; report the misspelling.
     found = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     location = found["loc"] or _culprit(data)
     line = _line_of(location, text, data)
@@ -75,7 +75,7 @@ def _sentence(found: ErrorDetails, data: Mapping[str, Any]) -> str:
     location = found["loc"]
     match found["type"]:
         case "string_pattern_mismatch" if _is_field_name(location):
-            return f"{_path(location)} must begin with a letter and hold only letters, digits and _"
+            return f"{_path(location)} must begin with a letter and contain only letters, digits and _"
         case "value_error":
             return str(found["ctx"]["error"])
         case "extra_forbidden":
@@ -99,9 +99,9 @@ def _hint(found: ErrorDetails, location: Location, data: Mapping[str, Any]) -> s
         return _unknown_field_hint(location)
     match location:
         case (str(part),) | (str(part), int()) if part in _SECTIONS and (found["loc"] or part not in data):
-            return f"Each of them is a section of its own, which starts with the line [[{part}]]."
+            return f"Each one is a separate section that starts with the line [[{part}]]."
         case ("fields", int(), "labels") | ("fields", int(), "labels", int()) if found["loc"]:
-            return "Each of them is a section of its own below its field, which starts with the line [[fields.labels]]."
+            return "Each one is a separate section below its field that starts with the line [[fields.labels]]."
         case ("examples" | "pool" as part, int(number), "label") if found["type"] == "value_error":
             return _unknown_label_hint(data[part][number]["label"], data)
     return None
@@ -132,13 +132,13 @@ def _unknown_label_hint(spelling: str, data: Mapping[str, Any]) -> str:
     names = [label["name"] for label in data["labels"]]
     for label in data["labels"]:
         if folded(spelling) in {folded(s) for s in (label["name"], *label.get("aliases", ()))}:
-            return f"Write the label's name as it is listed: {label['name']!r}."
+            return f"Use the label's name as listed: {label['name']!r}."
     close = get_close_matches(spelling, names, n=1)
-    return f"Did you mean {close[0]!r}?" if close else "An example's label is one of the task's labels."
+    return f"Did you mean {close[0]!r}?" if close else "An example's label must be one of the task's labels."
 
 
 def _culprit(data: Mapping[str, Any]) -> Location:
-    """Where a fault between two parts lies: the later of two equal spellings, or an example's label."""
+    """The location of a conflict between two parts: the later of two equal spellings, or an example's label."""
     if "labels" not in data:
         return () if "fields" in data else ("labels",)
     if "fields" in data:
@@ -168,7 +168,7 @@ def _shown(field: str) -> str:
 
 
 def _owner(location: Location, data: Mapping[str, Any]) -> str:
-    """The label that a field belongs to, by name: easier to find than its number."""
+    """The name of the label that a field belongs to, easier to find than its number."""
     match location:
         case ("labels", int(number), field, *_) if field != "name":
             name = data["labels"][number].get("name")
@@ -184,7 +184,7 @@ def _kind(value: object) -> str:
 
 
 def _line_of(location: Location, text: str, data: Mapping[str, Any]) -> int | None:
-    """The line (1-based) of a field, or of its section; None where the layout leaves it open."""
+    """The line (1-based) of a field, or of its section; None if it cannot be determined."""
     lines = text.split("\n")
     match location:
         case ("fields", int(owner), "labels", int(number), *rest):

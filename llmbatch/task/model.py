@@ -15,9 +15,9 @@ _LEAST_ANSWERS = 2
 
 
 class Example(Part):
-    """A document with the answer that is right for it. `confidence` lies in 0..1.
+    """A document with its right answer. `confidence` is in 0..1.
 
-    `label` answers a task that lists labels alone; `answer` has a value for each field of another.
+    `label` is for a task that just lists labels; `answer` has a value for each field of other tasks.
     """
 
     text: Text
@@ -32,7 +32,7 @@ class Example(Part):
 
 
 class ModelDefaults(Part):
-    """What the task's author wants asked of which model; the command line's options win over it."""
+    """The task author's model settings; command-line options take precedence."""
 
     name: str | None = None
     temperature: Annotated[float, Field(ge=0, le=2, strict=True)] | None = None
@@ -45,7 +45,7 @@ class ModelDefaults(Part):
 
 
 class Task(Part):
-    """A classification task, as its TOML file states it: with `labels` alone, or with `fields` that have their own."""
+    """A classification task, as in its TOML file: with just `labels`, or with `fields` that have their own."""
 
     name: Name
     instructions: str = ""
@@ -53,7 +53,7 @@ class Task(Part):
     fields: Annotated[tuple[TaskField, ...], Field(min_length=1)] = ()
     examples: tuple[Example, ...] = ()
     pool: tuple[Example, ...] = ()
-    """Further examples, the most useful first: they go into the prompt where that makes a run cheaper."""
+    """Further examples, the most useful first; they are added to the prompt if that makes a run cheaper."""
     model: ModelDefaults = ModelDefaults()
 
     @model_validator(mode="after")
@@ -61,14 +61,14 @@ class Task(Part):
         if not self.labels and not self.fields:
             raise ValueError("labels is missing")
         if self.labels and self.fields:
-            raise ValueError("a task has labels or fields, not both: the labels of a field stand in [[fields.labels]]")
+            raise ValueError("a task has labels or fields, not both: a field's labels go in [[fields.labels]]")
         names = [field.name.casefold() for field in self.fields]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two fields are called {name!r}")
+                raise ValueError(f"two fields are named {name!r}")
         check_spellings(self.labels)
         if self.labels and len(LabelTree(self.labels).answers) < _LEAST_ANSWERS:
-            raise ValueError("a task needs at least two labels that are answers; one that others lie under is none")
+            raise ValueError("a task needs at least two labels that are answers; a group of labels does not count")
         return self
 
     @model_validator(mode="after")
@@ -88,7 +88,7 @@ class Task(Part):
     def _check_answer(self, which: str, example: Example) -> None:
         if example.answer is None or self.label_space.text(example.answer) is None:
             fields = ", ".join(self.label_space.columns())
-            raise ValueError(f"{which} needs an answer with a value that is allowed for each field: {fields}")
+            raise ValueError(f"{which} needs an answer with a valid value for each field: {fields}")
 
     @model_serializer(mode="wrap")
     def _with_labels_or_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -96,11 +96,11 @@ class Task(Part):
 
     @cached_property
     def label_space(self) -> LabelSpace:
-        """The values that a row can have."""
+        """The possible values of a row."""
         return LabelSpace(self.fields, is_plain=False) if self.fields else plain_space(self.labels)
 
     def example(self, text: str, value: str) -> Example:
-        """An example whose answer has this canonical text."""
+        """An example with this canonical text as its answer."""
         return (
             Example(text=text, answer=self.label_space.values(value))
             if self.fields
@@ -115,5 +115,5 @@ class Task(Part):
 
 
 def _without(data: dict[str, Any], name: str) -> dict[str, Any]:
-    """What a part is saved as: a task with labels alone as earlier versions saved and read it."""
+    """Drop an entry, so that a task with just labels is saved as in earlier versions."""
     return {key: value for key, value in data.items() if key != name}

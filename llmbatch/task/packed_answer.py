@@ -1,9 +1,8 @@
-"""From an answer about several documents to each document's own answer, or why it has none.
+"""Splits an answer about several documents into each document's own answer, or the reason why it has none.
 
-Each part is read by itself, under the rules of an answer about one document. What is damaged costs the parts that it
-concerns: one that is missing, that stands there twice, or that is invalid; and those behind a place where the JSON is
-broken, which is never mended. Where the numbering itself is in doubt, no part counts: a document must not get the label
-of its neighbour.
+Each part is parsed separately, under the rules for an answer about one document. Damage affects only the parts
+concerned: those missing, duplicated or invalid, and those after a point where the JSON is broken, which is never
+repaired. If the numbering itself is in doubt, no part counts: a document must not get its neighbour's label.
 """
 
 import json
@@ -23,24 +22,24 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class AnswerPart:
-    """What is said of one document."""
+    """The answer about one document."""
 
     answer: Answer | None
-    """None where nothing usable is."""
+    """None if unusable."""
     why: str = ""
-    """It is not usable, in a few words."""
+    """Why it is unusable, in a few words."""
     start: int = 0
     end: int = 0
-    """Where its object stands in the content, in characters; both 0 where it is not found."""
+    """Start and end of its object in the content, in characters; both 0 if not found."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackedAnswer:
-    """What is said of each document, in their order."""
+    """The answers about each document, in order."""
 
     parts: tuple[AnswerPart, ...]
     foreign: int = 0
-    """Keys that are no document's number."""
+    """Keys that are not a document's number."""
 
 
 class PackedAnswerParser:
@@ -51,10 +50,10 @@ class PackedAnswerParser:
         self._parser = parser
 
     def parse(self, content: str, rows: int) -> PackedAnswer:
-        """The parts of an answer about so many documents. `content` may be cut: what came whole counts.
+        """Parse an answer about this many documents. `content` may be truncated: complete parts count.
 
         Raises:
-            InvalidAnswerError: nothing of it can be used.
+            InvalidAnswerError: no part is usable.
         """
         members = list(_members(content))
         numbers = {str(number) for number in range(1, rows + 1)}
@@ -62,7 +61,7 @@ class PackedAnswerParser:
         foreign = [key for key in times if key not in numbers]
         missing = numbers - times.keys()
         if missing and any(_WHOLE_NUMBER.fullmatch(key) for key in foreign):
-            raise InvalidAnswerError(f"the documents are numbered otherwise in it: {', '.join(sorted(foreign))[:60]}")
+            raise InvalidAnswerError(f"its documents are numbered differently: {', '.join(sorted(foreign))[:60]}")
         found = {member.key: member for member in members}
         parts = (self._part(content, found.get(number), times[number]) for number in map(str, range(1, rows + 1)))
         return PackedAnswer(tuple(parts), len(foreign))
@@ -92,11 +91,11 @@ class _Member:
     start: int
     end: int
     is_wrapped: bool
-    """Whether something stands around the object."""
+    """Whether there is text around the object."""
 
 
 def _members(content: str) -> Iterator[_Member]:
-    """The members of the answer's object, as far as they are whole.
+    """The complete members of the answer's object.
 
     Raises:
         InvalidAnswerError: there is no object, or more than one.
@@ -125,7 +124,7 @@ def _members(content: str) -> Iterator[_Member]:
 def _behind_thinking(content: str) -> str:
     try:
         if isinstance(_DECODER.decode(content.strip()), dict):
-            return content  # whatever a text in it looks like
+            return content  # even if a text in it looks like reasoning
     except (ValueError, RecursionError):
         pass
     try:
@@ -135,7 +134,7 @@ def _behind_thinking(content: str) -> str:
 
 
 def _member(text: str, place: int) -> tuple[str, int, int] | None:
-    """(key, start and end of the value) of the member that begins there; None where it is broken."""
+    """(key, start and end of the value) of the member that begins there; None if it is broken."""
     try:
         key, end = _DECODER.raw_decode(text, place)
         colon = _behind_space(text, end)
@@ -154,9 +153,9 @@ def _behind_space(text: str, place: int) -> int:
 
 
 def tokens_of_part(tokens: Sequence[TokenLogprob], content: str, part: AnswerPart) -> tuple[TokenLogprob, ...] | None:
-    """The tokens of one part of an answer: those that have a byte in it; None where the content is not theirs.
+    """The tokens of one part of an answer: those with a byte in it; None if the tokens do not match the content.
 
-    A server may have taken something off around it that its tokens still have: a code fence, say.
+    A server may have stripped something around it that the tokens still contain, such as a code fence.
 
     Args:
         tokens: of the whole answer.

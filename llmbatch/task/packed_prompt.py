@@ -1,8 +1,8 @@
-"""A request about several documents: what is asked, and the form of the answer.
+"""Requests about several documents: the prompt, and the form of the answer.
 
-The documents are numbered, and the answer is one object with a key for each number. The keys are the schema's, so that
-a server that keeps to it can neither leave a document out nor answer it twice; and prefix and schema are the same for
-all packs of a size, so that they meet on the provider's cache.
+The documents are numbered, and the answer is one object with a key for each number. The keys are in the schema, so a
+server that enforces it can neither omit a document nor answer it twice; and prefix and schema are the same for all
+packs of a size, so that the provider can cache them.
 """
 
 from collections.abc import Sequence

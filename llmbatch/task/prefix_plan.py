@@ -1,9 +1,9 @@
-"""How much of the task's pool of examples goes into the prefix: as much as makes the run cheapest.
+"""Decides how many of the task's pool examples go into the prefix: as many as make the run cheapest.
 
-A provider keeps the beginning of a prompt from some length on (1,024 tokens with OpenAI), and charges a tenth or a
-half for it from the second row on. So a prefix a little below that floor costs more than one a little above it, and a
-few more worked examples make a run both better and cheaper. Where what is kept ends at a multiple of 128 tokens, the
-same holds for each of these steps. Only arithmetic decides; docs/explanation/economics.md shows it.
+A provider caches the start of a prompt above some length (1,024 tokens with OpenAI), and charges a tenth or a half for
+it from the second row on. So a prefix just below that floor costs more than one just above it, and a few more worked
+examples make a run both better and cheaper. If the cached part ends at a multiple of 128 tokens, the same applies to
+each of these steps. The decision is pure arithmetic; see docs/explanation/economics.md.
 """
 
 from collections.abc import Sequence
@@ -14,31 +14,31 @@ from llmbatch.core.prices import Price
 from llmbatch.core.usage import Usage
 from llmbatch.task.prefix_policy import PrefixPolicy
 
-# Rows of a stream of unknown length: so many that the first row's share is nothing.
+# Assumed rows of a stream of unknown length: enough for the first row's share to vanish.
 _MANY_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class PrefixTerms:
-    """What a prefix's cost depends on, beside its size."""
+    """What a prefix's cost depends on, besides its size."""
 
     caching: PromptCaching | None
-    """How the model's provider caches; None where that is not known."""
+    """How the model's provider caches; None if unknown."""
     price: Price | None
-    """None where it is not known."""
+    """None if unknown."""
     rows: int | None
-    """How many will be asked; None for a stream without a known end."""
+    """How many will be sent; None for a stream without a known end."""
     has_hits: bool = True
     """Whether requests can count on the cache; those in batches cannot."""
 
     def cached_tokens(self, prefix_tokens: int) -> int:
-        """How much of a prefix comes from the cache from the second row on; 0 where it is not known to be cached."""
+        """How much of a prefix is cached from the second row on; 0 if it is not known to be cached."""
         return 0 if self.caching is None else self.caching.cached_tokens(prefix_tokens)
 
     def cost_nanousd(self, prefix_tokens: int) -> int | None:
-        """What the prefix alone costs the run, nano-dollars: written by the first row, read by all others.
+        """The cost of the prefix alone in nano-dollars: written by the first row, read by all others.
 
-        None where the price is not known. Requests that are repeated and entries that are lost come on top.
+        None if the price is unknown. Repeated requests and lost cache entries come on top.
         """
         rows = _MANY_ROWS if self.rows is None else self.rows
         if self.price is None or rows == 0:
@@ -53,14 +53,14 @@ class PrefixTerms:
 
 @dataclass(frozen=True, slots=True)
 class PrefixPlan:
-    """What was decided about the prefix, and why."""
+    """The decision about the prefix, and its reason."""
 
     pool_examples: int
-    """How many of the pool's examples follow the task's own."""
+    """Number of pool examples after the task's own."""
     tokens: int
-    """The whole prefix, without the few that frame its message."""
+    """Tokens of the whole prefix, without the few that frame its message."""
     cached_tokens: int
-    """Of them, those that come from the cache from the second row on."""
+    """Prefix tokens that are cached from the second row on."""
     why: str
     """One line for people."""
 
@@ -68,13 +68,13 @@ class PrefixPlan:
 def plan_prefix(
     sizes: Sequence[int], policy: PrefixPolicy, terms: PrefixTerms, *, standing: int | None = None
 ) -> PrefixPlan:
-    """Decide about the prefix of a run.
+    """Decide on a run's prefix.
 
     Args:
         sizes: tokens of the prefix with none of the pool's examples, with the first, with the first two, and so on.
-        policy: what the user wants. `AUTO` takes nothing from the pool where price or caching is not known.
+        policy: the user's choice. `AUTO` uses no pool examples if the price or caching is unknown.
         terms: what the prefix's cost depends on.
-        standing: how many of the pool's examples the run has been asked with so far; that is kept.
+        standing: how many pool examples the run has used so far, which is kept.
     """
     taken = _decided(sizes, policy, terms) if standing is None else min(standing, len(sizes) - 1)
     remark = "" if len(sizes) == 1 else "; " + _about_the_pool(sizes, taken, policy, terms, kept=standing is not None)
@@ -97,7 +97,7 @@ def _decided(sizes: Sequence[int], policy: PrefixPolicy, terms: PrefixTerms) -> 
 
 
 def _cheapest(sizes: Sequence[int], terms: PrefixTerms) -> int:
-    """How many of the pool's examples make the run cheapest; of equals, the fewest."""
+    """How many pool examples make the run cheapest, the fewest if tied."""
     costs = [terms.cost_nanousd(size) for size in sizes]
     known = [cost for cost in costs if cost is not None]
     return costs.index(min(known)) if known else 0
@@ -111,11 +111,11 @@ def _about_the_cache(tokens: int, caching: PromptCaching | None) -> str:
         return f"{tokens:,} tokens, {share}cached from row 2"
     if caching is NO_CACHING:
         return f"{tokens:,} tokens, not cached by this protocol"
-    return f"{tokens:,} tokens, too short for the cache, which begins at {caching.floor_tokens:,}"
+    return f"{tokens:,} tokens, too short to be cached (minimum {caching.floor_tokens:,})"
 
 
 def _about_the_pool(sizes: Sequence[int], taken: int, policy: PrefixPolicy, terms: PrefixTerms, *, kept: bool) -> str:
-    found = f"{taken} of the pool's {len(sizes) - 1} examples are in it"
+    found = f"it has {taken} of the {len(sizes) - 1} pool examples"
     if kept:
         return f"{found}, as when the run began"
     if policy is not PrefixPolicy.AUTO:
@@ -129,7 +129,7 @@ def _about_the_pool(sizes: Sequence[int], taken: int, policy: PrefixPolicy, term
 
 def _why_not(sizes: Sequence[int], terms: PrefixTerms) -> str:
     if terms.price is None:
-        return "the price is not known"
+        return "the price is unknown"
     if not terms.has_hits:
         return "batches cannot count on the cache"
     if terms.cached_tokens(sizes[-1]) <= terms.cached_tokens(sizes[0]):

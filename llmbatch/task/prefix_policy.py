@@ -1,4 +1,4 @@
-"""The user's word on the prefix; by itself, since the command line needs no more to show its help."""
+"""The user's choice about the prefix; a separate module, since the command line needs only this for its help."""
 
 from enum import StrEnum
 
@@ -7,7 +7,7 @@ class PrefixPolicy(StrEnum):
     """How much of the task's pool of examples goes into the prefix."""
 
     AUTO = "auto"
-    """What makes the run cheapest."""
+    """As many as make the run cheapest."""
     MINIMAL = "minimal"
     """None of it."""
     FULL = "full"

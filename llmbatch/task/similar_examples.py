@@ -1,8 +1,8 @@
-"""Examples chosen for each document: those that have most in common with it, before it in its message.
+"""Chooses the examples most similar to each document, to precede it in its message.
 
-They are of the task's pool, and what people decided about other documents.
+They come from the task's pool and from human decisions about other documents.
 
-The prefix stays the same for all rows, and in the cache; only the chosen examples are paid for in full.
+The prefix stays the same for all rows and stays cached; only the chosen examples are paid for in full.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ from llmbatch.task.prefix import similar_section
 from llmbatch.task.text_search import METHOD, TextSearch
 
 LONGEST_EXAMPLE = 2_000
-"""Characters of a decided text that becomes an example: a longer one costs more than it teaches."""
+"""Maximum characters of a decided text used as an example: a longer one is not worth its cost."""
 
 _LOOKED_AT = 200
-"""Of the likest examples: further ones have little in common with a document, whatever their label."""
+"""Number of most similar examples considered: others have little in common with a document."""
 
 
 class SimilarExamples:
-    """Chooses examples out of a task's pool and of people's decisions."""
+    """Chooses examples from a task's pool and from human decisions."""
 
     def __init__(
         self,
@@ -38,12 +38,12 @@ class SimilarExamples:
         reasoning: bool,
         decisions: bool,
     ) -> None:
-        """What is chosen from, and how.
+        """Set the sources and the form of the examples.
 
         Args:
-            task: whose pool it is.
+            task: the task with the pool.
             count: examples for each document.
-            decided: what people decided.
+            decided: human decisions.
             candidates: lists labels for each document, where they are listed so: answers are then numbers of that list,
                 and an example whose label is not on it is none.
             reasoning: as in the prefix, a part of the form of answers; so is `decisions`.
@@ -58,26 +58,26 @@ class SimilarExamples:
         self._reasoning, self._decisions = reasoning, decisions
         self._search = TextSearch(lambda: (example.text for example in self._examples))
         self.asked: Callable[[str], str] = lambda text: text
-        """What of a text is asked about, where long ones are cut."""
+        """The part of a text that is sent, if long ones are truncated."""
 
     @property
     def summary(self) -> str:
-        """What is done, in a clause."""
+        """A summary, in one clause."""
         of = f"the pool's {len(self._task.pool):,}"
         if self._decided:
-            of += f" and people's {len(self._decided):,} decisions"
-        return f"{self.count} similar examples of {of} stand before each document"
+            of += f" and {len(self._decided):,} human decisions"
+        return f"{self.count} similar examples from {of} precede each document"
 
     @property
     def digest(self) -> str:
-        """Of all that decides which examples these are, but people's decisions."""
+        """Digest of everything that determines the examples, except human decisions."""
         pool = [example.model_dump() for example in self._task.pool]
         return hashlib.blake2b(orjson.dumps([METHOD, self.count, pool]), digest_size=8).hexdigest()
 
     def before(self, text: str, shortlist: Shortlist) -> str:
-        """The examples before a document, the likest last. One with the document's very text would give it away.
+        """The examples before a document, the most similar last, without any that has the document's own text.
 
-        `shortlist`: the labels that are listed before it.
+        `shortlist`: the labels listed before it.
         """
         if not self._examples:
             return ""
@@ -90,12 +90,12 @@ class SimilarExamples:
 
     @cached_property
     def longest(self) -> str:
-        """The longest section that there can be."""
+        """The longest possible section."""
         longest = sorted(self._examples, key=lambda one: len(one.text), reverse=True)[: self.count]
         return self._section(self._task.label_space, [(one, self._task.value_of(one)) for one in longest])
 
     def _is_same(self, text: str, own: str) -> bool:
-        """Whether an example's text is a document's own, which may have been cut."""
+        """Whether an example's text is the document's own, which may have been truncated."""
         return own in (same_text(text), same_text(self.asked(text)))
 
     def _answer(self, example: Example, shortlist: Shortlist) -> str | None:
@@ -109,10 +109,10 @@ class SimilarExamples:
 
 
 def similar_count(task: Task, wish: int | None) -> int:
-    """How many examples are chosen for each document: the user's word, else the task's; 0 for none."""
+    """How many examples are chosen for each document: the user's setting, else the task's; 0 for none."""
     return (task.model.similar_examples or 0) if wish is None else wish
 
 
 def same_text(text: str) -> str:
-    """What two texts have in common that differ in case and space alone: the one would give the other's label away."""
+    """A key shared by texts that differ only in case and space, one of which would give away the other's label."""
     return " ".join(text.split()).casefold()

@@ -1,4 +1,4 @@
-"""How models spell a label, a key or a number that is asked for: other spellings that can be read in one way only."""
+"""Accepted spellings of a requested label, key or number, as long as they are unambiguous."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from llmbatch.task.fields import Label, folded
 
 _MARKS = "*_`~\"'\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb.,;:!\u3002\u3001 \t\r\n"
-"""What stands around a word for looks: Markdown, quotes, a full stop."""
+"""Decoration around a word: Markdown, quotes, a full stop."""
 _NUMBER = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,20})?)\s*(?P<percent>%|percent)?", re.IGNORECASE)
 
 
@@ -32,17 +32,17 @@ class LabelSpellings:
         self._plain.pop("", None)
 
     def label(self, spelling: str) -> str | None:
-        """The label, or None where it is none of the task's or could be more than one."""
+        """The label, or None if it is not one of the task's or is ambiguous."""
         return self._folded.get(folded(spelling)) or self._plain.get(plain(spelling))
 
 
 def fraction_of(spelled: float | str, *, of_100: bool) -> float | None:
-    """A confidence as a fraction in 0..1, from a number or its spelling; None where it cannot be read in one way only.
+    """A confidence as a fraction in 0..1, from a number or its spelling; None if it is ambiguous.
 
     Args:
         spelled: a JSON number or string.
-        of_100: a percentage was asked for. One between 0 and 1 is then a fraction, since nobody who names a label is
-            less than 1 % sure of it; 1.0 may be either.
+        of_100: a percentage was requested. A number between 0 and 1 is then read as a fraction, since no model names a
+        label with less than 1% confidence; 1.0 is ambiguous.
     """
     if isinstance(spelled, str):
         match = _NUMBER.fullmatch(unicodedata.normalize("NFKC", spelled).strip())

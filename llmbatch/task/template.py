@@ -1,4 +1,4 @@
-"""The task file that `llmbatch prompt init` starts its user off with."""
+"""The starter task file written by `llmbatch prompt init`."""
 
 import json
 from collections.abc import Sequence
@@ -52,14 +52,14 @@ _MODEL = """\
 
 
 def task_template(name: str, labels: Sequence[str]) -> str:
-    """A task file to fill in: TOML with comments, which loads as it is.
+    """A task file to fill in: TOML with comments that loads without changes.
 
     Args:
         name: the task's name.
         labels: at least two, distinct even without regard to case and surrounding space.
 
     Raises:
-        UsageError: the name or a label cannot be one.
+        UsageError: the name or a label is invalid.
     """
     quoted = [toml_string(label) for label in labels]
     sections = [
@@ -74,7 +74,7 @@ def task_template(name: str, labels: Sequence[str]) -> str:
 
 
 def toml_string(text: str) -> str:
-    """`text` as a TOML basic string. Its escapes are JSON's, but for DEL, which TOML wants escaped.
+    """`text` as a TOML basic string. Its escapes are JSON's, except that TOML also requires DEL to be escaped.
 
     Raises:
         UsageError: it is not valid Unicode.

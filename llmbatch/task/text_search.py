@@ -1,7 +1,7 @@
-"""Finding the texts that have most in common with another: TF-IDF over pieces of words, by scikit-learn.
+"""Finds the texts most similar to another: TF-IDF over character n-grams, by scikit-learn.
 
-Pieces of two to four characters find a text by another form of its words, and in scripts without spaces; on BANKING77
-and CLINC150 they find more than whole words do, by TF-IDF or BM25 (docs/how-to/large-label-sets.md).
+N-grams of two to four characters match other forms of a word, and work in scripts without spaces; on BANKING77 and
+CLINC150 they find more than whole words do with TF-IDF or BM25 (docs/how-to/large-label-sets.md).
 """
 
 import threading
@@ -11,22 +11,22 @@ from typing import Any
 from llmbatch.core.extras import extra
 
 METHOD = "tfidf-char-2-4"
-"""Part of the prompt's fingerprint: what finds other texts is another name."""
+"""Part of the prompt's fingerprint: a search that finds different texts must have a different name."""
 _LONGEST_TEXT = 4_000
-"""Characters of a document that are searched with: its beginning shows what it is about."""
+"""Characters of a document used for the search: its beginning shows what it is about."""
 
 
 class TextSearch:
-    """Ranks texts by what they have in common with another. May be used from several threads."""
+    """Ranks texts by similarity to another. Thread-safe."""
 
     def __init__(self, texts: Callable[[], Iterable[str]]) -> None:
-        """`texts` gives those to find, at the first search: nothing is worked out before."""
+        """`texts` supplies the searchable texts at the first search; nothing is computed before."""
         self._texts = texts
         self._lock = threading.Lock()
         self._index: tuple[Any, Any] | None = None
 
     def ranked(self, text: str) -> Sequence[int]:
-        """The places of the texts, the likest first."""
+        """The indices of the texts, the most similar first."""
         import numpy as np  # noqa: PLC0415 - an extra
 
         vectorizer, by_piece = self._built()
@@ -45,10 +45,10 @@ class TextSearch:
 
 
 def require_search(needed_by: str) -> None:
-    """See to it that there is the library that finds texts.
+    """Check that the search library is installed.
 
     Raises:
         UsageError: the extra is not installed.
     """
     with extra("candidates", needed_by=needed_by):
-        import sklearn  # noqa: F401, PLC0415 - only to see that it is there
+        import sklearn  # noqa: F401, PLC0415 - only to check that it is installed

@@ -1,8 +1,8 @@
-"""Where an answer begins behind a model's thinking: only what stands there is its answer.
+"""Finds where an answer begins after a model's reasoning: only what follows is its answer.
 
-Models that think aloud weigh labels in JSON, so that an answer looked for in their thoughts is found, and wrong. Some
-servers send the thinking in a field of its own; many do not, and some leave out the opening mark, which the chat
-template has sent with the prompt.
+Models that reason in the answer consider labels in JSON there, so an answer searched for in the reasoning is found, but
+wrong. Some servers send the reasoning in a separate field; many do not, and some leave out the opening mark, which the
+chat template has already put in the prompt.
 """
 
 import re
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 
 class NoAnswerError(ValueError):
-    """The text ends within the thinking."""
+    """The text ends within the reasoning."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThinkingMarks:
-    """How a family of models marks its thinking, as regular expressions."""
+    """How a family of models marks its reasoning, as regular expressions."""
 
     opening: str
     closing: str
@@ -55,17 +55,17 @@ _OPENING = re.compile("|".join(f"(?:{marks.opening})" for marks in MARKS), re.IG
 
 
 def behind_thinking(content: str) -> str:
-    """What stands behind the last closing mark; all of it where there is no thinking.
+    """The text after the last closing mark, or all of it if there is no reasoning.
 
     Raises:
-        NoAnswerError: nothing stands there, or thinking that was opened is not closed.
+        NoAnswerError: there is no text after it, or the reasoning is not closed.
     """
     end = 0
     for closing in _CLOSING.finditer(content):
         end = closing.end()
     answer = content[end:]
     if _OPENING.search(answer):
-        raise NoAnswerError("the answer ends within its thinking")
+        raise NoAnswerError("the answer ends within its reasoning")
     if end and not answer.strip():
-        raise NoAnswerError("there is no answer after the thinking")
+        raise NoAnswerError("there is no answer after the reasoning")
     return answer

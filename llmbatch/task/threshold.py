@@ -1,4 +1,4 @@
-"""Writing a review threshold into a task file: one line changes, every other stays as it is."""
+"""Writes a review threshold into a task file, changing only one line."""
 
 import re
 from pathlib import Path
@@ -13,17 +13,17 @@ _LINE = re.compile(r"^([ \t]*)review_below([ \t]*)=([ \t]*)[^#\n]*?([ \t]*(?:#[^
 
 
 def write_review_below(path: Path, threshold: float) -> float | None:
-    """Set `review_below` in a task file's `[model]`, after checking that this is what the file says then.
+    """Set `review_below` in a task file's `[model]`, after checking that the result says so.
 
     Returns:
-        The threshold that stood there; None where none did.
+        The previous threshold; None if there was none.
 
     Raises:
-        UsageError: the file is no valid task of the user's own, cannot be written, or has its model in another way.
+        UsageError: the file is not the user's own valid task, cannot be written, or states its model in another form.
     """
     before = load_task(path).task.model.review_below
     if not path.is_file():
-        raise UsageError(f"{path} is a packaged task, which stays as it is", hint="give a task file of your own")
+        raise UsageError(f"{path} is a packaged task and cannot be changed", hint="use your own task file")
     old = path.read_bytes().decode()
     new = _with_threshold(old, f"review_below = {threshold:g}")
     try:
@@ -33,7 +33,7 @@ def write_review_below(path: Path, threshold: float) -> float | None:
     if not is_set:
         raise UsageError(
             f"{path}: the threshold cannot be written into its [model]",
-            hint=f"write it there yourself: review_below = {threshold:g}",
+            hint=f"add it yourself: review_below = {threshold:g}",
         )
     try:
         with replacing(path, keep_mode=True) as file:

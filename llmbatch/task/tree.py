@@ -1,4 +1,4 @@
-"""Labels that lie under others: which of them are answers, and the way to each."""
+"""Nested labels: which of them are answers, and the path to each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,26 +13,26 @@ _STEP = "/"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """An inner label with the answers right under it; at the top of the tree there is no label."""
+    """An inner label with the answers directly under it; at the top of the tree there is no label."""
 
     path: tuple[str, ...]
     label: "Label | None"
     answers: "tuple[Label, ...]"
-    """Its own label first, where that is an answer too."""
+    """Its own label first, if that is also an answer."""
 
 
 class LabelTree:
-    """The labels of a field by their parents. Of labels without any, all are answers.
+    """The labels of a field by their parents. If no label has a parent, all are answers.
 
-    A label's parent is the one that it names, or the one that its own name begins with: `billing/refund` lies under
-    `billing`, where there is such a label.
+    A label's parent is the one that it names, or the one that its own name begins with: `billing/refund` is under
+    `billing`, if there is such a label.
     """
 
     def __init__(self, labels: "Sequence[Label]") -> None:
         """Build it.
 
         Raises:
-            ValueError: a parent is not among the labels, or a label lies under itself.
+            ValueError: a parent is not among the labels, or a label is its own ancestor.
         """
         self._labels = {label.name: label for label in labels}
         self._parents = {name: self._parent(label) for name, label in self._labels.items()}
@@ -40,41 +40,41 @@ class LabelTree:
         inner = set(self._parents.values())
         for label in labels:
             if label.allow_inner and label.name not in inner:
-                raise ValueError(f"label {label.name!r} has allow_inner, and no label lies under it")
+                raise ValueError(f"label {label.name!r} has allow_inner, but no label is under it")
 
     @property
     def is_flat(self) -> bool:
-        """Whether no label lies under another."""
+        """Whether no labels are nested."""
         return not any(self._parents.values())
 
     @cached_property
     def answers(self) -> "tuple[Label, ...]":
-        """The labels that can be given: the leaves, and inner ones that allow it; group by group."""
+        """The labels that are answers: the leaves, and inner labels that allow it; group by group."""
         return tuple(label for group in self.groups() for label in group.answers)
 
     def groups(self) -> Sequence[Group]:
-        """The top of the tree, then each inner label, from the top down, those of one parent in the file's order."""
+        """The top of the tree, then each inner label, from the top down, siblings in the file's order."""
         return list(self._groups_under(None))
 
     def children(self, name: str | None) -> "Sequence[Label]":
-        """The labels right under one; None for those at the top."""
+        """The labels directly under one; None for the top."""
         return self._children.get(name, ())
 
     def path(self, name: str) -> tuple[str, ...]:
         """The labels from the top of the tree to this one, itself last.
 
         Raises:
-            KeyError: it is none of the labels.
+            KeyError: it is not one of the labels.
         """
         return self._paths[name]
 
     def count(self, level: int) -> int:
-        """How many labels lie at a level, 1 being the top."""
+        """The number of labels at a level, 1 being the top."""
         return sum(len(path) == level for path in self._paths.values())
 
     @property
     def depth(self) -> int:
-        """Of the deepest label; 1 where the tree is flat."""
+        """The level of the deepest label; 1 if the tree is flat."""
         return max(map(len, self._paths.values()), default=0)
 
     @cached_property
@@ -97,7 +97,7 @@ class LabelTree:
     def _parent(self, label: "Label") -> str | None:
         if label.parent is not None:
             if label.parent not in self._labels:
-                raise ValueError(f"label {label.name!r} has the parent {label.parent!r}, which is none of the labels")
+                raise ValueError(f"label {label.name!r} has the parent {label.parent!r}, which is not a label")
             return label.parent
         beginning = label.name.rpartition(_STEP)[0]
         while beginning and beginning not in self._labels:
@@ -109,7 +109,7 @@ class LabelTree:
         step: str | None = name
         while step is not None:
             if step in path:
-                raise ValueError(f"label {name!r} lies under itself: {' < '.join([*path, step])}")
+                raise ValueError(f"label {name!r} is its own ancestor: {' < '.join([*path, step])}")
             path.append(step)
             step = self._parents[step]
         return tuple(reversed(path))

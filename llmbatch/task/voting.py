@@ -1,11 +1,11 @@
-"""How several answers to a row become one: each counts as much as it is sure, field by field.
+"""Combines several answers to a row into one: each is weighted by its confidence, field by field.
 
-How sure the verdict is has two factors: its share of all the weight, and the chance that not all who are for it are
-wrong. Models err on the same texts, so beside the surest vote each other one counts half as much as if it were
-independent: of confidences a >= b >= c that agree, the doubt that is left is (1 - a) * sqrt((1 - b) * (1 - c)).
+The verdict's confidence has two factors: its share of the total weight, and the chance that not all votes for it are
+wrong. Models err on the same texts, so besides the most confident vote each other one counts half as much as if it were
+independent: for agreeing confidences a >= b >= c, the remaining doubt is (1 - a) * sqrt((1 - b) * (1 - c)).
 
-Of a field with several labels each label is voted on by itself. Of a number it is the median, weighted likewise. Why,
-and what was measured: docs/decisions/0041-votes-weigh-what-they-are-sure-of.md.
+In a multi-label field, each label is voted on separately. For a number, the weighted median is used. Reasons and
+measurements: docs/decisions/0041-votes-weigh-what-they-are-sure-of.md.
 """
 
 from collections import defaultdict
@@ -18,38 +18,38 @@ from llmbatch.task.fields import NONE, FieldKind, TaskField
 from llmbatch.task.label_space import LabelSpace
 
 NONE_FITS_WEIGHT = 0.5
-"""Against all labels, of a vote for none of those that were retrieved, which states no confidence."""
+"""Weight, against all labels, of a vote for none of the retrieved labels, which has no confidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What votes come to."""
+    """The result of a vote."""
 
     category: str
     """The row's value, as the task's label space writes it."""
     confidence: float
-    """The least of its fields', 0..1."""
+    """The lowest confidence of its fields, 0..1."""
     confidences: Mapping[str, float] | None
-    """By field, and by `field=label` where a field takes several labels; None where one label is all."""
+    """Confidence by field, and by `field=label` for multi-label fields; None if the task takes one label."""
     none_fits: bool
-    """Whether at least half of the votes are for none of the labels that were retrieved."""
+    """Whether at least half of the votes are for none of the retrieved labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Ballot:
-    """What one vote says of a field."""
+    """One vote on a field."""
 
     value: str
     weight: float
     labels: Mapping[str, float]
-    """Of a field that takes several labels, those that it gives, each with its weight."""
+    """For a multi-label field, the labels given, each with its weight."""
 
 
 def verdict(space: LabelSpace, votes: Sequence[Vote]) -> Verdict:
-    """What votes come to; where they are of equal weight, the first of them counts.
+    """Combine votes; if tied, the first of them wins.
 
     Args:
-        space: the task's.
+        space: the task's label space.
         votes: one or more.
     """
     usable = [vote for vote in votes if not vote.none_fits]
@@ -91,7 +91,7 @@ def _heaviest(ballots: Sequence[_Ballot]) -> str:
 
 
 def _median(ballots: Sequence[_Ballot]) -> str:
-    """Of numbers: the first of which, from the least up, half of the weight is reached."""
+    """The weighted median: the smallest number at which half of the weight is reached."""
     half, reached = sum(ballot.weight for ballot in ballots) / 2, 0.0
     ranked = sorted(ballots, key=lambda ballot: float(ballot.value))
     for ballot in ranked:
@@ -102,9 +102,10 @@ def _median(ballots: Sequence[_Ballot]) -> str:
 
 
 def _labels(field: TaskField, ballots: Sequence[_Ballot], refusing: float) -> tuple[str, Mapping[str, float]]:
-    """The labels for which more weight is than against them, each with its confidence.
+    """The labels with more weight for than against them, each with its confidence.
 
-    Where there are none, it is none where somebody says so; else the first answer stands, for people to begin with.
+    If there are none, the result is no label if any vote says so; else the first answer, as a starting point for
+    review.
     """
     found, first = dict[str, float](), ballots[0].labels
     for name in [label.name for label in field.answers]:
@@ -120,7 +121,7 @@ def _labels(field: TaskField, ballots: Sequence[_Ballot], refusing: float) -> tu
 
 
 def _weights(label: str, ballots: Sequence[_Ballot]) -> tuple[Sequence[float], float]:
-    """The confidences of those who give a label, and the weight of all others."""
+    """The confidences of the votes for a label, and the weight of all others."""
     given = [ballot.labels[label] for ballot in ballots if label in ballot.labels]
     return given, sum(ballot.weight for ballot in ballots if label not in ballot.labels)
 
@@ -131,7 +132,7 @@ def _of_value(value: str, ballots: Sequence[_Ballot], refusing: float) -> float:
 
 
 def _sureness(agreeing: Sequence[float], against: float) -> float:
-    """How sure a verdict is (0..1), by the confidences of those who are for it and the weight of all others."""
+    """A verdict's confidence (0..1), from the confidences of the votes for it and the weight of all others."""
     weight = sum(agreeing)
     if not weight:
         return 0.0

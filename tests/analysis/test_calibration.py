@@ -137,7 +137,7 @@ def test_the_file_lies_beside_the_task(tmp_path: Path) -> None:
         Path("ag_news.calibration.json"),
         Path("default.calibration.json"),
     )
-    with pytest.raises(UsageError, match="there is no task file"):
+    with pytest.raises(UsageError, match="no task file"):
         calibration_path("gone.toml")
 
 

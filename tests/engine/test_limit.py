@@ -30,7 +30,7 @@ def test_a_refusal_names_both_numbers_and_the_way_out() -> None:
     refusal = DocumentLimit(100, why="that --max-doc-tokens allows").refusal(LONG)
     assert refusal == (
         f"the document has {count_tokens(LONG)} tokens, more than the 100 that --max-doc-tokens allows; "
-        "--truncate head or head-tail would send a part of it"
+        "use --truncate head or head-tail to send a part of it"
     )
 
 

@@ -38,7 +38,7 @@ def test_what_is_weighed_in_the_thinking_is_no_answer(opening: str, closing: str
     assert PARSER.parse(f"{opening}First idea: {WRONG}. No.{closing}\n{RIGHT}") == ANSWER
     with pytest.raises(InvalidAnswerError, match="no JSON object"):
         PARSER.parse(f"{opening}First idea: {WRONG}. No.{closing} The label is **technical**")
-    with pytest.raises(InvalidAnswerError, match=r"no answer after the thinking|no JSON object"):
+    with pytest.raises(InvalidAnswerError, match=r"no answer after the reasoning|no JSON object"):
         PARSER.parse(f"{opening}First idea: {WRONG}. No.{closing}\n")
 
 
@@ -49,12 +49,12 @@ def test_thinking_whose_opening_mark_the_template_sent_ends_all_the_same(closing
 
 @pytest.mark.parametrize("opening", [opening for opening, _ in MARKS])
 def test_thinking_that_is_not_closed_holds_no_answer(opening: str) -> None:
-    with pytest.raises(InvalidAnswerError, match="within its thinking"):
+    with pytest.raises(InvalidAnswerError, match="within its reasoning"):
         PARSER.parse(f"{opening}The format is {WRONG} so")
 
 
 def test_thinking_again_after_an_answer_leaves_none() -> None:
-    with pytest.raises(InvalidAnswerError, match="within its thinking"):
+    with pytest.raises(InvalidAnswerError, match="within its reasoning"):
         PARSER.parse(f"<think>a</think>{RIGHT}<think>or {WRONG}")
 
 

@@ -19,9 +19,9 @@ def prefix(cached_tokens: int = 1200) -> PrefixPlan:
         (99 * 1200, 1200, 100, None),
         (80 * 1200, 0, 100, None),
         (0, 0, 19, None),
-        (0, 0, 100, "0% came from the cache .* does not cache prompts"),
-        (0, 100 * 1200, 100, "was written 100 times and never found again"),
-        (40 * 1200, 60 * 1200, 101, "40% came from the cache .* written 60 times instead of once"),
+        (0, 0, 100, "0% instead of nearly all: this endpoint does not cache prompts"),
+        (0, 100 * 1200, 100, "was written 100 times and never read"),
+        (40 * 1200, 60 * 1200, 101, "40% instead of nearly all: the prefix was written 60 times instead of once"),
         (40 * 1200, 0, 101, "before the first was answered"),
     ],
 )

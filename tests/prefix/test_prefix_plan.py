@@ -74,7 +74,7 @@ def test_the_user_can_take_none_of_the_pool_or_all() -> None:
 def test_a_run_that_stands_goes_on_with_the_prefix_that_it_has() -> None:
     plan = plan_prefix([900, 1030, 1200], AUTO, PrefixTerms(MARKED_CACHING, TENTH, 1), standing=2)
     assert (plan.pool_examples, plan.tokens) == (2, 1200)
-    assert plan.why.endswith("2 of the pool's 2 examples are in it, as when the run began")
+    assert plan.why.endswith("it has 2 of the 2 pool examples, as when the run began")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_run_that_stands_goes_on_with_the_prefix_that_it_has() -> None:
             10,
             "1,187 tokens, cached from row 2",
         ),
-        ([620], AUTOMATIC_CACHING, TENTH, 10, "620 tokens, too short for the cache, which begins at 1,024"),
+        ([620], AUTOMATIC_CACHING, TENTH, 10, "620 tokens, too short to be cached (minimum 1,024)"),
         ([620], None, TENTH, 10, "620 tokens, not known to be cached by this model's provider"),
         (
             [900, 1030],
@@ -96,7 +96,7 @@ def test_a_run_that_stands_goes_on_with_the_prefix_that_it_has() -> None:
             1000,
             (
                 "1,030 tokens, cached from row 2; "
-                "1 of the pool's 1 examples are in it, which makes it 88% cheaper than without them"
+                "it has 1 of the 1 pool examples, which makes it 88% cheaper than without them"
             ),
         ),
         (
@@ -105,8 +105,8 @@ def test_a_run_that_stands_goes_on_with_the_prefix_that_it_has() -> None:
             TENTH,
             1,
             (
-                "900 tokens, too short for the cache, which begins at 1,024; "
-                "0 of the pool's 1 examples are in it: they would cost more than they save in one row"
+                "900 tokens, too short to be cached (minimum 1,024); "
+                "it has 0 of the 1 pool examples: they would cost more than they save in one row"
             ),
         ),
     ],

@@ -33,7 +33,7 @@ def test_a_short_prefix_is_told_with_what_it_lacks() -> None:
     level, message = only("short-prefix")
 
     assert level == "warning"
-    assert "short of the 1,024 from which on the provider caches it" in message
+    assert "short of the 1,024 at which the provider caches it" in message
 
 
 def test_the_prefix_size_and_its_shares_are_told() -> None:
@@ -48,13 +48,13 @@ def test_the_prefix_size_and_its_shares_are_told() -> None:
 def test_token_counts_say_when_they_are_an_estimate(model: str, *, told: bool) -> None:
     (note,) = (f for f in check_task(load_task(None).task, model=model) if f.code == "prefix-size")
 
-    assert (f"{model} may count otherwise" in note.message) is told
+    assert (f"{model} may count differently" in note.message) is told
 
 
 def test_the_tasks_own_model_counts_where_none_is_given() -> None:
     _, message = only("prefix-size", model={"name": "llama-4-70b"})
 
-    assert "llama-4-70b may count otherwise" in message
+    assert "llama-4-70b may count differently" in message
 
 
 def test_labels_without_a_description_are_named() -> None:
@@ -120,7 +120,7 @@ def test_unbalanced_examples_are_told() -> None:
 
     assert only("unbalanced-examples", examples=examples) == (
         "warning",
-        "`legal` has 4 examples, `other` only 1: models lean to what they see most",
+        "`legal` has 4 examples, `other` only 1: models favour what they see most",
     )
     assert findings("unbalanced-examples", examples=examples[1:]) == []
 
@@ -146,7 +146,7 @@ def test_more_label_text_than_a_schema_takes_is_told() -> None:
 
     level, message = only("schema-limit", labels=labels)
     assert level == "warning"
-    assert message.startswith("the labels' names hold 20,080 characters: structured outputs take at most 15,000")
+    assert message.startswith("the labels' names have 20,080 characters: structured outputs take at most 15,000")
 
 
 @pytest.mark.parametrize("name", ["other", "None of these", "MISC", "something else", "n/a"])
@@ -170,7 +170,7 @@ def test_two_labels_need_no_catch_all() -> None:
 def test_a_placeholder_is_told_to_stay_as_it_is(placeholder: str) -> None:
     assert only("placeholder", instructions=f"Label this: {placeholder} please") == (
         "warning",
-        f"`{placeholder}`: nothing is substituted, the text is sent as it stands",
+        f"`{placeholder}`: nothing is substituted; the text is sent unchanged",
     )
 
 

@@ -33,6 +33,6 @@ def test_examples_in_an_inline_list_are_told_and_the_file_left_alone(tmp_path: P
     path = tmp_path / "task.toml"
     path.write_text(TASK.replace("[[labels]]", 'examples = [{text = "x", label = "a"}]\n[[labels]]', 1))
     before = path.read_bytes()
-    with pytest.raises(UsageError, match="no examples can be added at its end"):
+    with pytest.raises(UsageError, match="cannot add examples at the end"):
         add_examples(path, [Example(text="y", label="a")])
     assert path.read_bytes() == before

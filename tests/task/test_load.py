@@ -63,10 +63,10 @@ def test_a_missing_file_is_told_with_what_there_is() -> None:
     with pytest.raises(UsageError) as caught:
         load_task("prompts/contracts.toml")
 
-    assert caught.value.message == "there is no task file prompts/contracts.toml"
+    assert caught.value.message == "no task file prompts/contracts.toml"
     assert caught.value.hint == (
         "Packaged tasks: ag_news, banking77, clinc150, default, go_emotions, sib200. "
-        "To start one of your own: llmbatch prompt init"
+        "To start your own: llmbatch prompt init"
     )
 
 
@@ -79,7 +79,7 @@ def test_a_name_that_is_nearly_right_is_guessed(name: str) -> None:
 
 
 def test_a_name_cannot_lead_out_of_the_packaged_tasks() -> None:
-    with pytest.raises(UsageError, match="there is no task file"):
+    with pytest.raises(UsageError, match="no task file"):
         load_task("../prompts/no-such-task")
 
 
@@ -104,7 +104,7 @@ def test_a_file_without_permission_is_told(task_file: Write) -> None:
 
 @pytest.mark.parametrize(("encoding", "told"), [("utf-8-sig", "UTF-8 with a byte order mark"), ("utf-16", "UTF-16")])
 def test_a_byte_order_mark_is_told(task_file: Write, encoding: str, told: str) -> None:
-    with pytest.raises(UsageError, match=rf"mine\.toml is {told}; TOML is plain UTF-8") as caught:
+    with pytest.raises(UsageError, match=rf"mine\.toml is {told}; TOML must be plain UTF-8") as caught:
         load_task(task_file(YES_NO.encode(encoding)))
 
     assert caught.value.hint == "Save it as UTF-8 without BOM."

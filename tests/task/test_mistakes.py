@@ -30,22 +30,22 @@ CASES = {
     "no labels": (
         'name = "t"',
         "t.toml: labels is missing",
-        "Each of them is a section of its own, which starts with the line [[labels]].",
+        "Each one is a separate section that starts with the line [[labels]].",
     ),
     "one label": (
         'name = "t"\n[[labels]]\nname = "a"',
         "t.toml:2: labels are too few: a task needs at least 2, and this one has 1",
-        "Each of them is a section of its own, which starts with the line [[labels]].",
+        "Each one is a separate section that starts with the line [[labels]].",
     ),
     "labels as texts": (
         'name = "t"\nlabels = ["a", "b"]',
         "t.toml: labels[0] must be a table, not text",
-        "Each of them is a section of its own, which starts with the line [[labels]].",
+        "Each one is a separate section that starts with the line [[labels]].",
     ),
     "single brackets": (
         'name = "t"\n[labels]\nname = "a"',
         "t.toml:2: labels must be a list, not a table",
-        "Each of them is a section of its own, which starts with the line [[labels]].",
+        "Each one is a separate section that starts with the line [[labels]].",
     ),
     "misspelt section": (
         'name = "t"\n[[label]]\nname = "a"\n[[label]]\nname = "b"',
@@ -151,12 +151,12 @@ CASES = {
     "example with an alias": (
         'name = "t"\n' + LABELS + '[[examples]]\ntext = "x"\nlabel = "Law"',
         "t.toml:10: example 1 has the label 'Law', which the task does not list",
-        "Write the label's name as it is listed: 'legal'.",
+        "Use the label's name as listed: 'legal'.",
     ),
     "example of an unheard label": (
         'name = "t"\n' + LABELS + '[[examples]]\ntext = "x"\nlabel = "zzz"',
         "t.toml:10: example 1 has the label 'zzz', which the task does not list",
-        "An example's label is one of the task's labels.",
+        "An example's label must be one of the task's labels.",
     ),
     "example without text": (
         'name = "t"\n' + LABELS + '[[examples]]\ntext = ""\nlabel = "other"',
@@ -165,7 +165,7 @@ CASES = {
     ),
     "confidence past one": (
         'name = "t"\n' + LABELS + '[[examples]]\ntext = "x"\nlabel = "other"\nconfidence = 1.7',
-        "t.toml:11: examples[0].confidence must be at most 1, and is 1.7",
+        "t.toml:11: examples[0].confidence must be at most 1, not 1.7",
         None,
     ),
     "confidence in words": (
@@ -175,7 +175,7 @@ CASES = {
     ),
     "no output": (
         'name = "t"\n' + LABELS + "[model]\nmax_output_tokens = 0",
-        "t.toml:8: model.max_output_tokens must be at least 1, and is 0",
+        "t.toml:8: model.max_output_tokens must be at least 1, not 0",
         None,
     ),
 }
@@ -261,13 +261,13 @@ FIELD = '[[fields]]\nname = "topic"\n[[fields.labels]]\nname = "a"\n[[fields.lab
     ("text", "message"),
     [
         (FIELD + LABELS, "t.toml:2: a task has labels or fields, not both"),
-        (FIELD.replace('"topic"', '"id"'), "t.toml:2: no field can be called 'id'"),
+        (FIELD.replace('"topic"', '"id"'), "t.toml:2: 'id' is not allowed as a field name"),
         (FIELD.replace('"topic"', '"a b"'), "t.toml:3: fields[0].name must begin with a letter"),
         (FIELD.replace('"b"', '"a|b"'), "t.toml:2: label 'a|b' cannot be one of a field"),
         (FIELD.replace('name = "b"', 'nam = "b"'), "t.toml:7: unknown field fields[0].labels[1].nam (field 'topic')"),
-        (FIELD + FIELD, "t.toml: two fields are called 'topic'"),
-        ('[[fields]]\nname = "n"\nkind = "number"\n', "t.toml:2: field 'n' is a number: it needs a minimum"),
-        ('[[fields]]\nname = "n"\nkind = "yes-no"\nminimum = 1\n', "t.toml:2: field 'n' is of the kind yes-no"),
+        (FIELD + FIELD, "t.toml: two fields are named 'topic'"),
+        ('[[fields]]\nname = "n"\nkind = "number"\n', "t.toml:2: field 'n' is a number and needs a minimum"),
+        ('[[fields]]\nname = "n"\nkind = "yes-no"\nminimum = 1\n', "t.toml:2: field 'n' has kind yes-no"),
         ('[[fields]]\nname = "n"\nkind = "maybe"\n', "t.toml:4: fields[0].kind (field 'n')"),
         (FIELD + '[[examples]]\ntext = "x"\n', "t.toml: example 1 needs an answer"),
         (FIELD + '[[examples]]\ntext = "x"\nanswer = { topic = "c" }\n', "t.toml: example 1 needs an answer"),

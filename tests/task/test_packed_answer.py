@@ -99,7 +99,7 @@ def test_a_bad_part_costs_its_document_alone(kind: str, said: list[tuple[str, in
 @given(answers, st.sampled_from([-1, 1, 100]))
 def test_documents_that_are_numbered_otherwise_get_no_label(said: list[tuple[str, int]], shift: int) -> None:
     shifted = {str(n + shift): {"category": label, "percent": 9} for n, (label, _) in enumerate(said, start=1)}
-    with pytest.raises(InvalidAnswerError, match="numbered otherwise"):
+    with pytest.raises(InvalidAnswerError, match="numbered differently"):
         PARSER.parse(json.dumps(shifted), len(said))
 
 

@@ -86,11 +86,11 @@ def test_people_may_write_the_path() -> None:
     [
         (
             '[[labels]]\nname = "a"\nparent = "x"\n[[labels]]\nname = "b"\n',
-            "the parent 'x', which is none of the labels",
+            "the parent 'x', which is not a label",
         ),
-        ('[[labels]]\nname = "a"\nparent = "b"\n[[labels]]\nname = "b"\nparent = "a"\n', "lies under itself"),
-        ('[[labels]]\nname = "a"\nparent = "a"\n[[labels]]\nname = "b"\n', "lies under itself"),
-        ('[[labels]]\nname = "a"\nallow_inner = true\n[[labels]]\nname = "b"\n', "no label lies under it"),
+        ('[[labels]]\nname = "a"\nparent = "b"\n[[labels]]\nname = "b"\nparent = "a"\n', "is its own ancestor"),
+        ('[[labels]]\nname = "a"\nparent = "a"\n[[labels]]\nname = "b"\n', "is its own ancestor"),
+        ('[[labels]]\nname = "a"\nallow_inner = true\n[[labels]]\nname = "b"\n', "no label is under it"),
         ('[[labels]]\nname = "a"\n[[labels]]\nname = "b"\nparent = "a"\n', "at least two labels"),
     ],
 )
