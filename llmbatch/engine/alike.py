@@ -1,44 +1,44 @@
-"""Rows that fail alike, one after the other: when so many of them mean that all rows would."""
+"""Detects rows that fail the same way in succession, often enough to conclude that all rows would."""
 
 import math
 from collections import Counter
 from itertools import count, takewhile
 
 _UNLIKELY = 1e-6
-"""Where rows fail like this now and then, it takes as many in a row as chance would bring this rarely."""
+"""If rows fail this way now and then, the required run length is one that chance would produce this rarely."""
 _KEPT = 4_096
 
 
 class FailuresInARow:
-    """Counts different rows in the order in which they began, since refusals come sooner than answers.
+    """Counts different rows in the order in which they started, since refusals arrive sooner than answers.
 
-    A row that is still asked about ends a row of failures.
+    A row still in progress ends a run of failures.
     """
 
     def __init__(self) -> None:
         self._numbers = count()
         self._rows = 0
         self._failed: dict[int, str] = {}
-        """Rows that have failed last, by number, with the kind of failure."""
+        """The latest failed rows, by number, with the kind of failure."""
         self._kinds: Counter[str] = Counter()
 
     def row_began(self) -> int:
-        """Take in a new row. Returns its number."""
+        """Register a new row and return its number."""
         self._rows += 1
         return next(self._numbers)
 
     def row_labelled(self, number: int) -> None:
-        """A row got its label, whatever it met before."""
+        """A row got its label, whatever failed before."""
         if (kind := self._failed.pop(number, None)) is not None:
             self._kinds[kind] -= 1
 
     def row_failed(self, number: int, kind: str, least: int) -> int | None:
-        """A row failed, for good or for now. Returns how many in a row have failed alike, if those are too many.
+        """A row failed, finally or for now. Returns how many in succession have failed the same way, if too many.
 
         Args:
-            number: the row's.
-            kind: of its failure.
-            least: how many it takes where rows hardly ever fail like this.
+            number: the row's number.
+            kind: the kind of failure.
+            least: how many it takes if rows hardly ever fail this way.
         """
         self.row_labelled(number)
         self._failed[number] = kind

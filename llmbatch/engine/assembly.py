@@ -1,4 +1,4 @@
-"""Puts the moving parts of asking together, from the caller up to the arms: the one place that knows them all."""
+"""Assembles the parts that send requests, from the provider's client to the arms: the one place that knows them all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,21 +59,21 @@ class EngineDeps:
     random: Random
     clock: Callable[[], float]
     rate_share: RateShare | None = None
-    """Where limits are shared with other processes; None keeps to them alone."""
+    """How limits are shared with other processes; None if they are not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """The parts that the caller holds: it runs the arms, shows the others, closes the clients."""
+    """The parts that the caller needs: it runs the arms, displays the others, and closes the clients."""
 
     arms: Cascade
     control: Worker
     requests: RequestFallbacks
-    """How the plan's own requests are sent."""
+    """Request shapes of the plan's own requests."""
     paces: tuple[Throttle, ...]
     callers: tuple[Caller, ...]
     most_in_flight: int
-    """Rows of the plan that may ever be in flight at once."""
+    """Maximum number of the plan's rows in flight."""
 
 
 def assemble(
@@ -87,17 +87,17 @@ def assemble(
     beside: ExperimentPlan = _NOTHING,
     shape: RequestShape | None = None,
 ) -> Assembly:
-    """All that is needed to ask about rows.
+    """Assemble everything needed to process rows.
 
     Args:
-        plan: what is asked.
-        endpoint: of whom.
-        sending: how.
-        deps: what the caller brings along.
-        calibrations: of the answers' confidence, by prompt and model.
-        experiments: watches over what is on trial; None where nothing is.
-        beside: what is asked beside the plan.
-        shape: how an earlier session sent the plan's requests in the end.
+        plan: the plan.
+        endpoint: the endpoint.
+        sending: how requests are sent.
+        deps: what the caller provides.
+        calibrations: calibrations of confidence, by prompt and model.
+        experiments: watches experiments; None if there are none.
+        beside: the arms besides the plan.
+        shape: the request shape that an earlier session ended with.
     """
     lines = _ModelLanes(endpoint, sending, deps)
     builder = _ArmBuilder(lines, endpoint, sending, deps, calibrations)
@@ -126,7 +126,7 @@ def _never(_: LedgerLine) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """The way to one model: its limits are its own, so its pace is."""
+    """The lane of one model, with its own limits and throttle."""
 
     throttle: Throttle
     caller: Caller
@@ -135,7 +135,7 @@ class _Line:
 
 
 class _ModelLanes:
-    """One for each model: arms that ask the same model share its limits."""
+    """One lane per model: arms with the same model share its limits."""
 
     def __init__(self, endpoint: Endpoint, sending: Sending, deps: EngineDeps) -> None:
         self._endpoint = endpoint
@@ -209,7 +209,7 @@ class _ArmBuilder:
         return RequestFallbacks(shape or plan.shape, self.endpoint.dialect, redact=redact, emit=self.deps.emit)
 
     def second_opinion(self, plan: Plan, beside: ExperimentPlan) -> SecondOpinion | None:
-        """Who is asked about the rows of a plan whose answer is in doubt."""
+        """The second opinion for a plan's low-confidence rows."""
 
         def of(other: Plan) -> RowWorker:
             return self.row_worker(other, self.fallbacks(other), halt=self.deps.cancellation.set).single()
@@ -240,7 +240,7 @@ class _ArmBuilder:
 
 @dataclass(frozen=True, slots=True)
 class _RowWorkerParts:
-    """What those who ask about an arm's rows have in common, whether one by one or in packs."""
+    """What an arm's workers have in common, whether for single rows or packs."""
 
     builder: _ArmBuilder
     plan: Plan
@@ -252,7 +252,7 @@ class _RowWorkerParts:
     is_withdrawn: Callable[[], bool]
 
     def single(self) -> RowWorker:
-        """Asks about rows one by one."""
+        """A worker for single rows."""
         builder, plan = self.builder, self.plan
         return RowWorker(
             reader=OutcomeReader(plan, builder.calibrations, redact=self.redact, dialect=builder.endpoint.dialect),
@@ -266,7 +266,7 @@ class _RowWorkerParts:
         )
 
     def packed(self, packing: Packing | None) -> Worker:
-        """Asks about several rows at once, where they are to be packed."""
+        """A worker for packs, if rows are to be packed."""
         builder, single = self.builder, self.single()
         if packing is None:
             return single
@@ -317,7 +317,7 @@ class _RowWorkerParts:
 
 
 def _dropping(canary: Canary, cancellation: Cancellation) -> Callable[[LLMBatchError], None]:
-    """What only the canary's model or prompt meets ends the canary; what all would meet ends the run."""
+    """A stop handler: errors specific to the canary's model or prompt drop the canary, others stop the run."""
 
     def halt(reason: LLMBatchError) -> None:
         if type(reason) is RunStopped and reason.concerns_model:

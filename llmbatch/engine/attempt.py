@@ -1,4 +1,4 @@
-"""One attempt: a slot, the money set aside, the send written down, the answer put on the row's bill."""
+"""One attempt: takes a slot, reserves the money, logs the send, and charges the answer to the row."""
 
 import asyncio
 import time
@@ -23,15 +23,15 @@ from llmbatch.provider.shape import RequestShape
 from llmbatch.tokens import count_tokens
 
 PROMPT_CUT = "prompt_cut"
-"""Flag of a row for which the server reports far less input than was sent: it has cut the prompt itself."""
+"""Flag of a row for which the server reports far less input than was sent, so it has truncated the prompt."""
 _LEAST_SHARE = 0.4
 _MOST_CHARACTERS = 8
-"""Of a token in ordinary text, by any tokenizer: English has four or five."""
+"""Characters per token in ordinary text, an upper bound for any tokenizer: English has four or five."""
 
 LIKE_OURS = 1.15
-"""Times our count of tokens up to which an endpoint's is the same but for what frames the messages."""
+"""Ratio to our token count up to which an endpoint's count differs only by message framing."""
 _COMPARED, _COUNTED_CHARACTERS = 20, 20_000
-"""Answers whose input is looked at, and how long their text may be: counting takes a second a megabyte."""
+"""How many answers have their input tokens compared, and the longest text: counting takes a second per megabyte."""
 
 
 class AttemptSender:
@@ -54,9 +54,9 @@ class AttemptSender:
         is_withdrawn: Callable[[], bool],
         timeout_s: Callable[[str | None], float],
     ) -> None:
-        """What it sends by, and with.
+        """Set the parts used for sending.
 
-        `is_withdrawn`: whether nothing more is to be asked by this plan, which may come while a row waits.
+        `is_withdrawn`: whether the plan has been withdrawn, which may happen while a row waits.
         `timeout_s`: how long a request may take, by its service tier.
         """
         self._caller = caller
@@ -73,29 +73,29 @@ class AttemptSender:
         self._encoder_of = dialect.encoder
         self._question = plan.question
         self._encoders = {"": dialect.encoder(plan.question)}
-        """By the list of labels that stands in the prefix, where one does."""
+        """Encoders by the list of labels in the prefix, if there is one."""
         self._tokens = TokenEstimate(plan.prefix_tokens)
         self._first = asyncio.Lock()
-        """Held by the only request that is in flight until an answer has shown what they cost: an endpoint may keep to
-        no bound."""
+        """Held by the single request in flight until an answer has shown the real cost, since an endpoint may ignore
+        limits."""
         self._cost_is_known = asyncio.Event()
         self._prefix_tokens = plan.prefix_tokens
         self._compared = 0
         self.token_ratio = plan.choice.token_ratio
-        """How many of the endpoint's tokens one of ours comes to, at most."""
+        """Highest ratio of the endpoint's token count to ours."""
 
     async def send(self, state: RowState, *, paid: float) -> Completion:
-        """Send the row's request as soon as it may leave.
+        """Send the row's request as soon as the throttle allows.
 
         Args:
-            state: the row; its bill is kept here.
+            state: the row, with its bill.
             paid: what the retry budget charged for this attempt.
 
         Raises:
-            RequestFailedError: with what became of it, judged.
-            RunCancelledError: the run stopped, or the plan was withdrawn, before it left.
-            BudgetReached: it could cost more than is left.
-            StorageFailed: that it leaves could not be written down.
+            RequestFailedError: the request failed; the failure is classified.
+            RunCancelledError: the run stopped, or the plan was withdrawn, before it was sent.
+            BudgetReached: it could exceed the budget.
+            StorageFailed: the send could not be logged.
         """
         if not self._cost_is_known.is_set():
             async with self._first:
@@ -126,14 +126,14 @@ class AttemptSender:
         return completion
 
     def _body(self, state: RowState, shape: RequestShape) -> bytes:
-        """The request. A list of labels that many rows share is part of the prefix, so that it comes from the cache."""
+        """The request body. A list of labels shared by many rows is part of the prefix, so that it is cached."""
         shared = state.shortlist.text if state.shortlist.is_shared else ""
         if shared not in self._encoders:
             self._encoders[shared] = self._encoder_of(self._question.listing(shared, state.shortlist.choices))
         return self._encoders[shared].encode(state.row.text, shape, before="" if shared else state.before)
 
     async def _reserved(self, body: bytes, shape: RequestShape) -> Reservation:
-        """What the request may cost, set aside: by what is known of the endpoint when there is room for it."""
+        """Reserve the request's maximum cost, as known about the endpoint once there is room for it."""
         bound_nanousd = self._biller.most_nanousd(body, shape)
         while True:
             reservation = await self._budget.reserve(bound_nanousd + self._biller.surplus_nanousd())
@@ -142,20 +142,20 @@ class AttemptSender:
             self._budget.settle(reservation, 0)
 
     def _compare_counts(self, text: str, input_tokens: int) -> None:
-        """Take note of how the endpoint counts: another tokenizer makes more of the same text."""
+        """Learn how the endpoint counts: another tokenizer may produce more tokens."""
         if self._compared < _COMPARED and len(text) < _COUNTED_CHARACTERS:
             self._compared += 1
             if may_count_otherwise(text, input_tokens, self._prefix_tokens):
                 self.token_ratio = max(self.token_ratio, input_tokens / (self._prefix_tokens + count_tokens(text)))
 
     def _least_tokens(self, text: str) -> float:
-        """Input tokens below which a server cannot have read all that was sent, whatever its tokenizer."""
+        """Minimum input tokens for a server that read everything, whatever its tokenizer."""
         return _LEAST_SHARE * _fewest_tokens(text, self._prefix_tokens)
 
     async def _within_budget(self, state: RowState, body: bytes, shape: RequestShape, paid: float) -> Completion:
         reservation = await self._reserved(body, shape)
         reserved_nanousd = reservation.nanousd
-        spent_nanousd, is_billed = reserved_nanousd, True  # unless it becomes known, also where the task is cancelled
+        spent_nanousd, is_billed = reserved_nanousd, True  # unless it becomes known; also if the task is cancelled
         try:
             if self._cancellation.is_set:
                 spent_nanousd, is_billed = 0, False
@@ -191,9 +191,9 @@ class AttemptSender:
 
 
 def may_count_otherwise(text: str, input_tokens: int, prefix_tokens: int) -> bool:
-    """Whether an endpoint that reports so many input tokens may have another tokenizer than ours.
+    """Whether this number of reported input tokens suggests a different tokenizer from ours.
 
-    Only then is the text worth counting: the table takes 0.2 s to load, and 80 MB.
+    Only then is counting worthwhile: loading the table takes 0.2 s and 80 MB.
     """
     return input_tokens > LIKE_OURS * _fewest_tokens(text, prefix_tokens)
 

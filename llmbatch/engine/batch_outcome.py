@@ -1,4 +1,4 @@
-"""From a line of a batch's result files to a row's outcome: the same judgement as for a response over the wire."""
+"""Turns a line of a batch's result files into a row's outcome, judged like any other response."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -30,23 +30,23 @@ class Unanswered:
     """A line without an outcome: the row is pending again."""
 
     is_unsent: bool
-    """Whether the batch ended before the row's turn; else its answer failed in a way that passes."""
+    """Whether the batch ended before the row's turn; else the failure is transient."""
     failure: Failure
 
     @property
     def is_refused(self) -> bool:
-        """Whether all rows are refused alike: for a parameter, a key, a quota."""
+        """Whether all rows are refused the same way: because of a parameter, a key, a quota."""
         return self.failure.action in (Action.ADAPT, Action.STOP)
 
     @property
     def may_be_billed(self) -> bool:
-        """Whether an answer came that cannot be read, usage included. Others cost nothing."""
+        """Whether there is an unreadable answer, without usage. Others cost nothing."""
         return self.failure.status == HTTPStatus.OK and self.failure.billed is not Billed.NO
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A paid answer that cannot be used, and may be usable when the row is asked again."""
+    """A paid but unusable answer; re-asking may give a usable one."""
 
     line: LedgerLine
     """Its outcome if the row is not sent again."""
@@ -68,7 +68,7 @@ class BatchReader:
 
         Args:
             sent: the row's request.
-            result: its line.
+            result: the result line.
             was_accepted: whether others of its batch were answered, so that a refusal is this row's own.
         """
         state, batch = sent.state, sent.batch
@@ -100,7 +100,7 @@ class SentInBatch:
     """A row's request in a batch."""
 
     row: Row
-    """Of it only place and flags count."""
+    """The row; only place and flags matter."""
     key: str
     batch: str
     """The batch's id."""
@@ -120,10 +120,10 @@ class SentInBatch:
 
 
 def _response(result: Mapping[str, Any]) -> Response:
-    """The response that a line holds.
+    """The response in a result line.
 
     Raises:
-        RequestFailedError: it holds none.
+        RequestFailedError: there is none.
     """
     response, error = result.get("response"), result.get("error")
     if isinstance(response, dict) and isinstance(status := response.get("status_code"), int) and status:
@@ -134,9 +134,9 @@ def _response(result: Mapping[str, Any]) -> Response:
     if code in _EXPIRED:
         raise RequestFailedError(Failure(str(code), Action.RETRY, "the batch ended before the row was answered"))
     detail = error.get("message") if isinstance(error, dict) else None
-    message = "the batch has neither response nor error for it"
+    message = "the batch has neither a response nor an error for this row"
     if detail:
-        message = f"the batch has no response for it: {detail}"
+        message = f"the batch has no response for this row: {detail}"
     raise RequestFailedError(Failure("batch_line", Action.RETRY, message, status=HTTPStatus.OK, code=_code(code)))
 
 

@@ -3,11 +3,11 @@
 import asyncio
 
 _TICK_S = 0.001
-"""The shortest sleep: a wait that rounding left over must not become a busy loop."""
+"""The shortest sleep, so that a rounding remainder does not cause a busy loop."""
 
 
 class RunCancelledError(Exception):
-    """The run is stopping: what has not left yet stays unsent."""
+    """The run is stopping: requests not sent yet stay unsent."""
 
 
 class Cancellation:
@@ -24,26 +24,26 @@ class Cancellation:
         return self._event.is_set()
 
     def set(self, reason: Exception) -> None:
-        """Stop sending, for this reason: an LLMBatchError, or what only a bug can raise."""
+        """Stop sending for this reason: an LLMBatchError, or an exception caused by a bug."""
         if self.reason is None:
             self.reason = reason
         self._event.set()
 
     def hurry(self) -> None:
-        """Abandon what is in flight as well."""
+        """Also abandon the requests in flight."""
         self._hurry.set()
 
     @property
     def is_hurried(self) -> bool:
-        """Whether even the requests in flight are abandoned."""
+        """Whether requests in flight are abandoned too."""
         return self._hurry.is_set()
 
     async def wait(self) -> None:
-        """Until the run stops."""
+        """Wait until the run stops."""
         await self._event.wait()
 
     async def wait_hurried(self) -> None:
-        """Until the requests in flight are abandoned."""
+        """Wait until the requests in flight are abandoned."""
         await self._hurry.wait()
 
     async def sleep(self, seconds: float, *, or_until: asyncio.Event | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Which arm a row is asked of: the canary or the control, and others where the answer is doubtful."""
+"""Decides which arms process a row: the canary or the control, then others if confidence is low."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from llmbatch.engine.second_opinion import SecondOpinion
 from llmbatch.engine.sinks import Outcomes
 
 Worker = RowWorker | PackWorker
-"""Who asks about rows: one a request, or several."""
+"""A worker for single rows or for packs."""
 
 
 @dataclass(frozen=True, slots=True)
 class CanaryArm:
-    """A canary, who asks for it, and the key of a text by its own plan."""
+    """A canary, its worker, and the key of a text under its plan."""
 
     canary: Canary
     row_worker: Worker
@@ -28,10 +28,10 @@ class CanaryArm:
 
 
 class Cascade:
-    """Asks a row of one arm after another, until one has the last word.
+    """Sends a row to one arm after another until its outcome is final.
 
-    What a canary's plan was answered counts for that plan, too, under its own key: taking it over pays for no
-    row again.
+    A canary's answers also count for its own plan, under that plan's key, so that adopting the plan does not pay for
+    any row twice.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Cascade:
         second_opinion: SecondOpinion | None = None,
         is_doubtful: Callable[[LedgerLine], bool],
     ) -> None:
-        """`is_doubtful`: whether a row whose latest line this is needs the second opinion."""
+        """`is_doubtful`: whether a row with this latest line needs a second opinion."""
         self._outcomes = outcomes
         self._control = control
         self._canary_arm = canary_arm
@@ -67,12 +67,12 @@ class Cascade:
 
     @property
     def next_try_s(self) -> float:
-        """Seconds until the first of them is sent again; 0 where none waits."""
+        """Seconds until the first waiting row is sent again; 0 if none waits."""
         return min((one.next_try_s for one in self._row_workers if one.waiting), default=0.0)
 
     @property
     def retry_kind(self) -> str:
-        """The kind of failure after which rows wait; empty where none waits."""
+        """The kind of failure that rows are waiting to retry; empty if none waits."""
         return next((one.latest_kind for one in self._row_workers if one.waiting), "")
 
     @property
@@ -81,13 +81,13 @@ class Cascade:
         return sum(row_worker.retries for row_worker in self._row_workers)
 
     def flush(self) -> None:
-        """No row is to come for now: those that wait to share a request are sent."""
+        """No more rows for now: send those waiting to share a request."""
         for row_worker in self._row_workers:
             if isinstance(row_worker, PackWorker):
                 row_worker.flush()
 
     async def ask(self, row: Row, key: str) -> AsyncIterator[LedgerLine]:
-        """Each line that the row comes to; the last one is its outcome. None at all where it stays undone."""
+        """Yield each ledger line of the row, the last being its outcome. None if it stays pending."""
         line = self._earlier(key)
         if line is None:
             async for line in self._answers(row, key):
@@ -117,12 +117,12 @@ class Cascade:
             yield line
 
     def _failed_before(self, key: str) -> str | None:
-        """How the row failed in an earlier session, where it did."""
+        """How the row failed in an earlier session, if it did."""
         latest = self._outcomes.latest(key)
         return None if latest is None or latest.error is None else latest.error.kind
 
     def _earlier(self, key: str) -> LedgerLine | None:
-        """The answer that an earlier session had, where the row only waits for the second opinion."""
+        """The answer from an earlier session, if the row only awaits the second opinion."""
         if self._second_opinion is None or not self._outcomes.is_done(key):
             return None
         return self._outcomes.latest(key)
@@ -133,7 +133,7 @@ class Cascade:
 
 
 def known_to_canary(outcomes: Outcomes, own_key: str, row: Row, key: str) -> LedgerLine | None:
-    """What a canary's plan has answered about a row's text before, under its own key; None where it has not."""
+    """An earlier answer to a row's text under the canary plan's own key; None if there is none."""
     earlier = outcomes.latest(own_key) if outcomes.is_done(own_key) else None
     if earlier is None:
         return None

@@ -1,4 +1,4 @@
-"""Which rows are asked, how many at once, and how the run ends."""
+"""Decides which rows are processed, how many at once, and how the run ends."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -19,7 +19,7 @@ from llmbatch.engine.sinks import Outcomes
 from llmbatch.engine.tally import SessionTally
 
 ROWS_PER_SLOT = 4
-"""Rows in progress for each request that may be in flight; the others wait for a retry. Above this, reading pauses."""
+"""Rows in progress per request in flight; the others are waiting for a retry. Above this, reading pauses."""
 
 _PROBES = 3  # rows sent one by one while nothing has succeeded yet
 
@@ -35,10 +35,10 @@ class EngineSettings:
 
 
 class Engine:
-    """Works through the rows that are wanted: asks about each, and has each outcome kept.
+    """Processes the wanted rows: sends each one and stores its outcome.
 
-    Rows with the same text are asked once: those that come while the first is in flight follow it, later ones
-    take its line.
+    Rows with the same text are sent once: those that arrive while the first is in flight wait for it, later ones reuse
+    its line.
     """
 
     def __init__(
@@ -114,13 +114,13 @@ class Engine:
         await self._no_more_for_now()
 
     async def _no_more_for_now(self) -> None:
-        await asyncio.sleep(0)  # the tasks that were made begin
+        await asyncio.sleep(0)  # let the new tasks start
         self._arms.flush()
 
     def _follow(self, document: Document) -> None:
         if document.key in self._followers:
             self._followers[document.key].append(document)
-        else:  # it was answered while this row waited for room
+        else:  # answered while this row waited for room
             self._room.release()
             self._reuse(document, self._outcomes.latest(document.key))
 
@@ -156,13 +156,13 @@ class Engine:
             self._reuse(follower, line)
 
     def _watch(self, line: LedgerLine, document: Document) -> None:
-        """Stop a run that goes wrong. A row that failed before and fails again is no news."""
+        """Stop a run that goes wrong. A row that fails again as in an earlier session does not count."""
         is_news = not (document.failed_before and line.status == FAILED)
         if is_news and not self._cancellation.is_set and (reason := self._guard.watch(line)) is not None:
             self._cancellation.set(reason)
 
     def _reuse(self, document: Document, line: LedgerLine | None) -> None:
-        """Give a row the outcome of another with the same text; where there is none, it stays undone."""
+        """Give a row the outcome of another with the same text; if there is none, it stays pending."""
         if line is None or self._cancellation.is_set:
             return
         try:
@@ -176,7 +176,7 @@ class Engine:
         self._outcomes.append(line)
         self._tally.add(line)
         self._on_row(line)
-        if self._outcomes.trouble is not None:  # it found room, but another might not
+        if self._outcomes.trouble is not None:  # this one was stored, but another might not be
             self._cancellation.set(self._outcomes.trouble)
 
     def _reject(self, rejection: Rejection) -> None:
@@ -189,7 +189,7 @@ class Engine:
         self._on_rejection(rejection)
 
     async def _finish(self) -> None:
-        """Let the requests in flight end; once the run stops, only for so long."""
+        """Let the requests in flight finish; once the run stops, only for a limited time."""
         await self._until_idle_or(self._cancellation.wait())
         try:
             async with asyncio.timeout(self._settings.grace_s):

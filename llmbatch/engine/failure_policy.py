@@ -1,4 +1,4 @@
-"""What a failure means beyond its row: the pace, another request form, or the end of the run."""
+"""What a failure means beyond its row: throttling, another request shape, or the end of the run."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,11 +18,11 @@ from llmbatch.provider.failures import Action, Failure
 from llmbatch.provider.retry import RetryPolicy
 
 _PAUSE_S = 1.0
-_LONGEST_WAIT_S = 10 * 365 * 86400.0  # a server can name any number; a date cannot hold it
+_LONGEST_WAIT_S = 10 * 365 * 86400.0  # a server can send any number, but dates have limits
 
 
 class FailurePolicy:
-    """Acts on failures for the whole run. Counts what it has seen, since the first rows and runs alike weigh more."""
+    """Acts on failures for the whole run. Keeps counts, since the first rows and repeated failures weigh more."""
 
     def __init__(
         self,
@@ -47,29 +47,29 @@ class FailurePolicy:
         self.labelled = 0
         """Rows that got a label in this session."""
         self.window: int | None = None
-        """The model's window in tokens, as a refusal has stated it."""
+        """The model's window in tokens, as stated in an error."""
 
     def row_began(self, state: RowState) -> None:
-        """A row is about to be asked."""
+        """A row is about to be sent."""
         state.number = self._alike.row_began()
 
     def answered(self, state: RowState) -> None:
-        """The endpoint took a request and answered it, whatever the answer is worth."""
+        """The endpoint accepted and answered a request, whether or not the answer is usable."""
         self._answered += 1
         self._fallbacks.accepted(state.sent_as)
         self._compare_tier(state)
 
     def row_labelled(self, state: RowState) -> None:
-        """A row got its label: whatever failed before, not all rows fail alike."""
+        """A row got its label, so not all rows fail the same way."""
         self.labelled += 1
         self._alike.row_labelled(state.number)
         self._fallbacks.came_whole(state.room, state.completion)
 
     def attempt_failed(self, failure: Failure, state: RowState) -> Failure:
-        """Do what the failure of an attempt asks of the whole run, and count it.
+        """Apply an attempt's failure to the whole run, and count it.
 
         Returns:
-            The failure as it now stands for the row.
+            The failure as it applies to the row.
 
         Raises:
             RunStopped: it stops the run.
@@ -82,7 +82,7 @@ class FailurePolicy:
         if failure.wait_s is not None and failure.wait_s > self._policy.max_wait_s:
             self._halt_until(failure.wait_s, self._way_around(failure))
         if failure.action is Action.STOP:
-            if failure.status == HTTPStatus.FORBIDDEN:  # perhaps for the document: then others come first next time
+            if failure.status == HTTPStatus.FORBIDDEN:  # maybe because of the document: next time others go first
                 state.refusal = failure.once_working
             self._halt(failure)
         if failure.window is not None:
@@ -99,7 +99,7 @@ class FailurePolicy:
         return failure
 
     def will_be_repeated(self, failure: Failure, wait_s: float, state: RowState) -> None:
-        """An attempt will be repeated after so long. A refusal that names no wait holds everyone, for a moment."""
+        """An attempt will be retried after `wait_s`. A refusal without a stated wait briefly holds all rows."""
         if failure.action is Action.THROTTLE and failure.wait_s is None and not failure.is_of_this_machine:
             self._throttle.hold(min(wait_s, _PAUSE_S))
         if failure.is_of_this_machine:
@@ -110,14 +110,14 @@ class FailurePolicy:
             self._emit(NotAnsweredYet(failure.kind, message, self.wait_s(wait_s), attempt, self._policy.attempts))
 
     def wait_s(self, seconds: float) -> float:
-        """How long a row waits before it is sent again: not at all in an outage, whose probes wait themselves."""
+        """How long a row waits before it is sent again: not at all in an outage, since probes are timed separately."""
         return 0.0 if self._throttle.outage_s else min(seconds, self._throttle.patience_s)
 
     def row_failed(self, failure: Failure) -> None:
         """A row has used up its attempts.
 
         Raises:
-            RunStopped: nothing has been answered yet, and it is the endpoint that fails: so would every other row.
+            RunStopped: nothing has been answered yet and the endpoint is at fault, so every other row would fail too.
         """
         if failure.may_be_outage and not self._answered:
             raise ComeBackLater(
@@ -131,12 +131,12 @@ class FailurePolicy:
             self._emit(MachineLacks(failure.message, failure.hint or ""))
 
     def _way_around(self, failure: Failure) -> str:
-        """What else can be done where a service tier has no capacity."""
+        """An alternative if a service tier has no capacity, for hints."""
         tier = self._fallbacks.shape.service_tier
         return f"; without --service-tier {tier} it does not wait" if tier and failure.is_without_capacity else ""
 
     def _compare_tier(self, state: RowState) -> None:
-        """Report, once, that answers come at another service tier than the one that is asked for."""
+        """Report, once, that answers come from another service tier than requested."""
         asked = None if state.sent_as is None else state.sent_as.service_tier
         served = None if state.completion is None else state.completion.service_tier
         if self._is_tier_reported or asked is None or (served is not None and is_served_as_asked(asked, served)):
@@ -145,10 +145,10 @@ class FailurePolicy:
         self._emit(ServiceTierChanged(asked, None if served is None else self._redact(served)))
 
     def _learn_window(self, window: int) -> None:
-        """Take note of the model's window, by which later sessions go.
+        """Record the model's window for later sessions.
 
         Raises:
-            RunStopped: the task alone fills it.
+            RunStopped: the prompt alone fills it.
         """
         if self.window is None:
             self._emit(WindowStated(self._plan.question.model, window))
@@ -162,11 +162,11 @@ class FailurePolicy:
             )
 
     def _concerns_the_row(self, failure: Failure, state: RowState) -> bool:
-        """Whether others are served, or the row has failed like this in an earlier session."""
+        """Whether the row itself is at fault: others are served, or it failed this way in an earlier session."""
         return self._answered > 0 or state.failed_before == failure.kind
 
     def _adapted(self, failure: Failure, state: RowState) -> Failure:
-        """A shape that the endpoint has taken is not given up for one row's refusal."""
+        """Adapt the shape; one that the endpoint has accepted is not abandoned for a single row."""
         is_still_sent = state.sent_as == self._fallbacks.shape
         if failure.once_working is not None and is_still_sent and self._fallbacks.is_accepted(state.sent_as):
             return failure.once_working
@@ -194,7 +194,7 @@ class FailurePolicy:
 
 
 def stopped_by(failure: Failure, redact: Redactor, why: str = "") -> RunStopped:
-    """The end of a run whose requests would all fail like this; `why` leads the message."""
+    """The error that stops a run whose requests would all fail this way; `why` starts the message."""
     status = f" (HTTP {failure.status})" if failure.status else ""
     return RunStopped(
         f"{why}{failure.kind}{status}: {redact(failure.message)}",
@@ -212,7 +212,7 @@ _HINTS = {
     "bad_parameter": "the endpoint accepts none of the request forms that llmbatch knows; check --model and --base-url",
     "not_a_completion": "check --base-url: it should end in /v1 and not lead to a login page or a proxy",
     "refused": "check the API key, and any proxy between you and the endpoint; finished rows are kept",
-    "proxy": "check HTTPS_PROXY and NO_PROXY: it is the proxy that refuses, not the endpoint",
-    "redirect": "give the final address as --base-url",
+    "proxy": "check HTTPS_PROXY and NO_PROXY: the proxy refuses the connection, not the endpoint",
+    "redirect": "use the final address as --base-url",
     "tls": "set SSL_CERT_FILE to your own certificate file (REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE are not read)",
 }

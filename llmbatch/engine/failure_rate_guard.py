@@ -11,7 +11,7 @@ from llmbatch.stats.profile import USELESS
 
 _WINDOW = 200
 _MINIMUM = 50
-"""Rows before a share says anything: among fewer, a bad patch is no trend."""
+"""Minimum number of rows: among fewer, a bad patch is not a trend."""
 _MOST_ERRORS = 3
 _LONGEST_EXAMPLE = 120
 
@@ -25,16 +25,16 @@ class GuardSettings:
 
 
 def parse_share(text: str, option: str) -> float:
-    """A share as the user writes it: `50%`.
+    """Parse a share as written by the user: `50%`.
 
     Raises:
         UsageError: it is not a percentage from 0 to 100.
     """
-    return parse_percentage(option, text, hint=f"say {option} 50%; 100% never stops")
+    return parse_percentage(option, text, hint=f"use {option} 50%; 100% never stops")
 
 
 class FailureRateGuard:
-    """Watches the latest rows. Rows that were answered by another's outcome do not count."""
+    """Watches the latest rows. Rows that reuse another row's outcome do not count."""
 
     def __init__(self, settings: GuardSettings) -> None:
         self._settings = settings
@@ -43,7 +43,7 @@ class FailureRateGuard:
         self._useless = 0
 
     def watch(self, line: LedgerLine) -> RunStopped | None:
-        """Take note of a row's outcome; gives the reason to stop, where there is one. A canary is watched elsewhere."""
+        """Count a row's outcome; returns the reason to stop, if any. A canary is watched elsewhere."""
         if line.arm == CANARY:
             return None
         self._latest.append(line)
@@ -75,13 +75,13 @@ class FailureRateGuard:
 
 
 def _was_useless(line: LedgerLine) -> bool:
-    """Whether the row had an unusable answer. One that was cut and came whole with more room is no sign of trouble."""
+    """Whether the row had an unusable answer. One cut off at first and complete with a higher limit does not count."""
     mended = {"truncated"} if line.status != FAILED else set[str]()
     return line.parse in USELESS or any(retry.error in USELESS - mended for retry in line.retries)
 
 
 def _commonest(lines: list[LedgerLine]) -> str:
-    """The three commonest errors, each with how often and an example."""
+    """The three most common errors, each with its count and an example."""
     examples: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for line in lines:

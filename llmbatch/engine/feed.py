@@ -1,4 +1,4 @@
-"""Rows off the event loop: reading may block (a slow pipe, a slow disk), asking must not."""
+"""Reads rows off the event loop: reading may block (a slow pipe, a slow disk), sending must not."""
 
 import asyncio
 import threading
@@ -11,14 +11,14 @@ _Message = list[Item] | BaseException | None
 
 
 async def feed(rows: Iterator[Item], *, batch: int) -> AsyncIterator[Item]:
-    """The rows, read in a thread of their own, at most two batches ahead.
+    """Read rows in a separate thread, at most two batches ahead.
 
     Args:
         rows: a lazy reader.
-        batch: rows handed over at once; 1 where each must be passed on as soon as it is read.
+        batch: rows handed over at once; 1 if each must be passed on as soon as it is read.
 
     Raises:
-        Exception: what the reader raised, after the rows before it.
+        Exception: the reader's exception, after the rows before it.
     """
     feeder = _Feeder(rows, batch)
     feeder.start()
@@ -33,7 +33,7 @@ async def feed(rows: Iterator[Item], *, batch: int) -> AsyncIterator[Item]:
 
 
 class _Feeder(threading.Thread):
-    """Reads ahead. A daemon, so that a reader that blocks for ever does not keep the process from ending."""
+    """Reads ahead. A daemon thread, so that a reader that blocks forever does not keep the process from exiting."""
 
     def __init__(self, rows: Iterator[Item], batch: int) -> None:
         super().__init__(name="llmbatch-reader", daemon=True)
@@ -54,7 +54,7 @@ class _Feeder(threading.Thread):
             self._hand_over(error)
 
     def close(self) -> None:
-        """Let the thread end, also while it waits for room."""
+        """Let the thread end, even while it waits for room."""
         self._closed.set()
         while not self.queue.empty():
             self.queue.get_nowait()

@@ -1,4 +1,4 @@
-"""A row before it is asked: its text as it will be sent, its key, and the outcome that needs no request."""
+"""Prepares rows for sending: the text to send, the key, and any outcome that needs no request."""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,40 +22,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A row as the engine takes it."""
+    """A row prepared for the engine."""
 
     row: Row
     """Its text is what will be sent."""
     key: str
     outcome: LedgerLine | None = None
-    """What it ends as without a request: it is too long, or an earlier run was answered."""
+    """Its outcome without a request: it is too long, or an earlier run has an answer."""
     failed_before: bool = False
-    """Whether it failed in an earlier session, so that failing again says nothing of other rows."""
+    """Whether it failed in an earlier session, so that failing again says nothing about other rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """So many rows in succession that are not asked about: mostly those that an earlier session has finished."""
+    """A number of consecutive rows that are not sent: mostly those finished by an earlier session."""
 
     count: int
     left: int = 0
-    """Of them, rows without an outcome, which a retry leaves as they are."""
+    """How many of them have no outcome, which a retry leaves unchanged."""
 
 
 Item = Document | Rejection | Skipped
 
 _SKIPPED_AT_ONCE = 1_000
-"""Rows that are skipped between reports: the loop has no time for each of a million."""
+"""Skipped rows per report: the loop has no time for each of a million."""
 
 
 def skips(outcomes: Outcomes, is_wanted: Callable[[str], bool]) -> Callable[[str], bool]:
-    """Tells the keys that a session has nothing to do for, also while it appends lines.
+    """A predicate for keys that need no work in this session, valid while lines are appended.
 
     Args:
-        outcomes: as earlier sessions left them.
-        is_wanted: whether a key is asked about, by its latest line.
+        outcomes: the outcomes of earlier sessions.
+        is_wanted: whether a key should be processed, given its latest line.
     """
-    # In this order: a line that comes between the two makes the row one of this session's.
+    # In this order: a line that arrives between the two makes the row one of this session's.
     return lambda key: not is_wanted(key) and not outcomes.is_of_session(key)
 
 
@@ -63,12 +63,12 @@ def skips(outcomes: Outcomes, is_wanted: Callable[[str], bool]) -> Callable[[str
 class FailedBefore:
     """The rows that failed in earlier sessions.
 
-    They come after those that were never asked, or they would stop a run again before it gets to these.
+    They are processed after the rows never sent; otherwise they could stop the run again before it reaches those.
     """
 
     outcomes: Outcomes
     read_again: Callable[[], Iterable[Row | Rejection]] | None
-    """The input from its start; None for a stream, whose rows are asked as they come."""
+    """The input from its start; None for a stream, whose rows are processed in order of arrival."""
 
     def __contains__(self, key: str) -> bool:
         outcomes = self.outcomes
@@ -77,25 +77,25 @@ class FailedBefore:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Makes rows ready, in the reader's thread: counting a long text's tokens takes its time, as a look-up does."""
+    """Prepares rows in the reader's thread, since counting a long text's tokens and look-ups take time."""
 
     plan: Plan
-    """The run's, which gives the rows their keys."""
+    """The run's plan, which gives the rows their keys."""
     asked: Plan
-    """The one that is asked: another where a retry asks another model."""
+    """The plan to send: a different one if a retry uses another model."""
     is_skipped: Callable[[str], bool]
-    """As `skips` makes it."""
+    """The predicate from `skips`."""
     earlier: "AnswerCache | None" = None
     reread: Reread = as_written
-    """What an earlier run's line counts as in this one."""
+    """Converts an earlier run's line for use in this one."""
     is_settled: Callable[[str], bool] = lambda _: False
-    """Whether people have given a text its label."""
+    """Whether people have labelled a text."""
     failed_before: FailedBefore | None = None
     is_done: Callable[[str], bool] | None = None
-    """Whether a key that is skipped has its label; None where all have."""
+    """Whether a skipped key has its label; None if all have."""
 
     def prepared(self, rows: Iterable[Row | Rejection], *, batch: int) -> Iterator[Item]:
-        """Rows as the engine takes them; `batch` of them are looked up at once in the answer cache."""
+        """Rows prepared for the engine; they are looked up in the answer cache `batch` at a time."""
         items = self._wanted(rows)
         if self.earlier is None:
             yield from items
@@ -128,7 +128,7 @@ class Intake:
             yield from self._put_off(failed_before.read_again(), put_off)
 
     def _put_off(self, rows: Iterable[Row | Rejection], indexes: Sequence[int]) -> Iterator[Item]:
-        """The rows that failed in earlier sessions, by their places: all others are on their way."""
+        """The rows that failed in earlier sessions, by position, once all others have been handed over."""
         wanted = iter(indexes)
         index = next(wanted)
         for row, text, key in self._keyed(rows):
@@ -138,7 +138,7 @@ class Intake:
                     return
 
     def _keyed(self, rows: Iterable[Row | Rejection]) -> Iterator[tuple[Row | Rejection, str, str]]:
-        """Each row with its text as it is asked, and its key."""
+        """Each row with the text to send, and its key."""
         asked, key_of = self.asked.limit.asked, self.plan.key_of
         plan = None if self.plan is self.asked else self.plan
         for row in rows:
@@ -165,5 +165,5 @@ class Intake:
 
     def _with_answer(self, document: Document, answer: "CachedAnswer") -> Document:
         if answer.category not in self.asked.task.label_space:
-            return document  # no file of ours may bring in a label that the task does not have
+            return document  # stored answers must not introduce labels that the task does not have
         return replace(document, outcome=self.reread(earlier_line(document.row, document.key, self.asked, answer)))

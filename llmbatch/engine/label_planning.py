@@ -1,4 +1,4 @@
-"""Whether requests list all labels, or those that are retrieved for their document: by price and by measured recall.
+"""Decides whether requests list all labels or those retrieved for their document, by price and measured recall.
 
 All labels in the prefix miss none, and come from the cache; retrieved ones are few, are paid in full, and may miss the
 right one. How often they do is measured on the task's own examples, each half of which is looked for with only the
@@ -82,7 +82,7 @@ def plan_labels(loaded: LoadedTask, choice: ModelChoice, *, offline: bool, price
     lists = [option(size, recall) for size, recall in recalls.items()]
     descents = [option(defaults.LABELS_BY_LEVEL, None)] if can_descend(task) else []
     chosen = _only_lists(lists, has_levels=bool(descents)) if limit is not None else _cheaper(full, lists)
-    of_all = f"cost {_money(full.cost_nanousd)}" if limit is None else f"cannot be ({limit})"
+    of_all = f"cost {_money(full.cost_nanousd)}" if limit is None else f"are not possible ({limit})"
     why = f"all {most:,} labels in the prompt {of_all}{_about(lists, descents, chosen, len(examples))}"
     return LabelPlan(chosen, (full, *lists, *descents), len(examples), why)
 

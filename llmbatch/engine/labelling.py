@@ -1,4 +1,4 @@
-"""Labelling without a run: rows are asked about as they come, and nothing is written to a disk."""
+"""Labelling without a run: rows are processed as they arrive, and nothing is written to disk."""
 
 import asyncio
 import time
@@ -27,14 +27,13 @@ from llmbatch.spend.leases import DailyLimit
 from llmbatch.task.calibration import Calibration
 
 _LONG = 20_000
-"""Characters of a text whose tokens may take long to count: about a second a megabyte."""
+"""Characters of a text whose tokens may take long to count: about a second per megabyte."""
 
 
 class Labelling:
-    """Asks about rows, any number at once, with one pace, one retry budget and one spending limit for all of them.
+    """Processes rows, any number at once, with a shared throttle, retry budget and spending limit.
 
-    Belongs to the event loop that it is used in first. Once something has stopped it (a guard, a limit, credentials),
-    nothing more is sent.
+    Bound to the event loop that first uses it. Once stopped (by a guard, a limit, credentials), it sends nothing more.
     """
 
     def __init__(
@@ -49,14 +48,14 @@ class Labelling:
         """Nothing is sent yet.
 
         Args:
-            plan: what is asked.
-            endpoint: of whom.
-            sending: how; of its budget only the run's own limit counts.
-            calibrations: of the answers' confidence.
+            plan: the plan.
+            endpoint: the endpoint.
+            sending: how requests are sent; of its budget, only the run's own limit applies.
+            calibrations: calibrations of confidence.
             observer: notified of events.
 
         Raises:
-            UsageError: there is a spending limit, and the model's price is not known.
+            UsageError: there is a spending limit, but the model's price is unknown.
         """
         self.plan = plan
         prices = PriceBook(None if plan.offline else endpoint.base_url, sending.price)
@@ -94,14 +93,14 @@ class Labelling:
 
     @property
     def spent(self) -> UsageTotals:
-        """Tokens and money so far; requests in flight are not in it."""
+        """Tokens and money so far, without requests in flight."""
         return self._totals.usage
 
     async def ask(self, row: Row) -> LedgerLine:
-        """What became of a row: a label, or a failure that is the row's own.
+        """Process a row and return its outcome: a label, or the row's own failure.
 
         Raises:
-            LLMBatchError: nothing more is sent, for this reason; the row may have been abandoned for it.
+            LLMBatchError: sending has stopped for this reason; the row may have been abandoned.
         """
         document = await asyncio.to_thread(self._document, row) if len(row.text) > _LONG else self._document(row)
         outcome = document.outcome
@@ -118,7 +117,7 @@ class Labelling:
         return outcome
 
     async def close(self) -> None:
-        """Close the connections. Calls that still wait for an outcome get none."""
+        """Close the connections. Pending calls get no outcome."""
         self._cancellation.set(LLMBatchError("the labeler is closed"))
         for caller in self._parts.callers:
             await caller.close()

@@ -1,6 +1,6 @@
-"""From a response to a row's outcome: pure functions of the plan, the row and what came back.
+"""Turns a response into a row's outcome: pure functions of the plan, the row and the response.
 
-The same response always gives the same ledger line, no matter what received it and when.
+The same response always gives the same ledger line, however and whenever it was received.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ _LONGEST_KEPT_ANSWER = 2_000
 
 
 class OutcomeReader:
-    """Reads answers to one plan, and makes ledger lines of them and of failures."""
+    """Reads answers under one plan, and turns answers and failures into ledger lines."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class OutcomeReader:
         redact: Redactor,
         dialect: Dialect = CHAT_COMPLETIONS,
     ) -> None:
-        """`calibrations`: of the answers' confidence, by prompt and model."""
+        """`calibrations`: calibrations of confidence, by prompt and model."""
         self._plan = plan
         self._dialect = dialect
         self._redact = redact
@@ -50,10 +50,10 @@ class OutcomeReader:
         self._scorer = Scorer(plan, calibrations)
 
     def answer(self, completion: Completion, shortlist: Shortlist) -> Answer:
-        """What a completion says: of the labels on a list, their numbers.
+        """Parse a completion; labels on a list are given as their numbers.
 
         Raises:
-            RequestFailedError: it cannot be used, with why, judged.
+            RequestFailedError: it cannot be used; the failure is classified.
         """
         if (unusable := self._dialect.judge_answer(completion)) is not None:
             raise RequestFailedError(unusable)
@@ -87,7 +87,7 @@ class OutcomeReader:
         return _without_secrets(labelled, self._redact)
 
     def failed(self, state: RowState, failure: Failure) -> LedgerLine:
-        """The line of a row that has none. An answer that was paid for is kept, so that it can be read again."""
+        """The line of a row without a label. A paid answer is stored, so that it can be parsed again."""
         line, redact = _line(state, self._plan, FAILED), self._redact
         was_answered = failure.billed is Billed.YES
         code = None if failure.code is None else redact.hide(failure.code)
@@ -102,7 +102,7 @@ class OutcomeReader:
 
 
 def _named(score: Score, text: str, candidates: Candidates, shortlist: Shortlist) -> tuple[Score, str]:
-    """A score and a value whose labels are numbers of a list, with the labels themselves."""
+    """Replace the list numbers in a score and a value by the labels themselves."""
     named, sure = candidates.named(text, shortlist), shortlist.sureness
     if sure < 1:
         score = replace_score(score, confidence=round(score.confidence * sure, 6), raw=round(score.raw * sure, 6))
@@ -123,7 +123,7 @@ def unsent_line(row: Row, key: str, plan: Plan, kind: str, message: str) -> Ledg
 
 
 def earlier_line(row: Row, key: str, plan: Plan, answer: "CachedAnswer") -> LedgerLine:
-    """The line of a row that an earlier run was answered about: it costs nothing now. Its confidence is the raw one."""
+    """The line of a row answered in an earlier run: it costs nothing now. Its confidence is raw."""
     return replace(
         _line(RowState(row, key), plan, OK),
         category=answer.category,
@@ -186,7 +186,7 @@ _TEXTS_OF_THE_SERVER = (
 
 
 def _without_secrets(line: LedgerLine, redact: Redactor) -> LedgerLine:
-    """The line as it may be written: the answer has been read by now, and a label is one of the task's."""
+    """The line with secrets redacted; the answer has been parsed by now, and a label is one of the task's."""
     texts = {name: text for name in _TEXTS_OF_THE_SERVER if (text := getattr(line, name)) is not None}
     changes: dict[str, Any] = {name: hidden for name, text in texts.items() if (hidden := redact.hide(text)) != text}
     if line.retries:

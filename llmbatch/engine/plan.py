@@ -1,4 +1,4 @@
-"""What a run asks, and the keys by which its rows are known."""
+"""What a run sends, and the keys that identify its rows."""
 
 import hashlib
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ from llmbatch.task.similar_examples import SimilarExamples, similar_count
 from llmbatch.task.text_search import require_search
 from llmbatch.tokens import count_tokens, kept_counts
 
-# Models space and round as they like, and some wrap the object in a code fence and a sentence; a run-away answer
-# is still cut short. Room that is not used costs nothing.
+# Models space and round as they like, and some wrap the object in a code fence and a sentence; a runaway answer is
+# still cut off. Unused room costs nothing.
 _ANSWER_MARGIN = 1.5
 _WRAPPER_TOKENS = 24
 _REASONING_TOKENS = 120
@@ -39,13 +39,13 @@ _REASONING_TOKENS = 120
 _MOST_DECISIONS = 200
 """Labels of which each is said to be true or false: some six tokens, and 3 KB of log-probabilities, for each."""
 
-# Of a model's window, what frames the messages and the document, and what counting these apart may miss.
+# Part of a model's window reserved for message framing and for inaccuracies of separate counting.
 _FRAME_TOKENS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """What is asked of which model. None leaves it to the task file, then to what is known of the model."""
+    """The user's choices about model and prompt. None leaves it to the task file, then to the model's profile."""
 
     model: str | None = None
     temperature: float | None = None
@@ -54,19 +54,19 @@ class ModelChoice:
     reasoning: bool = False
     """Also ask for a short rationale."""
     max_doc_tokens: int | None = None
-    """Tokens that a document may have; None leaves it to the model's window."""
+    """Maximum tokens per document; None leaves it to the model's window."""
     truncate: Truncation | None = None
-    """How a longer document is cut; None lets it fail."""
+    """How a longer document is truncated; None lets it fail."""
     prefix: PrefixPolicy = PrefixPolicy.AUTO
     """How much of the task's pool of examples goes into the prompt."""
     confidence: ConfidenceKind = ConfidenceKind.reported
-    """Where the confidence is from; the model's own where it gives no log-probabilities."""
+    """Source of the confidence; stated by the model if it provides no log-probabilities."""
     window: int | None = None
-    """Tokens of the model's window as the endpoint states it; None leaves it to what is known of the model."""
+    """The model's context window as stated by the endpoint; None uses the model's profile."""
     service_tier: ServiceTier | None = None
-    """At what priority and price rows are asked; no part of their keys, since the answer is the same."""
+    """The priority and price of requests; not part of row keys, since the answer is the same."""
     token_ratio: float = 1.0
-    """How many of the endpoint's tokens one of ours comes to, by what answers have reported; never below 1."""
+    """How many endpoint tokens one of ours corresponds to, as reported in answers; at least 1."""
     dialect: str = defaults.DIALECT
     """The wire protocol's name."""
     candidates: int | None = None
@@ -87,34 +87,34 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A task put to a model: the stable part of every request, and the run's identity."""
+    """A task combined with a model: the stable part of every request, and the run's identity."""
 
     task: Task
     task_source: str
     question: Question
     shape: RequestShape
     answer_tokens: int
-    """Output tokens that an answer may have, without those for thinking."""
+    """Output limit of an answer in tokens, excluding reasoning."""
     prompt: str
     """Fingerprint of the prompt: prefix and schema."""
     fingerprint: str
-    """Fingerprint of all that an answer depends on: prompt, model, parameters."""
+    """Fingerprint of everything an answer depends on: prompt, model, parameters."""
     prefix: PrefixPlan
     offline: bool
     choice: ModelChoice
     limit: DocumentLimit = DocumentLimit()
     candidates: Candidates | None = None
-    """Finds the labels that each document's request lists; None where all labels are in the prefix."""
+    """Finds the labels to list in each document's request; None if all labels are in the prefix."""
     similar: SimilarExamples | None = None
-    """Chooses the examples that stand before each document; None where all are in the prefix."""
+    """Chooses the examples before each document; None if all are in the prefix."""
     levels: tuple[Level, ...] = ()
-    """Of a descent, from the top: a row is asked once for each."""
+    """Levels of a descent, from the top; a row is sent once for each."""
     arm: str = CONTROL
-    """For what its rows are asked: as the run itself, on trial, or once more."""
+    """The arm: the run itself, a canary, or a second opinion."""
 
     @property
     def caching(self) -> PromptCaching | None:
-        """How the provider caches its prompts; None where that is not known."""
+        """How the provider caches prompts; None if unknown."""
         return caching_of(self.question.model, self.choice.dialect)
 
     @property
@@ -129,34 +129,34 @@ class Plan:
 
     @property
     def first_question(self) -> Question:
-        """What a row is asked first: in a descent, with the top of the tree at the prefix's end."""
+        """A row's first question: in a descent, with the top of the tree at the end of the prefix."""
         if not isinstance(self.candidates, Descent):
             return self.question
         top = self.candidates.shortlist("")
         return self.question.listing(top.text, top.choices)
 
     def before(self, text: str) -> str:
-        """What stands before a document, in the same message."""
+        """The text before a document, in the same message."""
         shortlist = NO_SHORTLIST if self.candidates is None else self.candidates.shortlist(text)
         examples = "" if self.similar is None else self.similar.before(text, shortlist)
         return examples if shortlist.is_shared else shortlist.text + examples
 
     def key(self, text: str) -> str:
-        """The key of a row with this text. Of a text that is too long, only what is asked about counts."""
+        """The key of a row with this text. If the text is too long, only the part sent counts."""
         return self.key_of(self.limit.asked(text))
 
     def key_of(self, asked: str) -> str:
-        """The key of what is asked: the text as it is sent, and the plan. Rows with the same one share it."""
+        """The key of the sent text under this plan. Rows with the same text share it."""
         return hashlib.blake2b((self.fingerprint + asked).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def asked_model(task: Task, choice: ModelChoice) -> str:
-    """The model to ask: the user's, the task's, or the default one."""
+    """The model to use: the user's, the task's, or the default one."""
     return choice.model or task.model.name or defaults.MODEL
 
 
 def review_threshold(task: Task, wish: float | None) -> float:
-    """Confidence (0..1) under which a row goes to people: the user's, the task's, or the default one."""
+    """The confidence (0..1) below which a row needs review: the user's, the task's, or the default one."""
     wishes = (wish, task.model.review_below, defaults.REVIEW_BELOW)
     return next(threshold for threshold in wishes if threshold is not None)
 
@@ -171,16 +171,16 @@ def make_plan(
     has_hits: bool = True,
     pool_examples: int | None = None,
 ) -> Plan:
-    """The plan of a task and a model.
+    """Make the plan for a task and a model.
 
     Args:
         loaded: the task file.
-        choice: the user's wishes; the task file's fill the gaps.
-        offline: answers of the offline endpoint are never taken for a model's, so their keys differ.
-        price: the model's, where it is known; what goes into the prefix depends on it if the task has a pool.
-        rows: how many will be asked, likewise; None for a stream without a known end.
+        choice: the user's choices; the task file's fill the gaps.
+        offline: whether the offline endpoint is used; its answers must never pass for a model's, so keys differ.
+        price: the model's price, if known; with a pool, the prefix depends on it.
+        rows: how many will be sent, likewise; None for a stream without a known end.
         has_hits: whether requests can count on the provider's cache, likewise.
-        pool_examples: how many of the pool's examples an earlier session asked with; None to decide again.
+        pool_examples: how many pool examples an earlier session used; None to decide again.
     """
     task = loaded.task
     model = asked_model(task, choice)
@@ -229,9 +229,9 @@ def make_plan(
         "max_output_tokens": shape.max_output_tokens,
         "offline": offline,
     }
-    if shape.logprobs:  # plans that ask for none keep the fingerprint that they always had
+    if shape.logprobs:  # plans without log-probabilities keep their fingerprint from earlier versions
         asked["logprobs"] = True
-    if choice.dialect != defaults.DIALECT:  # likewise: how an answer is read may make another one of it
+    if choice.dialect != defaults.DIALECT:  # likewise: another protocol may read the same answer differently
         asked["dialect"] = choice.dialect
     listed = _listed_tokens(candidates, similar)
     limit = _document_limit(model, choice, prefix_plan.tokens + shape.max_output_tokens + listed)
@@ -256,15 +256,15 @@ def make_plan(
 
 
 def _check_can_be_sent(word: str) -> None:
-    """Refuse a word whose bytes are not UTF-8: JSON cannot carry it."""
+    """Reject a word that is not UTF-8, which JSON cannot represent."""
     try:
         word.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"{word!a} is not UTF-8: no request can name it") from None
+        raise UsageError(f"{word!a} is not UTF-8 and cannot be sent in a request") from None
 
 
 def _document_limit(model: str, choice: ModelChoice, taken: int) -> DocumentLimit:
-    """By the user's word or by the model's window, whichever allows less; `taken` by the prefix and the answer."""
+    """The user's limit or the model's window, whichever is less; prefix and answer use `taken` tokens."""
     window, wanted = choice.window or profile_of(model).context_window, choice.max_doc_tokens
     room = None if window is None else max(int((window - _FRAME_TOKENS) / choice.token_ratio) - taken, 0)
     if room is not None and (wanted is None or wanted > room):
@@ -273,21 +273,21 @@ def _document_limit(model: str, choice: ModelChoice, taken: int) -> DocumentLimi
 
 
 def _check_can_be_decided(task: Task) -> None:
-    """Refuse what answers would be too long for: with log-probabilities, each label of such a field is decided."""
+    """Reject tasks with too long answers: with log-probabilities, each label of a multi-label field is decided."""
     for field in task.fields:
         if field.kind is FieldKind.multi and len(field.answers) > _MOST_DECISIONS:
             raise UsageError(
-                f"--confidence logprobs has each label decided by itself, and field {field.name!r} has "
+                f"--confidence logprobs decides each label separately, but field {field.name!r} has "
                 f"{len(field.answers):,} labels, more than {_MOST_DECISIONS}",
-                hint="leave --confidence out: the model then states how sure it is of each label that it gives",
+                hint="omit --confidence: the model then states its confidence in each label that it gives",
             )
 
 
 def _candidates(task: Task, choice: ModelChoice) -> Candidates | None:
-    """What lists labels document by document; None where no field has more than are to be listed.
+    """The label lists per document; None if no field has more labels than fit on a list.
 
     Raises:
-        UsageError: the library for it is not installed, or more labels are to be listed always than there is room for.
+        UsageError: the required library is not installed, or too many labels have `always`.
     """
     most = task.model.candidates if choice.candidates is None else choice.candidates
     if most == defaults.LABELS_BY_LEVEL:
@@ -310,21 +310,21 @@ def _descent(task: Task) -> Descent:
     """
     if not can_descend(task):
         raise UsageError(
-            f"--candidates levels goes down the groups of one field with one label, and {task.name} has none",
-            hint="give labels a parent, or name a number: --candidates 20",
+            f"--candidates levels needs one field with one label, in groups, and {task.name} has none",
+            hint="give labels a parent, or set a number: --candidates 20",
         )
     require_search("--candidates")
     descent = Descent(task)
     if descent.most > LONGEST_LIST:
         raise UsageError(
-            f"--candidates levels: {descent.most:,} labels lie right under one group, more than {LONGEST_LIST}",
-            hint="put groups between, or name a number: --candidates 20",
+            f"--candidates levels: {descent.most:,} labels are directly under one group; the limit is {LONGEST_LIST}",
+            hint="add intermediate groups, or set a number: --candidates 20",
         )
     return descent
 
 
 def can_descend(task: Task) -> bool:
-    """Whether the task's labels lie in groups, and one of them is the answer."""
+    """Whether the task takes one label and its labels are in groups."""
     space = task.label_space
     return space.takes_one_label and not space.fields[0].tree.is_flat and len(Descent(task).fields) > 0
 
@@ -336,21 +336,22 @@ def _levels(levels: Sequence[Sequence[str]]) -> tuple[Level, ...]:
 def _similar(
     loaded: LoadedTask, choice: ModelChoice, candidates: Candidates | None, *, decisions: bool
 ) -> SimilarExamples | None:
-    """What chooses examples document by document; None where none are to be chosen.
+    """The chooser of examples per document; None if there is nothing to choose.
 
     Raises:
-        UsageError: the library for it is not installed, there is nothing to choose from, or labels are listed by level.
+        UsageError: the required library is not installed, there is nothing to choose from, or labels are listed by
+        level.
     """
     task, count = loaded.task, similar_count(loaded.task, choice.similar)
     if not count:
         return None
     if not task.pool and loaded.decided == ():
         raise UsageError(
-            f"--examples similar:{count} chooses out of the task's pool, and {task.name} has none",
-            hint="put examples into [[pool]], or take what people decided about another run: --decisions RUN",
+            f"--examples similar:{count} chooses from the task's pool, but {task.name} has none",
+            hint="add examples in [[pool]], or use another run's human decisions: --decisions RUN",
         )
     if isinstance(candidates, Descent):
-        raise UsageError("similar examples do not go together with labels that are listed level by level")
+        raise UsageError("similar examples cannot be combined with --candidates levels")
     require_search("--examples similar")
     return SimilarExamples(
         task, count, loaded.decided or (), candidates=candidates, reasoning=choice.reasoning, decisions=decisions
@@ -358,24 +359,24 @@ def _similar(
 
 
 def _listed_tokens(candidates: Candidates | None, similar: SimilarExamples | None) -> int:
-    """As many tokens as what stands before a document may have."""
+    """Upper bound of the tokens before a document."""
     listed = 0 if candidates is None else count_tokens(candidates.longest_text())
     return listed + (0 if similar is None else count_tokens(similar.longest))
 
 
 def _effort(task: Task, choice: ModelChoice) -> str | None:
-    """How much the model is to think, by the user's word or the task's; None leaves it to what is known of it."""
+    """The reasoning effort: the user's, or the task's; None uses the model's profile."""
     return choice.reasoning_effort or task.model.reasoning_effort
 
 
 def _counted(prefixes: list[str], answers: list[str]) -> tuple[list[int], int]:
-    """Tokens of each prefix, and of the longest of some answers."""
+    """Tokens of each prefix, and of the longest answer."""
     counts = kept_counts([*prefixes, *answers])
     return counts[: len(prefixes)], max(counts[len(prefixes) :])
 
 
 def _answer_ceiling(longest: int, *, reasoning: bool) -> int:
-    """The longest answer with a margin, in tokens: the ceiling that stops run-away answers."""
+    """The longest answer with a margin, in tokens: the limit that stops runaway answers."""
     return int(longest * _ANSWER_MARGIN) + _WRAPPER_TOKENS + (_REASONING_TOKENS if reasoning else 0)
 
 

@@ -20,8 +20,8 @@ def preflight_warnings(plan: Plan, prices: PriceBook, endpoint: str) -> Iterator
     """The events to report at a run's start.
 
     Args:
-        plan: what is asked, of which model.
-        prices: where the model's is found.
+        plan: the plan.
+        prices: where the model's price is found.
         endpoint: the base URL.
     """
     model, tier = plan.question.model, plan.shape.service_tier
@@ -39,14 +39,14 @@ def preflight_warnings(plan: Plan, prices: PriceBook, endpoint: str) -> Iterator
 
 
 def unpriced(models: Iterable[str], limits: Sequence[str], prices: PriceBook) -> UsageError | None:
-    """Why spending limits cannot be enforced: a model's price is unknown. None where they can.
+    """The error if spending limits cannot be enforced because a model's price is unknown; None if they can.
 
-    That one's own server is free is a guess, since it may be a proxy.
+    A private server's being free is only an assumption, since it may be a proxy.
 
     Args:
-        models: all that will be asked.
-        limits: the options by which the user limits spending.
-        prices: what is known.
+        models: all models that will be used.
+        limits: the user's spending limit options.
+        prices: known prices.
     """
     if not limits:
         return None
@@ -54,8 +54,8 @@ def unpriced(models: Iterable[str], limits: Sequence[str], prices: PriceBook) ->
     if unknown is None:
         return None
     return UsageError(
-        f"{limits[0]} cannot be enforced: the price of {unknown} is not known",
-        hint="give it with --price INPUT,CACHED,OUTPUT, in USD per million tokens (0,0,0 where it is free)",
+        f"{limits[0]} cannot be enforced: the price of {unknown} is unknown",
+        hint="set it with --price INPUT,CACHED,OUTPUT, in USD per million tokens (0,0,0 if it is free)",
     )
 
 

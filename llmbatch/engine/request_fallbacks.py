@@ -1,4 +1,4 @@
-"""The form in which a run's requests are sent: as the model is known to take it, adapted to what is refused or cut."""
+"""The shape of a run's requests: as the model is known to accept, then adapted to rejections and cut-offs."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,16 +12,16 @@ from llmbatch.provider.shape import UNBOUNDED_THINKING_ROOM, RequestShape
 from llmbatch.task.thinking import NoAnswerError, behind_thinking
 
 _MORE_ROOM = 4
-"""Times the output limit, where an answer was cut."""
+"""Factor on the output limit after an answer was cut off."""
 _MOST_ROOM = 8_192
 _FIXED_BY_ROOM = 3
-"""Answers that were cut, and came whole with more room, before the limit itself is raised."""
+"""Number of cut-off answers that were complete with a higher limit before the limit itself is raised."""
 _MARGIN = 1.5
 _STEP = 16
 
 
 class RequestFallbacks:
-    """The present shape. All rows share it, so that a refused parameter costs one request and not one a row."""
+    """The current shape, shared by all rows, so that a rejected parameter costs one request rather than one per row."""
 
     def __init__(
         self, initial: RequestShape, dialect: Dialect, *, redact: Redactor, emit: Callable[[Event], None]
@@ -41,15 +41,15 @@ class RequestFallbacks:
         self._accepted = sent_as
 
     def is_accepted(self, sent_as: RequestShape | None) -> bool:
-        """Whether the endpoint has taken this shape."""
+        """Whether the endpoint has accepted this shape."""
         return sent_as is not None and sent_as == self._accepted
 
     def adapt(self, failure: Failure, sent_as: RequestShape | None) -> bool:
-        """Take the next known shape after a parameter was refused. False where none is left to try.
+        """Switch to the next known shape after a parameter was rejected. False if none is left.
 
         Args:
-            failure: what was refused.
-            sent_as: the shape that was refused. Where another row has adapted since then, that serves.
+            failure: the rejection.
+            sent_as: the rejected shape. If another row has already adapted it, the current shape is tried.
         """
         if sent_as != self.shape:
             return True
@@ -62,11 +62,11 @@ class RequestFallbacks:
         return True
 
     def room_after_cut(self, room: int, completion: Completion | None) -> int:
-        """Output tokens for a row whose answer was cut; where it thinks, as much as thinking may take.
+        """The output limit for a row whose answer was cut off, including a reasoning allowance if the model reasons.
 
         Args:
-            room: what it had.
-            completion: the answer that was cut.
+            room: the previous limit.
+            completion: the cut-off answer.
         """
         if room > self.shape.max_output_tokens and not self._any_whole:
             self._room_factor = min(self._room_factor * _MORE_ROOM, max(_MOST_ROOM // self.shape.max_output_tokens, 1))
@@ -74,7 +74,7 @@ class RequestFallbacks:
         return max(more, room, self.shape.max_output_tokens + UNBOUNDED_THINKING_ROOM if _thinks(completion) else 0)
 
     def came_whole(self, room: int, completion: Completion | None) -> None:
-        """An answer came whole; where the run's own limit had cut some, and more room has fixed them, it rises."""
+        """An answer was complete; after several that needed more than the run's limit, that limit is raised."""
         if room <= self.shape.max_output_tokens:
             self._any_whole = True
             return
@@ -90,12 +90,12 @@ class RequestFallbacks:
             self._emit(OutputLimitRaised(before, raised, 0 if usage is None else usage.reasoning_tokens))
 
     def _goes_in_circles(self, shape: RequestShape) -> bool:
-        """A limit parameter refused under both names would go back and forth for ever."""
+        """Whether a limit parameter rejected under both names would alternate forever."""
         return shape.limit_parameter == self._initial.limit_parameter != self.shape.limit_parameter
 
 
 def _thinks(completion: Completion | None) -> bool:
-    """Whether an answer that was cut held thinking."""
+    """Whether a cut-off answer contained reasoning."""
     if completion is None:
         return False
     if completion.thinking or (completion.usage is not None and completion.usage.reasoning_tokens):

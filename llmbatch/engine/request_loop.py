@@ -1,4 +1,4 @@
-"""Repeats a request as long as that can help: what is done about each failure, and how long is waited."""
+"""Retries a request as long as that can help: what to do about each failure, and how long to wait."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -18,11 +18,11 @@ from llmbatch.provider.transport import judge_exception
 
 T = TypeVar("T")
 Ask = Callable[[RowState, float], Awaitable[T]]
-"""Sends a request once and reads its answer; is given what the retry budget charged for it."""
+"""Sends a request once and parses its answer; receives what the retry budget charged for it."""
 
 
 class RequestLoop:
-    """Repeats requests by one policy."""
+    """Retries requests under one policy."""
 
     def __init__(
         self,
@@ -45,21 +45,21 @@ class RequestLoop:
         self.waiting = 0
         """Requests that wait for their next attempt; they hold no slot."""
         self.latest_kind = ""
-        """The kind of the latest failure that is retried; empty where none was."""
+        """The kind of the latest retried failure; empty if there was none."""
         self._due: list[float] = []
 
     @property
     def next_try_s(self) -> float:
-        """Seconds until the first request that waits is sent again; 0 where none waits."""
+        """Seconds until the first waiting request is sent again; 0 if none waits."""
         return max(min(self._due) - time.monotonic(), 0.0) if self._due else 0.0
 
     async def until_answered(self, state: RowState, ask: Ask[T]) -> T:
-        """The answer, once there is one.
+        """Repeat until there is an answer, and return it.
 
         Raises:
-            RequestFailedError: what became of the last attempt.
+            RequestFailedError: the last attempt's failure.
             RunCancelledError: the run stopped first.
-            LLMBatchError: all requests would fail alike.
+            LLMBatchError: all requests would fail the same way.
         """
         try:
             return await self._attempt(state, ask)
@@ -67,12 +67,12 @@ class RequestLoop:
             return await self._again(state, ask, failed)
 
     def write_down_end(self, state: RowState) -> None:
-        """The outcome of a row's last request, where its line in the ledger comes later: a kill may come before it."""
+        """Log the outcome of a row's last request if its ledger line comes later, in case of a kill in between."""
         if state.last_sends:
             self._sends.record(*state.last_sends)
 
     async def _again(self, state: RowState, ask: Ask[T], failed: RequestFailedError) -> T:
-        """Goes on after a first failure: most rows have none, and do without the retry loop's cost."""
+        """Continue after a first failure; most rows have none and avoid the retry loop's overhead."""
         met_already = [failed]
 
         async def attempt(_: Attempts, state: RowState) -> T:
@@ -99,11 +99,11 @@ class RequestLoop:
             raise RequestFailedError(self._failure_policy.attempt_failed(error.failure, state)) from error
         except (RunCancelledError, LLMBatchError):
             raise
-        except Exception as error:  # a bug of ours costs its row, is reported, and five alike end the run
+        except Exception as error:  # a bug fails its row and is reported; five of the same stop the run
             raise RequestFailedError(self._failure_policy.attempt_failed(judge_exception(error), state)) from error
 
     async def _pay_for_retry(self, attempts: Attempts) -> float:
-        """Only what the endpoint would see as load multiplied is paid for: not a re-ask after an answer."""
+        """Pay only for retries that multiply the endpoint's load, not for a re-ask after an answer."""
         last = attempts.failures[-1].action if attempts.failures else None
         if last not in (Action.RETRY, Action.THROTTLE):
             return 0.0

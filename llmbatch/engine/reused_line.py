@@ -1,4 +1,4 @@
-"""An outcome that counts once more, and costs nothing more."""
+"""Reuse of an outcome at no additional cost."""
 
 from msgspec.structs import replace
 
@@ -6,7 +6,7 @@ from llmbatch.core.ledger_line import LedgerLine
 
 
 def without_cost(line: LedgerLine) -> LedgerLine:
-    """The same outcome, for which nothing is paid again."""
+    """The same outcome without its cost."""
     return replace(
         line,
         source="reused",

@@ -1,4 +1,4 @@
-"""A row in flight: what its attempts have come to so far."""
+"""The state of a row in flight."""
 
 import time
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from llmbatch.task.candidates import NO_SHORTLIST, Shortlist
 
 @dataclass(slots=True)
 class RowState:
-    """What a row's attempts have come to so far. Only its own task touches it."""
+    """A row's attempts so far. Only the row's own task modifies it."""
 
     row: Row
     key: str
@@ -30,39 +30,39 @@ class RowState:
     bill: Bill = field(default_factory=Bill)
     completion: Completion | None = None
     number: int = -1
-    """Its place among the rows that this session asks of the same arm; below 0 for what is no row, but several."""
+    """Its sequence number among the session's rows of the same arm; negative for a pack."""
     failed_before: str | None = None
-    """How it failed in an earlier session, where it did."""
+    """How it failed in an earlier session, if it did."""
     refusal: Failure | None = None
-    """What it was refused with, where that stopped the run and may be the row's own fault."""
+    """The refusal that stopped the run, if the row itself may be at fault."""
     room: int = 0
-    """Output tokens that its next answer may have, where one was cut; the run's own limit where that is more."""
+    """Output limit of its next answer, if one was cut off; at least the run's own limit."""
     sent_as: RequestShape | None = None
-    """The shape that the plan's requests had when it was last sent."""
+    """The request shape when it was last sent."""
 
     before: str = ""
-    """What stands before its document, in the same message."""
+    """The text before its document, in the same message."""
     shortlist: Shortlist = NO_SHORTLIST
-    """The labels that its request lists, where they are retrieved for each document."""
+    """The labels listed in its request, if labels are retrieved for each document."""
 
     last_sends: tuple[Sent, ...] = ()
-    """Its last request, once that has ended, as the log of what was sent has it."""
+    """Its last request, once ended, as in the log of sent requests."""
     shared_sends: int = 0
-    """Of its sends, those whose request another row counts, since it asked about several."""
+    """Sends counted by another row, because the request was shared."""
     rows_in_request: int = 1
-    """Rows that its last request asked about."""
+    """Rows in its last request."""
 
     def sent(self, nanousd: int, *, ended: bool = False, billed: bool = True) -> tuple[Sent, ...]:
-        """Its latest request as the log of what was sent has it: before it leaves, or once it has ended."""
+        """Log records of its latest request: before it is sent, or once it has ended."""
         return (Sent(self.key, self.attempts.sends, nanousd, ended, billed),)
 
     @property
     def latency_s(self) -> float:
-        """From its first send to its end."""
+        """Seconds from its first send to its end."""
         return 0.0 if self.ended is None else self.ended - self.started
 
     def end(self) -> None:
-        """It has its outcome now."""
+        """Mark the row as finished."""
         self.ended = time.perf_counter()
 
     @property

@@ -1,4 +1,4 @@
-"""One row from question to ledger line: send, judge, repeat where that can help."""
+"""Processes one row, from request to ledger line: send, judge, retry if that can help."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from llmbatch.task.similar_examples import SimilarExamples
 
 
 class RowWorker:
-    """Asks the model about rows, one a request, by one plan."""
+    """Sends rows to the model, one per request, under one plan."""
 
     def __init__(
         self,
@@ -59,12 +59,12 @@ class RowWorker:
 
     @property
     def latest_kind(self) -> str:
-        """The kind of the latest failure that is retried; empty where none was."""
+        """The kind of the latest retried failure; empty if there was none."""
         return self._loop.latest_kind
 
     @property
     def next_try_s(self) -> float:
-        """Seconds until the first row that waits is sent again; 0 where none waits."""
+        """Seconds until the first waiting row is sent again; 0 if none waits."""
         return self._loop.next_try_s
 
     @property
@@ -74,21 +74,21 @@ class RowWorker:
 
     @property
     def window(self) -> int | None:
-        """The model's window in tokens, where a refusal has stated it."""
+        """The model's window in tokens, if an error has stated it."""
         return self._failure_policy.window
 
     @property
     def token_ratio(self) -> float:
-        """How many of the endpoint's tokens one of ours comes to, at most."""
+        """Highest ratio of the endpoint's token count to ours."""
         return self._sender.token_ratio
 
     async def ask(self, row: Row, key: str, *, failed_before: str | None = None) -> LedgerLine | None:
-        """What became of the row, or None where it stays undone: the run stopped before the row cost anything.
+        """Process the row and return its outcome, or None if the run stopped before the row cost anything.
 
-        `failed_before` is how it failed in an earlier session, where it did.
+        `failed_before` is how it failed in an earlier session, if it did.
 
-        A failure that all rows would share halts this arm. A row that has cost something by then ends as a
-        failed one, so that its cost is kept; so does one that may have been refused for its own sake.
+        A failure that all rows would share halts this arm. A row that has cost something by then ends as failed, so
+        that its cost is recorded; so does a row that may itself be the reason for the refusal.
         """
         state = RowState(row, key, failed_before=failed_before)
         if self._candidates is not None:
@@ -99,7 +99,7 @@ class RowWorker:
         return await self.ask_begun(state)
 
     async def ask_begun(self, state: RowState) -> LedgerLine | None:
-        """The same for a row that has begun, and may have been sent with others before."""
+        """The same for a row already started, possibly as part of a pack."""
         try:
             try:
                 answer = await self._loop.until_answered(state, self._answer)
@@ -115,7 +115,7 @@ class RowWorker:
         except asyncio.CancelledError:
             if not self._cancellation.is_set:
                 raise
-            return self.given_up(state)  # its grace is over
+            return self.given_up(state)  # its grace period is over
         return self.labelled_as(state, answer)
 
     def labelled_as(self, state: RowState, answer: Answer) -> LedgerLine:
@@ -125,13 +125,13 @@ class RowWorker:
         return self._reader.labelled(state, answer)
 
     def given_up(self, state: RowState) -> LedgerLine | None:
-        """The line of a row that the run has stopped before: None where it has cost nothing."""
+        """The line of a row abandoned when the run stopped; None if it has cost nothing."""
         state.end()
         if state.refusal is not None:
             return self._reader.failed(state, state.refusal)
         if not state.may_have_cost:
             return None
-        stopped = Failure(INTERRUPTED, Action.FAIL, "the run stopped before the row was done")
+        stopped = Failure(INTERRUPTED, Action.FAIL, "the run stopped before the row was finished")
         return self._reader.failed(state, stopped)
 
     async def _answer(self, state: RowState, paid: float) -> Answer:
@@ -147,12 +147,12 @@ class RowWorker:
 
     @staticmethod
     async def _following(candidates: Candidates, state: RowState, answer: Answer) -> Shortlist | None:
-        """What is to be listed next: the next best labels, where none was chosen; what lies under a group that was."""
+        """The next list: the next best labels if none was chosen, or the labels under a chosen group."""
         category, confidence = answer.category, answer.confidence
         return await asyncio.to_thread(candidates.following, state.row.text, category, confidence, state.shortlist)
 
     async def _list(self, state: RowState, shortlist: Shortlist) -> None:
-        """Put a list of labels before the document, and examples after it, where the plan has them."""
+        """Put a list of labels before the document, followed by examples, if the plan has them."""
         state.shortlist, state.before = shortlist, shortlist.text
         if self._similar is not None:
             state.before += await asyncio.to_thread(self._similar.before, state.row.text, shortlist)

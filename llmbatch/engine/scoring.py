@@ -22,7 +22,7 @@ LABELS_UNLIKELY = "labels_unlikely"
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What is known about how sure an answer is. `confidence` is calibrated where there is a calibration."""
+    """An answer's confidence figures. `confidence` is calibrated if there is a calibration."""
 
     confidence: float
     raw: float
@@ -72,7 +72,7 @@ class Scorer:
 
 
 class Recalibration:
-    """Ledger lines as the run's present calibrations have them, whatever calibrations they were written under.
+    """Applies the run's current calibrations to ledger lines, whatever calibrations they were written under.
 
     So a new calibration sends nothing, and nothing that reads the ledger sees another confidence.
     """

@@ -1,4 +1,4 @@
-"""Who is asked about a row whose first answer is in doubt: a stronger model, or a jury that votes on it."""
+"""Second opinions on low-confidence answers: from a stronger model, or from a jury that votes."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
@@ -12,16 +12,16 @@ from llmbatch.task.label_space import LabelSpace
 
 
 class SecondOpinion(Protocol):
-    """Asks once more about a doubtful row."""
+    """Gets a second opinion on a low-confidence row."""
 
     @property
     def row_workers(self) -> Sequence[RowWorker]:
         """Who sends its requests."""
 
     def ask(self, row: Row, key: str, line: LedgerLine) -> AsyncIterator[LedgerLine]:
-        """Each line that the row comes to after `line`, its latest; the last one is its outcome.
+        """Yield each ledger line of the row after `line`, its latest; the last one is its outcome.
 
-        No line where the run stopped before it cost anything more.
+        No line if the run stopped before it cost anything more.
         """
 
 
@@ -39,7 +39,7 @@ class StrongerModel:
             return
         yield stronger
         if stronger.status == FAILED:
-            yield without_cost(line)  # what was known before has the last word
+            yield without_cost(line)  # the earlier outcome stands
 
 
 class JuryPanel:

@@ -16,7 +16,7 @@ from llmbatch.spend.options import BudgetOptions
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """How requests are sent: where to, how many at once, how patiently."""
+    """How requests are sent: to which endpoint, how many at once, and with which retry policy."""
 
     base_url: str | None = None
     api_version: str | None = None
@@ -26,9 +26,9 @@ class Sending:
     offline_arguments: tuple[str, ...] = ()
     """Options of `llmbatch simulate` for the offline endpoint, as `--fault`."""
     concurrency: int | None = None
-    """Requests in flight at once; None adapts to what the endpoint handles."""
+    """Maximum requests in flight; None adapts to the endpoint."""
     limits: RateLimits = RateLimits()
-    """The user's own, per second; None leaves them to what the endpoint states."""
+    """The user's rate limits, per second; None uses what the endpoint states."""
     packing: Packing | None = None
     """How several rows share a request; None sends each in its own."""
     rate_share: OpenRateShare | None = None
@@ -41,7 +41,7 @@ class Sending:
     guard: GuardSettings = GuardSettings()
     grace_s: float = defaults.GRACE_S
     deadline: datetime | None = None
-    """The instant from which on nothing more is sent; None for no deadline."""
+    """The time after which nothing more is sent; None for no deadline."""
     price: Price | None = None
     budget: BudgetOptions = BudgetOptions()
 

@@ -1,4 +1,4 @@
-"""What the engine keeps of its work, and where: files of a run folder, or nothing at all."""
+"""Where the engine stores its results: files of a run folder, or nowhere."""
 
 from typing import Protocol
 
@@ -8,17 +8,17 @@ from llmbatch.core.sent import Sent
 
 
 class Outcomes(Protocol):
-    """Keeps the outcome of each row, and finds it again by the row's key. A run folder's ledger is one."""
+    """Stores each row's outcome and finds it by the row's key. A run folder's ledger is one."""
 
     @property
     def trouble(self) -> StorageFailed | None:
-        """Why nothing more may be asked: no other outcome might be kept."""
+        """Why nothing more may be sent: further outcomes might not be stored."""
 
     def append(self, line: LedgerLine) -> None:
-        """Keep a row's outcome.
+        """Store a row's outcome.
 
         Raises:
-            StorageFailed: it could not be kept.
+            StorageFailed: it could not be stored.
         """
 
     def latest(self, key: str) -> LedgerLine | None:
@@ -46,7 +46,7 @@ class Sends(Protocol):
 
 
 class NothingKept:
-    """For a caller who takes each outcome as it comes: nothing is kept, and nothing is found again."""
+    """For a caller that takes each outcome as it arrives: nothing is stored."""
 
     trouble = None
 

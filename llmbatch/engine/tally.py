@@ -1,4 +1,4 @@
-"""Counts of a run in progress. Fed with ledger lines, asked for snapshots."""
+"""Counts of a run in progress, updated from ledger lines."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -103,7 +103,7 @@ class SessionTally:
         self.failed = 0
         self.review = 0
         self.lost = 0
-        """Rows whose outcome could not be kept."""
+        """Rows whose outcome could not be stored."""
 
     @property
     def totals(self) -> LedgerTotals:

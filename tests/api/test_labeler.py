@@ -93,7 +93,7 @@ def test_a_spending_limit_holds(endpoint: StartEndpoint) -> None:
 
 
 def test_a_limit_that_cannot_hold_is_refused(endpoint: StartEndpoint) -> None:
-    with pytest.raises(UsageError, match="price of mine is not known"):
+    with pytest.raises(UsageError, match="price of mine is unknown"):
         labels_of(["A text."], base_url=endpoint().url, model="mine", max_cost=1)
 
 

@@ -63,7 +63,7 @@ def test_a_limit_that_cannot_hold_for_one_model_sends_nothing_to_any(
     for command in UNPRICED:
         refused = here(*command, limit, "1")
         assert (refused.code, server.requests) == (2, sent), refused.err
-        assert f"{limit} cannot be enforced: the price of mine is not known" in refused.err
+        assert f"{limit} cannot be enforced: the price of mine is unknown" in refused.err
         assert "0,0,0" in refused.err
     assert here(*UNPRICED[-1], limit, "1", "--price", "0,0,0").code == 0
 

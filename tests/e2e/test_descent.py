@@ -105,5 +105,5 @@ def test_the_planner_takes_levels_where_a_search_finds_too_little(llmbatch: Prog
 
 
 def test_a_task_without_levels_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="goes down the groups"):
+    with pytest.raises(UsageError, match="needs one field with one label, in groups"):
         classify(["A"], candidates="levels", offline=True, out=tmp_path / "run")

@@ -142,7 +142,7 @@ def test_arms_reuse_and_shards_work_with_packs(llmbatch: Program, endpoint: Star
     ("options", "why"),
     [
         (("--batch",), "--batch does not go together with --rows-per-request"),
-        (("--candidates", "3"), "--rows-per-request does not go together with labels that are retrieved"),
+        (("--candidates", "3"), "--rows-per-request cannot be combined with labels that are retrieved"),
         (("--rows-per-request", "0"), "'0' is not a number from 1 to 100"),
     ],
 )

@@ -191,7 +191,7 @@ def test_with_labels_that_are_retrieved_examples_answer_by_the_numbers_of_the_do
     assert [result.category for result in done] == ANIMALS
     tree = tmp_path / "tree.toml"
     tree.write_text(TREE + '[[pool]]\ntext = "It stopped."\nlabel = "outage"\n')
-    with pytest.raises(UsageError, match="level by level"):
+    with pytest.raises(UsageError, match="--candidates levels"):
         classify(["A"], task=tree, candidates="levels", examples="similar:1", offline=True, out=tmp_path / "no")
 
 
@@ -263,4 +263,4 @@ def test_decided_examples_are_in_the_estimate_and_are_compared_before_they_are_u
     accuracy = [arm["accuracy"]["value"] for arm in done.json["comparison"]["arms"]]
     assert accuracy[1] > accuracy[0]
     refused = llmbatch("compare", "docs.jsonl", *tasks[:2], "--model", "a", "--model", "b", "--offline", *decisions)
-    assert (refused.code, "no task chooses any" in refused.err) == (2, True)
+    assert (refused.code, "no task chooses similar examples" in refused.err) == (2, True)

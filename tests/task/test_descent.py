@@ -84,7 +84,7 @@ def test_each_list_is_a_prefix_and_what_decides_the_lists_decides_the_key(descen
             'name = "wide"\nlabels = [{ name = "g" }, '
             + ", ".join(f'{{ name = "g/{number}" }}' for number in range(501))
             + ', { name = "h" }, { name = "h/1" }]',
-            "501 labels lie right under one group",
+            "501 labels are directly under one group",
         ),
         (
             'name = "several"\n[[fields]]\nname = "t"\nkind = "multi"\nlabels = [{ name = "a" }, { name = "a/b" }]',

@@ -16,29 +16,29 @@ from llmbatch.provider.shape import RequestShape
 from llmbatch.provider.usage import IMPLAUSIBLE
 
 _MOST_BEYOND = 131_072
-"""Tokens that an endpoint can have added to what was sent, or taken beyond the limit that it was given: instructions
-of its own, thinking. No model that is served writes more in one answer (OpenAI, "Models": 128,000)."""
+"""Tokens that an endpoint may have added to the input, or generated beyond the given limit: its own instructions,
+reasoning. No model writes more in one answer (OpenAI, "Models": 128,000)."""
 
 
 @dataclass(slots=True)
 class Bill:
-    """One row's, over all its attempts."""
+    """One row's bill over all its attempts."""
 
     usage: UsageTotals = UsageTotals()
     flags: tuple[str, ...] = ()
-    """What is particular about it, as the ledger flags it."""
+    """Ledger flags of the row."""
 
     def may_be_billed(self, at_most_nanousd: int) -> None:
         """An attempt ended with its outcome unknown."""
         self.usage += UsageTotals(possibly_billed_requests=1, possibly_billed_nanousd=at_most_nanousd)
 
     def charge(self, usage: Usage, cost_nanousd: int | None) -> None:
-        """An answer came; its cost is None where its price is not known."""
+        """An answer arrived; its cost is None if the price is unknown."""
         unpriced_rows = int(cost_nanousd is None and not self.usage.unpriced_rows)
         self.usage += UsageTotals.of(usage, priced_nanousd=cost_nanousd or 0, unpriced_rows=unpriced_rows)
 
     def flag(self, name: str) -> None:
-        """Note what is particular, once."""
+        """Add a flag, once."""
         if name not in self.flags:
             self.flags = (*self.flags, name)
 
@@ -47,7 +47,7 @@ class Biller:
     """Prices the requests of one plan."""
 
     def __init__(self, plan: Plan, prices: PriceBook, surplus: Surplus) -> None:
-        """`surplus`: what answers have cost beyond their bounds; gets each one here."""
+        """`surplus` records what answers have cost beyond their bounds."""
         self._model = plan.question.model
         self._prefix_tokens = plan.prefix_tokens
         self._prefix_bytes = len(plan.question.prefix.encode())
@@ -58,7 +58,7 @@ class Biller:
         """Upper bound of a request's cost: no text has more tokens than bytes, and the prefix's are counted.
 
         It holds as long as the endpoint keeps to the output limit and bills nothing else; see `surplus_nanousd`.
-        Whichever tier was asked for, the answer may come at the standard one. 0 where the price is unknown.
+        Whichever tier was requested, the answer may be served at the standard one. 0 if the price is unknown.
         """
         plain = self._most_tokens(len(body), shape)
         written = replace(plain, cache_write_tokens=plain.input_tokens)
@@ -66,9 +66,9 @@ class Biller:
         return max(price.cost_nanousd(usage) if price else 0 for price in prices for usage in (plain, written))
 
     def most_in_batch_nanousd(self, body: bytes, shape: RequestShape, counted_tokens: int) -> int:
-        """Upper bound of a request's cost in a batch, where its prompt's tokens were counted. 0 where it is unknown.
+        """Upper bound of a request's cost in a batch, given its prompt's token count. 0 if unknown.
 
-        What another tokenizer may make of the same text is allowed for, as far as the bytes do.
+        Allows for a different tokenizer, up to the number of bytes.
         """
         most = self._most_tokens(len(body), shape)
         plain = replace(most, input_tokens=min(most.input_tokens, counted_tokens))
@@ -77,12 +77,12 @@ class Biller:
         return 0 if price is None else max(price.cost_nanousd(usage) for usage in (plain, written))
 
     def surplus_nanousd(self) -> int:
-        """What is set aside on top of that, as far as answers have shown by now that the bound does not hold."""
+        """The extra reservation, if answers so far have exceeded the bound."""
         price = self._prices.price(self._model)
         return 0 if price is None else self._surplus.nanousd(self._model, price)
 
     def bounded(self, completion: Completion, size: int, shape: RequestShape) -> Completion:
-        """The answer to a request of so many bytes, without the usage where none such can have taken so much."""
+        """The answer to a request of `size` bytes, without its usage if that is implausibly large."""
         usage, most = completion.usage, self._most_tokens(size, shape)
         if usage is None or (
             usage.input_tokens <= most.input_tokens + _MOST_BEYOND
@@ -94,9 +94,9 @@ class Biller:
     def charge(
         self, bill: Bill, completion: Completion, reserved_nanousd: int, *, asked_tier: str | None = None
     ) -> int:
-        """Put an answer on a row's bill. Returns what it counts for against the budget, nano-dollars.
+        """Charge an answer to a row's bill and return its amount against the budget, in nano-dollars.
 
-        It is priced by the tier that it reports; where it reports none, by the dearer one of `asked_tier` and standard.
+        It is priced by its reported tier, or if none is reported, by the more expensive of `asked_tier` and standard.
         """
         if completion.usage_flag is not None:
             bill.flag(completion.usage_flag)
@@ -117,7 +117,7 @@ class Biller:
         return cost_nanousd
 
     def _prices_at(self, model: str, tiers: set[str | None]) -> list[Price | None]:
-        """A model's prices at these service tiers; None where they are unknown."""
+        """A model's prices at these service tiers; None if unknown."""
         return [self._prices.price(model, asked=self._model, service_tier=tier) for tier in tiers]
 
     def _most_tokens(self, size: int, shape: RequestShape) -> Usage:
@@ -126,7 +126,7 @@ class Biller:
 
 
 def _cost_nanousd(price: Price | None, usage: Usage, stated_nanousd: int | None) -> int | None:
-    """What an answer costs by its price and by a proxy's own word: the dearer one, unless the user gave the price."""
+    """An answer's cost: the higher of its price and a proxy's stated cost, unless the user gave the price."""
     if price is None:
         return stated_nanousd
     counted = price.cost_nanousd(usage)

@@ -1,9 +1,9 @@
-"""Spending limits that hold: what a request may cost is set aside before it leaves.
+"""Hard spending limits: a request's maximum cost is reserved before it is sent.
 
 At every instant `spent + reserved <= cap`, in whole nano-dollars and at any concurrency, for the run (`--max-cost`) and
-for the day (`--daily-budget`, over all processes). What a request with an unknown outcome may have cost stays spent. A
-request whose reservation does not fit waits for those in flight, which mostly cost less than was set aside for them;
-when none is in flight, the limit is reached.
+for the day (`--daily-budget`, over all processes). What a request with an unknown outcome may have cost remains spent.
+A request whose reservation does not fit waits for those in flight, which mostly cost less than was reserved for them;
+if none is in flight, the limit is reached.
 """
 
 import asyncio
@@ -14,17 +14,17 @@ from llmbatch.spend.leases import DailyLimit, SharedRunLimit, run_limit_reached
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What is set aside for one request, nano-dollars, and the day on which it leaves."""
+    """The reservation for one request, in nano-dollars, and the day on which it is sent."""
 
     nanousd: int
     day: str
 
 
 class RunLimit:
-    """One run's, all its sessions together, where one process labels it. Without a cap it only adds up."""
+    """The limit of one run over all its sessions, in a single process. Without a cap it only counts."""
 
     def __init__(self, cap_nanousd: int | None, spent_nanousd: int) -> None:
-        """`spent_nanousd`: what the run has cost so far, and may have cost: a limit holds across sessions."""
+        """`spent_nanousd`: what the run has or may have cost so far, since a limit applies across sessions."""
         self._cap_nanousd = cap_nanousd
         self._spent_nanousd = spent_nanousd
         self._reserved_nanousd = 0
@@ -59,7 +59,7 @@ class RunLimit:
 
 
 class Budget:
-    """All limits of a session as one: a request leaves only where it fits into each."""
+    """All limits of a session combined: a request is sent only if it fits in each."""
 
     def __init__(self, run: RunLimit | SharedRunLimit, day: DailyLimit) -> None:
         self._run = run
@@ -70,7 +70,7 @@ class Budget:
 
         Raises:
             BudgetReached: it does not fit into one of the limits, and nothing is in flight that could leave room.
-            StorageFailed: what is left of the day is not known.
+            StorageFailed: the day's remaining budget is unknown.
         """
         await self._run.reserve(nanousd)
         try:

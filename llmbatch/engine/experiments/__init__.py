@@ -1,4 +1,4 @@
-"""What a run tries beside its own prompt and model: canary, escalation, an earlier run as a baseline.
+"""Experiments besides a run's own prompt and model: canary, escalation, an earlier run as a baseline.
 
-`plan` says what is asked for, `watch` follows the run's lines.
+`plan` states what was requested, `watch` follows the run's lines.
 """

@@ -1,4 +1,4 @@
-"""A new prompt or model on trial: which rows it gets, and whether it is dropped or gets more."""
+"""A canary, that is, a new prompt or model on trial: which rows it gets, and whether it is dropped or expanded."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,15 @@ from llmbatch.stats.profile import Asked, FirstOutcomes, PartsOf, Profiler, one_
 from llmbatch.stats.shifts import shifts
 
 _DROPS_AT = 2 / 0.05
-"""Evidence for either of two figures that drops a canary: one that is as good goes in at most 5 of 100 runs."""
+"""Evidence, for either of two figures, at which a canary is dropped: an equally good one is dropped in at most 5 of 100
+runs."""
 _TOLERATED_RATIO = 3
-"""A canary whose rate of bad rows is so many times the control's must not grow."""
+"""A canary with this many times the control's rate of bad rows must not expand."""
 _HOLDS_AT = 10
-"""Evidence that its rate is lower than that: one that is so much worse grows in at most 10 of 100 runs."""
+"""Evidence that its rate is lower: one that is that much worse expands in at most 10 of 100 runs."""
 _RATIOS = (1.5, 2, _TOLERATED_RATIO, 5, 10, 20)
 _STEP_ROWS = 100
-"""Canary rows before the share doubles, and between two steps."""
+"""Canary rows required before each doubling of its share."""
 LARGEST_SHARE = 0.5
 """The control must stay large enough to compare with."""
 _PURPOSE = "canary"
@@ -28,23 +29,23 @@ _FIGURES: dict[str, Callable[[LedgerLine], bool]] = {
     "gave no usable answer": was_useless,
     "failed": lambda line: line.status == FAILED,
 }
-"""In what a canary can be worse: a phrase for it, and whether a row is bad by it."""
+"""Ways in which a canary can be worse: a phrase, and a test for a bad row."""
 
 
 class _Period:
-    """Both arms' rows while the canary has one share: only such rows were had under the same conditions."""
+    """Both arms' rows at a constant canary share: only these were processed under the same conditions."""
 
     def __init__(self, parts_of: PartsOf) -> None:
         self.arms = {CONTROL: Profiler(parts_of), CANARY: Profiler(parts_of)}
 
     @property
     def rows(self) -> int:
-        """Of the smaller arm."""
+        """Rows of the smaller arm."""
         return min(profiler.rows for profiler in self.arms.values())
 
 
 class Canary:
-    """Routes rows and watches both arms. Fed with a run's earlier lines, it stands where the run stood."""
+    """Routes rows and watches both arms. Given a run's earlier lines, it restores their state."""
 
     def __init__(
         self,
@@ -59,8 +60,8 @@ class Canary:
     ) -> None:
         """`share` (0..1) of the rows go to the canary; with `expand` it doubles step by step while it holds.
 
-        Lines that began before `since` (UTC, as the ledger has it) are of a trial with another share.
-        `parts_of` takes a row's value apart into its labels.
+        Lines that began before `since` (UTC, as the ledger has it) belong to a trial with another share.
+        `parts_of` splits a row's value into its labels.
         """
         self._asked = {CONTROL: control, CANARY: canary}
         self._expand = expand
@@ -73,22 +74,22 @@ class Canary:
         self._evidence = {what: ArmEvidence(_RATIOS) for what in _FIGURES}
         self._grew_at = 0
         self._batch: str | None = None
-        """Whose answers come in, and are compared once all are there."""
+        """The current batch, whose answers are compared once all have arrived."""
         self.share = share
         self.dropped: str | None = None
-        """Why it was dropped; None while it is on trial."""
+        """Why it was dropped; None while on trial."""
 
     def takes(self, row: Row) -> bool:
-        """Whether the row is the canary's, by its id and text; a larger share only adds rows."""
+        """Whether the canary gets the row, by its id and text; a larger share only adds rows."""
         return self.dropped is None and point(row, _PURPOSE) < self.share * POINTS
 
     def watch(self, line: LedgerLine) -> None:
-        """Take note of a row's outcome in either arm; drops the canary, or gives it more."""
+        """Count a row's outcome in either arm; may drop or expand the canary."""
         if line.batch != self._batch and line.source != "reused":
             self.end_batch()
             self._batch = line.batch
         if self._asked.get(line.arm) != Asked.of(line) or line.started_at < self._since:
-            return  # of another trial, or asked otherwise
+            return  # from another trial, or sent differently
         if not self._outcomes.is_first(line):
             return
         self._arms[line.arm].add(line)
@@ -107,7 +108,7 @@ class Canary:
             self._look()
 
     def end_batch(self) -> None:
-        """Decide by what is collected, once all answers of a batch are there: once for each, whoever looks again."""
+        """Decide once per batch, when all its answers have arrived."""
         if self._batch is None or self.dropped is not None:
             return
         self._batch = None
@@ -116,17 +117,17 @@ class Canary:
         self._look()
 
     def is_dropped(self) -> bool:
-        """Whether it gets no more rows."""
+        """Whether it has been dropped."""
         return self.dropped is not None
 
     def drop(self, reason: str) -> None:
-        """Send it nothing more; its rows go to the control."""
+        """Drop the canary; its rows go to the control."""
         if self.dropped is None:
             self.dropped = reason
             self._emit(CanaryDropped(reason))
 
     def report(self) -> CanaryReport:
-        """What both arms have come to, and in what they differ in the period with the most rows."""
+        """The results of both arms, and their differences in the period with the most rows."""
         asked, period = self._asked[CANARY], self._largest_period
         return CanaryReport(
             prompt=asked.prompt,
@@ -140,7 +141,7 @@ class Canary:
         )
 
     def progress(self) -> CanaryProgress:
-        """How it stands."""
+        """The canary's current progress."""
         control, canary = self._arms[CONTROL], self._arms[CANARY]
         return CanaryProgress(
             canary.rows,
@@ -154,15 +155,15 @@ class Canary:
         for what, evidence in self._evidence.items():
             if evidence.worse >= _DROPS_AT:
                 self.drop(
-                    f"{evidence.canary_bad} of {evidence.bad} rows that {what} were its own; "
-                    f"{evidence.expected:.1f} expected if it were as good as the control"
+                    f"{evidence.canary_bad} of {evidence.bad} rows that {what} were the canary's; "
+                    f"{evidence.expected:.1f} would be expected if it were as good as the control"
                 )
                 return
         if self._expand and self._holds():
             self._grow()
 
     def _holds(self) -> bool:
-        """Whether none of its rows is bad, or a rate of three times the control's is ruled out, for either figure."""
+        """Whether, for each figure, no row is bad or a rate of three times the control's is ruled out."""
         if self._arms[CANARY].rows - self._grew_at < _STEP_ROWS:
             return False
         return all(

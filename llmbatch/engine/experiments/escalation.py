@@ -1,4 +1,4 @@
-"""Doubtful rows sent to a stronger model: how many it settled, and at what cost."""
+"""Escalation of low-confidence rows to a stronger model: how many it resolved, and at what cost."""
 
 from llmbatch.core.key_index import KeyIndex, short
 from llmbatch.core.ledger_line import ESCALATION, FAILED, LedgerLine
@@ -7,7 +7,7 @@ from llmbatch.observe.summary import EscalationReport
 
 
 class AskedRows:
-    """Rows that were asked about, each counted once, and what all their lines cost."""
+    """Rows that were sent, each counted once, and the cost of all their lines."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -25,10 +25,10 @@ class AskedRows:
 
 
 class Escalation:
-    """Counts rows that went to the stronger model. Fed with a run's earlier lines too."""
+    """Counts rows sent to the stronger model, including those of earlier sessions."""
 
     def __init__(self, model: str, review: ReviewRule) -> None:
-        """`review`: which rows need it, and so go to the stronger model before."""
+        """`review` decides which rows need review and therefore go to the stronger model first."""
         self._model = model
         self._needs_review = review.needs_review
         self._first, self._stronger = AskedRows(), AskedRows()
@@ -36,13 +36,13 @@ class Escalation:
         self._answered = KeyIndex()
 
     def takes(self, line: LedgerLine | None) -> bool:
-        """Whether a row whose latest line this is goes to the stronger model: in doubt, and not answered by it yet."""
+        """Whether a row with this latest line goes to the stronger model: low confidence, not yet answered by it."""
         if line is None or not self._needs_review(line):
             return False
         return self._answered.get(short(line.key)) is None
 
     def watch(self, line: LedgerLine) -> None:
-        """Take note of a line in any arm. Doubtful rows come from the canary's arm as well as from the control's."""
+        """Count a line of any arm. Low-confidence rows come from both the canary's and the control's arm."""
         is_stronger = line.arm == ESCALATION
         if is_stronger and line.model != self._model:
             return
@@ -58,7 +58,7 @@ class Escalation:
             self._settled += line.confidence is not None and not self._needs_review(line)
 
     def report(self) -> EscalationReport:
-        """How many rows, what became of them, and what asking the stronger model about all rows would have cost."""
+        """The escalated rows, their outcomes, and what sending all rows to the stronger model would have cost."""
         return EscalationReport(
             model=self._model,
             rows=self._stronger.rows,
@@ -69,7 +69,7 @@ class Escalation:
 
 
 def _saved_nanousd(first: AskedRows, stronger: AskedRows) -> int | None:
-    """Against asking the stronger model about every row at what it costs for one of these."""
+    """Savings compared with sending every row to the stronger model at the average cost of these."""
     if first.cost_nanousd is None or stronger.cost_nanousd is None or not stronger.rows:
         return None
     return round(stronger.cost_nanousd / stronger.rows * first.rows) - first.cost_nanousd - stronger.cost_nanousd

@@ -1,7 +1,7 @@
-"""Doubtful rows that are voted on: who has still to vote, what the votes come to, and what the jury cost and changed.
+"""Jury votes on low-confidence rows: outstanding votes, verdicts, and the jury's cost and effect.
 
-Each vote is a line of its own, with its cost. Until all have voted, it repeats the first answer, which is in doubt, so
-that a kill at any time leaves a row in review with its votes kept; the last line has the verdict.
+Each vote is a separate line with its cost. Until all have voted, the line repeats the first, low-confidence answer, so
+that a kill at any time leaves the row in review with its votes stored; the last line has the verdict.
 """
 
 from collections import Counter
@@ -21,10 +21,10 @@ _ASKED, _CHANGED, _SETTLED = 1, 2, 4
 
 
 class Jury:
-    """Counts rows that were voted on. Fed with a run's earlier lines too."""
+    """Counts rows that were voted on, including those of earlier sessions."""
 
     def __init__(self, models: Sequence[str], review: ReviewRule) -> None:
-        """`models` vote beside the first answer, one as often as it is named; `review`: which rows they vote on."""
+        """`models` vote in addition to the first answer, each as often as named; `review` decides on which rows."""
         self._models = tuple(models)
         self._needs_review = review.needs_review
         self._asked = AskedRows()
@@ -32,11 +32,11 @@ class Jury:
         self._counts: Counter[int] = Counter()
 
     def takes(self, line: LedgerLine | None) -> bool:
-        """Whether a row whose latest line this is goes to the jury: in doubt, and not all have voted on it."""
+        """Whether a row with this latest line goes to the jury: low confidence, and votes are missing."""
         return line is not None and self._needs_review(line) and bool(missing(self._models, line))
 
     def watch(self, line: LedgerLine) -> None:
-        """Take note of a line in any arm."""
+        """Count a line of any arm."""
         if line.arm == JURY and line.source != "reused":
             self._asked.add(line)
             self._mark(line.key, _ASKED)
@@ -45,7 +45,7 @@ class Jury:
             self._mark(line.key, _ASKED | changed | _SETTLED * (not self._needs_review(line)))
 
     def report(self) -> JuryReport:
-        """How many rows were voted on, what became of them, and what that cost."""
+        """How many rows were voted on, their outcomes, and the cost."""
         return JuryReport(
             models=self._models,
             rows=sum(self._counts.values()),
@@ -63,13 +63,13 @@ class Jury:
 
 
 def missing(models: Sequence[str], line: LedgerLine) -> list[str]:
-    """Of the models that are to vote, those that have not; `line` is the row's latest."""
+    """The models that have not voted yet; `line` is the row's latest."""
     left = Counter(models) - Counter(vote.model for vote in line.votes[1:])
     return list(left.elements())
 
 
 def with_vote(line: LedgerLine, vote: LedgerLine) -> LedgerLine:
-    """The line that keeps a vote: its cost, and the row as it stood before."""
+    """The line that records a vote: its cost, with the row's outcome unchanged."""
     return replace(
         vote,
         category=line.category,
@@ -85,7 +85,7 @@ def with_vote(line: LedgerLine, vote: LedgerLine) -> LedgerLine:
 
 
 def with_verdict(line: LedgerLine, space: LabelSpace) -> LedgerLine:
-    """A row's line with what its votes come to; the line itself where none was cast."""
+    """A row's line with the verdict of its votes; unchanged if there are none."""
     if not line.votes:
         return line
     found = verdict(space, line.votes)

@@ -1,4 +1,4 @@
-"""The profile of a run, made while its lines come in, and what has shifted since another one."""
+"""Builds a run's profile while its lines come in, and reports the shift from another run."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from llmbatch.stats.shifts import shifts
 
 
 class RunStatisticsCollector:
-    """Sums up what a run's own prompt and model answered of the rows that were theirs from the start.
+    """Summarises the answers of a run's own prompt and model to the rows assigned to them from the start.
 
-    What was on trial or asked otherwise is left out, and so are rows that a canary failed first.
+    Rows of experiments are left out, as are rows that a canary failed first.
     """
 
     def __init__(self, asked: Asked, parts_of: PartsOf = one_label) -> None:
@@ -20,7 +20,7 @@ class RunStatisticsCollector:
         self._outcomes = FirstOutcomes()
 
     def watch(self, line: LedgerLine) -> None:
-        """Take in a line."""
+        """Count a line."""
         if self._outcomes.is_first(line) and line.arm == CONTROL and Asked.of(line) == self._asked:
             self._profiler.add(line)
 
@@ -30,5 +30,5 @@ class RunStatisticsCollector:
 
 
 def drift_report(against: Path, before: Profile, after: Profile, *, fails: bool = False) -> DriftReport:
-    """What has shifted since the run in the folder `against`; `fails`: a significant shift is to end with a failure."""
+    """The shift since the run in the folder `against`; with `fails`, a significant shift counts as a failure."""
     return DriftReport(str(against), before.rows, after.rows, shifts(before, after), fails)

@@ -1,4 +1,4 @@
-"""What a run does beside asking its own plan: a canary, other models for doubtful rows, a look at an earlier run."""
+"""A run's experiments: a canary, other models for low-confidence rows, comparison with an earlier run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,24 +27,24 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentPlan:
-    """What is asked for. `share` (0..1) of the rows go to the canary, more and more while it holds with `expand`."""
+    """The requested experiments. `share` (0..1) of the rows go to the canary, growing with `expand` while it holds."""
 
     canary: Plan | None = None
     share: float = 0.0
     expand: bool = False
     escalation: Plan | None = None
     jury: tuple[Plan, ...] = ()
-    """Who votes on doubtful rows; not together with `escalation`."""
+    """The models that vote on low-confidence rows; not combined with `escalation`."""
     baseline: Baseline | None = None
 
     @property
     def second_opinions(self) -> tuple[Plan, ...]:
-        """What doubtful rows are asked by."""
+        """The plans for low-confidence rows."""
         return self.jury if self.escalation is None else (self.escalation,)
 
 
 class Experiments:
-    """Watches a run's lines, those of its earlier sessions first."""
+    """Watches a run's lines, starting with those of earlier sessions."""
 
     def __init__(
         self,
@@ -59,16 +59,16 @@ class Experiments:
         self._profiler = profiler
 
     def takes(self, line: LedgerLine | None) -> bool:
-        """Whether a row whose latest line this is goes to the stronger model, or to the jury."""
+        """Whether a row with this latest line goes to the stronger model or to the jury."""
         return self.doubtful is not None and self.doubtful.takes(line)
 
     @property
     def needs_lines(self) -> bool:
-        """Whether it has to see each line of the ledger, not only new ones."""
+        """Whether it must see every ledger line, not only new ones."""
         return any(part is not None for part in (self.canary, self.doubtful, self._baseline))
 
     def watch(self, line: LedgerLine) -> None:
-        """Take note of a line."""
+        """Count a line."""
         if self.canary is not None:
             self.canary.watch(line)
         if self.doubtful is not None:
@@ -82,7 +82,7 @@ class Experiments:
             self.canary.end_batch()
 
     def report(self) -> ExperimentReport:
-        """The outcome."""
+        """The results so far."""
         drift, baseline = None, self._baseline
         if baseline is not None:
             drift = drift_report(baseline.path, baseline.profile, self._profiler.profile(), fails=baseline.fails)
@@ -104,16 +104,16 @@ def begin_experiments(
     since: str = "",
     parts_of: PartsOf = one_label,
 ) -> Experiments:
-    """What a session watches.
+    """Set up a session's experiments.
 
     Args:
-        plan: what it asks beside its own plan.
-        prompt: that its own plan asks, by its hash.
-        model: that it asks.
-        review: which rows need it.
-        emit: takes the events of a canary: it holds, is dropped, or grows.
-        since: when the canary's trial began, UTC; empty where all lines are of it.
-        parts_of: takes a row's value apart into its labels.
+        plan: the experiments.
+        prompt: hash of the main plan's prompt.
+        model: the main plan's model.
+        review: decides which rows need review.
+        emit: receives a canary's events: it holds, is dropped, or expands.
+        since: when the canary's trial began, UTC; empty if all lines belong to it.
+        parts_of: splits a row's value into its labels.
     """
     control, canary = Asked(prompt, model), None
     if plan.canary is not None:
@@ -126,7 +126,7 @@ def begin_experiments(
 
 
 def of_doubtful(escalation: Plan | None, jury: Sequence[Plan], review: ReviewRule) -> Escalation | Jury | None:
-    """What becomes of doubtful rows, by `review`; None where they go straight to people."""
+    """The handling of low-confidence rows; None if they go straight to review."""
     if escalation is not None:
         return Escalation(escalation.question.model, review)
     return Jury([plan.question.model for plan in jury], review) if jury else None

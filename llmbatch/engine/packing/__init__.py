@@ -1,1 +1,1 @@
-"""Packed rows: several short documents in one request, which pay for the prompt together."""
+"""Packed rows: several short documents in one request, sharing the cost of the prompt."""

@@ -8,12 +8,12 @@ from llmbatch.engine.row_state import RowState
 from llmbatch.task.answer import Answer
 
 IDLE_S = 0.5
-"""A pack that is not full leaves once no row has come for so long: a slow stream waits no longer than that."""
+"""A partial pack is sent once no row has arrived for this long, the longest wait in a slow stream."""
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What became of a row within its packs: its answer, or that it is to be asked about alone, or neither."""
+    """A row's outcome within its packs: an answer, or that it must be sent alone, or neither."""
 
     answer: Answer | None = None
     goes_alone: bool = False
@@ -27,7 +27,7 @@ class Member:
     verdict: "asyncio.Future[Verdict]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def end(self, verdict: Verdict) -> None:
-        """It is known now. Nobody may wait for it any more."""
+        """Set the verdict, even if no task is waiting for it any more."""
         if not self.verdict.done():
             self.verdict.set_result(verdict)
 
@@ -58,7 +58,7 @@ class Gathering:
             self._timer = asyncio.get_running_loop().call_later(IDLE_S, self._idle)
 
     def remove(self, member: Member) -> bool:
-        """Take out a row that is given up. False where its pack has left."""
+        """Remove an abandoned row. False if its pack has been sent."""
         if member not in self._members:
             return False
         self._members.remove(member)
@@ -66,7 +66,7 @@ class Gathering:
         return True
 
     def flush(self) -> None:
-        """No row is to come for now: those that wait leave together."""
+        """No more rows for now: send the waiting ones together."""
         if self._members:
             self._close()
 

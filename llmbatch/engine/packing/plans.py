@@ -1,4 +1,4 @@
-"""How a plan's rows are asked about several at a time: by the same labels, under the same keys."""
+"""Plans for requests about several rows, with the same labels and keys."""
 
 from dataclasses import dataclass, replace
 
@@ -37,17 +37,17 @@ class AutoPacking:
 
 
 def check_can_be_packed(plan: Plan) -> None:
-    """Refuse a plan whose documents cannot share a request.
+    """Reject a plan whose documents cannot share a request.
 
     Raises:
-        UsageError: something is listed before each document, for it alone.
+        UsageError: labels or examples are listed for each document separately.
     """
     for is_there, what, hint in (
         (plan.candidates, "labels that are retrieved for each document", "--candidates all lists every label"),
         (plan.similar, "examples that are chosen for each document", "--examples 0 chooses none"),
     ):
         if is_there is not None:
-            raise UsageError(f"--rows-per-request does not go together with {what}; nothing was sent", hint=hint)
+            raise UsageError(f"--rows-per-request cannot be combined with {what}; nothing was sent", hint=hint)
 
 
 def can_be_packed(plan: Plan) -> bool:

@@ -1,4 +1,4 @@
-"""How many rows a request asks about: fewer where the model does not manage as many."""
+"""The number of rows per request, reduced if the model cannot handle as many."""
 
 from collections import deque
 from collections.abc import Callable
@@ -9,7 +9,7 @@ _PACKS = 8
 """The latest full packs, by which the size is judged."""
 _FEWEST = 3
 _MOST_AGAIN = 0.25
-"""Share of their rows that may have to be asked about again."""
+"""Share of their rows that may need to be sent again."""
 
 
 class PackSize:
@@ -37,7 +37,7 @@ class PackSize:
         self._make(max(self.rows // 2, 1), repeated, asked, why)
 
     def give_up(self, why: str) -> None:
-        """The endpoint takes no packs at all: rows go alone from now on."""
+        """The endpoint accepts no packs at all: send rows alone from now on."""
         if self.rows > 1:
             self._make(1, self.rows, self.rows, why)
 

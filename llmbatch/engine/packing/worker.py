@@ -1,4 +1,4 @@
-"""Asks about rows several at a time. To those who have rows to ask about it looks like a worker for single rows.
+"""Processes rows in packs, with the same interface as a worker for single rows.
 
 A row waits until its pack is full, and gets its own outcome. What goes wrong with a pack is never the end of a row: a
 pack without a usable answer is halved, rows that are missing or invalid go into a smaller one, and in the end each goes
@@ -119,11 +119,11 @@ class PackWorker:
 
     @property
     def token_ratio(self) -> float:
-        """How many of the endpoint's tokens one of ours comes to, at most, by rows that went alone."""
+        """Highest ratio of the endpoint's token count to ours, from rows sent alone."""
         return self._single.token_ratio
 
     async def ask(self, row: Row, key: str, *, failed_before: str | None = None) -> LedgerLine | None:
-        """As `RowWorker.ask`. A row that is long, or that failed in an earlier session, goes alone."""
+        """As `RowWorker.ask`. A row that is long, or that failed in an earlier session, is sent alone."""
         if self._size.rows == 1 or failed_before is not None or len(row.text) > LONGEST_PACKED:
             return await self._single.ask(row, key, failed_before=failed_before)
         member = Member(RowState(row, key))
@@ -144,7 +144,7 @@ class PackWorker:
         return await self._single.ask_begun(member.state)
 
     def flush(self) -> None:
-        """No row is to come for now: those that wait for others are sent."""
+        """No more rows for now: send those waiting for others."""
         self._gathering.flush()
 
     async def _leave(self, member: Member) -> None:

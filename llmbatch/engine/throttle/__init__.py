@@ -1,5 +1,4 @@
-"""When a request may leave, and what its outcome teaches: slots, rates, outages, a budget for retries.
+"""When a request may be sent, and what its outcome teaches: slots, rates, outages, a budget for retries.
 
-Knows requests and failures, not rows. `throttle` is the entrance: every attempt passes through it; the others
-serve it.
+Works on requests and failures, not rows. `throttle` is the entry point for every attempt; the others support it.
 """

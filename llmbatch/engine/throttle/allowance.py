@@ -1,10 +1,11 @@
-"""One limit that the endpoint states: what it leaves for the next request, whatever its headers mean.
+"""One limit stated by the endpoint: what it leaves for the next request, whatever its headers mean.
 
-Three kinds are met, and one reading fits all of them: a bucket that fills by the minute (OpenAI, Anthropic), a bucket
-that fills by the day under the same names (OpenAI's small accounts, Groq), and a window that restarts at a point in
-time (gateways, OpenRouter). So nothing is made of a single reading. What fills by the minute is used evenly; of
-everything else, what remains may leave, the less of it the slower. Where nothing remains, requests wait for what the
-reset promises, and one of them asks whether it is true.
+Three kinds occur, and one interpretation fits all of them: a bucket that fills by the minute (OpenAI, Anthropic), a
+bucket that fills by the day under the same names (OpenAI's small accounts, Groq), and a window that restarts at a point
+in
+time (gateways, OpenRouter). So a single reading decides nothing. What refills by the minute is used evenly; of
+everything else, what remains may be used, more slowly the less there is. If nothing remains, requests wait for the
+stated reset, and one of them probes whether it is true.
 """
 
 import math
@@ -13,7 +14,7 @@ from llmbatch.provider.limits import StatedLimit
 
 _MINUTE_S = 60.0
 USED_SHARE = 0.99
-"""Of a stated limit, what is used: clocks differ a little."""
+"""The share of a stated limit that is used: clocks differ a little."""
 _BY_THE_MINUTE = 0.8
 """Of a minute's share: what comes back at least as fast is a bucket that fills by the minute."""
 _FASTER = 1.5
@@ -22,11 +23,11 @@ _FIND_EVERY_S, _LESS = 0.4, 0.8
 _LONG_S = 90.0
 """What comes back later than this is no minute's limit: it blocks nothing while some of it remains."""
 _SPENT_IN_S = 10.0
-"""In which what remains would be used up at the present rate; so the rate falls to a minute's share with it."""
+"""Seconds in which the remainder would be used up at the current rate, so that the rate falls with it."""
 _COARSE_S = 2.0
-"""By how much a reset may be too late: whole seconds are rounded up, by the clocks of two machines."""
+"""How much too late a reset may be: whole seconds are rounded up, on two machines' clocks."""
 _SAME_RESET_S = 1.5
-"""A reset that stays where it is, give or take so much, while requests are used up is the end of a window."""
+"""A reset time that stays within this tolerance while requests are used up is the end of a window."""
 _WINDOW_SHOWN_S, _USED_UP = 2.0, 2
 _FIRST_DOUBT_S, _DOUBT_S = 1.0, 5.0
 """Longest wait on the word of a reading alone: then one request asks. A refusal brings the server's own wait."""
@@ -45,12 +46,12 @@ _ABOUT = 0.2
 
 
 class Allowance:
-    """A stated limit as it stands: learns from readings, says when the next request may leave."""
+    """A stated limit's current state: learns from readings, says when the next request may be sent."""
 
     def __init__(self, stated: StatedLimit) -> None:
         self._stated = stated
         self._left: float | None = None
-        """What remains by the latest reading, less what has left since."""
+        """What remains by the latest reading, minus what was sent since."""
         self._in_flight = 0.0
         self._read_at = -math.inf
         self._resets_at = math.inf
@@ -72,7 +73,7 @@ class Allowance:
 
     @property
     def is_void(self) -> bool:
-        """What was stated has been contradicted by what passed."""
+        """Whether the stated limit has been contradicted by what passed."""
         return self._contradictions >= _CONTRADICTIONS
 
     @property
@@ -82,13 +83,13 @@ class Allowance:
 
     @property
     def words(self) -> str:
-        """The limit for people: `500 requests/min`."""
+        """The limit for display: `500 requests/min`."""
         stated = self._stated
         counted = stated.kind.removesuffix("s") if stated.limit == 1 else stated.kind
         return f"{stated.limit:,} {counted}{self._per(stated.limit)}"
 
     def rate_per_s(self, now: float) -> float:
-        """At which requests (or tokens) may leave now, while something remains; infinite where it is far away."""
+        """The rate at which requests (or tokens) may be sent now; infinite if far from the limit."""
         if self._is_long or (self._left is None and self._window_s is None):
             return math.inf
         nominal = self._stated.limit / (self._window_s or _MINUTE_S) * USED_SHARE
@@ -100,7 +101,7 @@ class Allowance:
         return max(nominal, self._found_per_s, self._left / min(span_s, _SPENT_IN_S))
 
     def wait_s(self, now: float, amount: float) -> float:
-        """Seconds until something remains for so much; 0 where it does now, or where that is unknown."""
+        """Seconds until there is room for `amount`; 0 if there is now, or if unknown."""
         if self._left is None or self._is_by_the_minute:
             return 0.0
         missing = min(amount, self._stated.limit) - self._left_at(now)
@@ -112,13 +113,13 @@ class Allowance:
         return max(min(due_s, doubted_s), 0.0)
 
     def used_up_s(self, now: float) -> float:
-        """Seconds until one more request may pass, where refusals have shown that nothing remains; else 0."""
+        """Seconds until one more request may pass, if refusals have shown that nothing remains; else 0."""
         if not self._is_confirmed or self._stated.remaining != 0:
             return 0.0
         return max(self._due_s(now, 1.0), 0.0)
 
     def take(self, now: float, amount: float) -> None:
-        """A request of so much leaves now."""
+        """A request of this amount is sent now."""
         self._in_flight += amount
         if self._left is None:
             return
@@ -130,11 +131,11 @@ class Allowance:
         self._left, self._read_at = left - amount, now
 
     def ended(self, amount: float) -> None:
-        """A request that left with so much is over, answered or not."""
+        """A request of this amount has ended, answered or not."""
         self._in_flight = max(self._in_flight - amount, 0.0)
 
     def learn(self, stated: StatedLimit, now: float) -> None:
-        """Take over a reading that came just now with an answer or a refusal."""
+        """Process a reading that just arrived with an answer or a refusal."""
         before, self._stated = self._stated, stated
         remaining = stated.remaining
         if remaining is None:
@@ -164,7 +165,7 @@ class Allowance:
         if self._unmoved >= _UNMOVED and self._read_at - self._unmoved_since >= _UNMOVED_S:
             self._contradictions = math.inf
         elif stated.kind == "requests" and stated.remaining == stated.limit < _MINUTE_S:
-            self._contradictions = math.inf  # one request takes over a second to come back
+            self._contradictions = math.inf  # one request takes over a second to be replenished
         elif self._is_doubtful and stated.remaining == 0:
             self._contradictions = self._contradictions + 1 if self._contradictions < 1 else math.inf
             self._is_confirmed = False
@@ -257,7 +258,7 @@ class Allowance:
 
     def _left_at(self, now: float) -> float:
         """What remains by now, by what the reset promises."""
-        assert self._left is not None  # noqa: S101 - asked only where something was read
+        assert self._left is not None  # noqa: S101 - called only after a reading
         if self._is_window:
             return float(self._stated.limit) if now >= self._resets_at else self._left
         gained = self._refill_per_s * (now - self._read_at) if math.isfinite(self._refill_per_s) else 0.0

@@ -1,4 +1,4 @@
-"""Circuit breaker: in an outage rows wait, use up no attempts, and one probe at a time finds out whether it is over."""
+"""Circuit breaker: in an outage, rows wait without using up attempts, and one probe at a time checks for its end."""
 
 import asyncio
 import math
@@ -12,15 +12,15 @@ from llmbatch.observe.events import Event, OutageBegan, OutageOver
 from llmbatch.provider.failures import Action, Failure
 
 _IN_A_ROW = 8
-"""Failures with no answer between them that make an outage: at even odds of failing, one run of 256 looks like it."""
+"""Consecutive failures without an answer that count as an outage: with even odds, one run in 256 looks like one."""
 _REFUSED_FOR_S = 5.0
-"""Refusals by rate come in bursts; only when no request has succeeded for this long are they an outage."""
+"""Rate-limit refusals come in bursts; they count as an outage only if no request has succeeded for this long."""
 _FIRST_PROBE_S, _PROBE_EVERY_S, _LAST_PROBE_S = 1.0, 30.0, 0.1
 """Probes start quickly, since most outages are short, and settle at one in 30 s (with jitter)."""
 
 
 class CircuitBreaker:
-    """Watches for outages. While one is on, `passage` lets one request through at a time, more and more rarely."""
+    """Watches for outages. During one, `passage` lets one request through at a time, at growing intervals."""
 
     def __init__(
         self,
@@ -51,28 +51,28 @@ class CircuitBreaker:
 
     @property
     def patience_s(self) -> float:
-        """Seconds that a row may wait until sent again: what is left of `longest_s`, where nothing was answered."""
+        """Seconds that a row may wait before it is sent again: what is left of `longest_s`, if nothing was answered."""
         if self._was_answered or math.isinf(self._began_at):
             return self._longest_s
         return max(self._began_at + self._longest_s - self._clock(), 0.0)
 
     @property
     def longest_s(self) -> float:
-        """Seconds that the run waits for an endpoint at most (`--max-wait`)."""
+        """Maximum seconds that the run waits for an endpoint (`--max-wait`)."""
         return self._longest_s
 
     @property
     def lasts_s(self) -> float:
-        """Seconds since the first failure of the outage that is on; 0 where there is none."""
+        """Seconds since the first failure of the current outage; 0 if there is none."""
         return self._clock() - self._began_at if self.is_on else 0.0
 
     @property
     def next_probe_s(self) -> float:
-        """Seconds until the next probe of the outage that is on; 0 where one is in flight, or there is none."""
+        """Seconds until the next probe; 0 if one is in flight, or there is no outage."""
         return max(self._probe_at - self._clock(), 0.0) if self.is_on and not self._probing else 0.0
 
     def answered(self) -> bool:
-        """The endpoint answered. True where that ends an outage."""
+        """The endpoint answered. True if that ends an outage."""
         lasted_s = self.lasts_s
         self._in_a_row, self._began_at, self._was_answered = 0, math.inf, True
         if not self.is_on:
@@ -86,7 +86,7 @@ class CircuitBreaker:
         """A request failed.
 
         Raises:
-            ComeBackLater: the outage has lasted longer than the run may wait.
+            ComeBackLater: the outage has lasted longer than the run's maximum wait.
         """
         if not failure.may_be_outage:
             return
@@ -95,7 +95,7 @@ class CircuitBreaker:
         self._began_at = min(self._began_at, now)
         if self.is_on:
             if not self._probing:
-                return  # it left before the outage was known
+                return  # sent before the outage was known
             self._probing = False
             self._probe_after_s = min(self._probe_after_s * 2, _PROBE_EVERY_S)
         elif self._looks_like_one(failure, now):
@@ -113,9 +113,9 @@ class CircuitBreaker:
 
     @asynccontextmanager
     async def passage(self) -> AsyncIterator[bool]:
-        """Let a request pass: while an outage is on as the next probe, when that is due, and at once when it is over.
+        """Let a request pass: during an outage as the next probe, when that is due; at once when it is over.
 
-        Yields whether it is a probe, whose outcome the others wait for.
+        Yields whether it is a probe, whose outcome all others wait for.
 
         Raises:
             RunCancelledError: the run stopped meanwhile.

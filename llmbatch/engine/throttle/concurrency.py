@@ -1,4 +1,4 @@
-"""How many requests may be in flight: a number of the user's, or the level that the endpoint keeps up with."""
+"""How many requests may be in flight: the user's number, or the level that the endpoint can sustain."""
 
 import asyncio
 import math
@@ -28,13 +28,13 @@ before it is cut although nothing has failed yet."""
 
 
 class Concurrency:
-    """The level, found by measuring what each step up brings.
+    """The concurrency level, found by measuring the gain of each step up.
 
-    The first answer, alone, shows how long one takes. Then the level doubles for as long as answers take hardly
-    longer, so that twice as many requests are twice as many rows. Where a step brings less than half of that, the
-    requests only wait in the endpoint's queue: the level goes back to what it fills, and a smaller step is tried now
-    and then. By Little's law the rows a second of a level are its requests by their mean latency, so nothing but
-    latencies is needed, and they show a queue long before requests time out in it.
+    The first answer, alone, shows how long one takes. Then the level doubles as long as answers hardly slow down, so
+    that twice as many requests give twice as many rows. If a step brings less than half of that, the requests only wait
+    in the endpoint's queue: the level goes back to what it fills, and a smaller step is tried now and then. By Little's
+    law the rows a second of a level are its requests by their mean latency, so nothing but latencies is needed, and
+    they show a queue long before requests time out in it.
     """
 
     def __init__(self, fixed: int | None = None, *, timeout_s: float = defaults.TIMEOUT_S) -> None:
@@ -92,7 +92,7 @@ class Concurrency:
             self._measure(latency_s, now)
 
     def congested(self, now: float) -> None:
-        """A request was refused since too many came."""
+        """A request was refused because there were too many."""
         self._cut(_CUT, now)
 
     def timed_out(self, now: float) -> None:
@@ -100,14 +100,14 @@ class Concurrency:
         self._cut(_HALVED, now)
 
     def bound(self, now: float) -> None:
-        """This machine has no means for so many: fewer from now on, also where the user has fixed them."""
+        """This machine lacks resources for this many: use fewer from now on, even if the user set a fixed number."""
         if now - self._cut_at >= self._typical_s:
             self._cut_at = now
             self._most = max(int(self._limit * _CUT), 1)
             self._settle(self._most, now)
 
     def resume(self, now: float) -> None:
-        """After an outage: half of the level that was kept up with before, and up from there."""
+        """After an outage, restart at half of the previously sustained level."""
         if self._fixed is None:
             self._set(self._kept_up * _HALVED, now)
             self._before, self._is_doubling, self._resting = (self._limit, 0.0), True, 0
@@ -184,10 +184,10 @@ class Concurrency:
 
 
 class Slots:
-    """Places for requests in flight, as many as the limit allows at the moment, given in the order of asking.
+    """Slots for requests in flight, as many as the limit currently allows, granted in order.
 
-    A row that was asked before goes ahead of those that never were: else, where a limit keeps hundreds waiting, it
-    would get its answer at the run's end, and what it has cost by then would be lost in a kill.
+    A row sent before goes ahead of those never sent; otherwise, if a limit keeps hundreds waiting, it would get its
+    answer at the end of the run, and its cost so far would be lost in a kill.
     """
 
     def __init__(self, concurrency: Concurrency) -> None:
@@ -197,7 +197,7 @@ class Slots:
         self._asked_before: deque[asyncio.Future[None]] = deque()
 
     async def acquire(self, *, asked_before: bool) -> None:
-        """Take a place, waiting for one where there is none; `release` gives it back."""
+        """Take a slot, waiting if there is none free; `release` gives it back."""
         ahead = self._asked_before or (self._fresh and not asked_before)
         if self._taken < self._concurrency.limit and not ahead:
             self._taken += 1
@@ -208,11 +208,11 @@ class Slots:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self.release()  # it was given in the same instant
+                self.release()  # granted at the same moment
             raise
 
     def release(self) -> None:
-        """Give a place back."""
+        """Give a slot back."""
         self._taken -= 1
         while (waiting := self._asked_before or self._fresh) and self._taken < self._concurrency.limit:
             place = waiting.popleft()

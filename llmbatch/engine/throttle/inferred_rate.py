@@ -1,4 +1,4 @@
-"""A rate limit that the endpoint does not state, inferred from its refusals where they follow the rate."""
+"""A rate limit not stated by the endpoint, inferred from refusals that correlate with the rate."""
 
 import math
 from collections import deque
@@ -42,11 +42,11 @@ class InferredRateLimit:
         self._since = [0, 0]
         """Passed and refused after the last cut had its effect."""
         self._at_random = 0.0
-        """The share that is refused at random, as far as that was seen."""
+        """The observed share of random refusals."""
 
     @property
     def is_on(self) -> bool:
-        """Whether a limit is seen."""
+        """Whether a limit has been inferred."""
         return self._base is not None
 
     def sent(self, now: float) -> None:
@@ -71,7 +71,7 @@ class InferredRateLimit:
             self._base, self._cuts = None, 0
             return
         if self._cuts and now - self._cut_at < _WINDOW_S:
-            return  # these left before the last cut could show
+            return  # sent before the last cut could take effect
         passed, refused = len(self._passed), len(self._refused)
         judged = max(passed + refused, len(self._sent))
         share = _SHARE if self._cuts else max(_FIRST_SHARE, 2 * self._at_random)
@@ -82,7 +82,7 @@ class InferredRateLimit:
         self._cuts += 1
 
     def per_s(self, now: float) -> float | None:
-        """The rate to keep, or None where there is no limit to be seen."""
+        """The rate to keep to, or None if no limit is inferred."""
         if self._base is None:
             return None
         factor = self._growth(now)

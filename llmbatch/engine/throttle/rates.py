@@ -1,4 +1,4 @@
-"""Requests and tokens a second: when the next request may leave, by the limits that are known."""
+"""Requests and tokens per second: when the next request may be sent under the known limits."""
 
 import math
 from collections.abc import Iterable
@@ -106,7 +106,7 @@ class _Limited:
     def source(self, now: float, amount: float) -> str:
         """The limit that the next request waits for, in words."""
         if self.own_per_s is not None:
-            return f"{self.own_per_s * 60:,.4g} {self.kind}/min, as you said"
+            return f"{self.own_per_s * 60:,.4g} {self.kind}/min, set by you"
         standing = self.standing
         if not standing:
             return ""
@@ -116,14 +116,14 @@ class _Limited:
 
 @dataclass(frozen=True, slots=True)
 class LimitedBy:
-    """What makes the next request wait."""
+    """The limit that makes the next request wait."""
 
     which: Literal["requests", "tokens", "inferred"]
     words: str
 
 
 class Rates:
-    """Schedules requests under limits that the user states or the endpoint does; the user's win."""
+    """Schedules requests under limits from the user or the endpoint; the user's take precedence."""
 
     def __init__(self, own: RateLimits = RateLimits()) -> None:
         self._requests = _Limited("requests", own.requests_per_s)
@@ -151,7 +151,7 @@ class Rates:
         return self._inferred.is_on
 
     def limits(self, now: float) -> RateLimits:
-        """What is kept to, per second; None where no limit is known."""
+        """The limits in effect, per second; None if no limit is known."""
         return RateLimits(self._requests.per_s(now), self._tokens.per_s(now))
 
     def seconds(self, tokens: float) -> float:
@@ -179,13 +179,13 @@ class Rates:
         return LimitedBy("requests", self._requests.source(now, 1))
 
     def take(self, now: float, tokens: float) -> None:
-        """A request of so many tokens leaves now."""
+        """A request of this many tokens is sent now."""
         self._requests.take(now, 1, self._inferred.per_s(now))
         self._inferred.sent(now)
         self._tokens.take(now, tokens)
 
     def ended(self, tokens: float) -> None:
-        """A request that left with so many tokens is over."""
+        """A request of this many tokens has ended."""
         self._requests.ended(1)
         self._tokens.ended(tokens)
 
@@ -196,7 +196,7 @@ class Rates:
             allowance.passed()
 
     def refused(self, now: float) -> None:
-        """One was refused for its rate: there is a limit below the stated ones."""
+        """A request was refused by rate limit: there is a limit below the stated ones."""
         self._inferred.refused(now)
         for allowance in (*self._requests.stated.values(), *self._tokens.stated.values()):
             allowance.refused(now)
@@ -207,12 +207,12 @@ class Rates:
         return max((allowance.used_up_s(now) for allowance in standing), default=0.0)
 
     def correct(self, tokens: float) -> None:
-        """A request that left took so many tokens more than was thought, or less where negative."""
+        """A request took this many more tokens than estimated, or fewer if negative."""
         self._tokens.meter.owed += tokens
 
 
 class TokenEstimate:
-    """Tokens of a request before it is sent, from its length; learns from the answers what a character comes to.
+    """Estimates a request's tokens before it is sent, from its length; learns the tokens per character from answers.
 
     A line through the latest answers (least squares, the older the lighter): what comes on top of each document, as
     its fence, weighs much in short ones and little in long ones. Rather too much than too little: what was not used

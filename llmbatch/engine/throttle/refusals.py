@@ -1,4 +1,4 @@
-"""Refusals for the rate: signs of a limit, or of an endpoint that refuses now and then whatever the rate is."""
+"""Rate-limit refusals: signs of a limit, or of an endpoint that refuses now and then whatever the rate."""
 
 import math
 from collections import deque
@@ -17,14 +17,14 @@ def is_over(count: int, expected: float) -> bool:
 
 
 class Refusals:
-    """Tells random refusals, which concern their own row alone, from those that all rows have to wait for."""
+    """Distinguishes random refusals, which concern only their own row, from those for which all rows must wait."""
 
     def __init__(self) -> None:
         self._latest: deque[bool] = deque(maxlen=_LATEST)
         self._refused = 0
 
     def are_random(self, in_flight: int) -> bool:
-        """Whether they come without regard to the rate. The first few are taken for a limit: nothing better is known.
+        """Whether they are independent of the rate. The first few are assumed to be a limit.
 
         Requests in flight count as passed: refusals come sooner than answers.
         """

@@ -1,4 +1,4 @@
-"""A budget for retries, shared by the run, so that a struggling endpoint does not get its load multiplied.
+"""A budget for retries, shared by the run, so that a struggling endpoint's load is not multiplied.
 
 After the AWS SDKs' retry quota: a full budget is 500, a retry after a transient failure costs 14, after a refusal by
 rate 5; a retry that succeeds gives its cost back, any other success gives 1. Where the SDKs would fail the request, a
@@ -31,7 +31,7 @@ class RetryBudget:
 
     @property
     def level(self) -> float:
-        """What is left to spend."""
+        """The remaining budget."""
         now = self._clock()
         self._level = min(self._level + (now - self._filled_at) * _PER_S, _FULL)
         self._filled_at = now
@@ -59,6 +59,6 @@ class RetryBudget:
         self._credited.set()
 
     def refill(self) -> None:
-        """The endpoint is back after an outage: what was learnt of it is out of date."""
+        """Refill after an outage, when what was learned is out of date."""
         self._level = _FULL
         self._credited.set()

@@ -63,11 +63,11 @@ class RateShare(Protocol):
 
 
 OpenRateShare = Callable[[], RateShare]
-"""Opens it for one session."""
+"""Opens a rate share for one session."""
 
 
 class SharedRate:
-    """One process's part in a schedule. Used by one request at a time."""
+    """One process's share of a schedule. Used by one request at a time."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class SharedRate:
         return wait_s
 
     def correct(self, seconds: float) -> None:
-        """A request took so much more of the limit's time than was thought, or less where negative."""
+        """A request took this much more of the limit's time than estimated, or less if negative."""
         self._owed_s += seconds
 
     async def _take(self, seconds: float) -> bool:
@@ -150,6 +150,6 @@ class SharedRate:
 
 
 def limit_name(base_url: str, api_key: str, model: str) -> str:
-    """What a limit is known by among processes: its endpoint, account and model. Nothing can be read from it."""
+    """A limit's name, shared by processes: a digest of endpoint, account and model."""
     parts = f"{base_url}\0{api_key}\0{model}"
     return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""When a request may leave: no outage, a slot among those in flight, no wait by a server's word, the rates kept."""
+"""Decides when a request may be sent: no outage, a free slot, no server-requested wait, rates within limits."""
 
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -21,15 +21,15 @@ _FREE_PASSAGE = nullcontext(False)
 """Where there is no outage."""
 _LEARN_FIRST, _LEARN_EVERY = 16, 32
 _LACKING_S = 120.0
-"""How long this machine may let no request leave: ports are free again after a minute or two."""
+"""How long this machine may fail to send any request: ports become free after a minute or two."""
 _LIMITED_S = 1.0
-"""How long after a wait a limit counts as what holds the run."""
+"""How long after a wait a limit still counts as limiting the run."""
 _REPORTED_S = 2.0
 """How long a limit holds requests back, or will by its next wait, until that is reported."""
 
 
 class Throttle:
-    """What all requests of a run share on their way out, and what their outcomes teach."""
+    """The shared gate for all of a run's requests, which learns from their outcomes."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Throttle:
 
     @property
     def held_s(self) -> float:
-        """Seconds until requests may leave again, by a server's word; 0 where they may now."""
+        """Seconds until requests may be sent again after a server's request to wait; 0 if they may now."""
         return max(self._held_until - self._clock(), 0.0)
 
     @property
@@ -74,7 +74,7 @@ class Throttle:
 
     @property
     def outage_kind(self) -> str:
-        """The kind of failure of the outage that is on; empty where there is none."""
+        """The failure kind of the current outage; empty if there is none."""
         return self._circuit_breaker.kind if self._circuit_breaker.is_on else ""
 
     @property
@@ -103,7 +103,7 @@ class Throttle:
         return self._concurrency.limit
 
     def hold(self, seconds: float) -> None:
-        """Nobody sends for so long: a server's wait is a floor for all rows, unless it refuses rows at random."""
+        """No request is sent for that long: a server's wait applies to all rows, unless it refuses rows at random."""
         if self._refusals.are_random(self.in_flight) and not self._rates.are_inferred:
             return
         self._held_until = max(self._held_until, self._clock() + seconds)
@@ -115,7 +115,7 @@ class Throttle:
             self._rates.learn(self._dialect.limits(headers), self._clock())
 
     def answered(self, latency_s: float) -> bool:
-        """The endpoint keeps up. True where this answer ends an outage: then requests start out as at the beginning."""
+        """Record an answer. True if it ends an outage, after which requests start out as at the beginning."""
         now = self._clock()
         self._lacking_since = math.inf
         is_back = self._circuit_breaker.answered()
@@ -134,11 +134,11 @@ class Throttle:
             self._shared.correct(self._rates.seconds(tokens) - self._rates.seconds(estimated))
 
     def failed(self, failure: Failure) -> None:
-        """A request failed: fewer at once, a wait for everyone, or an outage, as the failure says.
+        """Record a failure, which may mean fewer requests in flight, a wait for all rows, or an outage.
 
         Raises:
             ComeBackLater: an outage has lasted too long, or a limit is used up for too long.
-            StorageFailed: this machine has let no request leave for too long.
+            StorageFailed: this machine has been unable to send any request for too long.
         """
         now = self._clock()
         if failure.is_of_this_machine:
@@ -174,12 +174,12 @@ class Throttle:
 
     @asynccontextmanager
     async def slot(self, tokens: float, *, asked_before: bool) -> AsyncIterator[None]:
-        """A place among the requests in flight, given when one of so many tokens may leave.
+        """A slot for a request of this many tokens, granted when it may be sent.
 
         A row that was asked before comes first.
 
         Raises:
-            RunCancelledError: the run stopped before the request left.
+            RunCancelledError: the run stopped before the request was sent.
         """
         while True:
             async with self._circuit_breaker.passage() if self._circuit_breaker.is_on else _FREE_PASSAGE as is_probe:

@@ -1,4 +1,4 @@
-"""One at a time through a gate where most pass without waiting.
+"""A lock for a section through which most pass without waiting.
 
 `asyncio.Lock` never recovers from a holder that waits: each later task queues behind those that queued meanwhile, so
 every one of them costs a round of the event loop, long after nothing is to be waited for. Here a task that finds the
@@ -31,7 +31,7 @@ class Turn:
                 await woken
             except asyncio.CancelledError:
                 if woken.done() and not woken.cancelled():
-                    self._wake()  # it was this one's turn
+                    self._wake()  # it was this task's turn
                 raise
         self._is_held = True
         return self
@@ -46,6 +46,6 @@ class Turn:
         """Have the next one try; it wakes the one behind it when it leaves."""
         while self._waiting and not self._is_held:
             woken = self._waiting.popleft()
-            if not woken.done():  # else its task was cancelled
+            if not woken.done():  # otherwise its task was cancelled
                 woken.set_result(None)
                 return
