@@ -1,6 +1,6 @@
-"""Answers kept across runs, so that no text is paid for twice: a store on this machine that any run may lose.
+"""The answer cache: answers stored across runs, so that no text is paid for twice, on this machine and expendable.
 
-Knows plain data only; what a row's key is and what becomes of an answer is the pipeline's business.
+Handles plain data only; row keys and the use of answers are left to the pipeline.
 """
 
 from llmbatch.cache.store import AnswerStore, CachedAnswer, StoreFigures, StoreUnusableError, default_store

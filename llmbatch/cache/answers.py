@@ -1,4 +1,4 @@
-"""Answers of earlier runs in a run: looked up before rows are asked, kept as they come in.
+"""The answer cache in a run: answers are looked up before rows are sent, and stored as they arrive.
 
 An optimisation, and treated as one: a store that fails is reported once, and the run continues without it.
 """
@@ -19,9 +19,9 @@ _FLUSH_EVERY_S = 1.0
 
 
 class AnswerCache:
-    """A store as one run sees it: by row keys, and never an error.
+    """A store as seen by one run: by row key, and without errors.
 
-    Answers count for the endpoint that gave them: a model's name says who answered only together with the address.
+    Answers apply only to the endpoint that gave them: a model's name identifies a model only together with the address.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class AnswerCache:
         self._used: deque[bytes] = deque()
 
     def look_up(self, keys: Collection[str]) -> dict[str, CachedAnswer]:
-        """What earlier runs were answered, by row key. Blocks: for the reader's thread."""
+        """Look up earlier runs' answers, by row key. Blocks, so call it in the reader's thread."""
         store, scoped = self._store, {self._scoped(key): key for key in keys}
         if store is None or not scoped:
             return {}
@@ -50,26 +50,26 @@ class AnswerCache:
         return {scoped[key]: answer for key, answer in found.items()}
 
     def note(self, line: LedgerLine) -> None:
-        """A row has its outcome: what the run's own model answered is kept with the next group."""
+        """Note a row's outcome; an answer from the run's own model is stored with the next group."""
         is_own = line.arm == CONTROL and line.source != "reused" and NONE_FITS not in line.flags
         if is_own and line.status != FAILED and self._store is not None:
             self._new[self._scoped(line.key)] = _kept(line, self._run_id)
 
     async def flush(self) -> None:
-        """Write what came in since the last time, off the loop."""
+        """Write new answers, off the event loop."""
         new, self._new = self._new, {}
         used = [self._used.popleft() for _ in range(len(self._used))]
         if self._store is not None and (new or used):
             await asyncio.to_thread(self._write, self._store, new, used)
 
     async def flush_often(self) -> None:
-        """Write what comes in, about once a second, until cancelled."""
+        """Write new answers about once a second, until cancelled."""
         while True:
             await asyncio.sleep(_FLUSH_EVERY_S)
             await self.flush()
 
     async def close(self) -> None:
-        """Write the rest and let go of the store."""
+        """Write the rest and close the store."""
         await self.flush()
         if self._store is not None:
             await asyncio.to_thread(self._store.close)

@@ -1,4 +1,4 @@
-"""What counts of the answers of earlier runs."""
+"""Which answers of earlier runs may be reused."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +8,11 @@ from llmbatch.core import defaults
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """The answers of earlier runs: where they are kept, and which count."""
+    """The answer cache: where it is stored, and which answers may be used."""
 
     store: Path | None = None
     """None for the one in the user's cache folder."""
     limit_bytes: int = defaults.REUSE_LIMIT_MB * 1_000_000
-    """What the store may take on the disk."""
+    """Maximum size of the store on disk."""
     max_age_days: float | None = None
     """None for any age."""

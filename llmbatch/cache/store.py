@@ -1,8 +1,8 @@
 """The store of answers: one SQLite file, private to its user, shared by all runs that ask for it.
 
-Write-ahead logging lets any number of runs read while one writes; answers come in groups, each one transaction. The
-file keeps to its limit by giving up the answers that were used longest ago. It holds no document: a key is a hash. An
-answer whose checksum does not match is not used: the store may lose an answer, and never changes one.
+Write-ahead logging lets any number of runs read while one writes; answers are written in groups, one transaction each.
+The file stays within its limit by evicting the least recently used answers. It contains no documents: a key is a hash.
+An answer whose checksum does not match is not used: the store may lose an answer, but never alters one.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ from llmbatch.core.places import cache_folder
 from llmbatch.core.sqlite_store import COLUMN, DAMAGES, Schema, checksum, open_store, transaction
 
 _SUMMED = ("key", "answered_at", "model", "answer")
-"""What an answer's checksum is over: all but when it was used last."""
+"""The columns covered by an answer's checksum: all but the time of last use."""
 _BUSY_S = 2.0
 """How long another process may hold the file before this one continues without it."""
 _STORED_COST = "cost_nusd"
@@ -49,12 +49,12 @@ _SCHEMA = Schema(
 
 
 class StoreUnusableError(Exception):
-    """The file cannot be read or written, is no store, is damaged, or somebody holds it; the message says which."""
+    """The file cannot be read or written, is not a store, is damaged, or is locked; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedAnswer:
-    """A model's answer that counted, and where it came from.
+    """A model's accepted answer, and where it came from.
 
     Confidence is the raw one, in 0..1; cost is in nano-dollars.
     """
@@ -70,7 +70,7 @@ class CachedAnswer:
     run_id: str
     """The run that asked."""
     cost_nanousd: int | None
-    """What the row cost then; None where the price is unknown."""
+    """What the row cost then; None if the price is unknown."""
     confidence_from: str = "reported"
     runner_up: str | None = None
     confidences: Mapping[str, float] | None = None
@@ -93,7 +93,7 @@ class StoreFigures:
 
 
 def default_store() -> Path:
-    """Where the store lies unless the user names another place: the user's cache folder."""
+    """The default location of the store, in the user's cache folder."""
     return cache_folder() / "answers.sqlite"
 
 
@@ -101,7 +101,7 @@ class AnswerStore:
     """An open store. Its methods block, so they are called off the event loop; any thread may."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        """Open or make the store at `path`.
+        """Open or create the store at `path`.
 
         Raises:
             StoreUnusableError: it cannot be.
@@ -150,7 +150,7 @@ class AnswerStore:
                 pass
 
     def remove(self, *, older_than_days: float | None = None) -> int:
-        """Give up all answers, or the older ones. Returns how many; the file shrinks.
+        """Remove all answers, or the older ones. Returns how many; the file shrinks.
 
         Raises:
             StoreUnusableError: the file cannot be written.
@@ -217,7 +217,7 @@ class AnswerStore:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """What SQLite and the file system say, as our own error."""
+    """Convert errors from SQLite and the file system to StoreUnusableError."""
     try:
         yield
     except (*DAMAGES, OSError) as error:

@@ -1,4 +1,4 @@
-"""A store looked at and cleared by its user, who wants to know what is wrong with it."""
+"""Inspecting and clearing the store for the user, with errors reported."""
 
 from contextlib import closing, suppress
 from pathlib import Path
@@ -8,7 +8,7 @@ from llmbatch.core.errors import UsageError
 
 
 def store_figures(path: Path) -> StoreFigures:
-    """What a store holds; nothing where there is none.
+    """A store's figures; zeros if there is none.
 
     Raises:
         UsageError: it cannot be read.
@@ -26,7 +26,7 @@ def store_figures(path: Path) -> StoreFigures:
 
 
 def count_older(path: Path, days: float) -> int:
-    """How many answers of a store are older than that many days; 0 where no store can be read."""
+    """How many answers in a store are older than that many days; 0 if the store cannot be read."""
     if not path.exists():
         return 0
     with suppress(StoreUnusableError), closing(AnswerStore(path)) as store:
@@ -35,13 +35,13 @@ def count_older(path: Path, days: float) -> int:
 
 
 def clear_store(path: Path, *, older_than_days: float | None = None) -> int | None:
-    """Give up a store's answers, or the older ones. A damaged store is removed as a file.
+    """Remove a store's answers, or the older ones. A damaged store is deleted as a file.
 
     Returns:
-        How many answers were given up; None where that cannot be known.
+        How many answers were removed; None if unknown.
 
     Raises:
-        UsageError: the file cannot be removed, or is somebody's that is no store of ours.
+        UsageError: the file cannot be removed, or is not an answer cache.
     """
     if not path.exists():
         return 0

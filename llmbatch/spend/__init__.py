@@ -1,4 +1,4 @@
-"""What is spent, over all runs and processes of a user: the store, leases on a day's cap, alerts, reports.
+"""Spending over all runs and processes of a user: the store, leases on a day's cap, alerts, reports.
 
-Imports plain data only; what a run folder holds is passed in.
+Imports plain data only; the contents of run folders are passed in.
 """

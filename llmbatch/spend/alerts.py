@@ -1,4 +1,4 @@
-"""Told once: that a share of a budget is spent. And the command that the user wants run then."""
+"""One-time alerts that a share of a budget is spent, and the user's command to run then."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from llmbatch.core.errors import UsageError
 from llmbatch.observe.events import AlertCommandFailed, BudgetAlert, Event
 
 COMMAND_TIMEOUT_S = 30.0
-_HIDDEN = (  # a command that alerts people needs no key to the model
+_HIDDEN = (  # an alert command does not need the model's API key
     "OPENAI_API_KEY",
     "OPENAI_ADMIN_KEY",
     "OPENAI_WEBHOOK_SECRET",
@@ -24,12 +24,12 @@ _LONGEST_TOLD = 200
 _PREFIX = "LLMBATCH_ALERT_"
 _OF_THE_ALERT = ("budget", "percent", "spent_usd", "cap_usd", "day")
 VARIABLES = frozenset(f"{_PREFIX}{name.upper()}" for name in (*_OF_THE_ALERT, "run"))
-"""What the command finds in its environment."""
+"""The command's environment variables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How far a budget is spent. `option` is the budget's own, as `--max-cost`; `day` is set for a daily one."""
+    """How far a budget is spent. `option` is its option, such as `--max-cost`; `day` is set for a daily one."""
 
     option: str
     spent_nanousd: int
@@ -37,12 +37,12 @@ class Level:
     day: str | None = None
 
     def has_passed(self, percent: float) -> bool:
-        """Whether that share of it is spent; in whole numbers, as all money is."""
+        """Whether that share is spent, computed in integers, like all money."""
         return self.spent_nanousd * 100_000_000 >= self.cap_nanousd * round(percent * 1_000_000)
 
 
 def parse_percents(text: str) -> tuple[float, ...]:
-    """Shares as the user writes them, `80%` or `50%,80%`, in percent and rising order.
+    """Parse shares as written by the user, `80%` or `50%,80%`, into ascending percentages.
 
     Raises:
         UsageError: one is not between 0% and 100%.
@@ -69,15 +69,15 @@ class Alerts:
         self._looking = threading.Lock()
 
     def was_at(self, level: Level) -> None:
-        """Shares that are spent by now were reported by an earlier session."""
+        """Mark the shares already spent as reported by an earlier session."""
         self._passed.update(self._newly_passed(level))
 
     def look(self, level: Level, *, claim: Callable[[float], bool] = lambda _: True) -> None:
-        """Tell what has been passed since the last look; of several shares at once, the highest.
+        """Report the share passed since the last call; if several at once, the highest.
 
         Args:
             level: how far the budget is spent.
-            claim: whether it is ours to alert of a share, where other processes watch the same budget; blocks.
+            claim: whether this process should send the alert, if others watch the same budget; blocks.
         """
         with self._looking:
             new = self._newly_passed(level)
@@ -91,7 +91,7 @@ class Alerts:
             self._command.run(alert)
 
     def close(self) -> None:
-        """Wait for commands that run, each for its time at most."""
+        """Wait for running commands, each up to its time limit."""
         if self._command is not None:
             self._command.wait()
 
@@ -101,9 +101,9 @@ class Alerts:
 
 
 class AlertCommand:
-    """The user's own command, run by the shell in a thread of its own; whatever it does, the run continues.
+    """The user's alert command, run by the shell in a separate thread; whatever it does, the run continues.
 
-    What it is about comes in environment variables (docs/how-to/budgets.md), never in its text.
+    It gets its data in environment variables (docs/how-to/budgets.md), never in the command text.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class AlertCommand:
         self._threads: list[threading.Thread] = []
 
     def run(self, alert: BudgetAlert) -> None:
-        """Start it."""
+        """Start the command."""
         thread = threading.Thread(
             target=self._run, args=(self._environment(alert),), name="llmbatch-alert", daemon=True
         )
@@ -124,7 +124,7 @@ class AlertCommand:
         thread.start()
 
     def wait(self) -> None:
-        """Until all that were started have ended."""
+        """Wait until all started commands have ended."""
         for thread in self._threads:
             thread.join()
 

@@ -1,4 +1,4 @@
-"""What is kept of the money of all sessions, and who keeps it: a file, a database, another process."""
+"""The interface of spend stores, which record all sessions' spending: in a file, a database, or another process."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from llmbatch.core.usage import UsageTotals
 from llmbatch.spend.liveness import SignOfLife
 
 REAL, OFFLINE = "real", "offline"
-"""Books: what costs money, and what the offline endpoint would have cost. They share nothing."""
+"""Books: real spending, and the simulated cost of the offline endpoint. They share nothing."""
 
 WHOLE_RUN = "run"
-"""In place of a day, where a cap is a run's."""
+"""Used instead of a day for a run's cap."""
 
 HOLD = "batch:"
-"""How the ids of accounts begin that outlive their sessions."""
+"""Id prefix of accounts that outlive their sessions."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """Who spends: one session on a run folder."""
+    """The spender: one session on a run folder."""
 
     id: str
     """As the run folder's `sent.log` names it."""
@@ -31,13 +31,13 @@ class SessionInfo:
     prompt: str
     """The prompt's fingerprint."""
     leased: bool
-    """Whether it sends only what it has taken out of a day's cap before."""
+    """Whether it spends only what it has already taken from a day's cap."""
     started_at: str
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """A session's account of one day, nano-dollars. `charged` is what it holds of the day's cap, spent or not."""
+    """A session's balance for one day, in nano-dollars. `charged` is its part of the day's cap, spent or not."""
 
     spent_nanousd: int = 0
     charged_nanousd: int = 0
@@ -45,78 +45,78 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class DayTotal:
-    """A day over all sessions of a book, as the store knows it, nano-dollars."""
+    """A day's total over all sessions of a book, in nano-dollars."""
 
     spent_nanousd: int
     charged_nanousd: int
     held: Mapping[str, int]
-    """By the session that has not ended: what it has set aside and not spent, which may come back."""
+    """For each open session, what it has reserved but not spent, which may be released."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a dead session really cost: its figures by the day, and all of it in nano-dollars."""
+    """What a dead session actually cost: its figures by day, and the total in nano-dollars."""
 
     figures: Mapping[str, UsageTotals]
     total_nanousd: int
 
 
 class SpendBook(Protocol):
-    """What every session spent and has set aside, by day, for all that share a budget.
+    """What every session has spent and reserved, by day, for everyone who shares a budget.
 
-    Each call is whole or nothing, and no two come between each other. They block for milliseconds, may come from any
-    thread, and raise StorageFailed where the book cannot be read or written.
+    Calls are atomic and serialised. They block for milliseconds, may come from any thread, and raise StorageFailed if
+    the book cannot be read or written.
     """
 
     def sign_of_life(self, session: str) -> SignOfLife:
-        """By what a session is known to be alive."""
+        """The proof that a session is alive."""
 
     def begin_session(self, info: SessionInfo) -> SignOfLife:
-        """Enter a session that begins; its sign of life is held until it ends."""
+        """Register a new session; its sign of life is held until it ends."""
 
     def hold(self, info: SessionInfo, day: str, nanousd: int, cap_nanousd: int | None) -> bool:
-        """Set money aside in an account of its own, which stays open when the session that asks for it has ended.
+        """Reserve money in a separate account that stays open after its session has ended.
 
-        `settle` ends it. Until then the day is charged with all of it, whichever process is alive.
+        `settle` closes it. Until then the day is charged with the full amount, whichever process is alive.
 
         Args:
             info: the account; its id begins with `HOLD`.
-            day: on which the work leaves.
-            nanousd: how much.
-            cap_nanousd: the day's, over all accounts; None for none.
+            day: the day on which the work is sent.
+            nanousd: the amount.
+            cap_nanousd: the day's cap over all accounts; None for no cap.
 
         Returns:
-            False where that is more than is left of the day: nothing is set aside.
+            False if the day has less left; then nothing is reserved.
         """
 
     def take(self, info: SessionInfo, day: str, cap_nanousd: int, *, need_nanousd: int, want_nanousd: int) -> int:
         """Charge a session with more of a day's cap.
 
         Returns:
-            How much: `want_nanousd`, but at most a quarter of what is left, so that the processes near the cap share
-            it; at least `need_nanousd`; 0 where that is more than is left, or where the session has ended.
+            The amount: `want_nanousd`, but at most a quarter of what is left, so that processes share the rest near the
+            cap; at least `need_nanousd`; 0 if less than that is left, or if the session has ended.
         """
 
     def record(
         self, session: str, balances: Mapping[str, Balance], figures: Mapping[str, UsageTotals], *, ended_at: str | None
     ) -> None:
-        """Write down how a session stands, by the day; what it no longer holds is free for others at once.
+        """Record a session's balances by day; what it releases is available to others at once.
 
         Args:
-            session: whose. What comes after its last word is not written down.
-            balances: of each day that changed.
-            figures: of each day that changed.
+            session: the session's id. Records after its end are ignored.
+            balances: the balance of each day that changed.
+            figures: the figures of each day that changed.
             ended_at: when it ended, or None while it runs.
         """
 
     def total(self, book: str, day: str) -> DayTotal:
-        """How a day stands."""
+        """A day's total."""
 
     def open_sessions(self) -> list[tuple[str, str]]:
-        """(id, run folder) of the sessions that have not ended: alive, or dead and not settled."""
+        """(id, run folder) of the open sessions: alive, or dead and not settled."""
 
     def settle(self, session: str, settlement: Settlement, *, ended_at: str) -> None:
-        """End a dead session with what it cost; one that has ended stays as it is.
+        """Close a dead session with its actual cost; one that has already ended is unchanged.
 
         Of a session that was in progress at midnight, the earlier days keep what they were last charged with, and the
         last day gets the rest. What may have been billed charges no day with more than the lease that it had; what was
@@ -124,28 +124,28 @@ class SpendBook(Protocol):
         """
 
     def claim_alert(self, book: str, day: str, cap_nanousd: int, percent: float) -> bool:
-        """Whether the alert for this share of the day's cap is still to be shown; the first caller shows it."""
+        """Whether the alert for this share of the day's cap is still due; the first caller shows it."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the book."""
 
 
 class SpendRecords(SpendBook, Protocol):
     """A book that also reports what was spent."""
 
     def sums(self, column: str, book: str, since: str, until: str) -> dict[str, UsageTotals]:
-        """What was spent from one day to another, both included, by `day`, `model`, `prompt` or `run`."""
+        """Spending from one day to another, inclusive, by `day`, `model`, `prompt` or `run`."""
 
     def unsettled(self, book: str, since: str, until: str) -> list[tuple[str, str, int]]:
-        """(id, run folder, nano-dollars set aside and not known to be spent) of sessions that have not ended."""
+        """(id, run folder, nano-dollars reserved and not known to be spent) of open sessions."""
 
 
 OpenSpendBook = Callable[[], SpendBook]
-"""Opens it for one session."""
+"""Opens the book for one session."""
 
 
 def granted(room_nanousd: int, *, need_nanousd: int, want_nanousd: int) -> int:
-    """How much of what is left of a day a session gets that wants so much; see `SpendBook.take`."""
+    """How much of a day's remaining room a session gets; see `SpendBook.take`."""
     if room_nanousd < need_nanousd:
         return 0
     return max(min(want_nanousd, room_nanousd // _ROOM_SHARE), need_nanousd)
@@ -154,7 +154,7 @@ def granted(room_nanousd: int, *, need_nanousd: int, want_nanousd: int) -> int:
 def settled_on(
     started_at: str, days: Sequence[tuple[str, int, int]], settlement: Settlement, *, leased: bool
 ) -> tuple[str, int]:
-    """On which day a dead session is charged with what is not charged yet, and how much; see `SpendBook.settle`.
+    """The day on which a dead session's remaining cost is charged, and the amount; see `SpendBook.settle`.
 
     Args:
         started_at: when it began, in UTC.

@@ -1,4 +1,4 @@
-"""Days of spending. A day is a UTC day, as the providers' own usage pages have it and as no clock change shifts it."""
+"""Days of spending. A day is a UTC day, as on the providers' usage pages, and unaffected by clock changes."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -6,7 +6,7 @@ from llmbatch.core.errors import UsageError
 
 
 def utc_now() -> datetime:
-    """The present time."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
@@ -16,17 +16,17 @@ def day_of(moment: datetime) -> str:
 
 
 def next_day_begins(day: str) -> datetime:
-    """The instant at which a day is over."""
+    """The time at which a day ends."""
     return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), UTC)
 
 
 def parse_day(text: str, option: str) -> date:
-    """A day as the user writes it: `2026-11-25`.
+    """Parse a day as written by the user: `2026-11-25`.
 
     Raises:
-        UsageError: it is none; `option` names where it stood.
+        UsageError: it is not a day; `option` names the option.
     """
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{option} {text!r} is not a day", hint=f"say {option} 2026-11-25") from None
+        raise UsageError(f"{option} {text!r} is not a day", hint=f"use {option} 2026-11-25") from None

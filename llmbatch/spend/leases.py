@@ -1,7 +1,7 @@
-"""A day's cap, or a run's, that many processes share, without asking the store about every request.
+"""Sharing a day's or a run's cap between processes, without asking the store about every request.
 
-A session takes a part of the cap, a lease, out of the store, and reserves from it on its own. It takes more when that
-is used up, less at a time as the cap nears, and gives back what it does not need. At every instant and over all
+A session takes a part of the cap, a lease, from the store, and reserves from it locally. It takes more when the lease
+is used up, in smaller amounts near the cap, and gives back what it does not need. At every instant and over all
 sessions, `spent + reserved + unknown <= charged <= cap`.
 """
 
@@ -22,20 +22,20 @@ from llmbatch.spend.days import day_of, next_day_begins, utc_now
 
 _FIRST_LEASE = 16  # requests
 _QUICK_S, _SLOW_S = 1.0, 4.0  # a lease that lasts less than this is doubled next time, one that lasts more is halved
-_POLL_S, _SLOWEST_POLL_S = 0.2, 2.0  # others give back every two seconds; many that ask all the time keep them from it
-_PATIENCE_S = 120.0  # with runs that hold a part of the cap and do not move: they may be suspended
+_POLL_S, _SLOWEST_POLL_S = 0.2, 2.0  # others give back every two seconds; polling too often would hinder them
+_PATIENCE_S = 120.0  # with runs that hold part of the cap and make no progress: they may be suspended
 
 
 class Sleep(Protocol):
     """How to wait."""
 
     def __call__(self, seconds: float, *, or_until: asyncio.Event) -> Awaitable[None]:
-        """For so many seconds or for an event; raises where the run stops."""
+        """Wait for this many seconds or for an event; raises if the run stops."""
 
 
 @dataclass(slots=True)
 class _PeriodAccount:
-    """A session's own of one period, nano-dollars."""
+    """A session's amounts in one period, in nano-dollars."""
 
     charged: int = 0
     spent: int = 0
@@ -48,9 +48,9 @@ class _PeriodAccount:
 
 
 class _LeasedLimit(ABC):
-    """What one session may spend of a cap in each period. Without a cap it only adds up.
+    """What one session may spend of a cap in each period. Without a cap it only counts.
 
-    A request belongs to the period in which it leaves.
+    A request belongs to the period in which it is sent.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class _LeasedLimit(ABC):
         """Nothing is taken yet.
 
         Args:
-            cap_nanousd: of each period, over all processes; None for none.
-            account: the session's in the spend store; None where nothing is shared, and so without a cap.
-            sleep: waits, and raises where the run stops.
+            cap_nanousd: the cap of each period over all processes; None for no cap.
+            account: the session's account in the spend store; None if nothing is shared, and thus without a cap.
+            sleep: waits, and raises if the run stops.
             off_loop: calls what blocks.
             clock: seconds, for the size of leases.
         """
@@ -80,14 +80,14 @@ class _LeasedLimit(ABC):
         self._periods: dict[str, _PeriodAccount] = {}
         self._settled = asyncio.Event()
         self._asking = asyncio.Lock()  # one request at a time asks for more
-        self._at_store = asyncio.Lock()  # the store and what is known here change together
+        self._at_store = asyncio.Lock()  # the store and the local state change together
 
     async def reserve(self, nanousd: int) -> str:
         """Set aside what a request may cost at most. Returns the period that it belongs to.
 
         Raises:
             BudgetReached: it does not fit, and no lease is held that could leave room for it.
-            StorageFailed: the store does not say what is left, so nothing may be sent.
+            StorageFailed: the remaining amount is unknown, so nothing may be sent.
         """
         while True:
             period = self._period()
@@ -105,7 +105,7 @@ class _LeasedLimit(ABC):
         account = self._periods[period]
         account.reserved -= reserved_nanousd
         account.spent += spent_nanousd
-        account.charged = max(account.charged, account.spent + account.reserved)  # dearer than any price said
+        account.charged = max(account.charged, account.spent + account.reserved)  # more expensive than the stated price
         self._settled.set()
 
     async def beat(self, figures: Mapping[str, UsageTotals]) -> DayTotal | None:
@@ -115,7 +115,7 @@ class _LeasedLimit(ABC):
             figures: what its rows cost, by day.
 
         Returns:
-            The present period over all sessions; None where nothing is written down.
+            The current period's total over all sessions; None if nothing is recorded.
 
         Raises:
             StorageFailed: that could not be written. What was set aside stays so.
@@ -145,14 +145,14 @@ class _LeasedLimit(ABC):
 
     @abstractmethod
     def _period(self) -> str:
-        """The present one."""
+        """The current period."""
 
     @abstractmethod
     def _reached(self, period: str, total: DayTotal, own: _PeriodAccount, nanousd: int) -> BudgetReached:
         """Why a request is not sent that may cost so much."""
 
     async def _make_room(self, period: str, own: _PeriodAccount, nanousd: int) -> None:
-        """Until the request fits, or the period has turned."""
+        """Wait until the request fits, or a new period has begun."""
         assert self._cap is not None  # noqa: S101 - without a cap everything fits
         assert self._account is not None  # noqa: S101 - a cap is shared
         patience, poll_s = _Patience(self._clock), _POLL_S
@@ -169,7 +169,7 @@ class _LeasedLimit(ABC):
                     continue
                 if not others_hold or patience.is_over(total):
                     raise self._reached(period, total, own, nanousd)
-            self._settled.clear()  # what we hold and do not need, the next beat gives back
+            self._settled.clear()  # the next beat gives back what is held but not needed
             await self._sleep(poll_s, or_until=self._settled)
             poll_s = min(poll_s * 2, _SLOWEST_POLL_S)
 
@@ -178,7 +178,7 @@ class _LeasedLimit(ABC):
 
 
 class DailyLimit(_LeasedLimit):
-    """What one session may spend of a day's cap. At midnight, UTC, it continues under the new day's."""
+    """What one session may spend of a day's cap. At midnight UTC it continues under the new day's cap."""
 
     def __init__(
         self,
@@ -190,7 +190,7 @@ class DailyLimit(_LeasedLimit):
         now: Callable[[], datetime] = utc_now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """As `_LeasedLimit`; `now` is the wall clock, which gives the day."""
+        """As `_LeasedLimit`; `now` is the wall clock, which determines the day."""
         super().__init__(cap_nanousd, account, sleep=sleep, off_loop=off_loop, clock=clock)
         self._now = now
 
@@ -201,7 +201,7 @@ class DailyLimit(_LeasedLimit):
         assert self._cap is not None  # noqa: S101
         held = sum(total.held.values())
         stuck = (
-            f" (${to_usd(held):,.6g} of it set aside for batches or by killed runs: run them again to settle it)"
+            f" (${to_usd(held):,.6g} of it reserved for batches or by killed runs: run them again to settle it)"
             if held
             else ""
         )
@@ -224,9 +224,9 @@ class _RunLeases(_LeasedLimit):
 
 
 class SharedRunLimit:
-    """What one of several processes may spend that label a run together, of the run's cap.
+    """The share of a run's cap for one of several processes that label the run together.
 
-    What the run cost before stands in the book as spent.
+    The run's earlier cost is in the book as spent.
     """
 
     def __init__(
@@ -238,7 +238,7 @@ class SharedRunLimit:
         off_loop: Callable[..., Awaitable[Any]] = asyncio.to_thread,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """As `_LeasedLimit`. The account has begun; blocks for the time of one call of its book."""
+        """As `_LeasedLimit`. The account is already open; blocks for one call to its book."""
         self._leases = _RunLeases(cap_nanousd, account, sleep=sleep, off_loop=off_loop, clock=clock)
         self.spent_nanousd = account.total(WHOLE_RUN).spent_nanousd
         """What all processes together have spent, as of the last beat."""
@@ -262,7 +262,7 @@ class SharedRunLimit:
             self.spent_nanousd = total.spent_nanousd
 
     def end(self) -> None:
-        """The session is over: give back all that was not spent; blocks.
+        """End the session: give back everything not spent; blocks.
 
         Raises:
             StorageFailed: that could not be written.
@@ -271,7 +271,7 @@ class SharedRunLimit:
 
 
 def run_limit_reached(cap_nanousd: int, spent_nanousd: int, nanousd: int) -> BudgetReached:
-    """Why a request is not sent that may cost so much, where a run has a limit of its own."""
+    """The error for a request that might exceed the run's own limit."""
     return BudgetReached(
         f"--max-cost ${to_usd(cap_nanousd):,.6g} is reached: ${to_usd(spent_nanousd):,.6g} is spent or may be, and the "
         f"next request may cost ${to_usd(nanousd):,.6g}",
@@ -284,7 +284,7 @@ def _shrink(account: _PeriodAccount, *, keep: int) -> None:
 
 
 class _LeaseSize:
-    """How much to take at once: so much that a lease lasts some seconds."""
+    """How much to take at once, so that a lease lasts a few seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -305,7 +305,7 @@ class _LeaseSize:
 
 
 class _Patience:
-    """With others that hold a part of the cap: over when nothing has moved for long."""
+    """Patience with others that hold part of the cap; it runs out when nothing has changed for long."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

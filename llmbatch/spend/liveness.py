@@ -1,4 +1,4 @@
-"""Whether a session is still alive. The kernel holds the proof: a lock that ends with its process, however it ends."""
+"""Determines whether a session is still alive, by an OS lock, which is released however its process ends."""
 
 import fcntl
 import os
@@ -11,10 +11,10 @@ from llmbatch.core.files import open_file
 
 
 class SignOfLife(Protocol):
-    """Tells whether a session is alive, as far as that can be known."""
+    """Evidence of whether a session is alive."""
 
     def take_over(self) -> bool:
-        """Become the one who settles a dead session. False where it lives, or nothing can be proven."""
+        """Take over a dead session to settle it. False if it is alive, or nothing can be proven."""
 
     def is_held(self) -> bool:
         """Whether the session may be alive."""
@@ -27,28 +27,28 @@ class SignOfLife(Protocol):
 
 
 class Unproven:
-    """A session in a store that other machines share: no lock there ends with its process.
+    """A session in a store shared between machines, where no lock ends with its process.
 
-    It is settled by whoever holds its run folder's lock next, who knows that it is dead.
+    It is settled by the next holder of its run folder's lock, which proves that it is dead.
     """
 
     def take_over(self) -> bool:
-        """Nobody can."""
+        """Return False: no process can prove that the session is dead."""
         return False
 
     def is_held(self) -> bool:
-        """It may be alive."""
+        """Return True: the session may be alive."""
         return True
 
     def release(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no lock is held."""
 
     def remove(self) -> None:
-        """Nothing is there."""
+        """Do nothing: there is no lock file."""
 
 
 class SessionLock:
-    """The lock of one session. Who gets it from outside knows that the session is dead, and may settle it."""
+    """The lock of one session. Another process that acquires it knows that the session is dead, and may settle it."""
 
     def __init__(self, folder: Path, session: str) -> None:
         self._path = folder / session
@@ -58,14 +58,14 @@ class SessionLock:
         """Take a new session's own lock.
 
         Raises:
-            OSError: it cannot be made.
+            OSError: it cannot be created.
         """
         self._path.parent.mkdir(mode=0o700, exist_ok=True)
         self._fd = open_file(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
 
     def take_over(self) -> bool:
-        """Take a dead session's lock. False where it lives, or where its file is gone and nothing can be proven."""
+        """Take a dead session's lock. False if it is alive, or if its file is gone and nothing can be proven."""
         try:
             fd = open_file(self._path, os.O_RDWR)
         except (OSError, UsageError):
@@ -92,7 +92,7 @@ class SessionLock:
             self._fd = None
 
     def remove(self) -> None:
-        """The session is over and settled: its file goes, too."""
+        """Remove the lock file of a settled session."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
         self.release()

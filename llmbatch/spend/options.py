@@ -1,4 +1,4 @@
-"""What the user says about money, checked."""
+"""The user's spending options, validated."""
 
 from dataclasses import dataclass
 
@@ -18,12 +18,12 @@ class BudgetOptions:
     daily_budget_nanousd: int | None = None
     """Of a UTC day, over all runs that share the store."""
     alert_at: tuple[float, ...] = ()
-    """Percent of either limit."""
+    """When to warn, in percent of either limit."""
     alert_command: str | None = None
     store: OpenSpendBook | None = None
-    """Where spending is recorded; None: nothing is written down."""
+    """Where spending is recorded; None to record nothing."""
     of_run: OpenSpendBook | None = None
-    """Where the processes that label one run share `max_cost_nanousd`; None where there is one."""
+    """Where several processes that label one run share `max_cost_nanousd`; None for a single process."""
 
     @property
     def limits(self) -> list[str]:
@@ -40,7 +40,7 @@ def budget_options(
     alert_command: str | None = None,
     store: OpenSpendBook | None = None,
 ) -> BudgetOptions:
-    """The options as people give them; without a store, nothing is written down.
+    """Parse the user's options; without a store, nothing is recorded.
 
     Raises:
         UsageError: one cannot be read, or a daily budget has no store.
@@ -48,7 +48,7 @@ def budget_options(
     if store is None and daily_budget_usd is not None:
         raise UsageError(
             "--daily-budget needs a spend store, and --spend-store is off",
-            hint="the budget is shared through it: name one, or leave --spend-store out",
+            hint="the budget is shared through it: set one, or omit --spend-store",
         )
     return BudgetOptions(
         max_cost_nanousd=None if max_cost_usd is None else to_nanousd(max_cost_usd),

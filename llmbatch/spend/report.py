@@ -1,4 +1,4 @@
-"""What was spent, in groups, beside what the period before had: where a rise comes from."""
+"""Spending in groups, compared with the previous period, to show where an increase comes from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,24 +21,24 @@ class Period:
 
     @property
     def days(self) -> int:
-        """How many."""
+        """The number of days."""
         return (self.until - self.since).days + 1
 
     @property
     def before(self) -> "Period":
-        """The days right before, as many."""
+        """The same number of days directly before."""
         return Period(self.since - timedelta(days=self.days), self.since - timedelta(days=1))
 
     def holds(self, day: str) -> bool:
-        """Whether a day, as `2026-11-25`, is in it."""
+        """Whether the period contains a day, given as `2026-11-25`."""
         return self.since.isoformat() <= day <= self.until.isoformat()
 
 
 def period(since: date | None, until: date | None, *, today: date) -> Period:
-    """The days that are meant: up to today, and thirty of them, where nothing else is said.
+    """The requested period; by default, thirty days up to today.
 
     Raises:
-        UsageError: it would end before it begins.
+        UsageError: it ends before it begins.
     """
     until = until or max(today, since or today)
     since = since or until - timedelta(days=DEFAULT_DAYS - 1)
@@ -54,12 +54,12 @@ class Group:
     name: str
     now: UsageTotals
     before: UsageTotals | None = None
-    """None where there is nothing to compare with."""
+    """None if there is nothing to compare with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Spending in groups; the dearest first, days in their order."""
+    """Spending in groups; the most expensive first, days in order."""
 
     by: str
     groups: tuple[Group, ...]
@@ -68,13 +68,13 @@ class Report:
     """None for one run as a whole."""
     offline: bool = False
     notes: tuple[str, ...] = ()
-    """What is not in it, or not as sure as it looks, each in a sentence."""
+    """Caveats about missing or uncertain figures, one sentence each."""
 
 
 def grouped(
     by: str, now: Mapping[str, UsageTotals], before: Mapping[str, UsageTotals] | None = None
 ) -> tuple[Group, ...]:
-    """Groups in their order. One that only the period before had stands there, too, with nothing now."""
+    """Groups in order, including those found only in the previous period, with zero now."""
     if by == "day":
         return tuple(Group(day, now[day]) for day in sorted(now))
     nothing = UsageTotals()
@@ -88,7 +88,7 @@ def grouped(
 
 
 def total_of(now: Mapping[str, UsageTotals], before: Mapping[str, UsageTotals] | None = None) -> Group:
-    """All groups as one."""
+    """All groups combined."""
     return Group(
         "total", sum(now.values(), UsageTotals()), None if before is None else sum(before.values(), UsageTotals())
     )
@@ -116,7 +116,7 @@ def _group_json(group: Group) -> dict[str, Any]:
 
 
 def usage_json(usage: UsageTotals) -> dict[str, Any]:
-    """Totals as JSON: stable names, money in US dollars; null is what no answer has reported."""
+    """Totals as JSON: stable names, money in US dollars; null for figures that no answer reported."""
     data: dict[str, Any] = dict(usage.stored())
     del data["cache_unreported_tokens"]
     if usage.cached_share is None:

@@ -1,7 +1,7 @@
 """The spend store's tables.
 
-A rollback journal, not write-ahead logging: what a killed process left in a write-ahead log counts only as far as its
-own checksums fit, so that one flipped byte there would drop the charges behind it without a word.
+A rollback journal, not write-ahead logging: what a killed process left in a write-ahead log counts only up to the first
+checksum mismatch, so one flipped byte there would silently drop all later charges.
 """
 
 from llmbatch.core.sqlite_store import COLUMN, Schema
@@ -55,4 +55,4 @@ SCHEMA = Schema(
 """A row's checksum is over all its columns."""
 
 GROUPS = {"day": "day", "model": "model", "run": "run", "prompt": "task || ' ' || prompt"}
-"""In SQL, what sums of a spend store are by."""
+"""SQL expressions to group sums of a spend store by."""

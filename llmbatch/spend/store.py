@@ -1,12 +1,12 @@
-"""The spend store: what every session spent and has set aside, by day, in one SQLite file that all processes share.
+"""The spend store: what every session has spent and reserved, by day, in one SQLite file shared by all processes.
 
 The invariant, at every commit: over all sessions of a book and a day, `charged_nanousd` is at least what they spent,
 may have spent, and may still spend without asking again. A session under a daily budget raises its own charge only
 within the cap, in a transaction that excludes all others; so the cap holds with any number of processes, and a process
 that dies leaves a charge that is too high, never one that is too low.
 
-Each change is one `BEGIN IMMEDIATE` transaction, synced when it commits. Each row has a checksum; a store is looked at
-as a whole when it is opened, and one that is damaged is not used.
+Each change is one `BEGIN IMMEDIATE` transaction, synced when it commits. Each row has a checksum; a store is checked as
+a whole when it is opened, and a damaged one is not used.
 """
 
 import threading
@@ -26,26 +26,26 @@ _BUSY_TIMEOUT_S = 10.0
 
 
 def default_store() -> Path:
-    """The user's own: in the folder where programs keep their state (on Linux `~/.local/state/llmbatch`)."""
+    """The user's default store, in the state folder (on Linux `~/.local/state/llmbatch`)."""
     return state_folder() / "spend.sqlite3"
 
 
 class SpendStore:
     """A `SpendBook` for one machine. Its methods block for milliseconds, and can be called from any thread.
 
-    All raise StorageFailed where the store cannot be read or written.
+    All raise StorageFailed if the store cannot be read or written.
     """
 
     def __init__(self, path: Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S, is_synced: bool = True) -> None:
-        """Open it; an empty one is made where there is none, private to the user.
+        """Open the store, creating an empty one, private to the user, if there is none.
 
         Args:
             path: the file.
             busy_timeout_s: how long to wait for other processes' changes.
-            is_synced: whether it survives a power cut; not needed where it ends with its process.
+            is_synced: whether it survives a power cut; not needed if it is discarded with its process.
 
         Raises:
-            UsageError: no file of the user's own has that name.
+            UsageError: the path is not a file of the user's own.
         """
         self.path = path
         self._lock = threading.Lock()
@@ -118,7 +118,7 @@ class SpendStore:
         with self._transaction():
             going_on = "SELECT count(*) FROM session WHERE id = ? AND ended_at IS NULL"
             if not self._db.execute(going_on, (session,)).fetchone()[0]:
-                return  # a late word of a session that has said its last one
+                return  # a late record of a session that has already ended
             for day, balance in balances.items():
                 self._put(session, day, {"spent_nusd": balance.spent_nanousd, "charged_nusd": balance.charged_nanousd})
             for day, sums in figures.items():
@@ -250,5 +250,5 @@ class SpendStore:
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise StorageFailed(
                 f"{self.path}: the spend store cannot be used ({why})",
-                hint="free it (or move it away: a new one starts at zero), or name another one with --spend-store",
+                hint="free it (or move it away; a new one starts at zero), or use another one with --spend-store",
             ) from error

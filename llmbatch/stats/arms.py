@@ -1,7 +1,7 @@
-"""Which of two arms has the more bad rows, while the arms' shares and the rate of bad rows change.
+"""Compares the rates of bad rows in two arms, while the arms' shares and the overall rate change.
 
-Arms are compared within blocks of rows that were asked one after the other, with one share. Comparing rates over the
-whole run does not do (Simpson's paradox): trouble that comes late hits most the arm that has grown meanwhile.
+Arms are compared within blocks of consecutively processed rows with a constant share. Comparing rates over the whole
+run would be misleading (Simpson's paradox): late trouble mostly hits the arm that has grown by then.
 """
 
 import math
@@ -17,7 +17,7 @@ _LARGEST_LOG = 700.0
 
 @dataclass(slots=True)
 class _Block:
-    """Rows that are compared with each other."""
+    """A block of rows compared with each other."""
 
     rows: int = 0
     canary_rows: int = 0
@@ -32,7 +32,7 @@ class _Block:
 
 
 class _Weight:
-    """What blocks say together."""
+    """The combined evidence of blocks."""
 
     def __init__(self, ratios: Sequence[float]) -> None:
         self._ratios = ratios
@@ -86,7 +86,7 @@ class ArmEvidence:
         return self._weight.expected + self._batches_weight.expected
 
     def add(self, *, is_canary: bool, is_bad: bool) -> bool:
-        """Take in a row; true where it ends a block, and the evidence may have changed."""
+        """Add a row; true if it completes a block, so that the evidence may have changed."""
         self._block.add(is_canary=is_canary, is_bad=is_bad)
         if self._block.rows < BLOCK_ROWS:
             return False
@@ -95,7 +95,7 @@ class ArmEvidence:
         return True
 
     def add_of_batch(self, row: int, *, is_canary: bool, is_bad: bool) -> None:
-        """Take in a row, by its number, that was answered in a batch. It counts from the next `weigh_batches` on."""
+        """Add a row, by its number, that was answered in a batch. It counts from the next `weigh_batches` on."""
         self._of_batches[row // BLOCK_ROWS].add(is_canary=is_canary, is_bad=is_bad)
 
     def weigh_batches(self) -> None:
@@ -106,13 +106,13 @@ class ArmEvidence:
 
     @property
     def worse(self) -> float:
-        """Evidence that the canary is worse: 1/alpha is passed with probability alpha at most where it is not."""
+        """Evidence that the canary is worse: exceeds 1/alpha with probability at most alpha if it is not."""
         return sum(map(_exp, self._logs)) / len(self._ratios)
 
     def within(self, ratio: float) -> float:
         """Evidence that the canary's odds are less than `ratio` (one of those given) times the control's.
 
-        It passes 1/alpha with probability alpha at most where they are that much higher, or more.
+        It exceeds 1/alpha with probability at most alpha if they are that much higher, or more.
         """
         return _exp(-self._logs[self._ratios.index(ratio)])
 

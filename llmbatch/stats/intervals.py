@@ -1,6 +1,6 @@
 """Intervals of shares and of their differences, at 95%: plain arithmetic, the same wherever a share is reported.
 
-A text that stands in many rows is one piece of evidence, since its rows are right or wrong together. So intervals take
+A text that occurs in many rows is one piece of evidence, since its rows are right or wrong together. So intervals take
 the effective number of rows: as many independent rows as carry the same information.
 """
 
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 
 Z_95 = 1.959963984540054
-"""Of the standard normal distribution, for an interval of 95%."""
+"""The quantile of the standard normal distribution for a 95% interval."""
 
 
 def effective_rows(texts: Iterable[Hashable]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from llmbatch.core.ledger_line import FAILED, LedgerLine
 
 USELESS = frozenset({"invalid", "empty", "truncated", "unusable"})
-"""Kinds of an unusable answer: the model's doing, not the endpoint's."""
+"""Failure kinds for unusable answers, caused by the model rather than the endpoint."""
 
 
 PartsOf = Callable[[str], Iterable[str]]
@@ -49,7 +49,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Figures of rows that were asked about, each counted once. Reused rows are not among them: they say nothing new.
+    """Figures of rows that were asked about, each counted once. Reused rows are excluded: they are not new.
 
     `useless` counts rows that had an unusable answer, fixed by a re-ask or not; `failed` all rows without a label.
     """
@@ -76,7 +76,7 @@ class Profile:
 
 
 class FirstOutcomes:
-    """Tells a row's first outcome from later ones, across arms and sessions.
+    """Distinguishes a row's first outcome from later ones, across arms and sessions.
 
     A row that failed is sent again: to the control where the canary failed, or by the next session. Such rows are the
     hard ones, and what comes of them then is no second piece of evidence, nor the other arm's. Rows that a stop cut off
@@ -136,7 +136,7 @@ class Profiler:
         if line.confidence is not None:
             self._confidence.add(line.confidence)
         self._tokens.add(line.input_tokens + line.output_tokens)
-        if line.batch is None:  # which waits for hours
+        if line.batch is None:  # a batch waits for hours
             self._latency.add(line.latency_s)
         known = line.cost_nanousd is not None and self._cost_nanousd is not None
         self._cost_nanousd = (self._cost_nanousd or 0) + (line.cost_nanousd or 0) if known else None
@@ -160,5 +160,5 @@ class Profiler:
 
 
 def was_useless(line: LedgerLine) -> bool:
-    """Whether the row had an unusable answer, be it one that a re-ask fixed."""
+    """Whether the row had an unusable answer, even if a re-ask fixed it."""
     return line.parse in USELESS or any(retry.error in USELESS for retry in line.retries)

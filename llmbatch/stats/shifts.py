@@ -1,4 +1,4 @@
-"""What has changed between two profiles, and whether it is more than chance and more than a trifle."""
+"""Reports what has changed between two profiles, and whether it is statistically and practically significant."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,8 @@ from llmbatch.stats.profile import Distribution, Profile
 from llmbatch.stats.significance import distance, distributions_differ, rates_differ, shares_differ
 
 ALPHA = 0.001
-"""Of all figures of one comparison together (Bonferroni): a nightly run should not cry wolf more than once in years."""
+"""Significance level over all figures of a comparison (Bonferroni): a nightly run should give a false alarm at most
+once in years."""
 _FIGURES = 5
 _SMALLEST_SHARE = 0.01
 """A percentage point: over a million rows anything is significant, and less than this does not matter."""
@@ -18,7 +19,7 @@ _SMALLEST_TOKENS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """One figure, before and after. `p` is None where it is not a matter of chance: names that answers carry."""
+    """One figure, before and after. `p` is None for names in answers, which do not vary by chance."""
 
     figure: str
     before: str

@@ -1,9 +1,9 @@
-"""Is a difference more than chance? Exact tests that need no library, since every run makes them.
+"""Significance tests: exact, and without any library, since every run uses them.
 
 p-values are two-sided and hold at every number of rows, from two to millions, and for any ties. `rates_differ` is
 Fisher's exact test; the others come down to it, so that none leans on a normal approximation that a few rows, a rare
-label or a confidence of two values would break. Where somebody looks again and again (a canary on trial), only
-`arms.ArmEvidence` is allowed.
+label or a confidence of two values would break. For repeated looks (a canary on trial), only `arms.ArmEvidence` is
+valid.
 """
 
 import math
@@ -62,8 +62,8 @@ def distributions_differ(one: Distribution, other: Distribution) -> float:
     """p-value that two samples of figures come from one distribution; 1 where all figures are the same.
 
     Both samples are cut at quantiles of the two together, where each cut makes a table for Fisher's exact test: the
-    median test (Mood, 1950) at several quantiles, corrected for their number (Bonferroni). The cuts hang on the pooled
-    figures alone, so the p-value is exact whatever the figures look like.
+    median test (Mood, 1950) at several quantiles, corrected for their number (Bonferroni). The cuts depend only on the
+    pooled figures, so the p-value is exact whatever their distribution.
     """
     values = sorted({*one.counts, *other.counts})
     ones = list(accumulate(one.counts.get(value, 0) for value in values))

@@ -1,4 +1,4 @@
-"""Token counts as the provider makes them, with the tables on board: no download, no network."""
+"""Token counts as the provider computes them, with bundled tables: no download, no network."""
 
 from llmbatch.tokens.cut import head, head_tail
 from llmbatch.tokens.kept import kept_counts

@@ -1,4 +1,4 @@
-"""Cutting a text to a number of tokens, never inside a character."""
+"""Truncates a text to a number of tokens, never inside a character."""
 
 import unicodedata
 from itertools import islice
@@ -6,7 +6,7 @@ from itertools import islice
 from llmbatch.tokens.o200k import count_tokens, token_bytes
 
 MARK = "\n\n[... the middle of this document was left out ...]\n\n"
-"""Stands between the two ends of a text whose middle is cut away."""
+"""Placed between the two ends of a text whose middle is cut out."""
 
 _JOINER = "\N{ZERO WIDTH JOINER}"
 _LONGEST_CLUSTER = 32

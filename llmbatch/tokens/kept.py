@@ -1,9 +1,9 @@
-"""Counts of texts that come back with every run, as a prompt does: made once, then kept in the user's cache folder.
+"""Token counts of texts that recur in every run, such as a prompt: computed once, then stored in the cache folder.
 
-A run counts its prompt and nothing else, and the table that this takes would cost it 0.2 s at every start and 80 MB to
-its end. So the table is given up again, and the counts are kept under a hash of the texts and the table, sealed with a
-checksum: they cannot go stale, and a file that is gone or damaged is made again. A wrong count would be another output
-limit, and so another prompt: every row would be asked and paid for again.
+A run counts only its prompt, and the table required would cost it 0.2 s at every start and 80 MB until its end. So the
+table is unloaded again, and the counts are stored under a hash of the texts and the table, sealed with a checksum: they
+cannot go stale, and a missing or damaged file is recreated. A wrong count would mean a different output limit, and so a
+different prompt: every row would be sent and paid for again.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from llmbatch.tokens.o200k import TABLE_SHA256, count_tokens, table_given_up
 
 
 def kept_counts(texts: Sequence[str]) -> list[int]:
-    """Number of tokens of each text, as `count_tokens` has it."""
+    """Number of tokens of each text, as counted by `count_tokens`."""
     asked = json.dumps(texts).encode()
     file = _folder() / hashlib.blake2b(asked, digest_size=16, key=TABLE_SHA256.encode()).hexdigest()
     counts = _read(file)

@@ -1,4 +1,4 @@
-"""The o200k_base encoding: the provider's own tokenizer library, with its table shipped beside this file.
+"""The o200k_base encoding: the provider's own tokenizer library, with its table bundled next to this file.
 
 tiktoken downloads its tables at first use, which fails on a machine without network. The table here is the published
 one in a form that loads ten times as fast: the length of each token in its rank's order, one byte each, then the
@@ -70,7 +70,7 @@ def token_bytes(text: str) -> Iterator[bytes]:
 
 @contextmanager
 def table_given_up() -> Iterator[None]:
-    """Give up the table when the block ends, unless somebody had it loaded before: it is 80 MB."""
+    """Unload the table when the block ends, unless it was already loaded: it takes 80 MB."""
     was_loaded = _encoding.cache_info().currsize > 0
     yield
     if not was_loaded:
