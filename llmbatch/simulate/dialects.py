@@ -132,7 +132,7 @@ def dialect_of(name: str) -> Dialect:
     """
     row = _tables().get(name)
     if row is None:
-        raise UsageError(f"there is no dialect {name!r}", hint=f"dialects: {', '.join(dialect_names())}")
+        raise UsageError(f"unknown dialect {name!r}", hint=f"dialects: {', '.join(dialect_names())}")
     read = dict(row)
     for key in ("model", "answer", "error"):
         if key in read:

@@ -109,7 +109,7 @@ def _probability(spec: str, text: str) -> float:
     text = text.strip()
     share = _number(spec, text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     if not 0 <= share <= 1:
-        _refuse(spec, f"{text!r} is no probability: give 0 to 1, or 0% to 100%")
+        _refuse(spec, f"{text!r} is not a probability: use 0 to 1, or 0% to 100%")
     return share
 
 
