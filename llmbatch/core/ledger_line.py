@@ -1,4 +1,4 @@
-"""One line of the ledger: what became of a row, what it took, and what it cost."""
+"""One line of the ledger: a row's outcome, usage and cost."""
 
 import re
 from collections.abc import Callable, Container
@@ -14,21 +14,21 @@ from llmbatch.core.rows import RowId
 from llmbatch.core.usage import UsageTotals
 
 Status = Literal["ok", "review", "failed"]
-"""A line is written as `ok` or `failed`. Whether a labelled row needs review is decided where it is shown, by the
-present threshold; `review` stands in lines of earlier versions, and counts as `ok`."""
+"""A line is written as `ok` or `failed`. Whether a labelled row needs review is decided when it is shown, by the
+current threshold; `review` occurs in lines of earlier versions, and counts as `ok`."""
 OK: Status = "ok"
 REVIEW: Status = "review"
 FAILED: Status = "failed"
 CONTROL, CANARY, ESCALATION, JURY = "control", "canary", "escalation", "jury"
-"""Arms: the run's own prompt and model, those on trial, the stronger model that doubtful rows are asked of, and those
-that vote on them."""
+"""Arms: the run's own prompt and model, a canary's, the stronger model for low-confidence rows, and the models that
+vote on them."""
 VOTES: Literal["votes"] = "votes"
-"""What the confidence of a row is from whose label was voted on."""
+"""Confidence kind of a row whose label was voted on."""
 
 NONE_FITS = "none_fits"
-"""Flag of a row: the model chose none of the labels retrieved for it. It has the likeliest one, and is in review."""
+"""Row flag: the model chose none of the labels retrieved for it. The row gets the most likely one and is in review."""
 ABOVE_BOUND = "cost_above_bound"
-"""Flag of a row: an answer cost more than was set aside for its request."""
+"""Row flag: an answer cost more than was reserved for its request."""
 
 
 _Count = Annotated[int, Meta(ge=0)]
@@ -37,11 +37,11 @@ _Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 INTERRUPTED = "interrupted"
-"""Kind of error of a row that was abandoned when the run stopped: it has cost something, and is pending."""
+"""Error kind of a row abandoned when the run stopped: it has cost something, and is pending."""
 
 
 class Retry(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """One attempt that was not the last: why it was repeated, and after how long."""
+    """One attempt that was not the last: why it was retried, and after how long."""
 
     error: str
     status: int | None
@@ -63,11 +63,11 @@ class Vote(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defau
     confidences: dict[str, _Share] | None = None
     reasoning: str | None = None
     none_fits: bool = False
-    """Whether the model chose none of the labels that were retrieved: `category` is then only the likeliest."""
+    """Whether the model chose none of the retrieved labels; `category` is then only the most likely one."""
 
 
 class RowError(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """Why a row failed. `kind` is the failure's name; `message` is redacted."""
+    """Why a row failed. `kind` is the failure kind; `message` is redacted."""
 
     kind: str
     code: str | None
@@ -84,7 +84,7 @@ class LedgerLine(
     tag_field="format",
     tag=LEDGER_FORMAT,
 ):
-    """A row's final outcome, once for each time that it was worked on.
+    """A row's final outcome, once for each time it was processed.
 
     Its fields are the file's, in the file's order (docs/reference/formats.md): a line is read in one step, with every
     value's type and bounds checked, and a million of them in seconds. A field with its default value is left out, and
@@ -97,7 +97,7 @@ class LedgerLine(
     status: Status
     category: str | None = None
     confidence: _Share | None = None
-    """Calibrated, where there was a calibration when the line was written."""
+    """Calibrated, if there was a calibration when the line was written."""
     confidence_raw: _Share | None = None
     """As the model gave it, where that differs; see `raw_confidence`."""
     confidences: dict[str, _Share] | None = None
@@ -122,12 +122,12 @@ class LedgerLine(
     """Upper bound of what attempts with an unknown outcome may have cost on top."""
     possibly_billed_attempts: _Count = 0
     saved_usd: _Amount = NOTHING
-    """What a reused answer cost when it was asked for."""
+    """The original cost of a reused answer."""
     flags: tuple[str, ...] = ()
     votes: tuple[Vote, ...] = ()
     """The first answer, and those of the jury that the row went to: all so far."""
     answer: str | None = None
-    """The raw answer, where it could not be read as it stood."""
+    """The raw answer, if it could not be parsed directly."""
     error: RowError | None = None
     latency_s: _Amount = NOTHING
     started_at: str
@@ -212,7 +212,7 @@ class LedgerLine(
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether the run stopped before the row had its outcome."""
+        """Whether the run stopped before the row had an outcome."""
         return self.error is not None and self.error.kind == INTERRUPTED
 
     def can_be(self, labels: Container[str] | None) -> bool:
@@ -245,7 +245,7 @@ _KEY_DIGITS = 32
 
 
 def key_in(raw: bytes) -> str | None:
-    """The key of a line as it stands in the file, without reading all of it; None where none is to be seen.
+    """The key of a raw line, without parsing all of it; None if not found.
 
     No text before it can have these bytes in it: a quotation mark inside of a text has a backslash.
     """
@@ -260,7 +260,7 @@ _HEX = re.compile(rb"[0-9a-f]*")
 
 
 def _exact(value: object) -> Raw:
-    """An id as it stands in the input."""
+    """An id exactly as in the input."""
     if isinstance(value, Number):
         return Raw(value.literal.encode())
     raise TypeError(f"{type(value).__name__} is no JSON")

@@ -1,8 +1,7 @@
 """The offline endpoint: OpenAI's chat-completions protocol on loopback, without a model, with faults on demand.
 
-A part of its own: it knows the prompt's form and the token counts, and nothing of runs, callers or ledgers. Only the
-command line and tests import from here. The server is loaded when it is first asked for, so that checking a
-`--fault` stays cheap.
+Self-contained: it depends on the prompt's form and token counts, but not on runs, clients or ledgers. Only the command
+line and tests import from here. The server is loaded on first use, so that checking a `--fault` stays cheap.
 """
 
 from typing import TYPE_CHECKING, Any

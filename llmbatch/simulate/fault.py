@@ -70,7 +70,7 @@ def parse_fault(spec: str) -> Fault:
             times since the start (`60s-120s`, `60s+`) and commas; parameters in brackets after the kind.
 
     Raises:
-        UsageError: it cannot be read, or there is no such kind or parameter.
+        UsageError: it cannot be parsed, or the kind or a parameter is unknown.
     """
     match = _SPEC.fullmatch(spec.strip())
     if match is None:
@@ -79,7 +79,7 @@ def parse_fault(spec: str) -> Fault:
     if kind != MIXED and kind not in KINDS:
         alike = get_close_matches(kind, (*KINDS, MIXED), n=3)
         meant = f"did you mean {' or '.join(alike)}?" if alike else f"kinds: {', '.join((*KINDS, MIXED))}"
-        raise UsageError(f"fault {spec!r}: there is no kind {kind!r}", hint=meant)
+        raise UsageError(f"fault {spec!r}: unknown kind {kind!r}", hint=meant)
     parameters = MappingProxyType(_parameters(spec, kind, match["parameters"]))
     if match["sign"] == "=":
         return Fault(kind, probability=_probability(spec, match["when"]), parameters=parameters)

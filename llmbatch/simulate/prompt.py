@@ -1,4 +1,4 @@
-"""What the stable part of a request comes to: its tokens, its labels, and the form of the answer. Worked out once."""
+"""Analyses the stable part of a request, once: its tokens, its labels, and the form of the answer."""
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence

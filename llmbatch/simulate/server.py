@@ -179,7 +179,7 @@ class Simulator:
 
 
 def check_loopback(host: str) -> None:
-    """Let no document leave this machine, and nobody else in.
+    """Accept only a loopback address, so that no document leaves this machine and no other machine can connect.
 
     Raises:
         UsageError: `host` is not a loopback address.

@@ -67,7 +67,7 @@ def test_parameters_stand_in_brackets_and_have_defaults() -> None:
         ("reset@5s", "names no requests"),
         ("reset@x", "names no requests"),
         ("reset@1,", "names no requests"),
-        ("resett=5%", "no kind 'resett'"),
+        ("resett=5%", "unknown kind 'resett'"),
         ("reset[seconds=1]=5%", "it takes none"),
         ("delay[second=1]=5%", "no parameter 'second'; it takes seconds"),
         ("delay[seconds=-1]=5%", "negative"),
