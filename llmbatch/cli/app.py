@@ -35,7 +35,7 @@ _COLLECT_AFTER = (10_000, 20, 20)
 @app.callback()
 def _program(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --version: the versions that a bug report needs.")] = False,
 ) -> None:
     """Label documents with an LLM, in bulk and unattended."""

@@ -26,7 +26,7 @@ Store = Annotated[MoneyOptions, Only("spend_store")]
 
 @command(app, name="list")
 def list_(run: RunPath, *, json: Json = False) -> None:
-    """List a run's parts as its folder has them. The provider is not asked."""
+    """List a run's parts as its folder records them. The provider is not asked."""
     from llmbatch.session.batches.manage import list_parts
 
     parts = [_as_json(part, shard) for shard, part in list_parts(run)]
@@ -51,12 +51,12 @@ def list_(run: RunPath, *, json: Json = False) -> None:
 @command(app)
 def cancel(
     run: RunPath,
-    part: Annotated[int | None, typer.Argument(metavar="PART", help="One part only.", min=1, max=_MOST_PARTS)] = None,
+    part: Annotated[int | None, typer.Argument(metavar="PART", help="Only this part.", min=1, max=_MOST_PARTS)] = None,
     *,
     sending: Annotated[SendingOptions, Only("base_url", "api_version", "insecure_http")],
     money: Store,
 ) -> None:
-    """Ask the provider to end a run's parts. What was answered is charged: collect it with classify --batch."""
+    """Ask the provider to cancel a run's parts. Answered rows are billed: collect them with classify --batch."""
     from llmbatch.runs.spend_stores import parse_spend_store
     from llmbatch.session.batches.manage import cancel_parts
 
@@ -72,7 +72,7 @@ def adopt(
     part: Number,
     batch: Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id at the provider.")],
 ) -> None:
-    """Say which batch was made of a part, where that is not known."""
+    """Record which batch a part became, when that is unknown."""
     from llmbatch.session.batches.manage import adopt_part
 
     adopted = adopt_part(run, part, batch)
@@ -81,12 +81,14 @@ def adopt(
 
 @command(app)
 def forget(run: RunPath, part: Number, *, money: Store) -> None:
-    """Give a part up: its rows are pending again, and what it may have cost counts as possibly billed."""
+    """Forget a part: its rows are pending again, and its possible cost counts as possibly billed."""
     from llmbatch.runs.spend_stores import parse_spend_store
     from llmbatch.session.batches.manage import forget_part
 
     given_up = forget_part(run, part, parse_spend_store(money.spend_store))
-    typer.echo(neutral(f"{given_up.name} is given up: {given_up.prepared.rows:,} rows are pending again"), err=True)
+    typer.echo(
+        neutral(f"{given_up.name} is forgotten: its {given_up.prepared.rows:,} rows are pending again"), err=True
+    )
 
 
 def _as_json(part: "Part", shard: "Shard | None") -> dict[str, Any]:

@@ -16,7 +16,7 @@ app = command_group("The answer cache that runs share (classify --reuse).")
 
 @command(app)
 def show(*, reuse: Annotated[ReuseOptions, Only("reuse_store")], json: Json = False) -> None:
-    """Tell how many answers are kept, of which models, and what they take on the disk."""
+    """Show how many answers are cached, for which models, and how much disk space they take."""
     from llmbatch.cache import default_store, store_figures
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.store import render_store
@@ -38,10 +38,12 @@ def clear(
         Option("Only older answers.", metavar="DAYS", min=0, max=bounds.MOST_DAYS, shown_default="all"),
     ] = None,
 ) -> None:
-    """Give up kept answers. Runs and their results are not touched."""
+    """Delete cached answers. Runs and their results are not touched."""
     from llmbatch.cache import clear_store, default_store
     from llmbatch.core.plurals import counted
 
     removed = clear_store(reuse.reuse_store or default_store(), older_than_days=older_than)
-    message = "the store was damaged: it is gone" if removed is None else f"{counted(removed, 'answer')} removed"
+    message = (
+        "the answer cache was damaged and was deleted" if removed is None else f"{counted(removed, 'answer')} removed"
+    )
     typer.echo(message, err=True)

@@ -33,7 +33,7 @@ def calibrate(
     precision: Annotated[
         str | None,
         Option(
-            "Also find each label's review threshold: the confidence from which its precision is shown to be this.",
+            "Also find each label's review threshold: the confidence from which its precision is shown to reach this.",
             metavar="P%",
             panel=ResultOptions.panel,
             variables=("LLMBATCH_CALIBRATE_PRECISION",),
@@ -53,7 +53,7 @@ def calibrate(
     json: Json = False,
     folder: RunFolderOptions,
 ) -> None:
-    """Fit a calibration of confidence, or labels' review thresholds. Later runs use them."""
+    """Fit a confidence calibration, or the labels' review thresholds. Later runs use them."""
     from llmbatch.analysis.calibrate_run import calibrate_run
     from llmbatch.analysis.fit import calibrated_json, parse_method
     from llmbatch.analysis.thresholds import parse_precision

@@ -45,7 +45,7 @@ def promote(
     ] = None,
     folder: Annotated[RunFolderOptions, Only("trust")],
 ) -> None:
-    """Put the canary's task file in the place of the run's own, which is kept beside it."""
+    """Replace the run's task file by the canary's; the old one is kept beside it."""
     from llmbatch.session.canary_report import promote_canary
 
     promoted = promote_canary(run, to, folder.to_trust())

@@ -28,7 +28,7 @@ app = typer.Typer(add_completion=False)
 
 @command(app, epilog=ENVIRONMENT)
 def compare(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="As for classify.", show_default=False)],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="As in classify.", show_default=False)],
     *,
     model: Annotated[
         list[str] | None,

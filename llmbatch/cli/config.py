@@ -8,7 +8,7 @@ from llmbatch.cli.command import command, command_group
 from llmbatch.cli.options.screen import Json
 from llmbatch.cli.output import print_json, print_path
 
-app = command_group("The configuration file: which values count and why. It is llmbatch.toml, or in pyproject.toml.")
+app = command_group("The configuration file: which values apply and why. It is llmbatch.toml, or in pyproject.toml.")
 
 
 @command(app)
@@ -16,7 +16,7 @@ def show(
     context: typer.Context,
     name: Annotated[
         list[str] | None,
-        typer.Argument(metavar="COMMAND", help="As evaluate, or review export.", show_default="classify"),
+        typer.Argument(metavar="COMMAND", help="Such as evaluate or review export.", show_default="classify"),
     ] = None,
     *,
     json: Json = False,
@@ -34,14 +34,14 @@ def show(
 
 @app.command()
 def trust() -> None:
-    """Trust the configuration file as it is now: it may also set where keys go and what is run."""
+    """Trust the configuration file as it is now: it may then also set where keys are sent and what is run."""
     from llmbatch.cli.configuration.file import find_configuration
     from llmbatch.cli.configuration.trust import trust_file
     from llmbatch.core.errors import UsageError
 
     file = find_configuration()
     if file is None:
-        raise UsageError("there is no configuration file, neither here nor in a folder above")
+        raise UsageError("there is no configuration file here or in any parent folder")
     trust_file(file.path, file.content)
     print_path(file.path)
 
@@ -50,7 +50,7 @@ def trust() -> None:
 def schema(
     name: Annotated[
         list[str] | None,
-        typer.Argument(metavar="COMMAND", help="As evaluate, or review status: of what its --json prints."),
+        typer.Argument(metavar="COMMAND", help="Such as evaluate or review status: the schema of its --json output."),
     ] = None,
 ) -> None:
     """Print the JSON Schema of configuration files, for editors; or of a command's --json."""

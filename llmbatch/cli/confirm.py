@@ -45,7 +45,7 @@ def confirm(dear: "Callable[[int], ModelEstimate | None]", above_usd: float) -> 
         most += " (" + ", ".join(f"{arm.arm} {arm.model} up to {dollars(_high(arm))}" for arm in estimate.arms) + ")"
     if not _is_on_terminal():
         raise BudgetReached(f"{most}; nothing was sent", hint="use --yes to continue, or llmbatch estimate for details")
-    _ask(f"{most}. Go on?")
+    _ask(f"{most}. Continue?")
 
 
 def confirm_batch_of_few(run: "RunOptions") -> None:
@@ -72,8 +72,8 @@ def confirm_batch_of_few(run: "RunOptions") -> None:
         return
     rows = estimate_run(EstimateOptions(run)).models[0].rows.to_ask
     if 0 < rows < FEW:
-        faster = "single requests take a minute or two, and --service-tier flex costs as little as a batch"
-        _ask(f"{counted(rows, 'row')} to send: {faster}. Go on with --batch?")
+        faster = "single requests take a minute or two, and --service-tier flex is as cheap as a batch"
+        _ask(f"{counted(rows, 'row')} to send: {faster}. Continue with --batch?")
 
 
 _SMALL_BYTES = 1_000_000

@@ -29,7 +29,7 @@ class DefaultCommandGroup(Group):
             meant = likely(args[0], self.commands)
             if meant is not None and not ctx.resilient_parsing and not Path(args[0]).exists():
                 raise UsageError(
-                    f"{ctx.command_path}: there is no command {args[0]!r}, nor a run folder of that name",
+                    f"{ctx.command_path}: there is no command {args[0]!r}and no run folder of that name",
                     hint=f"did you mean {ctx.command_path} {meant}?",
                 )
             args = [next(iter(self.commands)), *args]

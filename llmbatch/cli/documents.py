@@ -386,7 +386,7 @@ def document_schema(command: str) -> dict[str, Any]:
     """
     document = DOCUMENTS.get(command)
     if document is None:
-        raise UsageError(f"{command!r} has no --json with a schema", hint=f"those that have: {', '.join(DOCUMENTS)}")
+        raise UsageError(f"{command!r} has no --json schema", hint=f"commands that have one: {', '.join(DOCUMENTS)}")
     schema = TypeAdapter(document).json_schema(mode="serialization")
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": dialect, **schema, "title": f"llmbatch {command} --json"}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 GATES = "Gates"
-_GOLD = replace(GOLD, help=f"{GOLD.help} Without it, what people decided in the run folder (llmbatch review).")
+_GOLD = replace(GOLD, help=f"{GOLD.help} Without it, the human decisions in the run folder (llmbatch review).")
 
 
 @command(app)
@@ -33,8 +33,8 @@ def evaluate(
     precision: Annotated[
         str,
         Option(
-            "Wanted precision of the rows that pass without review; recommends a --review-below for it.",
-            brief="Wanted precision without review: 98%.",
+            "Target precision of the rows that pass without review; recommends a --review-below for it.",
+            brief="Target precision without review: 98%.",
             metavar="P%",
             panel=ResultOptions.panel,
         ),
@@ -51,8 +51,8 @@ def evaluate(
     min_accuracy: Annotated[
         str | None,
         Option(
-            "Exit with 3 unless the accuracy's interval lies above.",
-            brief="Gate: least accuracy.",
+            "Exit with 3 unless the accuracy's whole interval is above this.",
+            brief="Gate: minimum accuracy.",
             metavar="P%",
             panel=GATES,
         ),
@@ -60,8 +60,8 @@ def evaluate(
     min_f1: Annotated[
         list[str] | None,
         Option(
-            "The same of a label's F1. Repeatable.",
-            brief="Gate: least F1 of a label. Repeatable.",
+            "Same, for a label's F1. Repeatable.",
+            brief="Gate: minimum F1 of a label. Repeatable.",
             metavar="LABEL=P%",
             panel=GATES,
         ),
@@ -69,8 +69,8 @@ def evaluate(
     max_review: Annotated[
         str | None,
         Option(
-            "Exit with 3 where a larger share of the run's rows goes to review.",
-            brief="Gate: largest share in review.",
+            "Exit with 3 if a larger share of the run's rows goes to review.",
+            brief="Gate: maximum share in review.",
             metavar="P%",
             panel=GATES,
         ),
@@ -78,7 +78,7 @@ def evaluate(
     junit: Annotated[
         Path | None,
         Option(
-            "Write what the gates found as a JUnit report.",
+            "Write the results of the gates as a JUnit report.",
             brief="Write the gates as a JUnit report.",
             metavar="FILE",
             panel=GATES,
@@ -87,7 +87,7 @@ def evaluate(
     github: Annotated[
         bool,
         Option(
-            "In a job of GitHub Actions: annotate the gates, and write a summary of the job.",
+            "In a GitHub Actions job: annotate the gates and write a job summary.",
             brief="Annotations and summary for GitHub Actions.",
             panel=GATES,
         ),
@@ -154,4 +154,4 @@ def _show_on_github(evaluation: "Evaluation", gates: "tuple[Gate, ...]") -> None
     for line in annotations(evaluation, gates):
         typer.echo(line, err=True)  # a job reads both streams, and the other one may be JSON for another program
     if not write_job_summary(evaluation, gates):
-        typer.echo(f"no summary is written: {SUMMARY_FILE} is not set", err=True)
+        typer.echo(f"no summary written: {SUMMARY_FILE} is not set", err=True)

@@ -37,7 +37,7 @@ def export(
     out: Annotated[
         str | None,
         Option(
-            "Folder to write into: on the disk, or s3://BUCKET/FOLDER, gs://..., az://...",
+            "Folder to write into: local, or s3://BUCKET/FOLDER, gs://..., az://...",
             brief="Folder to write into; without it RUN.",
             short="-o",
             metavar="FOLDER",
@@ -59,8 +59,8 @@ def export(
     table: Annotated[
         str | None,
         Option(
-            "With --to: the table of results; NAME_review and NAME_failed have the other rows.",
-            brief="With --to: the table of results.",
+            "With --to: the table for results; NAME_review and NAME_failed get the other rows.",
+            brief="With --to: the table for results.",
             metavar="NAME",
             is_sensitive=True,
         ),
@@ -69,7 +69,7 @@ def export(
     quiet: Quiet = False,
     folder: RunFolderOptions,
 ) -> None:
-    """Write a run's results again: as files or as tables. With them review, failed and sample."""
+    """Write a run's results again, as files or tables. Also writes review, failed and sample."""
     from llmbatch.core.errors import ExitCode, UsageError
     from llmbatch.runs.outputs import output_format
     from llmbatch.session.standing import export_run
@@ -77,7 +77,7 @@ def export(
 
     destination = _destination(to, table)
     if destination is not None and (out is not None or bom or format != _JSONL):
-        raise UsageError("--to writes tables: --out, --format and --bom are about files", hint="leave them out")
+        raise UsageError("--to writes tables: --out, --format and --bom apply to files", hint="leave them out")
     with make_screen(quiet=quiet) as observer:
         summary = export_run(
             run,
@@ -110,7 +110,7 @@ def _destination(address: str | None, table: str | None) -> "TableDestination | 
     if address is None and table is None:
         return None
     if address is None:
-        raise UsageError("--table needs --to, the database", hint="use --to sqlite:///FILE or --to postgresql://...")
+        raise UsageError("--table needs --to (the database)", hint="use --to sqlite:///FILE or --to postgresql://...")
     if table is None:
-        raise UsageError("--to needs --table, the table of results", hint="use --table labels")
+        raise UsageError("--to needs --table (the table for results)", hint="use --table labels")
     return TableDestination.parse(address, table)

@@ -55,7 +55,7 @@ def unknown_command(name: str, known: Collection[str]) -> UsageError:
     """Why there is no such command, and which one is meant: by its spelling, another name for it, or a file."""
     if "\0" not in name and (path := Path(name)).exists():
         command = "show" if (path / _RUN).is_file() else "classify"
-        return UsageError(f"{name!r} is no command", hint=f"did you mean llmbatch {command} {quoted(path)}?")
+        return UsageError(f"{name!r} is not a command", hint=f"did you mean llmbatch {command} {quoted(path)}?")
     meant = _ELSEWHERE.get(name) or likely(name, known)
     if meant is not None:
         return UsageError(f"there is no command {name!r}", hint=f"did you mean llmbatch {meant}?")

@@ -23,7 +23,7 @@ def merge(
     quiet: Quiet = False,
     folder: RunFolderOptions,
 ) -> None:
-    """Join a run's shards into one run: its ledger and its results."""
+    """Join a run's shards into one run, with one ledger and one set of results."""
     from llmbatch.observe.summary import summary_json
     from llmbatch.runs.options import parse_tolerance
     from llmbatch.session.merging import merge_run

@@ -55,7 +55,7 @@ def init(
         with create_file(path, 0o666) as file:
             file.write(text.encode())
     except FileExistsError:
-        raise UsageError(f"{path} exists already; it was left as it is", hint="name another file") from None
+        raise UsageError(f"{path} exists already; it was left unchanged", hint="choose another file") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
     written = f"{path} written: fill it in, then check it with: llmbatch prompt check {quoted(path)}"
@@ -134,11 +134,17 @@ def add_examples(
     ] = None,
     most: Annotated[
         int,
-        Option("How many to add.", flags=("--max",), min=1, max=bounds.MOST_ROWS, variables=("LLMBATCH_EXAMPLES_MAX",)),
+        Option(
+            "Number of rows to add.",
+            flags=("--max",),
+            min=1,
+            max=bounds.MOST_ROWS,
+            variables=("LLMBATCH_EXAMPLES_MAX",),
+        ),
     ] = 10,
     folder: RunFolderOptions,
 ) -> None:
-    """Add rows that people decided (llmbatch review) to a task's examples, what the model had wrong first."""
+    """Add human decisions (llmbatch review) to a task's examples, the model's mistakes first."""
     from llmbatch.review.examples import add_decided
     from llmbatch.review.opened import opened
     from llmbatch.review.render import added_lines
@@ -156,7 +162,7 @@ def render(
     text: Annotated[
         str,
         Option(
-            "The document to show it with: a file, - for standard input, or the text itself.",
+            "The document to show: a file, - for standard input, or the text itself.",
             short="-t",
             metavar="FILE|TEXT",
             variables=("LLMBATCH_PROMPT_TEXT",),
@@ -165,21 +171,23 @@ def render(
     asked: Annotated[TaskOptions, Only("model", "candidates", "examples")],
     reasoning: Annotated[
         bool,
-        Option("As with classify --reasoning."),
+        Option("As in classify --reasoning."),
     ] = False,
     pool: Annotated[
         bool,
-        Option("With the pool's examples, as classify --prefix full sends them.", variables=("LLMBATCH_PROMPT_POOL",)),
+        Option(
+            "Include the pool's examples, as classify --prefix full sends them.", variables=("LLMBATCH_PROMPT_POOL",)
+        ),
     ] = False,
     prefix: Annotated[
         bool,
         Option("Only the stable prefix, as plain text.", variables=("LLMBATCH_PROMPT_PREFIX",)),
     ] = False,
     json: Annotated[
-        bool, Option("The request's JSON body on a terminal too, where its texts are shown as they read.")
+        bool, Option("Print the request's JSON body on a terminal too, instead of a readable form.")
     ] = False,
 ) -> None:
-    """Print exactly what is sent for a document: the request's JSON body, on a terminal as it reads."""
+    """Print exactly what is sent for a document: the request's JSON body; on a terminal, in readable form."""
     from llmbatch.engine.plan import ModelChoice, make_plan
     from llmbatch.provider.request import RequestEncoder
     from llmbatch.task.load import load_task

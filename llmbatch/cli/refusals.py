@@ -31,7 +31,7 @@ def refusal(error: BaseException) -> LLMBatchError | None:
         case OSError() if error.filename is not None:
             return UsageError(f"{_named(error)}{error.strerror}")
         case FileNotFoundError() if not _has_current_folder():
-            return UsageError("the current folder is gone", hint="cd to another one")
+            return UsageError("the current folder no longer exists", hint="cd to another folder")
         case MemoryError():
             return _limit("there is not enough memory", "ulimit -v")
         case RuntimeError() if _NO_THREAD in str(error):

@@ -49,7 +49,7 @@ def _lines(repaired: "Repair") -> Iterator[str]:
     from llmbatch.core.plurals import counted
 
     for path in repaired.torn:
-        yield f"the torn end of a log was moved to {path}"
+        yield f"the incomplete end of a log was moved to {path}"
     for name, log in (("ledger.jsonl", repaired.ledger), ("decisions.jsonl", repaired.decisions)):
         if log is not None:
             yield f"{counted(log.lines, 'damaged line')} of {name} moved to {log.aside}"

@@ -23,7 +23,7 @@ def report(
         Option(
             "File to write.",
             short="-o",
-            shown_default="RUN/report.html, of several runs.html",
+            shown_default="RUN/report.html, for several runs.html",
             variables=("LLMBATCH_REPORT_OUT",),
         ),
     ] = None,
@@ -31,7 +31,7 @@ def report(
     gold_fields: GoldFieldOptions,
     folder: RunFolderOptions,
 ) -> None:
-    """Write one HTML file that shows a run: charts, rows to look at. Of several runs, how their figures moved."""
+    """Write an HTML report of a run: charts, and rows to look at. For several runs, how their figures changed."""
     from llmbatch.core.errors import UsageError
     from llmbatch.core.extras import extra
 
@@ -44,7 +44,7 @@ def report(
         print_path(report_run(runs[0], out, gold=options, trust=trust))
         return
     if trust.inputs:
-        raise UsageError("--input names the input of one run", hint="report the runs one by one, or leave it out")
+        raise UsageError("--input gives the input of one run", hint="report the runs one by one, or leave it out")
     target = out or Path("runs.html")
     report_runs(runs, target, gold=options, trust=trust)
     print_path(target)

@@ -35,8 +35,8 @@ def retry(
     review: Annotated[
         bool,
         Option(
-            "The rows in review instead, for example with a stronger --model.",
-            brief="The rows in review instead.",
+            "Retry the rows in review instead, for example with a stronger --model.",
+            brief="Retry the rows in review instead.",
             panel=WHICH_ROWS,
         ),
     ] = False,
@@ -61,7 +61,7 @@ def retry(
     screen: ScreenOptions,
     folder: RunFolderOptions,
 ) -> None:
-    """Retry a run folder's failed rows, and nothing else."""
+    """Retry a run folder's failed rows only."""
     from llmbatch.cli.outcome import OutcomeStands
     from llmbatch.cli.show import present
     from llmbatch.observe.observer import Observers

@@ -33,7 +33,7 @@ def _user() -> str:
 
 
 app = command_group(
-    "Review a run's doubtful rows. Your decisions go into the results. llmbatch review RUN walks them.",
+    "Review a run's doubtful rows. Your decisions go into the results. llmbatch review RUN steps through them.",
     DefaultCommandGroup,
 )
 
@@ -72,13 +72,13 @@ def walk(
         Option(
             "Colours for the terminal's background; ctrl+t switches.",
             flags=("--light/--dark",),
-            shown_default="as the terminal says",
+            shown_default="as the terminal reports",
             variables=("LLMBATCH_REVIEW_LIGHT",),
         ),
     ] = None,
     blind: Annotated[
         bool,
-        Option("Hide what others decided, to measure how far you agree.", variables=("LLMBATCH_REVIEW_BLIND",)),
+        Option("Hide others' decisions, to measure how far you agree.", variables=("LLMBATCH_REVIEW_BLIND",)),
     ] = False,
     web: Annotated[
         bool, Option("Review in browsers on this machine; prints a link.", variables=("LLMBATCH_REVIEW_WEB",))
@@ -103,7 +103,7 @@ def walk(
     ] = None,
     folder: RunFolderOptions,
 ) -> None:
-    """Walk the rows that need review, full-screen or with --web in browsers. The default: llmbatch review RUN."""
+    """Step through the rows that need review, full-screen or with --web in a browser; llmbatch review RUN does it."""
     from llmbatch.core.errors import UsageError
     from llmbatch.review.queue import Choice
     from llmbatch.review.render import walked_lines
@@ -116,7 +116,7 @@ def walk(
         _serve(run, choice, names, port or 0, light=light, trust=folder.to_trust())
         return
     if (invite or port) and not web:
-        raise UsageError("--invite and --port go with --web", hint=f"llmbatch review {run} --web")
+        raise UsageError("--invite and --port need --web", hint=f"llmbatch review {run} --web")
     walked = walk_rows(
         run,
         choice,
@@ -219,7 +219,7 @@ def import_(
     reviewer: Reviewer = None,
     skip_refused: Annotated[
         bool,
-        Option("Import the good lines even if others are refused.", variables=("LLMBATCH_REVIEW_SKIP_REFUSED",)),
+        Option("Import the valid lines even if others are refused.", variables=("LLMBATCH_REVIEW_SKIP_REFUSED",)),
     ] = False,
     from_: Annotated[
         Tool | None,
@@ -227,7 +227,7 @@ def import_(
     ] = None,
     folder: RunFolderOptions,
 ) -> None:
-    """Take decisions over from a file: all of them, or none where a line is refused."""
+    """Import decisions from a file: all of them, or none if a line is refused."""
     from llmbatch.core.errors import ExitCode
     from llmbatch.review.annotation import Tool as Annotator
     from llmbatch.review.importing import import_annotations, import_decisions
@@ -262,7 +262,7 @@ def status(
     against: Annotated[
         list[Path] | None,
         Option(
-            "Another run to compare error rates with. Repeatable; the runs beside this one are found anyway.",
+            "Another run to compare error rates with; the runs beside this one are found anyway. Repeatable.",
             completer=run_folders,
             variables=("LLMBATCH_REVIEW_AGAINST",),
         ),
@@ -270,7 +270,7 @@ def status(
     json: Json = False,
     folder: RunFolderOptions,
 ) -> None:
-    """Show what waits, who decided what, the error rate in the random sample, and how it moved over the last runs."""
+    """Show what is pending, who decided what, the random sample's error rate, and its trend over recent runs."""
     from llmbatch.review.history import trend
     from llmbatch.review.opened import opened
     from llmbatch.review.render import render_review, status_json

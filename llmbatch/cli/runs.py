@@ -21,10 +21,10 @@ class _Group(DefaultCommandGroup):
     needs_argument: ClassVar[bool] = False
 
 
-app = command_group("List the run folders below here: state, rows, cost, accuracy. Or clean up behind them.", _Group)
+app = command_group("List the run folders below this one: state, rows, cost, accuracy. Or clean up after them.", _Group)
 
 _Root = Annotated[
-    Path, typer.Argument(metavar="FOLDER", help="Where to look, with all folders below.", show_default="here")
+    Path, typer.Argument(metavar="FOLDER", help="Where to look, including all folders below.", show_default="here")
 ]
 
 
@@ -33,7 +33,7 @@ def list_(
     root: _Root = Path(),
     *,
     watch: Annotated[
-        bool, Option("Show it again every two seconds, until Ctrl-C.", short="-w", variables=("LLMBATCH_RUNS_WATCH",))
+        bool, Option("Refresh every two seconds, until Ctrl-C.", short="-w", variables=("LLMBATCH_RUNS_WATCH",))
     ] = False,
     json: Json = False,
 ) -> None:
@@ -47,7 +47,9 @@ def list_(
 
     if watch:
         if json or not stdout_console().is_interactive:
-            raise UsageError("--watch is for people at a terminal", hint="leave it out, and call again for new figures")
+            raise UsageError(
+                "--watch is for people at a terminal", hint="leave it out, and run it again for new figures"
+            )
         watch_runs(lambda: list_runs(root), stdout_console())
     elif json:
         print_json(asdict(list_runs(root)))
@@ -62,7 +64,7 @@ def clean(
     older_than: Annotated[
         float,
         Option(
-            "Caches: what is older can go.",
+            "For caches: age from which entries can go.",
             metavar="DAYS",
             min=0,
             max=bounds.MOST_DAYS,
@@ -74,7 +76,7 @@ def clean(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Remove leftovers: temporary folders, dead sessions, old caches. No results are among it."""
+    """Remove leftovers: temporary folders, dead sessions, old caches. Results are never removed."""
     from llmbatch.session.cleaning import find_waste
     from llmbatch.terminal import stdout_console
     from llmbatch.terminal.runs import render_waste

@@ -47,7 +47,7 @@ def simulate(
     latency: Annotated[
         float,
         Option(
-            "Seconds of an average answer.",
+            "Seconds that an average answer takes.",
             brief=True,
             min=0,
             max=bounds.MOST_SECONDS,
@@ -57,7 +57,7 @@ def simulate(
     rpm: Annotated[
         int | None,
         Option(
-            "Requests a minute, enforced.",
+            "Requests per minute, enforced.",
             brief=True,
             min=1,
             max=bounds.MOST_A_MINUTE,
@@ -67,7 +67,7 @@ def simulate(
     tpm: Annotated[
         int | None,
         Option(
-            "Tokens a minute, enforced.",
+            "Tokens per minute, enforced.",
             brief=True,
             min=1,
             max=bounds.MOST_A_MINUTE,
@@ -95,7 +95,7 @@ def simulate(
     window: Annotated[
         int | None,
         Option(
-            "The models' window: longer requests are refused.",
+            "The models' context window: longer requests are refused.",
             metavar="TOKENS",
             min=1,
             max=defaults.MOST_TOKENS,
@@ -114,7 +114,7 @@ def simulate(
     batch_delay: Annotated[
         float,
         Option(
-            "Seconds until a batch is worked on.",
+            "Seconds until a batch is processed.",
             brief=True,
             min=0,
             max=bounds.MOST_SECONDS,
@@ -123,12 +123,12 @@ def simulate(
     ] = 0.0,
     batch_cache: Annotated[
         bool,
-        Option("Requests in batches meet the prompt cache.", variables=("LLMBATCH_SIMULATE_BATCH_CACHE",)),
+        Option("Requests in batches use the prompt cache.", variables=("LLMBATCH_SIMULATE_BATCH_CACHE",)),
     ] = False,
     enqueued_tokens: Annotated[
         int | None,
         Option(
-            "Prompt tokens that a model's unfinished batches may have together.",
+            "Maximum prompt tokens in a model's unfinished batches together.",
             metavar="TOKENS",
             min=1,
             max=bounds.MOST_WHOLE,
@@ -147,7 +147,7 @@ def simulate(
     ] = 0,
     until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
 ) -> None:
-    """Serve OpenAI's chat and batch protocols on loopback: no model, no key. Faults come on demand."""
+    """Serve OpenAI's chat and batch protocols on loopback: no model, no key. Faults on demand."""
     from llmbatch.simulate import SimulatorSettings, parse_fault, serve
 
     settings = SimulatorSettings(

@@ -32,12 +32,12 @@ def spend(
     ] = None,
     offline: Annotated[
         bool,
-        Option("What the offline endpoint would have cost, instead of what was spent."),
+        Option("What the offline endpoint's requests would have cost, instead of what was spent."),
     ] = False,
     money: Annotated[MoneyOptions, Only("spend_store")],
     json: Json = False,
 ) -> None:
-    """Show what was spent, compared with as many days before."""
+    """Show what was spent, compared with the preceding period."""
     from llmbatch.analysis.spent import spend_report
     from llmbatch.cli.output import print_json
     from llmbatch.core.errors import UsageError

@@ -27,7 +27,7 @@ def usage_error(error: ClickException) -> UsageError:
         message = re.sub(pattern, plain, message)
     context: Any = getattr(error, "ctx", None)
     path = "llmbatch COMMAND" if context is None else context.command_path
-    hint = f"{path} --help shows how it is used"
+    hint = f"{path} --help shows its usage"
     if isinstance(error, NoSuchOption):
         message = f"no such option: {error.option_name}"
         flags = [] if context is None else [flag for one in _shown_options(context) for flag in one.opts]
@@ -35,7 +35,7 @@ def usage_error(error: ClickException) -> UsageError:
         if meant is not None:
             hint = f"did you mean {meant}?"
         elif hasattr(context.command, "commands"):
-            hint = f"options stand behind the command: {path} COMMAND {error.option_name}"
+            hint = f"options go after the command: {path} COMMAND {error.option_name}"
         else:
             hint = f"{path} --help-all lists the options"
     elif isinstance(error, MissingParameter) and context is not None:

@@ -25,7 +25,7 @@ def watch(
         ),
     ] = 2.0,
 ) -> None:
-    """Label a folder's files, then each new one as it comes. Takes the options of llmbatch classify."""
+    """Label a folder's files, then each new one as it arrives. Takes the options of llmbatch classify."""
     from llmbatch.session.watching import watched
 
     classify = load("classify")

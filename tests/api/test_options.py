@@ -48,7 +48,7 @@ def test_what_is_given_by_itself_counts_before_patience() -> None:
     sending = made(patience="high", attempts=1, max_wait=7, reask=0, grace=0, timeout=2, retry_wait_max=9).sending
     assert (sending.policy.attempts, sending.policy.max_wait_s, sending.policy.reasks) == (1, 7.0, 0)
     assert (sending.policy.wait_max_s, sending.grace_s, sending.request_timeout_s("flex")) == (9.0, 0.0, 2.0)
-    with pytest.raises(UsageError, match="patience='higher': is none of 'low', 'normal', 'high'"):
+    with pytest.raises(UsageError, match="patience='higher': must be one of 'low', 'normal', 'high'"):
         made(patience="higher")
     with pytest.raises(UsageError, match="--retry-wait-min 20 is more than --retry-wait-max 15"):
         made(patience="low", retry_wait_min=20)

@@ -143,26 +143,26 @@ def test_somebody_elses_project_file_is_no_matter_of_ours(folder: Path, content:
 @pytest.mark.parametrize(
     ("content", "message", "hint"),
     [
-        ("[defaults]\nmax_costs = 1", r"toml:2: \[defaults\] max_costs is no option", "did you mean max_cost?"),
-        ("[profile.x]\nattemps = 1", r"\[profile.x\] attemps is no option", "did you mean attempts?"),
+        ("[defaults]\nmax_costs = 1", r"toml:2: \[defaults\] max_costs is not an option", "did you mean max_cost?"),
+        ("[profile.x]\nattemps = 1", r"\[profile.x\] attemps is not an option", "did you mean attempts?"),
         (
             "[defaults]\nopenai_api_key = 'x'",
-            "openai_api_key is no option",
-            "an API key stands in no file: set OPENAI_API_KEY in the environment",
+            "openai_api_key is not an option",
+            "API keys do not belong in files: set OPENAI_API_KEY in the environment",
         ),
-        ("[default]\nseed = 1", "'default' is no table", ""),
-        ("seed = 1", "'seed' is no table", ""),
-        ("defaults = 1", "is no table", ""),
-        ("profile = 1", "is no table", ""),
-        ("[profile]\nx = 1", "is no table", ""),
+        ("[default]\nseed = 1", "'default' is not a table", ""),
+        ("seed = 1", "'seed' is not a table", ""),
+        ("defaults = 1", "is not a table", ""),
+        ("profile = 1", "is not a table", ""),
+        ("[profile]\nx = 1", "is not a table", ""),
         ("[defaults]\nseed = 1\nseed = 2", "not valid TOML", ""),
         ("[defaults]\nmax-cost = 1\nmax_cost = 2", "twice", ""),
-        ("[defaults]\nattempts = '4'", r"attempts='4': a whole number is wanted", ""),
-        ("[defaults]\nattempts = 0", r"attempts=0: 1 is the least", ""),
-        ("[defaults]\nreview_below = true", "a finite number is wanted", ""),
-        ("[defaults]\nmax_cost = nan", "a finite number is wanted", ""),
+        ("[defaults]\nattempts = '4'", r"attempts='4': a whole number is required", ""),
+        ("[defaults]\nattempts = 0", r"attempts=0: the minimum is 1", ""),
+        ("[defaults]\nreview_below = true", "a finite number is required", ""),
+        ("[defaults]\nmax_cost = nan", "a finite number is required", ""),
         ("[defaults]\noffline = 'yes'", "expected True or False", ""),
-        ("[defaults]\ntruncate = 'middle'", "is none of 'head', 'head-tail'", ""),
+        ("[defaults]\ntruncate = 'middle'", "must be one of 'head', 'head-tail'", ""),
         ("[defaults]\nmodel = ['a']", "expected a string", ""),
         ("[defaults]\nout = 5", "expected a path", ""),
     ],
@@ -251,7 +251,7 @@ def test_what_a_strangers_folder_may_not_set_counts_only_once_the_file_is_truste
     path = folder / "llmbatch.toml"
     path.write_text(f"[defaults]\n{line}\n")
     key = line.partition(" ")[0]
-    with pytest.raises(UsageError, match=rf"toml:2: \[defaults\] {key} (counts only|leads out)") as error:
+    with pytest.raises(UsageError, match=rf"toml:2: \[defaults\] {key} (counts only|points outside)") as error:
         load("classify").make_context("classify", ["docs.jsonl"])
     assert "llmbatch config trust" in (error.value.hint or "")
     trust_file(path, path.read_bytes())
@@ -282,7 +282,7 @@ def test_a_file_that_everybody_can_write_to_is_not_followed(llmbatch: Program) -
     path.write_text("[defaults]\nseed = 1\n")
     path.chmod(0o666)
     done = llmbatch("config", "show")
-    assert (done.code, "can be written by everybody" in done.err) == (2, True)
+    assert (done.code, "is writable by everyone" in done.err) == (2, True)
     trusted = llmbatch("config", "trust")
     assert (trusted.code, trusted.out.strip()) == (0, str(path))
     assert llmbatch("config", "show").code == 0
@@ -313,7 +313,7 @@ def test_a_command_takes_what_it_has_options_for(folder: Path) -> None:
     assert values("review", "export")["review_format"] == ("csv", "llmbatch.toml [defaults]")
     with pytest.raises(UsageError, match="clasify"):
         values("clasify")
-    with pytest.raises(UsageError, match="several commands"):
+    with pytest.raises(UsageError, match="group of commands"):
         values("review")
 
 
@@ -326,7 +326,7 @@ def test_paths_in_lists_are_relative_to_the_file_too(folder: Path, monkeypatch: 
     assert values("review", "status")["review_against"][0] == [str(folder / "old"), str(folder / "older")]
     assert values("compare")["compare_prompt"][0] == [str(folder / "a.toml"), "default"]
     (folder / "llmbatch.toml").write_text('[defaults]\nreview_against = ["old", "/etc"]\n')
-    with pytest.raises(UsageError, match="leads out"):
+    with pytest.raises(UsageError, match="points outside"):
         values("review", "status")
 
 
@@ -380,5 +380,5 @@ def test_a_share_is_a_number_or_a_percentage(folder: Path, monkeypatch: pytest.M
     assert values()["review_below"] == (0.7, "LLMBATCH_REVIEW_BELOW")
     monkeypatch.delenv("LLMBATCH_REVIEW_BELOW")
     (folder / "llmbatch.toml").write_text('[defaults]\nreview_below = "160%"\n')
-    with pytest.raises(UsageError, match="review_below='160%': a finite number is wanted"):
+    with pytest.raises(UsageError, match="review_below='160%': a finite number is required"):
         values()

@@ -170,11 +170,11 @@ def test_doubtful_rows_of_a_canary_are_voted_on(llmbatch: Program, endpoint: Sta
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--jury", "gpt-5.4", "--votes", "3"), "--jury and --votes do not go together"),
-        (("--votes", "3", "--escalate-to", "gpt-5.4"), "--votes and --escalate-to do not go together"),
+        (("--jury", "gpt-5.4", "--votes", "3"), "--jury and --votes cannot be combined"),
+        (("--votes", "3", "--escalate-to", "gpt-5.4"), "--votes and --escalate-to cannot be combined"),
         (("--jury", "gpt-6-luna"), "is the run's own model"),
-        (("--jury", "gpt-5.4,,gpt-6-sol"), "does not name different models"),
-        (("--jury", "gpt-5.4,gpt-5.4"), "does not name different models"),
+        (("--jury", "gpt-5.4,,gpt-6-sol"), "does not name distinct models"),
+        (("--jury", "gpt-5.4,gpt-5.4"), "does not name distinct models"),
         (("--votes", "1"), "--votes"),
         (("--jury", "mine", "--max-cost", "1"), "mine"),
     ],

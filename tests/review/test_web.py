@@ -148,7 +148,7 @@ def test_what_goes_with_the_web_is_refused_without(run: Path) -> None:
         env=environment(HOME=str(run.parent)),
         check=False,
     )
-    assert (done.returncode, "go with --web" in done.stderr) == (2, True)
+    assert (done.returncode, "need --web" in done.stderr) == (2, True)
 
 
 def test_nonsense_from_a_browser_is_not_listened_to_and_nobody_is_left_after_a_kill(

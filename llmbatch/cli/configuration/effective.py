@@ -113,7 +113,7 @@ def _command(names: list[str]) -> ConfiguredCommand:
         return found
     below = getattr(found, "commands", {})
     if below:
-        raise UsageError(f"{' '.join(names)} stands for several commands", hint=f"name one of {', '.join(below)} too")
+        raise UsageError(f"{' '.join(names)} is a group of commands", hint=f"name one of {', '.join(below)} too")
     close = get_close_matches(names[-1], known, n=1)
     hint = f"did you mean {close[0]}?" if close else "llmbatch --help lists the commands"
     raise UsageError(f"there is no command {' '.join(names)!r} with options", hint=hint)

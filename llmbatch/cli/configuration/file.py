@@ -80,18 +80,18 @@ def named_tables(file: ConfigurationFile) -> Iterator[tuple[str, Mapping[str, An
     for name, table in file.tables.items():
         if name not in (DEFAULTS, PROFILE, TASK):
             raise UsageError(
-                f"{file.place(name)}: {name!r} is no table of a configuration",
-                hint=f"options stand in [{DEFAULTS}], [{PROFILE}.NAME] or [{TASK}.NAME]",
+                f"{file.place(name)}: {name!r} is not a table of a configuration",
+                hint=f"options go in [{DEFAULTS}], [{PROFILE}.NAME] or [{TASK}.NAME]",
             )
         for label, options in [(name, table)] if name == DEFAULTS else _below(file, name, table):
             if not isinstance(options, dict):
-                raise UsageError(f"{file.place(label)}: [{label}] is no table")
+                raise UsageError(f"{file.place(label)}: [{label}] is not a table")
             yield label, options
 
 
 def _below(file: ConfigurationFile, name: str, tables: Any) -> list[tuple[str, Any]]:
     if not isinstance(tables, dict):
-        raise UsageError(f"{file.place(name)}: [{name}.NAME] is no table")
+        raise UsageError(f"{file.place(name)}: [{name}.NAME] is not a table")
     return [(f"{name}.{below}", table) for below, table in tables.items()]
 
 
@@ -100,7 +100,7 @@ def _read(path: Path) -> ConfigurationFile | None:
         content, status = _content(path)
     except (FileNotFoundError, NotADirectoryError):
         if path.name == FILE and path.is_symlink():
-            raise UsageError(f"{path} is a link to a file that is not there") from None
+            raise UsageError(f"{path} is a link to a file that does not exist") from None
         return None
     except (OSError, ValueError) as error:
         if path.name == PROJECT:  # somebody else's is no matter of ours
@@ -115,7 +115,7 @@ def _read(path: Path) -> ConfigurationFile | None:
         if tables is None:
             return None
     if not isinstance(tables, dict):
-        raise UsageError(f"{path}: [tool.llmbatch] is no table")
+        raise UsageError(f"{path}: [tool.llmbatch] is not a table")
     is_own = status.st_uid in (os.getuid(), 0) and not status.st_mode & stat.S_IWOTH
     return ConfigurationFile(path, content, tables, is_own)
 
@@ -123,7 +123,7 @@ def _read(path: Path) -> ConfigurationFile | None:
 def _content(path: Path) -> tuple[bytes, os.stat_result]:
     """What a file holds, and whose it is. A pipe is not waited for."""
     if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("it is no regular file")
+        raise ValueError("it is not a regular file")
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         content = file.read(_MOST_BYTES + 1)

@@ -31,13 +31,13 @@ def check_keys(
         known.update(_keys(dict(all_declared(load(command)))))
     for key, name in unknown.items():
         if key not in known:
-            raise UsageError(f"{file.place(key)}: [{name}] {key} is no option", hint=_instead(key, known))
+            raise UsageError(f"{file.place(key)}: [{name}] {key} is not an option", hint=_instead(key, known))
 
 
 def _instead(key: str, known: Collection[str]) -> str:
     """What to do where there is no such key."""
     if "api_key" in key:
-        return "an API key stands in no file: set OPENAI_API_KEY in the environment"
+        return "API keys do not belong in files: set OPENAI_API_KEY in the environment"
     close = get_close_matches(key, known, n=1)
     return f"did you mean {close[0]}?" if close else "llmbatch config schema lists the keys"
 

@@ -49,15 +49,15 @@ def configured_values(
         if profile is not None:
             raise UsageError(
                 f"--profile {profile!r}: there is no configuration file",
-                hint=f"profiles stand in {FILE}, in this folder or one above",
+                hint=f"profiles go in {FILE}, in this folder or a parent folder",
             )
         return {}
     tables = {name: _by_key(file, name, table) for name, table in named_tables(file)}
     check_keys(file, tables, declared)
     if not file.is_own and not file.is_trusted:
         raise UsageError(
-            f"{file.shown} belongs to another user, or can be written by everybody: it is not followed",
-            hint="look at it, then say: llmbatch config trust",
+            f"{file.shown} belongs to another user, or is writable by everyone: it is ignored",
+            hint="check it, then run: llmbatch config trust",
         )
     wide = [DEFAULTS] if profile is None else [_profile(file, tables, profile), DEFAULTS]
     named = task or next((tables[name][TASK] for name in wide if TASK in tables.get(name, {})), _DEFAULT_TASK)
@@ -131,14 +131,14 @@ def _configured(
         paths = [_placed(file, path, declared) for path in (plain if isinstance(plain, list) else [plain])]
         outside = next((path for path in paths if not _is_inside(file, path)), None)
         if outside is not None and not file.is_trusted:
-            raise _untrusted(f"{place} {key} leads out of the file's folder: {outside}", name, declared)
+            raise _untrusted(f"{place} {key} points outside the file's folder: {outside}", name, declared)
         plain = paths if isinstance(plain, list) else paths[0]
     return Configured(plain, f"{file.path.name} [{layer}]")
 
 
 def _untrusted(what: str, name: str, declared: Declared) -> UsageError:
     variable = declared.option.variables_of(name)[0]
-    return UsageError(what, hint=f"look at the file, then say: llmbatch config trust; or set {variable}")
+    return UsageError(what, hint=f"check the file, then run: llmbatch config trust; or set {variable}")
 
 
 def _placed(file: ConfigurationFile, path: str | Path, declared: Declared) -> str:

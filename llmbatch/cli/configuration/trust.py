@@ -35,7 +35,7 @@ def trust_file(path: Path, content: bytes) -> None:
     except OSError as error:
         raise UsageError(
             f"{_list()}: cannot be written ({error.strerror}): the file is not trusted",
-            hint="give what it says by environment variables instead",
+            hint="set its options by environment variables instead",
         ) from None
 
 

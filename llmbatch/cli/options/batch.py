@@ -24,22 +24,20 @@ class BatchOptions(OptionGroup):
 
     batch: Annotated[
         bool,
-        Option("Submit rows in batch files, collect what is ready, leave with exit code 7 while rows are out."),
+        Option("Submit rows in batch files, collect what is ready, and exit with code 7 while rows are outstanding."),
     ] = False
     cheapest: Annotated[
         bool,
-        Option("Take the way that should cost least and meet --deadline: single requests, the flex tier, or batches."),
+        Option("Use the cheapest way that should meet --deadline: single requests, the flex tier, or batches."),
     ] = False
     batch_wait: Annotated[
         str | None,
-        Option("Stay so long, or until this time of day, and collect.", metavar="6h|HH:MM", shown_default="leave"),
+        Option("Wait this long, or until this time of day, and collect.", metavar="6h|HH:MM", shown_default="leave"),
     ] = None
-    batch_window: Annotated[str, Option("In which the provider is to answer, in its own words.", metavar="24h")] = (
+    batch_window: Annotated[str, Option("Time the provider has to answer, in its own notation.", metavar="24h")] = (
         defaults.BATCH_WINDOW
     )
-    batch_size: Annotated[int, Option("Rows in one batch, at most.", min=1, max=defaults.BATCH_SIZE)] = (
-        defaults.BATCH_SIZE
-    )
+    batch_size: Annotated[int, Option("Maximum rows in a batch.", min=1, max=defaults.BATCH_SIZE)] = defaults.BATCH_SIZE
     batch_tokens: Annotated[
         int | None,
         Option(
@@ -53,12 +51,12 @@ class BatchOptions(OptionGroup):
 
     batch_fallback: Annotated[
         BatchFallback,
-        Option("Send rows that expire again and again by themselves: at the standard price, or at the flex tier."),
+        Option("Send rows that keep expiring as single requests: at the standard price, or at the flex tier."),
     ] = BatchFallback.NONE
     batch_export: Annotated[
         Path | None,
         Option(
-            "Write the request files there instead, for vllm run-batch or another desk.",
+            "Write the request files there instead, for vllm run-batch or another operator.",
             metavar="FOLDER",
             is_sensitive=True,
         ),
@@ -66,7 +64,7 @@ class BatchOptions(OptionGroup):
     batch_import: Annotated[
         list[Path] | None,
         Option(
-            "Results of exported request files. Repeatable; nothing is submitted then.",
+            "Results of exported request files; nothing is submitted then. Repeatable.",
             metavar="FILE",
             is_sensitive=True,
         ),
@@ -87,7 +85,7 @@ class BatchOptions(OptionGroup):
         from llmbatch.core.errors import UsageError
 
         if self.batch and self.cheapest:
-            raise UsageError("--batch and --cheapest: which way is taken?", hint="give one of them")
+            raise UsageError("--batch and --cheapest contradict each other", hint="give one of them")
         if self.batch_wait is not None and not (self.batch or self.cheapest):
             raise UsageError("--batch-wait needs --batch or --cheapest")
         if (self.batch_export is not None or self.batch_import) and not self.batch:

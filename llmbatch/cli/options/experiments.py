@@ -24,7 +24,7 @@ class ExperimentOptions(OptionGroup):
     canary_prompt: Annotated[
         str | None,
         Option(
-            "A task file to try on some of the rows; dropped when it does significantly worse.",
+            "A task file to try on some of the rows; dropped if it does significantly worse.",
             metavar="FILE",
             completer=tasks,
             is_path=True,
@@ -41,16 +41,16 @@ class ExperimentOptions(OptionGroup):
     ] = False
     escalate_to: Annotated[
         str | None,
-        Option("A stronger model to ask about doubtful rows before they go to people.", metavar="M", completer=models),
+        Option("A stronger model to ask about doubtful rows before they go to review.", metavar="M", completer=models),
     ] = None
     jury: Annotated[
         str | None,
-        Option("Models that vote on doubtful rows before they go to people, with commas between.", metavar="M1,M2"),
+        Option("Models that vote on doubtful rows before they go to review, separated by commas.", metavar="M1,M2"),
     ] = None
     votes: Annotated[
         int | None,
         Option(
-            "Answers of the run's own model to a doubtful row, the first one included, which are its votes.",
+            "Number of answers of the run's own model to a doubtful row, the first included; each is a vote.",
             metavar="N",
             min=_FEWEST_VOTES,
             max=_MOST_VOTES,
@@ -90,7 +90,7 @@ class ExperimentOptions(OptionGroup):
         named = [option for option, value in given.items() if value is not None]
         if len(named) > 1:
             raise UsageError(
-                f"{' and '.join(named)} do not go together: each asks about the same doubtful rows",
+                f"{' and '.join(named)} cannot be combined: each asks about the same doubtful rows",
                 hint="give one of them",
             )
         if self.votes is not None:
@@ -100,6 +100,6 @@ class ExperimentOptions(OptionGroup):
         models = tuple(model.strip() for model in self.jury.split(","))
         if not all(models) or len(set(models)) < len(models):
             raise UsageError(
-                f"--jury {self.jury!r} does not name different models", hint="write them like --jury gpt-6,gpt-6-nano"
+                f"--jury {self.jury!r} does not name distinct models", hint="write it like --jury gpt-6,gpt-6-nano"
             )
         return JuryOptions(models)

@@ -27,7 +27,7 @@ class GoldFieldOptions(OptionGroup):
 
     panel: ClassVar[str] = GOLD_PANEL
 
-    gold_id_field: Annotated[str | None, Option("Field of the gold file that names a row.")] = None
+    gold_id_field: Annotated[str | None, Option("Field of the gold file with the row id.")] = None
     label_field: Annotated[str | None, Option("Field of the gold file with the label.")] = None
 
     def to_gold(self, file: str) -> "GoldOptions":

@@ -29,7 +29,7 @@ class InputOptions(OptionGroup):
 
     panel: ClassVar[str] = "Input"
 
-    id_field: Annotated[str | None, Option("Field that names a row.", brief=True, metavar="NAME")] = None
+    id_field: Annotated[str | None, Option("Field with the row id.", brief=True, metavar="NAME")] = None
     text_field: Annotated[
         list[str] | None,
         Option(
@@ -39,12 +39,14 @@ class InputOptions(OptionGroup):
             is_name=True,
         ),
     ] = None
-    input_format: Annotated[str | None, Option("json, csv, tsv, parquet or arrow, whatever the name says.")] = None
+    input_format: Annotated[str | None, Option("json, csv, tsv, parquet or arrow, regardless of the file name.")] = None
     encoding: Annotated[
         str | None,
         Option("Encoding, if it is not UTF-8: cp1252, shift_jis, ...; or auto, to detect it.", metavar="NAME|auto"),
     ] = None
-    delimiter: Annotated[str | None, Option("Character between a table's cells; tab for a tab.", metavar="CHAR")] = None
+    delimiter: Annotated[
+        str | None, Option("Character that separates a table's cells; tab for a tab.", metavar="CHAR")
+    ] = None
     quote: Annotated[
         str | None,
         Option("Character around quoted cells; none where quotes are text.", metavar="CHAR|none"),
@@ -52,21 +54,25 @@ class InputOptions(OptionGroup):
     escape: Annotated[
         str | None,
         Option(
-            "Escape character before a quote or delimiter, such as a backslash in MySQL's dumps; or none.",
+            "Escape character before a quote or delimiter, such as the backslash in MySQL dumps; or none.",
             metavar="CHAR|none",
         ),
     ] = None
-    no_header: Annotated[bool, Option("A table's first line is a row: its columns are column_1, column_2, ...")] = False
-    skip_lines: Annotated[int, Option("Lines before a table's header.", metavar="N", min=0, max=bounds.MOST_WHOLE)] = 0
+    no_header: Annotated[
+        bool, Option("A table's first line is a row; its columns are named column_1, column_2, ...")
+    ] = False
+    skip_lines: Annotated[
+        int, Option("Number of lines before a table's header.", metavar="N", min=0, max=bounds.MOST_WHOLE)
+    ] = 0
     query: Annotated[
         str | None,
         Option(
-            "The rows of a database that is named as an input: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+            "Query for the rows, where the input is a database: sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
             metavar="SQL",
             is_sensitive=True,
         ),
     ] = None
-    strict: Annotated[bool, Option("End at the first row that cannot be read.")] = False
+    strict: Annotated[bool, Option("Stop at the first row that cannot be read.")] = False
 
     def to_reader_options(self) -> "ReaderOptions":
         """As the readers take them, which know the fields that there are."""

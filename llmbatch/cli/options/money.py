@@ -32,8 +32,8 @@ class MoneyOptions(OptionGroup):
     max_cost: Annotated[
         float | None,
         Option(
-            "Most that the run may cost, earlier sessions included: a hard limit, exit code 5.",
-            brief="Most that the run may cost: a hard limit.",
+            "Maximum cost of the run, earlier sessions included: a hard limit, exit code 5.",
+            brief="Maximum cost of the run: a hard limit.",
             metavar="USD",
             min=0,
             max=bounds.MOST_USD,
@@ -42,8 +42,8 @@ class MoneyOptions(OptionGroup):
     daily_budget: Annotated[
         float | None,
         Option(
-            "Most that all runs of a day (UTC) together may cost: a hard limit, exit code 5.",
-            brief="Most that all runs of a day may cost together.",
+            "Maximum cost of all runs of a day (UTC) together: a hard limit, exit code 5.",
+            brief="Maximum cost of all runs of a day together.",
             metavar="USD",
             min=0,
             max=bounds.MOST_USD,
@@ -53,7 +53,7 @@ class MoneyOptions(OptionGroup):
     alert_command: Annotated[
         str | None,
         Option(
-            "Shell command to run then; it gets the figures in LLMBATCH_ALERT_... variables.",
+            "Shell command to run then, with the figures in LLMBATCH_ALERT_... variables.",
             metavar="CMD",
             is_sensitive=True,
         ),

@@ -30,7 +30,7 @@ class ResultOptions(OptionGroup):
     shard: Annotated[
         str | None,
         Option(
-            "Label this part of the rows only; other processes label the others, llmbatch merge joins them.",
+            "Label only this part of the rows; other processes label the others, llmbatch merge joins them.",
             metavar="I/N",
             shown_default="all rows",
         ),
@@ -58,7 +58,7 @@ class ResultOptions(OptionGroup):
     sample: Annotated[
         str,
         Option(
-            "Random sample of finished rows for people to check.",
+            "Size of the random sample of finished rows for people to check.",
             brief="Random sample of finished rows to check.",
             metavar="P%|N",
         ),
@@ -82,5 +82,5 @@ class ResultOptions(OptionGroup):
     ] = None
     max_failed: Annotated[str, Option("Failed rows tolerated before the exit code is 3.", metavar="N|P%")] = "0"
     salvage: Annotated[
-        bool, Option("As llmbatch repair RUN, which does it by itself, and then continue.", is_hidden=True)
+        bool, Option("Move damaged log lines aside, as llmbatch repair RUN does, and continue.", is_hidden=True)
     ] = False

@@ -21,7 +21,7 @@ class ReuseOptions(OptionGroup):
     reuse: Annotated[
         bool,
         Option(
-            "Use cached answers for the same text and plan, and store this run's for later ones.",
+            "Use cached answers for the same text and plan, and cache this run's answers for later runs.",
             brief="Use cached answers of earlier runs.",
         ),
     ] = False

@@ -42,7 +42,7 @@ class RunFolderOptions(OptionGroup):
     trust: Annotated[
         bool,
         Option(
-            "Follow the paths that the run folder names, though llmbatch did not make it for you here.",
+            "Follow the paths in the run folder, although llmbatch did not create it for you here.",
             is_sensitive=True,
         ),
     ] = False

@@ -16,7 +16,7 @@ _PANEL = "Screen"
 Json = Annotated[bool, Option("Print one JSON object.", brief=True, panel=_PANEL)]
 Quiet = Annotated[bool, Option("Show only errors.", brief=True, short="-q", panel=_PANEL)]
 
-Verbose = Annotated[bool, Option("Show details, too, such as decisions about the prompt.", short="-v", panel=_PANEL)]
+Verbose = Annotated[bool, Option("Also show details, such as decisions about the prompt.", short="-v", panel=_PANEL)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +30,17 @@ class ScreenOptions(OptionGroup):
     verbose: Verbose = False
     log_format: Annotated[
         LogFormat,
-        Option("json: events on standard error, one JSON object a line, in place of the display and the summary."),
+        Option("json: events on standard error, one JSON object per line, instead of the display and the summary."),
     ] = LogFormat.text
     log_file: Annotated[
         Path | None,
-        Option("Append the log to this file too; as JSON where its name ends in .jsonl."),
+        Option("Append the log to this file too; as JSON if its name ends in .jsonl."),
     ] = None
     metrics_file: Annotated[
         Path | None,
         Option("Write metrics for the textfile collector of Prometheus' node exporter: DIR/NAME.prom."),
     ] = None
-    otel: Annotated[bool, Option("Send traces and metrics by OpenTelemetry, where the OTEL_* variables say.")] = False
+    otel: Annotated[bool, Option("Send traces and metrics by OpenTelemetry, as the OTEL_* variables say.")] = False
     observer: Annotated[
         list[str] | None, Option("Plug-in that watches the run. Repeatable.", metavar="NAME", is_sensitive=True)
     ] = None

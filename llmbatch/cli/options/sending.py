@@ -71,26 +71,28 @@ class SendingOptions(OptionGroup):
     rows_per_request: Annotated[
         str,
         Option(
-            "Rows that share a request, and pay for the prompt together; auto: as far as a comparison allows it.",
+            "Rows that share a request and so the cost of the prompt; auto: as many as a comparison supports.",
             metavar="N|auto",
         ),
     ] = "1"
     max_packing_loss: Annotated[
         str,
-        Option("With auto: share of the rows that sharing may cost their label, at the interval's end.", metavar="P%"),
+        Option(
+            "With auto: share of rows whose label may suffer from sharing, at the interval's upper end.", metavar="P%"
+        ),
     ] = f"{defaults.MAX_PACKING_LOSS}%"
     rpm: Annotated[
         float | None,
-        Option("Requests a minute.", min=0.001, max=bounds.MOST_A_MINUTE, shown_default="what the endpoint states"),
+        Option("Requests per minute.", min=0.001, max=bounds.MOST_A_MINUTE, shown_default="what the endpoint states"),
     ] = None
     tpm: Annotated[
         float | None,
-        Option("Tokens a minute.", min=0.001, max=bounds.MOST_A_MINUTE, shown_default="what the endpoint states"),
+        Option("Tokens per minute.", min=0.001, max=bounds.MOST_A_MINUTE, shown_default="what the endpoint states"),
     ] = None
     rate_store: Annotated[
         str | None,
         Option(
-            "Where rate limits are shared with other processes; off: kept as if this one were alone.",
+            "Where rate limits are shared with other processes; off: as if this process were alone.",
             metavar="FILE|postgresql://...|off",
             shown_default="the user's",
             is_sensitive=True,
@@ -100,8 +102,8 @@ class SendingOptions(OptionGroup):
     patience: Annotated[
         Patience,
         Option(
-            "How often and how long to try: sets attempts, timeout, both back-offs, max-wait, reask and grace, of "
-            "which each that is given counts.",
+            "How often and how long to try: sets attempts, timeout, both back-offs, max-wait, reask and "
+            "grace; any of them given explicitly takes precedence.",
         ),
     ] = Patience.normal
     attempts: Annotated[
@@ -116,7 +118,7 @@ class SendingOptions(OptionGroup):
     timeout: Annotated[
         float | None,
         Option(
-            "Seconds that one whole request may take.",
+            "Maximum seconds for one whole request.",
             min=0.001,
             max=bounds.MOST_SECONDS,
             shown_default=timeout_words(_NORMAL),
@@ -168,7 +170,7 @@ class SendingOptions(OptionGroup):
     ] = None
     stop_at_failures: Annotated[
         str,
-        Option("Share of the latest 200 rows (of 50 at least) that may fail before the run stops.", metavar="P%"),
+        Option("Share of the latest 200 rows (at least 50) that may fail before the run stops.", metavar="P%"),
     ] = f"{defaults.STOP_AT_FAILURES}%"
     stop_at_invalid: Annotated[
         str, Option("Same, for unusable answers, including those that a re-ask fixed.", metavar="P%")
@@ -176,7 +178,7 @@ class SendingOptions(OptionGroup):
     grace: Annotated[
         float | None,
         Option(
-            "Seconds that requests in flight may take once the run is stopped.",
+            "Seconds that requests in flight may take once the run is stopping.",
             min=0,
             max=bounds.MOST_SECONDS,
             shown_default=f"{_NORMAL.grace:g}",
@@ -201,7 +203,7 @@ class SendingOptions(OptionGroup):
         from llmbatch.simulate import parse_fault
 
         if self.fault and not self.offline:
-            raise UsageError("--fault needs --offline", hint="real endpoints have faults of their own")
+            raise UsageError("--fault needs --offline", hint="remove --fault, or add --offline")
         patient = self._patient()
         if patient.retry_wait_min > patient.retry_wait_max:
             raise UsageError(
@@ -273,7 +275,7 @@ def parsed_packing(text: str, seed: int) -> "Packing | None":
     most = defaults.MOST_ROWS_PER_REQUEST
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
     if not is_number or not 1 <= int(text) <= most:
-        raise UsageError(f"--rows-per-request {text[:40]!r} is not a number from 1 to {most}, nor auto")
+        raise UsageError(f"--rows-per-request {text[:40]!r} is neither a number from 1 to {most} nor auto")
     return None if int(text) == 1 else Packing(int(text), seed)
 
 
@@ -290,5 +292,5 @@ def parsed_concurrency(text: str) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > len(str(_MOST_AT_ONCE)):
         raise UsageError(f"--concurrency {text[:40]!r} is neither a number from 1 to {_MOST_AT_ONCE:,} nor auto")
     if not 1 <= int(text) <= _MOST_AT_ONCE:
-        raise UsageError(f"--concurrency {text} is not between 1 and {_MOST_AT_ONCE:,}, nor auto")
+        raise UsageError(f"--concurrency {text} is neither between 1 and {_MOST_AT_ONCE:,} nor auto")
     return int(text)

@@ -44,17 +44,22 @@ class TaskOptions(OptionGroup):
             completer=models,
         ),
     ] = None
-    reasoning: Annotated[bool, Option("Ask for a short rationale too.")] = False
-    temperature: Annotated[float | None, Option("Where the model takes one.", min=0, max=2)] = None
+    reasoning: Annotated[bool, Option("Also ask for a short rationale.")] = False
+    temperature: Annotated[float | None, Option("For models that accept one.", min=0, max=2)] = None
     reasoning_effort: Annotated[str | None, Option("For reasoning models.", shown_default="the lowest")] = None
     max_output_tokens: Annotated[
         int | None,
-        Option("Output limit of an answer.", min=1, max=defaults.MOST_TOKENS, shown_default="by the longest label"),
+        Option(
+            "Output limit of an answer, in tokens.",
+            min=1,
+            max=defaults.MOST_TOKENS,
+            shown_default="by the longest label",
+        ),
     ] = None
     max_doc_tokens: Annotated[
         int | None,
         Option(
-            "Tokens that a document may have; longer ones fail unsent, or are cut by --truncate.",
+            "Maximum tokens of a document; longer ones fail unsent, or are cut by --truncate.",
             min=16,
             max=defaults.MOST_TOKENS,
             shown_default="what the model's window leaves",
@@ -66,7 +71,7 @@ class TaskOptions(OptionGroup):
     ] = None
     prefix: Annotated[
         PrefixPolicy,
-        Option("How many of the task's pool of examples are sent: whatever makes the run cheapest, none, or all."),
+        Option("How many of the task's pool of examples are sent: what makes the run cheapest, none, or all."),
     ] = PrefixPolicy.AUTO
     examples: Annotated[
         str | None,
@@ -80,7 +85,7 @@ class TaskOptions(OptionGroup):
     decisions: Annotated[
         Path | None,
         Option(
-            "Another run, whose decisions are examples for similar:N too.",
+            "Another run whose human decisions also serve as examples for similar:N.",
             metavar="RUN",
             completer=run_folders,
         ),
@@ -89,7 +94,7 @@ class TaskOptions(OptionGroup):
         str | None,
         Option(
             "Labels to list in a request, of fields that have more: those that fit the document best; all of them; "
-            "level by level, where they lie in groups; or auto, which decides by price and by what is found.",
+            "level by level, for labels in groups; or auto, which decides by price and by what is found.",
             metavar="N|levels|all|auto",
             shown_default="the task's, else all that a schema takes",
         ),
@@ -118,7 +123,9 @@ class TaskOptions(OptionGroup):
         least, most = defaults.LEAST_CANDIDATES, defaults.MOST_CANDIDATES
         text = str(self.candidates)
         if not text.isdecimal() or not least <= int(text) <= most:
-            raise UsageError(f"--candidates {text!r} is no number from {least} to {most}, nor levels, all or auto")
+            raise UsageError(
+                f"--candidates {text!r} is neither a number from {least} to {most} nor levels, all or auto"
+            )
         return int(text)
 
     def to_similar(self) -> int | None:

@@ -43,7 +43,7 @@ def checked_path(name: str, value: Any) -> Path:
     except TypeError:
         raise UsageError(f"{name}: expected a path, not {type(value).__name__}") from None
     if not text or "\0" in text:
-        raise UsageError(f"{name}={text!r}: is no path")
+        raise UsageError(f"{name}={text!r}: not a path")
     return Path(text)
 
 
@@ -92,11 +92,11 @@ def _number(name: str, value: Any, kind: type[int] | type[float], option: Option
     plain = share_of(value) if option.is_share and isinstance(value, str) and "%" in value else value
     number: Any = math.nan if isinstance(plain, bool) or not isinstance(plain, Real) else plain
     if not math.isfinite(number) or (kind is int and number % 1):
-        raise UsageError(f"{name}={value!r}: a {'whole' if kind is int else 'finite'} number is wanted")
+        raise UsageError(f"{name}={value!r}: a {'whole' if kind is int else 'finite'} number is required")
     if option.min is not None and number < option.min:
-        raise UsageError(f"{name}={value!r}: {option.min:g} is the least")
+        raise UsageError(f"{name}={value!r}: the minimum is {option.min:g}")
     if option.max is not None and number > option.max:
-        raise UsageError(f"{name}={value!r}: {option.max:g} is the most")
+        raise UsageError(f"{name}={value!r}: the maximum is {option.max:g}")
     return kind(number)
 
 
@@ -105,7 +105,7 @@ def _choice(name: str, value: Any, kind: type[Enum]) -> Enum:
         return kind(value)
     except ValueError:
         choices = ", ".join(repr(member.value) for member in kind)
-        raise UsageError(f"{name}={value!r}: is none of {choices}") from None
+        raise UsageError(f"{name}={value!r}: must be one of {choices}") from None
 
 
 def _text(name: str, value: Any) -> str:
@@ -115,7 +115,7 @@ def _text(name: str, value: Any) -> str:
         raise UsageError(f"{name}: expected a string, not {_kind(value)}")
     text = os.fspath(value) if isinstance(value, os.PathLike) else str(value)
     if not isinstance(text, str) or "\0" in text:
-        raise UsageError(f"{name}={text!r}: is no text that can be used")
+        raise UsageError(f"{name}={text!r}: not a usable text")
     return text
 
 
