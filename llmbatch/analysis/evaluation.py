@@ -159,7 +159,7 @@ def evaluate(judged: Judged, subject: Subject, *, wanted: float, notes: Sequence
 def _tree_scores(pairs: Sequence[Pair], space: LabelSpace) -> TreeScores | None:
     if not space.takes_one_label:
         return None
-    gold, answers = [pair.gold for pair in pairs], [pair.answer or "" for pair in pairs]
+    gold, answers = [[pair.gold] for pair in pairs], [[pair.answer or ""] for pair in pairs]
     return tree_scores(gold, answers, space.fields[0].tree, [pair.text_id for pair in pairs])
 
 

@@ -39,7 +39,7 @@ class FieldScores:
     one: Scores | None = None
     several: SeveralScores | None = None
     tree: TreeScores | None = None
-    """Scores by tree level, for a single-label field with nested labels."""
+    """Scores by tree level, for a field with nested labels."""
     mean_error: float | None = None
     """For a number: the mean distance from gold."""
 
@@ -70,19 +70,30 @@ def field_scores(
         names = [label.name for label in field.answers]
         match field.kind:
             case FieldKind.multi:
-                scores.append(FieldScores(field.name, field.kind.value, exact, several=_several(truth, answer, names)))
+                gold_sets, given_sets = _sets(truth), _sets(answer)
+                several = _several(gold_sets, given_sets, names)
+                tree = tree_scores(gold_sets, given_sets, field.tree, texts)
+                scores.append(FieldScores(field.name, field.kind.value, exact, several=several, tree=tree))
             case FieldKind.number:
                 distances = [abs(float(one) - float(other)) for one, other in zip(truth, answer, strict=True)]
                 error = sum(distances) / len(distances)
                 scores.append(FieldScores(field.name, field.kind.value, exact, mean_error=error))
             case _:
                 shown = names or ["yes", "no"]
-                one, tree = score(truth, answer, shown, texts), tree_scores(truth, answer, field.tree, texts)
+                one = score(truth, answer, shown, texts)
+                tree = tree_scores([[name] for name in truth], [[name] for name in answer], field.tree, texts)
                 scores.append(FieldScores(field.name, field.kind.value, exact, one=one, tree=tree))
     return tuple(scores)
 
 
-def _several(gold: Sequence[str], answers: Sequence[str], names: Sequence[str]) -> SeveralScores:
+_LabelSets = Sequence[frozenset[str]]
+
+
+def _sets(texts: Sequence[str]) -> _LabelSets:
+    return [frozenset(text.split("|")) - {NONE} for text in texts]
+
+
+def _several(gold: _LabelSets, answers: _LabelSets, names: Sequence[str]) -> SeveralScores:
     from sklearn.metrics import jaccard_score, precision_recall_fscore_support  # noqa: PLC0415 - an extra
 
     truth, given = _indicators(gold, names), _indicators(answers, names)
@@ -119,8 +130,7 @@ def _several(gold: Sequence[str], answers: Sequence[str], names: Sequence[str]) 
     )
 
 
-def _indicators(texts: Sequence[str], names: Sequence[str]) -> list[list[int]]:
-    rows = [frozenset(text.split("|")) - {NONE} for text in texts]
+def _indicators(rows: _LabelSets, names: Sequence[str]) -> list[list[int]]:
     return [[int(name in row) for name in names] for row in rows]
 
 

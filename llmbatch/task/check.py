@@ -101,6 +101,20 @@ def _check_label_count(task: Task) -> Iterator[Finding]:
         )
 
 
+def _check_groups(task: Task) -> Iterator[Finding]:
+    for field in task.label_space.fields:
+        names = {label.name for label in field.labels}
+        roots = (name.partition("/")[0] for name in names if "/" in name and field.tree.path(name) == (name,))
+        for root, count in sorted(Counter(roots).items()):
+            if count > 1 and root:
+                yield Finding(
+                    "note",
+                    "no-group",
+                    f"{count} labels{_of(field, task)} begin with `{root}/`, but no label is named `{root}`, so they "
+                    "are not in a group: add one with that name",
+                )
+
+
 def _check_descriptions(task: Task) -> Iterator[Finding]:
     if bare := [label.name for label in _labels(task) if not label.description.strip()]:
         yield Finding("warning", "no-description", f"labels without a description: {_listed(bare)}")
@@ -202,6 +216,7 @@ def _labels(task: Task) -> list[Label]:
 _CHECKS: tuple[Callable[[Task], Iterable[Finding]], ...] = (
     _check_repeats,
     _check_label_count,
+    _check_groups,
     _check_descriptions,
     _check_examples,
     _check_long_labels,

@@ -32,10 +32,10 @@ def field_tables(field: FieldScores) -> Iterator[RenderableType]:
         agreement = "-" if field.one.kappa is None else f"{field.one.kappa:.3f}"
         yield Text(f"kappa {agreement}, macro F1 {share(field.one.macro.f1)}")
         yield from label_table(field.one.labels)
-    if field.tree is not None:
-        yield from tree_tables(field.tree)
     if field.several is not None:
         yield from _several(field.several)
+    if field.tree is not None:
+        yield from tree_tables(field.tree)
 
 
 def label_table(labels: tuple[LabelScore, ...]) -> Iterator[RenderableType]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sklearn.metrics import f1_score, jaccard_score
+from sklearn.metrics import f1_score, jaccard_score, precision_recall_fscore_support
 from sklearn.preprocessing import MultiLabelBinarizer
 
 from llmbatch.analysis.evaluation import Evaluation, evaluation_json
@@ -166,7 +166,7 @@ def test_a_tree_is_scored_level_by_level_with_credit_for_the_right_group() -> No
     tree = LabelTree([Label(name=name) for name in names])
     gold = ["a/x", "a/x", "a/y", "b/z", "other"]
     answers = ["a/x", "a/y", "b/z", "b/z", "a/x"]
-    found = tree_scores(gold, answers, tree, range(5))
+    found = tree_scores([[name] for name in gold], [[name] for name in answers], tree, range(5))
     assert found is not None
     assert [(level.level, level.labels, level.accuracy.count, level.accuracy.total) for level in found.levels] == [
         (1, 3, 3, 5),
@@ -177,6 +177,38 @@ def test_a_tree_is_scored_level_by_level_with_credit_for_the_right_group() -> No
     assert (found.wrong, found.wrong_within_branch) == (3, 1)
     assert [(one.gold, one.answer, one.count) for one in found.branches] == [("a", "b", 1), ("other", "a", 1)]
     assert tree_scores(gold, gold, LabelTree([Label(name=name) for name in "ab"]), range(5)) is None
+
+
+def test_several_labels_in_a_tree_get_credit_for_their_groups_too() -> None:
+    tree = LabelTree([Label(name=name) for name in ("a", "a/x", "a/y", "b", "b/z")])
+    gold = [["a/x", "b/z"], ["a/x"], ["a/x", "a/y"], ["b/z"], [], []]
+    answers = [["a/x", "b/z"], ["a/y"], ["a/y"], ["a/x"], ["b/z"], []]
+    found = tree_scores(gold, answers, tree, range(6))
+    assert found is not None
+    assert [(level.accuracy.count, level.accuracy.total) for level in found.levels] == [(3, 4), (1, 4)]
+    binarizer = MultiLabelBinarizer(classes=["a", "a/x", "a/y", "b", "b/z"])
+    truth, given = (
+        binarizer.fit_transform([{part for name in row for part in tree.path(name)} for row in rows])
+        for rows in (gold, answers)
+    )
+    wanted = precision_recall_fscore_support(truth, given, average="micro")[:3]
+    assert (found.partial.precision, found.partial.recall, found.partial.f1) == pytest.approx(wanted)
+    assert (found.wrong, found.wrong_within_branch) == (4, 2)
+    assert [(one.gold, one.answer, one.count, one.share) for one in found.branches] == [("b", "a", 1, 0.5)]
+    nothing = tree_scores([[]], [[]], tree, range(1))
+    assert nothing is not None
+    assert (nothing.partial.f1, nothing.levels[0].accuracy.total) == (0.0, 0)
+
+
+def test_a_field_of_several_labels_is_scored_level_by_level(served: Served, tmp_path: Path) -> None:
+    labels = '[{ name = "news" }, { name = "news/firm" }, { name = "news/sport" }, { name = "ads" }]'
+    (tmp_path / "t.toml").write_text(f'name = "t"\n[[fields]]\nname = "tags"\nkind = "multi"\nlabels = {labels}\n')
+    classify_into(tmp_path, served, rows_of("ag_news")[:3], str(tmp_path / "t.toml"))
+    gold = [{"id": row["id"], "tags": ["news/firm"]} for row in rows_of("ag_news")[:3]]
+    write_jsonl(tmp_path / "gold.jsonl", gold)
+    evaluation = evaluate_run(tmp_path / "run", GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
+    assert evaluation_json(evaluation)["fields"][0]["tree"]["levels"][0]["accuracy"]["total"] == 3
+    assert "with credit for the groups that are right" in rendered(evaluation)
 
 
 def test_the_domains_of_intents_are_a_level_of_their_own(served: Served, tmp_path: Path) -> None:

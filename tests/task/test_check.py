@@ -213,3 +213,13 @@ def test_errors_come_first_and_notes_last() -> None:
 
     assert levels == sorted(levels, key=["error", "warning", "note"].index)
     assert set(levels) == {"error", "warning", "note"}
+
+
+def test_paths_whose_group_is_no_label_are_told() -> None:
+    paths = [{"name": "billing/refund"}, {"name": "billing/invoice"}, {"name": "Sci/Tech"}]
+
+    level, message = only("no-group", labels=paths)
+
+    assert level == "note"
+    assert "2 labels begin with `billing/`, but no label is named `billing`" in message
+    assert findings("no-group", labels=[*paths, {"name": "billing"}]) == []
