@@ -111,7 +111,7 @@ class _Call:
         """The run itself."""
         options = run_options(self._options, inputs=place.inputs, out=place.out)
         if place.is_temporary and (options.batch is not None or options.cheapest is not None):
-            raise UsageError("batch=True and cheapest=True need out=: a later call collects what is at the provider")
+            raise UsageError("batch=True and cheapest=True need out=: a later call collects the batches")
         with refusals_as_errors(), Observers([*self.shown.observers, watch(self._watching)]) as observer:
             summary = classify_run(options, observer, self.handle, is_locked=place.is_locked)
         if not summary.has_ended_by_itself:
@@ -121,7 +121,7 @@ class _Call:
 
 
 def _stopped(summary: Summary, place: Workspace) -> RunStopped:
-    hint = f"what was answered is kept in {summary.folder}"
+    hint = f"the answers so far are kept in {summary.folder}"
     if place.is_temporary:
         hint += " until this process ends; name a folder with out= to keep it"
     code = ExitCode(summary.exit_code)

@@ -41,9 +41,9 @@ def gold_file(gold: GoldLabels, rows: int) -> Iterator[str]:
                 file.write(json_line(row, f"gold row {number}"))
         if labels_alone and labels_alone != rows:
             raise UsageError(
-                f"{counted(labels_alone, 'gold label')} for {counted(rows, 'row')}: labels in the documents' order "
-                "must be as many as the documents",
-                hint="of some documents, give labels by id: {'t-1': 'technical'}",
+                f"{counted(labels_alone, 'gold label')} for {counted(rows, 'row')}: there must be one label "
+                "for each document",
+                hint="to label only some documents, give labels by id: {'t-1': 'technical'}",
             )
         yield str(path)
 

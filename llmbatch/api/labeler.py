@@ -90,7 +90,7 @@ class Labeler:
             UsageError: the task, the endpoint or the model cannot be used, or a spending limit could not hold.
         """
         if self._labelling is not None:
-            raise UsageError("the labeler is open already", hint="make one for each `async with`")
+            raise UsageError("the labeler is already open", hint="make one for each `async with`")
         self._labelling = await asyncio.to_thread(self._open)
         return self
 

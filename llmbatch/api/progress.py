@@ -68,7 +68,7 @@ class Shown:
             self._show(progress)
         except Exception:
             self._show = None
-            _logger.exception("the progress display failed and is off")
+            _logger.exception("the progress display failed and was turned off")
 
 
 def in_notebook() -> bool:

@@ -62,7 +62,7 @@ class _Remote:
             raise error.cause if isinstance(error.cause, LLMBatchError) else error from None
         except RayError as error:
             raise StorageFailed(
-                f"the driver's actor that keeps rates and money does not answer ({type(error).__name__})",
+                f"the driver's actor for rates and budgets does not answer ({type(error).__name__})",
                 hint="call ray_classify again: it resumes",
             ) from error
 

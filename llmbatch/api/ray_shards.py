@@ -93,7 +93,7 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
     given = named("ray_classify", options, Options.__optional_keys__ - _NOT_HERE)
     if "out" not in given:
         raise UsageError(
-            "ray_classify needs out=: a run folder, on a disk that all workers see", hint="out='/shared/docs.llmbatch'"
+            "ray_classify needs out=: a run folder on a disk that all workers share", hint="out='/shared/docs.llmbatch'"
         )
     paths = {name: Path(given[name]) for name in _PATHS if isinstance(given.get(name), str | Path)}
     return given | {name: path.absolute() for name, path in paths.items() if path.exists()}  # workers are elsewhere
@@ -192,7 +192,7 @@ def _ended(reference: Any) -> Summary | None:
     except RayError as error:  # killed, out of memory, its machine is gone
         raise RunStopped(
             f"a worker died {_RESTARTS + 1} times ({type(error).__name__})",
-            hint="see why in Ray's logs; ray_classify with the same arguments resumes",
+            hint="Ray's logs say why; ray_classify with the same arguments resumes",
         ) from error
     return summary
 
@@ -218,5 +218,5 @@ def _when_free(call: Callable[[], _Result]) -> _Result:
 
 
 def _error(stopped: Summary, folder: RunFolder) -> RunStopped:
-    hint = f"what was answered is kept in {folder.path}; ray_classify with the same arguments resumes"
+    hint = f"the answers so far are kept in {folder.path}; ray_classify with the same arguments resumes"
     return RunStopped(stopped.reason or "the run was stopped", hint=hint, exit_code=ExitCode(stopped.exit_code))

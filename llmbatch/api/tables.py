@@ -77,7 +77,7 @@ def _arrow_rows(given: Any) -> Iterator[Mapping[str, Any]]:
         polars = _imported("polars")
         if polars is None:
             raise UsageError(
-                f"a table of type {type(given).__name__} is read through pyarrow, which is not installed",
+                f"reading a table of type {type(given).__name__} needs pyarrow, which is not installed",
                 hint="pip install pyarrow; or give its rows as mappings",
             )
         return _polars_rows(polars.DataFrame(given))

@@ -81,7 +81,7 @@ def is_utf8(text: str) -> bool:
 def _sqlite(rest: str) -> DatabaseAddress:
     if not rest.startswith("/") or rest in {"/", "/:memory:"}:
         raise UsageError(
-            f"sqlite://{rest}: names no database file",
+            f"sqlite://{rest}: no database file in the address",
             hint="write three slashes before a relative path and four before an absolute one: sqlite:///my.db",
         )
     return DatabaseAddress(SQLITE, f"sqlite:///{rest[1:]}", rest[1:])
@@ -95,7 +95,9 @@ def _postgresql(rest: str) -> DatabaseAddress:
             hint="write them as %40, %2F and %3F; or leave the password to PGPASSWORD or ~/.pgpass",
         )
     if not is_utf8(rest):
-        raise UsageError("the PostgreSQL address is not valid UTF-8", hint="write its other bytes as %FF")
+        raise UsageError(
+            "the PostgreSQL address is not valid UTF-8", hint="percent-encode the bytes that are not, as in %FF"
+        )
     place, _, parameters = place.partition("?")
     named = parse_qsl(parameters, keep_blank_values=True)
     public = urlencode([(key, value) for key, value in named if key in _PUBLIC_PARAMETERS])

@@ -81,7 +81,7 @@ class LastingConnection:
             self._close()
             raise UsageError(
                 f"{self._address.name}: cannot make {self._tables}: {_in_a_line(error)}",
-                hint="grant CREATE on its schema, or make what is missing once by hand",
+                hint="grant CREATE on its schema, or create what is missing once by hand",
             ) from None
         self._connection = connection
         return connection

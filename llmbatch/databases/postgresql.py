@@ -77,7 +77,7 @@ def connected(address: DatabaseAddress) -> "Iterator[Connection[tuple[Any, ...]]
         named = conninfo_to_dict(address.target)
     except psycopg.ProgrammingError:  # whose message may have a part of the password
         raise UsageError(
-            f"{address.name}: is no PostgreSQL address",
+            f"{address.name}: not a valid PostgreSQL address",
             hint="postgresql://USER@HOST:PORT/DATABASE, with special characters as %40; the password in PGPASSWORD",
         ) from None
     more: dict[str, Any] = {"fallback_application_name": "llmbatch", "client_encoding": "UTF8"}

@@ -28,7 +28,7 @@ def query_failed(name: str, message: str, hint: str | None = None) -> UsageError
 def only_reads(name: str) -> UsageError:
     """A query that would change the database."""
     return UsageError(
-        f"{name}: the query is refused: it may only read", hint="give one SELECT, VALUES or WITH ... SELECT"
+        f"{name}: the query was refused: it may only read", hint="give one SELECT, VALUES or WITH ... SELECT"
     )
 
 

@@ -32,7 +32,7 @@ def query_wanted(address: DatabaseAddress) -> UsageError:
     """
     tables = sqlite_tables(address) if address.kind == SQLITE else postgresql_tables(address)
     if not tables:
-        return UsageError(f"{address.name}: needs a --query, and has no tables to ask")
+        return UsageError(f"{address.name}: needs a --query, but has no tables to query")
     more = f" and {len(tables) - _SHOWN:,} more" if len(tables) > _SHOWN else ""
     return UsageError(
         f"{address.name}: needs a --query; its tables: {', '.join(tables[:_SHOWN])}{more}",

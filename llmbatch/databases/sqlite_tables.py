@@ -61,7 +61,7 @@ def sqlite_transaction(address: DatabaseAddress) -> "Iterator[SqliteTransaction]
         if is_new:
             path.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise UsageError(f"{address.name}: cannot be made ({error.strerror})") from None
+            raise UsageError(f"{address.name}: cannot be created ({error.strerror})") from None
         if isinstance(error, sqlite3.Error):
             raise UsageError(f"{address.name}: nothing was written: {error}") from None
         raise

@@ -61,7 +61,7 @@ def parse_table_name(text: str, longest_suffix: str = "") -> TableName:
     """
     schema, _, table = text.rpartition(".")
     if not table or text.startswith("."):
-        raise UsageError(f"--table {text!r} names no table", hint="use --table labels or --table SCHEMA.labels")
+        raise UsageError(f"--table {text!r} is not a table name", hint="use --table labels or --table SCHEMA.labels")
     for name in (schema, table + longest_suffix):
         check_name(name, "--table")
     return TableName(table, schema or None)
@@ -74,7 +74,7 @@ def check_name(name: str, what: str) -> None:
         UsageError: it is one; `what` has it.
     """
     if "\0" in name or not is_utf8(name) or len(name.encode()) > _LONGEST_NAME:
-        raise UsageError(f"{what} {name!r}: names may have at most {_LONGEST_NAME} bytes, in UTF-8 and without NUL")
+        raise UsageError(f"{what} {name!r}: names must be UTF-8 without NUL, {_LONGEST_NAME} bytes at most")
 
 
 def quoted(name: str) -> str:

@@ -112,8 +112,8 @@ def _detected(beginning: Beginning, id_field: str | None, *, by_name: bool) -> t
         except TwoTextsError as error:
             each = " ".join(f"--text-field {name!r}" for name in error.names)
             raise UsageError(
-                f"{beginning.file}: {listed(error.names)} may all be the text; nothing was sent",
-                hint=f"name it: --text-field {error.names[0]!r}; or join them: {each}",
+                f"{beginning.file}: {listed(error.names)}could each be the text; nothing was sent",
+                hint=f"choose one: --text-field {error.names[0]!r}; or join them: {each}",
             ) from None
     texts = texts or (usual_texts(beginning.names) if beginning.names else usual_texts_of_rows(beginning.rows))
     if not texts:
@@ -127,7 +127,7 @@ def _no_text(beginning: Beginning) -> UsageError:
     paths = f", or a path like {inner[-1]!r}" if inner else ""
     return UsageError(
         f"{beginning.file}: no {kind} looks like the text; {kinds} are {listed(beginning.fields)}",
-        hint=f"name it: --text-field NAME{paths}",
+        hint=f"specify it: --text-field NAME{paths}",
     )
 
 

@@ -57,13 +57,13 @@ def dialect_of(file: str, lines: Sequence[bytes], file_format: str, options: Rea
         skipped, lines = skipped + 1, lines[1:]
         if named is None:
             named = found[1]
-            findings.append(f"cells between {_NAMES.get(named, repr(named.decode('latin-1')))}, by its sep= line")
+            findings.append(f"separated by {_NAMES.get(named, repr(named.decode('latin-1')))} (from its sep= line)")
     by_name = {"tsv": b"\t", "psv": b"|"}.get(file_format)
     numbers = [number for number, line in enumerate(lines, skipped + 1) if line]
     lines = [line for line in lines if line]
     delimiter = named or by_name or _sniffed(file, lines, options)
     if delimiter not in (named, by_name, b","):
-        findings.append(f"cells between {_NAMES[delimiter]}")
+        findings.append(f"separated by {_NAMES[delimiter]}")
     quote = _character("--quote", options.quote)
     escape = _character("--escape", options.escape)
     if escape is None and options.quote is None and file_format == "csv" and _is_escaped(lines, delimiter):
@@ -111,8 +111,8 @@ def _sniffed(file: str, lines: Sequence[bytes], options: ReaderOptions) -> bytes
     if len(likely) > 1 and len(lines) >= _ENOUGH and best > _MOSTLY:
         one, other = (_NAMES[mark] for mark in likely[:2])
         raise UsageError(
-            f"{file}: its cells may stand between {one} or between {other}",
-            hint=f"say which: --delimiter {_shown(likely[0])!r} or --delimiter {_shown(likely[1])!r}",
+            f"{file}: its cells may be separated by {one} or by {other}",
+            hint=f"specify one: --delimiter {_shown(likely[0])!r} or --delimiter {_shown(likely[1])!r}",
         )
     return likely[0]
 
@@ -142,9 +142,9 @@ def _refuse_lines_before(file: str, lines: Sequence[bytes], quoting: Quoting, nu
         usual, times = Counter(below).most_common(1)[0]
         if usual and below[0] == usual and times >= _MOSTLY * len(below) and len(set(below)) == 1:
             raise UsageError(
-                f"{file}: its first line has one cell, those from line {numbers[before]} on have {usual + 1}",
-                hint=f"use --skip-lines {numbers[before] - 1} where the header comes behind other lines, "
-                "or --delimiter where all lines have one cell",
+                f"{file}: its first line has one cell, but the lines from {numbers[before]} on have {usual + 1}",
+                hint=f"use --skip-lines {numbers[before] - 1} if the header comes after other lines, "
+                "or --delimiter if every line has one cell",
             )
 
 

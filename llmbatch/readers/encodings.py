@@ -84,12 +84,12 @@ def utf8_text(file: str, head: bytes, chunks: Iterator[bytes], options: ReaderOp
         case "auto", (encoding,):
             return Text(_decoded(chunks, encoding), encoding, f"encoding {encoding}")
         case _, (encoding,):
-            why, hint = f"most likely {encoding}", f"--encoding {encoding} reads it, if that is right"
+            why, hint = f"most likely {encoding}", f"use --encoding {encoding} if that is right"
         case _, (first, second, *_):
-            why, hint = f"it may be {first} or {second}", f"name it: --encoding {first}"
+            why, hint = f"it may be {first} or {second}", f"specify it: --encoding {first}"
         case _:
-            why, hint = "the encoding cannot be detected", "name it: --encoding NAME"
-    raise DoubtfulEncodingError(f"{file}: is not UTF-8: {why}; nothing was sent", hint=hint)
+            why, hint = "the encoding cannot be detected", "specify it: --encoding NAME"
+    raise DoubtfulEncodingError(f"{file}: not UTF-8: {why}; nothing was sent", hint=hint)
 
 
 def _known(name: str) -> str:
@@ -98,7 +98,7 @@ def _known(name: str) -> str:
         "a".encode(info.name)
     except (LookupError, TypeError, ValueError, UnicodeError):
         raise UsageError(
-            f"--encoding {name!r} is unknown", hint="say utf-8, cp1252, utf-16, shift_jis, ... or auto"
+            f"--encoding {name!r} is unknown", hint="use utf-8, cp1252, utf-16, shift_jis, ... or auto"
         ) from None
     return "utf-8" if info.name in ("utf-8", "ascii") else info.name
 

@@ -58,7 +58,10 @@ def find_inputs(names: Sequence[str], options: ReaderOptions, spool_for: SpoolFo
     wanted = wanted_format(options)
     skipped: list[Skipped] = []
     if options.query is not None and not any(map(is_database, names)):
-        raise UsageError("--query is about a database, and none is named", hint="name it as an input: sqlite:///my.db")
+        raise UsageError(
+            "--query needs a database, but none of the inputs is one",
+            hint="name the database as an input: sqlite:///my.db",
+        )
     inputs = [
         item
         for name in names
@@ -97,7 +100,7 @@ def _addressed(
     name: str, options: ReaderOptions, spool_for: SpoolFor | None, skipped: list[Skipped]
 ) -> Iterator[Input]:
     if spool_for is None:
-        raise UsageError(f"{public_name(name)}: a file is needed here", hint="save it as a file, and name that")
+        raise UsageError(f"{public_name(name)}: a file is needed here", hint="save it as a file and name that file")
     if is_database(name):
         address = parse_address(name)
         if options.query is None:
@@ -113,7 +116,7 @@ def _addressed(
             is_empty = False
             yield copied(source.name, spool_for(source.name), options, source)
     if is_empty:
-        raise UsageError(f"{public_name(name)}: holds no input file", hint=f"inputs end in {_KNOWN}")
+        raise UsageError(f"{public_name(name)}: contains no input files", hint=f"input files end in {_KNOWN}")
 
 
 def _mode(name: str) -> int | None:
@@ -131,17 +134,17 @@ def _mode(name: str) -> int | None:
 def _globbed(name: str, wanted: Format | None, skipped: Skipped) -> Iterator[Input]:
     if not glob.has_magic(name):
         check_scheme(name)
-        raise UsageError(f"{name or repr(name)}: no such file", hint="check the name, or say - to read standard input")
+        raise UsageError(f"{name or repr(name)}: no such file", hint="check the name, or use - to read standard input")
     found = _tables_or_documents(name, files_matching(name), wanted, skipped, by_suffix=False)
     if not found:
-        raise UsageError(f"{name}: the pattern matches no input file", hint=f"inputs end in {_KNOWN}")
+        raise UsageError(f"{name}: the pattern matches no input files", hint=f"input files end in {_KNOWN}")
     yield from found
 
 
 def _in_folder(name: str, wanted: Format | None, skipped: Skipped) -> Iterator[Input]:
     found = _tables_or_documents(name, files_below(name, skipped), wanted, skipped, by_suffix=True)
     if not found:
-        raise UsageError(f"{name}: the folder holds no input file", hint=f"inputs end in {_KNOWN}")
+        raise UsageError(f"{name}: the folder contains no input files", hint=f"input files end in {_KNOWN}")
     yield from found
 
 
@@ -155,7 +158,7 @@ def _tables_or_documents(
     for path in paths:
         if is_document(path, wanted, by_suffix=by_suffix):
             if by_suffix and is_repeated_link(path, name):
-                skipped.add("link to a document that is there", path)
+                skipped.add("link to a document already included", path)
                 continue
             documents[Path(path).suffix] += 1
             beside.add_file(path)
@@ -183,8 +186,8 @@ def _doubtful(name: str, tables: list[str], documents: Counter[str]) -> UsageErr
         for suffix in (documents.most_common(1)[0][0], Path(tables[0]).suffix)
     )
     return UsageError(
-        f"{name}: holds {documents.total():,} documents and {len(tables):,} tables; nothing was sent",
-        hint=f"say which are to be labelled: {shown}",
+        f"{name}: contains {documents.total():,} documents and {len(tables):,} tables; nothing was sent",
+        hint=f"choose which to label: {shown}",
     )
 
 
@@ -199,14 +202,15 @@ def _format_of(path: str) -> Format | None:
 def _unknown_kind(name: str) -> UsageError:
     plain = unpacked_name(name.lower())
     if plain.endswith(_ARCHIVES):
-        return UsageError(f"{name}: archives are not read", hint="unpack it, and name the folder")
+        return UsageError(f"{name}: archives are not supported", hint="unpack it and name the folder")
     if plain.endswith(_LAID_OUT):
         return UsageError(
-            f"{name}: this kind of document is not read", hint="make text of it first: pdftotext, or pandoc -t plain"
+            f"{name}: this kind of document is not supported",
+            hint="convert it to text first: pdftotext, or pandoc -t plain",
         )
     return UsageError(
-        f"{name}: unknown kind of file; known are {_KNOWN}",
-        hint="say what it is: --input-format json, csv, tsv or lines",
+        f"{name}: unknown file type; known types: {_KNOWN}",
+        hint="specify its format: --input-format json, csv, tsv or lines",
     )
 
 
@@ -220,7 +224,7 @@ def _file(name: str, wanted: Format | None) -> Input:
         if not stat.S_ISREG(status.st_mode):
             raise UsageError(
                 f"{name}: not a regular file, so it cannot be read a second time for the results",
-                hint="pipe it into standard input and say - as the input",
+                hint="pipe it into standard input and use - as the input",
             )
         path.open("rb").close()
     except OSError as error:
@@ -241,7 +245,7 @@ def _each_once(inputs: Sequence[Input], skipped: list[Skipped]) -> tuple[Input, 
         if first is item:
             continue
         if item.path is None or first.path is None or item.source or _is_same_way(item.path, first.path):
-            raise UsageError(f"{item.name}: given twice", hint="its rows would be labelled and paid twice")
+            raise UsageError(f"{item.name}: given twice", hint="its rows would be labelled and paid for twice")
         skipped.append(Skipped(item.name))
         skipped[-1].add(f"file, the same as {first.label}", item.name)
         if item.path.is_symlink() < first.path.is_symlink():
@@ -278,4 +282,4 @@ def _refuse_documents_read_twice(inputs: Sequence[Input]) -> None:
     for item in documents:
         for path in (path for _, path in document_files(item)) if item.is_folder else (str(item.path),):
             if owners.setdefault(_identity_of_file(path), item) is not item:
-                raise UsageError(f"{path}: given twice", hint="its rows would be labelled and paid twice")
+                raise UsageError(f"{path}: given twice", hint="its rows would be labelled and paid for twice")

@@ -55,7 +55,9 @@ def looked_at(names: Sequence[str], options: ReaderOptions) -> Iterator[tuple[In
             try:
                 return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="llmbatch-"))) / "copy"
             except OSError as error:
-                raise StorageFailed(f"no temporary folder for a copy of the input ({error.strerror})") from None
+                raise StorageFailed(
+                    f"cannot create a temporary folder for a copy of the input ({error.strerror})"
+                ) from None
 
         inputs = resolve_inputs(names, options, spool_for)
         for item in inputs:

@@ -111,7 +111,7 @@ def _unpacked(packing: _Packing, chunks: Iterator[bytes]) -> Iterator[bytes]:
                 yield from _fed(member, step, packing)
                 step = member.unused_data
     if not member.eof:
-        raise BrokenStream(packing.kind, f"the {packing.name} data ends too early: what follows is missing")
+        raise BrokenStream(packing.kind, f"the {packing.name} data ends too early: the rest is missing")
 
 
 def _fed(member: _Member, step: bytes, packing: _Packing) -> Iterator[bytes]:
@@ -121,11 +121,9 @@ def _fed(member: _Member, step: bytes, packing: _Packing) -> Iterator[bytes]:
         except packing.error as error:
             if "memory" in str(error).lower():
                 raise BrokenStream(
-                    packing.kind, f"the {packing.name} data needs too much memory to unpack: unpack it first"
+                    packing.kind, f"the {packing.name} data needs too much memory to unpack here: unpack it first"
                 ) from None
-            raise BrokenStream(
-                packing.kind, f"the {packing.name} data is damaged: what follows cannot be read"
-            ) from None
+            raise BrokenStream(packing.kind, f"the {packing.name} data is damaged: the rest cannot be read") from None
         if piece:
             yield piece
         if member.eof or member.needs_input:

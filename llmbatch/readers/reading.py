@@ -183,7 +183,11 @@ class _Foreign:
         if not self._rows:
             return ()
         found = likely_encodings(self._sample)
-        names = f"most likely {found[0]}: --encoding {found[0]}" if len(found) == 1 else "name theirs: --encoding NAME"
+        names = (
+            f"most likely {found[0]}: --encoding {found[0]}"
+            if len(found) == 1
+            else "specify their encoding: --encoding NAME"
+        )
         return (f"{self._rows:,} {'row is' if self._rows == 1 else 'rows are'} not UTF-8, {names}",)
 
 

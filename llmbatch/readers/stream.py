@@ -90,7 +90,7 @@ def _unpacked(
         else:
             return named, path, chunks
         path, name = None, once_unpacked(name)
-    raise UsageError(f"{item.label}: is packed more than {_MOST_PACKINGS} times over", hint="unpack it first")
+    raise UsageError(f"{item.label}: compressed more than {_MOST_PACKINGS} times over", hint="unpack it first")
 
 
 def _read(item: Input, watch: ByteWatch | None) -> Iterator[bytes]:

@@ -27,7 +27,7 @@ _ENCRYPTED = 0x41
 _SIZE_FOLLOWS = 0x08
 _IN_ZIP64 = 0xFFFFFFFF
 _WORKBOOK = "xl/workbook.xml"
-_CUT = "the zip data ends too early: what follows is missing"
+_CUT = "the zip data ends too early: the rest is missing"
 _SHOWN = 5
 _CHUNK_BYTES = 256 * 1024
 
@@ -95,7 +95,7 @@ def _only_member(label: str, file: BinaryIO) -> _Member:
         return _member_at(label, file, 0, None)
     files = _files(archive)
     if not files:
-        raise UsageError(f"{label}: the zip archive holds no file")
+        raise UsageError(f"{label}: the zip archive contains no files")
     if len(files) > 1:
         raise _several(label, [one.filename for one in files])
     return _member_at(label, file, files[0].header_offset, files[0])
@@ -113,11 +113,11 @@ def _files(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 def _several(label: str, names: list[str]) -> UsageError:
     if _WORKBOOK in names:
-        return UsageError(f"{label}: is an Excel workbook", hint="use --input-format excel")
+        return UsageError(f"{label}: an Excel workbook", hint="use --input-format excel")
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return UsageError(
-        f"{label}: the zip archive holds {len(names):,} files: {', '.join(map(repr, names[:_SHOWN]))}{more}",
-        hint="unpack it, and name the files or their folder",
+        f"{label}: the zip archive contains {len(names):,} files: {', '.join(map(repr, names[:_SHOWN]))}{more}",
+        hint="unpack it and name the files or their folder",
     )
 
 
@@ -126,14 +126,14 @@ def _member_at(label: str, file: BinaryIO, offset: int, known: zipfile.ZipInfo |
     file.seek(max(offset, 0))
     header = file.read(_HEADER.size)
     if offset < 0 or len(header) < _HEADER.size or not header.startswith(_HEADER_MAGIC):
-        raise UsageError(f"{label}: the zip archive is damaged", hint="is it whole?")
+        raise UsageError(f"{label}: the zip archive is damaged", hint="the file may be incomplete")
     _, _, flags, method, _, _, checksum, packed, _, name_bytes, extra_bytes = _HEADER.unpack(header)
     name = file.read(name_bytes).decode("utf-8", "replace") if known is None else known.filename
     if flags & _ENCRYPTED:
         raise UsageError(f"{label}: {name!r} in the zip archive is encrypted", hint="unpack it first")
     if method not in _METHODS:
         raise UsageError(
-            f"{label}: {name!r} in the zip archive is packed with {_method_name(method)}, which is not read here",
+            f"{label}: {name!r} in the zip archive is compressed with {_method_name(method)}, which is not supported",
             hint="unpack it first",
         )
     start = offset + _HEADER.size + name_bytes + extra_bytes
@@ -159,7 +159,7 @@ def _checked(member: _Member, chunks: Iterator[bytes]) -> Iterator[bytes]:
         checksum = zlib.crc32(piece, checksum)
         yield piece
     if member.checksum not in (None, checksum):
-        raise BrokenStream(BAD_PACKING, "the zip data is damaged: its checksum is another")
+        raise BrokenStream(BAD_PACKING, "the zip data is damaged: its checksum does not match")
     for _ in packed:
         pass
     if member.is_cut:

@@ -74,7 +74,7 @@ def confidence_for(plan: Plan, task: str | None, wanted: str | None) -> RunConfi
         return RunConfidence((), (), unknown)
     path = calibration_path(task) if wanted is None else Path(wanted)
     if wanted is not None and not path.is_file():
-        raise UsageError(f"--calibration {path}: there is no such file", hint="llmbatch calibrate makes one")
+        raise UsageError(f"--calibration {path}: no such file", hint="create it with llmbatch calibrate")
     file = load_calibrations(path)
     if not file.calibrations and not file.thresholds:
         return RunConfidence((), (), unknown)
@@ -111,7 +111,7 @@ def calibration_path(task: str | None) -> Path:
     if name in packaged_tasks():
         return Path(f"{name}.calibration.json")
     raise UsageError(
-        f"there is no task file {task} here", hint="run this where the run was started, or name a file: --out"
+        f"no task file {task} here", hint="run this in the folder where the run was started, or name a file: --out"
     )
 
 

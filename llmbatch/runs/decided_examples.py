@@ -42,7 +42,7 @@ def with_decided(
     if not similar_count(loaded.task, choice.similar):
         if other is not None:
             raise UsageError(
-                f"--decisions {other} gives examples to choose from, and none are chosen",
+                f"--decisions {other} offers examples to choose from, but no examples are in use",
                 hint="add --examples similar:4",
             )
         return loaded

@@ -41,8 +41,8 @@ def _jury_plans(loaded: LoadedTask, options: RunOptions, jury: JuryOptions, plan
     own, offline = plan.question.model, options.sending.offline
     if own in jury.models:
         raise UsageError(
-            f"--jury: {own} is the run's own model, whose answer is the first vote",
-            hint="name other models; --votes 3 asks the run's own more often",
+            f"--jury: {own} is the run's own model, which already casts the first vote",
+            hint="name other models, or ask the run's own model several times: --votes 3",
         )
     choices = [replace(options.choice, model=model) for model in jury.models]
     if jury.votes:

@@ -311,7 +311,7 @@ def _named_from(folder: RunFolder, item: Input) -> Input:
 
 def _named_again(names: tuple[str, ...], options: ReaderOptions, folder: RunFolder) -> tuple[Input, ...]:
     if STDIN in names:
-        raise UsageError("--input - cannot be read twice", hint="write it to a file, and name that")
+        raise UsageError("--input - cannot be read twice", hint="write it to a file and name that file")
     return tuple(_named_from(folder, item) for item in resolve_inputs(names, replace(options, query=None)))
 
 
@@ -346,9 +346,9 @@ def _reopened(name: str, options: ReaderOptions, folder: RunFolder) -> Input:
         try:
             return _named_from(folder, reopened(name, replace(options, query=None)))
         except UsageError as error:
-            raise UsageError(error.message, hint="where it has moved, say where it is: --input FILE") from None
+            raise UsageError(error.message, hint="if it has moved, say where it is: --input FILE") from None
     if not folder.has_stdin_copy:
         raise UsageError(
-            f"{folder.stdin_spool}: the copy of the standard input is gone", hint="pipe it into classify again"
+            f"{folder.stdin_spool}: the copy of standard input is gone", hint="pipe it into classify again"
         )
     return from_spool(folder.stdin_spool, options)

@@ -25,7 +25,7 @@ def list_runs(root: Path) -> Listing:
         UsageError: there is no such folder.
     """
     if not root.is_dir():
-        raise UsageError(f"{root}: there is no such folder")
+        raise UsageError(f"{root}: no such folder")
     looked = 0
     runs = []
     for looked, path in enumerate(run_paths(root), start=1):

@@ -79,6 +79,7 @@ def check_room(plan: Plan) -> None:
     """
     if plan.limit.tokens == 0:
         raise UsageError(
-            f"the task's prompt ({plan.prefix_tokens:,} tokens) and an answer fill the window of {plan.question.model}",
-            hint="shorten the task, --prefix minimal where it has examples, or serve the model with a larger window",
+            f"the task's prompt ({plan.prefix_tokens:,} tokens) and an answer fill the context window "
+            f"of {plan.question.model}",
+            hint="shorten the task, --prefix minimal where it has examples, or serve the model with a larger one",
         )

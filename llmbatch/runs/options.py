@@ -181,7 +181,7 @@ def check_shard(options: RunOptions, *, is_in_memory: bool) -> None:
         )
     if options.canary is not None:
         raise UsageError(
-            "--shard and a canary do not go together: each process would decide on its own whether to drop it",
+            "--shard and a canary cannot be combined: each process would decide on its own whether to drop it",
             hint="try the canary in a run without shards first",
         )
 

@@ -82,7 +82,7 @@ def check_stream(folder: RunFolder, standing: RunRecord | None, source: RunInput
     if mark is not None and before.marks and mark != before.marks[0]:
         path = quoted(folder.path)
         raise UsageError(
-            f"{folder.path} holds the results of another standard input; nothing was sent",
+            f"{folder.path} holds results from different standard input; nothing was sent",
             hint=f"name another folder with --out, or use --out {path} to replace those results",
         )
 

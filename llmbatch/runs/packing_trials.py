@@ -45,7 +45,7 @@ class PackingTrial:
         """What was measured, in a few words."""
         if self.difference is None or self.difference_low is None:
             low = f"{self.agreement_low:.1%} at the low end"
-            return f"{self.agreement:.1%} of {self.texts:,} texts labelled alike, {low}"
+            return f"{self.agreement:.1%} of {self.texts:,} texts labelled the same, {low}"
         low = f"{100 * self.difference_low:+.1f} at the low end"
         return f"accuracy {100 * self.difference:+.1f} points on {self.texts:,} texts, {low}"
 
@@ -62,7 +62,7 @@ def parse_packing_loss(text: str) -> float:
     Raises:
         UsageError: it is not a percentage from 0 to 100.
     """
-    return parse_percentage("--max-packing-loss", text, hint="say --max-packing-loss 0.5%")
+    return parse_percentage("--max-packing-loss", text, hint="use --max-packing-loss 0.5%")
 
 
 def comparison_folder(inputs: tuple[str, ...], *, offline: bool) -> Path:
@@ -90,9 +90,9 @@ def with_allowed_packing(options: RunOptions, plan: Plan) -> tuple[RunOptions, t
 def _decided(options: RunOptions, plan: Plan, auto: AutoPacking) -> tuple[PackingTrial | None, str]:
     """The comparison that allows it, if one does; and why, or why not."""
     if not can_be_packed(plan):
-        return None, "something is listed for each document"
+        return None, "each document has a list of its own in the prompt"
     if options.canary is not None:
-        return None, "a canary is compared on rows that go alone"
+        return None, "a canary is compared on rows sent one to a request"
     trials = [trial for trial in _trials(options) if trial.fingerprint == plan.fingerprint]
     allowed = [trial for trial in trials if trial.most_lost <= auto.most_lost]
     limit = f"--max-packing-loss {auto.most_lost:.1%}"
@@ -101,9 +101,9 @@ def _decided(options: RunOptions, plan: Plan, auto: AutoPacking) -> tuple[Packin
         return best, f"{best.described}, within {limit}"
     if not trials:
         compare = "llmbatch compare INPUT --rows-per-request 1 --rows-per-request 10 --rows 1000"
-        return None, f"no comparison has measured this prompt and model in packs; make one with {compare}"
+        return None, f"no comparison has measured this prompt and model with packed rows; run {compare}"
     closest = min(trials, key=lambda trial: trial.most_lost)
-    more = "" if closest.difference is not None else "; --gold measures the loss itself, and more --rows narrow it"
+    more = "" if closest.difference is not None else "; --gold measures the loss itself, more --rows narrow it"
     return None, f"{closest.rows_per_request} a request may lose more than {limit}: {closest.described}{more}"
 
 

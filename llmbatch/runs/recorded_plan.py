@@ -20,7 +20,7 @@ def recorded_plan(record: RunRecord, loaded: LoadedTask | None = None) -> Plan:
     plan = make_plan(loaded or recorded_task(record), record.choice, offline=record.offline, pool_examples=taken)
     if plan.fingerprint != record.fingerprint:
         raise UsageError(
-            f"this llmbatch sends other requests than {record.llmbatch}, which made the run",
+            f"this version of llmbatch sends different requests than {record.llmbatch}, which made the run",
             hint="run the original classify command again; its rows are sent again",
         )
     return plan

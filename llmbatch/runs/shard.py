@@ -37,7 +37,7 @@ class Shard:
             if 1 <= number <= total <= MOST_SHARDS:
                 return cls(number, total)
         raise UsageError(
-            f"--shard {text!r} is not a part of a whole, like 2/8",
+            f"--shard {text!r} is not a shard like 2/8",
             hint=f"the first of eight processes gets --shard 1/8, the last one --shard 8/8; at most {MOST_SHARDS:,}",
         )
 

@@ -53,7 +53,7 @@ def shard_locked(folder: RunFolder, shard: Shard) -> Iterator[None]:
     with locked(folder.path):
         with _merging(whole):
             if is_locked(whole.path):
-                raise _busy(whole, "a command works on the whole run")
+                raise _busy(whole, "another command is working on the whole run")
             other = _running(whole, other_than=shard.total)
             if other is not None:
                 raise _busy(whole, f"shard {other} is being labelled, and --shard {shard} divides the rows differently")

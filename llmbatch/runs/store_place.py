@@ -24,5 +24,5 @@ def parse_store_place(option: str, name: str | Path) -> Path | DatabaseAddress:
         return Path(os.path.expanduser(name)).absolute()  # noqa: PTH111 - as a shell does it
     address = parse_address(str(name))
     if address.kind != "postgresql":
-        raise UsageError(f"{option}: an SQLite store is given by its file", hint="leave sqlite:/// out")
+        raise UsageError(f"{option}: give an SQLite store as a file path", hint="omit sqlite:///")
     return address

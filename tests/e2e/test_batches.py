@@ -282,7 +282,7 @@ def test_other_ways_wait_until_batches_are_collected(llmbatch: Program, endpoint
     batched(llmbatch, served)
     single = llmbatch("classify", "docs.jsonl", "--base-url", served.url)
     assert single.code == 2
-    assert "are at the provider in batches, and would be paid twice" in single.err
+    assert "are already in batches at the provider" in single.err
     assert llmbatch("retry", "docs.llmbatch", "--base-url", served.url).code == 2
     changed = batched(llmbatch, served, "--model", "gpt-4.1-mini")
     assert changed.code == 2
@@ -307,7 +307,7 @@ def test_what_batches_cannot_do_is_refused_before_anything_is_sent(
     served = endpoint()
     done = batched(llmbatch, served, *options)
     assert done.code == 2
-    assert "--batch does not go together with" in done.err
+    assert "--batch cannot be combined with" in done.err
     assert served.stats["files"] == 0
     assert not run_folder(llmbatch).exists()
 

@@ -107,14 +107,14 @@ def test_a_content_encoding_is_undone(program: Program, s3: S3) -> None:
     ("name", "message"),
     [
         ("s3://{bucket}/none.jsonl", "no such file"),
-        ("s3://{bucket}/none/*.jsonl", "the pattern matches no file"),
-        ("s3://{bucket}/none/", "no such file, and no folder"),
-        ("s3://{bucket}/only/", "holds no input file"),
+        ("s3://{bucket}/none/*.jsonl", "the pattern matches no files"),
+        ("s3://{bucket}/none/", "no such file, or folder"),
+        ("s3://{bucket}/only/", "contains no input files"),
         ("s3://no-such-bucket/", "no such bucket"),
         ("s3://no-such-bucket/docs.jsonl", "no such"),
-        ("s3://{bucket}/a//b.jsonl", "such a key cannot be read"),
-        ("s3:///docs.jsonl", "names no bucket"),
-        ("s3://", "names no bucket"),
+        ("s3://{bucket}/a//b.jsonl", "this key cannot be read"),
+        ("s3:///docs.jsonl", "no bucket in the address"),
+        ("s3://", "no bucket in the address"),
     ],
 )
 def test_what_is_not_there_is_one_line(program: Program, s3: S3, name: str, message: str) -> None:
@@ -131,7 +131,7 @@ def test_keys_come_from_a_profile_too(program: Program, s3: S3) -> None:
     config, keys = program.folder / "config", program.folder / "keys"
     program.env.update(AWS_PROFILE="work", AWS_CONFIG_FILE=str(config), AWS_SHARED_CREDENTIALS_FILE=str(keys))
     none = program("input", s3.url("docs.jsonl"))
-    assert (none.code, "there is no profile 'work'" in none.err) == (2, True)
+    assert (none.code, "no such profile 'work'" in none.err) == (2, True)
     config.write_text(f"[profile work]\nregion = us-east-1\nendpoint_url = {s3.endpoint}\nsso_session = corp\n")
     elsewhere = program("input", s3.url("docs.jsonl"))
     assert (elsewhere.code, "export-credentials --profile work" in " ".join(elsewhere.err.split())) == (2, True)

@@ -46,9 +46,9 @@ def test_they_take_the_place_of_those_of_before(program: Program, s3: S3) -> Non
     ("out", "message"),
     [
         ("s3://no-such-bucket/out", "no such bucket"),
-        ("s3://", "names no bucket"),
-        ("hf://datasets/ann/mails", "files cannot be put there"),
-        ("https://host/out", "files cannot be put there"),
+        ("s3://", "no bucket in the address"),
+        ("hf://datasets/ann/mails", "files cannot be uploaded there"),
+        ("https://host/out", "files cannot be uploaded there"),
     ],
 )
 def test_where_they_cannot_be_put_is_one_line(program: Program, out: str, message: str) -> None:
@@ -63,7 +63,8 @@ def test_a_run_folder_stays_on_a_disk(program: Program, s3: S3) -> None:
         ("compare", "docs.jsonl", "--offline", "-m", "a", "-m", "b"),
     ):
         done = program(*command, "--out", s3.url("run"))
-        assert (done.code, f"{s3.url('run')}: a run folder is on a disk" in " ".join(done.err.split())) == (2, True), (
-            done.err
-        )
+        assert (done.code, f"{s3.url('run')}: a run folder must be on a disk" in " ".join(done.err.split())) == (
+            2,
+            True,
+        ), done.err
     assert sorted(path.name for path in program.folder.iterdir()) == ["docs.jsonl", RUN]

@@ -53,7 +53,7 @@ def test_another_standard_input_replaces_nothing(llmbatch: Program, endpoint: St
     folder = llmbatch.folder / "stdin.llmbatch"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     other = llmbatch(*command, stdin=_piped([{"id": "x", "text": "Quite another document."}, *rows]))
-    assert (other.code, "another standard input" in other.err, "--out" in other.err) == (2, True, True)
+    assert (other.code, "different standard input" in other.err, "--out" in other.err) == (2, True, True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert llmbatch(*command, stdin=_piped(rows)).json["session"]["answered"] == 3, "it may grow"
     shorter = llmbatch(*command, stdin=_piped(rows[:4]))

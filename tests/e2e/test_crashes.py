@@ -153,7 +153,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_whole(
     )
     err = process.stderr.decode()
     assert process.returncode == 8, err
-    assert "the limit on the size of files is near (ulimit -f)" in err
+    assert "the file size limit is nearly reached (ulimit -f)" in err
     assert "Traceback" not in err
     kept = ledger_lines(run)
     assert 0 < kept < COUNT

@@ -78,7 +78,7 @@ def test_folders_and_patterns(program: Program, path: str, expected: dict[str, i
     ("address", "message"),
     [
         ("gs://documents/none.jsonl", "no such file"),
-        ("gs://documents/2026/*.parquet", "the pattern matches no file"),
+        ("gs://documents/2026/*.parquet", "the pattern matches no files"),
         ("gs://nobucket/docs.jsonl", "no such bucket"),
     ],
 )

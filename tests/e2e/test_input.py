@@ -27,7 +27,7 @@ def test_what_would_be_read_is_shown_without_a_key(llmbatch: Program) -> None:
     assert one["fields"] == ["id", "Summary", "Comment", "Comment_2", "column_5"]
     assert (one["id_field"], one["text_fields"]) == ("id", ["Summary"])
     assert [document["text"] for document in one["documents"]] == ["Printer on fire", "No net"]
-    assert "1 empty row passed over" in one["remarks"]
+    assert "1 empty row skipped" in one["remarks"]
     assert REPEATED in one["findings"]
     shown = llmbatch("input", "t.csv", "--text-field", "Summary")
     assert (shown.code, "delimiter ';'" in shown.out, "1: Printer on fire" in shown.out) == (0, True, True)
@@ -115,8 +115,8 @@ def test_a_run_reports_what_was_detected_and_put_right_and_keeps_its_options(
     options = ("--text-field", "Summary", "--encoding", "cp1252", "--review-below", "0")
     done = llmbatch("classify", "t.csv", *options, "--base-url", endpoint().url)
     assert done.code == 0, done.err
-    assert "t.csv: cells between semicolons; columns without a name called column_5; " in done.err
-    assert "t.csv: 1 empty row passed over" in done.err
+    assert "t.csv: separated by semicolons; columns without a name called column_5; " in done.err
+    assert "t.csv: 1 empty row skipped" in done.err
     results = llmbatch.folder / "t.llmbatch" / "results.jsonl"
     written = read_rows(results)
     assert written[0]["Comment"] == "plöase call me today"

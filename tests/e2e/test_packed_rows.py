@@ -141,7 +141,7 @@ def test_arms_reuse_and_shards_work_with_packs(llmbatch: Program, endpoint: Star
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (("--batch",), "--batch does not go together with --rows-per-request"),
+        (("--batch",), "--batch cannot be combined with --rows-per-request"),
         (("--candidates", "3"), "--rows-per-request cannot be combined with labels that are retrieved"),
         (("--rows-per-request", "0"), "'0' is not a number from 1 to 100"),
     ],
@@ -159,8 +159,8 @@ def test_what_does_not_go_with_packs_is_refused_before_anything_is_sent(
 @pytest.mark.parametrize(
     ("most_lost", "rows", "why"),
     [
-        ("0.5%", 1, "8 a request may lose more than --max-packing-loss 0.5%: 100.0% of 60 texts labelled alike, 94.0%"),
-        ("6.1%", 8, "100.0% of 60 texts labelled alike, 94.0% at the low end, within --max-packing-loss 6.1%"),
+        ("0.5%", 1, "request may lose more than --max-packing-loss 0.5%: 100.0% of 60 texts labelled the same, 94.0%"),
+        ("6.1%", 8, "100.0% of 60 texts labelled the same, 94.0% at the low end, within --max-packing-loss 6.1%"),
     ],
 )
 def test_auto_goes_by_a_comparison(
@@ -168,7 +168,7 @@ def test_auto_goes_by_a_comparison(
 ) -> None:
     served = ("--base-url", endpoint().url, "--json")
     auto = ("--rows-per-request", "auto", "--max-packing-loss", most_lost)
-    assert "make one with llmbatch compare" in llmbatch("classify", "docs.jsonl", *served, *auto, "--out", "first").err
+    assert "run llmbatch compare" in llmbatch("classify", "docs.jsonl", *served, *auto, "--out", "first").err
     sizes = ("--rows-per-request", "1", "--rows-per-request", "8")
     assert llmbatch("compare", "docs.jsonl", *served, *sizes, "--rows", str(COUNT)).code == 0
     done = llmbatch("classify", "docs.jsonl", *served, *auto)

@@ -132,7 +132,7 @@ def test_a_single_row_with_a_list_of_objects_is_one_row(llmbatch: Program, postg
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["docs.jsonl", "--query", "select 1"], "--query is about a database"),
+        (["docs.jsonl", "--query", "select 1"], "--query needs a database"),
         (["sqlite:///my.db"], "needs a --query; its tables: tickets"),
         (["sqlite:///my.db", "--query", "select nix from tickets"], "the query failed: no such column: nix"),
         (["sqlite:///my.db", "--query", "delete from tickets"], "may only read"),

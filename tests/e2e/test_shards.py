@@ -110,7 +110,7 @@ def test_what_cannot_be_divided_is_refused(llmbatch: Program, tmp_path: Path) ->
     stdin = llmbatch("classify", "-", "--offline", "--shard", "1/2", stdin=b'{"text": "a"}\n')
     assert (stdin.code, "--shard needs input files" in stdin.err) == (2, True)
     canary = llmbatch("classify", "docs.jsonl", "--offline", "--shard", "1/2", "--canary-model", "gpt-6")
-    assert (canary.code, "do not go together" in canary.err) == (2, True)
+    assert (canary.code, "cannot be combined" in canary.err) == (2, True)
     with pytest.raises(UsageError, match="needs input files"):
         classify(["a text"], offline=True, shard="1/2", out=tmp_path / "memory")
     assert llmbatch("merge", "docs.llmbatch").code == 2, "nothing was divided"
@@ -162,7 +162,7 @@ def test_shards_go_in_batches_of_their_own(llmbatch: Program, endpoint: StartEnd
     for elsewhere in (command, (*command, "--shard", "1/3"), ("retry", "docs.llmbatch", "--base-url", served.url)):
         refused = llmbatch(*elsewhere, **IMPATIENT)
         assert refused.code == 2
-        assert "are at the provider in batches, and would be paid twice" in refused.err
+        assert "are already in batches at the provider" in refused.err
     for shard in ("1/2", "2/2"):
         done = llmbatch(*command, "--shard", shard, "--batch-wait", "1h", **IMPATIENT)
         assert done.code == 0, done.err

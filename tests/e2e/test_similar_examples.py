@@ -215,7 +215,7 @@ def test_another_run_s_decisions_are_examples_where_that_is_wanted(task: Path, t
     with scripted(answer) as server:
         classify(["Rex howls at noon."], **new, base_url=server.url, examples="similar:1")
         assert "Rex howls at the moon." in server.asked[0].text
-        with pytest.raises(UsageError, match="none are chosen"):
+        with pytest.raises(UsageError, match="no examples are in use"):
             classify(["Rex howls at noon."], **new, base_url=server.url)
         new["decisions"] = tmp_path / "none"
         with pytest.raises(UsageError, match="none"):

@@ -107,7 +107,7 @@ def test_no_file_is_left_of_a_database_that_could_not_be_made(llmbatch: Program)
     assert (done.code, "duplicate column name: a" in done.err) == (2, True)
     assert not (llmbatch.folder / "new.db").exists()
     missing = llmbatch("export", "run", "--to", "sqlite:///missing/new.db", "--table", "labels")
-    assert (missing.code, "missing/new.db: cannot be made (No such file" in missing.err) == (2, True)
+    assert (missing.code, "missing/new.db: cannot be created (No such file" in missing.err) == (2, True)
 
 
 def test_the_password_is_nowhere(llmbatch: Program, postgresql: Database) -> None:
@@ -127,8 +127,8 @@ def test_what_cannot_be_a_destination(llmbatch: Program) -> None:
         (["--to", "sqlite:///my.db"], "--to needs --table"),
         (["--table", "labels"], "--table needs --to"),
         (["--to", "sqlite:///my.db", "--table", "labels", "--format", "csv"], "--format"),
-        (["--to", "sqlite:///my.db", "--table", ""], "names no table"),
-        (["--to", "sqlite:///my.db", "--table", "x" * 63], "at most 63 bytes"),
+        (["--to", "sqlite:///my.db", "--table", ""], "is not a table name"),
+        (["--to", "sqlite:///my.db", "--table", "x" * 63], "63 bytes at most"),
         (["--to", "mysql://u:secret@h/d", "--table", "labels"], "only SQLite and PostgreSQL"),
         (["--to", "my.db", "--table", "labels"], "only SQLite and PostgreSQL"),
     ):

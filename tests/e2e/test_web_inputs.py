@@ -91,8 +91,8 @@ def test_no_secret_of_an_address_is_kept_or_shown(
     ("reply", "message"),
     [
         (Reply(status=404), "no such file (HTTP 404)"),
-        (Reply(status=403), "refuses it (HTTP 403)"),
-        (Reply(b"<html>", headers={"Content-Type": "text/html"}), "is a web page"),
+        (Reply(status=403), "access denied (HTTP 403)"),
+        (Reply(b"<html>", headers={"Content-Type": "text/html"}), "a web page"),
         (Reply(b'{"n": 7}\n'), "no field looks like the text"),
     ],
     ids=["404", "403", "page", "no text"],

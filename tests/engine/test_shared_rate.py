@@ -164,7 +164,7 @@ def test_a_database_that_went_away_is_used_again_when_it_is_back(postgresql: Dat
 def test_a_database_that_cannot_be_used_is_a_mistake_at_the_start(postgresql: Database) -> None:
     with pytest.raises(UsageError, match="cannot connect"):
         PostgresqlRateShare(parse_address(postgresql.address.replace("%3F", "%3E")))
-    with pytest.raises(UsageError, match="by its file"):
+    with pytest.raises(UsageError, match="as a file path"):
         parse_rate_store("sqlite:///rates.db")
 
 

@@ -128,7 +128,7 @@ def test_a_package_that_lies_beside_the_documents_is_never_imported(tmp_path: Pa
     for path in (str(tmp_path), ""):
         process = program.start("estimate", "docs.one", program=PROGRAM, PYTHONPATH=f"{path}:/nonexistent")
         out, err = process.communicate(timeout=60)
-        assert (process.returncode, out, "unknown kind of file" in err) == (2, "", True), err
+        assert (process.returncode, out, "unknown file type" in err) == (2, "", True), err
 
 
 def test_a_bug_report_names_the_packages_that_bring_plug_ins(extended: Program) -> None:

@@ -162,7 +162,7 @@ def test_a_link_to_a_document_of_the_folder_is_none_of_its_own() -> None:
     Path("d/same.txt").symlink_to("a.txt")
     Path("d/other.txt").symlink_to("../other.txt")
     assert texts_of("d") == {"a.txt": "x", "other.txt": "y"}
-    assert dict(find_inputs(["d"], ReaderOptions()).passed_over[0].counts) == {"link to a document that is there": 1}
+    assert dict(find_inputs(["d"], ReaderOptions()).passed_over[0].counts) == {"link to a document already included": 1}
 
 
 def test_run_folders_in_it_are_left_out() -> None:

@@ -142,7 +142,7 @@ def test_a_workbook_under_another_name_is_named(read: Any) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "protected by a password, or in the format of Excel 97"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "password-protected, or in the format of Excel 97"),
         (zipped({"a.txt": b""}), "cannot be read as a workbook"),
     ],
 )

@@ -91,7 +91,7 @@ def test_a_field_by_name_alone_is_taken_where_no_row_has_a_text(choose: Any) -> 
 def test_no_field_like_a_text_is_refused_with_the_names_seen(choose: Any) -> None:
     with pytest.raises(UsageError, match="no field looks like the text; fields are 'a', 'b'") as caught:
         choose(lines({"a": "x"}, {"b": "y"}))
-    assert caught.value.hint == "name it: --text-field NAME"
+    assert caught.value.hint == "specify it: --text-field NAME"
 
 
 def test_a_hundred_rows_are_looked_at_and_no_more(tmp_path: Path) -> None:

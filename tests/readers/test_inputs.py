@@ -88,7 +88,7 @@ def test_a_file_in_a_run_folder_can_be_named() -> None:
 
 def test_a_folder_without_input_files_is_refused() -> None:
     made("d/readme.pdf")
-    assert refusal("d").message == "d: the folder holds no input file"
+    assert refusal("d").message == "d: the folder contains no input files"
 
 
 def test_a_glob_stands_for_the_input_files_that_match_sorted() -> None:
@@ -116,12 +116,12 @@ def test_a_missing_file_is_refused(name: str) -> None:
 
 
 def test_a_glob_without_a_match_is_refused() -> None:
-    assert refusal("*.jsonl").message == "*.jsonl: the pattern matches no input file"
+    assert refusal("*.jsonl").message == "*.jsonl: the pattern matches no input files"
 
 
 def test_an_unknown_suffix_is_refused() -> None:
     made("a.log")
-    assert refusal("a.log").hint == "say what it is: --input-format json, csv, tsv or lines"
+    assert refusal("a.log").hint == "specify its format: --input-format json, csv, tsv or lines"
 
 
 @pytest.mark.parametrize("second", ["a.jsonl", "./a.jsonl", "*.jsonl"])
@@ -222,6 +222,6 @@ def test_a_name_that_is_no_unicode_is_told_in_unicode() -> None:
 )
 def test_what_cannot_be_read_is_refused_with_what_to_do(tmp_path: Path, name: str, hint: str) -> None:
     (tmp_path / name).write_bytes(b"...")
-    with pytest.raises(UsageError, match=r" read|unknown kind of file") as refused:
+    with pytest.raises(UsageError, match=r" supported|unknown file type") as refused:
         resolve_inputs([str(tmp_path / name)], ReaderOptions())
     assert hint in (refused.value.hint or "")

@@ -143,19 +143,19 @@ def test_where_rows_have_no_lines_damage_costs_its_own_row_or_the_rest_with_a_re
     assert fields_of(b'[{"text": "a"}, {"text": b}, {"text": "d"}]') == [{"text": "a"}, "bad_json", {"text": "d"}]
     *_, last = items_of(b'[{"text": "a"}, {"text": ["b"}, {"text": "d"}]')
     assert isinstance(last, Unread)
-    assert "what follows cannot be separated into rows" in last.message
+    assert "the rest cannot be separated into rows" in last.message
 
 
 @pytest.mark.parametrize(
     ("content", "line", "message"),
     [
-        ('[\n{"a": 1},\n{"a": 2},\n]', 3, "a comma stands before the bracket that closes the list"),
-        ('[\n{"a": 1},\n,\n{"a": 2}\n]', 3, "a comma too many"),
-        ('[\n{"a": 1},\n// a remark, too\n{"a": 2}\n]', 3, "is not JSON: no value begins so"),
-        ('// a remark\n[\n{"a": 1},\n{"a": 2}\n]', 1, "is not JSON: no value begins so"),
+        ('[\n{"a": 1},\n{"a": 2},\n]', 3, "there is a comma before the bracket that closes the list"),
+        ('[\n{"a": 1},\n,\n{"a": 2}\n]', 3, "there is an extra comma"),
+        ('[\n{"a": 1},\n// a remark, too\n{"a": 2}\n]', 3, "is not JSON: no value starts like this"),
+        ('// a remark\n[\n{"a": 1},\n{"a": 2}\n]', 1, "is not JSON: no value starts like this"),
         ('[\n{"a": 1}\n{"a": 2}\n]', 3, "the values of this list have no commas between them"),
-        ('[\n{"a": 1},\n{"a": 2}\n', 4, "the input ends before the list does: what follows is missing"),
-        ('[\n{"a": 1},\n{"a": 2}\n]]', 4, "is not JSON: no value begins so"),
+        ('[\n{"a": 1},\n{"a": 2}\n', 4, "the input ends before the list does: the rest is missing"),
+        ('[\n{"a": 1},\n{"a": 2}\n]]', 4, "is not JSON: no value starts like this"),
         ('[\n{"a": 1},\n7,\n{"a": 2}\n]', 3, "is JSON, but not an object with fields"),
         ('[\n{"a": 1},\n["x", "y"],\n{"a": 2}\n]', 3, "is JSON, but not an object with fields"),
         ('[\n{"a": 1},\n"x, [y",\n{"a": 2}\n]', 3, "is JSON, but not an object with fields"),

@@ -80,10 +80,10 @@ def test_a_field_beside_the_text_does_not_join_it_where_one_row_lacks_the_text(c
 @pytest.mark.parametrize("names", [("pros", "cons"), ("text_de", "text_en"), ("premise", "hypothesis")])
 def test_two_fields_that_are_as_likely_are_refused_with_what_to_say(chosen: Any, names: tuple[str, str]) -> None:
     one, other = names
-    with pytest.raises(UsageError, match="may all be the text; nothing was sent") as caught:
+    with pytest.raises(UsageError, match="could each be the text; nothing was sent") as caught:
         chosen([{one: LONG, other: OTHER}])
     assert caught.value.hint == (
-        f"name it: --text-field {one!r}; or join them: --text-field {one!r} --text-field {other!r}"
+        f"choose one: --text-field {one!r}; or join them: --text-field {one!r} --text-field {other!r}"
     )
 
 

@@ -50,7 +50,7 @@ def test_truncated_gzip_gives_the_rows_before_and_one_rejection(read: Any, kept:
     assert all(isinstance(row, Row) and row.id == row.index for row in rows)
     assert isinstance(last, Rejection)
     assert (last.kind, last.index, last.place.line) == ("bad_gzip", len(rows), len(rows) + 1)
-    assert last.message == "the gzip data ends too early: what follows is missing"
+    assert last.message == "the gzip data ends too early: the rest is missing"
 
 
 @pytest.mark.parametrize("cut", range(1, 33))

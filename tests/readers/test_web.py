@@ -40,7 +40,7 @@ def test_a_proxy_of_the_environment_is_asked(tmp_path: Path, proxies: pytest.Mon
 def test_a_proxy_that_wants_a_password_is_one_line(tmp_path: Path, proxies: pytest.MonkeyPatch) -> None:
     with serving(lambda _: Reply(status=407)) as proxy:
         proxies.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
-        with pytest.raises(UsageError, match="the proxy wants to know who asks"):
+        with pytest.raises(UsageError, match="proxy authentication required"):
             fetch("http://docs.example/a.jsonl", tmp_path / "spool")
 
 
@@ -58,7 +58,7 @@ def test_certificates_are_those_of_the_system_or_of_a_variable(
         assert fetch(url, tmp_path / "spool").is_new
         with serving(lambda _: Reply(b"other\n")) as plain:
             server.script = lambda _: Reply(status=302, headers={"Location": plain.url("/b")})
-            with pytest.raises(UsageError, match="not encrypted"):
+            with pytest.raises(UsageError, match="unencrypted"):
                 fetch(url, tmp_path / "other")
             assert plain.asked == []
 

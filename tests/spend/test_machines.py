@@ -62,5 +62,5 @@ def test_only_the_next_session_on_a_folder_settles_a_killed_one(postgresql: Data
 
 
 def test_an_sqlite_store_is_named_by_its_file() -> None:
-    with pytest.raises(UsageError, match="given by its file"):
+    with pytest.raises(UsageError, match="as a file path"):
         parse_spend_store("sqlite:///spend.sqlite3")

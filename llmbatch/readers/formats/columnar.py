@@ -83,7 +83,7 @@ class _Columnar:
             except _DAMAGE as error:
                 raise UsageError(
                     f"{content.file}: cannot be read as {self.name} ({first_line(error)})",
-                    hint="is it whole? --input-format says another format",
+                    hint="the file may be incomplete; if it is in another format, use --input-format",
                 ) from None
 
 
@@ -138,7 +138,7 @@ def _record_batches(batches: Iterator[Any]) -> Iterator[tuple[int, Any] | Unread
                 yield first, part
                 first += part.num_rows
     except _DAMAGE as error:
-        yield Unread(first, b"", BAD_TABLE, f"damaged from here on: what follows cannot be read ({first_line(error)})")
+        yield Unread(first, b"", BAD_TABLE, f"damaged from here on: the rest cannot be read ({first_line(error)})")
 
 
 PARQUET = _Columnar("parquet", (".parquet", ".pq"), _open_parquet)

@@ -82,10 +82,10 @@ class _Values:
         stream, is_first, comma_at, has_reported_comma = self._stream, True, 0, False
         while (byte := stream.next_byte()) != b"]":
             if not byte:
-                raise self._end("the input ends before the list does: what follows is missing")
+                raise self._end("the input ends before the list does: the rest is missing")
             if byte == b",":
                 if is_first or comma_at:
-                    yield Unread(stream.line, b",", "bad_json", "a comma too many")
+                    yield Unread(stream.line, b",", "bad_json", "there is an extra comma")
                 is_first, comma_at = False, stream.line
                 stream.skip()
                 continue
@@ -95,7 +95,7 @@ class _Values:
             is_first, comma_at, self._is_after_damage = False, 0, False
             yield self._value() if byte in b"{[" else self._scalar()
         if comma_at:
-            yield Unread(comma_at, b",", "bad_json", "a comma stands before the bracket that closes the list")
+            yield Unread(comma_at, b",", "bad_json", "there is a comma before the bracket that closes the list")
         stream.skip()
 
     def _value(self) -> Value | Unread:
@@ -151,7 +151,7 @@ class _Values:
         while (end := end_of(begins, stream.data, stream.at)) is None:
             stream.pass_to(max(len(stream.data) - self._margin(), stream.at), kept)
             if not stream.more():
-                raise _EndError(line, self._excerpt(kept), f"{message}; no other value begins behind it")
+                raise _EndError(line, self._excerpt(kept), f"{message}; no other value begins after it")
         stream.pass_to(end, kept)
         stream.end_value(end)
         stream.indentation = indentation
@@ -176,7 +176,7 @@ class _Values:
             stream.end_value(stream.at + length)
             if stream.next_byte() in {b",", b"]", b""}:
                 return Unread(line, raw, "bad_json", message)
-        raise _EndError(line, raw, f"{message}: what follows cannot be separated into rows, and is not read")
+        raise _EndError(line, raw, f"{message}: the rest cannot be separated into rows and is not read")
 
     def _scalar(self) -> Value | Unread:
         """What begins at the present place and is neither an object nor an array."""
@@ -192,7 +192,7 @@ class _Values:
                     break
             stream.pass_to(max(newline, stream.at), kept)
             self._is_after_damage = True
-            return Unread(line, bytes(kept), "bad_json", "is not JSON: no value begins so")
+            return Unread(line, bytes(kept), "bad_json", "is not JSON: no value starts like this")
         return line, raw
 
     def _taken_scalar(self) -> bytes:

@@ -140,8 +140,8 @@ class _Look:
         paths = self._lists_inside()
         if len(paths) > 1:
             raise UsageError(
-                f"{self._file}: is one object with several lists: {listed(['.'.join(path) for path in paths])}",
-                hint="take the one that holds the documents out of it, as with jq '.NAME[]'",
+                f"{self._file}: one object with several lists: {listed(['.'.join(path) for path in paths])}",
+                hint="extract the one that holds the documents, for example with jq '.NAME[]'",
             )
         return paths[0] if paths else None
 

@@ -15,8 +15,8 @@ from llmbatch.readers.quoting import csv_record, tsv_cells
 
 _LINES_LOOKED_AT = 60
 _HEADER_HINTS = {
-    "bad_encoding": "say what it is in: --encoding NAME, or --encoding auto to look for it",
-    "bad_csv": "use --quote none where quotes are text, or --escape for what stands before them",
+    "bad_encoding": "specify its encoding: --encoding NAME, or detect it: --encoding auto",
+    "bad_csv": "use --quote none if quotes are text, or --escape if a character precedes them",
 }
 
 
@@ -82,8 +82,8 @@ class _Table:
 
     def put_right(self) -> tuple[str, ...]:
         """What was passed over and filled in so far."""
-        empty = f"{counted(self._empty, 'empty row')} passed over"
-        short = f"{counted(self._short, 'row')} with fewer cells than the header filled with empty ones"
+        empty = f"{counted(self._empty, 'empty row')} skipped"
+        short = f"{counted(self._short, 'row')} with fewer cells than the header, padded with empty cells"
         return tuple(words for words, count in ((empty, self._empty), (short, self._short)) if count)
 
     def records(self) -> Iterator[Parsed | Unread]:
@@ -128,7 +128,7 @@ class _Table:
         if not self._dialect.has_header:
             if self._lines.number != before:
                 raise UsageError(
-                    f"{file}: its first row goes over several lines, so its columns cannot be counted",
+                    f"{file}: its first row spans several lines, so its columns cannot be counted",
                     hint="give the table a header",
                 )
             self._lines.give_back([first])

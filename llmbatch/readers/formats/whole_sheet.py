@@ -28,16 +28,16 @@ def open_whole_sheet(label: str, file: BinaryIO) -> Sheet:
             if sheet.typ == calamine.SheetTypeEnum.WorkSheet and sheet.visible == calamine.SheetVisibleEnum.Visible
         ]
         if not titles:
-            raise UsageError(f"{label}: the workbook has no sheet that is shown")
+            raise UsageError(f"{label}: the workbook has no visible sheet")
         sheet = workbook.get_sheet_by_name(titles[0])
     except calamine.PasswordError:
         raise UsageError(
-            f"{label}: is protected by a password", hint="save it without one, or its sheet as CSV"
+            f"{label}: is password-protected", hint="save it without a password, or save its sheet as CSV"
         ) from None
     except (calamine.CalamineError, OSError, ValueError) as error:
         raise UsageError(
             f"{label}: cannot be read as a workbook ({first_line(error)})",
-            hint="is it whole? --input-format says another format",
+            hint="the file may be incomplete; if it is in another format, use --input-format",
         ) from None
     rows = enumerate(sheet.iter_rows(), 1)
     return Sheet(

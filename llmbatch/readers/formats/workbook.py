@@ -112,7 +112,7 @@ class _Table:
 
     def put_right(self) -> tuple[str, ...]:
         """What was passed over and left out so far."""
-        empty = f"{counted(self._empty, 'empty row')} passed over"
+        empty = f"{counted(self._empty, 'empty row')} skipped"
         errors = f"{counted(self._errors, 'cell')} with an error like #N/A left empty"
         return tuple(words for words, count in ((empty, self._empty), (errors, self._errors)) if count)
 

@@ -41,7 +41,7 @@ def open_xlsx(label: str, file: BinaryIO) -> Sheet:
     """
     if file.read(len(_OLD_MAGIC)) == _OLD_MAGIC:
         raise UsageError(
-            f"{label}: is protected by a password, or in the format of Excel 97",
+            f"{label}: is password-protected, or in the format of Excel 97",
             hint="save it as .xlsx without a password",
         )
     with extra("excel", needed_by=f"reading {label}"):
@@ -54,10 +54,10 @@ def open_xlsx(label: str, file: BinaryIO) -> Sheet:
     except _DAMAGE as error:
         raise UsageError(
             f"{label}: cannot be read as a workbook ({first_line(error)})",
-            hint="is it whole? --input-format says another format",
+            hint="the file may be incomplete; if it is in another format, use --input-format",
         ) from None
     if not shown:
-        raise UsageError(f"{label}: the workbook has no sheet that is shown")
+        raise UsageError(f"{label}: the workbook has no visible sheet")
     return Sheet(shown[0].title, tuple(sheet.title for sheet in shown[1:]), _rows(shown[0]))
 
 
@@ -68,7 +68,8 @@ def _refuse_bomb(label: str, file: BinaryIO) -> None:
         )
     if shared > _MOST_SHARED_BYTES:
         raise UsageError(
-            f"{label}: its strings take {shared // 1024 // 1024:,} MiB to be read", hint="save it as CSV in UTF-8"
+            f"{label}: reading its strings takes {shared // 1024 // 1024:,} MiB of memory",
+            hint="save it as CSV in UTF-8",
         )
 
 
@@ -79,9 +80,7 @@ def _rows(sheet: Any) -> SheetRows:
         for number, row in enumerate(sheet.iter_rows(), 1):
             yield number, trimmed([None if cell.value is None else _value(cell) for cell in row])
     except _DAMAGE as error:
-        yield Unread(
-            number + 1, b"", BAD_TABLE, f"damaged from here on: what follows cannot be read ({first_line(error)})"
-        )
+        yield Unread(number + 1, b"", BAD_TABLE, f"damaged from here on: the rest cannot be read ({first_line(error)})")
 
 
 def _value(cell: Any) -> Any:

@@ -28,7 +28,7 @@ def check_scheme(name: str) -> None:
     scheme = _ADDRESS.match(name)
     if scheme is not None and not is_address(name):
         raise UsageError(
-            f"{scheme[0]}... is not read",
+            f"{scheme[0]}... is not supported",
             hint="addresses begin with https://, s3://, gs://, az://, hf://, sqlite:// or postgresql://",
         )
 
@@ -42,8 +42,8 @@ def check_on_disk(folder: Path) -> None:
     name = str(folder).replace(":/", "://", 1)
     if is_address(name):
         raise UsageError(
-            f"{name}: a run folder is on a disk",
-            hint="leave --out out, and put the results there: llmbatch export RUN --out s3://BUCKET/FOLDER",
+            f"{name}: a run folder must be on a disk",
+            hint="omit --out, then upload the results: llmbatch export RUN --out s3://BUCKET/FOLDER",
         )
 
 

@@ -49,10 +49,10 @@ def profile_config() -> Mapping[str, str]:
         **_section("AWS_SHARED_CREDENTIALS_FILE", "credentials", profile),
     }
     if named and not found:
-        raise UsageError(f"AWS_PROFILE: there is no profile {named!r}", hint="see ~/.aws/config and ~/.aws/credentials")
+        raise UsageError(f"AWS_PROFILE: no such profile {named!r}", hint="see ~/.aws/config and ~/.aws/credentials")
     if "aws_access_key_id" not in found and (way := next((way for way in _ELSEWHERE if way in found), None)):
         raise UsageError(
-            f"the AWS profile {profile!r} has no keys but {way}",
+            f"the AWS profile {profile!r} has {way} instead of keys",
             hint=f'export them first: eval "$(aws configure export-credentials --profile {profile} --format env)"',
         )
     config = {ours: found[theirs] for theirs, ours in _CONFIG.items() if theirs in found}

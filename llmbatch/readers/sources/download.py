@@ -74,8 +74,8 @@ def download(
             pause_s = lost.wait_s or min(_FIRST_WAIT_S * 2 ** (failed - 1), _LONGEST_WAIT_S)
             if failed >= _ATTEMPTS or pause_s > _LONGEST_WAIT_S:
                 raise UsageError(
-                    f"{remote.name}: cannot be fetched: {lost.reason}",
-                    hint="run the same command again: it resumes with what is here" if has else "try again later",
+                    f"{remote.name}: download failed: {lost.reason}",
+                    hint="run the same command again to resume the download" if has else "try again later",
                 ) from None
             on_lost(lost.reason, pause_s)
             wait(pause_s)
@@ -88,12 +88,12 @@ def _fetched(remote: RemoteFile, file: Path) -> Download:
             _forget(file)
             return Download(file.stat().st_size, is_new=False)
         if answer.encoding not in _GZIP | _AS_IT_IS:
-            raise UsageError(f"{remote.name}: comes in Content-Encoding {answer.encoding!r}, which is not read")
+            raise UsageError(f"{remote.name}: sent with Content-Encoding {answer.encoding!r}, which is not supported")
         with storing(_part(file)):
             size = _received(answer, file, begun)
             if answer.version.size is not None and size != answer.version.size:
                 raise LostError(
-                    f"{size:,} of {answer.version.size:,} bytes came", starts_over=size > answer.version.size
+                    f"{size:,} of {answer.version.size:,} bytes arrived", starts_over=size > answer.version.size
                 )
             _put_in_place(remote, file, answer)
     return Download(file.stat().st_size, is_new=True)
@@ -103,7 +103,7 @@ def _received(answer: Answer, file: Path, begun: Begun | None) -> int:
     """Write what comes behind what is here of it, and give the size of both."""
     resumes = begun is not None and begun.version.is_same(answer.version) and 0 < answer.start <= begun.size
     if answer.start and not resumes:
-        raise LostError("the server sent another part than was asked for", starts_over=True)
+        raise LostError("the server sent a different part than requested", starts_over=True)
     if not resumes:
         _forget(file)
         with replacing(_version_file(_part(file))) as version:
@@ -144,7 +144,7 @@ def _unpack(remote: RemoteFile, part: Path) -> None:
             shutil.copyfileobj(packed, unpacked, 1024 * 1024)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         _forget_path(part)
-        raise UsageError(f"{remote.name}: comes as gzip that is damaged ({error})") from None
+        raise UsageError(f"{remote.name}: the server sent damaged gzip data ({error})") from None
 
 
 def _version_of(file: Path) -> Version | None:

@@ -28,7 +28,7 @@ _PATH = re.compile(
 )
 _MOST_BYTES = 64 * 1024 * 1024
 """Of one page of a list."""
-_LOGIN = "set HF_TOKEN; the owner of a gated data set has to let you in first"
+_LOGIN = "set HF_TOKEN; for a gated data set, request access from its owner first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Repository:
             except LostError as lost:
                 raise UsageError(f"{page.name}: cannot be listed: {lost.reason}", hint="try again later") from None
             except (orjson.JSONDecodeError, KeyError, TypeError):
-                raise UsageError(f"{page.name}: the hub's list of files is not what it should be") from None
+                raise UsageError(f"{page.name}: unexpected answer to the request for the list of files") from None
             url = _next_page(headers.get("Link", ""), url)
 
 
@@ -80,7 +80,7 @@ def repository(address: RemoteAddress) -> tuple[Repository, str]:
     """
     found = _PATH.fullmatch(f"{address.host}/{address.path}")
     if found is None:
-        raise UsageError(f"{address.name}: names no repository", hint="write hf://datasets/USER/NAME/FILE")
+        raise UsageError(f"{address.name}: no repository in the address", hint="write hf://datasets/USER/NAME/FILE")
     root, revision = found["root"], found["revision"]
     name = f"hf://{root}{f'@{revision}' if revision else ''}/"
     return Repository(name, root, revision or "main", _token()), found["file"] or ""

@@ -56,8 +56,8 @@ def listed_files(place: RemotePlace, path: str) -> Iterator[tuple[RemoteFile, bo
     seen = (key for key in place.keys(folder) if not _is_hidden(key, folder))
     keys = sorted(key for key in seen if is_wanted is None or is_wanted.fullmatch(key))
     if not keys:
-        what = "the pattern matches no file" if magic else "no such file, and no folder with files in it"
-        raise UsageError(f"{place.name}{path}: {what}", hint="check the name: keys are taken as they stand")
+        what = "the pattern matches no files" if magic else "no such file, or folder with files in it"
+        raise UsageError(f"{place.name}{path}: {what}", hint="check the name: keys are taken literally")
     for key in keys:
         yield place.file(key), True
 

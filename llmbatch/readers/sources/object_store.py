@@ -168,7 +168,7 @@ class BucketFolder:
         address = parse_remote(text)
         if address.scheme not in STORES:
             raise UsageError(
-                f"{address.name}: files cannot be put there", hint="name a folder in s3://, gs:// or az://"
+                f"{address.name}: files cannot be uploaded there", hint="use a folder in s3://, gs:// or az://"
             )
         path = address.path.strip("/")
         return cls(open_bucket(address), f"{path}/" if path else "")
@@ -284,16 +284,16 @@ def explained(bucket: Bucket, key: str) -> Iterator[None]:
     except (PermissionDeniedError, UnauthenticatedError):
         raise _denied(name, bucket.scheme) from None
     except (InvalidPathError, ValueError) as error:
-        raise UsageError(f"{name}: such a key cannot be read ({_first_line(error)})") from None
+        raise UsageError(f"{name}: this key cannot be read ({_first_line(error)})") from None
     except BaseError as error:
         said = _first_line(error)
         if untrusted := re.search(r"InvalidCertificate\(\s*(\w+)", str(error)):
             raise UsageError(
                 f"{name}: the server's certificate is not trusted ({untrusted[1]})",
-                hint="name your own authorities in a PEM file: SSL_CERT_FILE=FILE",
+                hint="set SSL_CERT_FILE to a PEM file of the certificate authorities that you trust",
             ) from None
         if "status code: 416" in said:
-            raise LostError("the store has less than is here of it", starts_over=True) from None
+            raise LostError("the store's copy is shorter than the part already downloaded", starts_over=True) from None
         if "NoSuchBucket" in said or "ContainerNotFound" in said:
             raise UsageError(f"{name}: no such bucket") from None
         if "status code: 4" in said or _lacks_credentials(said):
@@ -302,15 +302,15 @@ def explained(bucket: Bucket, key: str) -> Iterator[None]:
 
 
 def _denied(name: str, scheme: str) -> UsageError:
-    return UsageError(f"{name}: access is denied", hint=_CREDENTIALS[scheme])
+    return UsageError(f"{name}: access denied", hint=_CREDENTIALS[scheme])
 
 
 def _refusal(name: str, scheme: str, said: str) -> UsageError:
     if _lacks_credentials(said):
-        return UsageError(f"{name}: no credentials were found", hint=_CREDENTIALS[scheme])
+        return UsageError(f"{name}: no credentials found", hint=_CREDENTIALS[scheme])
     if re.search("status code: 40[13]", said):
         return _denied(name, scheme)
-    hint = "set AWS_REGION to the bucket's own" if "redirect" in said.lower() and scheme == S3 else None
+    hint = "set AWS_REGION to the bucket's region" if "redirect" in said.lower() and scheme == S3 else None
     return UsageError(f"{name}: {said}", hint=hint)
 
 

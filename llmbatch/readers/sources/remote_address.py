@@ -73,14 +73,16 @@ def parse_remote(text: str) -> RemoteAddress:
     """
     match = _ADDRESS.fullmatch(text)
     if match is None or match["scheme"].lower() not in _SCHEMES:
-        raise UsageError(f"{_mask(text)}: is no address of a file", hint="addresses begin with https://, s3://, ...")
+        raise UsageError(
+            f"{_mask(text)}: is not the address of a file", hint="addresses begin with https://, s3://, ..."
+        )
     scheme = _SCHEMES[match["scheme"].lower()]
     if scheme in WEB:
         return _web(scheme, match["rest"])
     host, _, path = match["rest"].partition("/")
     container, _, server = host.partition("@")
     if not container or (scheme == HUGGING_FACE and not path):
-        raise UsageError(f"{text}: names no {_PLACES[scheme]}", hint=f"write {_EXAMPLES[scheme]}")
+        raise UsageError(f"{text}: no {_PLACES[scheme]} in the address", hint=f"write {_EXAMPLES[scheme]}")
     account = server.partition(".")[0] or None
     return RemoteAddress(scheme, f"{scheme}://{host}/{path}", container, path, account)
 
@@ -99,9 +101,9 @@ def _web(scheme: str, rest: str) -> RemoteAddress:
         parts = urlsplit(f"{scheme}://{rest}")
         host, _ = parts.hostname, parts.port  # a bad port shows only when it is asked for
     except ValueError as error:
-        raise UsageError(f"{_mask(f'{scheme}://{rest}')}: is no address ({error})") from None
+        raise UsageError(f"{_mask(f'{scheme}://{rest}')}: invalid address ({error})") from None
     if not host or re.search(r"[\s\x00-\x1f\x7f]", host):
-        raise UsageError(f"{_mask(f'{scheme}://{rest}')}: names no server", hint="write https://HOST/FILE")
+        raise UsageError(f"{_mask(f'{scheme}://{rest}')}: no host in the address", hint="write https://HOST/FILE")
     path = quote(parts.path, safe="%/:=&~+!$,;'@()*[]") or "/"
     query = quote(parts.query, safe="%/:=&?~+!$,;'@()*[]|{}")
     url = urlunsplit((scheme, parts.netloc, path, query, ""))

@@ -25,16 +25,16 @@ _TIMEOUT_S = 60
 _CHUNK_BYTES = 256 * 1024
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REFUSALS = {
-    401: "the server wants to know who asks (HTTP 401)",
-    403: "the server refuses it (HTTP 403)",
+    401: "authentication required (HTTP 401)",
+    403: "access denied (HTTP 403)",
     404: "no such file (HTTP 404)",
-    407: "the proxy wants to know who asks (HTTP 407)",
+    407: "proxy authentication required (HTTP 407)",
     410: "the file is gone (HTTP 410)",
 }
 _HINTS = {
-    401: "an address with the right to read it is needed: a signed one, or https://USER:PASSWORD@HOST/FILE",
+    401: "use an address that grants access: a signed one, or https://USER:PASSWORD@HOST/FILE",
     403: "a signed address may have expired: get a new one",
-    407: "put user and password into HTTPS_PROXY",
+    407: "put the user and password into HTTPS_PROXY",
 }
 _DENIED = frozenset({401, 403})
 _HTML = (b"<!doctype html", b"<html")
@@ -128,18 +128,18 @@ class WebFile:
         first = next(chunks, b"")
         if first.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_HTML):
             raise UsageError(
-                f"{self.name}: is a web page, and no file of documents",
-                hint="name the file itself: the page's link to download it, or the raw one",
+                f"{self.name}: a web page, not a file of documents",
+                hint="use the address of the file itself: the page's download or raw link",
             )
         return chain((first,), chunks)
 
     def _refused(self, error: urllib.error.HTTPError, headers: Message) -> Exception:
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return LostError("the server has less than is here of it", starts_over=True)
+            return LostError("the server's copy is shorter than the part already downloaded", starts_over=True)
         if error.code in _PASSING:
             wait = _number(headers.get("Retry-After"))
-            return LostError(f"the server answers HTTP {error.code}", wait_s=None if wait is None else float(wait))
-        said = _REFUSALS.get(error.code) or f"the server answers HTTP {error.code} ({_mask(str(error.reason))})"
+            return LostError(f"the server answered HTTP {error.code}", wait_s=None if wait is None else float(wait))
+        said = _REFUSALS.get(error.code) or f"the server answered HTTP {error.code} ({_mask(str(error.reason))})"
         hint = self.login if error.code in _DENIED and self.login else _HINTS.get(error.code)
         return UsageError(f"{self.name}: {said}", hint=hint)
 
@@ -148,10 +148,10 @@ class WebFile:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return UsageError(
                 f"{self.name}: the server's certificate is not trusted ({cause.verify_message})",
-                hint="name your own authorities in a PEM file: SSL_CERT_FILE=FILE",
+                hint="set SSL_CERT_FILE to a PEM file of the certificate authorities that you trust",
             )
         if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
-            return UsageError(f"{self.name}: there is no server of that name", hint="check the address")
+            return UsageError(f"{self.name}: no such host", hint="check the address")
         return LostError(f"the server cannot be reached ({_reason(cause)})")
 
 
@@ -163,7 +163,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         old, new = urlsplit(req.full_url), urlsplit(newurl)
         if (old.scheme, new.scheme) == ("https", "http"):
-            raise UsageError(f"{old.hostname}: redirects to an address that is not encrypted, at {new.hostname}")
+            raise UsageError(f"{old.hostname}: redirects to an unencrypted address at {new.hostname}")
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
         if request is not None and (old.scheme, old.netloc) == (new.scheme, new.netloc):
             request.unredirected_hdrs = {**req.unredirected_hdrs, **request.unredirected_hdrs}
@@ -191,7 +191,7 @@ def _content_range(header: str) -> tuple[int, int | None]:
     span, _, whole = rest.partition("/")
     start = _number(span.partition("-")[0])
     if unit.lower() != "bytes" or start is None:
-        raise LostError("the server sent a part and does not say which", starts_over=True)
+        raise LostError("the server sent a part without saying which", starts_over=True)
     return start, _number(whole)
 
 

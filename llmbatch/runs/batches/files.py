@@ -35,7 +35,7 @@ class PartRow(Struct, frozen=True, gc=False, omit_defaults=True):
 def _exact(value: object) -> Raw:
     if isinstance(value, Number):
         return Raw(value.literal.encode())
-    raise TypeError(f"{type(value).__name__} is no JSON")
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 _ENCODER = Encoder(enc_hook=_exact)
@@ -66,8 +66,8 @@ class PartFiles:
                 return {row.key: row for row in rows}
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"{self.rows}: cannot be read ({error}): whose answers a batch holds is not known",
-                hint="restore it, or give the part up: llmbatch batch forget RUN PART",
+                f"{self.rows}: cannot be read ({error}), so the batch's answers cannot be matched to rows",
+                hint="restore it, or abandon the part: llmbatch batch forget RUN PART",
             ) from None
 
     def remove_requests(self) -> None:
@@ -155,7 +155,7 @@ def result_lines(path: Path, *, must_exist: bool = False) -> Iterator[dict[str, 
                     yield _parsed(raw)
     except FileNotFoundError:
         if must_exist:
-            raise UsageError(f"{path}: there is no such file") from None
+            raise UsageError(f"{path}: no such file") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
 

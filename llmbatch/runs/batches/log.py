@@ -263,8 +263,8 @@ def check_no_parts(folder: RunFolder) -> None:
     if open_parts := [part for part in parts_of(folder) if part.is_open]:
         rows = sum(part.prepared.rows for part in open_parts)
         raise UsageError(
-            f"{rows:,} rows of {folder.path} are at the provider in batches, and would be paid twice; nothing was sent",
-            hint="collect them by the command that submitted them, with --batch; llmbatch batch cancel ends them",
+            f"{rows:,} rows of {folder.path} are already in batches at the provider; nothing was sent",
+            hint="collect them with the command that submitted them (--batch), or end them: llmbatch batch cancel",
         )
 
 
@@ -285,7 +285,7 @@ def _read(path: Path) -> list[BatchRecord]:
             raise UsageError(f"{path}: {error}", hint="use that version for this run folder") from None
         except ValueError as error:
             raise UsageError(
-                f"{path}: line {number} is damaged ({error}): which rows are at the provider is not known",
-                hint="restore the file, or look at the provider's own list of batches",
+                f"{path}: line {number} is damaged ({error}), so it is unknown which rows are at the provider",
+                hint="restore the file, or check the provider's own list of batches",
             ) from None
     return records

@@ -18,7 +18,7 @@ def check_way(options: RunOptions, source: RunInput) -> None:
         UsageError: batches cannot do what is asked.
     """
     if options.batch is not None and (name := obstacle(options, is_stream=source.is_stream)) is not None:
-        raise UsageError(f"--batch does not go together with {name}; nothing was sent", hint=_HINTS.get(name))
+        raise UsageError(f"--batch cannot be combined with {name}; nothing was sent", hint=_HINTS.get(name))
 
 
 def check_retry_way(options: RetryOptions, record: RunRecord) -> None:
@@ -31,7 +31,7 @@ def check_retry_way(options: RetryOptions, record: RunRecord) -> None:
         return
     choice = replace(record.choice, service_tier=options.service_tier)
     if (name := _obstacle(choice, is_stream=STDIN in record.inputs)) is not None:
-        raise UsageError(f"--batch does not go together with {name}; nothing was sent", hint=_HINTS.get(name))
+        raise UsageError(f"--batch cannot be combined with {name}; nothing was sent", hint=_HINTS.get(name))
 
 
 def obstacle(options: RunOptions, *, is_stream: bool) -> str | None:
@@ -51,9 +51,9 @@ def _obstacle(choice: ModelChoice, *, is_stream: bool) -> str | None:
 
 
 _HINTS = {
-    "standard input": "put the documents into a file, which the command that collects can read again",
-    "--service-tier": "batches have a price of their own",
-    "--dialect": "batches are OpenAI's files and batches: a litellm proxy offers Anthropic's in that form",
+    "standard input": "put the documents into a file, so that the collecting command can read them again",
+    "--service-tier": "batches have their own price",
+    "--dialect": "batches use OpenAI's API; a litellm proxy offers Anthropic's batches through it",
 }
 
 
@@ -68,6 +68,6 @@ def check_plan(options: RunOptions, plan: Plan) -> None:
         check_can_be_packed(plan)
     if options.batch is not None and plan.candidates is not None:
         raise UsageError(
-            "--batch does not go together with labels that are retrieved for each document; nothing was sent",
+            "--batch cannot be combined with labels that are retrieved for each document; nothing was sent",
             hint="leave out --batch, or list all labels in the prompt: --candidates all",
         )

@@ -43,8 +43,8 @@ def locked(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             holder = os.read(fd, 200).decode("utf-8", "replace").strip() or "another process"
             raise FolderBusy(
-                f"{folder}: {holder} works on this run folder",
-                hint="wait until it ends, or give this run a folder of its own with --out",
+                f"{folder}: {holder} is using this run folder",
+                hint="wait until it ends, or use another folder for this run: --out",
             ) from None
         except OSError as error:
             raise storage_failure(path, error) from error

@@ -122,7 +122,7 @@ class Ledger:
             with open_to_read(path) as file:
                 fd = os.dup(file.fileno())
         except FileNotFoundError:
-            raise UsageError(f"{path}: there is no ledger yet", hint="run llmbatch classify first") from None
+            raise UsageError(f"{path}: no ledger yet", hint="run llmbatch classify first") from None
         return cls(path, fd, index, os.fstat(fd).st_size, reread, labels)
 
     @property
@@ -158,7 +158,7 @@ class Ledger:
         self._index[short(line.key)] = _packed(offset, line, self._labels)
         self._appended += 1
         if self._size > self._full_at:
-            why = f"{self.path}: the limit on the size of files is near (ulimit -f)"
+            why = f"{self.path}: the file size limit is nearly reached (ulimit -f)"
             self._failed(StorageFailed(why, hint="raise it, then run the same command again"))
 
     def sync(self) -> None:
@@ -170,7 +170,7 @@ class Ledger:
         """
         if not self.is_in_place:
             why = f"{self.path}: was deleted or moved during the run"
-            hint = "where the folder was moved, its answers are in it, and classify --out FOLDER resumes"
+            hint = "if the folder was moved, its answers moved with it: resume with classify --out FOLDER"
             raise self._failed(StorageFailed(why, hint=hint))
         if self._is_doubtful and self.trouble is not None:
             raise self.trouble
@@ -183,7 +183,7 @@ class Ledger:
             self._is_doubtful = True
             rows = appended - max(self._synced, 0)
             why = f"{self.path}: cannot sync ({error.strerror}); {counted(rows, 'finished row')} may not be on the disk"
-            hint = "check the disk, then run the same command again: the rows are written once more"
+            hint = "check the disk, then run the same command again: the rows are written again"
             raise self._failed(StorageFailed(why, hint=hint)) from error
         self._synced = appended
 

@@ -59,7 +59,7 @@ def write_outputs(folder: Path, rows: RunRows) -> OutputCounts:
     except OSError as error:
         path = error.filename or folder
         raise StorageFailed(
-            f"{path}: cannot write results ({error.strerror}); the ledger is whole",
+            f"{path}: cannot write results ({error.strerror}); the ledger is intact",
             hint=f"make room, then: llmbatch export {quoted(rows.ledger.path.parent)}",
         ) from error
 

@@ -23,7 +23,7 @@ def upload_outputs(destination: BucketFolder, rows: RunRows) -> OutputCounts:
     try:
         folder = tempfile.TemporaryDirectory(prefix="llmbatch-")
     except OSError as error:
-        raise StorageFailed(f"no temporary folder to write results into ({error.strerror})") from None
+        raise StorageFailed(f"cannot create a temporary folder for results ({error.strerror})") from None
     with folder as path:
         counts = write_outputs(Path(path), replace(rows, options=replace(options, plan=None)))
         files = {name: Path(path) / f"{name}.{options.format.suffix}" for name in counts.files}
@@ -32,7 +32,7 @@ def upload_outputs(destination: BucketFolder, rows: RunRows) -> OutputCounts:
             try:
                 addresses[name] = destination.put(files[name].name, files[name])
             except UsageError as error:
-                there = f"; {', '.join(addresses)} is put there already" if addresses else ""
+                there = f"; already uploaded: {', '.join(addresses)}" if addresses else ""
                 raise UsageError(f"{error.message}{there}", hint=error.hint) from None
         if not options.sample:
             destination.remove(f"{SAMPLE}.{options.format.suffix}")

@@ -39,7 +39,7 @@ class PostgresqlRateShare:
             _make_table,
             tables="the table llmbatch_rates",
             purpose="the rate store",
-            hint="see to the database, or name another one with --rate-store",
+            hint="check the database, or name another one with --rate-store",
         )
 
     def take(self, limit: str, seconds: float) -> Taken:

@@ -59,7 +59,7 @@ class SqliteRateShare:
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise StorageFailed(
                 f"{self._path}: the rate store cannot be used ({why})",
-                hint="free it or move it away, or name another one with --rate-store",
+                hint="unlock it or move it away, or name another one with --rate-store",
             ) from error
 
     def close(self) -> None:

@@ -75,7 +75,7 @@ class PostgresqlSpendBook:
             _make_tables,
             tables="the tables llmbatch_sessions, llmbatch_spend and llmbatch_alerts",
             purpose="the spend store",
-            hint="see to the database, or name another one with --spend-store",
+            hint="check the database, or name another one with --spend-store",
         )
 
     def close(self) -> None:
