@@ -143,7 +143,7 @@ def test_arms_reuse_and_shards_work_with_packs(llmbatch: Program, endpoint: Star
     [
         (("--batch",), "--batch cannot be combined with --rows-per-request"),
         (("--candidates", "3"), "--rows-per-request cannot be combined with labels that are retrieved"),
-        (("--rows-per-request", "0"), "'0' is not a number from 1 to 100"),
+        (("--rows-per-request", "0"), "'0' is neither a number from 1 to 100 nor auto"),
     ],
 )
 def test_what_does_not_go_with_packs_is_refused_before_anything_is_sent(
