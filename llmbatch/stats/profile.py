@@ -59,6 +59,7 @@ class Profile:
     useless: int = 0
     labels: Mapping[str, int] = field(default_factory=dict)
     confidence: Distribution = Distribution()
+    """As the model gave it: a calibration made in between is no change of the model."""
     tokens: Distribution = Distribution()
     """Input and output of a row, all its attempts."""
     latency_s: Distribution = Distribution()
@@ -133,8 +134,8 @@ class Profiler:
         self.useless += was_useless(line)
         if line.category is not None:
             self._labels.update(self._parts_of(line.category))
-        if line.confidence is not None:
-            self._confidence.add(line.confidence)
+        if line.raw_confidence is not None:
+            self._confidence.add(line.raw_confidence)
         self._tokens.add(line.input_tokens + line.output_tokens)
         if line.batch is None:  # a batch waits for hours
             self._latency.add(line.latency_s)
