@@ -4,8 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from llmbatch.analysis.evaluation import Evaluation
+from llmbatch.analysis.field_scores import FieldScores
 from llmbatch.analysis.reliability import Reliability
 from llmbatch.core.plurals import counted
+from llmbatch.core.sanitize import neutral
+from llmbatch.core.shares import percent
 from llmbatch.report.charts import Column, columns
 from llmbatch.report.matrix import Matrix, matrix
 from llmbatch.report.panels import BarList, Chart, bars
@@ -26,6 +29,8 @@ class Correctness:
     confusions: BarList | None
     confusions_note: str = ""
     matrix: Matrix | None = None
+    fields: tuple[tuple[str, ...], ...] = ()
+    """Of a task with several labels or fields: each field's name and scores."""
 
 
 def correctness(evaluation: Evaluation) -> Correctness:
@@ -42,7 +47,27 @@ def correctness(evaluation: Evaluation) -> Correctness:
         confusions=bars(dict(ranked), "failed", total=confused.total(), limit=_PAIR_WIDTH),
         confusions_note=_left_out(confused, ranked),
         matrix=matrix(evaluation),
+        fields=tuple(_field(scores) for scores in evaluation.fields),
     )
+
+
+def _field(scores: FieldScores) -> tuple[str, ...]:
+    """A field's row in the table: name, exactly right, micro and macro F1, Jaccard, credit for groups, distance."""
+    one, several, tree = scores.one, scores.several, scores.tree
+    macro = one.macro.f1 if one is not None else several.macro.f1 if several is not None else None
+    return (
+        neutral(scores.field, limit=_PAIR_WIDTH),
+        _share(scores.exact.value),
+        _share(None if several is None else several.micro.f1),
+        _share(macro),
+        _share(None if several is None else several.jaccard),
+        _share(None if tree is None else tree.partial.f1),
+        "-" if scores.mean_error is None else f"{scores.mean_error:.2f}",
+    )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else percent(value, 1)
 
 
 def _left_out(confused: Counter[str], ranked: list[tuple[str, int]]) -> str:

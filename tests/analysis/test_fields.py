@@ -15,6 +15,7 @@ from llmbatch.analysis.run_evaluation import evaluate_run
 from llmbatch.analysis.tree_scores import tree_scores
 from llmbatch.core.errors import UsageError
 from llmbatch.core.jsonlines import dump_line
+from llmbatch.report.from_run import report_run
 from llmbatch.task.fields import Label
 from llmbatch.task.tree import LabelTree
 from tests.analysis.conftest import Served, classify_into, rows_of, write_jsonl
@@ -209,6 +210,20 @@ def test_a_field_of_several_labels_is_scored_level_by_level(served: Served, tmp_
     evaluation = evaluate_run(tmp_path / "run", GoldOptions(str(tmp_path / "gold.jsonl")), wanted=0.9)
     assert evaluation_json(evaluation)["fields"][0]["tree"]["levels"][0]["accuracy"]["total"] == 3
     assert "with credit for the groups that are right" in rendered(evaluation)
+
+
+def test_a_page_has_the_scores_of_each_field(
+    evaluation: Evaluation, labelled: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    folder = labelled[0]
+    gold = GoldOptions(str(folder / "gold.jsonl"))
+    page = report_run(folder / "run", tmp_path / "page.html", gold=gold).read_text()
+    names = evaluation.fields[1].several
+    assert names is not None
+    figures = (names.micro.f1, names.macro.f1, names.jaccard)
+    cells = "".join(f"<td>{figure:.1%}</td>" for figure in (evaluation.fields[1].exact.value, *figures))
+    assert f'<th scope="row">names</th>{cells}<td>-</td><td>-</td>' in page
+    assert f"<td>{evaluation.fields[2].mean_error:.2f}</td>" in page
 
 
 def test_the_domains_of_intents_are_a_level_of_their_own(served: Served, tmp_path: Path) -> None:
