@@ -21,17 +21,30 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what 
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4 << 30
+
+
 def pytest_xdist_auto_num_workers() -> int:
-    """Half of a test's time it waits for the disk, or for a program that waits."""
-    return 2 * (os.cpu_count() or 1)
+    """More than the machine has cores: a test often waits for the disk, or for a program that waits."""
+    return 3 * (os.cpu_count() or 1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start what the workers' commands are forked from: once for all of them."""
+    """Put the tests' files into memory if there is room, and start what the workers' commands are forked from."""
+    if _has_room(_MEMORY):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
     if not hasattr(config, "workerinput") and config.getoption("numprocesses", None):
         folder, end = start_forked(environment())
         os.environ[SERVERS] = str(folder)
         config.add_cleanup(end)
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether programs may be put into a folder, and as much as a test run writes."""
+    if not os.access(folder, os.W_OK):
+        return False
+    found = os.statvfs(folder)
+    return not found.f_flag & os.ST_NOEXEC and found.f_bavail * found.f_frsize > _ROOM_BYTES
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -53,7 +53,7 @@ def load_checkpoint(ledger: Path) -> Checkpoint | None:
             if header["made_by"] != _MADE_BY or header["sha256"] != _digest(ledger, header["size"]):
                 return None
             keys = _read_array(file, array("Q"), header["slots"])
-            values = _read_array(file, array(header["values"]), header["slots"])
+            values = _read_array(file, array(header.get("values", "Q")), header["slots"])
             own = hashlib.sha256(beginning)
             own.update(keys)
             own.update(values)
