@@ -79,7 +79,7 @@ def test_its_refusals_and_unreadable_answers_are_judged_as_all_are(extended: Pro
     assert (done.code, "llama3.2" in done.err, len(ollama.requests)) == (4, True, 1), done.err
     ollama.answer = lambda _: (200, {"message": {}})
     done = run(extended, ollama)
-    assert (done.code, "what dialect 'ollama' cannot read (KeyError('content'))" in done.err) == (4, True), done.err
+    assert (done.code, "dialect 'ollama' cannot read (KeyError('content'))" in done.err) == (4, True), done.err
 
 
 def test_a_dialect_of_another_protocol_needs_an_address_and_no_offline_endpoint(extended: Program) -> None:
@@ -121,7 +121,7 @@ def test_a_mistake_ends_the_run_in_a_line(extended: Program, endpoint: StartEndp
 
 def test_what_is_not_what_it_should_be_is_reported(site: Site) -> None:
     site.install("acme", GROUP, {"acme": ONE.format("def decode(self, body, headers): return {}")})
-    with pytest.raises(UsageError, match="gave dict instead of a Completion"):
+    with pytest.raises(UsageError, match="returned dict instead of a Completion"):
         dialect_named("one").decode(b"{}", {})
     assert dialect_named("chat-completions") is CHAT_COMPLETIONS
 
