@@ -109,7 +109,7 @@ class _Thread(threading.Thread):
         return self._run
 
     def abandon(self, handle: StopHandle) -> None:
-        """Nobody waits any more: work that has not ended is stopped. So it is where the caller's loop is closed."""
+        """Stop work that has not ended, since no one waits for it any more; also when the caller's loop is closed."""
         if self.is_alive():
             handle.stop()
 

@@ -12,7 +12,7 @@ from llmbatch.session.stop_handle import StopHandle
 
 
 class Waiting:
-    """A run whose end somebody waits for; `received` is the first signal that came meanwhile."""
+    """A run whose end someone waits for; `received` is the first signal that came meanwhile."""
 
     def __init__(self, handle: StopHandle) -> None:
         self.handle = handle
@@ -54,7 +54,7 @@ class MainThreadSignals:
 
     def _restore(self) -> None:
         for number, handler in self._before.items():
-            if signal.getsignal(number) == self._on_signal:  # nobody has set another one meanwhile
+            if signal.getsignal(number) == self._on_signal:  # no one has set another one meanwhile
                 signal.signal(number, handler)
 
 

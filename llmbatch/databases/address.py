@@ -42,7 +42,7 @@ class DatabaseAddress:
 
     @property
     def stem(self) -> str:
-        """A file name for what is made of it: the file's without its suffix, or the database's."""
+        """A name for files made from it: the file's without its suffix, or the database's."""
         if self.kind == SQLITE:
             return str(Path(self.target).with_suffix(""))
         place, _, parameters = self.name.partition("://")[2].partition("?")
@@ -52,7 +52,7 @@ class DatabaseAddress:
 
 
 def is_database(name: str) -> bool:
-    """Whether an input or a destination is the address of a database, be it one that cannot be used."""
+    """Whether an input or a destination is the address of a database, even one that cannot be used."""
     match = _ADDRESS.fullmatch(name)
     return match is not None and match["scheme"].lower() in {*_SCHEMES, *_OTHERS}
 
@@ -61,7 +61,7 @@ def parse_address(text: str) -> DatabaseAddress:
     """A database's address as SQLAlchemy and libpq have it: `sqlite:///FILE`, `postgresql://USER@HOST/DATABASE`.
 
     Raises:
-        UsageError: it is not one, or of a database that is not supported.
+        UsageError: it is not an address, or the database is not supported.
     """
     match = _ADDRESS.fullmatch(text)
     scheme = "" if match is None else match["scheme"].lower()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class LastingConnection:
-    """For one thread at a time. One that was lost is made again, by the next use after the one that fails."""
+    """A connection for one thread at a time. A lost one is reopened by the next use after the one that fails."""
 
     def __init__(
         self,

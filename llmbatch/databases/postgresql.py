@@ -95,7 +95,7 @@ def connected(address: DatabaseAddress) -> "Iterator[Connection[tuple[Any, ...]]
 
 @contextmanager
 def query_errors(address: DatabaseAddress) -> Iterator[None]:
-    """Reports what the server refuses in its own words."""
+    """Report a refusal in the server's own words."""
     import psycopg  # noqa: PLC0415 - comes with an extra
 
     try:
@@ -106,7 +106,7 @@ def query_errors(address: DatabaseAddress) -> Iterator[None]:
 
 @contextmanager
 def _only_reading(address: DatabaseAddress) -> Iterator[None]:
-    """A statement that parses, and is no declaration of a cursor, is none that reads."""
+    """A statement that parses but cannot be declared as a cursor does not read."""
     from psycopg import errors  # noqa: PLC0415 - comes with an extra
 
     try:

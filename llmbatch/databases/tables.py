@@ -57,7 +57,7 @@ def parse_table_name(text: str, longest_suffix: str = "") -> TableName:
         longest_suffix: what tables beside it have behind the name.
 
     Raises:
-        UsageError: it is no name.
+        UsageError: it is not a table name.
     """
     schema, _, table = text.rpartition(".")
     if not table or text.startswith("."):
@@ -71,7 +71,7 @@ def check_name(name: str, what: str) -> None:
     """Refuse a name that a database would refuse or cut.
 
     Raises:
-        UsageError: it is one; `what` has it.
+        UsageError: it is such a name; `what` says what it names.
     """
     if "\0" in name or not is_utf8(name) or len(name.encode()) > _LONGEST_NAME:
         raise UsageError(f"{what} {name!r}: names must be UTF-8 without NUL, {_LONGEST_NAME} bytes at most")

@@ -52,7 +52,7 @@ class Transaction(Protocol):
 
 
 class TableReplacement:
-    """One table on its way: rows are collected in a temporary table with the same types, and moved at the end."""
+    """One table being written: rows are collected in a temporary table with the same types, and moved at the end."""
 
     def __init__(
         self,

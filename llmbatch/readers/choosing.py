@@ -85,7 +85,7 @@ def named_fields(beginning: Beginning, given: str) -> tuple[str, ...]:
     """The fields that the user means with a name: the one that is called so, else several between commas.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is no field of that name.
     """
     if "," not in given or beginning.has(given):
         return (_existing(beginning, given),)

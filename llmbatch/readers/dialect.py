@@ -1,7 +1,7 @@
 """The dialect of a table of text: what the user says of it, and what its first lines show of the rest.
 
 A header is looked for, not guessed: where the first lines may be something else, the table is refused with the option
-that says what they are, since a row that is taken for the header is lost without a word.
+that says what they are, since a row that is taken for the header is lost silently.
 """
 
 import re

@@ -111,7 +111,7 @@ def _without(size: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _decoded(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """As UTF-8; what cannot be decoded becomes a byte that is none, so that its row is rejected and no other."""
+    """As UTF-8; what cannot be decoded becomes an invalid byte, so that only its row is rejected."""
     decoder = codecs.getincrementaldecoder(encoding)(_HANDLER)
     for chunk in chunks:
         yield decoder.decode(chunk).encode("utf-8", "surrogateescape")

@@ -319,7 +319,7 @@ class RunRecord(BaseModel):
         return self.run_id, self.made_in, self.inputs, self.named, self.task_source, canary, self.command
 
     def without_sources(self) -> Self:
-        """The same without the paths of task files, where somebody else wrote them down."""
+        """The same without the paths of task files, where someone else wrote them down."""
         if not self.is_foreign:
             return self
         source = self.task_source if self.task_source in {BUILT_IN, *packaged_tasks()} else NOT_KNOWN
@@ -337,7 +337,7 @@ class RunRecord(BaseModel):
         return ViewOptions(self.review, self.keep, self.sample, plan=digest)
 
     def save(self, folder: RunFolder) -> None:
-        """Write it into the folder, whole or not at all; with the user's mark, unless it came from somebody else.
+        """Write it into the folder, whole or not at all; with the user's mark, unless it came from someone else.
 
         Raises:
             StorageFailed: it cannot be written.

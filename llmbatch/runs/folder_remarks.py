@@ -26,7 +26,7 @@ def elsewhere(record: RunRecord | None, endpoint: str) -> tuple[Event, ...]:
 
 
 def shrunk_logs(folder: RunFolder) -> tuple[Event, ...]:
-    """The logs that are shorter than when the views were made of them: somebody has cut or replaced them."""
+    """The logs that are shorter than when the views were made of them: they were cut or replaced."""
     basis = basis_of_outputs(folder.path)
     if basis is None:
         return ()

@@ -138,7 +138,7 @@ class RunInput:
         """The inputs of a run that was started earlier: the same files in the same order, unless they are named again.
 
         Raises:
-            UsageError: one of them is gone, or may not be read for a folder of somebody else's.
+            UsageError: one of them is gone, or may not be read for a folder of someone else's.
         """
         if trust.inputs:
             inputs = _named_again(trust.inputs, record.reader, folder)
@@ -171,7 +171,7 @@ class RunInput:
 
     @property
     def is_stream(self) -> bool:
-        """Whether rows come from standard input, one by one, as somebody writes them."""
+        """Whether rows come from standard input, one by one, as someone writes them."""
         return any(item.path is None for item in self._first)
 
     def rows(self, on_fields: Callable[[FieldChoice], None]) -> Iterator[Row | Rejection]:

@@ -1,6 +1,6 @@
 """The mark by which a user's own run folders are known: a keyed digest of what their records name.
 
-The key is made at the first run and stays in the user's state folder, so that nobody who brings a folder can make one.
+The key is made at the first run and stays in the user's state folder, so that no one who brings a folder can make one.
 A folder keeps its mark wherever it is moved or copied to.
 """
 

@@ -18,7 +18,7 @@ _FOLDER = re.compile(r"shard-([1-9][0-9]{0,4})-of-([1-9][0-9]{0,4})")
 class Shard:
     """One of `total` parts, counted from 1.
 
-    Which rows are in it hangs on a hash of what is asked, not on their places: processes agree without a word, rows
+    Its rows are chosen by a hash of what is asked, not by their places: processes agree without coordination, rows
     that are added move no others, and a text that comes twice is asked once, as in a run without shards.
     """
 
@@ -49,7 +49,7 @@ class Shard:
 
     @property
     def folder_name(self) -> str:
-        """Of its folder in the run folder."""
+        """Name of its folder in the run folder."""
         return f"shard-{self.number}-of-{self.total}"
 
     def __str__(self) -> str:

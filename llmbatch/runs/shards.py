@@ -43,10 +43,10 @@ def is_in_progress(folder: RunFolder) -> bool:
 
 @contextmanager
 def shard_locked(folder: RunFolder, shard: Shard) -> Iterator[None]:
-    """Hold the lock of a shard's folder, while nobody else may label its rows.
+    """Hold the lock of a shard's folder, while no one else may label its rows.
 
     Raises:
-        FolderBusy: somebody may.
+        FolderBusy: another process may.
         StorageFailed: a lock's file cannot be made.
     """
     whole = RunFolder(folder.whole)
@@ -65,7 +65,7 @@ def whole_locked(whole: RunFolder, emit: Emit) -> Iterator[None]:
     """Hold the lock of a run folder, while none of its shards is labelled, once their lines are in its own ledger.
 
     Raises:
-        FolderBusy: somebody works on the folder or on a shard.
+        FolderBusy: another process works on the folder or on a shard.
         UsageError: a shard's ledger is damaged.
         StorageFailed: the lines cannot be written.
     """
@@ -94,7 +94,7 @@ def merge_shards(whole: RunFolder, emit: Emit, *, is_trusted: bool = False) -> N
     """Take the shards' lines over into the run's own ledger, and their states into its record.
 
     Nothing happens while another process works on the whole run (it has done so itself), nor, unless it `is_trusted`,
-    in a folder that somebody else has made.
+    in a folder that someone else has made.
 
     Raises:
         UsageError: a shard's ledger or record is damaged.

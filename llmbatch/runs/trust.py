@@ -1,6 +1,6 @@
 """Paths that a run folder brings along: followed where the user made the folder, or says so, and not otherwise.
 
-`run.json` names files of its own choice. In a folder from somebody else these could be any files of the user's: a key
+`run.json` names files of its own choice. In a folder from someone else these could be any files of the user's: a key
 as the input, which `export` would then write out as rows. So the paths of a folder that bears no mark of the user's
 (mark.py), or belongs to another user, are followed only where they stay in the folder itself.
 """
@@ -59,7 +59,7 @@ def check_sources(what: str, record: RunRecord, folder: RunFolder, trust: Trust,
 
 
 def check_no_link(folder: RunFolder, record: RunRecord | None) -> None:
-    """Refuse a run folder that nobody named, found as a link to a place that was no run folder of the user's.
+    """Refuse a run folder that no one named, found as a link to a place that was no run folder of the user's.
 
     Raises:
         UsageError: it is one.

@@ -44,7 +44,7 @@ class Content:
     encoding: str | None = None
     """Of the text before it was UTF-8, by Python's name; None where it is no text."""
     is_live: bool = False
-    """Somebody may still be writing it: nothing is held back to look at more of it."""
+    """Someone may still be writing it: nothing is held back to look at more of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,4 +82,4 @@ class LostError(Exception):
         self.reason = reason
         self.wait_s = wait_s
         self.starts_over = starts_over
-        """What was here already cannot be gone on with."""
+        """The part already downloaded cannot be continued."""

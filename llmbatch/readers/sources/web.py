@@ -21,7 +21,7 @@ from llmbatch.core.redact import Redactor
 from llmbatch.readers.sources.remote_file import Answer, Begun, LostError, Version
 
 _TIMEOUT_S = 60
-"""Of a connection that says nothing."""
+"""Timeout of a silent connection."""
 _CHUNK_BYTES = 256 * 1024
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REFUSALS = {
@@ -50,7 +50,7 @@ class WebFile:
     token: str | None = field(default=None, repr=False)
     """Sent to this server only, also where it redirects."""
     login: str | None = None
-    """What to do where the server wants to know who asks."""
+    """Hint where the server requires authentication."""
 
     @contextmanager
     def open(self, *, unless: Version | None, begun: Begun | None) -> Iterator[Answer]:
@@ -171,7 +171,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
-    """With the proxies of the environment, which have no business on loopback."""
+    """With the proxies of the environment, except on loopback."""
     authorities = ssl.create_default_context()  # the system's, or those of SSL_CERT_FILE and SSL_CERT_DIR
     handlers = [_Redirects(), urllib.request.HTTPSHandler(context=authorities)]
     if reach_of(url) is Reach.LOOPBACK:

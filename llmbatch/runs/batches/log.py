@@ -28,7 +28,7 @@ _Count = Annotated[int, Meta(ge=0)]
 EventName = Literal["prepared", "uploaded", "creating", "created", "seen", "collected", "given_up"]
 
 EXPORTED = "exported"
-"""In place of a part's endpoint, and as its status: its file is run by somebody else."""
+"""In place of a part's endpoint, and as its status: its file is run by someone else."""
 EXPIRED, LINE, LOST, INVALID, REFUSED = "expired", "line", "lost", "invalid", "refused"
 """Why a row is open again: not answered in time, answered with a failure that passes, in no file, unusable, refused
 like all others."""
@@ -123,7 +123,7 @@ class Part:
 
     @property
     def is_exported(self) -> bool:
-        """Whether its file is run by somebody else, and its results are imported."""
+        """Whether its file is run by someone else, and its results are imported."""
         return self.prepared.endpoint == EXPORTED
 
     @property

@@ -40,7 +40,7 @@ class BatchOptions:
     patience: int = defaults.BATCH_PATIENCE
     """Batches in which a row may expire before the fallback takes it."""
     export: Path | None = None
-    """Folder to write request files to, for somebody else to run; None submits them."""
+    """Folder to write request files to, for someone else to run; None submits them."""
     imports: tuple[Path, ...] = ()
     """Files with the results of exported ones. Nothing is submitted then."""
     at_any_price: bool = False

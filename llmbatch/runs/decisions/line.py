@@ -48,7 +48,7 @@ class Decision:
     """What the model had answered by then; None where the row failed."""
     model_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     against: tuple[Standing, ...] = ()
-    """Others' decisions that differ: a conflict, until somebody who knows them all decides."""
+    """Others' decisions that differ: a conflict, until someone who knows them all decides."""
 
     @property
     def is_settled(self) -> bool:

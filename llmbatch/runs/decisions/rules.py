@@ -85,7 +85,7 @@ def last_said(lines: Iterable[Decision], reviewer: str) -> str | None:
     before: list[Decision] = []
     said: list[str | None] = []
     for line in lines:
-        if line in before:  # somebody took a decision back: it is as it was
+        if line in before:  # someone took a decision back: it is as it was
             then = before.index(line) + 1
             del before[then:], said[then:]
             continue

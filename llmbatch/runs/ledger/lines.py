@@ -143,7 +143,7 @@ class LineReader:
 
     def _stated(self, name: bytes, stated: bytes) -> _Shared:
         shared = _Shared(_STARTED + stated[len(_DATE) : _DATE_BYTES - 1] + b"T", stated[_DATE_BYTES:])
-        if name == _SHARED % crc32(stated):  # else a program of somebody's own has changed the line
+        if name == _SHARED % crc32(stated):  # else a program of someone's own has changed the line
             with self._learning:
                 self._shared.pop(name, None)
                 self._shared[name] = shared

@@ -62,7 +62,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _take(fd: int) -> None:
-    """Take the lock alone. Who only looks whether somebody holds it, as `is_locked` does, is gone in a moment.
+    """Take the exclusive lock. A process that only checks for a holder, as `is_locked` does, is gone in a moment.
 
     Raises:
         BlockingIOError: a live process holds it.

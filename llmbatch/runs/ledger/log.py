@@ -132,7 +132,7 @@ class Ledger:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the ledger's name still leads to it: nobody has deleted, moved or replaced the folder meanwhile."""
+        """Whether the ledger's name still leads to it: no one has deleted, moved or replaced the folder meanwhile."""
         try:
             return os.path.samestat(self.path.lstat(), self._identity)
         except FileNotFoundError:

@@ -47,7 +47,7 @@ class Reserve:
             ) from error
 
     def release(self) -> bool:
-        """Give the space back. Tells whether there was any."""
+        """Give the space back. Returns whether there was any."""
         was_held, self._is_held = self._is_held, False
         if was_held:
             with suppress(OSError):

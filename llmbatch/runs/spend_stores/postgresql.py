@@ -1,7 +1,7 @@
 """The money of sessions on several machines, in a PostgreSQL database that they share.
 
 It keeps the invariant of `spend.store`: one advisory lock orders all changes, so that none comes between another's
-reading and writing. A change whose answer is lost may have been made: a lease that nobody knows of is charged, and is
+reading and writing. A change whose answer is lost may have been made: a lease that no one knows of is charged, and is
 given back when its session ends or is settled.
 """
 
@@ -211,7 +211,7 @@ class PostgresqlSpendBook:
 
     @contextmanager
     def _transaction(self) -> "Iterator[Connection[tuple[Any, ...]]]":
-        """Changes that are made all or not at all, while nobody else makes any."""
+        """Changes that are made all or not at all, while no one else makes any."""
         with self._connection.use() as connection, connection.transaction():
             connection.execute(_LOCK)
             yield connection
