@@ -45,7 +45,7 @@ class ListedRun:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Run folders, the one that changed last at the end."""
+    """Run folders, the most recently changed one last."""
 
     runs: tuple[ListedRun, ...]
     is_whole: bool
@@ -54,7 +54,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Waste:
-    """Something that can go."""
+    """Something that can be removed."""
 
     kind: str
     place: str

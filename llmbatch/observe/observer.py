@@ -1,4 +1,4 @@
-"""Who watches a run: one hook type for screens, logs, metrics and traces.
+"""The observers of a run: one hook type for screens, logs, metrics and traces.
 
 Every back-end is an `Observer` in a file of its own that overrides what it needs. The pipeline knows one observer;
 `Observers` stands for many.
@@ -38,7 +38,7 @@ class RunStarted:
 
 
 class Observer:
-    """Watches a run. Does nothing by itself; as a context, it lasts from before the first word until after the last.
+    """Watches a run. Does nothing by itself; as a context, it lasts from before the first event until after the last.
 
     Called in the run's own thread (`event` in the reader's too), so whatever takes time must be done elsewhere.
     """
@@ -49,7 +49,7 @@ class Observer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of what was opened; `error` is what ended the run where it was not summed up."""
+        """Close what was opened; `error` is what ended the run where it was not summed up."""
 
     def started(self, run: RunStarted) -> None:
         """A session begins; called once, before anything is sent."""
@@ -81,7 +81,7 @@ class Observers(Observer):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let all go, the last one first."""
+        """Close all of them, the last one first."""
         self._pass_on(self._observers[::-1], lambda observer: observer.__exit__(kind, error, trace))
 
     def started(self, run: RunStarted) -> None:
@@ -93,7 +93,7 @@ class Observers(Observer):
         self._pass_on(self._observers, lambda observer: observer.update(progress))
 
     def row(self, line: LedgerLine) -> None:
-        """Pass it on to those that look at rows; most observers don't."""
+        """Pass it on to the observers that watch rows; most don't."""
         if self._on_row:
             self._pass_on(self._on_row, lambda observer: observer.row(line))
 

@@ -8,7 +8,7 @@ from llmbatch.core.money import to_usd
 
 @dataclass(frozen=True, slots=True)
 class CanaryProgress:
-    """How a canary stands: rows of each arm, and how many of them failed or gave no usable answer at first."""
+    """State of a canary: rows of each arm, and how many of them failed or gave no usable answer at first."""
 
     rows: int
     bad: int
@@ -34,11 +34,11 @@ class Progress:
     limit: int = 0
     """Requests that may be in flight at present."""
     waiting: int = 0
-    """Rows that wait for their next attempt."""
+    """Rows waiting for their next attempt."""
     retry_kind: str = ""
     """The kind of failure after which they wait."""
     held_s: float = 0.0
-    """Seconds for which the server holds everyone back; 0 where it does not."""
+    """Seconds for which the server pauses all requests; 0 if it does not."""
     outage_s: float = 0.0
     """Seconds that an outage has lasted; 0 where there is none."""
     outage_kind: str = ""
@@ -81,14 +81,14 @@ def progress_json(progress: Progress) -> dict[str, Any]:
 
 
 class Heartbeat:
-    """Says when a log is due another line: after the first second, then every so often."""
+    """Decides when a log gets its next line: after the first second, then every so often."""
 
     def __init__(self, every_s: float = 10.0) -> None:
         self._every_s = every_s
         self._next_s = 1.0
 
     def is_due(self, progress: Progress) -> bool:
-        """Whether to write this snapshot; asked once for each."""
+        """Whether to write this snapshot; call it once for each."""
         if progress.elapsed_s < self._next_s:
             return False
         self._next_s = progress.elapsed_s + self._every_s

@@ -16,8 +16,8 @@ class RowCounts:
     """Where the input's rows are. Every row is in exactly one of ok, review, failed, rejected, undone.
 
     `failed` rows were asked about and have no label; `rejected` rows could not be read and were never sent
-    (both are in `failed.jsonl`); `undone` rows still wait, after a run that ended early. Of the ok rows, people gave
-    `reviewed` their label.
+    (both are in `failed.jsonl`); `undone` rows are still pending, after a run that ended early. Of the ok
+    rows, `reviewed` have a human decision as their label.
     """
 
     total: int = 0
@@ -105,7 +105,7 @@ class JuryReport:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """A run beside an earlier one."""
+    """A run compared with an earlier one."""
 
     against: str
     rows_before: int
@@ -116,13 +116,13 @@ class DriftReport:
 
     @property
     def significant(self) -> tuple[Shift, ...]:
-        """The figures that have shifted by more than chance and more than a trifle."""
+        """The figures whose shift is both significant and large enough to matter."""
         return tuple(shift for shift in self.shifts if shift.is_significant)
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentReport:
-    """What was done beside asking the run's own plan."""
+    """What was done besides the run's own plan."""
 
     canary: CanaryReport | None = None
     escalation: EscalationReport | None = None
@@ -132,7 +132,7 @@ class ExperimentReport:
 
 @dataclass(frozen=True, slots=True)
 class AtProvider:
-    """What of a run is at the provider in batches. Its rows are among the undone ones."""
+    """The part of a run that is at the provider in batches. Its rows are among the undone ones."""
 
     parts: int = 0
     rows: int = 0
@@ -191,7 +191,7 @@ class Summary:
     files: Mapping[str, str] = field(default_factory=dict)
     """The views by name: results, review, failed, sample, ledger."""
     notes: tuple[str, ...] = ()
-    """What else a person should know, each in a sentence."""
+    """Notes for the user, each a sentence."""
     to_do: str = ""
     """What to do about the reason of a stop, in words."""
     next_commands: tuple[str, ...] = ()
@@ -206,7 +206,7 @@ class Summary:
 
     @property
     def has_ended_by_itself(self) -> bool:
-        """Whether the session went through all rows that it was to ask."""
+        """Whether the session went through all rows it was meant to ask about."""
         return self.state in ("finished", "incomplete")
 
     @property
@@ -279,7 +279,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
 
 
 def experiments_json(experiments: ExperimentReport) -> dict[str, Any]:
-    """What was done beside the run's own plan, as JSON data; what was not done is left out."""
+    """What was done besides the run's own plan, as JSON data; what was not done is left out."""
     data: dict[str, Any] = {}
     if experiments.canary is not None:
         data["canary"] = canary_json(experiments.canary)
@@ -353,7 +353,7 @@ def _usd(nanousd: int | None) -> float | None:
 
 
 def _tokens_json(spent: UsageTotals) -> dict[str, float | None]:
-    """Null is what no answer has reported."""
+    """Null means that no answer has reported it."""
     share = spent.cached_share
     cached = {
         "cached_input_tokens": None if share is None else spent.cached_input_tokens,

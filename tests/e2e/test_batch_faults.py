@@ -138,15 +138,15 @@ def test_a_batch_that_does_not_move_is_told_once(llmbatch: Program, endpoint: St
     longest = {"llmbatch.session.batches.collecting._LONGEST_STILL_S": {"validating": 0}}
     still: dict[str, Any] = {CONSTANTS: json.dumps(json.loads(IMPATIENT[CONSTANTS]) | longest)}
     told = batched(llmbatch, served, **still)
-    assert "part 1: validating for 0.0 h, 0 of 3 rows answered, and nothing moves" in told.err
+    assert "part 1: validating for 0.0 h, 0 of 3 rows answered, no progress" in told.err
     assert "llmbatch batch cancel docs.llmbatch 1" in told.err
-    assert "nothing moves" not in batched(llmbatch, served, **still).err
+    assert "no progress" not in batched(llmbatch, served, **still).err
 
 
 def test_the_provider_s_own_sum_is_kept_beside_ours(llmbatch: Program, endpoint: StartEndpoint) -> None:
     served = endpoint("--fault", "batch_usage_more@2")
     done = batched(llmbatch, served, "--batch-wait", "1h")
-    assert done.err.count("compare its bill") == 1
+    assert done.err.count("check the bill") == 1
     first, second, _ = llmbatch("batch", "list", "docs.llmbatch", "--json").json["parts"]
     assert first["usage"] == first["provider_usage"]
     assert second["usage"]["output"] < second["provider_usage"]["output"]
@@ -167,7 +167,7 @@ def test_a_batch_of_a_few_rows_is_asked_about_on_a_terminal_and_told_elsewhere(
         os.close(its_end)
         os.close(terminal)
         assert served.stats["files"] == files
-    assert "3 rows: single requests answer them" in llmbatch(*command, "--out", "other", **IMPATIENT).err
+    assert "3 rows: single requests take" in llmbatch(*command, "--out", "other", **IMPATIENT).err
 
 
 def test_a_file_that_a_proxy_cut_is_fetched_again(llmbatch: Program, endpoint: StartEndpoint) -> None:

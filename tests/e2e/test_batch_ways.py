@@ -76,7 +76,7 @@ def test_rows_that_expire_again_and_again_are_sent_by_themselves(
     fallback = ("--batch-fallback", way, "--batch-patience", "2", "--batch-wait", "1h", "--max-cost", "0.01")
     done = batched(llmbatch, served, *fallback)
     assert done.code == 0, done.err
-    assert "expired in 2 batches each: sent by themselves now" in done.err
+    assert "expired in 2 batches each: now sent as single requests" in done.err
     assert (done.json["session"]["answered"], done.json["session"]["skipped"]) == (ROWS, 0)
     tiers = done.json["service_tiers"]
     assert tiers["batch"] + tiers["flex" if way == "flex" else "default"] == ROWS

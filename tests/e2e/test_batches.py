@@ -115,7 +115,7 @@ def test_missing_doubled_and_foreign_lines_are_counted(llmbatch: Program, endpoi
     done = batched(llmbatch, served, "--batch-wait", "1h")
     assert done.code == 0, done.err
     assert "2 answers missing: possibly billed" in done.err
-    assert "1 line came twice, the first counts; 1 line belong to no row" in done.err
+    assert "1 line duplicated, the first one counts; 1 line without a matching row" in done.err
     keys = [line["key"] for line in ledger(llmbatch)]
     assert len(keys) == len(set(keys)) == ROWS
     assert done.json["usage"]["possibly_billed_requests"] == 2
@@ -131,7 +131,7 @@ def test_a_batch_whose_creation_was_not_confirmed_is_found_and_not_made_again(
     served = endpoint("--fault", fault, "--fault", "batch_no_metadata=100%")
     done = batched(llmbatch, served, "--batch-wait", "1h")
     assert done.code == 0, done.err
-    assert "was submitted before" in done.err
+    assert "was already submitted" in done.err
     assert (served.stats["batches"], served.stats["most_asked"]) == (3, 1)
 
 

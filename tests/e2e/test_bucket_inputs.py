@@ -34,7 +34,7 @@ def test_an_object_is_fetched_once_and_read_from_the_folder(program: Program, s3
     run = program.folder / "docs.offline.llmbatch"
     assert len(views(run)["results"]) == 4
     again = program("classify", url, "--offline")
-    assert (again.code, "has not changed" in again.err) == (0, True)
+    assert (again.code, "unchanged, not downloaded" in again.err) == (0, True)
     s3.put("2026/docs.jsonl", lines(6))
     more = program("classify", url, "--offline", "--json")
     assert (more.code, more.json["rows"]["total"]) == (0, 6)
@@ -89,7 +89,7 @@ def test_what_a_folder_has_besides_is_reported(program: Program, s3: S3) -> None
         s3.put(key, lines(1))
     done = program("classify", s3.url("p/"), "--offline")
     assert (done.code, (program.folder / "p.offline.llmbatch").is_dir()) == (0, True)
-    assert "passed over: file in .pdf (2); such as b.pdf" in " ".join(done.err.split())
+    assert "ignored: file in .pdf (2); for example b.pdf" in " ".join(done.err.split())
 
 
 def test_an_empty_object_has_no_rows(program: Program, s3: S3) -> None:

@@ -20,7 +20,7 @@ def test_an_input_that_shrinks_while_a_run_goes_on_ends_it_with_3(llmbatch: Prog
     out, err = process.communicate()
     assert process.returncode == 3, err
     assert json.loads(out)["input_changes"] == [{"input": "docs.jsonl", "change": "shrank", "is_while_read": True}]
-    assert "docs.jsonl shrank while it was read: rows may be missing" in err
+    assert "docs.jsonl shrank while it was being read: rows may be missing" in err
 
 
 def test_an_input_that_shrank_since_is_told_by_whoever_makes_results_of_it(
@@ -34,13 +34,13 @@ def test_an_input_that_shrank_since_is_told_by_whoever_makes_results_of_it(
     os.truncate(path, path.read_bytes().index(b'{"id": "d-7"'))
     for other in (("export", "docs.llmbatch"), ("export", "docs.llmbatch", "--format", "csv", "--out", "csv")):
         exported = llmbatch(*other)
-        assert (exported.code, "is shorter than when it was read last" in exported.err) == (3, True)
+        assert (exported.code, "is shorter than when it was last read" in exported.err) == (3, True)
     shown = llmbatch("show", "docs.llmbatch", "--json").json
     assert (shown["input_changes"][0]["change"], "is shorter" in shown["notes"][-1]) == ("shrank", True)
     write_rows(llmbatch.folder / "mine.jsonl", [{"id": "d-1", "decision": "other"}])
     assert "is shorter than" in llmbatch("review", "import", "docs.llmbatch", "mine.jsonl").err
     again = llmbatch(*command, "--quiet")
-    assert (again.code, "is shorter than when it was read last" in again.err, server.requests) == (3, True, 10)
+    assert (again.code, "is shorter than when it was last read" in again.err, server.requests) == (3, True, 10)
     assert llmbatch(*command).code == 0, "it is told once"
     path.write_bytes(whole)
     assert (llmbatch(*command).code, server.requests) == (0, 10)

@@ -310,7 +310,7 @@ def test_results_of_an_input_without_an_end_appear_as_they_are_made(llmbatch: Pr
         wait_until(partial(_has_results, run, expected), process)
     _, err = process.communicate("not json\n")
     assert process.returncode == 3, err
-    assert "results so far are in run, in the order of arrival" in err
+    assert "results so far are in run, in order of arrival" in err
     assert accounted(run) == [0, 1, 2, 3]
 
 

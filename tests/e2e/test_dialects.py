@@ -180,7 +180,7 @@ def test_a_server_that_is_not_there_is_named_at_once_and_waited_for_no_longer_th
         "9",
     )
     assert done.code == 7
-    assert "127.0.0.1:9 refuses connections; trying again (2 of 9) in " in done.err
+    assert "127.0.0.1:9 refuses connections; retrying (2 of 9) in " in done.err
     assert "longer than --max-wait 1" in done.err
 
 
@@ -227,8 +227,8 @@ def test_a_window_is_learnt_from_a_refusal_and_the_next_run_cuts_by_it(llmbatch:
     with scripted(script) as endpoint:
         first = classified(llmbatch, endpoint.url, "--truncate", "head")
         assert (first.code, kinds(llmbatch)) == (3, {None: 4, "too_long": 1})
-        assert "--truncate cuts nothing yet" in first.err
-        assert "the window of m is 8,192 tokens" in first.err
+        assert "--truncate has no effect yet" in first.err
+        assert "the context window of m is 8,192 tokens" in first.err
         again = classified(llmbatch, endpoint.url, "--truncate", "head")
     assert again.code == 0
     assert ledger(llmbatch)[-1]["flags"] == ["truncated"]

@@ -257,14 +257,14 @@ def test_an_unknown_price_is_told_and_never_zero(llmbatch: Program) -> None:
     done = llmbatch("classify", "docs.jsonl", "--offline", "--model", "my-own-model", "--json")
     assert (done.code, done.json["usage"]["cost_usd"]) == (0, None)
     assert "price" in " ".join(done.json["notes"])
-    assert done.err.count("is not known, so costs are shown as unknown") == 1
+    assert done.err.count("is unknown, and so are costs") == 1
 
 
 def test_a_server_of_ones_own_is_taken_as_free_and_that_is_told(llmbatch: Program, endpoint: StartEndpoint) -> None:
     url = endpoint().url
     done = classify(llmbatch, url, "--model", "my-own-model", count=2)
     assert (done.code, done.json["usage"]["cost_usd"]) == (0, 0.0)
-    assert f"{url} is a server of your own, whose answers count as free" in done.err
+    assert f"{url} is your own server, so answers count as free" in done.err
 
 
 def test_a_run_whose_answers_are_of_no_use_stops_itself(llmbatch: Program, endpoint: StartEndpoint) -> None:

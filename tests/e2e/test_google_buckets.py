@@ -52,7 +52,7 @@ def test_a_file_is_fetched_labelled_and_its_views_put_back(program: Program, buc
     run = program.folder / "docs.offline.llmbatch"
     assert len(views(run)["results"]) == 4
     again = program("classify", "gs://documents/2026/docs.jsonl", "--offline")
-    assert (again.code, "has not changed" in again.err) == (0, True)
+    assert (again.code, "unchanged, not downloaded" in again.err) == (0, True)
     put = program("export", run, "--out", "gs://documents/out/")
     assert (put.code, "gs://documents/out/results.jsonl" in put.out) == (0, True), put.err
     assert bucket.get("out/results.jsonl") == (run / "results.jsonl").read_bytes()

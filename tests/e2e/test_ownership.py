@@ -84,7 +84,7 @@ def test_another_input_of_the_same_stem_replaces_nothing(
         assert "--out" in own.err
     assert _kept(llmbatch.folder / done["folder"]) == before
     chosen = llmbatch("classify", *other, "--out", done["folder"], "--base-url", server.url, "--json")
-    assert (chosen.code, "held the results of" in chosen.err) == (0, True), chosen.err
+    assert (chosen.code, "held results of" in chosen.err) == (0, True), chosen.err
 
 
 def test_inputs_are_the_same_however_they_are_named_and_wherever_they_are_moved(

@@ -56,8 +56,8 @@ def test_files_that_are_passed_over_are_reported(llmbatch: Program) -> None:
     (folder / "b.pdf").touch()
     (folder / "z.jsonl").symlink_to("a.jsonl")
     done = llmbatch("classify", "docs", "--offline")
-    assert "docs: passed over: file in .pdf (1); such as b.pdf" in done.err
-    assert "docs/z.jsonl: passed over: file, the same as docs/a.jsonl (1)" in done.err
+    assert "docs: ignored: file in .pdf (1); for example b.pdf" in done.err
+    assert "docs/z.jsonl: ignored: file, the same as docs/a.jsonl (1)" in done.err
     assert "2 rows" in done.err
 
 

@@ -38,7 +38,7 @@ def test_rows_that_go_to_another_host_are_warned_of(llmbatch: Program, endpoint:
     (command,) = [one for one in first.json["next_commands"] if "retry" in one]
     other = url.replace("127.0.0.1", "localhost")
     done = llmbatch("retry", "docs.llmbatch", "--base-url", other, "--json")
-    assert f"warning: requests go to {other}; those of the session before went to {url}" in done.err
+    assert f"warning: requests now go to {other}; the previous session used {url}" in done.err
     assert (done.code, done.json["endpoint"]) == (0, other)
     assert "requests go to" not in llmbatch(*command.split()[1:-1], other, "--json").err
 

@@ -44,7 +44,7 @@ def test_it_is_fetched_once_and_read_from_the_folder(llmbatch: Program, server: 
     assert (copy.read_bytes(), copy.stat().st_mode & 0o777) == (lines(6), 0o600)
     again = llmbatch("classify", url, "--offline")
     assert again.code == 0
-    assert "has not changed" in again.err
+    assert "unchanged, not downloaded" in again.err
     assert len(server.asked) == 2
     for command in (("show", RUN, "--json"), ("retry", RUN, "--json")):
         assert llmbatch(*command).json["rows"]["total"] == 6
@@ -84,7 +84,7 @@ def test_no_secret_of_an_address_is_kept_or_shown(
     assert b"docs.jsonl?part=7" in told
     assert server.asked[0].path == f"/docs.jsonl?part=7&{signature}&access_token=s3cr3t"
     resigned = llmbatch("classify", url.replace("s3cr3t", "another"), *arguments)
-    assert (resigned.code, "has not changed" in resigned.err) == (0, True), resigned.err
+    assert (resigned.code, "unchanged, not downloaded" in resigned.err) == (0, True), resigned.err
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_stopped_run_goes_on_when_the_address_has_expired(
     server.script = lambda _: Reply(status=403)
     done = llmbatch("classify", url, "--base-url", endpoint().url, "--json")
     assert (done.code, done.json["rows"]["total"]) == (0, 6), done.err
-    assert "the run continues with the copy of" in " ".join(done.err.split())
+    assert "continuing with the copy of" in " ".join(done.err.split())
     assert llmbatch("classify", url, "--base-url", endpoint().url).code == 2, "the run has come to its end"
 
 

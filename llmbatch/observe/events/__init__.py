@@ -1,7 +1,7 @@
 """What can happen to a run: each event has a stable name for machines and a sentence for people.
 
-A part that has something to report makes one of these and gives it to the run's observer; how it is shown is the
-observer's business. A new kind of event is a class here and a line in docs/reference/observability.md.
+A part that has something to report makes one of these and gives it to the run's observer; the observer
+decides how to show it. A new kind of event is a class here and a line in docs/reference/observability.md.
 """
 
 from llmbatch.observe.events.batches import (

@@ -36,7 +36,7 @@ class BatchSubmitted(Event):
     """The provider has a part."""
 
     name = "batch.submitted"
-    template = "part {part} is at the provider: {rows:,} rows, {batch}"
+    template = "part {part} submitted: {rows:,} rows, {batch}"
     part: int
     rows: int
     batch: str
@@ -44,7 +44,7 @@ class BatchSubmitted(Event):
 
 @dataclass(frozen=True, slots=True)
 class BatchExported(Event):
-    """A part's request file is where somebody else runs it."""
+    """A part's request file is where someone else runs it."""
 
     name = "batch.exported"
     template = "part {part}: {rows:,} rows are in {file}"
@@ -55,18 +55,18 @@ class BatchExported(Event):
 
 @dataclass(frozen=True, slots=True)
 class BatchAdopted(Event):
-    """A batch was found at the provider that a session made and could not write down any more."""
+    """A batch was found at the provider that a session created but could not record."""
 
     name = "batch.adopted"
     level = Level.WARNING
-    template = "part {part} was submitted before, as {batch}: it is not submitted again"
+    template = "part {part} was already submitted as {batch}; not submitted again"
     part: int
     batch: str
 
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress(Event):
-    """A batch has reached another state."""
+    """A batch changed state."""
 
     name = "batch.progress"
     template = "part {part}: {status}, {done:,} of {rows:,} rows answered"
@@ -78,13 +78,13 @@ class BatchProgress(Event):
 
 @dataclass(frozen=True, slots=True)
 class BatchStalled(Event):
-    """Nothing moves at the provider for hours; reported once."""
+    """No progress at the provider for hours; reported once."""
 
     name = "batch.stalled"
     level = Level.WARNING
     template = (
-        "part {part}: {status} for {hours:.1f} h, {done:,} of {rows:,} rows answered, and nothing moves: look at the "
-        "provider's status page, or end it and pay only for what is answered: {cancel}"
+        "part {part}: {status} for {hours:.1f} h, {done:,} of {rows:,} rows answered, no progress: check the "
+        "provider's status page, or cancel it and pay only for answered rows: {cancel}"
     )
     part: int
     status: str
@@ -96,20 +96,20 @@ class BatchStalled(Event):
 
 @dataclass(frozen=True, slots=True)
 class BatchOfFew(Event):
-    """So few rows that a batch makes them wait without need."""
+    """Too few rows for a batch to be worth the wait."""
 
     name = "batch.of_few"
-    template = "{rows:,} rows: single requests answer them in a minute or two; --service-tier flex costs as little"
+    template = "{rows:,} rows: single requests take a minute or two; --service-tier flex is as cheap"
     rows: int
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRefused(Event):
-    """The provider has no room for a part at present; it costs nothing."""
+    """The provider has no room for a part at present; nothing is charged."""
 
     name = "batch.refused"
     level = Level.WARNING
-    template = "part {part} was refused ({code}): {reason}; its rows are submitted again later"
+    template = "part {part} was refused ({code}): {reason}; its rows will be submitted again later"
     part: int
     code: str
     reason: str
@@ -117,11 +117,11 @@ class BatchRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class BatchRepeated(Event):
-    """A call about files or batches failed and is repeated."""
+    """A call about files or batches failed and is retried."""
 
     name = "batch.repeated"
     level = Level.WARNING
-    template = "{kind}: {reason}; again in {wait_s:.0f} s"
+    template = "{kind}: {reason}; retrying in {wait_s:.0f} s"
     kind: str
     reason: str
     wait_s: float
@@ -136,7 +136,7 @@ class BatchCollected(Event):
     labelled: int
     failed: int
     reopened: int
-    """Rows that are pending again, and go into another part."""
+    """Rows that are pending again and go into another part."""
     cached_share: float
     """Of the input, 0..1."""
     cost_nanousd: int
@@ -178,10 +178,10 @@ class BatchUneven(Event):
 
     @property
     def message(self) -> str:
-        """What is uneven."""
+        """Each mismatch, with its count."""
         found = [
-            *([f"{counted(self.doubled, 'line')} came twice, the first counts"] if self.doubled else []),
-            *([f"{counted(self.foreign, 'line')} belong to no row"] if self.foreign else []),
+            *([f"{counted(self.doubled, 'line')} duplicated, the first one counts"] if self.doubled else []),
+            *([f"{counted(self.foreign, 'line')} without a matching row"] if self.foreign else []),
         ]
         if self.missing:
             cost = f"possibly billed (at most {dollars(self.at_most_nanousd)})"
@@ -201,13 +201,13 @@ class BatchUneven(Event):
 
 @dataclass(frozen=True, slots=True)
 class BatchUsageDiffers(Event):
-    """The provider's own sum of a batch's tokens is not that of its answers: it may have billed retries."""
+    """The provider's token total for a batch differs from that of its answers: it may have billed retries."""
 
     name = "batch.usage_differs"
     level = Level.WARNING
     template = (
-        "part {part}: the provider counts {theirs:,} input and {theirs_out:,} output tokens for the batch, its answers "
-        "say {ours:,} and {ours_out:,}: compare its bill"
+        "part {part}: the provider reports {theirs:,} input and {theirs_out:,} output tokens for the batch, but its "
+        "answers add up to {ours:,} and {ours_out:,}: check the bill"
     )
     part: int
     theirs: int
@@ -218,11 +218,11 @@ class BatchUsageDiffers(Event):
 
 @dataclass(frozen=True, slots=True)
 class BatchFellBack(Event):
-    """Rows that expired again and again are sent by themselves, as `--batch-fallback` says."""
+    """Rows that kept expiring are sent as single requests, as `--batch-fallback` says."""
 
     name = "batch.fell_back"
     level = Level.WARNING
-    template = "{rows:,} rows expired in {patience} batches each: sent by themselves now ({way})"
+    template = "{rows:,} rows expired in {patience} batches each: now sent as single requests ({way})"
     rows: int
     patience: int
     way: str
@@ -234,7 +234,7 @@ class BatchGivenUp(Event):
 
     name = "batch.given_up"
     level = Level.WARNING
-    template = "part {part} is given up ({why}): its {rows:,} rows are pending again"
+    template = "part {part} abandoned ({why}): its {rows:,} rows are pending again"
     part: int
     why: str
     rows: int

@@ -1,4 +1,4 @@
-"""What the endpoint says and does, and what a run makes of it."""
+"""What the endpoint says and does, and how a run reacts."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from llmbatch.observe.events.event import Event, Level
 
 @dataclass(frozen=True, slots=True)
 class SentInTheClear(Event):
-    """The endpoint is asked by plain http over a network."""
+    """The endpoint is called over a network by plain http."""
 
     name = "endpoint.insecure"
     level = Level.WARNING
@@ -17,11 +17,11 @@ class SentInTheClear(Event):
 
 @dataclass(frozen=True, slots=True)
 class EndpointChanged(Event):
-    """Another server is asked than in the session before."""
+    """Requests go to another server than in the previous session."""
 
     name = "endpoint.changed"
     level = Level.WARNING
-    template = "requests go to {endpoint}; those of the session before went to {before}"
+    template = "requests now go to {endpoint}; the previous session used {before}"
     endpoint: str
     before: str
 
@@ -40,7 +40,7 @@ class RequestAdapted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ServiceTierChanged(Event):
-    """Answers are served at another tier than the one asked for, or do not say at which; reported once a session."""
+    """Answers are served at another tier than the one requested, or do not say which; reported once per session."""
 
     name = "tier.changed"
     level = Level.WARNING
@@ -50,23 +50,23 @@ class ServiceTierChanged(Event):
 
     @property
     def message(self) -> str:
-        """Which tier came, and by which price rows count."""
+        """The served tier, and the price at which rows count."""
         if self.served is None:
             return (
-                f"answers do not say whether they are served at the {self.asked} tier: "
+                f"answers do not say whether they were served at the {self.asked} tier: "
                 "rows count at the higher of its price and the standard price"
             )
-        return f"requested the {self.asked} tier, served at {self.served}: rows count at the price of what is served"
+        return f"requested the {self.asked} tier, served at {self.served}: rows count at the price of the served tier"
 
 
 @dataclass(frozen=True, slots=True)
 class WindowStated(Event):
-    """A refusal states the model's context window, which was not known."""
+    """A refusal states the model's context window, which was unknown."""
 
     name = "window.stated"
     level = Level.WARNING
     template = (
-        "the window of {model} is {window:,} tokens: longer documents fail; the next run of the same command "
+        "the context window of {model} is {window:,} tokens: longer documents fail; the next run of the same command "
         "cuts them with --truncate head or head-tail"
     )
     model: str
@@ -76,7 +76,7 @@ class WindowStated(Event):
 
 @dataclass(frozen=True, slots=True)
 class OutputLimitRaised(Event):
-    """Answers were cut at the run's output limit, and came whole with more room: the limit is raised."""
+    """Answers were cut off at the run's output limit and complete with a higher one: the limit is raised."""
 
     name = "output_limit.raised"
     level = Level.WARNING
@@ -91,7 +91,7 @@ class OutputLimitRaised(Event):
         """From what to what, and which option sets it."""
         thinking = f", {self.reasoning_tokens:,} for thinking" if self.reasoning_tokens else ""
         return (
-            f"answers were cut at {self.before:,} tokens and need more{thinking}: "
+            f"answers were cut off at {self.before:,} tokens and need more{thinking}: "
             f"the output limit is now {self.now:,} (--max-output-tokens sets it)"
         )
 
@@ -113,9 +113,9 @@ class NotAnsweredYet(Event):
 
     @property
     def message(self) -> str:
-        """What happened, and when it is tried again."""
+        """What happened, and when the next attempt is."""
         which = "" if self.attempt is None else f" ({self.attempt} of {self.attempts})"
-        return f"{self.failure}; trying again{which} in {self.wait_s:,.0f} s"
+        return f"{self.failure}; retrying{which} in {self.wait_s:,.0f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class RateLimited(Event):
 
 @dataclass(frozen=True, slots=True)
 class MachineLacks(Event):
-    """This machine has no means to send as many requests at once; reported once for each missing resource."""
+    """This machine cannot send as many requests at once; reported once for each missing resource."""
 
     name = "machine.lacks"
     level = Level.WARNING
@@ -153,7 +153,7 @@ class OutageBegan(Event):
 
     @property
     def message(self) -> str:
-        """How it shows, and what is done."""
+        """The symptom, and what the run does."""
         status = f", HTTP {self.status}" if self.status else ""
         return (
             f"endpoint down ({self.kind}{status}): rows paused, probing with one request at a time "

@@ -22,7 +22,7 @@ class Event:
     name: ClassVar[str]
     level: ClassVar[Level] = Level.INFO
     is_detail: ClassVar[bool] = False
-    """Screens show it with `--verbose` alone; logs have it all the same."""
+    """Screens show it only with `--verbose`; logs always have it."""
 
     template: ClassVar[str]
     """The sentence for people, with fields' names in braces; an event with more to say has a `message` of its own."""

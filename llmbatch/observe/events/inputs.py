@@ -1,4 +1,4 @@
-"""Inputs and their rows: how they are read, what is passed over, what changed."""
+"""Inputs and their rows: how they are read, what is skipped, what changed."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -26,15 +26,15 @@ class FieldsChosen(Event):
 
     @property
     def message(self) -> str:
-        """How it is written, and which fields."""
+        """The format, and the fields."""
         texts = " + ".join(map(repr, self.text_fields))
-        identity = f"id from {self.id_field!r}" if self.id_field else "row numbers for ids"
+        identity = f"id from {self.id_field!r}" if self.id_field else "row numbers as ids"
         written = "".join(f"{finding}; " for finding in self.findings)
-        return f"{self.file}: {written}text from {texts}, {identity} (--text-field, --id-field name others)"
+        return f"{self.file}: {written}text from {texts}, {identity} (to change: --text-field, --id-field)"
 
     @property
     def shown(self) -> str:
-        """Which fields, and what the first document is then."""
+        """The fields, and the first document read with them."""
         return f'{self.message}: "{neutral(self.sample, limit=_SAMPLE)}"' if self.sample else self.message
 
     def fields(self) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class FieldsChosen(Event):
 
 @dataclass(frozen=True, slots=True)
 class InputPutRight(Event):
-    """What of an input was passed over, filled in or not readable, once all of it was read."""
+    """What was skipped, filled in or unreadable in an input, once all of it was read."""
 
     name = "input.put_right"
     level = Level.WARNING
@@ -59,7 +59,7 @@ class InputPutRight(Event):
 
 @dataclass(frozen=True, slots=True)
 class QueryBegun(Event):
-    """A database is asked for its rows, before the session begins: nothing else happens until all of them are here."""
+    """A database is queried for its rows before the session begins: nothing else happens until all have arrived."""
 
     name = "query.begun"
     template = "{database}: running the query"
@@ -86,7 +86,7 @@ class QueryCopied(Event):
 
 @dataclass(frozen=True, slots=True)
 class QueryCopyKept(Event):
-    """The last session did not come to its end: its rows are gone on with, and the query is not run again."""
+    """The last session did not finish: its rows are used again, and the query is not run again."""
 
     name = "query.copy_kept"
     template = "{database}: resumes with the rows copied at {copied_at}; to run the query again, delete {file}"
@@ -97,7 +97,7 @@ class QueryCopyKept(Event):
 
 @dataclass(frozen=True, slots=True)
 class DownloadBegun(Event):
-    """A file from elsewhere is asked for, before the session begins: nothing else happens until all of it is here."""
+    """A remote file is requested before the session begins: nothing else happens until all of it has arrived."""
 
     name = "input.download_begun"
     template = "{input}: downloading"
@@ -106,11 +106,11 @@ class DownloadBegun(Event):
 
 @dataclass(frozen=True, slots=True)
 class DownloadLost(Event):
-    """A download broke off, and is tried again."""
+    """A download was interrupted and is retried."""
 
     name = "input.download_lost"
     level = Level.WARNING
-    template = "{input}: {reason}; another attempt in {wait_s:g} s"
+    template = "{input}: {reason}; retrying in {wait_s:g} s"
     input: str
     reason: str
     wait_s: float
@@ -118,7 +118,7 @@ class DownloadLost(Event):
 
 @dataclass(frozen=True, slots=True)
 class InputDownloaded(Event):
-    """A file from elsewhere is in the run folder; `is_new` where it was fetched, and not there already."""
+    """A remote file is in the run folder; `is_new` where it was fetched, and not there already."""
 
     name = "input.downloaded"
     input: str
@@ -128,24 +128,24 @@ class InputDownloaded(Event):
     @property
     def message(self) -> str:
         """How much it is."""
-        how = "downloaded" if self.is_new else "has not changed, and is not downloaded again"
+        how = "downloaded" if self.is_new else "unchanged, not downloaded again"
         return f"{self.input}: {how} ({self.bytes:,} bytes)"
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadKept(Event):
-    """A file from elsewhere cannot be fetched any more, and the run continues with its copy."""
+    """A remote file can no longer be fetched, and the run continues with its copy."""
 
     name = "input.download_kept"
     level = Level.WARNING
-    template = "{error}; the run continues with the copy of {copied_at}"
+    template = "{error}; continuing with the copy of {copied_at}"
     error: str
     copied_at: str
 
 
 @dataclass(frozen=True, slots=True)
 class InputsReplaced(Event):
-    """A run folder that the user named takes other inputs than it had."""
+    """A run folder that the user named gets other inputs than before."""
 
     name = "input.replaced"
     level = Level.WARNING
@@ -155,23 +155,23 @@ class InputsReplaced(Event):
 
     @property
     def message(self) -> str:
-        """What becomes of the results that stand there."""
+        """What happens to the existing results."""
         return (
-            f"{self.folder} held the results of {', '.join(self.before)}: those of {', '.join(self.now)} replace them; "
+            f"{self.folder} held results of {', '.join(self.before)}; those of {', '.join(self.now)} replace them; "
             "its ledger keeps the answers"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class InputChanged(Event):
-    """An input is not what it was, since the session before or while this one read it."""
+    """An input changed since the previous session or while this one read it."""
 
     GREW: ClassVar[str] = "grew"
     """Bytes were added at its end."""
     SHRANK: ClassVar[str] = "shrank"
     """Its end is missing."""
     CHANGED: ClassVar[str] = "changed"
-    """Anything else, such as another file of the same name."""
+    """Anything else, such as a different file of the same name."""
     GONE: ClassVar[str] = "gone"
 
     name = "input.changed"
@@ -191,19 +191,19 @@ class InputChanged(Event):
         """What happened to it, and what that means for the results."""
         match self.change, self.is_while_read:
             case self.GREW, _:
-                return f"{self.input} grew while it was read: run the same command again for its new rows"
+                return f"{self.input} grew while it was being read: run the same command again for its new rows"
             case self.GONE, _:
                 return f"{self.input} is gone: the results no longer have its rows"
             case change, True:
-                return f"{self.input} {change} while it was read: rows may be missing; run the same command again"
+                return f"{self.input} {change} while it was being read: rows may be missing; run the same command again"
             case self.SHRANK, _:
-                return f"{self.input} is shorter than when it was read last: the results lack the rows that are gone"
-        return f"{self.input} changed since it was read last: the results are of its present content"
+                return f"{self.input} is shorter than when it was last read: the results lack the missing rows"
+        return f"{self.input} changed since it was last read: the results are for its present content"
 
 
 @dataclass(frozen=True, slots=True)
 class InputPassedOver(Event):
-    """A folder or a pattern has files that are no inputs."""
+    """A folder or a pattern has files that are not inputs."""
 
     name = "input.passed_over"
     level = Level.WARNING
@@ -215,7 +215,7 @@ class InputPassedOver(Event):
     def message(self) -> str:
         """How many of each kind, and a few of them."""
         counts = ", ".join(f"{what} ({count:,})" for what, count in self.counts.items())
-        return f"{self.folder}: passed over: {counts}; such as {', '.join(self.examples)}"
+        return f"{self.folder}: ignored: {counts}; for example {', '.join(self.examples)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ class RowRejected(Event):
 
 @dataclass(frozen=True, slots=True)
 class RowsRejected(Event):
-    """So many more rows of the input cannot be used for the same reason."""
+    """Further rows of the input cannot be used for the same reason."""
 
     name = "rows.rejected"
     level = Level.WARNING

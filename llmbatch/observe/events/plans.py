@@ -45,12 +45,12 @@ class ArmEstimated:
 
 @dataclass(frozen=True, slots=True)
 class RunEstimated(Event):
-    """What the run will cost, by a first look at its input. Costs are None where a model's price is not known."""
+    """The run's cost, from a first look at its input. Costs are None where a model's price is not known."""
 
     name = "run.estimate"
     model: str
     rows: int
-    """To be asked, of those that were looked at."""
+    """Rows to be asked about, of those that were looked at."""
     done: int
     """Of those, rows that have their label already."""
     is_whole: bool
@@ -68,10 +68,10 @@ class RunEstimated(Event):
         if not self.rows and self.is_whole:
             return "nothing to send: every row has its label"
         if self.cost_nanousd is None or self.low_nanousd is None or self.high_nanousd is None:
-            return f"estimate: {counted(self.rows, 'row')} to send; the price of {self.model} is not known"
+            return f"estimate: {counted(self.rows, 'row')} to send; the price of {self.model} is unknown"
         share, what = 1.0, f"{counted(self.rows, 'row')} to send"
         if not self.is_whole and self.rows:
-            share, what = 1000 / self.rows, f"by the first {counted(self.rows, 'row')}, per 1,000"
+            share, what = 1000 / self.rows, f"from the first {counted(self.rows, 'row')}, per 1,000"
         amounts = (dollars(share * nanousd) for nanousd in (self.cost_nanousd, self.low_nanousd, self.high_nanousd))
         time = "" if self.seconds is None else f", about {time_span(self.seconds)}"
         arms = "".join(f"; {arm.described(share)}" for arm in self.arms) if len(self.arms) > 1 else ""
@@ -103,7 +103,7 @@ class RunEstimated(Event):
 
 @dataclass(frozen=True, slots=True)
 class PacksMadeSmaller(Event):
-    """The model does not manage so many rows in a request: too many of them had to be asked about again."""
+    """The model cannot handle so many rows in a request: too many had to be asked about again."""
 
     name = "packs.smaller"
     level = Level.WARNING
@@ -113,10 +113,12 @@ class PacksMadeSmaller(Event):
     """From now on."""
     again: int
     asked: int
-    """Of so many rows of the latest packs, those that had to be asked about again."""
+    """Of the rows of the latest packs, those that had to be asked about again."""
     why: str
     """Of one of them."""
-    template = "rows in a request: {rows} instead of {before}: {again} of {asked} rows had to be sent again ({why})"
+    template = (
+        "rows per request: {rows} instead of {before}, because {again} of {asked} rows had to be sent again ({why})"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,8 @@ class PackingDecided(Event):
 
     @property
     def message(self) -> str:
-        """How rows go, and why."""
-        return f"{'rows go alone' if self.rows == 1 else f'{self.rows} rows a request'}: {self.why}"
+        """Rows per request, and why."""
+        return f"{'one row per request' if self.rows == 1 else f'{self.rows} rows per request'}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,26 +166,26 @@ class PlanChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class PriceUnknown(Event):
-    """Nobody published a price for this model at this endpoint, and the user gave none."""
+    """No price is published for this model at this endpoint, and the user gave none."""
 
     name = "price.unknown"
     level = Level.WARNING
-    template = "the price of {model} is not known, so costs are shown as unknown: --price sets it"
+    template = "the price of {model} is unknown, and so are costs: --price sets it"
     model: str
 
 
 @dataclass(frozen=True, slots=True)
 class PriceNone(Event):
-    """The endpoint is a server of the user's own."""
+    """The endpoint is the user's own server."""
 
     name = "price.none"
-    template = "{endpoint} is a server of your own, whose answers count as free: --price sets a price"
+    template = "{endpoint} is your own server, so answers count as free: --price sets a price"
     endpoint: str
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRetires(Event):
-    """The model's maker has announced to shut it down."""
+    """The model's provider has announced its shutdown."""
 
     name = "model.retires"
     level = Level.WARNING
@@ -206,9 +208,9 @@ class WayChosen(Event):
 
     @property
     def message(self) -> str:
-        """Which, and what each would cost."""
+        """The way chosen, and what each would cost."""
         if self.cost_nanousd is None:
-            return f"--cheapest: {self.way}, since rows are at the provider in batches"
+            return f"--cheapest: {self.way}, since batches are at the provider"
         return f"--cheapest: {self.way} (" + ", ".join(f"{w} {dollars(c)}" for w, c in self.costs_nanousd.items()) + ")"
 
     def fields(self) -> dict[str, Any]:
@@ -219,7 +221,7 @@ class WayChosen(Event):
 
 @dataclass(frozen=True, slots=True)
 class ServiceTierUnpriced(Event):
-    """A service tier is asked for, and no price of its own is published for the model."""
+    """A service tier is requested that has no published price for the model."""
 
     name = "tier.unpriced"
     level = Level.WARNING
@@ -237,7 +239,7 @@ class TruncationUnbounded(Event):
 
     name = "truncation.unbounded"
     level = Level.WARNING
-    template = "--truncate cuts nothing yet: the window of {model} is not known; --max-doc-tokens sets a length"
+    template = "--truncate has no effect yet: the context window of {model} is unknown; --max-doc-tokens sets a length"
     model: str
 
 
@@ -252,10 +254,10 @@ class LabelsPlanned(Event):
 
 @dataclass(frozen=True, slots=True)
 class CalibrationUsed(Event):
-    """The task's calibration holds for this run."""
+    """The task's calibration applies to this run."""
 
     name = "calibration.used"
-    template = "confidences are calibrated by {file} ({method}, fitted on {rows:,} gold rows)"
+    template = "confidence is calibrated by {file} ({method}, fitted on {rows:,} gold rows)"
     file: str
     method: str
     rows: int
@@ -264,10 +266,10 @@ class CalibrationUsed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ThresholdsUsed(Event):
-    """The task's labels have review thresholds of their own that hold for this run."""
+    """The task's labels have review thresholds of their own that apply to this run."""
 
     name = "thresholds.used"
-    template = "{labels:,} labels have their own review threshold by {file}, each for a precision of {precision:.0%}"
+    template = "{labels:,} labels have their own review threshold from {file}, each for a precision of {precision:.0%}"
     file: str
     labels: int
     precision: float
@@ -277,7 +279,7 @@ class ThresholdsUsed(Event):
 
 @dataclass(frozen=True, slots=True)
 class CalibrationMissing(Event):
-    """There is a calibration file, and nothing in it holds for this run."""
+    """There is a calibration file, but nothing in it applies to this run."""
 
     name = "calibration.missing"
     level = Level.WARNING
@@ -294,13 +296,13 @@ class LogprobsUnknown(Event):
 
     name = "confidence.reported"
     level = Level.WARNING
-    template = "{model} gives no log-probabilities when it thinks: using the confidence that it states"
+    template = "{model} gives no log-probabilities when it reasons: using its stated confidence"
     model: str
 
 
 @dataclass(frozen=True, slots=True)
 class ArmBegins(Event):
-    """A comparison comes to its next arm."""
+    """A comparison starts its next arm."""
 
     name = "compare.arm"
     template = "arm {number} of {of}: {arm}"

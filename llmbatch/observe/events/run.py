@@ -24,17 +24,17 @@ class LedgerSalvaged(Event):
 
 @dataclass(frozen=True, slots=True)
 class LedgerTorn(Event):
-    """The ledger's last line was not whole."""
+    """The ledger's last line was incomplete."""
 
     name = "ledger.torn"
     level = Level.WARNING
-    template = "the ledger's last line was torn by a crash; it was moved to {moved_to}"
+    template = "the ledger's last line was incomplete after a crash; it was moved to {moved_to}"
     moved_to: str
 
 
 @dataclass(frozen=True, slots=True)
 class LogShrank(Event):
-    """A log is shorter than when the results were written: lines were cut off, or an older copy stands there."""
+    """A log is shorter than when the results were written: lines were cut off, or it is an older copy."""
 
     name = "log.shrank"
     level = Level.WARNING
@@ -53,7 +53,7 @@ class FolderMigrated(Event):
     """An earlier version made the run folder: its lines so far have no checksum, new ones do."""
 
     name = "folder.migrated"
-    template = "run folder of llmbatch {version}: new lines get checksums; that version cannot read them"
+    template = "run folder from llmbatch {version}: new lines get checksums, which that version cannot read"
     version: str
 
 
@@ -79,7 +79,7 @@ class PossiblyBilledFound(Event):
 
 @dataclass(frozen=True, slots=True)
 class SentLogDamaged(Event):
-    """Lines of `sent.log` cannot be read: each is counted as a request that was billed."""
+    """Unreadable lines of `sent.log`: each is counted as a billed request."""
 
     name = "requests.log_damaged"
     level = Level.WARNING
@@ -124,10 +124,10 @@ class CanaryDropped(Event):
 
 @dataclass(frozen=True, slots=True)
 class CanaryExpanded(Event):
-    """The canary holds: it gets more rows."""
+    """The canary does well: it gets more rows."""
 
     name = "canary.expanded"
-    template = "the canary does well: it gets {share:.0%} of the rows from now on"
+    template = "the canary is doing well: it gets {share:.0%} of the rows from now on"
     share: float
 
 
@@ -148,26 +148,26 @@ class RunStopping(Event):
 
     name = "run.stopping"
     level = Level.WARNING
-    template = "stopping when the requests in flight are answered: {reason}"
+    template = "stopping once the requests in flight are answered: {reason}"
     reason: str
     exit_code: int
 
 
 @dataclass(frozen=True, slots=True)
 class NulsReplaced(Event):
-    """A database has no NUL in texts, so that some values were not written as they are."""
+    """A database cannot store NUL in texts, so some values were written differently."""
 
     name = "outputs.nuls_replaced"
     level = Level.WARNING
-    template = "values with a NUL, which the database cannot hold: {values:,}, written with U+FFFD in its place"
+    template = "{values:,} values with a NUL, which the database cannot hold, were written with U+FFFD in its place"
     values: int
 
 
 @dataclass(frozen=True, slots=True)
 class OutputsRolling(Event):
-    """The outputs of a run whose input has no end yet are written every few seconds."""
+    """The outputs of a run whose input has not ended yet are written every few seconds."""
 
     name = "outputs.rolling"
-    template = "results so far are in {folder}, in the order of arrival; written every {every_s:g} s or more"
+    template = "results so far are in {folder}, in order of arrival; updated at most every {every_s:g} s"
     folder: str
     every_s: float

@@ -44,7 +44,7 @@ class BudgetAlert(Event):
 
 @dataclass(frozen=True, slots=True)
 class AlertCommandFailed(Event):
-    """`--alert-command` did not do its work; the run continues."""
+    """`--alert-command` failed; the run continues."""
 
     name = "budget.alert_command_failed"
     level = Level.WARNING
@@ -64,7 +64,7 @@ class SpendNotRecorded(Event):
 
 @dataclass(frozen=True, slots=True)
 class RateNotShared(Event):
-    """The rate store cannot be used: the run keeps to the limits as if no other process did."""
+    """The rate store cannot be used: the run keeps to the limits as if it were the only process."""
 
     name = "rate.not_shared"
     template = "{error}; other processes may make this one exceed the rate limit"
@@ -73,7 +73,7 @@ class RateNotShared(Event):
 
 @dataclass(frozen=True, slots=True)
 class ObserverFailed(Event):
-    """Something that watches the run (a log file, an exporter) is out of order; the run itself is not."""
+    """An observer of the run (a log file, an exporter) failed; the run itself did not."""
 
     name = "observer.failed"
     level = Level.WARNING
