@@ -65,6 +65,14 @@ def export(
             is_sensitive=True,
         ),
     ] = None,
+    explode: Annotated[
+        str | None,
+        Option(
+            "With --out: write a row once per label of this field, which has several labels.",
+            brief="With --out: a row once per label of this field.",
+            metavar="FIELD",
+        ),
+    ] = None,
     bom: Bom = False,
     quiet: Quiet = False,
     folder: RunFolderOptions,
@@ -84,6 +92,7 @@ def export(
             observer=observer,
             out=_folder(out) if destination is None else destination,
             output_format=output_format(format, bom=bom),
+            explode=explode,
             trust=folder.to_trust(),
         )
     for name, path in summary.files.items():

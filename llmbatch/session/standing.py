@@ -31,6 +31,7 @@ from llmbatch.runs.outputs import (
     RunRows,
     TableDestination,
     basis_of_outputs,
+    check_explodes,
     count_outputs,
     size_of,
     upload_outputs,
@@ -54,18 +55,24 @@ def export_run(
     observer: Observer | None = None,
     out: Path | BucketFolder | TableDestination | None = None,
     output_format: OutputFormat = JSONL,
+    explode: str | None = None,
     trust: Trust = NO_TRUST,
 ) -> Summary:
     """Write a run's views again, into its folder or another one, of an object store too, or into a database's tables.
 
-    What the user says about the folder is remembered in it, so that it need not be said again.
+    What the user says about the folder is remembered in it, so that it need not be said again. `explode` names a field
+    whose labels get a record each.
 
     Raises:
-        UsageError: no run folder, its input cannot be read any more, or the store or database refuses something.
+        UsageError: no run folder, its input cannot be read any more, the field cannot have several labels, or the store
+        or database refuses something.
         FolderBusy: another process works on the folder.
     """
     observer = observer or Observer()
     folder, record = standing_run(path, observer.event, trust)
+    if explode is not None:
+        check_explodes(record.task.label_space, explode)
+        _check_elsewhere(path, out)
     target = RunFolder(out if isinstance(out, Path) else path)
     plan, source, totals = recorded_plan(record), RunInput.again(record, folder, trust), LedgerTotals()
     with target.created(holds_run=False), output_locked(folder):
@@ -79,7 +86,7 @@ def export_run(
         )
         if torn is not None:
             observer.event(LedgerTorn(torn.name))
-        options = replace(record.view_options, format=_typed(output_format, source, record))
+        options = replace(record.view_options, format=_typed(output_format, source, record), explode=explode)
         if target.path != folder.path:
             options = replace(options, plan=None)
         with closing(DecisionLog(folder.decisions)) as decisions:
@@ -93,6 +100,16 @@ def export_run(
     for change in source.changes():
         observer.event(change)
     return replace(summarise(folder, record, counts, totals), input_changes=source.changes())
+
+
+def _check_elsewhere(path: Path, out: Path | BucketFolder | TableDestination | None) -> None:
+    """Check that exploded rows are written into another folder: a run's own results have each row once."""
+    is_own = out is None or (isinstance(out, Path) and out.resolve() == path.resolve())
+    if is_own or isinstance(out, TableDestination):
+        raise UsageError(
+            "--explode writes a row several times; a run's own results and tables have each row once",
+            hint="add --out FOLDER",
+        )
 
 
 def _typed(output_format: OutputFormat, source: RunInput, record: RunRecord) -> OutputFormat:

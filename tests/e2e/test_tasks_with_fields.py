@@ -1,9 +1,12 @@
 """A task with several fields, from the first run to review and evaluation, as its user works with it."""
 
 import csv
+import io
 
 import pytest
 
+from llmbatch.runs.outputs.exploding import ExplodingWriter
+from llmbatch.runs.outputs.writers import CsvWriter, JsonlWriter
 from tests.analysis.test_fields import TASK
 from tests.e2e.program import SAMPLE, Program, accounted, read_rows, views, write_rows
 from tests.ledgers import ledger_rows
@@ -47,6 +50,39 @@ def test_a_spreadsheet_has_a_column_a_field_and_several_labels_in_one_cell(label
         assert cells[row["id"]]["names"] == ("|".join(row["names"]) or "(none)")
         assert cells[row["id"]]["good"] == ("yes" if row["good"] else "no")
         assert cells[row["id"]]["length"] == str(row["length"])
+
+
+def test_an_exploded_export_has_a_row_per_label(labelled: Program) -> None:
+    own = views(labelled.folder / "run")
+    assert labelled("export", "run", "--explode", "names", "--out", "out").code == 0
+    for view in ("results", "review"):
+        expected = [(row["id"], label) for row in own[view] for label in row["names"] or [None]]
+        exploded = read_rows(labelled.folder / "out" / f"{view}.jsonl")
+        assert [(row["id"], row["names"]) for row in exploded] == expected
+    assert labelled("export", "run", "--explode", "names", "--out", "out", "--format", "csv").code == 0
+    with (labelled.folder / "out" / "results.csv").open(newline="") as file:
+        cells = [(row["id"], row["names"]) for row in csv.DictReader(file)]
+    assert cells == [(row["id"], label) for row in own["results"] for label in row["names"] or ["(none)"]]
+    assert views(labelled.folder / "run") == own
+
+
+def test_rows_are_exploded_only_by_several_labels_and_elsewhere(labelled: Program) -> None:
+    tables = ("--to", "sqlite:///x.db", "--table", "t")
+    for options in ((), ("--out", "run"), tables):
+        refused = labelled("export", "run", "--explode", "names", *options)
+        assert (refused.code, "add --out FOLDER" in refused.err) == (2, True)
+    refused = labelled("export", "run", "--explode", "topic", "--out", "out")
+    assert (refused.code, "use one of names" in refused.err) == (2, True)
+
+
+def test_each_of_several_labels_is_a_record_in_files_with_types_and_in_cells() -> None:
+    typed, cells = io.BytesIO(), io.BytesIO()
+    ExplodingWriter(JsonlWriter(typed), "names").write({"id": 1, "names": ["firm", "person"]})
+    table = ExplodingWriter(CsvWriter(cells, ["id", "names"]), "names")
+    table.write({"id": 1, "names": "firm|person"})
+    table.close()
+    assert typed.getvalue() == b'{"id":1,"names":"firm"}\n{"id":1,"names":"person"}\n'
+    assert [line.split(b",")[:2] for line in cells.getvalue().splitlines()[1:]] == [[b"1", b"firm"], [b"1", b"person"]]
 
 
 def test_people_decide_and_their_labels_are_gold(labelled: Program) -> None:

@@ -6,6 +6,7 @@ transaction, so that no reader sees half of anything and no two disagree.
 
 from llmbatch.runs.outputs.basis import Basis, basis_of_outputs, size_of
 from llmbatch.runs.outputs.counts import OutputCounts
+from llmbatch.runs.outputs.exploding import check_explodes
 from llmbatch.runs.outputs.formats import JSONL, OutputFormat, output_format
 from llmbatch.runs.outputs.make import check_outputs, count_outputs, write_outputs
 from llmbatch.runs.outputs.rows import RunRows, ViewOptions
@@ -23,6 +24,7 @@ __all__ = [
     "TableDestination",
     "ViewOptions",
     "basis_of_outputs",
+    "check_explodes",
     "check_outputs",
     "count_outputs",
     "drawn",

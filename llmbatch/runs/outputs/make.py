@@ -13,7 +13,8 @@ from llmbatch.core.rows import Rejection
 from llmbatch.runs.outputs.basis import FILE as BASIS_FILE
 from llmbatch.runs.outputs.basis import Basis
 from llmbatch.runs.outputs.counts import OutputCounts, Tally
-from llmbatch.runs.outputs.formats import JSONL, OutputFormat
+from llmbatch.runs.outputs.exploding import ExplodingWriter
+from llmbatch.runs.outputs.formats import JSONL
 from llmbatch.runs.outputs.outcome import FAILED_VIEW, RESULTS, REVIEW, UNDONE, Outcome
 from llmbatch.runs.outputs.records import (
     DECISION_COLUMNS,
@@ -80,7 +81,7 @@ def _make_views(folder: Path, rows: RunRows) -> OutputCounts:
         columns = _columns(rows, own) if form.has_columns else None
         values = space.columns_of if form.is_typed else space.cells_of
         shown = [name for name in own if len(decisions) > 0 or name not in DECISION_COLUMNS]
-        writers = _writers(stack, opened, form, _headers(columns, shown))
+        writers = _writers(stack, opened, options, _headers(columns, shown))
         error_name = None if columns is None else columns.error
         for item, carried in rows.outcomes():
             if isinstance(item, Rejection):
@@ -164,9 +165,15 @@ def _headers(columns: _Columns | None, own: Sequence[str]) -> Mapping[str, Seque
 
 
 def _writers(
-    stack: ExitStack, opened: Mapping[str, BinaryIO], form: OutputFormat, headers: Mapping[str, Sequence[str]]
+    stack: ExitStack, opened: Mapping[str, BinaryIO], options: ViewOptions, headers: Mapping[str, Sequence[str]]
 ) -> dict[str, RecordWriter]:
-    writers = {name: form.writer(file, headers.get(name, ())) for name, file in opened.items() if name != _BASIS}
-    for writer in writers.values():
+    writers: dict[str, RecordWriter] = {}
+    for name, file in opened.items():
+        if name == _BASIS:
+            continue
+        writer = options.format.writer(file, headers.get(name, ()))
         stack.callback(writer.close)
+        if options.explode is not None and name != FAILED_VIEW:
+            writer = ExplodingWriter(writer, options.explode)
+        writers[name] = writer
     return writers

@@ -27,6 +27,8 @@ class ViewOptions:
     """Input fields carried into results; None for all but the text."""
     sample: Sample = Sample()
     format: OutputFormat = JSONL
+    explode: str | None = None
+    """The field whose labels have a record each; None for one record per row."""
     plan: str | None = None
     """The digest of what they follow from beside the logs (see `Basis`); None where they are not the run folder's."""
 
