@@ -1,4 +1,4 @@
-"""A run's canary, looked back on: how it did, and taking it over."""
+"""A run's canary afterwards: how it did, and its promotion."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +51,8 @@ def promote_canary(run: Path, to: Path | None, trust: Trust = NO_TRUST) -> Promo
         trust: what the user says about the folder, which names both files.
 
     Raises:
-        UsageError: there was no canary, the folder is somebody else's, its file has changed since, or its place cannot
-            be written to.
+        UsageError: there was no canary, the folder belongs to someone else, its file has changed since, or its
+            place cannot be written to.
     """
     folder, record = standing_run(run)
     refresh_views(folder, record)
@@ -62,7 +62,7 @@ def promote_canary(run: Path, to: Path | None, trust: Trust = NO_TRUST) -> Promo
     model = canary.model if canary.model != record.model else None
     if canary.task == record.task:
         return Promoted(None, None, model)
-    what = f"{canary.task_source} is not copied"
+    what = f"{canary.task_source} was not copied"
     check_sources(what, record, RunFolder(run), trust, else_say="copy the canary's task file yourself")
     content = _content(canary)
     target = to or _own_file(record)
@@ -94,7 +94,7 @@ def _own_file(record: RunRecord) -> Path:
     path = Path(record.task_source)
     if not path.is_file():
         raise UsageError(
-            f"the run's own task ({record.task_source}) is no file that could be replaced",
-            hint="say where to write it with --to FILE",
+            f"the run's own task ({record.task_source}) is not a file that can be replaced",
+            hint="choose where to write it with --to FILE",
         )
     return path

@@ -21,7 +21,7 @@ def plan_changed(
     is_skipped: Callable[[str], bool],
     prices: PriceBook,
 ) -> PlanChanged | None:
-    """Which finished rows a session sends again, and what that will cost; None where there are none.
+    """Which finished rows a session sends again, and what that will cost; None if there are none.
 
     Args:
         session: what is asked now.

@@ -1,4 +1,4 @@
-"""Leftovers of earlier runs: found first, removed when the user agrees. No results are among it."""
+"""Leftovers of earlier runs: found first, removed when the user agrees. Results are never among them."""
 
 import shutil
 import stat
@@ -32,7 +32,7 @@ def find_waste(root: Path, *, older_than_days: float) -> list[Waste]:
 
     Args:
         root: the folder whose run folders are looked into.
-        older_than_days: cached answers and counts that are older are waste.
+        older_than_days: older cached answers and counts are leftovers.
     """
     found = [*_temporary_folders(), *_left_by_killed(root), *_dead_sessions(), *_old_caches(older_than_days)]
     return [waste for waste in found if waste.count]

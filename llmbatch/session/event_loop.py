@@ -1,4 +1,4 @@
-"""The event loop of a session, once it is known that it can work."""
+"""The event loop of a session, after a check that it can work."""
 
 import asyncio
 import os

@@ -20,7 +20,7 @@ from llmbatch.session.standing import export_run
 
 
 def merge_run(path: Path, observer: Observer, tolerance: Tolerance, *, trust: Trust = NO_TRUST) -> Summary:
-    """Put what the shards of a run have come to into its own folder, and write its outputs. Can be done at any time.
+    """Merge the outcomes of a run's shards into its own folder, and write its outputs. Can be done at any time.
 
     Args:
         path: the run folder, in which the shards' folders are.
@@ -37,11 +37,11 @@ def merge_run(path: Path, observer: Observer, tolerance: Tolerance, *, trust: Tr
     """
     folder = RunFolder(path)
     if not shard_folders(folder):
-        raise UsageError(f"{path} has no shards", hint="name the folder that classify --shard made: INPUT.llmbatch")
+        raise UsageError(f"{path} has no shards", hint="name the folder that classify --shard created: INPUT.llmbatch")
     if load_record(folder).is_foreign and not trust.is_given:
         raise UsageError(
-            f"{path}: llmbatch did not make this folder for you on this machine",
-            hint="use --trust if you know who made its shards",
+            f"{path}: llmbatch did not create this folder for you on this machine",
+            hint="use --trust if you know who created its shards",
         )
     summary = export_run(path, observer=observer, trust=trust)
     with locked(path):

@@ -24,7 +24,7 @@ class Rejections:
             self._emit(RowRejected(place.file, place.line, rejection.kind, rejection.message))
 
     def end(self) -> None:
-        """There are no more: how many were not reported one by one."""
+        """There are no more: report how many were not reported one by one."""
         for kind, count in self._by_kind.items():
             if count > _SHOWN:
                 self._emit(RowsRejected(kind, count - _SHOWN))

@@ -1,4 +1,4 @@
-"""Mending a run folder whose logs something else has written to."""
+"""Repairing a run folder whose logs another program has written to."""
 
 from dataclasses import dataclass
 from pathlib import Path

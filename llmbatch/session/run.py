@@ -323,13 +323,13 @@ def _check_is_no_view(source: RunInput, folder: RunFolder) -> None:
         path = Path(name)
         if path.name in _VIEWS and folder.path.exists() and path.parent.samefile(folder.path):
             raise UsageError(
-                f"{name}: is a result of the same run folder, and would be replaced while it is read",
+                f"{name}: is a result file of the same run folder, and would be overwritten while it is read",
                 hint="llmbatch retry sends a run's failed rows again; or name another folder with --out",
             )
 
 
 def _check_kinds(folder: RunFolder, only: frozenset[str]) -> None:
-    """Refuse `--only` where none of its kinds stands in the run, but others do: most likely it is misspelt."""
+    """Refuse `--only` if none of its kinds occurs in the run but others do: most likely it is misspelt."""
     kinds: dict[str, str] = {}
     for _, line in read_lines(folder.ledger) if only else ():
         if line.status == FAILED and line.error is not None:

@@ -228,7 +228,7 @@ class SessionLoop:
         ]
 
     async def _first_look(self, is_skipped: Callable[[str], bool], prices: PriceBook) -> "asyncio.Task[None]":
-        """Tell what a changed plan means, then the run's estimate, unless that takes too long for requests to wait."""
+        """Report what a changed plan means, then the run's estimate, unless that would hold up requests too long."""
         if self._plan.before is not None:
             await asyncio.to_thread(self._tell_change, self._plan.before, is_skipped, prices)
         look = asyncio.create_task(asyncio.to_thread(self._tell_estimate, is_skipped, prices))
@@ -313,7 +313,7 @@ class SessionLoop:
             self._observer.event(RunStopping(cancellation.reason.message, int(cancellation.reason.exit_code)))
 
     async def _keep_deadline(self, cancellation: Cancellation) -> None:
-        """By the wall clock, which continues while a machine is suspended or somebody is asked for a word."""
+        """By the wall clock, which continues while a machine is suspended or the user is asked to confirm."""
         if (deadline := self._plan.sending.deadline) is None:
             return
         while (left_s := (deadline - datetime.now(UTC)).total_seconds()) > 0:  # noqa: ASYNC110 - only the clock knows

@@ -73,7 +73,7 @@ class SessionPlan:
         return refusal
 
     async def answer_cache(self, emit: Callable[[Event], None]) -> "AnswerCache | None":
-        """The answers of earlier runs, where they count and can be read."""
+        """The answers of earlier runs, if they are wanted and can be read."""
         if self.reuse is None:
             return None
         from llmbatch.cache.answers import open_answer_cache  # noqa: PLC0415 - SQLite, and few runs ask for it

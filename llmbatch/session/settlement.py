@@ -1,4 +1,4 @@
-"""What a dead session really cost, by its run folder: the ledger's lines, and the sends without one."""
+"""What a dead session actually cost, according to its run folder: the ledger's lines, and the sends without one."""
 
 from collections import Counter
 from collections.abc import Collection

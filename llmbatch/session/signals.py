@@ -40,7 +40,7 @@ def signals_handled(handle: StopHandle) -> Iterator[None]:
 
 
 def interrupted_by(number: signal.Signals) -> Interrupted:
-    """What a run ends with that a signal has stopped."""
+    """The error with which a run ends that a signal has stopped."""
     return Interrupted(number.name, exit_code=EXIT_CODES[number])
 
 

@@ -60,7 +60,7 @@ class Spending:
         )
 
     def begin(self) -> None:
-        """Enter the session in the store, once what dead ones left there is settled.
+        """Register the session in the store, once dead sessions' entries there are settled.
 
         Raises:
             StorageFailed: the store cannot be used, and there is a daily budget; or the one of the run's limit cannot.
@@ -147,7 +147,7 @@ class Spending:
             return []
 
     def settle_held(self, name: str, day: str, usage: UsageTotals, *, freed_nanousd: int = 0) -> None:
-        """Put what it cost in place of what was set aside, on the day on which it left.
+        """Replace the amount set aside by the actual cost, on the day on which it was sent.
 
         Args:
             name: of what was set aside.
@@ -235,7 +235,7 @@ def next_beat_s(took_s: float) -> float:
 
 
 def _claim(account: SpendAccount | None, period: str, cap_nanousd: int) -> Callable[[float], bool]:
-    """Whether it is ours to alert of a share; no account is shared with nobody."""
+    """Whether this session is to alert of a share; always, if it shares its account with no one."""
 
     def claim(percent: float) -> bool:
         try:

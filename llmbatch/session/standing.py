@@ -145,8 +145,8 @@ def show_run(
         path: the folder.
         against: an earlier run's folder, to report what has shifted since.
         trust: what the user says about the folder.
-        on_line: given each line of the ledger, for who wants more than the summary.
-        on_outcome: given each row of the input, where it stands.
+        on_line: given each line of the ledger, for callers that want more than the summary.
+        on_outcome: given each row of the input, with its place.
 
     Raises:
         UsageError: no run folder, or its ledger is damaged.
@@ -195,7 +195,7 @@ def show_run(
 def refresh_views(folder: RunFolder, record: RunRecord) -> bool:
     """Rebuild a folder's views where they are older than their logs: a kill can come between the two.
 
-    Nothing is written into a folder of somebody else's, whatever the user says about it.
+    Nothing is written into someone else's folder, whatever the user says about it.
 
     Returns:
         Whether they are as the logs have it, or will be once the run that is in progress ends.

@@ -65,7 +65,7 @@ class StopHandle:
             yield
 
     def end(self) -> None:
-        """From here on a call has no effect: all is done but for writing it down."""
+        """From here on a call has no effect: only the record is left to be written."""
         with self._lock:
             self._act = lambda _: None
             self._pending = None

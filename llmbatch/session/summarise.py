@@ -170,14 +170,14 @@ def _notes(
     notes = []
     if ending is not None and ending.tally.lost:
         notes.append(
-            f"No room was left for the outcomes of {counted(ending.tally.lost, 'row')}: they are lost, may have been "
-            "billed, and are sent again by the next run."
+            f"There was no space left to write the outcomes of {counted(ending.tally.lost, 'row')}: they are lost, "
+            "possibly billed, and the next run sends the rows again."
         )
     if not has_views:
         notes.append("The results were not written; the counts are this session's.")
     if spent.cost_nanousd is None:
         notes.append(
-            f"The price of {_asked(record)} is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million."
+            f"The price of {_asked(record)} is unknown: set it with --price INPUT,CACHED,OUTPUT, in USD per million."
         )
     if ending is not None and BATCH not in counts.service_tiers:  # of batches no cached share is planned
         usage = ending.tally.totals.usage
@@ -188,10 +188,10 @@ def _notes(
     if counts.renamed:
         names = ", ".join(f"{field} as {name}" for field, name in list(counts.renamed.items())[:_MOST_RENAMED])
         more = ", ..." if len(counts.renamed) > _MOST_RENAMED else ""
-        notes.append(f"Input fields that are named like columns of the results: {names}{more}.")
+        notes.append(f"Input fields with the same names as result columns: {names}{more}.")
     if counts.stale_decisions:
         notes.append(
-            f"Human decisions that no longer apply: {counts.stale_decisions:,}; their text or their label is gone."
+            f"Human decisions that no longer apply: {counts.stale_decisions:,}; their text or label no longer exists."
         )
     return notes
 

@@ -46,7 +46,7 @@ def watched(folder: Path, label: Callable[[], int], *, settle_s: float, say: Cal
                     return code
                 if stop.is_set():
                     break
-                say(f"watching {folder} for new files; Ctrl-C ends it")
+                say(f"watching {folder} for new files; press Ctrl-C to stop")
     say(f"no longer watching {folder}")
     return code
 

@@ -149,7 +149,7 @@ def _remark_lines(estimate: ModelEstimate) -> Iterator[str]:
     job, cost = estimate.job, estimate.cost
     if cost is None:
         unpriced = neutral(estimate.unpriced or estimate.model)
-        yield f"The price of {unpriced} is not known: give it with --price INPUT,CACHED,OUTPUT."
+        yield f"The price of {unpriced} is unknown: set it with --price INPUT,CACHED,OUTPUT."
     elif cost.movers:
         yield "What moves the cost: " + "; ".join(f"{name}, +{dollars(nanousd)}" for name, nanousd in cost.movers) + "."
     if estimate.service_tier is not None:

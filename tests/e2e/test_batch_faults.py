@@ -93,7 +93,7 @@ def test_an_endpoint_that_never_makes_a_batch_ends_the_command(llmbatch: Program
     served = endpoint("--fault", "batch_create_error=100%", "--fault", "batch_vanished=100%")
     done = batched(llmbatch, served, "--batch-wait", "1h", rows=5)
     assert done.code == 7
-    assert "3 creates came to nothing" in done.json["reason"]
+    assert "3 attempts had no effect" in done.json["reason"]
 
 
 def test_a_limit_that_stays_full_is_not_run_against(llmbatch: Program, endpoint: StartEndpoint) -> None:

@@ -117,7 +117,7 @@ def test_where_every_vote_fails_the_first_answer_stands_and_people_look_at_it(
     offline = ("classify", "docs.jsonl", "--offline", "--review-below", "1", "--jury", "mine", "--json")
     unpriced = llmbatch(*offline).json
     assert unpriced["jury"]["cost_usd"] is None
-    assert any("The price of one of gpt-6-luna, mine is not known" in note for note in unpriced["notes"])
+    assert any("The price of one of gpt-6-luna, mine is unknown" in note for note in unpriced["notes"])
 
 
 def test_no_vote_passes_a_hard_budget(llmbatch: Program, endpoint: StartEndpoint) -> None:

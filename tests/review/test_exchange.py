@@ -167,7 +167,7 @@ def test_a_decision_ends_with_its_text(run: Path) -> None:
     write_rows(run.parent / "docs.jsonl", rows)
     summary = show_run(run)
     assert summary.rows.reviewed == 0
-    assert "Human decisions that no longer apply: 1; their text or their label is gone." in summary.notes
+    assert "Human decisions that no longer apply: 1; their text or label no longer exists." in summary.notes
     with opened(run) as review:
         assert export_gold(review, io.BytesIO(), csv=False) == 0
 

@@ -81,7 +81,7 @@ TROUBLED = summary(
     retries={"rate_limit": 120, "timeout": 17},
     failures={"invalid": 20, "too_long": 10, "bad_json": 4},
     parse={"clean": 4090, "repaired": 30, "invalid": 20},
-    notes=("The price of my-model is not known: --price INPUT,CACHED,OUTPUT gives it, in USD per million.",),
+    notes=("The price of my-model is unknown: set it with --price INPUT,CACHED,OUTPUT, in USD per million.",),
     next_commands=("llmbatch classify docs.jsonl", "llmbatch retry docs.llmbatch"),
 )
 

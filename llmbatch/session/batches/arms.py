@@ -1,4 +1,4 @@
-"""What asks in batches: the run's own plan, and beside it a canary's and a stronger model's, in parts of their own."""
+"""The arms that send batches: the run's own plan, a canary's and a stronger model's, each in parts of its own."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ from llmbatch.session.session_plan import SessionPlan
 
 @dataclass(frozen=True, slots=True)
 class BatchArm:
-    """A plan that rows are asked by, in parts of their own."""
+    """A plan by which rows are asked about, in parts of its own."""
 
     plan: Plan
     fallbacks: RequestFallbacks
@@ -35,7 +35,7 @@ class BatchArm:
 
     @property
     def model(self) -> str:
-        """Whom it asks."""
+        """The model it asks."""
         return self.plan.question.model
 
     @property

@@ -97,7 +97,7 @@ class BatchLoop:
         self.is_hurried = False
         """Whether it was interrupted a second time."""
         self.fallback_keys: set[str] = set()
-        """Of rows that are to be sent by themselves, since they expired again and again."""
+        """Of rows to be sent as single requests, because they kept expiring."""
         self.asks_alone = False
         """Whether the stronger model is asked about each doubtful row by itself."""
         self.set_aside_nanousd = 0
@@ -158,7 +158,7 @@ class BatchLoop:
         return cancellation.reason
 
     async def _work(self, deps: BatchDeps, pending: PendingRows) -> Exception | None:
-        """Until all rows have their outcome, or it is time to leave."""
+        """Run until all rows have their outcome, or it is time to exit."""
         submitter = Submitter(deps)
         sending = self._plan.sending
         collector = Collector(
@@ -218,7 +218,7 @@ class BatchLoop:
                 await submitter.submit(self._drafts(deps, pending, arm))
 
     def _until(self) -> float:
-        """When to leave, by `time.monotonic`."""
+        """When to exit, by `time.monotonic`."""
         wait_s = math.inf if self._is_offline else self._options.wait_s
         if (deadline := self._plan.sending.deadline) is not None:
             wait_s = min(wait_s, (deadline - datetime.now(UTC)).total_seconds())
@@ -239,14 +239,14 @@ class BatchLoop:
             return BatchesPending(there, hint=run_it if where == "exported" else again)
         if submitter.refused:
             return ComeBackLater(
-                "the provider has no room for more enqueued tokens at present",
-                hint="run the same command again later, or state a limit: --batch-tokens",
+                "the provider cannot enqueue more tokens at present",
+                hint="run the same command again later, or set a limit: --batch-tokens",
             )
         return None
 
     @property
     def _is_offline(self) -> bool:
-        """Whether the endpoint, and all batches with it, ends with the session: so that is waited for."""
+        """Whether the endpoint, and all its batches, end with the session, so that the session waits for them."""
         return self._plan.endpoint is None
 
     def _forget_offline_parts(self, deps: BatchDeps, submitter: Submitter) -> None:
@@ -255,7 +255,7 @@ class BatchLoop:
                 submitter.give_up(part, "the offline endpoint has ended")
 
     def _check_parts(self, deps: BatchDeps) -> None:
-        """Refuse to continue where parts were asked otherwise, or of another endpoint.
+        """Refuse to continue if parts were submitted with another plan or to another endpoint.
 
         Raises:
             UsageError: nothing was sent.
@@ -270,7 +270,7 @@ class BatchLoop:
                     raise UsageError(
                         f"{part.prepared.rows:,} rows ({part.name}) are at the provider with another {name}; "
                         "nothing was sent",
-                        hint="collect them first, by the command that submitted them, or llmbatch batch cancel them",
+                        hint="collect them first with the command that submitted them, or llmbatch batch cancel them",
                     )
 
     def _deps(

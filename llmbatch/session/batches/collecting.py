@@ -1,4 +1,4 @@
-"""Answers out of batches: however one ends, both result files are read line by line and matched with rows by key."""
+"""Answers from batches: however a batch ends, both result files are read line by line and matched with rows by key."""
 
 import asyncio
 import time
@@ -32,14 +32,14 @@ from llmbatch.session.batches.submitting import Submitter
 _LATE_WAITS_S = (2.0, 5.0, 10.0)
 """How long to wait for the files of a batch that has ended."""
 _NEW_S = 120.0
-"""After it was made, within which not every part of an endpoint need know a batch."""
+"""How long a new batch may be unknown to parts of the endpoint."""
 _HOUR_S = 3_600.0
 _NOTED_EVERY_S = 0.5 * _HOUR_S
-"""How often it is written down, at most, that more is answered."""
+"""How often progress is recorded, at most."""
 _STILL_S, _LONGEST_STILL_S = 6 * _HOUR_S, {"validating": _HOUR_S}
-"""How long nothing may move before that is reported; validating takes minutes."""
+"""How long there may be no progress before that is reported; validating takes minutes."""
 _LINES_AT_ONCE = 200
-"""Lines that are judged before others get their turn on the loop."""
+"""Lines that are processed before other tasks get their turn on the loop."""
 _DIFFERENCE = 0.02
 _ENDING = frozenset({"cancelling", EXPORTED})
 
@@ -61,7 +61,7 @@ class Collector:
         self._submitter = submitter
         self._guard = guard
         self.stop: RunStopped | None = None
-        """Why nothing more is to be submitted, found while collecting."""
+        """Why nothing more is to be submitted, as found while collecting."""
 
     async def collect(self) -> int:
         """Collect what is ready. Returns how many parts were.
@@ -90,7 +90,7 @@ class Collector:
                 deps.log.append(step("seen", part.number, status=batch.status))
 
     async def import_results(self, paths: tuple[Path, ...]) -> None:
-        """Take the answers to exported parts out of result files. What is not answered there is pending again.
+        """Import the answers to exported parts from result files. Unanswered rows are pending again.
 
         Raises:
             UsageError: a file is not there, or none of its lines belongs to an exported part.
@@ -102,8 +102,8 @@ class Collector:
             found = [number for number, rows in exported.items() if not keys.isdisjoint(rows)]
             if not found:
                 raise UsageError(
-                    f"{path}: no line belongs to an exported part of this run that is open",
-                    hint="llmbatch batch list RUN shows them; a file can be imported once",
+                    f"{path}: no line belongs to an open exported part of this run",
+                    hint="llmbatch batch list RUN shows them; each file can be imported once",
                 )
             for number in found:
                 part = parts[number]
@@ -141,7 +141,7 @@ class Collector:
         return True
 
     def _note_progress(self, part: Part, batch: RemoteBatch) -> None:
-        """Write down that a batch moves, now and then, and report once that it does not."""
+        """Record a batch's progress now and then, and report once if there is none."""
         deps, done = self._deps, (batch.completed or 0) + (batch.failed or 0)
         still_s = time.time() - datetime.fromisoformat(part.moved_at).timestamp()
         seen = partial(step, "seen", part.number, status=batch.status, done=done, expires_at=batch.expires_at or 0)
@@ -157,7 +157,7 @@ class Collector:
             deps.emit(BatchStalled(part.number, batch.status, still_s / _HOUR_S, done, part.prepared.rows, cancel))
 
     async def _retrieved(self, part: Part, batch_id: str) -> RemoteBatch | None:
-        """How a batch stands; None where the endpoint does not know it, which ends the session unless it is new."""
+        """A batch's state; None if the endpoint does not know it, which ends the session unless the batch is new."""
         deps = self._deps
         try:
             return await deps.api.retrieve(batch_id)
@@ -168,9 +168,9 @@ class Collector:
         if time.time() - datetime.fromisoformat(part.created_at).timestamp() > _NEW_S:
             run = quoted(deps.folder.path)
             self.stop = self.stop or RunStopped(
-                f"{part.name}: the endpoint does not know {batch_id}; {part.prepared.rows:,} rows wait for it",
+                f"{part.name}: the endpoint does not know {batch_id}; {part.prepared.rows:,} rows depend on it",
                 hint=f"check the key and --base-url ({deps.endpoint}): another project's batches are not shown; "
-                f"llmbatch batch forget {run} {part.number} gives it up",
+                f"llmbatch batch forget {run} {part.number} abandons it",
             )
         return None
 
@@ -184,14 +184,14 @@ class Collector:
                 raise self._submitter.stop(error.failure) from None
 
     def _failed(self, part: Part, batch: RemoteBatch) -> None:
-        """Nothing was worked on, and nothing is charged."""
+        """Nothing was processed, and nothing is charged."""
         deps = self._deps
         error = batch.errors[0] if batch.errors else None
         limited = next((one for one in batch.errors if one.code == TOKEN_LIMIT), None)
         if limited is not None:
             self._submitter.note_token_limit(part, limited.code, limited.message)
             return
-        why = "the provider says no more" if error is None else deps.redact(f"{error.code}: {error.message}")
+        why = "the provider gave no details" if error is None else deps.redact(f"{error.code}: {error.message}")
         line = "" if error is None or error.line is None else f", line {error.line} of the request file"
         self._submitter.give_up(part, f"failed: {why}")
         deps.emit(BatchGivenUp(part.number, why, part.prepared.rows))
@@ -206,7 +206,7 @@ class Collector:
     async def _read(
         self, part: Part, batch: RemoteBatch, paths: tuple[Path, ...], elsewhere: frozenset[str] = frozenset()
     ) -> None:
-        """Take a part's answers out of result files; lines of `elsewhere`, keys of other parts, are passed over."""
+        """Read a part's answers from result files; lines of `elsewhere`, keys of other parts, are passed over."""
         deps, number = self._deps, 0
         reader = ResultReader(deps, part, batch, reasks=self._reasks, watch=self._watch)
         for path in paths:
@@ -285,7 +285,7 @@ class Collector:
                 deps.emit(BatchUsageDiffers(part.number, theirs.input_tokens, ours[0], theirs.output_tokens, ours[1]))
 
     async def _delete_there(self, part: Part, batch: RemoteBatch) -> None:
-        """People's texts need not lie at the provider any longer. Where they cannot be deleted, they expire."""
+        """Users' texts need not stay at the provider any longer. Where they cannot be deleted, they expire."""
         for file_id in (part.file_id, batch.output_file_id, batch.error_file_id):
             if file_id is not None:
                 try:
@@ -295,7 +295,7 @@ class Collector:
 
 
 def _differ(theirs: int, ours: int) -> bool:
-    """Whether two sums of tokens are not about the same."""
+    """Whether two token totals differ by more than a little."""
     return abs(theirs - ours) > ours * _DIFFERENCE
 
 

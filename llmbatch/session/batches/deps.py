@@ -38,7 +38,7 @@ class BatchDeps:
     failed: set[tuple[str, str]]
     """Rows that an arm does not ask again in this session: by its name and their keys."""
     drop_canary: Callable[[str], None]
-    """Is given why: what only the canary's model or prompt meets does not end the run."""
+    """Called with the reason: a problem of only the canary's model or prompt does not end the run."""
     redact: Redactor
     emit: Callable[[Event], None]
     on_row: Callable[[LedgerLine], None]

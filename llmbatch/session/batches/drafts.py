@@ -1,4 +1,4 @@
-"""Pending rows become parts: request files that keep to the provider's limits and to what may be spent."""
+"""Pending rows become parts: request files that respect the provider's limits and the budget."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A run's parts by hand: looked at, cancelled, adopted, given up."""
+"""Managing a run's parts by hand: list, cancel, adopt, forget."""
 
 import asyncio
 from contextlib import closing
@@ -110,13 +110,13 @@ async def _cancelled(api: BatchApi, folder: RunFolder, log: BatchLog, part: Part
         batch = await api.retrieve(part.batch_id)
         return batch.status if batch.is_final else (await api.cancel(part.batch_id)).status
     if part.creating_at is not None:
-        return "perhaps submitted: classify --batch looks for it"
+        return "possibly submitted: classify --batch looks for it"
     _end(folder, log, part, CANCELLED, store)
     return CANCELLED
 
 
 def adopt_part(path: Path, number: int, batch_id: str) -> Part:
-    """Say which batch was made of a part, where the endpoint does not list them.
+    """Record which batch was created for a part, where the endpoint does not list them.
 
     Raises:
         UsageError: no run folder, or no open part of that number that waits for its batch.
@@ -128,12 +128,12 @@ def adopt_part(path: Path, number: int, batch_id: str) -> Part:
         log = BatchLog.open(folder)
         part = _open_part(log, number)
         if part.batch_id is not None:
-            raise UsageError(f"{part.name} is known as {part.batch_id}")
+            raise UsageError(f"{part.name} already has batch {part.batch_id}")
         return log.append(step("created", number, batch_id=batch_id, adopted=True))
 
 
 def forget_part(path: Path, number: int, store: SpendPlace | None) -> Part:
-    """Give a part up: its rows are pending again. What it may have cost stays counted as possibly billed.
+    """Forget a part: its rows are pending again. Its possible cost stays counted as possibly billed.
 
     Raises:
         UsageError: no run folder, or no open part of that number.
@@ -159,7 +159,7 @@ def _end(folder: RunFolder, log: BatchLog, part: Part, why: str, store: SpendPla
 
 
 def _settle(store: SpendPlace | None, part: Part, usage: UsageTotals) -> None:
-    """In the spend store; where that cannot be used now, the run's next command does it."""
+    """In the spend store; if that cannot be used now, the run's next command does it."""
     if store is None or not store.exists():
         return
     try:

@@ -61,7 +61,7 @@ class PendingRows:
         self._is_wanted = plan.wanted(deps.ledger, experiments)
         self._is_first_pass = True
         self.fallback_keys: set[str] = set()
-        """Of rows that are to be sent by themselves, since they expired again and again."""
+        """Of rows to be sent as single requests, because they kept expiring."""
 
     def of(self, arm: str) -> Iterator[Document]:
         """Those that an arm is to ask. What needs no request gets its outcome on the way."""
@@ -107,7 +107,7 @@ class PendingRows:
                 self._count(item)
 
     def _arm_of(self, document: Document) -> str | None:
-        """The arm whose turn it is with a row; None where it has its outcome by now."""
+        """The arm that is to ask about a row next; None if the row has its outcome by now."""
         ledger, key = self._deps.ledger, document.key
         if not self._is_wanted(key):
             return None
@@ -150,6 +150,6 @@ class PendingRows:
             tally.left += item.left
             return
         if self._plan.strict:
-            raise UsageError(f"{item.place}: {item.message}", hint="without --strict such rows go to failed.jsonl")
+            raise UsageError(f"{item.place}: {item.message}", hint="without --strict, such rows go to failed.jsonl")
         tally.rejected += 1
         self._rejections.add(item)

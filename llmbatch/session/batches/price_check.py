@@ -40,7 +40,7 @@ class WayPrices:
 
 @dataclass(frozen=True, slots=True)
 class PriceCheck:
-    """Compares the ways of one plan."""
+    """Compares the ways to send one plan."""
 
     plan: Plan
     prices: WayPrices
@@ -67,7 +67,7 @@ class PriceCheck:
         return hits * found + (1 - hits) * written < batch.cost_nanousd(Usage(tokens))
 
     def objection(self, measured: UsageTotals) -> BudgetReached | None:
-        """Why the rest is not to be submitted, by what batches have shown; None where they are no dearer."""
+        """Why the rest is not to be submitted, judging by the batches so far; None if they are not dearer."""
         sync, rows = self.prices.sync, measured.rows
         if sync is None or not rows or not measured.input_tokens:
             return None
@@ -82,8 +82,8 @@ class PriceCheck:
         other = "" if flex is None else f", {_per_1000(flex.cost_nanousd(alone))} with --service-tier flex"
         return BudgetReached(
             f"batches cost more here: {_per_1000(batch_nanousd)} for 1,000 rows, {share:.0%} of their input cached in "
-            f"{rows:,} rows; {_per_1000(sync.cost_nanousd(alone))} without --batch{other}. The rest is not submitted",
-            hint="leave out --batch, or submit it all the same: --yes",
+            f"{rows:,} rows; {_per_1000(sync.cost_nanousd(alone))} without --batch{other}. The rest was not submitted",
+            hint="leave out --batch, or submit anyway with --yes",
         )
 
     def _in_batches(self, measured: UsageTotals, usage: Usage) -> float:

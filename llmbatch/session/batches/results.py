@@ -24,7 +24,7 @@ from llmbatch.runs.ledger.recover import read_lines
 from llmbatch.session.batches.deps import BatchDeps
 
 _MOST_TRIES = 3
-"""Batches that leave a row without an answer, for whatever passes, before it fails."""
+"""Batches that may leave a row without an answer, for any temporary reason, before it fails."""
 _NOWHERE = Place("", 0)
 
 
@@ -156,7 +156,7 @@ class ResultReader:
             deps.tally.settle(deps.ledger.latest(row.key) or line, was_asked=True)
 
     def _keep(self, row: PartRow, line: LedgerLine) -> None:
-        """Write what an answer came to, unless a killed session has done so."""
+        """Write an answer's outcome, unless a killed session has done so."""
         ledger = self._deps.ledger
         earlier = ledger.latest(row.key)
         is_kept = earlier is not None and earlier.batch == self._batch.id

@@ -1,4 +1,4 @@
-"""Rows that are sent by themselves once the batches are dealt with.
+"""Rows that are sent as single requests once the batches are done.
 
 These are rows that expired again and again, if `--batch-fallback` says so, and doubtful ones, where asking the stronger
 model of `--escalate-to` about each by itself costs less, or a jury votes.

@@ -1,6 +1,6 @@
-"""Parts on their way to the provider. Each step is written down before it is taken.
+"""Submitting parts to the provider. Each step is recorded before it is taken.
 
-A part is never submitted twice: where it is not known whether a batch was made of it, it is looked for.
+A part is never submitted twice: if it is unknown whether a batch was created for it, it is looked for.
 """
 
 import asyncio
@@ -34,17 +34,17 @@ from llmbatch.session.batches.price_check import FIRST_ROWS
 from llmbatch.spend.book import HOLD
 
 _LOOK_AGAIN_S = 60.0
-"""After which a batch that was made must be on the provider's list."""
+"""After this long, a batch that was created must be on the provider's list."""
 _BEFORE_S = 600.0
 """How much the provider's clock may be behind ours."""
 _FILE_WAITS_S = (2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """How long to wait for a file that was uploaded and is not known yet."""
 _LONGEST_WAIT_S = 120.0
-"""That an endpoint may ask for before a create; a longer one ends the command."""
+"""The longest wait that an endpoint may ask for before a create; a longer one ends the command."""
 _FIRST_REFUSAL_S, _LONGEST_REFUSAL_S = 300.0, 7_200.0
-"""How long to wait for room at the provider: it may be taken for hours by what is not ours."""
+"""How long to wait for room at the provider: others' batches may take it for hours."""
 _MOST_LOOKINGS = 3
-"""Creates of a part that come to nothing, each looked for, before the command ends."""
+"""How many creates of a part may have no effect, each looked for, before the command ends."""
 _OF_PART = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
 """Refusals of a create that concern what was asked, and not who asks or when."""
 
@@ -69,7 +69,7 @@ class Submitter:
         return f"{HOLD}{self._deps.run_id}:"
 
     async def resume(self) -> None:
-        """Bring the parts on their way that a session left behind."""
+        """Submit the parts that an earlier session left behind."""
         deps = self._deps
         for part in deps.log.open_parts:
             if part.batch_id is None and not deps.cancellation.is_set:
@@ -92,7 +92,7 @@ class Submitter:
             await self._send(deps.log.part(number))
 
     def room_is_free(self) -> None:
-        """Something was collected: what there was no room for is tried at once."""
+        """Something was collected: parts that there was no room for are tried at once."""
         self.refused.clear()
         self._refusals.clear()
         self.no_room = None
@@ -196,7 +196,7 @@ class Submitter:
             await asyncio.to_thread(self._export, part, self._deps.options.export)
 
     def _export(self, part: Part, folder: Path) -> None:
-        """Write a part's request file where somebody else takes it from."""
+        """Write a part's request file where someone else picks it up."""
         deps, name = self._deps, part.prepared.file
         target = folder / name
         try:
@@ -240,7 +240,7 @@ class Submitter:
             raise self.stop(error.failure) from None
         except FileNotFoundError:
             raise RunStopped(
-                f"{deps.files(part).requests}: is gone, and {part.name} was not submitted yet",
+                f"{deps.files(part).requests}: no longer exists, and {part.name} has not been submitted",
                 hint=f"llmbatch batch forget {quoted(deps.folder.path)} {part.number} makes its rows pending again",
             ) from None
         return deps.log.append(step("uploaded", part.number, file_id=file_id))
@@ -301,8 +301,8 @@ class Submitter:
         self._lookings[part.number] += 1
         if self._lookings[part.number] >= _MOST_LOOKINGS:
             raise ComeBackLater(
-                f"the endpoint does not make a batch of {part.name}: {_MOST_LOOKINGS} creates came to nothing",
-                hint="run the same command again later: nothing is lost",
+                f"the endpoint does not create a batch for {part.name}: {_MOST_LOOKINGS} attempts had no effect",
+                hint="run the same command again later; nothing is lost",
             )
         await self._create(part)
 
@@ -338,7 +338,7 @@ class Submitter:
     def _not_listed(self, part: Part) -> RunStopped:
         run = quoted(self._deps.folder.path)
         return RunStopped(
-            f"it is not known whether {part.name} was submitted, and the endpoint does not list batches",
+            f"{part.name} may or may not have been submitted, and the endpoint does not list batches",
             hint=f"look for {part.prepared.file} at the provider, then llmbatch batch adopt {run} {part.number} BATCH, "
             f"or llmbatch batch forget {run} {part.number}",
         )
@@ -365,7 +365,7 @@ class Submitter:
             return ComeBackLater(
                 f"{failure.kind}: {self._deps.redact(failure.message)}",
                 wait_s=failure.wait_s,
-                hint="run the same command again later: nothing is lost",
+                hint="run the same command again later; nothing is lost",
             )
         return stopped_by(failure, self._deps.redact)
 
