@@ -11,6 +11,7 @@ from llmbatch.core.rows import Rejection, RowId
 from llmbatch.readers import AUTO, Input, ReaderOptions, Record, looked_at, read_records
 from llmbatch.readers.fields import listed
 from llmbatch.readers.names import ID_NAMES
+from llmbatch.task.fields import NONE, FieldKind
 from llmbatch.task.label_space import LabelSpace, as_cell
 from llmbatch.task.model import Task
 
@@ -207,12 +208,18 @@ class _Collector:
     def _label(self, record: Record) -> str | None:
         cells = {name: as_cell(record.fields.get(found)) for name, found in self._label_fields.items()}
         if not all(cells.values()):
-            self._note("unlabelled", str(record.place))
+            self._note("unlabelled", f"{record.place}{self._said_of_empty(cells)}")
             return None
         if (label := self._space.spelled_in(cells)) is None:
             label = self._space.as_spelled(cells)
             self._unknown[label] += 1
         return label
+
+    def _said_of_empty(self, cells: Mapping[str, str]) -> str:
+        """What an empty cell of a field that may have no label at all could have meant."""
+        several = {one.name for one in self._space.fields if one.kind is FieldKind.multi}
+        empty = [name for name, cell in cells.items() if not cell]
+        return f", {listed(empty)} empty: write {NONE} if no label is right" if several >= set(empty) else ""
 
     def _key(self, record: Record) -> _Key | None:
         if self._id_field is None:

@@ -212,6 +212,18 @@ def test_a_field_of_several_labels_is_scored_level_by_level(served: Served, tmp_
     assert "with credit for the groups that are right" in rendered(evaluation)
 
 
+def test_an_empty_cell_is_no_label_and_the_note_says_how_none_is_written(
+    labelled: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    rows = [f"{row['id']},World,{names},1,yes" for row, names in zip(labelled[1], ("", "(none)", "firm"), strict=False)]
+    (tmp_path / "gold.csv").write_text("\n".join(["id,topic,names,length,good", *rows, "x,,,,"]))
+    evaluation = evaluate_run(labelled[0] / "run", GoldOptions(str(tmp_path / "gold.csv")), wanted=0.9)
+    (note,) = (note for note in evaluation.notes if "without a label" in note)
+    assert "gold.csv:2, 'names' empty: write (none) if no label is right; " in note
+    assert note.endswith("gold.csv:5)"), "nothing is said of a row that is empty altogether"
+    assert evaluation.scores.accuracy.total == 2
+
+
 def test_a_page_has_the_scores_of_each_field(
     evaluation: Evaluation, labelled: tuple[Path, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
