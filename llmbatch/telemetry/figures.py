@@ -1,4 +1,4 @@
-"""What a session has come to so far, in plain counts: what metrics are made of."""
+"""A session's counts so far, from which metrics are made."""
 
 from collections import Counter
 

@@ -22,7 +22,7 @@ def _now() -> datetime:
 class JsonLog(Observer):
     """Writes events to a stream: `time`, `level`, `event`, `run` and `message` first, then the event's own fields.
 
-    Everything outside ASCII is escaped, so that a log that somebody looks at obeys no text of a document's.
+    Everything outside ASCII is escaped, so that no document's text can control a terminal that shows the log.
     """
 
     def __init__(self, stream: TextIO, *, least: Level = Level.INFO, clock: Callable[[], datetime] = _now) -> None:
@@ -35,7 +35,7 @@ class JsonLog(Observer):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Log what ended the run before it could be summed up, and close the file."""
+        """Log the error that ended the run before its summary, and close the file."""
         self._log_error(error)
         self._stream.close()
 

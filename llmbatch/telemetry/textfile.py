@@ -1,4 +1,4 @@
-"""A metrics file for the textfile collector of Prometheus' node exporter: cron jobs are gone before they are scraped.
+"""A metrics file for the textfile collector of Prometheus' node exporter, since cron jobs end before they are scraped.
 
 The file is written beside and renamed into place, so that the collector never reads half of one. It has no text of a
 document in it and can be read by every user, since the exporter runs as one of its own.

@@ -103,7 +103,7 @@ def _verdict(versus: Versus, comparison: Comparison) -> Iterator[Text]:
 
 
 def _tested(comparison: Comparison) -> str:
-    """How the p-value was had."""
+    """How the p-value was computed."""
     looks = "McNemar's exact test"
     if comparison.looks > 1:
         looks = f"McNemar, look {comparison.looks} at these arms: a sequential test, since an ordinary p would not hold"

@@ -1,4 +1,4 @@
-"""An evaluation as a person reads it: what the labels are worth, where they go wrong, and what to do about it."""
+"""An evaluation as a person reads it: how good the labels are, where they go wrong, and what to do about it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

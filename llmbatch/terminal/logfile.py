@@ -18,13 +18,13 @@ class LogFile(LineScreen):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Tell what ended the run before it could be summed up, and close the file."""
+        """Log the error that ended the run before its summary, and close the file."""
         if isinstance(error, LLMBatchError):
             self._write(f"error: {neutral(error.message)}")
         self._stream.close()
 
     def started(self, run: RunStarted) -> None:
-        """Tell which run it is."""
+        """Log which run it is."""
         self._write(neutral(f"run {run.run_id} in {run.folder}: model {run.model}, task {run.task}"))
 
     def event(self, event: Event) -> None:

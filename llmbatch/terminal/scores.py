@@ -1,4 +1,4 @@
-"""What labels and fields are worth, as a person reads it."""
+"""Scores of labels and fields, as a person reads them."""
 
 from collections.abc import Iterator
 
