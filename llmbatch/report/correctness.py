@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from llmbatch.analysis.evaluation import Evaluation
 from llmbatch.analysis.field_scores import FieldScores
 from llmbatch.analysis.reliability import Reliability
+from llmbatch.analysis.tree_scores import TreeScores
 from llmbatch.core.plurals import counted
 from llmbatch.core.sanitize import neutral
 from llmbatch.core.shares import percent
@@ -42,13 +43,21 @@ def correctness(evaluation: Evaluation) -> Correctness:
     return Correctness(
         accuracy="unknown" if accuracy.value is None else f"{accuracy.value:.1%}",
         remark=f"{interval}{counted(accuracy.total, 'gold row')}",
-        notes=evaluation.notes,
+        notes=(*_levels(evaluation.tree), *evaluation.notes),
         calibration=None if reliability is None else _calibration(reliability),
         confusions=bars(dict(ranked), "failed", total=confused.total(), limit=_PAIR_WIDTH),
         confusions_note=_left_out(confused, ranked),
         matrix=matrix(evaluation),
         fields=tuple(_field(scores) for scores in evaluation.fields),
     )
+
+
+def _levels(tree: TreeScores | None) -> tuple[str, ...]:
+    """For nested labels: how many rows are right at each level, and the credit for right groups."""
+    if tree is None:
+        return ()
+    levels = "; ".join(f"level {one.level}: {_share(one.accuracy.value)}" for one in tree.levels)
+    return (f"Right by {levels}. With credit for the groups that are right: F1 {_share(tree.partial.f1)}.",)
 
 
 def _field(scores: FieldScores) -> tuple[str, ...]:

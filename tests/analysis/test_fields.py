@@ -15,6 +15,7 @@ from llmbatch.analysis.run_evaluation import evaluate_run
 from llmbatch.analysis.tree_scores import tree_scores
 from llmbatch.core.errors import UsageError
 from llmbatch.core.jsonlines import dump_line
+from llmbatch.core.shares import percent
 from llmbatch.report.from_run import report_run
 from llmbatch.task.fields import Label
 from llmbatch.task.tree import LabelTree
@@ -251,3 +252,5 @@ def test_the_domains_of_intents_are_a_level_of_their_own(served: Served, tmp_pat
     assert [(level.labels, level.accuracy.total) for level in evaluation.tree.levels] == [(11, 3), (150, 2)]
     assert "with credit for the groups that are right" in rendered(evaluation)
     assert evaluation_json(evaluation)["tree"]["levels"][0]["labels"] == 11
+    page = report_run(tmp_path / "run", gold=GoldOptions(str(tmp_path / "gold.jsonl"))).read_text()
+    assert f"With credit for the groups that are right: F1 {percent(evaluation.tree.partial.f1, 1)}." in page
