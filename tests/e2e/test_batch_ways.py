@@ -117,7 +117,7 @@ def test_request_files_are_exported_run_elsewhere_and_their_results_imported(
     assert (done.code, done.json["rows"]["ok"], done.json["at_provider"]["rows"]) == (7, 10, 2)
     again = batched(llmbatch, served, "--batch-import", "results.jsonl")
     assert again.code == 2
-    assert "no line belongs to an exported part" in again.err
+    assert "no line belongs to an open exported part" in again.err
     assert llmbatch("classify", "docs.jsonl", "--base-url", served.url).code == 2
     assert llmbatch("batch", "cancel", "docs.llmbatch", "--base-url", served.url, **IMPATIENT).code == 0
     done = batched(llmbatch, served, "--batch-wait", "1h")

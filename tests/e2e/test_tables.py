@@ -60,7 +60,7 @@ def test_a_row_is_in_one_table_alone(llmbatch: Program, database: Database) -> N
     assert llmbatch("classify", "docs.jsonl", "--out", "run", "--review-below", "1").code == 3
     done = export(llmbatch, database)
     assert done.out == "labels\nlabels_review\nlabels_failed\n"
-    assert ("cannot hold: 1, written with U+FFFD" in done.err) != isinstance(database, SqliteDatabase)
+    assert ("were written with U+FFFD in its place: 1" in done.err) != isinstance(database, SqliteDatabase)
     assert database.execute("select id, text from labels_review order by row") == [
         (row["id"], row["text"]) for row in views(run)["review"]
     ]

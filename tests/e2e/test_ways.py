@@ -73,7 +73,7 @@ def test_what_is_at_the_provider_is_collected_first(llmbatch: Program, endpoint:
     assert classified(llmbatch, served, "--batch", "--yes").code == 7
     done = classified(llmbatch, served, "--cheapest")
     assert (done.code, done.json["service_tiers"]) == (0, {"batch": ROWS})
-    assert "since rows are at the provider in batches" in done.err
+    assert "since batches are at the provider" in done.err
 
 
 def test_one_way_is_named_or_the_cheapest_is_taken(llmbatch: Program, endpoint: StartEndpoint) -> None:

@@ -77,5 +77,5 @@ def test_nothing_is_decided_where_nothing_is_open() -> None:
 
 @pytest.mark.parametrize("value", [1, 201, "many", "-1", 0])
 def test_what_is_no_number_of_labels_is_refused(value: Any, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"candidates.*no number from 2 to 200"):
+    with pytest.raises(UsageError, match=r"candidates.*neither a number from 2 to 200"):
         classify(["A text."], candidates=value, offline=True, out=tmp_path / "run")

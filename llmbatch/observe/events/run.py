@@ -159,7 +159,7 @@ class NulsReplaced(Event):
 
     name = "outputs.nuls_replaced"
     level = Level.WARNING
-    template = "{values:,} values with a NUL, which the database cannot hold, were written with U+FFFD in its place"
+    template = "values with a NUL, which the database cannot hold, were written with U+FFFD in its place: {values:,}"
     values: int
 
 
