@@ -6,7 +6,8 @@ from typing import Any
 
 from llmbatch.analysis.metrics import Average, LabelScore, Proportion, Scores, proportion, score
 from llmbatch.analysis.tree_scores import TreeScores, tree_scores
-from llmbatch.task.fields import NONE, FieldKind
+from llmbatch.task.fields import FieldKind
+from llmbatch.task.kinds import names_in
 from llmbatch.task.label_space import LabelSpace
 
 
@@ -90,7 +91,7 @@ _LabelSets = Sequence[frozenset[str]]
 
 
 def _sets(texts: Sequence[str]) -> _LabelSets:
-    return [frozenset(text.split("|")) - {NONE} for text in texts]
+    return [frozenset(names_in(text)) for text in texts]
 
 
 def _several(gold: _LabelSets, answers: _LabelSets, names: Sequence[str]) -> SeveralScores:

@@ -149,7 +149,7 @@ def _recalls(task: Task, examples: Sequence[Example], sizes: Sequence[int]) -> I
 
 
 def _cost_nanousd(plan: Plan, price: Price | None, examples: Sequence[Example]) -> int | None:
-    """What prefix and lists cost in 1,000 rows, after the first; of a descent, what more requests cost, too."""
+    """What prefix and lists cost in 1,000 rows, after the first; of a descent, also more requests and cold lists."""
     if price is None:
         return None
     caching = plan.caching
@@ -157,18 +157,22 @@ def _cost_nanousd(plan: Plan, price: Price | None, examples: Sequence[Example]) 
     texts = [example.text for example in examples[:_PRICED]] or [label.name for label in plan.task.label_space.labels]
     listed = [count_tokens(plan.before(text)) for text in texts[:_PRICED]]
     if plan.levels:
-        return _ROWS * sum(_level_nanousd(plan, price, level, texts) for level in range(len(plan.levels)))
+        return sum(_level_nanousd(plan, price, level, texts) for level in range(len(plan.levels)))
     tokens = plan.prefix_tokens + (sum(listed) // len(listed) if listed else 0)
     return _ROWS * price.cost_nanousd(Usage(tokens, cached_input_tokens=cached))
 
 
 def _level_nanousd(plan: Plan, price: Price, level: int, texts: Sequence[str]) -> int:
-    """What a level of a descent costs a row; from the second on with the document and the answer once more."""
+    """What a level of a descent costs in 1,000 rows; from the second on with the document and the answer once more."""
     caching, tokens = plan.caching, plan.prefix_tokens + plan.levels[level].tokens
     cached = 0 if caching is None else caching.cached_tokens(tokens)
     document = sum(map(count_tokens, texts)) // len(texts) if level else 0
-    again = Usage(tokens + document, cached_input_tokens=cached, output_tokens=_ANSWER_TOKENS if level else 0)
-    return price.cost_nanousd(again)
+    answer = _ANSWER_TOKENS if level else 0
+    cold, warm = (
+        price.cost_nanousd(Usage(tokens + document, cached_input_tokens=found, output_tokens=answer))
+        for found in (0, cached)
+    )
+    return _ROWS * warm + round(plan.levels[level].opened_by(_ROWS) * (cold - warm))
 
 
 def with_planned_labels(

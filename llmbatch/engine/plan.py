@@ -84,6 +84,10 @@ class Level:
     tokens: int
     """Of a list, on average."""
 
+    def opened_by(self, rows: int) -> float:
+        """How many of the lists so many rows come to, if each row's is random: those find nothing in the cache."""
+        return float(self.lists * (1 - (1 - 1 / self.lists) ** rows))
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

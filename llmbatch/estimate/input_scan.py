@@ -184,17 +184,11 @@ class Survey:
 
 
 def _first_uses(levels: Sequence[Level], cached: Sequence[int], rows: int) -> float:
-    """Rows that find no prefix in the cache, since nothing was sent with it yet; of a descent, in parts of a row.
-
-    Rows come to the groups of a level as if by chance, so that `rows` of them open so many of `n` groups.
-    """
+    """Rows that find no prefix in the cache, since nothing was sent with it yet; of a descent, in parts of a row."""
     if not levels or not any(cached):
         return 1.0
-    misses = 0.0
-    for level, tokens in zip(levels, cached, strict=True):
-        opened: float = level.lists * (1 - (1 - 1 / level.lists) ** rows)
-        misses += opened * tokens
-    return misses / sum(cached)
+    misses = (level.opened_by(rows) * tokens for level, tokens in zip(levels, cached, strict=True))
+    return sum(misses) / sum(cached)
 
 
 def survey(rows: Iterable[Row | Rejection], surveys: Sequence[Survey], *, within_s: float | None = None) -> bool:

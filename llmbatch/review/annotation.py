@@ -1,6 +1,6 @@
 """Exchange with annotation tools: Label Studio's tasks and Argilla's records, each a JSON array.
 
-A second file tells the tool about the task: Label Studio's labelling configuration (`.xml`) or Argilla's settings
+A second file describes the task to the tool: Label Studio's labelling configuration (`.xml`) or Argilla's settings
 (`.settings.json`). A field becomes a choice of its labels; fields with a wide range of numbers cannot be exported.
 """
 

@@ -16,6 +16,7 @@ import orjson
 
 from llmbatch.task.fields import FieldKind, Label, TaskField
 from llmbatch.task.kind import InvalidAnswerError, Value
+from llmbatch.task.kinds import names_in
 from llmbatch.task.label_lines import FIELD_LIST_HEADING, LIST_HEADING, NO_CANDIDATE, described
 from llmbatch.task.label_search import label_search
 from llmbatch.task.label_space import LabelSpace, plain_space
@@ -44,7 +45,7 @@ class Shortlist:
     def choices(self) -> tuple[str, ...]:
         """What may be answered: the list's numbers, or that none fits."""
         longest = max(map(len, self.names.values()), default=0)
-        return (*map(str, range(1, longest + 1)), NO_CANDIDATE)
+        return (*_numbers(longest), NO_CANDIDATE)
 
 
 NO_SHORTLIST = Shortlist("", {})
@@ -118,7 +119,8 @@ class Candidates:
         """
         cells, found = self.task_space.cells_of(value), list[int]()
         for field in self.fields:
-            right = set(str(cells[field.name]).split("|")) if field.kind is FieldKind.multi else {cells[field.name]}
+            cell = str(cells[field.name])
+            right = names_in(cell) if field.kind is FieldKind.multi else [cell]
             names = [field.answers[place] for place in self._search[field.name].ranked(text)]
             found += [0 for label in names if label.name in right and label.always]
             found += [n for n, label in enumerate(names) if label.name in right and not label.always]
@@ -178,7 +180,7 @@ class Candidates:
         return f"{field}{is_}{listed[int(number) - 1]}" if int(number) <= len(listed) else None
 
     def _numbered(self, field: TaskField) -> TaskField:
-        names = [str(number) for number in range(1, self.most + 1)]
+        names = _numbers(self.most)
         if field.kind is FieldKind.single:
             names.append(NO_CANDIDATE)
         return TaskField.model_construct(
@@ -216,3 +218,8 @@ def _examples_by_label(task: Task) -> Mapping[str, Mapping[str, Sequence[str]]]:
             for label in value if isinstance(value, list) else [value]:
                 found[name][str(label)].append(example.text)
     return found
+
+
+def _numbers(count: int) -> list[str]:
+    """The numbers of a list, as answers give them."""
+    return [str(number) for number in range(1, count + 1)]

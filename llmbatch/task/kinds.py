@@ -11,6 +11,11 @@ from llmbatch.task.spelling import LabelSpellings, plain
 _BETWEEN = "|"
 
 
+def names_in(text: str) -> list[str]:
+    """The labels in the canonical text of a field of several; none in `(none)`."""
+    return [] if text == NONE else text.split(_BETWEEN)
+
+
 class _OneValue(ABC):
     """Common base of kinds whose value is its only part."""
 
@@ -158,7 +163,7 @@ class Multi:
 
     def value(self, text: str) -> list[str]:
         """See `Kind`."""
-        return [] if text == NONE else text.split(_BETWEEN)
+        return names_in(text)
 
     def text(self, value: object) -> str | None:
         """See `Kind`."""

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from llmbatch.task.decision_odds import AnswerTokens
-from llmbatch.task.fields import NONE, FieldKind, TaskField
+from llmbatch.task.fields import FieldKind, TaskField
+from llmbatch.task.kinds import names_in
 from llmbatch.task.label_space import LabelSpace
 from llmbatch.task.logprobs import TokenLogprob, label_odds
 
@@ -82,7 +83,7 @@ def _several(answer: AnswerTokens, one: TaskField, value: str) -> _Measured | No
     decisions = answer.decisions(one.name)
     if decisions.keys() != {label.name for label in one.answers}:
         return None
-    given = set(value.split("|")) - {NONE}
+    given = set(names_in(value))
     sure = {name: odds.true if name in given else odds.false for name, odds in decisions.items()}
     least = min(sure, key=sure.__getitem__)
     return _Measured(

@@ -193,7 +193,7 @@ class _Running:
         return bool(number)
 
     def report(self) -> None:
-        """Tell the client how it ended."""
+        """Send the client its exit code."""
         _, status = os.waitpid(self.command, 0)
         with suppress(BrokenPipeError):
             self.client.send(str(os.waitstatus_to_exitcode(status)).encode())

@@ -52,10 +52,10 @@ class Extent:
             self._note_before(data, at, end)
             if end == len(data):
                 return end, False
-            at, self.bad_at = end + 1, end
+            at = end + 1
             if data[end] == _QUOTE:
                 self._in_string = True
-            elif self._bracket(data[end]):
+            elif self._bracket(data[end], end):
                 return at, True
         return at, False
 
@@ -67,8 +67,7 @@ class Extent:
             self._in_string, self._before = False, _QUOTE
             return end + 1
         if not self._takes_newlines:
-            self.bad_at = end
-            raise BadRow("bad_json", "a string does not end on its line")
+            raise self._bad(end, "a string does not end on its line")
         return end + 1 if data[end] == _NEWLINE else end + 2
 
     def _note_before(self, data: bytes | bytearray, start: int, end: int) -> None:
@@ -77,15 +76,19 @@ class Extent:
         if end > start:
             self._before = data[end - 1]
 
-    def _bracket(self, bracket: int) -> bool:
-        """Take in a bracket; whether it is the last one."""
+    def _bad(self, at: int, message: str) -> BadRow:
+        self.bad_at = at
+        return BadRow("bad_json", message)
+
+    def _bracket(self, bracket: int, at: int) -> bool:
+        """Take in the bracket at this place; whether it is the last one."""
         closer = _CLOSED_BY.get(bracket)
         if closer is None:
             if self._closers.pop() != bracket:
-                raise BadRow("bad_json", "its brackets do not match")
+                raise self._bad(at, "its brackets do not match")
         else:
             if self._closers and self._before not in (b":" if self._closers[-1] == ord("}") else b"[,"):
-                raise BadRow("bad_json", "a bracket is not closed before the next one opens")
+                raise self._bad(at, "a bracket is not closed before the next one opens")
             self._closers.append(closer)
         self._before = bracket
         return not self._closers

@@ -6,6 +6,7 @@ from typing import Any
 from llmbatch.core.errors import UsageError
 from llmbatch.runs.outputs.writers import RecordWriter
 from llmbatch.task.fields import FieldKind
+from llmbatch.task.kinds import names_in
 from llmbatch.task.label_space import LabelSpace
 
 
@@ -31,7 +32,7 @@ def _labels(value: Any) -> Iterator[Any]:
     if isinstance(value, list):
         yield from value or [None]
     elif isinstance(value, str):
-        yield from value.split("|")
+        yield from names_in(value) or [value]
     else:
         yield value
 
@@ -45,4 +46,4 @@ def check_explodes(space: LabelSpace, field: str) -> None:
     several = [one.name for one in space.fields if one.kind is FieldKind.multi]
     if field not in several:
         hint = f"use one of {', '.join(several)}" if several else "this task has none: leave out --explode"
-        raise UsageError(f"--explode {field!r} is no field of several labels", hint=hint)
+        raise UsageError(f"--explode {field!r} is not a field of several labels", hint=hint)
