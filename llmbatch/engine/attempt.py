@@ -20,6 +20,7 @@ from llmbatch.provider.completion import Completion
 from llmbatch.provider.dialect import Dialect
 from llmbatch.provider.failures import Billed, RequestFailedError
 from llmbatch.provider.shape import RequestShape
+from llmbatch.task.candidates import NO_SHORTLIST
 from llmbatch.tokens import count_tokens
 
 PROMPT_CUT = "prompt_cut"
@@ -72,8 +73,8 @@ class AttemptSender:
         self._timeout_s = timeout_s
         self._encoder_of = dialect.encoder
         self._question = plan.question
-        self._encoders = {"": dialect.encoder(plan.question)}
-        """Encoders by the list of labels in the prefix, if there is one."""
+        self._encoders = {("", NO_SHORTLIST.counts): dialect.encoder(plan.question)}
+        """Encoders by the list of labels in the prefix, if there is one, and by how many labels are listed."""
         self._tokens = TokenEstimate(plan.prefix_tokens)
         self._first = asyncio.Lock()
         """Held by the single request in flight until an answer has shown the real cost, since an endpoint may ignore
@@ -127,10 +128,13 @@ class AttemptSender:
 
     def _body(self, state: RowState, shape: RequestShape) -> bytes:
         """The request body. A list of labels shared by many rows is part of the prefix, so that it is cached."""
-        shared = state.shortlist.text if state.shortlist.is_shared else ""
-        if shared not in self._encoders:
-            self._encoders[shared] = self._encoder_of(self._question.listing(shared, state.shortlist.choices))
-        return self._encoders[shared].encode(state.row.text, shape, before="" if shared else state.before)
+        listed = state.shortlist
+        shared = listed.text if listed.is_shared else ""
+        encoder = self._encoders.get((shared, listed.counts))
+        if encoder is None:
+            encoder = self._encoder_of(self._question.listing(shared, listed.choices))
+            self._encoders[shared, listed.counts] = encoder
+        return encoder.encode(state.row.text, shape, before="" if shared else state.before)
 
     async def _reserved(self, body: bytes, shape: RequestShape) -> Reservation:
         """Reserve the request's maximum cost, as known about the endpoint once there is room for it."""

@@ -1,7 +1,7 @@
 """Builds request bodies as bytes. The prefix is encoded once per shape, not once per row."""
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,18 +26,26 @@ class Question:
     prefix: str
     schema: dict[str, Any]
 
-    def listing(self, labels: str, choices: Collection[str]) -> "Question":
-        """The same question with a list of labels at the end of the prefix, and its enums limited to `choices`."""
-        properties = {
-            name: {**of, "enum": [one for one in of["enum"] if one in choices]} if "enum" in of else of
-            for name, of in self.schema["properties"].items()
-        }
-        return replace(self, prefix=f"{self.prefix}\n{labels}", schema={**self.schema, "properties": properties})
+    def listing(self, labels: str, choices: Mapping[str, Collection[str]]) -> "Question":
+        """The same question with a list of labels, if any, at the end of the prefix, and a schema of these choices.
+
+        `choices` are by field. They limit fields with one label: only those are searched again, with a shorter list.
+        """
+        properties = {name: _limited(of, choices.get(name)) for name, of in self.schema["properties"].items()}
+        prefix = f"{self.prefix}\n{labels}" if labels else self.prefix
+        return replace(self, prefix=prefix, schema={**self.schema, "properties": properties})
 
     @property
     def cache_key(self) -> str:
         """Identifies the prefix to the provider, so that requests with the same prefix share a cache."""
         return "llmbatch-" + hashlib.blake2b(self.prefix.encode(), digest_size=8).hexdigest()
+
+
+def _limited(of: dict[str, Any], choices: Collection[str] | None) -> dict[str, Any]:
+    """A property's schema, of whose enumeration only the choices are left."""
+    if choices is None or "enum" not in of:
+        return of
+    return {**of, "enum": [one for one in of["enum"] if one in choices]}
 
 
 def request_body(question: Question, shape: RequestShape, content: str) -> dict[str, Any]:

@@ -42,10 +42,14 @@ class Shortlist:
     """How sure the model was (0..1) of the choices that led here."""
 
     @property
-    def choices(self) -> tuple[str, ...]:
-        """What may be answered: the list's numbers, or that none fits."""
-        longest = max(map(len, self.names.values()), default=0)
-        return (*_numbers(longest), NO_CANDIDATE)
+    def counts(self) -> tuple[int, ...]:
+        """How many labels each field lists."""
+        return tuple(map(len, self.names.values()))
+
+    @property
+    def choices(self) -> Mapping[str, tuple[str, ...]]:
+        """What may be answered, by field: its list's numbers, or that none fits."""
+        return {name: (*_numbers(len(listed)), NO_CANDIDATE) for name, listed in self.names.items()}
 
 
 NO_SHORTLIST = Shortlist("", {})

@@ -35,6 +35,13 @@ class Asked:
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def choices(self) -> list[str]:
+        """What its schema allows as the label."""
+        schema = self.body["response_format"]["json_schema"]["schema"]
+        allowed: list[str] = schema["properties"]["category"]["enum"]
+        return allowed
+
 
 Script = Callable[[Asked], Reply]
 

@@ -116,6 +116,15 @@ def test_a_number_that_is_not_on_the_list_is_no_answer(tmp_path: Path) -> None:
     assert line["input_tokens"] == 1000, "both answers are on its bill"
 
 
+def test_a_shorter_second_list_takes_no_number_beyond_it(tmp_path: Path) -> None:
+    with scripted(lambda asked: answer("none" if asked.number == 1 else "37")) as server:
+        classify(["A", "B"], task="banking77", candidates=40, base_url=server.url, out=tmp_path / "run", price="1,1,1")
+        asked = [(len(listed(one)), one.choices) for one in server.asked]
+    assert [count for count, _ in asked] == [40, 37, 40]
+    assert [numbers for _, numbers in asked] == [[*map(str, range(1, count + 1)), "none"] for count, _ in asked]
+    assert len({one.body["messages"][0]["content"][0]["text"] for one in server.asked}) == 1, "one prefix for all"
+
+
 def test_a_number_may_come_as_one(tmp_path: Path) -> None:
     """Where no schema holds a model, it writes a number as JSON has numbers."""
 

@@ -31,12 +31,6 @@ def said(*answers: str) -> Iterable[Reply]:
         yield Reply(200, {"model": "m", "choices": [choice], "usage": usage})
 
 
-def enumerated(body: dict[str, Any]) -> list[str]:
-    schema = body["response_format"]["json_schema"]["schema"]
-    numbers: list[str] = schema["properties"]["category"]["enum"]
-    return numbers
-
-
 def lines_of(server: Scripted, folder: Path, task: Path, text: str = "It stands still") -> list[dict[str, Any]]:
     classify([text], task=task, candidates="levels", base_url=server.url, out=folder, price="1,1,1", reask=1)
     return ledger_rows(folder / "ledger.jsonl")
@@ -48,7 +42,7 @@ def test_a_row_goes_down_the_tree_with_one_line_and_one_bill(task: Path, tmp_pat
         (line,) = lines_of(server, tmp_path / "run", task)
         prefixes = [asked.body["messages"][0]["content"][0]["text"] for asked in server.asked]
         assert {asked.body["messages"][1]["content"] for asked in server.asked} == {server.asked[0].text}
-        numbers = [enumerated(asked.body) for asked in server.asked]
+        numbers = [asked.choices for asked in server.asked]
         counts = [len(re.findall(r"^\d+\. ", prefix, re.MULTILINE)) for prefix in prefixes]
         again = classify(["It stands still"], task=task, candidates="levels", base_url=server.url, out=tmp_path / "run")
     assert (line["category"], line["confidence"]) == ("freeze", pytest.approx(0.512))
