@@ -177,12 +177,15 @@ def _packing_trials(contenders: Sequence[_Contender], arms: Sequence[Arm], sampl
 def _check_runs(runs: Sequence[RunOptions]) -> None:
     """Reject options that any arm cannot honour before another arm has cost anything."""
     for run in runs:
+        loaded = load_task(run.task)
         if run.sending.packing is not None:
-            check_can_be_packed(make_plan(load_task(run.task), run.choice, offline=run.sending.offline))
-        model = asked_model(load_task(run.task).task, run.choice)
+            check_can_be_packed(make_plan(loaded, run.choice, offline=run.sending.offline))
+        model = asked_model(loaded.task, run.choice)
+        embedding_model = run.choice.embedding_model or loaded.task.model.embedding_model
         endpoint = endpoint_for(run.sending, model, run.choice.dialect)
         prices = PriceBook(None if endpoint is None else endpoint.base_url, run.sending.price)
-        if (refusal := unpriced((model,), run.sending.budget.limits, prices)) is not None:
+        limits = run.sending.budget.limits
+        if (refusal := unpriced((model,), limits, prices, embedding_models=(embedding_model,))) is not None:
             raise refusal
 
 

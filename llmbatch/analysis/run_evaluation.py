@@ -173,17 +173,17 @@ class _Join:
                 prompt=prompt,
                 arm=labelled.arm if labelled else CONTROL,
                 key=text_key,
-                ranks=self._ranks(item, label),
+                ranks=self._ranks(item, label, line),
                 needs_review=needs_review,
                 confidences=labelled.confidences if labelled else None,
                 text=item.text[:_EXCERPT] if wrong and isinstance(item, Row) else "",
             )
         )
 
-    def _ranks(self, item: Row | Rejection, label: str) -> tuple[int, ...]:
+    def _ranks(self, item: Row | Rejection, label: str, line: LedgerLine | None) -> tuple[int, ...]:
         if self._candidates is None or isinstance(item, Rejection) or label not in self._candidates.task_space:
             return ()
-        return self._candidates.ranks(item.text, label)
+        return self._candidates.ranks(item.text, label, None if line is None else line.ranking)
 
     def _add_to_rest(self, text_key: str, labelled: LedgerLine | None) -> None:
         if labelled is None or labelled.confidence is None or self._texts.get(short(text_key)) is not None:

@@ -42,6 +42,7 @@ class AskingOptions(TypedDict, total=False):
     prefix: str | None
     examples: str | None
     candidates: int | Literal["levels", "all", "auto"] | None
+    embedding_model: str | None
     confidence: Literal["reported", "logprobs"] | None
     calibration: PathLike | None
 

@@ -168,7 +168,7 @@ def render(
             variables=("LLMBATCH_PROMPT_TEXT",),
         ),
     ] = "The document goes here.",
-    asked: Annotated[TaskOptions, Only("model", "candidates", "examples")],
+    asked: Annotated[TaskOptions, Only("model", "candidates", "embedding_model", "examples")],
     reasoning: Annotated[
         bool,
         Option("As in classify --reasoning."),
@@ -201,6 +201,7 @@ def render(
         reasoning=reasoning,
         prefix=policy,
         candidates=asked.to_candidates(),
+        embedding_model=asked.embedding_model,
         similar=asked.to_similar(),
     )
     plan = make_plan(load_task(task), choice, offline=False)
@@ -214,3 +215,6 @@ def render(
         else:
             render_request(body, stdout_console())
     typer.echo(f"prefix: {plan.prefix_tokens:,} tokens, prompt {plan.prompt}, model {plan.question.model}", err=True)
+    if plan.embedding_model is not None and not prefix:
+        note = f"a run asks {plan.embedding_model} which labels to list; shown are those with the most words in common"
+        typer.echo(note, err=True)

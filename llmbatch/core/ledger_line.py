@@ -102,6 +102,8 @@ class LedgerLine(
     """As the model gave it, where that differs; see `raw_confidence`."""
     confidences: dict[str, _Share] | None = None
     """By field, and by `field=label` where a field takes several labels, as the model gave them."""
+    ranking: dict[str, tuple[_Count, ...]] | None = None
+    """By field, labels by their places among the field's, the likeliest first, where embeddings ranked them."""
     runner_up: str | None = None
     """The next likely label, by log-probabilities."""
     reasoning: str | None = None

@@ -100,7 +100,9 @@ def _is_price(amount: Decimal) -> bool:
     return amount.is_finite() and (amount == 0 or _LOWEST <= amount <= _HIGHEST)
 
 
-def find_price(model: str, base_url: str | None = None, service_tier: str | None = None) -> Price | None:
+def find_price(
+    model: str, base_url: str | None = None, service_tier: str | None = None, *, has_output: bool = True
+) -> Price | None:
     """The price of a model today, or None if unknown.
 
     Args:
@@ -110,6 +112,7 @@ def find_price(model: str, base_url: str | None = None, service_tier: str | None
         serves the model: then the server is a proxy to it.
         service_tier: as stated in the answer, or as requested; if the model has no price for it, the standard price
         applies; `batch` for answers that may take a day.
+        has_output: whether the model generates text; embedding models have no price for that.
     """
     found = _find_model(model, base_url)
     if base_url is not None and is_self_hosted(base_url) and not (found and _is_closed(*found)):
@@ -119,7 +122,7 @@ def find_price(model: str, base_url: str | None = None, service_tier: str | None
     tier = priced_tier(service_tier)
     context = {} if tier is None else {"processing" if tier == BATCH else "service_tier": tier}
     prices = found[1].get_prices(datetime.now(tz=UTC), context)
-    given, output = prices.input_mtok, prices.output_mtok
+    given, output = prices.input_mtok, prices.output_mtok if has_output else Decimal(0)
     if given is None or output is None:
         return None
     cached = prices.cache_read_mtok if prices.cache_read_mtok is not None else given
@@ -154,11 +157,36 @@ class PriceBook:
             self._found[key] = found
         return self._found[key]
 
+    @property
+    def of_embeddings(self) -> "PriceBook":
+        """The prices of embedding models: published ones, else the user's."""
+        return _EmbeddingPrices(self._base_url, self._own_price)
+
     def has_tier(self, model: str, tier: str) -> bool:
         """Whether a service tier has its own price: a published one, or the user's."""
         if priced_tier(tier) is None or self._own_price is not None:
             return True
         return self.price(model, service_tier=tier) != self.price(model)
+
+
+class _EmbeddingPrices(PriceBook):
+    """The user's price is that of a model that answers, so that it only stands in for an unknown one."""
+
+    def price(
+        self,
+        model: str,
+        *,
+        asked: str | None = None,
+        service_tier: str | None = None,  # noqa: ARG002 - see below
+    ) -> Price | None:
+        """See `PriceBook`; embedding models have no service tiers."""
+        key = (model, None)
+        if key not in self._found:
+            names = (model,) if asked is None else (model, asked)
+            found = [find_price(name, self._base_url, has_output=False) for name in names]
+            published = (price for price in found if price not in (None, FREE))
+            self._found[key] = next(published, self._own_price or found[0])
+        return self._found[key]
 
 
 def known_models() -> tuple[list[str], list[str]]:

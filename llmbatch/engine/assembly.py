@@ -1,7 +1,7 @@
 """Assembles the parts that send requests, from the provider's client to the arms: the one place that knows them all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from llmbatch.core.errors import LLMBatchError, RunStopped
@@ -14,6 +14,7 @@ from llmbatch.engine.budget.budget import Budget
 from llmbatch.engine.budget.surplus import Surplus
 from llmbatch.engine.cancellation import Cancellation
 from llmbatch.engine.cascade import CanaryArm, Cascade, Worker
+from llmbatch.engine.embedding import Embedder, embedding_plan
 from llmbatch.engine.experiments.canary import Canary
 from llmbatch.engine.experiments.watch import ExperimentPlan, Experiments
 from llmbatch.engine.failure_policy import FailurePolicy
@@ -38,9 +39,12 @@ from llmbatch.engine.throttle.shared_rate import RateShare, SharedRate, limit_na
 from llmbatch.engine.throttle.throttle import Throttle
 from llmbatch.observe.events import Event, RateNotShared
 from llmbatch.provider.client import Caller, Endpoint
+from llmbatch.provider.dialect import Dialect
+from llmbatch.provider.embeddings import EMBEDDINGS
 from llmbatch.provider.retry import RetryPolicy
 from llmbatch.provider.shape import RequestShape
 from llmbatch.task.calibration import Calibration
+from llmbatch.task.embedded_candidates import EmbeddedCandidates
 
 _NOTHING = ExperimentPlan()
 
@@ -135,13 +139,13 @@ class _Line:
 
 
 class _ModelLanes:
-    """One lane per model: arms with the same model share its limits."""
+    """One lane per model and way of asking: arms with the same model share its limits."""
 
     def __init__(self, endpoint: Endpoint, sending: Sending, deps: EngineDeps) -> None:
         self._endpoint = endpoint
         self._sending = sending
         self._deps = deps
-        self._open: dict[str, _Line] = {}
+        self._open: dict[tuple[str, str], _Line] = {}
 
     @property
     def paces(self) -> tuple[Throttle, ...]:
@@ -151,13 +155,16 @@ class _ModelLanes:
     def callers(self) -> tuple[Caller, ...]:
         return tuple(line.caller for line in self._open.values())
 
-    def of(self, plan: Plan) -> _Line:
+    def of(self, plan: Plan, dialect: Dialect | None = None) -> _Line:
+        """The lane of a plan's model; `dialect`, if its requests are not in the endpoint's own."""
+        endpoint = self._endpoint if dialect is None else replace(self._endpoint, dialect=dialect)
         model = plan.question.model
-        if model not in self._open:
-            self._open[model] = self._opened(model, plan.shape.service_tier)
-        return self._open[model]
+        key = (model, endpoint.dialect.name)
+        if key not in self._open:
+            self._open[key] = self._opened(model, plan.shape.service_tier, endpoint)
+        return self._open[key]
 
-    def _opened(self, model: str, tier: str | None) -> _Line:
+    def _opened(self, model: str, tier: str | None, endpoint: Endpoint) -> _Line:
         sending, deps = self._sending, self._deps
         cancellation, clock = deps.cancellation, deps.clock
         concurrency = Concurrency(sending.concurrency, timeout_s=sending.request_timeout_s(tier))
@@ -172,11 +179,11 @@ class _ModelLanes:
             cancellation,
             clock=clock,
             emit=deps.emit,
-            dialect=self._endpoint.dialect,
+            dialect=endpoint.dialect,
             shared=self._shared_rate(model),
         )
         caller = Caller(
-            self._endpoint,
+            endpoint,
             model=model,
             timeout_s=sending.request_timeout_s(tier),
             connections=concurrency.most,
@@ -204,9 +211,13 @@ class _ArmBuilder:
     deps: EngineDeps
     calibrations: tuple[Calibration, ...]
 
-    def fallbacks(self, plan: Plan, shape: RequestShape | None = None) -> RequestFallbacks:
+    def fallbacks(
+        self, plan: Plan, shape: RequestShape | None = None, dialect: Dialect | None = None
+    ) -> RequestFallbacks:
         redact = Redactor((self.endpoint.api_key,))
-        return RequestFallbacks(shape or plan.shape, self.endpoint.dialect, redact=redact, emit=self.deps.emit)
+        return RequestFallbacks(
+            shape or plan.shape, dialect or self.endpoint.dialect, redact=redact, emit=self.deps.emit
+        )
 
     def second_opinion(self, plan: Plan, beside: ExperimentPlan) -> SecondOpinion | None:
         """The second opinion for a plan's low-confidence rows."""
@@ -232,10 +243,14 @@ class _ArmBuilder:
         *,
         halt: Callable[[LLMBatchError], None],
         is_withdrawn: Callable[[], bool] = lambda: False,
+        dialect: Dialect | None = None,
     ) -> "_RowWorkerParts":
-        line, redact = self.lines.of(plan), Redactor((self.endpoint.api_key,))
+        line, redact = self.lines.of(plan, dialect), Redactor((self.endpoint.api_key,))
         policy = FailurePolicy(line.throttle, fallbacks, self.sending.policy, redact, plan, emit=self.deps.emit)
-        return _RowWorkerParts(self, plan, fallbacks, line, redact, policy, halt, is_withdrawn)
+        spoken, prices = dialect or self.endpoint.dialect, self.deps.prices
+        if spoken is EMBEDDINGS:
+            prices = prices.of_embeddings
+        return _RowWorkerParts(self, plan, spoken, prices, fallbacks, line, redact, policy, halt, is_withdrawn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +259,8 @@ class _RowWorkerParts:
 
     builder: _ArmBuilder
     plan: Plan
+    dialect: Dialect
+    prices: PriceBook
     fallbacks: RequestFallbacks
     line: _Line
     redact: Redactor
@@ -255,8 +272,9 @@ class _RowWorkerParts:
         """A worker for single rows."""
         builder, plan = self.builder, self.plan
         return RowWorker(
-            reader=OutcomeReader(plan, builder.calibrations, redact=self.redact, dialect=builder.endpoint.dialect),
+            reader=OutcomeReader(plan, builder.calibrations, redact=self.redact, dialect=self.dialect),
             candidates=plan.candidates,
+            embedder=self._own_embedder(),
             similar=plan.similar,
             sender=self._sender(plan),
             loop=self._loop(builder.sending.policy),
@@ -274,7 +292,7 @@ class _RowWorkerParts:
             single,
             packing,
             plan=self.plan,
-            reader=PackReader(self.plan, builder.endpoint.dialect),
+            reader=PackReader(self.plan, self.dialect),
             make_sender=self._sender,
             fallbacks=self.fallbacks,
             loop=self._loop(of_packs(builder.sending.policy)),
@@ -284,6 +302,25 @@ class _RowWorkerParts:
             redact=self.redact,
             size=PackSize(packing.rows, builder.deps.emit),
             most_at_once=self.line.most_in_flight,
+        )
+
+    def _own_embedder(self) -> Embedder | None:
+        """Retrieves labels, if they are retrieved by embeddings."""
+        candidates, builder = self.plan.candidates, self.builder
+        if not isinstance(candidates, EmbeddedCandidates):
+            return None
+        plan = embedding_plan(self.plan, candidates)
+        fallbacks = builder.fallbacks(plan, dialect=EMBEDDINGS)
+        parts = builder.row_worker(plan, fallbacks, halt=self.halt, is_withdrawn=self.is_withdrawn, dialect=EMBEDDINGS)
+        return parts.embedder(candidates)
+
+    def embedder(self, candidates: EmbeddedCandidates) -> Embedder:
+        """What retrieves labels by these parts' requests."""
+        return Embedder(
+            candidates,
+            sender=self._sender(self.plan),
+            loop=self._loop(self.builder.sending.policy),
+            failure_policy=self.failure_policy,
         )
 
     def _loop(self, policy: RetryPolicy) -> RequestLoop:
@@ -301,14 +338,14 @@ class _RowWorkerParts:
         builder, deps = self.builder, self.builder.deps
         return AttemptSender(
             plan=plan,
-            dialect=builder.endpoint.dialect,
+            dialect=self.dialect,
             caller=self.line.caller,
             throttle=self.line.throttle,
             fallbacks=self.fallbacks,
             retry_budget=self.line.retry_budget,
             budget=deps.budget,
             sends=deps.sends,
-            biller=Biller(plan, deps.prices, deps.surplus),
+            biller=Biller(plan, self.prices, deps.surplus),
             cancellation=deps.cancellation,
             clock=deps.clock,
             is_withdrawn=self.is_withdrawn,

@@ -208,7 +208,7 @@ _OF_THE_MODEL = frozenset({"model_not_found", "bad_parameter", "bad_request"})
 _HINTS = {
     "quota": "top up the account or raise its limit, then run the same command again: finished rows are kept",
     "credentials": "check OPENAI_API_KEY (or the dialect's own) and its permissions, then run the same command again",
-    "model_not_found": "check --model and --base-url: the endpoint does not serve this model to you",
+    "model_not_found": "check --model, or --embedding-model, and --base-url: the endpoint does not serve it to you",
     "bad_parameter": "the endpoint accepts none of the request forms that llmbatch knows; check --model and --base-url",
     "not_a_completion": "check --base-url: it should end in /v1 and not lead to a login page or a proxy",
     "refused": "check the API key, and any proxy between you and the endpoint; finished rows are kept",

@@ -13,7 +13,8 @@ from llmbatch.core.errors import UsageError
 from llmbatch.core.models import OutputMode, profile_of
 from llmbatch.core.prices import Price
 from llmbatch.core.usage import Usage
-from llmbatch.engine.plan import ModelChoice, Plan, asked_model, can_descend, make_plan
+from llmbatch.engine.label_lists import can_descend
+from llmbatch.engine.plan import ModelChoice, Plan, asked_model, make_plan
 from llmbatch.task.candidates import Candidates
 from llmbatch.task.load import LoadedTask
 from llmbatch.task.model import Example, Task

@@ -59,7 +59,9 @@ class Labelling:
         """
         self.plan = plan
         prices = PriceBook(None if plan.offline else endpoint.base_url, sending.price)
-        if (refusal := unpriced((plan.question.model,), sending.budget.limits, prices)) is not None:
+        models, embedding_models = (plan.question.model,), (plan.embedding_model,)
+        refusal = unpriced(models, sending.budget.limits, prices, embedding_models=embedding_models)
+        if refusal is not None:
             raise refusal
         for event in preflight_warnings(plan, prices, endpoint.base_url):
             observer.event(event)

@@ -23,6 +23,7 @@ from llmbatch.provider.finish import flags_of, judge_invalid
 from llmbatch.task.answer import Answer, AnswerParser
 from llmbatch.task.calibration import Calibration
 from llmbatch.task.candidates import Candidates, Shortlist
+from llmbatch.task.embedded_candidates import EmbeddedCandidates
 from llmbatch.task.kind import InvalidAnswerError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class OutcomeReader:
         labelled = replace(
             line,
             category=category,
+            ranking=_ranking(self._plan, state.shortlist),
             confidence=score.confidence,
             confidence_raw=None if score.raw == score.confidence else score.raw,
             confidences=None if score.confidences is None else dict(score.confidences),
@@ -99,6 +101,13 @@ class OutcomeReader:
             answer=_kept(state.completion, redact) if was_answered else None,
         )
         return _without_secrets(failed, redact)
+
+
+def _ranking(plan: Plan, shortlist: Shortlist) -> dict[str, tuple[int, ...]] | None:
+    """How embeddings ranked the labels: unlike other rankings, it cannot be made again from the text alone."""
+    if not isinstance(plan.candidates, EmbeddedCandidates):
+        return None
+    return {name: tuple(places) for name, places in shortlist.ranking.items()}
 
 
 def _named(score: Score, text: str, candidates: Candidates, shortlist: Shortlist) -> tuple[Score, str]:

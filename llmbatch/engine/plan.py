@@ -1,7 +1,6 @@
 """What a run sends, and the keys that identify its rows."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +13,11 @@ from llmbatch.core.models import PromptCaching, caching_of, profile_of
 from llmbatch.core.prices import Price
 from llmbatch.core.rows import ConfidenceKind, Truncation
 from llmbatch.core.service_tiers import ServiceTier
+from llmbatch.engine.label_lists import Level, label_lists, levels_of
 from llmbatch.provider.request import Question
 from llmbatch.provider.shape import RequestShape, gives_logprobs, initial_shape
 from llmbatch.task.candidates import NO_SHORTLIST, Candidates
-from llmbatch.task.descent import LONGEST_LIST, Descent
+from llmbatch.task.descent import Descent
 from llmbatch.task.document_limit import DocumentLimit
 from llmbatch.task.fields import FieldKind
 from llmbatch.task.label_space import LabelSpace
@@ -72,21 +72,10 @@ class ModelChoice:
     candidates: int | None = None
     """Labels to retrieve for each document, of fields that have more; `ALL_LABELS`, `LABELS_BY_LEVEL`, or None
     to leave it to the task."""
+    embedding_model: str | None = None
+    """The model whose embeddings retrieve labels; None leaves it to the task, then to a search by words."""
     similar: int | None = None
     """Examples to choose for each document; 0 for none, None leaves it to the task."""
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """The lists of one level of a descent, each of which follows the prefix."""
-
-    lists: int
-    tokens: int
-    """Of a list, on average."""
-
-    def opened_by(self, rows: int) -> float:
-        """How many of the lists so many rows come to, if each row's is random: those find nothing in the cache."""
-        return float(self.lists * (1 - (1 - 1 / self.lists) ** rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +109,11 @@ class Plan:
     def caching(self) -> PromptCaching | None:
         """How the provider caches prompts; None if unknown."""
         return caching_of(self.question.model, self.choice.dialect)
+
+    @property
+    def embedding_model(self) -> str | None:
+        """The model by whose embeddings labels are retrieved; None if they are not."""
+        return None if self.candidates is None else self.candidates.embedding_model
 
     @property
     def prefix_tokens(self) -> int:
@@ -193,7 +187,7 @@ def make_plan(
     logprobs = choice.confidence is ConfidenceKind.logprobs and gives_logprobs(model, _effort(task, choice))
     if logprobs:
         _check_can_be_decided(task)
-    candidates = _candidates(task, choice)
+    candidates = label_lists(task, choice.candidates, choice.embedding_model, choice.dialect)
     similar = _similar(loaded, choice, candidates, decisions=logprobs)
     space = task.label_space if candidates is None else candidates.space
     prefixes = [
@@ -255,7 +249,7 @@ def make_plan(
         limit=limit,
         candidates=candidates,
         similar=similar,
-        levels=_levels(candidates.lists()) if isinstance(candidates, Descent) else (),
+        levels=levels_of(candidates),
     )
 
 
@@ -285,56 +279,6 @@ def _check_can_be_decided(task: Task) -> None:
                 f"{len(field.answers):,} labels, more than {_MOST_DECISIONS}",
                 hint="omit --confidence: the model then states its confidence in each label that it gives",
             )
-
-
-def _candidates(task: Task, choice: ModelChoice) -> Candidates | None:
-    """The label lists per document; None if no field has more labels than fit on a list.
-
-    Raises:
-        UsageError: the required library is not installed, or too many labels have `always`.
-    """
-    most = task.model.candidates if choice.candidates is None else choice.candidates
-    if most == defaults.LABELS_BY_LEVEL:
-        return _descent(task)
-    candidates = Candidates(task, most) if most is not None and most > 0 else None
-    if candidates is None or not candidates.fields:
-        return None
-    require_search("--candidates")
-    for field in candidates.fields:
-        if (always := sum(label.always for label in field.answers)) >= candidates.most:
-            raise UsageError(f"--candidates {candidates.most}: {always} labels have `always`, which leaves no room")
-    return candidates
-
-
-def _descent(task: Task) -> Descent:
-    """A descent by levels.
-
-    Raises:
-        UsageError: the task has no levels, or too many labels on one of them.
-    """
-    if not can_descend(task):
-        raise UsageError(
-            f"--candidates levels needs one field with one label, in groups, and {task.name} has none",
-            hint="give labels a parent, or set a number: --candidates 20",
-        )
-    require_search("--candidates")
-    descent = Descent(task)
-    if descent.most > LONGEST_LIST:
-        raise UsageError(
-            f"--candidates levels: {descent.most:,} labels are directly under one group; the limit is {LONGEST_LIST}",
-            hint="add intermediate groups, or set a number: --candidates 20",
-        )
-    return descent
-
-
-def can_descend(task: Task) -> bool:
-    """Whether the task takes one label and its labels are in groups."""
-    space = task.label_space
-    return space.takes_one_label and not space.fields[0].tree.is_flat and len(Descent(task).fields) > 0
-
-
-def _levels(levels: Sequence[Sequence[str]]) -> tuple[Level, ...]:
-    return tuple(Level(len(lists), sum(map(count_tokens, lists)) // len(lists)) for lists in levels if lists)
 
 
 def _similar(

@@ -38,7 +38,9 @@ def preflight_warnings(plan: Plan, prices: PriceBook, endpoint: str) -> Iterator
         yield TruncationUnbounded(model)
 
 
-def unpriced(models: Iterable[str], limits: Sequence[str], prices: PriceBook) -> UsageError | None:
+def unpriced(
+    models: Iterable[str], limits: Sequence[str], prices: PriceBook, *, embedding_models: Iterable[str | None] = ()
+) -> UsageError | None:
     """The error if spending limits cannot be enforced because a model's price is unknown; None if they can.
 
     A private server's being free is only an assumption, since it may be a proxy.
@@ -47,10 +49,13 @@ def unpriced(models: Iterable[str], limits: Sequence[str], prices: PriceBook) ->
         models: all models that will be used.
         limits: the user's spending limit options.
         prices: known prices.
+        embedding_models: those that retrieve labels.
     """
     if not limits:
         return None
-    unknown = next((model for model in models if not _is_stated(prices.price(model))), None)
+    found = [(model, prices.price(model)) for model in models]
+    found += [(model, prices.of_embeddings.price(model)) for model in embedding_models if model is not None]
+    unknown = next((model for model, price in found if not _is_stated(price)), None)
     if unknown is None:
         return None
     return UsageError(

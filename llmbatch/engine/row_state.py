@@ -68,4 +68,5 @@ class RowState:
     @property
     def may_have_cost(self) -> bool:
         """Whether it was answered, or may have been billed without an answer."""
-        return self.completion is not None or self.bill.usage.possibly_billed_requests > 0
+        usage = self.bill.usage
+        return self.completion is not None or usage.input_tokens > 0 or usage.possibly_billed_requests > 0

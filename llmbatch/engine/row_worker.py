@@ -8,6 +8,7 @@ from llmbatch.core.ledger_line import INTERRUPTED, LedgerLine
 from llmbatch.core.rows import Row
 from llmbatch.engine.attempt import AttemptSender
 from llmbatch.engine.cancellation import Cancellation, RunCancelledError
+from llmbatch.engine.embedding import Embedder
 from llmbatch.engine.failure_policy import FailurePolicy
 from llmbatch.engine.outcome import OutcomeReader
 from llmbatch.engine.request_loop import RequestLoop
@@ -26,6 +27,7 @@ class RowWorker:
         *,
         reader: OutcomeReader,
         candidates: Candidates | None,
+        embedder: Embedder | None,
         similar: SimilarExamples | None,
         sender: AttemptSender,
         loop: RequestLoop,
@@ -35,14 +37,16 @@ class RowWorker:
     ) -> None:
         """What it works with.
 
-        `candidates` lists labels for each document and `similar` examples, where the plan has it so; `halt` gets the
-        failure that all rows of this plan would meet.
+        `candidates` lists labels for each document, by the vectors of `embedder` if there is one, and `similar`
+        examples, where the plan has it so; `halt` gets the failure that all rows of this plan would meet.
         """
         self._reader = reader
         self._candidates = candidates
+        self._embedder = embedder
         self._similar = similar
         self._sender = sender
         self._loop = loop
+        self._loops = (loop,) if embedder is None else (loop, embedder.loop)
         self._failure_policy = failure_policy
         self._cancellation = cancellation
         self._halt = halt
@@ -50,22 +54,22 @@ class RowWorker:
     @property
     def retries(self) -> int:
         """Attempts that were repeated."""
-        return self._loop.retries
+        return sum(loop.retries for loop in self._loops)
 
     @property
     def waiting(self) -> int:
         """Rows that wait for their next attempt."""
-        return self._loop.waiting
+        return sum(loop.waiting for loop in self._loops)
 
     @property
     def latest_kind(self) -> str:
         """The kind of the latest retried failure; empty if there was none."""
-        return self._loop.latest_kind
+        return next((loop.latest_kind for loop in self._loops if loop.latest_kind), "")
 
     @property
     def next_try_s(self) -> float:
         """Seconds until the first waiting row is sent again; 0 if none waits."""
-        return self._loop.next_try_s
+        return min((loop.next_try_s for loop in self._loops if loop.next_try_s), default=0.0)
 
     @property
     def labelled(self) -> int:
@@ -91,10 +95,6 @@ class RowWorker:
         that its cost is recorded; so does a row that may itself be the reason for the refusal.
         """
         state = RowState(row, key, failed_before=failed_before)
-        if self._candidates is not None:
-            await self._list(state, await asyncio.to_thread(self._candidates.shortlist, row.text))
-        elif self._similar is not None:
-            await self._list(state, NO_SHORTLIST)
         self._failure_policy.row_began(state)
         return await self.ask_begun(state)
 
@@ -102,6 +102,7 @@ class RowWorker:
         """The same for a row already started, possibly as part of a pack."""
         try:
             try:
+                await self._prepare(state)
                 answer = await self._loop.until_answered(state, self._answer)
             except RequestFailedError as error:
                 state.end()
@@ -133,6 +134,15 @@ class RowWorker:
             return None
         stopped = Failure(INTERRUPTED, Action.FAIL, "the run stopped before the row was finished")
         return self._reader.failed(state, stopped)
+
+    async def _prepare(self, state: RowState) -> None:
+        """Put the first list of labels, and examples, before the document, if the plan has them."""
+        if self._embedder is not None:
+            await self._list(state, await self._embedder.shortlist(state))
+        elif self._candidates is not None:
+            await self._list(state, await asyncio.to_thread(self._candidates.shortlist, state.row.text))
+        elif self._similar is not None:
+            await self._list(state, NO_SHORTLIST)
 
     async def _answer(self, state: RowState, paid: float) -> Answer:
         completion = await self._sender.send(state, paid=paid)

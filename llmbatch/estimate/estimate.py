@@ -21,6 +21,7 @@ from llmbatch.estimate.answers import answer_tokens
 from llmbatch.estimate.arm_jobs import Beside, arm_jobs, opinion
 from llmbatch.estimate.arms import ArmEstimate, ArmJob, arm_estimate, together
 from llmbatch.estimate.cost import Job, Range
+from llmbatch.estimate.embeddings import embedding_look
 from llmbatch.estimate.input_scan import History, Survey, survey
 from llmbatch.estimate.packs import USUAL_ROWS, with_packs
 from llmbatch.estimate.result import Estimate, ModelEstimate
@@ -301,11 +302,13 @@ class _Look:
             count=count,
             most_bytes=most_bytes,
         )
+        self._embedding = embedding_look(plan, asked, is_done, is_settled, count, most_bytes=most_bytes)
 
     @property
     def surveys(self) -> list[Survey]:
         """The surveys that must see the input's rows."""
-        return [self._found, self._waiting] if self._beside.experiments.second_opinions else [self._found]
+        waiting = [self._waiting] if self._beside.experiments.second_opinions else []
+        return [self._found, *waiting, *([] if self._embedding is None else [self._embedding.survey])]
 
     def estimate(self, sending: Sending, prices: PriceBook, standing: RunRecord | None) -> ModelEstimate:
         """The estimate for the rows seen."""
@@ -314,7 +317,8 @@ class _Look:
         jobs = arm_jobs(self._found, self._waiting, self._beside, prices=prices, job_of=self._job)
         if sending.packing is not None:
             jobs = [self._packed(one, sending.packing.rows) for one in jobs]
-        arms, job = tuple(map(arm_estimate, jobs)), jobs[0].job
+        embedding = [] if self._embedding is None else [self._embedding.job(prices)]
+        arms, job = tuple(map(arm_estimate, (*jobs, *embedding))), jobs[0].job
         sent = job.as_sent
         time = time_needed(
             sent.requests,

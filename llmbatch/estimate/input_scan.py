@@ -11,7 +11,8 @@ from llmbatch.core.ledger_line import JURY, LedgerLine
 from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.engine.intake import Document, Intake, Skipped
-from llmbatch.engine.plan import Level, Plan
+from llmbatch.engine.label_lists import Level
+from llmbatch.engine.plan import Plan
 from llmbatch.estimate.cost import FRAME_TOKENS, OPENING_TOKENS, Job, Known, Range
 from llmbatch.estimate.result import RowsFound
 from llmbatch.estimate.sample import TokenSample, TokenTotal
@@ -144,9 +145,14 @@ class Survey:
         found = self._found
         return RowsFound(**found, total=found.total() - found["truncated"])
 
+    @property
+    def documents(self) -> TokenTotal:
+        """The tokens of the documents to send, and of what is listed before them."""
+        return self._sample.total()
+
     def job(self, asked: Plan, output_tokens: Range) -> Job:
         """The job under this plan; all answers to a row together have `output_tokens`."""
-        documents = self._sample.total()
+        documents = self.documents
         caching = asked.caching
         prefixes = [asked.prefix_tokens + level.tokens for level in asked.levels] or [asked.prefix_tokens]
         levels = len(prefixes)

@@ -64,10 +64,10 @@ def decode_completion(body: bytes, headers: Mapping[str, str] | None = None) -> 
         NotACompletionError: it is something else, named in a few words.
         ErrorInAnswerError: it contains an error.
     """
-    data = _object_in(body)
+    data = object_in(body)
     choices = data.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else None
-    _check_for_errors(data, choice)
+    check_for_errors(data, choice)
     if choice is None:
         if not isinstance(data.get("usage"), dict):
             raise NotACompletionError("no choices in it")
@@ -120,7 +120,13 @@ def _stated_cost_nanousd(headers: Mapping[str, str]) -> int | None:
 _DEAREST_USD = 1_000
 
 
-def _object_in(body: bytes) -> dict[str, Any]:
+def object_in(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body.
+
+    Raises:
+        NotACompletionError: it is none.
+        ErrorInAnswerError: it is a list with an error.
+    """
     try:
         data = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
@@ -132,8 +138,13 @@ def _object_in(body: bytes) -> dict[str, Any]:
     return data
 
 
-def _check_for_errors(data: dict[str, Any], choice: dict[str, Any] | None) -> None:
-    """Raise an error found in an answer: next to its choices, in the first choice, or instead of them."""
+def check_for_errors(data: dict[str, Any], choice: dict[str, Any] | None = None) -> None:
+    """Raise an error found in an answer: next to its choices, in the first choice, or instead of them.
+
+    Raises:
+        NotACompletionError: there is an error that says nothing about its kind.
+        ErrorInAnswerError: there is an error.
+    """
     for error in (data.get("error"), None if choice is None else choice.get("error")):
         if error:
             raise ErrorInAnswerError(read_error_data({"error": error}))

@@ -45,7 +45,7 @@ _STATUSES = {
     "content": _CONTENT,
     "length": _CONTENT | {413, 429},
     "busy": frozenset({200, 400, 403, 404, 425, 429, 498, 500, 502, 503}),
-    "model": frozenset({200, 400, 403, 404, 410, 422, 500}),
+    "model": frozenset({200, 400, 403, 404, 410, 422, 500, 501}),
     "credentials": frozenset({200, 400, 401, 403}),
 }
 """Sets of statuses by their names in the table. Gateways turn anything into a 500."""

@@ -65,8 +65,9 @@ class SessionPlan:
 
     def preflight(self, prices: PriceBook, endpoint: Endpoint, emit: Callable[[Event], None]) -> UsageError | None:
         """Why nothing may be sent, if so; else what is doubtful is reported."""
-        models = tuple(one.question.model for one in self.plans)
-        refusal = unpriced(models, self.sending.budget.limits, prices)
+        models = [one.question.model for one in self.plans]
+        embedding_models = [one.embedding_model for one in self.plans]
+        refusal = unpriced(models, self.sending.budget.limits, prices, embedding_models=embedding_models)
         if refusal is None:
             for event in preflight_warnings(self.asked, prices, endpoint.base_url):
                 emit(event)

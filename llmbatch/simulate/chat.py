@@ -19,6 +19,7 @@ from llmbatch.simulate.answer import Answer
 from llmbatch.simulate.catalogue import ANSWERS, ERRORS
 from llmbatch.simulate.dialects import dialect_of
 from llmbatch.simulate.draw import question_digest, struck, uniform
+from llmbatch.simulate.embeddings import EmbeddingRequest, check_window, embeddings_body, read_embedding_request
 from llmbatch.simulate.error_faults import rate_limited, too_large, too_long, unknown_model, wrong_key
 from llmbatch.simulate.fault import Fault
 from llmbatch.simulate.form import answer_form
@@ -104,6 +105,29 @@ class Chat:
         except RefusedError as error:
             return Outcome(self.refusal(error.reply))
 
+    def embed(self, raw: bytes, client: Client, number: int) -> Outcome:
+        """Answer a request for embeddings; `number` says which request it is, from 1."""
+        try:
+            self.check_key(client)
+            request = read_embedding_request(raw, deployment=client.deployment)
+            self.check_model(request.model, azure=request.azure)
+            counts = [count_tokens(text) for text in request.texts]
+            check_window(max(counts))
+            asked = _as_chat(request)
+            headers = self._pass_limits(asked, sum(counts))
+        except RefusedError as error:
+            return Outcome(self.refusal(error.reply))
+        question = question_digest(request.model, "\n".join(request.texts))
+        times_asked = self.stats.ask(question)
+        faults = self._struck(request.model, number, question, times_asked)
+        delivery = self._delivery(faults, f"{question}/{times_asked}")
+        if (failed := self._failed(asked, faults, headers)) is not None:
+            return Outcome(failed, delivery)
+        self.stats.embeddings += 1
+        self.stats.prompt_tokens += sum(counts)
+        body = embeddings_body(request, sum(counts))
+        return Outcome(Reply(200, body, {**self.dialect.headers, **headers}), delivery)
+
     def refusal(self, reply: Reply, model: str = "") -> Reply:
         """A refusal in the maker's words."""
         worded = self.dialect.in_its_words(reply, {"model": model})
@@ -155,13 +179,8 @@ class Chat:
         for fault in faults:
             if fault.kind in HEADER_FAULTS:
                 headers = self._other_limits.headers(fault.kind, prompt_tokens + (request.max_tokens or 0))
-        for fault in faults:
-            if (error_fault := ERRORS.get(fault.kind)) is not None:
-                window = self.window(request.model) or _ANY_WINDOW
-                reply = error_fault(request, {**fault.parameters, "window": window})
-                reply = replace(reply, kind=fault.kind, headers={**headers, **reply.headers})
-                is_worded = fault.kind in _AS_IT_IS and fault.kind not in self.dialect.errors
-                return Outcome(reply if is_worded else self.refusal(reply, request.model), delivery)
+        if (failed := self._failed(request, faults, headers)) is not None:
+            return Outcome(failed, delivery)
         sampling = Sampling(request.temperature, f"{self._settings.seed}/{question}/{times_asked}")
         parts = read_parts(prompt, request.last[1], sampling)
         answer = self._said(request, parts, faults)
@@ -177,6 +196,17 @@ class Chat:
         logprobs = None if top is None else answer_logprobs(answer, spans, top)
         body = self._completion(answer, logprobs, _usage(prompt_tokens, answer_tokens, cache_use))
         return Outcome(Reply(200, body, {**self.dialect.headers, **headers}), delivery, cache_use)
+
+    def _failed(self, request: ChatRequest, faults: list[Fault], headers: dict[str, str]) -> Reply | None:
+        """The error that a fault puts in the answer's place, if one does."""
+        for fault in faults:
+            if (error_fault := ERRORS.get(fault.kind)) is not None:
+                window = self.window(request.model) or _ANY_WINDOW
+                reply = error_fault(request, {**fault.parameters, "window": window})
+                reply = replace(reply, kind=fault.kind, headers={**headers, **reply.headers})
+                is_worded = fault.kind in _AS_IT_IS and fault.kind not in self.dialect.errors
+                return reply if is_worded else self.refusal(reply, request.model)
+        return None
 
     def _said(self, request: ChatRequest, parts: list[Part], faults: list[Fault]) -> Answer:
         """What is answered, faults and all, where that was to be said of each document."""
@@ -266,6 +296,11 @@ class Chat:
         if (reported := answer.usage(usage)) is not None:
             completion["usage"] = reported
         return orjson.dumps(self.dialect.shaped(completion, answer.thinking, answer.thinking_place))
+
+
+def _as_chat(request: EmbeddingRequest) -> ChatRequest:
+    """The request as limits and errors look at it."""
+    return ChatRequest(request.model, (), ("user", "\n".join(request.texts)), None, None, request.azure)
 
 
 def _rendered(request: ChatRequest, prompt: Prompt, caching: PromptCaching) -> PromptDigest:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from llmbatch.simulate.stats import Stats
 
 _COMPLETIONS = frozenset({"/v1/chat/completions", "/chat/completions", "/openai/v1/chat/completions"})
-_DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)/chat/completions")
+_DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)/(?:chat/completions|embeddings)")
+_EMBEDDINGS = frozenset({"/v1/embeddings", "/embeddings", "/openai/v1/embeddings"})
 _MODELS = re.compile(r"(?:/openai)?(?:/v1)?/models(?:/(.+))?")
 
 _LISTED = ("gpt-6-luna", "gpt-6-sol", "gpt-6.1-sol", "gpt-5.4-mini", "gpt-5-mini", "gpt-4.1-mini", "gpt-4o-mini")
@@ -124,7 +125,8 @@ class Simulator:
         began, chat = self._clock(), self._chat
         number = chat.enter()
         try:
-            outcome = chat.answer(await _body(request), client, number)
+            answer = chat.embed if request.path.endswith("/embeddings") else chat.answer
+            outcome = answer(await _body(request), client, number)
             if outcome.delivery.wait_s:
                 await self._sleep(outcome.delivery.wait_s)
             if outcome.delivery.arrives:
@@ -210,8 +212,8 @@ def _request(
 
 
 def _client(request: web.BaseRequest) -> Client | None:
-    """Who asks for a completion; None where the path is another one."""
-    if request.path in _COMPLETIONS:
+    """Who asks for a completion or for embeddings; None where the path is another one."""
+    if request.path in _COMPLETIONS or request.path in _EMBEDDINGS:
         return Client(_key(request))
     match = _DEPLOYMENT.fullmatch(request.path)
     return None if match is None else Client(_key(request), deployment=match[1])

@@ -36,6 +36,8 @@ class Stats:
     """Batches that were made."""
     batch_lines: int = 0
     """Lines of batches that were answered; they count as requests, too."""
+    embeddings: int = 0
+    """Requests for embeddings that were answered; they count as requests, too."""
     questions: dict[str, int] = field(default_factory=dict)
     """How often each question was taken up, by its digest (`question_digest`), of the last 250,000."""
 
@@ -74,6 +76,7 @@ class Stats:
             "files": self.files,
             "batches": self.batches,
             "batch_lines": self.batch_lines,
+            "embeddings": self.embeddings,
             "distinct_questions": len(self.questions),
             "most_asked": max(self.questions.values(), default=0),
         }

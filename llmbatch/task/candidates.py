@@ -6,6 +6,7 @@ invented. The list stands before the document, in the same message. Where one la
 none fits, the next best labels are listed once more.
 """
 
+import dataclasses
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -22,6 +23,9 @@ from llmbatch.task.label_search import label_search
 from llmbatch.task.label_space import LabelSpace, plain_space
 from llmbatch.task.model import Task
 from llmbatch.task.text_search import METHOD
+
+Ranking = Mapping[str, Sequence[int]]
+"""By field: labels by their places among the field's answers, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Shortlist:
     """What they all lie right under, in a descent; None at the top."""
     sureness: float = 1.0
     """How sure the model was (0..1) of the choices that led here."""
+    ranking: "Ranking" = dataclasses.field(default_factory=dict)
+    """What the labels were chosen from."""
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -58,6 +64,9 @@ NO_SHORTLIST = Shortlist("", {})
 class Candidates:
     """Lists, for each document, the labels that may fit, and reads what numbers stand for."""
 
+    embedding_model: str | None = None
+    """The model by whose embeddings labels are retrieved; None retrieves them by their words."""
+
     def __init__(self, task: Task, most: int) -> None:
         """`most`: labels on a list; fields that have no more are listed whole, in the prefix."""
         self.most = most
@@ -71,6 +80,8 @@ class Candidates:
         self._examples = _examples_by_label(task)
         self._search = {field.name: label_search(field, self._examples[field.name]) for field in self.fields}
         self._always = {field.name: tuple(label for label in field.answers if label.always) for field in self.fields}
+        self.ranked = 2 * most + max(map(len, self._always.values()), default=0)
+        """Labels of a ranking: as many as two lists take."""
         numbered = tuple(self._numbered(field) if field in self.fields else field for field in self.task_space.fields)
         self.space = (
             plain_space(numbered[0].labels) if self.task_space.is_plain else LabelSpace(numbered, is_plain=False)
@@ -92,13 +103,23 @@ class Candidates:
 
     def shortlist(self, text: str, none_of: Collection[str] = ()) -> Shortlist:
         """The labels to list before a document; of the fields `none_of` the next best, since none of the best fits."""
-        names = {field.name: self._chosen(field, text, search=field.name in none_of) for field in self.fields}
+        return self.listed(self.ranking(text), none_of)
+
+    def ranking(self, text: str) -> Ranking:
+        """The labels that have most in common with a document, as many as two lists take."""
+        return {field.name: self._search[field.name].ranked(text)[: self.ranked] for field in self.fields}
+
+    def listed(self, ranking: Ranking, none_of: Collection[str] = ()) -> Shortlist:
+        """The first labels of a ranking as a list; of the fields `none_of` the next best."""
+        names = {
+            field.name: self._chosen(field, ranking[field.name], search=field.name in none_of) for field in self.fields
+        }
         sections = [self._section(field, names[field.name]) for field in self.fields]
-        return Shortlist("\n".join([*sections, ""]), names, is_wider=bool(none_of))
+        return Shortlist("\n".join([*sections, ""]), names, is_wider=bool(none_of), ranking=ranking)
 
     def following(
         self,
-        text: str,
+        text: str,  # noqa: ARG002 - its ranking is known
         answer: str,
         confidence: float,  # noqa: ARG002 - of a choice among lists; here the first list was no choice
         shortlist: Shortlist,
@@ -112,22 +133,28 @@ class Candidates:
             shortlist: what was listed.
         """
         none_of = () if shortlist.is_wider else self.none_of(answer)
-        return self.shortlist(text, none_of) if none_of else None
+        return self.listed(shortlist.ranking, none_of) if none_of else None
 
-    def ranks(self, text: str, value: str) -> tuple[int, ...]:
+    def ranks(self, text: str, value: str, ranking: Ranking | None = None) -> tuple[int, ...]:  # noqa: ARG002 - see subclasses
         """How many labels would be listed before each of a value's, in the fields whose labels are listed by document.
 
         Args:
             text: the document.
             value: its right value, one of the task's.
+            ranking: the document's in the run, if it was kept.
         """
+        whole = {field.name: self._search[field.name].ranked(text) for field in self.fields}
+        return self._ranks_in(whole, value)
+
+    def _ranks_in(self, ranking: Ranking, value: str) -> tuple[int, ...]:
+        """A label that is not in the ranking comes after all others."""
         cells, found = self.task_space.cells_of(value), list[int]()
         for field in self.fields:
-            cell = str(cells[field.name])
+            cell, places = str(cells[field.name]), {place: rank for rank, place in enumerate(ranking[field.name])}
             right = names_in(cell) if field.kind is FieldKind.multi else [cell]
-            names = [field.answers[place] for place in self._search[field.name].ranked(text)]
-            found += [0 for label in names if label.name in right and label.always]
-            found += [n for n, label in enumerate(names) if label.name in right and not label.always]
+            for place, label in enumerate(field.answers):
+                if label.name in right:
+                    found.append(0 if label.always else places.get(place, len(field.answers)))
         return tuple(found)
 
     def longest_text(self) -> str:
@@ -194,9 +221,9 @@ class Candidates:
             labels=tuple(Label(name=name) for name in names),
         )
 
-    def _chosen(self, field: TaskField, text: str, *, search: int) -> tuple[str, ...]:
+    def _chosen(self, field: TaskField, ranked: Sequence[int], *, search: int) -> tuple[str, ...]:
         always = self._always[field.name]
-        found = (field.answers[place] for place in self._search[field.name].ranked(text))
+        found = (field.answers[place] for place in ranked)
         room = self.most - len(always)
         rest = (label.name for label in found if not label.always)
         return (*islice(rest, search * room, (search + 1) * room), *(label.name for label in always))

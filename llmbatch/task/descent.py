@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import orjson
 
-from llmbatch.task.candidates import Candidates, Shortlist
+from llmbatch.task.candidates import Candidates, Ranking, Shortlist
 from llmbatch.task.fields import Label
 from llmbatch.task.label_lines import FIELD_LIST_HEADING, LIST_HEADING, described
 from llmbatch.task.model import Task
@@ -76,7 +76,7 @@ class Descent(Candidates):
             return None
         return self._under(chosen, shortlist.sureness * confidence)
 
-    def ranks(self, text: str, value: str) -> tuple[int, ...]:  # noqa: ARG002 - nothing is retrieved
+    def ranks(self, text: str, value: str, ranking: Ranking | None = None) -> tuple[int, ...]:  # noqa: ARG002 - nothing is retrieved
         """None: each label can be reached."""
         return ()
 

@@ -21,8 +21,17 @@ def label_search(field: TaskField, examples: Mapping[str, Sequence[str]]) -> Tex
     return TextSearch(lambda: (_profile(field, label, examples.get(label.name, ())) for label in field.answers))
 
 
+def described_in_words(field: TaskField, label: Label) -> str:
+    """A label's name, groups, aliases and description, each on its own line, with names split into words."""
+    return _described(field, label, times=1)
+
+
 def _profile(field: TaskField, label: Label, examples: Sequence[str]) -> str:
     """All that is known of a label, as one text."""
-    names = [*[label.name] * _NAME_WEIGHT, *field.tree.path(label.name)[:-1], *label.aliases]
+    return "\n".join([_described(field, label, times=_NAME_WEIGHT), *examples])
+
+
+def _described(field: TaskField, label: Label, *, times: int) -> str:
+    names = [*[label.name] * times, *field.tree.path(label.name)[:-1], *label.aliases]
     words = [(_MARKS.sub(" ", _CAMEL.sub(" ", name)).strip() or name) for name in names]
-    return "\n".join([*words, label.description, *examples])
+    return "\n".join([*words, label.description])

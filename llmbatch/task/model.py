@@ -42,6 +42,8 @@ class ModelDefaults(Part):
     review_below: Annotated[float, Field(ge=0, le=1, strict=True)] | None = None
     similar_examples: Annotated[int, Field(ge=1, le=MOST_SIMILAR, strict=True)] | None = None
     candidates: Annotated[int, Field(ge=LEAST_CANDIDATES, le=MOST_CANDIDATES, strict=True)] | None = None
+    embedding_model: str | None = None
+    """Retrieves the candidates by embeddings of the same endpoint, instead of by their words."""
 
 
 class Task(Part):

@@ -130,6 +130,7 @@ _LINES: dict[str, _Cell] = {
     "canary": _arm("canary"),
     "escalation": _arm("escalation"),
     "jury": _arm("jury"),
+    "embedding": _arm("embedding"),
     "sync": _way("sync"),
     "flex": _way("flex"),
     "batch": _way("batch"),

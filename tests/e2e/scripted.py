@@ -26,7 +26,8 @@ class Reply:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: its number from 1, its body, its document's text, how often that text has come, its headers."""
+    """One request: its number from 1, its body, its document's text (of embeddings, all texts, a line each), how often
+    that text has come, its headers."""
 
     number: int
     body: dict[str, Any]
@@ -65,7 +66,7 @@ def scripted(script: Script, *, models: Any = None) -> Iterator[Scripted]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            text = str(body["messages"][-1]["content"])
+            text = str(body["messages"][-1]["content"]) if "messages" in body else "\n".join(body["input"])
             with lock:
                 times = 1 + sum(earlier.text == text for earlier in running.asked)
                 asked = Asked(len(running.asked) + 1, body, text, times, self.path, dict(self.headers))

@@ -32,6 +32,7 @@ _OF_MODEL = (
     "service_tier",
     "review_below",
     "candidates",
+    "embedding_model",
 )
 """Options that a task's [model] may set, where the model is called `name`."""
 _PATIENT = ("timeout", *(one.name for one in fields(PatientValues)))

@@ -99,6 +99,15 @@ class TaskOptions(OptionGroup):
             shown_default="the task's, else all that a schema takes",
         ),
     ] = None
+    embedding_model: Annotated[
+        str | None,
+        Option(
+            "With --candidates N: retrieve the labels by this model's embeddings, from the same endpoint, instead of "
+            "by their words.",
+            metavar="M",
+            shown_default="the task's, else by words",
+        ),
+    ] = None
     confidence: Annotated[
         ConfidenceKind,
         Option("As stated by the model, or measured from the log-probabilities of its label tokens."),
@@ -159,6 +168,7 @@ class TaskOptions(OptionGroup):
             prefix=self.prefix,
             confidence=self.confidence,
             candidates=self.to_candidates(),
+            embedding_model=self.embedding_model,
             similar=self.to_similar(),
             service_tier=sending.service_tier,
             dialect=sending.dialect,

@@ -1,0 +1,74 @@
+"""What embeddings add to a run's cost, where they retrieve its labels: each document's once, and the labels' own."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from llmbatch.core.prices import PriceBook
+from llmbatch.engine.embedding import embedding_plan
+from llmbatch.engine.plan import Plan
+from llmbatch.estimate.arms import ArmJob
+from llmbatch.estimate.cost import FRAME_TOKENS, Job, Known, Range
+from llmbatch.estimate.input_scan import Survey
+from llmbatch.task.embedded_candidates import LONGEST_TEXT, EmbeddedCandidates
+
+EMBEDDING = "embedding"
+"""The name of their part of the cost, beside the arms."""
+_NOTHING = Range(0.0, 0.0, 0.0)
+
+
+class EmbeddingLook:
+    """Counts the texts that are embedded."""
+
+    def __init__(
+        self,
+        candidates: EmbeddedCandidates,
+        plan: Plan,
+        asked: Plan,
+        is_done: Callable[[str], bool],
+        is_settled: Callable[[str], bool],
+        count: Callable[[str], int],
+        *,
+        most_bytes: int | None,
+    ) -> None:
+        """Take the arguments of `Survey`, for the plan by which rows are sent."""
+        self._candidates = candidates
+        self._count = count
+        self.survey = Survey(
+            plan,
+            is_done,
+            is_settled=is_settled,
+            asked=embedding_plan(asked, candidates),
+            count=lambda text: count(text[:LONGEST_TEXT]),
+            most_bytes=most_bytes,
+        )
+
+    def job(self, prices: PriceBook) -> ArmJob:
+        """What is embedded of the rows seen, and what that costs."""
+        documents, model = self.survey.documents, self.survey.asked.question.model
+        labels = sum(map(self._count, self._candidates.texts())) if documents.rows else 0
+        job = Job(
+            requests=documents.rows,
+            prefix_tokens=-FRAME_TOKENS,  # there are no messages, so that nothing frames them
+            documents=replace(documents, tokens=documents.tokens + labels),
+            cached_tokens=0,
+            written_tokens=0,
+            output_tokens=_NOTHING,
+        )
+        rows = Range(documents.rows, documents.rows, documents.rows)
+        return ArmJob(EMBEDDING, model, job, rows, prices.of_embeddings.price(model), Known(misses=_NOTHING))
+
+
+def embedding_look(
+    plan: Plan,
+    asked: Plan,
+    is_done: Callable[[str], bool],
+    is_settled: Callable[[str], bool],
+    count: Callable[[str], int],
+    *,
+    most_bytes: int | None,
+) -> EmbeddingLook | None:
+    """The look at what a plan embeds; None if it embeds nothing. Takes the arguments of `Survey`."""
+    candidates = asked.candidates
+    if not isinstance(candidates, EmbeddedCandidates):
+        return None
+    return EmbeddingLook(candidates, plan, asked, is_done, is_settled, count, most_bytes=most_bytes)
