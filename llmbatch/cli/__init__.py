@@ -6,11 +6,11 @@ No logic lives here. Importing this package stays light: heavy imports happen in
 import sys
 
 _STORAGE = 8
-"""`ExitCode.STORAGE`, where not even that can be imported."""
+"""`ExitCode.STORAGE`, for when not even that can be imported."""
 
 
 def main() -> None:
-    """Run the program; where this machine has no memory or no file left to load it with, say so."""
+    """Run the program; report it if this machine has too little memory or too few files to load it."""
     try:
         from llmbatch.cli.app import main as run
     except (MemoryError, OSError) as error:

@@ -22,14 +22,15 @@ app = typer.Typer(
     help="Label documents with an LLM, in bulk and unattended.",
     no_args_is_help=True,
     invoke_without_command=True,
-    rich_markup_mode=None,  # Rich is half of what the help would take
+    rich_markup_mode=None,  # Rich would take half of the time that the help needs
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 _COLLECT_AFTER = (10_000, 20, 20)
-"""New objects, then collections. What is imported stays and rows leave few cycles, yet the default takes a tenth."""
+"""New objects, then collections. Imports stay alive and rows leave few cycles, yet the defaults cost a tenth of the
+time."""
 
 
 @app.callback()
@@ -51,12 +52,12 @@ def _program(
 
 
 _COMPLETION = "_LLMBATCH_COMPLETE"
-"""Set by the scripts that Typer writes for shells: what is asked for is not a command's work."""
+"""Set by the scripts that Typer writes for shells: they ask for completions instead of running a command."""
 _ASKS = frozenset({"-h", "--help", "--help-all", "--version"})
 
 
 def _run(arguments: list[str]) -> int:
-    """Run a command. Who asks for the help gets it, and a misspelt variable is reported all the same."""
+    """Run a command. A request for help is always answered, and a misspelled variable is reported as well."""
     if _COMPLETION in os.environ:
         app(prog_name="llmbatch")
     try:
@@ -69,7 +70,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def main() -> None:
-    """Run the program. An error of ours is reported in a line or two; a traceback always means a bug."""
+    """Run the program. An `LLMBatchError` is reported in a line or two; a traceback always means a bug."""
     prepare_environment()
     gc.set_threshold(*_COLLECT_AFTER)
     output = prepare_streams()
@@ -86,7 +87,7 @@ def main() -> None:
 
 
 def _exit_code() -> int:
-    """Run the command that the arguments name, and report what ends it early."""
+    """Run the command that the arguments name, and report the error if it ends early."""
     try:
         return _run(sys.argv[1:])
     except LLMBatchError as error:

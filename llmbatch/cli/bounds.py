@@ -1,4 +1,4 @@
-"""Bounds of the numbers that options take: far beyond any use, within what files, the store and the clock can hold."""
+"""Bounds of numeric options: far beyond any use, and within what files, the store and the clock can represent."""
 
 MOST_SECONDS = 365 * 86_400
 MOST_DAYS = 36_500

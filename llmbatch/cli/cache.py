@@ -1,4 +1,4 @@
-"""`llmbatch cache`: the answers that runs keep for each other."""
+"""`llmbatch cache`: answers that runs share."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`llmbatch calibrate`: make confidence mean what it says."""
+"""`llmbatch calibrate`: fit confidence to the share of answers that are right."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`llmbatch canary`: how a prompt or model on trial did, and taking it over."""
+"""`llmbatch canary`: report on a prompt or model on trial, and adopt it."""
 
 from pathlib import Path
 from typing import Annotated

@@ -66,7 +66,7 @@ def classify(
 
 
 def _public(argument: str) -> str:
-    """An argument without the secrets of an address, also where that stands behind its option: `--option=ADDRESS`."""
+    """An argument without the secrets of an address, including `--option=ADDRESS`."""
     from llmbatch.readers import public_name
 
     option, equals, value = argument.partition("=")

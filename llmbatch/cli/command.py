@@ -16,7 +16,7 @@ from llmbatch.cli.options.option import Declared, Except, Only, Option, OptionGr
 from llmbatch.core.shares import share_of
 
 ENVIRONMENT = "Every option is an environment variable too: --retry-wait-min is LLMBATCH_RETRY_WAIT_MIN."
-"""Last line of the help of commands that have many."""
+"""Last line of the help of commands with many options."""
 
 _PROFILE = Declared(
     str | None, Option("Use the configuration's [profile.NAME] too.", metavar="NAME", completer=profiles), None
@@ -29,15 +29,16 @@ _Function = TypeVar("_Function", bound=Callable[..., None])
 
 
 def command(app: typer.Typer, name: str | None = None, **settings: Any) -> Callable[[_Function], _Function]:
-    """Registers a function as a command of `app`.
+    """Register a function as a command of `app`.
 
     A parameter whose type is `Annotated[TYPE, Option(...)]` is an option. One whose type is a group, a frozen dataclass
-    with such fields, stands for all its options, `Annotated[GROUP, Only("a", "b")]` or `Annotated[GROUP, Except("a")]`
-    for some of them. The function gets the group with the user's values. Everything else is as Typer has it.
+    with such fields, stands for all its options, and `Annotated[GROUP, Only("a", "b")]` or
+    `Annotated[GROUP, Except("a")]` for some of them. The function gets the group with the user's values. All other
+    parameters work as in Typer.
 
     Args:
-        app: what the command is called by.
-        name: the command's; None for the function's.
+        app: the group of commands to which it is added.
+        name: of the command; None for the function's name.
         settings: of `typer.Typer.command`.
     """
 
@@ -54,16 +55,16 @@ def command_group(purpose: str, cls: type[Group] = Group) -> typer.Typer:
     """A group of commands, such as `llmbatch review`.
 
     Args:
-        purpose: what its help says of it.
-        cls: how its commands are found.
+        purpose: the description in its help.
+        cls: the class that finds its commands.
     """
     return typer.Typer(cls=cls, add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=purpose)
 
 
 def _typed_out(function: Callable[..., None]) -> tuple[Callable[..., None], dict[str, Declared]]:
-    """The function as Typer takes it: with a parameter for each option, and types that say how it is shown.
+    """The function in the form that Typer expects: a parameter for each option, with types that define its display.
 
-    Beside it, what is declared of each option.
+    Also returns the declaration of each option.
     """
     written = signature(function, eval_str=True)
     groups: dict[str, tuple[type[OptionGroup], dict[str, Declared]]] = {}
@@ -110,7 +111,7 @@ def _taken(names: tuple[str, ...], annotation: Any) -> tuple[str, ...]:
 
 
 def _declared(parameter: Parameter) -> Declared | None:
-    """What is declared of an option that stands alone; None for another parameter."""
+    """The declaration of a single option; None for another parameter."""
     kind, *declared = get_args(parameter.annotation) if get_origin(parameter.annotation) is Annotated else (None,)
     option = next((part for part in declared if isinstance(part, Option)), None)
     return None if option is None else Declared(kind, option, parameter.default)
@@ -152,7 +153,7 @@ def _share(given: str | float) -> float:
 def _whole_variable(
     context: typer.Context, parameter: typer.CallbackParam, names: list[str] | None
 ) -> list[str] | None:
-    """The names that an option was given; a variable is one, and not as many as it has words."""
+    """The names that an option was given; a variable is one name, even if it contains spaces."""
     source = context.get_parameter_source(parameter.name or "")
     if source is None or source.name != "ENVIRONMENT":
         return names

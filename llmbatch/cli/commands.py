@@ -1,6 +1,6 @@
-"""The program's commands: what each is for, and where it is.
+"""The program's commands: the purpose and the module of each.
 
-A command's module is imported when the command is called. The help, which names them all, needs none of them.
+A command's module is imported when the command is called. The help, which lists all commands, imports none of them.
 """
 
 from collections.abc import Mapping
@@ -39,14 +39,14 @@ SUMMARIES: Mapping[str, str] = {
     "config": "The configuration file: which values apply and why.",
     "simulate": "Serve OpenAI's chat and batch protocols on loopback: no model, no key.",
 }
-"""In the order of the help. The module of a command has its name."""
+"""In the order of the help. Each command's module has the command's name."""
 
 _MORE = ("input", "merge", "repair", "canary", "cache", "config", "simulate")
-"""Commands that the help, which is one screen, names in its last line."""
+"""Commands that the help, which fits on one screen, only names in its last line."""
 
 
 class Commands(TyperGroup):
-    """The commands by name, each loaded when it is called. Until then a summary stands for it."""
+    """The commands by name, each loaded when it is called. Until then, only its summary is known."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -56,7 +56,7 @@ class Commands(TyperGroup):
         """The command that the first argument names.
 
         Raises:
-            UsageError: there is none, with the one that is likely meant.
+            UsageError: there is none; the error suggests the command that is likely meant.
         """
         if args[0] in SUMMARIES:
             self.commands[args[0]] = load(args[0])
@@ -78,5 +78,5 @@ class Commands(TyperGroup):
 
 @cache
 def load(name: str) -> Command:
-    """A command, with its options; put together once."""
+    """A command with its options, built once."""
     return get_command(import_module(f"llmbatch.cli.{name}").app)

@@ -1,7 +1,7 @@
-"""What a shell offers at a press of Tab: tasks, run folders, models, profiles.
+"""What a shell offers when Tab is pressed: tasks, run folders, models, profiles.
 
-Names that a shell would take apart are left out, and the shell offers files then: some evaluate what they are given,
-and a folder from somebody else may have files of any name.
+Names that a shell would split or evaluate are left out, and the shell offers files instead: some shells evaluate what
+they are given, and a folder from someone else may contain files of any name.
 """
 
 import re
@@ -12,11 +12,11 @@ from pathlib import Path
 from llmbatch.core.errors import UsageError
 
 Completer = Callable[[str], list[str]]
-"""Gives the values that begin as what is typed so far."""
+"""Returns the values that begin with what has been typed so far."""
 
 _PLAIN = re.compile(r"[\w./@+~-]+", re.ASCII)
 _MOST_ENTRIES = 2_000
-"""Of a folder: Tab is pressed to be quicker."""
+"""The most entries of a folder that are examined: completion must be fast."""
 _RUN = "run.json"
 _OF_A_TASK = re.compile(rb"^\[\[(labels|fields)\]\]", re.MULTILINE)
 _MOST_BYTES = 100_000
@@ -35,7 +35,7 @@ _NO_TEXT = frozenset(
         "whisper",
     ]
 )
-"""Words in names of models that label no text."""
+"""Words in the names of models that cannot label text."""
 
 
 def run_folders(incomplete: str) -> list[str]:
@@ -52,7 +52,7 @@ def tasks(incomplete: str) -> list[str]:
 
 
 def models(incomplete: str) -> list[str]:
-    """Models of OpenAI that the price data knows; another maker's where none of them begins so."""
+    """OpenAI's models in the price data; those of other providers if none of OpenAI's begins this way."""
     from llmbatch.core.prices import known_models
 
     for names in known_models():
@@ -74,7 +74,7 @@ def profiles(incomplete: str) -> list[str]:
 
 
 def words(metavar: str | None) -> Completer | None:
-    """The words that an option takes beside other values: `auto` of `N|auto`. None where it takes none."""
+    """The words that an option accepts besides other values: `auto` in `N|auto`. None if it accepts none."""
     found = [word for word in (metavar or "").split("|") if word.isalpha() and word.islower()]
     return (lambda incomplete: _plain(incomplete, found)) if found else None
 
@@ -85,7 +85,7 @@ def _plain(incomplete: str, names: Iterator[Path | str] | list[str] | tuple[Path
 
 
 def _near(incomplete: str) -> Iterator[Path]:
-    """What is in the folder that the typed path leads to, and in the folders there."""
+    """The entries of the folder that the typed path leads to, and of its subfolders."""
     folder = Path(incomplete.rpartition("/")[0] or ("/" if incomplete.startswith("/") else "."))
     for entry in _entries(folder):
         yield entry

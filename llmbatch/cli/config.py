@@ -1,4 +1,4 @@
-"""`llmbatch config`: what the configuration file says, and whether it is trusted."""
+"""`llmbatch config`: what the configuration file sets, and whether it is trusted."""
 
 from typing import Annotated
 

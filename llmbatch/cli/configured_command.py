@@ -20,9 +20,9 @@ _ASKS_FOR_HELP = frozenset({"-h", "--help", "--help-all"})
 
 
 class ConfiguredCommand(TyperCommand):
-    """A command that takes from a configuration file what neither its command line nor the environment gives.
+    """A command that takes options from a configuration file if neither its command line nor the environment sets them.
 
-    `declared` has its options by name, as `llmbatch.cli.command` found them.
+    `declared` contains its options by name, as `llmbatch.cli.command` collected them.
     """
 
     def __init__(self, *args: Any, declared: Mapping[str, Declared], **settings: Any) -> None:
@@ -31,15 +31,15 @@ class ConfiguredCommand(TyperCommand):
         self._configured: dict[str, Configured] = {}
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:  # noqa: ARG002 - as its base has it
-        """What stands behind its name in the help and in errors."""
+        """What follows its name in the help and in errors."""
         return usage_pieces(self)
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
-        """Write what is used most, on one screen."""
+        """Write the most common options, on one screen."""
         write_short_help(self, self.declared, ctx, formatter)
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Parse a command line. Who asks for the help gets it, whatever a configuration says."""
+        """Parse a command line. A request for help is always answered, whatever the configuration contains."""
         if _ASKS_FOR_HELP.isdisjoint(args) and not ctx.resilient_parsing:
             given, _, _ = self.make_parser(ctx).parse_args(list(args))
             self._configured = self.configured(ctx, given)
@@ -47,7 +47,7 @@ class ConfiguredCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Context) -> Any:
-        """Run it. An error about an option that a configuration file sets says so."""
+        """Run it. An error about an option that a configuration file sets names that file."""
         try:
             return super().invoke(ctx)
         except UsageError as error:
@@ -62,7 +62,7 @@ class ConfiguredCommand(TyperCommand):
 
         Args:
             ctx: of this command.
-            given: what the command line gives.
+            given: the values from the command line.
 
         Raises:
             UsageError: the file cannot be used.
@@ -81,7 +81,7 @@ class ConfiguredCommand(TyperCommand):
 
 
 def show_full_help(context: Context, _: Any, value: bool) -> None:
-    """Print all options of a command, and leave."""
+    """Print all options of a command, and exit."""
     if value and not context.resilient_parsing and isinstance(context.command, TyperCommand):
         formatter = context.make_formatter()
         write_full_help(context.command, context, formatter)

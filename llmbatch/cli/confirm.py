@@ -1,4 +1,4 @@
-"""What is not begun without somebody's word: a run that may cost more than `--confirm-above`, a batch of a few rows."""
+"""Confirmations: before a run that may cost more than `--confirm-above`, and before a batch of a few rows."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ def confirm(dear: "Callable[[int], ModelEstimate | None]", above_usd: float) -> 
     """Ask on a terminal whether to begin a run whose estimate is above the limit.
 
     Args:
-        dear: gives the estimate where it is above an amount, nano-dollars.
+        dear: returns the estimate if it is above an amount in nano-dollars, else None.
         above_usd: the limit.
 
     Raises:
@@ -49,10 +49,10 @@ def confirm(dear: "Callable[[int], ModelEstimate | None]", above_usd: float) -> 
 
 
 def confirm_batch_of_few(run: "RunOptions") -> None:
-    """Ask on a terminal whether a handful of rows is to wait for a batch. Elsewhere the session only says so.
+    """Ask on a terminal whether to put only a few rows into a batch. Without a terminal, the session only reports it.
 
     Args:
-        run: what is asked for.
+        run: the options of the run.
 
     Raises:
         BudgetReached: the answer was no.
@@ -77,7 +77,7 @@ def confirm_batch_of_few(run: "RunOptions") -> None:
 
 
 _SMALL_BYTES = 1_000_000
-"""Of an input that is read for this: one with more than a handful of rows is mostly larger."""
+"""Largest input that is read for this question, since larger ones usually have more than a few rows."""
 
 
 def _is_small(path: Path) -> bool:
@@ -93,7 +93,7 @@ def _ask(question: str) -> None:
 
     try:
         agreed = typer.confirm(question, err=True)
-    except typer.Abort:  # the end of the input, in place of an answer
+    except typer.Abort:  # the end of the input instead of an answer
         agreed = False
     if not agreed:
         raise BudgetReached("not started; nothing was sent")

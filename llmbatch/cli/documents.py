@@ -1,6 +1,6 @@
-"""What `--json` prints, as types: one for each command, from which its JSON Schema is made.
+"""What `--json` prints, as types: one for each command, from which its JSON Schema is generated.
 
-Tests hold the real output of every command against them. Fields may be added; those that are here stay.
+Tests check the real output of every command against them. Fields may be added; existing ones stay.
 """
 
 from collections.abc import Mapping
@@ -375,14 +375,14 @@ DOCUMENTS: Mapping[str, Any] = {
     "prompt check": CheckDocument,
     "batch list": BatchDocument,
 }
-"""By the command, with the name of its group in front."""
+"""By command, preceded by the name of its group."""
 
 
 def document_schema(command: str) -> dict[str, Any]:
     """The JSON Schema of what a command prints with `--json`.
 
     Raises:
-        UsageError: there is no such command, or it prints none.
+        UsageError: there is no such command, or it prints no JSON.
     """
     document = DOCUMENTS.get(command)
     if document is None:

@@ -1,4 +1,4 @@
-"""What surrounds the program, made usable before anything looks at it."""
+"""Prepares the program's environment before anything uses it."""
 
 import os
 import re
@@ -9,9 +9,9 @@ _SIZE = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
 
 
 def prepare_environment() -> None:
-    """Drop variables whose values say nothing, so that what they stand for is found in other ways.
+    """Drop variables without a usable value, so that what they would set is determined in other ways.
 
-    A terminal has a size of its own, and the user database knows a home where `HOME` is empty.
+    A terminal knows its size, and the user database contains a home if `HOME` is empty.
     """
     _restart_in_utf8()
     for name in ("COLUMNS", "LINES"):
@@ -22,10 +22,10 @@ def prepare_environment() -> None:
 
 
 def _restart_in_utf8() -> None:
-    """Start the program again in Python's UTF-8 mode, where it was started in a locale that has nothing but ASCII.
+    """Restart the program in Python's UTF-8 mode if the locale supports only ASCII.
 
-    Python takes that mode by itself in the locales C and POSIX, unless `PYTHONUTF8=0` forbids it. Labels and names of
-    fields on the command line, which are UTF-8 in every file, would not be found then.
+    Python uses that mode automatically in the locales C and POSIX, unless `PYTHONUTF8=0` forbids it. In that case,
+    labels and field names on the command line would not match those in files, which are UTF-8.
     """
     if sys.getfilesystemencoding() == "ascii" and "utf8" not in sys._xoptions:  # noqa: SLF001 - documented for CPython
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - no shell is needed

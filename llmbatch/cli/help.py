@@ -1,4 +1,4 @@
-"""A command's help: what is used most on one screen, all of it by `--help-all`."""
+"""A command's help: the most common options on one screen, all of them with `--help-all`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,25 +9,25 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from llmbatch.cli.options.option import Declared
 
 SCREEN_LINES = 23
-"""Of a terminal's 24 lines the last one is the shell's."""
+"""A terminal has 24 lines, and the last one is for the shell's prompt."""
 
 _ALL = "--help-all"
 _FIRST_WIDTH = 32
-"""The most that names of options take before their texts begin on the next line."""
+"""Maximum width of option names before their texts begin on the next line."""
 _WIDEST_RANGE = 65535
-"""Ports: limits above are there to catch slips, and say nothing to a reader."""
+"""A limit above that of ports only catches typing errors, and tells a reader nothing."""
 
 
 def write_short_help(
     command: TyperCommand, declared: Mapping[str, Declared], context: Context, formatter: HelpFormatter
 ) -> None:
-    """Write the help that fits on one screen: all options where they do, else those that have a brief text.
+    """Write the help that fits on one screen: all options if they fit, otherwise those that have a brief text.
 
     Args:
-        command: whose help it is.
+        command: the command.
         declared: its options by name.
         context: of the command.
-        formatter: what is written to.
+        formatter: where to write.
     """
     shown = [one for one in _options(command, context) if one.name in declared or one.name == "profile"]
     records = [_record(option, context) for option in shown]
@@ -43,7 +43,7 @@ def write_short_help(
 
 
 def write_full_help(command: TyperCommand, context: Context, formatter: HelpFormatter) -> None:
-    """Write all options of a command, by their panels."""
+    """Write all options of a command, grouped by panel."""
     panels: dict[str | None, list[tuple[str, str]]] = {}
     for option in _options(command, context):
         panels.setdefault(option.rich_help_panel, []).append(_record(option, context))
@@ -64,7 +64,7 @@ class Group(TyperGroup):
 
 
 def usage_pieces(command: TyperCommand) -> list[str]:
-    """What stands behind the command's name: its arguments, in square brackets where they may be left out."""
+    """What follows the command's name: its arguments, in square brackets if optional."""
     named = [(one.metavar or one.name.upper(), one.required) for one in _arguments(command)]
     return ["[OPTIONS]", *(name if required else f"[{name}]" for name, required in named)]
 
@@ -107,7 +107,7 @@ def _brief(option: TyperOption, declared: Mapping[str, Declared]) -> str | None:
 
 
 def _label(option: TyperOption, *, all_flags: bool = False) -> str:
-    """`-m, --model TEXT`: the long names below each other, whether there is a short one or not."""
+    """`-m, --model TEXT`: the long names are aligned, whether there is a short one or not."""
     short = [flag for flag in option.opts if not flag.startswith("--")]
     long = [flag for flag in option.opts if flag.startswith("--")]
     names = [*short, *(long if all_flags else long[:1])]
@@ -118,7 +118,7 @@ def _label(option: TyperOption, *, all_flags: bool = False) -> str:
 
 
 def _metavar(option: TyperOption) -> str:
-    """What stands for the value: its own name, its choices or limits where they are few, else its type."""
+    """The placeholder for the value: its own name, its choices or limits if these are few, otherwise its type."""
     described = option.type_descriptor
     if option.metavar is not None:
         return option.metavar
@@ -132,7 +132,7 @@ def _metavar(option: TyperOption) -> str:
 
 
 def _with_default(text: str, parameter: TyperArgument | TyperOption, context: Context) -> str:
-    """The text, and what counts without the option."""
+    """The text, followed by the default."""
     shown = parameter.show_default
     default = parameter.get_default(context, call=False) if shown is True else shown
     if isinstance(default, bool) or default in (None, ""):

@@ -1,4 +1,4 @@
-"""`llmbatch input`: what would be read."""
+"""`llmbatch input`: shows what would be read."""
 
 from typing import Annotated
 

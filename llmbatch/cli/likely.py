@@ -1,4 +1,4 @@
-"""What somebody most likely meant by a command or an option that there is none of."""
+"""What the user most likely meant by an unknown command or option."""
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
@@ -35,14 +35,14 @@ _ELSEWHERE = {
     "serve": "simulate",
     "settings": "config",
 }
-"""What other programs call what a command does."""
+"""Names that other programs use for the same commands."""
 _RUN = "run.json"
 _ALIKE = 0.65
-"""A misspelling differs by a letter or two; options all begin with two that are alike."""
+"""A misspelling differs by a letter or two; all options begin with the same two characters."""
 
 
 def likely(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is closest to a name, or that has it as one of its words; None where none is."""
+    """The known name that is closest to a name, or that contains it as one of its words; None if there is none."""
     names = list(known)
     close = get_close_matches(name, names, n=1, cutoff=_ALIKE)
     if close:
@@ -52,7 +52,7 @@ def likely(name: str, known: Iterable[str]) -> str | None:
 
 
 def unknown_command(name: str, known: Collection[str]) -> UsageError:
-    """Why there is no such command, and which one is meant: by its spelling, another name for it, or a file."""
+    """The error for an unknown command. It suggests one by its spelling, by another name for it, or for a file."""
     if "\0" not in name and (path := Path(name)).exists():
         command = "show" if (path / _RUN).is_file() else "classify"
         return UsageError(f"{name!r} is not a command", hint=f"did you mean llmbatch {command} {quoted(path)}?")

@@ -1,4 +1,4 @@
-"""`llmbatch merge`: one run out of its shards."""
+"""`llmbatch merge`: joins a run's shards into one run."""
 
 from typing import Annotated
 

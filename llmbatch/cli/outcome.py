@@ -1,4 +1,4 @@
-"""A run's outcome, once it is written down, is its command's: no signal changes the exit code any more."""
+"""Once a run's outcome is recorded, it is that of the command: signals no longer change the exit code."""
 
 from llmbatch.cli.signals import hear_no_more
 from llmbatch.observe.observer import Observer
@@ -6,8 +6,8 @@ from llmbatch.observe.summary import Summary
 
 
 class OutcomeStands(Observer):
-    """Waits for a run's summary."""
+    """Ignores signals once a run has its summary."""
 
     def ended(self, summary: Summary) -> None:  # noqa: ARG002 - whatever it says
-        """Let signals have no effect from here on: what is left to do is to show it."""
+        """Ignore signals from here on: the summary only has to be shown."""
         hear_no_more()

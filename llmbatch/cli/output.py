@@ -1,4 +1,4 @@
-"""What goes to standard output for programs to read: bytes that no locale changes."""
+"""Standard output for programs: bytes that do not depend on the locale."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ def print_json(data: Mapping[str, Any]) -> None:
 
 
 def print_path(path: Path | str) -> None:
-    """Print a file's name on a line of its own: its bytes, but on a terminal nothing that that obeys."""
+    """Print a file's name on a line of its own: its bytes, but on a terminal without control characters."""
     if sys.stdout.isatty():
         print_bytes(neutral(os.fspath(path)).encode() + b"\n")
     else:
@@ -25,7 +25,7 @@ def print_path(path: Path | str) -> None:
 
 
 def print_bytes(data: bytes) -> None:
-    """Print bytes, after what was printed before."""
+    """Print bytes, after flushing what was printed before."""
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""`llmbatch prompt`: start a task file, lint it, see exactly what is sent."""
+"""`llmbatch prompt`: create a task file, lint it, show exactly what is sent."""
 
 import errno
 import sys
@@ -101,7 +101,7 @@ def check(
 
 
 def _document(named: str) -> str:
-    """The text of a file where there is one of that name, of standard input for `-`; else the text that was given."""
+    """The text of the file with that name, or of standard input for `-`; if there is no such file, the text itself."""
     from llmbatch.core.errors import UsageError
 
     try:
@@ -109,7 +109,7 @@ def _document(named: str) -> str:
             return sys.stdin.buffer.read().decode("utf-8", "replace")
         if "\n" not in named and Path(named).is_file():
             return Path(named).read_bytes().decode("utf-8", "replace")
-    except ValueError:  # no name of a file: it holds a NUL
+    except ValueError:  # it contains a NUL, so it is not a file name
         return named
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:

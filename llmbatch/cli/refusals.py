@@ -1,4 +1,4 @@
-"""What the system refuses, in a line: a file that cannot be looked at, or a limit that is reached, is no bug."""
+"""System errors in one line: a file that cannot be opened, or a limit that is reached, is not a bug."""
 
 import errno
 import os
@@ -17,12 +17,12 @@ _LIMITS = {
 _STORAGE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _NO_THREAD = "can't start new thread"
 _LINK_LOOP = "Symlink loop"
-"""What CPython says, with no class of its own; the second up to 3.12."""
+"""CPython's messages for errors without a class of their own; the second up to 3.12."""
 _LONGEST_NAME = 200
 
 
 def refusal(error: BaseException) -> LLMBatchError | None:
-    """What the system refused, as an error of ours; None where the error is a bug's."""
+    """A system error as an `LLMBatchError`; None if the error is a bug."""
     match error:
         case OSError() if error.errno in _LIMITS:
             return _limit(f"{_named(error)}{error.strerror}", _LIMITS[error.errno])
@@ -44,7 +44,7 @@ def refusal(error: BaseException) -> LLMBatchError | None:
 
 @contextmanager
 def refusals_as_errors() -> Iterator[None]:
-    """Raises what the system refuses as an error of ours, for callers in Python."""
+    """Raise system errors as `LLMBatchError`, for callers in Python."""
     try:
         yield
     except OSError as error:
@@ -66,7 +66,7 @@ def _has_current_folder() -> bool:
 
 
 def _named(error: OSError) -> str:
-    """The file that the error is about, the middle of a long name left out."""
+    """The file that the error is about, without the middle of a long name."""
     if error.filename is None or isinstance(error.filename, int):
         return ""
     name = os.fsdecode(error.filename)

@@ -1,4 +1,4 @@
-"""`llmbatch repair`: damaged lines of a run folder's logs are moved aside."""
+"""`llmbatch repair`: moves damaged lines of a run folder's logs aside."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""`llmbatch report`: a run, or several, as a page for people."""
+"""`llmbatch report`: one or several runs as an HTML page."""
 
 from pathlib import Path
 from typing import Annotated

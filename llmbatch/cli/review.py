@@ -1,4 +1,4 @@
-"""`llmbatch review`: people look at a run's rows, in the terminal or in a spreadsheet."""
+"""`llmbatch review`: human review of a run's rows, in the terminal, a browser or a spreadsheet."""
 
 import getpass
 import sys
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # a container's user often has no name
+    except (OSError, KeyError):  # in a container, the user often has no name
         return "somebody"
 
 
@@ -46,7 +46,7 @@ OfLabel = Annotated[
 
 
 class Format(StrEnum):
-    """What is written."""
+    """The file format of the export."""
 
     csv = "csv"
     jsonl = "jsonl"

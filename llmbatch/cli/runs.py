@@ -1,4 +1,4 @@
-"""`llmbatch runs`: which run folders there are, and what earlier ones left behind."""
+"""`llmbatch runs`: lists run folders, and removes what earlier runs left behind."""
 
 import sys
 from pathlib import Path

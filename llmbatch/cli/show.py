@@ -69,7 +69,7 @@ def _show_by(run: Path, by: str, trust: "Trust", *, json: bool) -> None:
 
 
 def present(summary: "Summary", *, json: bool, watching: "WatchOptions") -> None:
-    """Show a session's summary, as JSON on stdout or for people on stderr, and leave with its exit code."""
+    """Show a session's summary, as JSON on stdout or for people on stderr, and exit with its exit code."""
     from llmbatch.observe.summary import summary_json
     from llmbatch.telemetry.log_format import LogFormat
     from llmbatch.terminal import render_summary, show_error, stderr_console

@@ -1,7 +1,7 @@
-"""SIGINT, SIGTERM and SIGHUP end every command in order: its `finally` blocks run, and no half-written file stays.
+"""SIGINT, SIGTERM and SIGHUP end every command in an orderly way: `finally` blocks run, no half-written file is left.
 
-The kernel drops a signal where it has no handler and the program is process 1, as in a container. A session
-handles them in its own way while it lasts; see `llmbatch.session.signals`.
+The kernel drops a signal without a handler if the program is process 1, as in a container. While a session runs, it
+handles them in its own way; see `llmbatch.session.signals`.
 """
 
 import signal
@@ -18,19 +18,19 @@ _EXIT_CODES = {
 
 
 def end_in_order_on_signals() -> None:
-    """Raise `Terminated` on these signals, but for those that the caller has set to be ignored (`nohup`)."""
+    """Raise `Terminated` on these signals, except those that the caller has set to be ignored (`nohup`)."""
     for number in _EXIT_CODES:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _terminate)
 
 
 def hear_no_more() -> None:
-    """Let the signals have no effect from here on: the exit code stands."""
+    """Ignore the signals from here on: the exit code is final."""
     _state.is_over = True
 
 
 def ignore_signals() -> None:
-    """The same for the kernel, which would act on them once Python has let go of its handlers at its end."""
+    """Make the kernel ignore them too: it would act on them once Python has removed its handlers at exit."""
     for number in _EXIT_CODES:
         signal.signal(number, signal.SIG_IGN)
 

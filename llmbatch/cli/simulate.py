@@ -1,4 +1,4 @@
-"""`llmbatch simulate`: the offline endpoint by itself."""
+"""`llmbatch simulate`: the offline endpoint as a server."""
 
 from typing import Annotated
 

@@ -1,10 +1,10 @@
-"""The standard streams, so that a run and its exit code do not depend on who reads its output.
+"""Makes a run and its exit code independent of what happens to its standard streams.
 
-- A stream that the caller has closed is opened on /dev/null: the next file that is opened would take its number, and
-  be read or written in its place.
-- Standard error carries talk. What cannot be written there is dropped.
-- Standard output carries what was asked for. Once its reader has gone (`| head`), the rest is dropped; any other
-  failure is kept, to be reported when the command has ended.
+- A stream that the caller has closed is opened on /dev/null. Otherwise the next file that is opened would get its
+  number, and be read or written as that stream.
+- Standard error carries messages. What cannot be written there is dropped.
+- Standard output carries the requested output. Once its reader has exited (`| head`), the rest is dropped; any other
+  failure is kept, and reported when the command has ended.
 """
 
 import errno
@@ -21,7 +21,7 @@ _READER_IS_GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN})
 
 
 class OutputFile(io.FileIO):
-    """A standard stream's file, whose writes never raise. `failure` is the first one that was refused."""
+    """A standard stream's file whose writes never raise. `failure` is the first error."""
 
     failure: OSError | None = None
 
@@ -30,7 +30,7 @@ class OutputFile(io.FileIO):
         self._keeps_trying = keeps_trying
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """Write, waiting for room where the caller made the stream non-blocking, as Node.js does."""
+        """Write; if the caller made the stream non-blocking, as Node.js does, wait until there is room."""
         while self._keeps_trying or self.failure is None:
             try:
                 written: int | None = super().write(data)
@@ -44,7 +44,7 @@ class OutputFile(io.FileIO):
 
 
 def prepare_streams() -> OutputFile:
-    """Open what is closed, and replace `sys.stdout` and `sys.stderr` by streams that never raise.
+    """Open closed streams, and replace `sys.stdout` and `sys.stderr` with streams that never raise.
 
     Returns:
         The file of standard output; see `output_failure`.
@@ -59,14 +59,14 @@ def prepare_streams() -> OutputFile:
 
 
 def output_failure(output: OutputFile) -> OSError | None:
-    """Why standard output is not whole; None where it is, or where its reader has gone and wants no more."""
+    """Why standard output is incomplete; None if it is complete, or if its reader has exited."""
     sys.stdout.flush()
     failure = output.failure
     return None if failure is None or failure.errno in _READER_IS_GONE else failure
 
 
 def _open_closed() -> None:
-    """Standard input is opened to be read, the others to be written; each gets the lowest number that is free."""
+    """Open standard input for reading, the others for writing; each gets the lowest free number."""
     for number, flags in enumerate((os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)):
         try:
             os.fstat(number)
@@ -76,7 +76,7 @@ def _open_closed() -> None:
 
 
 def _text(file: OutputFile, *, like: TextIO | None) -> io.TextIOWrapper:
-    """What a terminal's encoding lacks is escaped: no reason to fail."""
+    """Characters that the terminal's encoding lacks are escaped instead of raising an error."""
     buffered = io.BufferedWriter(file)
     if not isinstance(like, io.TextIOWrapper):  # it was closed
         return io.TextIOWrapper(buffered, "utf-8", "backslashreplace")

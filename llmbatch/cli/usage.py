@@ -1,4 +1,4 @@
-"""What is wrong with a command line, in a line or two like every other error."""
+"""Errors in a command line, in a line or two like every other error."""
 
 import re
 from typing import Any
@@ -17,11 +17,11 @@ _PLAIN = (
     ("Input should be less than or equal to ", "must be at most "),
     ("Input should be ", "must be "),
 )
-"""What the parser of values says, and plain words for it."""
+"""Messages of the parser of values, and plain words for them."""
 
 
 def usage_error(error: ClickException) -> UsageError:
-    """An error of the parser of command lines, as one of ours."""
+    """An error of the command-line parser as an `UsageError`."""
     message = error.format_message().replace("\n\t", " ").rstrip(".")
     for pattern, plain in _PLAIN:
         message = re.sub(pattern, plain, message)

@@ -1,4 +1,4 @@
-"""The program's environment variables: an unknown one is most likely a misspelt limit."""
+"""The program's environment variables: an unknown one is most likely a misspelled limit."""
 
 import difflib
 import os
@@ -16,12 +16,12 @@ PREFIX = "LLMBATCH_"
 
 
 def check_variables(environment: Mapping[str, str], arguments: list[str]) -> None:
-    """Refuse variables that look like the program's own and are not.
+    """Refuse unknown variables that look like the program's own.
 
     Args:
         environment: names and values.
-        arguments: of the command line, which name the command whose variables are looked up first: the others' take
-            their time.
+        arguments: of the command line. They name the command whose variables are looked up first, since loading all
+            commands takes time.
 
     Raises:
         UsageError: with the likely name of each.
@@ -41,7 +41,7 @@ def check_variables(environment: Mapping[str, str], arguments: list[str]) -> Non
 
 
 def variable_behind(error: ClickException) -> str | None:
-    """The environment variable whose value was refused; None where the value is from elsewhere."""
+    """The environment variable whose value was refused; None if the value has another source."""
     if not isinstance(error, BadParameter) or error.param is None or error.ctx is None:
         return None
     if error.ctx.get_parameter_source(error.param.name) is not ParameterSource.ENVIRONMENT:
@@ -50,7 +50,7 @@ def variable_behind(error: ClickException) -> str | None:
 
 
 def variable_that_counts(option: Parameter) -> str | None:
-    """The environment variable that gives an option its value; None where none does."""
+    """The environment variable that gives an option its value; None if there is none."""
     return next((variable for variable in _names(option) if os.environ.get(variable)), None)
 
 
@@ -67,7 +67,7 @@ def _names(option: Parameter) -> Iterable[str]:
 
 
 def _given_to_commands() -> frozenset[str]:
-    """What an alert's command finds in its environment, and hands on to an llmbatch that it may start."""
+    """Variables that an alert command gets in its environment, and passes on if it starts llmbatch itself."""
     from llmbatch.spend.alerts import VARIABLES
 
     return VARIABLES

@@ -10,12 +10,12 @@ import llmbatch
 from llmbatch.core.plugins import plugin_packages
 
 _HTTP_LIBRARIES = ("httpx2", "httpx")
-"""What the SDK sends with, one or the other."""
+"""The HTTP clients of the SDK: one or the other is installed."""
 _NAME = re.compile(r"[\w.-]+")
 
 
 def version_line() -> str:
-    """The version, as people read it."""
+    """The version, for people."""
     return f"llmbatch {llmbatch.__version__}"
 
 
@@ -33,7 +33,7 @@ def version_report() -> dict[str, str]:
 
 
 def _dependencies() -> Iterator[str]:
-    """What llmbatch and its extras depend on, as its own metadata says. A source tree alone has none."""
+    """The dependencies of llmbatch and its extras, from its own metadata, which a mere source tree does not have."""
     with suppress(PackageNotFoundError):
         for requirement in requires("llmbatch") or ():
             if (name := _NAME.match(requirement)) is not None:

@@ -1,4 +1,4 @@
-"""`llmbatch watch`: a folder whose files are labelled as they come."""
+"""`llmbatch watch`: labels a folder's files as they arrive."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +31,7 @@ def watch(
     classify = load("classify")
     profile = ["--profile", context.params["profile"]] if context.params["profile"] else []
     arguments = [str(folder), *context.args, *profile]
-    classify.make_context("classify", list(arguments))  # a wrong option is refused now, not with the first file
+    classify.make_context("classify", list(arguments))  # refuses a wrong option now instead of at the first file
 
     def label() -> int:
         return int(classify.main(list(arguments), standalone_mode=False) or 0)

@@ -1,7 +1,7 @@
-"""Names of attributes and metrics: OpenTelemetry's for generative AI where there is one, else our own, `llmbatch.*`.
+"""Names of attributes and metrics: OpenTelemetry's for generative AI if there is one, otherwise `llmbatch.*`.
 
-The names are written out, since their Python package is marked unstable and renames its constants; a test holds them
-against it.
+The names are written out, since OpenTelemetry's Python package is marked unstable and renames its constants; a test
+checks them against it.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""Prometheus' text format, version 0.0.4: metric families to lines."""
+"""Prometheus' text format, version 0.0.4: converts metric families to lines."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Family:
 
 
 def gauge(name: str, about: str, value: float | None, **labels: str) -> Family:
-    """A metric with a single sample, or with none where the value is None."""
+    """A metric with a single sample, or without samples if the value is None."""
     return Family(name, about, () if value is None else (("", labels, value),))
 
 
@@ -28,7 +28,7 @@ def gauges(name: str, about: str, label: str, values: Mapping[str, float]) -> Fa
 
 
 def exposition(families: Iterable[Family], shared: Mapping[str, str]) -> str:
-    """The text; every sample has the `shared` labels too. Metrics without samples are left out."""
+    """The text; every sample also has the `shared` labels. Metrics without samples are left out."""
     return "".join(_family(family, shared) for family in families if family.samples)
 
 

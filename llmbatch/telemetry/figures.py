@@ -1,4 +1,4 @@
-"""A session's counts so far, from which metrics are made."""
+"""A session's counts so far, from which metrics are computed."""
 
 from collections import Counter
 
@@ -10,25 +10,25 @@ from llmbatch.observe.progress import Progress
 
 
 class Figures:
-    """Counts rows as they get their outcome. Takes a microsecond a row, and only where metrics were asked for."""
+    """Counts rows as they get their outcome. Takes a microsecond per row, and is only used if metrics are requested."""
 
     def __init__(self) -> None:
         self.review = ReviewRule(0.0)
-        """Which rows count as in review."""
+        """Decides which rows count as in review."""
         self.rows: Counter[tuple[str, str]] = Counter()
         """By status and failure kind, which is empty for rows with a label."""
         self.retries: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
-        """By how they could be read; those that were re-asked are among the retries."""
+        """By how they were parsed; answers that were re-asked are among the retries."""
         self.usage = UsageTotals()
         self.latency_s = 0.0
-        """Sum over the rows that were asked about."""
+        """Sum over the rows that were sent."""
         self.asked = 0
         self.progress = Progress()
 
     @property
     def cost_usd(self) -> float | None:
-        """What answers cost, US dollars; None where a price is not known."""
+        """Cost of the answers in US dollars; None if a price is unknown."""
         return None if self.usage.cost_nanousd is None else to_usd(self.usage.cost_nanousd)
 
     def add(self, line: LedgerLine) -> None:

@@ -1,4 +1,4 @@
-"""The run's log for machines: one JSON object a line, with stable names."""
+"""The run's log for machines: one JSON object per line, with stable names."""
 
 import json
 from collections.abc import Callable
@@ -88,12 +88,12 @@ class JsonLog(Observer):
 
 
 class JsonScreen(JsonLog):
-    """The log on standard error, in place of a screen."""
+    """The log on standard error, instead of a screen."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Log what ended the run before it could be summed up; it is not printed as plain text then."""
+        """Log the error that ended the run before its summary, which is then not printed as plain text."""
         self._log_error(error)
         if isinstance(error, LLMBatchError):
             error.is_reported = True

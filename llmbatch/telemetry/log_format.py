@@ -1,10 +1,10 @@
-"""For whom events are written; by itself, since the command line needs nothing else to show its help."""
+"""The format of logs. A separate module, since the command line needs only this to show its help."""
 
 from enum import StrEnum
 
 
 class LogFormat(StrEnum):
-    """People or machines."""
+    """For people or for machines."""
 
     text = "text"
     json = "json"

@@ -1,4 +1,4 @@
-"""A log file to append to, which log rotation may rename: the next line goes to the name, not the old file."""
+"""A log file to append to. Log rotation may rename it: the next line goes to a new file of the same name."""
 
 import io
 import os
@@ -16,7 +16,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
 def open_log(path: Path) -> TextIO:
-    """Open a log file to append to, readable by its user only where it is made.
+    """Open a log file to append to. If it is created here, only its owner can read it.
 
     Raises:
         UsageError: a link, a device or another user's file has that name.
@@ -26,7 +26,7 @@ def open_log(path: Path) -> TextIO:
 
 
 class _NamedFile(io.FileIO):
-    """Follows its name. Where the name is lost and cannot be had again, lines keep going to the old file."""
+    """Follows its name. If the name is lost and cannot be created again, lines are still written to the old file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(open_file(path, _FLAGS), "a")

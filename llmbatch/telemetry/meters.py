@@ -11,7 +11,7 @@ from llmbatch.observe.observer import RunStarted
 from llmbatch.telemetry import conventions as names
 from llmbatch.telemetry.figures import Figures
 
-# Boundaries as the conventions for generative AI advise.
+# Bucket boundaries recommended by the conventions for generative AI.
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
 
@@ -42,7 +42,7 @@ class RunMetrics:
             meter.create_observable_gauge(name, [read], unit, description)
 
     def row(self, line: LedgerLine) -> None:
-        """Measure a row; its counts are the figures' business."""
+        """Measure a row; the figures count it."""
         if line.source == "reused":
             return
         attributes: Attributes = {**self._shared}
@@ -53,15 +53,15 @@ class RunMetrics:
             self._tokens.record(line.output_tokens, {**attributes, names.TOKEN_TYPE: "output"})
         if line.error is not None:
             attributes[names.ERROR_TYPE] = line.error.kind
-        if line.batch is None:  # which waits for hours
+        if line.batch is None:  # a batch waits for hours
             self._duration.record(line.latency_s, attributes)
 
     def end(self, exit_code: int) -> None:
-        """The session is over."""
+        """Record the end of the session."""
         self._exit_code = exit_code
 
     def _counters(self) -> Iterator[tuple[str, str, str, Read]]:
-        """(name, unit, description, callback) of what only grows."""
+        """(name, unit, description, callback) of metrics that only grow."""
         figures, one, by = self._figures, self._one, self._by
         yield "llmbatch.rows", "{row}", "Rows with an outcome, by status and kind of failure.", self._rows
         yield "llmbatch.requests", "{request}", "Requests sent.", one(lambda: figures.usage.requests)
@@ -74,7 +74,7 @@ class RunMetrics:
         yield "llmbatch.possibly_billed", "{USD}", "Most that may have been billed without an answer.", at_most
 
     def _gauges(self) -> Iterator[tuple[str, str, str, Read]]:
-        """(name, unit, description, callback) of what goes up and down."""
+        """(name, unit, description, callback) of metrics that go up and down."""
         figures, one = self._figures, self._one
         yield "llmbatch.input.rows", "{row}", "Rows of the input.", one(lambda: figures.progress.total)
         yield "llmbatch.input.done", "{row}", "Rows with an outcome, all sessions.", one(lambda: figures.progress.done)

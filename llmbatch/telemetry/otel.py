@@ -1,6 +1,6 @@
-"""OpenTelemetry: a session's trace and metrics, sent where the standard `OTEL_*` variables say.
+"""OpenTelemetry: a session's trace and metrics, sent as the standard `OTEL_*` variables say.
 
-Needs the extra `otel`. Nothing global is touched, so a program that uses the Python API keeps its own set-up.
+Needs the extra `otel`. Nothing global is changed, so a program that uses the Python API keeps its own set-up.
 """
 
 import logging
@@ -37,7 +37,7 @@ _PROTOCOLS = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 
 
 class OpenTelemetry(Observer):
-    """Observes a session for OpenTelemetry. Sending is done by threads of the SDK's."""
+    """Observes a session for OpenTelemetry. Data is sent by the SDK's threads."""
 
     def __init__(
         self, emit: Callable[[Event], None], environment: Mapping[str, str] = os.environ, *, flush_s: float = 5.0
@@ -45,12 +45,12 @@ class OpenTelemetry(Observer):
         """Read the variables.
 
         Args:
-            emit: takes the one event of ours, that nothing can be sent.
-            environment: the process's variables. The SDK reads its own from the process.
-            flush_s: how long the end of a run waits for what is still to be sent.
+            emit: called with the event that nothing can be sent.
+            environment: the process's variables. The SDK reads its own variables from the process.
+            flush_s: how long the end of a run waits for unsent data.
 
         Raises:
-            UsageError: the variables ask for something that is not there.
+            UsageError: the variables name something that is not available.
         """
         self._environment = environment
         self._sampling = row_sampling(environment)
@@ -71,7 +71,7 @@ class OpenTelemetry(Observer):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Send the rest, within a bound."""
+        """Send the rest, within a time limit."""
         if self._trace is not None:
             self._trace.end(self._summary)
         sending = threading.Thread(target=self._shut_down, name="llmbatch-telemetry", daemon=True)
@@ -82,7 +82,7 @@ class OpenTelemetry(Observer):
         self._failures.ignore()
 
     def started(self, run: RunStarted) -> None:
-        """Set up what the variables ask for."""
+        """Set up the exporters that the variables name."""
         self._figures.review = run.review
         resource = _resource(run)
         if self._metric_exporter is not None:
@@ -102,7 +102,7 @@ class OpenTelemetry(Observer):
         self._figures.progress = progress
 
     def row(self, line: LedgerLine) -> None:
-        """Measure a row, and trace it where it is sampled."""
+        """Measure a row, and trace it if it is sampled."""
         self._figures.add(line)
         if self._metrics is not None:
             self._metrics.row(line)
@@ -110,7 +110,7 @@ class OpenTelemetry(Observer):
             self._trace.row(line)
 
     def event(self, event: Event) -> None:
-        """Put it on the session's span."""
+        """Add it to the session's span."""
         if self._trace is not None:
             self._trace.event(event)
 
@@ -126,7 +126,7 @@ class OpenTelemetry(Observer):
 
 
 class _Failures(logging.Handler):
-    """Gets what the SDK logs about exports. The first final failure is reported; the screen gets nothing else."""
+    """Receives the SDK's log records about exports. The first final failure is reported; the rest is not shown."""
 
     def __init__(self, emit: Callable[[Event], None]) -> None:
         super().__init__(logging.WARNING)
@@ -146,11 +146,11 @@ class _Failures(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.ERROR:
             self.fail(record.getMessage())
-        elif "error" in record.getMessage():  # it is tried again; should that fail, this is why
+        elif "error" in record.getMessage():  # the SDK retries; if that fails, this is the reason
             self._cause = record.getMessage()
 
     def fail(self, why: str) -> None:
-        """Report it, once, and why. A system's own words for an error (`Connection refused`) are enough of it."""
+        """Report a failure once, with its reason. The system's own words for it (`Connection refused`) are enough."""
         if not self.is_reported:
             self.is_reported = True
             cause = self._cause or why
@@ -159,7 +159,7 @@ class _Failures(logging.Handler):
 
 
 def _exporter(signal: str, environment: Mapping[str, str]) -> Callable[[], Any] | None:
-    """The exporter of `traces` or `metrics`, as the standard variables name it; None for none."""
+    """The exporter of `traces` or `metrics` that the standard variables name; None for none."""
     wanted = environment.get(f"OTEL_{signal.upper()}_EXPORTER", "").strip() or "otlp"
     if wanted == "none" or environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return None
@@ -181,9 +181,9 @@ def _exporter(signal: str, environment: Mapping[str, str]) -> Callable[[], Any] 
 
 
 def _resource(run: RunStarted) -> Resource:
-    """Who sends: the service by the variables' name, else `llmbatch`.
+    """The sender: the service name from the variables, otherwise `llmbatch`.
 
-    Each session is an instance of its own, as the conventions ask for: its counters start at 0.
+    Each session is a separate instance, as the conventions require: its counters start at 0.
     """
     session = {SERVICE_VERSION: run.llmbatch, SERVICE_INSTANCE_ID: str(uuid4()), names.RUN_ID: run.run_id}
     resource = Resource.create(session)

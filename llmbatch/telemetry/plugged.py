@@ -1,4 +1,4 @@
-"""Observers that other packages provide, by an entry point `llmbatch.observers`: one is made for each run."""
+"""Observers that other packages provide through an entry point `llmbatch.observers`: one is created for each run."""
 
 from llmbatch.core.errors import UsageError
 from llmbatch.core.plugins import OBSERVERS, find_plugin, plugin_names

@@ -1,7 +1,7 @@
 """Which rows get a span: few enough for a million rows, enough to see what goes wrong.
 
-A run is one trace, so a sampler that decides by trace would take all of its rows or none. Here the run's own span is
-always kept, and `OTEL_TRACES_SAMPLER` decides about rows, by their keys: the same rows whenever they are asked.
+A run is one trace, so a sampler that decides by trace would keep all of its rows or none. Here the run's own span is
+always kept, and `OTEL_TRACES_SAMPLER` decides about rows, by their keys: the same rows whenever they are sent.
 """
 
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ _KEYS = 1 << 64
 
 @dataclass(slots=True)
 class RowSampling:
-    """Takes rows by their share of all keys; besides, so many first ones and so many failed ones."""
+    """Keeps a share of rows by their keys, and additionally a number of first rows and of failed rows."""
 
     share: float = _DEFAULT_SHARE
     first: int = _FIRST_ROWS
     failed: int = _MOST_FAILED
 
     def takes(self, line: LedgerLine) -> bool:
-        """Whether this row gets a span; asked once for each."""
+        """Whether this row gets a span; called once for each row."""
         if short(line.key) < self.share * _KEYS:
             return True
         if self.first > 0:
@@ -39,10 +39,10 @@ class RowSampling:
 
 
 def row_sampling(environment: Mapping[str, str]) -> RowSampling | None:
-    """The sampling that `OTEL_TRACES_SAMPLER` and its argument ask for; None where nothing is to be traced.
+    """The sampling that `OTEL_TRACES_SAMPLER` and its argument define; None if nothing is to be traced.
 
     Raises:
-        UsageError: it is none of the standard ones, or its argument is no share from 0 to 1.
+        UsageError: it is not a standard one, or its argument is not a share from 0 to 1.
     """
     name = environment.get("OTEL_TRACES_SAMPLER", "").strip().removeprefix("parentbased_")
     argument = environment.get("OTEL_TRACES_SAMPLER_ARG", "").strip()

@@ -1,7 +1,7 @@
 """A metrics file for the textfile collector of Prometheus' node exporter, since cron jobs end before they are scraped.
 
-The file is written beside and renamed into place, so that the collector never reads half of one. It has no text of a
-document in it and can be read by every user, since the exporter runs as one of its own.
+A new file is written and renamed into place, so that the collector never reads an incomplete one. It contains no
+document text and can be read by every user, since the exporter runs as a user of its own.
 """
 
 import os
@@ -29,13 +29,14 @@ _LAST_SUCCESS = "llmbatch_run_last_success_timestamp_seconds"
 
 
 class MetricsFile(Observer):
-    """Writes the session's figures every 15 seconds and at its end, however that comes."""
+    """Writes the session's figures every 15 seconds and at its end, whatever ends it."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        """Look whether the file can be written.
+        """Check that the file can be written.
 
         Raises:
-            UsageError: its folder is not there or cannot be written to, or no file of the user's own has that name.
+            UsageError: its folder does not exist or cannot be written to, or the name belongs to something other than
+                a file of the user.
         """
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise UsageError(f"--metrics-file {path}: its folder cannot be written to")
@@ -64,11 +65,11 @@ class MetricsFile(Observer):
         self._write()
 
     def started(self, run: RunStarted) -> None:
-        """Keep who runs."""
+        """Keep the run's identity."""
         self._run = run
 
     def update(self, progress: Progress) -> None:
-        """Keep how far it is, and write when that is due."""
+        """Keep the progress, and write the file when that is due."""
         self._figures.progress = progress
         if progress.elapsed_s >= self._next_s:
             self._next_s = progress.elapsed_s + _EVERY_S
@@ -81,7 +82,7 @@ class MetricsFile(Observer):
             self._latencies.add(line.latency_s)
 
     def ended(self, summary: Summary) -> None:
-        """Keep the figures."""
+        """Keep the final figures."""
         self._summary = summary
 
     def _write(self) -> None:
@@ -154,7 +155,7 @@ def _exit_code(error: BaseException) -> int:
 
 
 def _kept(path: Path, name: str) -> float | None:
-    """A figure of the file that stands there, which must outlive a session without success."""
+    """A figure of the existing file, which must survive a session without success."""
     try:
         found = re.search(rf"^{name}{{[^\n]*}} (\S+)$", path.read_text("utf-8"), re.MULTILINE)
         return None if found is None else float(found[1])

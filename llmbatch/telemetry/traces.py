@@ -1,6 +1,6 @@
-"""A trace for a session: its own span, and one for each sampled row, with the repeated attempts as events.
+"""A trace of a session: its own span, and one for each sampled row, with the repeated attempts as events.
 
-Spans of rows are made from ledger lines, after the fact and with the row's own times, so asking costs nothing more.
+Spans of rows are created from ledger lines, afterwards and with the row's own times, so sending is not slowed down.
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ from llmbatch.telemetry.sampling import RowSampling
 
 _NS = 1_000_000_000
 _WORDS = frozenset({"kind", "signal"})
-"""Fields of events that are words of our own. Other texts may quote a document and stay out."""
+"""Fields of events whose words are llmbatch's own. Other texts may quote a document and are left out."""
 
 
 class RunTrace:
     """Records one session."""
 
     def __init__(self, tracer: Tracer, run: RunStarted, sampling: RowSampling, environment: Mapping[str, str]) -> None:
-        """`environment`: its TRACEPARENT makes the run a part of what started it, say a CI job."""
+        """`environment`: its TRACEPARENT makes the run a part of the trace that started it, such as a CI job's."""
         self._tracer = tracer
         self._sampling = sampling
         self._review = run.review
@@ -47,7 +47,7 @@ class RunTrace:
         self._inside = trace.set_span_in_context(self._span)
 
     def row(self, line: LedgerLine) -> None:
-        """Record a row, where it is sampled. Rows of batches have no call of their own."""
+        """Record a row, if it is sampled. Rows of batches have no call of their own."""
         if line.source != "api" or not self._sampling.takes(line):
             return
         began_ns = round(datetime.fromisoformat(line.started_at).timestamp() * _NS)
@@ -61,7 +61,7 @@ class RunTrace:
         span.end(began_ns + round(line.latency_s * _NS))
 
     def event(self, event: Event) -> None:
-        """Record what happened on the session's span: its name, figures and kinds."""
+        """Add an event to the session's span: its name, figures and kinds."""
         fields = {
             f"llmbatch.{name}": value
             for name, value in event.fields().items()
@@ -70,7 +70,7 @@ class RunTrace:
         self._span.add_event(event.name, fields)
 
     def end(self, summary: Summary | None) -> None:
-        """Close the session's span; without a summary, something broke."""
+        """Close the session's span; without a summary, the session failed."""
         if summary is not None:
             rows = summary.rows
             self._span.set_attributes(

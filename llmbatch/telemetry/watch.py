@@ -23,25 +23,25 @@ _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """How a run shows itself."""
+    """The observers of a run."""
 
     quiet: bool = False
     verbose: bool = False
     log_format: LogFormat = LogFormat.text
     log_file: Path | None = None
-    """Appended to; as JSON where its name says so, else as `log_format`."""
+    """Appended to; as JSON if its name says so, otherwise as `log_format`."""
     metrics_file: Path | None = None
     otel: bool = False
-    """Send traces and metrics where the `OTEL_*` variables say."""
+    """Send traces and metrics as the `OTEL_*` variables say."""
     observers: tuple[str | Observer, ...] = ()
-    """Others: plug-ins by their names, or such as there are."""
+    """Others: plug-ins by name, or observers."""
 
 
 def watch(options: WatchOptions) -> Observer:
     """The observers that the options ask for, as one; use it as a context.
 
     Raises:
-        UsageError: one of them cannot be had.
+        UsageError: one of them is not available.
     """
     seen = [*_files(options), _screen(options)]
     others = [plugged_observer(one) if isinstance(one, str) else one for one in options.observers]

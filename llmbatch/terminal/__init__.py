@@ -1,6 +1,6 @@
-"""What people see: a run's progress, its summary, errors. All of it on stderr but what was asked for.
+"""Output for people: a run's progress, its summary, errors. Everything except requested output goes to stderr.
 
-Knows plain data only. Text that comes from outside goes through `neutral` and never acts as markup.
+Depends on plain data only. Text from outside is sanitized and never acts as markup.
 """
 
 from llmbatch.terminal.console import make_screen, stderr_console, stdout_console

@@ -1,4 +1,4 @@
-"""A fitted calibration as a person reads it: what it does to confidences, and how much better they are for it."""
+"""A fitted calibration for people: how it changes confidences, and how much it improves them."""
 
 from collections.abc import Iterator
 

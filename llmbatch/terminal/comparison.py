@@ -1,4 +1,4 @@
-"""A comparison as a person reads it: the arms in a table, then what sets the others apart from the first."""
+"""A comparison for people: the arms in a table, then how the others differ from the first."""
 
 from collections.abc import Iterator
 

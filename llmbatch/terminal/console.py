@@ -14,11 +14,11 @@ _PLAIN_WIDTH = 100
 
 
 def make_screen(*, quiet: bool, verbose: bool = False) -> Observer:
-    """A live display on a terminal that can move its cursor, dated lines otherwise, nothing where `quiet`.
+    """A live display on a terminal that can move its cursor, dated lines otherwise, nothing if `quiet`.
 
     Args:
         quiet: show nothing.
-        verbose: show details, too.
+        verbose: also show details.
     """
     if quiet:
         return Observer()
@@ -29,26 +29,26 @@ def make_screen(*, quiet: bool, verbose: bool = False) -> Observer:
 
 
 def stderr_console() -> Console:
-    """The console for talk."""
+    """The console for messages."""
     return _console(sys.stderr)
 
 
 def stdout_console() -> Console:
-    """The console for what was asked for."""
+    """The console for requested output."""
     return _console(sys.stdout)
 
 
 def _is_terminal(stream: TextIO) -> bool:
-    """Whether it can move its cursor. `FORCE_COLOR`, which CI systems set, makes no terminal of a log."""
+    """Whether it can move its cursor. `FORCE_COLOR`, which CI systems set, does not turn a log into a terminal."""
     is_capable = os.environ.get("TERM", "dumb") not in {"", "dumb", "unknown"}
     return stream.isatty() and is_capable and os.environ.get("TTY_COMPATIBLE") != "0"
 
 
 def _console(stream: TextIO) -> Console:
-    """A console that takes no text for markup, emoji codes or something to highlight; untrusted text stays text.
+    """A console that does not interpret markup or emoji codes and does not highlight; untrusted text stays text.
 
-    Colour goes by `NO_COLOR`, then `FORCE_COLOR` (https://no-color.org, https://force-color.org), then by whether it
-    is a terminal.
+    Colour depends on `NO_COLOR`, then `FORCE_COLOR` (https://no-color.org, https://force-color.org), then on whether
+    it is a terminal.
     """
     is_forced = bool(os.environ.get("FORCE_COLOR")) and not os.environ.get("NO_COLOR")
     console = Console(

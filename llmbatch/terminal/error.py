@@ -1,4 +1,4 @@
-"""Errors of ours: what happened, and what to do next, in a line each."""
+"""An `LLMBatchError`: what happened, and what to do next, in a line each."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ _INDENT = " " * len("error: ")
 
 
 def show_error(message: str, hint: str | None) -> None:
-    """Print an error, and its hint on a line of its own, to stderr; on a terminal they break between words."""
+    """Print an error, and its hint on a line of its own, to stderr; on a terminal they are wrapped between words."""
     width = _width()
     for label, text in (("error: ", message), (_INDENT, hint)):
         if text:
@@ -18,7 +18,7 @@ def show_error(message: str, hint: str | None) -> None:
 
 
 def _broken(label: str, text: str, width: int | None) -> str:
-    """A line in the width of a terminal, long names and addresses left whole."""
+    """A line wrapped to the width of a terminal; long names and addresses are not broken."""
     if width is None or len(label) + len(text) <= width:
         return label + text
     return textwrap.fill(
@@ -32,7 +32,7 @@ def _broken(label: str, text: str, width: int | None) -> str:
 
 
 def _width() -> int | None:
-    """Columns of the terminal; None where there is none."""
+    """Columns of the terminal; None if there is none."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or None
     except (OSError, ValueError):

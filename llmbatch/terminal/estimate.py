@@ -1,4 +1,4 @@
-"""An estimate as a person reads it: one column a model, and what the figures rest on below."""
+"""An estimate for people: one column per model, and below the table what the figures are based on."""
 
 from collections.abc import Callable, Iterator
 from math import ceil
@@ -81,7 +81,7 @@ def _time(estimate: ModelEstimate) -> str:
 
 
 def _arm(name: str) -> _Cell:
-    """What one of several arms comes to; a line for each model that votes."""
+    """Rows and cost of one of several arms; a line for each model that votes."""
 
     def cell(estimate: ModelEstimate) -> str:
         arms = [arm for arm in estimate.arms if arm.arm == name] if len(estimate.arms) > 1 else []

@@ -1,4 +1,4 @@
-"""An evaluation as a person reads it: how good the labels are, where they go wrong, and what to do about it."""
+"""An evaluation for people: how good the labels are, where they are wrong, and what to do about it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ _BAR_WIDTH = 20
 def render_evaluation(
     evaluation: Evaluation, console: Console, *, plot: Path | None = None, gates: Sequence[Gate] = ()
 ) -> None:
-    """Print an evaluation; `plot` is the picture that was saved, `gates` are those that it was put to."""
+    """Print an evaluation; `plot` is the saved plot, `gates` are the gates that were checked."""
     print_stripped(console, _sections(evaluation, console, plot))
     if gates:
         print_stripped(console, [section("Gates", *map(_gate, gates))])
@@ -45,7 +45,7 @@ def _gate(gate: Gate) -> Text:
 
 
 def _sections(evaluation: Evaluation, console: Console, plot: Path | None) -> Iterator[RenderableType]:
-    """The details, and then what they come to, which a terminal shows at the end."""
+    """The details, then the conclusions, which a terminal shows at the end."""
     width = console.width - 2
     for field in evaluation.fields:
         yield section(f"Field {field.field}", *field_tables(field))
@@ -132,7 +132,7 @@ def _recall(found: CandidateRecall) -> Iterator[RenderableType]:
 
 
 def _matrix(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
-    """The matrix, or of many labels those that are confused most."""
+    """The matrix; if there are many labels, of those that are confused most."""
     labels, matrix = [label.label for label in evaluation.scores.labels], evaluation.scores.matrix
     room = fitting(width, max(count for row in matrix for count in row))
     most = room if len(labels) <= room else min(room, _MOST_LABELS)

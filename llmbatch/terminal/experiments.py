@@ -1,4 +1,4 @@
-"""Canary, escalation, jury and drift, as people read them."""
+"""Canary, escalation, jury and drift, for people."""
 
 from collections.abc import Iterator
 
@@ -52,7 +52,7 @@ def canary_section(report: CanaryReport) -> RenderableType:
 
 
 def _compared(report: CanaryReport) -> str:
-    """The rows that both arms were compared on; fewer than all where the share has changed."""
+    """The rows on which both arms were compared; fewer than all if the share has changed."""
     asked = report.control.rows + report.canary.rows
     if report.compared_rows == asked:
         return counted(asked, "row")
@@ -60,7 +60,7 @@ def _compared(report: CanaryReport) -> str:
 
 
 def drift_section(report: DriftReport) -> RenderableType:
-    """What has shifted, the significant figures marked."""
+    """What has shifted, with significant figures marked."""
     found = counted(len(report.significant), "figure")
     verdict = (
         Text(f"{found} shifted significantly", style="bold red")

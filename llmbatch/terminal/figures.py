@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""Figures for people."""
 
 from llmbatch.core.money import NANO
 from llmbatch.core.plurals import counted
@@ -10,7 +10,7 @@ _RATE_WINDOW_S = 10.0
 
 
 def dollars(nanousd: int | None) -> str:
-    """An amount of nano-dollars: whole cents where they matter, else four digits that do. None is `unknown`."""
+    """An amount of nano-dollars: with cents from one dollar on, else with four decimals or more. None is `unknown`."""
     if nanousd is None:
         return "unknown"
     usd = nanousd / NANO
@@ -51,13 +51,13 @@ def cached_share(cached: int, given: int, unreported: int) -> str:
     Args:
         cached: tokens from the cache.
         given: all of the input.
-        unreported: of it, what belongs to answers that do not say.
+        unreported: tokens of answers that do not report how much came from the cache.
     """
     return "not reported" if given and unreported >= given else percent(cached, given - unreported)
 
 
 def spent_so_far(progress: Progress) -> str:
-    """What the session has cost; that it is this one's where others came before."""
+    """What the session has cost; says that it is this session's cost if there were earlier ones."""
     return f"cost {dollars(progress.cost_nanousd)}{' in this session' if progress.skipped else ''}"
 
 
@@ -67,7 +67,7 @@ def cached_so_far(progress: Progress) -> str:
 
 
 class Waits:
-    """What holds the run, since when, and when it tries again, by the progress's own clock."""
+    """What the run waits for, since when, and when it tries again, by the progress's own clock."""
 
     def __init__(self) -> None:
         self._progress = Progress()
@@ -75,14 +75,14 @@ class Waits:
         self._backing_off_since: float | None = None
 
     def add(self, progress: Progress) -> None:
-        """Take note of what is waited for."""
+        """Record what the run waits for."""
         self._held_since = _since(self._held_since, progress, is_on=progress.held_s > 0)
         self._backing_off_since = _since(self._backing_off_since, progress, is_on=progress.is_backing_off)
         self._progress = progress
 
     @property
     def shown(self) -> list[str]:
-        """Each in words; empty where nothing holds the run."""
+        """Each wait in words; empty if the run does not wait."""
         progress, waits = self._progress, []
         next_try = f", next try in {duration(progress.next_try_s)}" if progress.next_try_s else ", trying now"
         if progress.outage_s:
@@ -105,7 +105,7 @@ class Waits:
 
 
 def _since(since_s: float | None, progress: Progress, *, is_on: bool) -> float | None:
-    """When something began that is on: at this progress, where it was not on before."""
+    """When a wait began: now, if there was none before; None if there is none."""
     if not is_on:
         return None
     return progress.elapsed_s if since_s is None else since_s
@@ -118,7 +118,7 @@ class Rate:
         self._seen: list[tuple[float, int]] = [(0.0, 0)]
 
     def add(self, progress: Progress) -> None:
-        """Take note of how far the run is. Rows of earlier sessions do not count."""
+        """Record how far the run is. Rows of earlier sessions do not count."""
         now = progress.elapsed_s
         self._seen.append((now, progress.done - progress.skipped))
         while len(self._seen) > 2 and self._seen[1][0] <= now - _RATE_WINDOW_S:  # noqa: PLR2004 - two make a rate

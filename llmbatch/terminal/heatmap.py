@@ -11,22 +11,22 @@ from llmbatch.core.sanitize import neutral
 _NAME_WIDTH = 24
 _GAP = 1
 _RIGHT, _WRONG = (38, 110, 64), (178, 52, 42)
-"""Full colour of a cell on the diagonal, and beside it."""
+"""Full colour of a cell on the diagonal, and of one off it."""
 _GROUND = (28, 32, 38)
 
 
 def fitting(width: int, most: int) -> int:
-    """How many labels fit into `width` columns where the largest count is `most`."""
+    """How many labels fit into `width` columns if the largest count is `most`."""
     return max((width - _NAME_WIDTH - 4) // (_cell_width(most) + _GAP), 1)
 
 
 def heatmap(labels: Sequence[str], matrix: Sequence[Sequence[int]], shares: Sequence[Sequence[float]]) -> Table:
-    """The matrix, gold down and answers across.
+    """The matrix, with gold labels as rows and answers as columns.
 
     Args:
         labels: of rows and columns.
         matrix: counts.
-        shares: the same as shares of all of a gold label's rows, 0..1.
+        shares: the counts as shares of a gold label's rows, 0..1.
     """
     width = _cell_width(max((count for row in matrix for count in row), default=0))
     table = Table.grid(padding=(0, _GAP, 0, 0))
@@ -45,7 +45,7 @@ def _cell(count: int, share: float, width: int, *, right: bool) -> Text:
     if not count:
         return Text(f"{'·':>{width}}", style="dim")
     full = _RIGHT if right else _WRONG
-    strength = 0.25 + 0.75 * (share if right else min(share * 4, 1.0))  # a tenth of the rows gone wrong is a lot
+    strength = 0.25 + 0.75 * (share if right else min(share * 4, 1.0))  # a tenth of the rows being wrong is a lot
     red, green, blue = (round(low + (high - low) * strength) for low, high in zip(_GROUND, full, strict=True))
     return Text(f"{count:>{width},}", style=Style(color="white", bgcolor=f"rgb({red},{green},{blue})"))
 

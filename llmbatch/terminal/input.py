@@ -1,4 +1,4 @@
-"""What would be read of an input, for people: nothing of a document is obeyed by the terminal."""
+"""What would be read from an input, for people: control characters in documents have no effect on the terminal."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ _FIELDS = 600
 
 
 def render_input(look: InputLook, console: Console) -> None:
-    """Print a look, one line for each thing there is to say."""
+    """Print what was found about an input, one fact per line."""
     for line in _lines(look):
         console.print(Text(line), soft_wrap=True)
 

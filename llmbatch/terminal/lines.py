@@ -1,4 +1,4 @@
-"""Progress where there is no terminal: a plain dated line every so often."""
+"""Progress without a terminal: a plain dated line from time to time."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

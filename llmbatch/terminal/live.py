@@ -23,7 +23,7 @@ _WIDTH_FOR_A_BAR = 60
 
 
 class LiveScreen(Observer):
-    """Two lines: how far and how fast; what it costs and what went wrong. A third where something is waited for."""
+    """Two lines: how far and how fast; what it costs and what went wrong. A third line if the run waits."""
 
     def __init__(self, console: Console, *, verbose: bool = False) -> None:
         self._console = console
@@ -31,8 +31,8 @@ class LiveScreen(Observer):
         self._display = _Display()
         self._live = Live(self._display, console=console, auto_refresh=False, transient=True)
         self._drawing = Lock()
-        """Events come from several threads. Between a message's print and the display's, rich would erase as many lines
-        as the display had before, so that one could be left over."""
+        """Events come from several threads. If the display changed between printing a message and the display, rich
+        would erase as many lines as the display had before, and one could be left over."""
 
     def __enter__(self) -> Self:
         self._live.start(refresh=True)
@@ -44,7 +44,7 @@ class LiveScreen(Observer):
         self._live.stop()
 
     def update(self, progress: Progress) -> None:
-        """Show the run's present state."""
+        """Show the run's current state."""
         self._display.update(progress)
         with self._drawing:
             self._live.refresh()
@@ -65,7 +65,7 @@ def _message(event: Event) -> Text:
 
 
 class _Display:
-    """Renders the latest progress in the width that there is, the least important figures dropped first."""
+    """Renders the latest progress in the available width, dropping the least important figures first."""
 
     def __init__(self) -> None:
         self._progress = Progress()
@@ -129,7 +129,7 @@ class _Display:
 
 
 def _canary(canary: CanaryProgress) -> list[Text]:
-    """The third line, where something is on trial."""
+    """The third line, if there is a canary."""
     return [
         Text("canary dropped", style="bold red") if canary.dropped else Text(f"canary {counted(canary.rows, 'row')}"),
         Text(f"bad {percent(canary.bad, canary.rows)}", style="yellow" if canary.bad else "dim"),

@@ -1,4 +1,4 @@
-"""The screen of scripts and notebooks: what happens goes to the `llmbatch` logger, progress nowhere."""
+"""The screen for scripts and notebooks: events go to the `llmbatch` logger, progress is not shown."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""The run's log for people, in a file: the lines of a plain screen, and how each session began and ended."""
+"""The run's log for people, in a file: the lines of a plain screen, and the start and end of each session."""
 
 from types import TracebackType
 
@@ -13,7 +13,7 @@ from llmbatch.terminal.lines import LineScreen
 
 
 class LogFile(LineScreen):
-    """Runs beside another screen, so it also writes what the user sees there: the summary, an error."""
+    """Runs in addition to another screen, so it also writes what the user sees there: the summary, an error."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -28,7 +28,7 @@ class LogFile(LineScreen):
         self._write(neutral(f"run {run.run_id} in {run.folder}: model {run.model}, task {run.task}"))
 
     def event(self, event: Event) -> None:
-        """Write what happened, dated, without documents' texts: a log goes further than a screen."""
+        """Write what happened, dated, without documents' texts: a log is passed on more often than a screen."""
         self._emit(event, event.message)
 
     def ended(self, summary: Summary) -> None:

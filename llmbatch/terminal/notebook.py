@@ -1,4 +1,4 @@
-"""Progress in a notebook: one line in the output of its cell, replaced in place."""
+"""Progress in a notebook: one line in the output of its cell, updated in place."""
 
 import html
 from importlib import import_module
@@ -11,7 +11,7 @@ from llmbatch.terminal.figures import Rate, Waits, dollars, duration
 
 
 class NotebookBar:
-    """A bar with figures, as HTML where the front end shows HTML, else as text."""
+    """A bar with figures, as HTML if the front end shows HTML, otherwise as text."""
 
     def __init__(self) -> None:
         self._rate = Rate()
@@ -19,8 +19,8 @@ class NotebookBar:
         self._display: Any = None
 
     def show(self, progress: Progress) -> None:
-        """Show the run's present state. Called in the thread of the cell."""
-        display: Any = import_module("IPython.display").display  # which is there in notebooks only
+        """Show the run's current state. Called in the thread of the cell."""
+        display: Any = import_module("IPython.display").display  # available only in notebooks
         self._rate.add(progress)
         self._waits.add(progress)
         line = _Line(progress, self._rate, self._waits)

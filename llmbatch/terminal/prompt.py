@@ -1,4 +1,4 @@
-"""Task files for people: what the lint found, alike findings together, and a request as it reads."""
+"""Task files for people: the lint's findings, similar ones together, and a request in readable form."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "dim"}
 
 
 class Finding(Protocol):
-    """One thing that the lint of a task has to say."""
+    """One finding of a task's lint."""
 
     @property
     def level(self) -> str:
@@ -33,8 +33,8 @@ class Finding(Protocol):
 
 
 def render_findings(findings: Sequence[Finding], console: Console) -> None:
-    """Print findings, a line each; of many of one kind the first few, and how many more there are."""
-    whole = not console.file.isatty()  # a terminal breaks lines anywhere, Rich between words
+    """Print findings, a line each; for many of one kind, the first few and how many more there are."""
+    whole = not console.file.isatty()  # a terminal breaks lines anywhere, Rich only between words
     alike: dict[str, list[Finding]] = {}
     for finding in findings:
         alike.setdefault(finding.code, []).append(finding)
@@ -49,7 +49,7 @@ def render_findings(findings: Sequence[Finding], console: Console) -> None:
 
 
 def render_request(body: bytes, console: Console) -> None:
-    """Print a request's messages as they read, and then its other parameters."""
+    """Print a request's messages in readable form, then its other parameters."""
     request: dict[str, Any] = json.loads(body)
     for message in request.pop("messages", []):
         console.print(Text(f"--- {message.get('role')} ---", style="bold cyan"))

@@ -1,4 +1,4 @@
-"""Run folders as a table for people, the one that changed last at the end, where it is seen."""
+"""Run folders as a table for people. The one that changed last is at the end, where it is seen."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +38,7 @@ def render_runs(listing: Listing, console: Console) -> None:
 
 
 def screen_of_runs(listing: Listing, console: Console) -> RenderableType:
-    """The same in a terminal's height: as many of the latest runs as there is room for."""
+    """The same within a terminal's height: as many of the latest runs as fit."""
     latest = min(len(listing.runs), console.height)
     while True:
         parts = Group(*runs_parts(listing, console, latest=latest))
@@ -48,7 +48,7 @@ def screen_of_runs(listing: Listing, console: Console) -> RenderableType:
 
 
 def runs_parts(listing: Listing, console: Console, *, latest: int | None = None) -> Iterator[RenderableType]:
-    """The table and what is said of it, for a console's width; `latest` says how many runs, else all."""
+    """The table and its notes, for a console's width; `latest` limits the number of runs."""
     runs = listing.runs[-latest:] if latest else listing.runs
     width = edge(console)
     if earlier := len(listing.runs) - len(runs):
@@ -95,7 +95,7 @@ def _columns(runs: tuple[ListedRun, ...]) -> list[Column]:
 
 
 def _labelled(run: ListedRun) -> str:
-    """Of a run without totals of its end, what its ledger has by now."""
+    """The labelled rows; for a run without final totals, from the current ledger."""
     return _count(run.labelled) if run.outcomes is None else f"{run.outcomes:,} so far"
 
 
@@ -120,7 +120,7 @@ def _interval(run: ListedRun) -> str:
 
 
 def _changed(run: ListedRun) -> str:
-    """The day, or the time of a change today: both UTC."""
+    """The day of the last change, or its time if it was today; both UTC."""
     day, _, clock = (run.updated_at or "-").partition("T")
     return neutral(f"{clock[:5]} UTC" if day == f"{utc_now():%Y-%m-%d}" else day)
 
@@ -134,7 +134,7 @@ def watch_runs(listing: Callable[[], Listing], console: Console) -> None:
 
 
 def render_waste(found: Sequence[Waste], console: Console) -> None:
-    """Print what can go, and how much room that makes."""
+    """Print what can be deleted, and how much space that frees."""
     width = edge(console)
     parts: list[RenderableType] = []
     if found:

@@ -1,4 +1,4 @@
-"""Scores of labels and fields, as a person reads them."""
+"""Scores of labels and fields, for people."""
 
 from collections.abc import Iterator
 
@@ -39,7 +39,7 @@ def field_tables(field: FieldScores) -> Iterator[RenderableType]:
 
 
 def label_table(labels: tuple[LabelScore, ...]) -> Iterator[RenderableType]:
-    """Precision, recall and F1 of each label; of many labels the worst of those that gold has."""
+    """Precision, recall and F1 of each label; if there are many, the worst of those that occur in gold."""
     shown, in_gold = labels, [label for label in labels if label.gold]
     if len(labels) > _MOST_LABELS:
         shown = tuple(sorted(in_gold, key=lambda label: label.f1)[:_WORST_LABELS])
@@ -61,7 +61,7 @@ def label_table(labels: tuple[LabelScore, ...]) -> Iterator[RenderableType]:
 
 
 def tree_tables(tree: TreeScores) -> Iterator[RenderableType]:
-    """Answers level by level, and the branches that are taken for each other."""
+    """Scores level by level, and the branches that are confused."""
     table = columns("level", "right", "95% interval", "rows", "labels", first_width=_NAME_WIDTH)
     for level in tree.levels:
         found = level.accuracy

@@ -1,4 +1,4 @@
-"""What was spent, as a table for people."""
+"""Spending as a table for people."""
 
 import os
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _LONGEST_NAME = 192
 
 
 def render_spending(report: Report, console: Console) -> None:
-    """Print a report. Beyond fifty groups the rest is one line; `--json` has them all."""
+    """Print a report. Groups beyond the first fifty are one line; `--json` has them all."""
     print_stripped(console, _parts(report, edge(console)), may_be_wide=True)
 
 
@@ -57,7 +57,7 @@ def _headline(report: Report) -> str:
 
 
 def _why(now: UsageTotals, before: UsageTotals) -> str:
-    """Whether there were more rows, or dearer ones, and whether the prompt cache is the cause."""
+    """Whether there were more rows, or more expensive ones, and whether the prompt cache is the cause."""
     each, each_before = now.priced_nanousd * 1000 // now.rows, before.priced_nanousd * 1000 // before.rows
     return (
         f"{counted(now.rows, 'row')} ({_change(now.rows, before.rows)}), {dollars(each)} per 1,000 rows "
@@ -92,7 +92,7 @@ def _table(report: Report, width: int | None) -> tuple[Table, list[str]]:
 
 
 def _name(line: Line) -> Text:
-    name = line.name.removeprefix(f"{Path.cwd()}{os.sep}")  # of a run folder, where it lies under this one
+    name = line.name.removeprefix(f"{Path.cwd()}{os.sep}")  # for a run folder below the current folder
     return Text(neutral(name, limit=_LONGEST_NAME))
 
 

@@ -1,4 +1,4 @@
-"""The store of answers as a person reads it."""
+"""The answer cache, for people."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from llmbatch.terminal.figures import megabytes
 
 
 def render_store(figures: StoreFigures, path: Path, console: Console) -> None:
-    """Print what a store holds."""
+    """Print a store's content."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(overflow="fold")

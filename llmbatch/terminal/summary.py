@@ -29,12 +29,12 @@ _STATE_STYLES = {
 
 
 def render_summary(summary: Summary, console: Console, *, verbose: bool = False) -> None:
-    """Print a summary, what matters most at the end, where it is seen; sections without content are left out.
+    """Print a summary with the most important part at the end, where it is seen; empty sections are left out.
 
     Args:
         summary: of a session.
-        console: where to. On a terminal there are as many labels as leave the rest on one screen.
-        verbose: with what was decided about the prompt.
+        console: where to print. On a terminal, labels are limited so that everything fits on one screen.
+        verbose: include the decisions about the prompt.
     """
     bar = "#" if console.options.ascii_only else "█"
     most = _MOST_LABELS
@@ -156,7 +156,7 @@ def _labels(labels: Mapping[str, int], rows: int, bar: str, most_labels: int) ->
 
 
 def _aligned(lines: Iterable[tuple[str, Text]], console: Console) -> Iterator[Text]:
-    """Names and values in two columns, long values over several lines; what people copy is never broken."""
+    """Names and values in two columns, with long values on several lines; text to be copied is never broken."""
     pairs = list(lines)
     name_width = max(len(name) for name, _ in pairs)
     indent = name_width + 4
@@ -169,12 +169,12 @@ def _aligned(lines: Iterable[tuple[str, Text]], console: Console) -> Iterator[Te
 
 
 def _copied(text: str, style: str = "") -> Text:
-    """A path or a command: on one line, which a terminal breaks without putting a line end into it."""
+    """A path or a command on one line: a terminal wraps it without inserting a line end."""
     return Text(neutral(text), style=style, no_wrap=True)
 
 
 def _figure_lines(summary: Summary, *, verbose: bool) -> Iterator[tuple[str, Text]]:
-    """What the session used and met, and where things are."""
+    """What the session used and encountered, and where its files are."""
     spent = summary.spent
     if spent.saved_nanousd:
         yield "saved", Text(f"{dollars(spent.saved_nanousd)} by cached and repeated answers")

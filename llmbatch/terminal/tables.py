@@ -1,4 +1,4 @@
-"""Tables as all reports have them: no frames, no trailing blanks."""
+"""Tables for all reports: no frames, no trailing blanks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from rich.text import Text
 
 _NARROWEST_NAME, _MARGIN = 12, 2
 _NO_EDGE = 1_000
-"""Columns of a file: no line is cut or wrapped."""
+"""Width for a file: no line is cut or wrapped."""
 
 
 def edge(console: Console) -> int | None:
-    """The columns that a terminal has; None for a file or pipe, which has no edge."""
+    """The width of a terminal in columns; None for a file or pipe, which has none."""
     return console.width if console.file.isatty() else None
 
 
 def print_stripped(console: Console, parts: Iterable[RenderableType], *, may_be_wide: bool = False) -> None:
-    """Print without the blanks that tables pad their lines with, which are noise in a log.
+    """Print without the trailing blanks that tables add, which are noise in a log.
 
     Args:
-        console: where to.
-        parts: what.
-        may_be_wide: in a file or pipe lines are as long as they are.
+        console: where to print.
+        parts: what to print.
+        may_be_wide: do not wrap lines in a file or pipe.
     """
     if may_be_wide and edge(console) is None:
         console.width = max(console.width, _NO_EDGE)
@@ -36,7 +36,7 @@ def print_stripped(console: Console, parts: Iterable[RenderableType], *, may_be_
 
 
 def _indented(part: RenderableType) -> RenderableType:
-    """A line that begins with blanks, so that where it is broken its rest begins below it."""
+    """A line that begins with blanks, such that its continuation lines have the same indentation."""
     indent = len(part.plain) - len(part.plain.lstrip(" ")) if isinstance(part, Text) else 0
     return Padding(part[indent:], (0, 0, 0, indent), expand=False) if isinstance(part, Text) and indent else part
 
@@ -48,26 +48,26 @@ class Column:
     heading: str
     cells: Sequence[Text]
     rank: int = 0
-    """Where there is no room, those with the highest rank go first; with 0 it stays."""
+    """If there is not enough room, columns with the highest rank are dropped first; rank 0 is never dropped."""
     is_text: bool = False
-    """Else it has figures, which stand at the right."""
+    """If False, it contains figures, which are right-aligned."""
 
     @property
     def width(self) -> int:
-        """What the longest cell takes."""
+        """Width of the longest cell."""
         return max(len(self.heading), *(cell.cell_len for cell in self.cells))
 
 
 def fitted(names: Column, figures: Sequence[Column], width: int | None) -> tuple[Table, list[str]]:
-    """A table whose names are always whole: figures that matter less are left out, then names are folded.
+    """A table whose names are never cut: less important figures are left out, then names are wrapped.
 
     Args:
         names: the first column.
         figures: the others.
-        width: of the terminal, of which two columns are the margin; None where nothing has to be left out.
+        width: of the terminal, including a margin of two columns; None if nothing has to be left out.
 
     Returns:
-        The table, and the headings of what was left out.
+        The table, and the headings of the columns that were left out.
     """
     kept = list(figures)
     width = None if width is None else width - _MARGIN
@@ -99,8 +99,8 @@ def columns(*headings: str, first_width: int) -> Table:
     """A table whose first column is text and whose others are figures.
 
     Args:
-        headings: one a column.
-        first_width: the most that the first one takes.
+        headings: one per column.
+        first_width: maximum width of the first one.
     """
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False, pad_edge=False)
     table.add_column(headings[0], overflow="fold", max_width=first_width, min_width=len(headings[0]))
@@ -110,6 +110,6 @@ def columns(*headings: str, first_width: int) -> Table:
 
 
 def section(title: str | None, *parts: RenderableType) -> RenderableType:
-    """What belongs together, under its heading if it has one."""
+    """Parts that belong together, under a heading if there is one."""
     heading = [] if title is None else [Text(f"  {title}", style="bold")]
     return Group(Text(), *heading, *(Padding(part, (0, 0, 0, 2), expand=False) for part in parts))

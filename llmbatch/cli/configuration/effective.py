@@ -1,4 +1,4 @@
-"""The values that a command's options have, and where each is from."""
+"""The values of a command's options, and where each comes from."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -34,14 +34,14 @@ _OF_MODEL = (
     "candidates",
     "embedding_model",
 )
-"""Options that a task's [model] may set, where the model is called `name`."""
+"""Options that a task's [model] may set; it calls the model `name`."""
 _PATIENT = ("timeout", *(one.name for one in fields(PatientValues)))
 _LAST = {"model": defaults.MODEL, "review_below": defaults.REVIEW_BELOW}
 
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """The value of an option, and where it is from. None: nothing sets it, and `words` say what happens then."""
+    """The value of an option, and where it comes from. None: nothing sets it, and `words` say what happens then."""
 
     key: str
     value: Any
@@ -59,11 +59,11 @@ class EffectiveValues:
 
 
 def effective_values(names: list[str], profile: str | None) -> EffectiveValues:
-    """What the options of a command come to where its command line gives none.
+    """The values of a command's options if its command line sets none.
 
     Args:
-        names: the command's name, and of one below it that name too.
-        profile: the profile that counts.
+        names: the command's name, and the subcommand's if there is one.
+        profile: the profile to use.
 
     Raises:
         UsageError: there is no such command, or the configuration or the task cannot be used.
@@ -87,7 +87,7 @@ def effective_values(names: list[str], profile: str | None) -> EffectiveValues:
 
 
 def effective_json(effective: EffectiveValues) -> dict[str, Any]:
-    """As `llmbatch config show --json` prints it."""
+    """The output of `llmbatch config show --json`."""
     return {
         "command": effective.command,
         "file": None if effective.file is None else str(effective.file),
@@ -96,7 +96,7 @@ def effective_json(effective: EffectiveValues) -> dict[str, Any]:
 
 
 def effective_lines(effective: EffectiveValues) -> Iterator[str]:
-    """A line for each option: key, value, source; what somebody has set stands last, where it is seen."""
+    """A line for each option: key, value, source. Options that are set come last, where they are seen."""
     in_order = sorted(effective.values, key=lambda one: one.source != _BUILT_IN)
     shown = [(one.key, _shown(one), one.source) for one in in_order]
     widths = [max((len(row[column]) for row in shown), default=0) for column in (0, 1)]
@@ -135,7 +135,7 @@ def _effective(context: Context, parameter: Parameter, declared: Declared, confi
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it, without keys and passwords."""
+    """A value for JSON, without keys and passwords."""
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     if isinstance(value, Enum):
@@ -144,7 +144,7 @@ def _plain(value: Any) -> Any:
 
 
 def _of_patience(found: Effective, name: str, patience: Effective) -> Effective:
-    """An option that nothing else sets, as the patience has it."""
+    """The value that the patience gives an option that nothing else sets."""
     if found.value is not None:
         return found
     source = _BUILT_IN if patience.source == _BUILT_IN else f"patience, {patience.source}"
@@ -155,7 +155,7 @@ def _of_patience(found: Effective, name: str, patience: Effective) -> Effective:
 
 
 def _of_task(found: Effective, name: str, task: LoadedTask) -> Effective:
-    """An option that nothing else sets, as the task's [model] has it."""
+    """The value that the task's [model] gives an option that nothing else sets."""
     if found.value is not None:
         return found
     value = getattr(task.task.model, "name" if name == "model" else name)

@@ -1,4 +1,4 @@
-"""The configuration file: `llmbatch.toml`, or `[tool.llmbatch]` in `pyproject.toml`, found upwards."""
+"""The configuration file: `llmbatch.toml`, or `[tool.llmbatch]` in `pyproject.toml`, in this folder or above."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from llmbatch.core.errors import UsageError
 
 FILE, PROJECT = "llmbatch.toml", "pyproject.toml"
 DEFAULTS, PROFILE, TASK = "defaults", "profile", "task"
-"""Its tables; the second and third hold tables by name."""
+"""Its tables; the second and third contain tables by name."""
 
 _MOST_BYTES = 1_000_000
 
@@ -27,41 +27,41 @@ class ConfigurationFile:
     content: bytes
     tables: Mapping[str, Any]
     is_own: bool
-    """It belongs to the user, and not everybody can write to it."""
+    """It belongs to the user, and is not writable by everyone."""
 
     @property
     def folder(self) -> Path:
-        """What paths in it are relative to."""
+        """The folder to which paths in it are relative."""
         return self.path.parent
 
     @property
     def shown(self) -> str:
-        """Its name as messages have it: without the path where it is in the current folder."""
+        """Its name in messages: without the path if it is in the current folder."""
         return self.path.name if self.folder == Path.cwd() else str(self.path)
 
     @cached_property
     def is_trusted(self) -> bool:
-        """Whether the user has looked at it as it is: `llmbatch config trust`."""
+        """Whether the user has trusted its current content: `llmbatch config trust`."""
         return is_trusted(self.path, self.content)
 
     def place(self, key: str) -> str:
-        """The file, and the line of a key where only one line has it."""
+        """The file, and the line of a key if only one line has it."""
         begins = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=".encode())
         lines = [number for number, line in enumerate(self.content.splitlines(), 1) if begins.match(line)]
         return f"{self.shown}:{lines[0]}" if len(lines) == 1 else self.shown
 
 
 def find_configuration() -> ConfigurationFile | None:
-    """The nearest configuration file, from the current folder upwards; None where there is none.
+    """The nearest configuration file, from the current folder upwards; None if there is none.
 
-    In a folder with both files `llmbatch.toml` counts.
+    In a folder with both files, `llmbatch.toml` is used.
 
     Raises:
         UsageError: it cannot be read, or is not valid.
     """
     try:
         here = Path.cwd()
-    except FileNotFoundError:  # the folder is gone, which the command reports
+    except FileNotFoundError:  # the folder no longer exists, which the command reports
         return None
     for folder in (here, *here.parents):
         for path in (folder / FILE, folder / PROJECT):
@@ -72,7 +72,7 @@ def find_configuration() -> ConfigurationFile | None:
 
 
 def named_tables(file: ConfigurationFile) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each table of options, with its name as it stands in the file.
+    """Each table of options, with its name in the file.
 
     Raises:
         UsageError: there is something else in the file.
@@ -103,7 +103,7 @@ def _read(path: Path) -> ConfigurationFile | None:
             raise UsageError(f"{path} is a link to a file that does not exist") from None
         return None
     except (OSError, ValueError) as error:
-        if path.name == PROJECT:  # somebody else's is no matter of ours
+        if path.name == PROJECT:  # it may have nothing to do with llmbatch
             return None
         raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if path.name == PROJECT and b"llmbatch" not in content:
@@ -121,7 +121,7 @@ def _read(path: Path) -> ConfigurationFile | None:
 
 
 def _content(path: Path) -> tuple[bytes, os.stat_result]:
-    """What a file holds, and whose it is. A pipe is not waited for."""
+    """A file's content and its status, which names the owner. Does not wait for a pipe."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("it is not a regular file")
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The keys that a configuration may have: one for each option of any command, by its environment variable's name."""
+"""The keys that a configuration may have: one for each option of any command, named like its environment variable."""
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -11,14 +11,14 @@ from llmbatch.core.errors import UsageError
 
 
 def plain_key(key: str) -> str:
-    """A key as options have it: `max-cost` is `max_cost`."""
+    """A key in the form that options use: `max-cost` is `max_cost`."""
     return key.replace("-", "_")
 
 
 def check_keys(
     file: ConfigurationFile, tables: Mapping[str, Mapping[str, Any]], declared: Mapping[str, Declared]
 ) -> None:
-    """Refuse keys that no option of any command has; the command's own are looked at first: the others take time.
+    """Refuse keys that no option of any command has; the command's own are checked first: the others take time to load.
 
     Raises:
         UsageError: with the likely name.
@@ -35,7 +35,7 @@ def check_keys(
 
 
 def _instead(key: str, known: Collection[str]) -> str:
-    """What to do where there is no such key."""
+    """The hint for an unknown key."""
     if "api_key" in key:
         return "API keys do not belong in files: set OPENAI_API_KEY in the environment"
     close = get_close_matches(key, known, n=1)

@@ -1,4 +1,4 @@
-"""Which of a configuration's tables count for a command, and what they set."""
+"""Which of a configuration's tables apply to a command, and what they set."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from llmbatch.cli.options.values import checked_value
 from llmbatch.core.errors import UsageError
 
 _DEFAULT_TASK = "default"
-"""The task that is asked where none is named."""
+"""The task that is used if none is named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """A value that a configuration file sets, as a command line would, and the table that it is from."""
+    """A value that a configuration file sets, in the form of a command line, and the table that it comes from."""
 
     value: Any
     source: str
@@ -38,9 +38,9 @@ def configured_values(
     Args:
         file: the file, if there is one.
         declared: the command's options by name.
-        profile: the profile that was asked for.
-        task: the task that was asked for by the command line or the environment.
-        given: options that the command line or the environment give: what the file says of them does not count.
+        profile: the requested profile.
+        task: the task that the command line or the environment names.
+        given: options that the command line or the environment set: the file's values for them are ignored.
 
     Raises:
         UsageError: the file has a key that no option has, a value that cannot be used, or one that it may not set.
@@ -91,7 +91,7 @@ def _profile(file: ConfigurationFile, tables: Mapping[str, Any], profile: str) -
 
 
 def _of_task(tables: Mapping[str, Any], task: Any) -> Iterator[str]:
-    """The table of a task, which is named as on the command line, or as the file without folders and suffix."""
+    """The table of a task, whose name is that on the command line, or the file's name without folders and suffix."""
     if not isinstance(task, str):
         return
     for name in (task, Path(task).name, Path(task).stem):
@@ -103,7 +103,7 @@ def _of_task(tables: Mapping[str, Any], task: Any) -> Iterator[str]:
 def _layer(
     tables: Mapping[str, Mapping[str, Any]], layers: list[str], name: str, declared: Declared
 ) -> tuple[str, str] | None:
-    """The first table that sets an option, and by which key."""
+    """The first table that sets an option, and the key that does."""
     for layer in layers:
         for key in declared.option.keys_of(name):
             if key in tables.get(layer, {}):
@@ -142,9 +142,9 @@ def _untrusted(what: str, name: str, declared: Declared) -> UsageError:
 
 
 def _placed(file: ConfigurationFile, path: str | Path, declared: Declared) -> str:
-    """A path of the file, as seen from the current folder.
+    """A path in the file, relative to the current folder.
 
-    Names of tasks and words such as `none` and `off` stay: they have neither folders nor suffixes.
+    Names of tasks and words such as `none` and `off` are not changed: they have neither folders nor suffixes.
     """
     text = str(path)
     is_word = declared.option.is_path and "/" not in text and "." not in text

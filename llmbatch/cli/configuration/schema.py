@@ -1,4 +1,4 @@
-"""A JSON Schema of configuration files, by which editors complete and check them."""
+"""A JSON Schema of configuration files, with which editors complete and check them."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -15,7 +15,7 @@ _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", Path:
 
 
 def configuration_schema() -> dict[str, Any]:
-    """The schema, made from the options of all commands."""
+    """The schema, generated from the options of all commands."""
     options = {
         key: _property(declared)
         for command in SUMMARIES

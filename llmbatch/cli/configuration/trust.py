@@ -1,7 +1,7 @@
-"""Which configuration files the user trusts: those that were looked at, as they were then.
+"""Which configuration files the user trusts: those that `llmbatch config trust` was run on, with the same content.
 
-A folder from somebody else, a repository that was cloned, may bring a configuration along that sends the user's key to
-another host or runs a command. So such options count only where a digest of the file stands in the state folder.
+A folder from someone else, such as a cloned repository, may contain a configuration that sends the user's key to
+another host or runs a command. Such options therefore apply only if the state folder has a digest of the file.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ def trust_file(path: Path, content: bytes) -> None:
     """Trust it from now on, until it changes.
 
     Raises:
-        UsageError: there is no place to remember it.
+        UsageError: there is no state folder to record it in.
     """
     if is_trusted(path, content):
         return

@@ -74,13 +74,13 @@ class BatchOptions(OptionGroup):
     ] = defaults.BATCH_PATIENCE
 
     def to_batch(self, *, at_any_price: bool = False) -> "Options | None":
-        """As a run takes them; None where each row is sent by itself.
+        """The options in the form that a run takes; None if rows are sent as single requests.
 
         Args:
-            at_any_price: submit all at once, also where rows cost less by themselves.
+            at_any_price: submit all at once, even if single requests cost less.
 
         Raises:
-            UsageError: one cannot be read, or they do not go together.
+            UsageError: one cannot be parsed, or they cannot be combined.
         """
         from llmbatch.core.errors import UsageError
 
@@ -93,10 +93,10 @@ class BatchOptions(OptionGroup):
         return self._options(at_any_price=at_any_price) if self.batch else None
 
     def to_cheapest(self) -> "Options | None":
-        """How rows go in batches if that is the cheapest way; None where the way is not to be chosen.
+        """How rows are put into batches if that is the cheapest way; None if the way is not chosen automatically.
 
         Raises:
-            UsageError: one cannot be read.
+            UsageError: one cannot be parsed.
         """
         return self._options(at_any_price=False) if self.cheapest else None
 

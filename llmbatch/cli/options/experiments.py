@@ -1,4 +1,4 @@
-"""What is tried beside a run's own prompt and model, and what the run is compared with."""
+"""Experiments in addition to a run's own prompt and model, and what the run is compared with."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +65,10 @@ class ExperimentOptions(OptionGroup):
     ] = False
 
     def to_canary(self) -> "CanaryOptions | None":
-        """What is tried on some of the rows, or None.
+        """The canary for some of the rows, or None.
 
         Raises:
-            UsageError: the share is none.
+            UsageError: the share is invalid.
         """
         from llmbatch.engine.failure_rate_guard import parse_share
         from llmbatch.runs.options import CanaryOptions
@@ -82,7 +82,7 @@ class ExperimentOptions(OptionGroup):
         """Who votes on doubtful rows, or None.
 
         Raises:
-            UsageError: doubtful rows are to go to several of them, or a model is named twice or not at all.
+            UsageError: several options are given for doubtful rows, or a model is named twice or not at all.
         """
         from llmbatch.runs.options import JuryOptions
 

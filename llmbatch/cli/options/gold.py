@@ -31,7 +31,7 @@ class GoldFieldOptions(OptionGroup):
     label_field: Annotated[str | None, Option("Field of the gold file with the label.")] = None
 
     def to_gold(self, file: str) -> "GoldOptions":
-        """As the analyses take them, with the file's name."""
+        """The options in the form that the analyses take, with the file's name."""
         from llmbatch.analysis.gold import GoldOptions
 
         return GoldOptions(file, self.gold_id_field, self.label_field)

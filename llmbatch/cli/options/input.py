@@ -25,7 +25,7 @@ WHICH_ROWS = "Which rows"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputOptions(OptionGroup):
-    """What to read out of the input, and how."""
+    """What to read from the input, and how."""
 
     panel: ClassVar[str] = "Input"
 
@@ -75,7 +75,7 @@ class InputOptions(OptionGroup):
     strict: Annotated[bool, Option("Stop at the first row that cannot be read.")] = False
 
     def to_reader_options(self) -> "ReaderOptions":
-        """As the readers take them, which know the fields that there are."""
+        """The options in the form that the readers take."""
         from llmbatch.readers import ReaderOptions
 
         return ReaderOptions(

@@ -73,17 +73,17 @@ class MoneyOptions(OptionGroup):
         """The price that the user states.
 
         Raises:
-            UsageError: it cannot be read.
+            UsageError: it cannot be parsed.
         """
         from llmbatch.core.prices import parse_price
 
         return None if self.price is None else parse_price(self.price)
 
     def to_budget(self) -> "BudgetOptions":
-        """The limits as the engine takes them.
+        """The limits in the form that the engine takes.
 
         Raises:
-            UsageError: one cannot be read, or a daily budget has no store.
+            UsageError: one cannot be parsed, or a daily budget has no store.
         """
         from llmbatch.runs.spend_stores import parse_spend_store
         from llmbatch.spend.options import budget_options
@@ -99,7 +99,7 @@ class MoneyOptions(OptionGroup):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationOptions(OptionGroup):
-    """Whether somebody is asked before a run that may cost much."""
+    """Whether to ask for confirmation before a run that may be expensive."""
 
     panel: ClassVar[str] = "Sending"
 
@@ -121,7 +121,7 @@ class ConfirmationOptions(OptionGroup):
         """Ask, if the user wants it and the run may cost that much.
 
         Args:
-            dear: gives the estimate where it is above an amount, nano-dollars.
+            dear: returns the estimate if it is above an amount in nano-dollars, else None.
 
         Raises:
             BudgetReached: the answer was no, or there is no terminal to ask on.

@@ -10,7 +10,7 @@ _PREFIX = "LLMBATCH_"
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What users see of an option, as metadata of its type: `timeout: Annotated[float | None, Option("...")] = None`.
+    """How users see an option, as metadata of its type: `timeout: Annotated[float | None, Option("...")] = None`.
 
     The name of the field or parameter is its name in Python; its flag and its variable follow from it:
     `retry_wait_min` is `--retry-wait-min` and `LLMBATCH_RETRY_WAIT_MIN`.
@@ -18,36 +18,36 @@ class Option:
 
     help: str
     brief: str | bool = False
-    """A few words for the help that fits on one screen, True for the help's own; else only `--help-all` shows it."""
+    """A few words for the help on one screen, True for the help's own text; otherwise only `--help-all` shows it."""
     short: str | None = None
-    """A flag of one letter beside the long one."""
+    """A flag of one letter in addition to the long one."""
     metavar: str | None = None
-    """Of the value; None names its type. `N` in it stands for a number, `FILE` and `RUN` for paths."""
+    """Placeholder of the value; None shows its type. `N` in it stands for a number, `FILE` and `RUN` for paths."""
     min: float | None = None
     max: float | None = None
     shown_default: str | bool = True
-    """Words for what happens without it, in place of the default; False shows neither."""
+    """What happens without the option, shown instead of the default; False shows neither."""
     panel: str | None = None
-    """Its place in the help, where that is not its group's."""
+    """Its panel in the help, if it is not its group's."""
     flags: tuple[str, ...] = ()
-    """All its flags, where they are not made from its name."""
+    """All its flags, if they are not derived from its name."""
     variables: tuple[str, ...] = ()
-    """All its environment variables, where they are not made from its name."""
+    """All its environment variables, if they are not derived from its name."""
     is_hidden: bool = False
-    """It keeps working, and no help shows it."""
+    """It works, but no help shows it."""
     is_sensitive: bool = False
-    """Who gets the key or the results, what is run, asked of a database or replaced in it, what it costs.
+    """It decides who gets the key or the results, what is executed, queried or replaced in a database, or the cost.
 
-    A configuration file sets it only where the user trusts that.
+    A configuration file can set it only if the user trusts that file.
     """
     is_share: bool = False
     """A number from 0 to 1 that may also be written as a percentage."""
     is_path: bool = False
-    """A text that is a path where it looks like one. In a configuration file it is relative to that file's folder."""
+    """A text that may be a path. In a configuration file, a path is relative to that file's folder."""
     completer: Callable[[str], list[str]] | None = None
-    """Gives what a shell offers for a value that is typed so far; None for the words in `metavar`."""
+    """Returns a shell's completions for what has been typed so far; None for the words in `metavar`."""
     is_name: bool = False
-    """A variable's value is one name, and not as many as it has words: names of fields may have spaces in them."""
+    """A variable's value is a single name even if it contains spaces, as names of fields may."""
 
     def flags_of(self, name: str) -> tuple[str, ...]:
         """The flags of a field of this name."""
@@ -55,11 +55,11 @@ class Option:
         return long if self.short is None else (*long, self.short)
 
     def variables_of(self, name: str) -> tuple[str, ...]:
-        """The environment variables of a field of this name, the first one that is set wins."""
+        """The environment variables of a field of this name; the first one that is set is used."""
         return self.variables or (f"{_PREFIX}{name.upper()}",)
 
     def keys_of(self, name: str) -> tuple[str, ...]:
-        """The keys of a field of this name in a configuration file: its variables of llmbatch, without the prefix."""
+        """The keys of a field of this name in a configuration file: its LLMBATCH variables without the prefix."""
         own = (variable for variable in self.variables_of(name) if variable.startswith(_PREFIX))
         return tuple(variable.removeprefix(_PREFIX).lower() for variable in own)
 
@@ -86,7 +86,7 @@ class OptionGroup:
 
     __slots__ = ()
     panel: ClassVar[str | None] = None
-    """None for the panel of a command's own options."""
+    """Its panel in the help; None for the panel of a command's own options."""
 
 
 @dataclass(frozen=True, slots=True)

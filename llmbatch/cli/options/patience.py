@@ -1,4 +1,4 @@
-"""How patient a run is with its endpoint, as one word for seven options."""
+"""How patient a run is with its endpoint: one word that sets seven options."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +16,7 @@ class Patience(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PatientValues:
-    """What options count that nothing else gives: the fields are options' names, waits are in seconds."""
+    """Values for options that nothing else sets. The fields are the options' names; waits are in seconds."""
 
     attempts: int = defaults.ATTEMPTS
     retry_wait_min: float = defaults.RETRY_WAIT_MIN_S
@@ -25,7 +25,7 @@ class PatientValues:
     reask: int = defaults.REASKS
     grace: float = defaults.GRACE_S
     timeout_factor: float = 1.0
-    """Times what the service tier takes, which `timeout` replaces."""
+    """Factor for the service tier's timeout, which `timeout` replaces."""
 
 
 VALUES = {

@@ -1,4 +1,4 @@
-"""What becomes of the rows: results, review, the sample, the exit code."""
+"""How rows are written: results, review, the sample, the exit code."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ Bom = Annotated[bool, Option("Begin CSV files with a byte order mark, by which E
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultOptions(OptionGroup):
-    """Where results go, and which rows people look at."""
+    """Where results are written, and which rows are reviewed."""
 
     panel: ClassVar[str] = "Results"
 

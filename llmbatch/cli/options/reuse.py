@@ -1,4 +1,4 @@
-"""Answers of earlier runs."""
+"""The answer cache."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReuseOptions(OptionGroup):
-    """Whether answers of earlier runs count, and which."""
+    """Whether answers of earlier runs are used, and which."""
 
     panel: ClassVar[str] = "Answers of earlier runs"
 
@@ -44,7 +44,7 @@ class ReuseOptions(OptionGroup):
     ] = None
 
     def to_reuse(self) -> "Reuse | None":
-        """As the cache takes them; None where no earlier answer counts."""
+        """The options in the form that the cache takes; None if no earlier answers are used."""
         from llmbatch.cache.options import Reuse
 
         return Reuse(self.reuse_store, self.reuse_limit * 1_000_000, self.reuse_max_age) if self.reuse else None

@@ -1,4 +1,4 @@
-"""The groups of options that make a run."""
+"""The groups of options that define a run."""
 
 from typing import TYPE_CHECKING
 
@@ -35,13 +35,13 @@ def run_options(
         inputs: the files to read.
         reading: how they are read.
         task: what is asked, and of which model.
-        results: what becomes of the rows.
+        results: how rows are written.
         sending: how requests are sent.
         money: what may be spent.
-        reuse: whether answers of earlier runs count.
-        experiments: what is tried on some of the rows, and what the run is compared with.
-        batch: how rows go in batch files, if they do.
-        cheapest: likewise, if that is the cheapest way; None where the way is not to be chosen.
+        reuse: whether answers of earlier runs are used.
+        experiments: experiments on some of the rows, and what the run is compared with.
+        batch: how rows are put into batch files, if they are.
+        cheapest: the same, if that is the cheapest way; None if the way is not chosen automatically.
         command: the command that resumes the run, as the summary shows it.
 
     Raises:

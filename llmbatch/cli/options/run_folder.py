@@ -27,7 +27,7 @@ RunPaths = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFolderOptions(OptionGroup):
-    """Which of the paths that a run folder names are followed."""
+    """Which of the paths in a run folder are followed."""
 
     input: Annotated[
         list[str] | None,
@@ -48,7 +48,7 @@ class RunFolderOptions(OptionGroup):
     ] = False
 
     def to_trust(self) -> "Trust":
-        """As the run folder takes it."""
+        """The options in the form that the run folder takes."""
         from llmbatch.runs.trust import Trust
 
         return Trust(self.trust, tuple(self.input or ()))

@@ -21,7 +21,7 @@ Verbose = Annotated[bool, Option("Also show details, such as decisions about the
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenOptions(OptionGroup):
-    """What goes to the screen, to logs and to telemetry."""
+    """Output to the screen, to logs and to telemetry."""
 
     panel: ClassVar[str] = _PANEL
 
@@ -46,7 +46,7 @@ class ScreenOptions(OptionGroup):
     ] = None
 
     def to_watch_options(self) -> "WatchOptions":
-        """As the observers take them."""
+        """The options in the form that the observers take."""
         from llmbatch.telemetry.watch import WatchOptions
 
         return WatchOptions(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _NORMAL = VALUES[Patience.normal]
 _MOST_AT_ONCE = 10_000
-"""Connections: a process has some thousand file descriptors."""
+"""Limit of connections: a process has a few thousand file descriptors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,10 +186,10 @@ class SendingOptions(OptionGroup):
     ] = None
 
     def to_sending(self, money: "MoneyOptions", *, seed: int = 0) -> "Sending":
-        """As the engine takes them; `seed` is of the order of rows that share a request.
+        """The options in the form that the engine takes; `seed` sets the order of rows that share a request.
 
         Raises:
-            UsageError: one cannot be read, or they do not go together.
+            UsageError: one cannot be parsed, or they cannot be combined.
         """
         from datetime import UTC, datetime, timedelta
 
@@ -243,10 +243,10 @@ class SendingOptions(OptionGroup):
         )
 
     def to_auto_packing(self, *, seed: int) -> "AutoPacking | None":
-        """What is left to comparisons; None where the rows in a request are said.
+        """How comparisons decide about packing; None if the number of rows per request is given.
 
         Raises:
-            UsageError: the loss that is allowed cannot be read.
+            UsageError: the allowed loss cannot be parsed.
         """
         from llmbatch.engine.packing.plans import AutoPacking
         from llmbatch.runs.packing_trials import parse_packing_loss
@@ -255,17 +255,17 @@ class SendingOptions(OptionGroup):
         return AutoPacking(most_lost, seed) if self.rows_per_request == defaults.AUTO_PACKING else None
 
     def _patient(self) -> PatientValues:
-        """What counts of the options that `--patience` sets."""
+        """The effective values of the options that `--patience` sets."""
         values = VALUES[self.patience]
         given = {one.name: getattr(self, one.name, None) for one in fields(values)}
         return replace(values, **{name: value for name, value in given.items() if value is not None})
 
 
 def parsed_packing(text: str, seed: int) -> "Packing | None":
-    """How several rows share a request; None where each goes alone, or that is left to comparisons.
+    """How several rows share a request; None if each is sent alone, or if comparisons decide.
 
     Raises:
-        UsageError: it is no number, or not one of those that there can be.
+        UsageError: it is not a number, or is out of range.
     """
     from llmbatch.core.errors import UsageError
     from llmbatch.engine.packing.plans import Packing
@@ -280,7 +280,7 @@ def parsed_packing(text: str, seed: int) -> "Packing | None":
 
 
 def parsed_concurrency(text: str) -> int | None:
-    """How many requests may be in flight; None where that is to be found.
+    """How many requests may be in flight; None if this is adapted automatically.
 
     Raises:
         UsageError: it is neither a number nor `auto`.

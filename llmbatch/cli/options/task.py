@@ -154,7 +154,7 @@ class TaskOptions(OptionGroup):
         return int(number)
 
     def to_choice(self, sending: "SendingOptions") -> "ModelChoice":
-        """As the engine takes them, with the tier and the wire protocol of the requests."""
+        """The options in the form that the engine takes, with the tier and the wire protocol of the requests."""
         from llmbatch.engine.plan import ModelChoice
 
         return ModelChoice(

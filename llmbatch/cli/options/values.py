@@ -1,4 +1,4 @@
-"""Values of options from Python and from configuration files, checked by what the options declare."""
+"""Values of options from Python and from configuration files, checked against the options' declarations."""
 
 import math
 import os
@@ -17,7 +17,7 @@ _Group = TypeVar("_Group", bound=OptionGroup)
 
 
 def checked_group(group: type[_Group], given: Mapping[str, Any]) -> _Group:
-    """A group with what is given of its options, checked and converted, and with defaults for the others.
+    """A group with the given options, checked and converted, and with defaults for the others.
 
     Raises:
         UsageError: a value has the wrong type or is out of its limits.
@@ -33,10 +33,10 @@ def checked_group(group: type[_Group], given: Mapping[str, Any]) -> _Group:
 
 
 def checked_path(name: str, value: Any) -> Path:
-    """A path as Python code gives it.
+    """A path given by Python code.
 
     Raises:
-        UsageError: it can be no path.
+        UsageError: it cannot be a path.
     """
     try:
         text = os.fsdecode(value)
@@ -48,7 +48,7 @@ def checked_path(name: str, value: Any) -> Path:
 
 
 def checked_texts(name: str, value: Any) -> tuple[str, ...]:
-    """One text, or several.
+    """One string, or several.
 
     Raises:
         UsageError: it is neither.
@@ -65,7 +65,7 @@ def checked_value(name: str, value: Any, declared: Any, option: Option) -> Any:
 
     Args:
         name: the option's, for messages.
-        value: as it was given; never None.
+        value: the given value; never None.
         declared: the option's type.
         option: its limits.
 
@@ -109,7 +109,7 @@ def _choice(name: str, value: Any, kind: type[Enum]) -> Enum:
 
 
 def _text(name: str, value: Any) -> str:
-    """A text; a number or a path as the command line would have it."""
+    """A string; a number or a path is written as on the command line."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not is_number and not isinstance(value, str | os.PathLike):
         raise UsageError(f"{name}: expected a string, not {_kind(value)}")
@@ -120,5 +120,5 @@ def _text(name: str, value: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    """A value's type, or what is wrong with a number: a missing value of a table is one."""
+    """A value's type, or what is wrong with a number: a table's missing values are NaN."""
     return repr(value) if isinstance(value, float) else type(value).__name__
