@@ -141,7 +141,9 @@ def row(labels: LabelSet, listed: Listed, folder: Path, url: str | None, real_ro
     recall = 1.0
     if isinstance(listed, int):
         candidates = Candidates(labels.task, listed)
-        recall = sum(candidates.ranks(text, gold)[0] < listed for text, gold in labels.documents) / len(texts)
+        space = labels.task.label_space
+        ranks = [candidates.ranks(text, space.cells_of(gold))[0] for text, gold in labels.documents]
+        recall = sum(rank < listed for rank in ranks) / len(texts)
     valid = "-" if url is None else valid_share(texts[:real_rows], asked, out.with_name(f"{out.name}-real"), url)
     cached = spent.cached_input_tokens / spent.input_tokens
     tokens = spent.input_tokens / len(texts)

@@ -44,7 +44,7 @@ _OF_LINES: dict[str, Callable[[LedgerLine], str]] = {
 
 
 def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = NO_TRUST) -> list[dict[str, UsageTotals]]:
-    """A run's totals by `label`, `model`, `prompt` or `day`, or by the input field of another name.
+    """A run's totals by `label`, `model`, `prompt` or `day`, by one of the task's fields, or by a field of the input.
 
     Args:
         path: the run folder; another process may be using it.
@@ -59,7 +59,9 @@ def attribute(path: Path, by: str, spans: Sequence[Span], trust: Trust = NO_TRUS
         UsageError: not a run folder, its ledger is damaged, its input can no longer be read, or no row has the field.
     """
     folder, record = standing_run(path)
-    group_of = _OF_LINES.get(by) or _Fields(folder, record, by.removeprefix("field:"), trust).group_of
+    group_of = _OF_LINES.get(by) or _of_task(record, by)
+    if group_of is None:
+        group_of = _Fields(folder, record, by.removeprefix("field:"), trust).group_of
     groups: list[dict[str, UsageTotals]] = [{} for _ in spans]
     for _, line in read_lines(folder.ledger):
         for is_in, sums in zip(spans, groups, strict=True):
@@ -83,6 +85,14 @@ def run_report(path: Path, by: str, trust: Trust = NO_TRUST) -> Report:
         lost = UsageTotals(requests=requests, possibly_billed_requests=requests, possibly_billed_nanousd=at_most)
         groups[KILLED] = groups.get(KILLED, UsageTotals()) + lost
     return Report(by, grouped(by, groups), total_of(groups), offline=load_record(RunFolder(path)).offline)
+
+
+def _of_task(record: RunRecord, by: str) -> Callable[[LedgerLine], str] | None:
+    """A line's value of one of the task's fields; None if it has no field of that name."""
+    space = record.task.label_space
+    if space.is_plain or by not in space.columns():
+        return None
+    return lambda line: space.cells_of(line.category)[by] or UNLABELLED
 
 
 class NoSuchFieldError(UsageError):

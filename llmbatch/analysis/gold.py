@@ -80,6 +80,8 @@ class Gold:
     labels: Mapping["_Key", str] = field(repr=False)
     unanswerable: Mapping["_Key", str] = field(repr=False)
     """Rows whose label is not in the task, with that label as written: no answer to them is right."""
+    space: LabelSpace = field(repr=False)
+    """The values of the fields that have gold."""
 
     @property
     def by_row(self) -> bool:
@@ -113,10 +115,15 @@ class Gold:
 _Key = tuple[str, RowId]
 
 
-def read_gold(options: GoldOptions, task: Task) -> Gold:
+def read_gold(options: GoldOptions, task: Task, *, some_fields: bool = False) -> Gold:
     """Read a gold file.
 
     Labels may be spelled as in answers: by a task label, an alias, or in different case.
+
+    Args:
+        options: the file.
+        task: the task.
+        some_fields: whether it may have columns for only some of the task's fields.
 
     Raises:
         UsageError: the file cannot be read, no field looks like the label, or none of its rows can be used.
@@ -125,34 +132,37 @@ def read_gold(options: GoldOptions, task: Task) -> Gold:
     with looked_at((options.file,), reading) as (item, *more):
         if more:
             raise UsageError(f"{item.label}: gold labels are read from one file", hint="merge them into one")
-        return _read(item, reading, options, task)
+        return _read(item, reading, options, task, some_fields=some_fields)
 
 
-def _read(item: Input, reading: ReaderOptions, options: GoldOptions, task: Task) -> Gold:
+def _read(item: Input, reading: ReaderOptions, options: GoldOptions, task: Task, *, some_fields: bool) -> Gold:
     records = read_records(item, reading)
     head = list(islice(records, _LOOKED_AT))
     if not head:
         raise UsageError(f"{item.label}: no rows")
     names = list(dict.fromkeys(name for record in head if isinstance(record, Record) for name in record.fields))
-    label_fields = _label_fields(item.label, options, names, task.label_space)
+    label_fields = _label_fields(item.label, options, names, task.label_space, some_fields=some_fields)
+    space = task.label_space.of_fields(label_fields)
     others = [name for name in names if name not in label_fields.values()]
     id_field = _chosen(item.label, options.id_field, ID_NAMES, others)
-    gold = _Collector(task, label_fields, id_field)
+    gold = _Collector(task, space, label_fields, id_field)
     for record in chain(head, records):
         gold.add(record)
-    labels = {key: label for key, label in gold.labels.items() if label in task.label_space}
+    labels = {key: label for key, label in gold.labels.items() if label in space}
     if not labels:
         raise UsageError(f"{item.label}: no row can be used as gold: {gold.why_not()}", hint=gold.hint())
     unanswerable = {key: label for key, label in gold.labels.items() if key not in labels}
     label_field = ", ".join(label_fields.values())
-    return Gold(item.label, gold.rows, label_field, id_field, gold.issues(), _digest(item), labels, unanswerable)
+    return Gold(item.label, gold.rows, label_field, id_field, gold.issues(), _digest(item), labels, unanswerable, space)
 
 
-def _label_fields(label: str, options: GoldOptions, names: Sequence[str], space: LabelSpace) -> Mapping[str, str]:
-    """The gold file's field for each of the task's fields.
+def _label_fields(
+    label: str, options: GoldOptions, names: Sequence[str], space: LabelSpace, *, some_fields: bool
+) -> Mapping[str, str]:
+    """The gold file's field for each of the task's fields, or for some of them.
 
     Raises:
-        UsageError: one is missing.
+        UsageError: one is missing; or all are, if some suffice.
     """
     if len(space.columns()) == 1:
         (only,) = space.columns()
@@ -168,7 +178,8 @@ def _label_fields(label: str, options: GoldOptions, names: Sequence[str], space:
             "--label-field names one label; this task has several fields", hint="name columns after the fields"
         )
     found = {column: _chosen(label, None, (column.casefold(),), names) for column in space.columns()}
-    if missing := [column for column, name in found.items() if name is None]:
+    missing = [column for column, name in found.items() if name is None]
+    if missing and (not some_fields or len(missing) == len(found)):
         raise UsageError(
             f"{label}: no field named {listed(missing)}; its fields are {listed(names)}",
             hint="gold labels need one column per task field, with the same name",
@@ -179,11 +190,11 @@ def _label_fields(label: str, options: GoldOptions, names: Sequence[str], space:
 class _Collector:
     """Sorts records into gold labels and issues."""
 
-    def __init__(self, task: Task, label_fields: Mapping[str, str], id_field: str | None) -> None:
+    def __init__(self, task: Task, space: LabelSpace, label_fields: Mapping[str, str], id_field: str | None) -> None:
         self._task = task
-        self._space = task.label_space
+        self._space = space
         self._label_fields = label_fields
-        self._own_result = frozenset({"row", "id", "confidence", *self._space.columns()})
+        self._own_result = frozenset({"row", "id", "confidence", *task.label_space.columns()})
         self._id_field = id_field
         self._found: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()

@@ -3,11 +3,15 @@
 from array import array
 from contextlib import closing
 from dataclasses import dataclass
+from dataclasses import replace as change
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from llmbatch.analysis.evaluation import Evaluation, Subject, evaluate
 from llmbatch.analysis.gold import Gold, GoldOptions, read_gold
 from llmbatch.analysis.pairs import Judged, Pair
+from llmbatch.analysis.thresholds import withheld
 from llmbatch.core.errors import UsageError
 from llmbatch.core.extras import extra
 from llmbatch.core.key_index import KeyIndex, short
@@ -16,6 +20,7 @@ from llmbatch.core.review_rule import ReviewRule
 from llmbatch.core.rows import Rejection, Row
 from llmbatch.observe.listing import RunAccuracy
 from llmbatch.readers import FieldChoice
+from llmbatch.readers.fields import listed
 from llmbatch.runs.accuracy import save_accuracy
 from llmbatch.runs.decisions import DecisionLog, TaskDecisions
 from llmbatch.runs.folder import RunFolder, RunRecord
@@ -26,6 +31,7 @@ from llmbatch.runs.standing import standing_run
 from llmbatch.runs.trust import NO_TRUST, Trust
 from llmbatch.session.standing import refresh_views
 from llmbatch.task.candidates import Candidates
+from llmbatch.task.label_space import LabelSpace
 
 _EXCERPT = 300
 _TOLD = 5
@@ -58,12 +64,12 @@ def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float, trust: Trust =
         UsageError: not a run folder, its input is gone, or no gold row matches.
     """
     require_statistics("llmbatch evaluate")
-    run = judge_run(path, gold, trust)
-    record = run.record
+    run = judge_run(path, gold, trust, some_fields=True)
+    record, space = run.record, run.judged.gold.space
     subject = Subject(
         folder=str(path),
         task=record.task.name,
-        label_space=record.task.label_space,
+        label_space=space,
         model=record.model,
         prompt=record.prompt,
         offline=record.offline,
@@ -75,7 +81,16 @@ def evaluate_run(path: Path, gold: GoldOptions, *, wanted: float, trust: Trust =
     seen = {one.gold for one in record.calibrations} | {one.gold for one in record.thresholds}
     if run.judged.gold.digest in seen:
         notes.append("confidences or thresholds were calibrated on this same gold file: their figures are optimistic")
-    return evaluate(run.judged, subject, wanted=wanted, notes=notes)
+    evaluation = evaluate(run.judged, subject, wanted=wanted, notes=notes)
+    return evaluation if space is record.task.label_space else _of_some_fields(evaluation, space)
+
+
+def _of_some_fields(evaluation: Evaluation, space: LabelSpace) -> Evaluation:
+    """An evaluation of fields by which alone no row goes to review."""
+    fields = listed(space.columns())
+    note = f"there is gold for {fields} only: a row counts as right if that is right"
+    table = withheld(evaluation.thresholds, f"review depends on all fields, and there is gold for {fields} only")
+    return change(evaluation, thresholds=table, notes=(*evaluation.notes, note))
 
 
 def remember_accuracy(path: Path, evaluation: Evaluation) -> None:
@@ -97,21 +112,27 @@ def require_statistics(needed_by: str) -> None:
         import sklearn.metrics  # noqa: F401, PLC0415
 
 
-def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST) -> JudgedRun:
-    """Join a run's outcomes with gold labels; `trust` is what the user says about its folder.
+def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST, *, some_fields: bool = False) -> JudgedRun:
+    """Join a run's outcomes with gold labels.
+
+    Args:
+        path: the run folder.
+        options: where the gold labels are.
+        trust: what the user says about the folder.
+        some_fields: whether gold for some of the task's fields suffices; only these are compared then.
 
     Raises:
         UsageError: no run folder, its input is gone, or no gold row fits it.
     """
     folder, record = standing_run(path)
     refresh_views(folder, record)
-    gold = read_gold(options, record.task)
+    gold = read_gold(options, record.task, some_fields=some_fields)
     ledger = Ledger.open_to_read(
         folder.ledger, on_line=lambda _, __: None, reread=record.reread, labels=record.task.label_space
     )
     source = RunInput.again(record, folder, trust)
     plan, reviewed = recorded_plan(record), 0
-    join = _Join(gold, record.review, plan.candidates)
+    join = _Join(gold, record.task.label_space, record.review, plan.candidates)
     with closing(ledger), closing(DecisionLog(folder.decisions)) as log:
         decisions = TaskDecisions(log, record.task.label_space)
         for item in source.read_again(join.note_fields):
@@ -124,8 +145,9 @@ def judge_run(path: Path, options: GoldOptions, trust: Trust = NO_TRUST) -> Judg
 class _Join:
     """Goes through the run's rows and picks those with a gold label."""
 
-    def __init__(self, gold: Gold, review: ReviewRule, candidates: Candidates | None) -> None:
+    def __init__(self, gold: Gold, space: LabelSpace, review: ReviewRule, candidates: Candidates | None) -> None:
         self._gold = gold
+        self._space = space
         self._review = review
         self._candidates = candidates
         self._in_review = 0
@@ -146,10 +168,11 @@ class _Join:
         """Add a row; `text_key` identifies its text, empty if it could not be read."""
         self._rows += 1
         labelled = line if line is not None and line.status != FAILED else None
-        if labelled is not None and labelled.confidence is not None:
-            self._confidences.append(labelled.confidence)
         needs_review = labelled is not None and self._review.needs_review(labelled)
         self._in_review += needs_review
+        labelled = None if labelled is None else self._compared(labelled)
+        if labelled is not None and labelled.confidence is not None:
+            self._confidences.append(labelled.confidence)
         row_id = item.id if isinstance(item, Row) else None
         key = self._gold.key_for(item.index, row_id, typed=item.place.file not in self._cell_files)
         if key is None:
@@ -180,10 +203,30 @@ class _Join:
             )
         )
 
+    def _compared(self, line: LedgerLine) -> LedgerLine:
+        """A line with the fields that have gold, and the lowest of their confidences."""
+        space = self._gold.space
+        if space is self._space or line.category is None:
+            return line
+        kept = {
+            part: confidence
+            for part, confidence in (line.confidences or {}).items()
+            if part.partition("=")[0] in space.columns()
+        }
+        values = self._space.values(line.category)
+        return replace(
+            line,
+            category=space.text({name: values[name] for name in space.columns()}),
+            confidence=min(kept.values(), default=line.confidence),
+            confidence_raw=None,
+            confidences=kept,
+        )
+
     def _ranks(self, item: Row | Rejection, label: str, line: LedgerLine | None) -> tuple[int, ...]:
-        if self._candidates is None or isinstance(item, Rejection) or label not in self._candidates.task_space:
+        space = self._gold.space
+        if self._candidates is None or isinstance(item, Rejection) or label not in space:
             return ()
-        return self._candidates.ranks(item.text, label, None if line is None else line.ranking)
+        return self._candidates.ranks(item.text, space.cells_of(label), None if line is None else line.ranking)
 
     def _add_to_rest(self, text_key: str, labelled: LedgerLine | None) -> None:
         if labelled is None or labelled.confidence is None or self._texts.get(short(text_key)) is not None:

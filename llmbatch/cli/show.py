@@ -27,7 +27,7 @@ def show(
     by: Annotated[
         str | None,
         Option(
-            "Show cost and tokens by group instead: by label, model, prompt, or any field of the input.",
+            "Show cost and tokens by group instead: by label, model, prompt, or any field of the task or the input.",
             metavar="label|model|prompt|FIELD",
             variables=("LLMBATCH_SHOW_BY",),
         ),

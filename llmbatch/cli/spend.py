@@ -12,7 +12,7 @@ from llmbatch.cli.options.screen import Json
 
 app = typer.Typer(add_completion=False)
 
-_BY_HELP = "day, model, prompt, run; label or any field of the input, from the run folders."
+_BY_HELP = "day, model, prompt, run; label or any field of the task or the input, from the run folders."
 
 
 @command(app)

@@ -135,23 +135,27 @@ class Candidates:
         none_of = () if shortlist.is_wider else self.none_of(answer)
         return self.listed(shortlist.ranking, none_of) if none_of else None
 
-    def ranks(self, text: str, value: str, ranking: Ranking | None = None) -> tuple[int, ...]:  # noqa: ARG002 - see subclasses
-        """How many labels would be listed before each of a value's, in the fields whose labels are listed by document.
+    def ranks(
+        self,
+        text: str,
+        cells: Mapping[str, str | None],
+        ranking: Ranking | None = None,  # noqa: ARG002 - see subclasses
+    ) -> tuple[int, ...]:
+        """How many labels would be listed before each right one, in the fields whose labels are listed by document.
 
         Args:
             text: the document.
-            value: its right value, one of the task's.
+            cells: its right value by field, for some fields or all.
             ranking: the document's in the run, if it was kept.
         """
-        whole = {field.name: self._search[field.name].ranked(text) for field in self.fields}
-        return self._ranks_in(whole, value)
+        return self._ranks_in({field.name: self._search[field.name].ranked(text) for field in self.fields}, cells)
 
-    def _ranks_in(self, ranking: Ranking, value: str) -> tuple[int, ...]:
+    def _ranks_in(self, ranking: Ranking, cells: Mapping[str, str | None]) -> tuple[int, ...]:
         """A label that is not in the ranking comes after all others."""
-        cells, found = self.task_space.cells_of(value), list[int]()
+        found = list[int]()
         for field in self.fields:
-            cell, places = str(cells[field.name]), {place: rank for rank, place in enumerate(ranking[field.name])}
-            right = names_in(cell) if field.kind is FieldKind.multi else [cell]
+            cell, places = cells.get(field.name), {place: rank for rank, place in enumerate(ranking[field.name])}
+            right = [] if cell is None else names_in(cell) if field.kind is FieldKind.multi else [cell]
             for place, label in enumerate(field.answers):
                 if label.name in right:
                     found.append(0 if label.always else places.get(place, len(field.answers)))

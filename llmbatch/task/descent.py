@@ -76,7 +76,12 @@ class Descent(Candidates):
             return None
         return self._under(chosen, shortlist.sureness * confidence)
 
-    def ranks(self, text: str, value: str, ranking: Ranking | None = None) -> tuple[int, ...]:  # noqa: ARG002 - nothing is retrieved
+    def ranks(
+        self,
+        text: str,  # noqa: ARG002 - nothing is retrieved
+        cells: Mapping[str, str | None],  # noqa: ARG002
+        ranking: Ranking | None = None,  # noqa: ARG002
+    ) -> tuple[int, ...]:
         """None: each label can be reached."""
         return ()
 

@@ -58,9 +58,14 @@ class EmbeddedCandidates(Candidates):
             found[field.name] = np.stack([_unit(row) for row in rows])
         return LabelVectors(found, self.ranked)
 
-    def ranks(self, text: str, value: str, ranking: Ranking | None = None) -> tuple[int, ...]:  # noqa: ARG002
-        """See `Candidates`; none where the run kept no ranking."""
-        return () if ranking is None else self._ranks_in(ranking, value)
+    def ranks(
+        self,
+        text: str,  # noqa: ARG002 - its vector is not known
+        cells: Mapping[str, str | None],
+        ranking: Ranking | None = None,
+    ) -> tuple[int, ...]:
+        """See `Candidates`; none if the run kept no ranking."""
+        return () if ranking is None else self._ranks_in(ranking, cells)
 
     def _of(self, field: Any, place: int) -> list[str]:
         label = field.answers[place]

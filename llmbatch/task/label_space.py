@@ -5,7 +5,7 @@ that just lists labels, it is the label's name. With one field, it is the field'
 `topic=billing; severity=3; emotions=joy|anger`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -215,6 +215,11 @@ class LabelSpace:
     def cells_of(self, text: str | None) -> Mapping[str, str | None]:
         """The canonical text of each field, for a table of text."""
         return dict.fromkeys(self._kinds) if text is None else self._by_field(text)
+
+    def of_fields(self, names: Collection[str]) -> "LabelSpace":
+        """The space of some of the fields."""
+        kept = [field for field in self.fields if field.name in names]
+        return self if len(kept) == len(self.fields) else LabelSpace(kept, is_plain=False)
 
     def parts_of(self, text: str) -> tuple[str, ...]:
         """The parts of a value that tables count: its labels; with several fields, `field=label`."""

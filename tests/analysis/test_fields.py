@@ -142,11 +142,11 @@ def test_all_of_it_is_shown(evaluation: Evaluation) -> None:
     assert dump_line(evaluation_json(evaluation))
 
 
-def test_a_gold_file_without_a_field_is_refused(
+def test_a_gold_file_without_any_of_the_fields_is_refused(
     labelled: tuple[Path, list[dict[str, Any]]], gold: list[dict[str, Any]]
 ) -> None:
     folder = labelled[0]
-    write_jsonl(folder / "less.jsonl", [{"id": row["id"], "topic": row["topic"]} for row in gold])
+    write_jsonl(folder / "less.jsonl", [{"id": row["id"], "subject": row["topic"]} for row in gold])
     with pytest.raises(UsageError, match="names"):
         evaluate_run(folder / "run", GoldOptions(str(folder / "less.jsonl")), wanted=0.9)
 

@@ -115,7 +115,7 @@ def test_the_fields_can_be_named(tmp_path: Path) -> None:
 @given(st.lists(st.tuples(st.sampled_from([1, 2, "1", "a", ""]), st.sampled_from(["spam", "ham"])), max_size=12))
 @settings(max_examples=50, deadline=None)
 def test_every_row_is_a_label_or_an_issue(rows: list[tuple[int | str, str]]) -> None:
-    collector = _Collector(TASK, {"category": "label"}, "id")
+    collector = _Collector(TASK, TASK.label_space, {"category": "label"}, "id")
     for index, (row_id, label) in enumerate(rows):
         collector.add(Record(index, Place("gold", index), {"id": row_id, "label": label}, typed=True))
     issues = collector.issues()

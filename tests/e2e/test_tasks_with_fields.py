@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 
 import pytest
 
@@ -64,6 +65,30 @@ def test_an_exploded_export_has_a_row_per_label(labelled: Program) -> None:
         cells = [(row["id"], row["names"]) for row in csv.DictReader(file)]
     assert cells == [(row["id"], label) for row in own["results"] for label in row["names"] or ["(none)"]]
     assert views(labelled.folder / "run") == own
+
+
+def test_cost_is_shown_by_the_values_of_a_field(labelled: Program) -> None:
+    groups = {row["topic"]: row["rows"] for row in labelled("show", "run", "--by", "topic", "--json").json["groups"]}
+    rows = [row for view in views(labelled.folder / "run").values() for row in view]
+    assert groups == Counter(row["topic"] for row in rows)
+
+
+def test_gold_for_one_field_tells_how_right_that_field_is(labelled: Program) -> None:
+    rows = [row for view in views(labelled.folder / "run").values() for row in view]
+    wrong = {row["id"] for row in rows[::4]}
+    gold = [{"id": row["id"], "topic": "World" if row["id"] in wrong else row["topic"]} for row in rows]
+    write_rows(labelled.folder / "gold.jsonl", gold)
+    evaluated = labelled("evaluate", "run", "--gold", "gold.jsonl", "--json").json
+    right = sum(row["topic"] == one["topic"] for row, one in zip(rows, gold, strict=True))
+    assert (evaluated["accuracy"]["count"], evaluated["accuracy"]["total"]) == (right, 60)
+    assert {label["label"] for label in evaluated["labels"]} <= {"World", "Sports", "Business", "Sci/Tech"}
+    assert evaluated["thresholds"]["recommended"] is None
+    assert "gold for 'topic' only" in evaluated["thresholds"]["remark"]
+    assert any("gold for 'topic' only" in note for note in evaluated["notes"])
+    mean = sum(row["confidences"]["topic"] for row in rows) / 60
+    assert evaluated["reliability"]["mean_confidence"] == pytest.approx(mean, abs=1e-6)
+    refused = labelled("calibrate", "run", "--gold", "gold.jsonl")
+    assert (refused.code, "no field named 'names', 'length', 'good'" in refused.err) == (2, True)
 
 
 def test_rows_are_exploded_only_by_several_labels_and_elsewhere(labelled: Program) -> None:

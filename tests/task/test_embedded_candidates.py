@@ -30,9 +30,9 @@ def test_a_label_is_the_mean_of_its_description_and_its_examples() -> None:
     assert ranking["category"] == order[:4].tolist()
     shortlist = candidates.listed(ranking)
     assert shortlist.names["category"] == tuple(labels[place].name for place in order[:2])
-    assert candidates.ranks("", labels[order[2]].name, ranking) == (2,)
-    assert candidates.ranks("", labels[order[4]].name, ranking) == (5,), "beyond the ranking"
-    assert candidates.ranks("", labels[0].name) == (), "nothing is known without one"
+    assert candidates.ranks("", {"category": labels[order[2]].name}, ranking) == (2,)
+    assert candidates.ranks("", {"category": labels[order[4]].name}, ranking) == (5,), "beyond the ranking"
+    assert candidates.ranks("", {"category": labels[0].name}) == (), "nothing is known without one"
 
 
 @given(st.text(max_size=5_000))
