@@ -50,27 +50,56 @@ STARTS_ENDPOINT = "STARTS_ENDPOINT_OF_TEST"
 DIES_AT = "DIES_AT_OF_TEST"
 """Variable with a number: at that step on its way (see `tests/torture/steps.py`) the command kills itself."""
 _LOADED_LATE = (
+    "_codecs_cn",
+    "_codecs_hk",
+    "_codecs_iso2022",
+    "_codecs_jp",
+    "_codecs_kr",
+    "_codecs_tw",
     "anyio.abc",
+    "charset_normalizer",
+    "ctypes",
     "encodings.idna",
+    "encodings.utf_8_sig",
     "httpcore2",
+    "llmbatch.analysis.attribution",
+    "llmbatch.analysis.compare",
+    "llmbatch.analysis.spent",
+    "llmbatch.cache.answers",
     "llmbatch.cli.app",
     "llmbatch.cli.confirm",
     "llmbatch.cli.outcome",
+    "llmbatch.cli.usage",
+    "llmbatch.cli.version",
     "llmbatch.provider.bounds",
     "llmbatch.runs.rates.postgresql",
     "llmbatch.runs.rates.sqlite",
     "llmbatch.session.run",
     "llmbatch.session.batches.manage",
+    "llmbatch.session.canary_report",
+    "llmbatch.session.merging",
+    "llmbatch.session.retry_estimate",
     "llmbatch.session.standing",
+    "llmbatch.spend.report",
+    "llmbatch.terminal.comparison",
+    "llmbatch.terminal.estimate",
+    "llmbatch.terminal.input",
     "llmbatch.terminal.live",
     "llmbatch.terminal.logfile",
+    "llmbatch.terminal.prompt",
+    "llmbatch.terminal.spending",
+    "llmbatch.terminal.tables",
     "llmbatch.report.from_run",
     "llmbatch.simulate.process",
     "llmbatch.simulate.server",
     "llmbatch.review.export",
+    "llmbatch.review.session",
+    "llmbatch.task.template",
     "llmbatch.telemetry.watch",
+    "obstore",
     "tiktoken",
     "typer._adapters",
+    "typer._click.decorators",
     "uvloop",
 )
 _STATISTICS = (
@@ -81,7 +110,9 @@ _STATISTICS = (
     "sklearn.metrics",
     "sklearn.model_selection",
 )
-_WITH_STATISTICS = re.compile("evaluate|calibrate|compare|report|canary|--candidates|--examples|--evaluate|--gold")
+_WITH_STATISTICS = re.compile(
+    r"evaluate|calibrate|compare|report|canary|--candidates|--examples|--gold|--decisions|learning\.toml|tree\.toml"
+)
 """What a command line has that needs them. They are a process of their own, since they make every fork dearer."""
 SERVERS = "FORKED_OF_TEST"
 """Variable with the folder of processes to fork from that all workers of a test run share."""
@@ -312,22 +343,30 @@ def _end(ended: SystemExit) -> None:
 
 if __name__ == "__main__":
     socket_path, file, *modules = sys.argv[1:]
+    gc.disable()  # nothing of what is loaded here ever goes
     for late in (*_LOADED_LATE, *modules):
         import_module(late)
     from llmbatch.cli import main
     from llmbatch.cli.commands import SUMMARIES, load
     from llmbatch.core.prices import find_price
     from llmbatch.provider.sdk import load_sdk
+    from llmbatch.provider.wordings import parameters_named, wordings
+    from llmbatch.simulate.dialects import dialect_names
     from llmbatch.task.load import load_task
     from llmbatch.tokens import count_tokens
 
     for name in SUMMARIES:
         _put_together(load(name))
     load_sdk()
+    import_module("openai.resources.batches")
+    wordings()
+    parameters_named("")
+    dialect_names()
     load_task(None)
     find_price("gpt-6-luna", "http://127.0.0.1:1/v1")
     count_tokens("The token table takes a quarter of a second.")
     gc.freeze()
+    gc.enable()
     _become_the_program(socket_path, socket.socket(fileno=int(file)))
     try:
         main()
