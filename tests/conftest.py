@@ -1,5 +1,6 @@
 """What all tests share: cache and state folders of their own, so that they neither use nor change the user's."""
 
+import gc
 import os
 import signal
 import sys
@@ -13,6 +14,8 @@ from tests.e2e.program import environment
 
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each program that a test starts compiles a thousand modules
+
+gc.set_threshold(50_000, 20, 100)  # modules and tests stay, and a look at all of them finds nothing to free
 
 settings.register_profile("llmbatch", deadline=None)  # how long an example takes is the machine's business
 settings.load_profile("llmbatch")
@@ -37,6 +40,12 @@ def pytest_configure(config: pytest.Config) -> None:
         folder, end = start_forked(environment())
         os.environ[SERVERS] = str(folder)
         config.add_cleanup(end)
+
+
+def pytest_collection_finish() -> None:
+    """Look no more for garbage among what is loaded and collected."""
+    gc.collect()
+    gc.freeze()
 
 
 def _has_room(folder: Path) -> bool:
